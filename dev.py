@@ -1,0 +1,295 @@
+"""Everything one does in this repository, by one command: ``python3 dev.py COMMAND [ARGUMENTS]``.
+
+It needs Python 3.11 or newer with pip, on Linux or macOS, and nothing else: the first command that needs
+them installs uv into ``.uv/`` and the locked dependencies into ``.venv/``. Afterwards a command installs
+again only when ``uv.lock`` or ``pyproject.toml`` has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+UV_VERSION = "0.13.9"
+ROOT = Path(__file__).resolve().parent
+UV_DIR = ROOT / ".uv"
+VENV = ROOT / ".venv"
+STAMP = VENV / ".synced"
+PYTHON = VENV / "bin" / "python"
+
+# What `uv sync` is asked for. "serve" is the smaller one, for a machine that only runs the server.
+FULL = "full"
+SERVE = "serve"
+SELECTIONS = {
+    FULL: ("--all-extras",),
+    SERVE: ("--extra", "server", "--extra", "postgres", "--no-dev"),
+}
+
+# A lock file made behind a mirror names that mirror, and then works nowhere else.
+LOCKABLE_HOSTS = {"pypi.org", "files.pythonhosted.org"}
+
+
+# --- Setting up ---------------------------------------------------------------------------------------------
+
+
+def prepare(selection: str) -> None:
+    """Make ``.venv`` hold at least ``selection`` of the locked dependencies.
+
+    Args:
+        selection: a key of ``SELECTIONS``. An environment that is already complete also serves the smaller one.
+    """
+    with one_at_a_time():
+        present, fingerprint = read_stamp()
+        wanted = FULL if FULL in (selection, present) else SERVE
+        if present == wanted and fingerprint == current_fingerprint():
+            return
+        STAMP.unlink(missing_ok=True)
+        say("setting up .venv")
+        run_uv("sync", "--quiet", "--frozen", "--python", base_python(), *SELECTIONS[wanted])
+        STAMP.write_text(f"{wanted} {current_fingerprint()}\n")
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let only one process of this checkout set up at a time; the others wait and then find it done."""
+    name = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"stellary-dev-{os.getuid()}-{name}.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def read_stamp() -> tuple[str | None, str | None]:
+    """What ``.venv`` was last set up with: the selection and its fingerprint, or nothing."""
+    try:
+        selection, fingerprint = STAMP.read_text().split()
+    except (OSError, ValueError):
+        return None, None
+    return (selection, fingerprint) if PYTHON.exists() else (None, None)
+
+
+def current_fingerprint() -> str:
+    """A digest of what decides the contents of ``.venv``: both files, and the Python it is made with."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in ("pyproject.toml", "uv.lock"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def base_python() -> str:
+    """The interpreter outside any virtual environment, since uv may replace the one this runs in."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
+def run_uv(*arguments: str) -> None:
+    """Run the pinned uv in this checkout; its failure ends the program."""
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    environment |= {"UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never"}
+    environment.setdefault("UV_HTTP_TIMEOUT", "180")
+    run([str(installed_uv()), *arguments], environment=environment)
+
+
+def installed_uv() -> Path:
+    """The path of the pinned uv, which pip puts into ``.uv/`` if it is not there yet.
+
+    pip refuses to install into Debian's own Python, but never into a directory that is named to it.
+    """
+    uv = UV_DIR / "bin" / "uv"
+    if not (UV_DIR / f"uv-{UV_VERSION}.dist-info").is_dir() or not uv.exists():
+        say(f"installing uv {UV_VERSION} into .uv")
+        pip = [base_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        options = ["--root-user-action=ignore", "--no-deps", "--upgrade", "--target", str(UV_DIR)]
+        run([*pip, *options, f"uv=={UV_VERSION}"])
+    return uv
+
+
+# --- Running ------------------------------------------------------------------------------------------------
+
+
+def say(message: str) -> None:
+    """Tell what is being done, apart from the output of the programs that do it."""
+    print(f"dev.py: {message}", file=sys.stderr, flush=True)
+
+
+def run(command: list[str], *, environment: Mapping[str, str] | None = None) -> None:
+    """Run ``command`` in the checkout; its failure ends the program with the same exit code."""
+    try:
+        code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    except OSError as error:
+        sys.exit(f"dev.py: cannot run {command[0]}: {error.strerror}")
+    if code:
+        sys.exit(code if code > 0 else 128 - code)
+
+
+def become(module: str, *arguments: str, directory: Path | None = ROOT) -> NoReturn:
+    """Turn this process into ``python -m module``, so that signals such as Ctrl-C reach it and nothing else.
+
+    Args:
+        directory: where it runs; ``None`` means where ``dev.py`` was called from.
+    """
+    if directory is not None:
+        os.chdir(directory)
+    sys.stdout.flush()
+    os.execv(PYTHON, [str(PYTHON), "-m", module, *arguments])
+
+
+# --- Commands -----------------------------------------------------------------------------------------------
+
+
+def test(arguments: list[str]) -> NoReturn:
+    """Run the tests: `test [--cov] [PYTEST ARGUMENTS]`.
+
+    Without a path and without -n they are shared out to two processes. --cov adds the report of branch coverage.
+    """
+    prepare(FULL)
+    options: list[str] = []
+    if "--cov" in arguments:
+        arguments = [argument for argument in arguments if argument != "--cov"]
+        options += ["--cov", "--cov-report=term-missing:skip-covered"]
+    if not any(chooses_tests(argument) for argument in arguments):
+        options += ["-n", "2"]
+    become("pytest", *options, *arguments)
+
+
+def chooses_tests(argument: str) -> bool:
+    """Whether a pytest argument names tests or says how many processes to use."""
+    return (
+        argument.startswith(("-n", "--numprocesses", "--pdb"))
+        or (ROOT / argument.split("::", maxsplit=1)[0]).exists()
+    )
+
+
+def check(arguments: list[str]) -> None:
+    """Check style, types, import rules and documentation, and name whatever failed."""
+    refuse(arguments)
+    prepare(FULL)
+    failed = [name for name, command in checks().items() if not passes(name, command)]
+    if failed:
+        sys.exit(f"dev.py: failed: {', '.join(failed)}")
+    say("all checks passed")
+
+
+def checks() -> dict[str, list[str]]:
+    """The checks by name, each as a program of ``.venv`` and its arguments."""
+    sources = [
+        name for name in ("stellary", "reference_server", "benchmarks", "dev.py") if (ROOT / name).exists()
+    ]
+    commands = {
+        "ruff check": ["ruff", "check", "."],
+        "ruff format": ["ruff", "format", "--check", "."],
+        "mypy": ["mypy", *sources],
+        "pyright": ["pyright", "tests/typing"],
+        "import-linter": ["lint-imports"],
+        "mkdocs": ["mkdocs", "build", "--strict", "--quiet"],
+    }
+    if not (ROOT / "tests" / "typing").exists():
+        del commands["pyright"]
+    return commands
+
+
+def passes(name: str, command: list[str]) -> bool:
+    """Run one check; tell its name first and whether it passed."""
+    say(name)
+    program, *arguments = command
+    return subprocess.run([VENV / "bin" / program, *arguments], cwd=ROOT, check=False).returncode == 0
+
+
+def format_sources(arguments: list[str]) -> None:
+    """Format the code and repair what can be repaired by itself."""
+    refuse(arguments)
+    prepare(FULL)
+    run([str(PYTHON), "-m", "ruff", "check", "--fix-only", "--quiet", "."])
+    run([str(PYTHON), "-m", "ruff", "format", "."])
+
+
+def serve(arguments: list[str]) -> NoReturn:
+    """Run the reference server: `serve [--host --port --data-dir --database-url --workers]`.
+
+    The options are the server's own; `serve --help` lists them. Relative paths count from where you are.
+    """
+    prepare(SERVE)
+    become("reference_server", *arguments, directory=None)
+
+
+def bench(arguments: list[str]) -> NoReturn:
+    """Run the benchmarks: `bench [ARGUMENTS]`; `bench --help` lists them."""
+    prepare(FULL)
+    become("benchmarks", *arguments)
+
+
+def fuzz(arguments: list[str]) -> NoReturn:
+    """Send the server arbitrary requests for as long as the profile `long` says: `fuzz [PYTEST ARGUMENTS]`."""
+    prepare(FULL)
+    become("pytest", "tests/server/test_fuzz.py", "--hypothesis-profile=long", *arguments)
+
+
+def docs(arguments: list[str]) -> NoReturn:
+    """Show the documentation on a local port, rebuilt at each change: `docs [MKDOCS ARGUMENTS]`."""
+    prepare(FULL)
+    become("mkdocs", "serve", *arguments)
+
+
+def lock(arguments: list[str]) -> None:
+    """Resolve pyproject.toml into uv.lock: `lock [UV ARGUMENTS]`, such as `lock --upgrade`."""
+    run_uv("lock", *arguments)
+    hosts = set(re.findall(r"https?://([^/\"]+)", (ROOT / "uv.lock").read_text()))
+    if foreign := sorted(hosts - LOCKABLE_HOSTS):
+        sys.exit(f"dev.py: uv.lock names {', '.join(foreign)}: lock again without your own index configured")
+
+
+def refuse(arguments: list[str]) -> None:
+    """End the program if a command that takes no arguments was given some."""
+    if arguments:
+        sys.exit(f"dev.py: this command takes no arguments, but was given: {' '.join(arguments)}")
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "test": test,
+    "check": check,
+    "format": format_sources,
+    "serve": serve,
+    "bench": bench,
+    "fuzz": fuzz,
+    "docs": docs,
+    "lock": lock,
+}
+
+
+def overview() -> str:
+    """One line for each command, from its docstring."""
+    lines = ["commands:"]
+    lines += [f"  {name:<8}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Read the command line and run the command it names."""
+    # Whoever has only an older Python meets this file before anything that could say so.
+    if sys.version_info < (3, 11):  # noqa: UP036
+        sys.exit("dev.py: Python 3.11 or newer is needed")
+    parser = argparse.ArgumentParser(
+        prog="dev.py",
+        description=__doc__,
+        epilog=overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS")
+    options = parser.parse_args()
+    # mkdocs-material announces the end of mkdocs 1 at every build; the lock file keeps us on it.
+    os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
+    COMMANDS[options.command](options.arguments)
+
+
+if __name__ == "__main__":
+    main()
