@@ -1,0 +1,1 @@
+"""The contract: what may be said over the wire. Data only, no I/O."""

@@ -1,0 +1,221 @@
+"""Endpoints as values: a name, a place, what it takes and answers with, and its policy row.
+
+``UPDATE_CARD = updates("cards.update", CardRef, takes=UpdateCard, returns=Card, policy=BOARD_WRITE)`` says all that
+the server's routes, the SDK's methods, OpenAPI and the permission matrix need. An endpoint without a policy row cannot
+be built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+import attrs
+
+from .paging import Listing
+from .refs import Ref
+from .wire import Request, Value, request, value
+
+R = TypeVar("R", bound=Ref)
+Q = TypeVar("Q", bound=Request)
+T = TypeVar("T")
+P = ParamSpec("P")
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+TokenScope = Literal[
+    "projects:read",
+    "projects:write",
+    "pilotage:read",
+    "pilotage:write",
+    "notifications:read",
+    "account:read",
+    "account:write",
+]
+TOKEN_SCOPES: tuple[TokenScope, ...] = (
+    "projects:read",
+    "projects:write",
+    "pilotage:read",
+    "pilotage:write",
+    "notifications:read",
+    "account:read",
+    "account:write",
+)
+
+Role = Literal[
+    "public",  # anybody, without a token
+    "self",  # whoever has an account, on what is the account's own
+    "self_obj",  # the same, on one thing that only its owner sees
+    "invitee",  # whoever holds the invitation's secret and has the e-mail that it was sent to
+    "org_read",  # members of the organization
+    "org_admin",  # its admins and its owner
+    "org_owner",  # its owner
+    "ws_read",  # who reaches the workspace: members, and the admins and the owner of the organization
+    "ws_admin",  # admins of the workspace, and the admins and the owner of the organization
+    "ws_admin_or_self",  # the same, or the member in question
+    "ws_owner",  # the owner of the workspace, and the owner of the organization
+    "proj_manage",  # project members and workspace admins
+    "author",  # who made the thing, and workspace admins
+    "pil_write",  # pilotage owners
+    "pil_review",  # pilotage reviewers and owners
+]
+
+TokenRule = TokenScope | Literal["public", "any", "full", "jwt"]
+"""What a personal access token must have: a scope; ``any`` live token will do; ``full``: all scopes; ``jwt``: none will
+do, it takes a person who has logged in; ``public``: no token is asked for."""
+
+AgentRule = Literal["-", "r", "w", "w0"]
+"""What an agent's own token may do: nothing, read, write (which its mode may turn into a proposal), propose."""
+
+
+@attrs.frozen
+class Policy:
+    """Who may call an endpoint: one row, checked by every door alike."""
+
+    role: Role
+    token: TokenRule
+    agent: AgentRule = "-"
+
+
+@request
+class Nothing(Request):
+    """What an endpoint takes that takes nothing."""
+
+
+@value
+class Ok(Value):
+    """The answer to a deletion: ``{"ok": true}``."""
+
+    ok: bool = True
+
+
+@attrs.frozen
+class Endpoint(Generic[R, P, Q, T]):
+    """One operation of the API.
+
+    Attributes:
+        operation: ``resource.verb``; the method of that name stands on the SDK's resource.
+        method, path: As published; ``alias`` is a second path that is served alike.
+        ref: The address class of the thing (or the container) that the path names.
+        takes: The request class: the query of a GET or DELETE, else the JSON body.
+        returns: The value class of the answer, or of the rows if ``many``.
+        status: Of success.
+        policy: Who may call it.
+        many: Whether it answers with a list.
+        keeps_secret: Whether the answer holds a secret that is shown once, so that no copy of it may be kept.
+        idempotent: Whether it makes something and honours ``Idempotency-Key``.
+    """
+
+    operation: str
+    method: Method
+    path: str
+    alias: str | None
+    ref: type[R]
+    takes: Callable[P, Q]
+    returns: type[Any]
+    status: int
+    policy: Policy
+    many: bool = False
+    keeps_secret: bool = False
+
+    @property
+    def in_query(self) -> bool:
+        """Whether what it takes stands in the query string."""
+        return self.method in ("GET", "DELETE")
+
+    @property
+    def idempotent(self) -> bool:
+        return self.method == "POST" and self.status == 201 and self.policy.role != "public"
+
+    @property
+    def request_class(self) -> type[Q]:
+        """``takes``, as the class that it is."""
+        assert isinstance(self.takes, type)
+        return self.takes
+
+
+@attrs.frozen
+class _Maker:
+    """Makes endpoints of one method and status. Written as a class so that both signatures are said once."""
+
+    method: Method
+    status: int
+
+    @overload
+    def __call__(
+        self,
+        operation: str,
+        ref: type[R],
+        tail: str = "",
+        *,
+        returns: type[T],
+        policy: Policy,
+        keeps_secret: bool = False,
+        status: int | None = None,
+    ) -> Endpoint[R, [], Nothing, T]: ...
+    @overload
+    def __call__(
+        self,
+        operation: str,
+        ref: type[R],
+        tail: str = "",
+        *,
+        takes: Callable[P, Q],
+        returns: type[T],
+        policy: Policy,
+        keeps_secret: bool = False,
+        status: int | None = None,
+    ) -> Endpoint[R, P, Q, T]: ...
+    def __call__(
+        self,
+        operation: str,
+        ref: type[Any],
+        tail: str = "",
+        *,
+        takes: Any = Nothing,
+        returns: type[Any],
+        policy: Policy,
+        keeps_secret: bool = False,
+        status: int | None = None,
+    ) -> Any:
+        return Endpoint(
+            operation=operation,
+            method=self.method,
+            path=_joined(ref.template, tail),
+            alias=ref.alias and _joined(ref.alias, tail),
+            ref=ref,
+            takes=takes,
+            returns=returns,
+            status=status or self.status,
+            policy=policy,
+            keeps_secret=keeps_secret,
+        )
+
+
+def lists(
+    operation: str, ref: type[R], tail: str, *, takes: Callable[P, Q], item: type[T], policy: Policy
+) -> Endpoint[R, P, Q, Listing[T]]:
+    """GET that answers 200 with a list of ``item``; what it takes is a kind of ``Paged``."""
+    return Endpoint(
+        operation=operation,
+        method="GET",
+        path=_joined(ref.template, tail),
+        alias=ref.alias and _joined(ref.alias, tail),
+        ref=ref,
+        takes=takes,
+        returns=item,
+        status=200,
+        policy=policy,
+        many=True,
+    )
+
+
+def _joined(template: str, tail: str) -> str:
+    return f"{template}/{tail}" if tail else template or "/"
+
+
+reads = _Maker("GET", 200)
+creates = _Maker("POST", 201)
+acts = _Maker("POST", 200)
+updates = _Maker("PATCH", 200)
+deletes = _Maker("DELETE", 200)
+"""Makers: GET 200, POST 201, POST 200, PATCH 200, DELETE 200."""

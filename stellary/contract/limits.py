@@ -1,0 +1,131 @@
+"""Limits: what must hold of a field, said once on the field, read by validation, OpenAPI and the docs.
+
+A limit stands in ``Annotated``: ``title: Annotated[str, Length(1, 500)]``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import attrs
+
+
+@attrs.frozen
+class Named:
+    """The wire name of a field that does not follow the naming rule (``_id``, ``access_token``)."""
+
+    name: str
+
+
+class Check:
+    """The base of the limits: says what is wrong with a value, and what OpenAPI calls it."""
+
+    def problem(self, found: Any) -> str | None:
+        """What must hold and does not (``must be 1 to 500 characters``), or None."""
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema keywords of the limit."""
+        return {}
+
+
+@attrs.frozen
+class Length(Check):
+    """From ``min`` to ``max`` characters."""
+
+    min: int
+    max: int
+
+    def problem(self, found: Any) -> str | None:
+        if self.min <= len(found) <= self.max:
+            return None
+        if self.min == 0:
+            return f"must be at most {self.max} characters"
+        return f"must be {self.min} to {self.max} characters"
+
+    def schema(self) -> dict[str, Any]:
+        return ({"minLength": self.min} if self.min else {}) | {"maxLength": self.max}
+
+
+@attrs.frozen
+class Items(Check):
+    """From ``min`` to ``max`` entries of a list."""
+
+    min: int
+    max: int
+
+    def problem(self, found: Any) -> str | None:
+        if self.min <= len(found) <= self.max:
+            return None
+        if self.min == 0:
+            return f"must have at most {self.max} items"
+        return f"must have {self.min} to {self.max} items"
+
+    def schema(self) -> dict[str, Any]:
+        return ({"minItems": self.min} if self.min else {}) | {"maxItems": self.max}
+
+
+@attrs.frozen
+class Range(Check):
+    """From ``min`` to ``max``, both included."""
+
+    min: int
+    max: int
+
+    def problem(self, found: Any) -> str | None:
+        return None if self.min <= found <= self.max else f"must be {self.min} to {self.max}"
+
+    def schema(self) -> dict[str, Any]:
+        return {"minimum": self.min, "maximum": self.max}
+
+
+@attrs.frozen
+class Pattern(Check):
+    """The whole text matches ``regex``; ``said`` tells a person what that means (``must be …``)."""
+
+    regex: str
+    said: str
+
+    def problem(self, found: Any) -> str | None:
+        return None if re.fullmatch(self.regex, found) else self.said
+
+    def schema(self) -> dict[str, Any]:
+        return {"pattern": f"^(?:{self.regex})$"}
+
+
+@attrs.frozen
+class Blank(Check):
+    """Whether a text of white space alone will do; where nothing is said, it will not unless it may be empty."""
+
+    allowed: bool = False
+
+    def problem(self, found: Any) -> str | None:
+        return "must not be blank" if found and not self.allowed and not found.strip() else None
+
+    def schema(self) -> dict[str, Any]:
+        return {} if self.allowed else {"x-not-blank": True}
+
+
+@attrs.frozen
+class Email(Check):
+    """An e-mail address. Its syntax is checked in full where an account is made of it."""
+
+    def problem(self, found: Any) -> str | None:
+        good = len(found) <= 254 and re.fullmatch(r"[^@\s]{1,64}@[^@\s]+", found)
+        return None if good else "must be an e-mail address"
+
+    def schema(self) -> dict[str, Any]:
+        return {"format": "email", "maxLength": 254}
+
+
+ID_PATTERN = "[0-9a-f]{24}"
+SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])"
+
+Id = Annotated[str, Blank(allowed=True)]
+"""An id in a body. One that is malformed is told the same as one that is unknown, so its form is no limit."""
+
+Slug = Annotated[
+    str, Pattern(SLUG_PATTERN, "must be 2 to 60 lower-case letters, digits and hyphens, not at either end a hyphen")
+]
+EmailAddress = Annotated[str, Email()]

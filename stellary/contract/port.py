@@ -1,0 +1,55 @@
+"""The port: what carries a request to the API and brings the answer back, over HTTP or in process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen
+class RawRequest:
+    """A request before anybody has read it.
+
+    Attributes:
+        method: In capitals.
+        path: As it stands in the URL, percent-encoded, without the query.
+        query: Percent-encoded, without the question mark.
+        headers: With lower-case names.
+        body: Empty where there is none.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
+
+
+@attrs.frozen
+class RawResponse:
+    """An answer as bytes; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
+
+
+class Port(Protocol):
+    """Sends one request and returns its answer, whatever its status.
+
+    Raises only if there is no answer at all: the SDK's ``ConnectionFailed`` or ``TimedOut``.
+    """
+
+    def send(self, request: RawRequest, /) -> RawResponse: ...
+
+    def close(self) -> None: ...
+
+
+class AsyncPort(Protocol):
+    """The same for callers that await."""
+
+    async def send(self, request: RawRequest, /) -> RawResponse: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,241 @@
+"""Refs: the typed addresses of things. What stands before a path (``/…/`` in the reference) is decided here alone.
+
+A ref holds the parts of a URL that name a thing; ``template`` is its published path, ``alias`` a second path under
+which the same thing is served. A thing of a project that has a flat path is also served below its project.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import quote
+
+import attrs
+
+from .errors import Invalid
+from .limits import ID_PATTERN, SLUG_PATTERN
+from .wire import camel
+
+R = TypeVar("R", bound="Ref")
+_ORGANIZATION = "/organizations/:orgSlug"
+_WORKSPACE = "/orgs/:orgSlug/workspaces/:wsSlug"
+_PROJECT = _WORKSPACE + "/projects/:projectId"
+_NOWHERE = ""
+
+
+@attrs.frozen
+class Ref:
+    """The root: nothing stands before the path."""
+
+    template: ClassVar[str] = ""
+    alias: ClassVar[str | None] = None
+
+    def path(self) -> str:
+        """The published path, each part quoted.
+
+        Raises:
+            Invalid: A part is empty, ``.`` or ``..``, which would lead to another place.
+        """
+        parts = []
+        for part in self.template.split("/"):
+            if not part.startswith(":"):
+                parts.append(part)
+                continue
+            name = part[1:]
+            text = getattr(self, _snake(name))
+            if text in ("", ".", ".."):
+                raise Invalid(f"{name} must not be {text!r}", code="invalid_path")
+            parts.append(quote(text, safe=""))
+        return "/".join(parts)
+
+    @classmethod
+    def at(cls, parts: Mapping[str, str]) -> Self:
+        """The ref of what stood in a path. A part that cannot be an id or a slug becomes one that is nowhere, so that
+        it is answered, and costs, as an unknown one."""
+        return cls(**{name: text if _possible(name, text) else _NOWHERE for name, text in parts.items()})
+
+    def child(self, kind: type[R], *ids: str) -> R:
+        """The ref of something in this place: ``project.child(CardRef, card_id)``."""
+        return kind(*self.named(), *ids)
+
+    def parent(self, kind: type[R]) -> R:
+        """The ref of the place that this stands in: ``card.parent(ProjectRef)``."""
+        return kind(*self.named()[: len(attrs.fields(kind))])
+
+    def named(self) -> Sequence[Any]:
+        """The parts in order, without those that are not given."""
+        return [part for part in attrs.astuple(self) if part is not None]
+
+
+_PATTERNS = {
+    "org_slug": SLUG_PATTERN,
+    "ws_slug": SLUG_PATTERN,
+    "token": r"[A-Za-z0-9_-]{1,200}",
+    "id": r"[a-z0-9-]{1,40}",
+}
+
+
+def _possible(name: str, text: str) -> bool:
+    return re.fullmatch(_PATTERNS.get(name, ID_PATTERN), text) is not None
+
+
+def _snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda found: "_" + found.group().lower(), name)
+
+
+def parameter_names(template: str) -> dict[str, str]:
+    """The parameters of a template: wire name → name of the ref's field."""
+    return {part[1:]: _snake(part[1:]) for part in template.split("/") if part.startswith(":")}
+
+
+assert all(camel(_snake(name)) == name for name in ("orgSlug", "wsSlug", "projectId"))
+
+
+@attrs.frozen
+class OrganizationRef(Ref):
+    """An organization, by its slug."""
+
+    template: ClassVar[str] = _ORGANIZATION
+    org_slug: str
+
+
+@attrs.frozen
+class OrganizationMemberRef(OrganizationRef):
+    """A member of an organization, by the user's id."""
+
+    template: ClassVar[str] = _ORGANIZATION + "/members/:userId"
+    user_id: str
+
+
+@attrs.frozen
+class WorkspacesRef(OrganizationRef):
+    """Where an organization's workspaces are listed and made."""
+
+    template: ClassVar[str] = "/orgs/:orgSlug"
+
+
+@attrs.frozen
+class WorkspaceRef(WorkspacesRef):
+    """A workspace, by the slugs of its organization and its own."""
+
+    template: ClassVar[str] = _WORKSPACE
+    ws_slug: str
+
+
+@attrs.frozen
+class WorkspaceMemberRef(WorkspaceRef):
+    """A member of a workspace, by the user's id."""
+
+    template: ClassVar[str] = _WORKSPACE + "/members/:userId"
+    user_id: str
+
+
+@attrs.frozen
+class InvitationRef(WorkspaceRef):
+    """An invitation to a workspace, as its admins see it."""
+
+    template: ClassVar[str] = _WORKSPACE + "/invitations/:invitationId"
+    invitation_id: str
+
+
+@attrs.frozen
+class InvitationTokenRef(Ref):
+    """An invitation, by the secret that was mailed."""
+
+    template: ClassVar[str] = "/invitations/:token"
+    token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class ApiTokenRef(Ref):
+    """An API token of the caller."""
+
+    template: ClassVar[str] = "/api-tokens/:id"
+    id: str
+
+
+@attrs.frozen
+class NotificationRef(Ref):
+    """A notification of the caller."""
+
+    template: ClassVar[str] = "/notifications/:id"
+    id: str
+
+
+@attrs.frozen
+class ProjectRef(WorkspaceRef):
+    """A project of a workspace."""
+
+    template: ClassVar[str] = _PROJECT
+    project_id: str
+
+
+@attrs.frozen
+class ProjectMemberRef(ProjectRef):
+    """A member of a project, by the user's id."""
+
+    template: ClassVar[str] = _PROJECT + "/members/:userId"
+    user_id: str
+
+
+@attrs.frozen
+class ColumnRef(ProjectRef):
+    """A column of a project."""
+
+    template: ClassVar[str] = _PROJECT + "/columns/:columnId"
+    column_id: str
+
+
+@attrs.frozen
+class CardRef(ProjectRef):
+    """A card of a project."""
+
+    template: ClassVar[str] = _PROJECT + "/cards/:cardId"
+    card_id: str
+
+
+@attrs.frozen
+class CommentRef(CardRef):
+    """A comment on a card."""
+
+    template: ClassVar[str] = _PROJECT + "/cards/:cardId/comments/:commentId"
+    comment_id: str
+
+
+@attrs.frozen
+class FlatCardRef(WorkspaceRef):
+    """A card of a workspace, whatever its project."""
+
+    template: ClassVar[str] = _WORKSPACE + "/cards/:cardId"
+    alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId"
+    card_id: str
+    project_id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class ChecklistItemRef(FlatCardRef):
+    """An item of a card's checklist."""
+
+    template: ClassVar[str] = _WORKSPACE + "/cards/:cardId/checklist/:itemId"
+    alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId/checklist/:itemId"
+    item_id: str
+
+
+@attrs.frozen
+class CardLabelRef(FlatCardRef):
+    """A label as it hangs on a card."""
+
+    template: ClassVar[str] = _WORKSPACE + "/cards/:cardId/labels/:labelId"
+    alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId/labels/:labelId"
+    label_id: str
+
+
+@attrs.frozen
+class LabelRef(WorkspaceRef):
+    """A label of a project."""
+
+    template: ClassVar[str] = _WORKSPACE + "/labels/:labelId"
+    alias: ClassVar[str | None] = _PROJECT + "/labels/:labelId"
+    label_id: str
+    project_id: str | None = attrs.field(default=None, kw_only=True)
