@@ -12,9 +12,9 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 import attrs
 
-from .paging import Listing
-from .refs import Ref
-from .wire import Request, Value, request, value
+from stellary.contract.paging import Listing
+from stellary.contract.refs import Ref
+from stellary.contract.wire import Request, Value, request, value
 
 R = TypeVar("R", bound=Ref)
 Q = TypeVar("Q", bound=Request)

@@ -14,7 +14,8 @@
         ├── Unprocessable         422  an Idempotency-Key that was used for something else
         ├── RateLimited           429  too many requests; ``retry_after`` says how long to wait
         └── ServerError           5xx  a defect, or an overload that will pass
-            └── Unavailable       503  busy or stopping; ``retry_after`` says how long to wait
+            ├── Unavailable       503  busy or stopping; ``retry_after`` says how long to wait
+            └── StorageFull       507  no room to write on
 
 ``except NotFound`` therefore reads the same embedded and remote.
 """
@@ -200,6 +201,13 @@ class Unavailable(ServerError):
     default_code = "unavailable"
 
 
+class StorageFull(ServerError):
+    """507: the server has no room left to write on."""
+
+    status = 507
+    default_code = "storage_full"
+
+
 BY_STATUS: Mapping[int, type[ApiError]] = {
     kind.status: kind
     for kind in (
@@ -216,6 +224,7 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
         RateLimited,
         ServerError,
         Unavailable,
+        StorageFull,
     )
 }
 
@@ -242,7 +251,9 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str]) -> ApiError
     if not isinstance(message, str) or not message:
         message = "the server gave no reason"
     code = shape.get("code")
-    error = kind(message, code=code if isinstance(code, str) else None, details=_details(shape.get("details")))
+    error = kind(
+        message, code=code if isinstance(code, str) else None, details=_details(shape.get("details"))
+    )
     error.status = status
     error.headers = dict(headers)
     request_id = headers.get("x-request-id") or shape.get("requestId")

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-from .errors import Invalid
+from stellary.contract.errors import Invalid
 
 DEPTH_MAX = 64
 _INTEGER_MAX = 2**63
@@ -34,7 +34,9 @@ def parse(data: bytes) -> Any:
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
-        raise Invalid(f"the body is not valid JSON ({error.msg.lower()} at {where})", code="invalid_json") from None
+        raise Invalid(
+            f"the body is not valid JSON ({error.msg.lower()} at {where})", code="invalid_json"
+        ) from None
     if _SUSPECT.search(data):
         _refuse_characters(made)
     return made

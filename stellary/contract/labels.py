@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from .endpoint import Ok, creates, deletes, lists, updates
-from .limits import Length, Pattern
-from .paging import Paged
-from .policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
-from .refs import CardLabelRef, LabelRef, ProjectRef
-from .unset import UNSET, Unset
-from .wire import Request, Value, request, value
+from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.limits import Length, Pattern
+from stellary.contract.paging import Paged
+from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
+from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
 
 NAME_MAX = 50
 LabelName = Annotated[str, Length(1, NAME_MAX)]

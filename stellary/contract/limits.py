@@ -126,6 +126,9 @@ Id = Annotated[str, Blank(allowed=True)]
 """An id in a body. One that is malformed is told the same as one that is unknown, so its form is no limit."""
 
 Slug = Annotated[
-    str, Pattern(SLUG_PATTERN, "must be 2 to 60 lower-case letters, digits and hyphens, not at either end a hyphen")
+    str,
+    Pattern(
+        SLUG_PATTERN, "must be 2 to 60 lower-case letters, digits and hyphens, not at either end a hyphen"
+    ),
 ]
 EmailAddress = Annotated[str, Email()]

@@ -7,9 +7,9 @@ from typing import Annotated, Generic, TypeVar
 
 import attrs
 
-from .limits import Length, Range
-from .unset import UNSET, Unset
-from .wire import Request, request
+from stellary.contract.limits import Length, Range
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, request
 
 T = TypeVar("T")
 LIMIT_MAX = 500

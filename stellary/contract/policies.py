@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .endpoint import Policy
+from stellary.contract.endpoint import Policy
 
 PUBLIC = Policy("public", "public")
 BOARD_READ = Policy("ws_read", "projects:read", "r")

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import attrs
 
-from .errors import Invalid
-from .limits import ID_PATTERN, SLUG_PATTERN
-from .wire import camel
+from stellary.contract.errors import Invalid
+from stellary.contract.limits import ID_PATTERN, SLUG_PATTERN
+from stellary.contract.wire import camel
 
 R = TypeVar("R", bound="Ref")
 _ORGANIZATION = "/organizations/:orgSlug"

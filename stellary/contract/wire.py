@@ -22,9 +22,9 @@ from cattrs import Converter
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
-from .errors import FieldProblem, Invalid
-from .limits import Blank, Check, Named
-from .unset import UNSET, Unset
+from stellary.contract.errors import FieldProblem, Invalid
+from stellary.contract.limits import Blank, Check, Named
+from stellary.contract.unset import UNSET, Unset
 
 C = TypeVar("C")
 R = TypeVar("R", bound="Request")
@@ -59,7 +59,9 @@ class Value:
 
     def __repr__(self) -> str:
         shown = ((name, getattr(self, name)) for name in _names(type(self)))
-        inside = ", ".join(f"{name}={value!r}" for name, value in shown if value is not None and value is not UNSET)
+        inside = ", ".join(
+            f"{name}={value!r}" for name, value in shown if value is not None and value is not UNSET
+        )
         return f"{type(self).__name__}({inside})"
 
 
