@@ -1,0 +1,1 @@
+"""Accounts: who there is, where they belong, and how far each reaches."""

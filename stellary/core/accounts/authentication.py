@@ -1,0 +1,53 @@
+"""Authentication: from a Bearer token to an actor, in the unit of work in which it acts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import attrs
+from sqlalchemy import Connection, bindparam, select, update
+
+from stellary.contract.errors import Unauthenticated
+from stellary.core.accounts.tables import api_tokens, users
+from stellary.core.accounts.tokens import Signer, digest, looks_like_api_token
+from stellary.core.unit import Actor
+
+TOUCH_AFTER = timedelta(minutes=1)
+
+_USER = select(users.c.token_generation).where(users.c.id == bindparam("user_id"))
+_TOKEN = select(
+    api_tokens.c.id, api_tokens.c.user_id, api_tokens.c.scopes, api_tokens.c.expires_at, api_tokens.c.last_used_at
+).where(api_tokens.c.token_digest == bindparam("digest"))
+_TOUCH = update(api_tokens).where(api_tokens.c.id == bindparam("token_id")).values(last_used_at=bindparam("now"))
+
+
+@attrs.frozen
+class Authenticated:
+    """An actor, and whether its token has not been marked as used for a minute."""
+
+    actor: Actor
+    stale: bool = False
+
+
+def authenticate(connection: Connection, bearer: str, signer: Signer, now: datetime) -> Authenticated:
+    """Whose token that is: a JWT, or else a personal access token. Section Authentication of the API reference.
+
+    Raises:
+        Unauthenticated: It is neither, or no longer good. All reasons read alike.
+    """
+    if bearer.count(".") == 2:
+        claims = signer.read(bearer, now)
+        generation = connection.execute(_USER, {"user_id": claims.user_id}).scalar()
+        if generation == claims.generation:
+            return Authenticated(Actor(claims.user_id))
+    elif looks_like_api_token(bearer):
+        found = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
+        if found is not None and (found.expires_at is None or found.expires_at > now):
+            stale = found.last_used_at is None or now - found.last_used_at >= TOUCH_AFTER
+            return Authenticated(Actor(found.user_id, frozenset(found.scopes), found.id), stale)
+    raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+
+
+def touch(connection: Connection, actor: Actor, now: datetime) -> None:
+    """Mark the actor's API token as used now."""
+    connection.execute(_TOUCH, {"token_id": actor.token_id, "now": now})

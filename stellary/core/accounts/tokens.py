@@ -1,0 +1,97 @@
+"""Tokens: JWTs for people who log in, ``synth_…`` for programs, random ones for invitations."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+import string
+import zlib
+from datetime import datetime, timedelta
+
+import attrs
+import jwt
+
+from stellary.contract.errors import Unauthenticated
+
+API_TOKEN_PREFIX = "synth_"  # noqa: S105 - what every token starts with
+_ALPHABET = string.ascii_letters + string.digits
+_RANDOM = 40
+
+
+@attrs.frozen
+class Claims:
+    """What a JWT says: whose it is, when it was made, until when it holds, and the user's count of passwords."""
+
+    user_id: str
+    issued_at: int
+    expires_at: int
+    generation: int
+
+
+class Signer:
+    """Makes and reads JWTs with one secret. A signature is checked once and remembered; rights never are."""
+
+    def __init__(self, secret: str, lifetime: timedelta) -> None:
+        self._secret = secret
+        self._lifetime = lifetime
+        self._verified = functools.lru_cache(maxsize=4096)(self._verify)
+
+    def issue(self, user_id: str, generation: int, now: datetime) -> str:
+        """A JWT for somebody who has just proved who he is."""
+        claims = {"sub": user_id, "iat": now, "exp": now + self._lifetime, "gen": generation}
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def read(self, token: str, now: datetime) -> Claims:
+        """What a JWT says.
+
+        Raises:
+            Unauthenticated: It is forged, malformed or expired.
+        """
+        claims = self._verified(token)
+        if claims is None or claims.expires_at <= now.timestamp():
+            raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+        return claims
+
+    def _verify(self, token: str) -> Claims | None:
+        try:
+            found = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                # Time is the core's own clock, and asked on every request: not remembered with the signature.
+                options={"require": ["exp", "iat", "sub", "gen"], "verify_exp": False, "verify_iat": False},
+            )
+            return Claims(found["sub"], int(found["iat"]), int(found["exp"]), int(found["gen"]))
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+            return None
+
+
+def new_api_token(prefix: str = API_TOKEN_PREFIX) -> str:
+    """A token with 40 random characters and a checksum, by which a leak can be told from noise."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+    return f"{prefix}{body}{_checksum(body)}"
+
+
+def looks_like_api_token(token: str, prefix: str = API_TOKEN_PREFIX) -> bool:
+    """Whether the checksum holds: what does not need not be looked up."""
+    body = token.removeprefix(prefix)
+    return token.startswith(prefix) and body.isascii() and _checksum(body[:_RANDOM]) == body[_RANDOM:]
+
+
+def new_secret() -> str:
+    """A random secret of 43 characters that fit a URL."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a random secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _checksum(body: str) -> str:
+    number, out = zlib.crc32(body.encode("utf-8", "surrogatepass")), ""
+    for _ in range(6):
+        number, rest = divmod(number, len(_ALPHABET))
+        out += _ALPHABET[rest]
+    return out

@@ -1,0 +1,163 @@
+"""Core: the way in. Engine, clock, ids, secrets and mailer go in; units of work come out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.core import dispatch, migrations, reactions
+from stellary.core.accounts.authentication import authenticate, touch
+from stellary.core.accounts.tokens import Signer
+from stellary.core.base import Clock, Ids, IdSource, system_clock
+from stellary.core.database import Database
+from stellary.core.mail import Mailer, log_letter
+from stellary.core.unit import NOBODY, Actor, UnitOfWork
+
+T = TypeVar("T")
+TRIES = 4
+
+
+class Core:
+    """The domain over one database.
+
+    Args:
+        database: ``sqlite:///stellary.db``, ``postgresql+psycopg://…``, or an ``Engine`` of yours.
+        jwt_secret: Signs logins; 32 bytes or more. Without one, logins hold as long as this object.
+        jwt_lifetime: How long a login holds; 7 days.
+        bcrypt_rounds: Cost of a password hash; 12 takes about 0.3 s.
+        mailer: Takes letters (invitations); without one they are logged.
+        public_url: Where people reach the product; stands in letters.
+        clock: Says now, in UTC.
+        ids: Makes ids of 24 hex digits.
+    """
+
+    def __init__(
+        self,
+        database: str | Engine,
+        *,
+        jwt_secret: str | None = None,
+        jwt_lifetime: timedelta = timedelta(days=7),
+        bcrypt_rounds: int = 12,
+        mailer: Mailer = log_letter,
+        public_url: str = "http://localhost:3001",
+        clock: Clock = system_clock,
+        ids: IdSource | None = None,
+    ) -> None:
+        self.database = Database(database)
+        self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
+        self.bcrypt_rounds = bcrypt_rounds
+        self.mailer = mailer
+        self.public_url = public_url.rstrip("/")
+        self.clock = clock
+        self.new_id = ids or Ids()
+
+    def migrate(self) -> None:
+        """Bring the schema up to date, under a lock: several processes may do it at once."""
+        migrations.upgrade(self.database.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    @contextmanager
+    def begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
+        """A unit of work that may write: committed at the end, undone on an exception.
+
+        Args:
+            actor: On whose behalf.
+            connection: One of yours, in a transaction that you commit: the unit joins it. (Of an ORM session:
+                ``session.connection()``.)
+
+        Raises:
+            Unavailable: The database was busy for too long.
+        """
+        if connection is not None:
+            # A savepoint, so that a unit that fails leaves the host's transaction as it was.
+            with connection.begin_nested():
+                uow = self._unit(connection, actor)
+                yield uow
+                reactions.settle(uow)
+            return
+        with self.database.writing() as own:
+            uow = self._unit(own, actor)
+            yield uow
+            reactions.settle(uow)
+        for do in uow.after_commit:
+            do()
+
+    @contextmanager
+    def view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
+        """A unit of work that only reads, and sees one moment throughout."""
+        if connection is not None:
+            yield self._unit(connection, actor)
+            return
+        with self.database.reading() as own:
+            yield self._unit(own, actor)
+
+    def run(self, write: bool, work: Callable[[UnitOfWork], T]) -> T:
+        """Do some work in a unit of its own, again if the database undid it for the sake of another one.
+
+        Args:
+            write: Whether the unit may write.
+            work: Called with a unit in which nobody acts yet, once per try.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                with self.begin(NOBODY) if write else self.view(NOBODY) as uow:
+                    return work(uow)
+            except DBAPIError as error:
+                if not left or not dispatch.can_retry(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    def authenticate(self, bearer: str) -> Actor:
+        """Whose token that is: a JWT, or a personal access token.
+
+        Raises:
+            Unauthenticated: It is neither, or no longer good.
+        """
+        with self.database.reading() as connection:
+            return self.authenticate_in(connection, bearer)[0]
+
+    def authenticate_in(self, connection: Connection, bearer: str) -> tuple[Actor, bool]:
+        """The same on a connection of a unit; and whether the token's last use should be noted."""
+        found = authenticate(connection, bearer, self.signer, self.clock())
+        return found.actor, found.stale
+
+    def touch(self, actor: Actor) -> None:
+        """Note that the actor's API token was used now."""
+        with self.database.writing() as connection:
+            touch(connection, actor, self.clock())
+
+    def port(self, actor: Actor | None = None) -> EmbeddedPort:
+        """A port for ``Stellary.embedded``: request bytes in, answer bytes out, no socket.
+
+        Args:
+            actor: On whose behalf; without one, each request's Bearer token says.
+        """
+        return EmbeddedPort(self, actor)
+
+    def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
+        return UnitOfWork(self, connection, actor, self.clock(), self.new_id)
+
+
+class EmbeddedPort:
+    """The API in process: the same router, authentication and validation as over HTTP."""
+
+    def __init__(self, core: Core, actor: Actor | None) -> None:
+        self._core = core
+        self._actor = actor
+
+    def send(self, request: RawRequest, /) -> RawResponse:
+        """Answer a request in the calling thread."""
+        return dispatch.answer(self._core, request, self._actor)
+
+    def close(self) -> None:
+        """Nothing to close: the core belongs to whoever made it."""

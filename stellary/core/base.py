@@ -1,0 +1,86 @@
+"""What every area stands on: the schema's metadata, column types, clock and ids."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import DateTime, MetaData, String, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+Clock = Callable[[], datetime]
+IdSource = Callable[[], str]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""The schema: every area adds its tables, all named ``stellary_*``."""
+
+
+IdType = String(24).with_variant(String(24, collation="C"), "postgresql")
+"""24 lower-case hex digits, compared byte by byte, so that ids sort by creation on every database."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no zone, and would drop another one without converting."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as text, alike on every database; what is written was checked on its way in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)
+
+
+def system_clock() -> datetime:
+    """Now, in UTC, cut to milliseconds: what is told is what is stored."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Ids:
+    """Makes ids: 4 bytes of time, 8 of randomness. Those of one process sort in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._second = 0
+        self._rest = 0
+
+    def __call__(self) -> str:
+        with self._lock:
+            second = int(time.time())
+            if second > self._second:
+                self._second, self._rest = second, secrets.randbits(63)
+            else:
+                # Within a second the next id is a random step away: in order, and still not to be guessed.
+                self._rest += 1 + secrets.randbits(32)
+            return f"{self._second:08x}{self._rest:016x}"

@@ -1,0 +1,150 @@
+"""The schema of the board. What a list of cards shows of a card stands on the card's own row."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from stellary.core.base import IdType, Json, UtcDateTime, metadata
+
+projects = Table(
+    "stellary_projects",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text),
+    Column("key", String(6), nullable=False),
+    Column("template_id", String(40), nullable=False),
+    Column("archived", Boolean, nullable=False),
+    # The number of the newest card; numbers are never given twice.
+    Column("last_number", Integer, nullable=False),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "key"),
+)
+
+project_members = Table(
+    "stellary_project_members",
+    metadata,
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+scopes = Table(
+    "stellary_scopes",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text),
+    Column("position", Integer, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("start_date", UtcDateTime),
+    Column("due_date", UtcDateTime),
+    Column("active_view", String(10), nullable=False),
+    Column("view_settings", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_scopes_project_id_position", "project_id", "position"),
+)
+
+columns = Table(
+    "stellary_columns",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    # Dense and 0-based in the scope: there are few columns, so that a move may rewrite them.
+    Column("position", Integer, nullable=False),
+    Column("card_status", String(20)),
+    Column("wip_limit", Integer),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_columns_project_id", "project_id"),
+    Index("ix_stellary_columns_scope_id_position", "scope_id", "position"),
+)
+
+cards = Table(
+    "stellary_cards",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), nullable=False),
+    Column("column_id", IdType, ForeignKey("stellary_columns.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("title", String(500), nullable=False),
+    Column("description", Text),
+    Column("status", String(20), nullable=False),
+    Column("priority", String(20)),
+    Column("start_date", UtcDateTime),
+    Column("due_date", UtcDateTime),
+    Column("completed_at", UtcDateTime),
+    Column("assignee_id", IdType, ForeignKey("stellary_users.id", ondelete="SET NULL"), index=True),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    # With gaps; the place that people see is counted, never stored.
+    Column("position", BigInteger, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    # In the form of the wire: [{"_id", "title", "done", "order"}].
+    Column("checklist", Json, nullable=False),
+    Column("label_ids", Json, nullable=False),
+    Column("custom_fields", Json, nullable=False),
+    Column("comment_count", Integer, nullable=False),
+    Column("attachment_count", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("project_id", "number"),
+    Index("ix_stellary_cards_project_id_id", "project_id", "id"),
+)
+PLACES = Index(
+    "ix_stellary_cards_column_id_position",
+    cards.c.column_id,
+    cards.c.position,
+    cards.c.id,
+    sqlite_where=text("NOT archived"),
+    postgresql_where=text("NOT archived"),
+)
+"""The order of a column: what is archived has no place in it."""
+
+comments = Table(
+    "stellary_comments",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_comments_card_id_id", "card_id", "id"),
+)
+
+labels = Table(
+    "stellary_labels",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(50), nullable=False),
+    # Names are unique without regard to case; this is the form that is compared.
+    Column("name_key", String(100), nullable=False),
+    Column("color", String(7), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+    Index("ix_stellary_labels_project_id_id", "project_id", "id"),
+)

@@ -1,0 +1,227 @@
+"""Dispatch: which service serves which endpoint, and one request from bytes to bytes.
+
+The server, the embedded client and MCP all come through here, so that the same router, checks and errors hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from stellary.contract.endpoint import Nothing
+from stellary.contract.errors import (
+    ApiError,
+    Invalid,
+    ServerError,
+    StorageFull,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+from stellary.contract.jsonic import parse
+from stellary.contract.paging import Listing
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.refs import Ref
+from stellary.contract.router import AnyEndpoint, Match, Router
+from stellary.contract.wire import Request, dump, load, load_query
+from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts import auth, organizations
+from stellary.core.board import access as board_access
+from stellary.core.board import labels
+from stellary.core.idempotency import Attempt
+from stellary.core.unit import NOBODY, Actor, Service, UnitOfWork, served
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+_log = logging.getLogger("stellary.core")
+
+SERVICES: Mapping[str, Service] = {
+    service.endpoint.operation: service
+    for service in map(
+        served,
+        (
+            auth.register,
+            auth.login,
+            auth.me,
+            organizations.create_organization,
+            organizations.list_organizations,
+            organizations.get_organization,
+            labels.create_label,
+            labels.list_labels,
+            labels.update_label,
+            labels.delete_label,
+        ),
+    )
+}
+"""Every service, by the operation that it serves: one explicit line each."""
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {**accounts_access.DOORS, **board_access.DOORS}
+"""The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
+
+ROUTER = Router(service.endpoint for service in SERVICES.values())
+
+
+def answer(core: Core, request: RawRequest, actor: Actor | None = None) -> RawResponse:
+    """Answer one request. Never raises: whatever goes wrong is an answer in the error shape.
+
+    Args:
+        core: The core to ask.
+        request: With lower-case header names; ``x-request-id`` is taken over, or made.
+        actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
+    """
+    request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
+    try:
+        response = _Call(core, request, actor, ROUTER.match(request.method, request.path)).answered()
+    except ApiError as error:
+        response = error_response(error, request_id)
+    except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
+        response = error_response(_translated(error, request_id), request_id)
+    return RawResponse(response.status, {**response.headers, "x-request-id": request_id}, response.body)
+
+
+def error_response(error: ApiError, request_id: str) -> RawResponse:
+    """An error as an answer, in the error shape."""
+    headers = {name.lower(): text for name, text in error.headers.items()}
+    headers["content-type"] = "application/json"
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    return RawResponse(error.status, headers, dump(error.body(request_id)))
+
+
+def _translated(error: Exception, request_id: str) -> ApiError:
+    if isinstance(error, OperationalError):
+        text = str(error.orig)
+        if "disk is full" in text or "No space left" in text:
+            return StorageFull("the disk of the server is full")
+        _log.warning("request %s: the database is not available: %s", request_id, type(error.orig).__name__)
+        return Unavailable("the database is not available; try again", retry_after=1)
+    _log.error("request %s failed", request_id, exc_info=error)
+    return ServerError("the server has failed; the request id helps to find out why")
+
+
+class _Call:
+    """One request on its way: who asks, what is said, which service answers."""
+
+    def __init__(self, core: Core, request: RawRequest, actor: Actor | None, match: Match) -> None:
+        self.core = core
+        self.request = request
+        self.actor = actor
+        self.ref = match.ref
+        self.endpoint: AnyEndpoint = match.endpoint
+        self.service = SERVICES[match.endpoint.operation]
+        self.stale_token = False
+
+    def answered(self) -> RawResponse:
+        said = self._said()
+        if self.service.mode == "outside":
+            response = self._outside(said)
+        else:
+            response = self.core.run(self.service.mode == "begin", lambda uow: self._within(uow, said))
+        if self.stale_token and self.actor is not None:
+            self.core.touch(self.actor)
+        return response
+
+    def _said(self) -> Request | Invalid | UnsupportedMedia:
+        """The request, or what is wrong with it: told later, since it must not be told to whom nothing is."""
+        kind = self.endpoint.request_class
+        try:
+            if self.endpoint.in_query:
+                return load_query(kind, parse_qsl(self.request.query, keep_blank_values=True, errors="strict"))
+            return load(kind, self._json() if self.request.body else {})
+        except (Invalid, UnsupportedMedia) as error:
+            return error
+        except UnicodeDecodeError:
+            return Invalid("the query must be UTF-8")
+
+    def _json(self) -> Any:
+        media, _, rest = self.request.headers.get("content-type", "").partition(";")
+        charset = rest.strip().lower().removeprefix("charset=").strip('"')
+        if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+            raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
+        return parse(self.request.body)
+
+    def _outside(self, said: Request | Invalid | UnsupportedMedia) -> RawResponse:
+        if self.endpoint.policy.role == "public":
+            self.actor = NOBODY
+        else:
+            self.actor = self.core.run(False, self._authenticated)
+        self.actor.require(self.endpoint.policy)
+        if isinstance(said, ApiError):
+            raise said
+        return self._response(self.service.function(self.core, self.actor, self.ref, *self._arguments(said)))
+
+    def _within(self, uow: UnitOfWork, said: Request | Invalid | UnsupportedMedia) -> RawResponse:
+        policy = self.endpoint.policy
+        uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
+        uow.actor.require(policy)
+        if isinstance(said, ApiError):
+            self._ask_door(uow)
+            raise said
+        uow.if_match = _versions(self.request.headers.get("if-match"))
+        key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
+        if key is None:
+            return self._response(self.service.function(uow, self.ref, *self._arguments(said)))
+        attempt = Attempt(uow, key, self.endpoint, self.request.path, self.request.body)
+        earlier = attempt.earlier()
+        if earlier is not None:
+            # Whoever has lost access since does not get the old answer either.
+            self._ask_door(uow)
+            return earlier
+        response = self._response(self.service.function(uow, self.ref, *self._arguments(said)))
+        attempt.keep(response)
+        return response
+
+    def _authenticated(self, uow: UnitOfWork) -> Actor:
+        if self.actor is not None:
+            return self.actor
+        scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not bearer.strip():
+            raise Unauthenticated("a Bearer token is required")
+        actor, self.stale_token = self.core.authenticate_in(uow.connection, bearer.strip())
+        return actor
+
+    def _ask_door(self, uow: UnitOfWork) -> None:
+        door = DOORS.get(type(self.ref))
+        if door is None:
+            return
+        uow.enter(self.endpoint.policy)
+        try:
+            door(uow, self.ref)
+        finally:
+            uow.admit()
+            uow.leave()
+
+    def _arguments(self, said: Request) -> tuple[Request, ...]:
+        return () if self.endpoint.takes is Nothing else (said,)
+
+    def _response(self, made: Any) -> RawResponse:
+        headers = {"content-type": "application/json"}
+        if isinstance(made, Listing):
+            if made.next is not None:
+                pairs = [(name, text) for name, text in parse_qsl(self.request.query) if name != "cursor"]
+                query = urlencode([*pairs, ("cursor", made.next)])
+                headers["link"] = f'<{self.request.path}?{query}>; rel="next"'
+            return RawResponse(self.endpoint.status, headers, dump(made.items))
+        if (version := getattr(made, "version", None)) is not None:
+            headers["etag"] = f'"{version}"'
+        return RawResponse(self.endpoint.status, headers, dump(made))
+
+
+def _versions(header: str | None) -> frozenset[str] | None:
+    """The versions that an ``If-Match`` accepts; a weak one (``W/"3"``) never matches."""
+    if header is None or header.strip() == "*":
+        return None
+    return frozenset(part.strip().strip('"') for part in header.split(","))
+
+
+def can_retry(error: DBAPIError) -> bool:
+    """Whether the database has undone the unit for the sake of another one: a deadlock or a serialization failure."""
+    return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")

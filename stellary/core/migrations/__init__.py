@@ -1,0 +1,48 @@
+"""Migrations: the schema's history, inside the package; ``Core.migrate`` runs them without an ini file."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+VERSION_TABLE = "stellary_alembic_version"
+_LOCK = 7_355_608_204_117
+"""Of PostgreSQL's advisory locks: whoever starts first migrates, the others wait and find nothing to do."""
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema of that database up to a revision, in one transaction."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            _upgrade_sqlite(connection, revision)
+            return
+        with connection.begin():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+            _run(connection, revision)
+
+
+def _upgrade_sqlite(connection: Connection, revision: str) -> None:
+    # SQLite alters a table by copying and dropping it, and a dropped parent takes its children along: foreign keys
+    # are off meanwhile, which only works outside a transaction, and checked before the commit.
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        with connection.begin():
+            _run(connection, revision)
+            broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+            if broken:
+                raise RuntimeError(f"the migration would leave {len(broken)} rows that point nowhere")
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _run(connection: Connection, revision: str) -> None:
+    with as_file(files(__name__)) as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

@@ -1,0 +1,25 @@
+"""What alembic runs: on the connection that ``upgrade`` holds, and on our own tables alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+
+from stellary.core.base import metadata
+from stellary.core.migrations import VERSION_TABLE
+
+
+def _ours(name: str | None, kind: str, _: Any) -> bool:
+    return kind != "table" or (name or "").startswith("stellary_")
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+    include_name=_ours,
+    render_as_batch=True,
+    transactional_ddl=False,
+)
+context.run_migrations()

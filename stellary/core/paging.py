@@ -1,0 +1,77 @@
+"""Pages by keyset: where the last page ended is looked up in an index, so that no row comes twice or is skipped."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, bindparam
+
+from stellary.contract.errors import Invalid
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.wire import invalid
+from stellary.core.unit import UnitOfWork
+
+T = TypeVar("T")
+_BEFORE_ALL, _AFTER_ALL = "", "g" * 24
+
+
+class Pages:
+    """A list that can be had whole or by the page, ordered by an id: statements built once.
+
+    Args:
+        rows: What is listed, without an order.
+        key: The column to order by: unique, and never changed.
+        newest_first: Whether the largest key comes first.
+    """
+
+    def __init__(self, rows: Select[Any], key: ColumnElement[str], *, newest_first: bool = False) -> None:
+        self._newest_first = newest_first
+        self._key = key.name
+        self._whole = rows.order_by(key.desc() if newest_first else key)
+        after = bindparam("_after", type_=key.type)
+        beyond = key < after if newest_first else key > after
+        self._part = self._whole.where(beyond).limit(bindparam("_limit"))
+
+    def fetch(self, uow: UnitOfWork, request: Paged, made: Callable[[Row[Any]], T], **parameters: Any) -> Listing[T]:
+        """The list, or the page that the request names.
+
+        Raises:
+            Invalid: The cursor was not made here.
+        """
+        if not request.limit and not request.cursor:
+            return Listing([made(row) for row in uow.connection.execute(self._whole, parameters)])
+        limit = request.limit or 100
+        first = _AFTER_ALL if self._newest_first else _BEFORE_ALL
+        after = read_cursor(request.cursor) if request.cursor else first
+        rows = uow.connection.execute(
+            self._part, {**parameters, "_after": after, "_limit": limit + 1}
+        ).fetchall()
+        more = make_cursor(getattr(rows[limit - 1], self._key)) if len(rows) > limit else None
+        return Listing([made(row) for row in rows[:limit]], more)
+
+
+def make_cursor(key: str) -> str:
+    """The cursor of the page after that key."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> str:
+    """The key in a cursor.
+
+    Raises:
+        Invalid: The cursor was not made here.
+    """
+    try:
+        key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise _bad() from None
+    if not key.isalnum() or make_cursor(key) != cursor:
+        raise _bad()
+    return key
+
+
+def _bad() -> Invalid:
+    return invalid(("cursor", "must be one that this list has answered with"))

@@ -1,0 +1,220 @@
+"""The unit of work: one transaction, one actor, one moment; and the check of the policy row that every door shares."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+import attrs
+from sqlalchemy import Connection
+
+from stellary.contract.endpoint import TOKEN_SCOPES, Endpoint, Nothing, Policy
+from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError, Unauthenticated
+from stellary.contract.refs import Ref
+from stellary.contract.wire import Request, check
+from stellary.core.base import IdSource
+from stellary.core.events import Event
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+R = TypeVar("R", bound=Ref)
+Q = TypeVar("Q", bound=Request)
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Actor:
+    """Whoever acts, and how far the token reaches; what the user may do is read anew in each unit of work.
+
+    Attributes:
+        user_id: None for somebody without a token.
+        scopes: Those of a personal access token; None for a person who has logged in, or an embedding host.
+        token_id: The personal access token, if there is one.
+    """
+
+    user_id: str | None
+    scopes: frozenset[str] | None = None
+    token_id: str | None = None
+
+    def require(self, policy: Policy) -> None:
+        """Check what the token reaches, before anything is looked up.
+
+        Raises:
+            Unauthenticated: The endpoint asks for a token.
+            Forbidden: The token lacks the scope.
+        """
+        if policy.token == "public":
+            return
+        if self.user_id is None:
+            raise Unauthenticated("a Bearer token is required")
+        if self.scopes is None or policy.token == "any":
+            return
+        if policy.token == "jwt":
+            raise Forbidden("this takes a person who has logged in, not an API token", code="login_required")
+        if policy.token == "full":
+            if not self.scopes.issuperset(TOKEN_SCOPES):
+                raise Forbidden("this takes an API token with all scopes", code="insufficient_scope")
+        elif policy.token not in self.scopes:
+            raise Forbidden(f"the API token lacks the scope {policy.token}", code="insufficient_scope")
+
+
+NOBODY = Actor(user_id=None)
+
+
+class UnitOfWork:
+    """One transaction on behalf of one actor. Services take it first; doors check the policy row that it carries.
+
+    Attributes:
+        core: Where it was begun; mailer, settings and secrets are found there.
+        connection: The database connection, in a transaction.
+        actor: On whose behalf.
+        now: The moment, the same throughout.
+        new_id: Makes an id.
+        if_match: The versions that the caller will accept, from ``If-Match``; None asks for nothing.
+        events: What has happened so far; reactions settle it before the commit.
+    """
+
+    __slots__ = ("_admitted", "_policies", "actor", "after_commit", "connection", "core", "events", "if_match", "new_id", "now")
+
+    def __init__(self, core: Core, connection: Connection, actor: Actor, now: datetime, new_id: IdSource) -> None:
+        self.core = core
+        self.connection = connection
+        self.actor = actor
+        self.now = now
+        self.new_id = new_id
+        self.if_match: frozenset[str] | None = None
+        self.events: list[Event] = []
+        self.after_commit: list[Callable[[], None]] = []
+        self._policies: list[Policy] = []
+        self._admitted: list[bool] = []
+
+    @property
+    def user_id(self) -> str:
+        """The acting user.
+
+        Raises:
+            Unauthenticated: Nobody acts.
+        """
+        if self.actor.user_id is None:
+            raise Unauthenticated("a Bearer token is required")
+        return self.actor.user_id
+
+    @property
+    def policy(self) -> Policy:
+        """The policy row of the service that runs: what doors must check."""
+        return self._policies[-1]
+
+    def enter(self, policy: Policy) -> None:
+        """Begin a service of that policy row; nothing has been checked yet but the reach of the token."""
+        self.actor.require(policy)
+        self._policies.append(policy)
+        self._admitted.append(policy.role in ("public", "self"))
+
+    def admit(self) -> None:
+        """A door says that the policy row has been checked and holds."""
+        self._admitted[-1] = True
+
+    def leave(self) -> None:
+        """End a service. One that asked no door has checked nothing: a defect, told before anything is committed."""
+        self._policies.pop()
+        if not self._admitted.pop():
+            raise ServerError("a service answered without asking whether it may", code="unchecked_policy")
+
+    def happened(self, event: Event) -> None:
+        """Note what has happened; ``reactions`` says who reacts."""
+        self.events.append(event)
+
+    def require_version(self, version: int) -> None:
+        """Honour ``If-Match``.
+
+        Raises:
+            PreconditionFailed: The caller has seen another version.
+        """
+        if self.if_match is not None and str(version) not in self.if_match:
+            raise PreconditionFailed(f"the current version is {version}", code="stale_version")
+
+
+Mode = Literal["view", "begin", "outside"]
+"""How a service wants to be run: in a unit that only reads, in one that may write, or by itself (it opens its own)."""
+
+
+@attrs.frozen
+class Service:
+    """What a service function says of itself: the endpoint it serves, and how it is run."""
+
+    endpoint: Endpoint[Any, Any, Any, Any]
+    mode: Mode
+    function: Callable[..., Any]
+
+
+@overload
+def serves(
+    endpoint: Endpoint[R, [], Nothing, T],
+) -> Callable[[Callable[[UnitOfWork, R], T]], Callable[[UnitOfWork, R], T]]: ...
+@overload
+def serves(
+    endpoint: Endpoint[R, ..., Q, T],
+) -> Callable[[Callable[[UnitOfWork, R, Q], T]], Callable[[UnitOfWork, R, Q], T]]: ...
+def serves(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
+    """Say which endpoint a function of a unit of work serves. Its policy row holds whoever calls it.
+
+    The reach of the token is checked before the function runs, the limits of a request that was built in Python too,
+    and that a door was asked after it.
+    """
+    policy = endpoint.policy
+    mode: Mode = "view" if endpoint.method == "GET" else "begin"
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def service(uow: UnitOfWork, ref: Ref, *requests: Request) -> Any:
+            uow.enter(policy)
+            try:
+                answer = function(uow, ref, *map(check, requests))
+            except BaseException:
+                uow.admit()
+                raise
+            finally:
+                uow.leave()
+            return answer
+
+        service.served = Service(endpoint, mode, service)  # type: ignore[attr-defined]
+        return service
+
+    return decorate
+
+
+@overload
+def serves_outside(
+    endpoint: Endpoint[R, [], Nothing, T],
+) -> Callable[[Callable[[Core, Actor, R], T]], Callable[[Core, Actor, R], T]]: ...
+@overload
+def serves_outside(
+    endpoint: Endpoint[R, ..., Q, T],
+) -> Callable[[Callable[[Core, Actor, R, Q], T]], Callable[[Core, Actor, R, Q], T]]: ...
+def serves_outside(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
+    """The same for a function that opens units of work itself, since it does something slow between them.
+
+    Hashing a password takes 0.3 s: with a transaction open, nobody else would write.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def service(core: Core, actor: Actor, ref: Ref, *requests: Request) -> Any:
+            actor.require(endpoint.policy)
+            return function(core, actor, ref, *map(check, requests))
+
+        service.served = Service(endpoint, "outside", service)  # type: ignore[attr-defined]
+        return service
+
+    return decorate
+
+
+def served(function: Callable[..., Any]) -> Service:
+    """What a service function says of itself. Raises TypeError if it is none."""
+    found = getattr(function, "served", None)
+    if not isinstance(found, Service):
+        raise TypeError(f"{function!r} serves no endpoint")
+    return found
