@@ -1,0 +1,96 @@
+"""What all tests share: fresh databases of both kinds, a core on them, and the profiles of hypothesis."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.runs import SERVER_VARIABLE, OwnedRun, Run
+
+if TYPE_CHECKING:
+    from stellary.core import Core
+
+RUN = pytest.StashKey[Run]()
+RUN_DIRECTORY = "stellary_run_directory"
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("ci", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("ci"), max_examples=5_000)
+settings.load_profile("ci")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the run, or join it where this process is one of its workers."""
+    # What the developer's shell says about servers and tokens is not meant for the tests.
+    for name in [name for name in os.environ if name.startswith("STELLARY_") and name != SERVER_VARIABLE]:
+        del os.environ[name]
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    config.stash[RUN] = Run(Path(worker[RUN_DIRECTORY])) if worker else OwnedRun()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a new worker of pytest-xdist which run it belongs to."""
+    node.workerinput[RUN_DIRECTORY] = str(node.config.stash[RUN].directory)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the run in the process that began it."""
+    run = config.stash.get(RUN, None)
+    if not isinstance(run, OwnedRun):
+        return
+    if SERVER_VARIABLE in os.environ:
+        from tests.databases import Postgres
+
+        Postgres(run).drop_template()
+    run.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for PostgreSQL by name; the variants of ``database_url`` are marked where they are made."""
+    for item in items:
+        if "postgres_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture
+def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh and migrated SQLite database in a file."""
+    from tests.databases import Sqlite
+
+    with Sqlite(request.config.stash[RUN]).database() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh and migrated PostgreSQL database."""
+    from tests.databases import Postgres
+
+    with Postgres(request.config.stash[RUN]).database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh and migrated database: the test runs once on SQLite and once on PostgreSQL."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture
+def core(database_url: str) -> Iterator[Core]:
+    """A core on a fresh database, once of each kind, with passwords that are quick to hash."""
+    from stellary.core import Core
+
+    core = Core(database_url, bcrypt_rounds=4)
+    try:
+        yield core
+    finally:
+        core.close()

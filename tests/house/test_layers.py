@@ -1,0 +1,67 @@
+"""Who may import whom: the contracts in pyproject.toml, and the two rules that need the areas' names."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = "stellary.core"
+
+# What a rule may not know: it gets values, and `now` among them.
+OUTSIDE_OF_RULES = {"os", "random", "secrets", "socket", "sqlalchemy", "threading", "time", "uuid"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """Every import between the project's modules, and to what is not the project's."""
+    return grimp.build_graph("stellary", "reference_server", include_external_packages=True)
+
+
+def modules(graph: grimp.ImportGraph, pattern: str) -> list[str]:
+    """The project's modules whose dotted name matches ``pattern`` as a whole."""
+    return sorted(name for name in graph.modules if re.fullmatch(pattern, name))
+
+
+def test_contracts_of_pyproject_are_kept():
+    lint = Path(sys.executable).with_name("lint-imports")
+    found = subprocess.run([lint, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_tables_are_imported_only_within_their_area(graph):
+    strangers = [
+        f"{importer} imports {tables}"
+        for tables in modules(graph, rf"{CORE}\.\w+\.tables")
+        for importer in sorted(graph.find_modules_that_directly_import(tables))
+        # The migrations see every table, to compare them with the database.
+        if not importer.startswith((tables.removesuffix("tables"), f"{CORE}.migrations"))
+    ]
+    assert strangers == []
+
+
+def test_rules_import_only_contract_events_base_and_each_other(graph):
+    allowed = re.compile(rf"stellary\.contract(\..+)?|{CORE}\.(events|base)|{CORE}\.\w+\.rules(\..+)?")
+    strangers = [
+        f"{rules} imports {imported}"
+        for rules in modules(graph, rf"{CORE}\.\w+\.rules(\..+)?")
+        for imported in sorted(graph.find_modules_directly_imported_by(rules))
+        if imported.startswith(("stellary", "reference_server"))
+        if not allowed.fullmatch(imported)
+    ]
+    assert strangers == []
+
+
+def test_rules_ask_nothing_outside(graph):
+    asking = [
+        f"{rules} imports {imported}"
+        for rules in modules(graph, rf"{CORE}\.\w+\.rules(\..+)?")
+        for imported in sorted(graph.find_modules_directly_imported_by(rules))
+        if imported in OUTSIDE_OF_RULES
+    ]
+    assert asking == []

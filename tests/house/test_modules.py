@@ -1,0 +1,35 @@
+"""What each module looks like from outside: how long it is, how it opens, what it is called."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINES_MAX = 400
+# Names that say nothing: whatever is put there belongs where it is used, or to something that has a name.
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
+
+MODULES = sorted(
+    path.relative_to(ROOT)
+    for package in ("stellary", "reference_server")
+    for path in (ROOT / package).rglob("*.py")
+    if "versions" not in path.parts
+)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_module_is_short_enough_to_be_read_at_a_sitting(path):
+    assert len((ROOT / path).read_text().splitlines()) <= LINES_MAX
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_module_opens_with_what_it_is(path):
+    assert ast.get_docstring(ast.parse((ROOT / path).read_text()))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_module_has_a_name_that_says_something(path):
+    assert not DRAWERS & {part.strip("_") for part in path.with_suffix("").parts}
