@@ -40,7 +40,9 @@ class FairLock:
                 self._owner = me
                 return True
             if self._owner == me:
-                raise RuntimeError("this thread is writing already: a unit of work cannot be opened inside another")
+                raise RuntimeError(
+                    "this thread is writing already: a unit of work cannot be opened inside another"
+                )
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
@@ -91,7 +93,9 @@ class Database:
                 pool_timeout=WAIT_MAX / 3,
                 connect_args={"options": _POSTGRES_LIMITS},
             )
-            self._read = self._write.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._read = self._write.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @property
     def engine(self) -> Engine:

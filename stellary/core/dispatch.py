@@ -30,7 +30,7 @@ from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Match, Router
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts import auth, organizations
+from stellary.core.accounts import auth
 from stellary.core.board import access as board_access
 from stellary.core.board import labels
 from stellary.core.idempotency import Attempt
@@ -49,9 +49,6 @@ SERVICES: Mapping[str, Service] = {
             auth.register,
             auth.login,
             auth.me,
-            organizations.create_organization,
-            organizations.list_organizations,
-            organizations.get_organization,
             labels.create_label,
             labels.list_labels,
             labels.update_label,
@@ -61,7 +58,10 @@ SERVICES: Mapping[str, Service] = {
 }
 """Every service, by the operation that it serves: one explicit line each."""
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {**accounts_access.DOORS, **board_access.DOORS}
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    **accounts_access.DOORS,
+    **board_access.DOORS,
+}
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
 
 ROUTER = Router(service.endpoint for service in SERVICES.values())
@@ -129,12 +129,14 @@ class _Call:
             self.core.touch(self.actor)
         return response
 
-    def _said(self) -> Request | Invalid | UnsupportedMedia:
+    def _said(self) -> Request | ApiError:
         """The request, or what is wrong with it: told later, since it must not be told to whom nothing is."""
-        kind = self.endpoint.request_class
+        kind: type[Request] = self.endpoint.request_class
         try:
             if self.endpoint.in_query:
-                return load_query(kind, parse_qsl(self.request.query, keep_blank_values=True, errors="strict"))
+                return load_query(
+                    kind, parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
+                )
             return load(kind, self._json() if self.request.body else {})
         except (Invalid, UnsupportedMedia) as error:
             return error
@@ -148,7 +150,7 @@ class _Call:
             raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
         return parse(self.request.body)
 
-    def _outside(self, said: Request | Invalid | UnsupportedMedia) -> RawResponse:
+    def _outside(self, said: Request | ApiError) -> RawResponse:
         if self.endpoint.policy.role == "public":
             self.actor = NOBODY
         else:
@@ -158,7 +160,7 @@ class _Call:
             raise said
         return self._response(self.service.function(self.core, self.actor, self.ref, *self._arguments(said)))
 
-    def _within(self, uow: UnitOfWork, said: Request | Invalid | UnsupportedMedia) -> RawResponse:
+    def _within(self, uow: UnitOfWork, said: Request | ApiError) -> RawResponse:
         policy = self.endpoint.policy
         uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
         uow.actor.require(policy)

@@ -4,7 +4,91 @@ from __future__ import annotations
 
 import attrs
 
+from stellary.contract.cards import Card
+from stellary.contract.comments import Comment
 
-@attrs.frozen
+
+@attrs.frozen(kw_only=True)
 class Event:
-    """Something that has happened; it is undone with the transaction in which it happened."""
+    """Something that has happened in a workspace; it is undone with the transaction in which it happened."""
+
+    workspace_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ProjectEvent(Event):
+    """Something that has happened in a project."""
+
+    project_id: str
+
+
+@attrs.frozen(kw_only=True)
+class CardEvent(ProjectEvent):
+    """Something that has happened to a card; ``card`` is as it is after that, or was last."""
+
+    card: Card
+
+
+@attrs.frozen(kw_only=True)
+class CardCreated(CardEvent):
+    """A card was made."""
+
+
+@attrs.frozen(kw_only=True)
+class CardUpdated(CardEvent):
+    """Fields of a card were changed: ``changed`` lists them by their wire names."""
+
+    before: Card
+    changed: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class CardMoved(CardEvent):
+    """A card went to another column; a new place in the same column is no move."""
+
+    before: Card
+    from_column: str
+    to_column: str
+
+
+@attrs.frozen(kw_only=True)
+class CardArchived(CardEvent):
+    """A card was archived."""
+
+
+@attrs.frozen(kw_only=True)
+class CardAssigned(CardEvent):
+    """A card was given to somebody else, or to nobody."""
+
+    before: Card
+
+
+@attrs.frozen(kw_only=True)
+class CardDeleted(CardEvent):
+    """A card was deleted for good."""
+
+
+@attrs.frozen(kw_only=True)
+class ChecklistCompleted(CardEvent):
+    """The last open item of a card's checklist was done."""
+
+
+@attrs.frozen(kw_only=True)
+class CommentAdded(CardEvent):
+    """A comment was posted."""
+
+    comment: Comment
+
+
+@attrs.frozen(kw_only=True)
+class ProjectMemberAdded(ProjectEvent):
+    """Somebody joined a project."""
+
+    user_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ProjectMemberRemoved(ProjectEvent):
+    """Somebody was removed from a project, or left it."""
+
+    user_id: str

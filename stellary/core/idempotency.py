@@ -6,7 +6,19 @@ import hashlib
 import zlib
 from datetime import timedelta
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from stellary.contract.errors import Conflict, Invalid, Unprocessable
 from stellary.contract.port import RawResponse
@@ -57,7 +69,9 @@ class Attempt:
         self._uow = uow
         self._endpoint = endpoint
         self._key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-        self._request = hashlib.sha256(b"\0".join((endpoint.method.encode(), path.encode(), body))).hexdigest()
+        self._request = hashlib.sha256(
+            b"\0".join((endpoint.method.encode(), path.encode(), body))
+        ).hexdigest()
         if uow.connection.dialect.name == "postgresql":
             # SQLite has one writer at a time; here a repetition would otherwise wait for the first to end.
             number = zlib.crc32(f"{uow.user_id}{self._key}".encode())

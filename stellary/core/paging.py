@@ -35,7 +35,9 @@ class Pages:
         beyond = key < after if newest_first else key > after
         self._part = self._whole.where(beyond).limit(bindparam("_limit"))
 
-    def fetch(self, uow: UnitOfWork, request: Paged, made: Callable[[Row[Any]], T], **parameters: Any) -> Listing[T]:
+    def fetch(
+        self, uow: UnitOfWork, request: Paged, made: Callable[[Row[Any]], T], **parameters: Any
+    ) -> Listing[T]:
         """The list, or the page that the request names.
 
         Raises:

@@ -77,9 +77,22 @@ class UnitOfWork:
         events: What has happened so far; reactions settle it before the commit.
     """
 
-    __slots__ = ("_admitted", "_policies", "actor", "after_commit", "connection", "core", "events", "if_match", "new_id", "now")
+    __slots__ = (
+        "_admitted",
+        "_policies",
+        "actor",
+        "after_commit",
+        "connection",
+        "core",
+        "events",
+        "if_match",
+        "new_id",
+        "now",
+    )
 
-    def __init__(self, core: Core, connection: Connection, actor: Actor, now: datetime, new_id: IdSource) -> None:
+    def __init__(
+        self, core: Core, connection: Connection, actor: Actor, now: datetime, new_id: IdSource
+    ) -> None:
         self.core = core
         self.connection = connection
         self.actor = actor
@@ -151,7 +164,7 @@ class Service:
 
 
 @overload
-def serves(
+def serves(  # type: ignore[overload-overlap] # what takes nothing is called with nothing, not with a Nothing
     endpoint: Endpoint[R, [], Nothing, T],
 ) -> Callable[[Callable[[UnitOfWork, R], T]], Callable[[UnitOfWork, R], T]]: ...
 @overload
@@ -187,7 +200,7 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
 
 
 @overload
-def serves_outside(
+def serves_outside(  # type: ignore[overload-overlap] # as above
     endpoint: Endpoint[R, [], Nothing, T],
 ) -> Callable[[Callable[[Core, Actor, R], T]], Callable[[Core, Actor, R], T]]: ...
 @overload

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, bindparam, select
 
 from stellary.contract.errors import Forbidden, NotFound
-from stellary.contract.refs import OrganizationRef, WorkspaceRef
+from stellary.contract.refs import OrganizationRef, Ref, WorkspaceRef, WorkspacesRef
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import (
     organization_members,
@@ -38,7 +39,8 @@ _TO_ORGANIZATION: FromClause = organizations.outerjoin(
     ),
 )
 _TO_WORKSPACE: FromClause = _TO_ORGANIZATION.join(
-    workspaces, and_(workspaces.c.organization_id == organizations.c.id, workspaces.c.slug == bindparam("_ws_slug"))
+    workspaces,
+    and_(workspaces.c.organization_id == organizations.c.id, workspaces.c.slug == bindparam("_ws_slug")),
 ).outerjoin(
     workspace_members,
     and_(
@@ -66,7 +68,9 @@ def through_workspace(*columns: ColumnElement[Any], joins: Any = None) -> Select
     )
 
 
-def reach(uow: UnitOfWork, door: Select[Any], ref: WorkspaceRef, **parameters: Any) -> tuple[Row[Any], Standing]:
+def reach(
+    uow: UnitOfWork, door: Select[Any], ref: WorkspaceRef, **parameters: Any
+) -> tuple[Row[Any], Standing]:
     """Go through a door: its row, and the caller's standing at its workspace.
 
     Raises:
@@ -155,3 +159,11 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
     row, standing = reach(uow, _WORKSPACE, ref)
     grant(uow, standing)
     return At(row, standing)
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    OrganizationRef: organization,
+    WorkspacesRef: organization,
+    WorkspaceRef: workspace,
+}
+"""The door to what each ref names."""

@@ -16,9 +16,15 @@ TOUCH_AFTER = timedelta(minutes=1)
 
 _USER = select(users.c.token_generation).where(users.c.id == bindparam("user_id"))
 _TOKEN = select(
-    api_tokens.c.id, api_tokens.c.user_id, api_tokens.c.scopes, api_tokens.c.expires_at, api_tokens.c.last_used_at
+    api_tokens.c.id,
+    api_tokens.c.user_id,
+    api_tokens.c.scopes,
+    api_tokens.c.expires_at,
+    api_tokens.c.last_used_at,
 ).where(api_tokens.c.token_digest == bindparam("digest"))
-_TOUCH = update(api_tokens).where(api_tokens.c.id == bindparam("token_id")).values(last_used_at=bindparam("now"))
+_TOUCH = (
+    update(api_tokens).where(api_tokens.c.id == bindparam("token_id")).values(last_used_at=bindparam("now"))
+)
 
 
 @attrs.frozen

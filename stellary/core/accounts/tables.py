@@ -38,9 +38,14 @@ organization_members = Table(
     "stellary_organization_members",
     metadata,
     Column(
-        "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), primary_key=True
+        "organization_id",
+        IdType,
+        ForeignKey("stellary_organizations.id", ondelete="CASCADE"),
+        primary_key=True,
     ),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column(
+        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
     Column("role", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -64,8 +69,12 @@ workspaces = Table(
 workspace_members = Table(
     "stellary_workspace_members",
     metadata,
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column(
+        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column(
+        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
     Column("role", String(10), nullable=False),
     Column("pilotage_role", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

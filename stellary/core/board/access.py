@@ -21,7 +21,9 @@ def _to_project(source: FromClause) -> FromClause:
         projects, and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.id == bindparam("_project_id"))
     ).outerjoin(
         project_members,
-        and_(project_members.c.project_id == projects.c.id, project_members.c.user_id == bindparam("_user_id")),
+        and_(
+            project_members.c.project_id == projects.c.id, project_members.c.user_id == bindparam("_user_id")
+        ),
     )
 
 

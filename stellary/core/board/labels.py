@@ -80,7 +80,12 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
 
 
 def _write(uow: UnitOfWork, statement: Any, label: Label, **more: Any) -> None:
-    changed = {"name": label.name, "name_key": label.name.casefold(), "color": label.color, "updated_at": label.updated_at}
+    changed = {
+        "name": label.name,
+        "name_key": label.name.casefold(),
+        "color": label.color,
+        "updated_at": label.updated_at,
+    }
     try:
         uow.connection.execute(statement, {**changed, **more})
     except IntegrityError:

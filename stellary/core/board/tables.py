@@ -41,7 +41,9 @@ project_members = Table(
     "stellary_project_members",
     metadata,
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), primary_key=True),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column(
+        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
