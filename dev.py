@@ -189,7 +189,7 @@ def checks() -> dict[str, list[str]]:
         "ruff format": ["ruff", "format", "--check", "."],
         "mypy": ["mypy", *sources],
         "pyright": ["pyright", "tests/typing"],
-        "import-linter": ["lint-imports"],
+        "import-linter": ["lint-imports", "--no-logo"],
         "mkdocs": ["mkdocs", "build", "--strict", "--quiet"],
     }
     if not (ROOT / "tests" / "typing").exists():
