@@ -94,6 +94,7 @@ class Endpoint(Generic[R, P, Q, T]):
 
     Attributes:
         operation: ``resource.verb``; the method of that name stands on the SDK's resource.
+        summary: One sentence for a person: what it does, and what a caller would stumble over.
         method, path: As published; ``alias`` is a second path that is served alike.
         ref: The address class of the thing (or the container) that the path names.
         takes: The request class: the query of a GET or DELETE, else the JSON body.
@@ -106,6 +107,7 @@ class Endpoint(Generic[R, P, Q, T]):
     """
 
     operation: str
+    summary: str
     method: Method
     path: str
     alias: str | None
@@ -147,6 +149,7 @@ class _Maker:
         ref: type[R],
         tail: str = "",
         *,
+        summary: str,
         returns: type[T],
         policy: Policy,
         keeps_secret: bool = False,
@@ -159,6 +162,7 @@ class _Maker:
         ref: type[R],
         tail: str = "",
         *,
+        summary: str,
         takes: Callable[P, Q],
         returns: type[T],
         policy: Policy,
@@ -171,6 +175,7 @@ class _Maker:
         ref: type[Any],
         tail: str = "",
         *,
+        summary: str,
         takes: Any = Nothing,
         returns: type[Any],
         policy: Policy,
@@ -179,6 +184,7 @@ class _Maker:
     ) -> Any:
         return Endpoint(
             operation=operation,
+            summary=summary,
             method=self.method,
             path=_joined(ref.template, tail),
             alias=ref.alias and _joined(ref.alias, tail),
@@ -192,11 +198,19 @@ class _Maker:
 
 
 def lists(
-    operation: str, ref: type[R], tail: str, *, takes: Callable[P, Q], item: type[T], policy: Policy
+    operation: str,
+    ref: type[R],
+    tail: str,
+    *,
+    summary: str,
+    takes: Callable[P, Q],
+    item: type[T],
+    policy: Policy,
 ) -> Endpoint[R, P, Q, Listing[T]]:
     """GET that answers 200 with a list of ``item``; what it takes is a kind of ``Paged``."""
     return Endpoint(
         operation=operation,
+        summary=summary,
         method="GET",
         path=_joined(ref.template, tail),
         alias=ref.alias and _joined(ref.alias, tail),

@@ -48,13 +48,52 @@ class UpdateLabel(Request):
 
 
 CREATE_LABEL = creates(
-    "labels.create", ProjectRef, "labels", takes=CreateLabel, returns=Label, policy=BOARD_WRITE
+    "labels.create",
+    ProjectRef,
+    "labels",
+    summary="Create a label for a project's cards.",
+    takes=CreateLabel,
+    returns=Label,
+    policy=BOARD_WRITE,
 )
-LIST_LABELS = lists("labels.list", ProjectRef, "labels", takes=Paged, item=Label, policy=BOARD_READ)
-UPDATE_LABEL = updates("labels.update", LabelRef, takes=UpdateLabel, returns=Label, policy=BOARD_WRITE)
-DELETE_LABEL = deletes("labels.delete", LabelRef, returns=Ok, policy=BOARD_DELETE)
-ADD_LABEL_TO_CARD = creates("labels.add_to_card", CardLabelRef, returns=Ok, policy=BOARD_WRITE)
-REMOVE_LABEL_FROM_CARD = deletes("labels.remove_from_card", CardLabelRef, returns=Ok, policy=BOARD_WRITE)
+LIST_LABELS = lists(
+    "labels.list",
+    ProjectRef,
+    "labels",
+    summary="List the labels of a project.",
+    takes=Paged,
+    item=Label,
+    policy=BOARD_READ,
+)
+UPDATE_LABEL = updates(
+    "labels.update",
+    LabelRef,
+    summary="Change a label's name or colour.",
+    takes=UpdateLabel,
+    returns=Label,
+    policy=BOARD_WRITE,
+)
+DELETE_LABEL = deletes(
+    "labels.delete",
+    LabelRef,
+    summary="Delete a label, and take it off all cards.",
+    returns=Ok,
+    policy=BOARD_DELETE,
+)
+ADD_LABEL_TO_CARD = creates(
+    "labels.add_to_card",
+    CardLabelRef,
+    summary="Put a label on a card; one that is there already stays.",
+    returns=Ok,
+    policy=BOARD_WRITE,
+)
+REMOVE_LABEL_FROM_CARD = deletes(
+    "labels.remove_from_card",
+    CardLabelRef,
+    summary="Take a label off a card.",
+    returns=Ok,
+    policy=BOARD_WRITE,
+)
 
 ENDPOINTS = (
     CREATE_LABEL,

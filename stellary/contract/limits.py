@@ -18,6 +18,11 @@ class Named:
     name: str
 
 
+@attrs.frozen
+class Secret:
+    """What must never be shown again: left out of every repr, and a password in OpenAPI."""
+
+
 class Check:
     """The base of the limits: says what is wrong with a value, and what OpenAPI calls it."""
 
@@ -132,3 +137,8 @@ Slug = Annotated[
     ),
 ]
 EmailAddress = Annotated[str, Email()]
+Name = Annotated[str, Length(1, 100)]
+"""What a person calls a thing: 1-100 characters."""
+
+Place = Annotated[int, Range(0, 2**31 - 1)]
+"""A wanted index, from 0; beyond the end means the end."""

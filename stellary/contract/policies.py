@@ -5,12 +5,32 @@ from __future__ import annotations
 from stellary.contract.endpoint import Policy
 
 PUBLIC = Policy("public", "public")
+
+ACCOUNT_READ = Policy("self", "account:read")
+ACCOUNT_WRITE = Policy("self", "account:write")
+ACCOUNT_ANY = Policy("self", "any")
+ACCOUNT_FULL = Policy("self", "full")
+PERSON_ONLY = Policy("self", "jwt")
+OWN_TOKEN = Policy("self_obj", "jwt")
+NOTIFICATIONS = Policy("self", "notifications:read")
+OWN_NOTIFICATION = Policy("self_obj", "notifications:read")
+
+ORGANIZATION_READ = Policy("org_read", "any")
+ORGANIZATION_MEMBER = Policy("org_read", "full")
+ORGANIZATION_ADMIN = Policy("org_admin", "full")
+ORGANIZATION_OWNER = Policy("org_owner", "full")
+ORGANIZATION_DELETE = Policy("org_owner", "jwt")
+
+WORKSPACE_READ = Policy("ws_read", "any", "r")
+WORKSPACE_ADMIN = Policy("ws_admin", "full")
+WORKSPACE_ADMIN_OR_SELF = Policy("ws_admin_or_self", "full")
+WORKSPACE_DELETE = Policy("ws_owner", "jwt")
+INVITEE = Policy("invitee", "full")
+
+PROJECT_MANAGE = Policy("proj_manage", "full")
+PROJECT_DELETE = Policy("proj_manage", "projects:write")
+
 BOARD_READ = Policy("ws_read", "projects:read", "r")
 BOARD_WRITE = Policy("ws_read", "projects:write", "w")
 BOARD_DELETE = Policy("ws_read", "projects:write")
 BOARD_AUTHOR = Policy("author", "projects:write")
-PROJECT_MANAGE = Policy("proj_manage", "full")
-ACCOUNT_READ = Policy("self", "account:read")
-ACCOUNT_WRITE = Policy("self", "account:write")
-PERSON_ONLY = Policy("self", "jwt")
-NOTIFICATIONS = Policy("self", "notifications:read")

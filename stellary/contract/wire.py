@@ -23,7 +23,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from stellary.contract.errors import FieldProblem, Invalid
-from stellary.contract.limits import Blank, Check, Named
+from stellary.contract.limits import Blank, Check, Named, Secret
 from stellary.contract.unset import UNSET, Unset
 
 C = TypeVar("C")
@@ -36,6 +36,9 @@ class Request:
 
     __slots__ = ("_checked",)
     _checked: bool
+
+    def __repr__(self) -> str:
+        return _shown(self)
 
 
 class Value:
@@ -58,17 +61,13 @@ class Value:
         return hash((type(self), getattr(self, "id", None)))
 
     def __repr__(self) -> str:
-        shown = ((name, getattr(self, name)) for name in _names(type(self)))
-        inside = ", ".join(
-            f"{name}={value!r}" for name, value in shown if value is not None and value is not UNSET
-        )
-        return f"{type(self).__name__}({inside})"
+        return _shown(self)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def request(cls: type[C]) -> type[C]:
     """Make a class of annotated fields a request: frozen, keyword-only, with slots."""
-    return attrs.frozen(kw_only=True, eq=True, weakref_slot=False)(cls)
+    return attrs.frozen(kw_only=True, repr=False, weakref_slot=False)(cls)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -95,6 +94,16 @@ def wire_name(field: attrs.Attribute[Any]) -> str:
         if isinstance(mark, Named):
             return mark.name
     return camel(field.name)
+
+
+def _shown(made: Any) -> str:
+    """The repr of a request or a value: without what is not given, and without secrets."""
+    shown = (
+        (field.name, "…" if any(isinstance(mark, Secret) for mark in _marks(field.type)) else repr(found))
+        for field in wire_fields(type(made)).values()
+        if (found := getattr(made, field.name)) is not None and found is not UNSET
+    )
+    return f"{type(made).__name__}({', '.join(f'{name}={text}' for name, text in shown)})"
 
 
 def camel(name: str) -> str:
@@ -401,7 +410,7 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     steps: list[tuple[str, Any, Callable[[Any], Any] | None, Any]] = []
     for number, (name, field) in enumerate(fields.items()):
         reader = _reader(field.type)
-        put = cls.__dict__[field.name].__set__
+        put = getattr(cls, field.name).__set__
         default = None if field.default is attrs.NOTHING else field.default
         steps.append((name, put, reader, default))
         scope[f"s{number}"], scope[f"r{number}"] = put, reader

@@ -1,0 +1,114 @@
+"""Notifications: what has happened that concerns the caller. Section Notifications of the API reference."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from stellary.contract.endpoint import Ok, lists, reads, updates
+from stellary.contract.limits import Range
+from stellary.contract.paging import LIMIT_MAX, Paged
+from stellary.contract.policies import NOTIFICATIONS, OWN_NOTIFICATION
+from stellary.contract.refs import NotificationRef, Ref
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Value, request, value
+
+ActivityType = Literal[
+    "card_created",
+    "card_updated",
+    "card_moved",
+    "card_archived",
+    "card_deleted",
+    "card_assigned",
+    "comment_added",
+    "member_added",
+    "member_removed",
+]
+
+
+@value
+class Activity(Value):
+    """Something that has happened.
+
+    Attributes:
+        actor_id: The user or the agent that did it.
+        project_id, card_id: Where it happened, unless it was elsewhere; what is named may be gone by now.
+        meta: What a person wants to read, by name and not by id: ``{"fromColumn": "To Do", …}``.
+    """
+
+    id: str
+    type: ActivityType
+    actor_id: str
+    actor_name: str | None
+    workspace_id: str | None
+    project_id: str | None
+    card_id: str | None
+    meta: dict[str, Any]
+    created_at: datetime
+
+
+@value
+class Notification(Value):
+    """One activity for one person; ``read_at`` is None until it is read."""
+
+    id: str
+    user_id: str
+    read_at: datetime | None
+    activity: Activity
+
+
+@value
+class NotificationCount(Value):
+    """How many are unread."""
+
+    count: int
+
+
+@request
+class ListNotifications(Paged):
+    """Which notifications, newest first.
+
+    Attributes:
+        limit: 1 to 500, 50 if not given: this list alone is never complete by itself.
+        unread_only: ``true`` or ``1`` in the URL.
+    """
+
+    limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
+    unread_only: bool | Unset = UNSET
+
+
+LIST_NOTIFICATIONS = lists(
+    "notifications.list",
+    Ref,
+    "notifications",
+    summary="List the caller's notifications, newest first.",
+    takes=ListNotifications,
+    item=Notification,
+    policy=NOTIFICATIONS,
+)
+COUNT_NOTIFICATIONS = reads(
+    "notifications.count",
+    Ref,
+    "notifications/count",
+    summary="How many notifications the caller has not read.",
+    returns=NotificationCount,
+    policy=NOTIFICATIONS,
+)
+READ_ALL_NOTIFICATIONS = updates(
+    "notifications.read_all",
+    Ref,
+    "notifications/read-all",
+    summary="Mark all of the caller's notifications as read.",
+    returns=Ok,
+    policy=NOTIFICATIONS,
+)
+READ_NOTIFICATION = updates(
+    "notifications.read",
+    NotificationRef,
+    "read",
+    summary="Mark one notification as read; one that was read before stays as it is.",
+    returns=Notification,
+    policy=OWN_NOTIFICATION,
+)
+
+ENDPOINTS = (LIST_NOTIFICATIONS, COUNT_NOTIFICATIONS, READ_ALL_NOTIFICATIONS, READ_NOTIFICATION)
