@@ -20,8 +20,13 @@ OUTSIDE_OF_RULES = {"os", "random", "secrets", "socket", "sqlalchemy", "threadin
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
     """Every import between the project's modules, and to what is not the project's."""
-    packages = ("stellary", "reference_server")
-    return grimp.build_graph(*packages, include_external_packages=True, exclude_type_checking_imports=True)
+    return grimp.build_graph(
+        "stellary",
+        "reference_server",
+        include_external_packages=True,
+        exclude_type_checking_imports=True,
+        cache_dir=None,
+    )
 
 
 def modules(graph: grimp.ImportGraph, pattern: str) -> list[str]:
