@@ -1,0 +1,29 @@
+"""The world that all tests are built on."""
+
+from __future__ import annotations
+
+
+def test_somebody_who_joins_reaches_the_workspace(world):
+    ann, bob, cid = world.people("ann bob cid")
+    place = world.workspace(ann)
+    world.join(bob, place)
+    labels = f"{place.path}/projects/{'a' * 24}/labels"
+    answers = {who.user.name: world.call(who, "GET", labels).body for who in (ann, bob, cid)}
+    assert b"Project not found" in answers["ann"]
+    assert b"Project not found" in answers["bob"]
+    assert b"Workspace not found" in answers["cid"]
+
+
+def test_tokens_say_who_calls(world):
+    ann = world.person("ann")
+    answers = [
+        world.ask(who, "GET", "/auth/me")["user"]["email"]
+        for who in (ann, world.bearer(ann), world.api_token(ann))
+    ]
+    assert answers == ["ann@example.com"] * 3
+    assert world.status(None, "GET", "/auth/me") == 401
+
+
+def test_a_home_is_its_owners(world):
+    ann = world.person("ann")
+    assert world.home(ann).path == "/orgs/ann/workspaces/ann"
