@@ -56,7 +56,7 @@ class CreateApiToken(Request):
 
     name: Name
     scopes: Annotated[list[TokenScope], Items(1, 7)] | Unset = UNSET
-    expires_at: date | None | Unset = UNSET
+    expires_at: date | Unset | None = UNSET
 
 
 CREATE_API_TOKEN = creates(

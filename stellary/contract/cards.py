@@ -108,12 +108,12 @@ class CreateCard(Request):
     """
 
     title: Title
-    description: Description | None | Unset = UNSET
-    priority: Priority | None | Unset = UNSET
+    description: Description | Unset | None = UNSET
+    priority: Priority | Unset | None = UNSET
     status: CardStatus | Unset = UNSET
-    start_date: date | None | Unset = UNSET
-    due_date: date | None | Unset = UNSET
-    assignee_id: Id | None | Unset = UNSET
+    start_date: date | Unset | None = UNSET
+    due_date: date | Unset | None = UNSET
+    assignee_id: Id | Unset | None = UNSET
     label_ids: LabelIds | Unset = UNSET
     custom_fields: dict[str, Any] | Unset = UNSET
     checklist: Annotated[list[AddChecklistItem], Items(0, CHECKLIST_MAX)] | Unset = UNSET
@@ -141,12 +141,12 @@ class UpdateCard(Request):
     """
 
     title: Title | Unset = UNSET
-    description: Description | None | Unset = UNSET
-    priority: Priority | None | Unset = UNSET
+    description: Description | Unset | None = UNSET
+    priority: Priority | Unset | None = UNSET
     status: CardStatus | Unset = UNSET
-    start_date: date | None | Unset = UNSET
-    due_date: date | None | Unset = UNSET
-    assignee_id: Id | None | Unset = UNSET
+    start_date: date | Unset | None = UNSET
+    due_date: date | Unset | None = UNSET
+    assignee_id: Id | Unset | None = UNSET
     column_id: Id | Unset = UNSET
     order: Place | Unset = UNSET
     before: Id | Unset = UNSET

@@ -62,8 +62,8 @@ class CreateColumn(Request):
     name: Name
     scope_id: Id | Unset = UNSET
     order: Place | Unset = UNSET
-    card_status: CardStatus | None | Unset = UNSET
-    wip_limit: WipLimit | None | Unset = UNSET
+    card_status: CardStatus | Unset | None = UNSET
+    wip_limit: WipLimit | Unset | None = UNSET
 
 
 @request
@@ -72,8 +72,8 @@ class UpdateColumn(Request):
 
     name: Name | Unset = UNSET
     order: Place | Unset = UNSET
-    card_status: CardStatus | None | Unset = UNSET
-    wip_limit: WipLimit | None | Unset = UNSET
+    card_status: CardStatus | Unset | None = UNSET
+    wip_limit: WipLimit | Unset | None = UNSET
 
 
 @request

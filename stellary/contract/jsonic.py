@@ -10,10 +10,13 @@ from typing import Any, NoReturn
 from stellary.contract.errors import Invalid
 
 DEPTH_MAX = 64
-_INTEGER_MAX = 2**63
+INTEGER_MAX = 2**63
 # Each string is taken whole, closed or not, so that its brackets do not count and no text is read twice.
 _BRACKETS = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# Without one of these no number is beyond 64 bits or infinite, and the parser need not ask for each.
+_LARGE_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE]")
 
 
 def parse(data: bytes) -> Any:
@@ -27,19 +30,26 @@ def parse(data: bytes) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Invalid("the body must be UTF-8", code="invalid_json") from None
+        raise _wrong("must be UTF-8") from None
     try:
-        made = json.loads(
-            text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_number, parse_constant=_constant
-        )
+        made = (_CAREFUL if _LARGE_NUMBER.search(data) else _QUICK).decode(text)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise Invalid(
-            f"the body is not valid JSON ({error.msg.lower()} at {where})", code="invalid_json"
-        ) from None
-    if _SUSPECT.search(data):
+        said = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
+        raise _wrong(f"is not valid JSON ({said})") from None
+    if _ESCAPED.search(data):
         _refuse_characters(made)
     return made
+
+
+def character_problem(text: str) -> str | None:
+    """The character that no text of the API may contain, in words; None if there is none."""
+    if "\0" in text:
+        return "a NUL character"
+    return None if text.isascii() or not _SURROGATES.search(text) else "half a surrogate pair"
+
+
+def _wrong(said: str) -> Invalid:
+    return Invalid(f"the body {said}", code="invalid_json")
 
 
 def _refuse_depth(data: bytes) -> None:
@@ -51,7 +61,7 @@ def _refuse_depth(data: bytes) -> None:
         if first in b"[{":
             depth += 1
             if depth > DEPTH_MAX:
-                raise Invalid(f"the body is nested deeper than {DEPTH_MAX}", code="invalid_json")
+                raise _wrong(f"must not be nested deeper than {DEPTH_MAX}")
         elif first in b"]}":
             depth -= 1
 
@@ -65,34 +75,39 @@ def _refuse_characters(made: Any) -> None:
             stack += found.values()
         elif isinstance(found, list):
             stack += found
-        elif isinstance(found, str):
-            if "\0" in found:
-                raise Invalid("the body must not contain a NUL character", code="invalid_json")
-            if any("\ud800" <= each <= "\udfff" for each in found):
-                raise Invalid("the body must not contain half a surrogate pair", code="invalid_json")
+        elif isinstance(found, str) and (said := character_problem(found)):
+            raise _wrong(f"must not contain {said}")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise Invalid(f"the body names {twice[:100]!r} twice", code="invalid_json")
+        for key, _ in pairs:
+            if key in seen:
+                raise _wrong(f"must not name {json.dumps(key[:100])} twice")
+            seen.add(key)
     return made
 
 
 def _integer(text: str) -> int:
-    if len(text) > 20 or not -_INTEGER_MAX <= (made := int(text)) < _INTEGER_MAX:
-        raise Invalid("the body contains an integer beyond 64 bits", code="invalid_json")
+    if len(text) > 20 or not -INTEGER_MAX <= (made := int(text)) < INTEGER_MAX:
+        raise _wrong("must not contain an integer beyond 64 bits")
     return made
 
 
 def _number(text: str) -> float:
     made = float(text)
     if not math.isfinite(made):
-        raise Invalid("the body contains a number that is too large", code="invalid_json")
+        raise _wrong("must not contain a number that is too large")
     return made
 
 
 def _constant(name: str) -> NoReturn:
-    raise Invalid(f"the body is not valid JSON ({name} is no number)", code="invalid_json")
+    raise _wrong(f"is not valid JSON ({name} is no number)")
+
+
+_QUICK = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
+_CAREFUL = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_number
+)

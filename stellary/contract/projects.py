@@ -133,7 +133,7 @@ class CreateProject(Request):
     """
 
     name: Name
-    description: Description | None | Unset = UNSET
+    description: Description | Unset | None = UNSET
     key: ProjectKey | Unset = UNSET
     template_id: TemplateId = "simple"
 
@@ -143,7 +143,7 @@ class UpdateProject(Request):
     """What is not named stays; ``None`` clears the description. The key stays: people have written it down."""
 
     name: Name | Unset = UNSET
-    description: Description | None | Unset = UNSET
+    description: Description | Unset | None = UNSET
     archived: bool | Unset = UNSET
 
 

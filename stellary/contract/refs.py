@@ -15,7 +15,7 @@ import attrs
 
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import ID_PATTERN, SLUG_PATTERN
-from stellary.contract.wire import camel
+from stellary.contract.naming import snake
 
 R = TypeVar("R", bound="Ref")
 _ORGANIZATION = "/organizations/:orgSlug"
@@ -43,7 +43,7 @@ class Ref:
                 parts.append(part)
                 continue
             name = part[1:]
-            text = getattr(self, _snake(name))
+            text = getattr(self, snake(name))
             if text in ("", ".", ".."):
                 raise Invalid(f"{name} must not be {text!r}", code="invalid_path")
             parts.append(quote(text, safe=""))
@@ -52,7 +52,8 @@ class Ref:
     @classmethod
     def at(cls, parts: Mapping[str, str]) -> Self:
         """The ref of what stood in a path. A part that cannot be an id or a slug becomes one that is nowhere, so that
-        it is answered, and costs, as an unknown one."""
+        it is answered, and costs, as an unknown one.
+        """
         return cls(**{name: text if _possible(name, text) else _NOWHERE for name, text in parts.items()})
 
     def child(self, kind: type[R], *ids: str) -> R:
@@ -80,16 +81,9 @@ def _possible(name: str, text: str) -> bool:
     return re.fullmatch(_PATTERNS.get(name, ID_PATTERN), text) is not None
 
 
-def _snake(name: str) -> str:
-    return re.sub("[A-Z]", lambda found: "_" + found.group().lower(), name)
-
-
 def parameter_names(template: str) -> dict[str, str]:
     """The parameters of a template: wire name → name of the ref's field."""
-    return {part[1:]: _snake(part[1:]) for part in template.split("/") if part.startswith(":")}
-
-
-assert all(camel(_snake(name)) == name for name in ("orgSlug", "wsSlug", "projectId"))
+    return {part[1:]: snake(part[1:]) for part in template.split("/") if part.startswith(":")}
 
 
 @attrs.frozen
