@@ -53,6 +53,9 @@ class Request:
     __slots__ = ("_checked",)
     _checked: bool
 
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other) if type(other) is type(self) else NotImplemented
+
     def __repr__(self) -> str:
         return _shown(self, UNSET)
 
@@ -69,9 +72,7 @@ class Value:
         return getattr(self, "_raw", {})
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _names(type(self)))
+        return _equal(self, other) if type(other) is type(self) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((type(self), getattr(self, "id", None)))
@@ -91,8 +92,11 @@ class Value:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def request(cls: type[C]) -> type[C]:
-    """Make a class of annotated fields a request: frozen, keyword-only, with slots."""
-    return attrs.frozen(kw_only=True, repr=False, weakref_slot=False)(cls)
+    """Make a class of annotated fields a request: frozen, keyword-only, with slots.
+
+    What it can do stands on ``Request``: made once, not per class.
+    """
+    return attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)(cls)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -104,6 +108,10 @@ def value(cls: type[C]) -> type[C]:
 @once
 def _names(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(cls))
+
+
+def _equal(made: object, other: object) -> bool:
+    return all(getattr(made, name) == getattr(other, name) for name in _names(type(made)))
 
 
 def _shown(made: Any, absent: Unset | None) -> str:
