@@ -39,7 +39,11 @@ class ApiToken(Value):
 
 @value
 class CreatedApiToken(ApiToken):
-    """A token that has just been made. ``token`` is its secret, and is shown this once."""
+    """A token that has just been made.
+
+    Attributes:
+        token: Its secret, shown this once.
+    """
 
     token: Annotated[str, Secret()]
 

@@ -90,14 +90,22 @@ class Login(Request):
 
 @request
 class UpdateMe(Request):
-    """What is not named stays. ``name``: 1-100 characters."""
+    """What is not named stays.
+
+    Attributes:
+        name: 1-100 characters.
+    """
 
     name: Name | Unset = UNSET
 
 
 @request
 class ChangePassword(Request):
-    """The password as it is, and as it shall be: 8-128 characters."""
+    """The password as it is, and as it shall be.
+
+    Attributes:
+        new_password: 8-128 characters of any script.
+    """
 
     current_password: GivenPassword
     new_password: Password
@@ -122,6 +130,7 @@ LOGIN = creates(
     returns=Session,
     policy=PUBLIC,
     keeps_secret=True,
+    also=(401,),
 )
 ME = reads("auth.me", Ref, "auth/me", summary="The profile of the caller.", returns=Me, policy=ACCOUNT_READ)
 UPDATE_ME = updates(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
 from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Blank, Id, Items, Length, Named, Place
+from stellary.contract.limits import Id, Items, Length, Named, Place
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
@@ -23,7 +23,7 @@ Priority = Literal["low", "medium", "high"]
 CardStatus = Literal["open", "in_progress", "done"]
 
 Title = Annotated[str, Length(1, TITLE_MAX)]
-Description = Annotated[str, Length(0, DESCRIPTION_MAX), Blank(allowed=True)]
+Description = Annotated[str, Length(0, DESCRIPTION_MAX)]
 LabelIds = Annotated[list[Id], Items(0, LABELS_MAX)]
 
 
@@ -123,7 +123,7 @@ class CreateCard(Request):
 class ChecklistEntry(AddChecklistItem):
     """A step of a checklist that replaces the one before. With the ``_id`` of a step that is there, it stays that one."""
 
-    id: Annotated[str, Blank(allowed=True), Named("_id")] | Unset = UNSET
+    id: Annotated[str, Named("_id")] | Unset = UNSET
 
 
 @request

@@ -18,7 +18,11 @@ ItemTitle = Annotated[str, Length(1, 500)]
 
 @value
 class ChecklistItem(Value):
-    """One step of a card. ``order`` is its dense place in the list, from 0."""
+    """One step of a card.
+
+    Attributes:
+        order: Its dense place in the list, from 0.
+    """
 
     id: Annotated[str, Named("_id")]
     title: str
@@ -28,7 +32,11 @@ class ChecklistItem(Value):
 
 @value
 class ChecklistProgress(Value):
-    """How far a checklist is; ``percent`` is 0 to 100, and 0 for an empty one."""
+    """How far a checklist is.
+
+    Attributes:
+        percent: 0 to 100, rounded down, so that 100 means all; 0 for an empty one.
+    """
 
     done: int
     total: int
@@ -51,7 +59,11 @@ class AddChecklistItem(Request):
 
 @request
 class UpdateChecklistItem(Request):
-    """What is not named stays. ``order`` is the wanted index, from 0."""
+    """What is not named stays.
+
+    Attributes:
+        order: The wanted index, from 0; beyond the end means the end.
+    """
 
     title: ItemTitle | Unset = UNSET
     done: bool | Unset = UNSET

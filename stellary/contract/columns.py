@@ -42,7 +42,11 @@ class Column(Value):
 
 @request
 class ListColumns(Paged):
-    """Which columns: those of one scope, or all of the project."""
+    """Which columns; all of the project if nothing is named.
+
+    Attributes:
+        scope_id: Those of this scope.
+    """
 
     scope_id: Id | Unset = UNSET
 
@@ -68,7 +72,13 @@ class CreateColumn(Request):
 
 @request
 class UpdateColumn(Request):
-    """What is not named stays; ``None`` clears. ``order`` is the wanted index in the scope, from 0."""
+    """What is not named stays; ``None`` clears.
+
+    Attributes:
+        order: The wanted index in the scope, from 0; beyond the end means the end.
+        card_status: What a card becomes that enters from now on.
+        wip_limit: 1 to 10 000 unarchived cards; a column that holds more keeps them.
+    """
 
     name: Name | Unset = UNSET
     order: Place | Unset = UNSET
@@ -78,7 +88,12 @@ class UpdateColumn(Request):
 
 @request
 class DeleteColumn(Request):
-    """Where its cards go, archived ones too. A column that holds cards is not deleted without it."""
+    """What becomes of the cards.
+
+    Attributes:
+        move_cards_to: The column to whose end they go, archived ones too; without it, a column that holds cards is
+            not deleted.
+    """
 
     move_cards_to: Id | Unset = UNSET
 

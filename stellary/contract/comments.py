@@ -31,7 +31,11 @@ class Comment(Value):
 
 @request
 class CreateComment(Request):
-    """Attributes: content: 1-2000 characters."""
+    """A comment to be.
+
+    Attributes:
+        content: 1-2000 characters; ``@name`` tells that person.
+    """
 
     content: CommentText
 

@@ -103,6 +103,7 @@ class Endpoint(Generic[R, P, Q, T]):
         policy: Who may call it.
         many: Whether it answers with a list.
         keeps_secret: Whether the answer holds a secret that is shown once, so that no copy of it may be kept.
+        also: Statuses of errors that other endpoints of its kind do not have.
         idempotent: Whether it makes something and honours ``Idempotency-Key``.
     """
 
@@ -118,11 +119,17 @@ class Endpoint(Generic[R, P, Q, T]):
     policy: Policy
     many: bool = False
     keeps_secret: bool = False
+    also: tuple[int, ...] = ()
 
     @property
     def in_query(self) -> bool:
         """Whether what it takes stands in the query string."""
         return self.method in ("GET", "DELETE")
+
+    @property
+    def resource(self) -> str:
+        """What stands before the dot of ``operation``."""
+        return self.operation.partition(".")[0]
 
     @property
     def idempotent(self) -> bool:
@@ -154,6 +161,7 @@ class _Maker:
         policy: Policy,
         keeps_secret: bool = False,
         status: int | None = None,
+        also: tuple[int, ...] = (),
     ) -> Endpoint[R, [], Nothing, T]: ...
     @overload
     def __call__(
@@ -168,6 +176,7 @@ class _Maker:
         policy: Policy,
         keeps_secret: bool = False,
         status: int | None = None,
+        also: tuple[int, ...] = (),
     ) -> Endpoint[R, P, Q, T]: ...
     def __call__(
         self,
@@ -181,6 +190,7 @@ class _Maker:
         policy: Policy,
         keeps_secret: bool = False,
         status: int | None = None,
+        also: tuple[int, ...] = (),
     ) -> Any:
         return Endpoint(
             operation=operation,
@@ -194,6 +204,7 @@ class _Maker:
             status=status or self.status,
             policy=policy,
             keeps_secret=keeps_secret,
+            also=also,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from stellary.contract import (
     api_tokens,
     auth,
@@ -18,17 +20,22 @@ from stellary.contract import (
 )
 from stellary.contract.router import AnyEndpoint
 
-ENDPOINTS: tuple[AnyEndpoint, ...] = (
-    *auth.ENDPOINTS,
-    *organizations.ENDPOINTS,
-    *workspaces.ENDPOINTS,
-    *projects.ENDPOINTS,
-    *columns.ENDPOINTS,
-    *cards.ENDPOINTS,
-    *comments.ENDPOINTS,
-    *labels.ENDPOINTS,
-    *checklists.ENDPOINTS,
-    *notifications.ENDPOINTS,
-    *api_tokens.ENDPOINTS,
-    *system.ENDPOINTS,
+RESOURCES: tuple[ModuleType, ...] = (
+    auth,
+    organizations,
+    workspaces,
+    projects,
+    columns,
+    cards,
+    comments,
+    labels,
+    checklists,
+    notifications,
+    api_tokens,
+    system,
+)
+"""The modules of the resources; each has ``ENDPOINTS``."""
+
+ENDPOINTS: tuple[AnyEndpoint, ...] = tuple(
+    endpoint for resource in RESOURCES for endpoint in resource.ENDPOINTS
 )

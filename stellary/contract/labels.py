@@ -33,7 +33,12 @@ class Label(Value):
 
 @request
 class CreateLabel(Request):
-    """Attributes: name: 1-50 characters. color: ``#rrggbb``, grey if it is not given."""
+    """A label to be.
+
+    Attributes:
+        name: 1-50 characters; unique in the project without regard to case.
+        color: ``#rrggbb``; grey if it is not given.
+    """
 
     name: LabelName
     color: Color | Unset = UNSET

@@ -6,7 +6,7 @@ A limit stands in ``Annotated``: ``title: Annotated[str, Length(1, 500)]``.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import attrs
 
@@ -16,6 +16,11 @@ class Named:
     """The wire name of a field that does not follow the naming rule (``_id``, ``access_token``)."""
 
     name: str
+
+
+@attrs.frozen
+class Reference:
+    """The id of something else. A malformed one is told the same as an unknown one, so its form is no limit."""
 
 
 @attrs.frozen
@@ -101,15 +106,15 @@ class Pattern(Check):
 
 @attrs.frozen
 class Blank(Check):
-    """Whether a text of white space alone will do; where nothing is said, it will not unless it may be empty."""
+    """Whether a text of white space alone will do; where nothing is said, it does if an empty one does."""
 
     allowed: bool = False
 
     def problem(self, found: Any) -> str | None:
-        return "must not be blank" if found and not self.allowed and not found.strip() else None
+        return "must not be blank" if not self.allowed and found.isspace() else None
 
     def schema(self) -> dict[str, Any]:
-        return {} if self.allowed else {"x-not-blank": True}
+        return {} if self.allowed else {"pattern": r"\S"}
 
 
 @attrs.frozen
@@ -124,11 +129,20 @@ class Email(Check):
         return {"format": "email", "maxLength": 254}
 
 
+def checks(kind: Any) -> list[Check]:
+    """The limits that an ``Annotated`` type bears. A text that must not be empty must not be blank either."""
+    found = [mark for mark in kind.__metadata__ if isinstance(mark, Check)]
+    must_say_something = any(isinstance(mark, Length) and mark.min for mark in found)
+    if get_args(kind)[0] is str and must_say_something and not any(isinstance(mark, Blank) for mark in found):
+        found.append(Blank())
+    return found
+
+
 ID_PATTERN = "[0-9a-f]{24}"
 SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])"
 
-Id = Annotated[str, Blank(allowed=True)]
-"""An id in a body. One that is malformed is told the same as one that is unknown, so its form is no limit."""
+Id = Annotated[str, Reference()]
+"""An id in a body or a query."""
 
 Slug = Annotated[
     str,

@@ -49,7 +49,11 @@ class Activity(Value):
 
 @value
 class Notification(Value):
-    """One activity for one person; ``read_at`` is None until it is read."""
+    """One activity for one person.
+
+    Attributes:
+        read_at: None until it is read.
+    """
 
     id: str
     user_id: str

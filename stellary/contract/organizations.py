@@ -42,7 +42,11 @@ class Organization(Value):
 
 @value
 class OrganizationMember(Value):
-    """Somebody who belongs to an organization; ``created_at`` is since when."""
+    """Somebody who belongs to an organization.
+
+    Attributes:
+        created_at: Since when.
+    """
 
     user_id: str
     role: OrganizationRole
@@ -66,7 +70,12 @@ class CreateOrganization(Request):
 
 @request
 class UpdateOrganization(Request):
-    """What is not named stays. A new ``slug`` is a new address: the former one leads nowhere."""
+    """What is not named stays.
+
+    Attributes:
+        name: 1-100 characters.
+        slug: A new address; the former one leads nowhere.
+    """
 
     name: Name | Unset = UNSET
     slug: Slug | Unset = UNSET

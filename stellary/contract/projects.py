@@ -10,7 +10,7 @@ from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
 from stellary.contract.labels import Label
-from stellary.contract.limits import Blank, EmailAddress, Length, Name, Pattern
+from stellary.contract.limits import EmailAddress, Length, Name, Pattern
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE, PROJECT_DELETE, PROJECT_MANAGE
 from stellary.contract.refs import ProjectMemberRef, ProjectRef, WorkspaceRef
@@ -20,7 +20,7 @@ from stellary.contract.wire import Request, Value, request, value
 
 TemplateId = Literal["simple", "development", "agency"]
 
-Description = Annotated[str, Length(0, 5000), Blank(allowed=True)]
+Description = Annotated[str, Length(0, 5000)]
 ProjectKey = Annotated[str, Pattern("[A-Z]{2,6}", "must be 2 to 6 capital letters")]
 
 
@@ -73,7 +73,11 @@ class ProjectTemplate(Value):
 
 @value
 class ProjectMember(Value):
-    """Somebody who belongs to a project; ``created_at`` is since when."""
+    """Somebody who belongs to a project.
+
+    Attributes:
+        created_at: Since when.
+    """
 
     user_id: str
     email: str
@@ -116,7 +120,11 @@ class Board(Value):
 
 @request
 class ListProjects(Paged):
-    """Which projects: all, only those that are archived, or only those that are not."""
+    """Which projects; all of the workspace if nothing is named.
+
+    Attributes:
+        archived: Only those that are, or only those that are not.
+    """
 
     archived: bool | Unset = UNSET
 
@@ -140,7 +148,13 @@ class CreateProject(Request):
 
 @request
 class UpdateProject(Request):
-    """What is not named stays; ``None`` clears the description. The key stays: people have written it down."""
+    """What is not named stays; the key always does, since people have written it down.
+
+    Attributes:
+        name: 1-100 characters.
+        description: At most 5000 characters; ``None`` clears it.
+        archived: Put away, or taken out again.
+    """
 
     name: Name | Unset = UNSET
     description: Description | Unset | None = UNSET

@@ -78,7 +78,12 @@ _PATTERNS = {
 
 
 def _possible(name: str, text: str) -> bool:
-    return re.fullmatch(_PATTERNS.get(name, ID_PATTERN), text) is not None
+    return re.fullmatch(pattern(name), text) is not None
+
+
+def pattern(name: str) -> str:
+    """The regular expression that a part of a path matches as a whole, by the name of the ref's field."""
+    return _PATTERNS.get(name, ID_PATTERN)
 
 
 def parameter_names(template: str) -> dict[str, str]:

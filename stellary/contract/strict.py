@@ -17,7 +17,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
-from stellary.contract.limits import Blank, Check
+from stellary.contract.limits import checks
 from stellary.contract.naming import is_union, wire_fields
 from stellary.contract.unset import Unset
 from stellary.contract.wire import Problems, Request, as_dict, utc
@@ -195,13 +195,11 @@ def _literal_hook(kind: Any) -> Hook:
 def _annotated_hook(kind: Any) -> Hook:
     kept = get_args(kind)[0]
     inner = _converter.get_structure_hook(kept)
-    checks: list[Check] = [mark for mark in kind.__metadata__ if isinstance(mark, Check)]
-    if kept is str and not any(isinstance(mark, Blank) for mark in checks):
-        checks.append(Blank())
+    limits = checks(kind)
 
     def hook(data: Any, _: Any) -> Any:
         made = inner(data, kept)
-        for each in checks:
+        for each in limits:
             if said := each.problem(made):
                 raise _wrong(said)
         return made

@@ -47,7 +47,7 @@ _DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _DETAILS_MAX = 50
 
 
-class Request:
+class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
     """The base of what a caller says. Absent fields are UNSET; ``None`` clears a field that can be cleared."""
 
     __slots__ = ("_checked",)

@@ -54,7 +54,11 @@ class Workspace(Value):
 
 @value
 class WorkspaceMember(Value):
-    """Somebody who belongs to a workspace; ``created_at`` is since when."""
+    """Somebody who belongs to a workspace.
+
+    Attributes:
+        created_at: Since when.
+    """
 
     user_id: str
     role: WorkspaceRole
@@ -78,14 +82,22 @@ class Invitation(Value):
 
 @value
 class CreatedInvitation(Invitation):
-    """An invitation that has just been sent. ``token`` is its secret, and is shown this once."""
+    """An invitation that has just been sent.
+
+    Attributes:
+        token: Its secret, shown this once.
+    """
 
     token: Annotated[str, Secret()]
 
 
 @value
 class AcceptedInvitation(Value):
-    """Where an invitation has led: the workspace, and the slug of its organization."""
+    """Where an invitation has led.
+
+    Attributes:
+        org_slug: Of the workspace's organization.
+    """
 
     org_slug: str
     workspace: Workspace
@@ -106,7 +118,12 @@ class CreateWorkspace(Request):
 
 @request
 class UpdateWorkspace(Request):
-    """What is not named stays. A new ``slug`` is a new address: the former one leads nowhere."""
+    """What is not named stays.
+
+    Attributes:
+        name: 1-100 characters.
+        slug: A new address; the former one leads nowhere.
+    """
 
     name: Name | Unset = UNSET
     slug: Slug | Unset = UNSET
