@@ -52,7 +52,7 @@ class Schemas:
             return _nullable(self.of(_rest(parts)))
         if len(parts) > 1:
             return {"anyOf": [self.of(part) for part in parts]}
-        return self._single(parts[0])
+        return self._single(kind) if parts[0] is kind else self.of(parts[0])
 
     def field(self, cls: type, field: attrs.Attribute[Any]) -> Schema:
         """The schema of a field, with its default and what the class says of it."""
