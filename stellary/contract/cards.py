@@ -74,7 +74,8 @@ class ListCards(Paged):
 
     Attributes:
         archived: Only those that are, or only those that are not.
-        due_before, due_after: Cards without a due date are in neither.
+        due_before: Due before that moment; cards without a due date are not meant.
+        due_after: Due at that moment or later.
         q: A text to be found in the title, the description or the key, without regard to case.
         updated_since: What has changed at that moment or later.
     """
@@ -133,7 +134,8 @@ class UpdateCard(Request):
     Attributes:
         column_id: The card moves there: to its end unless a place is named.
         order: The wanted index among the column's unarchived cards; beyond the end means the end.
-        before, after: A card of that column, next to which to stand; they beat ``order``.
+        before: A card of that column, before which to stand; it beats ``order``.
+        after: A card of that column, after which to stand; it beats ``order``.
         archived: Taken from the board, or put back at the end of its column.
         label_ids: All labels that the card shall have.
         custom_fields: Those that are named change; null clears one.

@@ -58,7 +58,7 @@ class Schemas:
         """The schema of a field, with its default and what the class says of it."""
         made = dict(self.of(field.type))
         if said := documentation(cls)[1].get(field.name):
-            made["description"] = said
+            made["description"] = in_wire_words(cls, said)
         if field.default is not attrs.NOTHING and field.default is not UNSET:
             made["default"] = field.default
         return made
@@ -107,7 +107,7 @@ class Schemas:
         ]
         made: Schema = {"type": "object", "title": cls.__name__}
         if prose := documentation(cls)[0]:
-            made["description"] = prose
+            made["description"] = in_wire_words(cls, prose)
         made["properties"] = {name: self.field(cls, field) for name, field in fields.items()}
         if required:
             made["required"] = required
@@ -147,6 +147,13 @@ def documentation(cls: type) -> tuple[str, dict[str, str]]:
             prose, own = _parsed(each.__doc__ or "")
             fields.update(own)
     return prose, fields
+
+
+def in_wire_words(cls: type, said: str) -> str:
+    """What a docstring says, for readers of JSON: ``null``, and fields by their wire names."""
+    names = {field.name: name for name, field in wire_fields(cls).items()}
+    told = re.sub(r"`(\w+)`", lambda found: f"`{names.get(found[1], found[1])}`", said)
+    return re.sub(r"\bNone\b", "null", told)
 
 
 def _parsed(text: str) -> tuple[str, dict[str, str]]:

@@ -1,0 +1,324 @@
+"""OpenAPI: the endpoints as an OpenAPI 3.1 document. Pure: values in, a dict out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from stellary.contract.endpoint import TOKEN_SCOPES, Nothing
+from stellary.contract.endpoints import ENDPOINTS, RESOURCES
+from stellary.contract.errors import BY_STATUS
+from stellary.contract.examples import example
+from stellary.contract.naming import wire_fields
+from stellary.contract.refs import Ref, parameter_names, pattern
+from stellary.contract.router import AnyEndpoint
+from stellary.contract.schemas import Schemas, documentation
+
+Json = dict[str, Any]
+
+_INTRODUCTION = """\
+Organizations hold workspaces, workspaces hold projects, projects hold boards of columns and cards.
+
+* Every error has the shape of the schema `Error`; `message` is a sentence in the names of the request's fields.
+* In a PATCH, a field that is absent stays as it is, and `null` clears one that can be empty.
+* A list is complete unless `limit` is given; the next page then stands in the `Link` header.
+* A path under `/projects/{projectId}` is also served for the labels, checklists and cards whose own path is shorter.
+"""
+
+_ERROR: Json = {
+    "type": "object",
+    "title": "Error",
+    "description": "What every error answers with.",
+    "properties": {
+        "statusCode": {"type": "integer"},
+        "message": {"type": "string", "description": "One readable sentence in wire names."},
+        "error": {"type": "string", "description": "The reason phrase of the status."},
+        "code": {"type": "string", "description": "A stable name of the reason, in snake_case."},
+        "details": {
+            "type": "array",
+            "description": "One entry per field that is wrong.",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+        "requestId": {"type": "string", "description": "That of the `X-Request-Id` header."},
+    },
+    "required": ["statusCode", "message", "error"],
+}
+
+_HEADERS: Json = {
+    "RequestId": {
+        "description": "The id of this exchange; the server's log has it too.",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": 'The next page, if there is one: `<…>; rel="next"` (RFC 8288).',
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": 'The version in quotes, for `If-Match`: `"3"`.', "schema": {"type": "string"}},
+    "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "RateLimitLimit": {
+        "description": "How many requests the window takes.",
+        "schema": {"type": "integer"},
+    },
+    "RateLimitRemaining": {"description": "How many are left in it.", "schema": {"type": "integer"}},
+    "RateLimitReset": {"description": "Seconds until it starts anew.", "schema": {"type": "integer"}},
+    "Allow": {"description": "The methods that the path has.", "schema": {"type": "string"}},
+    "WwwAuthenticate": {"description": "`Bearer`", "schema": {"type": "string"}},
+}
+
+_ERROR_HEADERS = {
+    401: {"WWW-Authenticate": "WwwAuthenticate"},
+    405: {"Allow": "Allow"},
+    429: {
+        "Retry-After": "RetryAfter",
+        "X-RateLimit-Limit": "RateLimitLimit",
+        "X-RateLimit-Remaining": "RateLimitRemaining",
+        "X-RateLimit-Reset": "RateLimitReset",
+    },
+    503: {"Retry-After": "RetryAfter"},
+}
+
+_PARAMETERS: Json = {
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The version that the caller has seen, as its `ETag` had it; a stale one is a 412.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Any text of the caller's. The same key with the same body within 24 hours gets the first "
+        "answer again, and makes nothing twice.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+}
+
+_SECURITY: Json = {
+    "login": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `access_token` of a login or a registration.",
+    },
+    "apiToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "synth_…",
+        "description": "A personal access token, with the scopes that are named.",
+    },
+}
+
+
+def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0", server: str = "/") -> Json:
+    """The OpenAPI 3.1 document of these endpoints.
+
+    Args:
+        endpoints: In the order in which they shall be shown.
+        version: Of the deployment.
+        server: The base URL; ``/`` means where the document was found.
+    """
+    endpoints = tuple(endpoints)
+    schemas = Schemas()
+    versioned = {
+        endpoint.ref for endpoint in endpoints if _names_its_ref(endpoint) and _is_versioned(endpoint)
+    }
+    paths: dict[str, Json] = {}
+    for endpoint in endpoints:
+        guarded = _names_its_ref(endpoint) and endpoint.ref in versioned and endpoint.method != "GET"
+        operation = _operation(endpoint, schemas, guarded)
+        paths.setdefault(_braced(endpoint.path), {})[endpoint.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Stellary API",
+            "version": version,
+            "description": _INTRODUCTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": server}],
+        "tags": _tags(endpoints),
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": _ERROR, **dict(sorted(schemas.made.items()))},
+            "responses": {kind.__name__: _error_response(status) for status, kind in BY_STATUS.items()},
+            "parameters": _PARAMETERS,
+            "headers": _HEADERS,
+            "securitySchemes": _SECURITY,
+        },
+    }
+
+
+def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
+    """Which errors an endpoint may answer with, by status.
+
+    Args:
+        endpoint: The endpoint.
+        guarded: Whether it honours ``If-Match``.
+    """
+    takes = endpoint.takes is not Nothing
+    known = endpoint.policy.token != "public"
+    writes = endpoint.method != "GET"
+    possible = {
+        400: takes or endpoint.idempotent,
+        401: known,
+        403: known,
+        404: endpoint.ref is not Ref,
+        409: writes,
+        412: guarded,
+        413: takes and not endpoint.in_query,
+        415: takes and not endpoint.in_query,
+        422: endpoint.idempotent,
+        429: True,
+        500: True,
+        503: True,
+        507: writes,
+    }
+    return sorted({status for status, is_possible in possible.items() if is_possible} | {*endpoint.also})
+
+
+# ---------------------------------------------------------------------------------------------------------- one place
+
+
+def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
+    policy = endpoint.policy
+    made: Json = {
+        "operationId": endpoint.operation,
+        "summary": endpoint.summary.rstrip("."),
+        "tags": [endpoint.resource],
+        "x-role": policy.role,
+        "x-token-scope": policy.token,
+        "x-agent": policy.agent,
+        "security": _security(endpoint),
+    }
+    parameters = [*_path_parameters(endpoint), *_query_parameters(endpoint, schemas)]
+    if guarded:
+        parameters.append({"$ref": "#/components/parameters/IfMatch"})
+    if endpoint.idempotent:
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    if parameters:
+        made["parameters"] = parameters
+    if not endpoint.in_query and endpoint.takes is not Nothing:
+        made["requestBody"] = _body(endpoint, schemas)
+    made["responses"] = {
+        str(endpoint.status): _success(endpoint, schemas),
+        **{
+            str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
+            for status in statuses(endpoint, guarded=guarded)
+        },
+    }
+    return made
+
+
+def _security(endpoint: AnyEndpoint) -> list[Json]:
+    token = endpoint.policy.token
+    if token == "public":
+        return []
+    if token == "jwt":
+        return [{"login": []}]
+    scopes = {"any": [], "full": list(TOKEN_SCOPES)}.get(token, [token])
+    return [{"login": []}, {"apiToken": scopes}]
+
+
+def _path_parameters(endpoint: AnyEndpoint) -> list[Json]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _introduced(endpoint.ref, field),
+            "schema": {"type": "string", "pattern": f"^{pattern(field)}$"},
+        }
+        for name, field in parameter_names(endpoint.path).items()
+    ]
+
+
+def _introduced(ref: type[Ref], field: str) -> str:
+    """What the class says that brings a part of the path: ``A card of a project.``"""
+    first = next(
+        each
+        for each in reversed(ref.__mro__)
+        if attrs.has(each) and field in {own.name for own in attrs.fields(each)}
+    )
+    return documentation(first)[0]
+
+
+def _query_parameters(endpoint: AnyEndpoint, schemas: Schemas) -> list[Json]:
+    if not endpoint.in_query:
+        return []
+    made = []
+    for name, field in wire_fields(endpoint.request_class).items():
+        schema = schemas.field(endpoint.request_class, field)
+        described = {"description": schema.pop("description")} if "description" in schema else {}
+        required = {"required": True} if field.default is attrs.NOTHING else {}
+        made.append({"name": name, "in": "query", **required, **described, "schema": schema})
+    return made
+
+
+def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
+    cls = endpoint.request_class
+    required = any(field.default is attrs.NOTHING for field in wire_fields(cls).values())
+    content = {"schema": schemas.of(cls), "example": example(cls)}
+    return {"required": required, "content": {"application/json": content}}
+
+
+def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
+    item = schemas.of(endpoint.returns)
+    schema = {"type": "array", "items": item} if endpoint.many else item
+    headers = {"X-Request-Id": "RequestId"}
+    if endpoint.many:
+        headers["Link"] = "Link"
+    elif _is_versioned(endpoint):
+        headers["ETag"] = "ETag"
+    return {
+        "description": endpoint.summary,
+        "headers": _header_references(headers),
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _error_response(status: int) -> Json:
+    kind = BY_STATUS[status]
+    _, _, said = inspect.cleandoc(kind.__doc__ or "").partition(": ")
+    return {
+        "description": " ".join(said.split()).replace("``", "`").capitalize(),
+        "headers": _header_references({"X-Request-Id": "RequestId"} | _ERROR_HEADERS.get(status, {})),
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+
+
+def _header_references(headers: dict[str, str]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{key}"} for name, key in headers.items()}
+
+
+def _names_its_ref(endpoint: AnyEndpoint) -> bool:
+    return endpoint.path == endpoint.ref.template
+
+
+def _is_versioned(endpoint: AnyEndpoint) -> bool:
+    """Whether the answer is a single thing that carries its version."""
+    if endpoint.many or not attrs.has(endpoint.returns):
+        return False
+    field = wire_fields(endpoint.returns).get("version")
+    return field is not None and field.type is int
+
+
+def _braced(path: str) -> str:
+    return "/".join(f"{{{part[1:]}}}" if part.startswith(":") else part for part in path.split("/"))
+
+
+def _tags(endpoints: tuple[AnyEndpoint, ...]) -> list[Json]:
+    said = {
+        endpoint.resource: inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
+        for module in RESOURCES
+        for endpoint in module.ENDPOINTS
+    }
+    names = dict.fromkeys(endpoint.resource for endpoint in endpoints)
+    return [{"name": name, "description": said.get(name, "")} for name in names]
