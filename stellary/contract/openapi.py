@@ -299,7 +299,7 @@ def _header_references(headers: dict[str, str]) -> Json:
 
 
 def _names_its_ref(endpoint: AnyEndpoint) -> bool:
-    return endpoint.path == endpoint.ref.template
+    return bool(endpoint.path == endpoint.ref.template)
 
 
 def _is_versioned(endpoint: AnyEndpoint) -> bool:

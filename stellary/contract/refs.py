@@ -7,7 +7,7 @@ which the same thing is served. A thing of a project that has a flat path is als
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
@@ -35,7 +35,7 @@ class Ref:
         """The published path, each part quoted.
 
         Raises:
-            Invalid: A part is empty, ``.`` or ``..``, which would lead to another place.
+            Invalid: A part is empty, ``.`` or ``..``, which would lead to another place, or cannot stand in a URL.
         """
         parts = []
         for part in self.template.split("/"):
@@ -46,7 +46,10 @@ class Ref:
             text = getattr(self, snake(name))
             if text in ("", ".", ".."):
                 raise Invalid(f"{name} must not be {text!r}", code="invalid_path")
-            parts.append(quote(text, safe=""))
+            try:
+                parts.append(quote(text, safe=""))
+            except UnicodeEncodeError:
+                raise Invalid(f"{name} must not contain half a surrogate pair", code="invalid_path") from None
         return "/".join(parts)
 
     @classmethod
@@ -58,15 +61,17 @@ class Ref:
 
     def child(self, kind: type[R], *ids: str) -> R:
         """The ref of something in this place: ``project.child(CardRef, card_id)``."""
-        return kind(*self.named(), *ids)
+        here = self._shared_with(kind)
+        missing = [each.name for each in attrs.fields(kind) if each.name not in here and not each.kw_only]
+        return kind(**here, **dict(zip(missing, ids, strict=True)))
 
     def parent(self, kind: type[R]) -> R:
         """The ref of the place that this stands in: ``card.parent(ProjectRef)``."""
-        return kind(*self.named()[: len(attrs.fields(kind))])
+        return kind(**self._shared_with(kind))
 
-    def named(self) -> Sequence[Any]:
-        """The parts in order, without those that are not given."""
-        return [part for part in attrs.astuple(self) if part is not None]
+    def _shared_with(self, kind: type[Ref]) -> dict[str, Any]:
+        own = {each.name for each in attrs.fields(type(self))}
+        return {each.name: getattr(self, each.name) for each in attrs.fields(kind) if each.name in own}
 
 
 _PATTERNS = {
