@@ -1,1 +1,106 @@
-"""Stellary."""
+"""Stellary for Python: the project-management API as a client, an embeddable core and a reference server.
+
+The names below are loaded when they are first asked for: who embeds the core never loads the client.
+"""
+
+from __future__ import annotations
+
+# Type checkers take this for typing.TYPE_CHECKING, whose import would cost more than all the rest here.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from stellary.client._client import AsyncStellary, Stellary
+    from stellary.client._page import AsyncPage, Page
+    from stellary.client.errors import (
+        ConnectionFailed,
+        EndlessPages,
+        TimedOut,
+        Unanswered,
+        UnreadableAnswer,
+    )
+    from stellary.contract.errors import (
+        ApiError,
+        Conflict,
+        FieldProblem,
+        Forbidden,
+        Invalid,
+        MethodNotAllowed,
+        NotFound,
+        PreconditionFailed,
+        RateLimited,
+        ServerError,
+        StellaryError,
+        StorageFull,
+        TooLarge,
+        Unauthenticated,
+        Unavailable,
+        Unprocessable,
+        UnsupportedMedia,
+    )
+    from stellary.contract.unset import UNSET
+
+__all__ = [
+    "UNSET",
+    "ApiError",
+    "AsyncPage",
+    "AsyncStellary",
+    "Conflict",
+    "ConnectionFailed",
+    "EndlessPages",
+    "FieldProblem",
+    "Forbidden",
+    "Invalid",
+    "MethodNotAllowed",
+    "NotFound",
+    "Page",
+    "PreconditionFailed",
+    "RateLimited",
+    "ServerError",
+    "Stellary",
+    "StellaryError",
+    "StorageFull",
+    "TimedOut",
+    "TooLarge",
+    "Unanswered",
+    "Unauthenticated",
+    "Unavailable",
+    "Unprocessable",
+    "UnreadableAnswer",
+    "UnsupportedMedia",
+]
+
+__version__ = "0.1.0"
+
+_CLIENT = {
+    "AsyncPage": "_page",
+    "AsyncStellary": "_client",
+    "ConnectionFailed": "errors",
+    "EndlessPages": "errors",
+    "Page": "_page",
+    "Stellary": "_client",
+    "TimedOut": "errors",
+    "Unanswered": "errors",
+    "UnreadableAnswer": "errors",
+}
+
+
+def _home(name: str) -> str:
+    if name in _CLIENT:
+        return f"stellary.client.{_CLIENT[name]}"
+    return "stellary.contract.unset" if name == "UNSET" else "stellary.contract.errors"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(_home(name)), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,109 @@
+"""Callers: what makes calls for a client and all its handles, one for each colour."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from stellary.client._call import Call, Options, Plan, next_cursor
+from stellary.client._flow import AsyncCarrier, Carrier, arun, flow, run
+from stellary.client._page import AsyncPage, Page, async_rows, page, rows
+from stellary.client._watch import Watch
+
+Place = Mapping[str, str]
+
+
+class Credentials:
+    """The token, shared by a client and all that was made of it, so that a new one reaches them all."""
+
+    __slots__ = ("headers", "token")
+
+    def __init__(self, token: str | None, headers: Mapping[str, str]) -> None:
+        self.headers: dict[str, str] = dict(headers)
+        self.renew(token)
+
+    def renew(self, token: str | None) -> None:
+        """Go on with that token, or with none."""
+        self.token = token
+        self.headers = {name: text for name, text in self.headers.items() if name != "authorization"}
+        if token is not None:
+            self.headers["authorization"] = f"Bearer {token}"
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+@attrs.frozen
+class _Caller:
+    """What both colours know.
+
+    Attributes:
+        options: Those of the handle that this caller belongs to.
+    """
+
+    carrier: Any
+    credentials: Credentials
+    watch: Watch
+    options: Options
+
+    def _call(self, plan: Plan, place: Place, said: Any) -> Call:
+        return plan.call(place, said, self.credentials.headers, self.options)
+
+    def _paged(self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any]) -> Any:
+        response, rows = found
+        cursor = next_cursor(response.headers)
+        return page(
+            kind, rows, cursor, lambda cursor: self.list(plan, place, attrs.evolve(said, cursor=cursor))
+        )
+
+    def list(self, plan: Plan, place: Place, said: Any) -> Any:
+        """One page."""
+        raise NotImplementedError
+
+    def _renewed(self, plan: Plan, value: Any) -> Any:
+        if plan.renews:
+            self.credentials.renew(value.access_token)
+        return value
+
+
+class SyncCaller(_Caller):
+    """Makes calls in the thread of whoever asks."""
+
+    carrier: Carrier
+
+    def one(self, plan: Plan, place: Place, said: Any) -> Any:
+        """The value that the answer holds."""
+        return self._renewed(plan, run(flow(self._call(plan, place, said), self.watch), self.carrier)[1])
+
+    def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
+        """One page."""
+        found = run(flow(self._call(plan, place, said), self.watch), self.carrier)
+        made: Page[Any] = self._paged(Page, plan, place, said, found)
+        return made
+
+    def iterate(self, plan: Plan, place: Place, said: Any) -> Iterator[Any]:
+        """All rows."""
+        return rows(lambda: self.list(plan, place, said))
+
+
+class AsyncCaller(_Caller):
+    """Makes calls on the event loop."""
+
+    carrier: AsyncCarrier
+
+    async def one(self, plan: Plan, place: Place, said: Any) -> Any:
+        """The value that the answer holds."""
+        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
+        return self._renewed(plan, found[1])
+
+    async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
+        """One page."""
+        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
+        made: AsyncPage[Any] = self._paged(AsyncPage, plan, place, said, found)
+        return made
+
+    def iterate(self, plan: Plan, place: Place, said: Any) -> AsyncIterator[Any]:
+        """All rows."""
+        return async_rows(lambda: self.list(plan, place, said))

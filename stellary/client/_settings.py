@@ -1,0 +1,148 @@
+"""Settings: what a client is told by its arguments, and by the environment where they are silent."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import attrs
+
+DEFAULT_URL = "http://localhost:3001"
+DEFAULT_RETRIES = 2
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+@attrs.frozen
+class Settings:
+    """What every call of a client starts from.
+
+    Attributes:
+        url: Without a slash at its end.
+        timeout: Seconds for a call as a whole; None for the defaults of ``_flow``.
+        retries: How often a call is tried again, at most.
+        org, workspace: The slugs that ``client.workspace()`` falls back on.
+    """
+
+    url: str
+    token: str | None = attrs.field(repr=False)
+    timeout: float | None
+    retries: int
+    org: str | None
+    workspace: str | None
+
+
+def settings(
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    org: str | None = None,
+    workspace: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The arguments, and ``STELLARY_…`` of the environment for those that are None.
+
+    Raises:
+        ValueError: One of them is no URL, no number, or cannot stand in a header.
+    """
+    given_timeout = environment.get("STELLARY_TIMEOUT") if timeout is None else timeout
+    given_retries = environment.get("STELLARY_MAX_RETRIES") if max_retries is None else max_retries
+    return Settings(
+        url=checked_url(url or environment.get("STELLARY_URL") or DEFAULT_URL),
+        token=checked_token(token or environment.get("STELLARY_TOKEN") or None),
+        timeout=None if given_timeout in (None, "") else checked_timeout(given_timeout),
+        retries=DEFAULT_RETRIES if given_retries in (None, "") else checked_retries(given_retries),
+        org=org or environment.get("STELLARY_ORG") or None,
+        workspace=workspace or environment.get("STELLARY_WORKSPACE") or None,
+    )
+
+
+def checked_url(url: str) -> str:
+    """The base URL without its last slash.
+
+    Raises:
+        ValueError: It is not ``http(s)://host…``, or has more than a path.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"the URL must begin with http:// or https:// and a host, not be {url!r}")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("the URL must hold neither a query nor a fragment nor a user name")
+    return url.strip().rstrip("/")
+
+
+def checked_token(token: str | None) -> str | None:
+    """The token without white space around it, as one that was read from a file has.
+
+    Raises:
+        ValueError: It cannot stand in a header. The token itself is not told.
+    """
+    if token is None:
+        return None
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("the token holds characters that no token has")
+    return token
+
+
+def checked_timeout(timeout: object) -> float:
+    """Seconds.
+
+    Raises:
+        ValueError: Not a number above zero.
+    """
+    try:
+        seconds = float(timeout)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"the timeout must be a number of seconds above 0, not {timeout!r}")
+    return seconds
+
+
+def checked_retries(retries: object) -> int:
+    """How often to try again.
+
+    Raises:
+        ValueError: Not an integer from 0 on.
+    """
+    try:
+        count = int(retries)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        count = -1
+    if count < 0:
+        raise ValueError(f"the number of retries must be an integer from 0 on, not {retries!r}")
+    return int(count)
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers with lower-case names.
+
+    Raises:
+        ValueError: A name or a text that cannot stand in a header.
+    """
+    for name, text in headers.items():
+        if (
+            not text.isascii()
+            or not text.isprintable()
+            or not name.isascii()
+            or not name.replace("-", "").replace("_", "").isalnum()
+        ):
+            raise ValueError(f"the header {name!r} cannot be sent: names and texts are printable ASCII")
+    return {name.lower(): text for name, text in headers.items()}
+
+
+def start_logging(environment: Mapping[str, str] = os.environ) -> None:
+    """Let ``STELLARY_LOG=debug`` (or ``info``) show what the client does, on standard error."""
+    level = _LEVELS.get(environment.get("STELLARY_LOG", "").lower())
+    if level is None:
+        return
+    logger = logging.getLogger("stellary.client")
+    logger.setLevel(level)
+    if not any(isinstance(each, logging.StreamHandler) for each in logger.handlers):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)

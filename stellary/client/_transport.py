@@ -1,0 +1,205 @@
+"""HTTP, by httpx: the only module that knows of it. Whatever httpx raises leaves here as an error of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import httpx
+
+from stellary.client.errors import ConnectionFailed, TimedOut
+from stellary.contract.errors import StellaryError
+from stellary.contract.port import Port, RawRequest, RawResponse
+
+CONNECT = 5.0
+"""Seconds for making a connection, at most."""
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+_URLS_MAX = 512
+
+HttpClient = httpx.Client
+AsyncHttpClient = httpx.AsyncClient
+
+
+class _Requests:
+    """Makes httpx's requests. ``client.build_request`` would cost more than all the rest of a call in Python."""
+
+    def __init__(self, url: str) -> None:
+        self._base = url
+        self._urls: dict[str, httpx.URL] = {}
+
+    def made(self, request: RawRequest, seconds: float) -> httpx.Request:
+        target = f"{request.path}?{request.query}" if request.query else request.path
+        url = self._urls.get(target)
+        if url is None:
+            url = httpx.URL(self._base + target)
+            # Taking a URL apart is a quarter of a request's cost. Polling asks for the same ones again and again.
+            if len(self._urls) < _URLS_MAX:
+                self._urls[target] = url
+        connect = min(CONNECT, seconds)
+        return httpx.Request(
+            request.method,
+            url,
+            headers={"accept-encoding": "gzip, deflate", **request.headers},
+            content=request.body or None,
+            extensions={"timeout": {"connect": connect, "read": seconds, "write": seconds, "pool": connect}},
+        )
+
+
+_RAISED = (httpx.HTTPError, httpx.InvalidURL, RuntimeError)
+
+
+def _translated(error: Exception) -> Exception:
+    """What the port promises in place of what httpx has raised."""
+    if isinstance(error, httpx.TimeoutException):
+        reached = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+        return TimedOut(_said("no answer in time", error), reached=reached)
+    if isinstance(error, _UNREACHED):
+        return ConnectionFailed(_said("no connection", error), reached=False)
+    if isinstance(error, httpx.HTTPError):
+        return ConnectionFailed(_said("the connection broke", error))
+    if isinstance(error, httpx.InvalidURL):
+        return StellaryError(f"this cannot be asked for: {error}")
+    return StellaryError("the client is closed") if "closed" in str(error) else error
+
+
+_UNREACHED = (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError, httpx.LocalProtocolError)
+
+
+def _said(what: str, error: Exception) -> str:
+    return f"{what}: {error}" if str(error) else what
+
+
+class HttpCarrier:
+    """HTTP for callers that block.
+
+    Args:
+        url: What stands before each path.
+        client: One of yours, which stays yours to close. Without one, ours is made by the first request.
+    """
+
+    def __init__(self, url: str, client: httpx.Client | None = None) -> None:
+        self._requests = _Requests(url)
+        self._client = client
+        self._own = client is None
+        self._secure = url.startswith("https:")
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def _made(self) -> httpx.Client:
+        with self._lock:
+            if self._closed:
+                raise StellaryError("the client is closed")
+            if self._client is None:
+                # Loading the certificates that https needs takes 10 ms.
+                self._client = httpx.Client(verify=self._secure, limits=_LIMITS)
+            return self._client
+
+    def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
+        """Send the request; each wait and the whole of it are kept within so many seconds."""
+        client = self._client or self._made()
+        until = time.monotonic() + seconds
+        parts = []
+        try:
+            response = client.send(self._requests.made(request, seconds), stream=True)
+            try:
+                for part in response.iter_bytes():
+                    parts.append(part)
+                    if time.monotonic() > until:
+                        raise TimedOut("the answer was not complete in time")
+            finally:
+                response.close()
+        except _RAISED as error:
+            raise _translated(error) from None
+        return RawResponse(response.status_code, response.headers, b"".join(parts))
+
+    def close(self) -> None:
+        """Close our client; calls fail from now on. One of yours stays open."""
+        if not self._own:
+            return
+        with self._lock:
+            self._closed, client, self._client = True, self._client, None
+        if client is not None:
+            client.close()
+
+
+class AsyncHttpCarrier:
+    """HTTP for callers that await; it belongs to the event loop that first uses it."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
+        self._requests = _Requests(url)
+        self._client = client
+        self._own = client is None
+        self._secure = url.startswith("https:")
+        self._closed = False
+
+    def _made(self) -> httpx.AsyncClient:
+        if self._closed:
+            raise StellaryError("the client is closed")
+        if self._client is None:
+            self._client = httpx.AsyncClient(verify=self._secure, limits=_LIMITS)
+        return self._client
+
+    async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
+        """Send the request; each wait and the whole of it are kept within so many seconds."""
+        client = self._client or self._made()
+        until = time.monotonic() + seconds
+        parts = []
+        try:
+            response = await client.send(self._requests.made(request, seconds), stream=True)
+            try:
+                async for part in response.aiter_bytes():
+                    parts.append(part)
+                    if time.monotonic() > until:
+                        raise TimedOut("the answer was not complete in time")
+            finally:
+                await response.aclose()
+        except _RAISED as error:
+            raise _translated(error) from None
+        return RawResponse(response.status_code, response.headers, b"".join(parts))
+
+    async def close(self) -> None:
+        """Close our client; calls fail from now on. One of yours stays open."""
+        if not self._own:
+            return
+        self._closed, client, self._client = True, self._client, None
+        if client is not None:
+            await client.aclose()
+
+
+class PortTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A port as a transport of httpx, for those who have an httpx client of their own.
+
+    ``httpx.Client(transport=PortTransport(core.port(actor)), base_url="http://stellary")`` asks the core in process.
+    """
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request in the calling thread."""
+        return _response(self._port.send(_raw(request, request.read())))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request in a thread of its own."""
+        raw = _raw(request, await request.aread())
+        return _response(await asyncio.to_thread(self._port.send, raw))
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+    async def aclose(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+
+def _raw(request: httpx.Request, body: bytes) -> RawRequest:
+    path, _, query = request.url.raw_path.decode("ascii").partition("?")
+    return RawRequest(request.method, path, query, dict(request.headers), body)
+
+
+def _response(raw: RawResponse) -> httpx.Response:
+    headers: Any = dict(raw.headers)
+    return httpx.Response(raw.status, headers=headers, content=raw.body)

@@ -1,0 +1,72 @@
+"""Cards: the work items of a board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.cards import (
+    CREATE_CARD,
+    CREATE_CARDS,
+    DELETE_CARD,
+    GET_CARD,
+    LIST_CARDS,
+    UPDATE_CARD,
+    UPDATE_CARDS,
+)
+
+if TYPE_CHECKING:
+    from stellary.client.checklists import Checklist
+    from stellary.client.comments import Comments
+    from stellary.client.labels import CardLabels
+
+
+class Cards(Resource[C]):
+    """The cards of a project. ``create`` takes the column first. Called with an id it gives the handle of one card."""
+
+    list = method(LIST_CARDS)
+    iterate = iterates(LIST_CARDS)
+    create = by_id(CREATE_CARD)
+    get = by_id(GET_CARD)
+    update = by_id(UPDATE_CARD)
+    delete = by_id(DELETE_CARD)
+    create_many = method(CREATE_CARDS)
+    update_many = method(UPDATE_CARDS)
+
+    def __call__(self, card: Id) -> CardHandle[C]:
+        return CardHandle(self._caller, self._below(card_id=card))
+
+
+class ColumnCards(Resource[C]):
+    """The cards of a column."""
+
+    create = method(CREATE_CARD)
+
+
+class CardHandle(Resource[C]):
+    """One card."""
+
+    get = method(GET_CARD)
+    update = method(UPDATE_CARD)
+    delete = method(DELETE_CARD)
+
+    @property
+    def comments(self) -> Comments[C]:
+        """What has been said about it."""
+        from stellary.client.comments import Comments
+
+        return Comments(self._caller, self._place)
+
+    @property
+    def checklist(self) -> Checklist[C]:
+        """Its steps."""
+        from stellary.client.checklists import Checklist
+
+        return Checklist(self._caller, self._place)
+
+    @property
+    def labels(self) -> CardLabels[C]:
+        """The labels on it."""
+        from stellary.client.labels import CardLabels
+
+        return CardLabels(self._caller, self._place)

@@ -1,0 +1,79 @@
+"""The errors that only a client has, beside those that the API answers with.
+
+    StellaryError
+    ├── ApiError …               the API has answered with an error (``stellary.contract.errors``)
+    ├── Unanswered               there is no answer; ``reached`` says whether the request may have arrived
+    │   ├── ConnectionFailed     refused, reset or cut off
+    │   └── TimedOut             too slow
+    ├── UnreadableAnswer         there is an answer, and it is not what the API promises
+    └── EndlessPages             a list leads to a page that has been read before
+
+All of them are told in one line, with the request and how often it was tried.
+"""
+
+from __future__ import annotations
+
+from stellary.contract.errors import StellaryError
+
+
+class CallFailed(StellaryError):
+    """A call that has not led to a usable answer.
+
+    Attributes:
+        message: One sentence.
+        method, path: The request.
+        request_id: The ``X-Request-Id`` of the answer, if there is one.
+        retries: How often the client had tried again before it gave up.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.method: str | None = None
+        self.path: str | None = None
+        self.request_id: str | None = None
+        self.retries = 0
+
+    def __str__(self) -> str:
+        where = [f"{self.method} {self.path}"] if self.method else []
+        if self.request_id:
+            where.append(f"request {self.request_id}")
+        if self.retries:
+            where.append(f"after {self.retries} {'retry' if self.retries == 1 else 'retries'}")
+        return f"{self.message} ({', '.join(where)})" if where else self.message
+
+
+class Unanswered(CallFailed):
+    """There is no answer.
+
+    Attributes:
+        reached: Whether the request may have arrived, and so may have had its effect. False if no connection was made.
+    """
+
+    def __init__(self, message: str, *, reached: bool = True) -> None:
+        super().__init__(message)
+        self.reached = reached
+
+
+class ConnectionFailed(Unanswered):
+    """The connection was refused, reset, or cut off in the middle of the answer."""
+
+
+class TimedOut(Unanswered):
+    """The answer took longer than the call's time-out."""
+
+
+class UnreadableAnswer(CallFailed):
+    """The status was one of success, but the body is not what the API promises: a proxy's page, or a broken one.
+
+    Attributes:
+        status: The HTTP status of the answer.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class EndlessPages(CallFailed):
+    """A list leads to a page that has been read before, so that iterating would never end."""

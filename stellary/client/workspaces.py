@@ -1,0 +1,91 @@
+"""Workspaces, their members, and invitations to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.workspaces import (
+    ACCEPT_INVITATION,
+    CREATE_WORKSPACE,
+    DELETE_WORKSPACE,
+    GET_WORKSPACE,
+    INVITE_MEMBER,
+    LIST_INVITATIONS,
+    LIST_WORKSPACE_MEMBERS,
+    LIST_WORKSPACES,
+    REMOVE_WORKSPACE_MEMBER,
+    REVOKE_INVITATION,
+    UPDATE_WORKSPACE,
+    UPDATE_WORKSPACE_MEMBER,
+)
+
+if TYPE_CHECKING:
+    from stellary.client.projects import ProjectHandle, Projects
+
+
+class Workspaces(Resource[C]):
+    """The workspaces of an organization. Called with a slug it gives the handle of one."""
+
+    create = method(CREATE_WORKSPACE)
+    list = method(LIST_WORKSPACES)
+    iterate = iterates(LIST_WORKSPACES)
+    get = by_id(GET_WORKSPACE)
+    update = by_id(UPDATE_WORKSPACE)
+    delete = by_id(DELETE_WORKSPACE)
+
+    def __call__(self, workspace: Id) -> WorkspaceHandle[C]:
+        return WorkspaceHandle(self._caller, self._below(ws_slug=workspace))
+
+
+class WorkspaceHandle(Resource[C]):
+    """One workspace."""
+
+    get = method(GET_WORKSPACE)
+    update = method(UPDATE_WORKSPACE)
+    delete = method(DELETE_WORKSPACE)
+
+    @property
+    def members(self) -> WorkspaceMembers[C]:
+        """Who belongs to it."""
+        return WorkspaceMembers(self._caller, self._place)
+
+    @property
+    def invitations(self) -> Invitations[C]:
+        """Who has been invited to it and has not accepted yet."""
+        return Invitations(self._caller, self._place)
+
+    @property
+    def projects(self) -> Projects[C]:
+        """Its projects."""
+        from stellary.client.projects import Projects
+
+        return Projects(self._caller, self._place)
+
+    def project(self, project: Id) -> ProjectHandle[C]:
+        """One of its projects: the board."""
+        return self.projects(project)
+
+
+class WorkspaceMembers(Resource[C]):
+    """Who belongs to a workspace. ``update`` and ``remove`` take a user's id, or a member."""
+
+    list = method(LIST_WORKSPACE_MEMBERS)
+    iterate = iterates(LIST_WORKSPACE_MEMBERS)
+    invite = method(INVITE_MEMBER)
+    update = by_id(UPDATE_WORKSPACE_MEMBER)
+    remove = by_id(REMOVE_WORKSPACE_MEMBER)
+
+
+class Invitations(Resource[C]):
+    """The invitations to a workspace that wait to be accepted; ``workspace.members.invite`` makes them."""
+
+    list = method(LIST_INVITATIONS)
+    iterate = iterates(LIST_INVITATIONS)
+    revoke = by_id(REVOKE_INVITATION)
+
+
+class ReceivedInvitations(Resource[C]):
+    """Invitations as those see them who got one. ``accept`` takes the token that was mailed."""
+
+    accept = by_id(ACCEPT_INVITATION)
