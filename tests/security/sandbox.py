@@ -1,0 +1,92 @@
+"""A database whose units of work are savepoints of one transaction, which is thrown away.
+
+What a request does is real, and gone a moment later: the next request finds the world as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from stellary.core.base import metadata
+from stellary.core.database import Database
+
+Dump = dict[str, object]
+
+
+class Sandbox(Database):
+    """A database that can be played in.
+
+    Args:
+        url: Of a migrated database.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is done inside is thrown away at the end."""
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            self._connection = connection
+            try:
+                yield
+            finally:
+                self._connection = None
+                transaction.rollback()
+
+    @contextmanager
+    def thrown_away(self) -> Iterator[None]:
+        """What is done inside is thrown away, and what the transaction held before stays."""
+        with self.connection.begin_nested() as savepoint:
+            yield
+            savepoint.rollback()
+
+    @property
+    def connection(self) -> Connection:
+        """That of the transaction that is open."""
+        assert self._connection is not None
+        return self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A unit that may write."""
+        if self._connection is None:
+            with super().writing() as own:
+                yield own
+            return
+        with self._connection.begin_nested():
+            yield self._connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A unit whose writes are thrown away."""
+        if self._connection is None:
+            with super().reading() as own:
+                yield own
+            return
+        with self._connection.begin_nested() as savepoint:
+            yield self._connection
+            savepoint.rollback()
+
+    def dump(self) -> Dump:
+        """What every table holds, to be compared with another dump."""
+        if self.is_sqlite:
+            cursor = self.connection.connection.cursor()
+            return {name: cursor.execute(f"SELECT * FROM {name}").fetchall() for name in sorted(TABLES)}
+        found = self.connection.exec_driver_sql(_DIGESTS)
+        return {name: digest for name, digest in found}
+
+
+TABLES = set(metadata.tables)
+_DIGESTS = " UNION ALL ".join(
+    f"SELECT '{name}', md5(string_agg(r::text, '' ORDER BY r::text)) FROM {name} r" for name in sorted(TABLES)
+)
+
+
+def changed(before: Dump, after: Dump) -> list[str]:
+    """The tables in which two dumps differ."""
+    return [name for name in before if before[name] != after[name]]
