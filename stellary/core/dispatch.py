@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+import attrs
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stellary.contract.endpoint import Nothing
@@ -67,22 +69,33 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
 ROUTER = Router(service.endpoint for service in SERVICES.values())
 
 
-def answer(core: Core, request: RawRequest, actor: Actor | None = None) -> RawResponse:
+@attrs.frozen
+class Answer(RawResponse):
+    """An answer, and whom the request came from as far as that was found out: for the log, never for the caller."""
+
+    actor: Actor | None = attrs.field(default=None, eq=False, repr=False)
+
+
+def answer(core: Core, request: RawRequest, actor: Actor | None = None, match: Match | None = None) -> Answer:
     """Answer one request. Never raises: whatever goes wrong is an answer in the error shape.
 
     Args:
         core: The core to ask.
         request: With lower-case header names; ``x-request-id`` is taken over, or made.
         actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
+        match: What ``ROUTER`` says of the request, where somebody has asked it already.
     """
     request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
+    call: _Call | None = None
     try:
-        response = _Call(core, request, actor, ROUTER.match(request.method, request.path)).answered()
+        call = _Call(core, request, actor, match or ROUTER.match(request.method, request.path))
+        response = call.answered()
     except ApiError as error:
         response = error_response(error, request_id)
     except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
         response = error_response(_translated(error, request_id), request_id)
-    return RawResponse(response.status, {**response.headers, "x-request-id": request_id}, response.body)
+    headers = {**response.headers, "x-request-id": request_id}
+    return Answer(response.status, headers, response.body, call.known if call else actor)
 
 
 def error_response(error: ApiError, request_id: str) -> RawResponse:
@@ -118,6 +131,7 @@ class _Call:
         self.endpoint: AnyEndpoint = match.endpoint
         self.service = SERVICES[match.endpoint.operation]
         self.stale_token = False
+        self.known = actor
 
     def answered(self) -> RawResponse:
         said = self._said()
@@ -125,8 +139,10 @@ class _Call:
             response = self._outside(said)
         else:
             response = self.core.run(self.service.mode == "begin", lambda uow: self._within(uow, said))
-        if self.stale_token and self.actor is not None:
-            self.core.touch(self.actor)
+        if self.stale_token and self.known is not None:
+            # The request has been carried out: that the note of it failed is no reason to say it was not.
+            with suppress(Unavailable, DBAPIError):
+                self.core.touch(self.known)
         return response
 
     def _said(self) -> Request | ApiError:
@@ -187,8 +203,8 @@ class _Call:
         scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not bearer.strip():
             raise Unauthenticated("a Bearer token is required")
-        actor, self.stale_token = self.core.authenticate_in(uow.connection, bearer.strip())
-        return actor
+        self.known, self.stale_token = found = self.core.authenticate_in(uow.connection, bearer.strip())
+        return found[0]
 
     def _ask_door(self, uow: UnitOfWork) -> None:
         door = DOORS.get(type(self.ref))
