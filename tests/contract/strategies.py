@@ -1,0 +1,109 @@
+"""Strategies made from the contract itself: any request, any value, any JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import attrs
+from hypothesis import strategies as st
+
+from stellary.contract import ENDPOINTS
+from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, checks
+from stellary.contract.naming import members, wire_fields
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value
+
+# What JSON from outside may contain: no NUL, no half of a surrogate pair.
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+TEXTS = st.text(CHARACTERS, max_size=30)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | INTEGERS | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+
+
+def _classes(kind: Any) -> set[type]:
+    """The contract's classes that a type mentions, and those that they mention."""
+    if isinstance(kind, type) and attrs.has(kind):
+        below = (_classes(field.type) for field in wire_fields(kind).values())
+        return {kind}.union(*below)
+    return set().union(*(_classes(part) for part in get_args(kind) if part is not kind))
+
+
+_ALL = set().union(*(_classes(kind) for endpoint in ENDPOINTS for kind in (endpoint.takes, endpoint.returns)))
+REQUESTS = sorted((cls for cls in _ALL if issubclass(cls, Request)), key=lambda cls: cls.__name__)
+VALUES = sorted((cls for cls in _ALL if issubclass(cls, Value)), key=lambda cls: cls.__name__)
+
+
+def requests(cls: type[Request]) -> st.SearchStrategy[Any]:
+    """Any request of that class that keeps its limits."""
+    return st.builds(cls, **{field.name: _kept(field.type) for field in wire_fields(cls).values()})
+
+
+def values(cls: type[Value]) -> st.SearchStrategy[Any]:
+    """Any value of that class."""
+    return st.builds(cls, **{field.name: _kept(field.type) for field in wire_fields(cls).values()})
+
+
+def _kept(kind: Any) -> st.SearchStrategy[Any]:
+    if get_origin(kind) is Annotated:
+        return _limited(kind)
+    parts = members(kind)
+    if len(parts) > 1:
+        return st.one_of([_kept(part) for part in parts])
+    return _single(kind)
+
+
+def _single(kind: Any) -> st.SearchStrategy[Any]:
+    origin, args = get_origin(kind), get_args(kind)
+    simple = {
+        str: TEXTS,
+        int: INTEGERS,
+        float: NUMBERS,
+        bool: st.booleans(),
+        datetime: MOMENTS,
+        date: MOMENTS,
+        type(None): st.none(),
+        Unset: st.just(UNSET),
+        Any: JSON,
+    }
+    if kind in simple:
+        return simple[kind]
+    if origin is Literal:
+        return st.sampled_from(args)
+    if origin is list:
+        return st.lists(_kept(args[0]), max_size=3)
+    if origin is dict:
+        return st.dictionaries(TEXTS, _kept(args[1]), max_size=3)
+    return requests(kind) if issubclass(kind, Request) else values(kind)
+
+
+def _limited(kind: Any) -> st.SearchStrategy[Any]:
+    limits = {type(limit): limit for limit in checks(kind)}
+    if Pattern in limits:
+        return st.from_regex(limits[Pattern].regex, fullmatch=True)
+    if Email in limits:
+        return st.emails()
+    if Range in limits:
+        return st.integers(limits[Range].min, limits[Range].max)
+    if Items in limits:
+        (item,) = get_args(get_args(kind)[0])
+        return st.lists(_kept(item), min_size=limits[Items].min, max_size=min(limits[Items].max, 3))
+    made = _kept(get_args(kind)[0])
+    if Length in limits:
+        shortest, longest = limits[Length].min, limits[Length].max
+        made = st.text(CHARACTERS, min_size=shortest, max_size=min(longest, shortest + 30))
+    if Blank in limits and not limits[Blank].allowed:
+        made = made.filter(lambda text: not text.isspace())
+    return made
+
+
+def as_json(made: bytes) -> Any:
+    """What bytes say, read by somebody else's parser."""
+    return json.loads(made)

@@ -1,0 +1,123 @@
+"""What the parser promises: what the standard library reads, less what the API does not take; else one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stellary.contract.errors import Invalid
+from stellary.contract.jsonic import parse
+from tests.contract.strategies import JSON
+
+# fmt: off
+PIECES = [
+    "{", "}", "[", "]", ":", ",", '"', "\\", '\\"', "\\u0000", "\\ud800", "\\ud83d\\ude00", "\ufeff", " ", "\n", "\0",
+    "0", "1", "-", "9223372036854775808", "1e999", "1E5", ".5", "NaN", "-Infinity", "true", "null", '"a"', '"a":1', "é",
+]
+# fmt: on
+NEARLY_JSON = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
+
+
+@given(JSON)
+def test_reads_what_the_standard_library_reads(made):
+    text = json.dumps(made)
+    assert parse(text.encode()) == json.loads(text)
+    assert parse(json.dumps(made, ensure_ascii=False, indent=1).encode()) == made
+
+
+@given(st.binary(max_size=100) | NEARLY_JSON.map(str.encode))
+@example(b'{"a":1,"a":1}')
+def test_any_bytes_are_read_as_by_the_standard_library_or_refused(data):
+    with contextlib.suppress(Invalid):
+        assert parse(data) == json.loads(data.decode())
+
+
+REFUSED = [
+    (b"", "the body is not valid JSON (expecting value at line 1 column 1)"),
+    (b"\xef\xbb\xbf{}", "the body is not valid JSON (expecting value at line 1 column 1)"),
+    (b'{"a": 1} x', "the body is not valid JSON (extra data at line 1 column 10)"),
+    (b'{"a"}', "the body is not valid JSON (expecting ':' delimiter at line 1 column 5)"),
+    (b'"\xff"', "the body must be UTF-8"),
+    (b'"\xed\xa0\x80"', "the body must be UTF-8"),
+    ("{}".encode("utf-16"), "the body must be UTF-8"),
+    (b"NaN", "the body is not valid JSON (NaN is no number)"),
+    (b"[-Infinity]", "the body is not valid JSON (-Infinity is no number)"),
+    (b"1e999", "the body must not contain a number that is too large"),
+    (b"-1E400", "the body must not contain a number that is too large"),
+    (b"9" * 400 + b".5", "the body must not contain a number that is too large"),
+    (b"9223372036854775808", "the body must not contain an integer beyond 64 bits"),
+    (b"-9223372036854775809", "the body must not contain an integer beyond 64 bits"),
+    (b"1" * 5000, "the body must not contain an integer beyond 64 bits"),
+    (b'{"a": 1, "b": {"c": 2, "c": 3}}', 'the body must not name "c" twice'),
+    (b'{"a": 1, "\\u0061": 2}', 'the body must not name "a" twice'),
+    (b'["\\u0000"]', "the body must not contain a NUL character"),
+    (b'{"\\u0000": 1}', "the body must not contain a NUL character"),
+    (b'{"a": ["\\ud800"]}', "the body must not contain half a surrogate pair"),
+    (b'"\\uDFFF\\ud800"', "the body must not contain half a surrogate pair"),
+    (b"[" * 65 + b"]" * 65, "the body must not be nested deeper than 64"),
+    (b'{"a":' * 65 + b"1" + b"}" * 65, "the body must not be nested deeper than 64"),
+    (b"[" * 100_000, "the body must not be nested deeper than 64"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), REFUSED, ids=range(len(REFUSED)))
+def test_says_why_not(data, message):
+    with pytest.raises(Invalid) as caught:
+        parse(data)
+    assert (caught.value.message, caught.value.code) == (message, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    ("data", "made"),
+    [
+        (b"9223372036854775807", 2**63 - 1),
+        (b"-9223372036854775808", -(2**63)),
+        (b"1e308", 1e308),
+        (b'"\\ud83d\\ude00"', "😀"),
+        (b'"\\\\u0000"', "\\u0000"),
+        (b'"\\\\ud800"', "\\ud800"),
+        (b" \n[]\t", []),
+    ],
+)
+def test_takes_what_is_within_the_limits(data, made):
+    assert parse(data) == made
+
+
+def test_64_deep_is_read_and_brackets_in_texts_do_not_count():
+    assert parse(b"[" * 64 + b"]" * 64)
+    assert parse(b'["' + b"[" * 1000 + b'\\""]') == ["[" * 1000 + '"']
+    assert parse(b"[" + b"[]," * 1000 + b"{}]")[-1] == {}
+
+
+def test_a_name_given_twice_is_not_repeated_at_length():
+    name = b'"' + b"x" * 10_000 + b'"'
+    with pytest.raises(Invalid) as caught:
+        parse(b"{" + name + b":1," + name + b":2}")
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"' * 100_000,
+        b"\\" * 100_000,
+        b'"\\' * 50_000,
+        b"[{" * 50_000,
+        b'{"' * 50_000,
+        b"[" * 65 + b'"' + b"\\\\" * 50_000,
+        b"1234567890123456 " * 6_000,
+        b'["' + b"\\ud800" * 16_000 + b'"]',
+        b"[" + b"[]," * 33_000,
+    ],
+    ids=range(9),
+)
+def test_takes_no_longer_than_its_text_is_long(data):
+    start = time.process_time()
+    with pytest.raises(Invalid):
+        parse(data)
+    assert time.process_time() - start < 0.1

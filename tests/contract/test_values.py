@@ -1,0 +1,206 @@
+"""What every value class promises: it reads what it writes, and survives what a newer server answers."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import pickle
+from datetime import UTC, datetime
+from typing import Literal, get_origin
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.api_tokens import CreatedApiToken
+from stellary.contract.auth import Session
+from stellary.contract.cards import Card
+from stellary.contract.checklists import ChecklistItem
+from stellary.contract.endpoint import Ok
+from stellary.contract.labels import Label
+from stellary.contract.naming import base, wire_fields
+from stellary.contract.notifications import Notification
+from stellary.contract.wire import Value, as_dict, dump, read, value
+from tests.contract.strategies import JSON, VALUES, as_json, values
+
+each_value = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
+
+WORDS = [
+    (cls, name)
+    for cls in VALUES
+    for name, field in wire_fields(cls).items()
+    if get_origin(base(field.type)) is Literal
+]
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+LABEL = {
+    "id": "665f1a2b3c4d5e6f7a8b9c0d",
+    "projectId": "665f1a2b3c4d5e6f7a8b9c0e",
+    "name": "bug",
+    "color": "#22c55e",
+    "createdAt": "2026-04-01T00:00:00Z",
+    "updatedAt": "2026-04-01T00:00:00Z",
+}
+
+
+@each_value
+@given(data=st.data())
+def test_reads_what_it_writes(cls, data):
+    made = data.draw(values(cls))
+    found = read(cls, as_json(dump(made)))
+    assert found == made
+    assert found.raw == {}
+
+
+@each_value
+@given(data=st.data())
+def test_keeps_what_it_does_not_know(cls, data):
+    made = data.draw(values(cls))
+    said = as_json(dump(made)) | {"brandNew": {"a": [1]}}
+    found = read(cls, said)
+    assert found == made
+    assert found.raw == {"brandNew": {"a": [1]}}
+
+
+@pytest.mark.parametrize(("cls", "name"), WORDS, ids=lambda part: getattr(part, "__name__", part))
+@given(data=st.data())
+def test_a_word_that_it_does_not_know_survives(cls, name, data):
+    said = as_json(dump(data.draw(values(cls)))) | {name: "unheard_of"}
+    found = read(cls, said)
+    assert getattr(found, wire_fields(cls)[name].name) == "unheard_of"
+    assert as_json(dump(found))[name] == "unheard_of"
+
+
+@each_value
+@given(data=JSON)
+def test_any_json_is_read_or_told_by_type_or_value_error(cls, data):
+    with contextlib.suppress(TypeError, ValueError):
+        assert isinstance(read(cls, data), cls)
+
+
+@each_value
+def test_what_is_missing_or_null_is_empty_or_the_default_or_none(cls):
+    for said in ({}, dict.fromkeys(wire_fields(cls))):
+        found = read(cls, said)
+        for field in wire_fields(cls).values():
+            default = None if field.default is attrs.NOTHING else field.default
+            empty = {list: [], dict: {}}.get(get_origin(field.type), default)
+            assert getattr(found, field.name) == empty
+
+
+@each_value
+@given(data=st.data())
+def test_copies_and_pickles_keep_all(cls, data):
+    said = as_json(dump(data.draw(values(cls)))) | {"brandNew": 1}
+    made = read(cls, said)
+    for other in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert other == made
+        assert other.raw == made.raw
+
+
+def test_a_list_of_values_is_read_one_by_one():
+    assert [label.name for label in read(list[Label], [LABEL, LABEL | {"name": "idea"}])] == ["bug", "idea"]
+
+
+def test_an_object_of_values_is_read_one_by_one():
+    assert read(dict[str, Label], {"a": LABEL})["a"].created_at == NOW
+
+
+def test_what_needs_no_reading_is_left_as_it_is():
+    said = {"a": 1}
+    assert read(dict, said) is said
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01T02:00:00+02:00", "2026-04-01T00:00:00"]
+)
+def test_moments_are_in_utc_however_they_were_told(text):
+    found = read(Label, LABEL | {"createdAt": text}).created_at
+    assert (found, found.utcoffset()) == (NOW, NOW.utcoffset())
+
+
+def test_names_on_the_wire_may_break_the_rule():
+    item = ChecklistItem(id="a1", title="x", done=True, order=0)
+    assert as_dict(item) == {"_id": "a1", "title": "x", "done": True, "order": 0}
+    assert "access_token" in wire_fields(Session)
+
+
+def test_the_published_notification_is_read_without_what_was_added():
+    found = read(
+        Notification,
+        {
+            "id": "665f7c9d3c4d5e6f7a8b9c0d",
+            "userId": "665f1a2b3c4d5e6f7a8b9c0d",
+            "readAt": None,
+            "activity": {
+                "type": "card_moved",
+                "actorId": "665f1b3c3c4d5e6f7a8b9c0d",
+                "meta": {"fromColumn": "To Do", "toColumn": "In Progress"},
+                "createdAt": "2026-03-10T15:00:00Z",
+            },
+        },
+    )
+    assert (found.activity.meta["toColumn"], found.activity.card_id) == ("In Progress", None)
+
+
+def test_the_published_card_is_read_without_what_was_added():
+    found = read(
+        Card,
+        {
+            "id": "665f4f6a3c4d5e6f7a8b9c0d",
+            "title": "Design API endpoints",
+            "dueDate": "2026-04-01T00:00:00Z",
+            "checklist": [{"_id": "a1b2c3", "title": "List endpoints", "done": True, "order": 0}],
+            "commentCount": 3,
+        },
+    )
+    assert (found.due_date, found.checklist[0].id, found.label_ids) == (NOW, "a1b2c3", [])
+
+
+def test_is_compared_by_its_fields_and_hashed_by_its_id():
+    one, other = read(Label, LABEL), read(Label, LABEL | {"surprise": 1})
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != read(Label, LABEL | {"name": "idea"})
+    assert one != "bug"
+    assert one == pytest.approx(one)
+    assert hash(Ok()) == hash(Ok())
+
+
+def test_shows_what_there_is_and_no_secret():
+    made = CreatedApiToken(
+        id="1",
+        name="CI",
+        prefix="synth_a1b2",
+        scopes=[],
+        expires_at=None,
+        last_used_at=None,
+        created_at=NOW,
+        token="synth_secret",
+    )
+    assert repr(made) == (
+        f"CreatedApiToken(id='1', name='CI', prefix='synth_a1b2', scopes=[], created_at={NOW!r}, token=…)"
+    )
+
+
+def test_is_frozen():
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        read(Label, LABEL).name = "idea"
+
+
+def test_lists_and_objects_of_values_are_written_as_such():
+    assert as_json(dump({"labels": [read(Label, LABEL)]})) == {"labels": [LABEL]}
+
+
+def test_what_is_not_of_the_contract_is_not_written():
+    with pytest.raises(TypeError):
+        dump(object())
+
+
+def test_a_nullable_list_reads_null():
+    @value
+    class Basket(Value):
+        items: list[int] | None
+        tags: list[str]
+
+    assert read(Basket, {"items": None, "tags": None}) == Basket(items=None, tags=[])
