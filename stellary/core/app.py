@@ -62,6 +62,12 @@ class Core:
         """Bring the schema up to date, under a lock: several processes may do it at once."""
         migrations.upgrade(self.database.engine)
 
+    def probe(self) -> None:
+        """Try a write, and take it back. Raises whatever the database says if it cannot be written."""
+        with self.database.writing() as connection:
+            migrations.touch(connection)
+            connection.rollback()
+
     def close(self) -> None:
         """Close all connections."""
         self.database.close()

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -90,6 +91,8 @@ class Database:
                 database,
                 pool_size=POOL_SIZE,
                 max_overflow=0,
+                # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
+                hide_parameters=True,
                 pool_timeout=WAIT_MAX / 3,
                 connect_args={"options": _POSTGRES_LIMITS},
             )
@@ -105,6 +108,12 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         return self._write.dialect.name == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None if it is in memory, or PostgreSQL."""
+        name = self._write.url.database
+        return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -160,6 +169,7 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,
         pool_timeout=WAIT_MAX,
         connect_args={"check_same_thread": False, "timeout": WAIT_MAX},
     )
