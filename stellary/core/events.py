@@ -16,6 +16,13 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
+class WorkspaceLeft(Event):
+    """Somebody no longer belongs to a workspace, or no longer reaches it."""
+
+    user_id: str
+
+
+@attrs.frozen(kw_only=True)
 class ProjectEvent(Event):
     """Something that has happened in a project."""
 
@@ -65,7 +72,9 @@ class CardAssigned(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CardDeleted(CardEvent):
-    """A card was deleted for good."""
+    """A card was deleted for good: ``commenter_ids`` had commented on it, which nobody can look up any more."""
+
+    commenter_ids: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,1 @@
+"""Notifications: what has happened, and whom it concerns."""

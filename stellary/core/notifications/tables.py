@@ -1,0 +1,51 @@
+"""The schema of notifications: what has happened, kept once, and a row for each person whom it concerns."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, String, Table, text
+
+from stellary.core.base import IdType, Json, UtcDateTime, metadata
+
+activities = Table(
+    "stellary_activities",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    # No foreign keys: that a card was deleted is told after it is gone.
+    Column("project_id", IdType),
+    Column("card_id", IdType),
+    Column("actor_id", IdType, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("meta", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_activities_workspace_id_id", "workspace_id", "id"),
+)
+
+notifications = Table(
+    "stellary_notifications",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "activity_id",
+        IdType,
+        ForeignKey("stellary_activities.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    # That of the activity, with which it goes: said again, so that counting and leaving need no join.
+    Column("workspace_id", IdType, nullable=False),
+    Column("read_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_notifications_user_id_id", "user_id", "id"),
+)
+
+UNREAD = Index(
+    "ix_stellary_notifications_unread",
+    notifications.c.user_id,
+    notifications.c.id,
+    notifications.c.workspace_id,
+    sqlite_where=text("read_at IS NULL"),
+    postgresql_where=text("read_at IS NULL"),
+)
+"""Unread ones are counted with every page that a person opens, and are few among many."""
