@@ -32,7 +32,15 @@ from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Match, Router
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts import auth
+from stellary.core.accounts import (
+    api_tokens,
+    auth,
+    invitations,
+    organization_members,
+    organizations,
+    workspace_members,
+    workspaces,
+)
 from stellary.core.board import access as board_access
 from stellary.core.board import labels
 from stellary.core.idempotency import Attempt
@@ -43,21 +51,43 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("stellary.core")
 
-SERVICES: Mapping[str, Service] = {
-    service.endpoint.operation: service
-    for service in map(
-        served,
-        (
-            auth.register,
-            auth.login,
-            auth.me,
-            labels.create_label,
-            labels.list_labels,
-            labels.update_label,
-            labels.delete_label,
-        ),
-    )
-}
+_FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    auth.register,
+    auth.login,
+    auth.me,
+    auth.update_me,
+    auth.change_password,
+    organizations.create_organization,
+    organizations.list_organizations,
+    organizations.get_organization,
+    organizations.update_organization,
+    organizations.delete_organization,
+    organization_members.list_organization_members,
+    organization_members.add_organization_member,
+    organization_members.update_organization_member,
+    organization_members.remove_organization_member,
+    organization_members.leave_organization,
+    workspaces.create_workspace,
+    workspaces.list_workspaces,
+    workspaces.get_workspace,
+    workspaces.update_workspace,
+    workspaces.delete_workspace,
+    workspace_members.list_workspace_members,
+    workspace_members.update_workspace_member,
+    workspace_members.remove_workspace_member,
+    invitations.invite_member,
+    invitations.list_invitations,
+    invitations.revoke_invitation,
+    invitations.accept_invitation,
+    api_tokens.create_api_token,
+    api_tokens.list_api_tokens,
+    api_tokens.delete_api_token,
+    labels.create_label,
+    labels.list_labels,
+    labels.update_label,
+    labels.delete_label,
+)
+SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for service in map(served, _FUNCTIONS)}
 """Every service, by the operation that it serves: one explicit line each."""
 
 DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {

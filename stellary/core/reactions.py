@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stellary.core.events import Event
+from stellary.core.board import departures
+from stellary.core.events import Event, WorkspaceLeft
 from stellary.core.unit import UnitOfWork
 
-REACTIONS: Mapping[type[Event], tuple[Callable[[UnitOfWork, Any], None], ...]] = {}
+REACTIONS: Mapping[type[Event], tuple[Callable[[UnitOfWork, Any], None], ...]] = {
+    WorkspaceLeft: (departures.leave_boards,),
+}
 """Who reacts to what, in that order."""
 
 

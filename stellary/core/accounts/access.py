@@ -9,14 +9,28 @@ import attrs
 from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, bindparam, select
 
 from stellary.contract.errors import Forbidden, NotFound
-from stellary.contract.refs import OrganizationRef, Ref, WorkspaceRef, WorkspacesRef
+from stellary.contract.refs import (
+    ApiTokenRef,
+    InvitationRef,
+    InvitationTokenRef,
+    OrganizationMemberRef,
+    OrganizationRef,
+    Ref,
+    WorkspaceMemberRef,
+    WorkspaceRef,
+    WorkspacesRef,
+)
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import (
+    api_tokens,
+    invitations,
     organization_members,
     organizations,
+    users,
     workspace_members,
     workspaces,
 )
+from stellary.core.accounts.tokens import digest
 from stellary.core.unit import UnitOfWork
 
 _ORG_STANDING = (
@@ -126,27 +140,115 @@ class At:
     standing: Standing
 
 
-_ORGANIZATION = (
-    select(*_ORG_STANDING, *organizations.c)
-    .select_from(_TO_ORGANIZATION)
-    .where(organizations.c.slug == bindparam("_org_slug"))
+# ---------------------------------------------------------------------------------------------- the doors
+
+_org_member = organization_members.alias("member")
+_ws_member = workspace_members.alias("member")
+_person = users.alias("person")
+_PERSON = (_person.c.email, _person.c.name)
+
+
+def _through_organization(*columns: ColumnElement[Any], source: FromClause) -> Select[Any]:
+    return (
+        select(*_ORG_STANDING, *columns)
+        .select_from(source)
+        .where(organizations.c.slug == bindparam("_org_slug"))
+    )
+
+
+def _to_ws_member(source: FromClause) -> FromClause:
+    return source.outerjoin(
+        _ws_member,
+        and_(_ws_member.c.workspace_id == WORKSPACE_ID, _ws_member.c.user_id == bindparam("_member_id")),
+    ).outerjoin(_person, _person.c.id == _ws_member.c.user_id)
+
+
+def _to_invitation(source: FromClause) -> FromClause:
+    return source.outerjoin(
+        invitations,
+        and_(invitations.c.workspace_id == WORKSPACE_ID, invitations.c.id == bindparam("_invitation_id")),
+    )
+
+
+_ORGANIZATION = _through_organization(*organizations.c, source=_TO_ORGANIZATION)
+_ORGANIZATION_MEMBER = _through_organization(
+    organizations.c.owner_id,
+    _org_member.c.user_id,
+    _org_member.c.role,
+    _org_member.c.created_at,
+    *_PERSON,
+    source=_TO_ORGANIZATION.outerjoin(
+        _org_member,
+        and_(
+            _org_member.c.organization_id == organizations.c.id,
+            _org_member.c.user_id == bindparam("_member_id"),
+        ),
+    ).outerjoin(_person, _person.c.id == _org_member.c.user_id),
 )
 _WORKSPACE = through_workspace(*workspaces.c)
+_WORKSPACE_MEMBER = through_workspace(
+    _ws_member.c.user_id,
+    _ws_member.c.role,
+    _ws_member.c.pilotage_role,
+    _ws_member.c.created_at,
+    *_PERSON,
+    joins=_to_ws_member,
+)
+_INVITATION = through_workspace(invitations.c.id, joins=_to_invitation)
+_INVITATION_BY_TOKEN = (
+    select(
+        invitations.c.id,
+        invitations.c.role,
+        invitations.c.workspace_id,
+        workspaces.c.organization_id,
+        workspaces.c.slug.label("ws_slug"),
+        organizations.c.slug.label("org_slug"),
+        (invitations.c.email_key == users.c.email_key).label("is_callers"),
+    )
+    .select_from(
+        invitations.join(workspaces, workspaces.c.id == invitations.c.workspace_id)
+        .join(organizations, organizations.c.id == workspaces.c.organization_id)
+        .join(users, users.c.id == bindparam("_user_id"))
+    )
+    .where(invitations.c.token_digest == bindparam("_digest"), invitations.c.expires_at > bindparam("_now"))
+)
+_API_TOKEN = select(api_tokens.c.id).where(
+    api_tokens.c.id == bindparam("_token_id"), api_tokens.c.user_id == bindparam("_user_id")
+)
 
 
-def organization(uow: UnitOfWork, ref: OrganizationRef) -> At:
+def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> At:
     """The door to an organization.
 
     Raises:
         NotFound: There is none of that slug, or the caller is no member.
         Forbidden: The caller's role is not enough.
     """
-    row = uow.connection.execute(_ORGANIZATION, {"_user_id": uow.user_id, "_org_slug": ref.org_slug}).first()
+    return _organization(uow, _ORGANIZATION, ref)
+
+
+def _organization(uow: UnitOfWork, door: Select[Any], ref: OrganizationRef, **parameters: Any) -> At:
+    row = uow.connection.execute(
+        door, {"_user_id": uow.user_id, "_org_slug": ref.org_slug, **parameters}
+    ).first()
     standing = _standing(uow, row)
     if row is None or standing is None or not standing.sees_organization:
         raise NotFound("Organization not found")
     grant(uow, standing)
     return At(row, standing)
+
+
+def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> At:
+    """The door to a member of an organization: user_id, role, created_at, email, name; the owner_id beside.
+
+    Raises:
+        NotFound: The caller does not see the organization, or it has no such member.
+        Forbidden: The caller's role is not enough.
+    """
+    at = _organization(uow, _ORGANIZATION_MEMBER, ref, _member_id=ref.user_id)
+    if at.row.user_id is None:
+        raise NotFound("Member not found")
+    return at
 
 
 def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
@@ -161,9 +263,78 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
     return At(row, standing)
 
 
+def workspace_joined(uow: UnitOfWork, ref: WorkspaceRef) -> At:
+    """A workspace that the caller has just joined, or made: what opened it was checked by another door."""
+    return At(*reach(uow, _WORKSPACE, ref))
+
+
+def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> At:
+    """The door to a member of a workspace: user_id, role, pilotage_role, created_at, email, name.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such member.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _WORKSPACE_MEMBER, ref, _member_id=ref.user_id)
+    grant(uow, standing, ref.user_id)
+    if row.user_id is None:
+        raise NotFound("Member not found")
+    return At(row, standing)
+
+
+def invitation(uow: UnitOfWork, ref: InvitationRef) -> At:
+    """The door to an invitation, for who may take it back.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such invitation.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _INVITATION, ref, _invitation_id=ref.invitation_id)
+    grant(uow, standing)
+    if row.id is None:
+        raise NotFound("Invitation not found")
+    return At(row, standing)
+
+
+def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> Row[Any]:
+    """The door to an invitation, for who was invited: what it leads to.
+
+    Raises:
+        NotFound: There is none of that secret, or it was used, replaced, taken back, or has expired.
+        Forbidden: It was sent to somebody else.
+    """
+    row = uow.connection.execute(
+        _INVITATION_BY_TOKEN, {"_user_id": uow.user_id, "_digest": digest(ref.token), "_now": uow.now}
+    ).first()
+    if row is None:
+        raise NotFound("Invitation not found")
+    if not row.is_callers:
+        raise Forbidden("the invitation was sent to another e-mail address", code="other_invitee")
+    uow.admit()
+    return row
+
+
+def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Row[Any]:
+    """The door to an API token of the caller.
+
+    Raises:
+        NotFound: The caller has no such token.
+    """
+    row = uow.connection.execute(_API_TOKEN, {"_user_id": uow.user_id, "_token_id": ref.id}).first()
+    if row is None:
+        raise NotFound("API token not found")
+    uow.admit()
+    return row
+
+
 DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     OrganizationRef: organization,
+    OrganizationMemberRef: organization_member,
     WorkspacesRef: organization,
     WorkspaceRef: workspace,
+    WorkspaceMemberRef: workspace_member,
+    InvitationRef: invitation,
+    InvitationTokenRef: invitation_by_token,
+    ApiTokenRef: api_token,
 }
 """The door to what each ref names."""

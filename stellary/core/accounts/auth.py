@@ -2,79 +2,134 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
-from stellary.contract.auth import LOGIN, ME, REGISTER, Login, Me, Register, Session, User
+from stellary.contract.auth import (
+    CHANGE_PASSWORD,
+    LOGIN,
+    ME,
+    REGISTER,
+    UPDATE_ME,
+    ChangePassword,
+    Login,
+    Me,
+    PasswordChanged,
+    Register,
+    Session,
+    UpdateMe,
+    User,
+)
 from stellary.contract.errors import Conflict, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import invalid
-from stellary.core.accounts import personal
+from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.passwords import hash_password, verify_password
-from stellary.core.accounts.tables import users
+from stellary.core.accounts.tables import users, workspace_members, workspaces
+from stellary.core.accounts.users import create_user, default_name
 from stellary.core.unit import NOBODY, Actor, UnitOfWork, serves, serves_outside
 
-_BY_EMAIL = select(users).where(users.c.email_key == bindparam("email_key"))
-_BY_ID = select(users).where(users.c.id == bindparam("user_id"))
-_INSERT = insert(users)
+if TYPE_CHECKING:
+    from stellary.core.app import Core
 
-
-def email_key(email: str) -> str:
-    """The form in which addresses are compared: without regard to case."""
-    return email.casefold()
+_USERS = select(users, workspace_members.c.pilotage_role).select_from(
+    users.join(workspaces, and_(workspaces.c.owner_id == users.c.id, workspaces.c.is_personal)).join(
+        workspace_members,
+        and_(workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == users.c.id),
+    )
+)
+_BY_EMAIL = _USERS.where(users.c.email_key == bindparam("email_key"))
+_BY_ID = _USERS.where(users.c.id == bindparam("user_id"))
+_RENAME = update(users).where(users.c.id == bindparam("_id"))
+_CHANGE_PASSWORD = update(users).where(
+    users.c.id == bindparam("_id"), users.c.token_generation == bindparam("_generation")
+)
 
 
 @serves_outside(REGISTER)
-def register(core: Any, actor: Actor, ref: Ref, request: Register) -> Session:
-    """Make an account with a personal organization and workspace."""
-    try:
-        email = validate_email(request.email, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError:
-        raise invalid(("email", "must be a valid e-mail address")) from None
+def register(core: Core, actor: Actor, ref: Ref, request: Register) -> Session:
+    """Make an account with a personal organization and workspace, and log in.
+
+    Raises:
+        Conflict: There is an account with this address.
+    """
+    email = address(request.email)
     password_hash = hash_password(request.password, core.bcrypt_rounds)
-    with core.begin(NOBODY) as uow:
-        made = {
-            "id": uow.new_id(),
-            "email": email,
-            "email_key": email_key(email),
-            "name": request.name or email.partition("@")[0][:100],
-            "password_hash": password_hash,
-            "token_generation": 0,
-            "created_at": uow.now,
-            "updated_at": uow.now,
-        }
-        try:
-            uow.connection.execute(_INSERT, made)
-        except IntegrityError:
-            raise Conflict(
-                "an account with this e-mail address exists already", code="duplicate_email"
-            ) from None
-        personal.create_home(uow, made["id"], made["name"], email)
-        user = User(id=made["id"], email=email, name=made["name"], pilotage_role="owner", created_at=uow.now)
-        return Session(access_token=core.signer.issue(user.id, 0, uow.now), user=user)
+    try:
+        with core.begin(NOBODY) as uow:
+            user = create_user(uow, email, request.name or default_name(email), password_hash=password_hash)
+    except IntegrityError:
+        raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
+    return Session(access_token=core.signer.issue(user.id, 0, user.created_at), user=user)
 
 
 @serves_outside(LOGIN)
-def login(core: Any, actor: Actor, ref: Ref, request: Login) -> Session:
-    """Exchange e-mail address and password for a JWT."""
+def login(core: Core, actor: Actor, ref: Ref, request: Login) -> Session:
+    """Exchange e-mail address and password for a JWT.
+
+    Raises:
+        Unauthenticated: There is no such account, or its password is another one: told alike, in the same time.
+    """
     with core.view(NOBODY) as uow:
-        row = uow.connection.execute(_BY_EMAIL, {"email_key": email_key(request.email)}).first()
+        row = uow.connection.execute(_BY_EMAIL, {"email_key": address_key(request.email)}).first()
         now = uow.now
-    if not verify_password(request.password, row and row.password_hash, core.bcrypt_rounds):
+    kept = None if row is None else row.password_hash
+    if not verify_password(request.password, kept, core.bcrypt_rounds) or row is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
-    assert row is not None
     return Session(access_token=core.signer.issue(row.id, row.token_generation, now), user=_user(row))
 
 
 @serves(ME)
 def me(uow: UnitOfWork, ref: Ref) -> Me:
     """The caller's profile."""
+    return _me(uow)
+
+
+@serves(UPDATE_ME)
+def update_me(uow: UnitOfWork, ref: Ref, request: UpdateMe) -> Me:
+    """Change the caller's name."""
+    if request.name:
+        uow.connection.execute(_RENAME, {"_id": uow.user_id, "name": request.name, "updated_at": uow.now})
+    return _me(uow)
+
+
+@serves_outside(CHANGE_PASSWORD)
+def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword) -> PasswordChanged:
+    """Change the caller's password; every JWT of before is refused from then on.
+
+    Raises:
+        Invalid: The current password is another one.
+        Conflict: The password was changed in the same moment.
+    """
+    with core.view(actor) as uow:
+        before = uow.connection.execute(_BY_ID, {"user_id": uow.user_id}).one()
+    if not verify_password(request.current_password, before.password_hash, core.bcrypt_rounds):
+        raise invalid(("currentPassword", "is not the current password"))
+    password_hash = hash_password(request.new_password, core.bcrypt_rounds)
+    generation = before.token_generation + 1
+    with core.begin(actor) as uow:
+        changed = uow.connection.execute(
+            _CHANGE_PASSWORD,
+            {
+                "_id": uow.user_id,
+                "_generation": before.token_generation,
+                "password_hash": password_hash,
+                "token_generation": generation,
+                "updated_at": uow.now,
+            },
+        ).rowcount
+        if not changed:
+            raise Conflict("the password has been changed in the same moment", code="password_changed")
+        return PasswordChanged(access_token=core.signer.issue(uow.user_id, generation, uow.now))
+
+
+def _me(uow: UnitOfWork) -> Me:
     return Me(user=_user(uow.connection.execute(_BY_ID, {"user_id": uow.user_id}).one()))
 
 
 def _user(row: Row[Any]) -> User:
-    # A personal workspace is its owner's alone, who is its pilotage owner and stays it.
-    return User(id=row.id, email=row.email, name=row.name, pilotage_role="owner", created_at=row.created_at)
+    return User(
+        id=row.id, email=row.email, name=row.name, pilotage_role=row.pilotage_role, created_at=row.created_at
+    )

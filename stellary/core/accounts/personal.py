@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
 from stellary.core.unit import UnitOfWork
@@ -19,18 +21,15 @@ _WORKSPACE, _WORKSPACE_MEMBER = insert(workspaces), insert(workspace_members)
 
 def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     """Make the organization and, in it, the workspace that are a new user's own."""
-    slug = _free_slug(uow, name, email)
-    times = {"created_at": uow.now, "updated_at": uow.now}
     organization_id, workspace_id = uow.new_id(), uow.new_id()
-    owned = {"owner_id": user_id, "name": name, "slug": slug, **times}
-    uow.connection.execute(_ORGANIZATION, {"id": organization_id, **owned})
+    owned = {"owner_id": user_id, "name": name, "created_at": uow.now, "updated_at": uow.now}
+    slug = _make_organization(uow, _wanted_slug(name, email), {"id": organization_id, **owned})
     uow.connection.execute(
         _ORGANIZATION_MEMBER,
         {"organization_id": organization_id, "user_id": user_id, "role": "owner", "created_at": uow.now},
     )
-    uow.connection.execute(
-        _WORKSPACE, {"id": workspace_id, "organization_id": organization_id, "is_personal": True, **owned}
-    )
+    home = {"id": workspace_id, "organization_id": organization_id, "slug": slug, "is_personal": True}
+    uow.connection.execute(_WORKSPACE, {**home, **owned})
     uow.connection.execute(
         _WORKSPACE_MEMBER,
         {
@@ -43,12 +42,24 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     )
 
 
-def _free_slug(uow: UnitOfWork, name: str, email: str) -> str:
-    wanted = slugified(name) or slugified(email.partition("@")[0]) or "personal"
+def _make_organization(uow: UnitOfWork, wanted: str, row: dict[str, Any]) -> str:
+    """Make the organization under the wanted slug, or one like it. Returns the slug."""
     if uow.connection.execute(_TAKEN, {"slug": wanted}).first() is None:
-        return wanted
+        try:
+            with uow.connection.begin_nested():
+                uow.connection.execute(_ORGANIZATION, {**row, "slug": wanted})
+            return wanted
+        except IntegrityError:
+            # Somebody of the same name came first, in the same moment.
+            pass
     # A random end and not the next number: nobody can count the accounts, and two at once do not collide.
-    return f"{wanted[: _SLUG_MAX - 9]}-{secrets.token_hex(4)}"
+    slug = f"{wanted[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
+    uow.connection.execute(_ORGANIZATION, {**row, "slug": slug})
+    return slug
+
+
+def _wanted_slug(name: str, email: str) -> str:
+    return slugified(name) or slugified(email.partition("@")[0]) or "personal"
 
 
 def slugified(text: str) -> str:

@@ -1,12 +1,21 @@
-"""The rules of accounts: what a standing grants. Values in, values out."""
+"""The rules of accounts: what a standing grants, and who may change whom. Values in, values out."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
 from stellary.contract.endpoint import Role
+from stellary.contract.errors import Conflict, Forbidden
+from stellary.contract.roles import OrganizationRole, PilotageRole, WorkspaceRole
 
 _RANKS = {"member": 1, "admin": 2, "owner": 3}
+
+
+def reaches(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
+    """Members reach their workspace; who leads the organization reaches every one but somebody's personal one."""
+    return ws_role is not None or (org_role in ("owner", "admin") and not is_personal)
 
 
 @attrs.frozen
@@ -23,12 +32,12 @@ class Standing:
 
     user_id: str
     organization_id: str
-    org_role: str | None
+    org_role: OrganizationRole | None
     workspace_id: str | None = None
     workspace_owner_id: str | None = None
     is_personal: bool = False
-    ws_role: str | None = None
-    pilotage_role: str | None = None
+    ws_role: WorkspaceRole | None = None
+    pilotage_role: PilotageRole | None = None
     in_project: bool = False
 
     @property
@@ -41,20 +50,19 @@ class Standing:
 
     @property
     def sees_workspace(self) -> bool:
-        """Members see it; who leads the organization sees every workspace but somebody's personal one."""
-        return self.workspace_id is not None and (
-            self.ws_role is not None or (self.leads_organization and not self.is_personal)
+        return self.workspace_id is not None and reaches(
+            self.org_role, self.ws_role, is_personal=self.is_personal
         )
 
     @property
-    def workspace_role(self) -> str | None:
+    def workspace_role(self) -> WorkspaceRole | None:
         """The role that holds: who leads the organization is an implicit admin."""
         if not self.sees_workspace:
             return None
         return "admin" if self.leads_organization else self.ws_role
 
     @property
-    def effective_pilotage_role(self) -> str | None:
+    def effective_pilotage_role(self) -> PilotageRole | None:
         """The pilotage role that holds: who leads the organization is an implicit pilotage owner."""
         if not self.sees_workspace:
             return None
@@ -67,33 +75,117 @@ class Standing:
             role: What the endpoint asks for.
             author_id: Who made the thing, or whom it is about, for the roles that ask that.
         """
-        admin = self.workspace_role == "admin"
-        match role:
-            case "org_read":
-                return self.sees_organization
-            case "org_admin":
-                return self.leads_organization
-            case "org_owner":
-                return self.org_role == "owner"
-            case "ws_read":
-                return self.sees_workspace
-            case "ws_admin":
-                return admin
-            case "ws_admin_or_self" | "author":
-                return self.sees_workspace and (admin or author_id == self.user_id)
-            case "ws_owner":
-                owns = self.workspace_owner_id == self.user_id or self.org_role == "owner"
-                return self.sees_workspace and owns
-            case "proj_manage":
-                return self.sees_workspace and (admin or self.in_project)
-            case "pil_write":
-                return self.effective_pilotage_role == "owner"
-            case "pil_review":
-                return self.effective_pilotage_role in ("owner", "reviewer")
-            case _:
-                return False
+        asked = _GRANTS.get(role)
+        return asked is not None and asked(self, author_id)
+
+
+def _is_admin(who: Standing) -> bool:
+    return who.workspace_role == "admin"
+
+
+_GRANTS: Mapping[Role, Callable[[Standing, str | None], bool]] = {
+    "org_read": lambda who, _: who.sees_organization,
+    "org_admin": lambda who, _: who.leads_organization,
+    "org_owner": lambda who, _: who.org_role == "owner",
+    "ws_read": lambda who, _: who.sees_workspace,
+    "ws_admin": lambda who, _: _is_admin(who),
+    "ws_admin_or_self": lambda who, whom: who.sees_workspace and (_is_admin(who) or whom == who.user_id),
+    "author": lambda who, author: who.sees_workspace and (_is_admin(who) or author == who.user_id),
+    "ws_owner": lambda who, _: (
+        who.sees_workspace and (who.workspace_owner_id == who.user_id or who.org_role == "owner")
+    ),
+    "proj_manage": lambda who, _: who.sees_workspace and (_is_admin(who) or who.in_project),
+    "pil_write": lambda who, _: who.effective_pilotage_role == "owner",
+    "pil_review": lambda who, _: who.effective_pilotage_role in ("owner", "reviewer"),
+}
+"""What each policy row's role asks of a standing. A role that stands nowhere here is granted to nobody by a door."""
 
 
 def outranks(actor_role: str | None, other_role: str) -> bool:
-    """Whether somebody of that role may change, or make, somebody of the other one."""
+    """Whether somebody of that role may change, or remove, somebody of the other one."""
     return _RANKS.get(actor_role or "", 0) > _RANKS[other_role]
+
+
+def check_grant(actor_role: str | None, role: str) -> None:
+    """Nobody makes somebody an owner, or more than they are themselves.
+
+    Raises:
+        Forbidden: The role is out of the actor's reach.
+    """
+    if role == "owner" or _RANKS.get(actor_role or "", 0) < _RANKS[role]:
+        raise Forbidden("nobody can give a role above their own", code="insufficient_role")
+
+
+def check_touch(actor_role: str | None, member_role: str) -> None:
+    """The owner of an organization stays its owner; a member is changed or removed by who outranks it.
+
+    Raises:
+        Conflict: The member is the owner.
+        Forbidden: The member's role is the actor's, or above it.
+    """
+    check_leave(member_role)
+    if not outranks(actor_role, member_role):
+        raise Forbidden("you must outrank whom you change or remove", code="insufficient_role")
+
+
+def check_leave(role: str) -> None:
+    """The owner of an organization stays.
+
+    Raises:
+        Conflict: Who would go is the owner.
+    """
+    if role == "owner":
+        raise Conflict("the owner of an organization cannot be changed, removed or leave", code="owner_stays")
+
+
+@attrs.frozen
+class Seat:
+    """A workspace of an organization, and somebody's role as its member list has it."""
+
+    workspace_id: str
+    is_personal: bool
+    ws_role: str | None
+
+
+def lost(seats: Iterable[Seat], before: str, after: str | None) -> list[str]:
+    """The workspaces that somebody no longer reaches once the role in the organization has changed.
+
+    Args:
+        seats: All workspaces of the organization.
+        before: The role until now.
+        after: The role from now on; None for somebody who goes, and is no member of the workspaces any more either.
+    """
+    return [
+        seat.workspace_id
+        for seat in seats
+        if reaches(before, seat.ws_role, is_personal=seat.is_personal)
+        and not reaches(after, seat.ws_role if after else None, is_personal=seat.is_personal)
+    ]
+
+
+def check_workspace_member(is_owner: bool, before: tuple[str, str], after: tuple[str, str] | None) -> None:
+    """The owner of a workspace stays in it, as an admin and a pilotage owner.
+
+    Args:
+        is_owner: Whether the member owns the workspace.
+        before: Role and pilotage role as they are.
+        after: As they are to be; None for somebody who goes.
+
+    Raises:
+        Conflict: It would be otherwise.
+    """
+    if is_owner and after != before:
+        raise Conflict("the owner of a workspace cannot be changed, removed or leave", code="owner_stays")
+
+
+def check_shared(*, is_personal: bool) -> None:
+    """A personal workspace is its owner's alone, for as long as the account is there.
+
+    Raises:
+        Conflict: The workspace is a personal one.
+    """
+    if is_personal:
+        raise Conflict(
+            "a personal workspace is its owner's alone, and stays as long as the account",
+            code="personal_workspace",
+        )

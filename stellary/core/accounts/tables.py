@@ -11,8 +11,8 @@ users = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("email", String(254), nullable=False),
-    # Addresses are unique without regard to case; this is the form that is compared.
-    Column("email_key", String(254), nullable=False, unique=True),
+    # Addresses are unique without regard to case; this is the form that is compared. Some letters fold into three.
+    Column("email_key", String(762), nullable=False, unique=True),
     Column("name", String(100), nullable=False),
     # Null for a user whom the host of an embedded core has mapped: there is nothing to log in with.
     Column("password_hash", String(100)),
@@ -86,7 +86,7 @@ invitations = Table(
     Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     Column("email", String(254), nullable=False),
-    Column("email_key", String(254), nullable=False),
+    Column("email_key", String(762), nullable=False),
     Column("role", String(10), nullable=False),
     # The secret itself is mailed and kept nowhere.
     Column("token_digest", String(64), nullable=False, unique=True),

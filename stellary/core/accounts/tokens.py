@@ -14,7 +14,7 @@ import jwt
 
 from stellary.contract.errors import Unauthenticated
 
-API_TOKEN_PREFIX = "synth_"  # noqa: S105 - what every token starts with
+API_TOKEN_PREFIX = "synth_"
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM = 40
 

@@ -1,0 +1,108 @@
+"""API tokens: personal access tokens for programs. Section API Tokens of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
+
+from stellary.contract.api_tokens import (
+    CREATE_API_TOKEN,
+    DELETE_API_TOKEN,
+    LIST_API_TOKENS,
+    ApiToken,
+    CreateApiToken,
+    CreatedApiToken,
+)
+from stellary.contract.endpoint import TOKEN_SCOPES, Ok
+from stellary.contract.errors import Conflict
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import ApiTokenRef, Ref
+from stellary.contract.wire import invalid, utc
+from stellary.core.accounts import access
+from stellary.core.accounts.holds import hold_caller
+from stellary.core.accounts.tables import api_tokens
+from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+LIVE_MAX = 100
+_PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4
+
+_COUNT_LIVE = select(func.count()).where(
+    api_tokens.c.user_id == bindparam("_user_id"),
+    or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > bindparam("_now")),
+)
+_INSERT = insert(api_tokens)
+_DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
+_LIST = Pages(select(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id")), api_tokens.c.id)
+
+
+@serves(CREATE_API_TOKEN)
+def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> CreatedApiToken:
+    """Make a token of the caller; this answer alone holds its secret.
+
+    Raises:
+        Invalid: ``expiresAt`` has passed.
+        Conflict: The caller has 100 tokens that have not expired.
+    """
+    expires_at = utc(request.expires_at) if request.expires_at else None
+    if expires_at is not None and expires_at <= uow.now:
+        raise invalid(("expiresAt", "must be in the future"))
+    hold_caller(uow)
+    live = uow.connection.execute(_COUNT_LIVE, {"_user_id": uow.user_id, "_now": uow.now}).scalar_one()
+    if live >= LIVE_MAX:
+        raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
+    secret = new_api_token()
+    scopes = request.scopes or TOKEN_SCOPES
+    made = CreatedApiToken(
+        id=uow.new_id(),
+        name=request.name,
+        prefix=secret[:_PREFIX_LENGTH],
+        scopes=[scope for scope in TOKEN_SCOPES if scope in scopes],
+        expires_at=expires_at,
+        last_used_at=None,
+        created_at=uow.now,
+        token=secret,
+    )
+    uow.connection.execute(
+        _INSERT,
+        {
+            "id": made.id,
+            "user_id": uow.user_id,
+            "name": made.name,
+            "prefix": made.prefix,
+            "token_digest": digest(secret),
+            "scopes": made.scopes,
+            "expires_at": made.expires_at,
+            "last_used_at": made.last_used_at,
+            "created_at": made.created_at,
+        },
+    )
+    return made
+
+
+@serves(LIST_API_TOKENS)
+def list_api_tokens(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[ApiToken]:
+    """The caller's tokens in the order in which they were made, without their secrets."""
+    return _LIST.fetch(uow, request, _api_token, _user_id=uow.user_id)
+
+
+@serves(DELETE_API_TOKEN)
+def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
+    """Revoke a token; it is refused from the next request on."""
+    token = access.api_token(uow, ref)
+    uow.connection.execute(_DELETE, {"_id": token.id})
+    return Ok()
+
+
+def _api_token(row: Row[Any]) -> ApiToken:
+    return ApiToken(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        scopes=row.scopes,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,193 @@
+"""Invitations to workspaces: mailed, good for 7 days, for one person, once. Section Workspace Members."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, exists, insert, or_, select
+from sqlalchemy import literal as fixed
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
+from stellary.contract.workspaces import (
+    ACCEPT_INVITATION,
+    INVITE_MEMBER,
+    LIST_INVITATIONS,
+    REVOKE_INVITATION,
+    AcceptedInvitation,
+    CreatedInvitation,
+    Invitation,
+    InviteMember,
+)
+from stellary.core.accounts import access, rules
+from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.holds import hold_organization, hold_workspace
+from stellary.core.accounts.tables import (
+    invitations,
+    organization_members,
+    users,
+    workspace_members,
+)
+from stellary.core.accounts.tokens import digest, new_secret
+from stellary.core.accounts.workspaces import workspace_value
+from stellary.core.base import IdType, UtcDateTime
+from stellary.core.mail import Letter
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+LIFETIME = timedelta(days=7)
+
+_IS_MEMBER = (
+    select(workspace_members.c.user_id)
+    .join_from(workspace_members, users)
+    .where(
+        workspace_members.c.workspace_id == bindparam("_workspace_id"),
+        users.c.email_key == bindparam("_email_key"),
+    )
+)
+_INVITER = select(users.c.name).where(users.c.id == bindparam("_user_id"))
+_INSERT = insert(invitations)
+_MAKE_ROOM = delete(invitations).where(
+    invitations.c.workspace_id == bindparam("_workspace_id"),
+    or_(invitations.c.email_key == bindparam("_email_key"), invitations.c.expires_at <= bindparam("_now")),
+)
+_LIST = Pages(
+    select(invitations).where(
+        invitations.c.workspace_id == bindparam("_workspace_id"), invitations.c.expires_at > bindparam("_now")
+    ),
+    invitations.c.id,
+)
+_DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
+_USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
+_JOIN_ORGANIZATION = insert(organization_members).from_select(
+    ["organization_id", "user_id", "role", "created_at"],
+    select(bindparam("_organization_id", type_=IdType), _USER_ID, fixed("member"), _NOW).where(
+        ~exists().where(
+            organization_members.c.organization_id == bindparam("_organization_id"),
+            organization_members.c.user_id == bindparam("_user_id"),
+        )
+    ),
+)
+_JOIN_WORKSPACE = insert(workspace_members).from_select(
+    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
+    select(
+        bindparam("_workspace_id", type_=IdType),
+        _USER_ID,
+        bindparam("_role", type_=workspace_members.c.role.type),
+        fixed("viewer"),
+        _NOW,
+    ).where(
+        ~exists().where(
+            workspace_members.c.workspace_id == bindparam("_workspace_id"),
+            workspace_members.c.user_id == bindparam("_user_id"),
+        )
+    ),
+)
+
+
+@serves(INVITE_MEMBER)
+def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> CreatedInvitation:
+    """Invite somebody by a letter. It takes the place of an earlier invitation of the same person.
+
+    Raises:
+        Invalid: That is no e-mail address.
+        Conflict: The person is a member already, or the workspace is a personal one.
+    """
+    hold_workspace(uow, ref)
+    workspace = access.workspace(uow, ref).row
+    email = address(request.email)
+    rules.check_shared(is_personal=workspace.is_personal)
+    whom = {"_workspace_id": workspace.id, "_email_key": address_key(email)}
+    if uow.connection.execute(_IS_MEMBER, whom).first() is not None:
+        raise Conflict("this person is a member already", code="already_member")
+    uow.connection.execute(_MAKE_ROOM, {**whom, "_now": uow.now})
+    made = CreatedInvitation(
+        id=uow.new_id(),
+        email=email,
+        role=request.role,
+        invited_by_id=uow.user_id,
+        expires_at=uow.now + LIFETIME,
+        created_at=uow.now,
+        token=new_secret(),
+    )
+    uow.connection.execute(
+        _INSERT,
+        {
+            "id": made.id,
+            "workspace_id": workspace.id,
+            "email": made.email,
+            "email_key": whom["_email_key"],
+            "role": made.role,
+            "token_digest": digest(made.token),
+            "invited_by_id": made.invited_by_id,
+            "expires_at": made.expires_at,
+            "created_at": made.created_at,
+        },
+    )
+    inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
+    letter = _letter(made, inviter, workspace.name, uow.core.public_url)
+    uow.after_commit.append(lambda: uow.core.mailer(letter))
+    return made
+
+
+@serves(LIST_INVITATIONS)
+def list_invitations(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Invitation]:
+    """The invitations that can still be accepted, in the order in which they were made."""
+    workspace = access.workspace(uow, ref).row
+    return _LIST.fetch(uow, request, _invitation, _workspace_id=workspace.id, _now=uow.now)
+
+
+@serves(REVOKE_INVITATION)
+def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
+    """Take an invitation back."""
+    invitation = access.invitation(uow, ref).row
+    uow.connection.execute(_DELETE, {"_id": invitation.id})
+    return Ok()
+
+
+@serves(ACCEPT_INVITATION)
+def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvitation:
+    """Become a member of the workspace, and of its organization.
+
+    Raises:
+        NotFound: The invitation is unknown, used, replaced, taken back or has expired.
+        Forbidden: It was sent to another address than the caller's.
+    """
+    found = access.invitation_by_token(uow, ref)
+    hold_organization(uow, OrganizationRef(found.org_slug))
+    if not uow.connection.execute(_DELETE, {"_id": found.id}).rowcount:
+        # Of two that accept at once, one takes it out.
+        raise NotFound("Invitation not found")
+    who = {"_user_id": uow.user_id, "_now": uow.now}
+    uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": found.organization_id})
+    uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": found.workspace_id, "_role": found.role})
+    at = access.workspace_joined(uow, WorkspaceRef(found.org_slug, found.ws_slug))
+    return AcceptedInvitation(org_slug=found.org_slug, workspace=workspace_value(at.row, at.standing))
+
+
+def _letter(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Letter:
+    # Names are people's own words: on one line, so that none passes for a paragraph of ours.
+    inviter, workspace = " ".join(inviter.split()), " ".join(workspace.split())
+    return Letter(
+        to=invitation.email,
+        subject=f"Invitation to {workspace}",
+        text=(
+            f"{inviter} invites you to the workspace {workspace}.\n\n"
+            f"Accept the invitation here: {public_url}/invitations/{invitation.token}\n\n"
+            f"It is meant for {invitation.email} and holds for 7 days.\n"
+        ),
+    )
+
+
+def _invitation(row: Row[Any]) -> Invitation:
+    return Invitation(
+        id=row.id,
+        email=row.email,
+        role=row.role,
+        invited_by_id=row.invited_by_id,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+    )

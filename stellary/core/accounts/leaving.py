@@ -1,0 +1,117 @@
+"""Leaving: what somebody gives up who no longer belongs to an organization, or no longer leads it.
+
+What other areas hold of somebody in a workspace (assignments, project membership, notifications) is theirs to end:
+they react to ``WorkspaceLeft``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
+
+from stellary.core.accounts import rules
+from stellary.core.accounts.tables import (
+    invitations,
+    organization_members,
+    users,
+    workspace_members,
+    workspaces,
+)
+from stellary.core.base import IdType, UtcDateTime
+from stellary.core.events import WorkspaceLeft
+from stellary.core.unit import UnitOfWork
+
+_HERE = workspaces.c.organization_id == bindparam("_organization_id")
+_OWNED = and_(_HERE, workspaces.c.owner_id == bindparam("_user_id"))
+_WORKSPACES = select(workspaces.c.id).where(_HERE)
+
+_SEATS = (
+    select(workspaces.c.id, workspaces.c.is_personal, workspace_members.c.role)
+    .select_from(
+        workspaces.outerjoin(
+            workspace_members,
+            and_(
+                workspace_members.c.workspace_id == workspaces.c.id,
+                workspace_members.c.user_id == bindparam("_user_id"),
+            ),
+        )
+    )
+    .where(_HERE)
+)
+_SEAT_THE_HEIR = insert(workspace_members).from_select(
+    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
+    select(
+        workspaces.c.id,
+        bindparam("_heir_id", type_=IdType),
+        literal("admin"),
+        literal("owner"),
+        bindparam("_now", type_=UtcDateTime),
+    ).where(
+        _OWNED,
+        ~exists().where(
+            workspace_members.c.workspace_id == workspaces.c.id,
+            workspace_members.c.user_id == bindparam("_heir_id"),
+        ),
+    ),
+)
+_RAISE_THE_HEIR = (
+    update(workspace_members)
+    .where(
+        workspace_members.c.user_id == bindparam("_heir_id"),
+        workspace_members.c.workspace_id.in_(select(workspaces.c.id).where(_OWNED)),
+    )
+    .values(role="admin", pilotage_role="owner")
+)
+_HAND_OVER = (
+    update(workspaces).where(_OWNED).values(owner_id=bindparam("_heir_id"), updated_at=bindparam("_now"))
+)
+_LEAVE_WORKSPACES = delete(workspace_members).where(
+    workspace_members.c.user_id == bindparam("_user_id"), workspace_members.c.workspace_id.in_(_WORKSPACES)
+)
+_END_INVITATIONS = delete(invitations).where(
+    invitations.c.workspace_id.in_(_WORKSPACES),
+    invitations.c.email_key
+    == select(users.c.email_key).where(users.c.id == bindparam("_user_id")).scalar_subquery(),
+)
+_LEAVE = delete(organization_members).where(
+    organization_members.c.organization_id == bindparam("_organization_id"),
+    organization_members.c.user_id == bindparam("_user_id"),
+)
+
+
+def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, user_id: str, role: str) -> None:
+    """Take somebody out of an organization and its workspaces. Workspaces owned pass to the organization's owner.
+
+    Args:
+        uow: The unit, which holds the organization.
+        organization_id: Which one.
+        owner_id: The organization's owner.
+        user_id: Who goes; not the owner.
+        role: What the user was in the organization.
+    """
+    lost = _lost(uow, organization_id, user_id, role, None)
+    who = {"_organization_id": organization_id, "_user_id": user_id}
+    heir = {**who, "_heir_id": owner_id}
+    uow.connection.execute(_RAISE_THE_HEIR, heir)
+    uow.connection.execute(_SEAT_THE_HEIR, {**heir, "_now": uow.now})
+    uow.connection.execute(_HAND_OVER, {**heir, "_now": uow.now})
+    uow.connection.execute(_LEAVE_WORKSPACES, who)
+    # One that is still open would lead straight back in.
+    uow.connection.execute(_END_INVITATIONS, who)
+    uow.connection.execute(_LEAVE, who)
+    _tell(uow, lost, user_id)
+
+
+def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:
+    """Tell which workspaces somebody leaves by another role: an admin reaches them all without being a member."""
+    if before != after:
+        _tell(uow, _lost(uow, organization_id, user_id, before, after), user_id)
+
+
+def _lost(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str | None) -> list[str]:
+    rows = uow.connection.execute(_SEATS, {"_organization_id": organization_id, "_user_id": user_id})
+    return rules.lost((rules.Seat(row.id, row.is_personal, row.role) for row in rows), before, after)
+
+
+def _tell(uow: UnitOfWork, workspace_ids: list[str], user_id: str) -> None:
+    for workspace_id in workspace_ids:
+        uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id))

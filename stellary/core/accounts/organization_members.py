@@ -1,0 +1,165 @@
+"""Members of organizations. Section Organization Members of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, insert, select, update
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.organizations import (
+    ADD_ORGANIZATION_MEMBER,
+    LEAVE_ORGANIZATION,
+    LIST_ORGANIZATION_MEMBERS,
+    REMOVE_ORGANIZATION_MEMBER,
+    UPDATE_ORGANIZATION_MEMBER,
+    AddOrganizationMember,
+    OrganizationMember,
+    UpdateOrganizationMember,
+)
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import OrganizationMemberRef, OrganizationRef
+from stellary.core.accounts import access, leaving, rules
+from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.holds import hold_organization
+from stellary.core.accounts.tables import organization_members, users
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_LIST = Pages(
+    select(*organization_members.c, users.c.email, users.c.name)
+    .join_from(organization_members, users)
+    .where(organization_members.c.organization_id == bindparam("_organization_id")),
+    organization_members.c.user_id,
+)
+_BY_EMAIL = (
+    select(users.c.id, users.c.email, users.c.name, organization_members.c.role)
+    .select_from(
+        users.outerjoin(
+            organization_members,
+            and_(
+                organization_members.c.user_id == users.c.id,
+                organization_members.c.organization_id == bindparam("_organization_id"),
+            ),
+        )
+    )
+    .where(users.c.email_key == bindparam("_email_key"))
+)
+_INSERT = insert(organization_members)
+_UPDATE = update(organization_members).where(
+    organization_members.c.organization_id == bindparam("_organization_id"),
+    organization_members.c.user_id == bindparam("_member_id"),
+)
+
+
+@serves(LIST_ORGANIZATION_MEMBERS)
+def list_organization_members(
+    uow: UnitOfWork, ref: OrganizationRef, request: Paged
+) -> Listing[OrganizationMember]:
+    """The members in the order in which their accounts were made."""
+    organization = access.organization(uow, ref).row
+    return _LIST.fetch(uow, request, _member, _organization_id=organization.id)
+
+
+@serves(ADD_ORGANIZATION_MEMBER)
+def add_organization_member(
+    uow: UnitOfWork, ref: OrganizationRef, request: AddOrganizationMember
+) -> OrganizationMember:
+    """Add somebody who has an account.
+
+    Raises:
+        NotFound: Nobody has that address.
+        Conflict: Whoever has it is a member already.
+    """
+    hold_organization(uow, ref)
+    at = access.organization(uow, ref)
+    rules.check_grant(at.standing.org_role, request.role)
+    found = uow.connection.execute(
+        _BY_EMAIL, {"_email_key": address_key(request.email), "_organization_id": at.row.id}
+    ).first()
+    if found is None:
+        raise NotFound("nobody has an account with this e-mail address", code="unknown_user")
+    if found.role is not None:
+        raise Conflict("this person is a member already", code="already_member")
+    made = OrganizationMember(
+        user_id=found.id, role=request.role, email=found.email, name=found.name, created_at=uow.now
+    )
+    uow.connection.execute(
+        _INSERT,
+        {"organization_id": at.row.id, "user_id": made.user_id, "role": made.role, "created_at": uow.now},
+    )
+    return made
+
+
+@serves(UPDATE_ORGANIZATION_MEMBER)
+def update_organization_member(
+    uow: UnitOfWork, ref: OrganizationMemberRef, request: UpdateOrganizationMember
+) -> OrganizationMember:
+    """Give a member another role. What an admin reached only as one is left behind.
+
+    Raises:
+        Conflict: The member is the owner.
+        Forbidden: The caller does not outrank the member.
+    """
+    hold_organization(uow, ref)
+    at = access.organization_member(uow, ref)
+    before = _member(at.row)
+    if not request.role:
+        return before
+    rules.check_touch(at.standing.org_role, before.role)
+    rules.check_grant(at.standing.org_role, request.role)
+    after = OrganizationMember(
+        user_id=before.user_id,
+        role=request.role,
+        email=before.email,
+        name=before.name,
+        created_at=before.created_at,
+    )
+    leaving.change_role(uow, at.standing.organization_id, after.user_id, before.role, after.role)
+    uow.connection.execute(
+        _UPDATE,
+        {
+            "_organization_id": at.standing.organization_id,
+            "_member_id": after.user_id,
+            "role": after.role,
+        },
+    )
+    return after
+
+
+@serves(REMOVE_ORGANIZATION_MEMBER)
+def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Ok:
+    """Remove a member from the organization and all that is in it.
+
+    Raises:
+        Conflict: The member is the owner.
+        Forbidden: The caller does not outrank the member.
+    """
+    hold_organization(uow, ref)
+    at = access.organization_member(uow, ref)
+    rules.check_touch(at.standing.org_role, at.row.role)
+    leaving.leave_organization(uow, at.standing.organization_id, at.row.owner_id, at.row.user_id, at.row.role)
+    return Ok()
+
+
+@serves(LEAVE_ORGANIZATION)
+def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
+    """Leave an organization and all that is in it.
+
+    Raises:
+        Conflict: The caller is the owner.
+    """
+    hold_organization(uow, ref)
+    at = access.organization(uow, ref)
+    role = at.standing.org_role
+    assert role is not None
+    rules.check_leave(role)
+    leaving.leave_organization(uow, at.row.id, at.row.owner_id, uow.user_id, role)
+    return Ok()
+
+
+def _member(row: Row[Any]) -> OrganizationMember:
+    return OrganizationMember(
+        user_id=row.user_id, role=row.role, email=row.email, name=row.name, created_at=row.created_at
+    )

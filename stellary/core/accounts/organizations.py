@@ -1,0 +1,150 @@
+"""Organizations: the top-level containers. Section Organizations of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict
+from stellary.contract.organizations import (
+    CREATE_ORGANIZATION,
+    DELETE_ORGANIZATION,
+    GET_ORGANIZATION,
+    LIST_ORGANIZATIONS,
+    UPDATE_ORGANIZATION,
+    CreateOrganization,
+    Organization,
+    UpdateOrganization,
+)
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import OrganizationRef, Ref
+from stellary.core.accounts import access, rules
+from stellary.core.accounts.holds import hold_organization
+from stellary.core.accounts.rules import Standing
+from stellary.core.accounts.tables import organization_members, organizations, workspaces
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
+_UPDATE = update(organizations).where(organizations.c.id == bindparam("_id"))
+_DELETE = delete(organizations).where(organizations.c.id == bindparam("_id"))
+_HOME = select(workspaces.c.id).where(
+    workspaces.c.organization_id == bindparam("_organization_id"), workspaces.c.is_personal
+)
+_LIST = Pages(
+    select(*organizations.c, organization_members.c.role)
+    .join_from(organizations, organization_members)
+    .where(organization_members.c.user_id == bindparam("_user_id")),
+    organizations.c.id,
+)
+
+
+@serves(CREATE_ORGANIZATION)
+def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) -> Organization:
+    """Make an organization that the caller owns.
+
+    Raises:
+        Conflict: The slug is taken.
+    """
+    made = Organization(
+        id=uow.new_id(),
+        name=request.name,
+        slug=request.slug,
+        owner_id=uow.user_id,
+        my_role="owner",
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+    _write(uow, _INSERT, made, id=made.id, owner_id=made.owner_id, created_at=made.created_at)
+    uow.connection.execute(
+        _INSERT_MEMBER,
+        {"organization_id": made.id, "user_id": made.owner_id, "role": "owner", "created_at": uow.now},
+    )
+    return made
+
+
+@serves(LIST_ORGANIZATIONS)
+def list_organizations(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[Organization]:
+    """The caller's organizations in the order in which they were made."""
+
+    def made(row: Row[Any]) -> Organization:
+        return _organization(row, Standing(user_id=uow.user_id, organization_id=row.id, org_role=row.role))
+
+    return _LIST.fetch(uow, request, made, _user_id=uow.user_id)
+
+
+@serves(GET_ORGANIZATION)
+def get_organization(uow: UnitOfWork, ref: OrganizationRef) -> Organization:
+    """One organization."""
+    at = access.organization(uow, ref)
+    return _organization(at.row, at.standing)
+
+
+@serves(UPDATE_ORGANIZATION)
+def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOrganization) -> Organization:
+    """Rename an organization, or give it another slug.
+
+    Raises:
+        Conflict: The slug is taken.
+    """
+    at = access.organization(uow, ref)
+    before = _organization(at.row, at.standing)
+    if not request.name and not request.slug:
+        return before
+    after = Organization(
+        id=before.id,
+        name=request.name or before.name,
+        slug=request.slug or before.slug,
+        owner_id=before.owner_id,
+        my_role=before.my_role,
+        created_at=before.created_at,
+        updated_at=uow.now,
+    )
+    _write(uow, _UPDATE, after, _id=after.id)
+    return after
+
+
+@serves(DELETE_ORGANIZATION)
+def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
+    """Delete an organization with all that is in it; whatever belongs to it goes by its foreign keys.
+
+    Raises:
+        Conflict: It is a personal one, which stays as long as the account.
+    """
+    hold_organization(uow, ref)
+    organization = access.organization(uow, ref).row
+    home = uow.connection.execute(_HOME, {"_organization_id": organization.id}).first()
+    rules.check_shared(is_personal=home is not None)
+    uow.connection.execute(_DELETE, {"_id": organization.id})
+    return Ok()
+
+
+def _write(uow: UnitOfWork, statement: Any, organization: Organization, **more: Any) -> None:
+    changed = {
+        "name": organization.name,
+        "slug": organization.slug,
+        "updated_at": organization.updated_at,
+    }
+    try:
+        uow.connection.execute(statement, {**changed, **more})
+    except IntegrityError:
+        raise Conflict(
+            f"the slug {organization.slug!r} is another organization's", code="duplicate_slug"
+        ) from None
+
+
+def _organization(row: Row[Any], standing: Standing) -> Organization:
+    role = standing.org_role
+    assert role is not None
+    return Organization(
+        id=row.id,
+        name=row.name,
+        slug=row.slug,
+        owner_id=row.owner_id,
+        my_role=role,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

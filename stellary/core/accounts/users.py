@@ -1,0 +1,55 @@
+"""Users: how an account begins."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert
+
+from stellary.contract.auth import User
+from stellary.core.accounts import personal
+from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.tables import users
+from stellary.core.unit import UnitOfWork
+
+_INSERT = insert(users)
+
+
+def create_user(
+    uow: UnitOfWork,
+    email: str,
+    name: str,
+    *,
+    password_hash: str | None = None,
+    external_id: str | None = None,
+) -> User:
+    """Make an account with a personal organization and workspace.
+
+    Args:
+        uow: The unit.
+        email: As ``address`` has returned it.
+        name: 1-100 characters.
+        password_hash: None for somebody who cannot log in with a password.
+        external_id: By which the host of an embedded core knows the user.
+
+    Raises:
+        IntegrityError: The address or the external id is another account's.
+    """
+    made = User(id=uow.new_id(), email=email, name=name, pilotage_role="owner", created_at=uow.now)
+    row = {
+        "id": made.id,
+        "email": email,
+        "email_key": address_key(email),
+        "name": name,
+        "password_hash": password_hash,
+        "external_id": external_id,
+        "token_generation": 0,
+        "created_at": uow.now,
+        "updated_at": uow.now,
+    }
+    uow.connection.execute(_INSERT, row)
+    personal.create_home(uow, made.id, name, email)
+    return made
+
+
+def default_name(email: str) -> str:
+    """What somebody is called who gave no name."""
+    return email.partition("@")[0][:100]

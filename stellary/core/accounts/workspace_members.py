@@ -1,0 +1,113 @@
+"""Members of workspaces. Section Workspace Members of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, select, update
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef
+from stellary.contract.workspaces import (
+    LIST_WORKSPACE_MEMBERS,
+    REMOVE_WORKSPACE_MEMBER,
+    UPDATE_WORKSPACE_MEMBER,
+    UpdateWorkspaceMember,
+    WorkspaceMember,
+)
+from stellary.core.accounts import access, rules
+from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.tables import users, workspace_members
+from stellary.core.events import WorkspaceLeft
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_LIST = Pages(
+    select(*workspace_members.c, users.c.email, users.c.name)
+    .join_from(workspace_members, users)
+    .where(workspace_members.c.workspace_id == bindparam("_workspace_id")),
+    workspace_members.c.user_id,
+)
+_MEMBER = (
+    workspace_members.c.workspace_id == bindparam("_workspace_id"),
+    workspace_members.c.user_id == bindparam("_member_id"),
+)
+_UPDATE = update(workspace_members).where(*_MEMBER)
+_DELETE = delete(workspace_members).where(*_MEMBER)
+
+
+@serves(LIST_WORKSPACE_MEMBERS)
+def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
+    """The members in the order in which their accounts were made; who leads the organization need not be one."""
+    workspace = access.workspace(uow, ref).row
+    return _LIST.fetch(uow, request, _member, _workspace_id=workspace.id)
+
+
+@serves(UPDATE_WORKSPACE_MEMBER)
+def update_workspace_member(
+    uow: UnitOfWork, ref: WorkspaceMemberRef, request: UpdateWorkspaceMember
+) -> WorkspaceMember:
+    """Change a member's role in the workspace or in its pilotage.
+
+    Raises:
+        Conflict: The member owns the workspace.
+    """
+    hold_workspace(uow, ref)
+    at = access.workspace_member(uow, ref)
+    before = _member(at.row)
+    after = WorkspaceMember(
+        user_id=before.user_id,
+        role=request.role or before.role,
+        pilotage_role=request.pilotage_role or before.pilotage_role,
+        email=before.email,
+        name=before.name,
+        created_at=before.created_at,
+    )
+    _check(at, before, after)
+    uow.connection.execute(
+        _UPDATE,
+        {
+            "_workspace_id": at.standing.workspace_id,
+            "_member_id": after.user_id,
+            "role": after.role,
+            "pilotage_role": after.pilotage_role,
+        },
+    )
+    return after
+
+
+@serves(REMOVE_WORKSPACE_MEMBER)
+def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Ok:
+    """Remove a member, or leave: also from the workspace's projects and cards.
+
+    Raises:
+        Conflict: The member owns the workspace.
+    """
+    hold_workspace(uow, ref)
+    at = access.workspace_member(uow, ref)
+    _check(at, _member(at.row), None)
+    workspace_id = at.standing.workspace_id
+    assert workspace_id is not None
+    uow.connection.execute(_DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id})
+    uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=at.row.user_id))
+    return Ok()
+
+
+def _check(at: access.At, before: WorkspaceMember, after: WorkspaceMember | None) -> None:
+    rules.check_workspace_member(
+        at.standing.workspace_owner_id == before.user_id,
+        (before.role, before.pilotage_role),
+        None if after is None else (after.role, after.pilotage_role),
+    )
+
+
+def _member(row: Row[Any]) -> WorkspaceMember:
+    return WorkspaceMember(
+        user_id=row.user_id,
+        role=row.role,
+        pilotage_role=row.pilotage_role,
+        email=row.email,
+        name=row.name,
+        created_at=row.created_at,
+    )

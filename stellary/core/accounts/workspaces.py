@@ -1,0 +1,193 @@
+"""Workspaces: where projects and pilotage live. Section Workspaces of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import WorkspaceRef, WorkspacesRef
+from stellary.contract.workspaces import (
+    CREATE_WORKSPACE,
+    DELETE_WORKSPACE,
+    GET_WORKSPACE,
+    LIST_WORKSPACES,
+    UPDATE_WORKSPACE,
+    CreateWorkspace,
+    UpdateWorkspace,
+    Workspace,
+)
+from stellary.core.accounts import access, rules
+from stellary.core.accounts.holds import hold_organization
+from stellary.core.accounts.rules import Standing
+from stellary.core.accounts.tables import workspace_members, workspaces
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_INSERT, _INSERT_MEMBER = insert(workspaces), insert(workspace_members)
+_UPDATE = update(workspaces).where(workspaces.c.id == bindparam("_id"))
+_DELETE = delete(workspaces).where(workspaces.c.id == bindparam("_id"))
+_MINE = and_(
+    workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == bindparam("_user_id")
+)
+_LIST = Pages(
+    select(*workspaces.c, workspace_members.c.role, workspace_members.c.pilotage_role)
+    .select_from(workspaces.outerjoin(workspace_members, _MINE))
+    .where(
+        workspaces.c.organization_id == bindparam("_organization_id"),
+        # As the rule ``reaches`` has it.
+        or_(workspace_members.c.role.is_not(None), and_(bindparam("_leads"), ~workspaces.c.is_personal)),
+    ),
+    workspaces.c.id,
+)
+
+
+@serves(CREATE_WORKSPACE)
+def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspace) -> Workspace:
+    """Make a workspace that the caller owns, as an admin and a pilotage owner.
+
+    Raises:
+        Conflict: The slug is taken in the organization.
+    """
+    hold_organization(uow, ref)
+    organization = access.organization(uow, ref).row
+    made = Workspace(
+        id=uow.new_id(),
+        name=request.name,
+        slug=request.slug,
+        organization_id=organization.id,
+        owner_id=uow.user_id,
+        is_personal=False,
+        my_role="admin",
+        my_pilotage_role="owner",
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+    _write(
+        uow,
+        _INSERT,
+        made,
+        id=made.id,
+        organization_id=made.organization_id,
+        owner_id=made.owner_id,
+        is_personal=made.is_personal,
+        created_at=made.created_at,
+    )
+    uow.connection.execute(
+        _INSERT_MEMBER,
+        {
+            "workspace_id": made.id,
+            "user_id": made.owner_id,
+            "role": made.my_role,
+            "pilotage_role": made.my_pilotage_role,
+            "created_at": uow.now,
+        },
+    )
+    return made
+
+
+@serves(LIST_WORKSPACES)
+def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> Listing[Workspace]:
+    """The workspaces that the caller reaches, in the order in which they were made."""
+    at = access.organization(uow, ref)
+
+    def made(row: Row[Any]) -> Workspace:
+        standing = Standing(
+            user_id=at.standing.user_id,
+            organization_id=row.organization_id,
+            org_role=at.standing.org_role,
+            workspace_id=row.id,
+            is_personal=row.is_personal,
+            ws_role=row.role,
+            pilotage_role=row.pilotage_role,
+        )
+        return workspace_value(row, standing)
+
+    return _LIST.fetch(
+        uow,
+        request,
+        made,
+        _organization_id=at.row.id,
+        _user_id=uow.user_id,
+        _leads=at.standing.leads_organization,
+    )
+
+
+@serves(GET_WORKSPACE)
+def get_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Workspace:
+    """One workspace, with the caller's roles as they hold."""
+    at = access.workspace(uow, ref)
+    return workspace_value(at.row, at.standing)
+
+
+@serves(UPDATE_WORKSPACE)
+def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspace) -> Workspace:
+    """Rename a workspace, or give it another slug.
+
+    Raises:
+        Conflict: The slug is taken in the organization.
+    """
+    at = access.workspace(uow, ref)
+    before = workspace_value(at.row, at.standing)
+    if not request.name and not request.slug:
+        return before
+    after = Workspace(
+        id=before.id,
+        name=request.name or before.name,
+        slug=request.slug or before.slug,
+        organization_id=before.organization_id,
+        owner_id=before.owner_id,
+        is_personal=before.is_personal,
+        my_role=before.my_role,
+        my_pilotage_role=before.my_pilotage_role,
+        created_at=before.created_at,
+        updated_at=uow.now,
+    )
+    _write(uow, _UPDATE, after, _id=after.id)
+    return after
+
+
+@serves(DELETE_WORKSPACE)
+def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
+    """Delete a workspace with all that is in it; whatever belongs to it goes by its foreign keys.
+
+    Raises:
+        Conflict: It is a personal one.
+    """
+    workspace = access.workspace(uow, ref).row
+    rules.check_shared(is_personal=workspace.is_personal)
+    uow.connection.execute(_DELETE, {"_id": workspace.id})
+    return Ok()
+
+
+def workspace_value(row: Row[Any], standing: Standing) -> Workspace:
+    """A row of a workspace, as somebody of that standing, who reaches it, sees it."""
+    role, pilotage_role = standing.workspace_role, standing.effective_pilotage_role
+    assert role is not None
+    assert pilotage_role is not None
+    return Workspace(
+        id=row.id,
+        name=row.name,
+        slug=row.slug,
+        organization_id=row.organization_id,
+        owner_id=row.owner_id,
+        is_personal=row.is_personal,
+        my_role=role,
+        my_pilotage_role=pilotage_role,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _write(uow: UnitOfWork, statement: Any, workspace: Workspace, **more: Any) -> None:
+    changed = {"name": workspace.name, "slug": workspace.slug, "updated_at": workspace.updated_at}
+    try:
+        uow.connection.execute(statement, {**changed, **more})
+    except IntegrityError:
+        raise Conflict(
+            f"the organization has a workspace {workspace.slug!r} already", code="duplicate_slug"
+        ) from None
