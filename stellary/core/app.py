@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.core import dispatch, migrations, reactions
 from stellary.core.accounts.authentication import authenticate, touch
+from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
 from stellary.core.base import Clock, Ids, IdSource, system_clock
 from stellary.core.database import Database
@@ -136,6 +137,28 @@ class Core:
         """The same on a connection of a unit; and whether the token's last use should be noted."""
         found = authenticate(connection, bearer, self.signer, self.clock())
         return found.actor, found.stale
+
+    def user(
+        self,
+        *,
+        external_id: str,
+        email: str,
+        name: str | None = None,
+        connection: Connection | None = None,
+    ) -> Actor:
+        """The actor that stands for a user of the host's own accounts. Made at the first call, then kept in step.
+
+        Args:
+            external_id: By which the host knows the user; 1-200 characters.
+            email: Unique without regard to case.
+            name: 1-100 characters; None for what it was, at first made from the address.
+            connection: One of yours, in a transaction that you commit.
+
+        Raises:
+            Invalid: The id, the address or the name cannot be one.
+            Conflict: The address is another user's.
+        """
+        return map_user(self, external_id, email, name, connection)
 
     def touch(self, actor: Actor) -> None:
         """Note that the actor's API token was used now."""
