@@ -1,0 +1,104 @@
+"""People: what the other areas may know of users, and who of them reaches a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import attrs
+from sqlalchemy import Select, and_, bindparam, or_, select, true
+
+from stellary.core.accounts.tables import (
+    organization_members,
+    organizations,
+    users,
+    workspace_members,
+    workspaces,
+)
+from stellary.core.unit import UnitOfWork
+
+
+@attrs.frozen
+class Person:
+    """Somebody with an account, as others see them."""
+
+    id: str
+    email: str
+    name: str
+
+
+_PERSON = (users.c.id, users.c.email, users.c.name)
+_KNOWN: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
+# Members reach their workspace; who leads the organization reaches every one but somebody's personal one.
+_REACHING: Select[Any] = (
+    select(*_PERSON)
+    .select_from(
+        users.join(workspaces, workspaces.c.id == bindparam("_workspace_id"))
+        .outerjoin(
+            organization_members,
+            and_(
+                organization_members.c.organization_id == workspaces.c.organization_id,
+                organization_members.c.user_id == users.c.id,
+            ),
+        )
+        .outerjoin(
+            workspace_members,
+            and_(
+                workspace_members.c.workspace_id == workspaces.c.id,
+                workspace_members.c.user_id == users.c.id,
+            ),
+        )
+    )
+    .where(
+        or_(
+            workspace_members.c.user_id.is_not(None),
+            and_(organization_members.c.role.in_(("owner", "admin")), workspaces.c.is_personal != true()),
+        )
+    )
+)
+_REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
+_REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
+_KEEP: Select[Any] = (
+    select(workspaces.c.id)
+    .join_from(organizations, workspaces, workspaces.c.organization_id == organizations.c.id)
+    .where(workspaces.c.id == bindparam("_workspace_id"))
+    .with_for_update(read=True)
+)
+
+
+def known(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
+    """The users of those ids, whether or not they still belong anywhere."""
+    if not ids:
+        return {}
+    rows = uow.connection.execute(_KNOWN, {"_ids": list(ids)})
+    return {row[0]: Person(*row) for row in rows}
+
+
+def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, Person]:
+    """Those of the users who reach a workspace; and nobody of them leaves it before a unit that writes has ended."""
+    if not ids:
+        return {}
+    _keep(uow, workspace_id)
+    rows = uow.connection.execute(_REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)})
+    return {row[0]: Person(*row) for row in rows}
+
+
+def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Person | None:
+    """Who has that address and reaches a workspace, and will until a unit that writes has ended.
+
+    Args:
+        uow: The unit, which may write.
+        workspace_id: Which one.
+        email_key: As ``address_key`` makes it.
+    """
+    _keep(uow, workspace_id)
+    row = uow.connection.execute(
+        _REACHING_BY_EMAIL, {"_workspace_id": workspace_id, "_email_key": email_key}
+    ).first()
+    return None if row is None else Person(*row)
+
+
+def _keep(uow: UnitOfWork, workspace_id: str) -> None:
+    # Whoever removes somebody holds the workspace or the organization: they wait for us, or we for them.
+    if uow.connection.dialect.name == "postgresql":
+        uow.connection.execute(_KEEP, {"_workspace_id": workspace_id})
