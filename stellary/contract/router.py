@@ -86,6 +86,8 @@ def _find(node: _Node, parts: list[str], start: int) -> tuple[_Node, list[str]] 
     word = node.words.get(parts[start])
     if word is not None and (found := _find(word, parts, start + 1)):
         return found
-    if node.parameter is not None and (found := _find(node.parameter, parts, start + 1)):
-        return found[0], [parts[start], *found[1]]
-    return None
+    # Nothing between two slashes, or after the last one, names no thing.
+    if node.parameter is None or not parts[start]:
+        return None
+    found = _find(node.parameter, parts, start + 1)
+    return found and (found[0], [parts[start], *found[1]])

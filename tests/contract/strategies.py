@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from stellary.contract import ENDPOINTS
@@ -26,6 +27,10 @@ JSON = st.recursive(
     max_leaves=12,
 )
 MOMENTS = st.datetimes(timezones=st.just(UTC))
+
+
+# There are dozens of classes: together they get many more examples than one test does.
+few_each = settings(max_examples=max(10, settings.default.max_examples // 4))
 
 
 def _classes(kind: Any) -> set[type]:

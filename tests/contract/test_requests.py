@@ -27,7 +27,7 @@ from stellary.contract.notifications import ListNotifications
 from stellary.contract.organizations import CreateOrganization
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, check, dump, load, load_query, request
-from tests.contract.strategies import JSON, REQUESTS, TEXTS, as_json, requests
+from tests.contract.strategies import JSON, REQUESTS, TEXTS, as_json, few_each, requests
 
 each_request = pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
 
@@ -52,6 +52,7 @@ def wrong_fields(cls: type[Request], said: object) -> list[str]:
 
 
 @each_request
+@few_each
 @given(data=st.data())
 def test_reads_what_it_writes(cls, data):
     made = data.draw(requests(cls))
@@ -59,6 +60,7 @@ def test_reads_what_it_writes(cls, data):
 
 
 @each_request
+@few_each
 @given(data=st.data())
 def test_keeps_its_limits_when_built_in_python(cls, data):
     made = data.draw(requests(cls))
@@ -66,6 +68,7 @@ def test_keeps_its_limits_when_built_in_python(cls, data):
 
 
 @each_request
+@few_each
 @given(data=JSON)
 def test_takes_or_refuses_any_json(cls, data):
     with contextlib.suppress(Invalid):
@@ -74,6 +77,7 @@ def test_takes_or_refuses_any_json(cls, data):
 
 
 @each_request
+@few_each
 @given(data=st.data())
 def test_names_the_field_that_is_wrong(cls, data):
     said = as_json(dump(data.draw(requests(cls))))
@@ -350,6 +354,7 @@ def test_a_query_that_is_wrong_names_the_parameter(pairs, problem):
 @pytest.mark.parametrize(
     "cls", [cls for cls in REQUESTS if hasattr(cls, "cursor")], ids=lambda cls: cls.__name__
 )
+@few_each
 @given(data=st.data())
 def test_takes_or_refuses_any_query(cls, data):
     names = st.sampled_from(sorted(wire_fields(cls))) | TEXTS

@@ -22,7 +22,7 @@ from stellary.contract.labels import Label
 from stellary.contract.naming import base, wire_fields
 from stellary.contract.notifications import Notification
 from stellary.contract.wire import Value, as_dict, dump, read, value
-from tests.contract.strategies import JSON, VALUES, as_json, values
+from tests.contract.strategies import JSON, VALUES, as_json, few_each, values
 
 each_value = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
 
@@ -44,6 +44,7 @@ LABEL = {
 
 
 @each_value
+@few_each
 @given(data=st.data())
 def test_reads_what_it_writes(cls, data):
     made = data.draw(values(cls))
@@ -53,6 +54,7 @@ def test_reads_what_it_writes(cls, data):
 
 
 @each_value
+@few_each
 @given(data=st.data())
 def test_keeps_what_it_does_not_know(cls, data):
     made = data.draw(values(cls))
@@ -63,6 +65,7 @@ def test_keeps_what_it_does_not_know(cls, data):
 
 
 @pytest.mark.parametrize(("cls", "name"), WORDS, ids=lambda part: getattr(part, "__name__", part))
+@few_each
 @given(data=st.data())
 def test_a_word_that_it_does_not_know_survives(cls, name, data):
     said = as_json(dump(data.draw(values(cls)))) | {name: "unheard_of"}
@@ -72,6 +75,7 @@ def test_a_word_that_it_does_not_know_survives(cls, name, data):
 
 
 @each_value
+@few_each
 @given(data=JSON)
 def test_any_json_is_read_or_told_by_type_or_value_error(cls, data):
     with contextlib.suppress(TypeError, ValueError):
@@ -89,6 +93,7 @@ def test_what_is_missing_or_null_is_empty_or_the_default_or_none(cls):
 
 
 @each_value
+@few_each
 @given(data=st.data())
 def test_copies_and_pickles_keep_all(cls, data):
     said = as_json(dump(data.draw(values(cls)))) | {"brandNew": 1}

@@ -1,0 +1,120 @@
+"""What the errors promise: one shape, one class per status, and a parser that takes whatever a proxy makes up."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.errors import (
+    BY_STATUS,
+    ApiError,
+    Conflict,
+    FieldProblem,
+    Invalid,
+    NotFound,
+    ServerError,
+    StellaryError,
+    Unavailable,
+    error_from,
+)
+from tests.contract.strategies import JSON
+
+STATUSES = st.integers(300, 599)
+HEADERS = st.dictionaries(
+    st.sampled_from(["x-request-id", "retry-after", "content-type"]), st.text(max_size=20)
+)
+
+
+@given(STATUSES, st.binary(max_size=200), HEADERS)
+def test_any_bytes_make_an_error(status, body, headers):
+    error = error_from(status, body, headers)
+    assert (error.status, bool(error.message), bool(str(error))) == (status, True, True)
+
+
+SHAPES = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("statusCode", "message", "error", "code", "details", "requestId"), JSON)
+)
+
+
+@given(STATUSES, SHAPES | JSON)
+def test_any_json_makes_an_error(status, said):
+    error = error_from(status, json.dumps(said).encode(), {})
+    assert isinstance(error, ApiError)
+    assert isinstance(error.message, str)
+    assert isinstance(error.code, str)
+    assert all(isinstance(problem.field, str) for problem in error.details)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"1" * 10_000, "{}".encode("utf-16"), b"\xff\xfe\x00"], ids=range(4)
+)
+def test_bodies_that_parsers_choke_on_make_an_error(body):
+    assert error_from(502, body, {}).message == "the server gave no reason"
+
+
+@pytest.mark.parametrize("kind", BY_STATUS.values(), ids=lambda kind: kind.__name__)
+def test_what_the_core_raises_the_client_raises_again(kind):
+    raised = kind("Card not found", code="gone", details=[FieldProblem("cardId", "is unknown")])
+    found = error_from(raised.status, json.dumps(raised.body("req_1")).encode(), {})
+    assert type(found) is kind
+    assert found.body("req_1") == raised.body("req_1")
+    assert found.request_id == "req_1"
+
+
+@pytest.mark.parametrize(
+    "kind", [*BY_STATUS.values(), ApiError, StellaryError], ids=lambda kind: kind.__name__
+)
+def test_errors_can_be_pickled_and_copied(kind):
+    error = kind("no")
+    if isinstance(error, ApiError):
+        error = kind("no", code="why", details=[FieldProblem("a", "b")], retry_after=2.5)
+        error.request_id, error.method, error.path, error.retries = "req_1", "GET", "/x", 2
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(other), vars(other), str(other)) == (type(error), vars(error), str(error))
+
+
+def test_a_status_without_a_class_of_its_own_has_that_of_its_kind():
+    assert type(error_from(418, b"", {})) is ApiError
+    assert type(error_from(599, b"", {})) is ServerError
+    assert isinstance(error_from(503, b"", {}), Unavailable)
+    assert error_from(599, b"", {}).reason == "Error"
+
+
+def test_the_shape_is_the_published_one():
+    assert NotFound("Card not found").body() == {
+        "statusCode": 404,
+        "message": "Card not found",
+        "error": "Not Found",
+        "code": "not_found",
+    }
+
+
+def test_the_shape_names_the_fields_and_the_request():
+    body = Invalid("title is required", details=[FieldProblem("title", "is required")]).body("req_1")
+    assert body["details"] == [{"field": "title", "message": "is required"}]
+    assert body["requestId"] == "req_1"
+
+
+def test_a_list_of_messages_is_one_sentence():
+    assert (
+        error_from(400, b'{"message": ["a must be b", "c is required"]}', {}).message
+        == "a must be b; c is required"
+    )
+
+
+def test_the_header_tells_the_request_before_the_body_does():
+    assert error_from(400, b'{"requestId": "body"}', {"x-request-id": "header"}).request_id == "header"
+
+
+def test_one_line_tells_what_was_asked_and_how_often():
+    error = Conflict("the slug is taken")
+    assert str(error) == "409 Conflict: the slug is taken"
+    error.method, error.path, error.request_id, error.retries = "POST", "/organizations", "req_1", 1
+    assert str(error) == "409 Conflict: the slug is taken (POST /organizations, request req_1, after 1 retry)"
+    error.retries = 2
+    assert str(error).endswith("after 2 retries)")

@@ -1,0 +1,280 @@
+"""What the OpenAPI document promises: it is valid, complete, and as strict as the contract but no stricter."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import Any
+
+import attrs
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from stellary.contract import ENDPOINTS
+from stellary.contract.cards import Card, CardChange
+from stellary.contract.endpoint import Nothing
+from stellary.contract.errors import Invalid, NotFound
+from stellary.contract.examples import example
+from stellary.contract.naming import wire_fields
+from stellary.contract.openapi import document
+from stellary.contract.schemas import Schemas, documentation
+from stellary.contract.wire import Request, Value, dump, load, request, value
+from tests.contract.strategies import JSON, REQUESTS, VALUES, as_json, few_each, requests, values
+
+DOCUMENT = document(version="1.2.3", server="https://stellary.example")
+SCHEMAS = DOCUMENT["components"]["schemas"]
+OPERATIONS = {
+    operation["operationId"]: operation for path in DOCUMENT["paths"].values() for operation in path.values()
+}
+CARD = "/orgs/{orgSlug}/workspaces/{wsSlug}/projects/{projectId}/cards/{cardId}"
+each_class = pytest.mark.parametrize("cls", [*REQUESTS, *VALUES], ids=lambda cls: cls.__name__)
+each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+
+
+def validator(cls: type) -> jsonschema.Draft202012Validator:
+    """Against the component of that class, or against a schema of its own where the document has none."""
+    schemas = Schemas("#/$defs/")
+    return jsonschema.Draft202012Validator({**schemas.of(cls), "$defs": schemas.made})
+
+
+def references(found: Any) -> set[str]:
+    if isinstance(found, dict):
+        own = {found["$ref"]} if "$ref" in found else set()
+        return own.union(*map(references, found.values()))
+    return set().union(*map(references, found)) if isinstance(found, list) else set()
+
+
+def statuses(operation: str) -> set[str]:
+    return set(OPERATIONS[operation]["responses"])
+
+
+def test_is_valid():
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_is_json_and_the_same_each_time():
+    assert json.dumps(DOCUMENT) == json.dumps(document(version="1.2.3", server="https://stellary.example"))
+
+
+def test_has_every_endpoint_once():
+    assert list(OPERATIONS) == [endpoint.operation for endpoint in ENDPOINTS]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_each_schema_is_a_schema(name):
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+def test_every_reference_leads_somewhere_and_everything_is_referred_to():
+    for reference in references(DOCUMENT):
+        found = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+    used = {
+        reference.rsplit("/", 1)[1]
+        for reference in references(DOCUMENT)
+        if reference.startswith("#/components/schemas")
+    }
+    assert used == set(SCHEMAS)
+
+
+@each_class
+@few_each
+@given(data=st.data())
+def test_what_the_contract_writes_is_what_the_document_says(cls, data):
+    made = data.draw((requests if issubclass(cls, Request) else values)(cls))
+    validator(cls).validate(as_json(dump(made)))
+
+
+@pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
+@few_each
+@given(data=st.data())
+def test_what_the_contract_takes_is_what_the_document_says(cls, data):
+    said = as_json(dump(data.draw(requests(cls)))) | data.draw(
+        st.dictionaries(st.sampled_from(sorted(wire_fields(cls)) or ["nothing"]), JSON, max_size=2)
+    )
+    with contextlib.suppress(Invalid):
+        load(cls, said)
+        validator(cls).validate(said)
+
+
+@pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
+def test_each_example_is_taken(cls):
+    assert as_json(dump(load(cls, example(cls)))).keys() >= example(cls).keys()
+
+
+@each_endpoint
+def test_each_operation_says_what_it_takes(endpoint):
+    operation = OPERATIONS[endpoint.operation]
+    takes = set(wire_fields(endpoint.request_class))
+    query = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "query"}
+    assert query == (takes if endpoint.in_query else set())
+    assert ("requestBody" in operation) == (bool(takes) and not endpoint.in_query)
+    path = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"}
+    assert path == set(re.findall(r":(\w+)", endpoint.path))
+
+
+@each_endpoint
+def test_each_operation_says_who_may_call_it(endpoint):
+    operation = OPERATIONS[endpoint.operation]
+    policy = endpoint.policy
+    assert (operation["x-role"], operation["x-token-scope"], operation["x-agent"]) == (
+        policy.role,
+        policy.token,
+        policy.agent,
+    )
+    assert (operation["security"] == []) == (policy.token == "public")
+
+
+@each_endpoint
+def test_each_operation_is_told_in_a_sentence(endpoint):
+    assert re.fullmatch(r"[A-Z].{8,}\.", endpoint.summary)
+
+
+def test_tells_which_tokens_will_do():
+    def security(operation: str) -> Any:
+        return OPERATIONS[operation]["security"]
+
+    assert security("auth.login") == []
+    assert security("api_tokens.create") == [{"login": []}]
+    assert security("cards.list") == [{"login": []}, {"apiToken": ["projects:read"]}]
+    assert security("organizations.list") == [{"login": []}, {"apiToken": []}]
+    assert len(security("organizations.create")[1]["apiToken"]) == 7
+
+
+def test_tells_which_errors_are_possible():
+    everywhere = {"429", "500", "503"}
+    known = everywhere | {"401", "403"}
+    assert statuses("auth.login") == {"201", "400", "401", "409", "413", "415", "507"} | everywhere
+    assert statuses("auth.me") == {"200"} | known
+    assert statuses("system.health") == {"200"} | everywhere
+    assert statuses("cards.list") == {"200", "400", "404"} | known
+    assert statuses("cards.get") == {"200", "404"} | known
+    update = {"200", "400", "404", "409", "412", "413", "415", "507"}
+    assert statuses("cards.update") == update | known
+    assert statuses("cards.update_many") == update - {"412"} | known
+    assert statuses("cards.create") == update - {"200", "412"} | {"201", "422"} | known
+    assert statuses("cards.delete") == {"200", "404", "409", "412", "507"} | known
+
+
+def test_a_thing_with_a_version_has_an_etag_and_takes_if_match():
+    for operation in ("cards.get", "cards.update"):
+        assert "ETag" in OPERATIONS[operation]["responses"]["200"]["headers"]
+    assert "ETag" not in OPERATIONS["projects.get"]["responses"]["200"]["headers"]
+    if_match = {"$ref": "#/components/parameters/IfMatch"}
+    taking = {name for name, operation in OPERATIONS.items() if if_match in operation.get("parameters", ())}
+    assert taking == {"cards.update", "cards.delete"}
+
+
+def test_what_makes_something_takes_an_idempotency_key():
+    key = {"$ref": "#/components/parameters/IdempotencyKey"}
+    assert key in OPERATIONS["cards.create"]["parameters"]
+    assert key not in OPERATIONS["auth.register"].get("parameters", ())
+    assert key not in OPERATIONS["invitations.accept"]["parameters"]
+
+
+def test_a_list_has_a_link_and_rows():
+    success = OPERATIONS["cards.list"]["responses"]["200"]
+    assert success["headers"]["Link"] == {"$ref": "#/components/headers/Link"}
+    assert success["content"]["application/json"]["schema"] == {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Card"},
+    }
+
+
+def test_limits_defaults_and_docstrings_stand_on_the_fields():
+    assert SCHEMAS["CreateCard"]["properties"]["title"] == {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 500,
+        "pattern": r"\S",
+        "description": "1-500 characters.",
+    }
+    assert SCHEMAS["CreateProject"]["properties"]["templateId"]["default"] == "simple"
+    assert SCHEMAS["Card"]["properties"]["priority"]["enum"] == ["low", "medium", "high", None]
+    assert SCHEMAS["CreateCard"]["required"] == ["title"]
+    assert SCHEMAS["Card"]["required"] == list(SCHEMAS["Card"]["properties"])
+    assert SCHEMAS["CreatedApiToken"]["properties"]["token"]["format"] == "password"
+    limit = next(each for each in OPERATIONS["notifications.list"]["parameters"] if each["name"] == "limit")
+    assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
+
+
+def test_docstrings_are_told_in_wire_names():
+    described = SCHEMAS["UpdateProject"]["properties"]["description"]["description"]
+    assert described == "At most 5000 characters; `null` clears it."
+
+
+def test_tags_are_the_resources_in_order_each_described():
+    tags = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
+    assert list(tags) == list(dict.fromkeys(endpoint.resource for endpoint in ENDPOINTS))
+    assert all(tags.values())
+
+
+def test_an_error_is_described_and_has_the_published_shape():
+    response = DOCUMENT["components"]["responses"]["RateLimited"]
+    assert response["description"].startswith("Too many requests")
+    assert "Retry-After" in response["headers"]
+    body = NotFound("Card not found").body("req_1")
+    jsonschema.validate(body, SCHEMAS["Error"])
+
+
+def test_without_docstrings_there_is_nothing_to_tell(monkeypatch):
+    @request
+    class Bare(Request):
+        a: int
+
+    assert documentation(Bare) == ("", {})
+    schemas = Schemas()
+    schemas.of(Bare)
+    assert "description" not in schemas.made["Bare"]
+
+
+def test_a_nullable_class_is_one_or_null():
+    @value
+    class Holder(Value):
+        card: Card | None
+        anything: Any
+        either: int | str | None = None
+
+    with pytest.raises(TypeError, match="one type beside None"):
+        Schemas().of(Holder)
+
+    @value
+    class Better(Value):
+        card: Card | None
+        sizes: dict[str, float]
+        either: int | str
+
+    schemas = Schemas()
+    schemas.of(Better)
+    properties = schemas.made["Better"]["properties"]
+    assert properties["card"] == {"anyOf": [{"$ref": "#/components/schemas/Card"}, {"type": "null"}]}
+    assert properties["sizes"] == {"type": "object", "additionalProperties": {"type": "number"}}
+    assert properties["either"] == {"anyOf": [{"type": "integer"}, {"type": "string"}]}
+
+
+def test_two_classes_of_one_name_are_told():
+    first = CardChange
+    second = request(type("CardChange", (Request,), {"__annotations__": {}}))
+    schemas = Schemas()
+    schemas.of(first)
+    with pytest.raises(TypeError, match="two classes"):
+        schemas.of(second)
+
+
+def test_what_json_has_no_word_for_has_no_schema():
+    with pytest.raises(TypeError, match="no JSON schema"):
+        Schemas().of(bytes)
+
+
+@pytest.mark.parametrize(
+    "cls", [cls for cls in (*REQUESTS, *VALUES) if cls is not Nothing], ids=lambda cls: cls.__name__
+)
+def test_a_docstring_describes_fields_that_there_are(cls):
+    prose, fields = documentation(cls)
+    assert prose
+    assert set(fields) <= {field.name for field in attrs.fields(cls)}

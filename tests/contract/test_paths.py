@@ -1,0 +1,209 @@
+"""What refs and router promise: every endpoint is found at its paths, and nothing else is."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import quote
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract import ENDPOINTS
+from stellary.contract.endpoint import Ok, deletes, reads
+from stellary.contract.errors import Invalid, MethodNotAllowed, NotFound
+from stellary.contract.policies import PUBLIC
+from stellary.contract.refs import (
+    CardRef,
+    ChecklistItemRef,
+    ColumnRef,
+    FlatCardRef,
+    InvitationTokenRef,
+    LabelRef,
+    OrganizationRef,
+    ProjectRef,
+    Ref,
+    parameter_names,
+)
+from stellary.contract.router import Router
+
+ROUTER = Router(ENDPOINTS)
+A, B, C = "a" * 24, "b" * 24, "c" * 24
+PARTS = {"orgSlug": "acme", "wsSlug": "eng", "token": "t-_T0", "id": C}
+PATHS = [(endpoint, path) for endpoint in ENDPOINTS for path in (endpoint.path, endpoint.alias) if path]
+each_path = pytest.mark.parametrize(
+    ("endpoint", "path"), PATHS, ids=[f"{endpoint.method} {path}" for endpoint, path in PATHS]
+)
+
+
+def filled(path: str) -> str:
+    """A path of the contract with something in each place."""
+    return "/".join(PARTS.get(part[1:], A) if part.startswith(":") else part for part in path.split("/"))
+
+
+@each_path
+def test_every_path_leads_to_its_endpoint(endpoint, path):
+    found = ROUTER.match(endpoint.method, filled(path))
+    assert found.endpoint is endpoint
+    assert type(found.ref) is endpoint.ref
+    given = {name: PARTS.get(wire, A) for wire, name in parameter_names(path).items()}
+    assert {name: getattr(found.ref, name) for name in given} == given
+
+
+@each_path
+def test_a_trailing_slash_is_another_path(endpoint, path):
+    for slashes in ("/", "//"):
+        with pytest.raises(NotFound):
+            ROUTER.match(endpoint.method, filled(path) + slashes)
+
+
+@each_path
+def test_another_method_is_told_which_there_are(endpoint, path):
+    with pytest.raises(MethodNotAllowed) as caught:
+        ROUTER.match("PUT", filled(path))
+    allowed = caught.value.headers["Allow"].split(", ")
+    assert endpoint.method in allowed
+    assert allowed == sorted(allowed)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+def test_a_ref_writes_the_path_that_it_was_read_from(endpoint):
+    ref = ROUTER.match(endpoint.method, filled(endpoint.path)).ref
+    assert filled(endpoint.path).startswith(ref.path())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("GET", "/orgs/acme/workspaces/eng/projects/templates", "projects.templates"),
+        ("GET", f"/orgs/acme/workspaces/eng/projects/{A}", "projects.get"),
+        ("POST", f"/orgs/acme/workspaces/eng/projects/{A}/cards/bulk", "cards.create_many"),
+        ("PATCH", f"/orgs/acme/workspaces/eng/projects/{A}/cards/bulk", "cards.update_many"),
+        ("PATCH", f"/orgs/acme/workspaces/eng/projects/{A}/cards/{B}", "cards.update"),
+        ("PATCH", "/notifications/read-all", "notifications.read_all"),
+        ("GET", "/auth/%6De", "auth.me"),
+        ("GET", "/", "system.root"),
+    ],
+)
+def test_words_win_over_parameters(method, path, operation):
+    assert ROUTER.match(method, path).endpoint.operation == operation
+
+
+def test_a_word_that_leads_nowhere_gives_way_to_a_parameter():
+    there = f"/orgs/acme/workspaces/eng/projects/templates/cards/{A}"
+    assert ROUTER.match("GET", there).endpoint.operation == "cards.get"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "*",
+        "//",
+        "/organizations/",
+        "/orgs//workspaces/eng",
+        "auth/me",
+        "/auth",
+        "/auth/me/x",
+        "//auth/me",
+        "/AUTH/me",
+        "/auth%2Fme",
+        "/\0",
+        "/%zz",
+    ],
+)
+def test_other_paths_lead_nowhere(path):
+    with pytest.raises(NotFound):
+        ROUTER.match("GET", path)
+
+
+@pytest.mark.parametrize(
+    "part", [".", "..", "A" * 24, "a" * 23, "a" * 25, "%00", "%2e%2e", "a%2Fb", "%ff", "x" * 9999]
+)
+def test_what_cannot_be_an_id_is_nowhere_and_not_somewhere_else(part):
+    found = ROUTER.match("GET", f"/orgs/acme/workspaces/eng/projects/{part}")
+    assert found.ref == ProjectRef("acme", "eng", "")
+
+
+@given(st.text(max_size=60))
+def test_any_path_is_matched_or_refused(text):
+    for path in (text, "/" + text, "/notifications/" + quote(text, errors="replace") + "/read"):
+        try:
+            assert ROUTER.match("PATCH", path).endpoint.method == "PATCH"
+        except (NotFound, MethodNotAllowed) as error:
+            assert len(error.message) < 300  # noqa: PT017 - both outcomes are right
+
+
+@pytest.mark.parametrize(
+    "path", ["/" * 100_000, "/a" * 50_000, "/orgs/" + "a-" * 50_000, "/%" * 50_000], ids=range(4)
+)
+def test_a_long_path_takes_no_longer_than_it_is_long(path):
+    start = time.process_time()
+    with pytest.raises(NotFound):
+        ROUTER.match("GET", path)
+    assert time.process_time() - start < 0.1
+
+
+def test_two_endpoints_cannot_have_one_place():
+    one = reads("a.b", Ref, "x", summary="One.", returns=Ok, policy=PUBLIC)
+    with pytest.raises(ValueError, match="GET /x is taken"):
+        Router([one, attrs.evolve(one, operation="a.c")])
+    assert Router([one, deletes("a.d", Ref, "x", summary="Another.", returns=Ok, policy=PUBLIC)])
+
+
+# ------------------------------------------------------------------------------------------------------------- refs
+
+
+@given(st.text(min_size=1).filter(lambda text: text not in (".", "..")))
+def test_each_part_of_a_path_is_quoted_whole(text):
+    try:
+        path = InvitationTokenRef(text).path()
+    except Invalid:
+        with pytest.raises(UnicodeEncodeError):
+            text.encode()
+    else:
+        head, invitations, part = path.split("/")
+        assert (head, invitations) == ("", "invitations")
+        assert part.isascii()
+        assert not set(part) & set("?#;/ \\")
+
+
+def test_a_path_is_written_with_slashes_and_dots_quoted_or_refused():
+    assert OrganizationRef("a/../b").path() == "/organizations/a%2F..%2Fb"
+
+
+@pytest.mark.parametrize("part", ["", ".", ".."])
+def test_a_part_that_would_lead_elsewhere_is_refused_by_its_name(part):
+    with pytest.raises(Invalid, match="wsSlug must not be") as caught:
+        ProjectRef("acme", part, A).path()
+    assert caught.value.code == "invalid_path"
+
+
+def test_half_a_surrogate_pair_cannot_stand_in_a_path():
+    with pytest.raises(Invalid, match="orgSlug must not contain half a surrogate pair"):
+        OrganizationRef("\ud800").path()
+
+
+def test_children_and_parents_share_the_parts_that_they_have_in_common():
+    project = ProjectRef("acme", "eng", A)
+    card = project.child(CardRef, B)
+    assert card == CardRef("acme", "eng", A, B)
+    assert card.parent(ProjectRef) == project
+    assert card.child(FlatCardRef) == FlatCardRef("acme", "eng", B, project_id=A)
+    flat = FlatCardRef("acme", "eng", B, project_id=A)
+    assert flat.child(ChecklistItemRef, C) == ChecklistItemRef("acme", "eng", B, C, project_id=A)
+    assert flat.parent(ProjectRef) == project
+    with pytest.raises(ValueError, match="zip"):
+        project.child(ColumnRef)
+
+
+def test_an_alias_tells_the_project_and_the_short_path_does_not():
+    short = ROUTER.match("PATCH", f"/orgs/acme/workspaces/eng/labels/{A}").ref
+    long = ROUTER.match("PATCH", f"/orgs/acme/workspaces/eng/projects/{B}/labels/{A}").ref
+    assert short == LabelRef("acme", "eng", A)
+    assert long == LabelRef("acme", "eng", A, project_id=B)
+
+
+def test_the_secret_of_an_invitation_is_not_shown():
+    assert "s3cret" not in repr(InvitationTokenRef("s3cret"))

@@ -1,0 +1,62 @@
+"""The contract against the list of endpoints: a statement of its own, so that neither can be wrong alone."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stellary.contract
+from stellary.contract import ENDPOINTS
+from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
+from stellary.contract.endpoints import RESOURCES
+from stellary.contract.paging import Paged
+
+with Path(__file__).with_name("endpoints.tsv").open(newline="") as lines:
+    ROWS = {row["operation"]: row for row in csv.DictReader(lines, delimiter="\t")}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+def test_each_endpoint_agrees_with_its_row(endpoint):
+    row = ROWS[endpoint.operation]
+    policy = endpoint.policy
+    said = (endpoint.method, endpoint.path, policy.role, policy.token, policy.agent, str(endpoint.status))
+    assert said == (row["method"], row["path"], row["role"], row["pat"], row["agent"], row["status"])
+
+
+def test_each_operation_is_one():
+    operations = [endpoint.operation for endpoint in ENDPOINTS]
+    assert sorted(operations) == sorted(set(operations))
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__.rpartition(".")[2])
+def test_each_endpoint_is_a_constant_of_its_module_and_listed(resource):
+    made = [found for found in vars(resource).values() if type(found).__name__ == "Endpoint"]
+    assert list(resource.ENDPOINTS) == made
+
+
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.many], ids=lambda endpoint: endpoint.operation
+)
+def test_every_list_can_be_paged(endpoint):
+    assert issubclass(endpoint.request_class, Paged)
+
+
+def test_the_scopes_are_those_of_their_type():
+    assert TokenScope.__args__ == TOKEN_SCOPES
+
+
+def test_asking_needs_neither_cattrs_nor_the_other_resources():
+    code = "import sys, stellary.contract.labels; print(*sorted(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {"cattrs", "httpx", "sqlalchemy", "stellary.contract.cards"} & set(found) == set()
+
+
+def test_the_contract_has_no_other_lazy_names():
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = stellary.contract.nothing
