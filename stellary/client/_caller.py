@@ -51,16 +51,17 @@ class _Caller:
     def _call(self, plan: Plan, place: Place, said: Any) -> Call:
         return plan.call(place, said, self.credentials.headers, self.options)
 
-    def _paged(self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any]) -> Any:
+    def _page(
+        self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any], again: Any
+    ) -> Any:
+        """What was found, as a page of that kind that asks ``again`` for the one after it."""
         response, rows = found
-        cursor = next_cursor(response.headers)
         return page(
-            kind, rows, cursor, lambda cursor: self.list(plan, place, attrs.evolve(said, cursor=cursor))
+            kind,
+            rows,
+            next_cursor(response.headers),
+            lambda cursor: again(plan, place, attrs.evolve(said, cursor=cursor)),
         )
-
-    def list(self, plan: Plan, place: Place, said: Any) -> Any:
-        """One page."""
-        raise NotImplementedError
 
     def _renewed(self, plan: Plan, value: Any) -> Any:
         if plan.renews:
@@ -80,7 +81,7 @@ class SyncCaller(_Caller):
     def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
         """One page."""
         found = run(flow(self._call(plan, place, said), self.watch), self.carrier)
-        made: Page[Any] = self._paged(Page, plan, place, said, found)
+        made: Page[Any] = self._page(Page, plan, place, said, found, self.list)
         return made
 
     def iterate(self, plan: Plan, place: Place, said: Any) -> Iterator[Any]:
@@ -101,7 +102,7 @@ class AsyncCaller(_Caller):
     async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
         """One page."""
         found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
-        made: AsyncPage[Any] = self._paged(AsyncPage, plan, place, said, found)
+        made: AsyncPage[Any] = self._page(AsyncPage, plan, place, said, found, self.list)
         return made
 
     def iterate(self, plan: Plan, place: Place, said: Any) -> AsyncIterator[Any]:

@@ -137,8 +137,7 @@ class AsyncHttpCarrier:
     def _made(self) -> httpx.AsyncClient:
         if self._closed:
             raise StellaryError("the client is closed")
-        if self._client is None:
-            self._client = httpx.AsyncClient(verify=self._secure, limits=_LIMITS)
+        self._client = httpx.AsyncClient(verify=self._secure, limits=_LIMITS)
         return self._client
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:

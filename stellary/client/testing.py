@@ -129,6 +129,12 @@ def example(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
     return [_made("", endpoint.returns)] if endpoint.many else _made("", endpoint.returns)
 
 
+def example_request(endpoint: Endpoint[Any, ..., Any, Any]) -> dict[str, Any]:
+    """The keywords that a method of that endpoint cannot do without, made up."""
+    fields = wire_fields(endpoint.request_class).values()
+    return {field.name: _made(field.name, field.type) for field in fields if field.default is attrs.NOTHING}
+
+
 def make(kind: type[V], /, **named: Any) -> V:
     """A value of that class: what is not named is made up, and the same each time but for ids.
 

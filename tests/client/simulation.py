@@ -1,0 +1,114 @@
+"""A world without a network: flows are driven by a script, and time passes only as it says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+
+from stellary.client._call import Call, Options, Plan
+from stellary.client._flow import Pause, Send, World, flow
+from stellary.client._watch import Watch
+from stellary.client.errors import ConnectionFailed, Unanswered
+from stellary.client.testing import example, example_request
+from stellary.contract import ENDPOINTS
+from stellary.contract.errors import StellaryError
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.router import AnyEndpoint
+from stellary.contract.wire import dump
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+@attrs.frozen
+class Outcome:
+    """How an attempt ends.
+
+    Attributes:
+        status: Of an answer; None if there is none.
+        reached: Whether the request had arrived, if there is none.
+        took: Seconds, if the attempt has so many.
+    """
+
+    status: int | None
+    reached: bool = True
+    took: float = 0.0
+    headers: dict[str, str] = attrs.field(factory=dict)
+    body: bytes | None = None
+
+
+@attrs.define
+class Simulation:
+    """What a flow did.
+
+    Attributes:
+        sent, allowed: The requests, and how many seconds each was given.
+        pauses: In seconds.
+        spent: Seconds of the whole.
+    """
+
+    sent: list[RawRequest] = attrs.field(factory=list)
+    allowed: list[float] = attrs.field(factory=list)
+    pauses: list[float] = attrs.field(factory=list)
+    spent: float = 0.0
+    result: object = None
+    error: Exception | None = None
+
+
+def endpoint(operation: str) -> AnyEndpoint:
+    return next(each for each in ENDPOINTS if each.operation == operation)
+
+
+def call_of(operation: str, **options: object) -> Call:
+    """A call of that operation, with made-up keywords."""
+    plan = Plan(endpoint(operation))
+    place = dict.fromkeys(plan.names, "665f1a2b3c4d5e6f7a8b9c0d")
+    said = plan.said(example_request(plan.endpoint))
+    return plan.call(place, said, {"authorization": "Bearer secret"}, Options(**options))
+
+
+def simulate(
+    call: Call, outcomes: list[Outcome], *, chance: float = 0.0, watch: Watch | None = None
+) -> Simulation:
+    """Run a flow to its end; the last outcome goes on for ever."""
+    seen = Simulation()
+    world = World(
+        clock=lambda: 1000.0 + seen.spent,
+        now=lambda: NOON + timedelta(seconds=seen.spent),
+        chance=lambda: chance,
+    )
+    steps = flow(call, watch or Watch(), world)
+    left = list(outcomes)
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Pause):
+                seen.pauses.append(step.seconds)
+                seen.spent += step.seconds
+                step = steps.send(None)
+                continue
+            assert isinstance(step, Send)
+            seen.sent.append(step.request)
+            seen.allowed.append(step.seconds)
+            outcome = left.pop(0) if len(left) > 1 else left[0]
+            seen.spent += min(outcome.took, step.seconds)
+            step = (
+                steps.throw(failed(outcome)) if outcome.status is None else steps.send(answer(call, outcome))
+            )
+    except StopIteration as done:
+        seen.result = done.value
+    except StellaryError as error:
+        seen.error = error
+    return seen
+
+
+def failed(outcome: Outcome) -> Unanswered:
+    return ConnectionFailed("the connection broke", reached=outcome.reached)
+
+
+def answer(call: Call, outcome: Outcome) -> RawResponse:
+    assert outcome.status is not None
+    body = outcome.body
+    if body is None:
+        body = dump(example(call.plan.endpoint)) if outcome.status < 300 else b'{"message": "no"}'
+    return RawResponse(outcome.status, outcome.headers, body)

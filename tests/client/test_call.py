@@ -1,0 +1,303 @@
+"""What a method was given, as bytes; and what comes back, as values."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.client._call import Plan, next_cursor, query_of, segment, version_tag
+from stellary.client.errors import UnreadableAnswer
+from stellary.client.testing import example, make
+from stellary.contract import ENDPOINTS
+from stellary.contract.cards import Card, ListCards
+from stellary.contract.columns import Column
+from stellary.contract.errors import ApiError, Invalid, StellaryError, error_from
+from stellary.contract.organizations import Organization, OrganizationMember
+from stellary.contract.port import RawResponse
+from stellary.contract.refs import ApiTokenRef
+from stellary.contract.wire import dump
+from tests.client.simulation import call_of, endpoint
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+# ------------------------------------------------------------------------------------------------- paths
+
+
+@given(st.text(max_size=12))
+def test_a_segment_is_quoted_as_the_contract_quotes_it(text):
+    def outcome(made):
+        try:
+            return made()
+        except Invalid as error:
+            return str(error)
+        except UnicodeEncodeError:
+            return "400 Bad Request: id must not contain half a surrogate pair"
+
+    assert outcome(lambda: f"/api-tokens/{segment('id', text)}") == outcome(lambda: ApiTokenRef(text).path())
+
+
+@pytest.mark.parametrize("text", ["", ".", ".."])
+def test_no_segment_leads_elsewhere(text):
+    with pytest.raises(Invalid, match="projectId must not be"):
+        segment("project_id", text)
+
+
+def test_a_value_stands_where_its_id_does():
+    card = make(Card)
+    assert segment("card_id", card) == card.id
+
+
+def test_a_value_with_a_slug_stands_where_its_slug_does():
+    assert segment("org_slug", make(Organization, slug="acme")) == "acme"
+
+
+def test_a_member_stands_where_the_id_of_a_user_does():
+    member = make(OrganizationMember)
+    assert segment("user_id", member) == member.user_id
+
+
+@pytest.mark.parametrize("found", [None, 3, object(), b"x"])
+def test_what_has_no_id_is_told(found):
+    with pytest.raises(TypeError, match="card_id must be a text"):
+        segment("card_id", found)
+
+
+# ------------------------------------------------------------------------------------------------- bodies
+
+
+def test_what_is_not_named_is_not_sent_and_none_is_null():
+    said = Plan(endpoint("cards.update")).said({"title": "x", "due_date": None})
+    assert orjson.loads(dump(said)) == {"title": "x", "dueDate": None}
+
+
+def test_values_stand_where_ids_do_in_a_body():
+    column, member, other = make(Column), make(OrganizationMember), make(Card)
+    said = Plan(endpoint("cards.update")).said(
+        {"column_id": column, "assignee_id": member, "label_ids": [other, "b"], "before": other}
+    )
+    assert orjson.loads(dump(said)) == {
+        "columnId": column.id,
+        "assigneeId": member.user_id,
+        "labelIds": [other.id, "b"],
+        "before": other.id,
+    }
+
+
+def test_a_checklist_can_be_sent_back_as_it_came():
+    items = make(Card).checklist
+    assert Plan(endpoint("cards.update")).said({"checklist": items}).checklist is items
+
+
+def test_a_misspelt_keyword_is_told_by_the_name_of_the_method():
+    with pytest.raises(TypeError, match=r"^cards\.update\(\) got an unexpected keyword argument 'titel'$"):
+        Plan(endpoint("cards.update")).said({"titel": "x"})
+
+
+def test_a_missing_keyword_is_told_by_the_name_of_the_method():
+    with pytest.raises(
+        TypeError, match=r"^labels\.create\(\) missing 1 required keyword-only argument: 'name'$"
+    ):
+        Plan(endpoint("labels.create")).said({})
+
+
+def test_what_json_cannot_say_is_told_by_the_name_of_the_method():
+    plan = Plan(endpoint("cards.update"))
+    place = dict.fromkeys(plan.names, "x")
+    with pytest.raises(TypeError, match=r"^cards\.update\(\): "):
+        plan.call(place, plan.said({"title": object()}), {}, call_of("cards.get").options)
+
+
+@pytest.mark.parametrize(
+    ("operation", "named"), [("cards.update", {"title": "\ud800"}), ("cards.list", {"q": "\ud800"})]
+)
+def test_half_a_surrogate_pair_cannot_be_said(operation, named):
+    plan = Plan(endpoint(operation))
+    place = dict.fromkeys(plan.names, "x")
+    with pytest.raises(Invalid):
+        plan.call(place, plan.said(named), {}, call_of("cards.get").options)
+    with pytest.raises(Invalid):
+        segment("card_id", "\ud800")
+
+
+def test_a_request_of_nothing_has_no_body():
+    request = call_of("organizations.leave").request
+    assert (request.body, "content-type" in request.headers) == (b"", False)
+
+
+# ------------------------------------------------------------------------------------------------- queries
+
+
+def test_a_query_spells_booleans_dates_and_moments():
+    said = ListCards(
+        archived=False,
+        due_before=date(2026, 4, 1),
+        due_after=datetime(2026, 4, 1, 12),  # noqa: DTZ001 - what is meant
+        updated_since=datetime(2026, 4, 1, 12, tzinfo=timezone(timedelta(hours=2))),
+        limit=5,
+        q="a&b é",
+    )
+    assert query_of(said) == (
+        "limit=5&archived=false&dueBefore=2026-04-01&dueAfter=2026-04-01T12%3A00%3A00%2B00%3A00"
+        "&q=a%26b+%C3%A9&updatedSince=2026-04-01T10%3A00%3A00%2B00%3A00"
+    )
+
+
+def test_a_query_in_which_nothing_is_named_is_empty():
+    assert query_of(ListCards()) == ""
+
+
+# ------------------------------------------------------------------------------------------------- options
+
+
+@pytest.mark.parametrize(
+    ("version", "tag"),
+    [
+        (3, '"3"'),
+        ("4", '"4"'),
+        ('"3"', '"3"'),
+        ('W/"3"', 'W/"3"'),
+        ("*", "*"),
+        (make(Card, version=7), '"7"'),
+    ],
+)
+def test_a_version_is_quoted_as_an_etag(version, tag):
+    assert version_tag(version) == tag
+
+
+@pytest.mark.parametrize("version", [None, True, 1.5, "", object()])
+def test_what_is_no_version_is_told(version):
+    with pytest.raises(TypeError, match="if_match"):
+        version_tag(version)
+
+
+def test_a_version_is_sent_only_with_what_changes_something():
+    assert call_of("cards.update", if_match='"3"').request.headers["if-match"] == '"3"'
+    assert call_of("cards.delete", if_match='"3"').request.headers["if-match"] == '"3"'
+    assert "if-match" not in call_of("cards.get", if_match='"3"').request.headers
+    assert "if-match" not in call_of("cards.create", if_match='"3"').request.headers
+
+
+def test_a_key_of_the_callers_takes_the_place_of_ours():
+    assert call_of("cards.create", idempotency_key="mine").request.headers["idempotency-key"] == "mine"
+
+
+def test_a_key_of_the_callers_is_sent_with_any_post_but_only_where_honoured_makes_it_repeatable():
+    call = call_of("api_tokens.create", idempotency_key="mine")
+    assert (call.request.headers["idempotency-key"], call.repeatable) == ("mine", False)
+    assert "idempotency-key" not in call_of("cards.update", idempotency_key="mine").request.headers
+
+
+def test_headers_of_a_handle_win():
+    headers = call_of("cards.get", headers={"authorization": "Bearer other", "x-team": "eng"}).request.headers
+    assert headers == {"authorization": "Bearer other", "x-team": "eng"}
+
+
+# ------------------------------------------------------------------------------------------------- answers
+
+
+@pytest.mark.parametrize("each", ENDPOINTS, ids=lambda each: each.operation)
+def test_an_answer_reads_as_it_was_written(each):
+    made = example(each)
+    assert Plan(each).answer(RawResponse(each.status, {}, dump(made))) == made
+
+
+@given(JSON, st.sampled_from(ENDPOINTS))
+def test_no_json_raises_anything_but_an_error_of_ours(data, each):
+    with suppress(UnreadableAnswer):
+        Plan(each).answer(RawResponse(200, {}, orjson.dumps(data)))
+
+
+@given(st.binary(max_size=60), st.sampled_from(ENDPOINTS))
+def test_no_bytes_raise_anything_but_an_error_of_ours(body, each):
+    with suppress(UnreadableAnswer):
+        Plan(each).answer(RawResponse(200, {}, body))
+
+
+@given(st.data())
+def test_no_change_to_a_good_answer_raises_anything_but_an_error_of_ours(data):
+    each = data.draw(st.sampled_from(ENDPOINTS))
+    good = orjson.loads(dump(example(each)))
+    part = good[0] if isinstance(good, list) and good else good
+    if not isinstance(part, dict) or not part:
+        return
+    part[data.draw(st.sampled_from(sorted(part)))] = data.draw(JSON)
+    try:
+        made = Plan(each).answer(RawResponse(200, {}, orjson.dumps(good)))
+    except UnreadableAnswer:
+        return
+    repr(made)
+
+
+@given(
+    st.integers(300, 599),
+    st.binary(max_size=60) | JSON.map(orjson.dumps),
+    st.dictionaries(st.text(), st.text()),
+)
+def test_no_error_body_raises_anything_but_an_error_of_the_api(status, body, headers):
+    error = error_from(status, body, headers)
+    assert isinstance(error, ApiError)
+    assert "\n" not in str(error).splitlines()[0]
+
+
+def test_deep_json_is_told():
+    with pytest.raises(StellaryError):
+        Plan(endpoint("cards.get")).answer(RawResponse(200, {}, b"[" * 100_000 + b"]" * 100_000))
+
+
+def test_unknown_fields_and_unknown_words_survive():
+    body = orjson.loads(dump(make(Card))) | {"mood": "fine", "priority": "urgent"}
+    card = Plan(endpoint("cards.get")).answer(RawResponse(200, {}, orjson.dumps(body)))
+    assert (card.raw, card.priority) == ({"mood": "fine"}, "urgent")
+
+
+def test_a_list_must_be_a_list():
+    with pytest.raises(UnreadableAnswer, match="a list was expected, not dict"):
+        Plan(endpoint("cards.list")).answer(RawResponse(200, {}, b"{}"))
+
+
+# ------------------------------------------------------------------------------------------------- pages
+
+
+@pytest.mark.parametrize(
+    ("link", "cursor"),
+    [
+        ('</orgs/a/x?limit=2&cursor=abc>; rel="next"', "abc"),
+        ("<http://host/x?cursor=a%2Bb>; rel=next", "a+b"),
+        ('</x?cursor=p>; rel="prev", </x?cursor=n>; rel="next"', "n"),
+        ('</x?cursor=n>; title="x"; rel="next"', "n"),
+        ('</x?cursor=p>; rel="prev"', None),
+        ('</x?limit=2>; rel="next"', None),
+        ('<http://[/?cursor=n>; rel="next"', None),
+        ("nonsense", None),
+        ("", None),
+    ],
+)
+def test_the_next_cursor_stands_in_the_link(link, cursor):
+    assert next_cursor({"link": link}) == cursor
+
+
+def test_without_a_link_there_is_no_next_cursor():
+    assert next_cursor({}) is None
+
+
+@given(st.text())
+def test_no_link_is_an_error(link):
+    next_cursor({"link": link})
+
+
+def test_moments_are_read_in_utc():
+    assert make(Card, created_at=datetime(2026, 1, 1, tzinfo=UTC)).created_at.tzinfo is UTC

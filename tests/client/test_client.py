@@ -1,0 +1,295 @@
+"""What a client does beside its methods: log in, hand out handles, let itself be watched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import httpx
+import orjson
+import pytest
+import respx
+
+from stellary import AsyncStellary, NotFound, Stellary
+from stellary.client import PortTransport
+from stellary.client.testing import RecordingPort, example, make
+from stellary.contract.auth import LOGIN, PasswordChanged, Session, User
+from stellary.contract.cards import Card
+from stellary.contract.columns import Column
+from stellary.contract.organizations import Organization
+from stellary.contract.port import RawRequest
+from stellary.contract.projects import Project
+from stellary.contract.wire import dump
+from stellary.contract.workspaces import Workspace
+
+SESSION = Session(access_token="jwt_of_login", user=make(User))
+
+
+@pytest.fixture
+def port():
+    return RecordingPort()
+
+
+@pytest.fixture
+def client(port):
+    return Stellary.embedded(port, token="synth_x")
+
+
+# ------------------------------------------------------------------------------------------------- accounts
+
+
+@pytest.fixture
+def api():
+    with respx.mock(base_url="http://pm.test") as router:
+        yield router
+
+
+def test_login_gives_a_client_with_the_token(api, monkeypatch):
+    monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
+    login = api.post("/auth/login").respond(201, content=dump(SESSION))
+    me = api.get("/auth/me").respond(200, content=b'{"user": null}')
+    with Stellary.login("http://pm.test", "a@b.c", "password", max_retries=0) as client:
+        client.auth.me()
+    assert orjson.loads(login.calls[0].request.content) == {"email": "a@b.c", "password": "password"}
+    assert "authorization" not in login.calls[0].request.headers
+    assert me.calls[0].request.headers["authorization"] == "Bearer jwt_of_login"
+
+
+async def test_login_gives_a_client_with_the_token_awaited(api):
+    api.post("/auth/login").respond(201, content=dump(SESSION))
+    me = api.get("/auth/me").respond(200, content=b'{"user": null}')
+    async with await AsyncStellary.login("http://pm.test", "a@b.c", "password") as client:
+        await client.auth.me()
+    assert me.calls[0].request.headers["authorization"] == "Bearer jwt_of_login"
+
+
+@pytest.mark.parametrize(("named", "name"), [({}, None), ({"name": "A"}, "A")])
+def test_register_gives_a_client_with_the_token(api, named, name):
+    register = api.post("/auth/register").respond(201, content=dump(SESSION))
+    client = Stellary.register("http://pm.test", "a@b.c", "password", **named)
+    assert client._caller.credentials.token == "jwt_of_login"
+    assert orjson.loads(register.calls[0].request.content).get("name") == name
+
+
+async def test_register_gives_a_client_with_the_token_awaited(api):
+    api.post("/auth/register").respond(201, content=dump(SESSION))
+    client = await AsyncStellary.register("http://pm.test", "a@b.c", "password")
+    assert client._caller.credentials.token == "jwt_of_login"
+
+
+def test_after_a_change_of_the_password_all_handles_go_on_with_the_new_token(port, client):
+    port.answer("auth.change_password", PasswordChanged(access_token="jwt_new"))
+    before = client.notifications.with_options(timeout=5)
+    client.auth.change_password(current_password="old", new_password="new enough")
+    before.count()
+    assert port.requests[-1].headers["authorization"] == "Bearer jwt_new"
+
+
+# ------------------------------------------------------------------------------------------------- handles
+
+
+def test_values_stand_where_ids_and_slugs_do(port, client):
+    organization, workspace = make(Organization, slug="acme"), make(Workspace, slug="eng")
+    project, column, card = make(Project), make(Column), make(Card)
+    board = client.workspace(organization, workspace).project(project)
+    board.columns(column).update(name="x")
+    board.card(card).get()
+    assert [request.path for request in port.requests] == [
+        f"/orgs/acme/workspaces/eng/projects/{project.id}/columns/{column.id}",
+        f"/orgs/acme/workspaces/eng/projects/{project.id}/cards/{card.id}",
+    ]
+
+
+def test_handles_ask_nothing(port, client):
+    client.workspace("acme", "eng").project("p1").card("c1").comments  # noqa: B018 - that is the point
+    assert port.requests == []
+
+
+def test_the_workspace_has_defaults(port):
+    client = Stellary.embedded(port, org="acme", workspace="eng")
+    client.workspace().get()
+    client.workspace(workspace="ops").get()
+    client.workspace("other").get()
+    client.organization().get()
+    assert [request.path for request in port.requests] == [
+        "/orgs/acme/workspaces/eng",
+        "/orgs/acme/workspaces/ops",
+        "/orgs/other/workspaces/eng",
+        "/organizations/acme",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [(), ("acme",)])
+def test_without_a_default_the_workspace_must_be_named(client, arguments):
+    with pytest.raises(
+        ValueError, match=r"no workspace: name one, or let the client or STELLARY_WORKSPACE do"
+    ):
+        client.workspace(*arguments)
+
+
+def test_an_embedded_client_does_not_take_the_token_of_somewhere_else(port, monkeypatch):
+    monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
+    monkeypatch.setenv("STELLARY_ORG", "acme")
+    monkeypatch.setenv("STELLARY_URL", "nonsense")
+    Stellary.embedded(port).organization().get()
+    assert port.requests[0].path == "/organizations/acme"
+    assert "authorization" not in port.requests[0].headers
+
+
+# ------------------------------------------------------------------------------------------------- options
+
+
+def test_options_belong_to_the_handle_that_they_give(port, client):
+    other = client.notifications.with_options(headers={"X-Team": "eng"}).with_options(headers={"X-Day": "1"})
+    other.count()
+    client.notifications.count()
+    with_them, without = port.requests
+    assert (with_them.headers["x-team"], with_them.headers["x-day"]) == ("eng", "1")
+    assert "x-team" not in without.headers
+
+
+def test_options_reach_what_is_below(port, client):
+    client.workspace("acme", "eng").with_options(headers={"x-team": "eng"}).project("p1").cards.list()
+    assert port.requests[0].headers["x-team"] == "eng"
+
+
+def test_options_of_a_client_are_those_of_a_client(port, client):
+    patient = client.with_options(timeout=120, retries=7)
+    assert isinstance(patient, Stellary)
+    assert (patient._caller.options.timeout, patient._caller.options.retries) == (120, 7)
+    assert patient.with_options(timeout=None)._caller.options.timeout is None
+
+
+def test_a_version_can_be_given_as_the_value_that_has_it(port, client):
+    card = make(Card, version=4)
+    board = client.workspace("acme", "eng").project("p1")
+    board.cards.with_options(if_match=card).update(card, title="x")
+    board.cards.with_options(if_match=card).with_options(if_match=None).update(card, title="x")
+    assert [request.headers.get("if-match") for request in port.requests] == ['"4"', None]
+
+
+def test_a_key_can_be_given(port, client):
+    client.organizations.with_options(idempotency_key="import-7").create(name="Acme", slug="acme")
+    assert port.requests[0].headers["idempotency-key"] == "import-7"
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout": 0}, {"retries": -1}, {"headers": {"a b": "c"}}, {"idempotency_key": "a\nb"}]
+)
+def test_options_that_cannot_be_are_refused(client, options):
+    with pytest.raises(ValueError, match=r"timeout|retries|header"):
+        client.with_options(**options)
+
+
+# ------------------------------------------------------------------------------------------------- watching
+
+
+def test_a_capture_shows_every_exchange(port, client):
+    port.answer("cards.get", NotFound("Card not found"))
+    board = client.workspace("acme", "eng").project("p1")
+    client.auth.me()
+    with client.capture() as calls:
+        board.cards.list(limit=2)
+        with pytest.raises(NotFound):
+            board.with_options(headers={"x": "y"}).cards.get("c1")
+    client.auth.me()
+    listed, got = calls
+    assert (listed.operation, listed.method, listed.path, listed.query) == (
+        "cards.list",
+        "GET",
+        "/orgs/acme/workspaces/eng/projects/p1/cards",
+        "limit=2",
+    )
+    assert (listed.status, listed.request_id, listed.tries, listed.error) == (200, "req_recorded", 1, None)
+    assert listed.headers["content-type"] == "application/json"
+    where = f"GET {got.path}, request req_recorded"
+    assert (got.status, got.error) == (404, f"404 Not Found: Card not found ({where})")
+    assert all(call.ms >= 0 for call in calls)
+
+
+def test_captures_can_be_nested(client):
+    with client.capture() as outer, client.capture() as inner:
+        client.auth.me()
+    with client.capture() as later:
+        pass
+    assert (len(outer), len(inner), len(later)) == (1, 1, 0)
+
+
+def test_a_capture_shows_no_secret(client):
+    with client.capture() as calls:
+        client.auth.login(email="a@b.c", password="password-of-mine")
+        client.invitations.accept("secret-of-mine")
+    assert "secret-of-mine" not in repr(calls)
+    assert "password-of-mine" not in repr(calls)
+    assert "synth_x" not in repr(calls)
+
+
+async def test_a_capture_shows_what_tasks_do(port):
+    client = AsyncStellary.embedded(port)
+    with client.capture() as calls:
+        await asyncio.gather(client.auth.me(), client.notifications.count(), client.auth.me())
+    assert sorted(call.operation for call in calls) == ["auth.me", "auth.me", "notifications.count"]
+
+
+def test_the_log_has_one_line_an_exchange_without_bodies_and_tokens(client, caplog):
+    with caplog.at_level(logging.DEBUG, "stellary.client"):
+        client.organizations.create(name="name-of-mine", slug="acme")
+    (record,) = caplog.records
+    assert (record.levelname, record.name) == ("DEBUG", "stellary.client")
+    assert record.getMessage().startswith("POST /organizations 201 in ")
+    assert "name-of-mine" not in caplog.text
+    assert "synth_x" not in caplog.text
+
+
+def test_the_log_tells_of_another_try(caplog):
+    with respx.mock() as router, caplog.at_level(logging.INFO, "stellary.client"):
+        router.get("http://pm.test/auth/me").mock(
+            side_effect=[
+                httpx.Response(503, headers={"retry-after": "0"}),
+                httpx.Response(200, content=b'{"user": null}'),
+            ]
+        )
+        Stellary("http://pm.test").auth.me()
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "stellary.client"]
+    assert line.startswith("GET /auth/me: trying again in 0.0 s: 503 Service Unavailable")
+
+
+# ------------------------------------------------------------------------------------------------- in process
+
+
+async def test_an_embedded_client_awaits_in_another_thread(port):
+    async with AsyncStellary.embedded(port, token="synth_x") as client:
+        assert await client.auth.me()
+    assert port.closed
+    assert port.requests[0].headers["authorization"] == "Bearer synth_x"
+
+
+def test_a_port_is_a_transport_of_httpx(port):
+    port.answer("auth.login", SESSION)
+    with httpx.Client(transport=PortTransport(port), base_url="http://stellary") as http:
+        answer = http.post(
+            "/auth/login", json={"email": "a@b.c", "password": "password"}, params={"a": "b c"}
+        )
+    assert (answer.status_code, answer.json()["access_token"]) == (LOGIN.status, "jwt_of_login")
+    assert port.requests[0].body == {"email": "a@b.c", "password": "password"}
+    assert port.requests[0].query == {"a": "b c"}
+    assert port.closed
+
+
+async def test_a_port_is_a_transport_of_httpx_awaited(port):
+    async with httpx.AsyncClient(transport=PortTransport(port), base_url="http://stellary") as http:
+        answer = await http.get("/auth/me", headers={"X-Team": "eng"})
+    assert answer.json().keys() == {"user"}
+    assert port.requests[0].headers["x-team"] == "eng"
+    assert port.closed
+
+
+def test_a_client_over_the_transport_of_a_port_is_one_over_the_port(port):
+    with httpx.Client(transport=PortTransport(port)) as http:
+        found = Stellary("http://stellary", http_client=http).organizations.get("acme")
+    assert isinstance(found, Organization)
+
+
+def test_an_answer_of_the_recording_port_is_one_of_the_api(port):
+    answer = port.send(RawRequest("POST", "/auth/login"))
+    assert orjson.loads(answer.body).keys() == orjson.loads(dump(example(LOGIN))).keys()

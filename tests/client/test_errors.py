@@ -1,0 +1,53 @@
+"""Errors as those see them who catch them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import stellary
+from stellary import ConnectionFailed, EndlessPages, StellaryError, TimedOut, UnreadableAnswer
+from stellary.contract.errors import BY_STATUS, FieldProblem
+
+MADE = [
+    ConnectionFailed("refused", reached=False),
+    TimedOut("too slow"),
+    UnreadableAnswer("nonsense", status=200),
+    EndlessPages("again"),
+    *(kind("no", code="x", details=[FieldProblem("a", "b")]) for kind in BY_STATUS.values()),
+]
+
+
+@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+)
+def test_an_error_can_be_copied_and_sent_elsewhere(error, copied):
+    error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
+    found = copied(error)
+    assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+def test_an_error_is_one_line_that_ends_with_its_request(error):
+    error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
+    assert str(error).endswith(" (GET /x, request req_1, after 2 retries)")
+    assert "\n" not in str(error)
+
+
+def test_an_error_without_a_request_is_its_message():
+    assert str(TimedOut("too slow")) == "too slow"
+
+
+def test_one_retry_is_not_many():
+    error = TimedOut("too slow")
+    error.method, error.path, error.retries = "GET", "/x", 1
+    assert str(error) == "too slow (GET /x, after 1 retry)"
+
+
+@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+def test_all_errors_are_caught_by_one_name_and_can_be_imported(error):
+    assert isinstance(error, StellaryError)
+    assert getattr(stellary, type(error).__name__) is type(error)

@@ -1,0 +1,304 @@
+"""Servers and networks that misbehave, over real sockets, in both colours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+import httpx
+import orjson
+import pytest
+
+from stellary import (
+    AsyncStellary,
+    ConnectionFailed,
+    RateLimited,
+    ServerError,
+    Stellary,
+    StellaryError,
+    TimedOut,
+    Unavailable,
+    UnreadableAnswer,
+)
+from stellary.client import _flow
+from stellary.client.testing import make
+from stellary.contract.auth import Me, User
+from stellary.contract.wire import dump
+from tests.client.misbehaving import answer, hang_up, misbehaving, reset, say, stay_silent
+
+ME = Me(user=make(User))
+GOOD = answer("200 OK", dump(ME), "X-Request-Id: req_1")
+
+
+@pytest.fixture
+def server():
+    with misbehaving() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(_flow, "PAUSE_FIRST", 0.0)
+
+
+class Blocking:
+    """Asks by Stellary."""
+
+    @staticmethod
+    def ask(url, call, **options):
+        with Stellary(url, token="synth_x", **options) as client:
+            return call(client)
+
+
+class Awaiting:
+    """Asks by AsyncStellary."""
+
+    @staticmethod
+    def ask(url, call, **options):
+        async def asked():
+            async with AsyncStellary(url, token="synth_x", **options) as client:
+                return await call(client)
+
+        return asyncio.run(asked())
+
+
+@pytest.fixture(params=[Blocking, Awaiting], ids=["blocking", "awaiting"])
+def colour(request):
+    return request.param
+
+
+def me(client):
+    return client.auth.me()
+
+
+def create(client):
+    return client.organizations.create(name="Acme", slug="acme")
+
+
+def leave(client):
+    return client.organizations.leave("acme")
+
+
+def test_a_good_answer_is_a_value(server, colour):
+    server.then(GOOD)
+    assert colour.ask(server.url, me) == ME
+
+
+@pytest.mark.parametrize("failure", [reset, hang_up, say(b"HTTP/1.1 200 OK\r\nContent-Le")])
+def test_a_connection_that_breaks_is_tried_again(server, colour, failure):
+    server.then(failure, failure, GOOD)
+    assert colour.ask(server.url, me) == ME
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        reset,
+        hang_up,
+        say(b"HTTP/1.1 200 OK\r\nContent-Le"),
+        say(b"this is no HTTP\r\n\r\n"),
+        say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
+        say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        say(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"),
+    ],
+    ids=["reset", "hung up", "half a head", "no http", "half a body", "bad chunk", "bad gzip"],
+)
+def test_a_connection_that_goes_on_breaking_is_an_error_of_ours(server, colour, failure):
+    server.then(failure)
+    with pytest.raises(ConnectionFailed, match=r"\(GET /auth/me, after 2 retries\)$") as caught:
+        colour.ask(server.url, me)
+    assert caught.value.reached
+    assert len(server.requests) == 3
+
+
+def test_nobody_there_is_an_error_of_ours(colour):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ConnectionFailed, match="no connection: ") as caught:
+        colour.ask(url, leave)
+    assert (caught.value.reached, caught.value.retries) == (False, 2)
+
+
+def test_a_name_that_leads_nowhere_is_an_error_of_ours(colour):
+    with pytest.raises(ConnectionFailed, match="no connection"):
+        colour.ask("http://nowhere.invalid", me, max_retries=0)
+
+
+def test_what_makes_something_is_sent_again_with_the_same_key(server, colour):
+    server.then(reset, answer("503 Service Unavailable", b"{}"), answer("409 Conflict", b"{}"))
+    with pytest.raises(StellaryError, match="409 Conflict"):
+        colour.ask(server.url, create)
+    keys = {
+        line
+        for each in server.requests
+        for line in each.split(b"\r\n")
+        if line.startswith(b"idempotency-key")
+    }
+    assert (len(server.requests), len(keys)) == (3, 1)
+
+
+def test_what_has_no_key_is_not_sent_again(server, colour):
+    server.then(reset)
+    with pytest.raises(ConnectionFailed):
+        colour.ask(server.url, leave)
+    assert len(server.requests) == 1
+
+
+def test_the_server_may_ask_to_wait(server, colour):
+    server.then(answer("429 Too Many Requests", b"{}", "Retry-After: 0.2"), GOOD)
+    began = time.monotonic()
+    assert colour.ask(server.url, me) == ME
+    assert time.monotonic() - began >= 0.2
+
+
+def test_one_that_goes_on_asking_to_wait_is_told(server, colour):
+    server.then(answer("429 Too Many Requests", b'{"message": "slow down"}', "Retry-After: 0"))
+    with pytest.raises(RateLimited, match="slow down") as caught:
+        colour.ask(server.url, me)
+    assert (caught.value.retries, caught.value.retry_after) == (2, 0)
+
+
+def test_silence_ends_with_the_time_out(server, colour):
+    server.then(stay_silent)
+    began = time.monotonic()
+    with pytest.raises(TimedOut, match="no answer in time") as caught:
+        colour.ask(server.url, me, timeout=0.3)
+    assert caught.value.reached
+    assert 0.2 < time.monotonic() - began < 2
+
+
+def test_a_body_that_drips_ends_with_the_time_out(server, colour):
+    server.then(say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 40, pause=0.05))
+    began = time.monotonic()
+    with pytest.raises(TimedOut, match="not complete in time"):
+        colour.ask(server.url, me, timeout=0.3)
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_page_of_a_proxy_is_told(server, colour):
+    server.then(answer("200 OK", b"<html>Please log in</html>"))
+    with pytest.raises(UnreadableAnswer, match=r"Please log in.*\(GET /auth/me\)$"):
+        colour.ask(server.url, me)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"message": 3}', b"\xff", b"{" * 9999])
+def test_an_error_with_any_body_is_the_error_of_its_status(server, colour, body):
+    server.then(answer("503 Service Unavailable", body))
+    with pytest.raises(Unavailable):
+        colour.ask(server.url, me)
+
+
+def test_an_unknown_status_is_an_error_of_its_class(server, colour):
+    server.then(answer("599 Odd", b"{}"))
+    with pytest.raises(ServerError, match="599 Error"):
+        colour.ask(server.url, me)
+
+
+def test_a_redirection_is_told(server, colour):
+    server.then(answer("301 Moved Permanently", b"", "Location: https://pm.example.com/"))
+    with pytest.raises(StellaryError, match="use that as the URL"):
+        colour.ask(server.url, me)
+
+
+def test_an_answer_may_be_compressed(server, colour):
+    import gzip
+
+    server.then(answer("200 OK", gzip.compress(dump(ME)), "Content-Encoding: gzip"))
+    assert colour.ask(server.url, me) == ME
+
+
+def test_what_cannot_be_a_url_is_an_error_of_ours(server, colour):
+    server.then(GOOD)
+    with pytest.raises(StellaryError, match="this cannot be asked for"):
+        colour.ask(server.url, lambda client: client.organizations.get("x" * 70_000))
+
+
+def test_a_closed_client_says_so():
+    client = Stellary("http://127.0.0.1:9")
+    client.close()
+    with pytest.raises(StellaryError, match="the client is closed"):
+        me(client)
+
+
+async def test_a_closed_client_says_so_awaited():
+    client = AsyncStellary("http://127.0.0.1:9")
+    await client.close()
+    with pytest.raises(StellaryError, match="the client is closed"):
+        await me(client)
+
+
+def test_a_client_that_was_used_can_be_closed_and_closed_again(server):
+    server.then(GOOD)
+    client = Stellary(server.url, token="synth_x")
+    me(client)
+    client.close()
+    client.close()
+    with pytest.raises(StellaryError, match="the client is closed"):
+        me(client)
+
+
+def test_a_client_of_the_callers_stays_theirs(server):
+    server.then(GOOD)
+    with httpx.Client() as http:
+        with Stellary(server.url, token="synth_x", http_client=http) as client:
+            assert me(client) == ME
+        assert not http.is_closed
+
+
+async def test_a_client_of_the_callers_stays_theirs_awaited(server):
+    server.then(GOOD)
+    async with httpx.AsyncClient() as http:
+        async with AsyncStellary(server.url, token="synth_x", http_client=http) as client:
+            assert await me(client) == ME
+        assert not http.is_closed
+
+
+def test_a_client_of_the_callers_that_is_closed_says_so(server):
+    http = httpx.Client()
+    http.close()
+    with pytest.raises(StellaryError, match="the client is closed"):
+        me(Stellary(server.url, http_client=http))
+
+
+def test_what_a_hook_of_the_callers_raises_is_theirs(server):
+    def hook(request):
+        raise RuntimeError("of the caller")
+
+    with (
+        httpx.Client(event_hooks={"request": [hook]}) as http,
+        pytest.raises(RuntimeError, match="of the caller"),
+    ):
+        me(Stellary(server.url, http_client=http))
+
+
+def test_polling_takes_no_url_apart_twice(server):
+    server.then(GOOD)
+    with Stellary(server.url, token="synth_x") as client:
+        me(client)
+        me(client)
+        assert len(client._caller.carrier._requests._urls) == 1
+
+
+def test_urls_are_not_kept_without_end(server, monkeypatch):
+    monkeypatch.setattr("stellary.client._transport._URLS_MAX", 1)
+    server.then(answer("200 OK", orjson.dumps([])))
+    with Stellary(server.url, token="synth_x") as client:
+        client.organizations.list()
+        client.api_tokens.list()
+        assert len(client._caller.carrier._requests._urls) == 1
+
+
+def test_two_threads_that_both_come_first_make_one_client(server):
+    carrier = Stellary(server.url)._caller.carrier
+    assert carrier._made() is carrier._made()
+    carrier.close()
+
+
+def test_many_threads_share_one_client(server):
+    from concurrent.futures import ThreadPoolExecutor
+
+    server.then(GOOD)
+    with Stellary(server.url, token="synth_x") as client, ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: me(client), range(16))) == [ME] * 16

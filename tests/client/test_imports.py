@@ -1,0 +1,74 @@
+"""What is loaded when, told by facts and not by time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import stellary
+import stellary.client
+
+HEAVY = {
+    "httpx",
+    "sqlalchemy",
+    "aiohttp",
+    "attrs",
+    "cattrs",
+    "orjson",
+    "typing",
+    "asyncio",
+    "importlib.metadata",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    shown = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(shown.stdout.split())
+
+
+def test_the_package_alone_loads_nothing():
+    loaded = loaded_by("import stellary")
+    assert loaded & HEAVY == set()
+    assert {name for name in loaded if name.startswith("stellary.")} == set()
+
+
+def test_an_embedded_client_loads_no_http():
+    code = "from stellary import Stellary\nfrom stellary.client.testing import RecordingPort\n"
+    loaded = loaded_by(code + "Stellary.embedded(RecordingPort()).auth.me()")
+    assert loaded & {"httpx", "sqlalchemy", "aiohttp"} == set()
+
+
+def test_a_client_loads_only_the_resources_that_are_used():
+    loaded = loaded_by("from stellary import Stellary\nStellary('http://a').workspace('b', 'c')")
+    resources = {"cards", "columns", "comments", "labels", "notifications", "checklists", "projects"}
+    assert {f"stellary.client.{each}" for each in resources} & loaded == set()
+    assert loaded & {"sqlalchemy", "aiohttp"} == set()
+
+
+@pytest.mark.parametrize("name", stellary.__all__)
+def test_every_name_of_the_package_is_there(name):
+    assert getattr(stellary, name) is not None
+    assert name in dir(stellary)
+
+
+@pytest.mark.parametrize("name", stellary.client.__all__)
+def test_every_name_of_the_client_is_there(name):
+    assert getattr(stellary.client, name) is not None
+
+
+@pytest.mark.parametrize("module", [stellary, stellary.client])
+def test_no_other_name_is_there(module):
+    with pytest.raises(AttributeError, match="has no attribute 'Stelary'"):
+        _ = module.Stelary
+
+
+def test_the_version_is_that_of_the_package():
+    assert stellary.__version__ == version("stellary")

@@ -1,0 +1,459 @@
+"""The shape of each method on the wire, over HTTP, in both colours: one table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import attrs
+import httpx
+import orjson
+import pytest
+import respx
+
+from stellary import AsyncStellary, Stellary
+from stellary.client.testing import example
+from stellary.contract import ENDPOINTS
+from stellary.contract.cards import CardChange, CardInColumn
+from stellary.contract.endpoint import Ok
+from stellary.contract.wire import dump
+from tests.client.simulation import endpoint
+
+WORKSPACE = "/orgs/acme/workspaces/eng"
+PROJECT = f"{WORKSPACE}/projects/p1"
+NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+
+@attrs.frozen
+class Row:
+    """What is called, and what that sends."""
+
+    operation: str
+    call: Callable[[Any], Any]
+    request: str
+    body: Any = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.operation
+
+
+def workspace(client):
+    return client.workspace("acme", "eng")
+
+
+def board(client):
+    return workspace(client).project("p1")
+
+
+def card(client):
+    return board(client).card("c1")
+
+
+TABLE = [
+    Row(
+        "auth.register",
+        lambda c: c.auth.register(email="a@b.c", password="long enough", name="A"),
+        "POST /auth/register",
+        {"email": "a@b.c", "password": "long enough", "name": "A"},
+    ),
+    Row(
+        "auth.login",
+        lambda c: c.auth.login(email="a@b.c", password="long enough"),
+        "POST /auth/login",
+        {"email": "a@b.c", "password": "long enough"},
+    ),
+    Row("auth.me", lambda c: c.auth.me(), "GET /auth/me"),
+    Row("auth.update_me", lambda c: c.auth.update_me(name="B"), "PATCH /auth/me", {"name": "B"}),
+    Row(
+        "auth.change_password",
+        lambda c: c.auth.change_password(current_password="old", new_password="new enough"),
+        "POST /auth/change-password",
+        {"currentPassword": "old", "newPassword": "new enough"},
+    ),
+    Row("api_tokens.list", lambda c: c.api_tokens.list(), "GET /api-tokens"),
+    Row(
+        "api_tokens.create",
+        lambda c: c.api_tokens.create(name="ci", scopes=["projects:read"], expires_at=NOON),
+        "POST /api-tokens",
+        {"name": "ci", "scopes": ["projects:read"], "expiresAt": "2026-04-01T12:00:00Z"},
+    ),
+    Row("api_tokens.delete", lambda c: c.api_tokens.delete("t1"), "DELETE /api-tokens/t1"),
+    Row(
+        "notifications.list",
+        lambda c: c.notifications.list(unread_only=True),
+        "GET /notifications?limit=50&unreadOnly=true",
+    ),
+    Row("notifications.count", lambda c: c.notifications.count(), "GET /notifications/count"),
+    Row("notifications.read", lambda c: c.notifications.read("n1"), "PATCH /notifications/n1/read"),
+    Row("notifications.read_all", lambda c: c.notifications.read_all(), "PATCH /notifications/read-all"),
+    Row("organizations.list", lambda c: c.organizations.list(limit=5), "GET /organizations?limit=5"),
+    Row(
+        "organizations.create",
+        lambda c: c.organizations.create(name="Acme", slug="acme"),
+        "POST /organizations",
+        {"name": "Acme", "slug": "acme"},
+    ),
+    Row("organizations.get", lambda c: c.organizations.get("acme"), "GET /organizations/acme"),
+    Row(
+        "organizations.get",
+        lambda c: c.organization("acme").get(),
+        "GET /organizations/acme",
+        name="organization.get",
+    ),
+    Row(
+        "organizations.update",
+        lambda c: c.organizations.update("acme", name="A"),
+        "PATCH /organizations/acme",
+        {"name": "A"},
+    ),
+    Row(
+        "organizations.update",
+        lambda c: c.organization("acme").update(name="A"),
+        "PATCH /organizations/acme",
+        {"name": "A"},
+        name="organization.update",
+    ),
+    Row("organizations.delete", lambda c: c.organizations.delete("acme"), "DELETE /organizations/acme"),
+    Row(
+        "organizations.delete",
+        lambda c: c.organizations("acme").delete(),
+        "DELETE /organizations/acme",
+        name="organization.delete",
+    ),
+    Row("organizations.leave", lambda c: c.organizations.leave("acme"), "POST /organizations/acme/leave"),
+    Row(
+        "organizations.leave",
+        lambda c: c.organization("acme").leave(),
+        "POST /organizations/acme/leave",
+        name="organization.leave",
+    ),
+    Row(
+        "organizations.list_members",
+        lambda c: c.organization("acme").members.list(),
+        "GET /organizations/acme/members",
+    ),
+    Row(
+        "organizations.add_member",
+        lambda c: c.organization("acme").members.add(email="a@b.c", role="admin"),
+        "POST /organizations/acme/members",
+        {"email": "a@b.c", "role": "admin"},
+    ),
+    Row(
+        "organizations.update_member",
+        lambda c: c.organization("acme").members.update("u1", role="member"),
+        "PATCH /organizations/acme/members/u1",
+        {"role": "member"},
+    ),
+    Row(
+        "organizations.remove_member",
+        lambda c: c.organization("acme").members.remove("u1"),
+        "DELETE /organizations/acme/members/u1",
+    ),
+    Row("workspaces.list", lambda c: c.organization("acme").workspaces.list(), "GET /orgs/acme/workspaces"),
+    Row(
+        "workspaces.create",
+        lambda c: c.organization("acme").workspaces.create(name="Eng", slug="eng"),
+        "POST /orgs/acme/workspaces",
+        {"name": "Eng", "slug": "eng"},
+    ),
+    Row("workspaces.get", lambda c: c.organization("acme").workspaces.get("eng"), f"GET {WORKSPACE}"),
+    Row("workspaces.get", lambda c: workspace(c).get(), f"GET {WORKSPACE}", name="workspace.get"),
+    Row("workspaces.update", lambda c: workspace(c).update(name="E"), f"PATCH {WORKSPACE}", {"name": "E"}),
+    Row("workspaces.delete", lambda c: workspace(c).delete(), f"DELETE {WORKSPACE}"),
+    Row("workspaces.list_members", lambda c: workspace(c).members.list(), f"GET {WORKSPACE}/members"),
+    Row(
+        "workspaces.invite",
+        lambda c: workspace(c).members.invite(email="a@b.c"),
+        f"POST {WORKSPACE}/members/invite",
+        {"email": "a@b.c", "role": "member"},
+    ),
+    Row(
+        "workspaces.update_member",
+        lambda c: workspace(c).members.update("u1", pilotage_role="reviewer"),
+        f"PATCH {WORKSPACE}/members/u1",
+        {"pilotageRole": "reviewer"},
+    ),
+    Row(
+        "workspaces.remove_member",
+        lambda c: workspace(c).members.remove("u1"),
+        f"DELETE {WORKSPACE}/members/u1",
+    ),
+    Row("invitations.list", lambda c: workspace(c).invitations.list(), f"GET {WORKSPACE}/invitations"),
+    Row(
+        "invitations.revoke",
+        lambda c: workspace(c).invitations.revoke("i1"),
+        f"DELETE {WORKSPACE}/invitations/i1",
+    ),
+    Row("invitations.accept", lambda c: c.invitations.accept("secret"), "POST /invitations/secret/accept"),
+    Row(
+        "projects.list",
+        lambda c: workspace(c).projects.list(archived=False),
+        f"GET {WORKSPACE}/projects?archived=false",
+    ),
+    Row(
+        "projects.create",
+        lambda c: workspace(c).projects.create(name="Q1 Launch", template_id="development"),
+        f"POST {WORKSPACE}/projects",
+        {"name": "Q1 Launch", "templateId": "development"},
+    ),
+    Row(
+        "projects.templates",
+        lambda c: workspace(c).projects.templates(),
+        f"GET {WORKSPACE}/projects/templates",
+    ),
+    Row("projects.get", lambda c: workspace(c).projects.get("p1"), f"GET {PROJECT}"),
+    Row("projects.get", lambda c: board(c).get(), f"GET {PROJECT}", name="project.get"),
+    Row(
+        "projects.update",
+        lambda c: board(c).update(description=None, archived=True),
+        f"PATCH {PROJECT}",
+        {"description": None, "archived": True},
+    ),
+    Row("projects.delete", lambda c: board(c).delete(), f"DELETE {PROJECT}"),
+    Row("projects.board", lambda c: board(c).board(), f"GET {PROJECT}/board"),
+    Row("projects.list_members", lambda c: board(c).members.list(), f"GET {PROJECT}/members"),
+    Row(
+        "projects.add_member",
+        lambda c: board(c).members.add(email="a@b.c"),
+        f"POST {PROJECT}/members",
+        {"email": "a@b.c"},
+    ),
+    Row("projects.remove_member", lambda c: board(c).members.remove("u1"), f"DELETE {PROJECT}/members/u1"),
+    Row("columns.list", lambda c: board(c).columns.list(scope_id="s1"), f"GET {PROJECT}/columns?scopeId=s1"),
+    Row(
+        "columns.create",
+        lambda c: board(c).columns.create(name="Doing", wip_limit=3),
+        f"POST {PROJECT}/columns",
+        {"name": "Doing", "wipLimit": 3},
+    ),
+    Row(
+        "columns.update",
+        lambda c: board(c).columns.update("k1", order=0),
+        f"PATCH {PROJECT}/columns/k1",
+        {"order": 0},
+    ),
+    Row(
+        "columns.delete",
+        lambda c: board(c).column("k1").delete(move_cards_to="k2"),
+        f"DELETE {PROJECT}/columns/k1?moveCardsTo=k2",
+    ),
+    Row(
+        "cards.list",
+        lambda c: board(c).cards.list(column_id="k1", due_before=date(2026, 4, 1), limit=2),
+        f"GET {PROJECT}/cards?limit=2&columnId=k1&dueBefore=2026-04-01",
+    ),
+    Row(
+        "cards.create",
+        lambda c: board(c).columns("k1").cards.create(title="Write the spec", due_date=date(2026, 4, 1)),
+        f"POST {PROJECT}/columns/k1/cards",
+        {"title": "Write the spec", "dueDate": "2026-04-01"},
+    ),
+    Row(
+        "cards.create",
+        lambda c: board(c).cards.create("k1", title="Write the spec", priority="high"),
+        f"POST {PROJECT}/columns/k1/cards",
+        {"title": "Write the spec", "priority": "high"},
+        name="cards.create in a column",
+    ),
+    Row("cards.get", lambda c: board(c).cards.get("c1"), f"GET {PROJECT}/cards/c1"),
+    Row(
+        "cards.update",
+        lambda c: board(c).cards.update("c1", column_id="k2", order=0, due_date=None),
+        f"PATCH {PROJECT}/cards/c1",
+        {"columnId": "k2", "order": 0, "dueDate": None},
+    ),
+    Row("cards.update", lambda c: card(c).update(), f"PATCH {PROJECT}/cards/c1", {}, name="card.update"),
+    Row("cards.delete", lambda c: card(c).delete(), f"DELETE {PROJECT}/cards/c1"),
+    Row(
+        "cards.create_many",
+        lambda c: board(c).cards.create_many(cards=[CardInColumn(column_id="k1", title="A")]),
+        f"POST {PROJECT}/cards/bulk",
+        {"cards": [{"columnId": "k1", "title": "A"}]},
+    ),
+    Row(
+        "cards.update_many",
+        lambda c: board(c).cards.update_many(cards=[CardChange(id="c1", archived=True)]),
+        f"PATCH {PROJECT}/cards/bulk",
+        {"cards": [{"id": "c1", "archived": True}]},
+    ),
+    Row("comments.list", lambda c: card(c).comments.list(), f"GET {PROJECT}/cards/c1/comments"),
+    Row(
+        "comments.create",
+        lambda c: card(c).comments.create(content="Fine"),
+        f"POST {PROJECT}/cards/c1/comments",
+        {"content": "Fine"},
+    ),
+    Row(
+        "comments.update",
+        lambda c: card(c).comments.update("m1", content="Good"),
+        f"PATCH {PROJECT}/cards/c1/comments/m1",
+        {"content": "Good"},
+    ),
+    Row("comments.delete", lambda c: card(c).comments.delete("m1"), f"DELETE {PROJECT}/cards/c1/comments/m1"),
+    Row("checklist.list", lambda c: card(c).checklist.list(), f"GET {WORKSPACE}/cards/c1/checklist"),
+    Row(
+        "checklist.add",
+        lambda c: card(c).checklist.add(title="Ask"),
+        f"POST {WORKSPACE}/cards/c1/checklist",
+        {"title": "Ask", "done": False},
+    ),
+    Row(
+        "checklist.update",
+        lambda c: card(c).checklist.update("i1", done=True),
+        f"PATCH {WORKSPACE}/cards/c1/checklist/i1",
+        {"done": True},
+    ),
+    Row(
+        "checklist.delete",
+        lambda c: card(c).checklist.delete("i1"),
+        f"DELETE {WORKSPACE}/cards/c1/checklist/i1",
+    ),
+    Row("labels.list", lambda c: board(c).labels.list(), f"GET {PROJECT}/labels"),
+    Row(
+        "labels.create",
+        lambda c: board(c).labels.create(name="bug", color="#22c55e"),
+        f"POST {PROJECT}/labels",
+        {"name": "bug", "color": "#22c55e"},
+    ),
+    Row(
+        "labels.update",
+        lambda c: board(c).labels.update("l1", name="defect"),
+        f"PATCH {WORKSPACE}/labels/l1",
+        {"name": "defect"},
+    ),
+    Row("labels.delete", lambda c: board(c).labels.delete("l1"), f"DELETE {WORKSPACE}/labels/l1"),
+    Row("labels.add_to_card", lambda c: card(c).labels.add("l1"), f"POST {WORKSPACE}/cards/c1/labels/l1"),
+    Row(
+        "labels.add_to_card",
+        lambda c: board(c).labels.add_to_card("c1", "l1"),
+        f"POST {WORKSPACE}/cards/c1/labels/l1",
+        name="labels.add_to_card by two ids",
+    ),
+    Row(
+        "labels.remove_from_card",
+        lambda c: card(c).labels.remove("l1"),
+        f"DELETE {WORKSPACE}/cards/c1/labels/l1",
+    ),
+]
+
+
+@pytest.fixture
+def router():
+    with respx.mock(base_url="http://pm.test/pm", assert_all_called=False) as router:
+        yield router
+
+
+def answer_to(row: Row) -> tuple[Any, httpx.Response]:
+    found = endpoint(row.operation)
+    made = example(found)
+    return made, httpx.Response(found.status, content=dump(made))
+
+
+def assert_sent(router: respx.Router, row: Row) -> None:
+    (sent,) = [call.request for call in router.calls]
+    path = sent.url.raw_path.decode().removeprefix("/pm")
+    assert f"{sent.method} {path}" == row.request
+    assert (orjson.loads(sent.content) if sent.content else None) == row.body
+    assert sent.headers["authorization"] == "Bearer synth_x"
+    assert sent.headers["accept"] == "application/json"
+    assert sent.headers["user-agent"].startswith("stellary-python/")
+    assert sent.headers.get("content-type") == (None if row.body is None else "application/json")
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_what_a_method_sends_and_gives(router, row):
+    made, response = answer_to(row)
+    router.route().mock(return_value=response)
+    with Stellary("http://pm.test/pm/", token="synth_x") as client:
+        assert row.call(client) == made
+    assert_sent(router, row)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+async def test_what_a_method_sends_and_gives_awaited(router, row):
+    made, response = answer_to(row)
+    router.route().mock(return_value=response)
+    async with AsyncStellary("http://pm.test/pm/", token="synth_x") as client:
+        called = row.call(client)
+        assert inspect.iscoroutine(called)
+        assert await called == made
+    assert_sent(router, row)
+
+
+def test_the_table_has_every_operation_of_the_client():
+    system = {each.operation for each in ENDPOINTS if each.operation.startswith("system.")}
+    assert {row.operation for row in TABLE} == {each.operation for each in ENDPOINTS} - system
+
+
+# ------------------------------------------------------------------------------------------------- what help() shows
+
+
+def test_a_method_has_the_name_the_signature_and_the_words_of_its_endpoint():
+    client = Stellary("http://a")
+    create = client.workspace("acme", "eng").projects.create
+    assert (create.__name__, create.__qualname__) == ("create", "Projects.create")
+    assert create.__module__ == "stellary.client.projects"
+    assert create.__doc__.startswith(endpoint("projects.create").summary)
+    assert "name: 1-100 characters." in create.__doc__
+    assert "POST /orgs/:orgSlug/workspaces/:wsSlug/projects" in create.__doc__
+    assert list(inspect.signature(create).parameters) == ["name", "description", "key", "template_id"]
+
+
+def test_a_signature_shows_types_without_limits():
+    shown = inspect.signature(Stellary("http://a").workspace("acme", "eng").project("p").cards.update)
+    assert str(shown.parameters["card_id"]) == "card_id: str"
+    assert shown.parameters["order"].annotation is int
+    assert shown.parameters["label_ids"].annotation == list[str]
+    assert shown.parameters["due_date"].annotation == date | None
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        (lambda c: c.organizations.list, "Page[stellary.contract.organizations.Organization]"),
+        (lambda c: c.organizations.iterate, "Iterator[stellary.contract.organizations.Organization]"),
+        (lambda c: c.organizations.get, "Organization"),
+    ],
+    ids=["list", "iterate", "get"],
+)
+def test_a_signature_says_what_comes_back(method, given):
+    sync = inspect.signature(method(Stellary("http://a"))).return_annotation
+    awaited = inspect.signature(method(AsyncStellary("http://a"))).return_annotation
+    assert given in inspect.formatannotation(sync)
+    assert "A" in inspect.formatannotation(awaited)
+
+
+def test_a_method_can_be_looked_at_on_its_class():
+    from stellary.client.labels import Labels
+
+    assert inspect.isfunction(Labels.create)
+    assert list(inspect.signature(Labels.create).parameters) == ["self", "name", "color"]
+    assert Labels.delete.__doc__ != Ok.__doc__
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda c: c.organizations.get(), r"organizations\.get\(\) takes org_slug by position; 0 were given"),
+        (
+            lambda c: c.organizations.list("a"),
+            r"organizations\.list\(\) takes nothing by position; 1 were given",
+        ),
+        (
+            lambda c: board(c).labels.add_to_card("c1"),
+            r"labels\.add_to_card\(\) takes card_id and label_id by position; 1 were given",
+        ),
+    ],
+    ids=["none", "too many", "one of two"],
+)
+def test_a_wrong_number_of_ids_is_told_by_name(call, said):
+    with pytest.raises(TypeError, match=said):
+        call(Stellary("http://a"))
+
+
+def test_a_handle_shows_where_it_leads():
+    shown = repr(board(Stellary("http://a")))
+    assert shown == "ProjectHandle(org_slug='acme', ws_slug='eng', project_id='p1')"

@@ -1,0 +1,121 @@
+"""Lists, page by page, in both colours."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from stellary import AsyncPage, AsyncStellary, EndlessPages, Page, Stellary
+from stellary.client.testing import Recorded, RecordingPort, make
+from stellary.contract.cards import Card
+from stellary.contract.port import RawResponse
+from stellary.contract.wire import dump
+
+CARDS = [make(Card) for _ in range(5)]
+
+
+def paged(recorded: Recorded) -> RawResponse:
+    """Rows from ``cursor`` on, as many as ``limit``."""
+    start = int(recorded.query.get("cursor", "0"))
+    limit = int(recorded.query.get("limit", "500"))
+    end = start + limit
+    headers = {}
+    if end < len(CARDS):
+        headers["link"] = f'<{recorded.path}?limit={limit}&cursor={end}>; rel="next"'
+    return RawResponse(200, headers, dump(CARDS[start:end]))
+
+
+def standing(recorded: Recorded) -> RawResponse:
+    return RawResponse(200, {"link": '</x?cursor=2>; rel="next"'}, dump(CARDS[:2]))
+
+
+@pytest.fixture
+def port():
+    port = RecordingPort()
+    port.answer("cards.list", paged)
+    return port
+
+
+def cards(client):
+    return client.workspace("acme", "eng").project("p1").cards
+
+
+def test_a_list_is_a_list(port):
+    page = cards(Stellary.embedded(port)).list()
+    assert page == CARDS
+    assert isinstance(page, Page)
+    assert (page[0], len(page), page.has_more, page.next_cursor) == (CARDS[0], 5, False, None)
+
+
+def test_a_page_leads_to_the_next_one_with_the_same_question(port):
+    page = cards(Stellary.embedded(port)).list(limit=2, q="x")
+    seen = []
+    while page:
+        seen.append((list(page), page.has_more))
+        page = page.next_page()
+    assert seen == [(CARDS[:2], True), (CARDS[2:4], True), (CARDS[4:], False)]
+    assert [request.query for request in port.requests] == [
+        {"limit": "2", "q": "x"},
+        {"limit": "2", "q": "x", "cursor": "2"},
+        {"limit": "2", "q": "x", "cursor": "4"},
+    ]
+
+
+async def test_a_page_leads_to_the_next_one_awaited(port):
+    page = await cards(AsyncStellary.embedded(port)).list(limit=2)
+    assert isinstance(page, AsyncPage)
+    seen = []
+    while page:
+        seen.append((list(page), page.has_more))
+        page = await page.next_page()
+    assert seen == [(CARDS[:2], True), (CARDS[2:4], True), (CARDS[4:], False)]
+
+
+def test_iterating_goes_through_all_pages(port):
+    assert list(cards(Stellary.embedded(port)).iterate(limit=2)) == CARDS
+    assert len(port.requests) == 3
+
+
+async def test_iterating_goes_through_all_pages_awaited(port):
+    assert [card async for card in cards(AsyncStellary.embedded(port)).iterate(limit=2)] == CARDS
+
+
+def test_iterating_asks_for_two_hundred_at_a_time(port):
+    assert list(cards(Stellary.embedded(port)).iterate()) == CARDS
+    assert port.requests[0].query == {"limit": "200"}
+
+
+def test_iterating_asks_only_when_rows_are_wanted(port):
+    rows = cards(Stellary.embedded(port)).iterate(limit=2)
+    assert port.requests == []
+    assert [next(rows), next(rows)] == CARDS[:2]
+    assert len(port.requests) == 1
+
+
+def test_a_wrong_keyword_is_told_before_iterating(port):
+    with pytest.raises(TypeError, match=r"cards\.list\(\) got an unexpected keyword argument 'lmit'"):
+        cards(Stellary.embedded(port)).iterate(lmit=2)
+
+
+def test_a_cursor_that_stands_still_is_refused(port):
+    port.answer("cards.list", standing)
+    rows = cards(Stellary.embedded(port)).iterate()
+    with pytest.raises(EndlessPages):
+        list(rows)
+    assert len(port.requests) == 2
+
+
+async def test_a_cursor_that_stands_still_is_refused_awaited(port):
+    port.answer("cards.list", standing)
+    with pytest.raises(EndlessPages):
+        _ = [card async for card in cards(AsyncStellary.embedded(port)).iterate()]
+    assert len(port.requests) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda page: pickle.loads(pickle.dumps(page))])
+def test_a_copy_of_a_page_is_a_plain_list_without_the_client(port, copied):
+    page = cards(Stellary.embedded(port, token="synth_secret")).list(limit=2)
+    found = copied(page)
+    assert (found, type(found)) == (CARDS[:2], list)

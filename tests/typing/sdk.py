@@ -1,0 +1,109 @@
+"""What type checkers know of the client. Read by mypy and pyright, in strict mode, and never run.
+
+Each line that must be refused bears the ignore comments of both; one that is not needed is an error itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import assert_type
+
+import httpx
+
+from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
+from stellary.client.cards import Cards
+from stellary.client.testing import RecordingPort, make
+from stellary.contract.cards import Card, CardInColumn
+from stellary.contract.columns import Column
+from stellary.contract.endpoint import Ok
+from stellary.contract.labels import Label
+from stellary.contract.projects import Project
+
+
+def blocking(client: Stellary) -> None:
+    ws = client.workspace("acme", "eng")
+    project = ws.projects.create(name="Q1 Launch", template_id="development")
+    assert_type(project, Project)
+    board = ws.project(project)
+    column, *_ = board.columns.list()
+    assert_type(column, Column)
+    card = board.columns(column).cards.create(
+        title="Write the spec", priority="high", due_date=date(2026, 4, 1)
+    )
+    assert_type(card, Card)
+    assert_type(board.cards.create(column, title="x"), Card)
+    assert_type(board.cards.update(card.id, column_id=column.id, order=0, due_date=None), Card)
+    assert_type(board.cards.update(card), Card)
+    assert_type(board.card(card).update(title="y"), Card)
+    assert_type(board.cards.delete(card), Ok)
+    assert_type(board.cards.list(limit=3, priority="low"), Page[Card])
+    assert_type(board.cards.list().next_page(), Page[Card])
+    assert_type(board.cards.iterate(q="x"), Iterator[Card])
+    assert_type(board.cards.create_many(cards=[CardInColumn(column_id=column.id, title="x")]), list[Card])
+    assert_type(board.labels.add_to_card(card, "l1"), Ok)
+    assert_type(board.card(card).labels.add("l1"), Ok)
+    assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
+    member, *_ = ws.members.list()
+    ws.members.update(member, role="admin")
+
+    board.cards.create(column, titel="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    board.cards.create(column, title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.cards.create(title="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    board.cards.create(column)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    board.cards.create(column, title="x", priority="urgent")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.cards.get(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.cards.get("c", "d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    board.cards.list(lmit=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    board.cards.iterate(limit="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.cards.fly()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    client.auth.me(id="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def awaiting(client: AsyncStellary) -> None:
+    ws = client.workspace("acme", "eng")
+    project = await ws.projects.create(name="Q1 Launch")
+    assert_type(project, Project)
+    board = ws.project(project.id)
+    assert_type(await board.cards.list(limit=3), AsyncPage[Card])
+    assert_type(await (await board.cards.list()).next_page(), AsyncPage[Card])
+    assert_type(board.cards.iterate(), AsyncIterator[Card])
+    async for card in board.cards.iterate(limit=50):
+        assert_type(card, Card)
+        assert_type(await board.cards.update(card, title="x"), Card)
+    assert_type(await board.cards.delete("c"), Ok)
+
+    await board.cards.create("k", titel="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await board.cards.create("k", title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await board.cards.update(title="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    for _ in board.cards.iterate():  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
+        pass
+
+
+def clients() -> None:
+    with Stellary("http://a", token="t", timeout=3, max_retries=0, http_client=httpx.Client()) as client:
+        assert_type(client, Stellary)
+    assert_type(Stellary.login("http://a", "a@b.c", "password", timeout=3), Stellary)
+    assert_type(Stellary.embedded(RecordingPort()), Stellary)
+    assert_type(Stellary("http://a").with_options(retries=1), Stellary)
+    Stellary("http://a", http_client=httpx.AsyncClient())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Stellary("http://a", timeout="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Stellary.login("http://a", "a@b.c", "password", tmeout=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def async_clients() -> None:
+    async with AsyncStellary("http://a", http_client=httpx.AsyncClient()) as client:
+        assert_type(client, AsyncStellary)
+    assert_type(await AsyncStellary.login("http://a", "a@b.c", "password"), AsyncStellary)
+    AsyncStellary("http://a", http_client=httpx.Client())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def testing(client: Stellary) -> None:
+    assert_type(make(Card, title="x"), Card)
+    with client.capture() as calls:
+        try:
+            client.auth.me()
+        except NotFound as error:
+            assert_type(error.request_id, str | None)
+    assert_type(calls[0].status, int | None)
+    _ = Cards
