@@ -1,0 +1,90 @@
+"""Figures: what was measured, each beside its target, as a table for people and as JSON to compare commits by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+
+@attrs.frozen
+class Target:
+    """What a figure should be: at most, or at least, that."""
+
+    limit: float
+    at_least: bool = False
+
+    def met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+
+
+def at_least(limit: float) -> Target:
+    """The target of a figure that should be large."""
+    return Target(limit, at_least=True)
+
+
+TARGETS: Mapping[str, Target] = {
+    "sqlite.whoami.rate/bare": at_least(0.8),
+    "sqlite.list.rate/floor": at_least(1.5),
+    "sqlite.create.rate/floor": at_least(0.35),
+    "sqlite.create.cpu/bare": Target(25),
+    "sqlite.move.rate/floor": at_least(0.35),
+    "sqlite.move.cpu/bare": Target(25),
+    "postgresql.whoami.rate/bare": at_least(0.8),
+    "postgresql.list.rate/floor": at_least(0.95),
+    "postgresql.create.rate/floor": at_least(0.7),
+    "postgresql.create.cpu/bare": Target(36),
+    "postgresql.move.rate/floor": at_least(0.7),
+    "postgresql.move.cpu/bare": Target(36),
+    "sqlite.writers.errors": Target(0),
+    "sqlite.writers.max/p50": Target(8),
+    "postgresql.movers.deadlocks": Target(0),
+    "postgresql.movers.errors": Target(0),
+    "postgresql.movers.p99/p50": Target(3),
+    "sqlite.places.100000/100": Target(1.2),
+    "postgresql.places.100000/100": Target(1.4),
+    "start.ready_s": Target(2),
+    "start.memory_mb": Target(90),
+    "import.stellary_ms": Target(5),
+    "sdk.get": Target(1.05),
+    "sdk.list": Target(0.95),
+}
+"""What each figure should be, by its name; the others are only told."""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, whose columns line up."""
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    padded = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([padded[0], rule, *padded[1:]])
+
+
+def shown(value: float) -> str:
+    """A number with three digits that say something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def verdicts(figures: Mapping[str, float], before: Mapping[str, float]) -> str:
+    """The figures beside their targets.
+
+    Args:
+        figures: By name.
+        before: Those of another run, to stand beside; may be empty.
+    """
+    rows = []
+    for name, value in figures.items():
+        target = TARGETS.get(name)
+        verdict = "" if target is None else "met" if target.met(value) else "MISSED"
+        row = [name, shown(value), "" if target is None else str(target), verdict]
+        if before:
+            row.append(shown(before[name]) if name in before else "")
+        rows.append(row)
+    return table(["figure", "value", "target", "", *(["before"] if before else [])], rows)

@@ -1,0 +1,173 @@
+"""The server over HTTP beside a bare handler and beside the floor: one slot of load on each in turn, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import orjson
+
+from benchmarks import databases
+from benchmarks.figures import shown, table
+from benchmarks.load import Slot, load
+from benchmarks.processes import Server, cores, server
+from benchmarks.project import Site, make_site
+from stellary.core import Core
+
+Subject = Literal["bare", "floor", "ours"]
+SUBJECTS: tuple[Subject, ...] = ("bare", "floor", "ours")
+MEASURES = ("whoami", "list", "get", "create", "move")
+CLIENTS = 8
+ROUNDS = 5
+SECRET = "what signs the logins of this run, and of no other"
+
+
+@attrs.frozen
+class Row:
+    """What one server made of one measure: medians of its slots.
+
+    Attributes:
+        rate: Requests per second.
+        p50, p99: Of all slots together, in milliseconds.
+        cpu: Of the server's process per request, in microseconds.
+    """
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+@attrs.frozen
+class Result:
+    """What came of one kind of database."""
+
+    kind: databases.Kind
+    rows: Mapping[tuple[str, Subject], Row]
+
+    def figures(self) -> Iterator[tuple[str, float]]:
+        """All figures by their names."""
+        for measure in MEASURES:
+            bare, floor, ours = (self.rows[measure, subject] for subject in SUBJECTS)
+            name = f"{self.kind}.{measure}"
+            yield f"{name}.rate", ours.rate
+            yield f"{name}.p99_ms", ours.p99
+            if measure == "whoami":
+                yield f"{name}.rate/bare", ours.rate / bare.rate
+            yield f"{name}.rate/floor", ours.rate / floor.rate
+            yield f"{name}.cpu/floor", ours.cpu / floor.cpu
+            yield f"{name}.cpu/bare", ours.cpu / bare.cpu
+
+    def table(self) -> str:
+        """What was measured of each server."""
+        rows = []
+        for measure in MEASURES:
+            bare = self.rows[measure, "bare"]
+            for subject in SUBJECTS:
+                row = self.rows[measure, subject]
+                numbers = (row.rate, row.p50, row.p99, row.cpu, row.cpu / bare.cpu)
+                rows.append([measure, subject, *map(shown, numbers)])
+        return table(["", self.kind, "requests/s", "p50 ms", "p99 ms", "CPU µs", "/ bare"], rows)
+
+
+def run(kind: databases.Kind, seconds: float, rounds: int = ROUNDS) -> Result:
+    """Measure on one kind of database.
+
+    Args:
+        kind: Of the database of both the floor and ours.
+        seconds: Of one slot.
+        rounds: How many slots each server has of each measure.
+    """
+    with databases.directory() as place, ExitStack() as stack:
+        site, servers = stack.enter_context(_three(kind, place))
+        clients = {
+            (measure, subject): site.clients(measure, CLIENTS) for measure in MEASURES for subject in SUBJECTS
+        }
+        slots: dict[tuple[str, Subject], list[tuple[Slot, float]]] = {at: [] for at in clients}
+        for measure in MEASURES:
+            for number in range(-1, rounds):
+                for subject in SUBJECTS:
+                    # The first one only warms up.
+                    length = seconds if number >= 0 else min(seconds, 0.3)
+                    slot = _slot(servers[subject], clients[measure, subject], length)
+                    if slot[0].failures:
+                        said = slot[0].failures[0].decode(errors="replace")
+                        raise RuntimeError(f"{subject} answered {measure} with:\n{said}")
+                    if number >= 0:
+                        slots[measure, subject].append(slot)
+    return Result(kind, {at: _row(found) for at, found in slots.items()})
+
+
+def _slot(server: Server, clients: list[Iterator[bytes]], seconds: float) -> tuple[Slot, float]:
+    before = server.cpu_seconds()
+    slot = asyncio.run(load(server.port, clients, seconds))
+    return slot, (server.cpu_seconds() - before) / slot.count
+
+
+def _row(slots: list[tuple[Slot, float]]) -> Row:
+    latencies = sorted(each for slot, _ in slots for each in slot.latencies)
+    return Row(
+        rate=statistics.median(slot.count / slot.seconds for slot, _ in slots),
+        p50=latencies[len(latencies) // 2] * 1e3,
+        p99=latencies[len(latencies) * 99 // 100] * 1e3,
+        cpu=statistics.median(cpu for _, cpu in slots) * 1e6,
+    )
+
+
+@contextmanager
+def _three(kind: databases.Kind, place: Path) -> Iterator[tuple[Site, dict[Subject, Server]]]:
+    """All three servers, running at once, though only one at a time has something to do."""
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            ours, floor = f"sqlite:///{place / 'ours.db'}", str(place / "floor.db")
+        else:
+            socket = stack.enter_context(databases.postgresql(place))
+            for name in ("ours", "floor"):
+                databases.create_database(socket, name)
+            ours = databases.url_of(socket, "ours", "postgresql+psycopg")
+            floor = databases.url_of(socket, "floor")
+        site = seeded(ours)
+        told = place / "site.json"
+        told.write_bytes(orjson.dumps(attrs.asdict(site)))
+        core, _ = cores()
+        arguments = {
+            "bare": ["-m", "benchmarks.bare", str(told)],
+            "floor": ["-m", f"benchmarks.floor.{kind}", str(told), floor],
+        }
+        servers: dict[Subject, Server] = {}
+        for subject in ("bare", "floor"):
+            log = place / f"{subject}.log"
+            servers[subject] = stack.enter_context(server(arguments[subject], core, log))
+        servers["ours"] = stack.enter_context(reference_server(ours, place))
+        yield site, servers
+
+
+def seeded(database: str) -> Site:
+    """Make the tables and the project in an empty database of ours."""
+    core = Core(database, jwt_secret=SECRET, bcrypt_rounds=4)
+    try:
+        core.migrate()
+        return make_site(core)
+    finally:
+        core.close()
+
+
+@contextmanager
+def reference_server(database: str, place: Path) -> Iterator[Server]:
+    """Our server, as anybody starts it, on a database; without limits on how much one may ask."""
+    environment = {
+        "STELLARY_DATABASE_URL": database,
+        "STELLARY_DATA_DIR": str(place / "data"),
+        "STELLARY_LIMITS": "off",
+        "STELLARY_LOG": "off",
+        "JWT_SECRET": SECRET,
+        "PORT": "0",
+    }
+    ready = rb"http://[^ ]*:(\d+)"
+    with server(["-m", "reference_server"], cores()[0], place / "ours.log", environment, ready) as started:
+        yield started

@@ -1,0 +1,98 @@
+"""Server processes: each on one core of its own choosing, measured from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import attrs
+
+ROOT = Path(__file__).resolve().parents[1]
+STOP_SECONDS = 15
+
+
+def cores() -> tuple[int, int]:
+    """The core of the servers and the core of the load; the same one where there is only one."""
+    free = sorted(os.sched_getaffinity(0))
+    return free[0], free[-1]
+
+
+@attrs.frozen
+class Server:
+    """A server that answers.
+
+    Attributes:
+        port: Where, on this machine.
+        ready_seconds: From its start to its first word.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    ready_seconds: float
+
+    def cpu_seconds(self) -> float:
+        """The CPU time that all its threads have used: that of ``/proc/PID/stat``, but in nanoseconds."""
+        # The clock of another process (clock_getcpuclockid in the C library).
+        return time.clock_gettime(~self.process.pid << 3 | 2)
+
+    def memory_bytes(self) -> int:
+        """What it holds in memory."""
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found is not None
+        return int(found[1]) * 1024
+
+
+@contextlib.contextmanager
+def server(
+    arguments: Sequence[str],
+    core: int,
+    log: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    ready: bytes = rb"ready (\d+)\n",
+) -> Iterator[Server]:
+    """Run a server until the block ends.
+
+    Args:
+        arguments: Of Python: ``["-m", "benchmarks.bare", …]``.
+        core: The one that it may use.
+        log: A file for what it says on standard error.
+        environment: Variables beside those of this process.
+        ready: What it prints when it listens; the group is the port.
+
+    Raises:
+        RuntimeError: It ended before that; with what it said.
+    """
+    began = time.perf_counter()
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            # No thread is running here; and a server must not have begun on the other core.
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509
+        )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if found := re.search(ready, line):
+                yield Server(process, int(found[1]), time.perf_counter() - began)
+                return
+        raise RuntimeError(f"{' '.join(arguments)} did not start:\n{log.read_text()}")
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

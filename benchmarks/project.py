@@ -1,0 +1,167 @@
+"""The project that is measured: made through the API in process, and told as what the other servers need of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import orjson
+
+from benchmarks.load import Requests, request_bytes
+from stellary.core import Core
+from tests.world import World
+
+CARDS = 200
+COLUMNS = 4
+# Cards that are made stay: they are spread out, so that no column grows much.
+GROWING_COLUMNS = 16
+LABELS = 8
+Json = dict[str, Any]
+
+
+@attrs.frozen
+class Site:
+    """What stands in the database, in the words of the API.
+
+    Attributes:
+        token: Of the one who asks; the cards are made by and assigned to others too, so that some are notified.
+        users: Ids of everybody, the one who asks first.
+        workspace: Where the project is.
+        project, columns, labels, cards: What is listed, read and moved.
+        growing, growing_columns: Another project, in which cards are made.
+        me: The answer to ``GET /auth/me``.
+    """
+
+    token: str
+    users: list[str]
+    organization_id: str
+    workspace_id: str
+    workspace: str
+    project: Json
+    columns: list[Json]
+    labels: list[Json]
+    cards: list[Json]
+    growing: Json
+    growing_columns: list[Json]
+    growing_labels: list[Json]
+    me: Json
+
+    @property
+    def project_path(self) -> str:
+        return f"{self.workspace}/projects/{self.project['id']}"
+
+    @property
+    def growing_path(self) -> str:
+        return f"{self.workspace}/projects/{self.growing['id']}"
+
+    def list_cards(self) -> bytes:
+        return request_bytes("GET", f"{self.project_path}/cards", self.token)
+
+    def whoami(self) -> bytes:
+        return request_bytes("GET", "/auth/me", self.token)
+
+    def get_cards(self) -> list[bytes]:
+        return [
+            request_bytes("GET", f"{self.project_path}/cards/{card['id']}", self.token) for card in self.cards
+        ]
+
+    def create_cards(self) -> list[bytes]:
+        """A card for each column, with what a person fills in."""
+        body = {
+            "title": "Write down what the customer has said about the new form",
+            "priority": "medium",
+            "dueDate": "2026-05-01",
+            "assigneeId": self.users[1],
+            "labelIds": [label["id"] for label in self.growing_labels[:2]],
+        }
+        return [
+            request_bytes(
+                "POST",
+                f"{self.growing_path}/columns/{column['id']}/cards",
+                self.token,
+                orjson.dumps(body),
+            )
+            for column in self.growing_columns
+        ]
+
+    def move_cards(self, cards: list[Json]) -> Iterator[bytes]:
+        """Each card to the next column and so on round, to the top, further down, and the end in turn."""
+        ids = [column["id"] for column in self.columns]
+        places = itertools.cycle([{"order": 0}, {"order": 10}, {"order": 25}, {}])
+        for step in itertools.count(1):
+            for card in cards:
+                column = ids[(ids.index(card["columnId"]) + step) % len(ids)]
+                path = f"{self.project_path}/cards/{card['id']}"
+                yield request_bytes(
+                    "PATCH", path, self.token, orjson.dumps({"columnId": column, **next(places)})
+                )
+
+    def clients(self, measure: str, count: int) -> list[Requests]:
+        """What each of the clients sends."""
+        if measure == "move":
+            # A card has one mover, or else a move might not be one.
+            return [self.move_cards(self.cards[number::count]) for number in range(count)]
+        sent = {
+            "whoami": [self.whoami()],
+            "list": [self.list_cards()],
+            "get": self.get_cards(),
+            "create": self.create_cards(),
+        }[measure]
+        return [itertools.cycle(sent[number:] + sent[:number]) for number in range(count)]
+
+
+def make_site(core: Core, cards: int = CARDS) -> Site:
+    """Fill an empty database."""
+    world = World(core)
+    ann, bob, cyn = people = world.people("ann bob cyn")
+    workspace = world.workspace(ann)
+    for person in (bob, cyn):
+        world.join(person, workspace)
+
+    def project(name: str, columns: int) -> tuple[Json, list[Json], list[Json]]:
+        made = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": name})
+        path = f"{workspace.path}/projects/{made['id']}"
+        there = len(world.ask(ann, "GET", f"{path}/columns"))
+        for number in range(there, columns):
+            world.ask(ann, "POST", f"{path}/columns", {"name": f"Stage {number}"})
+        for number in range(LABELS):
+            world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}", "color": "#22AA66"})
+        return made, world.ask(ann, "GET", f"{path}/columns"), world.ask(ann, "GET", f"{path}/labels")
+
+    board, columns, labels = project("Launch", COLUMNS)
+    path = f"{workspace.path}/projects/{board['id']}"
+    for number in range(cards):
+        card = _card(number, [person.id for person in people], [label["id"] for label in labels])
+        column = columns[number % COLUMNS]["id"]
+        world.ask(people[number % 2], "POST", f"{path}/columns/{column}/cards", card)
+    growing, growing_columns, growing_labels = project("Growing", GROWING_COLUMNS)
+    token = world.bearer(ann)
+    return Site(
+        token=token,
+        users=[person.id for person in people],
+        organization_id=workspace.organization.id,
+        workspace_id=workspace.id,
+        workspace=workspace.path,
+        project=board,
+        columns=columns,
+        labels=labels,
+        cards=world.ask(ann, "GET", f"{path}/cards"),
+        growing=growing,
+        growing_columns=growing_columns,
+        growing_labels=growing_labels,
+        me=world.ask(token, "GET", "/auth/me"),
+    )
+
+
+def _card(number: int, users: list[str], labels: list[str]) -> Json:
+    return {
+        "title": f"Card {number}: say what the page shows when nothing is there yet",
+        "description": "What the page shows today is a white rectangle. People take that for a failure and load it again.",
+        "priority": ("low", "medium", "high")[number % 3],
+        "dueDate": f"2026-05-{number % 28 + 1:02}",
+        "assigneeId": users[number % len(users)],
+        "labelIds": [labels[number % len(labels)], labels[(number + 3) % len(labels)]],
+        "checklist": [{"title": f"Step {step} of what is to be done"} for step in range(3)],
+    }

@@ -1,0 +1,79 @@
+"""What the bare server and the floor share: how they listen, as ours does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import uvloop
+from aiohttp import web
+
+CARDS = "/orgs/{org}/workspaces/{ws}/projects/{project}/cards"
+
+
+def answer(body: bytes, status: int = 200) -> web.Response:
+    """JSON as an answer."""
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+class Handlers(Protocol):
+    """A handler for each thing that is measured."""
+
+    async def whoami(self, request: web.Request, /) -> web.StreamResponse: ...
+
+    async def list_cards(self, request: web.Request, /) -> web.StreamResponse: ...
+
+    async def get(self, request: web.Request, /) -> web.StreamResponse: ...
+
+    async def create(self, request: web.Request, /) -> web.StreamResponse: ...
+
+    async def move(self, request: web.Request, /) -> web.StreamResponse: ...
+
+
+def make_app(handlers: Handlers) -> web.Application:
+    """The application of these handlers."""
+    app = web.Application()
+    app.router.add_get("/auth/me", handlers.whoami)
+    app.router.add_get(CARDS, handlers.list_cards)
+    app.router.add_get(CARDS + "/{card}", handlers.get)
+    app.router.add_post(CARDS.replace("/cards", "/columns/{column}/cards"), handlers.create)
+    app.router.add_patch(CARDS + "/{card}", handlers.move)
+    return app
+
+
+async def _nothing() -> None: ...
+
+
+def serve(
+    app: web.Application,
+    opened: Callable[[], Awaitable[None]] = _nothing,
+    closed: Callable[[], Awaitable[None]] = _nothing,
+) -> None:
+    """Listen on a free port, say which, and go on until a signal.
+
+    Args:
+        app: What answers.
+        opened, closed: What is to be done before and after that, in the same loop.
+    """
+
+    async def run() -> None:
+        await opened()
+        runner = web.AppRunner(app, access_log=None, handle_signals=True)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000)
+        print(f"ready {runner.addresses[0][1]}", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+            await closed()
+
+    with contextlib.suppress(web.GracefulExit, KeyboardInterrupt):
+        uvloop.run(run())
