@@ -6,15 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, and_, bindparam, or_, select, true
+from sqlalchemy import Select, bindparam, select
 
-from stellary.core.accounts.tables import (
-    organization_members,
-    organizations,
-    users,
-    workspace_members,
-    workspaces,
-)
+from stellary.core.accounts.audience import sees
+from stellary.core.accounts.tables import organizations, users, workspaces
 from stellary.core.unit import UnitOfWork
 
 
@@ -29,33 +24,7 @@ class Person:
 
 _PERSON = (users.c.id, users.c.email, users.c.name)
 _KNOWN: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
-# Members reach their workspace; who leads the organization reaches every one but somebody's personal one.
-_REACHING: Select[Any] = (
-    select(*_PERSON)
-    .select_from(
-        users.join(workspaces, workspaces.c.id == bindparam("_workspace_id"))
-        .outerjoin(
-            organization_members,
-            and_(
-                organization_members.c.organization_id == workspaces.c.organization_id,
-                organization_members.c.user_id == users.c.id,
-            ),
-        )
-        .outerjoin(
-            workspace_members,
-            and_(
-                workspace_members.c.workspace_id == workspaces.c.id,
-                workspace_members.c.user_id == users.c.id,
-            ),
-        )
-    )
-    .where(
-        or_(
-            workspace_members.c.user_id.is_not(None),
-            and_(organization_members.c.role.in_(("owner", "admin")), workspaces.c.is_personal != true()),
-        )
-    )
-)
+_REACHING: Select[Any] = select(*_PERSON).where(sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
 _KEEP: Select[Any] = (
