@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from stellary.contract.wire import Value, value
+from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.limits import Items, Length, Name
+from stellary.contract.paging import Paged
+from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
+from stellary.contract.refs import CustomFieldRef, ProjectRef
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
+
+OPTIONS_MAX = 100
+TEXT_MAX = 5000
+FIELDS_MAX = 100
 
 FieldType = Literal["text", "number", "select", "multi-select", "date", "boolean"]
+Options = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, OPTIONS_MAX)]
 
 
 @value
@@ -26,3 +37,71 @@ class CustomField(Value):
     required: bool
     created_at: datetime
     updated_at: datetime
+
+
+@request
+class CreateCustomField(Request):
+    """A field to be; a project has 100 at most.
+
+    Attributes:
+        name: 1-100 characters, unique in the project without regard to case.
+        options: 1-100 different texts for ``select`` and ``multi-select``; none for the other types.
+        required: Whether its value can be cleared once it is set.
+    """
+
+    name: Name
+    type: FieldType
+    options: Options | Unset = UNSET
+    required: bool = False
+
+
+@request
+class UpdateCustomField(Request):
+    """What is not named stays.
+
+    Attributes:
+        type: A change that would lose values is a 409.
+        options: All that there shall be; one that is left out is cleared from the cards.
+    """
+
+    name: Name | Unset = UNSET
+    type: FieldType | Unset = UNSET
+    options: Options | Unset = UNSET
+    required: bool | Unset = UNSET
+
+
+CREATE_CUSTOM_FIELD = creates(
+    "custom_fields.create",
+    ProjectRef,
+    "custom-fields",
+    summary="Define a field that every card of the project has.",
+    takes=CreateCustomField,
+    returns=CustomField,
+    policy=BOARD_WRITE,
+)
+LIST_CUSTOM_FIELDS = lists(
+    "custom_fields.list",
+    ProjectRef,
+    "custom-fields",
+    summary="List the custom fields of a project.",
+    takes=Paged,
+    item=CustomField,
+    policy=BOARD_READ,
+)
+UPDATE_CUSTOM_FIELD = updates(
+    "custom_fields.update",
+    CustomFieldRef,
+    summary="Change a field's name, type or options; values that would be lost are a 409.",
+    takes=UpdateCustomField,
+    returns=CustomField,
+    policy=BOARD_WRITE,
+)
+DELETE_CUSTOM_FIELD = deletes(
+    "custom_fields.delete",
+    CustomFieldRef,
+    summary="Delete a field, with its values on all cards.",
+    returns=Ok,
+    policy=BOARD_DELETE,
+)
+
+ENDPOINTS = (CREATE_CUSTOM_FIELD, LIST_CUSTOM_FIELDS, UPDATE_CUSTOM_FIELD, DELETE_CUSTOM_FIELD)

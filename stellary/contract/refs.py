@@ -74,21 +74,21 @@ class Ref:
         return {each.name: getattr(self, each.name) for each in attrs.fields(kind) if each.name in own}
 
 
+_ID = re.compile(ID_PATTERN)
 _PATTERNS = {
-    "org_slug": SLUG_PATTERN,
-    "ws_slug": SLUG_PATTERN,
-    "token": r"[A-Za-z0-9_-]{1,200}",
-    "id": r"[a-z0-9-]{1,40}",
+    "org_slug": re.compile(SLUG_PATTERN),
+    "ws_slug": re.compile(SLUG_PATTERN),
+    "token": re.compile(r"[A-Za-z0-9_-]{1,200}"),
 }
 
 
 def _possible(name: str, text: str) -> bool:
-    return re.fullmatch(pattern(name), text) is not None
+    return _PATTERNS.get(name, _ID).fullmatch(text) is not None
 
 
 def pattern(name: str) -> str:
     """The regular expression that a part of a path matches as a whole, by the name of the ref's field."""
-    return _PATTERNS.get(name, ID_PATTERN)
+    return _PATTERNS.get(name, _ID).pattern
 
 
 def parameter_names(template: str) -> dict[str, str]:
@@ -242,4 +242,42 @@ class LabelRef(WorkspaceRef):
     template: ClassVar[str] = _WORKSPACE + "/labels/:labelId"
     alias: ClassVar[str | None] = _PROJECT + "/labels/:labelId"
     label_id: str
+    project_id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class AttachmentRef(CardRef):
+    """A file on a card."""
+
+    template: ClassVar[str] = _PROJECT + "/cards/:cardId/attachments/:attachmentId"
+    attachment_id: str
+
+
+@attrs.frozen
+class ScopeRef(WorkspaceRef):
+    """A work package of a project."""
+
+    template: ClassVar[str] = _WORKSPACE + "/scopes/:scopeId"
+    alias: ClassVar[str | None] = _PROJECT + "/scopes/:scopeId"
+    scope_id: str
+    project_id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class CustomFieldRef(WorkspaceRef):
+    """The definition of a custom field of a project."""
+
+    template: ClassVar[str] = _WORKSPACE + "/custom-fields/:fieldId"
+    alias: ClassVar[str | None] = _PROJECT + "/custom-fields/:fieldId"
+    field_id: str
+    project_id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class RelationRef(WorkspaceRef):
+    """A relation between two cards."""
+
+    template: ClassVar[str] = _WORKSPACE + "/relations/:relationId"
+    alias: ClassVar[str | None] = _PROJECT + "/relations/:relationId"
+    relation_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
