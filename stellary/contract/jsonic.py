@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 from stellary.contract.errors import Invalid
@@ -82,11 +83,8 @@ def _refuse_characters(made: Any) -> None:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _wrong(f"must not name {json.dumps(key[:100])} twice")
-            seen.add(key)
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise _wrong(f"must not name {json.dumps(twice[:100])} twice")
     return made
 
 

@@ -6,6 +6,7 @@ A limit stands in ``Annotated``: ``title: Annotated[str, Length(1, 500)]``.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, get_args
 
 import attrs
@@ -28,16 +29,16 @@ class Secret:
     """What must never be shown again: left out of every repr, and a password in OpenAPI."""
 
 
-class Check:
+class Check(ABC):
     """The base of the limits: says what is wrong with a value, and what OpenAPI calls it."""
 
+    @abstractmethod
     def problem(self, found: Any) -> str | None:
         """What must hold and does not (``must be 1 to 500 characters``), or None."""
-        return None
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """The JSON schema keywords of the limit."""
-        return {}
 
 
 @attrs.frozen

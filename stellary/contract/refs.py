@@ -79,6 +79,8 @@ _PATTERNS = {
     "org_slug": re.compile(SLUG_PATTERN),
     "ws_slug": re.compile(SLUG_PATTERN),
     "token": re.compile(r"[A-Za-z0-9_-]{1,200}"),
+    # Those of pilotage are short, and count: ``m-001``.
+    "id": re.compile(r"[a-z0-9-]{1,40}"),
 }
 
 

@@ -39,12 +39,14 @@ class Router:
 
     def __init__(self, endpoints: Iterable[AnyEndpoint]) -> None:
         self._root = _Node()
+        self._longest = 0
         for endpoint in endpoints:
             for path in filter(None, (endpoint.path, endpoint.alias)):
                 self._add(path, endpoint)
 
     def _add(self, path: str, endpoint: AnyEndpoint) -> None:
         node = self._root
+        self._longest = max(self._longest, path.count("/"))
         for part in path.split("/")[1:]:
             if part.startswith(":"):
                 node.parameter = node.parameter or _Node()
@@ -66,8 +68,11 @@ class Router:
             NotFound: No endpoint has that path.
             MethodNotAllowed: One has, with another method.
         """
-        parts = path.split("/")[1:] if path.startswith("/") else [path, ""]
-        found = _find(self._root, [unquote(part, errors="replace") for part in parts], 0)
+        found = None
+        # Nothing is decoded that cannot lead anywhere: a path may be as long as its sender likes.
+        if path.startswith("/") and path.count("/") <= self._longest:
+            parts = [unquote(part, errors="replace") for part in path.split("/")[1:]]
+            found = _find(self._root, parts, 0)
         if found is None:
             raise NotFound(f"there is nothing at {path[:200]}", code="unknown_path")
         node, texts = found

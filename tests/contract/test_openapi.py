@@ -18,7 +18,7 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.cards import Card, CardChange
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid, NotFound
-from stellary.contract.examples import example
+from stellary.contract.examples import ID, example
 from stellary.contract.naming import wire_fields
 from stellary.contract.openapi import document
 from stellary.contract.schemas import Schemas, documentation
@@ -105,6 +105,15 @@ def test_what_the_contract_takes_is_what_the_document_says(cls, data):
 @pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
 def test_each_example_is_taken(cls):
     assert as_json(dump(load(cls, example(cls)))).keys() >= example(cls).keys()
+
+
+def test_an_example_has_something_for_every_kind_of_field():
+    @request
+    class Everything(Request):
+        sizes: dict[str, float]
+        anything: Any
+
+    assert example(Everything) == {"sizes": {ID: 1.5}, "anything": "a value"}
 
 
 @each_endpoint
@@ -248,12 +257,14 @@ def test_a_nullable_class_is_one_or_null():
         card: Card | None
         sizes: dict[str, float]
         either: int | str
+        anything: Any | None
 
     schemas = Schemas()
     schemas.of(Better)
     properties = schemas.made["Better"]["properties"]
     assert properties["card"] == {"anyOf": [{"$ref": "#/components/schemas/Card"}, {"type": "null"}]}
     assert properties["sizes"] == {"type": "object", "additionalProperties": {"type": "number"}}
+    assert properties["anything"] == {}
     assert properties["either"] == {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 
 

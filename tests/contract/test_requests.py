@@ -483,3 +483,15 @@ def test_numbers_are_finite_and_objects_keep_their_types():
 
 def test_length_of_a_field_is_what_the_contract_says():
     assert Length(1, 500) in checks(wire_fields(CreateCard)["title"].type)
+
+
+def test_a_defect_is_not_told_as_if_the_caller_were_wrong():
+    @request
+    class Broken(Request):
+        a: int
+
+        def __attrs_post_init__(self) -> None:
+            raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        load(Broken, {"a": 1})
