@@ -44,6 +44,8 @@ from stellary.core.accounts import (
 from stellary.core.board import access as board_access
 from stellary.core.board import labels
 from stellary.core.idempotency import Attempt
+from stellary.core.notifications import access as notifications_access
+from stellary.core.notifications import notifications
 from stellary.core.unit import NOBODY, Actor, Service, UnitOfWork, served
 
 if TYPE_CHECKING:
@@ -86,6 +88,10 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     labels.list_labels,
     labels.update_label,
     labels.delete_label,
+    notifications.list_notifications,
+    notifications.count_notifications,
+    notifications.read_all_notifications,
+    notifications.read_notification,
 )
 SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for service in map(served, _FUNCTIONS)}
 """Every service, by the operation that it serves: one explicit line each."""
@@ -93,6 +99,7 @@ SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for servi
 DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.DOORS,
     **board_access.DOORS,
+    **notifications_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
 

@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from stellary.core.board import departures
-from stellary.core.events import Event, WorkspaceLeft
+from stellary.core.events import (
+    CardArchived,
+    CardAssigned,
+    CardCreated,
+    CardDeleted,
+    CardMoved,
+    CardUpdated,
+    CommentAdded,
+    Event,
+    ProjectMemberAdded,
+    ProjectMemberRemoved,
+    WorkspaceLeft,
+)
+from stellary.core.notifications import activity
 from stellary.core.unit import UnitOfWork
 
-REACTIONS: Mapping[type[Event], tuple[Callable[[UnitOfWork, Any], None], ...]] = {
-    WorkspaceLeft: (departures.leave_boards,),
+E = TypeVar("E", bound=Event)
+Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
+"""What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
+
+
+def each(react: Callable[[UnitOfWork, E], None]) -> Reaction:
+    """For what reacts to one event at a time."""
+
+    def reaction(uow: UnitOfWork, events: Sequence[E]) -> None:
+        for event in events:
+            react(uow, event)
+
+    return reaction
+
+
+REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
+    CardCreated: (activity.record,),
+    CardUpdated: (activity.record,),
+    CardMoved: (activity.record,),
+    CardArchived: (activity.record,),
+    CardAssigned: (activity.record,),
+    CardDeleted: (activity.record,),
+    CommentAdded: (activity.record,),
+    ProjectMemberAdded: (activity.record,),
+    ProjectMemberRemoved: (activity.record,),
+    WorkspaceLeft: (each(departures.leave_boards), each(activity.forget)),
 }
 """Who reacts to what, in that order."""
 
@@ -19,7 +57,11 @@ def settle(uow: UnitOfWork) -> None:
     """Let everything that has happened in the unit be reacted to; reactions may make more happen."""
     settled = 0
     while settled < len(uow.events):
-        event = uow.events[settled]
-        settled += 1
-        for react in REACTIONS.get(type(event), ()):
-            react(uow, event)
+        wave = uow.events[settled:]
+        settled += len(wave)
+        due: dict[Reaction, list[Event]] = defaultdict(list)
+        for event in wave:
+            for react in REACTIONS.get(type(event), ()):
+                due[react].append(event)
+        for react, events in due.items():
+            react(uow, events)

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, ScalarSelect, Select, and_, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    ScalarSelect,
+    Select,
+    and_,
+    or_,
+    select,
+    union_all,
+)
 
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
-
-USER_ID: ColumnElement[str] = users.c.id
-USER_NAME: ColumnElement[str] = users.c.name
-USER_EMAIL: ColumnElement[str] = users.c.email
 
 _LEADS = organization_members.c.role.in_(("owner", "admin"))
 _LED = and_(workspaces.c.organization_id == organization_members.c.organization_id, ~workspaces.c.is_personal)
@@ -32,16 +38,6 @@ def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colum
     return or_(is_member.exists(), leads.exists())
 
 
-def audience(workspace_id: ColumnElement[Any]) -> CompoundSelect[str]:
-    """The ids of all who see a workspace; somebody may come twice."""
-    return union_all(
-        select(workspace_members.c.user_id).where(workspace_members.c.workspace_id == workspace_id),
-        select(organization_members.c.user_id)
-        .join_from(organization_members, workspaces, _LED)
-        .where(workspaces.c.id == workspace_id, _LEADS),
-    )
-
-
 def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
     """The ids of all workspaces that a user sees; one may come twice."""
     return union_all(
@@ -52,9 +48,27 @@ def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
     )
 
 
-def people(*columns: ColumnElement[Any]) -> Select[Any]:
-    """A statement over users, to be narrowed by who else may know them."""
-    return select(*columns).select_from(users)
+def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
+    """All who see a workspace: ``id``, ``name``, ``email``."""
+    members = select(workspace_members.c.user_id).where(workspace_members.c.workspace_id == workspace_id)
+    leaders = (
+        select(organization_members.c.user_id)
+        .join_from(organization_members, workspaces, _LED)
+        .where(workspaces.c.id == workspace_id, _LEADS)
+    )
+    return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(union_all(members, leaders)))
+
+
+def introduced(who: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Select[Any]:
+    """The people in ``who``, with their ``name``, and whether each ``sees`` the workspace."""
+    return select(*who.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(
+        who, users, users.c.id == user_id
+    )
+
+
+def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select[Any]:
+    """The ids of those among ``user_ids``, an expanding parameter, who are users."""
+    return select(users.c.id, *columns).where(users.c.id.in_(user_ids))
 
 
 def name_of(user_id: ColumnElement[Any]) -> ScalarSelect[str]:

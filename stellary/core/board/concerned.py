@@ -9,9 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
 from stellary.core.board.tables import comments, project_members, projects
 from stellary.core.unit import UnitOfWork
 
-_COMMENTERS = (
-    select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
-)
+_COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
 
 
 def commenters(card_ids: ColumnElement[Any]) -> Select[Any]:

@@ -7,8 +7,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import attrs
-
 from stellary.contract.notifications import ActivityType
 from stellary.core.events import (
     CardArchived,
@@ -38,19 +36,6 @@ TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
 """Which event becomes which activity. Section Activity Types of the API reference."""
 
 MemberEvent = ProjectMemberAdded | ProjectMemberRemoved
-
-
-@attrs.frozen
-class Person:
-    """Somebody whom an event may concern.
-
-    Attributes:
-        sees: Whether the workspace in which it happened is in sight.
-    """
-
-    id: str
-    name: str
-    sees: bool
 
 
 # ---------------------------------------------------------------------------------------------- what is told
@@ -120,9 +105,9 @@ def has_commenters(event: CardEvent) -> bool:
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
 
 
-def recipients(people: Iterable[Person], actor_id: str) -> list[str]:
-    """Who is notified: nobody of what they did themselves, and nobody who cannot see where it happened."""
-    return sorted({each.id for each in people if each.sees and each.id != actor_id})
+def recipients(seeing: set[str], actor_id: str) -> list[str]:
+    """Who is notified, of those whom it concerns and who see where it happened: nobody of what they did themselves."""
+    return sorted(seeing - {actor_id})
 
 
 # ---------------------------------------------------------------------------------------------- mentions
@@ -134,9 +119,9 @@ _END = re.compile(r"(?!\w|[.+-]\w)")
 """Where a mention may end: ``@jane.doe`` is nobody called ``jane``, but ``@jane.`` and ``@jane's`` are."""
 
 
-def may_mention(text: str) -> bool:
+def may_mention(event: CardEvent) -> bool:
     """Whether it is worth knowing who could be mentioned."""
-    return _MENTION.search(text) is not None
+    return isinstance(event, CommentAdded) and _MENTION.search(_folded(event.comment.content)) is not None
 
 
 def handles(name: str, email: str) -> set[str]:

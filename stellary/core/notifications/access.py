@@ -1,0 +1,56 @@
+"""The doors of notifications: everybody sees their own, and of these what they still may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import NotificationRef, Ref
+from stellary.core.accounts.audience import name_of, seen_by
+from stellary.core.base import IdType
+from stellary.core.notifications.tables import activities, notifications
+from stellary.core.unit import UnitOfWork
+
+_USER_ID = bindparam("_user_id", type_=IdType)
+# Asked whenever they are read: who no longer leads an organization has left nothing, and sees less all the same.
+OWN = (notifications.c.user_id == _USER_ID, notifications.c.workspace_id.in_(seen_by(_USER_ID)))
+"""The conditions of the caller's own notifications, those of a workspace out of sight left out."""
+
+OWN_ROWS: Select[Any] = (
+    select(
+        notifications.c.id,
+        notifications.c.user_id,
+        notifications.c.read_at,
+        activities.c.id.label("activity_id"),
+        activities.c.type,
+        activities.c.actor_id,
+        name_of(activities.c.actor_id).label("actor_name"),
+        activities.c.workspace_id,
+        activities.c.project_id,
+        activities.c.card_id,
+        activities.c.meta,
+        activities.c.created_at,
+    )
+    .join_from(notifications, activities, activities.c.id == notifications.c.activity_id)
+    .where(*OWN)
+)
+_NOTIFICATION = OWN_ROWS.where(notifications.c.id == bindparam("_notification_id"))
+
+
+def notification(uow: UnitOfWork, ref: NotificationRef) -> Row[Any]:
+    """The door to a notification of the caller, with its activity.
+
+    Raises:
+        NotFound: The caller has no such notification, or no longer sees where it happened.
+    """
+    row = uow.connection.execute(_NOTIFICATION, {"_user_id": uow.user_id, "_notification_id": ref.id}).first()
+    if row is None:
+        raise NotFound("Notification not found")
+    uow.admit()
+    return row
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {NotificationRef: notification}

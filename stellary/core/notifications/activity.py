@@ -1,0 +1,154 @@
+"""Activity: what has happened, recorded in the transaction in which it happens, with a row for each person concerned.
+
+A wave of events is recorded at once: 500 cards that are made together take as many statements as one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
+
+from stellary.core.accounts.audience import audience, by_ids, introduced
+from stellary.core.base import IdType
+from stellary.core.board.concerned import commenters, project_name, project_people
+from stellary.core.events import CardEvent, CommentAdded, ProjectEvent, WorkspaceLeft
+from stellary.core.notifications import rules
+from stellary.core.notifications.rules import MemberEvent
+from stellary.core.notifications.tables import activities, notifications
+from stellary.core.unit import UnitOfWork
+
+_WORKSPACE_ID: BindParameter[str] = bindparam("_workspace_id")
+_PROJECT_ID: BindParameter[str] = bindparam("_project_id")
+_NO_CARD = literal("", IdType).label("card_id")
+
+
+def _known(*others: Select[Any]) -> Select[Any]:
+    """A statement about those whose ids are given, and about others: who they are, on account of which card."""
+    given = by_ids(bindparam("_user_ids", expanding=True), _NO_CARD)
+    found = union(given, *others).subquery()
+    return introduced(found, found.c.id, _WORKSPACE_ID)
+
+
+_AROUND_CARDS = _known(commenters(bindparam("_card_ids", expanding=True)))
+_AROUND_PROJECT = _known(project_people(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
+    project_name(_PROJECT_ID).label("project")
+)
+_AUDIENCE = audience(_WORKSPACE_ID)
+_RECORD = insert(activities)
+_NOTIFY = insert(notifications)
+_FORGET = delete(notifications).where(
+    notifications.c.user_id == bindparam("_user_id"), notifications.c.workspace_id == _WORKSPACE_ID
+)
+
+
+@attrs.frozen
+class _News:
+    """An event as it will be told, and to whom."""
+
+    event: ProjectEvent
+    meta: dict[str, Any]
+    recipients: list[str]
+
+    @property
+    def card_id(self) -> str | None:
+        return self.event.card.id if isinstance(self.event, CardEvent) else None
+
+
+def record(uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent]) -> None:
+    """Record activities, and notify whom they concern."""
+    by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, CardEvent):
+            by_workspace[event.workspace_id].append(event)
+    news = [each for here in by_workspace.values() for each in _of_cards(uow, here)]
+    news += [_of_member(uow, event) for event in events if not isinstance(event, CardEvent)]
+    told = [(uow.new_id(), each) for each in news]
+    uow.connection.execute(
+        _RECORD,
+        [
+            {
+                "id": activity_id,
+                "workspace_id": each.event.workspace_id,
+                "project_id": each.event.project_id,
+                "card_id": each.card_id,
+                "actor_id": uow.user_id,
+                "type": rules.TYPES[type(each.event)],
+                "meta": each.meta,
+                "created_at": uow.now,
+            }
+            for activity_id, each in told
+        ],
+    )
+    rows = [
+        {
+            "id": uow.new_id(),
+            "user_id": user_id,
+            "activity_id": activity_id,
+            "workspace_id": each.event.workspace_id,
+            "read_at": None,
+            "created_at": uow.now,
+        }
+        for activity_id, each in told
+        for user_id in each.recipients
+    ]
+    if rows:
+        uow.connection.execute(_NOTIFY, rows)
+
+
+def forget(uow: UnitOfWork, event: WorkspaceLeft) -> None:
+    """Take from somebody who has left a workspace what was told of it."""
+    uow.connection.execute(_FORGET, {"_user_id": event.user_id, "_workspace_id": event.workspace_id})
+
+
+def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
+    """Events in one workspace. Nobody is looked up where nobody but the actor can be concerned."""
+    named = set[str]().union(*map(rules.named_people, events))
+    at_first_sight = set[str]().union(*map(rules.concerned, events)) - {uow.user_id}
+    commented = {event.card.id for event in events if rules.has_commenters(event)}
+    names: dict[str, str] = {}
+    seeing: set[str] = set()
+    by_card: dict[str, set[str]] = defaultdict(set)
+    if named or at_first_sight or commented:
+        wanted = {
+            "_workspace_id": events[0].workspace_id,
+            "_user_ids": sorted(named | at_first_sight),
+            "_card_ids": sorted(commented),
+        }
+        for user_id, card_id, name, sees in uow.connection.execute(_AROUND_CARDS, wanted):
+            names[user_id] = name
+            by_card[card_id].add(user_id)
+            if sees:
+                seeing.add(user_id)
+    people = _handles(uow, events[0].workspace_id) if any(map(rules.may_mention, events)) else {}
+    for event in events:
+        whom = (rules.concerned(event) | by_card[event.card.id]) & seeing
+        if isinstance(event, CommentAdded):
+            whom |= rules.mentioned(event.comment.content, people)
+        yield _News(event, rules.card_meta(event, names), rules.recipients(whom, uow.user_id))
+
+
+def _handles(uow: UnitOfWork, workspace_id: str) -> Mapping[str, set[str]]:
+    """The ids of all who see the workspace, by what they can be mentioned with."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for user_id, name, email in uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id}):
+        for handle in rules.handles(name, email):
+            found[handle].add(user_id)
+    return found
+
+
+def _of_member(uow: UnitOfWork, event: MemberEvent) -> _News:
+    rows = uow.connection.execute(
+        _AROUND_PROJECT,
+        {
+            "_workspace_id": event.workspace_id,
+            "_project_id": event.project_id,
+            "_user_ids": [event.user_id],
+        },
+    ).fetchall()
+    names = {row.id: row.name for row in rows}
+    whom = rules.recipients({row.id for row in rows if row.sees}, uow.user_id)
+    return _News(event, rules.member_meta(event, names, rows[0].project if rows else None), whom)

@@ -1,0 +1,88 @@
+"""The caller's notifications. Section Notifications of the API reference."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, select, update
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.notifications import (
+    COUNT_NOTIFICATIONS,
+    LIST_NOTIFICATIONS,
+    READ_ALL_NOTIFICATIONS,
+    READ_NOTIFICATION,
+    Activity,
+    ListNotifications,
+    Notification,
+    NotificationCount,
+)
+from stellary.contract.paging import Listing
+from stellary.contract.refs import NotificationRef, Ref
+from stellary.core.notifications import access
+from stellary.core.notifications.tables import notifications
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_UNREAD = notifications.c.read_at.is_(None)
+_ALL = Pages(access.OWN_ROWS, notifications.c.id, newest_first=True)
+_UNREAD_ONLY = Pages(access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
+_COUNT = select(func.count()).select_from(notifications).where(*access.OWN, _UNREAD)
+_OF_USER = notifications.c.user_id == bindparam("_user_id")
+_READ_ALL = update(notifications).where(_OF_USER, _UNREAD).values(read_at=bindparam("_now"))
+_READ = (
+    update(notifications)
+    .where(_OF_USER, notifications.c.id == bindparam("_id"), _UNREAD)
+    .values(read_at=bindparam("_now"))
+)
+
+
+@serves(LIST_NOTIFICATIONS)
+def list_notifications(uow: UnitOfWork, ref: Ref, request: ListNotifications) -> Listing[Notification]:
+    """The newest first; 50 if nothing else is asked for, and the others by the page."""
+    pages = _UNREAD_ONLY if request.unread_only else _ALL
+    return pages.fetch(uow, request, _notification, _user_id=uow.user_id)
+
+
+@serves(COUNT_NOTIFICATIONS)
+def count_notifications(uow: UnitOfWork, ref: Ref) -> NotificationCount:
+    """How many are unread."""
+    count = uow.connection.execute(_COUNT, {"_user_id": uow.user_id}).scalar_one()
+    return NotificationCount(count=count)
+
+
+@serves(READ_ALL_NOTIFICATIONS)
+def read_all_notifications(uow: UnitOfWork, ref: Ref) -> Ok:
+    """Mark all that are unread as read now."""
+    uow.connection.execute(_READ_ALL, {"_user_id": uow.user_id, "_now": uow.now})
+    return Ok()
+
+
+@serves(READ_NOTIFICATION)
+def read_notification(uow: UnitOfWork, ref: NotificationRef) -> Notification:
+    """Mark one as read now; when it was read first is what is kept."""
+    row = access.notification(uow, ref)
+    if row.read_at is not None:
+        return _notification(row)
+    uow.connection.execute(_READ, {"_user_id": uow.user_id, "_id": row.id, "_now": uow.now})
+    return _notification(row, uow.now)
+
+
+def _notification(row: Row[Any], read_at: datetime | None = None) -> Notification:
+    return Notification(
+        id=row.id,
+        user_id=row.user_id,
+        read_at=read_at or row.read_at,
+        activity=Activity(
+            id=row.activity_id,
+            type=row.type,
+            actor_id=row.actor_id,
+            actor_name=row.actor_name,
+            workspace_id=row.workspace_id,
+            project_id=row.project_id,
+            card_id=row.card_id,
+            meta=row.meta,
+            created_at=row.created_at,
+        ),
+    )
