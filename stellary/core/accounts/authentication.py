@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import attrs
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.tables import api_tokens, users
@@ -23,7 +23,12 @@ _TOKEN = select(
     api_tokens.c.last_used_at,
 ).where(api_tokens.c.token_digest == bindparam("digest"))
 _TOUCH = (
-    update(api_tokens).where(api_tokens.c.id == bindparam("token_id")).values(last_used_at=bindparam("now"))
+    update(api_tokens)
+    .where(
+        api_tokens.c.id == bindparam("token_id"),
+        or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at <= bindparam("before")),
+    )
+    .values(last_used_at=bindparam("now"))
 )
 
 
@@ -55,5 +60,5 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
 
 
 def touch(connection: Connection, actor: Actor, now: datetime) -> None:
-    """Mark the actor's API token as used now."""
-    connection.execute(_TOUCH, {"token_id": actor.token_id, "now": now})
+    """Mark the actor's API token as used now, unless another request has done so within the minute."""
+    connection.execute(_TOUCH, {"token_id": actor.token_id, "now": now, "before": now - TOUCH_AFTER})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import secrets
@@ -49,11 +50,14 @@ class Signer:
             Unauthenticated: It is forged, malformed or expired.
         """
         claims = self._verified(token)
-        if claims is None or claims.expires_at <= now.timestamp():
-            raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+        if claims.expires_at <= now.timestamp():
+            raise _refused()
         return claims
 
-    def _verify(self, token: str) -> Claims | None:
+    def _verify(self, token: str) -> Claims:
+        # What is refused is raised, and so not remembered: garbage does not push out what is good.
+        if not _is_canonical(token.rpartition(".")[2]):
+            raise _refused()
         try:
             found = jwt.decode(
                 token,
@@ -64,7 +68,20 @@ class Signer:
             )
             return Claims(found["sub"], int(found["iat"]), int(found["exp"]), int(found["gen"]))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
-            return None
+            raise _refused() from None
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("the token is invalid or has expired", code="invalid_token")
+
+
+def _is_canonical(signature: str) -> bool:
+    """Whether that is how a signature is written. Readers of base64 are lenient: two texts would pass for one token."""
+    try:
+        read = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    except ValueError:
+        return False
+    return base64.urlsafe_b64encode(read).decode().rstrip("=") == signature
 
 
 def new_api_token(prefix: str = API_TOKEN_PREFIX) -> str:
