@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
-from stellary.contract.naming import base, wire_fields
+from stellary.contract.naming import base, whole, wire_fields
 from stellary.contract.wire import Request
 
 ID = "665f1a2b3c4d5e6f7a8b9c0d"
@@ -32,6 +32,8 @@ _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, An
 def example(cls: type[Request]) -> dict[str, Any]:
     """A request in wire names: what is required, and of what is not as much as makes four fields."""
     fields = wire_fields(cls)
+    if (body := whole(cls)) is not None:
+        return {ID: _example_of(body.name, get_args(base(body.type))[1])}
     required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
     optional = [name for name in fields if name not in required]
     shown = {*required, *optional[: max(0, _FIELDS_SHOWN - len(required))]}

@@ -20,6 +20,11 @@ class Named:
 
 
 @attrs.frozen
+class Whole:
+    """The only field of a request whose body is that field itself: an object whose names the caller makes up."""
+
+
+@attrs.frozen
 class Reference:
     """The id of something else. A malformed one is told the same as an unknown one, so its form is no limit."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import attrs
 
-from stellary.contract.limits import Named
+from stellary.contract.limits import Named, Whole
 from stellary.contract.unset import Unset
 
 T = TypeVar("T")
@@ -38,6 +38,14 @@ def wire_fields(cls: type) -> dict[str, attrs.Attribute[Any]]:
     """The fields of a contract class by their wire names, with their types resolved."""
     attrs.resolve_types(cls, include_extras=True)
     return {wire_name(field): field for field in attrs.fields(cls)}
+
+
+@once
+def whole(cls: type) -> attrs.Attribute[Any] | None:
+    """The field that is the body itself, if the class has such a one."""
+    fields = list(wire_fields(cls).values())
+    is_whole = len(fields) == 1 and any(isinstance(mark, Whole) for mark in marks(fields[0].type))
+    return fields[0] if is_whole else None
 
 
 def wire_name(field: attrs.Attribute[Any]) -> str:

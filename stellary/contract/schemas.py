@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import attrs
 
 from stellary.contract.limits import Reference, Secret, checks
-from stellary.contract.naming import marks, members, once, wire_fields
+from stellary.contract.naming import marks, members, once, whole, wire_fields
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request
 
@@ -108,6 +108,8 @@ class Schemas:
         made: Schema = {"type": "object", "title": cls.__name__}
         if prose := documentation(cls)[0]:
             made["description"] = in_wire_words(cls, prose)
+        if (body := whole(cls)) is not None:
+            return made | self.of(body.type)
         made["properties"] = {name: self.field(cls, field) for name, field in fields.items()}
         if required:
             made["required"] = required

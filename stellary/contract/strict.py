@@ -18,7 +18,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
 from stellary.contract.limits import checks
-from stellary.contract.naming import is_union, wire_fields
+from stellary.contract.naming import is_union, whole, wire_fields
 from stellary.contract.unset import Unset
 from stellary.contract.wire import Problems, Request, as_dict, utc
 
@@ -264,6 +264,20 @@ def _mapping_hook(kind: Any) -> Hook:
 
 
 def _request_hook(cls: type[Request]) -> Hook:
+    body = whole(cls)
+    return _fields_hook(cls) if body is None else _body_hook(cls, body)
+
+
+def _body_hook(cls: type[Request], body: attrs.Attribute[Any]) -> Hook:
+    inner = _converter.get_structure_hook(body.type)
+
+    def hook(data: Any, _: Any) -> Any:
+        return cls(**{body.name: inner(_object(data), body.type)})
+
+    return hook
+
+
+def _fields_hook(cls: type[Request]) -> Hook:
     names = {field.name: override(rename=name) for name, field in wire_fields(cls).items()}
     inner = make_dict_structure_fn(cls, _converter, _cattrs_forbid_extra_keys=True, **names)  # type: ignore[arg-type]
 

@@ -7,6 +7,7 @@ fields stay in ``value.raw``, unknown words of a closed list stay plain strings,
 
 from __future__ import annotations
 
+import operator
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,7 @@ import orjson
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
 from stellary.contract.limits import Secret
-from stellary.contract.naming import base, camel, marks, members, once, wire_fields, wire_name
+from stellary.contract.naming import base, camel, marks, members, once, whole, wire_fields, wire_name
 from stellary.contract.unset import UNSET, Unset
 
 __all__ = [
@@ -315,6 +316,9 @@ def as_dict(made: Any) -> dict[str, Any]:
 def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     if not attrs.has(cls):
         raise TypeError(f"{cls.__name__} is not of the contract")
+    body = whole(cls)
+    if body is not None:
+        return typing.cast("Callable[[Any], dict[str, Any]]", operator.attrgetter(body.name))
     fields = wire_fields(cls)
     always = [(name, field) for name, field in fields.items() if Unset not in members(field.type)]
     maybe = [(name, field) for name, field in fields.items() if Unset in members(field.type)]

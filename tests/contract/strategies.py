@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stellary.contract import ENDPOINTS
 from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, checks
-from stellary.contract.naming import members, wire_fields
+from stellary.contract.naming import members, whole, wire_fields
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value
 
@@ -42,7 +42,9 @@ def _classes(kind: Any) -> set[type]:
 
 
 _ALL = set().union(*(_classes(kind) for endpoint in ENDPOINTS for kind in (endpoint.takes, endpoint.returns)))
-REQUESTS = sorted((cls for cls in _ALL if issubclass(cls, Request)), key=lambda cls: cls.__name__)
+REQUESTS = sorted(
+    (cls for cls in _ALL if issubclass(cls, Request) and not whole(cls)), key=lambda cls: cls.__name__
+)
 VALUES = sorted((cls for cls in _ALL if issubclass(cls, Value)), key=lambda cls: cls.__name__)
 
 

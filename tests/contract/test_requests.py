@@ -20,14 +20,16 @@ from stellary.contract.api_tokens import CreateApiToken
 from stellary.contract.auth import Login
 from stellary.contract.cards import CreateCard, CreateCards, ListCards, UpdateCard
 from stellary.contract.errors import FieldProblem, Invalid
+from stellary.contract.examples import ID, example
 from stellary.contract.labels import CreateLabel, UpdateLabel
-from stellary.contract.limits import Length, checks
+from stellary.contract.limits import Length, Whole, checks
 from stellary.contract.naming import base, members, wire_fields
 from stellary.contract.notifications import ListNotifications
 from stellary.contract.organizations import CreateOrganization
+from stellary.contract.schemas import Schemas
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, check, dump, load, load_query, request
-from tests.contract.strategies import JSON, REQUESTS, TEXTS, as_json, few_each, requests
+from tests.contract.strategies import INTEGERS, JSON, REQUESTS, TEXTS, as_json, few_each, requests
 
 each_request = pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
 
@@ -495,3 +497,47 @@ def test_a_defect_is_not_told_as_if_the_caller_were_wrong():
 
     with pytest.raises(RuntimeError, match="a defect"):
         load(Broken, {"a": 1})
+
+
+# -------------------------------------------------------------------------------------- a body that is one free object
+
+
+@request
+class SetSizes(Request):
+    """Sizes by names that the caller makes up."""
+
+    sizes: Annotated[dict[str, int | None], Whole()]
+
+
+@given(st.dictionaries(TEXTS, st.none() | INTEGERS, max_size=4))
+def test_a_field_that_is_the_whole_body_takes_any_name(said):
+    made = load(SetSizes, said)
+    assert made == SetSizes(sizes=said) == check(SetSizes(sizes=said))
+    assert as_json(dump(made)) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ([], FieldProblem("", "must be an object")),
+        (None, FieldProblem("", "must be an object")),
+        ({"sizes": {}}, FieldProblem("sizes", "must be an integer")),
+        ({"a": 1, "b": "2"}, FieldProblem("b", "must be an integer")),
+    ],
+)
+def test_a_field_that_is_the_whole_body_names_the_entry_that_is_wrong(said, problem):
+    with pytest.raises(Invalid) as caught:
+        load(SetSizes, said)
+    assert [*caught.value.details] == [problem]
+
+
+def test_a_field_that_is_the_whole_body_is_the_schema_and_the_example():
+    schemas = Schemas()
+    schemas.of(SetSizes)
+    assert schemas.made["SetSizes"] == {
+        "type": "object",
+        "title": "SetSizes",
+        "description": "Sizes by names that the caller makes up.",
+        "additionalProperties": {"type": ["integer", "null"]},
+    }
+    assert load(SetSizes, example(SetSizes)) == SetSizes(sizes={ID: 2})
