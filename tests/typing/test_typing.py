@@ -6,23 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(
-    str(path.relative_to(ROOT))
-    for path in Path(__file__).parent.glob("*.py")
-    if path.name != Path(__file__).name
-)
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+FILES = sorted(path.relative_to(ROOT) for path in HERE.glob("*.py") if path.name != Path(__file__).name)
 
 
-def run(*command: str) -> str:
-    tool = Path(sys.executable).with_name(command[0])
-    found = subprocess.run([tool, *command[1:], *FILES], cwd=ROOT, capture_output=True, text=True)
+def complaints(*command: str | Path) -> str:
+    """What a tool says, if it does not agree."""
+    tool = Path(sys.executable).with_name(str(command[0]))
+    found = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
     return "" if found.returncode == 0 else found.stdout + found.stderr
 
 
 def test_mypy_agrees():
-    assert run("mypy", "--strict", "--warn-unused-ignores", "--cache-dir", ".mypy_cache/typing") == ""
+    options = ("--strict", "--warn-unused-ignores", "--cache-dir", ".mypy_cache/typing")
+    assert complaints("mypy", *options, *FILES) == ""
 
 
 def test_pyright_agrees():
-    assert run("pyright") == ""
+    assert complaints("pyright", "--project", HERE / "pyrightconfig.json") == ""

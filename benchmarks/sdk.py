@@ -1,0 +1,184 @@
+"""The client beside raw httpx with ``json.loads``: one card, and a list of 200, from a server that does nothing.
+
+The calls take turns one by one, so that whatever the machine does meanwhile befalls both alike; the figures are ratios
+of medians. Each card is asked for once: nothing that either side may remember of a URL helps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from statistics import median
+
+import httpx
+
+from stellary import AsyncStellary, Stellary
+from stellary.client.testing import make
+from stellary.contract.cards import Card
+from stellary.contract.checklists import ChecklistItem, ChecklistProgress
+from stellary.contract.wire import dump
+
+PROJECT = "/orgs/acme/workspaces/eng/projects/665f1a2b3c4d5e6f7a8b9c0d"
+TOKEN = "synth_" + "x" * 44
+ROWS = 200
+GETS, LISTS = 2_000, 300
+
+
+def a_card(number: int) -> Card:
+    """A card as boards have them: labels, a date, and on every fourth a checklist."""
+    steps = [ChecklistItem(id=f"{n:024x}", title=f"Step {n}", done=n < 2, order=n) for n in range(4)]
+    return make(
+        Card,
+        key=f"LAUNCH-{number}",
+        title=f"Write the part of the specification that is about number {number}",
+        description="What it is for, whom it is for, and how one sees that it is done. " * 3,
+        order=number,
+        due_date=datetime(2026, 4, 1, tzinfo=UTC),
+        assignee_id=f"{number:024x}",
+        label_ids=[f"{number:024x}", f"{number + 1:024x}"],
+        checklist=steps if number % 4 == 0 else [],
+        checklist_progress=ChecklistProgress(done=2, total=4, percent=50),
+    )
+
+
+class Answers(asyncio.Protocol):
+    """Answers each request with a card, or with the list of them, from bytes that lie ready."""
+
+    def __init__(self, one: bytes, many: bytes) -> None:
+        self.one = one
+        self.many = many
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        listed = data[: data.index(b"\r\n")].endswith(b"/cards HTTP/1.1")
+        self.transport.write(self.many if listed else self.one)  # type: ignore[attr-defined]
+
+
+def answered(body: bytes) -> bytes:
+    """A whole answer, with the headers that the reference server sends."""
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+        f'Content-Length: {len(body)}\r\nX-Request-Id: req_0123456789abcdef\r\nETag: "3"\r\n'
+        "Date: Thu, 15 Jan 2026 10:30:00 GMT\r\nServer: bench\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def serve() -> None:
+    """Be the server, until the process is ended."""
+    cards = [a_card(number) for number in range(ROWS)]
+    one, many = answered(dump(cards[0])), answered(dump(cards))
+    server = await asyncio.get_running_loop().create_server(lambda: Answers(one, many), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """A server on a core of its own, where there are two."""
+    cores = sorted(os.sched_getaffinity(0))
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.sdk", "serve"], stdout=subprocess.PIPE)
+    try:
+        os.sched_setaffinity(process.pid, {cores[0]})
+        os.sched_setaffinity(0, {cores[-1]})
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        os.sched_setaffinity(0, set(cores))
+        process.terminate()
+        process.wait()
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def in_turn(ours: Callable[[str], object], theirs: Callable[[str], object], times: int) -> float:
+    """Ours over theirs, as the ratio of the medians of so many calls each."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    ids = (f"{number:024x}" for number in itertools.count())
+    for turn in range(-20, times):
+        # Who goes first changes, since the second one finds the caches warm.
+        for place in (turn % 2, 1 - turn % 2):
+            call, id_ = (ours, theirs)[place], next(ids)
+            began = time.perf_counter()
+            call(id_)
+            if turn >= 0:
+                taken[place].append(time.perf_counter() - began)
+    return median(taken[0]) / median(taken[1])
+
+
+async def in_turn_awaited(
+    ours: Callable[[str], Awaitable[object]], theirs: Callable[[str], Awaitable[object]], times: int
+) -> float:
+    """The same for callers that await."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    ids = (f"{number:024x}" for number in itertools.count())
+    for turn in range(-20, times):
+        for place in (turn % 2, 1 - turn % 2):
+            call, id_ = (ours, theirs)[place], next(ids)
+            began = time.perf_counter()
+            await call(id_)
+            if turn >= 0:
+                taken[place].append(time.perf_counter() - began)
+    return median(taken[0]) / median(taken[1])
+
+
+def blocking(url: str) -> Iterator[tuple[str, float]]:
+    """The figures of Stellary."""
+    with (
+        httpx.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
+        Stellary(url, token=TOKEN) as client,
+    ):
+        cards = client.workspace("acme", "eng").project(PROJECT.rpartition("/")[2]).cards
+        yield (
+            "sdk.get",
+            in_turn(cards.get, lambda id_: json.loads(http.get(f"{PROJECT}/cards/{id_}").content), GETS),
+        )
+        yield (
+            "sdk.list",
+            in_turn(
+                lambda _: cards.list(), lambda _: json.loads(http.get(f"{PROJECT}/cards").content), LISTS
+            ),
+        )
+
+
+async def awaiting(url: str) -> dict[str, float]:
+    """The figures of AsyncStellary."""
+    async with (
+        httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
+        AsyncStellary(url, token=TOKEN) as client,
+    ):
+        cards = client.workspace("acme", "eng").project(PROJECT.rpartition("/")[2]).cards
+
+        async def get(id_: str) -> object:
+            return json.loads((await http.get(f"{PROJECT}/cards/{id_}")).content)
+
+        async def list_(_: str) -> object:
+            return json.loads((await http.get(f"{PROJECT}/cards")).content)
+
+        return {
+            "sdk.async.get": await in_turn_awaited(cards.get, get, GETS),
+            "sdk.async.list": await in_turn_awaited(lambda _: cards.list(), list_, LISTS),
+        }
+
+
+def run() -> dict[str, float]:
+    """The client over raw httpx: the time of a call as a ratio, by name."""
+    with server() as url:
+        return {**dict(blocking(url)), **asyncio.run(awaiting(url))}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        asyncio.run(serve())
+    else:
+        for name, ratio in run().items():
+            print(f"{name:16} {ratio:.3f}")
