@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import orjson
@@ -26,6 +28,7 @@ from stellary.core.accounts.passwords import hash_password
 from stellary.core.mail import Letter
 from stellary.core.unit import NOBODY
 
+T = TypeVar("T")
 PASSWORD = "correct horse"
 _PASSWORD_HASH = hash_password(PASSWORD, 4)
 
@@ -279,6 +282,18 @@ class World:
     ) -> int:
         """The status of the answer to a call."""
         return self.call(who, method, path, body, **headers).status
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """The results of calls that start at the same moment, each in a thread of its own, in their order."""
+    gate = threading.Barrier(len(calls))
+
+    def started(call: Callable[[], T]) -> T:
+        gate.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(started, calls))
 
 
 def _there(connection: Any, table: Any, values: dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ def address(email: str) -> str:
     try:
         # An installation without a public domain has addresses like ann@intranet.
         found = validate_email(
-            email, check_deliverability=False, globally_deliverable=False, test_environment=True
+            email, check_deliverability=False, globally_deliverable=False, test_environment=True, strict=True
         )
     except EmailNotValidError:
         raise invalid(("email", "must be a valid e-mail address")) from None

@@ -1,0 +1,147 @@
+"""API tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from stellary.contract.endpoint import TOKEN_SCOPES
+from tests.world import at_once
+
+
+def make(world, who, **body):
+    return world.ask(who, "POST", "/api-tokens", {"name": "CI", **body})
+
+
+def outcome(answer):
+    return answer.status, orjson.loads(answer.body).get("code")
+
+
+def test_a_new_token_reaches_what_its_user_reaches(world):
+    ann = world.person("ann")
+    made = make(world, ann)
+    assert made["scopes"] == list(TOKEN_SCOPES)
+    assert (made["prefix"], made["expiresAt"]) == (made["token"][:10], None)
+    assert world.ask(made["token"], "GET", "/auth/me")["user"]["id"] == ann.id
+
+
+def test_a_token_reaches_no_further_than_its_scopes(world):
+    token = make(world, world.person("ann"), scopes=["projects:read"])["token"]
+    assert world.status(token, "GET", "/organizations") == 200
+    assert world.status(token, "GET", "/auth/me") == 403
+
+
+def test_scopes_are_told_once_each(world):
+    made = make(world, world.person("ann"), scopes=["projects:write", "projects:read", "projects:write"])
+    assert made["scopes"] == ["projects:read", "projects:write"]
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        ("name", {"name": ""}),
+        ("name", {"name": "x" * 101}),
+        ("scopes", {"scopes": []}),
+        ("scopes[0]", {"scopes": ["projects:admin"]}),
+        ("expiresAt", {"expiresAt": "soon"}),
+        ("expiresAt", {"expiresAt": "2020-01-01"}),
+    ],
+)
+def test_what_cannot_be_is_named(world, field, body):
+    answer = world.call(world.person("ann"), "POST", "/api-tokens", {"name": "CI", **body})
+    assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, field)
+
+
+def test_a_token_holds_until_it_expires(world):
+    clock = world.stop_clock()
+    expires_at = clock.now + timedelta(hours=1)
+    made = make(world, world.person("ann"), expiresAt=expires_at.isoformat())
+    clock.advance(timedelta(hours=1) - timedelta(milliseconds=1))
+    assert world.status(made["token"], "GET", "/auth/me") == 200
+    clock.advance(timedelta(milliseconds=1))
+    assert world.status(made["token"], "GET", "/auth/me") == 401
+
+
+def test_a_token_that_expires_now_is_none(world):
+    clock = world.stop_clock()
+    body = {"name": "CI", "expiresAt": clock.now.isoformat()}
+    assert world.status(world.person("ann"), "POST", "/api-tokens", body) == 400
+
+
+def test_a_list_holds_no_secrets_and_only_the_callers(world):
+    ann, bob = world.people("ann bob")
+    made = [make(world, ann), make(world, ann, name="Deploy")]
+    make(world, bob)
+    listed = world.ask(ann, "GET", "/api-tokens")
+    assert listed == [{name: value for name, value in each.items() if name != "token"} for each in made]
+
+
+def test_a_revoked_token_is_refused_at_once(world):
+    ann = world.person("ann")
+    made = make(world, ann)
+    assert world.ask(ann, "DELETE", f"/api-tokens/{made['id']}") == {"ok": True}
+    assert world.status(made["token"], "GET", "/auth/me") == 401
+    assert world.status(ann, "DELETE", f"/api-tokens/{made['id']}") == 404
+
+
+def test_another_users_token_is_not_there(world):
+    ann, bob = world.people("ann bob")
+    made = make(world, ann)
+    assert world.status(bob, "DELETE", f"/api-tokens/{made['id']}") == 404
+    assert world.status(made["token"], "GET", "/auth/me") == 200
+
+
+def test_tokens_are_a_persons_business(world):
+    ann = world.person("ann")
+    token = world.api_token(ann)
+    assert outcome(world.call(token, "POST", "/api-tokens", {"name": "more"})) == (403, "login_required")
+    assert world.status(token, "GET", "/api-tokens") == 403
+    assert world.status(token, "DELETE", f"/api-tokens/{'f' * 24}") == 403
+
+
+def test_a_token_reaches_no_further_than_its_user_does_now(world):
+    ann, bob = world.people("ann bob")
+    place = world.workspace(ann)
+    world.join(bob, place, role="admin")
+    token = world.api_token(bob)
+    assert world.status(token, "PATCH", place.path, {"name": "x"}) == 200
+    world.ask(ann, "PATCH", f"{place.path}/members/{bob.id}", {"role": "member"})
+    assert world.status(token, "PATCH", place.path, {"name": "x"}) == 403
+
+
+def last_used(world, ann):
+    return world.ask(ann, "GET", "/api-tokens")[0]["lastUsedAt"]
+
+
+def test_the_last_use_is_written_once_a_minute(world):
+    clock = world.stop_clock()
+    ann = world.person("ann")
+    token = make(world, ann)["token"]
+    first = clock.now
+    assert last_used(world, ann) is None
+    for seconds, expected in [(0, first), (59, first), (1, first + timedelta(minutes=1))]:
+        clock.advance(timedelta(seconds=seconds))
+        world.ask(token, "GET", "/auth/me")
+        assert last_used(world, ann) == expected.isoformat().replace("+00:00", "Z")
+
+
+def test_a_user_has_a_hundred_live_tokens_at_most(world):
+    clock = world.stop_clock()
+    ann, bob = world.people("ann bob")
+    for _ in range(99):
+        world.api_token(ann)
+    world.api_token(ann, expires_at=clock.now + timedelta(minutes=1))
+    assert outcome(world.call(ann, "POST", "/api-tokens", {"name": "one more"})) == (409, "too_many_tokens")
+    assert world.status(bob, "POST", "/api-tokens", {"name": "mine"}) == 201
+    clock.advance(timedelta(minutes=1))
+    assert world.status(ann, "POST", "/api-tokens", {"name": "one more"}) == 201
+
+
+def test_of_two_that_make_the_last_token_at_once_one_does(world):
+    ann = world.person("ann")
+    for _ in range(99):
+        world.api_token(ann)
+    answers = at_once(*[lambda: world.status(ann, "POST", "/api-tokens", {"name": "last"})] * 4)
+    assert sorted(answers) == [201, 409, 409, 409]

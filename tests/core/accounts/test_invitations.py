@@ -1,0 +1,225 @@
+"""The life of an invitation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from tests.world import at_once, links
+
+
+@pytest.fixture
+def eng(world):
+    """A workspace of ann with a member cid; eve has an account and belongs nowhere."""
+    people = dict(zip(("ann", "cid", "eve"), world.people("ann cid eve"), strict=True))
+    workspace = world.workspace(people["ann"], slug="eng")
+    world.join(people["cid"], workspace)
+    return {**people, "at": workspace}
+
+
+def invite(world, eng, email="eve@example.com", **more):
+    return world.ask(eng["ann"], "POST", f"{eng['at'].path}/members/invite", {"email": email, **more})
+
+
+def accept(world, who, token):
+    return world.call(who, "POST", f"/invitations/{token}/accept")
+
+
+def standing(world, eng):
+    return world.ask(eng["ann"], "GET", f"{eng['at'].path}/invitations")
+
+
+def outcome(answer):
+    return answer.status, orjson.loads(answer.body).get("code")
+
+
+def test_an_invitation_says_what_was_sent(world, eng):
+    clock = world.stop_clock()
+    made = invite(world, eng, "Eve@Example.com", role="admin")
+    assert (made["email"], made["role"], made["invitedById"]) == ("Eve@example.com", "admin", eng["ann"].id)
+    assert made["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+
+
+def test_a_letter_leads_to_it(world, eng):
+    made = invite(world, eng)
+    (letter,) = world.letters
+    assert letter.to == "eve@example.com"
+    assert links(letter) == [f"http://localhost:3001/invitations/{made['token']}"]
+
+
+def test_names_in_a_letter_stay_on_their_line(world, eng):
+    world.ask(eng["ann"], "PATCH", "/auth/me", {"name": "Ann\n\nYour account is locked"})
+    world.ask(eng["ann"], "PATCH", eng["at"].path, {"name": "Eng\r\nBcc: all"})
+    invite(world, eng)
+    (letter,) = world.letters
+    assert letter.subject == "Invitation to Eng Bcc: all"
+    assert letter.text.startswith("Ann Your account is locked invites you")
+
+
+def test_no_letter_is_sent_of_what_was_undone(world, eng):
+    invite(world, eng)
+    answer = world.call(eng["ann"], "POST", f"{eng['at'].path}/members/invite", {"email": "cid@example.com"})
+    assert outcome(answer) == (409, "already_member")
+    assert len(world.letters) == 1
+
+
+def test_the_token_is_shown_once(world, eng):
+    made = invite(world, eng)
+    (listed,) = standing(world, eng)
+    assert listed == {name: value for name, value in made.items() if name != "token"}
+
+
+def test_accepting_makes_a_member_of_workspace_and_organization(world, eng):
+    accepted = orjson.loads(accept(world, eng["eve"], invite(world, eng)["token"]).body)
+    assert accepted["orgSlug"] == eng["at"].organization.slug
+    assert accepted["workspace"] == world.ask(eng["eve"], "GET", eng["at"].path)
+    assert (accepted["workspace"]["myRole"], accepted["workspace"]["myPilotageRole"]) == ("member", "viewer")
+    assert world.ask(eng["eve"], "GET", eng["at"].organization.path)["myRole"] == "member"
+    assert standing(world, eng) == []
+
+
+def test_an_admin_is_invited_as_one(world, eng):
+    accepted = orjson.loads(accept(world, eng["eve"], invite(world, eng, role="admin")["token"]).body)
+    assert (accepted["workspace"]["myRole"], accepted["workspace"]["myPilotageRole"]) == ("admin", "viewer")
+
+
+def test_who_belongs_to_the_organization_already_keeps_the_role_there(world, eng):
+    world.join_organization(eng["eve"], eng["at"].organization, "admin")
+    assert accept(world, eng["eve"], invite(world, eng)["token"]).status == 200
+    assert world.ask(eng["eve"], "GET", eng["at"].organization.path)["myRole"] == "admin"
+
+
+def test_who_became_a_member_meanwhile_keeps_the_role(world, eng):
+    token = invite(world, eng)["token"]
+    world.join(eng["eve"], eng["at"], role="admin", pilotage_role="owner")
+    accepted = orjson.loads(accept(world, eng["eve"], token).body)
+    assert (accepted["workspace"]["myRole"], accepted["workspace"]["myPilotageRole"]) == ("admin", "owner")
+
+
+def test_somebody_can_be_invited_who_has_no_account_yet(world, eng):
+    token = invite(world, eng, "new@example.com")["token"]
+    body = {"email": "NEW@example.com", "password": "12345678"}
+    bearer = world.ask(None, "POST", "/auth/register", body)["access_token"]
+    assert accept(world, bearer, token).status == 200
+
+
+def test_it_is_meant_for_one_address(world, eng):
+    token = invite(world, eng, "new@example.com")["token"]
+    assert outcome(accept(world, eng["eve"], token)) == (403, "other_invitee")
+    assert outcome(accept(world, eng["ann"], token)) == (403, "other_invitee")
+    assert len(standing(world, eng)) == 1
+
+
+def test_it_holds_once(world, eng):
+    token = invite(world, eng)["token"]
+    assert accept(world, eng["eve"], token).status == 200
+    assert outcome(accept(world, eng["eve"], token)) == (404, "not_found")
+
+
+def test_it_holds_for_seven_days(world, eng):
+    clock = world.stop_clock()
+    token, other = invite(world, eng)["token"], invite(world, eng, "new@example.com")
+    clock.advance(timedelta(days=7))
+    assert outcome(accept(world, eng["eve"], token)) == (404, "not_found")
+    assert standing(world, eng) == []
+    assert world.status(eng["ann"], "DELETE", f"{eng['at'].path}/invitations/{other['id']}") == 200
+
+
+def test_it_holds_to_the_last_moment(world, eng):
+    clock = world.stop_clock()
+    token = invite(world, eng)["token"]
+    clock.advance(timedelta(days=7) - timedelta(milliseconds=1))
+    assert accept(world, eng["eve"], token).status == 200
+
+
+@pytest.mark.parametrize("token", ["x", "x" * 43, "x" * 300, "..", "%00", "%F0%9F%A6%89"])
+def test_an_unknown_secret_leads_nowhere(world, eng, token):
+    assert accept(world, eng["eve"], token).status == 404
+    assert world.status(None, "POST", f"/invitations/{token}/accept") == 401
+
+
+def test_a_new_one_takes_the_place_of_the_former(world, eng):
+    former, token = invite(world, eng)["token"], invite(world, eng, "EVE@example.com", role="admin")["token"]
+    assert [each["role"] for each in standing(world, eng)] == ["admin"]
+    assert accept(world, eng["eve"], former).status == 404
+    assert accept(world, eng["eve"], token).status == 200
+
+
+def test_it_can_be_taken_back(world, eng):
+    made = invite(world, eng)
+    path = f"{eng['at'].path}/invitations/{made['id']}"
+    assert world.status(eng["cid"], "DELETE", path) == 403
+    assert world.ask(eng["ann"], "DELETE", path) == {"ok": True}
+    assert world.status(eng["ann"], "DELETE", path) == 404
+    assert accept(world, eng["eve"], made["token"]).status == 404
+
+
+def test_it_is_not_to_be_found_from_another_workspace(world, eng):
+    made = invite(world, eng)
+    other = world.workspace(eng["ann"], eng["at"].organization)
+    assert world.status(eng["ann"], "DELETE", f"{other.path}/invitations/{made['id']}") == 404
+    assert world.ask(eng["ann"], "GET", f"{other.path}/invitations") == []
+
+
+def test_a_member_neither_invites_nor_sees_who_is_invited(world, eng):
+    body = {"email": "new@example.com"}
+    assert world.status(eng["cid"], "POST", f"{eng['at'].path}/members/invite", body) == 403
+    assert world.status(eng["cid"], "GET", f"{eng['at'].path}/invitations") == 403
+    assert world.status(eng["eve"], "POST", f"{eng['at'].path}/members/invite", body) == 404
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"email": "x"}, {"email": "a@x..com"}, {"email": "eve@example.com", "role": "owner"}]
+)
+def test_what_cannot_be_is_told(world, eng, body):
+    assert world.status(eng["ann"], "POST", f"{eng['at'].path}/members/invite", body) == 400
+
+
+def test_an_api_token_of_less_than_all_scopes_accepts_nothing(world, eng):
+    token = invite(world, eng)["token"]
+    assert accept(world, world.api_token(eng["eve"], ["account:write"]), token).status == 403
+    assert accept(world, world.api_token(eng["eve"]), token).status == 200
+
+
+def test_a_deleted_workspace_takes_its_invitations_along(world, eng):
+    token = invite(world, eng)["token"]
+    world.ask(eng["ann"], "DELETE", eng["at"].path)
+    assert accept(world, eng["eve"], token).status == 404
+
+
+def test_an_idempotency_key_repeats_the_deed_but_not_the_secret(world, eng):
+    path, body = f"{eng['at'].path}/members/invite", {"email": "eve@example.com"}
+    answers = [world.call(eng["ann"], "POST", path, body, idempotency_key="k") for _ in range(2)]
+    assert [outcome(each) for each in answers] == [(201, None), (409, "already_done")]
+    assert len(world.letters) == 1
+
+
+def test_of_two_that_accept_at_once_one_does(world, eng):
+    for number in range(5):
+        person = world.person(f"new{number}")
+        token = invite(world, eng, person.email)["token"]
+        answers = at_once(*[lambda: accept(world, person, token).status] * 2)  # noqa: B023
+        assert sorted(answers) == [200, 404]
+
+
+def test_two_invitations_of_one_person_at_once_leave_one(world, eng):
+    for number in range(5):
+        email = f"new{number}@example.com"
+        path = f"{eng['at'].path}/members/invite"
+        at_once(*[lambda: world.status(eng["ann"], "POST", path, {"email": email})] * 2)  # noqa: B023
+        assert [each["email"] for each in standing(world, eng)].count(email) == 1
+
+
+def test_of_revoking_and_accepting_at_once_one_wins(world, eng):
+    for number in range(5):
+        person = world.person(f"new{number}")
+        made = invite(world, eng, person.email)
+        path = f"{eng['at'].path}/invitations/{made['id']}"
+        revoked, accepted = at_once(
+            lambda: world.status(eng["ann"], "DELETE", path),  # noqa: B023
+            lambda: accept(world, person, made["token"]).status,  # noqa: B023
+        )
+        assert (revoked, accepted) in [(200, 404), (404, 200), (200, 200)]
+        assert world.status(person, "GET", eng["at"].path) == (200 if accepted == 200 else 404)

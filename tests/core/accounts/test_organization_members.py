@@ -1,0 +1,140 @@
+"""Members of organizations."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+ACME = "/organizations/acme"
+
+
+@pytest.fixture
+def acme(world):
+    """An organization of ann, with an admin bob and members cid and dot."""
+    people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
+    organization = world.organization(people["ann"], "acme")
+    world.join_organization(people["bob"], organization, "admin")
+    world.join_organization(people["cid"], organization)
+    world.join_organization(people["dot"], organization)
+    return people
+
+
+def roles(world, who):
+    return {each["name"]: each["role"] for each in world.ask(who, "GET", f"{ACME}/members")}
+
+
+def member(person):
+    return f"{ACME}/members/{person.id}"
+
+
+def outcome(answer):
+    return answer.status, orjson.loads(answer.body).get("code")
+
+
+def test_every_member_sees_who_belongs_to_it(world, acme):
+    expected = {"ann": "owner", "bob": "admin", "cid": "member", "dot": "member"}
+    assert roles(world, acme["cid"]) == expected
+
+
+def test_members_can_be_had_by_the_page(world, acme):
+    answer = world.call(acme["ann"], "GET", f"{ACME}/members?limit=3")
+    assert [each["name"] for each in orjson.loads(answer.body)] == ["ann", "bob", "cid"]
+    assert 'rel="next"' in answer.headers["link"]
+
+
+@pytest.mark.parametrize("who", ["ann", "bob"])
+def test_an_admin_adds_people_by_address(world, acme, who):
+    eve = world.person("eve")
+    made = world.ask(acme[who], "POST", f"{ACME}/members", {"email": "EVE@example.com", "role": "admin"})
+    assert (made["userId"], made["role"], made["email"]) == (eve.id, "admin", "eve@example.com")
+    assert roles(world, eve)["eve"] == "admin"
+
+
+def test_nobody_is_added_twice(world, acme):
+    body = {"email": "cid@example.com", "role": "admin"}
+    assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (409, "already_member")
+    assert roles(world, acme["ann"])["cid"] == "member"
+
+
+def test_somebody_without_an_account_cannot_be_added(world, acme):
+    body = {"email": "nobody@example.com", "role": "member"}
+    assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (404, "unknown_user")
+
+
+@pytest.mark.parametrize("body", [{"email": "eve@example.com", "role": "owner"}, {"role": "admin"}, {}])
+def test_nobody_is_added_as_an_owner_or_without_an_address(world, acme, body):
+    assert world.status(acme["ann"], "POST", f"{ACME}/members", body) == 400
+
+
+def test_a_member_manages_nobody(world, acme):
+    cid, body = acme["cid"], {"email": "eve@example.com", "role": "member"}
+    assert world.status(cid, "POST", f"{ACME}/members", body) == 403
+    assert world.status(cid, "PATCH", member(acme["dot"]), {"role": "admin"}) == 403
+    assert world.status(cid, "DELETE", member(acme["dot"])) == 403
+    assert world.status(cid, "DELETE", member(cid)) == 403
+
+
+def test_a_role_is_refused_before_a_member_is_looked_for(world, acme):
+    unknown = f"{ACME}/members/{'f' * 24}"
+    assert world.status(acme["cid"], "DELETE", unknown) == 403
+    assert outcome(world.call(acme["bob"], "DELETE", unknown)) == (404, "not_found")
+    assert world.status(acme["bob"], "PATCH", f"{ACME}/members/me", {"role": "admin"}) == 404
+    assert world.status(acme["bob"], "PATCH", unknown, {"role": "king"}) == 404
+
+
+@pytest.mark.parametrize("who", ["ann", "bob"])
+def test_an_admin_makes_a_member_an_admin(world, acme, who):
+    assert world.ask(acme[who], "PATCH", member(acme["cid"]), {"role": "admin"})["role"] == "admin"
+    assert roles(world, acme["ann"])["cid"] == "admin"
+
+
+def test_an_admin_touches_no_other_admin_nor_itself(world, acme):
+    world.ask(acme["ann"], "PATCH", member(acme["cid"]), {"role": "admin"})
+    for whom in ("bob", "cid"):
+        assert outcome(world.call(acme["bob"], "PATCH", member(acme[whom]), {"role": "member"})) == (
+            403,
+            "insufficient_role",
+        )
+        assert world.status(acme["bob"], "DELETE", member(acme[whom])) == 403
+    assert world.status(acme["ann"], "PATCH", member(acme["bob"]), {"role": "member"}) == 200
+
+
+@pytest.mark.parametrize("who", ["ann", "bob"])
+def test_the_owner_stays_the_owner(world, acme, who):
+    assert outcome(world.call(acme[who], "PATCH", member(acme["ann"]), {"role": "member"})) == (
+        409,
+        "owner_stays",
+    )
+    assert outcome(world.call(acme[who], "DELETE", member(acme["ann"]))) == (409, "owner_stays")
+    assert outcome(world.call(acme["ann"], "POST", f"{ACME}/leave")) == (409, "owner_stays")
+
+
+def test_an_empty_change_changes_nothing(world, acme):
+    assert world.ask(acme["bob"], "PATCH", member(acme["ann"]), {})["role"] == "owner"
+
+
+def test_the_next_request_of_who_was_removed_finds_nothing(world, acme):
+    token = world.api_token(acme["cid"])
+    assert world.status(token, "GET", ACME) == 200
+    assert world.ask(acme["bob"], "DELETE", member(acme["cid"])) == {"ok": True}
+    assert world.status(token, "GET", ACME) == 404
+    assert world.status(token, "GET", "/auth/me") == 200
+    assert "cid" not in roles(world, acme["ann"])
+
+
+def test_who_was_removed_can_be_added_again(world, acme):
+    world.ask(acme["bob"], "DELETE", member(acme["cid"]))
+    body = {"email": "cid@example.com", "role": "member"}
+    assert world.status(acme["bob"], "POST", f"{ACME}/members", body) == 201
+
+
+@pytest.mark.parametrize("who", ["bob", "cid"])
+def test_others_leave_as_they_like(world, acme, who):
+    assert world.ask(acme[who], "POST", f"{ACME}/leave") == {"ok": True}
+    assert world.status(acme[who], "POST", f"{ACME}/leave") == 404
+
+
+def test_a_changed_role_binds_the_next_request(world, acme):
+    body = {"name": "x", "role": "member"}
+    world.ask(acme["ann"], "PATCH", member(acme["bob"]), {"role": "member"})
+    assert world.status(acme["bob"], "PATCH", member(acme["cid"]), body | {"role": "admin"}) == 403

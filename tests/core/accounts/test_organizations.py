@@ -1,0 +1,132 @@
+"""Organizations."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from stellary.contract.organizations import CreateOrganization
+from stellary.contract.refs import Ref
+from stellary.core.accounts import organizations
+
+ACME = {"name": "Acme Corp", "slug": "acme"}
+
+
+def test_who_makes_an_organization_owns_it(world):
+    ann = world.person("ann")
+    made = world.ask(ann, "POST", "/organizations", ACME)
+    assert (made["ownerId"], made["myRole"]) == (ann.id, "owner")
+    assert world.ask(ann, "GET", "/organizations/acme") == made
+
+
+def test_a_slug_is_unique_everywhere(world):
+    ann, bob = world.people("ann bob")
+    world.ask(ann, "POST", "/organizations", ACME)
+    answer = world.call(bob, "POST", "/organizations", ACME)
+    assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "duplicate_slug")
+
+
+@pytest.mark.parametrize("slug", ["a", "x" * 61, "Acme", "acme corp", "-acme", "acme-", "ac/me", "äcme", ""])
+def test_a_slug_is_of_lower_case_letters_digits_and_hyphens(world, slug):
+    answer = world.call(world.person("ann"), "POST", "/organizations", {"name": "Acme", "slug": slug})
+    assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "slug")
+
+
+def test_everybody_lists_the_own_organizations_with_the_own_role(world):
+    ann, bob = world.people("ann bob")
+    acme = world.organization(ann, "acme")
+    world.join_organization(bob, acme, "admin")
+    listed = {
+        who.user.name: {each["slug"]: each["myRole"] for each in world.ask(who, "GET", "/organizations")}
+        for who in (ann, bob)
+    }
+    assert listed == {
+        "ann": {"ann": "owner", "acme": "owner"},
+        "bob": {"bob": "owner", "acme": "admin"},
+    }
+
+
+def test_a_list_can_be_had_by_the_page(world):
+    ann = world.person("ann")
+    slugs = ["ann"] + [world.organization(ann).slug for _ in range(4)]
+    found, path = [], "/organizations?limit=2"
+    while path:
+        answer = world.call(ann, "GET", path)
+        found += [each["slug"] for each in orjson.loads(answer.body)]
+        link = answer.headers.get("link", "")
+        path = link[1 : link.index(">")] if link else ""
+    assert found == slugs
+
+
+def test_an_organization_is_not_there_for_a_stranger(world):
+    ann, bob = world.people("ann bob")
+    world.organization(ann, "acme")
+    seen, unknown = (world.call(bob, "GET", f"/organizations/{slug}") for slug in ("acme", "acmi"))
+    assert seen.status == 404
+    assert orjson.loads(seen.body) | {"requestId": ""} == orjson.loads(unknown.body) | {"requestId": ""}
+
+
+def test_a_new_slug_is_a_new_address(world):
+    ann = world.person("ann")
+    world.organization(ann, "acme")
+    changed = world.ask(ann, "PATCH", "/organizations/acme", {"slug": "acme-2", "name": "Acme 2"})
+    assert (changed["slug"], changed["name"]) == ("acme-2", "Acme 2")
+    assert world.ask(ann, "GET", "/organizations/acme-2") == changed
+    assert world.status(ann, "GET", "/organizations/acme") == 404
+
+
+def test_a_slug_that_is_taken_is_not_to_be_had_by_a_change(world):
+    ann = world.person("ann")
+    world.organization(ann, "acme")
+    assert world.status(ann, "PATCH", "/organizations/acme", {"slug": "ann"}) == 409
+    assert world.status(ann, "GET", "/organizations/acme") == 200
+
+
+def test_an_empty_change_changes_nothing(world):
+    clock = world.stop_clock()
+    ann = world.person("ann")
+    before = world.ask(ann, "POST", "/organizations", ACME)
+    clock.advance(clock.now - clock.now.replace(hour=0))
+    assert world.ask(ann, "PATCH", "/organizations/acme", {}) == before
+
+
+def test_its_owner_alone_changes_and_deletes_it(world):
+    ann, bob, cid = world.people("ann bob cid")
+    acme = world.organization(ann, "acme")
+    world.join_organization(bob, acme, "admin")
+    world.join_organization(cid, acme)
+    for who in (bob, cid):
+        assert world.status(who, "PATCH", "/organizations/acme", {"name": "Mine"}) == 403
+        assert world.status(who, "DELETE", "/organizations/acme") == 403
+    assert world.status(ann, "DELETE", "/organizations/acme") == 200
+    assert world.status(ann, "GET", "/organizations/acme") == 404
+
+
+def test_a_bad_body_is_told_to_nobody_who_must_not_know_the_organization(world):
+    ann, bob = world.people("ann bob")
+    world.organization(ann, "acme")
+    assert world.status(ann, "PATCH", "/organizations/acme", {"slug": "?"}) == 400
+    assert world.status(bob, "PATCH", "/organizations/acme", {"slug": "?"}) == 404
+
+
+def test_a_personal_organization_stays(world):
+    ann = world.person("ann")
+    answer = world.call(ann, "DELETE", "/organizations/ann")
+    assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "personal_workspace")
+
+
+def test_a_deleted_slug_is_free_again(world):
+    ann, bob = world.people("ann bob")
+    world.organization(ann, "acme")
+    world.ask(ann, "DELETE", "/organizations/acme")
+    assert world.status(bob, "POST", "/organizations", ACME) == 201
+
+
+def test_a_host_calls_the_service_in_its_own_transaction(world):
+    ann = world.person("ann")
+    with world.core.database.writing() as connection:
+        with world.core.begin(ann.actor, connection) as uow:
+            made = organizations.create_organization(uow, Ref(), CreateOrganization(name="Acme", slug="acme"))
+        connection.rollback()
+    assert made.my_role == "owner"
+    assert world.status(ann, "GET", "/organizations/acme") == 404

@@ -1,0 +1,175 @@
+"""Several at once: one wins, the others are told so, and nothing is left half done."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from stellary.core import Core
+from tests.world import PASSWORD, World, at_once
+
+
+def test_of_several_that_take_a_slug_one_gets_it(world):
+    people = world.people("ann bob cid dot")
+    for number in range(5):
+        body = {"name": "Acme", "slug": f"acme-{number}"}
+        answers = at_once(
+            *[lambda who=who: world.status(who, "POST", "/organizations", body) for who in people]  # noqa: B023
+        )
+        assert sorted(answers) == [201, 409, 409, 409]
+
+
+def test_of_several_that_take_a_workspaces_slug_one_gets_it(world):
+    ann = world.person("ann")
+    acme = world.organization(ann, "acme")
+    for number in range(5):
+        body = {"name": "Eng", "slug": f"eng-{number}"}
+        answers = at_once(*[lambda: world.status(ann, "POST", "/orgs/acme/workspaces", body)] * 4)  # noqa: B023
+        assert sorted(answers) == [201, 409, 409, 409]
+    assert len(world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")) == 5
+
+
+def test_of_several_that_register_an_address_one_gets_it(world):
+    for number in range(5):
+        body = {"email": f"ann{number}@example.com", "password": "12345678"}
+        answers = at_once(*[lambda: world.status(None, "POST", "/auth/register", body)] * 4)  # noqa: B023
+        assert sorted(answers) == [201, 409, 409, 409]
+
+
+def test_several_of_one_name_register_at_once(world):
+    bodies = [
+        {"email": f"ann{number}@example.com", "password": "12345678", "name": "Ann"} for number in range(8)
+    ]
+    answers = at_once(
+        *[lambda body=body: world.status(None, "POST", "/auth/register", body) for body in bodies]
+    )
+    assert answers == [201] * 8
+
+
+def test_a_slug_that_is_taken_while_somebody_registers_is_left_to_the_other(postgres_url):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann = world.person("ann")
+    body = {"email": "bob@example.com", "password": "12345678", "name": "Bob"}
+    answers = []
+    registering = threading.Thread(
+        target=lambda: answers.append(world.ask(None, "POST", "/auth/register", body))
+    )
+    with core.database.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO stellary_organizations (id, name, slug, owner_id, created_at, updated_at)"
+                " VALUES ('f', 'Bob', 'bob', :owner, now(), now())"
+            ),
+            {"owner": ann.id},
+        )
+        registering.start()
+        wait_for_a_lock(core)
+    registering.join()
+    (organization,) = world.ask(answers[0]["access_token"], "GET", "/organizations")
+    assert organization["slug"].startswith("bob-")
+    core.close()
+
+
+def wait_for_a_lock(core):
+    """Wait until somebody waits for us."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(500):
+        with core.database.reading() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        threading.Event().wait(0.01)
+    pytest.fail("nobody waits")
+
+
+def test_of_several_changes_of_a_password_one_holds(world):
+    ann = world.person("ann")
+    passwords = [f"new password {number}" for number in range(4)]
+    token = world.bearer(ann)
+    answers = at_once(
+        *[
+            lambda new=new: world.status(
+                token, "POST", "/auth/change-password", {"currentPassword": PASSWORD, "newPassword": new}
+            )
+            for new in passwords
+        ]
+    )
+    assert answers.count(200) == 1
+    # Those that came in time were overtaken; those that came later had a login, or a password, of before.
+    assert set(answers) <= {200, 400, 401, 409}
+    logins = [
+        world.status(None, "POST", "/auth/login", {"email": ann.email, "password": new}) for new in passwords
+    ]
+    assert [status == 201 for status in logins] == [status == 200 for status in answers]
+
+
+def test_of_several_that_add_a_member_one_does(world):
+    ann, bob = world.people("ann bob")
+    for number in range(5):
+        acme = world.organization(ann)
+        body = {"email": bob.email, "role": "admin" if number % 2 else "member"}
+        answers = at_once(
+            *[lambda: world.status(ann, "POST", f"{acme.path}/members", body)] * 3  # noqa: B023
+        )
+        assert sorted(answers) == [201, 409, 409]
+
+
+def test_two_admins_that_remove_each_other_change_nothing(world):
+    ann, bob, cid = world.people("ann bob cid")
+    acme = world.organization(ann)
+    for who in (bob, cid):
+        world.join_organization(who, acme, "admin")
+    answers = at_once(
+        lambda: world.status(bob, "DELETE", f"{acme.path}/members/{cid.id}"),
+        lambda: world.status(cid, "DELETE", f"{acme.path}/members/{bob.id}"),
+    )
+    assert answers == [403, 403]
+
+
+def test_who_is_demoted_grants_nothing_any_more(world):
+    ann, bob, cid = world.people("ann bob cid")
+    for _ in range(5):
+        acme = world.organization(ann)
+        world.join_organization(bob, acme, "admin")
+        world.join_organization(cid, acme)
+        demoted, raised = at_once(
+            lambda: world.status(ann, "PATCH", f"{acme.path}/members/{bob.id}", {"role": "member"}),  # noqa: B023
+            lambda: world.status(bob, "PATCH", f"{acme.path}/members/{cid.id}", {"role": "admin"}),  # noqa: B023
+        )
+        assert demoted == 200
+        assert raised in (200, 403)
+        roles = {each["name"]: each["role"] for each in world.ask(ann, "GET", f"{acme.path}/members")}
+        assert roles == {"ann": "owner", "bob": "member", "cid": "admin" if raised == 200 else "member"}
+
+
+def test_who_leaves_while_making_a_workspace_owns_none(world):
+    ann, bob = world.people("ann bob")
+    for _ in range(5):
+        acme = world.organization(ann)
+        world.join_organization(bob, acme)
+        body = {"name": "Eng", "slug": "eng"}
+        left, made = at_once(
+            lambda: world.status(bob, "POST", f"{acme.path}/leave"),  # noqa: B023
+            lambda: world.status(bob, "POST", f"/orgs/{acme.slug}/workspaces", body),  # noqa: B023
+        )
+        assert left == 200
+        owners = [each["ownerId"] for each in world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")]
+        assert owners == ([ann.id] if made == 201 else [])
+
+
+def test_an_organization_that_is_deleted_while_somebody_accepts_takes_everything_along(world):
+    ann = world.person("ann")
+    for number in range(5):
+        acme = world.organization(ann)
+        place = world.workspace(ann, acme)
+        person = world.person(f"new{number}")
+        token = world.ask(ann, "POST", f"{place.path}/members/invite", {"email": person.email})["token"]
+        deleted, accepted = at_once(
+            lambda: world.status(ann, "DELETE", acme.path),  # noqa: B023
+            lambda: world.status(person, "POST", f"/invitations/{token}/accept"),  # noqa: B023
+        )
+        assert deleted == 200
+        assert accepted in (200, 404)
+        assert world.status(person, "GET", place.path) == 404

@@ -1,0 +1,187 @@
+"""Tokens, passwords and addresses, without a database."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.errors import Invalid, Unauthenticated
+from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.passwords import hash_password, verify_password
+from stellary.core.accounts.personal import slugified
+from stellary.core.accounts.tokens import Signer, digest, looks_like_api_token, new_api_token, new_secret
+
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+SECRET = "s" * 32
+WEEK = timedelta(days=7)
+SIGNER = Signer(SECRET, WEEK)
+USER = "a" * 24
+CLAIMS = {"sub": USER, "iat": NOW, "exp": NOW + WEEK, "gen": 0}
+
+
+def test_a_login_says_whose_it_is():
+    found = SIGNER.read(SIGNER.issue(USER, 3, NOW), NOW)
+    assert (found.user_id, found.generation) == (USER, 3)
+
+
+def test_a_login_holds_until_the_moment_of_its_end():
+    token = SIGNER.issue(USER, 0, NOW)
+    assert SIGNER.read(token, NOW + WEEK - timedelta(seconds=1)).user_id == USER
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(token, NOW + WEEK)
+
+
+@pytest.mark.parametrize("position", range(0, 240, 7))
+def test_a_login_with_one_bit_changed_is_refused(position):
+    token = SIGNER.issue(USER, 0, NOW)
+    position = min(position, len(token) - 1)
+    for bit in range(7):
+        changed = token[:position] + chr(ord(token[position]) ^ 1 << bit) + token[position + 1 :]
+        with pytest.raises(Unauthenticated):
+            SIGNER.read(changed, NOW)
+
+
+def test_the_last_bits_of_a_signature_count():
+    # 43 characters hold two bits more than the signature has.
+    for second in range(40):
+        token = SIGNER.issue(USER, 0, NOW + timedelta(seconds=second))
+        for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
+            if other != token[-1]:
+                with pytest.raises(Unauthenticated):
+                    SIGNER.read(token[:-1] + other, NOW)
+
+
+@pytest.mark.parametrize("more", ["=", "==", "!", "\n", " ", "é"])
+def test_nothing_may_follow_a_login(more):
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(SIGNER.issue(USER, 0, NOW) + more, NOW)
+
+
+@pytest.mark.parametrize("missing", ["sub", "iat", "exp", "gen"])
+def test_a_login_has_all_claims(missing):
+    claims = {name: value for name, value in CLAIMS.items() if name != missing}
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(jwt.encode(claims, SECRET, algorithm="HS256"), NOW)
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_a_login_is_of_one_algorithm(algorithm):
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(jwt.encode(CLAIMS, SECRET * 2, algorithm=algorithm), NOW)
+
+
+def test_an_unsigned_login_is_refused():
+    payload = SIGNER.issue(USER, 0, NOW).split(".")[1]
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
+    for signature in ("", "AAAA"):
+        with pytest.raises(Unauthenticated):
+            SIGNER.read(f"{header}.{payload}.{signature}", NOW)
+
+
+def test_headers_that_name_other_keys_lead_nowhere():
+    token = jwt.encode(
+        CLAIMS, "t" * 32, algorithm="HS256", headers={"kid": "../../dev/null", "jku": "http://localhost/"}
+    )
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(token, NOW)
+
+
+@given(st.text(max_size=60))
+def test_garbage_is_refused(text):
+    for token in (text, f"{text}.{text}.{text}"):
+        with pytest.raises(Unauthenticated):
+            SIGNER.read(token, NOW)
+
+
+def test_an_api_token_is_told_from_noise_by_its_checksum():
+    token = new_api_token()
+    assert (len(token), token[:6]) == (52, "synth_")
+    assert looks_like_api_token(token)
+    assert not looks_like_api_token(token[:-1] + ("0" if token[-1] != "0" else "1"))
+    assert not looks_like_api_token(token[1:])
+    assert not looks_like_api_token(token.upper())
+
+
+@given(st.text(max_size=60))
+def test_noise_is_no_api_token(text):
+    assert not looks_like_api_token("synth_" + text)
+
+
+def test_secrets_fit_a_url_and_are_kept_as_digests():
+    secret = new_secret()
+    assert len(secret) == 43
+    assert secret.replace("-", "").replace("_", "").isalnum()
+    assert digest(secret) == digest(secret)
+    assert secret not in digest(secret)
+
+
+# ---------------------------------------------------------------------------------------------- passwords
+
+
+@pytest.mark.parametrize("password", ["x" * 128, "🔑" * 128, "é" * 8, "\0" * 8, " " * 8])
+def test_a_password_counts_to_its_last_character(password):
+    kept = hash_password(password, 4)
+    assert verify_password(password, kept, 4)
+    assert not verify_password(password[:-1] + "?", kept, 4)
+    assert not verify_password(password + "?", kept, 4)
+
+
+def test_without_a_kept_hash_every_password_is_wrong():
+    assert not verify_password("nobody's password", None, 4)
+
+
+# ---------------------------------------------------------------------------------------------- addresses
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Ann.Lee@EXAMPLE.com", "Ann.Lee@example.com"),
+        ("ann@xn--exmple-cua.com", "ann@exämple.com"),
+        ("ann@intranet", "ann@intranet"),
+        ("ann@host.test", "ann@host.test"),
+    ],
+)
+def test_an_address_is_kept_as_it_was_written_but_for_its_domain(given, kept):
+    assert address(given) == kept
+
+
+@pytest.mark.parametrize(
+    "given", ["ann", "ann@", "ann@x..com", "ann@x.com\r\nBcc: b@x.com", "a" * 65 + "@x.com"]
+)
+def test_what_is_no_address_is_told(given):
+    with pytest.raises(Invalid, match="email must be a valid e-mail address"):
+        address(given)
+
+
+@pytest.mark.parametrize(("one", "other"), [("ANN@x.com", "ann@x.com"), ("e\u0301@x.com", "É@x.com")])
+def test_addresses_are_the_same_without_regard_to_case_and_encoding(one, other):
+    assert address_key(one) == address_key(other)
+
+
+@given(st.text(max_size=80))
+def test_a_slug_is_one(text):
+    slug = slugified(text)
+    assert slug == "" or (2 <= len(slug) <= 60 and slug.strip("-") == slug)
+    assert slug.replace("-", "").isalnum() or slug == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "slug"),
+    [
+        ("Jane Doe", "jane-doe"),
+        ("Ærø & Søn!", "r-sn"),
+        ("陳", ""),
+        ("a", ""),
+        ("Zoë", "zoe"),
+        ("x" * 70, "x" * 60),
+    ],
+)
+def test_a_name_becomes_a_slug(text, slug):
+    assert slugified(text) == slug

@@ -1,0 +1,98 @@
+"""Members of workspaces."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+
+@pytest.fixture
+def eng(world):
+    """A workspace of ann, with an admin bob, a member cid, and dot of the organization outside."""
+    people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
+    boss = world.person("boss")
+    organization = world.organization(boss, "acme")
+    world.join_organization(people["ann"], organization)
+    workspace = world.workspace(people["ann"], organization, "eng")
+    world.join(people["bob"], workspace, role="admin")
+    world.join(people["cid"], workspace)
+    world.join_organization(people["dot"], organization)
+    return {**people, "boss": boss, "at": workspace}
+
+
+def roles(world, eng):
+    listed = world.ask(eng["ann"], "GET", f"{eng['at'].path}/members")
+    return {each["name"]: (each["role"], each["pilotageRole"]) for each in listed}
+
+
+def member(eng, who):
+    return f"{eng['at'].path}/members/{eng[who].id}"
+
+
+def outcome(answer):
+    return answer.status, orjson.loads(answer.body).get("code")
+
+
+def test_every_member_sees_who_belongs_to_it(world, eng):
+    listed = world.ask(eng["cid"], "GET", f"{eng['at'].path}/members")
+    assert [(each["name"], each["email"]) for each in listed] == [
+        (name, f"{name}@example.com") for name in ("ann", "bob", "cid")
+    ]
+    assert world.status(eng["dot"], "GET", f"{eng['at'].path}/members") == 404
+
+
+@pytest.mark.parametrize("who", ["ann", "bob", "boss"])
+def test_an_admin_changes_roles(world, eng, who):
+    changed = world.ask(eng[who], "PATCH", member(eng, "cid"), {"role": "admin", "pilotageRole": "reviewer"})
+    assert (changed["role"], changed["pilotageRole"]) == ("admin", "reviewer")
+    assert roles(world, eng)["cid"] == ("admin", "reviewer")
+
+
+def test_what_is_not_named_stays(world, eng):
+    world.ask(eng["ann"], "PATCH", member(eng, "bob"), {"pilotageRole": "owner"})
+    assert roles(world, eng)["bob"] == ("admin", "owner")
+    world.ask(eng["ann"], "PATCH", member(eng, "bob"), {})
+    assert roles(world, eng)["bob"] == ("admin", "owner")
+
+
+@pytest.mark.parametrize("body", [{"role": "owner"}, {"pilotageRole": "king"}, {"role": None}, {"rank": 1}])
+def test_a_role_is_one_that_there_is(world, eng, body):
+    assert world.status(eng["ann"], "PATCH", member(eng, "cid"), body) == 400
+
+
+@pytest.mark.parametrize("body", [{"role": "member"}, {"pilotageRole": "viewer"}])
+@pytest.mark.parametrize("who", ["ann", "bob", "boss"])
+def test_the_owner_of_the_workspace_stays_admin_and_pilotage_owner(world, eng, who, body):
+    assert outcome(world.call(eng[who], "PATCH", member(eng, "ann"), body)) == (409, "owner_stays")
+    assert outcome(world.call(eng[who], "DELETE", member(eng, "ann"))) == (409, "owner_stays")
+
+
+def test_the_owner_may_be_told_to_stay_as_is(world, eng):
+    body = {"role": "admin", "pilotageRole": "owner"}
+    assert world.status(eng["bob"], "PATCH", member(eng, "ann"), body) == 200
+
+
+def test_a_member_changes_nobody(world, eng):
+    assert world.status(eng["cid"], "PATCH", member(eng, "cid"), {"role": "admin"}) == 403
+    assert world.status(eng["cid"], "DELETE", member(eng, "bob")) == 403
+
+
+def test_a_role_is_refused_before_a_member_is_looked_for(world, eng):
+    for child in ("dot", "boss"):
+        assert world.status(eng["cid"], "DELETE", member(eng, child)) == 403
+        assert world.status(eng["bob"], "DELETE", member(eng, child)) == 404
+        assert world.status(eng["bob"], "PATCH", member(eng, child), {"role": "king"}) == 404
+        assert world.status(eng["dot"], "PATCH", member(eng, child), {"role": "king"}) == 404
+
+
+@pytest.mark.parametrize("who", ["bob", "cid", "boss"])
+def test_a_member_is_removed_by_an_admin_or_leaves(world, eng, who):
+    assert world.ask(eng[who], "DELETE", member(eng, "cid")) == {"ok": True}
+    assert "cid" not in roles(world, eng)
+    assert world.status(eng["cid"], "GET", eng["at"].path) == 404
+    assert world.status(eng["cid"], "GET", "/organizations/acme") == 200
+
+
+def test_an_admin_who_has_left_changes_nobody(world, eng):
+    world.ask(eng["bob"], "DELETE", member(eng, "bob"))
+    assert world.status(eng["bob"], "PATCH", member(eng, "cid"), {"role": "admin"}) == 404

@@ -1,0 +1,127 @@
+"""Workspaces, and who reaches them."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+ENG = {"name": "Engineering", "slug": "eng"}
+
+
+@pytest.fixture
+def acme(world):
+    """An organization of ann, with an admin bob and members cid and dot; cid has made a workspace."""
+    people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
+    organization = world.organization(people["ann"], "acme")
+    world.join_organization(people["bob"], organization, "admin")
+    world.join_organization(people["cid"], organization)
+    world.join_organization(people["dot"], organization)
+    world.ask(people["cid"], "POST", "/orgs/acme/workspaces", ENG)
+    return people
+
+
+def outcome(answer):
+    return answer.status, orjson.loads(answer.body).get("code")
+
+
+def test_any_member_makes_one_and_owns_it(world, acme):
+    made = world.ask(acme["dot"], "POST", "/orgs/acme/workspaces", {"name": "Ops", "slug": "ops"})
+    assert made["ownerId"] == acme["dot"].id
+    assert (made["myRole"], made["myPilotageRole"], made["isPersonal"]) == ("admin", "owner", False)
+    assert world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops") == made
+    (member,) = world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops/members")
+    assert (member["role"], member["pilotageRole"]) == ("admin", "owner")
+
+
+def test_a_stranger_makes_none(world, acme):
+    assert world.status(world.person("eve"), "POST", "/orgs/acme/workspaces", ENG) == 404
+
+
+def test_a_slug_is_unique_in_the_organization(world, acme):
+    assert outcome(world.call(acme["dot"], "POST", "/orgs/acme/workspaces", ENG)) == (409, "duplicate_slug")
+    assert world.status(acme["dot"], "POST", "/orgs/dot/workspaces", ENG) == 201
+
+
+def test_who_leads_the_organization_reaches_it_without_being_a_member(world, acme):
+    for who in ("ann", "bob"):
+        found = world.ask(acme[who], "GET", "/orgs/acme/workspaces/eng")
+        assert (found["myRole"], found["myPilotageRole"]) == ("admin", "owner")
+    assert world.status(acme["dot"], "GET", "/orgs/acme/workspaces/eng") == 404
+
+
+def test_each_lists_what_each_reaches(world, acme):
+    world.ask(acme["ann"], "POST", "/orgs/acme/workspaces", {"name": "Board", "slug": "board"})
+    listed = {
+        name: {
+            each["slug"]: (each["myRole"], each["myPilotageRole"])
+            for each in world.ask(acme[name], "GET", "/orgs/acme/workspaces")
+        }
+        for name in acme
+    }
+    led = {"eng": ("admin", "owner"), "board": ("admin", "owner")}
+    assert listed == {"ann": led, "bob": led, "cid": {"eng": ("admin", "owner")}, "dot": {}}
+
+
+def test_a_list_answers_as_the_single_one(world, acme):
+    (listed,) = world.ask(acme["bob"], "GET", "/orgs/acme/workspaces")
+    assert listed == world.ask(acme["bob"], "GET", "/orgs/acme/workspaces/eng")
+
+
+def test_a_personal_workspace_is_its_owners_alone(world, acme):
+    home = world.home(acme["ann"])
+    world.join_organization(acme["bob"], home.organization, "admin")
+    assert world.status(acme["bob"], "GET", home.path) == 404
+    assert world.ask(acme["bob"], "GET", "/orgs/ann/workspaces") == []
+    assert len(world.ask(acme["ann"], "GET", "/orgs/ann/workspaces")) == 1
+
+
+def test_a_personal_workspace_can_be_renamed_but_stays(world, acme):
+    home = world.home(acme["ann"]).path
+    assert world.ask(acme["ann"], "PATCH", home, {"name": "Mine"})["name"] == "Mine"
+    assert outcome(world.call(acme["ann"], "DELETE", home)) == (409, "personal_workspace")
+    body = {"email": "bob@example.com"}
+    assert outcome(world.call(acme["ann"], "POST", f"{home}/members/invite", body)) == (
+        409,
+        "personal_workspace",
+    )
+
+
+def test_a_new_slug_is_a_new_address(world, acme):
+    eng = "/orgs/acme/workspaces/eng"
+    changed = world.ask(acme["cid"], "PATCH", eng, {"slug": "engine", "name": "Engine"})
+    assert world.ask(acme["cid"], "GET", "/orgs/acme/workspaces/engine") == changed
+    assert world.status(acme["cid"], "GET", eng) == 404
+
+
+def test_a_slug_that_is_taken_is_not_to_be_had_by_a_change(world, acme):
+    world.ask(acme["cid"], "POST", "/orgs/acme/workspaces", {"name": "Ops", "slug": "ops"})
+    assert world.status(acme["cid"], "PATCH", "/orgs/acme/workspaces/ops", {"slug": "eng"}) == 409
+
+
+def test_an_empty_change_changes_nothing(world, acme):
+    before = world.ask(acme["cid"], "GET", "/orgs/acme/workspaces/eng")
+    assert world.ask(acme["cid"], "PATCH", "/orgs/acme/workspaces/eng", {}) == before
+
+
+def test_a_member_does_not_change_it(world, acme):
+    eng = "/orgs/acme/workspaces/eng"
+    body = {"email": "dot@example.com"}
+    token = world.ask(acme["cid"], "POST", f"{eng}/members/invite", body)["token"]
+    world.ask(acme["dot"], "POST", f"/invitations/{token}/accept")
+    assert world.status(acme["dot"], "PATCH", eng, {"name": "Mine"}) == 403
+    assert world.status(acme["dot"], "DELETE", eng) == 403
+
+
+def test_an_admin_of_the_organization_does_not_delete_it_but_its_owners_do(world, acme):
+    eng = "/orgs/acme/workspaces/eng"
+    assert world.status(acme["bob"], "DELETE", eng) == 403
+    assert world.status(world.api_token(acme["cid"]), "DELETE", eng) == 403
+    assert world.status(acme["cid"], "DELETE", eng) == 200
+    world.ask(acme["cid"], "POST", "/orgs/acme/workspaces", ENG)
+    assert world.status(acme["ann"], "DELETE", eng) == 200
+
+
+def test_a_bad_body_is_told_to_nobody_who_must_not_know_the_workspace(world, acme):
+    eng = "/orgs/acme/workspaces/eng"
+    assert world.status(acme["cid"], "PATCH", eng, {"slug": "?"}) == 400
+    assert world.status(acme["dot"], "PATCH", eng, {"slug": "?"}) == 404
