@@ -264,8 +264,17 @@ def _mapping_hook(kind: Any) -> Hook:
 
 
 def _request_hook(cls: type[Request]) -> Hook:
-    body = whole(cls)
-    return _fields_hook(cls) if body is None else _body_hook(cls, body)
+    made: Hook | None = None
+
+    def hook(data: Any, _: Any) -> Any:
+        # Made when it is first used, so that a class may have itself for a part.
+        nonlocal made
+        if made is None:
+            body = whole(cls)
+            made = _fields_hook(cls) if body is None else _body_hook(cls, body)
+        return made(data, cls)
+
+    return hook
 
 
 def _body_hook(cls: type[Request], body: attrs.Attribute[Any]) -> Hook:

@@ -219,22 +219,28 @@ def _from_text(kind: Any, text: str) -> Any:
 
 def read(cls: type[C], data: Any) -> C:
     """Read a value from parsed JSON, leniently. Raises TypeError or ValueError if it cannot be one."""
-    hook = _reader(cls)
-    return typing.cast(C, data if hook is None else hook(data))
+    return typing.cast(C, data if _is_plain(cls) else _reader(cls)(data))
 
 
 @once
-def _reader(kind: Any) -> Callable[[Any], Any] | None:
-    """How to read that type; None where the parsed JSON is the value already."""
+def _is_plain(kind: Any) -> bool:
+    """Whether the parsed JSON is the value already."""
+    kind = base(kind)
+    if get_origin(kind) in (list, dict):
+        return _is_plain(get_args(kind)[-1])
+    return not (kind is datetime or (isinstance(kind, type) and issubclass(kind, Value)))
+
+
+@once
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """How to read a type that is not plain."""
     kind = base(kind)
     if kind is datetime:
         return _moment
-    if isinstance(kind, type) and issubclass(kind, Value):
+    origin = get_origin(kind)
+    if origin not in (list, dict):
         return _value_reader(kind)
-    origin, args = get_origin(kind), get_args(kind)
-    inner = _reader(args[-1]) if origin in (list, dict) else None
-    if inner is None:
-        return None
+    inner = _reader(get_args(kind)[-1])
     if origin is list:
         return lambda data: [inner(each) for each in data]
     return lambda data: {key: inner(each) for key, each in data.items()}
@@ -254,6 +260,16 @@ def _absent(field: attrs.Attribute[Any]) -> Callable[[], Any]:
     return empty if empty in (list, dict) and type(None) not in members(field.type) else lambda: None
 
 
+def _late(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any], Any]:
+    """A reader that is made when it is first used, so that a class may have itself for a part."""
+
+    def reader(data: Any) -> Any:
+        scope[name] = _reader(kind)
+        return scope[name](data)
+
+    return reader
+
+
 def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     """A reader made for the class: no ``__init__``, slots set straight.
 
@@ -264,15 +280,18 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     fields = wire_fields(cls)
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
     lines = ["def straight(data):", "    try:", "        made = new(cls)"]
-    steps: list[tuple[str, Any, Callable[[Any], Any] | None, Callable[[], Any]]] = []
+    steps: list[tuple[str, Any, str | None, Callable[[], Any]]] = []
     for number, (name, field) in enumerate(fields.items()):
-        reader, put, absent = _reader(field.type), getattr(cls, field.name).__set__, _absent(field)
+        put, absent = getattr(cls, field.name).__set__, _absent(field)
+        scope[f"s{number}"], scope[f"a{number}"] = put, absent
+        reader = None if _is_plain(field.type) else f"r{number}"
+        if reader:
+            scope[reader] = _late(scope, reader, field.type)
         steps.append((name, put, reader, absent))
-        scope[f"s{number}"], scope[f"r{number}"], scope[f"a{number}"] = put, reader, absent
         if reader is None and absent() is None:
             lines.append(f"        s{number}(made, data[{name!r}])")
         else:
-            found = "v" if reader is None else f"r{number}(v)"
+            found = f"{reader}(v)" if reader else "v"
             lines.append(
                 f"        s{number}(made, a{number}() if (v := data[{name!r}]) is None else {found})"
             )
@@ -288,7 +307,7 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
         made = object.__new__(cls)
         for name, put, reader, absent in steps:
             found = data.get(name)
-            put(made, absent() if found is None else found if reader is None else reader(found))
+            put(made, absent() if found is None else scope[reader](found) if reader else found)
         unknown = data.keys() - fields.keys()
         if unknown:
             object.__setattr__(made, "_raw", {name: data[name] for name in data if name in unknown})

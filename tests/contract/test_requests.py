@@ -27,7 +27,7 @@ from stellary.contract.naming import base, members, wire_fields
 from stellary.contract.notifications import ListNotifications
 from stellary.contract.organizations import CreateOrganization
 from stellary.contract.schemas import Schemas
-from stellary.contract.unset import UNSET
+from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, check, dump, load, load_query, request
 from tests.contract.strategies import INTEGERS, JSON, REQUESTS, TEXTS, as_json, few_each, requests
 
@@ -485,6 +485,20 @@ def test_numbers_are_finite_and_objects_keep_their_types():
 
 def test_length_of_a_field_is_what_the_contract_says():
     assert Length(1, 500) in checks(wire_fields(CreateCard)["title"].type)
+
+
+@request
+class Condition(Request):
+    """A word, or any of several conditions."""
+
+    any_of: list[Condition] | Unset = UNSET
+    word: str | Unset = UNSET
+
+
+def test_a_request_may_have_itself_for_a_part():
+    assert load(Condition, {"anyOf": [{"word": "a"}, {"anyOf": []}]}).any_of[0].word == "a"
+    assert wrong_fields(Condition, {"anyOf": [{"anyOf": [{"word": 5}]}]}) == ["anyOf[0].anyOf[0].word"]
+    assert Schemas().of(Condition) == {"$ref": "#/components/schemas/Condition"}
 
 
 def test_a_defect_is_not_told_as_if_the_caller_were_wrong():

@@ -209,3 +209,18 @@ def test_a_nullable_list_reads_null():
         tags: list[str]
 
     assert read(Basket, {"items": None, "tags": None}) == Basket(items=None, tags=[])
+
+
+@value
+class Branch(Value):
+    """A part of a tree."""
+
+    name: str
+    branches: list[Branch]
+    by_name: dict[str, Branch] | None = None
+
+
+def test_a_value_may_have_itself_for_a_part():
+    leaf = Branch(name="leaf", branches=[])
+    made = Branch(name="root", branches=[leaf, leaf], by_name={"leaf": leaf})
+    assert read(Branch, as_json(dump(made))) == made
