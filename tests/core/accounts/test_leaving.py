@@ -1,0 +1,187 @@
+"""What is left behind by who leaves, and by what is deleted."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from sqlalchemy import func, select
+
+from stellary.core.accounts import tables
+from stellary.core.board import tables as board
+from stellary.core.unit import NOBODY
+from tests.core.accounts.rows import make_one_of_each, make_row
+
+
+def count(world, table, *conditions):
+    with world.core.view(NOBODY) as uow:
+        return uow.connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar()
+
+
+def row_of(connection, table, row_id):
+    return connection.execute(select(table).where(table.c.id == row_id)).one()._asdict()
+
+
+def fill(world, owner, place):
+    """One row of each kind in a workspace. Returns the tables that have one."""
+    with world.core.begin(NOBODY) as uow:
+        root = {
+            tables.users: row_of(uow.connection, tables.users, owner.id),
+            tables.organizations: row_of(uow.connection, tables.organizations, place.organization.id),
+            tables.workspaces: row_of(uow.connection, tables.workspaces, place.id),
+            # The owner is a member already.
+            tables.organization_members: {},
+            tables.workspace_members: {},
+        }
+        return make_one_of_each(uow.connection, root)
+
+
+def of_accounts_alone(table):
+    """Whether a table points to users and to nothing that can be deleted."""
+    return {key.column.table for key in table.foreign_keys} == {tables.users}
+
+
+@pytest.mark.parametrize("what", ["organization", "workspace"])
+def test_whatever_belongs_to_a_place_goes_with_it(world, what):
+    ann, bob = world.people("ann bob")
+    doomed, other = world.workspace(ann), world.workspace(bob)
+    filled = [table for table in fill(world, ann, doomed) if not of_accounts_alone(table)]
+    fill(world, bob, other)
+    assert {table.name for table in filled} >= {
+        f"stellary_{name}"
+        for name in ("invitations", "projects", "scopes", "columns", "cards", "comments", "project_members")
+    }
+    path = doomed.path if what == "workspace" else doomed.organization.path
+    assert world.ask(ann, "DELETE", path) == {"ok": True}
+    assert {table.name: count(world, table) for table in filled} == {table.name: 1 for table in filled}
+    assert world.status(bob, "GET", other.path) == 200
+
+
+@attrs.frozen
+class Stage:
+    """A workspace of ann where bob takes part, and another one of the same organization."""
+
+    ann: object
+    bob: object
+    cid: object
+    here: object
+    there: object
+    cards: dict
+
+
+@pytest.fixture
+def stage(world):
+    ann, bob, cid = world.people("ann bob cid")
+    here = world.workspace(ann)
+    there = world.workspace(ann, here.organization)
+    world.join(bob, here, role="admin")
+    world.join(bob, there)
+    world.join(cid, here)
+    cards = {}
+    with world.core.begin(NOBODY) as uow:
+        for name, place in (("here", here), ("there", there)):
+            project = make_row(uow.connection, board.projects, workspace_id=place.id, created_by_id=ann.id)
+            own = {"project_id": project["id"]}
+            scope = make_row(uow.connection, board.scopes, **own)
+            column = make_row(uow.connection, board.columns, scope_id=scope["id"], **own)
+            for who in (ann, bob):
+                make_row(uow.connection, board.project_members, user_id=who.id, **own)
+                number = len(cards)
+                card = make_row(
+                    uow.connection,
+                    board.cards,
+                    scope_id=scope["id"],
+                    column_id=column["id"],
+                    assignee_id=who.id,
+                    created_by_id=bob.id,
+                    number=number,
+                    **own,
+                )
+                cards[who.user.name, name] = card["id"]
+    return Stage(ann, bob, cid, here, there, cards)
+
+
+def assigned(world, stage):
+    """Whose cards are still theirs, and where."""
+    ids = {card: key for key, card in stage.cards.items()}
+    with world.core.view(NOBODY) as uow:
+        rows = uow.connection.execute(select(board.cards.c.id).where(board.cards.c.assignee_id.is_not(None)))
+        return {ids[row.id] for row in rows}
+
+
+def takes_part(world, person):
+    return count(world, board.project_members, board.project_members.c.user_id == person.id)
+
+
+EVERYTHING = {("ann", "here"), ("ann", "there"), ("bob", "here"), ("bob", "there")}
+
+
+def test_who_is_removed_from_a_workspace_gives_up_what_is_there(world, stage):
+    assert assigned(world, stage) == EVERYTHING
+    world.ask(stage.ann, "DELETE", f"{stage.here.path}/members/{stage.bob.id}")
+    assert assigned(world, stage) == EVERYTHING - {("bob", "here")}
+    assert (takes_part(world, stage.bob), takes_part(world, stage.ann)) == (1, 2)
+
+
+@pytest.mark.parametrize("how", ["removed", "leaves"])
+def test_who_is_out_of_the_organization_gives_up_everything(world, stage, how):
+    if how == "leaves":
+        world.ask(stage.bob, "POST", f"{stage.here.organization.path}/leave")
+    else:
+        world.ask(stage.ann, "DELETE", f"{stage.here.organization.path}/members/{stage.bob.id}")
+    assert assigned(world, stage) == EVERYTHING - {("bob", "here"), ("bob", "there")}
+    assert takes_part(world, stage.bob) == 0
+    assert world.status(stage.bob, "GET", stage.here.path) == 404
+    assert world.status(stage.bob, "GET", "/orgs/bob/workspaces/bob") == 200
+
+
+def test_a_card_that_lost_its_assignee_has_a_new_version(world, stage):
+    def version():
+        card = board.cards.c.id == stage.cards["bob", "here"]
+        with world.core.view(NOBODY) as uow:
+            return uow.connection.execute(select(board.cards.c.version).where(card)).scalar_one()
+
+    before = version()
+    world.ask(stage.ann, "DELETE", f"{stage.here.path}/members/{stage.bob.id}")
+    assert version() == before + 1
+
+
+def test_an_admin_of_the_organization_who_becomes_a_member_leaves_what_was_only_led(world, stage):
+    organization = stage.here.organization.path
+    dot = world.person("dot")
+    world.join_organization(dot, stage.here.organization, "admin")
+    world.join(dot, stage.here)
+    with world.core.begin(NOBODY) as uow:
+        for card in stage.cards.values():
+            uow.connection.execute(
+                board.cards.update().where(board.cards.c.id == card).values(assignee_id=dot.id)
+            )
+    world.ask(stage.ann, "PATCH", f"{organization}/members/{dot.id}", {"role": "member"})
+    assert assigned(world, stage) == {("ann", "here"), ("bob", "here")}
+
+
+def test_nothing_is_lost_where_the_removal_fails(world, stage):
+    assert world.status(stage.bob, "DELETE", f"{stage.here.path}/members/{stage.ann.id}") == 409
+    assert assigned(world, stage) == EVERYTHING
+
+
+def test_the_workspaces_of_who_goes_pass_to_the_owner_of_the_organization(world):
+    ann, bob = world.people("ann bob")
+    acme = world.organization(ann)
+    world.join_organization(bob, acme)
+    alone, shared = world.workspace(bob, acme), world.workspace(bob, acme)
+    world.join(ann, shared, role="member", pilotage_role="viewer")
+    world.ask(bob, "POST", f"{acme.path}/leave")
+    for place in (alone, shared):
+        assert world.ask(ann, "GET", place.path)["ownerId"] == ann.id
+        (member,) = world.ask(ann, "GET", f"{place.path}/members")
+        assert (member["userId"], member["role"], member["pilotageRole"]) == (ann.id, "admin", "owner")
+
+
+def test_an_open_invitation_does_not_lead_back_in(world, stage):
+    third = world.workspace(stage.ann, stage.here.organization)
+    body = {"email": stage.cid.email}
+    token = world.ask(stage.ann, "POST", f"{third.path}/members/invite", body)["token"]
+    other = world.ask(stage.ann, "POST", f"{third.path}/members/invite", {"email": "eve@example.com"})
+    world.ask(stage.ann, "DELETE", f"{stage.here.organization.path}/members/{stage.cid.id}")
+    assert world.status(stage.cid, "POST", f"/invitations/{token}/accept") == 404
+    assert [each["id"] for each in world.ask(stage.ann, "GET", f"{third.path}/invitations")] == [other["id"]]
