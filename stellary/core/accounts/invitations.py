@@ -142,9 +142,15 @@ def list_invitations(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> List
 
 @serves(REVOKE_INVITATION)
 def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
-    """Take an invitation back."""
+    """Take an invitation back.
+
+    Raises:
+        NotFound: There is none, or no longer.
+    """
     invitation = access.invitation(uow, ref).row
-    uow.connection.execute(_DELETE, {"_id": invitation.id})
+    if not uow.connection.execute(_DELETE, {"_id": invitation.id}).rowcount:
+        # Accepted in the same moment: who takes it back must not believe that it was in time.
+        raise NotFound("Invitation not found")
     return Ok()
 
 
@@ -157,14 +163,16 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
         Forbidden: It was sent to another address than the caller's.
     """
     found = access.invitation_by_token(uow, ref)
-    hold_organization(uow, OrganizationRef(found.org_slug))
+    place = WorkspaceRef(found.org_slug, found.ws_slug)
+    hold_organization(uow, place.parent(OrganizationRef))
+    hold_workspace(uow, place)
     if not uow.connection.execute(_DELETE, {"_id": found.id}).rowcount:
         # Of two that accept at once, one takes it out.
         raise NotFound("Invitation not found")
     who = {"_user_id": uow.user_id, "_now": uow.now}
     uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": found.organization_id})
     uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": found.workspace_id, "_role": found.role})
-    at = access.workspace_joined(uow, WorkspaceRef(found.org_slug, found.ws_slug))
+    at = access.workspace_joined(uow, place)
     return AcceptedInvitation(org_slug=found.org_slug, workspace=workspace_value(at.row, at.standing))
 
 

@@ -159,7 +159,8 @@ def test_who_leaves_while_making_a_workspace_owns_none(world):
         assert owners == ([ann.id] if made == 201 else [])
 
 
-def test_an_organization_that_is_deleted_while_somebody_accepts_takes_everything_along(world):
+@pytest.mark.parametrize("what", ["organization", "workspace"])
+def test_what_is_deleted_while_somebody_accepts_takes_everything_along(world, what):
     ann = world.person("ann")
     for number in range(5):
         acme = world.organization(ann)
@@ -167,7 +168,7 @@ def test_an_organization_that_is_deleted_while_somebody_accepts_takes_everything
         person = world.person(f"new{number}")
         token = world.ask(ann, "POST", f"{place.path}/members/invite", {"email": person.email})["token"]
         deleted, accepted = at_once(
-            lambda: world.status(ann, "DELETE", acme.path),  # noqa: B023
+            lambda: world.status(ann, "DELETE", acme.path if what == "organization" else place.path),  # noqa: B023
             lambda: world.status(person, "POST", f"/invitations/{token}/accept"),  # noqa: B023
         )
         assert deleted == 200
