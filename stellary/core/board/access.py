@@ -5,21 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import FromClause, and_, bindparam
+import attrs
+from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, bindparam, func, select
 
+from stellary.contract.cards import Card
 from stellary.contract.errors import NotFound
-from stellary.contract.refs import LabelRef, ProjectRef, Ref
+from stellary.contract.refs import (
+    CardLabelRef,
+    CardRef,
+    ChecklistItemRef,
+    ColumnRef,
+    CommentRef,
+    FlatCardRef,
+    LabelRef,
+    ProjectMemberRef,
+    ProjectRef,
+    Ref,
+    WorkspaceRef,
+)
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
-from stellary.core.board.tables import labels, project_members, projects
+from stellary.core.board import card_rows
+from stellary.core.board.holds import hold_project, is_shared
+from stellary.core.board.ordering import PLACE
+from stellary.core.board.rules import checklists
+from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
 from stellary.core.unit import UnitOfWork
 
 _IN_PROJECT = project_members.c.user_id.label("_in_project")
+_OF_PROJECT = projects.c.id.label("of_project")
+"""Null where the thing is not in the workspace, or not in the project that the path names."""
+
+_members = project_members.alias("members")
+MEMBER_COUNT: ColumnElement[int] = (
+    select(func.count())
+    .select_from(_members)
+    .where(_members.c.project_id == projects.c.id)
+    .scalar_subquery()
+    .label("member_count")
+)
 
 
 def _to_project(source: FromClause) -> FromClause:
     return source.outerjoin(
         projects, and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.id == bindparam("_project_id"))
-    ).outerjoin(
+    )
+
+
+def _to_managed_project(source: FromClause) -> FromClause:
+    return _to_project(source).outerjoin(
         project_members,
         and_(
             project_members.c.project_id == projects.c.id, project_members.c.user_id == bindparam("_user_id")
@@ -27,19 +60,99 @@ def _to_project(source: FromClause) -> FromClause:
     )
 
 
+def _to_member(source: FromClause) -> FromClause:
+    return _to_managed_project(source).outerjoin(
+        _members, and_(_members.c.project_id == projects.c.id, _members.c.user_id == bindparam("_member_id"))
+    )
+
+
+def _to_column(source: FromClause) -> FromClause:
+    return _to_project(source).outerjoin(
+        columns, and_(columns.c.project_id == projects.c.id, columns.c.id == bindparam("_column_id"))
+    )
+
+
+def _to_card(source: FromClause) -> FromClause:
+    return _to_project(source).outerjoin(
+        cards, and_(cards.c.project_id == projects.c.id, cards.c.id == bindparam("_card_id"))
+    )
+
+
+def _to_comment(source: FromClause) -> FromClause:
+    return _to_card(source).outerjoin(
+        comments, and_(comments.c.card_id == cards.c.id, comments.c.id == bindparam("_comment_id"))
+    )
+
+
+def _to_flat_card(source: FromClause) -> FromClause:
+    # Not bound to the path's project: most of these paths name none.
+    return source.outerjoin(cards, cards.c.id == bindparam("_card_id")).outerjoin(
+        projects, and_(projects.c.id == cards.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
+    )
+
+
+def _to_card_label(source: FromClause) -> FromClause:
+    return _to_flat_card(source).outerjoin(
+        labels, and_(labels.c.project_id == projects.c.id, labels.c.id == bindparam("_label_id"))
+    )
+
+
 def _to_label(source: FromClause) -> FromClause:
-    # Not bound to the path's project: most paths of a label name none.
     return source.outerjoin(labels, labels.c.id == bindparam("_label_id")).outerjoin(
         projects, and_(projects.c.id == labels.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
     )
 
 
-_PROJECT = through_workspace(_IN_PROJECT, *projects.c, joins=_to_project)
-_LABEL = through_workspace(projects.c.id.label("_project_id"), *labels.c, joins=_to_label)
+_PROJECT_KEY = projects.c.key.label("project_key")
+# Last in each statement, so that the same slice finds what a card is made of.
+_CARD = (_PROJECT_KEY, PLACE, cards.c.position, *card_rows.STORED)
+_STORED = slice(-len(card_rows.STORED), None)
+
+_PROJECT = through_workspace(_IN_PROJECT, *projects.c, MEMBER_COUNT, joins=_to_managed_project)
+_MEMBER = through_workspace(
+    _IN_PROJECT,
+    projects.c.id,
+    projects.c.workspace_id,
+    _members.c.user_id.label("member_id"),
+    joins=_to_member,
+)
+_COLUMN = through_workspace(_OF_PROJECT, _PROJECT_KEY, *columns.c, joins=_to_column)
+_CARD_DOOR = through_workspace(_OF_PROJECT, *_CARD, joins=_to_card)
+_FLAT_CARD = through_workspace(_OF_PROJECT, *_CARD, joins=_to_flat_card)
+_COMMENT = through_workspace(
+    _OF_PROJECT,
+    comments.c.id.label("comment_id"),
+    comments.c.author_id,
+    comments.c.content,
+    comments.c.created_at.label("commented_at"),
+    *_CARD,
+    joins=_to_comment,
+)
+_CARD_LABEL = through_workspace(_OF_PROJECT, labels.c.id.label("label_id"), *_CARD, joins=_to_card_label)
+_LABEL = through_workspace(_OF_PROJECT, *labels.c, joins=_to_label)
+_HELD: Select[Any] = (
+    select(*_CARD)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(cards.c.id == bindparam("_card_id"))
+)
+_HOLD: Select[Any] = _HELD.with_for_update(key_share=True, of=cards)
+
+
+@attrs.frozen
+class CardAt(At):
+    """What a door to a card found.
+
+    Attributes:
+        card: As it is, with its place.
+        position: What that place is made of.
+    """
+
+    card: Card
+    position: int
 
 
 def project(uow: UnitOfWork, ref: ProjectRef) -> At:
-    """The door to a project.
+    """The door to a project: its row, and ``member_count``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such project.
@@ -55,6 +168,137 @@ def project(uow: UnitOfWork, ref: ProjectRef) -> At:
     return At(row, standing)
 
 
+def held_project(uow: UnitOfWork, ref: ProjectRef) -> At:
+    """The same door, and nobody else changes the project or its columns until the unit ends.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such project.
+        Forbidden: The caller's role is not enough.
+    """
+    at = project(uow, ref)
+    if not is_shared(uow):
+        return at
+    hold_project(uow, at.row.id)
+    return project(uow, ref)
+
+
+def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> At:
+    """The door to a member of a project: the project's ``id``, and ``member_id``.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such project, or no such member.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _MEMBER, ref, _project_id=ref.project_id, _member_id=ref.user_id)
+    if row.id is None:
+        raise NotFound("Project not found")
+    grant(uow, standing)
+    if row.member_id is None:
+        raise NotFound("Member not found")
+    return At(row, standing)
+
+
+def column(uow: UnitOfWork, ref: ColumnRef) -> At:
+    """The door to a column: its row, and the ``project_key``.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such project, or no such column in it.
+    """
+    row, standing = reach(uow, _COLUMN, ref, _project_id=ref.project_id, _column_id=ref.column_id)
+    grant(uow, standing)
+    _check_project(row)
+    if row.id is None:
+        raise NotFound("Column not found")
+    return At(row, standing)
+
+
+def card(uow: UnitOfWork, ref: CardRef) -> CardAt:
+    """The door to a card.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such project, or no such card in it.
+    """
+    row, standing = reach(uow, _CARD_DOOR, ref, _project_id=ref.project_id, _card_id=ref.card_id)
+    grant(uow, standing)
+    _check_project(row)
+    if row.id is None:
+        raise NotFound("Card not found")
+    return CardAt(row, standing, *_card(row))
+
+
+def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
+    """The door to a card, by its flat path or below its project.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such card (in that project).
+    """
+    row, standing = reach(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
+    grant(uow, standing)
+    _check_flat(ref, ref.project_id, row, "Card")
+    return CardAt(row, standing, *_card(row))
+
+
+def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
+    """The door to an item of a card's checklist: the card that has it.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such item of such a card.
+    """
+    at = flat_card(uow, ref)
+    checklists.found(at.card.checklist, ref.item_id)
+    return at
+
+
+def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
+    """The door to a card and a label of its project, whether or not the card bears it.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such card, or no such label in its project.
+    """
+    row, standing = reach(uow, _CARD_LABEL, ref, _card_id=ref.card_id, _label_id=ref.label_id)
+    grant(uow, standing)
+    _check_flat(ref, ref.project_id, row, "Card")
+    if row.label_id is None:
+        raise NotFound("Label not found")
+    return CardAt(row, standing, *_card(row))
+
+
+def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
+    """The door to an item of a checklist: its card.
+
+    Raises:
+        NotFound: As for the card; or it has no such item.
+    """
+    at = flat_card(uow, ref)
+    if all(item.id != ref.item_id for item in at.card.checklist):
+        raise NotFound("Checklist item not found")
+    return at
+
+
+def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
+    """The door to a comment: its card, and in the row ``comment_id``, ``author_id``, ``content``, ``commented_at``.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such comment on such a card.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(
+        uow,
+        _COMMENT,
+        ref,
+        _project_id=ref.project_id,
+        _card_id=ref.card_id,
+        _comment_id=ref.comment_id,
+    )
+    _check_project(row)
+    if row.id is None:
+        raise NotFound("Card not found")
+    if row.comment_id is None:
+        raise NotFound("Comment not found")
+    grant(uow, standing, row.author_id)
+    return CardAt(row, standing, *_card(row))
+
+
 def label(uow: UnitOfWork, ref: LabelRef) -> At:
     """The door to a label, by its flat path or below its project.
 
@@ -63,9 +307,65 @@ def label(uow: UnitOfWork, ref: LabelRef) -> At:
     """
     row, standing = reach(uow, _LABEL, ref, _label_id=ref.label_id)
     grant(uow, standing)
-    if row._project_id is None or ref.project_id not in (None, row._project_id):
-        raise NotFound("Label not found")
+    _check_flat(ref, ref.project_id, row, "Label")
     return At(row, standing)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {ProjectRef: project, LabelRef: label}
+def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
+    """Hold a card until the unit ends, as it is by now: nobody else changes it.
+
+    On SQLite that holds already. Whoever moves the card holds its columns first (``holds.hold_columns``).
+
+    Raises:
+        NotFound: It was deleted in the meantime.
+    """
+    if not is_shared(uow):
+        return at
+    row = uow.connection.execute(_HOLD, {"_card_id": at.card.id}).first()
+    if row is not None and row.version != at.card.version:
+        # Whoever changed it may have moved it: its place was counted before the wait was over.
+        row = uow.connection.execute(_HELD, {"_card_id": at.card.id}).first()
+    if row is None:
+        raise NotFound("Card not found")
+    return CardAt(at.row, at.standing, *_card(row))
+
+
+def found(row: Row[Any] | None, name: str) -> Row[Any]:
+    """A row that has to be there still.
+
+    Raises:
+        NotFound: It is not.
+    """
+    if row is None:
+        raise NotFound(f"{name} not found")
+    return row
+
+
+def _card(row: Row[Any]) -> tuple[Card, int]:
+    return card_rows.card(row[_STORED], row.project_key, row.place), row.position
+
+
+def _check_project(row: Row[Any]) -> None:
+    if row.of_project is None:
+        raise NotFound("Project not found")
+
+
+def _check_flat(ref: WorkspaceRef, project_id: str | None, row: Row[Any], name: str) -> None:
+    if row.of_project is None or project_id not in (None, row.of_project):
+        raise NotFound(f"{name} not found")
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    ProjectRef: project,
+    ProjectMemberRef: project_member,
+    ColumnRef: column,
+    CardRef: card,
+    FlatCardRef: flat_card,
+    ChecklistItemRef: checklist_item,
+    CardLabelRef: card_label,
+    FlatCardRef: flat_card,
+    ChecklistItemRef: checklist_item,
+    CardLabelRef: flat_card,
+    CommentRef: comment,
+    LabelRef: label,
+}

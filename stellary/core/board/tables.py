@@ -13,7 +13,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from stellary.core.base import IdType, Json, UtcDateTime, metadata
@@ -87,7 +86,8 @@ cards = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
-    Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), nullable=False),
+    # Always that of the column, which is what watches over it.
+    Column("scope_id", IdType, nullable=False),
     Column("column_id", IdType, ForeignKey("stellary_columns.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("title", String(500), nullable=False),
@@ -113,17 +113,9 @@ cards = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "number"),
     Index("ix_stellary_cards_project_id_id", "project_id", "id"),
+    # The order of a column. What is archived has no place in it, and stands apart.
+    Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
 )
-PLACES = Index(
-    "ix_stellary_cards_column_id_position",
-    cards.c.column_id,
-    cards.c.position,
-    cards.c.id,
-    sqlite_where=text("NOT archived"),
-    postgresql_where=text("NOT archived"),
-)
-"""The order of a column: what is archived has no place in it."""
-
 comments = Table(
     "stellary_comments",
     metadata,

@@ -1,0 +1,199 @@
+"""Cards in bulk: up to 500 made or changed at once, all or none. Section Cards of the API reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stellary.contract.cards import (
+    CREATE_CARDS,
+    UPDATE_CARDS,
+    Card,
+    CardChange,
+    CreateCards,
+    UpdateCards,
+)
+from stellary.contract.errors import Conflict
+from stellary.contract.refs import ProjectRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid
+from stellary.core.board import access, card_rows, ordering
+from stellary.core.board.card_moves import Held, hold_cards, write_cards
+from stellary.core.board.card_references import check_references
+from stellary.core.board.cards import INSERT, take_numbers
+from stellary.core.board.holds import hold_columns
+from stellary.core.board.rules import cards as rules
+from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish
+from stellary.core.board.rules.places import GAP, Line
+from stellary.core.events import CardCreated
+from stellary.core.unit import UnitOfWork, serves
+
+
+@serves(CREATE_CARDS)
+def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list[Card]:
+    """Make cards, each at the end of its column, in the order given."""
+    at = access.project(uow, ref)
+    asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
+    check_references(uow, at.row.workspace_id, at.row.id, asked)
+    number = take_numbers(uow, at.row.id, len(asked))
+    stages = hold_columns(uow, at.row.id, {each.column_id for _, each in asked})
+    ends = ordering.find_ends(uow, stages)
+    made: list[tuple[Card, int]] = []
+    for path, each in asked:
+        stage = stages.get(each.column_id)
+        if stage is None:
+            raise rules.unknown(f"{path}columnId")
+        spot = ends[stage.id]
+        card = rules.created(
+            each,
+            id=uow.new_id(),
+            number=number + len(made),
+            project_id=at.row.id,
+            project_key=at.row.key,
+            stage=stage,
+            order=spot.order,
+            created_by_id=uow.user_id,
+            new_id=uow.new_id,
+            now=uow.now,
+            path=path,
+        )
+        made.append((card, spot.position))
+        ends[stage.id] = ordering.Spot(spot.position + GAP, spot.order + 1)
+    for path, each in asked:
+        rules.check_room(stages[each.column_id], ends[each.column_id].order, path)
+    uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in made])
+    for card, _ in made:
+        uow.happened(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
+    return [card for card, _ in made]
+
+
+@serves(UPDATE_CARDS)
+def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list[Card]:
+    """Change cards in the order given, as if one after the other."""
+    at = access.project(uow, ref)
+    asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
+    _check_once(request.cards)
+    check_references(uow, at.row.workspace_id, at.row.id, asked)
+    stages: Mapping[str, Stage] = {}
+    if any(rules.names_place(each) for each in request.cards):
+        stages = hold_columns(uow, at.row.id)
+    held = hold_cards(uow, at.row.id, [each.id for each in request.cards])
+    for path, each in asked:
+        if each.id not in held:
+            raise rules.unknown(f"{path}id")
+    return _Changes(uow, at.row.workspace_id, at.row.id, stages, held).made(asked)
+
+
+def _check_once(changes: Sequence[CardChange]) -> None:
+    seen: set[str] = set()
+    for index, each in enumerate(changes):
+        if each.id in seen:
+            raise invalid((f"cards[{index}].id", "must be named once"))
+        seen.add(each.id)
+
+
+class _Changes:
+    """Changes of cards that are held, decided on lists and written at the end.
+
+    Args:
+        uow: The unit.
+        workspace_id, project_id: Where the cards are.
+        stages: The columns of the project; none if no card gets another place.
+        held: The cards, by id.
+    """
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        workspace_id: str,
+        project_id: str,
+        stages: Mapping[str, Stage],
+        held: Mapping[str, Held],
+    ) -> None:
+        self.uow = uow
+        self.workspace_id = workspace_id
+        self.project_id = project_id
+        self.stages = stages
+        self.held = held
+        self.placed: set[str] = set()
+        columns = {each.card.column_id for each in held.values()} | stages.keys()
+        self.lines = ordering.read_lines(uow, project_id, columns)
+
+    def made(self, asked: Sequence[tuple[str, CardChange]]) -> list[Card]:
+        """Make the changes, and the answer to each.
+
+        Raises:
+            Invalid: One refers to what is not there, or contradicts itself.
+            Conflict: A column is full, or a card does not stand where another is to stand beside it.
+        """
+        self._check_anchors(asked)
+        places = self._places()
+        before = [rules.altered(self.held[each.id].card, order=places.get(each.id)) for _, each in asked]
+        after = [self._changed(path, each, card) for (path, each), card in zip(asked, before, strict=True)]
+        return self._written(before, after)
+
+    def _check_anchors(self, asked: Sequence[tuple[str, CardChange]]) -> None:
+        anchors = [
+            (path + name, id)
+            for path, each in asked
+            for name, id in (("before", each.before), ("after", each.after))
+            if id is not UNSET
+        ]
+        there = ordering.are_there(self.uow, self.project_id, {id for _, id in anchors})
+        for field, id in anchors:
+            if id not in there:
+                raise rules.unknown(field)
+
+    def _places(self) -> dict[str, int]:
+        return {id: place for line in self.lines.values() for id, place in line.places().items()}
+
+    def _changed(self, path: str, change: CardChange, before: Card) -> Card:
+        stage = None if change.column_id is UNSET else self.stages.get(change.column_id)
+        if stage is None and change.column_id is not UNSET:
+            raise rules.unknown(f"{path}columnId")
+        entered = stage if stage and stage.id != before.column_id else None
+        wish = rules.wish(before, change, path)
+        after = rules.changed(before, change, entered, new_id=self.uow.new_id, now=self.uow.now, path=path)
+        if not before.archived and (wish or after.archived):
+            self.lines[before.column_id].take(before.id)
+        if wish:
+            line = self.lines[after.column_id]
+            if entered or before.archived:
+                rules.check_room(self.stages[after.column_id], len(line) + 1, path)
+            line.put(before.id, _index(line, wish))
+            self.placed.add(before.id)
+        return after
+
+    def _written(self, before: Sequence[Card], after: Sequence[Card]) -> list[Card]:
+        places = self._places()
+        positions = {id: new for line in self.lines.values() for id, new in line.positions().items()}
+        answers, written = [], []
+        for was, becomes in zip(before, after, strict=True):
+            order = places.get(was.id)
+            # A card that others have pushed on has not changed itself.
+            old = was if was.id in self.placed or order is None else rules.altered(was, order=order)
+            card = rules.settled(old, becomes, order, self.uow.now)
+            answers.append(card)
+            if card is not old:
+                written.append((card, positions.pop(was.id, self.held[was.id].position)))
+                self._tell(was, card)
+        write_cards(self.uow, written)
+        ordering.rewrite(self.uow, positions)
+        return answers
+
+    def _tell(self, before: Card, after: Card) -> None:
+        names = [self.stages[card.column_id].name for card in (before, after) if self.stages]
+        for event in rules.events(before, after, self.workspace_id, *names):
+            self.uow.happened(event)
+
+
+def _index(line: Line, wish: Wish) -> int:
+    match wish:
+        case AtEnd():
+            return len(line)
+        case AtIndex(index):
+            return index
+        case Beside(card_id, after, field):
+            place = line.place(card_id)
+            if place is None:
+                raise Conflict(f"{field} is not in that column", code="not_in_column")
+            return place + after

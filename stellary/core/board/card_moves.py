@@ -1,0 +1,91 @@
+"""Many cards at once: read and held together, written together; and all cards of a column that is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Select, bindparam, select, update
+
+from stellary.contract.cards import Card, UpdateCard
+from stellary.core.board import card_rows, ordering
+from stellary.core.board.rules import cards as rules
+from stellary.core.board.rules.cards import Stage
+from stellary.core.board.rules.places import GAP
+from stellary.core.board.tables import cards, projects
+from stellary.core.unit import UnitOfWork
+
+_CARDS: Select[Any] = (
+    select(projects.c.key, cards.c.position, *card_rows.STORED)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(cards.c.project_id == bindparam("_project_id"))
+    .order_by(cards.c.id)
+    .with_for_update(key_share=True, of=cards)
+)
+_NAMED = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+_OF_COLUMN = _CARDS.where(cards.c.column_id == bindparam("_column_id"))
+_WRITE = update(cards).where(cards.c.id == bindparam("_id"))
+_UNWRITTEN = (
+    "id",
+    "number",
+    "project_id",
+    "created_by_id",
+    "created_at",
+    "comment_count",
+    "attachment_count",
+)
+
+
+@attrs.frozen
+class Held:
+    """A card that is held, and its position; ``card.order`` is not counted."""
+
+    card: Card
+    position: int
+
+
+def hold_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, Held]:
+    """Hold cards of a project until the unit ends, as they are by now; those that are there, by id."""
+    rows = uow.connection.execute(_NAMED, {"_project_id": project_id, "_ids": list(ids)})
+    return {held.card.id: held for held in map(_held, rows)}
+
+
+def _held(row: Sequence[Any]) -> Held:
+    return Held(card_rows.card(row[2:], row[0], None), row[1])
+
+
+def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
+    """Write what has become of cards, each with its position, in one batch."""
+    rows = []
+    for card, position in written:
+        row = card_rows.row(card, position)
+        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in _UNWRITTEN})
+    if rows:
+        uow.connection.execute(_WRITE, rows)
+
+
+def empty_column(uow: UnitOfWork, workspace_id: str, source: Stage, target: Stage, project_id: str) -> None:
+    """Move all cards of a column to the end of another one, in their order; archived ones stay archived.
+
+    Both columns are held.
+
+    Raises:
+        Conflict: The other column does not take so many.
+    """
+    rows = uow.connection.execute(_OF_COLUMN, {"_project_id": project_id, "_column_id": source.id})
+    found = sorted(map(_held, rows), key=lambda held: (held.card.archived, held.position, held.card.id))
+    last = ordering.find_spot(uow, target, "", project_id, rules.AtEnd())
+    standing = sum(not held.card.archived for held in found)
+    if standing:
+        rules.check_room(target, last.order + standing)
+    written = []
+    for index, held in enumerate(found):
+        before = rules.altered(held.card, order=None if held.card.archived else index)
+        after = rules.changed(before, UpdateCard(), target, new_id=uow.new_id, now=uow.now)
+        order = None if after.archived else last.order + index
+        after = rules.settled(before, after, order, uow.now)
+        written.append((after, last.position + GAP * index))
+        for event in rules.events(before, after, workspace_id, source.name, target.name):
+            uow.happened(event)
+    write_cards(uow, written)

@@ -1,0 +1,70 @@
+"""What the body of a request about cards refers to: people, labels, custom fields. Each has to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+
+from stellary.contract.cards import CreateCard, UpdateCard
+from stellary.core.accounts import people
+from stellary.core.board.rules.cards import unknown
+from stellary.core.board.tables import labels
+from stellary.core.unit import UnitOfWork
+
+# Nobody deletes a label while a card is about to bear it.
+_LABELS: Select[Any] = (
+    select(labels.c.id)
+    .where(
+        labels.c.project_id == bindparam("_project_id"), labels.c.id.in_(bindparam("_ids", expanding=True))
+    )
+    .order_by(labels.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+
+
+def check_references(
+    uow: UnitOfWork, workspace_id: str, project_id: str, asked: Sequence[tuple[str, CreateCard | UpdateCard]]
+) -> None:
+    """Check what requests refer to, in a fixed number of statements however many they are.
+
+    Args:
+        uow: The unit.
+        workspace_id: Assignees have to reach it.
+        project_id: Labels have to be its own.
+        asked: The requests, each with where it stands in a larger one: ``cards[3].``, or nothing.
+
+    Raises:
+        Invalid: Something is not there, or not here; the two are never told apart.
+    """
+    for path, request in asked:
+        # No project has fields of its own yet, so that every one is unknown.
+        for name in request.custom_fields or ():
+            raise unknown(f"{path}customFields.{name}")
+    assigned = [
+        (f"{path}assigneeId", request.assignee_id)
+        for path, request in asked
+        if isinstance(request.assignee_id, str)
+    ]
+    _check(assigned, people.reaching(uow, workspace_id, {id for _, id in assigned}))
+    labelled = [
+        (f"{path}labelIds[{index}]", id)
+        for path, request in asked
+        for index, id in enumerate(request.label_ids or ())
+    ]
+    _check(labelled, _labels(uow, project_id, {id for _, id in labelled}))
+
+
+def _labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> set[str]:
+    if not ids:
+        return ids
+    return set(
+        uow.connection.execute(_LABELS, {"_project_id": project_id, "_ids": list(ids)}).scalars().fetchall()
+    )
+
+
+def _check(named: Sequence[tuple[str, str]], there: Container[str]) -> None:
+    for field, id in named:
+        if id not in there:
+            raise unknown(field)

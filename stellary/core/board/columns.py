@@ -1,0 +1,227 @@
+"""Columns: the stages of a board. Section Columns of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from stellary.contract.columns import (
+    CREATE_COLUMN,
+    DELETE_COLUMN,
+    LIST_COLUMNS,
+    UPDATE_COLUMN,
+    Column,
+    CreateColumn,
+    DeleteColumn,
+    ListColumns,
+    UpdateColumn,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict
+from stellary.contract.paging import Listing
+from stellary.contract.refs import ColumnRef, ProjectRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid
+from stellary.core.board import access, card_moves, ordering
+from stellary.core.board.holds import hold_columns, hold_project
+from stellary.core.board.rules.cards import unknown
+from stellary.core.board.tables import cards, columns, scopes
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_CARD_COUNT: ColumnElement[int] = (
+    select(func.count())
+    .select_from(cards)
+    .where(cards.c.column_id == columns.c.id, cards.c.archived == false())
+    .scalar_subquery()
+    .label("card_count")
+)
+_IN_PROJECT: Select[Any] = select(*columns.c, _CARD_COUNT).where(
+    columns.c.project_id == bindparam("_project_id")
+)
+_BOARD_ORDER = (scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
+
+_IN_SCOPE = _IN_PROJECT.where(columns.c.scope_id == bindparam("_scope_id"))
+_LIST, _LIST_SCOPE = (
+    rows.join(scopes, scopes.c.id == columns.c.scope_id).order_by(*_BOARD_ORDER)
+    for rows in (_IN_PROJECT, _IN_SCOPE)
+)
+_PAGES, _PAGES_SCOPE = (Pages(rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
+_ONE = _IN_PROJECT.where(columns.c.id == bindparam("_id"))
+_SCOPE: Select[Any] = select(
+    scopes.c.id,
+    select(func.count()).select_from(columns).where(columns.c.scope_id == scopes.c.id).scalar_subquery(),
+).where(scopes.c.project_id == bindparam("_project_id"))
+_DEFAULT_SCOPE = _SCOPE.where(scopes.c.is_default)
+_NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
+_INSERT = insert(columns)
+_UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
+_DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
+# Those between the old and the new place make room, by one place against the direction of the move.
+_SHIFT = (
+    update(columns)
+    .where(
+        columns.c.scope_id == bindparam("_scope_id"),
+        columns.c.position.between(bindparam("_from"), bindparam("_to")),
+    )
+    .values(position=columns.c.position + bindparam("_step"))
+)
+_END = 2**31 - 1
+
+
+@serves(CREATE_COLUMN)
+def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Column:
+    """Make a column in a scope, at its end unless a place is named."""
+    project = access.held_project(uow, ref).row
+    place = {"_project_id": project.id}
+    if request.scope_id is UNSET:
+        scope = uow.connection.execute(_DEFAULT_SCOPE, place).first()
+    else:
+        scope = uow.connection.execute(_NAMED_SCOPE, {**place, "_scope_id": request.scope_id}).first()
+    if scope is None:
+        raise unknown("scopeId")
+    scope_id, count = scope
+    order = count if request.order is UNSET else min(request.order, count)
+    made = Column(
+        id=uow.new_id(),
+        name=request.name,
+        project_id=project.id,
+        scope_id=scope_id,
+        order=order,
+        card_status=None if request.card_status is UNSET else request.card_status,
+        wip_limit=None if request.wip_limit is UNSET else request.wip_limit,
+        card_count=0,
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+    if order < count:
+        hold_columns(uow, project.id)
+        _shift(uow, scope_id, order, _END, 1)
+    uow.connection.execute(
+        _INSERT,
+        {
+            "id": made.id,
+            "project_id": made.project_id,
+            "scope_id": made.scope_id,
+            "name": made.name,
+            "position": made.order,
+            "card_status": made.card_status,
+            "wip_limit": made.wip_limit,
+            "created_at": made.created_at,
+            "updated_at": made.updated_at,
+        },
+    )
+    return made
+
+
+@serves(LIST_COLUMNS)
+def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> Listing[Column]:
+    """The columns by scope and then by place; pages come in the order in which they were made."""
+    place = {"_project_id": access.project(uow, ref).row.id}
+    whole, pages = _LIST, _PAGES
+    if request.scope_id is not UNSET:
+        place["_scope_id"] = request.scope_id
+        whole, pages = _LIST_SCOPE, _PAGES_SCOPE
+    if request.limit or request.cursor:
+        return pages.fetch(uow, request, column_value, **place)
+    return Listing([column_value(row) for row in uow.connection.execute(whole, place)])
+
+
+def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:
+    """All columns of a project, by scope and then by place."""
+    return [column_value(row) for row in uow.connection.execute(_LIST, {"_project_id": project_id})]
+
+
+@serves(UPDATE_COLUMN)
+def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Column:
+    """Change what is named; another ``order`` moves the column within its scope."""
+    access.column(uow, ref)
+    before = _held(uow, ref)
+    asked: dict[str, Any] = {
+        "name": request.name,
+        "card_status": request.card_status,
+        "wip_limit": request.wip_limit,
+        "position": request.order if request.order is UNSET else _moved(uow, before, request.order),
+    }
+    changes = {
+        name: found for name, found in asked.items() if found is not UNSET and found != getattr(before, name)
+    }
+    if changes:
+        uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
+    return column_value(_read(uow, ref))
+
+
+@serves(DELETE_COLUMN)
+def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
+    """Delete a column. The cards that it holds, archived ones too, go to another one first, or keep it there."""
+    at = access.column(uow, ref)
+    if request.move_cards_to == ref.column_id:
+        raise invalid(("moveCardsTo", "must be another column"))
+    before = _held(uow, ref)
+    if request.move_cards_to is not UNSET:
+        stages = hold_columns(uow, ref.project_id)
+        if request.move_cards_to not in stages:
+            raise unknown("moveCardsTo")
+        source, target = stages[before.id], stages[request.move_cards_to]
+        card_moves.empty_column(uow, at.standing.workspace_id or "", source, target, before.project_id)
+    elif ordering.holds_cards(uow, before.id):
+        raise Conflict("the column holds cards: say by moveCardsTo where they go", code="column_not_empty")
+    uow.connection.execute(_DELETE, {"_id": before.id})
+    _shift(uow, before.scope_id, before.position + 1, _END, -1)
+    return Ok()
+
+
+def _held(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
+    """The column as it is by now; nobody else changes the columns of the project until the unit ends."""
+    hold_project(uow, ref.project_id)
+    hold_columns(uow, ref.project_id)
+    return _read(uow, ref)
+
+
+def _read(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
+    row = uow.connection.execute(_ONE, {"_project_id": ref.project_id, "_id": ref.column_id}).first()
+    return access.found(row, "Column")
+
+
+def _moved(uow: UnitOfWork, before: Row[Any], wanted: int) -> int:
+    """Make room in the scope for a column at another place; that place, which is the end at most."""
+    scope = {"_project_id": before.project_id, "_scope_id": before.scope_id}
+    count = uow.connection.execute(_NAMED_SCOPE, scope).one()[1]
+    order: int = min(wanted, count - 1)
+    if order > before.position:
+        _shift(uow, before.scope_id, before.position + 1, order, -1)
+    elif order < before.position:
+        _shift(uow, before.scope_id, order, before.position - 1, 1)
+    return order
+
+
+def _shift(uow: UnitOfWork, scope_id: str, first: int, last: int, step: int) -> None:
+    uow.connection.execute(_SHIFT, {"_scope_id": scope_id, "_from": first, "_to": last, "_step": step})
+
+
+def column_value(row: Row[Any]) -> Column:
+    """The column of a row of the statements above."""
+    return Column(
+        id=row.id,
+        name=row.name,
+        project_id=row.project_id,
+        scope_id=row.scope_id,
+        order=row.position,
+        card_status=row.card_status,
+        wip_limit=row.wip_limit,
+        card_count=row.card_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

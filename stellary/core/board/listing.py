@@ -1,0 +1,172 @@
+"""The cards of a project as a list: whole in the order of the board, or by the page in the order of creation."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    String,
+    Text,
+    bindparam,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
+
+from stellary.contract.cards import LIST_CARDS, Card, ListCards
+from stellary.contract.limits import ID_PATTERN
+from stellary.contract.paging import Listing
+from stellary.contract.refs import ProjectRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import utc
+from stellary.core.board import access, card_rows, searching
+from stellary.core.board.tables import cards, columns, scopes
+from stellary.core.paging import make_cursor, read_cursor
+from stellary.core.unit import UnitOfWork, serves
+
+PAGE = 100
+_COLUMN = card_rows.STORED.index(cards.c.column_id)
+
+_KEY: ColumnElement[str] = bindparam("_project_key", type_=String) + "-" + cast(cards.c.number, String)
+_q: ColumnElement[str] = bindparam("q", type_=String)
+_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "column_id": cards.c.column_id == bindparam("column_id"),
+    "scope_id": cards.c.scope_id == bindparam("scope_id"),
+    "assignee_id": cards.c.assignee_id == bindparam("assignee_id"),
+    "label_id": type_coerce(cards.c.label_ids, Text).like(bindparam("label_id", type_=Text)),
+    "priority": cards.c.priority == bindparam("priority"),
+    "status": cards.c.status == bindparam("status"),
+    "archived": cards.c.archived == bindparam("archived"),
+    "due_before": cards.c.due_date < bindparam("due_before"),
+    "due_after": cards.c.due_date > bindparam("due_after"),
+    "updated_since": cards.c.updated_at >= bindparam("updated_since"),
+    "q": or_(
+        searching.contains(cards.c.title, _q),
+        searching.contains(cards.c.description, _q),
+        searching.contains(_KEY, _q),
+    ),
+}
+_MOMENTS = ("due_before", "due_after", "updated_since")
+_WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
+"""Filters that leave columns whole, so that places are counted as the cards come."""
+
+_IN_PROJECT = cards.c.project_id == bindparam("_project_id")
+_BOARD_ORDER = (
+    cards.c.archived,
+    scopes.c.position,
+    scopes.c.id,
+    columns.c.position,
+    columns.c.id,
+    cards.c.position,
+    cards.c.id,
+)
+
+
+@serves(LIST_CARDS)
+def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
+    """The cards that pass all filters."""
+    project = access.project(uow, ref).row
+    filters = _asked(request)
+    place = {"_project_id": project.id}
+    if "q" in filters:
+        searching.prepare(uow)
+        place["_project_key"] = project.key
+    names = frozenset(filters)
+    if not request.limit and not request.cursor:
+        rows = uow.connection.execute(_whole(names), {**place, **filters})
+        return Listing(_cards(rows, project.key, counted=names <= _WHOLE_COLUMNS))
+    limit = request.limit or PAGE
+    after = read_cursor(request.cursor) if request.cursor else ""
+    page = {**place, **filters, "_after": after, "_limit": limit + 1}
+    found = _cards(uow.connection.execute(_page(names), page), project.key, counted=False)
+    more = make_cursor(found[limit - 1].id) if len(found) > limit else None
+    return Listing(found[:limit], more)
+
+
+def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
+    """All cards of a project that are not archived, in the order of the board."""
+    rows = uow.connection.execute(
+        _whole(frozenset({"archived"})), {"_project_id": project_id, "archived": False}
+    )
+    return _cards(rows, project_key, counted=True)
+
+
+def _asked(request: ListCards) -> dict[str, Any]:
+    found = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
+    for name in _MOMENTS:
+        if name in found:
+            found[name] = utc(found[name])
+    if "q" in found:
+        found["q"] = searching.pattern_of(found["q"])
+    if "label_id" in found:
+        # An id is 24 hex digits: in quotes it is found as itself and nothing else. Whatever is none is on no card.
+        id = found["label_id"]
+        found["label_id"] = f'%"{id}"%' if re.fullmatch(ID_PATTERN, id) else ""
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _whole(names: frozenset[str]) -> Select[Any]:
+    """The statement of a whole list, built once for each combination of filters."""
+    return (
+        _filtered(names, counted=names <= _WHOLE_COLUMNS)
+        .join(columns, columns.c.id == cards.c.column_id)
+        .join(scopes, scopes.c.id == columns.c.scope_id)
+        .order_by(*_BOARD_ORDER)
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _page(names: frozenset[str]) -> Select[Any]:
+    return (
+        _filtered(names, counted=False)
+        .where(cards.c.id > bindparam("_after"))
+        .order_by(cards.c.id)
+        .limit(bindparam("_limit"))
+    )
+
+
+def _filtered(names: frozenset[str], *, counted: bool) -> Select[Any]:
+    conditions = [_IN_PROJECT, *(_FILTERS[name] for name in sorted(names))]
+    if counted:
+        return select(*card_rows.STORED).where(*conditions)
+    # A card's place is that among all of its column, not among those that are asked for.
+    standing = cards.alias("standing")
+    placed = (
+        select(
+            standing.c.id,
+            (
+                func.row_number().over(
+                    partition_by=standing.c.column_id, order_by=(standing.c.position, standing.c.id)
+                )
+                - 1
+            ).label("place"),
+        )
+        .where(standing.c.project_id == bindparam("_project_id"), standing.c.archived == false())
+        .subquery("placed")
+    )
+    return (
+        select(placed.c.place, *card_rows.STORED)
+        .select_from(cards.outerjoin(placed, placed.c.id == cards.c.id))
+        .where(*conditions)
+    )
+
+
+def _cards(rows: Iterable[Row[Any]], project_key: str, *, counted: bool) -> list[Card]:
+    if not counted:
+        return [card_rows.card(row[1:], project_key, row[0]) for row in rows]
+    found = []
+    column_id, place = "", 0
+    for row in rows:
+        column_id, place = row[_COLUMN], place + 1 if row[_COLUMN] == column_id else 0
+        found.append(card_rows.card(row, project_key, place))
+    return found

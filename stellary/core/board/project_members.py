@@ -1,0 +1,85 @@
+"""Project members: who organises a project and is told of it. Section Project Members of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.projects import (
+    ADD_PROJECT_MEMBER,
+    LIST_PROJECT_MEMBERS,
+    REMOVE_PROJECT_MEMBER,
+    AddProjectMember,
+    ProjectMember,
+)
+from stellary.contract.refs import ProjectMemberRef, ProjectRef
+from stellary.core.accounts import people
+from stellary.core.accounts.addresses import address_key
+from stellary.core.board import access
+from stellary.core.board.tables import project_members
+from stellary.core.events import ProjectMemberAdded, ProjectMemberRemoved
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_LIST = Pages(
+    select(project_members.c.user_id, project_members.c.created_at).where(
+        project_members.c.project_id == bindparam("_project_id")
+    ),
+    project_members.c.user_id,
+)
+_INSERT = insert(project_members)
+_DELETE = delete(project_members).where(
+    project_members.c.project_id == bindparam("_project_id"),
+    project_members.c.user_id == bindparam("_user_id"),
+)
+
+
+@serves(LIST_PROJECT_MEMBERS)
+def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[ProjectMember]:
+    """The members of a project."""
+    project = access.project(uow, ref).row
+    page = _LIST.fetch(uow, request, _as_found, _project_id=project.id)
+    known = people.known(uow, [row.user_id for row in page.items])
+    return Listing([_member(known[row.user_id], row.created_at) for row in page.items], page.next)
+
+
+@serves(ADD_PROJECT_MEMBER)
+def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMember) -> ProjectMember:
+    """Make somebody who reaches the workspace a member; nobody else is told to be there at all."""
+    at = access.project(uow, ref)
+    person = people.reaching_by_email(uow, at.row.workspace_id, address_key(request.email))
+    if person is None:
+        raise NotFound("nobody in the workspace has that e-mail address", code="unknown_email")
+    row = {"project_id": at.row.id, "user_id": person.id, "created_at": uow.now}
+    try:
+        uow.connection.execute(_INSERT, row)
+    except IntegrityError:
+        raise Conflict("already a member of the project", code="already_member") from None
+    uow.happened(
+        ProjectMemberAdded(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id)
+    )
+    return _member(person, uow.now)
+
+
+@serves(REMOVE_PROJECT_MEMBER)
+def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
+    """End a membership. What is assigned to that person stays so."""
+    at = access.project_member(uow, ref)
+    uow.connection.execute(_DELETE, {"_project_id": at.row.id, "_user_id": at.row.member_id})
+    uow.happened(
+        ProjectMemberRemoved(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=at.row.member_id)
+    )
+    return Ok()
+
+
+def _as_found(row: Row[Any]) -> Row[Any]:
+    return row
+
+
+def _member(person: people.Person, since: Any) -> ProjectMember:
+    return ProjectMember(user_id=person.id, email=person.email, name=person.name, created_at=since)

@@ -1,0 +1,223 @@
+"""Projects: made, listed, changed and deleted. Section Projects of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict
+from stellary.contract.paging import Listing
+from stellary.contract.projects import (
+    CREATE_PROJECT,
+    DELETE_PROJECT,
+    GET_PROJECT,
+    LIST_PROJECTS,
+    UPDATE_PROJECT,
+    CreateProject,
+    ListProjects,
+    Project,
+    UpdateProject,
+)
+from stellary.contract.refs import ProjectRef, WorkspaceRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import wire_fields
+from stellary.core.accounts import access as accounts_access
+from stellary.core.board import access
+from stellary.core.board.holds import hold_columns
+from stellary.core.board.rules.keys import free_key
+from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
+from stellary.core.board.templates import TEMPLATES
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+DEFAULT_SCOPE = "Main"
+_TRIES = 16
+
+_FIELDS = [field.name for field in wire_fields(Project).values()]
+_PROJECT = (
+    projects.c.id,
+    projects.c.name,
+    projects.c.description,
+    projects.c.key,
+    projects.c.workspace_id,
+    projects.c.archived,
+    access.MEMBER_COUNT,
+    projects.c.created_at,
+    projects.c.updated_at,
+)
+_IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
+_LIST = Pages(select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
+_LIST_ARCHIVED = Pages(
+    select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")), projects.c.id
+)
+_KEYS = select(projects.c.key).where(_IN_WORKSPACE)
+_INSERT = insert(projects)
+_INSERT_MEMBER = insert(project_members)
+_INSERT_SCOPE = insert(scopes)
+_INSERT_COLUMNS = insert(columns)
+_INSERT_LABELS = insert(labels)
+_UPDATE = update(projects).where(projects.c.id == bindparam("_id"))
+# Cards first: a column does not go with its cards, and the database asks for them at each of its own deletions.
+_DELETE = (
+    delete(cards).where(cards.c.project_id == bindparam("_id")),
+    delete(projects).where(projects.c.id == bindparam("_id")),
+)
+
+
+@serves(CREATE_PROJECT)
+def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -> Project:
+    """Make a project with the columns and labels of a template; whoever makes it becomes its member."""
+    workspace = accounts_access.workspace(uow, ref).row
+    row = {
+        "id": uow.new_id(),
+        "workspace_id": workspace.id,
+        "name": request.name,
+        "description": None if request.description is UNSET else request.description,
+        "template_id": request.template_id,
+        "archived": False,
+        "last_number": 0,
+        "created_by_id": uow.user_id,
+        "version": 1,
+        "created_at": uow.now,
+        "updated_at": uow.now,
+    }
+    key = _insert(uow, row, request)
+    member = {"project_id": row["id"], "user_id": uow.user_id, "created_at": uow.now}
+    uow.connection.execute(_INSERT_MEMBER, member)
+    _furnish(uow, row["id"], request)
+    return Project(
+        id=row["id"],
+        name=request.name,
+        description=row["description"],
+        key=key,
+        workspace_id=workspace.id,
+        archived=False,
+        member_count=1,
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+
+
+def _insert(uow: UnitOfWork, row: dict[str, Any], request: CreateProject) -> str:
+    """Insert the project under a key that is free; another one may take it in the same moment."""
+    for _ in range(_TRIES):
+        taken = set(uow.connection.execute(_KEYS, {"_workspace_id": row["workspace_id"]}).scalars())
+        if request.key and request.key in taken:
+            break
+        key = request.key or free_key(request.name, taken)
+        try:
+            with uow.connection.begin_nested():
+                uow.connection.execute(_INSERT, {**row, "key": key})
+            return key
+        except IntegrityError:
+            continue
+    raise Conflict("another project of the workspace has that key", code="duplicate_key")
+
+
+def _furnish(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
+    template = TEMPLATES[request.template_id]
+    times = {"created_at": uow.now, "updated_at": uow.now}
+    scope_id = uow.new_id()
+    uow.connection.execute(
+        _INSERT_SCOPE,
+        {
+            "id": scope_id,
+            "project_id": project_id,
+            "name": DEFAULT_SCOPE,
+            "description": None,
+            "position": 0,
+            "is_default": True,
+            "start_date": None,
+            "due_date": None,
+            "active_view": "kanban",
+            "view_settings": {},
+            **times,
+        },
+    )
+    uow.connection.execute(
+        _INSERT_COLUMNS,
+        [
+            {
+                "id": uow.new_id(),
+                "project_id": project_id,
+                "scope_id": scope_id,
+                "name": column.name,
+                "position": position,
+                "card_status": column.card_status,
+                "wip_limit": None,
+                **times,
+            }
+            for position, column in enumerate(template.columns)
+        ],
+    )
+    uow.connection.execute(
+        _INSERT_LABELS,
+        [
+            {
+                "id": uow.new_id(),
+                "project_id": project_id,
+                "name": label.name,
+                "name_key": label.name.casefold(),
+                "color": label.color,
+                **times,
+            }
+            for label in template.labels
+        ],
+    )
+
+
+@serves(LIST_PROJECTS)
+def list_projects(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[Project]:
+    """The projects of a workspace in the order in which they were made."""
+    workspace = accounts_access.workspace(uow, ref).row
+    if request.archived is UNSET:
+        return _LIST.fetch(uow, request, project_value, _workspace_id=workspace.id)
+    return _LIST_ARCHIVED.fetch(
+        uow, request, project_value, _workspace_id=workspace.id, _archived=request.archived
+    )
+
+
+@serves(GET_PROJECT)
+def get_project(uow: UnitOfWork, ref: ProjectRef) -> Project:
+    """One project."""
+    return project_value(access.project(uow, ref).row)
+
+
+@serves(UPDATE_PROJECT)
+def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> Project:
+    """Change what is named."""
+    before = access.held_project(uow, ref).row
+    uow.require_version(before.version)
+    asked: dict[str, Any] = {
+        "name": request.name,
+        "description": request.description,
+        "archived": request.archived,
+    }
+    changes = {
+        name: found for name, found in asked.items() if found is not UNSET and found != getattr(before, name)
+    }
+    if not changes:
+        return project_value(before)
+    changes["updated_at"] = uow.now
+    uow.connection.execute(_UPDATE, {"_id": before.id, "version": before.version + 1, **changes})
+    return project_value(before, **changes)
+
+
+@serves(DELETE_PROJECT)
+def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
+    """Delete a project with its columns, cards, labels and members."""
+    before = access.held_project(uow, ref).row
+    uow.require_version(before.version)
+    hold_columns(uow, before.id)
+    for statement in _DELETE:
+        uow.connection.execute(statement, {"_id": before.id})
+    return Ok()
+
+
+def project_value(row: Row[Any], **changes: Any) -> Project:
+    """The project of a row that has the columns of the table and its ``member_count``; some may have changed."""
+    found = {name: getattr(row, name) for name in _FIELDS}
+    return Project(**(found | changes))

@@ -1,0 +1,41 @@
+"""Keys of projects: the 2 to 6 capitals with which the keys of its cards begin."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from string import ascii_uppercase
+
+KEY_MAX = 6
+_FALLBACK = "PRO"
+
+
+def free_key(name: str, taken: Collection[str]) -> str:
+    """The first key that the name suggests and that no project of the workspace has.
+
+    ``Q1 Launch`` → ``QL``, ``Website`` → ``WEB``; a second ``Website`` → ``WEBS``, and so on.
+    """
+    return next(key for key in suggested_keys(name) if key not in taken)
+
+
+def suggested_keys(name: str) -> Iterator[str]:
+    """Keys for a project of that name: first those that resemble it, then as many as there are."""
+    words = _words(name)
+    initials = "".join(word[0] for word in words)[:KEY_MAX]
+    letters = "".join(words)
+    if len(initials) < 2:
+        initials = letters[:3] if len(letters) >= 2 else _FALLBACK
+    yield initials
+    for length in range(3, KEY_MAX + 1):
+        if len(letters) >= length and letters[:length] != initials:
+            yield letters[:length]
+    for count in range(1, KEY_MAX):
+        for end in itertools.product(ascii_uppercase, repeat=count):
+            yield initials[: KEY_MAX - count] + "".join(end)
+
+
+def _words(name: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().upper()
+    return re.findall("[A-Z]+", plain)

@@ -1,0 +1,51 @@
+"""Text searches without regard to case, alike on every database and for every script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from stellary.core.unit import UnitOfWork
+
+_FUNCTION = "stellary_folded"
+
+
+class folded(GenericFunction[str]):  # noqa: N801 - a function of SQL
+    """A text in the form in which texts are compared without regard to case."""
+
+    type = String()
+    name = _FUNCTION
+    inherit_cache = True
+
+
+@compiles(folded, "postgresql")
+def _lower(element: folded, compiler: Any, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+def prepare(uow: UnitOfWork) -> None:
+    """Make ``folded`` known to the connection. SQLite's own ``lower`` knows no letters beyond ASCII."""
+    connection = uow.connection
+    if connection.dialect.name != "sqlite" or connection.info.get(_FUNCTION):
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.create_function(_FUNCTION, 1, _folded, deterministic=True)
+    connection.info[_FUNCTION] = True
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def contains(text: ColumnElement[Any], part: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that a text contains ``pattern_of`` another one."""
+    return folded(text).like(folded(part), escape="\\")
+
+
+def pattern_of(part: str) -> str:
+    """The pattern of texts that contain a part, in which nothing is a wildcard."""
+    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
