@@ -1,0 +1,61 @@
+"""The application: a core as something aiohttp can serve, by itself or as a part of a host's application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from reference_server.handler import Handler
+from reference_server.log import AccessLog
+from reference_server.settings import Settings
+from reference_server.state import State
+from reference_server.system import system_operations
+from reference_server.threads import Threads
+from stellary.core import Core
+
+STATE = web.AppKey("STATE", State)
+HANDLER = web.AppKey("HANDLER", Handler)
+"""Where an application keeps its state and its handler, for whoever runs it by itself."""
+
+UNITS_SECONDS = 10.0
+_TAIL = "/{tail:.*}"
+
+
+def make_app(
+    core: Core, settings: Settings | None = None, *, access_log: AccessLog | None = None
+) -> web.Application:
+    """An application that serves the API over a core. A host mounts it: ``host.add_subapp("/pm/", …)``.
+
+    Args:
+        core: Migrated; it stays the caller's to close.
+        settings: Of the server: proxies, origins, limits.
+        access_log: Is told of each answer; without one, that is the host's business.
+    """
+    app = web.Application()
+    state = State()
+    threads = Threads(core)
+    operations = system_operations(core, state, threads, lambda: handler.prefix)
+    handler = Handler(core, settings or Settings(), threads, state, operations, access_log)
+    app[STATE], app[HANDLER] = state, handler
+    app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
+
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        handler.prefix = _prefix(app)
+        yield
+        state.stopping = state.closed = True
+        await threads.close(UNITS_SECONDS)
+
+    app.cleanup_ctx.append(running)
+    return app
+
+
+async def _expect_later(_: web.Request) -> None:
+    # A client is told to go on once the handler has decided that it wants the body.
+    return
+
+
+def _prefix(app: web.Application) -> str:
+    """Where the application was mounted; empty if it stands by itself."""
+    (resource,) = app.router.resources()
+    return resource.canonical.removesuffix("/{tail}")

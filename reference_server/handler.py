@@ -1,0 +1,175 @@
+"""The handler: one request from aiohttp to the core and back. Every answer leaves through here, in one shape."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from reference_server.addresses import client_address
+from reference_server.body import body_max, read_body
+from reference_server.cors import Cors
+from reference_server.exchange import Exchange, Own, opened, response
+from reference_server.log import AccessLog, Entry, logged_path
+from reference_server.settings import Settings
+from reference_server.state import State
+from reference_server.threads import Threads
+from reference_server.throttle import GUARDED, Caller, Throttle
+from stellary.contract.endpoints import ENDPOINTS
+from stellary.contract.errors import ApiError, MethodNotAllowed, ServerError, Unavailable
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.router import AnyEndpoint, Router
+from stellary.core import Core, dispatch
+from stellary.core.dispatch import Answer
+
+_log = logging.getLogger("stellary.server")
+CLIENT_GONE = 499
+"""What the access log says of a request whose client did not wait; as nginx has it."""
+
+
+class Handler:
+    """Answers requests.
+
+    Args:
+        core: Decides.
+        settings: Proxies, origins and limits are taken from them.
+        threads: Where the core's units run.
+        state: Says whether new requests are taken.
+        own: What the server answers by itself, by operation.
+        access: Is told of each answer.
+
+    Attributes:
+        prefix: Of the paths, where the application is part of a host's.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        settings: Settings,
+        threads: Threads,
+        state: State,
+        own: Mapping[str, Own],
+        access: AccessLog | None,
+    ) -> None:
+        self.prefix = ""
+        self._core = core
+        self._threads = threads
+        self._state = state
+        self._own = own
+        self._access = access
+        self._proxies = settings.trusted_proxies
+        self._cors = Cors(settings.cors_origins)
+        self._throttle = Throttle(settings.limits)
+        self._router = Router(routed(own))
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request. Raises nothing but the end of the connection or of the task."""
+        started = time.perf_counter()
+        exchange = opened(request, self.prefix)
+        more: dict[str, str] = dict(self._cors.headers(exchange.headers.get("origin")))
+        status = CLIENT_GONE
+        try:
+            with self._state.request():
+                raw = await self._answered(exchange, more)
+            status = raw.status
+        finally:
+            if self._access is not None:
+                self._access(self._entry(exchange, status, started))
+        made = response(raw, exchange.request_id, more)
+        if self._state.closed or status in (408, 417):
+            made.force_close()
+        return made
+
+    async def _answered(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
+        try:
+            return self._cors.preflight(exchange.method, exchange.headers) or await self._routed(
+                exchange, more
+            )
+        except ApiError as error:
+            return dispatch.error_response(error, exchange.request_id)
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
+            _log.exception("request %s failed", exchange.request_id)
+            failed = ServerError("the server has failed; the request id helps to find out why")
+            return dispatch.error_response(failed, exchange.request_id)
+
+    async def _routed(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
+        try:
+            exchange.match = match = self._router.match(exchange.method, exchange.path)
+        except MethodNotAllowed as error:
+            error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
+            raise
+        own = self._own.get(match.endpoint.operation)
+        if own is not None:
+            return await own(exchange)
+        if self._state.closed:
+            raise Unavailable("the server is stopping; try again", code="stopping", retry_after=1)
+        caller = Caller(self._address(exchange), exchange.headers.get("authorization"))
+        more.update(self._throttle.admit(caller))
+        self._throttle.admit_token(caller)
+        raw = exchange.raw(await self._body(exchange))
+        answer = await self._asked(exchange, caller, raw)
+        exchange.actor = answer.actor
+        if match.endpoint.policy.role != "public":
+            self._throttle.note_token(caller, answer.status)
+        return self._prefixed(answer)
+
+    async def _body(self, exchange: Exchange) -> bytes:
+        assert exchange.match is not None
+        endpoint = exchange.match.endpoint
+        if endpoint.in_query:
+            return b""
+        if endpoint.policy.role != "public" and "authorization" not in exchange.headers:
+            # It will be a 401, whatever the body says.
+            return b""
+        return await read_body(exchange.request, body_max(endpoint.operation))
+
+    def _asked(self, exchange: Exchange, caller: Caller, raw: RawRequest) -> asyncio.Future[Answer]:
+        assert exchange.match is not None
+        match, operation = exchange.match, exchange.match.endpoint.operation
+        mode = dispatch.SERVICES[operation].mode
+        if operation not in GUARDED:
+            return self._threads.run(mode, lambda: dispatch.answer(self._core, raw, match=match))
+
+        def guarded() -> Answer:
+            # Asked again when its turn has come: of many tries at once only so many are carried out.
+            self._throttle.admit_password(operation, caller, raw.body)
+            answer = dispatch.answer(self._core, raw, match=match)
+            self._throttle.note_password(operation, caller, raw.body, answer.status)
+            return answer
+
+        self._throttle.admit_password(operation, caller, raw.body)
+        return self._threads.run(mode, guarded)
+
+    def _address(self, exchange: Exchange) -> str:
+        forwarded = exchange.request.headers.getall("X-Forwarded-For", ()) if self._proxies else ()
+        return client_address(exchange.request.remote, forwarded, self._proxies)
+
+    def _prefixed(self, answer: Answer) -> RawResponse:
+        link = answer.headers.get("link")
+        if not self.prefix or link is None:
+            return answer
+        return RawResponse(
+            answer.status, {**answer.headers, "link": link.replace("<", f"<{self.prefix}", 1)}, answer.body
+        )
+
+    def _entry(self, exchange: Exchange, status: int, started: float) -> Entry:
+        endpoint = exchange.match.endpoint if exchange.match else None
+        return Entry(
+            method=exchange.request.method,
+            path=logged_path(exchange.path, endpoint),
+            status=status,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+            request_id=exchange.request_id,
+            user_id=exchange.actor.user_id if exchange.actor else None,
+            client=self._address(exchange),
+        )
+
+
+def routed(own: Mapping[str, Own]) -> list[AnyEndpoint]:
+    """The endpoints of the contract that somebody serves: a service of the core, or the server itself."""
+    return [each for each in ENDPOINTS if each.operation in own or each.operation in dispatch.SERVICES]

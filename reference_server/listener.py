@@ -1,0 +1,156 @@
+"""The listener: connections of our own making, for what aiohttp would answer or wait for in its own way.
+
+What is no HTTP is answered in the error shape; a client that is silent, in the middle of a header or while an answer
+is sent to it, is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
+
+from reference_server.app import HANDLER
+from reference_server.exchange import request_id, response
+from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
+from stellary.core.dispatch import error_response
+
+HEADER_SECONDS = 10.0
+SEND_SECONDS = 60.0
+KEEP_ALIVE_SECONDS = 75.0
+
+
+class Connection(RequestHandler):
+    """One connection."""
+
+    __slots__ = ("_header_timer", "_send_timer")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._stop_header_timer()
+        self._stop_send_timer()
+
+    def data_received(self, data: bytes) -> None:
+        known = len(self._messages)
+        super().data_received(data)
+        if len(self._messages) > known and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._break_off()
+        if self._waits_for_request():
+            # The beginning of a header, as there is no request in it yet.
+            if self._header_timer is None and data:
+                self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
+        elif self._header_timer is not None and self._request_count:
+            self._stop_header_timer()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_sending(None)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_send_timer()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not become a request, or what no handler has answered."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has been begun already")
+        if status >= 500:
+            self.logger.error("a request failed", exc_info=exc)
+        id = request_id()
+        made = response(error_response(_told(status, exc), id), id)
+        made.force_close()
+        return made
+
+    def _break_off(self) -> None:
+        """Tell whoever reads a body that it has turned out to be no HTTP: aiohttp leaves him waiting."""
+        if len(self._messages) > 1:
+            payload = self._messages[-2][1]
+        elif self._current_request is not None:
+            payload = self._current_request.content
+        else:
+            return
+        if not payload.is_eof():
+            payload.set_exception(web.RequestPayloadError("no HTTP"))
+
+    def _waits_for_request(self) -> bool:
+        return not self._messages and self._waiter is not None and not self._waiter.done()
+
+    def _header_late(self) -> None:
+        self._header_timer = None
+        if self._waits_for_request():
+            self.force_close()
+
+    def _watch_sending(self, before: int | None) -> None:
+        """Drop a client that has taken nothing of its answer for a while."""
+        transport = self.transport
+        if transport is None:
+            return
+        left = transport.get_write_buffer_size()
+        if before is not None and left >= before:
+            transport.abort()
+            return
+        self._send_timer = self._loop.call_later(SEND_SECONDS, self._watch_sending, left)
+
+    def _stop_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
+
+
+class Connections(web.Server):
+    """Makes connections."""
+
+    def __call__(self) -> RequestHandler:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Listener(web.AppRunner):
+    """Runs an application on connections of our own, straight to its handler. The access log is the handler's."""
+
+    def __init__(self, app: web.Application, *, shutdown_timeout: float) -> None:
+        self._handler = app[HANDLER]
+        super().__init__(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            shutdown_timeout=shutdown_timeout,
+        )
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        options = {**self._kwargs, "debug": False}
+        return Connections(self._handler, request_factory=made.request_factory, **options)
+
+
+def _told(status: int, exc: BaseException | None) -> ApiError:
+    if status >= 500:
+        return ServerError("the server has failed; the request id helps to find out why")
+    if isinstance(exc, ContentEncodingError):
+        return UnsupportedMedia("Content-Encoding must be gzip or deflate, and the body packed so")
+    if isinstance(exc, LineTooLong):
+        return Invalid("the request line or a header is too long", code="header_too_long")
+    return Invalid("this is no valid HTTP request", code="invalid_http")

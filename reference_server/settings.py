@@ -1,0 +1,277 @@
+"""Settings: what the environment says, checked once at start. A bad value is one clear sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import attrs
+from limits import RateLimitItem, parse, parse_many
+
+Network = IPv4Network | IPv6Network
+LogFormat = Literal["json", "console", "off"]
+
+SECRET_BYTES_MIN = 32
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The text is one sentence for the operator."""
+
+
+@attrs.frozen
+class SmtpServer:
+    """Where letters go.
+
+    Attributes:
+        tls: From the first byte (``smtps://``); otherwise STARTTLS is used where it is offered.
+        user, password: Of the account, if the server asks for one.
+    """
+
+    host: str
+    port: int
+    tls: bool = False
+    user: str | None = None
+    password: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class Limits:
+    """How often something may happen until it is answered by 429. None: as often as one likes.
+
+    Attributes:
+        logins_per_account, logins_per_address: Failed logins.
+        registrations: New accounts, per address.
+        bad_tokens: Tokens that were not good, per address.
+        requests: Any, per token or else per address.
+    """
+
+    logins_per_account: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per 15 minutes"))
+    logins_per_address: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per 15 minutes"))
+    registrations: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
+    bad_tokens: RateLimitItem | None = attrs.field(factory=lambda: parse("300 per 5 minutes"))
+    requests: RateLimitItem | None = None
+
+
+NO_LIMITS = Limits(logins_per_account=None, logins_per_address=None, registrations=None, bad_tokens=None)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What can be set, as ``docs/guides/self-hosting.md`` lists it."""
+
+    database_url: str | None = attrs.field(default=None, repr=False)
+    data_dir: Path = Path("stellary-data")
+    jwt_secret: str | None = attrs.field(default=None, repr=False)
+    jwt_lifetime: timedelta = timedelta(days=7)
+    bcrypt_rounds: int = 12
+    smtp: SmtpServer | None = None
+    mail_from: str = "stellary@localhost"
+    port: int = 3001
+    production: bool = False
+    public_url: str | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    log: LogFormat | None = None
+    stop_delay: float = 0.0
+
+    @property
+    def database(self) -> str:
+        """The URL of the database: a file in the data directory unless another one is set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'stellary.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.startswith("sqlite")
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that a process environment asks for; an empty variable counts as none.
+
+    Raises:
+        SettingsError: A value cannot be used.
+    """
+    found = _read(environment, _VARIABLES)
+    settings = Settings(**found, limits=_limits(environment))
+    _refuse_weakness(settings)
+    return settings
+
+
+def _read(
+    environment: Mapping[str, str], variables: Mapping[str, tuple[str, Callable[[str], object]]]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for variable, (field, read) in variables.items():
+        text = environment.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            found[field] = read(text)
+        except ValueError as error:
+            raise SettingsError(f"{variable} {error}") from None
+    return found
+
+
+def _refuse_weakness(settings: Settings) -> None:
+    if settings.jwt_secret is not None and len(settings.jwt_secret.encode()) < SECRET_BYTES_MIN:
+        raise SettingsError(
+            f"JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long; leave it out and one is made"
+        )
+    if settings.production and settings.bcrypt_rounds < 10:
+        raise SettingsError("STELLARY_BCRYPT_ROUNDS must be at least 10 in production")
+
+
+# ------------------------------------------------------------------------------------------ reading one value
+
+
+def duration(text: str) -> timedelta:
+    """``7d``, ``12h``, ``30m``, ``90s``, or a number of seconds; from a minute to ten years."""
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text)
+    seconds = int(found[1]) * _UNITS[found[2] or "s"] if found else 0
+    if not 60 <= seconds <= 3650 * 86400:
+        raise ValueError(f"must be a duration such as 7d, 12h, 30m or a number of seconds, not {text!r}")
+    return timedelta(seconds=seconds)
+
+
+def port(text: str) -> int:
+    """0 to 65535; 0 takes any that is free."""
+    return _integer(text, 0, 65535)
+
+
+def database_url(text: str) -> str:
+    """SQLite or PostgreSQL. Other spellings of PostgreSQL are understood."""
+    for prefix in ("postgres://", "postgresql://", "postgresql+psycopg://"):
+        if text.startswith(prefix):
+            return "postgresql+psycopg://" + text.removeprefix(prefix)
+    if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+        return text
+    raise ValueError("must start with postgresql:// or be sqlite:/// with the path of a file")
+
+
+def smtp_server(text: str) -> SmtpServer:
+    """``smtp://user:password@host:587`` or ``smtps://host:465``; without a port, these."""
+    wrong = ValueError("must look like smtp://user:password@host:587 or smtps://host:465")
+    try:
+        parts = urlsplit(text)
+        number = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise wrong
+    tls = parts.scheme == "smtps"
+    return SmtpServer(
+        parts.hostname,
+        number or (465 if tls else 587),
+        tls,
+        _unquoted(parts.username),
+        _unquoted(parts.password),
+    )
+
+
+def url(text: str) -> str:
+    """An http or https URL, without a slash at its end."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"must be a URL such as https://stellary.example.com, not {text!r}")
+    return text.rstrip("/")
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses or networks, separated by commas: ``10.0.0.0/8, ::1``."""
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(f"must be addresses or networks separated by commas, not {text!r}") from None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """``*``, or origins such as ``https://app.example.com``, separated by commas."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for each in found:
+        if each != "*" and not re.fullmatch(r"https?://[^/\s]+", each):
+            raise ValueError(f"must be origins such as https://app.example.com, not {each!r}")
+    return found
+
+
+def limit(text: str) -> RateLimitItem | None:
+    """``20 per 15 minutes``, ``100/hour``, or ``off``."""
+    if text == "off":
+        return None
+    try:
+        found = parse_many(text)
+    except ValueError:
+        found = []
+    if len(found) != 1 or found[0].amount < 1:
+        raise ValueError(f"must be a limit such as '20 per 15 minutes', or off, not {text!r}")
+    return found[0]
+
+
+def _integer(text: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise ValueError(f"must be a number from {least} to {most}, not {text!r}")
+    return int(text)
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}, not {text!r}")
+        return text
+
+    return read
+
+
+def _mail_from(text: str) -> str:
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text):
+        raise ValueError(f"must be an e-mail address, not {text!r}")
+    return text
+
+
+def _unquoted(text: str | None) -> str | None:
+    return None if text is None else unquote(text)
+
+
+_VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "STELLARY_DATABASE_URL": ("database_url", database_url),
+    "STELLARY_DATA_DIR": ("data_dir", Path),
+    "JWT_SECRET": ("jwt_secret", str),
+    "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
+    "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
+    "STELLARY_SMTP_URL": ("smtp", smtp_server),
+    "STELLARY_MAIL_FROM": ("mail_from", _mail_from),
+    "PORT": ("port", port),
+    "STELLARY_ENV": (
+        "production",
+        lambda text: _one_of("development", "production")(text) == "production",
+    ),
+    "STELLARY_PUBLIC_URL": ("public_url", url),
+    "STELLARY_TRUSTED_PROXIES": ("trusted_proxies", networks),
+    "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
+    "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
+    "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
+}
+
+_LIMITS: Mapping[str, str] = {
+    "STELLARY_LIMIT_LOGINS_PER_ACCOUNT": "logins_per_account",
+    "STELLARY_LIMIT_LOGINS_PER_ADDRESS": "logins_per_address",
+    "STELLARY_LIMIT_REGISTRATIONS": "registrations",
+    "STELLARY_LIMIT_BAD_TOKENS": "bad_tokens",
+    "STELLARY_LIMIT_REQUESTS": "requests",
+}
+"""The variable of each limit, and its field."""
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    given = _read(environment, {variable: (field, limit) for variable, field in _LIMITS.items()})
+    switch = _read(environment, {"STELLARY_LIMITS": ("switch", _one_of("on", "off"))})
+    return NO_LIMITS if switch.get("switch") == "off" else attrs.evolve(Limits(), **given)

@@ -1,0 +1,34 @@
+"""What the tests of the server share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from stellary.core import Core
+from tests.server.running import Running, running
+
+
+@pytest.fixture
+def server(core: Core) -> Iterator[Running]:
+    """A server over a fresh core, once on each kind of database."""
+    with running(core) as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_core(sqlite_url: str) -> Iterator[Core]:
+    """A core on SQLite, for what has nothing to do with the database."""
+    core = Core(sqlite_url, bcrypt_rounds=4)
+    try:
+        yield core
+    finally:
+        core.close()
+
+
+@pytest.fixture
+def one_server(sqlite_core: Core) -> Iterator[Running]:
+    """A server over SQLite alone."""
+    with running(sqlite_core) as server:
+        yield server

@@ -1,0 +1,182 @@
+"""A server that runs: on a real port, in a thread of its own, over a core of the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+
+import attrs
+import orjson
+import uvloop
+from aiohttp import web
+
+from reference_server.app import STATE, make_app
+from reference_server.listener import Listener
+from reference_server.log import Entry
+from reference_server.settings import NO_LIMITS, Settings
+from reference_server.state import State
+from stellary.core import Core
+
+
+@attrs.frozen
+class Reply:
+    """An answer, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+class Running:
+    """What a test can do with a server.
+
+    Attributes:
+        entries: The access log.
+    """
+
+    def __init__(self, core: Core, settings: Settings) -> None:
+        self.core = core
+        self.entries: list[Entry] = []
+        self.app = make_app(core, settings, access_log=self.entries.append)
+        self.port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def state(self) -> State:
+        return self.app[STATE]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
+    ) -> Reply:
+        """Send one request on a connection of its own. ``if_match`` stands for ``If-Match``."""
+        sent = {name.replace("_", "-"): text for name, text in headers.items()}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        if data is not None:
+            sent.setdefault("content-type", "application/json")
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, data, sent)
+            return read(connection.getresponse())
+        finally:
+            connection.close()
+
+    def send(self, *parts: bytes) -> Reply:
+        """Send bytes as they are, and read the answer."""
+        with self.connect() as connection:
+            for part in parts:
+                connection.sendall(part)
+            return reply(connection)
+
+    @contextmanager
+    def connect(self) -> Iterator[socket.socket]:
+        """A connection that nothing has been sent on."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            yield connection
+
+    def register(self, name: str = "ann", password: str = "correct horse") -> str:
+        """Register somebody; the token of the login."""
+        said = {"email": f"{name}@example.com", "password": password}
+        answer = self.ask("POST", "/auth/register", said)
+        assert answer.status == 201, answer
+        token: str = answer.json["access_token"]
+        return token
+
+    def on_loop(self, call: Any) -> Any:
+        """Await something on the server's own loop; its result."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result(20)
+
+    def run(self, up: Future[None]) -> None:
+        """Serve until it is stopped; in a thread."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve(up))
+
+    def stop(self) -> None:
+        """Stop as a signal would."""
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _serve(self, up: Future[None]) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        listener = Listener(self.app, shutdown_timeout=5)
+        await listener.setup()
+        site = web.TCPSite(listener, "127.0.0.1", 0)
+        await site.start()
+        self.port = site.port
+        up.set_result(None)
+        await self._stop.wait()
+        await listener.cleanup()
+
+
+@contextmanager
+def running(core: Core, settings: Settings | None = None) -> Iterator[Running]:
+    """Serve a core meanwhile; without limits unless the settings say so."""
+    server = Running(core, settings or Settings(limits=NO_LIMITS))
+    up: Future[None] = Future()
+    thread = threading.Thread(target=server.run, args=(up,))
+    thread.start()
+    up.result(20)
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+class Replies:
+    """Reads one answer after the other from a connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._file = connection.makefile("rb")
+
+    def next(self, method: str = "GET") -> Reply:
+        answer = HTTPResponse(self, method=method)  # type: ignore[arg-type] # all that it wants is makefile
+        answer.begin()
+        return read(answer)
+
+    def makefile(self, _: str) -> Any:
+        # Whoever has read his answer closes the file, which the next one is still to read.
+        return io.BufferedReader(_Unclosed(self._file), 1)
+
+
+class _Unclosed(io.RawIOBase):
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def reply(connection: socket.socket, method: str = "GET") -> Reply:
+    """Read the only answer on a connection."""
+    return Replies(connection).next(method)
+
+
+def read(answer: HTTPResponse) -> Reply:
+    headers = {name.lower(): text for name, text in answer.getheaders()}
+    return Reply(answer.status, headers, answer.read())

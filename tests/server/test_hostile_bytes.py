@@ -1,0 +1,289 @@
+"""Bytes that no client would send: each is answered in the error shape, and the server goes on."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+
+import pytest
+
+from tests.server.running import Replies, Reply, Running, reply
+
+JSON = b"Content-Type: application/json\r\n"
+
+
+def request(
+    head: bytes, body: bytes = b"", headers: bytes = b"", *, length: int | None = None, host: bool = True
+) -> bytes:
+    declared = b"Content-Length: %d\r\n" % (len(body) if length is None else length)
+    return b"%s HTTP/1.1\r\n%s%s%s\r\n%s" % (
+        head,
+        b"Host: x\r\n" if host else b"",
+        headers,
+        declared if body or length is not None else b"",
+        body,
+    )
+
+
+def assert_error(answer: Reply, status: int, code: str | None = None) -> None:
+    """In the error shape, whatever went wrong."""
+    shape = answer.json
+    assert (answer.status, shape["statusCode"]) == (status, status), answer
+    assert isinstance(shape["message"], str)
+    assert shape["message"]
+    assert shape["error"]
+    assert shape["requestId"] == answer.headers["x-request-id"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["server"] == "stellary"
+    if code is not None:
+        assert shape["code"] == code
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"Bearer \xff\xfe",
+        b"Bearer",
+        b"Bearer ",
+        b"\xff",
+        b"Bearer a.\xff.c",
+        b"Basic YTpi",
+        b"Bearer synth_\xff",
+    ],
+)
+def test_authorization_of_any_bytes_is_unauthenticated(one_server: Running, value: bytes):
+    answer = one_server.send(request(b"GET /auth/me", headers=b"Authorization: " + value + b"\r\n"))
+    assert_error(answer, 401)
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET /\xff/me?a=\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /ä/ö HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+        b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /auth\x00me HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_bad_request(one_server: Running, sent: bytes):
+    assert_error(one_server.send(sent), 400, "invalid_http")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 10_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(1000)) + b"\r\n",
+    ],
+)
+def test_headers_that_are_too_large_are_a_bad_request(one_server: Running, sent: bytes):
+    assert_error(one_server.send(sent), 400)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/%00",
+        b"/%ff%fe",
+        b"/auth/me/",
+        b"//auth/me",
+        b"/auth/./me",
+        b"/auth/../auth/me",
+        b"/auth%2fme",
+        b"/orgs/%00/workspaces/%f0%9f/nowhere",
+        b"/%c3%a4/%c3%b6",
+    ],
+)
+def test_a_path_that_leads_nowhere_is_not_found(one_server: Running, target: bytes):
+    assert_error(one_server.send(request(b"GET " + target)), 404, "unknown_path")
+
+
+@pytest.mark.parametrize("method", [b"PUT", b"DELETE", b"OPTIONS", b"TRACE"])
+def test_a_method_that_is_not_possible_is_told_with_those_that_are(one_server: Running, method: bytes):
+    answer = one_server.send(request(method + b" /auth/me"))
+    assert_error(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD, PATCH"
+
+
+def test_an_unknown_path_is_not_found_by_any_method(one_server: Running):
+    assert_error(one_server.send(request(b"PUT /nowhere")), 404, "unknown_path")
+    assert_error(one_server.send(request(b"OPTIONS *")), 404, "unknown_path")
+    assert_error(one_server.send(request(b"CONNECT example.com:443")), 404)
+
+
+def test_an_absolute_target_is_taken_by_its_path(one_server: Running):
+    answer = one_server.send(request(b"GET http://elsewhere.example/health/live"))
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"[" * 1000 + b"]" * 1000, "invalid_json"),
+        (b'{"a":' * 1000 + b"1" + b"}" * 1000, "invalid_json"),
+        (b"[" * 500_000, "invalid_json"),
+        (b'{"email": "a\x00b"}', "invalid_json"),
+        (rb'{"email": "a\u0000b"}', "invalid_json"),
+        (rb'{"email": "\ud800"}', "invalid_json"),
+        (b'{"email": "\xff"}', "invalid_json"),
+        (b"{", "invalid_json"),
+        (b"NaN", "invalid_json"),
+        (b'{"email": 1e999}', "invalid_json"),
+        (b'{"email": ' + b"9" * 5000 + b"}", "invalid_json"),
+        (b'{"email": "a", "email": "b"}', "invalid_json"),
+        (b"null", "invalid"),
+        (b"[]", "invalid"),
+        (b'"text"', "invalid"),
+    ],
+)
+def test_a_body_that_is_no_object_is_invalid(one_server: Running, body: bytes, code: str):
+    token = one_server.register()
+    answer = one_server.ask("POST", "/organizations", body, token=token)
+    assert_error(answer, 400, code)
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        "application/json; charset=rot13",
+        "application/json; charset=utf-16",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=\xff",
+        "",
+    ],
+)
+def test_a_body_of_another_media_type_is_unsupported(one_server: Running, media: str):
+    sent = request(b"POST /auth/login", b"{}", b"Content-Type: " + media.encode("latin-1") + b"\r\n")
+    assert_error(one_server.send(sent), 415, "unsupported_media_type")
+
+
+def test_a_packed_body_is_unpacked(one_server: Running):
+    one_server.register("ann", "correct horse")
+    body = b'{"email": "ann@example.com", "password": "correct horse"}'
+    assert one_server.ask("POST", "/auth/login", gzip.compress(body), content_encoding="gzip").status == 201
+    assert (
+        one_server.ask("POST", "/auth/login", zlib.compress(body), content_encoding="deflate").status == 201
+    )
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not packed at all",
+        gzip.compress(b'{"email": "a@example.com"}')[:-12],
+        b"\x1f\x8b",
+        b"\x78\x9c\xff\xff",
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_is_refused_once(one_server: Running, encoding: str, body: bytes):
+    answer = one_server.ask("POST", "/auth/login", body, content_encoding=encoding)
+    assert_error(answer, answer.status)
+    assert answer.status in (400, 415)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "rot13", "x-gzip"])
+def test_a_body_that_is_packed_otherwise_is_unsupported(one_server: Running, encoding: str):
+    answer = one_server.ask("POST", "/auth/login", b"{}", content_encoding=encoding)
+    assert_error(answer, 415, "unsupported_media_type")
+
+
+def test_a_body_that_unpacks_to_too_much_is_too_large(one_server: Running):
+    token = one_server.register()
+    bomb = gzip.compress(b"a" * 100_000_000)
+    assert len(bomb) < 1 << 20
+    answer = one_server.ask("POST", "/organizations", bomb, token=token, content_encoding="gzip")
+    assert_error(answer, 413, "too_large")
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(one_server: Running):
+    sent = request(b"POST /auth/login", headers=JSON, length=10_000_000)
+    assert_error(one_server.send(sent), 413, "too_large")
+
+
+def test_a_body_that_does_not_say_its_length_is_counted(one_server: Running):
+    head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
+    chunk = b"1000\r\n" + b"a" * 4096 + b"\r\n"
+    assert_error(one_server.send(head, *[chunk] * 5), 413, "too_large")
+
+
+@pytest.mark.parametrize("operation", ["/auth/login", "/auth/register"])
+def test_a_password_of_megabytes_is_refused_before_it_is_hashed(one_server: Running, operation: str):
+    one_server.core.bcrypt_rounds = None  # whoever hashed would fail
+    body = b'{"email": "ann@example.com", "password": "' + b"a" * 10_000_000 + b'"}'
+    with one_server.connect() as connection:
+        connection.sendall(request(b"POST " + operation.encode(), headers=JSON, length=len(body)))
+        assert_error(reply(connection, "POST"), 413, "too_large")
+
+
+def test_chunks_that_are_none_are_a_bad_request(one_server: Running):
+    head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
+    assert_error(one_server.send(head, b"xyz\r\n"), 400)
+
+
+def test_a_client_that_waits_is_told_to_go_on_only_if_its_body_is_wanted(one_server: Running):
+    head = request(b"POST /auth/login", headers=JSON + b"Expect: 100-continue\r\n", length=2)
+    with one_server.connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert_error(reply(connection, "POST"), 400, "invalid")
+    too_large = request(b"POST /auth/login", headers=JSON + b"Expect: 100-continue\r\n", length=10_000_000)
+    assert_error(one_server.send(too_large), 413)
+
+
+def test_an_unknown_expectation_fails(one_server: Running):
+    sent = request(b"POST /auth/login", headers=JSON + b"Expect: the-unexpected\r\n", length=2)
+    assert_error(one_server.send(sent), 417, "expectation_failed")
+
+
+def test_head_answers_as_get_without_the_body(one_server: Running):
+    head, get = one_server.ask("HEAD", "/health/live"), one_server.ask("GET", "/health/live")
+    assert head.body == b""
+    assert get.body == b'{"status":"ok"}'
+    different = {"x-request-id", "date"}
+    assert {n: t for n, t in head.headers.items() if n not in different} == {
+        n: t for n, t in get.headers.items() if n not in different
+    }
+
+
+@pytest.mark.parametrize("given", ["abc", "A-b_c.9", "x" * 64])
+def test_a_request_id_is_taken_over(one_server: Running, given: str):
+    assert one_server.ask("GET", "/nowhere", x_request_id=given).headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a/b", "ü", '"quoted"'])
+def test_a_request_id_that_a_log_cannot_take_is_replaced(one_server: Running, given: str):
+    sent = request(b"GET /nowhere", headers=b"X-Request-Id: " + given.encode() + b"\r\n")
+    assert re.fullmatch("req_[0-9a-f]{16}", one_server.send(sent).headers["x-request-id"])
+
+
+def test_a_header_cannot_bring_in_another(one_server: Running):
+    sent = request(b"GET /nowhere%0d%0aSet-Cookie:%20a=b", headers=b"X-Request-Id: a\rSet-Cookie: b\r\n")
+    answer = one_server.send(sent)
+    assert answer.status in (400, 404)
+    assert "set-cookie" not in answer.headers
+
+
+def test_requests_in_a_row_on_one_connection_are_answered_in_order(one_server: Running):
+    with one_server.connect() as connection:
+        connection.sendall(b"".join(request(b"GET /nowhere/%d" % number) for number in range(50)))
+        answers = Replies(connection)
+        messages = [answers.next().json["message"] for _ in range(50)]
+    assert messages == [f"there is nothing at /nowhere/{number}" for number in range(50)]
