@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam
@@ -15,6 +15,7 @@ from stellary.contract.wire import invalid
 from stellary.core.unit import UnitOfWork
 
 T = TypeVar("T")
+_LIMIT = 100
 _BEFORE_ALL, _AFTER_ALL = "", "g" * 24
 
 
@@ -45,7 +46,7 @@ class Pages:
         """
         if not request.limit and not request.cursor:
             return Listing([made(row) for row in uow.connection.execute(self._whole, parameters)])
-        limit = request.limit or 100
+        limit = request.limit or _LIMIT
         first = _AFTER_ALL if self._newest_first else _BEFORE_ALL
         after = read_cursor(request.cursor) if request.cursor else first
         rows = uow.connection.execute(
@@ -53,6 +54,21 @@ class Pages:
         ).fetchall()
         more = make_cursor(getattr(rows[limit - 1], self._key)) if len(rows) > limit else None
         return Listing([made(row) for row in rows[:limit]], more)
+
+
+def page_of(items: Sequence[T], request: Paged, key: Callable[[T], str]) -> Listing[T]:
+    """The same for a list that is at hand: whole as it stands, by the page in the order of the key.
+
+    Raises:
+        Invalid: The cursor was not made here.
+    """
+    if not request.limit and not request.cursor:
+        return Listing(items)
+    limit = request.limit or _LIMIT
+    after = read_cursor(request.cursor) if request.cursor else _BEFORE_ALL
+    rest = sorted((item for item in items if key(item) > after), key=key)
+    more = make_cursor(key(rest[limit - 1])) if len(rest) > limit else None
+    return Listing(rest[:limit], more)
 
 
 def make_cursor(key: str) -> str:

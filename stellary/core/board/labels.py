@@ -4,32 +4,69 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
+from stellary.contract.cards import LABELS_MAX
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.labels import (
+    ADD_LABEL_TO_CARD,
     CREATE_LABEL,
     DEFAULT_COLOR,
     DELETE_LABEL,
     LIST_LABELS,
+    REMOVE_LABEL_FROM_CARD,
     UPDATE_LABEL,
     CreateLabel,
     Label,
     UpdateLabel,
 )
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.refs import LabelRef, ProjectRef
+from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
-from stellary.core.board.tables import labels
+from stellary.core.board.card_changes import change_card
+from stellary.core.board.tables import cards, labels
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
 _INSERT = insert(labels)
 _UPDATE = update(labels).where(labels.c.id == bindparam("_id"))
 _DELETE = delete(labels).where(labels.c.id == bindparam("_id"))
+# Nobody deletes a label while a card is about to bear it.
+_KEEP = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
 _LIST = Pages(select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
+
+
+def _without(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:
+    """A list of ids as the column holds it, ``["…","…"]``, without one of them, wherever it stands."""
+    found: ColumnElement[str] = ids
+    for left, right in ((",", ""), ("", ","), ("", "")):
+        found = func.replace(found, literal(left + '"') + id + literal('"' + right), "")
+    return found
+
+
+_label_ids = type_coerce(cards.c.label_ids, Text)
+_id = bindparam("_label_id", type_=Text)
+_TAKE_OFF = (
+    update(cards)
+    .where(
+        cards.c.project_id == bindparam("_project_id"), _label_ids.like(literal('%"') + _id + literal('"%'))
+    )
+    .values(label_ids=_without(_label_ids, _id), version=cards.c.version + 1, updated_at=bindparam("_now"))
+)
 
 
 @serves(CREATE_LABEL)
@@ -58,7 +95,7 @@ def list_labels(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Lab
 @serves(UPDATE_LABEL)
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Rename a label or give it another colour."""
-    before = access.label(uow, ref).row
+    before = _label(access.label(uow, ref).row)
     after = Label(
         id=before.id,
         project_id=before.project_id,
@@ -67,6 +104,8 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
         created_at=before.created_at,
         updated_at=uow.now,
     )
+    if (after.name, after.color) == (before.name, before.color):
+        return before
     _write(uow, _UPDATE, after, _id=after.id)
     return after
 
@@ -75,7 +114,33 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
     """Delete a label, and take it off all cards."""
     label = access.label(uow, ref).row
+    # The label first: who is putting it on a card has a share in it, and has done so once it is ours to delete.
     uow.connection.execute(_DELETE, {"_id": label.id})
+    uow.connection.execute(
+        _TAKE_OFF, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
+    )
+    return Ok()
+
+
+@serves(ADD_LABEL_TO_CARD)
+def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
+    """Put a label of the card's project on a card; one that is there already stays."""
+    at = access.card_label(uow, ref)
+    access.found(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
+    at = access.hold_card(uow, at)
+    ids = at.card.label_ids
+    if ref.label_id not in ids:
+        if len(ids) >= LABELS_MAX:
+            raise Conflict(f"a card bears at most {LABELS_MAX} labels", code="labels_full")
+        change_card(uow, at, label_ids=[*ids, ref.label_id])
+    return Ok()
+
+
+@serves(REMOVE_LABEL_FROM_CARD)
+def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
+    """Take a label off a card; one that is not there is not missed."""
+    at = access.hold_card(uow, access.card_label(uow, ref))
+    change_card(uow, at, label_ids=[id for id in at.card.label_ids if id != ref.label_id])
     return Ok()
 
 
@@ -87,7 +152,9 @@ def _write(uow: UnitOfWork, statement: Any, label: Label, **more: Any) -> None:
         "updated_at": label.updated_at,
     }
     try:
-        uow.connection.execute(statement, {**changed, **more})
+        # A savepoint: an embedding host may go on in a unit of which one call was refused.
+        with uow.connection.begin_nested():
+            uow.connection.execute(statement, {**changed, **more})
     except IntegrityError:
         raise Conflict(f"the project has a label {label.name!r} already", code="duplicate_name") from None
 

@@ -1,0 +1,34 @@
+"""Changes of a card that leave it where it stands: its labels, its checklist, whatever stands on its row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, update
+
+from stellary.contract.cards import Card
+from stellary.core.board import card_rows
+from stellary.core.board.access import CardAt
+from stellary.core.board.rules.cards import altered, events, settled
+from stellary.core.board.tables import cards
+from stellary.core.unit import UnitOfWork
+
+_UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
+
+
+def change_card(uow: UnitOfWork, at: CardAt, **changes: Any) -> Card:
+    """Change fields of a card that is held, and say what has happened; nothing does if nothing is different.
+
+    Args:
+        uow: The unit.
+        at: The card, as ``access.hold_card`` has found it.
+        changes: By the names of the card's fields; none of them is its place.
+    """
+    before = at.card
+    after = settled(before, altered(before, **changes), before.order, uow.now)
+    if after is before:
+        return before
+    uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.differences(before, after)})
+    for event in events(before, after, at.standing.workspace_id or ""):
+        uow.happened(event)
+    return after

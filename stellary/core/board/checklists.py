@@ -1,0 +1,59 @@
+"""Checklists: the steps within a card. Section Checklists of the API reference."""
+
+from __future__ import annotations
+
+from stellary.contract.cards import Card
+from stellary.contract.checklists import (
+    ADD_CHECKLIST_ITEM,
+    DELETE_CHECKLIST_ITEM,
+    LIST_CHECKLIST_ITEMS,
+    UPDATE_CHECKLIST_ITEM,
+    AddChecklistItem,
+    ChecklistItem,
+    UpdateChecklistItem,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import ChecklistItemRef, FlatCardRef
+from stellary.core.board import access
+from stellary.core.board.card_changes import change_card
+from stellary.core.board.rules import checklists as rules
+from stellary.core.paging import page_of
+from stellary.core.unit import UnitOfWork, serves
+
+
+@serves(LIST_CHECKLIST_ITEMS)
+def list_checklist_items(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[ChecklistItem]:
+    """The steps in their order; by the page, in the order in which they were made."""
+    return page_of(access.flat_card(uow, ref).card.checklist, request, lambda item: item.id)
+
+
+@serves(ADD_CHECKLIST_ITEM)
+def add_checklist_item(uow: UnitOfWork, ref: FlatCardRef, request: AddChecklistItem) -> ChecklistItem:
+    """Add a step, at the end if no place is named."""
+    at = access.hold_card(uow, access.flat_card(uow, ref))
+    id = uow.new_id()
+    after = _change(uow, at, rules.added(at.card.checklist, request, id))
+    return rules.found(after.checklist, id)
+
+
+@serves(UPDATE_CHECKLIST_ITEM)
+def update_checklist_item(
+    uow: UnitOfWork, ref: ChecklistItemRef, request: UpdateChecklistItem
+) -> ChecklistItem:
+    """Rename a step, check it off, or move it."""
+    at = access.hold_card(uow, access.checklist_item(uow, ref))
+    after = _change(uow, at, rules.edited(at.card.checklist, ref.item_id, request))
+    return rules.found(after.checklist, ref.item_id)
+
+
+@serves(DELETE_CHECKLIST_ITEM)
+def delete_checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> Ok:
+    """Delete a step."""
+    at = access.hold_card(uow, access.checklist_item(uow, ref))
+    _change(uow, at, rules.without(at.card.checklist, ref.item_id))
+    return Ok()
+
+
+def _change(uow: UnitOfWork, at: access.CardAt, checklist: list[ChecklistItem]) -> Card:
+    return change_card(uow, at, checklist=checklist, checklist_progress=rules.progress(checklist))

@@ -1,0 +1,124 @@
+"""Comments on cards. Section Comments of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
+
+from stellary.contract.comments import (
+    CREATE_COMMENT,
+    DELETE_COMMENT,
+    LIST_COMMENTS,
+    UPDATE_COMMENT,
+    Comment,
+    CreateComment,
+    UpdateComment,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import NotFound
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import CardRef, CommentRef
+from stellary.core.accounts.audience import name_of
+from stellary.core.board import access
+from stellary.core.board.rules.cards import altered
+from stellary.core.board.tables import cards, comments
+from stellary.core.events import CommentAdded
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_COMMENTS: Select[Any] = select(comments, name_of(comments.c.author_id).label("author_name")).where(
+    comments.c.card_id == bindparam("_card_id")
+)
+_LIST = Pages(_COMMENTS, comments.c.id)
+_ONE = _COMMENTS.where(comments.c.id == bindparam("_id"))
+_INSERT = insert(comments)
+_UPDATE = update(comments).where(comments.c.id == bindparam("_id"))
+_DELETE = delete(comments).where(comments.c.id == bindparam("_id"))
+# The version stays: a remark on a card makes nobody's knowledge of the card stale.
+_COUNT = (
+    update(cards)
+    .where(cards.c.id == bindparam("_card_id"))
+    .values(comment_count=cards.c.comment_count + bindparam("_more"), updated_at=bindparam("_now"))
+    .returning(cards.c.comment_count)
+)
+
+
+@serves(LIST_COMMENTS)
+def list_comments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Comment]:
+    """The comments on a card, the oldest first."""
+    card = access.card(uow, ref).card
+    return _LIST.fetch(uow, request, _comment, _card_id=card.id)
+
+
+@serves(CREATE_COMMENT)
+def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Comment:
+    """Comment on a card."""
+    at = access.card(uow, ref)
+    count = _count(uow, at.card.id, 1)
+    id = uow.new_id()
+    row = {
+        "id": id,
+        "card_id": at.card.id,
+        "author_id": uow.user_id,
+        "content": request.content,
+        "created_at": uow.now,
+        "updated_at": uow.now,
+    }
+    uow.connection.execute(_INSERT, row)
+    made = _read(uow, at.card.id, id)
+    uow.happened(
+        CommentAdded(
+            workspace_id=at.standing.workspace_id or "",
+            project_id=at.card.project_id,
+            card=altered(at.card, comment_count=count, updated_at=uow.now),
+            comment=made,
+        )
+    )
+    return made
+
+
+@serves(UPDATE_COMMENT)
+def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> Comment:
+    """Change what a comment says."""
+    at = access.comment(uow, ref)
+    if request.content and request.content != at.row.content:
+        change = {"content": request.content, "updated_at": uow.now}
+        uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
+    return _read(uow, at.card.id, at.row.comment_id)
+
+
+@serves(DELETE_COMMENT)
+def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
+    """Delete a comment."""
+    at = access.comment(uow, ref)
+    # Held first, as whoever deletes the card does: two who want both never wait for each other.
+    access.hold_card(uow, at)
+    if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
+        raise NotFound("Comment not found")
+    _count(uow, at.card.id, -1)
+    return Ok()
+
+
+def _count(uow: UnitOfWork, card_id: str, more: int) -> int:
+    """Count a comment that comes or goes; what the card has by then. Whoever else counts there waits."""
+    change = {"_card_id": card_id, "_more": more, "_now": uow.now}
+    row = access.found(uow.connection.execute(_COUNT, change).first(), "Card")
+    return int(row.comment_count)
+
+
+def _read(uow: UnitOfWork, card_id: str, comment_id: str) -> Comment:
+    found = uow.connection.execute(_ONE, {"_card_id": card_id, "_id": comment_id}).first()
+    return _comment(access.found(found, "Comment"))
+
+
+def _comment(row: Row[Any]) -> Comment:
+    return Comment(
+        id=row.id,
+        card_id=row.card_id,
+        author_id=row.author_id,
+        author_name=row.author_name,
+        content=row.content,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
