@@ -263,18 +263,6 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
     return CardAt(row, standing, *_card(row))
 
 
-def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
-    """The door to an item of a checklist: its card.
-
-    Raises:
-        NotFound: As for the card; or it has no such item.
-    """
-    at = flat_card(uow, ref)
-    if all(item.id != ref.item_id for item in at.card.checklist):
-        raise NotFound("Checklist item not found")
-    return at
-
-
 def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
     """The door to a comment: its card, and in the row ``comment_id``, ``author_id``, ``content``, ``commented_at``.
 
@@ -363,9 +351,6 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     FlatCardRef: flat_card,
     ChecklistItemRef: checklist_item,
     CardLabelRef: card_label,
-    FlatCardRef: flat_card,
-    ChecklistItemRef: checklist_item,
-    CardLabelRef: flat_card,
     CommentRef: comment,
     LabelRef: label,
 }
