@@ -61,7 +61,8 @@ class Core:
 
     def migrate(self) -> None:
         """Bring the schema up to date, under a lock: several processes may do it at once."""
-        migrations.upgrade(self.database.engine)
+        with self.database.unbegun() as connection:
+            migrations.upgrade(connection)
 
     def probe(self) -> None:
         """Try a write, and take it back. Raises whatever the database says if it cannot be written."""

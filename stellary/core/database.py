@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from stellary.contract.errors import Unavailable
 POOL_SIZE = 8
 READERS = 2
 WAIT_MAX = 30.0
+_AS_IT_IS: Mapping[str, Any] = {}
+_POSTGRES_WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
+_POSTGRES_READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _POSTGRES_LIMITS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 
 
@@ -68,6 +72,66 @@ class FairLock:
                 self._owner = None
 
 
+class Connections:
+    """Connections of an engine that stay open between units: opening one and closing it costs two statements.
+
+    Args:
+        engine: Where they come from.
+        most: How many may be in use at once; the engine must have as many to give.
+        wait: For how many seconds one waits for its turn.
+    """
+
+    def __init__(self, engine: Engine, most: int, wait: float) -> None:
+        self._engine = engine
+        self._turns = threading.Semaphore(most)
+        self._wait = wait
+        self._mutex = threading.Lock()
+        self._idle: list[tuple[Mapping[str, Any], Connection]] = []
+
+    @contextmanager
+    def one(self, options: Mapping[str, Any] = _AS_IT_IS) -> Iterator[Connection]:
+        """One of them, with these execution options.
+
+        Raises:
+            Unavailable: None was free for too long.
+        """
+        if not self._turns.acquire(timeout=self._wait):
+            raise Unavailable("the database is busy; try again", retry_after=1)
+        try:
+            connection = self._taken(options)
+            try:
+                yield connection
+            finally:
+                self._put_back(connection, options)
+        finally:
+            self._turns.release()
+
+    def _taken(self, options: Mapping[str, Any]) -> Connection:
+        with self._mutex:
+            # To set options takes as long as a statement: one that has them is preferred.
+            places = (place for place, (had, _) in enumerate(self._idle) if had is options)
+            had, connection = self._idle.pop(next(places, -1)) if self._idle else (_AS_IT_IS, None)
+        if connection is None:
+            connection = self._engine.connect()
+        return connection if had is options else connection.execution_options(**options)
+
+    def _put_back(self, connection: Connection, options: Mapping[str, Any]) -> None:
+        if connection.invalidated:
+            # The server is gone, or was: the others are of no use either.
+            connection.close()
+            self.close()
+            return
+        with self._mutex:
+            self._idle.append((options, connection))
+
+    def close(self) -> None:
+        """Close those that are not in use."""
+        with self._mutex:
+            idle, self._idle = self._idle, []
+        for _, connection in idle:
+            connection.close()
+
+
 class Database:
     """A database by its URL, or by an engine that the host has made.
 
@@ -76,43 +140,45 @@ class Database:
     """
 
     def __init__(self, database: str | Engine) -> None:
+        self._kept: list[Connections] = []
+        self._engines: list[Engine] = []
         self._lock: FairLock | None = None
+        # How to have a connection. None: reading is done where writing is.
+        self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
+        self._writer: Callable[[], AbstractContextManager[Connection]]
         if isinstance(database, Engine):
-            self._write = self._read = database
-            if database.dialect.name == "sqlite":
-                self._lock = FairLock()
+            self._engines = [database]
+            self._writer = partial(_opened, database)
         elif make_url(database).get_backend_name() == "sqlite":
-            self._lock = FairLock()
-            self._write = _sqlite(database, "BEGIN IMMEDIATE", size=1)
-            in_memory = make_url(database).database in (None, "", ":memory:")
-            self._read = self._write if in_memory else _sqlite(database, "BEGIN", size=READERS)
+            self._writer = self._keeping(_sqlite(database, "BEGIN IMMEDIATE", 1), 1, WAIT_MAX).one
+            if make_url(database).database not in (None, "", ":memory:"):
+                self._reader = self._keeping(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX).one
         else:
-            self._write = create_engine(
-                database,
-                pool_size=POOL_SIZE,
-                max_overflow=0,
-                # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
-                hide_parameters=True,
-                pool_timeout=WAIT_MAX / 3,
-                connect_args={"options": _POSTGRES_LIMITS},
-            )
-            self._read = self._write.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            both = self._keeping(_postgresql(database), POOL_SIZE, WAIT_MAX / 3)
+            self._writer = partial(both.one, _POSTGRES_WRITES)
+            self._reader = partial(both.one, _POSTGRES_READS)
+        if self.is_sqlite:
+            self._lock = FairLock()
+
+    def _keeping(self, engine: Engine, most: int, wait: float) -> Connections:
+        made = Connections(engine, most, wait)
+        self._engines.append(engine)
+        self._kept.append(made)
+        return made
 
     @property
     def engine(self) -> Engine:
         """The engine that may write."""
-        return self._write
+        return self._engines[0]
 
     @property
     def is_sqlite(self) -> bool:
-        return self._write.dialect.name == "sqlite"
+        return self.engine.dialect.name == "sqlite"
 
     @property
     def file(self) -> Path | None:
         """The file of an SQLite database; None if it is in memory, or PostgreSQL."""
-        name = self._write.url.database
+        name = self.engine.url.database
         return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
     @contextmanager
@@ -122,18 +188,24 @@ class Database:
         Raises:
             Unavailable: No connection was free for too long.
         """
-        with self._turn(), _opened(self._write) as connection, connection.begin():
+        with self.unbegun() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one snapshot; what it writes is refused or thrown away."""
-        if self._read is self._write:
-            with self._turn(), _opened(self._read) as connection, connection.begin() as transaction:
+        if self._reader is None:
+            with self.unbegun() as connection, connection.begin() as transaction:
                 yield connection
                 transaction.rollback()
             return
-        with _opened(self._read) as connection, connection.begin():
+        with self._reader() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def unbegun(self) -> Iterator[Connection]:
+        """A connection that may write, in no transaction yet."""
+        with self._turn(), self._writer() as connection:
             yield connection
 
     @contextmanager
@@ -149,8 +221,10 @@ class Database:
             self._lock.release()
 
     def close(self) -> None:
-        self._write.dispose()
-        self._read.dispose()
+        for kept in self._kept:
+            kept.close()
+        for engine in self._engines:
+            engine.dispose()
 
 
 @contextmanager
@@ -163,6 +237,17 @@ def _opened(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
+        hide_parameters=True,
+        connect_args={"options": _POSTGRES_LIMITS},
+    )
+
+
 def _sqlite(url: str, begin: str, size: int) -> Engine:
     engine = create_engine(
         url,
@@ -170,7 +255,6 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         pool_size=size,
         max_overflow=0,
         hide_parameters=True,
-        pool_timeout=WAIT_MAX,
         connect_args={"check_same_thread": False, "timeout": WAIT_MAX},
     )
     reads_only = begin == "BEGIN"
@@ -188,8 +272,10 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA wal_autocheckpoint=0")
 
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def start(connection: Any) -> None:
+        connection.execute(begin)
 
+    # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement, at a third of
+    # the statement's cost.
+    engine.dialect.do_begin = start  # type: ignore[method-assign, assignment]
     return engine

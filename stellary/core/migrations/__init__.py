@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 
 VERSION_TABLE = "stellary_alembic_version"
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
@@ -13,17 +13,21 @@ _LOCK = 7_355_608_204_117
 """Of PostgreSQL's advisory locks: whoever starts first migrates, the others wait and find nothing to do."""
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema of that database up to a revision, in one transaction."""
-    with engine.connect() as connection:
-        if revision == "head" and _is_current(connection):
-            return
-        if connection.dialect.name == "sqlite":
-            _upgrade_sqlite(connection, revision)
-            return
-        with connection.begin():
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
-            _run(connection, revision)
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema of a database up to a revision, in one transaction.
+
+    Args:
+        connection: In no transaction.
+        revision: The newest unless another is named.
+    """
+    if revision == "head" and _is_current(connection):
+        return
+    if connection.dialect.name == "sqlite":
+        _upgrade_sqlite(connection, revision)
+        return
+    with connection.begin():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        _run(connection, revision)
 
 
 def _is_current(connection: Connection) -> bool:

@@ -1,0 +1,69 @@
+"""Connections stay open between units, as many as were said, and not longer than they are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from stellary.contract.errors import Unavailable
+from stellary.core.database import Connections, Database
+
+
+@pytest.fixture
+def kept(postgres_url: str) -> Iterator[Connections]:
+    engine = create_engine(postgres_url, pool_size=2, max_overflow=0)
+    with closing(Connections(engine, 2, wait=0.01)) as made:
+        yield made
+    engine.dispose()
+
+
+def server_process(connection: Connection) -> int:
+    with connection.begin():
+        return connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+
+
+def test_a_connection_is_used_again(kept):
+    with kept.one() as connection:
+        first = server_process(connection)
+    with kept.one() as connection:
+        assert first == server_process(connection)
+
+
+def test_one_that_has_the_options_is_preferred(kept):
+    options = {"postgresql_readonly": True}
+    with kept.one(options) as reading, kept.one() as writing:
+        pass
+    with kept.one(options) as connection:
+        assert connection is reading
+    with kept.one() as connection:
+        assert connection is writing
+
+
+def test_who_waits_too_long_is_told_so(kept):
+    with kept.one(), kept.one(), pytest.raises(Unavailable), kept.one():
+        pass
+
+
+def test_all_are_replaced_when_the_server_has_ended_one(kept):
+    with kept.one() as one, kept.one() as other:
+        before = {server_process(one), server_process(other)}
+        with pytest.raises(DBAPIError), one.begin():
+            one.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with kept.one() as one, kept.one() as other:
+        after = {server_process(one), server_process(other)}
+    assert before.isdisjoint(after)
+
+
+def test_a_unit_that_reads_and_one_that_writes_may_follow_each_other_on_one_connection(postgres_url):
+    with closing(Database(postgres_url)) as database:
+        with database.reading() as connection:
+            first = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            assert connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
+        with database.writing() as connection:
+            assert first == connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            assert connection.execute(text("SHOW transaction_read_only")).scalar_one() == "off"
+            assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
