@@ -1,0 +1,201 @@
+"""Checklists: order, progress, limits, and two people at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary.contract.checklists import AddChecklistItem, ChecklistItem, UpdateChecklistItem
+from stellary.contract.errors import Conflict, NotFound
+from stellary.core.board.rules import checklists as rules
+from stellary.core.events import CardUpdated, ChecklistCompleted
+from tests.boards import Board
+from tests.world import at_once
+
+
+def items(*titles):
+    return [
+        ChecklistItem(id=title, title=title, done=False, order=place) for place, title in enumerate(titles)
+    ]
+
+
+def titles(found):
+    assert [item.order for item in found] == list(range(len(found)))
+    return [item.title for item in found]
+
+
+# ------------------------------------------------------------------------------------------------------ the rules
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["a", "b", "new"]),
+        ({"order": 0}, ["new", "a", "b"]),
+        ({"order": 1}, ["a", "new", "b"]),
+        ({"order": 99}, ["a", "b", "new"]),
+    ],
+)
+def test_an_item_is_added_where_it_is_wanted(wanted, expected):
+    added = rules.added(items("a", "b"), AddChecklistItem(title="new", **wanted), "new")
+    assert titles(added) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(0, ["c", "a", "b"]), (1, ["a", "c", "b"]), (2, ["a", "b", "c"]), (99, ["a", "b", "c"])],
+)
+def test_an_item_is_moved_where_it_is_wanted(order, expected):
+    assert titles(rules.edited(items("a", "b", "c"), "c", UpdateChecklistItem(order=order))) == expected
+
+
+def test_what_is_not_named_of_an_item_stays():
+    before = [ChecklistItem(id="a", title="a", done=True, order=0), *items("x", "b")[1:]]
+    assert rules.edited(before, "a", UpdateChecklistItem()) == before
+    (renamed, _) = rules.edited(before, "a", UpdateChecklistItem(title="other"))
+    assert (renamed.title, renamed.done) == ("other", True)
+
+
+def test_those_after_a_deleted_item_move_up():
+    assert titles(rules.without(items("a", "b", "c"), "b")) == ["a", "c"]
+
+
+def test_a_checklist_takes_a_hundred_items():
+    full = items(*map(str, range(100)))
+    with pytest.raises(Conflict) as caught:
+        rules.added(full, AddChecklistItem(title="new"), "new")
+    assert caught.value.code == "checklist_full"
+
+
+def test_an_item_that_is_not_there_cannot_be_changed():
+    with pytest.raises(NotFound):
+        rules.edited(items("a"), "b", UpdateChecklistItem(done=True))
+    with pytest.raises(NotFound):
+        rules.without(items("a"), "b")
+
+
+# ------------------------------------------------------------------------------------------------------ the service
+
+
+@pytest.fixture
+def board(world):
+    return Board(world, world.person("ann"))
+
+
+@pytest.fixture
+def card(board):
+    return board.card(checklist=[{"title": "a"}, {"title": "b"}])
+
+
+def ask(board, method, path, body=None):
+    return board.world.ask(board.owner, method, path, body)
+
+
+def test_items_are_listed_in_their_order(board, card):
+    path = f"{board.flat_of(card)}/checklist"
+    ask(board, "POST", path, {"title": "first", "order": 0})
+    found = ask(board, "GET", path)
+    assert [(item["title"], item["order"]) for item in found] == [("first", 0), ("a", 1), ("b", 2)]
+    assert found == board.read(card)["checklist"]
+
+
+def test_items_are_listed_by_the_page(board, card):
+    path = f"{board.flat_of(card)}/checklist"
+    first = board.world.call(board.owner, "GET", f"{path}?limit=1")
+    assert b'"title":"a"' in first.body
+    following = first.headers["link"].partition("?")[2].partition(">")[0]
+    second = board.world.call(board.owner, "GET", f"{path}?{following}")
+    assert b'"title":"b"' in second.body
+    assert "link" not in second.headers
+    assert board.world.status(board.owner, "GET", f"{path}?cursor=%F0") == 400
+
+
+def test_an_item_is_also_reached_below_its_project(board, card):
+    item = card["checklist"][0]["_id"]
+    path = f"{board.of(card)}/checklist/{item}"
+    assert ask(board, "PATCH", path, {"done": True})["done"] is True
+    other = Board(board.world, board.owner, board.workspace)
+    wrong = f"{other.path}/cards/{card['id']}/checklist/{item}"
+    assert board.world.status(board.owner, "PATCH", wrong, {"done": True}) == 404
+
+
+def test_progress_is_counted_on_the_card(board, card):
+    assert card["checklistProgress"] == {"done": 0, "total": 2, "percent": 0}
+    path = f"{board.flat_of(card)}/checklist"
+    ask(board, "POST", path, {"title": "c", "done": True})
+    assert board.read(card)["checklistProgress"] == {"done": 1, "total": 3, "percent": 33}
+
+
+def test_a_change_is_a_new_version_of_the_card_and_no_change_is_none(board, card):
+    path = f"{board.flat_of(card)}/checklist/{card['checklist'][0]['_id']}"
+    ask(board, "PATCH", path, {"done": True})
+    assert board.read(card)["version"] == card["version"] + 1
+    ask(board, "PATCH", path, {"done": True})
+    ask(board, "PATCH", path, {})
+    assert board.read(card)["version"] == card["version"] + 1
+
+
+def test_a_deleted_item_is_gone(board, card):
+    first, second = card["checklist"]
+    path = f"{board.flat_of(card)}/checklist/{first['_id']}"
+    assert ask(board, "DELETE", path) == {"ok": True}
+    assert ask(board, "GET", f"{board.flat_of(card)}/checklist") == [second | {"order": 0}]
+    assert board.world.status(board.owner, "DELETE", path) == 404
+    assert board.world.status(board.owner, "PATCH", path, {"done": "perhaps"}) == 404
+
+
+def test_the_hundredth_item_is_the_last(board):
+    card = board.card(checklist=[{"title": str(number)} for number in range(99)])
+    path = f"{board.flat_of(card)}/checklist"
+    answers = at_once(*[lambda: board.world.status(board.owner, "POST", path, {"title": "one more"})] * 3)
+    assert sorted(answers) == [201, 409, 409]
+
+
+def heard(board):
+    """What has happened to checklists from now on."""
+    found = []
+    real = board.world.core._unit
+
+    def unit(*arguments):
+        uow = real(*arguments)
+        uow.events = Heard(found)
+        return uow
+
+    board.world.core._unit = unit
+    return found
+
+
+class Heard(list):
+    def __init__(self, found):
+        super().__init__()
+        self.found = found
+
+    def append(self, event):
+        super().append(event)
+        self.found.append(event)
+
+
+def test_completing_the_last_open_item_happens_once(board, card):
+    found = heard(board)
+    for item in card["checklist"]:
+        ask(board, "PATCH", f"{board.flat_of(card)}/checklist/{item['_id']}", {"done": True})
+    assert [type(event) for event in found] == [CardUpdated, CardUpdated, ChecklistCompleted]
+    assert found[-1].card.checklist_progress.percent == 100
+    ask(board, "PATCH", f"{board.flat_of(card)}/checklist/{card['checklist'][0]['_id']}", {"title": "x"})
+    assert [type(event) for event in found[3:]] == [CardUpdated]
+
+
+def test_two_ticks_at_once_both_hold(board):
+    for _ in range(5):
+        card = board.card(checklist=[{"title": str(number)} for number in range(4)])
+        path = f"{board.flat_of(card)}/checklist"
+        found = heard(board)
+        at_once(
+            *[
+                lambda id=item["_id"]: ask(board, "PATCH", f"{path}/{id}", {"done": True})  # noqa: B023
+                for item in card["checklist"]
+            ]
+        )
+        now = board.read(card)
+        assert now["checklistProgress"]["percent"] == 100
+        assert now["version"] == card["version"] + 4
+        assert sum(isinstance(event, ChecklistCompleted) for event in found) == 1

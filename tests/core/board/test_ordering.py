@@ -1,0 +1,207 @@
+"""The order of cards: whatever is done in whatever sequence, each column is a plain list."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
+
+from stellary.core.board.tables import cards
+from stellary.core.unit import NOBODY
+from tests.core.board.desk import Desk
+
+PLACE = st.integers(0, 12)
+
+
+class Columns(RuleBasedStateMachine):
+    """Cards in two columns against two lists."""
+
+    desk: Desk
+
+    def __init__(self):
+        super().__init__()
+        self.lists: dict[str, list[str]] = {}
+        self.archived: dict[str, str] = {}
+        self.titles = itertools.count()
+
+    @initialize()
+    def make_columns(self):
+        scope = self.desk.columns()[0]["scopeId"]
+        self.lists = {self.desk.column(name, scopeId=scope): [] for name in ("here", "there")}
+
+    def where(self, card):
+        return next(column for column, found in self.lists.items() if card in found)
+
+    def standing(self):
+        return [card for found in self.lists.values() for card in found]
+
+    def pick(self, data, cards):
+        return data.draw(st.sampled_from(sorted(cards))) if cards else None
+
+    def put(self, card, column, place):
+        for found in self.lists.values():
+            if card in found:
+                found.remove(card)
+        self.lists[column].insert(place, card)
+
+    @rule(data=st.data())
+    def create(self, data):
+        column = self.pick(data, self.lists)
+        made = self.desk.card(column, str(next(self.titles)))
+        assert made["order"] == len(self.lists[column])
+        self.lists[column].append(made["id"])
+
+    @rule(data=st.data(), count=st.integers(1, 5))
+    def create_many(self, data, count):
+        wanted = [(self.pick(data, self.lists), str(next(self.titles))) for _ in range(count)]
+        body = {"cards": [{"columnId": column, "title": title} for column, title in wanted]}
+        for made in self.desk.ask("POST", "/cards/bulk", body):
+            assert made["order"] == len(self.lists[made["columnId"]])
+            self.lists[made["columnId"]].append(made["id"])
+
+    @rule(data=st.data(), place=PLACE)
+    def move_within(self, data, place):
+        if card := self.pick(data, self.standing()):
+            column = self.where(card)
+            self.put(card, column, place)
+            assert self.desk.change(card, order=place)["order"] == self.lists[column].index(card)
+
+    @rule(data=st.data(), place=PLACE)
+    def move_to_a_place(self, data, place):
+        if card := self.pick(data, self.standing()):
+            column = self.pick(data, self.lists)
+            self.put(card, column, place)
+            moved = self.desk.change(card, columnId=column, order=place)
+            assert moved["order"] == self.lists[column].index(card)
+
+    @rule(data=st.data())
+    def move_to_the_end(self, data):
+        if card := self.pick(data, self.standing()):
+            column = self.pick(data, self.lists)
+            self.put(card, column, len(self.standing()))
+            assert self.desk.change(card, columnId=column)["order"] == len(self.lists[column]) - 1
+
+    @rule(data=st.data(), after=st.booleans(), name_the_column=st.booleans())
+    def move_beside(self, data, after, name_the_column):
+        anchor = self.pick(data, self.standing())
+        card = self.pick(data, set(self.standing()) - {anchor})
+        if anchor is None or card is None:
+            return
+        column = self.where(anchor)
+        fields = {"after" if after else "before": anchor}
+        if name_the_column or self.where(card) != column:
+            fields["columnId"] = column
+        self.put(card, column, 10**6)
+        self.lists[column].remove(card)
+        self.put(card, column, self.lists[column].index(anchor) + after)
+        assert self.desk.change(card, **fields)["order"] == self.lists[column].index(card)
+
+    @rule(data=st.data())
+    def archive(self, data):
+        if card := self.pick(data, self.standing()):
+            column = self.where(card)
+            self.lists[column].remove(card)
+            self.archived[card] = column
+            assert self.desk.change(card, archived=True)["order"] is None
+
+    @rule(data=st.data(), place=st.none() | PLACE)
+    def unarchive(self, data, place):
+        if card := self.pick(data, self.archived):
+            column = self.archived.pop(card)
+            self.lists[column].insert(10**6 if place is None else place, card)
+            fields = {} if place is None else {"order": place}
+            back = self.desk.change(card, archived=False, **fields)
+            assert back["order"] == self.lists[column].index(card)
+
+    @rule(data=st.data())
+    def delete(self, data):
+        if card := self.pick(data, self.standing()):
+            self.lists[self.where(card)].remove(card)
+            self.desk.ask("DELETE", f"/cards/{card}")
+
+    @rule(data=st.data(), places=st.lists(PLACE, min_size=1, max_size=6))
+    def move_many(self, data, places):
+        changes = []
+        for place in places:
+            left = set(self.standing()) - {change["id"] for change in changes}
+            if card := self.pick(data, left):
+                column = self.pick(data, self.lists)
+                self.put(card, column, place)
+                changes.append({"id": card, "columnId": column, "order": place})
+        if changes:
+            for moved in self.desk.ask("PATCH", "/cards/bulk", {"cards": changes}):
+                assert moved["order"] == self.lists[moved["columnId"]].index(moved["id"])
+
+    @rule(data=st.data())
+    def many_at_one_place(self, data):
+        """Until there is no room left: the cards around have to be spread again."""
+        column = self.pick(data, self.lists)
+        for _ in range(40):
+            if len(self.lists[column]) < 3:
+                return
+            card = self.lists[column][-1]
+            self.put(card, column, 1)
+            self.desk.change(card, order=1)
+
+    @invariant()
+    def columns_are_lists(self):
+        found = {column: [] for column in self.lists}
+        for card in self.desk.listed("archived=false"):
+            assert card["order"] == len(found[card["columnId"]])
+            found[card["columnId"]].append(card["id"])
+        assert found == self.lists
+
+
+@pytest.mark.slow
+def test_any_sequence_leaves_each_column_a_list(desk):
+    class Fresh(Columns):
+        def __init__(self):
+            super().__init__()
+            self.desk = desk.another()
+
+    run_state_machine_as_test(
+        Fresh, settings=settings(max_examples=20, stateful_step_count=25, deadline=None)
+    )
+
+
+def positions(desk, column):
+    rows = select(cards.c.position).where(cards.c.column_id == column).order_by(cards.c.position)
+    with desk.world.core.view(NOBODY) as uow:
+        return list(uow.connection.execute(rows).scalars())
+
+
+def test_move_writes_one_card(desk):
+    todo = desk.columns()[0]["id"]
+    ids = desk.cards(todo, "a b c d")
+    before = positions(desk, todo)
+    desk.change(ids[3], order=1)
+    assert len(set(positions(desk, todo)) - set(before)) == 1
+    assert desk.titles(todo) == "a d b c"
+
+
+def test_inserting_at_one_place_spreads_the_cards_around_it(desk):
+    todo = desk.columns()[0]["id"]
+    ids = desk.cards(todo, "a b")
+    model = list(ids)
+    for index in range(100):
+        card = desk.card(todo, str(index))["id"]
+        model.insert(1, card)
+        assert desk.change(card, order=1)["order"] == 1
+    assert [card["id"] for card in desk.listed(f"columnId={todo}")] == model
+    found = positions(desk, todo)
+    assert len(set(found)) == len(model)
+
+
+def test_inserting_before_one_card_spreads_the_cards_around_it(desk):
+    todo = desk.columns()[0]["id"]
+    first, last = desk.cards(todo, "a z")
+    model = [first, last]
+    for index in range(100):
+        card = desk.card(todo, str(index))["id"]
+        model.insert(-1, card)
+        desk.change(card, before=last)
+    assert [card["id"] for card in desk.listed(f"columnId={todo}")] == model

@@ -1,0 +1,125 @@
+"""Positions of cards: gaps, spreading, lines."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.core.board.rules.places import GAP, ROOM, Line, settled, spread
+
+
+def ascends(positions):
+    return all(left < right for left, right in itertools.pairwise(positions))
+
+
+positions = st.integers(-(2**40), 2**40)
+rows = st.lists(positions, unique=True, max_size=60).map(sorted)
+
+
+def test_first_cards_stand_a_gap_apart():
+    assert spread(None, 3, None) == [0, GAP, 2 * GAP]
+
+
+def test_card_at_the_end_stands_a_gap_behind_the_last():
+    assert spread(7, 1, None) == [7 + GAP]
+
+
+def test_card_at_the_beginning_stands_a_gap_before_the_first():
+    assert spread(None, 1, 7) == [7 - GAP]
+
+
+def test_card_between_two_stands_in_the_middle():
+    assert spread(0, 1, GAP) == [GAP // 2]
+
+
+def test_neighbours_without_a_number_between_leave_no_room():
+    assert spread(1, 1, 2) is None
+
+
+@given(positions, st.integers(1, 50), positions)
+def test_what_is_spread_lies_between_the_neighbours(left, count, right):
+    found = spread(left, count, right)
+    if found is None:
+        assert right - left <= count
+    else:
+        assert len(found) == count
+        assert ascends([left, *found, right])
+
+
+@given(rows, st.data())
+def test_settled_row_ascends(row, data):
+    unsettled = list(row)
+    for _ in range(data.draw(st.integers(0, 30))):
+        unsettled.insert(data.draw(st.integers(0, len(unsettled))), None)
+    found = settled(unsettled)
+    assert found is not None
+    assert len(found) == len(unsettled)
+    assert ascends(found)
+
+
+def test_card_that_finds_room_moves_nobody():
+    assert settled([0, None, GAP]) == [0, GAP // 2, GAP]
+
+
+def test_card_without_room_moves_only_those_around():
+    row = [*range(0, 100 * GAP, GAP), *range(100 * GAP, 100 * GAP + 5)]
+    row.insert(102, None)
+    found = settled(row)
+    assert ascends(found)
+    assert found[:80] == row[:80]
+    assert all(right - left >= ROOM for left, right in itertools.pairwise(found))
+
+
+def test_closed_row_keeps_its_ends():
+    row = [0, 1, 2, None, 3, 4, 10**9]
+    found = settled(row, opens_left=False, opens_right=False)
+    assert ascends(found)
+    assert (found[0], found[-1]) == (0, 10**9)
+
+
+def test_closed_row_without_room_asks_for_more():
+    assert settled([0, None, 1], opens_left=False, opens_right=False) is None
+
+
+@given(rows, st.data())
+def test_closed_row_either_ascends_between_its_ends_or_asks_for_more(row, data):
+    if len(row) < 2:
+        return
+    new = [*row]
+    new.insert(data.draw(st.integers(1, len(row) - 1)), None)
+    found = settled(new, opens_left=False, opens_right=False)
+    if found is not None:
+        assert ascends(found)
+        assert (found[0], found[-1]) == (row[0], row[-1])
+
+
+def test_inserting_at_one_place_forever_rewrites_few():
+    row, written = list(range(0, 200 * GAP, GAP)), 0
+    for _ in range(3_000):
+        row.insert(100, None)
+        found = settled(row)
+        written += sum(old != new for old, new in zip(row, found, strict=True))
+        row = found
+    assert ascends(row)
+    assert written < 3 * 3_000
+
+
+@given(rows, st.data())
+def test_line_is_a_list_that_knows_positions(row, data):
+    kept = {f"{index:03}": position for index, position in enumerate(row)}
+    line, model = Line(kept.items()), list(kept)
+    for step in range(data.draw(st.integers(0, 20))):
+        if model and data.draw(st.booleans()):
+            card = data.draw(st.sampled_from(model))
+            line.take(card)
+            model.remove(card)
+        else:
+            card, place = f"new{step}", data.draw(st.integers(0, 70))
+            line.put(card, place)
+            model.insert(place, card)
+    assert line.places() == {card: place for place, card in enumerate(model)}
+    assert [line.place(card) for card in model] == list(range(len(model)))
+    final = kept | line.positions()
+    assert sorted(model, key=final.__getitem__) == model
