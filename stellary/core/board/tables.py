@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from stellary.core.base import IdType, Json, UtcDateTime, metadata
@@ -141,4 +142,44 @@ labels = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "name_key"),
     Index("ix_stellary_labels_project_id_id", "project_id", "id"),
+)
+
+custom_fields = Table(
+    "stellary_custom_fields",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    # As with labels; a folded name can be three times as long.
+    Column("name_key", String(300), nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("options", Json, nullable=False),
+    Column("required", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+    Index("ix_stellary_custom_fields_project_id_id", "project_id", "id"),
+)
+
+relations = Table(
+    "stellary_relations",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    # One row for both ends: what is blocked is a target, and of two that are merely related the older one is the source.
+    Column("source_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("target_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("source_id", "target_id", "type"),
+    Index("ix_stellary_relations_source_id_id", "source_id", "id"),
+    Index("ix_stellary_relations_target_id_id", "target_id", "id"),
+    # A card has one parent: the database knows it as well.
+    Index(
+        "uq_stellary_relations_parent",
+        "target_id",
+        unique=True,
+        sqlite_where=text("type = 'parent_of'"),
+        postgresql_where=text("type = 'parent_of'"),
+    ),
 )
