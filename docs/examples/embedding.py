@@ -1,0 +1,71 @@
+"""The core in a program of yours: no server, a database of your own, your own users.
+
+Run it: ``python docs/examples/embedding.py [DATABASE_URL]``.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+
+from sqlalchemy import create_engine, text
+
+from stellary import Stellary
+from stellary.contract.cards import CreateCard, ListCards
+from stellary.contract.columns import ListColumns
+from stellary.contract.organizations import CreateOrganization
+from stellary.contract.projects import CreateProject
+from stellary.contract.refs import ColumnRef, ProjectRef, Ref, WorkspaceRef, WorkspacesRef
+from stellary.contract.workspaces import CreateWorkspace
+from stellary.core import Core
+from stellary.core.accounts import organizations, workspaces
+from stellary.core.board import cards, columns, listing, projects
+
+
+def main(database_url: str = "sqlite://") -> None:
+    """Make a board in a database of the host's, beside the host's own tables."""
+    # --8<-- [start:core]
+    engine = create_engine(database_url)  # the host's own; a URL will do as well
+    core = Core(engine)
+    core.migrate()
+    # --8<-- [end:core]
+
+    # --8<-- [start:user]
+    actor = core.user(external_id="42", email="jane@example.com", name="Jane Doe")
+    # --8<-- [end:user]
+
+    # --8<-- [start:unit]
+    with core.begin(actor) as uow:
+        organizations.create_organization(uow, Ref(), CreateOrganization(name="Acme", slug="acme"))
+        workspaces.create_workspace(
+            uow, WorkspacesRef("acme"), CreateWorkspace(name="Engineering", slug="eng")
+        )
+        project = projects.create_project(uow, WorkspaceRef("acme", "eng"), CreateProject(name="Q1 Launch"))
+
+    board = ProjectRef("acme", "eng", project.id)
+    with core.view(actor) as uow:
+        to_do, *_ = columns.list_columns(uow, board, ListColumns()).items
+    # --8<-- [end:unit]
+
+    # --8<-- [start:joined]
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY, card_id TEXT)"))
+        with core.begin(actor, connection=connection) as uow:
+            wanted = CreateCard(title="Deliver order 7", due_date=date(2026, 4, 1))
+            card = cards.create_card(uow, board.child(ColumnRef, to_do.id), wanted)
+        connection.execute(text("INSERT INTO orders VALUES (7, :card_id)"), {"card_id": card.id})
+    # --8<-- [end:joined]
+
+    with core.view(actor) as uow:
+        assert [card.title for card in listing.list_cards(uow, board, ListCards()).items] == ["Deliver order 7"]
+
+    # --8<-- [start:client]
+    client = Stellary.embedded(core.port(actor))
+    for card in client.workspace("acme", "eng").project(project.id).cards.list():
+        print(card.key, card.title, card.due_date)
+    # --8<-- [end:client]
+    core.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,77 @@
+"""Ten minutes of a new project: a workspace, a board with labels and twenty cards, and what a team does to them.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/quickstart.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from stellary import Stellary
+from stellary.contract.cards import Priority
+from stellary.contract.checklists import AddChecklistItem
+from stellary.contract.projects import Board
+
+TOPICS = ("billing", "search", "login", "export", "mail")
+STEPS: dict[str, Priority] = {"Sketch": "high", "Build": "high", "Document": "medium", "Announce": "low"}
+
+
+def quickstart(client: Stellary, name: str) -> Board:
+    """Set up an organization, a workspace and a board of that name, and work on it."""
+    client.organizations.create(name=name.title(), slug=name)
+    client.organization(name).workspaces.create(name="Engineering", slug="eng")
+    ws = client.workspace(name, "eng")
+    project = ws.projects.create(name="Q1 Launch", template_id="development")
+    board = ws.project(project)
+    backlog, todo, doing, _, done = board.columns.list()
+
+    # Twenty cards, each with a checklist; what a customer waits for bears a label.
+    waiting = board.labels.create(name="customer waits", color="#ef4444")
+    in_two_weeks = datetime.now(UTC).date() + timedelta(days=14)
+    for topic in TOPICS:
+        for step, priority in STEPS.items():
+            board.column(backlog).cards.create(
+                title=f"{step} {topic}",
+                priority=priority,
+                due_date=in_two_weeks,
+                label_ids=[waiting.id] if topic == "billing" else [],
+                checklist=[AddChecklistItem(title=each) for each in ("Agree on it", "Do it", "Review it")],
+            )
+
+    # Some are moved: to the end of a column, to its top, next to another card. What is not named stays; None clears.
+    first, second, *others = board.cards.list()
+    board.cards.update(first, column_id=done.id)
+    board.cards.update(second, column_id=doing.id, due_date=None)
+    for card in others[:4]:
+        board.cards.update(card, column_id=todo.id, order=0)
+    board.cards.update(others[4], column_id=todo.id, after=others[3].id)
+
+    # One is worked on, and talked about.
+    board.card(second).checklist.update(second.checklist[0].id, done=True)
+    board.card(second).comments.create(content="The sketch is good, let us build it.")
+    return board.board()
+
+
+def shown(board: Board) -> str:
+    """A board as text: a line a card, by column."""
+    lines = [f"{board.project.name} ({board.project.key})"]
+    for column in board.columns:
+        lines.append(f"\n{column.name}: {column.card_count}")
+        for card in board.cards:
+            if card.column_id == column.id:
+                progress = f"{card.checklist_progress.done}/{card.checklist_progress.total}"
+                lines.append(f"  {card.key:<10} {card.title:<20} {card.priority or '-':<7} {progress}")
+    return "\n".join(lines)
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print the board."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        print(shown(quickstart(client, name)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,66 @@
+"""The examples of the docs run: in both colours, over HTTP and in process, on both databases."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from stellary import AsyncStellary, Stellary
+from stellary.contract.projects import Board
+from stellary.core import Core
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def assert_is_the_quickstarts(board: Board) -> None:
+    _, to_do, doing, _, done = board.columns
+    assert [column.card_count for column in board.columns] == [13, 5, 1, 0, 1]
+    by_column = {
+        column.id: [card.title for card in board.cards if card.column_id == column.id]
+        for column in board.columns
+    }
+    assert by_column[to_do.id] == [
+        "Build search",
+        "Document search",
+        "Sketch search",
+        "Announce billing",
+        "Document billing",
+    ]
+    assert by_column[done.id] == ["Sketch billing"]
+    worked_on = next(card for card in board.cards if card.column_id == doing.id)
+    assert (worked_on.comment_count, worked_on.checklist_progress.done, worked_on.due_date) == (1, 1, None)
+    assert [label.name for label in board.labels][-1] == "customer waits"
+
+
+def test_the_quickstart_runs_in_process(core: Core):
+    actor = core.user(external_id="jane", email="jane@example.com")
+
+    board = example("quickstart").quickstart(Stellary.embedded(core.port(actor)), "acme")
+
+    assert_is_the_quickstarts(board)
+
+
+async def test_the_quickstart_runs_in_process_and_awaits(core: Core):
+    actor = core.user(external_id="jane", email="jane@example.com")
+
+    board = await example("quickstart_async").quickstart(AsyncStellary.embedded(core.port(actor)), "acme")
+
+    assert_is_the_quickstarts(board)
+
+
+def test_the_core_is_embedded(database_url: str, capsys: pytest.CaptureFixture[str]):
+    example("embedding").main(database_url)
+
+    assert "QL-1 Deliver order 7" in capsys.readouterr().out
