@@ -6,6 +6,8 @@ import pytest
 
 from stellary.contract.checklists import AddChecklistItem, ChecklistItem, UpdateChecklistItem
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.refs import ChecklistItemRef
+from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
 from stellary.core.events import CardUpdated, ChecklistCompleted
 from tests.boards import Board
@@ -150,52 +152,31 @@ def test_the_hundredth_item_is_the_last(board):
     assert sorted(answers) == [201, 409, 409]
 
 
-def heard(board):
-    """What has happened to checklists from now on."""
-    found = []
-    real = board.world.core._unit
-
-    def unit(*arguments):
-        uow = real(*arguments)
-        uow.events = Heard(found)
-        return uow
-
-    board.world.core._unit = unit
-    return found
-
-
-class Heard(list):
-    def __init__(self, found):
-        super().__init__()
-        self.found = found
-
-    def append(self, event):
-        super().append(event)
-        self.found.append(event)
+def tick(board, card, item):
+    """Check off an item. Returns what has happened."""
+    ref = board.workspace.ref.child(ChecklistItemRef, card["id"], item["_id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        checklists.update_checklist_item(uow, ref, UpdateChecklistItem(done=True))
+    return uow.events
 
 
 def test_completing_the_last_open_item_happens_once(board, card):
-    found = heard(board)
-    for item in card["checklist"]:
-        ask(board, "PATCH", f"{board.flat_of(card)}/checklist/{item['_id']}", {"done": True})
-    assert [type(event) for event in found] == [CardUpdated, CardUpdated, ChecklistCompleted]
-    assert found[-1].card.checklist_progress.percent == 100
-    ask(board, "PATCH", f"{board.flat_of(card)}/checklist/{card['checklist'][0]['_id']}", {"title": "x"})
-    assert [type(event) for event in found[3:]] == [CardUpdated]
+    first, second = card["checklist"]
+    assert [type(event) for event in tick(board, card, first)] == [CardUpdated]
+    _, completed = tick(board, card, second)
+    assert isinstance(completed, ChecklistCompleted)
+    assert completed.card.checklist_progress.percent == 100
+    assert tick(board, card, second) == []
 
 
-def test_two_ticks_at_once_both_hold(board):
+def test_ticks_at_once_all_hold(board):
     for _ in range(5):
         card = board.card(checklist=[{"title": str(number)} for number in range(4)])
-        path = f"{board.flat_of(card)}/checklist"
-        found = heard(board)
-        at_once(
-            *[
-                lambda id=item["_id"]: ask(board, "PATCH", f"{path}/{id}", {"done": True})  # noqa: B023
-                for item in card["checklist"]
-            ]
-        )
+        happened = at_once(*[lambda item=item: tick(board, card, item) for item in card["checklist"]])  # noqa: B023
         now = board.read(card)
         assert now["checklistProgress"]["percent"] == 100
         assert now["version"] == card["version"] + 4
-        assert sum(isinstance(event, ChecklistCompleted) for event in found) == 1
+        completed = [
+            event for events in happened for event in events if isinstance(event, ChecklistCompleted)
+        ]
+        assert len(completed) == 1

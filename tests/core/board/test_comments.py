@@ -1,0 +1,134 @@
+"""Comments: who may change them, how they are counted, what they tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from stellary.contract.comments import CreateComment
+from stellary.contract.refs import CardRef
+from stellary.core.board import comments
+from stellary.core.events import CommentAdded
+from tests.boards import Board
+from tests.world import at_once
+
+
+@pytest.fixture
+def board(world):
+    return Board(world, world.person("ann"))
+
+
+def test_comments_are_listed_oldest_first_with_their_authors_names(board):
+    bob = board.world.person("bob")
+    board.join(bob)
+    card = board.card()
+    made = [board.comment(card, "one"), board.comment(card, "two", by=bob), board.comment(card, "three")]
+    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments") == made
+    assert [comment["authorName"] for comment in made] == ["ann", "bob", "ann"]
+    assert {comment["cardId"] for comment in made} == {card["id"]}
+
+
+def test_comments_are_listed_by_the_page(board):
+    card = board.card()
+    made = [board.comment(card, str(number)) for number in range(3)]
+    first = board.world.call(board.owner, "GET", f"{board.of(card)}/comments?limit=2")
+    following = first.headers["link"].partition("?")[2].partition(">")[0]
+    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments?{following}") == made[2:]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [("", 400), ("  ", 400), ("x", 201), ("é" * 2000, 201), ("é" * 2001, 400)]
+)
+def test_a_comment_has_from_1_to_2000_characters(board, content, expected):
+    card = board.card()
+    body = {"content": content}
+    assert board.world.status(board.owner, "POST", f"{board.of(card)}/comments", body) == expected
+
+
+def test_comments_are_counted_on_their_card(board):
+    clock = board.world.stop_clock()
+    card = board.card()
+    clock.advance(timedelta(minutes=1))
+    first, second = board.comment(card), board.comment(card)
+    counted = board.read(card)
+    assert counted["commentCount"] == 2
+    assert counted["updatedAt"] > card["updatedAt"]
+    # Whoever has an edit of the card in hand is not told that it is stale.
+    assert counted["version"] == card["version"]
+    for comment in (first, second):
+        board.world.ask(board.owner, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
+    assert board.read(card)["commentCount"] == 0
+
+
+def test_comments_that_come_and_go_at_once_are_counted_right(board):
+    card = board.card()
+    old = [board.comment(card) for _ in range(3)]
+
+    def delete(comment):
+        return board.world.status(board.owner, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
+
+    at_once(*[lambda: board.comment(card)] * 3, *[lambda each=each: delete(each) for each in old])
+    assert board.read(card)["commentCount"] == 3
+    last = board.comment(card)
+    assert sorted(at_once(*[lambda: delete(last)] * 3)) == [200, 404, 404]
+    assert board.read(card)["commentCount"] == 3
+
+
+def test_a_comment_that_is_posted_while_its_card_is_deleted_is_not_posted(board):
+    for _ in range(5):
+        card = board.card()
+        body = {"content": "Well."}
+        answers = at_once(
+            lambda: board.world.status(board.owner, "POST", f"{board.of(card)}/comments", body),  # noqa: B023
+            lambda: board.world.status(board.owner, "DELETE", board.of(card)),  # noqa: B023
+        )
+        assert answers[0] in (201, 404)
+        assert answers[1] == 200
+
+
+def test_a_comment_is_changed_by_its_author_and_by_admins(board):
+    bob, cid = board.world.people("bob cid")
+    board.join(bob, cid)
+    card = board.card()
+    path = f"{board.of(card)}/comments/{board.comment(card, by=bob)['id']}"
+    asked = {
+        who.user.name: board.world.status(who, "PATCH", path, {"content": who.user.name})
+        for who in (bob, cid, board.owner)
+    }
+    assert asked == {"bob": 200, "cid": 403, "ann": 200}
+    assert board.world.status(cid, "DELETE", path) == 403
+    assert board.world.status(bob, "DELETE", path) == 200
+    assert board.world.status(board.owner, "DELETE", path) == 404
+
+
+def test_a_changed_comment_stays_its_authors(board):
+    bob = board.world.person("bob")
+    board.join(bob)
+    clock = board.world.stop_clock()
+    card = board.card()
+    before = board.comment(card, by=bob)
+    clock.advance(timedelta(minutes=1))
+    path = f"{board.of(card)}/comments/{before['id']}"
+    assert board.world.ask(bob, "PATCH", path, {}) == before
+    assert board.world.ask(bob, "PATCH", path, {"content": "Well."}) == before
+    after = board.world.ask(board.owner, "PATCH", path, {"content": "Better."})
+    assert after == before | {"content": "Better.", "updatedAt": after["updatedAt"]}
+    assert after["updatedAt"] > before["updatedAt"]
+    assert board.world.ask(bob, "GET", f"{board.of(card)}/comments") == [after]
+
+
+def test_a_comment_is_reached_on_its_own_card_only(board):
+    one, other = board.card(), board.card()
+    comment = board.comment(one)
+    assert board.world.status(board.owner, "DELETE", f"{board.of(other)}/comments/{comment['id']}") == 404
+
+
+def test_that_a_comment_was_posted_is_told_with_the_card_as_it_is_by_then(board):
+    card = board.card()
+    ref = board.workspace.ref.child(CardRef, board.project["id"], card["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        made = comments.create_comment(uow, ref, CreateComment(content="Well."))
+    (event,) = uow.events
+    assert isinstance(event, CommentAdded)
+    assert (event.comment, event.card.comment_count, event.card.id) == (made, 1, card["id"])

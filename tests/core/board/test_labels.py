@@ -1,0 +1,204 @@
+"""Labels: names, colours, and the cards that bear them."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import pytest
+
+from stellary.contract.errors import Conflict
+from stellary.contract.labels import CreateLabel
+from stellary.contract.refs import CardLabelRef, ProjectRef
+from stellary.core.board import labels
+from stellary.core.events import CardUpdated
+from tests.boards import Board
+from tests.world import at_once
+
+
+@pytest.fixture
+def board(world):
+    """A board without the labels of its template."""
+    board = Board(world, world.person("ann"))
+    for label in ask(board, "GET", f"{board.path}/labels"):
+        ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
+    return board
+
+
+def ask(board, method, path, body=None):
+    return board.world.ask(board.owner, method, path, body)
+
+
+def status(board, method, path, body=None):
+    return board.world.status(board.owner, method, path, body)
+
+
+def put(board, card, label):
+    return ask(board, "POST", f"{board.flat_of(card)}/labels/{label['id']}")
+
+
+def take(board, card, label):
+    return ask(board, "DELETE", f"{board.flat_of(card)}/labels/{label['id']}")
+
+
+# ------------------------------------------------------------------------------------------------- of a project
+
+
+def test_labels_are_listed_in_the_order_in_which_they_were_made(board):
+    made = [board.label(name) for name in ("ux", "bug")]
+    assert ask(board, "GET", f"{board.path}/labels") == made
+    assert made[0]["color"] == "#6b7280"
+
+
+def test_labels_are_listed_by_the_page(board):
+    for name in ("a", "b", "c"):
+        board.label(name)
+    first = board.world.call(board.owner, "GET", f"{board.path}/labels?limit=2")
+    assert first.body.count(b'"name"') == 2
+    following = first.headers["link"].partition("?")[2].partition(">")[0]
+    assert [label["name"] for label in ask(board, "GET", f"{board.path}/labels?{following}")] == ["c"]
+
+
+def test_a_name_is_new_in_its_project_without_regard_to_case(board):
+    board.label("Straße")
+    assert status(board, "POST", f"{board.path}/labels", {"name": "STRASSE"}) == 409
+    other = Board(board.world, board.owner, board.workspace)
+    assert status(board, "POST", f"{other.path}/labels", {"name": "STRASSE"}) == 201
+
+
+def test_of_several_that_take_a_name_one_gets_it(board):
+    for name in "abc":
+        answers = at_once(*[lambda: status(board, "POST", f"{board.path}/labels", {"name": name})] * 3)  # noqa: B023
+        assert sorted(answers) == [201, 409, 409]
+
+
+def test_a_refused_name_leaves_the_unit_as_it_was(board):
+    ref = board.workspace.ref.child(ProjectRef, board.project["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        labels.create_label(uow, ref, CreateLabel(name="bug"))
+        with pytest.raises(Conflict):
+            labels.create_label(uow, ref, CreateLabel(name="Bug"))
+        labels.create_label(uow, ref, CreateLabel(name="ux"))
+    assert [label["name"] for label in ask(board, "GET", f"{board.path}/labels")] == ["bug", "ux"]
+
+
+def test_a_label_is_renamed_and_recoloured(board):
+    clock = board.world.stop_clock()
+    label = board.label("bug")
+    path = f"{board.flat}/labels/{label['id']}"
+    assert ask(board, "PATCH", path, {}) == label
+    clock.advance(timedelta(seconds=1))
+    changed = ask(board, "PATCH", path, {"color": "#22c55e"})
+    assert changed == label | {"color": "#22c55e", "updatedAt": changed["updatedAt"]}
+    assert changed["updatedAt"] > label["updatedAt"]
+    assert ask(board, "PATCH", path, {"name": "BUG"})["name"] == "BUG"
+    board.label("ux")
+    assert status(board, "PATCH", path, {"name": "UX"}) == 409
+
+
+# ------------------------------------------------------------------------------------------------- on cards
+
+
+def test_a_label_is_put_on_a_card_once(board):
+    card, label = board.card(), board.label()
+    assert board.world.call(board.owner, "POST", f"{board.flat_of(card)}/labels/{label['id']}").status == 201
+    once = board.read(card)
+    assert (once["labelIds"], once["version"]) == ([label["id"]], card["version"] + 1)
+    assert put(board, card, label) == {"ok": True}
+    assert board.read(card) == once
+
+
+def test_a_label_is_taken_off_a_card(board):
+    card, bug, ux = board.card(), board.label("bug"), board.label("ux")
+    put(board, card, bug)
+    put(board, card, ux)
+    assert take(board, card, bug) == {"ok": True}
+    assert board.read(card)["labelIds"] == [ux["id"]]
+    assert take(board, card, bug) == {"ok": True}
+    assert board.read(card)["version"] == card["version"] + 3
+
+
+def test_what_happens_to_a_cards_labels_is_told(board):
+    card, label = board.card(), board.label()
+    ref = board.workspace.ref.child(CardLabelRef, card["id"], label["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        labels.add_label_to_card(uow, ref)
+        labels.add_label_to_card(uow, ref)
+    (event,) = uow.events
+    assert isinstance(event, CardUpdated)
+    assert event.changed == ("labelIds",)
+
+
+def test_a_label_of_another_project_is_as_unknown_as_none(board):
+    card, other = board.card(), Board(board.world, board.owner, board.workspace)
+    strange = f"{board.flat_of(card)}/labels/{other.label()['id']}"
+    unknown = f"{board.flat_of(card)}/labels/{'a' * 24}"
+    for method in ("POST", "DELETE"):
+        answers = {
+            board.world.call(board.owner, method, path, x_request_id="same").body
+            for path in (strange, unknown)
+        }
+        assert len(answers) == 1
+        assert b"Label not found" in answers.pop()
+
+
+def test_labels_on_cards_are_also_reached_below_the_project(board):
+    card, label = board.card(), board.label()
+    assert status(board, "POST", f"{board.of(card)}/labels/{label['id']}") == 201
+    other = Board(board.world, board.owner, board.workspace)
+    assert status(board, "POST", f"{other.path}/cards/{card['id']}/labels/{label['id']}") == 404
+
+
+def test_a_card_bears_at_most_a_hundred_labels(board):
+    made = [board.label(str(number))["id"] for number in range(101)]
+    card = board.card(labelIds=made[:100])
+    assert status(board, "POST", f"{board.flat_of(card)}/labels/{made[100]}") == 409
+
+
+def test_labels_that_are_put_on_a_card_at_once_all_stay(board):
+    made = [board.label(str(number)) for number in range(4)]
+    for _ in range(3):
+        card = board.card()
+        at_once(*[lambda label=label: put(board, card, label) for label in made])  # noqa: B023
+        assert sorted(board.read(card)["labelIds"]) == [label["id"] for label in made]
+
+
+# ------------------------------------------------------------------------------------------------- deleting
+
+
+def test_a_deleted_label_is_taken_off_all_cards(board):
+    three = [board.label(name) for name in ("a", "b", "c")]
+    ids = [label["id"] for label in three]
+    orders = [order for count in range(4) for order in itertools.permutations(ids, count)]
+    made = [board.card(labelIds=list(order)) for order in orders]
+    assert ask(board, "DELETE", f"{board.flat}/labels/{ids[1]}") == {"ok": True}
+    for card, order in zip(made, orders, strict=True):
+        now = board.read(card)
+        assert now["labelIds"] == [id for id in order if id != ids[1]]
+        assert now["version"] == card["version"] + (ids[1] in order)
+    assert status(board, "DELETE", f"{board.flat}/labels/{ids[1]}") == 404
+
+
+def test_deleting_a_label_takes_as_many_statements_however_many_cards_bear_it(board, statements):
+    counts = []
+    for cards in (1, 20):
+        label = board.label()
+        for _ in range(cards):
+            board.card(labelIds=[label["id"]])
+        with statements() as sent:
+            ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
+        counts.append(len(sent))
+    assert counts[0] == counts[1] <= 4
+
+
+def test_a_label_that_is_put_on_a_card_while_it_is_deleted_is_on_no_card(board):
+    for _ in range(10):
+        card, label = board.card(), board.label()
+        path = f"{board.flat_of(card)}/labels/{label['id']}"
+        answers = at_once(
+            lambda: status(board, "POST", path),  # noqa: B023
+            lambda: status(board, "DELETE", f"{board.flat}/labels/{label['id']}"),  # noqa: B023
+        )
+        assert answers[1] == 200
+        assert answers[0] in (201, 404)
+        assert board.read(card)["labelIds"] == []
