@@ -139,8 +139,8 @@ def mentioned(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
         people: Ids by handle.
     """
     found: set[str] = set()
-    for match in _MENTION.finditer(_folded(text)):
-        for handle in _readings(match[1]):
+    for said in set(_MENTION.findall(_folded(text))):
+        for handle in _readings(said):
             if handle in people:
                 found.update(people[handle])
                 break
