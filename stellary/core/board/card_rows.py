@@ -7,7 +7,7 @@ from typing import Any
 
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
-from stellary.contract.wire import as_dict, read
+from stellary.contract.wire import as_dict, read, wire_fields
 from stellary.core.board.rules.cards import differing
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.tables import cards
@@ -40,6 +40,9 @@ STORED = (
 """What a statement selects of a card, in the order in which ``card`` takes it."""
 
 _NOT_STORED = {"key", "order", "checklist_progress"}
+_NEW = object.__new__
+_SLOTS = [getattr(Card, field.name).__set__ for field in wire_fields(Card).values()]
+_NOTHING_TO_DO = progress(())
 
 
 def card(stored: Iterable[Any], project_key: str, order: int | None) -> Card:
@@ -75,35 +78,40 @@ def card(stored: Iterable[Any], project_key: str, order: int | None) -> Card:
         created_at,
         updated_at,
     ) = stored
-    checklist = [read(ChecklistItem, step) for step in steps]
-    return Card(
-        id=id,
-        key=f"{project_key}-{number}",
-        number=number,
-        title=title,
-        description=description,
-        project_id=project_id,
-        scope_id=scope_id,
-        column_id=column_id,
-        order=None if archived else order,
-        archived=archived,
-        status=status,
-        priority=priority,
-        start_date=start_date,
-        due_date=due_date,
-        completed_at=completed_at,
-        assignee_id=assignee_id,
-        created_by_id=created_by_id,
-        label_ids=label_ids,
-        custom_fields=custom_fields,
-        checklist=checklist,
-        checklist_progress=progress(checklist),
-        comment_count=comment_count,
-        attachment_count=attachment_count,
-        version=version,
-        created_at=created_at,
-        updated_at=updated_at,
+    checklist = [read(ChecklistItem, step) for step in steps] if steps else []
+    made = _NEW(Card)
+    # Straight into the slots, in the order of the fields: half the time of a call by 26 keywords.
+    values = (
+        id,
+        f"{project_key}-{number}",
+        number,
+        title,
+        description,
+        project_id,
+        scope_id,
+        column_id,
+        None if archived else order,
+        archived,
+        status,
+        priority,
+        start_date,
+        due_date,
+        completed_at,
+        assignee_id,
+        created_by_id,
+        label_ids,
+        custom_fields,
+        checklist,
+        progress(checklist) if steps else _NOTHING_TO_DO,
+        comment_count,
+        attachment_count,
+        version,
+        created_at,
+        updated_at,
     )
+    for put, value in zip(_SLOTS, values, strict=True):
+        put(made, value)
+    return made
 
 
 def row(made: Card, position: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
-from stellary.core.board import access, card_rows, searching
+from stellary.core.board import access, card_rows, field_filters, searching
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.paging import make_cursor, read_cursor
 from stellary.core.unit import UnitOfWork, serves
@@ -81,13 +81,17 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
         searching.prepare(uow)
         place["_project_key"] = project.key
     names = frozenset(filters)
+    valued = field_filters.conditions(uow, project.id, request.custom_field or ())
     if not request.limit and not request.cursor:
-        rows = uow.connection.execute(_whole(names), {**place, **filters})
-        return Listing(_cards(rows, project.key, counted=names <= _WHOLE_COLUMNS))
+        counted = names <= _WHOLE_COLUMNS and not valued
+        whole = _whole(names, counted=counted).where(*valued)
+        rows = uow.connection.execute(whole, {**place, **filters}).fetchall()
+        return Listing(_cards(rows, project.key, counted=counted))
     limit = request.limit or PAGE
     after = read_cursor(request.cursor) if request.cursor else ""
     page = {**place, **filters, "_after": after, "_limit": limit + 1}
-    found = _cards(uow.connection.execute(_page(names), page), project.key, counted=False)
+    rows = uow.connection.execute(_page(names).where(*valued), page).fetchall()
+    found = _cards(rows, project.key, counted=False)
     more = make_cursor(found[limit - 1].id) if len(found) > limit else None
     return Listing(found[:limit], more)
 
@@ -95,8 +99,8 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
 def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
     """All cards of a project that are not archived, in the order of the board."""
     rows = uow.connection.execute(
-        _whole(frozenset({"archived"})), {"_project_id": project_id, "archived": False}
-    )
+        _whole(frozenset({"archived"}), counted=True), {"_project_id": project_id, "archived": False}
+    ).fetchall()
     return _cards(rows, project_key, counted=True)
 
 
@@ -115,10 +119,10 @@ def _asked(request: ListCards) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def _whole(names: frozenset[str]) -> Select[Any]:
+def _whole(names: frozenset[str], *, counted: bool) -> Select[Any]:
     """The statement of a whole list, built once for each combination of filters."""
     return (
-        _filtered(names, counted=names <= _WHOLE_COLUMNS)
+        _filtered(names, counted=counted)
         .join(columns, columns.c.id == cards.c.column_id)
         .join(scopes, scopes.c.id == columns.c.scope_id)
         .order_by(*_BOARD_ORDER)
