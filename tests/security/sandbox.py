@@ -21,16 +21,20 @@ class Sandbox(Database):
 
     Args:
         url: Of a migrated database.
+
+    Attributes:
+        units: How many units of work have been begun.
     """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._connection: Connection | None = None
+        self.units = 0
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is done inside is thrown away at the end."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
+        with self.unbegun() as connection, connection.begin() as transaction:
             self._connection = connection
             try:
                 yield
@@ -54,6 +58,7 @@ class Sandbox(Database):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A unit that may write."""
+        self.units += 1
         if self._connection is None:
             with super().writing() as own:
                 yield own
@@ -64,6 +69,7 @@ class Sandbox(Database):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A unit whose writes are thrown away."""
+        self.units += 1
         if self._connection is None:
             with super().reading() as own:
                 yield own
@@ -78,7 +84,7 @@ class Sandbox(Database):
             cursor = self.connection.connection.cursor()
             return {name: cursor.execute(f"SELECT * FROM {name}").fetchall() for name in sorted(TABLES)}
         found = self.connection.exec_driver_sql(_DIGESTS)
-        return {name: digest for name, digest in found}
+        return dict(found.all())
 
 
 TABLES = set(metadata.tables)

@@ -75,7 +75,8 @@ class Row:
 
     def expected_of_unknown(self, persona: str, parameter: str) -> int | None:
         """The same where something in the path is not there: a container is missed before the role is asked, what
-        stands in it after that, unless the role depends on it."""
+        stands in it after that, unless the role depends on it.
+        """
         known = self.expected(persona)
         if known in (None, 401, 404) or self.role == "public":
             return known

@@ -1,0 +1,190 @@
+"""How each operation is asked for so that whoever may do it succeeds, and how its path is varied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from stellary.contract.port import RawResponse
+from tests.security.stage import NEW_PASSWORD, Place, Stage
+from tests.security.table import Row
+from tests.world import PASSWORD
+
+REQUEST_ID = "the-same"
+"""Sent with every request: answers that differ in nothing else are the same bytes."""
+
+
+@attrs.frozen
+class Asking:
+    """A good request.
+
+    Attributes:
+        body: Made of the stage; None for a request without a body.
+        query: Without the question mark.
+        places: Which thing of a place stands in the path, where it is not the one of the parameter's own name.
+        own: Which of the persona's own things stands where in the path.
+    """
+
+    body: Callable[[Stage], Any] | None = None
+    query: str = ""
+    places: Mapping[str, str] = attrs.field(factory=dict)
+    own: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def _saying(**body: Any) -> Asking:
+    return Asking(lambda stage: body)
+
+
+_PLAIN = Asking()
+
+ASKINGS: Mapping[str, Asking] = {
+    "auth.register": _saying(email="somebody@example.com", password="12345678"),
+    "auth.login": _saying(email="wm@example.com", password=PASSWORD),
+    "auth.me": _PLAIN,
+    "auth.update_me": _saying(name="Renamed"),
+    "auth.change_password": _saying(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
+    "organizations.create": _saying(name="Fresh", slug="fresh"),
+    "organizations.list": _PLAIN,
+    "organizations.get": _PLAIN,
+    "organizations.update": _saying(name="Renamed"),
+    "organizations.delete": _PLAIN,
+    "organizations.list_members": _PLAIN,
+    "organizations.add_member": _saying(email="new@example.com", role="member"),
+    "organizations.update_member": _saying(role="admin"),
+    "organizations.remove_member": _PLAIN,
+    "organizations.leave": _PLAIN,
+    "workspaces.create": _saying(name="Fresh", slug="fresh"),
+    "workspaces.list": _PLAIN,
+    "workspaces.get": _PLAIN,
+    "workspaces.update": _saying(name="Renamed"),
+    "workspaces.delete": _PLAIN,
+    "workspaces.list_members": _PLAIN,
+    "workspaces.update_member": _saying(role="admin", pilotageRole="reviewer"),
+    "workspaces.remove_member": Asking(own={"userId": "userId"}),
+    "workspaces.invite": _saying(email="new@example.com", role="member"),
+    "invitations.list": _PLAIN,
+    "invitations.revoke": _PLAIN,
+    "invitations.accept": Asking(own={"token": "token"}),
+    "projects.create": _saying(name="Fresh"),
+    "projects.list": _PLAIN,
+    "projects.templates": _PLAIN,
+    "projects.get": _PLAIN,
+    "projects.update": _saying(name="Renamed"),
+    "projects.delete": _PLAIN,
+    "projects.board": _PLAIN,
+    "projects.list_members": _PLAIN,
+    "projects.add_member": _saying(email="wm@example.com"),
+    "projects.remove_member": _PLAIN,
+    "columns.create": _saying(name="In Review"),
+    "columns.list": _PLAIN,
+    "columns.update": _saying(name="Code Review"),
+    "columns.delete": _PLAIN,
+    "cards.list": _PLAIN,
+    "cards.create": _saying(title="Fresh"),
+    "cards.get": _PLAIN,
+    "cards.update": _saying(title="Renamed"),
+    "cards.delete": _PLAIN,
+    "cards.create_many": Asking(
+        lambda stage: {"cards": [{"title": "Fresh", "columnId": stage.here["columnId"]}]}
+    ),
+    "cards.update_many": Asking(lambda stage: {"cards": [{"id": stage.here["cardId"], "title": "Renamed"}]}),
+    "comments.list": _PLAIN,
+    "comments.create": _saying(content="What about errors?"),
+    "comments.update": _saying(content="What about them?"),
+    "comments.delete": _PLAIN,
+    "labels.create": _saying(name="Urgent", color="#22c55e"),
+    "labels.list": _PLAIN,
+    "labels.update": _saying(name="Urgent"),
+    "labels.delete": _PLAIN,
+    "labels.add_to_card": _PLAIN,
+    "labels.remove_from_card": Asking(places={"labelId": "hungLabelId"}),
+    "custom_fields.create": _saying(name="Severity", type="select", options=["high"]),
+    "custom_fields.list": _PLAIN,
+    "custom_fields.update": _saying(name="Severity"),
+    "custom_fields.delete": _PLAIN,
+    "custom_fields.set_values": Asking(lambda stage: {stage.here["fieldId"]: "high"}),
+    "relations.create": Asking(lambda stage: {"targetCardId": stage.here["thirdCardId"], "type": "blocks"}),
+    "relations.list": _PLAIN,
+    "relations.delete": _PLAIN,
+    "checklist.list": _PLAIN,
+    "checklist.add": _saying(title="Another step"),
+    "checklist.update": _saying(done=True),
+    "checklist.delete": _PLAIN,
+    "notifications.list": _PLAIN,
+    "notifications.count": _PLAIN,
+    "notifications.read_all": _PLAIN,
+    "notifications.read": Asking(own={"id": "notificationId"}),
+    "api_tokens.create": _saying(name="Script"),
+    "api_tokens.list": _PLAIN,
+    "api_tokens.delete": Asking(own={"id": "apiTokenId"}),
+    "system.root": _PLAIN,
+    "system.health": _PLAIN,
+    "system.ready": _PLAIN,
+    "system.openapi": _PLAIN,
+}
+"""By operation. One that is served and not here fails the tests by name."""
+
+
+def place_of(stage: Stage, row: Row, persona: str, whose: str | None = None) -> Place:
+    """What stands in the path of a good request.
+
+    Args:
+        stage: Where it is asked.
+        row: What is asked.
+        persona: Who asks.
+        whose: ``own`` or ``other``, where it is to be the persona's own thing or somebody else's; if not given, that of
+            the place where the personas have their roles, or else the persona's own.
+    """
+    asking = ASKINGS[row.operation]
+    owner = stage.person_of(persona)
+    if whose == "other":
+        owner = "WM" if owner != "WM" else "PM"
+    made = {}
+    for name in row.parameters:
+        if name in asking.own and (whose == "own" or name not in stage.here):
+            made[name] = stage.own[owner][asking.own[name]]
+        else:
+            made[name] = stage.here[asking.places.get(name, name)]
+    return made
+
+
+def filled(path: str, place: Mapping[str, str]) -> str:
+    """The path with its parameters filled in; what is percent-encoded already stays as it is."""
+    return "/".join(
+        quote(place[part[1:]], safe="%") if part.startswith(":") else part for part in path.split("/")
+    )
+
+
+def send(
+    stage: Stage,
+    row: Row,
+    persona: str,
+    place: Place,
+    *,
+    body: Any = ...,
+    query: str | None = None,
+    path: str | None = None,
+    **headers: str,
+) -> RawResponse:
+    """Ask for an endpoint.
+
+    Args:
+        stage: Where it is asked.
+        row: What is asked.
+        persona: Who asks.
+        place: What stands in the path.
+        body: Instead of the good one: what is to be JSON, or bytes.
+        query: Instead of the good one.
+        path: Instead of the published one.
+        headers: Beside the token.
+    """
+    asking = ASKINGS[row.operation]
+    if body is ...:
+        body = asking.body(stage) if asking.body else None
+    query = asking.query if query is None else query
+    url = filled(path or row.path, place) + (f"?{query}" if query else "")
+    headers.setdefault("x_request_id", REQUEST_ID)
+    return stage.world.call(stage.bearer(persona, row), row.method, url, body, **headers)

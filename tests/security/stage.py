@@ -1,0 +1,208 @@
+"""The stage: everybody who asks, and everything that is asked about, in one database.
+
+Organization ``acme`` has the workspace ``eng``, in which the personas have their roles, and ``ops`` beside it;
+``abroad`` is another tenant's. ``lobby`` has everybody in it, so that each persona has something of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.core import Core
+from stellary.core.dispatch import SERVICES
+from tests.security.sandbox import Sandbox
+from tests.security.table import PEOPLE, Row
+from tests.world import PASSWORD, Workspace, World
+
+Place = dict[str, str]
+"""What stands in paths: an id or a slug by the name of its parameter."""
+
+PERSONS = (*PEOPLE[1:], "PAT", "OLD")
+"""Personas that are somebody, and the users of the tokens."""
+
+PILOTAGE = {"PR": "reviewer", "PO": "owner", "PAT": "owner"}
+NEW_PASSWORD = "another battery staple"
+
+
+class Stage:
+    """Who asks and what is asked about.
+
+    Attributes:
+        people: By persona, and some more.
+        here: All that the table's paths name, in the project in which the personas have their roles.
+        beside: The same things in another project of that workspace.
+        next_door: The same in another workspace of that organization.
+        abroad: The same in another organization.
+        gone: The same, deleted.
+        own: What is each persona's own: ``userId``, ``token``, ``apiTokenId``, ``notificationId``.
+    """
+
+    def __init__(self, core: Core, sandbox: Sandbox) -> None:
+        self.core = core
+        self.sandbox = sandbox
+        self.world = world = World(core)
+        names = (*PERSONS, "BOSS", "VICTIM", "HOST", "STRANGER", "NEW")
+        self.people = {name: world.person(name.lower()) for name in names}
+        self._bearers = {name: world.bearer(person) for name, person in self.people.items()}
+        self._bearers |= self._tokens()
+        self._settle()
+        self._open_lobby()
+        self.own = {name: self._belongings(name) for name in PERSONS}
+
+    # ------------------------------------------------------------------------------------------ who asks
+
+    def _tokens(self) -> dict[str, str]:
+        """Tokens by what the table calls them and which kind of endpoint they are meant for."""
+        user, world = self.people["PAT"], self.world
+        made = {}
+        for scope in TOKEN_SCOPES:
+            made[f"PATok {scope}"] = world.api_token(user, [scope])
+            made[f"PATno {scope}"] = world.api_token(user, [each for each in TOKEN_SCOPES if each != scope])
+        made["PATno any"] = world.api_token(user, ["account:read"])
+        made["PATno full"] = world.api_token(user, TOKEN_SCOPES[:-1])
+        made["PATfull"] = world.api_token(user)
+        made["PATdead"] = world.api_token(user)
+        dead = next(
+            each for each in self.ask("PAT", "GET", "/api-tokens") if made["PATdead"][:10] == each["prefix"]
+        )
+        self.ask("PAT", "DELETE", f"/api-tokens/{dead['id']}")
+        self.ask(
+            "OLD",
+            "POST",
+            "/auth/change-password",
+            {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD},
+        )
+        made["JWTold"] = self._bearers["OLD"]
+        return made
+
+    def bearer(self, persona: str, row: Row) -> str | None:
+        """The token with which a persona asks for an endpoint."""
+        if persona == "ANON":
+            return None
+        if persona in ("PATok", "PATno"):
+            name = f"{persona} {row.pat}"
+            return self._bearers.get(name) or self._bearers["PATno full" if persona == "PATno" else "PATfull"]
+        return self._bearers[persona]
+
+    def person_of(self, persona: str) -> str:
+        """The name of the user that asks; somebody's where nobody does."""
+        if persona.startswith("PAT"):
+            return "PAT"
+        return {"JWTold": "OLD", "ANON": "WM"}.get(persona, persona)
+
+    def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
+        """The answer to what a person asks, which has to succeed."""
+        return self.world.ask(self._bearers[who], method, path, body)
+
+    # ------------------------------------------------------------------------------------------ what is asked about
+
+    def _settle(self) -> None:
+        world, people = self.world, self.people
+        acme = world.organization(people["OO"], "acme")
+        world.join_organization(people["OA"], acme, "admin")
+        world.join_organization(people["OM"], acme)
+        eng = world.workspace(people["BOSS"], acme, "eng")
+        for name in ("EX", "WM", "PM", "PV", "PR", "PO", "PAT", "OLD", "VICTIM"):
+            world.join(people[name], eng, pilotage_role=PILOTAGE.get(name, "viewer"))
+        world.join(people["WA"], eng, role="admin")
+        self.here = self._furnished("BOSS", eng)
+        for name in ("PM", "PAT", "EX"):
+            self.ask("BOSS", "POST", f"{_project(self.here)}/members", {"email": people[name].email})
+        self.gone = self._deleted(eng)
+        self.ask("OO", "DELETE", f"/organizations/acme/members/{people['EX'].id}")
+        self.beside = self._furnished("BOSS", eng) | {"userId": people["WM"].id}
+        self.next_door = self._furnished("BOSS", world.workspace(people["BOSS"], acme, "ops"))
+        abroad = world.workspace(people["STRANGER"], world.organization(people["STRANGER"], "abroad"), "lab")
+        self.abroad = self._furnished("STRANGER", abroad, member="HOST") | {"userId": people["STRANGER"].id}
+        world.organization(people["OUT"], "rival")
+
+    def _furnished(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> Place:
+        """A new project with one thing of each kind."""
+        people = self.people
+        if workspace.slug != "eng":
+            self.world.join(people[member], workspace)
+        made = {"orgSlug": workspace.organization.slug, "wsSlug": workspace.slug, "userId": people[member].id}
+        project = self.ask(owner, "POST", f"{workspace.path}/projects", {"name": "Launch"})
+        made["projectId"] = project["id"]
+        base = _project(made)
+        self.ask(owner, "POST", f"{base}/members", {"email": people[member].email})
+        made["fullColumnId"] = self.ask(owner, "GET", f"{base}/columns")[0]["id"]
+        made["columnId"] = self.ask(owner, "POST", f"{base}/columns", {"name": "Spare"})["id"]
+        made["scopeId"] = self.ask(owner, "GET", f"{base}/columns")[0]["scopeId"]
+        cards = f"{base}/columns/{made['fullColumnId']}/cards"
+        card = self.ask(owner, "POST", cards, {"title": "First", "checklist": [{"title": "Step"}]})
+        made |= {"cardId": card["id"], "itemId": card["checklist"][0]["_id"]}
+        made["otherCardId"] = self.ask(owner, "POST", cards, {"title": "Second"})["id"]
+        made["thirdCardId"] = self.ask(owner, "POST", cards, {"title": "Third"})["id"]
+        made["labelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "new"})["id"]
+        made["hungLabelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "hung"})["id"]
+        self.ask(owner, "POST", f"{workspace.path}/cards/{made['cardId']}/labels/{made['hungLabelId']}")
+        if "custom_fields.create" in SERVICES:
+            field = {"name": "Weight", "type": "text"}
+            made["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
+        if "relations.create" in SERVICES:
+            related = {"targetCardId": made["otherCardId"], "type": "related_to"}
+            relations = f"{workspace.path}/cards/{made['cardId']}/relations"
+            made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
+        comments = f"{base}/cards/{made['cardId']}/comments"
+        made["commentId"] = self.ask(owner, "POST", comments, {"content": "Well."})["id"]
+        guest = {"email": f"guest-{project['id']}@example.com"}
+        made["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
+        return made
+
+    def _deleted(self, workspace: Workspace) -> Place:
+        """One thing of each kind that was there."""
+        was, base = self._furnished("BOSS", workspace), workspace.path
+        project = _project(was)
+        here = self.here | {"userId": self.people["EX"].id}
+        card, inner = f"{project}/cards/{was['cardId']}", f"{base}/cards/{was['cardId']}"
+        for path in (
+            f"{base}/invitations/{was['invitationId']}",
+            f"{card}/comments/{was['commentId']}",
+            f"{inner}/checklist/{was['itemId']}",
+            f"{base}/labels/{was['labelId']}",
+            *([f"{base}/custom-fields/{was['fieldId']}"] if "fieldId" in was else ()),
+            *([f"{base}/relations/{was['relationId']}"] if "relationId" in was else ()),
+            f"{project}/columns/{was['columnId']}",
+            card,
+            project,
+        ):
+            self.ask("BOSS", "DELETE", path)
+        was["userId"] = here["userId"]
+        boss = self.people["BOSS"]
+        closed = self.world.workspace(boss, self.world.organization(boss, "closed"), "shut")
+        self.world.workspace(boss, workspace.organization, "shut")
+        self.ask("BOSS", "DELETE", "/orgs/acme/workspaces/shut")
+        self.ask("BOSS", "DELETE", closed.organization.path)
+        return was | {"orgSlug": "closed", "wsSlug": "shut"}
+
+    def _open_lobby(self) -> None:
+        """A workspace with everybody in it, and one to which everybody is invited."""
+        host = self.people["HOST"]
+        organization = self.world.organization(host, "hosts")
+        self.world.workspace(host, organization, "guests")
+        lobby = self.world.workspace(host, organization, "lobby")
+        for name in PERSONS:
+            self.world.join(self.people[name], lobby)
+        self.lobby = self._furnished("HOST", lobby, member="NEW")
+
+    def _belongings(self, name: str) -> Place:
+        """An API token, an invitation and a notification of that person."""
+        person = self.people[name]
+        bearer = self.world.bearer(person)
+        card = {"title": "Yours", "assigneeId": person.id}
+        self.ask("HOST", "POST", f"{_project(self.lobby)}/columns/{self.lobby['columnId']}/cards", card)
+        invite = "/orgs/hosts/workspaces/guests/members/invite"
+        notifications = self.world.ask(bearer, "GET", "/notifications")
+        token = self.world.ask(bearer, "POST", "/api-tokens", {"name": "own", "scopes": ["account:read"]})
+        return {
+            "userId": person.id,
+            "token": self.ask("HOST", "POST", invite, {"email": person.email})["token"],
+            "apiTokenId": token["id"],
+            "notificationId": notifications[0]["id"],
+        }
+
+
+def _project(place: Place) -> str:
+    return f"/orgs/{place['orgSlug']}/workspaces/{place['wsSlug']}/projects/{place['projectId']}"
