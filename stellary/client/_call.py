@@ -208,10 +208,12 @@ def query_of(said: Any) -> str:
     pairs = as_dict(said)
     if not pairs:
         return ""
-    return urlencode({name: _in_query(found) for name, found in pairs.items()})
+    return urlencode({name: _in_query(found) for name, found in pairs.items()}, doseq=True)
 
 
-def _in_query(found: Any) -> str:
+def _in_query(found: Any) -> str | list[str]:
+    if isinstance(found, (list, tuple)):
+        return [str(each) for each in found]
     if isinstance(found, bool):
         return "true" if found else "false"
     if isinstance(found, date):

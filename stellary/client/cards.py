@@ -18,6 +18,7 @@ from stellary.contract.cards import (
 if TYPE_CHECKING:
     from stellary.client.checklists import Checklist
     from stellary.client.comments import Comments
+    from stellary.client.custom_fields import CardCustomFields
     from stellary.client.labels import CardLabels
 
 
@@ -70,3 +71,10 @@ class CardHandle(Resource[C]):
         from stellary.client.labels import CardLabels
 
         return CardLabels(self._caller, self._place)
+
+    @property
+    def custom_fields(self) -> CardCustomFields[C]:
+        """Where its custom field values are set."""
+        from stellary.client.custom_fields import CardCustomFields
+
+        return CardCustomFields(self._caller, self._place)

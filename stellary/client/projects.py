@@ -21,6 +21,7 @@ from stellary.contract.projects import (
 if TYPE_CHECKING:
     from stellary.client.cards import CardHandle, Cards
     from stellary.client.columns import ColumnHandle, Columns
+    from stellary.client.custom_fields import CustomFields
     from stellary.client.labels import Labels
 
 
@@ -73,6 +74,13 @@ class ProjectHandle(Resource[C]):
         from stellary.client.labels import Labels
 
         return Labels(self._caller, self._place)
+
+    @property
+    def custom_fields(self) -> CustomFields[C]:
+        """What it wants to know of its cards."""
+        from stellary.client.custom_fields import CustomFields
+
+        return CustomFields(self._caller, self._place)
 
     def column(self, column: Id) -> ColumnHandle[C]:
         """One of its columns."""

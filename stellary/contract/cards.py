@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
 from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Id, Items, Length, Named, Place
+from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
@@ -18,6 +18,7 @@ TITLE_MAX = 500
 DESCRIPTION_MAX = 5000
 LABELS_MAX = 100
 BULK_MAX = 500
+FIELD_FILTERS_MAX = 10
 
 Priority = Literal["low", "medium", "high"]
 CardStatus = Literal["open", "in_progress", "done"]
@@ -25,6 +26,9 @@ CardStatus = Literal["open", "in_progress", "done"]
 Title = Annotated[str, Length(1, TITLE_MAX)]
 Description = Annotated[str, Length(0, DESCRIPTION_MAX)]
 LabelIds = Annotated[list[Id], Items(0, LABELS_MAX)]
+FieldFilter = Annotated[
+    str, Pattern(r"[0-9a-f]{24}:[^\0]{0,5000}", "must be the id of a custom field, a colon, and a value")
+]
 
 
 @value
@@ -78,6 +82,8 @@ class ListCards(Paged):
         due_after: Due at that moment or later.
         q: A text to be found in the title, the description or the key, without regard to case.
         updated_since: What has changed at that moment or later.
+        custom_field: ``<fieldId>:<value>``, may be given 10 times: cards of which the field has that value, or has it
+            among its options; with nothing after the colon, those of which it has none.
     """
 
     column_id: Id | Unset = UNSET
@@ -91,6 +97,7 @@ class ListCards(Paged):
     due_after: date | Unset = UNSET
     q: Annotated[str, Length(1, 200)] | Unset = UNSET
     updated_since: date | Unset = UNSET
+    custom_field: Annotated[list[FieldFilter], Items(1, FIELD_FILTERS_MAX)] | Unset = UNSET
 
 
 @request
@@ -104,7 +111,7 @@ class CreateCard(Request):
         start_date, due_date: A date means midnight UTC; the start is not after the due date.
         assignee_id: Somebody who reaches the workspace.
         label_ids: Labels of the project.
-        custom_fields: Values by the id of the custom field.
+        custom_fields: Values by the id of the custom field, as ``custom_fields.set_values`` takes them.
         checklist: At most 100 steps.
     """
 

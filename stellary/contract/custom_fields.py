@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from stellary.contract.cards import Card
 from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
-from stellary.contract.limits import Items, Length, Name
+from stellary.contract.limits import Items, Length, Name, Whole
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
-from stellary.contract.refs import CustomFieldRef, ProjectRef
+from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -60,7 +61,7 @@ class UpdateCustomField(Request):
     """What is not named stays.
 
     Attributes:
-        type: A change that would lose values is a 409.
+        type: Values are kept where they can be said in the new type, and back again; one that cannot is a 409.
         options: All that there shall be; one that is left out is cleared from the cards.
     """
 
@@ -68,6 +69,20 @@ class UpdateCustomField(Request):
     type: FieldType | Unset = UNSET
     options: Options | Unset = UNSET
     required: bool | Unset = UNSET
+
+
+@request
+class SetCustomFields(Request):
+    """Values by the id of the custom field; fields that are not named keep theirs.
+
+    Attributes:
+        values: By the field's type: ``text`` a text of 1-5000 characters, ``number`` a number, ``boolean`` true or
+            false, ``date`` a day such as ``2026-04-01``, ``select`` one of the options, ``multi-select`` a list of
+            different ones, of which an empty one clears. ``None`` clears a value of any type; a required field cannot
+            be cleared.
+    """
+
+    values: Annotated[dict[str, Any], Whole()]
 
 
 CREATE_CUSTOM_FIELD = creates(
@@ -103,5 +118,20 @@ DELETE_CUSTOM_FIELD = deletes(
     returns=Ok,
     policy=BOARD_DELETE,
 )
+SET_CUSTOM_FIELDS = updates(
+    "custom_fields.set_values",
+    FlatCardRef,
+    "custom-fields",
+    summary="Set and clear custom field values of a card; only those that are named.",
+    takes=SetCustomFields,
+    returns=Card,
+    policy=BOARD_WRITE,
+)
 
-ENDPOINTS = (CREATE_CUSTOM_FIELD, LIST_CUSTOM_FIELDS, UPDATE_CUSTOM_FIELD, DELETE_CUSTOM_FIELD)
+ENDPOINTS = (
+    CREATE_CUSTOM_FIELD,
+    LIST_CUSTOM_FIELDS,
+    UPDATE_CUSTOM_FIELD,
+    DELETE_CUSTOM_FIELD,
+    SET_CUSTOM_FIELDS,
+)

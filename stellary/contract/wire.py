@@ -180,21 +180,26 @@ def check(made: R) -> R:
 
 
 def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
-    """Read a request from the pairs of a query string; numbers and booleans are spelled in text there.
+    """Read a request from the pairs of a query string; numbers and booleans are spelled in text there, and what is a
+    list is given once for each entry.
 
     Raises:
-        Invalid: Also for a parameter that is unknown or given twice.
+        Invalid: Also for a parameter that is unknown, or is no list and given twice.
     """
     fields = wire_fields(cls)
     data: dict[str, Any] = {}
     for name, text in pairs:
-        if name in data:
-            raise invalid((name, "must be given once"))
         if name not in fields:
             raise invalid((name[:100], "is not a parameter of this request"))
+        kind = base(fields[name].type)
+        if name in data and get_origin(kind) is not list:
+            raise invalid((name, "must be given once"))
         if said := character_problem(text):
             raise invalid((name, f"must not contain {said}"))
-        data[name] = _from_text(base(fields[name].type), text)
+        if get_origin(kind) is list:
+            data.setdefault(name, []).append(text)
+        else:
+            data[name] = _from_text(kind, text)
     return load(cls, data)
 
 

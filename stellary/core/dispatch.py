@@ -49,6 +49,8 @@ from stellary.core.board import (
     checklists,
     columns,
     comments,
+    custom_fields,
+    field_access,
     labels,
     listing,
     project_members,
@@ -123,6 +125,11 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     labels.delete_label,
     labels.add_label_to_card,
     labels.remove_label_from_card,
+    custom_fields.create_custom_field,
+    custom_fields.list_custom_fields,
+    custom_fields.update_custom_field,
+    custom_fields.delete_custom_field,
+    custom_fields.set_custom_fields,
     checklists.list_checklist_items,
     checklists.add_checklist_item,
     checklists.update_checklist_item,
@@ -142,6 +149,7 @@ SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for servi
 DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.DOORS,
     **board_access.DOORS,
+    **field_access.DOORS,
     **notifications_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""

@@ -246,6 +246,12 @@ TABLE = [
         f"GET {PROJECT}/cards?limit=2&columnId=k1&dueBefore=2026-04-01",
     ),
     Row(
+        "cards.list",
+        lambda c: board(c).cards.list(custom_field=["f1:high", "f2:a b"]),
+        f"GET {PROJECT}/cards?customField=f1%3Ahigh&customField=f2%3Aa+b",
+        name="cards.list by custom fields",
+    ),
+    Row(
         "cards.create",
         lambda c: board(c).columns("k1").cards.create(title="Write the spec", due_date=date(2026, 4, 1)),
         f"POST {PROJECT}/columns/k1/cards",
@@ -310,6 +316,30 @@ TABLE = [
         "checklist.delete",
         lambda c: card(c).checklist.delete("i1"),
         f"DELETE {WORKSPACE}/cards/c1/checklist/i1",
+    ),
+    Row("custom_fields.list", lambda c: board(c).custom_fields.list(), f"GET {PROJECT}/custom-fields"),
+    Row(
+        "custom_fields.create",
+        lambda c: board(c).custom_fields.create(name="Severity", type="select", options=["high"]),
+        f"POST {PROJECT}/custom-fields",
+        {"name": "Severity", "type": "select", "options": ["high"], "required": False},
+    ),
+    Row(
+        "custom_fields.update",
+        lambda c: board(c).custom_fields.update("f1", required=True),
+        f"PATCH {WORKSPACE}/custom-fields/f1",
+        {"required": True},
+    ),
+    Row(
+        "custom_fields.delete",
+        lambda c: board(c).custom_fields.delete("f1"),
+        f"DELETE {WORKSPACE}/custom-fields/f1",
+    ),
+    Row(
+        "custom_fields.set_values",
+        lambda c: card(c).custom_fields.set(values={"f1": "high", "f2": None, "f3": date(2026, 4, 1)}),
+        f"PATCH {WORKSPACE}/cards/c1/custom-fields",
+        {"f1": "high", "f2": None, "f3": "2026-04-01"},
     ),
     Row("labels.list", lambda c: board(c).labels.list(), f"GET {PROJECT}/labels"),
     Row(

@@ -321,6 +321,13 @@ def test_a_query_spells_numbers_and_booleans_in_text():
     assert made == ListCards(limit=20, archived=False, due_before=datetime(2026, 4, 1, tzinfo=UTC), q="5")
 
 
+def test_a_query_names_what_is_a_list_once_for_each_entry():
+    one, other = "0" * 24 + ":high", "1" * 24 + ":"
+    assert load_query(ListCards, [("customField", one)]).custom_field == [one]
+    made = load_query(ListCards, [("customField", one), ("limit", "5"), ("customField", other)])
+    assert made == ListCards(limit=5, custom_field=[one, other])
+
+
 @pytest.mark.parametrize(("text", "flag"), [("true", True), ("1", True), ("false", False), ("0", False)])
 def test_unread_only_takes_the_published_words(text, flag):
     assert load_query(ListNotifications, [("unreadOnly", text)]).unread_only is flag

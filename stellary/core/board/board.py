@@ -17,6 +17,7 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.columns import column_values
+from stellary.core.board.field_rows import project_fields
 from stellary.core.board.listing import board_cards
 from stellary.core.board.projects import project_value
 from stellary.core.board.tables import labels, project_members, scopes
@@ -41,7 +42,7 @@ _MEMBERS = (
 
 @serves(GET_BOARD)
 def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
-    """The project, its scopes with their columns, the cards that are not archived, labels and people."""
+    """The project, its scopes with their columns, the cards that are not archived, labels, fields and people."""
     project = access.project(uow, ref).row
     place = {"_project_id": project.id}
     cards = board_cards(uow, project.id, project.key)
@@ -55,8 +56,7 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
         columns=columns,
         cards=cards,
         labels=[Label(**row._mapping) for row in uow.connection.execute(_LABELS, place)],
-        # Nobody can define a field yet.
-        custom_fields=[],
+        custom_fields=project_fields(uow, project.id),
         members=[
             BoardMember(user_id=each.id, email=each.email, name=each.name, is_member=each.id not in assignees)
             for each in known.values()

@@ -12,6 +12,7 @@ from stellary.contract.cards import (
     CreateCards,
     UpdateCards,
 )
+from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
@@ -24,6 +25,7 @@ from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish
 from stellary.core.board.rules.places import GAP, Line
+from stellary.core.board.rules.references import unknown
 from stellary.core.events import CardCreated
 from stellary.core.unit import UnitOfWork, serves
 
@@ -33,7 +35,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     """Make cards, each at the end of its column, in the order given."""
     at = access.project(uow, ref)
     asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
-    check_references(uow, at.row.workspace_id, at.row.id, asked)
+    fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
     number = take_numbers(uow, at.row.id, len(asked))
     stages = hold_columns(uow, at.row.id, {each.column_id for _, each in asked})
     ends = ordering.find_ends(uow, stages)
@@ -41,7 +43,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     for path, each in asked:
         stage = stages.get(each.column_id)
         if stage is None:
-            raise rules.unknown(f"{path}columnId")
+            raise unknown(f"{path}columnId")
         spot = ends[stage.id]
         card = rules.created(
             each,
@@ -55,6 +57,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             new_id=uow.new_id,
             now=uow.now,
             path=path,
+            fields=fields,
         )
         made.append((card, spot.position))
         ends[stage.id] = ordering.Spot(spot.position + GAP, spot.order + 1)
@@ -72,15 +75,15 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     at = access.project(uow, ref)
     asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
     _check_once(request.cards)
-    check_references(uow, at.row.workspace_id, at.row.id, asked)
+    fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
     stages: Mapping[str, Stage] = {}
     if any(rules.names_place(each) for each in request.cards):
         stages = hold_columns(uow, at.row.id)
     held = hold_cards(uow, at.row.id, [each.id for each in request.cards])
     for path, each in asked:
         if each.id not in held:
-            raise rules.unknown(f"{path}id")
-    return _Changes(uow, at.row.workspace_id, at.row.id, stages, held).made(asked)
+            raise unknown(f"{path}id")
+    return _Changes(uow, at.row.workspace_id, at.row.id, stages, held, fields).made(asked)
 
 
 def _check_once(changes: Sequence[CardChange]) -> None:
@@ -99,6 +102,7 @@ class _Changes:
         workspace_id, project_id: Where the cards are.
         stages: The columns of the project; none if no card gets another place.
         held: The cards, by id.
+        fields: The custom fields that are named, by id.
     """
 
     def __init__(
@@ -108,12 +112,14 @@ class _Changes:
         project_id: str,
         stages: Mapping[str, Stage],
         held: Mapping[str, Held],
+        fields: Mapping[str, CustomField],
     ) -> None:
         self.uow = uow
         self.workspace_id = workspace_id
         self.project_id = project_id
         self.stages = stages
         self.held = held
+        self.fields = fields
         self.placed: set[str] = set()
         columns = {each.card.column_id for each in held.values()} | stages.keys()
         self.lines = ordering.read_lines(uow, project_id, columns)
@@ -141,7 +147,7 @@ class _Changes:
         there = ordering.are_there(self.uow, self.project_id, {id for _, id in anchors})
         for field, id in anchors:
             if id not in there:
-                raise rules.unknown(field)
+                raise unknown(field)
 
     def _places(self) -> dict[str, int]:
         return {id: place for line in self.lines.values() for id, place in line.places().items()}
@@ -149,10 +155,18 @@ class _Changes:
     def _changed(self, path: str, change: CardChange, before: Card) -> Card:
         stage = None if change.column_id is UNSET else self.stages.get(change.column_id)
         if stage is None and change.column_id is not UNSET:
-            raise rules.unknown(f"{path}columnId")
+            raise unknown(f"{path}columnId")
         entered = stage if stage and stage.id != before.column_id else None
         wish = rules.wish(before, change, path)
-        after = rules.changed(before, change, entered, new_id=self.uow.new_id, now=self.uow.now, path=path)
+        after = rules.changed(
+            before,
+            change,
+            entered,
+            new_id=self.uow.new_id,
+            now=self.uow.now,
+            path=path,
+            fields=self.fields,
+        )
         if not before.archived and (wish or after.archived):
             self.lines[before.column_id].take(before.id)
         if wish:

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.cards import CreateCard, UpdateCard
+from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts import people
-from stellary.core.board.rules.cards import unknown
+from stellary.core.board.field_rows import shared_fields
+from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import labels
 from stellary.core.unit import UnitOfWork
 
@@ -26,7 +28,7 @@ _LABELS: Select[Any] = (
 
 def check_references(
     uow: UnitOfWork, workspace_id: str, project_id: str, asked: Sequence[tuple[str, CreateCard | UpdateCard]]
-) -> None:
+) -> dict[str, CustomField]:
     """Check what requests refer to, in a fixed number of statements however many they are.
 
     Args:
@@ -35,13 +37,12 @@ def check_references(
         project_id: Labels have to be its own.
         asked: The requests, each with where it stands in a larger one: ``cards[3].``, or nothing.
 
+    Returns:
+        The custom fields that are named, by id; what cannot be their values is found out when a card gets them.
+
     Raises:
         Invalid: Something is not there, or not here; the two are never told apart.
     """
-    for path, request in asked:
-        # No project has fields of its own yet, so that every one is unknown.
-        for name in request.custom_fields or ():
-            raise unknown(f"{path}customFields.{name}")
     assigned = [
         (f"{path}assigneeId", request.assignee_id)
         for path, request in asked
@@ -54,6 +55,7 @@ def check_references(
         for index, id in enumerate(request.label_ids or ())
     ]
     _check(labelled, _labels(uow, project_id, {id for _, id in labelled}))
+    return shared_fields(uow, project_id, {id for _, request in asked for id in request.custom_fields or ()})
 
 
 def _labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> set[str]:

@@ -23,6 +23,7 @@ from stellary.core.board.concerned import commenter_ids
 from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AtEnd, Stage
+from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
 from stellary.core.events import CardCreated, CardDeleted
 from stellary.core.unit import UnitOfWork, serves
@@ -43,7 +44,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Make a card at the end of a column."""
     at = access.column(uow, ref)
     workspace_id = at.standing.workspace_id or ""
-    check_references(uow, workspace_id, ref.project_id, [("", request)])
+    fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
     number = take_numbers(uow, ref.project_id, 1)
     stage = hold_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
     if stage is None:
@@ -60,6 +61,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
         created_by_id=uow.user_id,
         new_id=uow.new_id,
         now=uow.now,
+        fields=fields,
     )
     rules.check_room(stage, spot.order + 1)
     uow.connection.execute(INSERT, card_rows.row(made, spot.position))
@@ -86,15 +88,15 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Change what is named; a card that is moved gets its place among those that stand there by then."""
     at = access.card(uow, ref)
     workspace_id = at.standing.workspace_id or ""
-    check_references(uow, workspace_id, ref.project_id, [("", request)])
+    fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
     at, stages = _held(uow, at, request)
     before = at.card
     stage = None if request.column_id is UNSET else stages.get(request.column_id)
     if stage is None and request.column_id is not UNSET:
-        raise rules.unknown("columnId")
+        raise unknown("columnId")
     entered = stage if stage and stage.id != before.column_id else None
     wish = rules.wish(before, request)
-    after = rules.changed(before, request, entered, new_id=uow.new_id, now=uow.now)
+    after = rules.changed(before, request, entered, new_id=uow.new_id, now=uow.now, fields=fields)
     uow.require_version(before.version)
     order, position = None if after.archived else before.order, None
     if wish is not None:

@@ -36,7 +36,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, ordering
 from stellary.core.board.holds import hold_columns, hold_project
-from stellary.core.board.rules.cards import unknown
+from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves

@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish, unknown
+from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish
 from stellary.core.board.rules.places import GAP, Line, settled, spread
+from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards
 from stellary.core.unit import UnitOfWork
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -10,11 +10,13 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from stellary.contract.cards import Card, CardStatus, CreateCard, UpdateCard
-from stellary.contract.errors import Conflict, Invalid
+from stellary.contract.custom_fields import CustomField
+from stellary.contract.errors import Conflict
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import camel, invalid, utc, wire_fields
 from stellary.core.base import IdSource
 from stellary.core.board.rules.checklists import is_complete, progress, replaced
+from stellary.core.board.rules.custom_fields import NO_FIELDS, with_values
 from stellary.core.events import (
     CardArchived,
     CardAssigned,
@@ -116,11 +118,12 @@ def created(
     new_id: IdSource,
     now: datetime,
     path: str = "",
+    fields: Mapping[str, CustomField] = NO_FIELDS,
 ) -> Card:
     """The card that a request makes. Its status is the one it names, else its column's, else ``open``.
 
     Raises:
-        Invalid: It would start after it is due.
+        Invalid: It would start after it is due, or a custom field cannot have that value.
     """
     status = request.status or stage.card_status or "open"
     start, due = _moment(request.start_date, None), _moment(request.due_date, None)
@@ -145,7 +148,7 @@ def created(
         assignee_id=_given(request.assignee_id, None),
         created_by_id=created_by_id,
         label_ids=_without_twins(request.label_ids or ()),
-        custom_fields={},
+        custom_fields=with_values({}, request.custom_fields, fields, f"{path}customFields."),
         checklist=checklist,
         checklist_progress=progress(checklist),
         comment_count=0,
@@ -157,7 +160,14 @@ def created(
 
 
 def changed(
-    before: Card, request: UpdateCard, stage: Stage | None, *, new_id: IdSource, now: datetime, path: str = ""
+    before: Card,
+    request: UpdateCard,
+    stage: Stage | None,
+    *,
+    new_id: IdSource,
+    now: datetime,
+    path: str = "",
+    fields: Mapping[str, CustomField] = NO_FIELDS,
 ) -> Card:
     """What a card becomes by a request, all but its place and version, which ``settled`` gives it.
 
@@ -171,9 +181,11 @@ def changed(
         new_id: Makes the ids of checklist items.
         now: The moment.
         path: Where the request stands in a larger one: ``cards[3].``.
+        fields: The custom fields that it names, as far as the project has them.
 
     Raises:
-        Invalid: It would start after it is due, or the checklist names an item that is not there.
+        Invalid: It would start after it is due, the checklist names an item that is not there, or a custom field
+            cannot have that value.
     """
     status = request.status or (stage and stage.card_status) or before.status
     completed_at = None if status != "done" else before.completed_at or now
@@ -197,6 +209,9 @@ def changed(
         completed_at=completed_at,
         assignee_id=_given(request.assignee_id, before.assignee_id),
         label_ids=before.label_ids if request.label_ids is UNSET else _without_twins(request.label_ids),
+        custom_fields=with_values(
+            before.custom_fields, request.custom_fields, fields, f"{path}customFields."
+        ),
         checklist=checklist,
         checklist_progress=progress(checklist),
     )
@@ -235,11 +250,6 @@ def check_room(stage: Stage, count: int, path: str = "") -> None:
         raise Conflict(
             f"{where}the column {stage.name!r} is full: it takes {stage.wip_limit} cards", code="wip_limit"
         )
-
-
-def unknown(field: str) -> Invalid:
-    """The one answer to an id in a body that is unknown, deleted, or somebody else's."""
-    return invalid((field, "must be the id of something that is there"))
 
 
 # ---------------------------------------------------------------------------------------------- what has happened

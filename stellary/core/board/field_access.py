@@ -1,0 +1,58 @@
+"""The door to a custom field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, Select, and_, bindparam, select
+
+from stellary.contract.custom_fields import CustomField
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import CustomFieldRef, Ref
+from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.board import field_rows
+from stellary.core.board.access import found
+from stellary.core.board.holds import is_shared
+from stellary.core.board.tables import custom_fields, projects
+from stellary.core.unit import UnitOfWork
+
+
+def _to_custom_field(source: FromClause) -> FromClause:
+    return source.outerjoin(custom_fields, custom_fields.c.id == bindparam("_field_id")).outerjoin(
+        projects, and_(projects.c.id == custom_fields.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
+    )
+
+
+_CUSTOM_FIELD = through_workspace(projects.c.id.label("of_project"), *custom_fields.c, joins=_to_custom_field)
+_HOLD: Select[Any] = (
+    select(custom_fields).where(custom_fields.c.id == bindparam("_field_id")).with_for_update(key_share=True)
+)
+
+
+def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> At:
+    """The door to a custom field, by its flat path or below its project: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such field (in that project).
+    """
+    row, standing = reach(uow, _CUSTOM_FIELD, ref, _field_id=ref.field_id)
+    grant(uow, standing)
+    if row.of_project is None or ref.project_id not in (None, row.of_project):
+        raise NotFound("Custom field not found")
+    return At(row, standing)
+
+
+def held_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:
+    """The same door; until the unit ends nobody changes the field, or gives a card a value of it.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such field (in that project).
+    """
+    row = custom_field(uow, ref).row
+    if is_shared(uow):
+        row = found(uow.connection.execute(_HOLD, {"_field_id": row.id}).first(), "Custom field")
+    return field_rows.field(row)
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {CustomFieldRef: custom_field}
