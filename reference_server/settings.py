@@ -87,8 +87,10 @@ class Settings:
         return self.database_url or f"sqlite:///{self.data_dir / 'stellary.db'}"
 
     @property
-    def is_sqlite(self) -> bool:
-        return self.database.startswith("sqlite")
+    def sqlite_file(self) -> Path | None:
+        """The file of the database; None if it is PostgreSQL."""
+        path = self.database.partition("?")[0].removeprefix("sqlite:///")
+        return Path(path) if self.database.startswith("sqlite:") else None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

@@ -1,0 +1,106 @@
+"""``python -m reference_server``: migrates, listens, says where, and stops on Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reference_server.settings import Settings, SettingsError, from_environment
+from reference_server.sockets import bound, url_of
+from reference_server.workers import VARIABLE, Watched, supervise
+
+_BANNER = """\
+Stellary listens on {url}
+Its data: {data}. Ctrl-C stops it. To try it, in another terminal's Python:
+
+    from stellary import Stellary
+    client = Stellary.register("{url}", "jane@example.com", "a-long-password", name="Jane Doe")
+    client.organizations.create(name="Acme", slug="acme")
+    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    print(client.workspace("acme", "eng").projects.create(name="Q1 Launch", template_id="development"))
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server; the exit code."""
+    try:
+        return _main(_parser().parse_args(arguments))
+    except SettingsError as error:
+        sys.stderr.write(f"stellary: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(options: argparse.Namespace) -> int:
+    environment = {**os.environ, **_given(options)}
+    settings = from_environment(environment)
+    if settings.sqlite_file is None and importlib.util.find_spec("psycopg") is None:
+        raise SettingsError("PostgreSQL needs a driver: pip install 'stellary[postgres]'")
+    watched = os.environ.get(VARIABLE)
+    listening = bound(options.host, settings.port, shared=watched is not None)
+    url = url_of(listening, options.host)
+
+    def say() -> None:
+        sys.stdout.write(_BANNER.format(url=url, data=_place(settings)))
+        sys.stdout.flush()
+
+    if options.workers > 1:
+        environment["PORT"] = str(listening.getsockname()[1])
+        listening.close()
+        with bound(options.host, int(environment["PORT"]), shared=True):
+            command = [sys.executable, "-m", "reference_server", "--host", options.host]
+            return asyncio.run(supervise(settings, environment, command, options.workers, say))
+    # Loaded here, so that a process that only watches over workers stays small.
+    from reference_server.serve import run
+
+    with listening:
+        run(settings, listening, url, say if watched is None else Watched(int(watched)).up)
+    return 0
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """What the command line says, as the variables that it stands for."""
+    given = {
+        "PORT": options.port,
+        "STELLARY_DATA_DIR": options.data_dir,
+        "STELLARY_DATABASE_URL": options.database_url,
+    }
+    return {variable: text for variable, text in given.items() if text is not None}
+
+
+def _place(settings: Settings) -> str:
+    file = settings.sqlite_file
+    return str(Path(file).resolve()) if file is not None else "in PostgreSQL"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reference_server",
+        description="The reference server of Stellary. All other settings are environment variables; see the guide.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", help="port to listen on, 0 for any that is free (PORT, or 3001)")
+    parser.add_argument("--data-dir", help="where it keeps its files (STELLARY_DATA_DIR, or ./stellary-data)")
+    parser.add_argument(
+        "--database-url", help="postgresql://… (STELLARY_DATABASE_URL, or SQLite in the data directory)"
+    )
+    parser.add_argument(
+        "--workers", type=_workers, default=1, help="processes, more than one with PostgreSQL only (1)"
+    )
+    return parser
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 64")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Serve: one process from its settings to its end. It starts, says so, and stops without breaking anything off."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvloop
+from aiohttp import web
+
+from reference_server import log
+from reference_server.app import STATE, make_app
+from reference_server.listener import Listener
+from reference_server.mail import SmtpMailer
+from reference_server.secret import signing_secret
+from reference_server.settings import Settings, SettingsError
+from reference_server.sockets import BACKLOG
+from stellary.core import Core
+from stellary.core.mail import log_letter
+
+_log = logging.getLogger("stellary.server")
+
+IN_FLIGHT_SECONDS = 10.0
+LETTERS_SECONDS = 10.0
+GC_THRESHOLD = 50_000
+
+
+def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[], None]) -> None:
+    """Serve until a signal says stop.
+
+    Args:
+        settings: Of the process.
+        listening: Bound, and not listening yet.
+        url: Where clients reach it.
+        up: Called once requests are taken.
+
+    Raises:
+        SettingsError: The data directory or the database cannot be used.
+    """
+    lines = log.configure(settings.log)
+    with _alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        secret, made = signing_secret(settings)
+        if made is not None:
+            _log.warning("no JWT_SECRET is set: made one and kept it in %s", made)
+        mailer = SmtpMailer(settings.smtp, settings.mail_from) if settings.smtp else None
+        core = Core(
+            settings.database,
+            jwt_secret=secret,
+            jwt_lifetime=settings.jwt_lifetime,
+            bcrypt_rounds=settings.bcrypt_rounds,
+            mailer=mailer or log_letter,
+            public_url=settings.public_url or url,
+        )
+        try:
+            _migrate(core)
+            runner.run(_serve(core, settings, mailer, listening, up))
+        finally:
+            core.close()
+            lines.close()
+
+
+def _migrate(core: Core) -> None:
+    try:
+        core.migrate()
+    except Exception as error:
+        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise SettingsError(f"the database cannot be used: {said or type(error).__name__}") from error
+
+
+async def _serve(
+    core: Core,
+    settings: Settings,
+    mailer: SmtpMailer | None,
+    listening: socket.socket,
+    up: Callable[[], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    app = make_app(core, settings, access_log=None if settings.log == "off" else log.access_log())
+    if mailer is not None:
+        mailer.start()
+    listener = Listener(app, shutdown_timeout=IN_FLIGHT_SECONDS)
+    await listener.setup()
+    await web.SockSite(listener, listening, backlog=BACKLOG).start()
+    # What is here now stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    up()
+    await stop.wait()
+    # Who is in a hurry presses Ctrl-C again.
+    loop.remove_signal_handler(signal.SIGINT)
+    state = app[STATE]
+    state.stopping = True
+    await asyncio.sleep(settings.stop_delay)
+    if not await state.idle(IN_FLIGHT_SECONDS):
+        _log.warning("stopped with %d requests that were not answered", state.in_flight)
+    await listener.cleanup()
+    if mailer is not None:
+        await mailer.close(LETTERS_SECONDS)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """See that no other server uses the same SQLite file: each would believe itself the only one that writes."""
+    lock = _lock_of(settings)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock_of(settings: Settings) -> int | None:
+    file = settings.sqlite_file
+    lock: int | None = None
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingsError(f"another server uses {file}: several need PostgreSQL") from None
+    except OSError as error:
+        raise SettingsError(f"{error.filename or file} cannot be used: {error.strerror}") from None
+    return lock

@@ -1,0 +1,181 @@
+"""Workers: several processes on one port. The system shares out the connections; one that dies is started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reference_server.settings import Settings, SettingsError
+
+VARIABLE = "STELLARY_WORKER_SOCKET"
+"""Tells a process that it is a worker: the number of its end of a socket to the process that has started it."""
+
+STARTING_SECONDS = 60.0
+STOPPING_SECONDS = 30.0
+LIVED_SECONDS = 10.0
+PAUSE, PAUSE_MAX = 0.1, 10.0
+_UP = b"u"
+
+
+class Worker:
+    """One worker: started, watched, and started again until it is told to stop.
+
+    Args:
+        environment: Of the process.
+        arguments: What is run.
+    """
+
+    def __init__(self, environment: Mapping[str, str], arguments: list[str]) -> None:
+        self._environment = environment
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self.up = asyncio.Event()
+
+    async def keep(self) -> int:
+        """Run until it is stopped, or has died before it was up for the first time.
+
+        Returns:
+            The code that it ended with.
+        """
+        pause = PAUSE
+        while True:
+            begun = asyncio.get_running_loop().time()
+            code = await self._run()
+            if self._stopping or not self.up.is_set():
+                return code
+            pause = PAUSE if asyncio.get_running_loop().time() - begun > LIVED_SECONDS else pause * 2
+            _say(f"a worker has died ({_how(code)}) and is started again")
+            await asyncio.sleep(min(pause, PAUSE_MAX))
+
+    def stop(self) -> None:
+        """Let it finish what it has begun."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._signal(signal.SIGKILL)
+
+    async def _run(self) -> int:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._arguments,
+                    env={**self._environment, VARIABLE: str(theirs.fileno())},
+                    pass_fds=[theirs.fileno()],
+                )
+            ours.setblocking(False)
+            if await asyncio.get_running_loop().sock_recv(ours, 1) == _UP:
+                self.up.set()
+            # Open until it has ended: by its closing a worker learns that nobody watches over it any more.
+            return await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        self._stopping = True
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
+
+async def supervise(
+    settings: Settings,
+    environment: Mapping[str, str],
+    arguments: list[str],
+    count: int,
+    up: Callable[[], None],
+) -> int:
+    """Run so many workers until a signal says stop.
+
+    Args:
+        settings: What the workers will find in their environment, too.
+        environment: Of the workers.
+        arguments: What each of them runs.
+        count: How many.
+        up: Called once all take requests.
+
+    Returns:
+        The exit code: 0 unless one could not be started.
+
+    Raises:
+        SettingsError: The database is one that several processes cannot share.
+    """
+    if settings.sqlite_file is not None:
+        raise SettingsError("more than one worker needs PostgreSQL: SQLite has one process that writes")
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopped = asyncio.create_task(stop.wait())
+    workers = [Worker(environment, arguments) for _ in range(count)]
+    tasks: list[asyncio.Task[int]] = []
+    try:
+        # The first migrates, and says what is wrong if something is; the others need not say it again.
+        for some in (workers[:1], workers[1:]):
+            tasks += [asyncio.create_task(worker.keep()) for worker in some]
+            if not await _all_up(some, [*tasks, stopped]):
+                break
+        else:
+            up()
+        await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        return 0 if stop.is_set() else next(task.result() for task in tasks if task.done()) or 1
+    finally:
+        await _end(workers, tasks, settings.stop_delay + STOPPING_SECONDS)
+        stopped.cancel()
+
+
+async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]]) -> bool:
+    """Wait until they are up; False if a task is over before."""
+    up = asyncio.ensure_future(asyncio.gather(*(worker.up.wait() for worker in workers)))
+    await asyncio.wait([up, *over], timeout=STARTING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    if up.done():
+        return True
+    up.cancel()
+    return False
+
+
+async def _end(workers: list[Worker], tasks: list[asyncio.Task[int]], patience: float) -> None:
+    for worker in workers:
+        worker.stop()
+    if tasks:
+        _, left = await asyncio.wait(tasks, timeout=patience)
+        if left:
+            for worker in workers:
+                worker.kill()
+            await asyncio.wait(left)
+
+
+class Watched:
+    """The other end, in the worker.
+
+    Args:
+        number: Of the socket, as ``VARIABLE`` has it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._socket = socket.socket(fileno=number)
+        os.set_inheritable(number, False)
+        # Ctrl-C reaches every process of a terminal: whoever has started this one decides.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def up(self) -> None:
+        """Say that requests are taken; and stop once nobody watches any more."""
+        self._socket.sendall(_UP)
+        self._socket.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket, self._alone)
+
+    def _alone(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"stellary: {sentence}\n")
+    sys.stderr.flush()
