@@ -28,6 +28,11 @@ from stellary.contract.wire import dump
 
 PROJECT = "/orgs/acme/workspaces/eng/projects/665f1a2b3c4d5e6f7a8b9c0d"
 TOKEN = "synth_" + "x" * 44
+DESCRIPTION = """What the page shows today is a white rectangle. People take that for a failure.
+
+- say what is missing, and "why"
+- offer the way on
+"""
 ROWS = 200
 GETS, LISTS = 2_000, 300
 
@@ -39,7 +44,7 @@ def a_card(number: int) -> Card:
         Card,
         key=f"LAUNCH-{number}",
         title=f"Write the part of the specification that is about number {number}",
-        description="What it is for, whom it is for, and how one sees that it is done. " * 3,
+        description=DESCRIPTION,
         order=number,
         due_date=datetime(2026, 4, 1, tzinfo=UTC),
         assignee_id=f"{number:024x}",
