@@ -17,7 +17,7 @@ from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
 from stellary.core.base import Clock, Ids, IdSource, system_clock
-from stellary.core.database import Database
+from stellary.core.database import Database, after_commit
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
 
@@ -87,11 +87,12 @@ class Core:
             Unavailable: The database was busy for too long.
         """
         if connection is not None:
-            # A savepoint, so that a unit that fails leaves the host's transaction as it was.
-            with connection.begin_nested():
+            with self.database.joining(connection):
                 uow = self._unit(connection, actor)
                 yield uow
                 reactions.settle(uow)
+            for do in uow.after_commit:
+                after_commit(connection, do)
             return
         with self.database.writing() as own:
             uow = self._unit(own, actor)

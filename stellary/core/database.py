@@ -51,18 +51,28 @@ class FairLock:
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
-        if turn.acquire(timeout=timeout):
-            self._owner = me
-            return True
-        with self._mutex:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-                return False
-        # It was handed over in the moment in which the wait ended.
+        try:
+            got = turn.acquire(timeout=timeout)
+        except BaseException:
+            # Interrupted from the keyboard: nobody may wait for one who has gone.
+            if not self._gave_up(turn):
+                self.release()
+            raise
+        if not got and self._gave_up(turn):
+            return False
         self._owner = me
         return True
 
+    def _gave_up(self, turn: threading.Lock) -> bool:
+        """Wait no longer; False if the lock was handed over in the very moment."""
+        with self._mutex:
+            if turn not in self._waiting:
+                return False
+            self._waiting.remove(turn)
+            return True
+
     def release(self) -> None:
+        """Hand the lock to whoever has waited longest."""
         with self._mutex:
             if self._waiting:
                 # -1: between two owners, so that nobody takes it past the one whose turn it is.
@@ -136,7 +146,8 @@ class Database:
     """A database by its URL, or by an engine that the host has made.
 
     Args:
-        database: ``sqlite:///stellary.db``, ``postgresql+psycopg://…``, or an ``Engine``.
+        database: ``sqlite:///stellary.db``, ``postgresql+psycopg://…``, or an ``Engine``. One of SQLite keeps foreign
+            keys on the connections that it opens from then on: without that, nothing goes with what it belongs to.
     """
 
     def __init__(self, database: str | Engine) -> None:
@@ -149,6 +160,10 @@ class Database:
         if isinstance(database, Engine):
             self._engines = [database]
             self._writer = partial(_opened, database)
+            if self.is_sqlite:
+                event.listen(database, "connect", _keep_foreign_keys)
+            else:
+                self._reader = partial(_opened, database.execution_options(**_POSTGRES_READS))
         elif make_url(database).get_backend_name() == "sqlite":
             self._writer = self._keeping(_sqlite(database, "BEGIN IMMEDIATE", 1), 1, WAIT_MAX).one
             if make_url(database).database not in (None, "", ":memory:"):
@@ -189,6 +204,7 @@ class Database:
             Unavailable: No connection was free for too long.
         """
         with self.unbegun() as connection, connection.begin():
+            begin_sqlite(connection)
             yield connection
 
     @contextmanager
@@ -220,6 +236,23 @@ class Database:
         finally:
             self._lock.release()
 
+    @contextmanager
+    def joining(self, connection: Connection) -> Iterator[Connection]:
+        """A connection in a transaction of somebody else's, who commits it: what is done is undone on an exception.
+
+        Raises:
+            RuntimeError: It is in no transaction; or it is one to SQLite that does not keep foreign keys.
+        """
+        if not connection.in_transaction():
+            raise RuntimeError("the connection is in no transaction: there would be nobody to commit it")
+        if self.is_sqlite:
+            begin_sqlite(connection)
+            if not _driver(connection).execute("PRAGMA foreign_keys").fetchone()[0]:
+                raise RuntimeError("the connection was opened before the core, and keeps no foreign keys")
+        # A savepoint, so that a unit that fails leaves the transaction as it was.
+        with connection.begin_nested():
+            yield connection
+
     def close(self) -> None:
         for kept in self._kept:
             kept.close()
@@ -229,12 +262,47 @@ class Database:
 
 @contextmanager
 def _opened(engine: Engine) -> Iterator[Connection]:
+    """A connection of an engine that is the host's."""
     try:
         connection = engine.connect()
     except PoolTimeout:
         raise Unavailable("the database is busy; try again", retry_after=1) from None
     with connection:
+        if engine.dialect.name == "sqlite":
+            # It may have been opened before we could ask for that.
+            _keep_foreign_keys(_driver(connection))
         yield connection
+
+
+def _keep_foreign_keys(driver: Any, _: ConnectionPoolEntry | None = None) -> None:
+    driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's own connection."""
+    return connection.connection.dbapi_connection
+
+
+def begin_sqlite(connection: Connection) -> None:
+    """Begin what SQLAlchemy takes for begun: of itself, the driver begins before the first change of a row.
+
+    A savepoint before that would be a transaction of its own, and its release a commit; and who reads before it
+    writes would do so on what another process has changed in between.
+    """
+    if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def after_commit(connection: Connection, do: Callable[[], None]) -> None:
+    """Do something once the transaction of the connection has been committed, and never if it is rolled back."""
+    due = [do]
+
+    def committed(_: Connection) -> None:
+        while due:
+            due.pop()()
+
+    event.listen(connection, "commit", committed)
+    event.listen(connection, "rollback", lambda _: due.clear())
 
 
 def _postgresql(url: str) -> Engine:

@@ -6,6 +6,8 @@ from importlib.resources import as_file, files
 
 from sqlalchemy import Connection, inspect, text
 
+from stellary.core.database import begin_sqlite
+
 VERSION_TABLE = "stellary_alembic_version"
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
 _CURRENT = text("SELECT version_num FROM stellary_alembic_version")
@@ -54,6 +56,7 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
     raw.execute("PRAGMA foreign_keys=OFF")
     try:
         with connection.begin():
+            begin_sqlite(connection)
             _run(connection, revision)
             broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
             if broken:

@@ -1,0 +1,461 @@
+"""Connections: who writes, who reads, who waits for how long, and a host's own transaction."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sqlite3
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from stellary.contract.errors import Conflict, Unavailable
+from stellary.contract.organizations import CreateOrganization
+from stellary.contract.paging import Paged
+from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.contract.workspaces import InviteMember
+from stellary.core import Core, database
+from stellary.core.accounts import invitations, organizations, tables
+from stellary.core.database import Database, FairLock
+from stellary.core.unit import NOBODY
+from tests.world import World
+
+COUNT = text("SELECT count(*) FROM stellary_users")
+SQLITE_WRITE = text("UPDATE stellary_alembic_version SET version_num = version_num")
+
+
+def until(condition):
+    """Wait until something holds that another thread does."""
+    for _ in range(5000):
+        if condition():
+            return
+        time.sleep(0.001)
+    raise AssertionError("it never did")
+
+
+# ------------------------------------------------------------------------------------------------- the fair lock
+
+
+def test_the_lock_is_handed_on_in_the_order_in_which_it_was_asked_for():
+    lock, order = FairLock(), []
+
+    def take(number):
+        assert lock.acquire(10)
+        order.append(number)
+        lock.release()
+
+    lock.acquire(1)
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        until(lambda: len(lock._waiting) == number + 1)  # noqa: B023
+    lock.release()
+    for thread in threads:
+        thread.join()
+    assert order == list(range(20))
+    assert lock.acquire(0)
+
+
+def test_who_comes_later_does_not_overtake_whose_turn_it_is():
+    lock, order = FairLock(), []
+
+    def work(name):
+        for _ in range(50):
+            assert lock.acquire(10)
+            order.append(name)
+            time.sleep(0.0001)
+            lock.release()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    contended = order[order.index("b") if order[0] == "a" else order.index("a") :][:80]
+    assert sum(one != other for one, other in itertools.pairwise(contended)) > 60
+
+
+def test_who_has_waited_long_enough_waits_no_longer():
+    lock = FairLock()
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        lock.acquire(1)
+        held.set()
+        release.wait()
+        lock.release()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    begun = time.monotonic()
+    assert not lock.acquire(0.05)
+    assert 0.04 < time.monotonic() - begun < 2
+    release.set()
+    thread.join()
+    assert lock.acquire(0)
+
+
+def test_a_lock_that_is_handed_over_when_the_wait_ends_is_taken():
+    """The hand-over and the end of the wait can be the same moment; then the lock must not be lost."""
+    lock, got = FairLock(), []
+    for _ in range(200):
+        lock.acquire(1)
+        thread = threading.Thread(
+            target=lambda: got.append(lock.acquire(0.001)) or (got[-1] and lock.release())
+        )
+        thread.start()
+        until(lambda: lock._waiting or not thread.is_alive())  # noqa: B023
+        time.sleep(0.001)
+        lock.release()
+        thread.join()
+    assert lock.acquire(0)
+    assert len(got) == 200
+
+
+def test_who_holds_the_lock_and_asks_again_is_told_so():
+    lock = FairLock()
+    lock.acquire(1)
+    with pytest.raises(RuntimeError, match="cannot be opened inside another"):
+        lock.acquire(1)
+
+
+def test_who_is_interrupted_while_waiting_keeps_nobody_waiting():
+    lock = FairLock()
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        lock.acquire(1)
+        held.set()
+        release.wait(10)
+        lock.release()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    main = threading.main_thread().ident
+    threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        lock.acquire(10)
+    release.set()
+    thread.join()
+    assert lock.acquire(0)
+
+
+# ------------------------------------------------------------------------------------------------- own connections
+
+
+def test_a_unit_inside_another_of_the_same_thread_is_refused_on_sqlite(sqlite_url):
+    core = Core(sqlite_url)
+    with core.begin(NOBODY), pytest.raises(RuntimeError, match="inside another"), core.begin(NOBODY):
+        pass
+    core.close()
+
+
+def test_a_reader_sees_one_moment_throughout(core):
+    world = World(core)
+    with core.view(NOBODY) as uow:
+        before = uow.connection.execute(COUNT).scalar()
+        world.person("ann")
+        assert uow.connection.execute(COUNT).scalar() == before
+    with core.view(NOBODY) as uow:
+        assert uow.connection.execute(COUNT).scalar() == before + 1
+
+
+def test_a_reader_cannot_write(core):
+    with pytest.raises(DBAPIError, match=r"readonly|read-only"), core.view(NOBODY) as uow:
+        uow.connection.execute(SQLITE_WRITE)
+
+
+def test_what_a_reader_of_an_in_memory_database_writes_is_thrown_away():
+    core = Core("sqlite://", bcrypt_rounds=4)
+    core.migrate()
+    delete = text("DELETE FROM stellary_alembic_version")
+    with core.view(NOBODY) as uow:
+        assert uow.connection.execute(delete).rowcount == 1
+    with core.view(NOBODY) as uow:
+        assert uow.connection.execute(delete).rowcount == 1
+    core.close()
+
+
+def test_writers_wait_for_each_other_and_all_get_their_turn(core):
+    world = World(core)
+    ann = world.person("ann")
+    count = tables.users.c.token_generation
+    read = select(count).where(tables.users.c.id == ann.id)
+
+    def add():
+        for _ in range(10):
+            with core.begin(NOBODY) as uow:
+                now = uow.connection.execute(read.with_for_update()).scalar_one()
+                uow.connection.execute(tables.users.update().values(token_generation=now + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with core.view(NOBODY) as uow:
+        assert uow.connection.execute(read).scalar() == 80
+
+
+def test_what_fails_is_undone(core):
+    world = World(core)
+    before = world.person("ann")
+
+    def half_done():
+        with core.begin(NOBODY) as uow:
+            uow.connection.execute(tables.users.update().values(name="lost"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        half_done()
+    with core.view(NOBODY) as uow:
+        name = select(tables.users.c.name).where(tables.users.c.id == before.id)
+        assert uow.connection.execute(name).scalar() == "ann"
+
+
+def pragma(connection, name):
+    return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_sqlite_is_durable_keeps_foreign_keys_and_only_the_writer_checkpoints(sqlite_url):
+    core = Core(sqlite_url)
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    for unit, checkpoints in ((core.begin, 1000), (core.view, 0)):
+        with unit(NOBODY) as uow:
+            found = {name: pragma(uow.connection, name) for name in (*expected, "wal_autocheckpoint")}
+        assert found == expected | {"wal_autocheckpoint": checkpoints}
+    core.close()
+
+
+def test_a_writer_waits_for_readers_no_more_than_they_for_it(sqlite_url):
+    core = Core(sqlite_url)
+    with core.view(NOBODY) as first, core.view(NOBODY) as second:
+        for uow in (first, second):
+            uow.connection.execute(COUNT).scalar()
+        done = threading.Thread(target=core.probe)
+        done.start()
+        done.join(5)
+        assert not done.is_alive()
+    core.close()
+
+
+def test_who_waits_too_long_for_the_writer_is_told_so(sqlite_url, monkeypatch):
+    monkeypatch.setattr(database, "WAIT_MAX", 0.05)
+    core = Core(sqlite_url)
+    found = []
+
+    def ask():
+        with pytest.raises(Unavailable) as caught, core.begin(NOBODY):
+            pass
+        found.append(caught.value.retry_after)
+
+    with core.begin(NOBODY):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert found == [1]
+    core.close()
+
+
+@pytest.mark.parametrize("unit", ["begin", "view"])
+def test_who_waits_too_long_for_a_connection_is_told_so(postgres_url, monkeypatch, unit):
+    monkeypatch.setattr(database, "WAIT_MAX", 0.2)
+    core = Core(postgres_url)
+    taken = [core.database.writing() for _ in range(database.POOL_SIZE)]
+    for each in taken:
+        each.__enter__()
+    with pytest.raises(Unavailable), getattr(core, unit)(NOBODY):
+        pass
+    for each in taken:
+        each.__exit__(None, None, None)
+    core.probe()
+    core.close()
+
+
+def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres_url):
+    core = Core(postgres_url)
+    pid = text("SELECT pg_backend_pid()")
+    with core.database.writing() as one, core.database.writing() as other:
+        pids = [each.execute(pid).scalar() for each in (one, other)]
+    engine = create_engine(postgres_url)
+    with engine.connect() as administrator:
+        for each in pids:
+            administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": each})
+    engine.dispose()
+    with pytest.raises(OperationalError):
+        core.probe()
+    with core.database.writing() as one, core.database.writing() as other:
+        assert not {each.execute(pid).scalar() for each in (one, other)} & set(pids)
+    core.close()
+
+
+def test_an_error_tells_no_values(core):
+    with (
+        pytest.raises(DBAPIError) as caught,
+        core.begin(NOBODY) as uow,
+    ):
+        uow.connection.execute(text("SELECT nothing FROM nowhere WHERE x = :x"), {"x": "s3cret"})
+    assert "s3cret" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------- a host's own
+
+
+@pytest.fixture
+def host(database_url):
+    """The host's engine, as it makes it itself."""
+    engine = create_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def embedded(host):
+    return Core(host, bcrypt_rounds=4)
+
+
+@pytest.fixture
+def ann(embedded):
+    return World(embedded).person("ann")
+
+
+def make_organization(core, ann, connection, slug="acme"):
+    with core.begin(ann.actor, connection) as uow:
+        organizations.create_organization(uow, Ref(), CreateOrganization(name="Acme", slug=slug))
+
+
+def slugs(core, ann):
+    with core.view(ann.actor) as uow:
+        rows = uow.connection.execute(select(tables.organizations.c.slug))
+        return sorted(row.slug for row in rows)
+
+
+def test_a_unit_that_joins_is_committed_by_the_host(host, embedded, ann):
+    with host.begin() as connection:
+        make_organization(embedded, ann, connection)
+    assert slugs(embedded, ann) == ["acme", "ann"]
+
+
+def test_a_unit_that_joins_is_undone_by_the_host(host, embedded, ann):
+    with host.connect() as connection, connection.begin() as transaction:
+        make_organization(embedded, ann, connection)
+        transaction.rollback()
+    assert slugs(embedded, ann) == ["ann"]
+
+
+def test_a_unit_that_fails_leaves_the_hosts_transaction_as_it_was(host, embedded, ann):
+    with host.begin() as connection:
+        make_organization(embedded, ann, connection, "first")
+        with pytest.raises(Conflict):
+            make_organization(embedded, ann, connection, "first")
+        make_organization(embedded, ann, connection, "second")
+    assert slugs(embedded, ann) == ["ann", "first", "second"]
+
+
+def test_a_unit_joins_the_transaction_of_an_orm_session(host, embedded, ann):
+    with Session(host) as session:
+        make_organization(embedded, ann, session.connection(), "first")
+        session.rollback()
+        make_organization(embedded, ann, session.connection(), "second")
+        session.commit()
+    assert slugs(embedded, ann) == ["ann", "second"]
+
+
+def test_a_unit_joins_no_transaction_that_nobody_would_commit(host, embedded, ann):
+    with host.connect() as connection, pytest.raises(RuntimeError, match="in no transaction"):
+        make_organization(embedded, ann, connection)
+
+
+def test_a_view_of_a_hosts_transaction_sees_what_is_not_committed_yet(host, embedded, ann):
+    with host.begin() as connection:
+        make_organization(embedded, ann, connection)
+        with embedded.view(ann.actor, connection) as uow:
+            assert len(organizations.list_organizations(uow, Ref(), Paged()).items) == 2
+
+
+def test_letters_go_out_once_the_host_has_committed(host, embedded, ann):
+    world = World(embedded)
+    place = world.workspace(ann)
+    ref = WorkspaceRef(place.organization.slug, place.slug)
+
+    def invite(connection, email):
+        with embedded.begin(ann.actor, connection) as uow:
+            invitations.invite_member(uow, ref, InviteMember(email=email))
+
+    with host.connect() as connection:
+        with connection.begin() as transaction:
+            invite(connection, "bob@example.com")
+            transaction.rollback()
+        with connection.begin():
+            invite(connection, "cid@example.com")
+            assert world.letters == []
+        with connection.begin():
+            connection.execute(COUNT)
+    assert [letter.to for letter in world.letters] == ["cid@example.com"]
+
+
+def test_a_reader_of_a_hosts_engine_sees_one_moment_throughout(postgres_url):
+    engine = create_engine(postgres_url)
+    core = Core(engine, bcrypt_rounds=4)
+    with core.view(NOBODY) as uow:
+        before = uow.connection.execute(COUNT).scalar()
+        World(core).person("ann")
+        assert uow.connection.execute(COUNT).scalar() == before
+    core.close()
+
+
+def test_who_waits_too_long_for_a_connection_of_the_hosts_is_told_so(postgres_url):
+    engine = create_engine(postgres_url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+    core = Core(engine)
+    with engine.connect(), pytest.raises(Unavailable), core.view(NOBODY):
+        pass
+    core.close()
+
+
+# A host's SQLite is used as its driver is by itself: it begins transactions late, and keeps no foreign keys.
+
+
+def test_foreign_keys_are_kept_on_connections_that_were_there_before_the_core(sqlite_url):
+    engine = create_engine(sqlite_url, poolclass=QueuePool)
+    with engine.connect() as connection:
+        assert pragma(connection, "foreign_keys") == 0
+    core = Core(engine, bcrypt_rounds=4)
+    with core.begin(NOBODY) as uow:
+        assert pragma(uow.connection, "foreign_keys") == 1
+    engine.dispose()
+
+
+def test_a_unit_joins_no_connection_that_keeps_no_foreign_keys(sqlite_url):
+    engine = create_engine(sqlite_url)
+    with engine.begin() as connection:
+        core = Core(engine, bcrypt_rounds=4)
+        with pytest.raises(RuntimeError, match="foreign keys"), core.begin(NOBODY, connection):
+            pass
+    engine.dispose()
+
+
+def test_a_unit_on_a_hosts_sqlite_shuts_out_other_processes_from_its_beginning(sqlite_url):
+    engine = create_engine(sqlite_url)
+    core = Core(engine, bcrypt_rounds=4)
+    with (
+        closing(sqlite3.connect(engine.url.database, timeout=0)) as stranger,
+        core.begin(NOBODY),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        stranger.execute("BEGIN IMMEDIATE")
+    engine.dispose()
+
+
+def test_a_database_knows_its_file(sqlite_url):
+    files = {url: Database(url) for url in (sqlite_url, "sqlite://", "sqlite:///:memory:")}
+    assert [found.file is not None for found in files.values()] == [True, False, False]
+    for found in files.values():
+        found.close()
