@@ -118,6 +118,8 @@ _MENTION = re.compile(r"(?<![\w.+-])@([^\s@][^@\n]{0,99})")
 _END = re.compile(r"(?!\w|[.+-]\w)")
 """Where a mention may end: ``@jane.doe`` is nobody called ``jane``, but ``@jane.`` and ``@jane's`` are."""
 
+_WORD = re.compile(r"\w+")
+
 
 def may_mention(event: CardEvent) -> bool:
     """Whether it is worth knowing who could be mentioned."""
@@ -139,7 +141,10 @@ def mentioned(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
         people: Ids by handle.
     """
     found: set[str] = set()
+    beginnings = set(map(_beginning, people))
     for said in set(_MENTION.findall(_folded(text))):
+        if _beginning(said) not in beginnings:
+            continue
         for handle in _readings(said):
             if handle in people:
                 found.update(people[handle])
@@ -151,6 +156,12 @@ def _readings(said: str) -> Iterator[str]:
     """What follows an ``@``, by all the lengths at which it may end, the longest first."""
     ends = [found.start() for found in _END.finditer(said)]
     return (said[:end] for end in reversed(ends))
+
+
+def _beginning(handle: str) -> str:
+    """The word with which a handle begins, or nothing."""
+    found = _WORD.match(handle)
+    return found[0] if found else ""
 
 
 def _folded(text: str) -> str:
