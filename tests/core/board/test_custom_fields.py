@@ -1,0 +1,615 @@
+"""Custom fields: definitions, values on cards, and what becomes of values when their field changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stellary.contract.cards import CreateCard, UpdateCard
+from stellary.contract.custom_fields import SetCustomFields, UpdateCustomField
+from stellary.contract.errors import Conflict, Invalid
+from stellary.contract.refs import CardRef, ColumnRef, CustomFieldRef, FlatCardRef, ProjectRef
+from stellary.core.board import cards, custom_fields
+from stellary.core.events import CardUpdated
+from tests.boards import Board
+from tests.world import at_once
+
+UNKNOWN = "a" * 24
+OPTIONS = ["low", "high", "late"]
+
+
+@pytest.fixture
+def board(world):
+    return Board(world, world.person("ann"))
+
+
+def ask(board, method, path, body=None, **headers):
+    return board.world.ask(board.owner, method, path, body, **headers)
+
+
+def status(board, method, path, body=None, **headers):
+    return board.world.status(board.owner, method, path, body, **headers)
+
+
+def error(board, method, path, body=None):
+    """Status and message of a call that has to fail."""
+    answer = board.world.call(board.owner, method, path, body)
+    assert answer.status >= 400, answer
+    return answer.status, orjson.loads(answer.body)["message"]
+
+
+def field(board, kind="text", name=None, **body):
+    if kind in ("select", "multi-select"):
+        body.setdefault("options", OPTIONS)
+    return ask(board, "POST", f"{board.path}/custom-fields", {"name": name or kind, "type": kind, **body})
+
+
+def path_of(board, field):
+    return f"{board.flat}/custom-fields/{field['id']}"
+
+
+def values_of(board, card):
+    return board.read(card)["customFields"]
+
+
+def put(board, card, values, **headers):
+    return ask(board, "PATCH", f"{board.flat_of(card)}/custom-fields", values, **headers)
+
+
+# ------------------------------------------------------------------------------------------------- definitions
+
+
+def test_fields_are_listed_in_the_order_in_which_they_were_made(board):
+    made = [field(board, kind) for kind in ("text", "select", "boolean")]
+    assert ask(board, "GET", f"{board.path}/custom-fields") == made
+    assert ask(board, "GET", f"{board.path}/board")["customFields"] == made
+    assert made[1]["options"] == OPTIONS
+    assert (made[0]["options"], made[0]["required"]) == ([], False)
+
+
+def test_fields_are_listed_by_the_page(board):
+    for name in "abc":
+        field(board, name=name)
+    first = board.world.call(board.owner, "GET", f"{board.path}/custom-fields?limit=2")
+    following = first.headers["link"].partition("?")[2].partition(">")[0]
+    assert [each["name"] for each in ask(board, "GET", f"{board.path}/custom-fields?{following}")] == ["c"]
+
+
+def test_a_name_is_new_in_its_project_without_regard_to_case(board):
+    made = field(board, name="Straße")
+    assert status(board, "POST", f"{board.path}/custom-fields", {"name": "STRASSE", "type": "date"}) == 409
+    other = field(board, name="other")
+    assert error(board, "PATCH", path_of(board, other), {"name": "strasse"}) == (
+        409,
+        "the project has a custom field 'strasse' already",
+    )
+    assert ask(board, "PATCH", path_of(board, made), {"name": "STRASSE"})["name"] == "STRASSE"
+    field(Board(board.world, board.owner, board.workspace), name="Straße")
+
+
+def test_a_project_has_at_most_a_hundred_fields_even_if_many_are_made_at_once(board):
+    for number in range(98):
+        field(board, name=str(number))
+    body = [{"name": name, "type": "text"} for name in "abcd"]
+    made = at_once(
+        *[lambda each=each: status(board, "POST", f"{board.path}/custom-fields", each) for each in body]
+    )
+    assert sorted(made) == [201, 201, 409, 409]
+    assert len(ask(board, "GET", f"{board.path}/custom-fields")) == 100
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"type": "select"}, "options must have 1 to 100 items"),
+        ({"type": "multi-select", "options": []}, "options must have 1 to 100 items"),
+        ({"type": "select", "options": ["a", "a"]}, "options must be different from each other"),
+        (
+            {"type": "number", "options": ["1"]},
+            "options must not be given: a field of the type number has none",
+        ),
+        (
+            {"type": "json"},
+            "type must be one of text, number, select, multi-select, date, boolean",
+        ),
+        ({"type": "select", "options": [" "]}, "options[0] must not be blank"),
+    ],
+)
+def test_a_field_that_cannot_be_is_told(board, body, message):
+    assert error(board, "POST", f"{board.path}/custom-fields", {"name": "x", **body}) == (400, message)
+
+
+def test_what_is_not_named_of_a_field_stays(board):
+    clock = board.world.stop_clock()
+    made = field(board, "select")
+    clock.advance(timedelta(seconds=1))
+    assert ask(board, "PATCH", path_of(board, made), {}) == made
+    assert ask(board, "PATCH", path_of(board, made), {"options": OPTIONS, "type": "select"}) == made
+    changed = ask(board, "PATCH", path_of(board, made), {"required": True})
+    assert changed == made | {"required": True, "updatedAt": changed["updatedAt"]}
+    assert changed["updatedAt"] > made["updatedAt"]
+
+
+def test_a_field_of_another_project_is_as_unknown_as_none(board):
+    other = Board(board.world, board.owner, board.workspace)
+    made, strange, card = field(board), field(other), board.card()
+    below = f"{board.path}/custom-fields/{strange['id']}"
+    assert error(board, "PATCH", below, {"name": "x"}) == (404, "Custom field not found")
+    assert ask(board, "PATCH", f"{board.path}/custom-fields/{made['id']}", {"name": "x"})["name"] == "x"
+    told = {
+        error(board, "PATCH", f"{board.flat_of(card)}/custom-fields", {id: "x"})[1].replace(id, "<id>")
+        for id in (strange["id"], UNKNOWN)
+    }
+    assert told == {"<id> must be the id of something that is there"}
+
+
+# ------------------------------------------------------------------------------------------------- values
+
+GOOD = [
+    ("text", "x", "x"),
+    ("text", "ü" * 5000, "ü" * 5000),
+    ("text", ' "quoted": {} ', ' "quoted": {} '),
+    ("number", 5, 5),
+    ("number", -2.5, -2.5),
+    ("number", 3.0, 3),
+    ("number", 2**63 - 1, 2**63 - 1),
+    ("number", 1e300, 1e300),
+    ("boolean", False, False),
+    ("date", "2026-04-01", "2026-04-01"),
+    ("date", "2026-04-01T00:00:00.000Z", "2026-04-01"),
+    ("date", "2026-04-01T00:00+00:00", "2026-04-01"),
+    ("select", "high", "high"),
+    ("multi-select", ["late", "low"], ["late", "low"]),
+]
+BAD = [
+    ("text", "must be a text of 1 to 5000 characters", [5, True, [], {}, "", " ", "x" * 5001]),
+    ("number", "must be a finite number", ["5", True, [], {}]),
+    ("boolean", "must be true or false", ["true", 1, 0, []]),
+    (
+        "date",
+        "must be a date such as 2026-04-01",
+        [20260401, "20260401", "2026-4-1", "2026-02-30", "2026-04-01T10:00:00Z", "2026-04-01T00:00", "", []],
+    ),
+    ("select", "must be one of the field's options", ["High", "", ["high"], 1, "other"]),
+    (
+        "multi-select",
+        "must be a list of different options of the field",
+        ["high", ["high", "high"], ["high", "other"], [1], [["high"]], {}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "kept"), GOOD)
+def test_a_value_of_each_type_is_kept(board, kind, value, kept):
+    id, card = field(board, kind)["id"], board.card()
+    changed = put(board, card, {id: value})
+    assert (changed["customFields"], changed["version"]) == ({id: kept}, 2)
+    assert type(changed["customFields"][id]) is type(kept)
+    assert board.read(card) == changed
+    assert put(board, card, {id: value}) == changed
+    assert board.card(customFields={id: value})["customFields"] == {id: kept}
+    assert put(board, card, {id: None})["customFields"] == {}
+
+
+@pytest.mark.parametrize(("kind", "message", "values"), BAD)
+def test_what_is_none_of_a_fields_type_is_named(board, kind, message, values):
+    id, card = field(board, kind)["id"], board.card()
+    column = board.columns[0]["id"]
+    asked = [
+        ("PATCH", f"{board.flat_of(card)}/custom-fields", lambda said: said, ""),
+        ("PATCH", board.of(card), lambda said: {"customFields": said}, "customFields."),
+        (
+            "POST",
+            f"{board.path}/columns/{column}/cards",
+            lambda said: {"title": "x", "customFields": said},
+            "customFields.",
+        ),
+        (
+            "POST",
+            f"{board.path}/cards/bulk",
+            lambda said: {"cards": [{"title": "x", "columnId": column, "customFields": said}]},
+            "cards[0].customFields.",
+        ),
+        (
+            "PATCH",
+            f"{board.path}/cards/bulk",
+            lambda said: {"cards": [{"id": card["id"], "customFields": said}]},
+            "cards[0].customFields.",
+        ),
+    ]
+    for value in values:
+        for method, path, body, where in asked:
+            assert error(board, method, path, body({id: value})) == (400, f"{where}{id} {message}")
+    assert values_of(board, card) == {}
+
+
+def test_values_are_set_where_cards_are_made_and_changed(board):
+    text, number, card = field(board)["id"], field(board, "number")["id"], board.card()
+    ask(board, "PATCH", board.of(card), {"customFields": {text: "x", number: 1}})
+    ask(board, "PATCH", board.of(card), {"customFields": {text: None}})
+    assert values_of(board, card) == {number: 1}
+    made = ask(
+        board,
+        "POST",
+        f"{board.path}/cards/bulk",
+        {
+            "cards": [
+                {"title": "a", "columnId": board.columns[0]["id"], "customFields": {number: n, text: None}}
+                for n in (1, 2)
+            ]
+        },
+    )
+    assert [each["customFields"] for each in made] == [{number: 1}, {number: 2}]
+    changes = [{"id": each["id"], "customFields": {number: None, text: "y"}} for each in made]
+    changed = ask(board, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})
+    assert [each["customFields"] for each in changed] == [{text: "y"}] * 2
+
+
+def test_a_required_value_cannot_be_cleared(board):
+    id, several, card = (
+        field(board, required=True)["id"],
+        field(board, "multi-select", required=True)["id"],
+        board.card(),
+    )
+    put(board, card, {id: "x", several: ["low"]})
+    path = f"{board.flat_of(card)}/custom-fields"
+    said = "must not be cleared, since the field is required"
+    assert error(board, "PATCH", path, {id: None}) == (400, f"{id} {said}")
+    assert error(board, "PATCH", path, {several: []}) == (400, f"{several} {said}")
+    assert error(board, "PATCH", board.of(card), {"customFields": {id: None}}) == (
+        400,
+        f"customFields.{id} {said}",
+    )
+    assert values_of(board, card) == {id: "x", several: ["low"]}
+    ask(board, "PATCH", f"{board.flat}/custom-fields/{id}", {"required": False})
+    assert put(board, card, {id: None})["customFields"] == {several: ["low"]}
+
+
+def test_an_empty_choice_of_several_is_none(board):
+    id, card = field(board, "multi-select")["id"], board.card()
+    put(board, card, {id: ["low"]})
+    assert put(board, card, {id: []})["customFields"] == {}
+
+
+def test_the_body_is_an_object_of_fields(board):
+    path = f"{board.flat_of(board.card())}/custom-fields"
+    for body in ([], "x", 5, None):
+        assert status(board, "PATCH", path, b"null" if body is None else body) == 400
+    assert ask(board, "PATCH", path, {})["customFields"] == {}
+    assert error(board, "PATCH", path, {"x" * 500: 1})[1].startswith("x" * 100 + " must be the id")
+
+
+def test_whoever_names_more_fields_than_can_be_is_told_one_that_is_not(board):
+    id = field(board)["id"]
+    many = {id: "x"} | {f"{number:024x}": "x" for number in range(5000)}
+    answered, message = error(board, "PATCH", f"{board.flat_of(board.card())}/custom-fields", many)
+    assert (answered, message) == (400, f"{0:024x} must be the id of something that is there")
+
+
+def test_a_stale_version_is_refused(board):
+    id, card = field(board)["id"], board.card()
+    path = f"{board.flat_of(card)}/custom-fields"
+    changed = board.world.call(board.owner, "PATCH", path, {id: "x"}, if_match='"1"')
+    assert (changed.status, changed.headers["etag"]) == (200, '"2"')
+    assert status(board, "PATCH", path, {id: "y"}, if_match='"1"') == 412
+
+
+def test_what_changes_is_told(board):
+    id, card = field(board)["id"], board.card()
+    ref = board.workspace.ref.child(FlatCardRef, card["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        custom_fields.set_custom_fields(uow, ref, SetCustomFields(values={id: "x"}))
+        custom_fields.set_custom_fields(uow, ref, SetCustomFields(values={id: "x"}))
+    (event,) = uow.events
+    assert isinstance(event, CardUpdated)
+    assert (event.changed, event.before.custom_fields, event.card.custom_fields) == (
+        ("customFields",),
+        {},
+        {id: "x"},
+    )
+
+
+def test_values_are_also_set_below_the_project(board):
+    id, card = field(board)["id"], board.card()
+    assert status(board, "PATCH", f"{board.of(card)}/custom-fields", {id: "x"}) == 200
+    other = Board(board.world, board.owner, board.workspace)
+    assert status(board, "PATCH", f"{other.path}/cards/{card['id']}/custom-fields", {id: "x"}) == 404
+
+
+def test_a_day_of_python_is_a_value(board):
+    id, card = field(board, "date")["id"], board.card()
+    place = board.workspace.ref.child(ProjectRef, board.project["id"])
+    column = place.child(ColumnRef, board.columns[0]["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        for day in (date(2026, 4, 1), datetime(2026, 4, 1, tzinfo=UTC)):
+            made = cards.create_card(uow, column, CreateCard(title="x", custom_fields={id: day}))
+            assert made.custom_fields == {id: "2026-04-01"}
+        later = UpdateCard(custom_fields={id: datetime(2026, 4, 1, 10, tzinfo=UTC)})
+        with pytest.raises(Invalid):
+            cards.update_card(uow, place.child(CardRef, card["id"]), later)
+
+
+def test_values_of_several_people_at_once_all_stay(board):
+    ids = [field(board, name=name)["id"] for name in "abcd"]
+    for _ in range(3):
+        card = board.card()
+        at_once(*[lambda each=each: put(board, card, {each: each}) for each in ids])  # noqa: B023
+        assert values_of(board, card) == {id: id for id in ids}
+
+
+# ------------------------------------------------------------------------------------------------- set and cleared
+
+SAMPLES = {
+    "text": st.sampled_from(["x", '"', "\\", '","a":"']) | st.text(st.characters(codec="utf-8"), max_size=5),
+    "number": st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False),
+    "boolean": st.booleans(),
+    "date": st.dates().map(str),
+    "select": st.sampled_from(OPTIONS),
+    "multi-select": st.lists(st.sampled_from(OPTIONS), unique=True),
+}
+
+
+def is_value(value):
+    return not isinstance(value, str) or (value and not value.isspace() and "\0" not in value)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_set_and_cleared_a_card_has_what_was_said_last(board, data):
+    fields = {field(board, kind)["id"]: kind for kind in SAMPLES}
+    card, model = board.card(), {}
+    for _ in range(data.draw(st.integers(1, 6))):
+        chosen = data.draw(st.lists(st.sampled_from(sorted(fields)), unique=True, min_size=1))
+        said = {id: data.draw(st.none() | SAMPLES[fields[id]].filter(is_value)) for id in chosen}
+        before = board.read(card)
+        way = data.draw(st.sampled_from(["alone", "with the card", "in bulk"]))
+        if way == "alone":
+            after = put(board, card, said)
+        elif way == "with the card":
+            after = ask(board, "PATCH", board.of(card), {"customFields": said})
+        else:
+            body = {"cards": [{"id": card["id"], "customFields": said}]}
+            (after,) = ask(board, "PATCH", f"{board.path}/cards/bulk", body)
+        model = {id: value for id, value in {**model, **said}.items() if value not in (None, [])}
+        assert after["customFields"] == board.read(card)["customFields"] == model
+        assert after["version"] == before["version"] + (before["customFields"] != model)
+    for id in fields:
+        ask(board, "DELETE", f"{board.flat}/custom-fields/{id}")
+        model.pop(id, None)
+        assert values_of(board, card) == model
+
+
+# ------------------------------------------------------------------------------------------------- changing a field
+
+
+def test_an_option_that_is_removed_is_cleared_from_cards(board):
+    one, several = field(board, "select"), field(board, "multi-select", required=True)
+    text = field(board)["id"]
+    chosen = [
+        {one["id"]: "low", several["id"]: ["low"]},
+        {one["id"]: "high", several["id"]: ["late", "low", "high"], text: "low"},
+        {text: f'"{one["id"]}":"low"'},
+    ]
+    made = [board.card(customFields=each) for each in chosen]
+    for each in (one, several):
+        changed = ask(board, "PATCH", path_of(board, each), {"options": ["late", "high", "new"]})
+        assert changed["options"] == ["late", "high", "new"]
+    now = [board.read(card) for card in made]
+    assert [card["customFields"] for card in now] == [
+        {},
+        {one["id"]: "high", several["id"]: ["late", "high"], text: "low"},
+        chosen[2],
+    ]
+    assert [card["version"] for card in now] == [3, 2, 1]
+    assert error(board, "PATCH", f"{board.flat_of(made[0])}/custom-fields", {one["id"]: "low"})[0] == 400
+
+
+KEEPS = [
+    ("select", "high", "text", {}, "high"),
+    ("text", "high", "select", {"options": ["high"]}, "high"),
+    ("text", "high", "multi-select", {"options": ["high"]}, ["high"]),
+    ("select", "high", "multi-select", {}, ["high"]),
+    ("multi-select", ["high"], "select", {}, "high"),
+    ("multi-select", ["high"], "text", {}, "high"),
+    ("number", 5, "text", {}, "5"),
+    ("number", -2.5, "text", {}, "-2.5"),
+    ("text", "-2.5", "number", {}, -2.5),
+    ("date", "2026-04-01", "text", {}, "2026-04-01"),
+    ("text", "2026-04-01", "date", {}, "2026-04-01"),
+    ("boolean", True, "text", {}, "true"),
+    ("text", "false", "boolean", {}, False),
+    ("number", 5, "select", {"options": ["5"]}, "5"),
+]
+LOSES = [
+    ("text", "other", "select", {"options": ["high"]}),
+    ("multi-select", ["high", "low"], "select", {}),
+    ("multi-select", ["high", "low"], "text", {}),
+    ("select", "high", "multi-select", {"options": ["low"]}),
+    ("text", "007", "number", {}),
+    ("text", "1e3", "number", {}),
+    ("text", "1e999", "number", {}),
+    ("text", "5", "date", {}),
+    ("text", "2026-04-01T00:00:00Z", "date", {}),
+    ("boolean", True, "number", {}),
+    ("date", "2026-04-01", "boolean", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "becomes", "more", "kept"), KEEPS)
+def test_another_type_keeps_what_can_be_said_in_it(board, kind, value, becomes, more, kept):
+    made = field(board, kind)
+    card = board.card(customFields={made["id"]: value})
+    changed = ask(board, "PATCH", path_of(board, made), {"type": becomes, **more})
+    assert changed["type"] == becomes
+    found = values_of(board, card)[made["id"]]
+    assert (found, type(found)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize(("kind", "value", "becomes", "more"), LOSES)
+def test_another_type_that_would_lose_a_value_is_a_conflict(board, kind, value, becomes, more):
+    made = field(board, kind, name="Weight")
+    card = board.card(customFields={made["id"]: value})
+    message = f"'Weight' cannot become {becomes}: values on cards would be lost"
+    assert error(board, "PATCH", path_of(board, made), {"type": becomes, **more}) == (409, message)
+    assert ask(board, "GET", f"{board.path}/custom-fields") == [made]
+    put(board, card, {made["id"]: None})
+    ask(board, "PATCH", path_of(board, made), {"type": becomes, **more})
+
+
+def test_a_type_without_options_gives_them_up(board):
+    made = field(board, "select")
+    assert ask(board, "PATCH", path_of(board, made), {"type": "text"})["options"] == []
+    assert error(board, "PATCH", path_of(board, made), {"type": "select"}) == (
+        400,
+        "options must have 1 to 100 items",
+    )
+    assert error(board, "PATCH", path_of(board, made), {"options": ["x"]})[0] == 400
+
+
+def test_a_refused_change_leaves_the_unit_as_it_was(board):
+    made = field(board)
+    board.card(customFields={made["id"]: "x"})
+    ref = board.workspace.ref.child(CustomFieldRef, made["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        with pytest.raises(Conflict):
+            custom_fields.update_custom_field(uow, ref, UpdateCustomField(name="new", type="number"))
+        custom_fields.update_custom_field(uow, ref, UpdateCustomField(required=True))
+    (now,) = ask(board, "GET", f"{board.path}/custom-fields")
+    assert (now["name"], now["type"], now["required"]) == ("text", "text", True)
+
+
+def test_a_deleted_field_takes_its_values_along(board):
+    gone, stays = field(board, name="gone"), field(board, name="stays")
+    card = board.card(customFields={gone["id"]: "x", stays["id"]: f'"{gone["id"]}":'})
+    other = board.card(customFields={stays["id"]: "y"})
+    assert ask(board, "DELETE", path_of(board, gone)) == {"ok": True}
+    now = board.read(card)
+    assert (now["customFields"], now["version"]) == ({stays["id"]: f'"{gone["id"]}":'}, 2)
+    assert board.read(other) == other
+    assert status(board, "DELETE", path_of(board, gone)) == 404
+
+
+def test_what_follows_a_field_takes_as_many_statements_however_many_cards_there_are(board, statements):
+    counts = []
+    for count in (1, 20):
+        made = field(board, "select", f"of {count}")
+        for _ in range(count):
+            board.card(customFields={made["id"]: "low"})
+        for method, body in (("PATCH", {"options": ["high"]}), ("PATCH", {"type": "text"}), ("DELETE", None)):
+            with statements() as sent:
+                ask(board, method, path_of(board, made), body)
+            counts.append(len(sent))
+    assert counts[:3] == counts[3:]
+    assert max(counts) <= 8
+
+
+def test_values_of_many_cards_take_as_many_statements_as_of_one(board, statements):
+    ids = [field(board, name=name)["id"] for name in "abc"]
+    counts = []
+    for count in (1, 20):
+        each = {"title": "x", "columnId": board.columns[0]["id"], "customFields": dict.fromkeys(ids, "x")}
+        with statements() as sent:
+            ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [each] * count})
+        counts.append(len(sent))
+    assert counts[0] == counts[1]
+
+
+def test_a_value_that_is_set_while_its_option_goes_is_on_no_card(board):
+    for number in range(8):
+        made, card = field(board, "select", str(number)), board.card()
+        values = f"{board.flat_of(card)}/custom-fields"
+        answers = at_once(
+            lambda: status(board, "PATCH", values, {made["id"]: "low"}),  # noqa: B023
+            lambda: status(board, "PATCH", path_of(board, made), {"options": ["high"]}),  # noqa: B023
+        )
+        assert answers[1] == 200
+        assert answers[0] in (200, 400)
+        assert values_of(board, card) == {}
+
+
+def test_a_value_that_is_set_while_its_field_goes_is_on_no_card(board):
+    for number in range(8):
+        made, card = field(board, name=str(number)), board.card()
+        answers = at_once(
+            lambda: status(board, "PATCH", board.of(card), {"customFields": {made["id"]: "x"}}),  # noqa: B023
+            lambda: status(board, "DELETE", path_of(board, made)),  # noqa: B023
+        )
+        assert answers[1] == 200
+        assert answers[0] in (200, 400)
+        assert values_of(board, card) == {}
+
+
+# ------------------------------------------------------------------------------------------------- filters
+
+
+def filtered(board, *filters):
+    """The titles of the cards that pass, which must be the same whole and by the page."""
+    query = "&".join(f"customField={each}" for each in filters)
+    whole = [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{query}")]
+    paged = [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{query}&limit=50")]
+    assert whole == paged
+    return " ".join(whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "asked"),
+    [
+        ("text", ["High", "high", "highest", 'a"b', "a%b"], {"high": "b", "a%22b": "d", "a%25b": "e"}),
+        ("number", [3, 3.5, 33, 0, 1e300], {"3": "a", "3.0": "a", "3.5": "b", "0": "d", "1e300": "e"}),
+        ("boolean", [True, False], {"true": "a", "false": "b"}),
+        ("date", ["2026-04-01", "2026-04-02"], {"2026-04-01": "a"}),
+        ("select", ["low", "high"], {"high": "b", "late": ""}),
+        ("multi-select", [["low"], ["late", "low"], ["high"]], {"low": "a b", "late": "b", "high": "c"}),
+    ],
+)
+def test_cards_are_found_by_their_values(board, kind, values, asked):
+    made = field(board, kind)["id"]
+    beside = field(board, "text", "beside")["id"]
+    for title, value in zip("abcde", values, strict=False):
+        board.card(title, customFields={made: value, beside: "3"})
+    board.card("none", customFields={beside: "high"})
+    for text, titles in asked.items():
+        assert filtered(board, f"{made}:{text}") == titles
+    assert filtered(board, f"{made}:") == "none"
+
+
+def test_all_filters_have_to_pass(board):
+    size, kind = field(board, "number")["id"], field(board, "select")["id"]
+    for title, number, option in (("a", 1, "low"), ("b", 1, "high"), ("c", 2, "high")):
+        board.card(title, column=0 if title == "c" else 1, customFields={size: number, kind: option})
+    assert filtered(board, f"{size}:1", f"{kind}:high") == "b"
+    query = f"customField={kind}:high&columnId={board.columns[1]['id']}"
+    (found,) = ask(board, "GET", f"{board.path}/cards?{query}")
+    assert (found["title"], found["order"]) == ("b", 1)
+
+
+def test_the_next_page_has_the_same_filters(board):
+    id = field(board, "boolean")["id"]
+    for title, done in (("a", True), ("b", False), ("c", True)):
+        board.card(title, customFields={id: done})
+    first = board.world.call(board.owner, "GET", f"{board.path}/cards?limit=1&customField={id}:true")
+    following = first.headers["link"].partition("?")[2].partition(">")[0]
+    assert [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{following}")] == ["c"]
+
+
+def test_a_filter_that_cannot_be_is_named(board):
+    id, several = field(board, "number")["id"], field(board, "multi-select")["id"]
+    form = "must be the id of a custom field, a colon, and a value"
+    for said, message in (
+        ("x", form),
+        (id, form),
+        (f"{id}:x", "must be a finite number"),
+        (f"{several}:other", "must be one of the field's options"),
+        (f"{UNKNOWN}:5", "must be the id of something that is there"),
+    ):
+        answer = error(board, "GET", f"{board.path}/cards?customField={id}:5&customField={said}")
+        assert answer == (400, f"customField[1] {message}")
+    eleven = "&".join([f"customField={id}:1"] * 11)
+    assert error(board, "GET", f"{board.path}/cards?{eleven}") == (
+        400,
+        "customField must have 1 to 10 items",
+    )
