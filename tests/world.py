@@ -21,7 +21,7 @@ from sqlalchemy import insert, select
 from stellary.contract.auth import User
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.refs import OrganizationRef, WorkspaceRef
+from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.core import Actor, Core
 from stellary.core.accounts import personal, tables, tokens
 from stellary.core.accounts.passwords import hash_password
@@ -76,6 +76,23 @@ class Workspace:
     @property
     def ref(self) -> WorkspaceRef:
         return WorkspaceRef(self.organization.slug, self.slug)
+
+    @property
+    def path(self) -> str:
+        return self.ref.path()
+
+
+@attrs.frozen
+class Project:
+    """A project that is there, with its columns from left to right."""
+
+    id: str
+    workspace: Workspace
+    column_ids: tuple[str, ...]
+
+    @property
+    def ref(self) -> ProjectRef:
+        return self.workspace.ref.child(ProjectRef, self.id)
 
     @property
     def path(self) -> str:
@@ -216,6 +233,21 @@ class World:
                     "created_at": uow.now,
                 },
             )
+
+    def project(
+        self, person: Person, workspace: Workspace, name: str = "a project", **fields: Any
+    ) -> Project:
+        """A project that somebody has made, with the columns of its template."""
+        made = self.ask(person, "POST", f"{workspace.path}/projects", {"name": name, **fields})
+        columns = self.ask(person, "GET", f"{workspace.path}/projects/{made['id']}/columns")
+        return Project(made["id"], workspace, tuple(each["id"] for each in columns))
+
+    def card(
+        self, person: Person, project: Project, title: str = "a card", column: int = 0, **fields: Any
+    ) -> dict[str, Any]:
+        """A card that somebody has made at the end of a column; fields by their wire names."""
+        path = f"{project.path}/columns/{project.column_ids[column]}/cards"
+        return self.ask(person, "POST", path, {"title": title, **fields})
 
     # ------------------------------------------------------------------------------------------ tokens
 

@@ -48,7 +48,7 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     CommentAdded: (activity.record,),
     ProjectMemberAdded: (activity.record,),
     ProjectMemberRemoved: (activity.record,),
-    WorkspaceLeft: (each(departures.leave_boards), each(activity.forget)),
+    WorkspaceLeft: (departures.leave_boards, each(activity.forget)),
 }
 """Who reacts to what, in that order."""
 

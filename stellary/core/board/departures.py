@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import bindparam, delete, select, update
 
 from stellary.core.board.tables import cards, project_members, projects
@@ -19,8 +21,8 @@ _LEAVE_PROJECTS = delete(project_members).where(
 )
 
 
-def leave_boards(uow: UnitOfWork, event: WorkspaceLeft) -> None:
-    """End somebody's project memberships and assignments in a workspace. Other people's work on it stays theirs."""
-    who = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
-    uow.connection.execute(_UNASSIGN, {**who, "_now": uow.now})
-    uow.connection.execute(_LEAVE_PROJECTS, who)
+def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+    """End the project memberships and assignments of who left. Other people's work on their cards stays theirs."""
+    left = [{"_workspace_id": event.workspace_id, "_user_id": event.user_id} for event in events]
+    uow.connection.execute(_UNASSIGN, [{**each, "_now": uow.now} for each in left])
+    uow.connection.execute(_LEAVE_PROJECTS, left)

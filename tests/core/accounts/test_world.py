@@ -27,3 +27,11 @@ def test_tokens_say_who_calls(world):
 def test_a_home_is_its_owners(world):
     ann = world.person("ann")
     assert world.home(ann).path == "/orgs/ann/workspaces/ann"
+
+
+def test_a_project_has_columns_and_cards(world):
+    ann = world.person("ann")
+    project = world.project(ann, world.workspace(ann))
+    made = world.card(ann, project, "Write the spec", column=1, priority="high")
+    assert (made["columnId"], made["priority"]) == (project.column_ids[1], "high")
+    assert [each["id"] for each in world.ask(ann, "GET", f"{project.path}/cards")] == [made["id"]]
