@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from datetime import timedelta
 
 from sqlalchemy import (
@@ -18,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
 )
 
 from stellary.contract.errors import Conflict, Invalid, Unprocessable
@@ -28,6 +28,7 @@ from stellary.core.unit import UnitOfWork
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255
+FORGOTTEN_AT_ONCE = 100
 
 keys = Table(
     "stellary_idempotency_keys",
@@ -45,7 +46,19 @@ keys = Table(
 
 _FIND = select(keys).where(keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
 _KEEP = insert(keys)
-_FORGET = delete(keys).where(keys.c.created_at < bindparam("before"))
+_OLD = keys.alias("old")
+_FORGET = delete(keys).where(
+    tuple_(keys.c.user_id, keys.c.key_digest).in_(
+        select(_OLD.c.user_id, _OLD.c.key_digest)
+        .where(_OLD.c.created_at <= bindparam("before"))
+        .limit(FORGOTTEN_AT_ONCE)
+        # Nobody waits for somebody else who forgets the same.
+        .with_for_update(skip_locked=True)
+    )
+)
+_FORGET_ONE = delete(keys).where(
+    keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest")
+)
 _CLAIM = select(func.pg_try_advisory_xact_lock(bindparam("number")))
 
 
@@ -69,12 +82,14 @@ class Attempt:
         self._uow = uow
         self._endpoint = endpoint
         self._key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+        self._own = {"user": uow.user_id, "digest": self._key}
         self._request = hashlib.sha256(
             b"\0".join((endpoint.method.encode(), path.encode(), body))
         ).hexdigest()
         if uow.connection.dialect.name == "postgresql":
             # SQLite has one writer at a time; here a repetition would otherwise wait for the first to end.
-            number = zlib.crc32(f"{uow.user_id}{self._key}".encode())
+            digest = hashlib.sha256(f"{uow.user_id}{self._key}".encode()).digest()
+            number = int.from_bytes(digest[:8], "big", signed=True)
             if not uow.connection.execute(_CLAIM, {"number": number}).scalar():
                 raise Conflict("a request with this Idempotency-Key is being carried out", code="in_flight")
 
@@ -85,8 +100,11 @@ class Attempt:
             Unprocessable: The key was used for another request.
             Conflict: It was carried out, but its answer held a secret that is shown once.
         """
-        found = self._uow.connection.execute(_FIND, {"user": self._uow.user_id, "digest": self._key}).first()
-        if found is None or found.created_at <= self._uow.now - KEPT:
+        found = self._uow.connection.execute(_FIND, self._own).first()
+        if found is None:
+            return None
+        if found.created_at <= self._uow.now - KEPT:
+            self._uow.connection.execute(_FORGET_ONE, self._own)
             return None
         if found.request_digest != self._request:
             raise Unprocessable("this Idempotency-Key was used for another request")
@@ -98,7 +116,7 @@ class Attempt:
         return RawResponse(found.status, {**found.headers, "idempotency-replayed": "true"}, found.body)
 
     def keep(self, answer: RawResponse) -> None:
-        """Keep the answer for 24 hours, and forget what is older."""
+        """Keep the answer for 24 hours, and forget some of what is older."""
         self._uow.connection.execute(_FORGET, {"before": self._uow.now - KEPT})
         self._uow.connection.execute(
             _KEEP,

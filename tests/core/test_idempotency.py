@@ -1,0 +1,191 @@
+"""Idempotency keys: a request that is sent twice is carried out once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import orjson
+import pytest
+from sqlalchemy import func, select
+
+from stellary.contract.labels import CREATE_LABEL
+from stellary.core import Core
+from stellary.core.idempotency import FORGOTTEN_AT_ONCE, Attempt, keys
+from stellary.core.unit import NOBODY
+from tests.boards import Board
+from tests.world import World, at_once
+
+
+@pytest.fixture
+def board(world):
+    return Board(world, world.person("ann"))
+
+
+def post(board, name, key, *, by=None, path=None):
+    """Make a label with a key."""
+    path = path or f"{board.path}/labels"
+    return board.world.call(by or board.owner, "POST", path, {"name": name}, idempotency_key=key)
+
+
+def kept(board):
+    """How many keys are kept."""
+    with board.world.core.view(NOBODY) as uow:
+        return uow.connection.execute(select(func.count()).select_from(keys)).scalar()
+
+
+def code(answer):
+    return answer.status, orjson.loads(answer.body)["code"]
+
+
+def labels(board):
+    return board.world.ask(board.owner, "GET", f"{board.path}/labels")
+
+
+def test_a_repetition_is_answered_as_the_first_time_and_does_nothing(board):
+    before = len(labels(board))
+    first, again = post(board, "bug", "k"), post(board, "bug", "k")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (again.headers["idempotency-replayed"], "idempotency-replayed" in first.headers) == ("true", False)
+    assert len(labels(board)) == before + 1
+
+
+def test_a_repetition_carries_the_version_of_the_first_answer(board):
+    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+    first, again = (
+        board.world.call(board.owner, "POST", path, {"title": "x"}, idempotency_key="k") for _ in range(2)
+    )
+    assert first.headers["etag"] == again.headers["etag"] == '"1"'
+
+
+def test_a_key_is_its_users(board):
+    bob = board.world.person("bob")
+    board.join(bob)
+    assert post(board, "bug", "k").status == 201
+    assert post(board, "ux", "k", by=bob).status == 201
+
+
+@pytest.mark.parametrize("change", ["body", "path"])
+def test_a_key_that_was_used_for_something_else_is_refused(board, change):
+    other = Board(board.world, board.owner, board.workspace)
+    post(board, "bug", "k")
+    answer = (
+        post(board, "ux", "k") if change == "body" else post(board, "bug", "k", path=f"{other.path}/labels")
+    )
+    assert code(answer) == (422, "idempotency_key_reused")
+
+
+def test_without_a_key_a_request_is_carried_out_each_time(board):
+    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+    made = [board.world.ask(board.owner, "POST", path, {"title": "x"}) for _ in range(2)]
+    assert made[0]["id"] != made[1]["id"]
+    assert kept(board) == 0
+
+
+@pytest.mark.parametrize(("key", "expected"), [("", 400), ("k" * 255, 201), ("k" * 256, 400)])
+def test_a_key_has_from_1_to_255_characters(board, key, expected):
+    assert post(board, "bug", key).status == expected
+
+
+def test_a_key_is_of_any_characters(board):
+    assert post(board, "bug", "ключ \udcff").status == 201
+    assert post(board, "bug", "ключ \udcff").status == 201
+
+
+def test_what_was_refused_is_tried_again(board):
+    post(board, "bug", "other")
+    assert post(board, "bug", "k").status == 409
+    label = next(label for label in labels(board) if label["name"] == "bug")
+    board.world.ask(board.owner, "DELETE", f"{board.flat}/labels/{label['id']}")
+    assert post(board, "bug", "k").status == 201
+
+
+def test_a_key_is_undone_with_its_effect(board):
+    def half_done():
+        with board.world.core.begin(board.owner.actor) as uow:
+            attempt = Attempt(uow, "k", CREATE_LABEL, "/", b"")
+            attempt.keep(post_answer)
+            raise LookupError
+
+    post_answer = post(board, "bug", "other")
+    with pytest.raises(LookupError):
+        half_done()
+    assert kept(board) == 1
+
+
+def test_who_has_lost_access_does_not_get_the_old_answer(board):
+    bob = board.world.person("bob")
+    board.join(bob)
+    assert post(board, "bug", "k", by=bob).status == 201
+    board.world.ask(board.owner, "DELETE", f"{board.flat}/members/{bob.id}")
+    assert post(board, "bug", "k", by=bob).status == 404
+
+
+def test_a_key_counts_for_a_day(board):
+    clock = board.world.stop_clock()
+    first = post(board, "bug", "k")
+    clock.advance(timedelta(hours=24) - timedelta(milliseconds=1))
+    assert post(board, "bug", "k").body == first.body
+    clock.advance(timedelta(milliseconds=1))
+    assert code(post(board, "bug", "k")) == (409, "duplicate_name")
+    assert post(board, "ux", "k").status == 201
+    assert post(board, "ux", "k").headers["idempotency-replayed"] == "true"
+
+
+def test_old_keys_are_forgotten_some_at_a_time(board):
+    clock = board.world.stop_clock()
+    old = [
+        {
+            "user_id": board.owner.id,
+            "key_digest": str(number),
+            "request_digest": "",
+            "status": 201,
+            "headers": {},
+            "body": b"",
+            "created_at": clock.now,
+        }
+        for number in range(FORGOTTEN_AT_ONCE + 5)
+    ]
+    with board.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(keys.insert(), old)
+    clock.advance(timedelta(hours=24))
+    post(board, "bug", "one")
+    assert kept(board) == 5 + 1
+    post(board, "ux", "two")
+    assert kept(board) == 2
+
+
+def test_an_answer_with_a_secret_is_not_kept(board):
+    def ask(name="ci"):
+        body = {"name": name, "scopes": ["account:read"]}
+        return board.world.call(
+            board.world.bearer(board.owner), "POST", "/api-tokens", body, idempotency_key="k"
+        )
+
+    assert ask().status == 201
+    assert code(ask()) == (409, "already_done")
+    assert ask("other").status == 422
+    with board.world.core.view(NOBODY) as uow:
+        assert uow.connection.execute(select(keys.c.body)).scalar() is None
+    assert len(board.world.ask(board.world.bearer(board.owner), "GET", "/api-tokens")) == 1
+
+
+def test_of_several_at_once_one_is_carried_out(board):
+    for number in range(5):
+        name, before = str(number), len(labels(board))
+        answers = at_once(*[lambda name=name: post(board, name, name)] * 4)
+        assert len(labels(board)) == before + 1
+        assert {answer.status for answer in answers} <= {201, 409}
+        assert {code(answer)[1] for answer in answers if answer.status == 409} <= {"in_flight"}
+        assert len({answer.body for answer in answers if answer.status == 201}) == 1
+
+
+def test_what_is_being_carried_out_is_told_so_at_once(postgres_url):
+    """On SQLite there is one writer at a time: a repetition waits for its turn, and finds the answer."""
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    board = Board(world, world.person("ann"))
+    with core.begin(board.owner.actor) as uow:
+        Attempt(uow, "k", CREATE_LABEL, "/", b"")
+        assert code(post(board, "bug", "k")) == (409, "in_flight")
+    assert post(board, "bug", "k").status == 201
+    core.close()
