@@ -61,8 +61,9 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
         )
         made.append((card, spot.position))
         ends[stage.id] = ordering.Spot(spot.position + GAP, spot.order + 1)
-    for path, each in asked:
-        rules.check_room(stages[each.column_id], ends[each.column_id].order, path)
+    # All of them have been found right by then: what cannot be is told before what has no room.
+    for (path, each), (card, _) in zip(asked, made, strict=True):
+        rules.check_room(stages[each.column_id], (card.order or 0) + 1, path)
     uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in made])
     for card, _ in made:
         uow.happened(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
@@ -83,7 +84,10 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     for path, each in asked:
         if each.id not in held:
             raise unknown(f"{path}id")
-    return _Changes(uow, at.row.workspace_id, at.row.id, stages, held, fields).made(asked)
+    columns = {each.card.column_id for each in held.values()}
+    columns |= stages.keys() & {each.column_id for each in request.cards if each.column_id is not UNSET}
+    lines = ordering.read_lines(uow, at.row.id, columns)
+    return _Changes(uow, at.row.workspace_id, at.row.id, stages, lines, held, fields).made(asked)
 
 
 def _check_once(changes: Sequence[CardChange]) -> None:
@@ -101,6 +105,7 @@ class _Changes:
         uow: The unit.
         workspace_id, project_id: Where the cards are.
         stages: The columns of the project; none if no card gets another place.
+        lines: Who stands in the columns that are left or entered.
         held: The cards, by id.
         fields: The custom fields that are named, by id.
     """
@@ -111,6 +116,7 @@ class _Changes:
         workspace_id: str,
         project_id: str,
         stages: Mapping[str, Stage],
+        lines: Mapping[str, Line],
         held: Mapping[str, Held],
         fields: Mapping[str, CustomField],
     ) -> None:
@@ -118,11 +124,10 @@ class _Changes:
         self.workspace_id = workspace_id
         self.project_id = project_id
         self.stages = stages
+        self.lines = lines
         self.held = held
         self.fields = fields
         self.placed: set[str] = set()
-        columns = {each.card.column_id for each in held.values()} | stages.keys()
-        self.lines = ordering.read_lines(uow, project_id, columns)
 
     def made(self, asked: Sequence[tuple[str, CardChange]]) -> list[Card]:
         """Make the changes, and the answer to each.
@@ -189,7 +194,7 @@ class _Changes:
             answers.append(card)
             if card is not old:
                 written.append((card, positions.pop(was.id, self.held[was.id].position)))
-                self._tell(was, card)
+                self._tell(old, card)
         write_cards(self.uow, written)
         ordering.rewrite(self.uow, positions)
         return answers

@@ -96,6 +96,8 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
         raise unknown("columnId")
     entered = stage if stage and stage.id != before.column_id else None
     wish = rules.wish(before, request)
+    if wish is None:
+        _check_anchors(uow, request, ref.project_id)
     after = rules.changed(before, request, entered, new_id=uow.new_id, now=uow.now, fields=fields)
     uow.require_version(before.version)
     order, position = None if after.archived else before.order, None
@@ -128,6 +130,16 @@ def _held(uow: UnitOfWork, at: access.CardAt, request: UpdateCard) -> tuple[acce
             return at, stages
         # Somebody has moved it while we waited for the column where it was.
         columns = {at.card.column_id}
+
+
+def _check_anchors(uow: UnitOfWork, request: UpdateCard, project_id: str) -> None:
+    """Where a card is to stand that stands nowhere matters to nobody; that it names what is not there does."""
+    named = {"before": request.before, "after": request.after}
+    anchors = {name: id for name, id in named.items() if id is not UNSET}
+    there = ordering.are_there(uow, project_id, set(anchors.values()))
+    for name, id in anchors.items():
+        if id not in there:
+            raise unknown(name)
 
 
 def _check_room(uow: UnitOfWork, stage: Stage, before: Card, spot: ordering.Spot, wish: rules.Wish) -> None:

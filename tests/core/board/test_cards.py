@@ -318,6 +318,13 @@ def test_archived_card_stands_nowhere_whatever_place_it_names(desk, todo):
     assert desk.titles(todo) == "b"
 
 
+def test_archived_card_names_no_neighbour_that_is_not_there(desk, todo):
+    card = desk.card(todo)["id"]
+    body = {"archived": True, "after": NOWHERE}
+    told = (400, "after must be the id of something that is there")
+    assert desk.error("PATCH", f"/cards/{card}", body) == told
+
+
 def test_archived_card_can_change_its_column(desk, todo, done):
     card = desk.card(todo)["id"]
     desk.change(card, archived=True)

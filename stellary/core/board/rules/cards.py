@@ -219,7 +219,7 @@ def changed(
 
 def settled(before: Card, after: Card, order: int | None, now: datetime) -> Card:
     """The changed card at its place: a version later, or the card itself if nothing is different."""
-    if order == before.order and not differing(before, after):
+    if order == before.order and not set(differing(before, after)) - {"order"}:
         return before
     return altered(after, order=order, version=before.version + 1, updated_at=now)
 

@@ -1,0 +1,180 @@
+"""The list of cards: complete in the order of the board, filtered, or by the page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOWHERE = "f" * 24
+
+
+@pytest.fixture
+def columns(desk):
+    return [column["id"] for column in desk.columns()]
+
+
+def titles(desk, query=""):
+    return " ".join(card["title"] for card in desk.listed(query))
+
+
+def test_cards_come_by_column_and_place_and_those_that_are_archived_last(desk, columns):
+    todo, doing, done = columns
+    d = desk.card(done, "d")["id"]
+    a, b, _ = desk.cards(todo, "a b c")
+    desk.card(doing, "e")
+    desk.change(b, order=0)
+    desk.change(a, archived=True)
+    assert titles(desk) == "b c e d a"
+    desk.ask("PATCH", f"/columns/{done}", {"order": 0})
+    assert titles(desk) == "d b c e a"
+    assert [card["order"] for card in desk.listed()] == [0, 0, 1, 0, None]
+    assert desk.listed()[0] == desk.read(d)
+
+
+def test_empty_project_has_no_cards(desk):
+    assert desk.listed() == []
+
+
+@pytest.fixture
+def various(desk, columns):
+    """Cards of which each filter finds some: their ids by title."""
+    bob = desk.world.person("bob")
+    desk.world.join(bob, desk.workspace)
+    labels = [label["id"] for label in desk.ask("GET", "/labels")]
+    todo, doing, done = columns
+    made = {
+        "plain": desk.card(todo, "plain"),
+        "high": desk.card(todo, "high", priority="high", dueDate="2026-04-01"),
+        "bobs": desk.card(doing, "bobs", assigneeId=bob.id, dueDate="2026-05-01", labelIds=labels[:2]),
+        "gone": desk.card(done, "gone", labelIds=labels[1:]),
+    }
+    desk.change(made["gone"]["id"], archived=True)
+    return {"bob": bob.id, "labels": labels, "columns": columns, "scope": made["plain"]["scopeId"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("columnId={columns[0]}", "plain high"),
+        ("columnId={columns[2]}", "gone"),
+        ("scopeId={scope}", "plain high bobs gone"),
+        ("assigneeId={bob}", "bobs"),
+        ("labelId={labels[0]}", "bobs"),
+        ("labelId={labels[1]}", "bobs gone"),
+        ("priority=high", "high"),
+        ("status=open", "plain high"),
+        ("status=done", "gone"),
+        ("archived=true", "gone"),
+        ("archived=false", "plain high bobs"),
+        ("dueBefore=2026-05-01", "high"),
+        ("dueBefore=2026-05-02", "high bobs"),
+        ("dueAfter=2026-04-01", "bobs"),
+        ("dueAfter=2026-03-31T23:59:59Z", "high bobs"),
+        ("q=PL", "plain"),
+        ("q=ql-2", "high"),
+        ("q=nothing", ""),
+        ("labelId={labels[1]}&archived=false&q=OB", "bobs"),
+        ("columnId=" + NOWHERE, ""),
+        ("scopeId=x", ""),
+        ("assigneeId=", ""),
+        ("labelId=%25", ""),
+        ("labelId=" + NOWHERE, ""),
+    ],
+)
+def test_filters(desk, various, query, expected):
+    assert titles(desk, query.format(**various)) == expected
+
+
+def test_filtered_cards_have_the_place_that_they_have_among_all(desk, columns):
+    *_, c = desk.cards(columns[0], "a b c")
+    desk.change(c, order=0)
+    assert [card["order"] for card in desk.listed("q=a")] == [1]
+    assert [card["order"] for card in desk.listed("q=b&archived=false")] == [2]
+
+
+def test_what_has_changed_since_a_moment(desk, columns):
+    clock = desk.world.stop_clock()
+    a, _ = desk.cards(columns[0], "a b")
+    clock.advance(timedelta(hours=1))
+    desk.change(a, description="x")
+    assert titles(desk, "updatedSince=2026-04-01T13:00:00Z") == "a"
+    assert titles(desk, "updatedSince=2026-04-01T12:00:00Z") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("title", "part", "found"),
+    [
+        ("100% sure", "100%25", True),
+        ("100 sure", "100%25", False),
+        ("a_b", "a_", True),
+        ("ab", "a_", False),
+        ("a\\b", "a%5C", True),
+        ("ab", "a%5C", False),
+        ("Überblick", "ÜBER", True),
+        ("ÜBERBLICK", "über", True),
+        ("Елена", "ЕЛЕНА", True),
+        ("it's", "it's", True),
+    ],
+)
+def test_text_is_found_as_it_stands_without_regard_to_case(desk, columns, title, part, found):
+    desk.card(columns[0], "x", description=title)
+    assert len(desk.listed(f"q={part}")) == found
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"]
+)
+def test_what_no_list_takes(desk, query):
+    assert desk.error("GET", f"/cards?{query}")[0] == 400
+
+
+def pages(desk, query):
+    path, found = f"{desk.path}/cards?{query}", []
+    while path:
+        answer = desk.world.call(desk.person, "GET", path)
+        found.append(orjson.loads(answer.body))
+        path = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
+    return found
+
+
+def test_pages_come_in_the_order_of_creation(desk, columns):
+    ids = desk.cards(columns[0], "a b c d e")
+    desk.change(ids[4], order=0)
+    found = pages(desk, "limit=2")
+    assert [[card["title"] for card in page] for page in found] == [["a", "b"], ["c", "d"], ["e"]]
+    assert [card["order"] for page in found for card in page] == [1, 2, 3, 4, 0]
+
+
+def test_pages_keep_their_filters(desk, columns):
+    desk.cards(columns[0], "a1 b1 a2 b2 a3")
+    assert [card["title"] for page in pages(desk, "limit=1&q=a") for card in page] == ["a1", "a2", "a3"]
+
+
+def test_last_page_that_is_full_names_no_next(desk, columns):
+    desk.cards(columns[0], "a b")
+    assert len(pages(desk, "limit=2")) == 1
+
+
+def test_cursor_alone_makes_a_page(desk, columns):
+    desk.cards(columns[0], "a b")
+    link = desk.world.call(desk.person, "GET", f"{desk.path}/cards?limit=1").headers["link"]
+    cursor = link.partition("cursor=")[2].partition(">")[0]
+    assert titles(desk, f"cursor={cursor}") == "b"
+
+
+def test_pages_are_the_whole_list(desk, columns):
+    ids = desk.cards(columns[0], "a b c d e f g")
+    for id in ids[::3]:
+        desk.change(id, columnId=columns[1])
+    desk.change(ids[2], archived=True)
+    whole = {card["id"]: card for card in desk.listed()}
+
+    @given(st.integers(1, 8))
+    def any_page_size(limit):
+        assert {card["id"]: card for page in pages(desk, f"limit={limit}") for card in page} == whole
+
+    any_page_size()
