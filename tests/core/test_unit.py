@@ -1,0 +1,259 @@
+"""Units of work: who acts, what is checked before anything is committed, what follows from what has happened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from stellary.contract.endpoint import TOKEN_SCOPES, Endpoint, Policy, TokenRule
+from stellary.contract.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    ServerError,
+    Unauthenticated,
+)
+from stellary.contract.labels import CREATE_LABEL, LIST_LABELS, CreateLabel
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import ProjectRef
+from stellary.core import Actor, reactions
+from stellary.core.board import labels
+from stellary.core.events import Event
+from stellary.core.unit import NOBODY, served, serves, serves_outside
+from tests.boards import Board
+
+PERSON = Actor("ann")
+
+
+def token(*scopes):
+    return Actor("ann", frozenset(scopes), "token")
+
+
+# ------------------------------------------------------------------------------------------------- tokens
+
+
+def refusal(actor, rule: TokenRule):
+    """What an actor is answered where a policy has that rule for tokens."""
+    try:
+        actor.require(Policy("self", rule))
+    except (Unauthenticated, Forbidden) as error:
+        return error.code
+    return None
+
+
+ALL = token(*TOKEN_SCOPES)
+SOME = token("projects:read", "projects:write")
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("public", {}),
+        ("any", {"nobody": "unauthenticated"}),
+        ("projects:read", {"nobody": "unauthenticated"}),
+        ("account:read", {"nobody": "unauthenticated", "some": "insufficient_scope"}),
+        ("full", {"nobody": "unauthenticated", "some": "insufficient_scope"}),
+        ("jwt", {"nobody": "unauthenticated", "some": "login_required", "all": "login_required"}),
+    ],
+)
+def test_a_token_reaches_as_far_as_its_scopes(rule, expected):
+    actors = {"nobody": NOBODY, "person": PERSON, "some": SOME, "all": ALL}
+    found = {name: refusal(actor, rule) for name, actor in actors.items()}
+    assert {name: code for name, code in found.items() if code} == expected
+
+
+def test_nobody_is_no_user(core):
+    with core.begin(NOBODY) as uow, pytest.raises(Unauthenticated):
+        _ = uow.user_id
+
+
+# ------------------------------------------------------------------------------------------------- policies
+
+
+@serves(LIST_LABELS)
+def careless(uow, ref, request: Paged) -> Listing:
+    """A service that asks no door."""
+    return Listing([])
+
+
+@serves(LIST_LABELS)
+def careful(uow, ref, request: Paged) -> Listing:
+    """A service of another's policy, which asks that one."""
+    return labels.list_labels(uow, ref, request)
+
+
+@pytest.fixture
+def board(world):
+    return Board(world, world.person("ann"))
+
+
+@pytest.fixture
+def ref(board):
+    return board.workspace.ref.child(ProjectRef, board.project["id"])
+
+
+def test_a_service_that_has_asked_no_door_is_a_defect(board, ref):
+    with pytest.raises(ServerError) as caught, board.world.core.begin(board.owner.actor) as uow:
+        careless(uow, ref, Paged())
+    assert caught.value.code == "unchecked_policy"
+
+
+def test_a_door_that_another_service_has_asked_does_not_count(board, ref):
+    with pytest.raises(ServerError), board.world.core.begin(board.owner.actor) as uow:
+        careful(uow, ref, Paged())
+
+
+def test_an_error_of_a_service_is_told_before_that_it_asked_no_door(board, ref):
+    nowhere = attrs.evolve(ref, project_id="a" * 24)
+    with pytest.raises(NotFound), board.world.core.view(board.owner.actor) as uow:
+        labels.list_labels(uow, nowhere, Paged())
+
+
+def test_a_service_checks_the_token_whoever_calls_it(board, ref):
+    actor = Actor(board.owner.id, frozenset({"projects:read"}))
+    with pytest.raises(Forbidden), board.world.core.begin(actor) as uow:
+        labels.create_label(uow, ref, CreateLabel(name="bug"))
+
+
+def test_a_service_checks_a_request_that_was_built_in_python(board, ref):
+    with (
+        board.world.core.begin(board.owner.actor) as uow,
+        pytest.raises(Invalid, match="name must be 1 to 50 characters"),
+    ):
+        labels.create_label(uow, ref, CreateLabel(name=""))
+
+
+def test_a_unit_goes_on_after_a_refusal(board, ref):
+    with board.world.core.begin(board.owner.actor) as uow:
+        with pytest.raises(Invalid):
+            labels.create_label(uow, ref, CreateLabel(name=""))
+        assert labels.create_label(uow, ref, CreateLabel(name="new")).name == "new"
+
+
+def test_a_service_says_what_it_serves():
+    service = served(labels.create_label)
+    assert (service.endpoint, service.mode) == (CREATE_LABEL, "begin")
+    assert served(labels.list_labels).mode == "view"
+
+
+def test_what_serves_nothing_says_so():
+    with pytest.raises(TypeError, match="serves no endpoint"):
+        served(print)
+
+
+def test_a_service_that_opens_units_itself_checks_the_token_too(core):
+    endpoint: Endpoint = attrs.evolve(CREATE_LABEL, policy=Policy("self", "jwt"))
+
+    @serves_outside(endpoint)
+    def slow(core, actor, ref, request):
+        return request.name
+
+    assert served(slow).mode == "outside"
+    assert slow(core, PERSON, ProjectRef("a", "b", "c"), CreateLabel(name="bug")) == "bug"
+    with pytest.raises(Forbidden):
+        slow(core, ALL, ProjectRef("a", "b", "c"), CreateLabel(name="bug"))
+    with pytest.raises(Invalid):
+        slow(core, PERSON, ProjectRef("a", "b", "c"), CreateLabel(name=""))
+
+
+# ------------------------------------------------------------------------------------------------- If-Match
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('"1"', 200),
+        ("*", 200),
+        (' "7" , "1"', 200),
+        ('"7"', 412),
+        ('W/"1"', 412),
+        ("", 412),
+        ("nonsense", 412),
+    ],
+)
+def test_a_change_is_made_to_the_version_that_its_caller_has_seen(board, header, expected):
+    card = board.card()
+    answer = board.world.call(board.owner, "PATCH", board.of(card), {"title": "x"}, if_match=header)
+    assert answer.status == expected
+    assert board.read(card)["title"] == ("x" if expected == 200 else card["title"])
+
+
+def test_without_the_header_any_version_will_do(core):
+    with core.view(NOBODY) as uow:
+        uow.require_version(7)
+        uow.if_match = frozenset({"6"})
+        with pytest.raises(PreconditionFailed) as caught:
+            uow.require_version(7)
+    assert caught.value.code == "stale_version"
+
+
+# ------------------------------------------------------------------------------------------------- what follows
+
+
+@attrs.frozen(kw_only=True)
+class Fell(Event):
+    """A stone of a row has fallen."""
+
+    number: int
+
+
+def test_reactions_may_make_more_happen_and_get_what_happens_together_together(core, monkeypatch):
+    waves = []
+
+    def push(uow, events):
+        waves.append([event.number for event in events])
+        for event in events:
+            if event.number < 3:
+                uow.happened(Fell(workspace_id="", number=event.number + 1))
+                uow.happened(Fell(workspace_id="", number=event.number + 1))
+
+    monkeypatch.setattr(reactions, "REACTIONS", {Fell: (push,)})
+    with core.begin(NOBODY) as uow:
+        uow.happened(Fell(workspace_id="", number=1))
+        assert waves == []
+    assert waves == [[1], [2, 2], [3, 3, 3, 3]]
+
+
+def test_reactions_come_in_the_order_of_the_table(core, monkeypatch):
+    order = []
+    one = reactions.each(lambda uow, event: order.append(("one", event.number)))
+    two = reactions.each(lambda uow, event: order.append(("two", event.number)))
+    monkeypatch.setattr(reactions, "REACTIONS", {Fell: (one, two)})
+    with core.begin(NOBODY) as uow:
+        for number in (1, 2):
+            uow.happened(Fell(workspace_id="", number=number))
+    assert order == [("one", 1), ("one", 2), ("two", 1), ("two", 2)]
+
+
+def test_what_nobody_reacts_to_may_happen(core):
+    with core.begin(NOBODY) as uow:
+        uow.happened(Fell(workspace_id="", number=1))
+
+
+def test_a_reaction_that_fails_undoes_what_it_reacts_to(board, ref, monkeypatch):
+    def fail(uow, events):
+        raise LookupError
+
+    card = board.card()
+    monkeypatch.setattr(reactions, "REACTIONS", dict.fromkeys(reactions.REACTIONS, (fail,)))
+    assert board.world.status(board.owner, "POST", f"{board.of(card)}/comments", {"content": "x"}) == 500
+    assert board.read(card)["commentCount"] == 0
+
+
+def test_what_is_to_be_done_after_the_commit_is_done_then(core):
+    order = []
+    with core.begin(NOBODY) as uow:
+        uow.after_commit.append(lambda: order.append("after"))
+        order.append("inside")
+    assert order == ["inside", "after"]
+
+
+def test_a_unit_has_one_moment(world):
+    clock = world.stop_clock()
+    with world.core.begin(NOBODY) as uow:
+        before = uow.now
+        clock.advance(timedelta(hours=1))
+        assert uow.now == before
