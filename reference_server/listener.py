@@ -10,12 +10,15 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from reference_server.app import HANDLER
 from reference_server.exchange import request_id, response
+from reference_server.handler import Handler
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
 from stellary.core.dispatch import error_response
 
@@ -27,10 +30,11 @@ KEEP_ALIVE_SECONDS = 75.0
 class Connection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_header_timer", "_send_timer")
+    __slots__ = ("_body", "_header_timer", "_send_timer")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._body: StreamReader | None = None
         self._header_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
 
@@ -48,12 +52,15 @@ class Connection(RequestHandler):
         super().data_received(data)
         if len(self._messages) > known and not isinstance(self._messages[-1][0], RawRequestMessage):
             self._break_off()
-        if self._waits_for_request():
-            # The beginning of a header, as there is no request in it yet.
-            if self._header_timer is None and data:
-                self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
-        elif self._header_timer is not None and self._request_count:
-            self._stop_header_timer()
+        in_body = self._body is not None and not self._body.is_eof()
+        if data and self._header_timer is None and not self._messages and not in_body:
+            # A header has begun.
+            self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
+
+    def request_begins(self, body: StreamReader) -> None:
+        """A header is complete, and its request's turn has come."""
+        self._body = body
+        self._stop_header_timer()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -91,13 +98,13 @@ class Connection(RequestHandler):
         if not payload.is_eof():
             payload.set_exception(web.RequestPayloadError("no HTTP"))
 
-    def _waits_for_request(self) -> bool:
-        return not self._messages and self._waiter is not None and not self._waiter.done()
-
     def _header_late(self) -> None:
         self._header_timer = None
-        if self._waits_for_request():
+        if self._waiter is not None and not self._waiter.done():
             self.force_close()
+        else:
+            # The request before is still being answered.
+            self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
 
     def _watch_sending(self, before: int | None) -> None:
         """Drop a client that has taken nothing of its answer for a while."""
@@ -122,7 +129,22 @@ class Connection(RequestHandler):
 
 
 class Connections(web.Server):
-    """Makes connections."""
+    """Makes connections, and tells them when a request begins."""
+
+    def __init__(self, handler: Handler, **options: Any) -> None:
+        super().__init__(handler, request_factory=self._begun, **options)
+
+    def _begun(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        assert isinstance(protocol, Connection)
+        protocol.request_begins(payload)
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop)
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -141,9 +163,9 @@ class Listener(web.AppRunner):
         )
 
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        options = {**self._kwargs, "debug": False}
-        return Connections(self._handler, request_factory=made.request_factory, **options)
+        # Starts the application; its own server is not needed.
+        await super()._make_server()
+        return Connections(self._handler, **self._kwargs)
 
 
 def _told(status: int, exc: BaseException | None) -> ApiError:

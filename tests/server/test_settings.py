@@ -1,0 +1,221 @@
+"""Settings: each variable as it is read, and one clear sentence for what cannot be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from limits import parse
+
+from reference_server.settings import (
+    NO_LIMITS,
+    Limits,
+    Settings,
+    SettingsError,
+    SmtpServer,
+    from_environment,
+)
+
+SECRET = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("STELLARY_DATABASE_URL", "sqlite:///a.db", "database_url", "sqlite:///a.db"),
+        ("STELLARY_DATABASE_URL", "postgres://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
+        ("STELLARY_DATABASE_URL", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
+        ("STELLARY_DATABASE_URL", "postgresql+psycopg://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
+        ("STELLARY_DATA_DIR", "/var/lib/stellary", "data_dir", Path("/var/lib/stellary")),
+        ("JWT_SECRET", SECRET, "jwt_secret", SECRET),
+        ("JWT_SECRET", "é" * 16, "jwt_secret", "é" * 16),
+        ("JWT_EXPIRES_IN", "7d", "jwt_lifetime", timedelta(days=7)),
+        ("JWT_EXPIRES_IN", "12h", "jwt_lifetime", timedelta(hours=12)),
+        ("JWT_EXPIRES_IN", "30m", "jwt_lifetime", timedelta(minutes=30)),
+        ("JWT_EXPIRES_IN", "90s", "jwt_lifetime", timedelta(seconds=90)),
+        ("JWT_EXPIRES_IN", "2w", "jwt_lifetime", timedelta(weeks=2)),
+        ("JWT_EXPIRES_IN", "3600", "jwt_lifetime", timedelta(hours=1)),
+        ("JWT_EXPIRES_IN", " 3600 ", "jwt_lifetime", timedelta(hours=1)),
+        ("STELLARY_BCRYPT_ROUNDS", "4", "bcrypt_rounds", 4),
+        ("STELLARY_SMTP_URL", "smtp://mail.example.com", "smtp", SmtpServer("mail.example.com", 587)),
+        ("STELLARY_SMTP_URL", "smtp://[::1]:25", "smtp", SmtpServer("::1", 25)),
+        ("STELLARY_SMTP_URL", "smtps://h", "smtp", SmtpServer("h", 465, tls=True)),
+        (
+            "STELLARY_SMTP_URL",
+            "smtp://us%40er:p%2Fw@h:2525",
+            "smtp",
+            SmtpServer("h", 2525, user="us@er", password="p/w"),
+        ),
+        ("STELLARY_MAIL_FROM", "a@example.com", "mail_from", "a@example.com"),
+        ("PORT", "0", "port", 0),
+        ("PORT", "65535", "port", 65535),
+        ("STELLARY_ENV", "production", "production", True),
+        ("STELLARY_ENV", "development", "production", False),
+        ("STELLARY_PUBLIC_URL", "https://pm.example.com/app/", "public_url", "https://pm.example.com/app"),
+        (
+            "STELLARY_TRUSTED_PROXIES",
+            "10.0.0.0/8, ::1",
+            "trusted_proxies",
+            (ip_network("10.0.0.0/8"), ip_network("::1")),
+        ),
+        ("STELLARY_CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        (
+            "STELLARY_CORS_ORIGINS",
+            "https://a.example, http://localhost:5173",
+            "cors_origins",
+            ("https://a.example", "http://localhost:5173"),
+        ),
+        ("STELLARY_LOG", "json", "log", "json"),
+        ("STELLARY_STOP_DELAY", "5", "stop_delay", 5.0),
+        ("STELLARY_LIMITS", "off", "limits", NO_LIMITS),
+        ("STELLARY_LIMITS", "on", "limits", Limits()),
+        (
+            "STELLARY_LIMIT_REQUESTS",
+            "100/minute",
+            "limits",
+            Limits(requests=parse("100 per minute")),
+        ),
+        ("STELLARY_LIMIT_BAD_TOKENS", "off", "limits", Limits(bad_tokens=None)),
+    ],
+)
+def test_a_variable_is_read(variable: str, text: str, field: str, value: object):
+    assert getattr(from_environment({variable: text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        (
+            "STELLARY_DATABASE_URL",
+            "mysql://h/d",
+            "must start with postgresql:// or be sqlite:/// with the path of a file",
+        ),
+        (
+            "STELLARY_DATABASE_URL",
+            "sqlite://",
+            "must start with postgresql:// or be sqlite:/// with the path of a file",
+        ),
+        ("JWT_SECRET", "x" * 31, "must be at least 32 bytes long; leave it out and one is made"),
+        (
+            "JWT_EXPIRES_IN",
+            "7 days",
+            "must be a duration such as 7d, 12h, 30m or a number of seconds, not '7 days'",
+        ),
+        ("JWT_EXPIRES_IN", "0", "must be a duration such as 7d, 12h, 30m or a number of seconds, not '0'"),
+        (
+            "JWT_EXPIRES_IN",
+            "99999d",
+            "must be a duration such as 7d, 12h, 30m or a number of seconds, not '99999d'",
+        ),
+        (
+            "JWT_EXPIRES_IN",
+            "-5m",
+            "must be a duration such as 7d, 12h, 30m or a number of seconds, not '-5m'",
+        ),
+        ("STELLARY_BCRYPT_ROUNDS", "3", "must be a number from 4 to 16, not '3'"),
+        ("PORT", "65536", "must be a number from 0 to 65535, not '65536'"),
+        ("PORT", "http", "must be a number from 0 to 65535, not 'http'"),
+        ("PORT", "٣", "must be a number from 0 to 65535, not '٣'"),
+        ("STELLARY_ENV", "prod", "must be one of development, production, not 'prod'"),
+        (
+            "STELLARY_SMTP_URL",
+            "mail.example.com",
+            "must look like smtp://user:password@host:587 or smtps://host:465",
+        ),
+        (
+            "STELLARY_SMTP_URL",
+            "smtp://h:port",
+            "must look like smtp://user:password@host:587 or smtps://host:465",
+        ),
+        (
+            "STELLARY_SMTP_URL",
+            "smtp://u:s3cret@h/x",
+            "must look like smtp://user:password@host:587 or smtps://host:465",
+        ),
+        ("STELLARY_MAIL_FROM", "nobody", "must be an e-mail address, not 'nobody'"),
+        (
+            "STELLARY_PUBLIC_URL",
+            "pm.example.com",
+            "must be a URL such as https://stellary.example.com, not 'pm.example.com'",
+        ),
+        (
+            "STELLARY_PUBLIC_URL",
+            "https://[",
+            "must be a URL such as https://stellary.example.com, not 'https://['",
+        ),
+        (
+            "STELLARY_TRUSTED_PROXIES",
+            "proxy",
+            "must be addresses or networks separated by commas, not 'proxy'",
+        ),
+        (
+            "STELLARY_TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            "must be addresses or networks separated by commas, not '10.0.0.1/8'",
+        ),
+        (
+            "STELLARY_CORS_ORIGINS",
+            "a.example",
+            "must be origins such as https://app.example.com, not 'a.example'",
+        ),
+        (
+            "STELLARY_CORS_ORIGINS",
+            "https://a.example/",
+            "must be origins such as https://app.example.com, not 'https://a.example/'",
+        ),
+        ("STELLARY_LOG", "xml", "must be one of json, console, off, not 'xml'"),
+        ("STELLARY_STOP_DELAY", "-1", "must be a number from 0 to 600, not '-1'"),
+        ("STELLARY_LIMITS", "no", "must be one of on, off, not 'no'"),
+        (
+            "STELLARY_LIMIT_REQUESTS",
+            "many",
+            "must be a limit such as '20 per 15 minutes', or off, not 'many'",
+        ),
+        (
+            "STELLARY_LIMIT_REQUESTS",
+            "0/hour",
+            "must be a limit such as '20 per 15 minutes', or off, not '0/hour'",
+        ),
+        (
+            "STELLARY_LIMIT_REQUESTS",
+            "1/hour;9/day",
+            "must be a limit such as '20 per 15 minutes', or off, not '1/hour;9/day'",
+        ),
+    ],
+)
+def test_a_bad_value_is_one_sentence_that_names_the_variable(variable: str, text: str, sentence: str):
+    with pytest.raises(SettingsError) as raised:
+        from_environment({variable: text})
+    assert str(raised.value) == f"{variable} {sentence}"
+
+
+@pytest.mark.parametrize(
+    "variable", ["PORT", "STELLARY_DATABASE_URL", "JWT_SECRET", "STELLARY_LIMITS", "STELLARY_LIMIT_REQUESTS"]
+)
+def test_an_empty_variable_counts_as_none(variable: str):
+    assert from_environment({variable: " "}) == Settings()
+
+
+def test_production_wants_passwords_that_are_slow_to_guess():
+    with pytest.raises(SettingsError, match="at least 10 in production"):
+        from_environment({"STELLARY_ENV": "production", "STELLARY_BCRYPT_ROUNDS": "9"})
+
+
+def test_the_database_is_a_file_in_the_data_directory_unless_another_is_set():
+    assert Settings(data_dir=Path("d")).database == "sqlite:///d/stellary.db"
+    assert Settings(data_dir=Path("/d")).sqlite_file == Path("/d/stellary.db")
+    assert Settings(database_url="sqlite:////x/y.db?mode=rw").sqlite_file == Path("/x/y.db")
+    assert Settings(database_url="postgresql+psycopg://h/d").sqlite_file is None
+
+
+def test_secrets_do_not_show():
+    settings = from_environment(
+        {
+            "JWT_SECRET": SECRET,
+            "STELLARY_DATABASE_URL": "postgresql://u:hidden1@h/d",
+            "STELLARY_SMTP_URL": "smtp://u:hidden2@h",
+        }
+    )
+    assert not {word for word in (SECRET, "hidden1", "hidden2") if word in repr(settings)}

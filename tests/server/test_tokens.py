@@ -1,0 +1,178 @@
+"""Tokens that somebody has tampered with: each is a 401, and all read alike."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import pytest
+
+from stellary.core import Core
+from tests.server.running import Running, running
+
+SECRET = "the secret of this server, of 40 letters"
+
+
+@pytest.fixture
+def keyed(sqlite_url: str):
+    """A server whose secret is known here, as far as that helps."""
+    core = Core(sqlite_url, jwt_secret=SECRET, bcrypt_rounds=4)
+    with running(core) as server:
+        yield server
+    core.close()
+
+
+def encoded(data: Any) -> str:
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def signed(header: dict[str, Any], claims: Any, secret: str = SECRET, digest: str = "sha256") -> str:
+    text = f"{encoded(header)}.{encoded(claims)}"
+    return f"{text}.{encoded(hmac.new(secret.encode(), text.encode(), digest).digest())}"
+
+
+def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+    header, claims, signature = token.split(".")
+    return *(json.loads(base64.urlsafe_b64decode(part + "==")) for part in (header, claims)), signature
+
+
+def status(server: Running, token: str) -> int:
+    answer = server.ask("GET", "/auth/me", token=token)
+    if answer.status == 401:
+        assert answer.json["message"] == "the token is invalid or has expired"
+        assert answer.headers["www-authenticate"] == "Bearer"
+    return answer.status
+
+
+def test_what_the_helper_here_signs_is_good_if_it_is_not_tampered_with(keyed: Running):
+    header, claims, _ = parts_of(keyed.register())
+    assert status(keyed, signed(header, claims)) == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "none"},
+        {"alg": "None"},
+        {"alg": "nOnE", "typ": "JWT"},
+        {"alg": ""},
+        {"typ": "JWT"},
+        {"alg": "HS384"},
+        {"alg": "HS512"},
+        {"alg": "RS256"},
+        {"alg": "ES256"},
+        {"alg": "EdDSA"},
+        {"alg": ["HS256"]},
+        {"alg": None},
+        {"alg": "HS256", "crit": ["exp"]},
+        {"alg": "HS256", "b64": False, "crit": ["b64"]},
+    ],
+)
+def test_another_algorithm_is_refused(keyed: Running, header: dict[str, Any]):
+    _, claims, _ = parts_of(keyed.register())
+    digest = {"HS384": "sha384", "HS512": "sha512"}.get(str(header.get("alg")), "sha256")
+    assert status(keyed, signed(header, claims, digest=digest)) == 401
+    assert status(keyed, f"{encoded(header)}.{encoded(claims)}.") == 401
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kid": "/dev/null"},
+        {"kid": "' UNION SELECT '"},
+        {"kid": "../../../../../dev/null"},
+        {"jku": "http://127.0.0.1:1/keys.json"},
+        {"x5u": "http://127.0.0.1:1/key.pem"},
+        {"jwk": {"kty": "oct", "k": ""}},
+    ],
+)
+def test_a_token_does_not_choose_the_key_that_it_is_checked_with(keyed: Running, more: dict[str, Any]):
+    header, claims, _ = parts_of(keyed.register())
+    for guess in ("", "\0" * 32, "/dev/null"):
+        assert status(keyed, signed({**header, **more}, claims, secret=guess)) == 401
+
+
+@pytest.mark.parametrize("missing", ["exp", "iat", "sub", "gen"])
+def test_a_token_says_whose_it_is_when_it_was_made_and_until_when_it_holds(keyed: Running, missing: str):
+    header, claims, _ = parts_of(keyed.register())
+    del claims[missing]
+    assert status(keyed, signed(header, claims)) == 401
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": 0},
+        {"exp": int(time.time()) - 1},
+        {"exp": "never"},
+        {"exp": None},
+        {"exp": -1},
+        {"exp": 1e400},
+        {"sub": ""},
+        {"sub": "0" * 24},
+        {"sub": 5},
+        {"sub": None},
+        {"sub": ["a"]},
+        {"gen": 1},
+        {"gen": -1},
+        {"gen": "0x0"},
+        {"gen": None},
+    ],
+)
+def test_a_claim_that_does_not_hold_is_refused(keyed: Running, changed: dict[str, Any]):
+    header, claims, _ = parts_of(keyed.register())
+    assert status(keyed, signed(header, {**claims, **changed})) == 401
+
+
+@pytest.mark.parametrize("claims", [[], "text", 5, None, b"\xff", b"{"])
+def test_claims_that_are_no_object_are_refused(keyed: Running, claims: Any):
+    assert status(keyed, signed({"alg": "HS256"}, claims)) == 401
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_each_bit_of_a_token_counts(keyed: Running, part: int):
+    token = keyed.register()
+    parts = token.split(".")
+    raw = base64.urlsafe_b64decode(parts[part] + "==")
+    for bit in range(len(raw) * 8):
+        changed = bytearray(raw)
+        changed[bit // 8] ^= 1 << bit % 8
+        forged = [*parts[:part], encoded(bytes(changed)), *parts[part + 1 :]]
+        assert status(keyed, ".".join(forged)) == 401, bit
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d",
+        "e30.e30.e30",
+        "synth_",
+        "synth_" + "a" * 46,
+        "x" * 7000,
+    ],
+)
+def test_what_is_no_token_is_refused(keyed: Running, token: str):
+    answer = keyed.ask("GET", "/auth/me", token=token)
+    assert answer.status == 401
+
+
+def test_a_token_of_another_secret_is_refused(keyed: Running):
+    header, claims, _ = parts_of(keyed.register())
+    assert status(keyed, signed(header, claims, secret="another secret, of 40 letters as the one")) == 401
+
+
+def test_a_digest_is_not_a_signature(keyed: Running):
+    header, claims, _ = parts_of(keyed.register())
+    text = f"{encoded(header)}.{encoded(claims)}"
+    assert status(keyed, f"{text}.{encoded(hashlib.sha256(text.encode()).digest())}") == 401
