@@ -35,7 +35,7 @@ class Workspace(Value):
 
     Attributes:
         slug: Its address; unique in the organization.
-        is_personal: Whether it was made with its owner's account; nobody else reaches such a one uninvited.
+        is_personal: Whether it was made with its owner's account; nobody else reaches such a one.
         my_role, my_pilotage_role: The caller's, as they hold: who leads the organization is an admin and a pilotage
             owner without being a member.
     """
