@@ -71,7 +71,9 @@ class Row:
 
     def by_token(self, persona: str) -> bool:
         """Whether a refusal comes from what the token reaches, before anything is looked up."""
-        return persona == "PATno" or (persona in TOKENS and self.pat == "jwt")
+        return self.cells[persona] == "403" and (
+            persona == "PATno" or (persona in TOKENS and self.pat == "jwt")
+        )
 
     def expected_of_unknown(self, persona: str, parameter: str) -> int | None:
         """The same where something in the path is not there: a container is missed before the role is asked, what
