@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
 import orjson
 
-from benchmarks import databases, http
+from benchmarks import contention, http, places, sdk, start
+from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
 
@@ -17,46 +19,87 @@ from benchmarks.figures import verdicts
 class Options:
     """How much is measured, and on what."""
 
+    made: Databases
     seconds: float
     rounds: int
-    kinds: Sequence[databases.Kind]
+    cards: int
+    kinds: Sequence[Kind]
 
 
 def over_http(options: Options) -> Iterator[tuple[str, float]]:
     """Requests over HTTP beside a bare handler and the floor."""
     for kind in options.kinds:
-        result = http.run(kind, options.seconds, options.rounds)
+        result = http.run(options.made, kind, options.seconds, options.rounds)
         print(result.table() + "\n", flush=True)
         yield from result.figures()
 
 
-BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {"http": over_http}
+def many_at_once(options: Options) -> Iterator[tuple[str, float]]:
+    """32 writers on SQLite, 16 movers on PostgreSQL."""
+    if "sqlite" in options.kinds:
+        yield from contention.writers(options.made, options.seconds * options.rounds)
+    if "postgresql" in options.kinds:
+        yield from contention.movers(options.made, options.seconds * options.rounds)
+
+
+def large_columns(options: Options) -> Iterator[tuple[str, float]]:
+    """Moves in a column of 100,000 cards beside moves in one of 100."""
+    for kind in options.kinds:
+        yield from places.run(options.made, kind, options.rounds * 8, (places.SMALL, options.cards))
+
+
+def starting(options: Options) -> Iterator[tuple[str, float]]:
+    """The server's start, and the import of the package."""
+    yield from start.server(options.made, min(3, options.rounds))
+    yield from start.importing()
+
+
+def the_client(options: Options) -> Iterator[tuple[str, float]]:
+    """The SDK beside raw httpx."""
+    yield from sdk.run().items()
+
+
+BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
+    "http": over_http,
+    "contention": many_at_once,
+    "places": large_columns,
+    "start": starting,
+    "sdk": the_client,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line names."""
-    parser = argparse.ArgumentParser(
-        prog="dev.py bench", description="Measure, and compare with the targets."
-    )
-    about = "; ".join(f"{name}: {run.__doc__}" for name, run in BENCHMARKS.items())
-    parser.add_argument(
-        "names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME", help=f"{about}; all by default"
-    )
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of one slot of load (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=http.ROUNDS, help="slots for each (%(default)s)")
-    parser.add_argument("--database", choices=[*databases.KINDS, "both"], default="both")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--before", type=Path, metavar="FILE", help="figures of another run to stand beside")
-    chosen = parser.parse_args(arguments)
-    kinds = databases.KINDS if chosen.database == "both" else (chosen.database,)
-    options = Options(chosen.seconds, chosen.rounds, kinds)
+    chosen = _parser().parse_args(arguments)
+    if unknown := sorted(set(chosen.names) - BENCHMARKS.keys()):
+        sys.exit(f"there is no benchmark {unknown[0]!r}: {', '.join(BENCHMARKS)}")
+    kinds = KINDS if chosen.database == "both" else (chosen.database,)
     before = orjson.loads(chosen.before.read_bytes()) if chosen.before else {}
     figures: dict[str, float] = {}
-    for name in chosen.names or BENCHMARKS:
-        figures.update(BENCHMARKS[name](options))
+    with Databases() as made:
+        options = Options(made, chosen.seconds, chosen.rounds, chosen.cards, kinds)
+        for name in chosen.names or BENCHMARKS:
+            figures.update(BENCHMARKS[name](options))
     print(verdicts(figures, before))
     if chosen.json:
         chosen.json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "\n".join(f"  {name:<11}{run.__doc__}" for name, run in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="dev.py bench",
+        description=f"Measure, and compare with the targets:\n\n{about}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure; all by default")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a slot of load (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=http.ROUNDS, help="slots for each server (%(default)s)")
+    parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
+    parser.add_argument("--cards", type=int, default=places.LARGE, help="in the large column (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--before", type=Path, metavar="FILE", help="figures of another run to stand beside")
+    return parser
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -11,8 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import attrs
 import psycopg
 
 from tests import postgres
@@ -25,17 +27,59 @@ START_SECONDS = 60
 _SETTINGS = {"max_connections": "100", "shared_buffers": "256MB", "listen_addresses": ""}
 
 
-@contextlib.contextmanager
-def directory() -> Iterator[Path]:
-    """A directory on the disk, removed afterwards, in which another account may make its own."""
-    with tempfile.TemporaryDirectory(prefix="stellary-bench-") as made:
-        place = Path(made)
-        place.chmod(0o755)
-        yield place
+@attrs.frozen
+class Database:
+    """A database that is empty, or was.
+
+    Attributes:
+        url: As our core takes it.
+        plain: The file, or the URL as a driver takes it.
+    """
+
+    kind: Kind
+    url: str
+    plain: str
+
+
+class Databases:
+    """Where databases come from: files in a directory, and one PostgreSQL server, started when it is first needed.
+
+    Attributes:
+        place: A directory on the disk, for other files too.
+    """
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        made = tempfile.TemporaryDirectory(prefix="stellary-bench-")
+        self.place = Path(self._stack.enter_context(made))
+        # Another account may have to run PostgreSQL in there.
+        self.place.chmod(0o755)
+        self._numbers = itertools.count(1)
+        self._socket: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def new(self, kind: Kind) -> Database:
+        """An empty database."""
+        name = f"bench_{next(self._numbers)}"
+        if kind == "sqlite":
+            file = self.place / f"{name}.db"
+            return Database(kind, f"sqlite:///{file}", str(file))
+        if self._socket is None:
+            self._socket = self._stack.enter_context(_postgresql(self.place))
+        with psycopg.connect(_url(self._socket, postgres.SUPERUSER), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return Database(
+            kind, _url(self._socket, name, "postgresql+psycopg"), _url(self._socket, name, "postgresql")
+        )
 
 
 @contextlib.contextmanager
-def postgresql(place: Path) -> Iterator[Path]:
+def _postgresql(place: Path) -> Iterator[Path]:
     """A PostgreSQL server in a directory, until the block ends: the directory of its socket."""
     account = postgres.unprivileged()
     data = place / "postgresql"
@@ -48,7 +92,13 @@ def postgresql(place: Path) -> Iterator[Path]:
     programs = (postgres.copied(programs_place) if account else postgres.installed()) / "bin"
     with (place / "postgresql.log").open("wb") as log:
         output: dict[str, Any] = {"stdout": log, "stderr": log, **identity}
-        options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", f"--username={postgres.SUPERUSER}"]
+        options = [
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--auth=trust",
+            "--no-sync",
+            f"--username={postgres.SUPERUSER}",
+        ]
         subprocess.run([str(programs / "initdb"), "-D", str(data), *options], check=True, **output)
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         server = subprocess.Popen([programs / "postgres", "-D", data, "-k", data, *settings], **output)
@@ -66,13 +116,5 @@ def postgresql(place: Path) -> Iterator[Path]:
             shutil.rmtree(programs_place)
 
 
-def create_database(socket: Path, name: str) -> None:
-    """Make an empty database on the server whose socket is in that directory."""
-    url = f"postgresql://{postgres.SUPERUSER}@/{postgres.SUPERUSER}?host={socket}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-
-
-def url_of(socket: Path, name: str, driver: str = "postgresql") -> str:
-    """The URL of a database there."""
+def _url(socket: Path, name: str, driver: str = "postgresql") -> str:
     return f"{driver}://{postgres.SUPERUSER}@/{name}?host={socket}"

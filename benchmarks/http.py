@@ -6,13 +6,12 @@ import asyncio
 import statistics
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Literal
 
 import attrs
 import orjson
 
-from benchmarks import databases
+from benchmarks.databases import Database, Databases, Kind
 from benchmarks.figures import shown, table
 from benchmarks.load import Slot, load
 from benchmarks.processes import Server, cores, server
@@ -47,7 +46,7 @@ class Row:
 class Result:
     """What came of one kind of database."""
 
-    kind: databases.Kind
+    kind: Kind
     rows: Mapping[tuple[str, Subject], Row]
 
     def figures(self) -> Iterator[tuple[str, float]]:
@@ -75,16 +74,16 @@ class Result:
         return table(["", self.kind, "requests/s", "p50 ms", "p99 ms", "CPU µs", "/ bare"], rows)
 
 
-def run(kind: databases.Kind, seconds: float, rounds: int = ROUNDS) -> Result:
+def run(made: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) -> Result:
     """Measure on one kind of database.
 
     Args:
+        made: Where databases come from.
         kind: Of the database of both the floor and ours.
         seconds: Of one slot.
         rounds: How many slots each server has of each measure.
     """
-    with databases.directory() as place, ExitStack() as stack:
-        site, servers = stack.enter_context(_three(kind, place))
+    with _three(made, kind) as (site, servers):
         clients = {
             (measure, subject): site.clients(measure, CLIENTS) for measure in MEASURES for subject in SUBJECTS
         }
@@ -120,36 +119,29 @@ def _row(slots: list[tuple[Slot, float]]) -> Row:
 
 
 @contextmanager
-def _three(kind: databases.Kind, place: Path) -> Iterator[tuple[Site, dict[Subject, Server]]]:
+def _three(made: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subject, Server]]]:
     """All three servers, running at once, though only one at a time has something to do."""
+    ours, floor = made.new(kind), made.new(kind)
+    site = seeded(ours)
+    told = made.place / f"{kind}.json"
+    told.write_bytes(orjson.dumps(attrs.asdict(site)))
+    commands: dict[Subject, list[str]] = {
+        "bare": ["-m", "benchmarks.bare", str(told)],
+        "floor": ["-m", f"benchmarks.floor.{kind}", str(told), floor.plain],
+    }
+    core, _ = cores()
     with ExitStack() as stack:
-        if kind == "sqlite":
-            ours, floor = f"sqlite:///{place / 'ours.db'}", str(place / "floor.db")
-        else:
-            socket = stack.enter_context(databases.postgresql(place))
-            for name in ("ours", "floor"):
-                databases.create_database(socket, name)
-            ours = databases.url_of(socket, "ours", "postgresql+psycopg")
-            floor = databases.url_of(socket, "floor")
-        site = seeded(ours)
-        told = place / "site.json"
-        told.write_bytes(orjson.dumps(attrs.asdict(site)))
-        core, _ = cores()
-        arguments = {
-            "bare": ["-m", "benchmarks.bare", str(told)],
-            "floor": ["-m", f"benchmarks.floor.{kind}", str(told), floor],
+        servers = {
+            subject: stack.enter_context(server(command, core, made.place / f"{subject}.log"))
+            for subject, command in commands.items()
         }
-        servers: dict[Subject, Server] = {}
-        for subject in ("bare", "floor"):
-            log = place / f"{subject}.log"
-            servers[subject] = stack.enter_context(server(arguments[subject], core, log))
-        servers["ours"] = stack.enter_context(reference_server(ours, place))
+        servers["ours"] = stack.enter_context(reference_server(made, ours))
         yield site, servers
 
 
-def seeded(database: str) -> Site:
+def seeded(database: Database) -> Site:
     """Make the tables and the project in an empty database of ours."""
-    core = Core(database, jwt_secret=SECRET, bcrypt_rounds=4)
+    core = Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)
     try:
         core.migrate()
         return make_site(core)
@@ -158,16 +150,18 @@ def seeded(database: str) -> Site:
 
 
 @contextmanager
-def reference_server(database: str, place: Path) -> Iterator[Server]:
+def reference_server(made: Databases, database: Database) -> Iterator[Server]:
     """Our server, as anybody starts it, on a database; without limits on how much one may ask."""
     environment = {
-        "STELLARY_DATABASE_URL": database,
-        "STELLARY_DATA_DIR": str(place / "data"),
+        "STELLARY_DATABASE_URL": database.url,
+        "STELLARY_DATA_DIR": str(made.place / "data"),
         "STELLARY_LIMITS": "off",
         "STELLARY_LOG": "off",
         "JWT_SECRET": SECRET,
         "PORT": "0",
     }
     ready = rb"http://[^ ]*:(\d+)"
-    with server(["-m", "reference_server"], cores()[0], place / "ours.log", environment, ready) as started:
+    with server(
+        ["-m", "reference_server"], cores()[0], made.place / "ours.log", environment, ready
+    ) as started:
         yield started

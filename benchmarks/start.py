@@ -1,0 +1,42 @@
+"""Starting: how soon the server on SQLite answers and what it holds by then; what it takes to import the package."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from benchmarks.databases import Databases
+from benchmarks.http import reference_server, seeded
+from benchmarks.processes import ROOT
+
+TIMES = 7
+_IMPORT = """
+import time
+began = time.perf_counter()
+import stellary
+print((time.perf_counter() - began) * 1000)
+"""
+
+
+def server(made: Databases, times: int = 3) -> Iterator[tuple[str, float]]:
+    """The server as anybody starts it, on a database that is there already."""
+    ready, memory = [], []
+    database = made.new("sqlite")
+    seeded(database)
+    for _ in range(times):
+        with reference_server(made, database) as started:
+            ready.append(started.ready_seconds)
+            memory.append(started.memory_bytes() / 1e6)
+    yield "start.ready_s", statistics.median(ready)
+    yield "start.memory_mb", statistics.median(memory)
+
+
+def importing(times: int = TIMES) -> Iterator[tuple[str, float]]:
+    """``import stellary`` in a new process."""
+    command = [sys.executable, "-c", _IMPORT]
+    taken = [
+        float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout) for _ in range(times)
+    ]
+    yield "import.stellary_ms", statistics.median(taken)
