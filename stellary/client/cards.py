@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stellary.client.comments import Comments
     from stellary.client.custom_fields import CardCustomFields
     from stellary.client.labels import CardLabels
+    from stellary.client.relations import Relations
 
 
 class Cards(Resource[C]):
@@ -78,3 +79,10 @@ class CardHandle(Resource[C]):
         from stellary.client.custom_fields import CardCustomFields
 
         return CardCustomFields(self._caller, self._place)
+
+    @property
+    def relations(self) -> Relations[C]:
+        """How it belongs together with other cards."""
+        from stellary.client.relations import Relations
+
+        return Relations(self._caller, self._place)

@@ -16,6 +16,7 @@ from stellary.contract import (
     notifications,
     organizations,
     projects,
+    relations,
     system,
     workspaces,
 )
@@ -31,6 +32,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     comments,
     labels,
     custom_fields,
+    relations,
     checklists,
     notifications,
     api_tokens,

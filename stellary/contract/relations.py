@@ -60,7 +60,8 @@ class CreateRelation(Request):
 
     Attributes:
         target_card_id: Another card of the workspace.
-        type: ``blocked_by`` is kept as the other card's ``blocks``.
+        type: Read as a sentence: this card ``blocks`` that one. ``blocked_by`` is kept as the other card's ``blocks``.
+            Two cards are related once in each way; a card has one parent, and any number of children.
     """
 
     target_card_id: Id

@@ -55,6 +55,8 @@ from stellary.core.board import (
     listing,
     project_members,
     projects,
+    relation_access,
+    relations,
     templates,
 )
 from stellary.core.idempotency import Attempt
@@ -130,6 +132,9 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     custom_fields.update_custom_field,
     custom_fields.delete_custom_field,
     custom_fields.set_custom_fields,
+    relations.create_relation,
+    relations.list_relations,
+    relations.delete_relation,
     checklists.list_checklist_items,
     checklists.add_checklist_item,
     checklists.update_checklist_item,
@@ -150,6 +155,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.DOORS,
     **board_access.DOORS,
     **field_access.DOORS,
+    **relation_access.DOORS,
     **notifications_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""

@@ -341,6 +341,14 @@ TABLE = [
         f"PATCH {WORKSPACE}/cards/c1/custom-fields",
         {"f1": "high", "f2": None, "f3": "2026-04-01"},
     ),
+    Row("relations.list", lambda c: card(c).relations.list(), f"GET {WORKSPACE}/cards/c1/relations"),
+    Row(
+        "relations.create",
+        lambda c: card(c).relations.create(target_card_id="c2", type="blocks"),
+        f"POST {WORKSPACE}/cards/c1/relations",
+        {"targetCardId": "c2", "type": "blocks"},
+    ),
+    Row("relations.delete", lambda c: card(c).relations.delete("r1"), f"DELETE {WORKSPACE}/relations/r1"),
     Row("labels.list", lambda c: board(c).labels.list(), f"GET {PROJECT}/labels"),
     Row(
         "labels.create",

@@ -172,7 +172,6 @@ relations = Table(
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("source_id", "target_id", "type"),
-    Index("ix_stellary_relations_source_id_id", "source_id", "id"),
     Index("ix_stellary_relations_target_id_id", "target_id", "id"),
     # A card has one parent: the database knows it as well.
     Index(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
@@ -20,6 +21,7 @@ from tests.world import at_once
 
 UNKNOWN = "a" * 24
 OPTIONS = ["low", "high", "late"]
+NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -360,11 +362,11 @@ def is_value(value):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_set_and_cleared_a_card_has_what_was_said_last(board, data):
-    fields = {field(board, kind)["id"]: kind for kind in SAMPLES}
+    ids = {kind: field(board, kind, f"{kind} {next(NUMBERS)}")["id"] for kind in SAMPLES}
     card, model = board.card(), {}
     for _ in range(data.draw(st.integers(1, 6))):
-        chosen = data.draw(st.lists(st.sampled_from(sorted(fields)), unique=True, min_size=1))
-        said = {id: data.draw(st.none() | SAMPLES[fields[id]].filter(is_value)) for id in chosen}
+        kinds = data.draw(st.lists(st.sampled_from(list(SAMPLES)), unique=True, min_size=1))
+        said = {ids[kind]: data.draw(st.none() | SAMPLES[kind].filter(is_value)) for kind in kinds}
         before = board.read(card)
         way = data.draw(st.sampled_from(["alone", "with the card", "in bulk"]))
         if way == "alone":
@@ -377,7 +379,7 @@ def test_whatever_is_set_and_cleared_a_card_has_what_was_said_last(board, data):
         model = {id: value for id, value in {**model, **said}.items() if value not in (None, [])}
         assert after["customFields"] == board.read(card)["customFields"] == model
         assert after["version"] == before["version"] + (before["customFields"] != model)
-    for id in fields:
+    for id in ids.values():
         ask(board, "DELETE", f"{board.flat}/custom-fields/{id}")
         model.pop(id, None)
         assert values_of(board, card) == model

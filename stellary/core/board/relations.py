@@ -1,0 +1,197 @@
+"""Relations between cards of a workspace. Section Card Relations of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, delete, false, insert, select, true, union_all
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import FlatCardRef, RelationRef
+from stellary.contract.relations import (
+    CREATE_RELATION,
+    DELETE_RELATION,
+    LIST_RELATIONS,
+    CreateRelation,
+    RelatedCard,
+    Relation,
+)
+from stellary.contract.wire import invalid
+from stellary.core.accounts.holds import hold_workspace
+from stellary.core.board import access, relation_access
+from stellary.core.board.rules import relations as rules
+from stellary.core.board.rules.references import unknown
+from stellary.core.board.rules.relations import ACYCLIC, Edge
+from stellary.core.board.tables import cards, projects, relations
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_OTHER = (
+    cards.c.id.label("other_id"),
+    cards.c.number,
+    cards.c.title,
+    cards.c.project_id,
+    cards.c.column_id,
+    cards.c.status,
+    cards.c.archived,
+    projects.c.key,
+)
+# Nobody deletes one of the cards before they are related.
+_ENDS: Select[Any] = (
+    select(*_OTHER)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(
+        projects.c.workspace_id == bindparam("_workspace_id"),
+        cards.c.id.in_([bindparam("_card_id"), bindparam("_target_id")]),
+    )
+    .order_by(cards.c.id)
+    .with_for_update(read=True, key_share=True, of=cards)
+)
+_SAME: Select[Any] = select(relations.c.id).where(
+    relations.c.source_id.in_([bindparam("_source_id"), bindparam("_target_id")]),
+    relations.c.target_id.in_([bindparam("_source_id"), bindparam("_target_id")]),
+    relations.c.type == bindparam("_type"),
+)
+_PARENT: Select[Any] = select(relations.c.id).where(
+    relations.c.target_id == bindparam("_target_id"), relations.c.type == bindparam("_type")
+)
+_INSERT = insert(relations)
+_DELETE = delete(relations).where(relations.c.id == bindparam("_id"))
+
+
+def _back() -> Select[Any]:
+    """Whether one comes to the target by going from the source against the arrows."""
+    before = (
+        select(relations.c.source_id.label("id"))
+        .where(relations.c.target_id == bindparam("_source_id"), relations.c.type == bindparam("_type"))
+        .cte("before", recursive=True)
+    )
+    # UNION, and not UNION ALL: a card that is reached on several ways is followed once.
+    before = before.union(
+        select(relations.c.source_id).where(
+            relations.c.target_id == before.c.id, relations.c.type == bindparam("_type")
+        )
+    )
+    return select(before.c.id).where(before.c.id == bindparam("_target_id")).limit(1)
+
+
+def _listed() -> Select[Any]:
+    """The relations of a card with the cards at their other ends."""
+    ends = [
+        (relations.c.source_id, relations.c.target_id, true()),
+        (relations.c.target_id, relations.c.source_id, false()),
+    ]
+    found = union_all(
+        *(
+            select(
+                relations.c.id,
+                relations.c.type,
+                relations.c.created_by_id,
+                relations.c.created_at,
+                from_source.label("from_source"),
+                *_OTHER,
+            )
+            .select_from(
+                relations.join(cards, cards.c.id == other).join(projects, projects.c.id == cards.c.project_id)
+            )
+            .where(own == bindparam("_card_id"))
+            for own, other, from_source in ends
+        )
+    ).subquery("seen")
+    return select(found)
+
+
+_BACK = _back()
+_SEEN = _listed()
+_LIST = Pages(_SEEN, _SEEN.selected_columns.id)
+
+
+@serves(CREATE_RELATION)
+def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) -> Relation:
+    """Relate a card to another one of the workspace."""
+    # All relations of the workspace wait for this one: two that are made at once could close a circle together.
+    hold_workspace(uow, ref)
+    at = access.flat_card(uow, ref)
+    if request.target_card_id == at.card.id:
+        raise invalid(("targetCardId", "must be another card"))
+    place = {"_card_id": at.card.id, "_target_id": request.target_card_id}
+    place["_workspace_id"] = at.standing.workspace_id or ""
+    ends = {row.other_id: row for row in uow.connection.execute(_ENDS, place).fetchall()}
+    if at.card.id not in ends:
+        raise NotFound("Card not found")
+    if request.target_card_id not in ends:
+        raise unknown("targetCardId")
+    edge = rules.edge(at.card.id, request.target_card_id, request.type)
+    _check(uow, edge)
+    id = uow.new_id()
+    row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
+    uow.connection.execute(_INSERT, {**row, "created_by_id": uow.user_id, "created_at": uow.now})
+    return Relation(
+        id=id,
+        card_id=at.card.id,
+        type=request.type,
+        target_card_id=request.target_card_id,
+        card=_related(ends[request.target_card_id]),
+        created_by_id=uow.user_id,
+        created_at=uow.now,
+    )
+
+
+@serves(LIST_RELATIONS)
+def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[Relation]:
+    """The relations of a card in the order in which they were made, as the card sees them."""
+    card = access.flat_card(uow, ref).card
+
+    def relation(row: Row[Any]) -> Relation:
+        return Relation(
+            id=row.id,
+            card_id=card.id,
+            type=rules.seen(row.type, from_source=bool(row.from_source)),
+            target_card_id=row.other_id,
+            card=_related(row),
+            created_by_id=row.created_by_id,
+            created_at=row.created_at,
+        )
+
+    return _LIST.fetch(uow, request, relation, _card_id=card.id)
+
+
+@serves(DELETE_RELATION)
+def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
+    """Delete a relation; neither card has it any more."""
+    uow.connection.execute(_DELETE, {"_id": relation_access.relation(uow, ref).row.id})
+    return Ok()
+
+
+def _check(uow: UnitOfWork, edge: Edge) -> None:
+    """Two cards are related once in each way, a card has one parent, and neither blocks nor parents go in a circle.
+
+    Raises:
+        Conflict: It would be otherwise.
+    """
+    place = {"_source_id": edge.source_id, "_target_id": edge.target_id, "_type": edge.type}
+
+    def is_there(statement: Select[Any]) -> bool:
+        return uow.connection.execute(statement, place).first() is not None
+
+    # A reverse block or parent is a circle, and told as one.
+    if edge.type in ACYCLIC and is_there(_BACK):
+        raise Conflict(f"{edge.type} would go in a circle", code="relation_cycle")
+    if is_there(_SAME):
+        raise Conflict("the cards are related in that way already", code="duplicate_relation")
+    if edge.type == "parent_of" and is_there(_PARENT):
+        raise Conflict("the card has a parent already", code="second_parent")
+
+
+def _related(row: Row[Any]) -> RelatedCard:
+    return RelatedCard(
+        id=row.other_id,
+        key=f"{row.key}-{row.number}",
+        title=row.title,
+        project_id=row.project_id,
+        column_id=row.column_id,
+        status=row.status,
+        archived=row.archived,
+    )

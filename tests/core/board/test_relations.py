@@ -1,0 +1,357 @@
+"""Relations: how both cards see them, what must not be, and what happens at once."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from stellary.core.board.tables import relations
+from stellary.core.unit import NOBODY
+from tests.boards import Board
+from tests.world import at_once
+
+UNKNOWN = "a" * 24
+# What the card that is related says, and what each of the two sees.
+SEEN = {
+    "blocks": ("blocks", "blocked_by"),
+    "blocked_by": ("blocked_by", "blocks"),
+    "related_to": ("related_to", "related_to"),
+    "duplicates": ("duplicates", "duplicated_by"),
+    "parent_of": ("parent_of", "child_of"),
+}
+CIRCLE = {
+    "blocks": "blocks would go in a circle",
+    "parent_of": "parent_of would go in a circle",
+}
+
+
+@pytest.fixture
+def board(world):
+    return Board(world, world.person("ann"))
+
+
+def ask(board, method, path, body=None):
+    return board.world.ask(board.owner, method, path, body)
+
+
+def error(board, method, path, body=None):
+    """Status and message of a call that has to fail."""
+    answer = board.world.call(board.owner, method, path, body)
+    assert answer.status >= 400, answer
+    return answer.status, orjson.loads(answer.body)["message"]
+
+
+def said(target, type):
+    return {"targetCardId": target["id"], "type": type}
+
+
+def relate(board, card, type, target):
+    return ask(board, "POST", f"{board.flat_of(card)}/relations", said(target, type))
+
+
+def refused(board, card, type, target):
+    return error(board, "POST", f"{board.flat_of(card)}/relations", said(target, type))
+
+
+def status(board, card, type, target):
+    path = f"{board.flat_of(card)}/relations"
+    return board.world.status(board.owner, "POST", path, said(target, type))
+
+
+def listed(board, card):
+    return ask(board, "GET", f"{board.flat_of(card)}/relations")
+
+
+def kept(board):
+    """All relations as they are kept."""
+    with board.world.core.view(NOBODY) as uow:
+        rows = uow.connection.execute(select(relations)).fetchall()
+    return {(row.source_id, row.type, row.target_id) for row in rows}
+
+
+def cards(board, count):
+    return [board.card(f"card {number}") for number in range(count)]
+
+
+# ------------------------------------------------------------------------------------------------- both ends
+
+
+@pytest.mark.parametrize("type", SEEN)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_relation_is_seen_from_both_ends(board, type, turned):
+    one, other = reversed(cards(board, 2)) if turned else cards(board, 2)
+    made = relate(board, one, type, other)
+    here, there = SEEN[type]
+    assert listed(board, one) == [made]
+    assert (made["cardId"], made["type"], made["targetCardId"]) == (one["id"], here, other["id"])
+    assert made["card"] == {
+        name: other[name] for name in ("id", "key", "title", "projectId", "columnId", "status", "archived")
+    }
+    (back,) = listed(board, other)
+    assert (back["id"], back["cardId"], back["type"]) == (made["id"], other["id"], there)
+    assert (back["card"]["id"], back["card"]["title"]) == (one["id"], one["title"])
+    assert (back["createdById"], back["createdAt"]) == (board.owner.id, made["createdAt"])
+
+
+def test_blocked_by_is_the_other_cards_blocks(board):
+    one, other = cards(board, 2)
+    relate(board, one, "blocked_by", other)
+    assert kept(board) == {(other["id"], "blocks", one["id"])}
+    assert refused(board, other, "blocks", one) == (409, "the cards are related in that way already")
+
+
+def test_cards_of_two_projects_are_related(board):
+    other = Board(board.world, board.owner, board.workspace)
+    one, far = board.card(), other.card("far")
+    made = relate(board, one, "blocks", far)
+    assert made["card"]["projectId"] == other.project["id"]
+    assert made["card"]["key"] == far["key"]
+    third = Board(board.world, board.owner, board.workspace)
+    for path, found in ((third.path, 404), (other.path, 200), (board.flat, 404)):
+        assert board.world.status(board.owner, "DELETE", f"{path}/relations/{made['id']}") == found
+
+
+def test_relations_are_listed_in_the_order_in_which_they_were_made_whole_and_by_the_page(board):
+    hub, *others = cards(board, 6)
+    for index, other in enumerate(others):
+        relate(board, *((hub, "blocks", other) if index % 2 else (other, "related_to", hub)))
+    whole = listed(board, hub)
+    assert [each["targetCardId"] for each in whole] == [other["id"] for other in others]
+    path, found = f"{board.flat_of(hub)}/relations?limit=2", []
+    while path:
+        answer = board.world.call(board.owner, "GET", path)
+        found += orjson.loads(answer.body)
+        path = answer.headers["link"].partition("<")[2].partition(">")[0] if "link" in answer.headers else ""
+    assert found == whole
+
+
+def test_relations_are_also_reached_below_the_project(board):
+    one, other = cards(board, 2)
+    made = ask(board, "POST", f"{board.of(one)}/relations", said(other, "blocks"))
+    assert ask(board, "GET", f"{board.of(one)}/relations") == [made]
+    strange = Board(board.world, board.owner, board.workspace)
+    assert error(board, "GET", f"{strange.path}/cards/{one['id']}/relations") == (404, "Card not found")
+    assert ask(board, "DELETE", f"{board.path}/relations/{made['id']}") == {"ok": True}
+
+
+# ------------------------------------------------------------------------------------------------- what must not be
+
+
+def test_a_card_is_not_related_to_itself(board):
+    card = board.card()
+    assert refused(board, card, "related_to", card) == (400, "targetCardId must be another card")
+
+
+def test_a_card_of_another_tenant_is_as_unknown_as_none(board):
+    card, stranger = board.card(), Board(board.world, board.world.person("eve"))
+    next_door = Board(board.world, board.owner)
+    told = {
+        refused(board, card, "blocks", target)
+        for target in (stranger.card(), next_door.card(), {"id": UNKNOWN}, {"id": "x"})
+    }
+    assert told == {(400, "targetCardId must be the id of something that is there")}
+    assert kept(board) == set()
+
+
+@pytest.mark.parametrize("type", SEEN)
+def test_two_cards_are_related_once_in_each_way(board, type):
+    one, other = cards(board, 2)
+    relate(board, one, type, other)
+    assert refused(board, one, type, other) == (409, "the cards are related in that way already")
+    for each in ("blocks", "related_to", "duplicates", "parent_of"):
+        assert status(board, one, each, other) == (
+            409 if each == type or (each, type) == ("blocks", "blocked_by") else 201
+        )
+
+
+@pytest.mark.parametrize("type", ["related_to", "duplicates"])
+def test_what_is_said_from_the_other_end_is_said_already(board, type):
+    one, other = cards(board, 2)
+    relate(board, one, type, other)
+    assert refused(board, other, type, one) == (409, "the cards are related in that way already")
+
+
+@pytest.mark.parametrize("type", CIRCLE)
+@pytest.mark.parametrize("length", [2, 3, 6])
+def test_nothing_goes_in_a_circle(board, type, length):
+    line = cards(board, length)
+    for one, other in itertools.pairwise(line):
+        relate(board, one, type, other)
+    assert refused(board, line[-1], type, line[0]) == (409, CIRCLE[type])
+    (made,) = listed(board, line[0])
+    ask(board, "DELETE", f"{board.flat}/relations/{made['id']}")
+    assert status(board, line[-1], type, line[0]) == 201
+
+
+def test_circles_of_other_types_and_of_mixed_ones_may_be(board):
+    one, two, three = cards(board, 3)
+    for type in ("related_to", "duplicates"):
+        for card, target in ((one, two), (two, three), (three, one)):
+            relate(board, card, type, target)
+    relate(board, one, "blocks", two)
+    relate(board, two, "parent_of", one)
+
+
+def test_a_card_has_one_parent_and_any_number_of_children(board):
+    one, two, child, other = cards(board, 4)
+    relate(board, one, "parent_of", child)
+    relate(board, one, "parent_of", other)
+    assert refused(board, two, "parent_of", child) == (409, "the card has a parent already")
+    assert [each["type"] for each in listed(board, child)] == ["child_of"]
+
+
+@pytest.mark.parametrize("type", ["child_of", "duplicated_by", "likes", None, 5])
+def test_only_what_can_be_said_is_taken(board, type):
+    one, other = cards(board, 2)
+    answered, message = refused(board, one, type, other)
+    assert answered == 400
+    assert message.startswith("type must ")
+
+
+# ------------------------------------------------------------------------------------------------- what goes
+
+
+def test_a_deleted_relation_is_gone_for_both(board):
+    one, other = cards(board, 2)
+    made = relate(board, one, "blocks", other)
+    path = f"{board.flat}/relations/{made['id']}"
+    assert ask(board, "DELETE", path) == {"ok": True}
+    assert listed(board, one) == listed(board, other) == []
+    assert error(board, "DELETE", path) == (404, "Relation not found")
+
+
+def test_the_relations_of_a_card_go_with_it(board):
+    one, two, three = cards(board, 3)
+    relate(board, one, "blocks", two)
+    relate(board, two, "blocks", three)
+    relate(board, one, "related_to", three)
+    ask(board, "DELETE", board.of(two))
+    assert [each["targetCardId"] for each in listed(board, one)] == [three["id"]]
+    assert len(kept(board)) == 1
+    ask(board, "DELETE", board.path)
+    assert kept(board) == set()
+
+
+# ------------------------------------------------------------------------------------------------- statements
+
+
+def test_relating_and_listing_take_as_many_statements_however_many_relations_there_are(board, statements):
+    counts = []
+    for count in (1, 20):
+        hub, *others = cards(board, count + 2)
+        for one, other in itertools.pairwise([hub, *others[1:]]):
+            relate(board, one, "blocks", other)
+        for other in others[1:]:
+            relate(board, hub, "related_to", other)
+        with statements() as sent:
+            listed(board, hub)
+        counts.append(len(sent))
+        with statements() as sent:
+            relate(board, others[-1], "blocks", others[0])
+        counts.append(len(sent))
+    assert counts[:2] == counts[2:]
+    assert counts[1] <= 9
+
+
+# ------------------------------------------------------------------------------------------------- at once
+
+
+def has_circle(edges):
+    """Whether a set of arrows leads back to where it came from."""
+    following = {}
+    for source, target in edges:
+        following.setdefault(source, set()).add(target)
+    done, open_ = set(), set()
+
+    def visit(card):
+        if card in open_:
+            return True
+        if card in done:
+            return False
+        open_.add(card)
+        found = any(visit(each) for each in following.get(card, ()))
+        open_.discard(card)
+        done.add(card)
+        return found
+
+    return any(visit(card) for card in list(following))
+
+
+def arrows(board, type):
+    return [(source, target) for source, kind, target in kept(board) if kind == type]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_related_answers_as_a_model_does(board, data):
+    made, model = cards(board, 5), set()
+    for _ in range(data.draw(st.integers(1, 12))):
+        one, other = data.draw(st.permutations(range(5)))[:2]
+        type = data.draw(st.sampled_from(["blocks", "blocked_by", "parent_of", "related_to", "duplicates"]))
+        source, target = (other, one) if type == "blocked_by" else (one, other)
+        kind = "blocks" if type == "blocked_by" else type
+        same = {(source, kind, target), (target, kind, source)} & model
+        wanted = {(a, b) for a, k, b in model | {(source, kind, target)} if k == kind}
+        circle = kind in CIRCLE and has_circle(wanted)
+        second = kind == "parent_of" and any(k == kind and b == target for _, k, b in model)
+        expected = 409 if same or circle or second else 201
+        assert status(board, made[one], type, made[other]) == expected
+        if expected == 201:
+            model.add((source, kind, target))
+    for index, card in enumerate(made):
+        seen = sorted((each["type"], each["targetCardId"]) for each in listed(board, card))
+        outward = [(k, made[b]["id"]) for a, k, b in model if a == index]
+        inward = [(SEEN[k][1], made[a]["id"]) for a, k, b in model if b == index]
+        assert seen == sorted(outward + inward)
+
+
+@pytest.mark.parametrize("type", CIRCLE)
+def test_two_halves_of_a_circle_at_once_make_none(board, type):
+    for _ in range(8):
+        one, other = cards(board, 2)
+        answers = at_once(
+            lambda: status(board, one, type, other),  # noqa: B023
+            lambda: status(board, other, type, one),  # noqa: B023
+        )
+        assert sorted(answers) == [201, 409]
+
+
+def test_many_at_once_never_make_a_circle(board):
+    made = cards(board, 8)
+    chance = random.Random(7)
+    for _ in range(3):
+        pairs = [chance.sample(made, 2) for _ in range(16)]
+        types = [chance.choice(["blocks", "blocked_by", "parent_of"]) for _ in pairs]
+        answers = at_once(
+            *[
+                lambda one=one, other=other, kind=kind: status(board, one, kind, other)
+                for (one, other), kind in zip(pairs, types, strict=True)
+            ]
+        )
+        assert set(answers) <= {201, 409}
+        assert 201 in answers
+        for type in CIRCLE:
+            assert not has_circle(arrows(board, type))
+        children = [target for _, target in arrows(board, "parent_of")]
+        assert len(children) == len(set(children))
+        for card in chance.sample(made, 4):
+            for each in listed(board, card):
+                board.world.status(board.owner, "DELETE", f"{board.flat}/relations/{each['id']}")
+
+
+def test_a_card_that_is_deleted_while_it_is_related_is_in_no_relation(board):
+    for _ in range(8):
+        one, other = cards(board, 2)
+        answers = at_once(
+            lambda: status(board, one, "blocks", other),  # noqa: B023
+            lambda: board.world.status(board.owner, "DELETE", board.of(other)),  # noqa: B023
+        )
+        assert answers[1] == 200
+        assert answers[0] in (201, 400)
+        assert listed(board, one) == []
