@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from stellary.core.board import departures
 from stellary.core.events import (
@@ -23,20 +23,8 @@ from stellary.core.events import (
 from stellary.core.notifications import activity
 from stellary.core.unit import UnitOfWork
 
-E = TypeVar("E", bound=Event)
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
-
-
-def each(react: Callable[[UnitOfWork, E], None]) -> Reaction:
-    """For what reacts to one event at a time."""
-
-    def reaction(uow: UnitOfWork, events: Sequence[E]) -> None:
-        for event in events:
-            react(uow, event)
-
-    return reaction
-
 
 REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     CardCreated: (activity.record,),
@@ -48,7 +36,7 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     CommentAdded: (activity.record,),
     ProjectMemberAdded: (activity.record,),
     ProjectMemberRemoved: (activity.record,),
-    WorkspaceLeft: (departures.leave_boards, each(activity.forget)),
+    WorkspaceLeft: (departures.leave_boards, activity.forget),
 }
 """Who reacts to what, in that order."""
 

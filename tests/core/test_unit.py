@@ -219,8 +219,13 @@ def test_reactions_may_make_more_happen_and_get_what_happens_together_together(c
 
 def test_reactions_come_in_the_order_of_the_table(core, monkeypatch):
     order = []
-    one = reactions.each(lambda uow, event: order.append(("one", event.number)))
-    two = reactions.each(lambda uow, event: order.append(("two", event.number)))
+
+    def one(uow, events):
+        order.extend(("one", event.number) for event in events)
+
+    def two(uow, events):
+        order.extend(("two", event.number) for event in events)
+
     monkeypatch.setattr(reactions, "REACTIONS", {Fell: (one, two)})
     with core.begin(NOBODY) as uow:
         for number in (1, 2):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from importlib.resources import as_file, files
 
 from sqlalchemy import Connection, inspect, text
 
 from stellary.core.database import begin_sqlite
 
+PREFIX = "stellary_"
+"""Of all our tables: what else there is in a database is its host's."""
+
 VERSION_TABLE = "stellary_alembic_version"
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
 _CURRENT = text("SELECT version_num FROM stellary_alembic_version")
 _LOCK = 7_355_608_204_117
 """Of PostgreSQL's advisory locks: whoever starts first migrates, the others wait and find nothing to do."""
+
+_alembic = threading.Lock()
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -58,7 +64,8 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
         with connection.begin():
             begin_sqlite(connection)
             _run(connection, revision)
-            broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+            found = connection.execute(text("PRAGMA foreign_key_check"))
+            broken = [row for row in found if row[0].startswith(PREFIX)]
             if broken:
                 raise RuntimeError(f"the migration would leave {len(broken)} rows that point nowhere")
     finally:
@@ -69,7 +76,8 @@ def _run(connection: Connection, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    with as_file(files(__name__)) as folder:
+    # Alembic keeps what it works on in its modules.
+    with _alembic, as_file(files(__name__)) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection

@@ -11,12 +11,12 @@ from stellary.core import idempotency  # noqa: F401
 from stellary.core.accounts import tables as accounts  # noqa: F401
 from stellary.core.base import metadata
 from stellary.core.board import tables as board  # noqa: F401
-from stellary.core.migrations import VERSION_TABLE
+from stellary.core.migrations import PREFIX, VERSION_TABLE
 from stellary.core.notifications import tables as notifications  # noqa: F401
 
 
 def _ours(name: str | None, kind: str, _: Any) -> bool:
-    return kind != "table" or (name or "").startswith("stellary_")
+    return kind != "table" or (name or "").startswith(PREFIX)
 
 
 context.configure(

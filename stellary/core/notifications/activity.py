@@ -99,9 +99,11 @@ def record(uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent]) -> None:
         uow.connection.execute(_NOTIFY, rows)
 
 
-def forget(uow: UnitOfWork, event: WorkspaceLeft) -> None:
-    """Take from somebody who has left a workspace what was told of it."""
-    uow.connection.execute(_FORGET, {"_user_id": event.user_id, "_workspace_id": event.workspace_id})
+def forget(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+    """Take from those who have left a workspace what they were told of it."""
+    uow.connection.execute(
+        _FORGET, [{"_user_id": each.user_id, "_workspace_id": each.workspace_id} for each in events]
+    )
 
 
 def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:

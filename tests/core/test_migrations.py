@@ -1,0 +1,251 @@
+"""Migrations: whole or not at all, by one at a time, and nothing that is not ours."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, Table, create_engine, event, inspect, text
+
+from stellary.core import Core
+from stellary.core.base import metadata
+from stellary.core.migrations import PREFIX, VERSION_TABLE
+from stellary.core.unit import NOBODY
+from tests.conftest import RUN
+from tests.databases import Postgres, statement, url_of
+from tests.world import at_once
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request, tmp_path):
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server, name = Postgres(request.config.stash[RUN]), f"stellary_empty_{secrets.token_hex(8)}"
+    with server.administrator() as administrator:
+        administrator.execute(statement("CREATE DATABASE {}", name))
+        yield url_of(server.server(), name)
+        administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+
+
+def tables(url):
+    engine = create_engine(url)
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def run(url, *statements):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            found = connection.execute(text(statement))
+        rows = found.fetchall() if found.returns_rows else None
+    engine.dispose()
+    return rows
+
+
+def migrate(url):
+    core = Core(url)
+    try:
+        core.migrate()
+    finally:
+        core.close()
+
+
+OURS = set(metadata.tables) | {VERSION_TABLE}
+
+
+def differences(connection):
+    """How the database differs from the schema that the code describes."""
+
+    def ours(thing, name, kind, *_):
+        return kind != "table" or name.startswith(PREFIX)
+
+    options = {"version_table": VERSION_TABLE, "compare_server_default": True, "include_object": ours}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+def test_all_tables_bear_our_name():
+    assert [name for name in metadata.tables if not name.startswith(PREFIX)] == []
+
+
+def test_a_migrated_database_is_what_the_code_describes(core):
+    with core.database.unbegun() as connection:
+        assert differences(connection) == []
+
+
+def test_a_difference_would_be_noticed(core):
+    with core.database.writing() as connection:
+        connection.execute(text("DROP INDEX ix_stellary_activities_workspace_id_id"))
+    with core.database.unbegun() as connection:
+        ((kind, index),) = differences(connection)
+    assert (kind, index.name) == ("add_index", "ix_stellary_activities_workspace_id_id")
+
+
+def test_keys_and_constraints_are_what_the_code_describes(core):
+    """What alembic does not compare."""
+
+    def described(table: Table, inspector):
+        found = inspector.get_foreign_keys(table.name)
+        return {
+            "primary key": set(inspector.get_pk_constraint(table.name)["constrained_columns"]),
+            "foreign keys": {
+                (*key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+                for key in found
+            },
+            "nullable": {
+                column["name"] for column in inspector.get_columns(table.name) if column["nullable"]
+            },
+        }
+
+    def wanted(table: Table):
+        return {
+            "primary key": {column.name for column in table.primary_key},
+            "foreign keys": {
+                (key.parent.name, key.column.table.name, key.ondelete) for key in table.foreign_keys
+            },
+            "nullable": {column.name for column in table.columns if column.nullable},
+        }
+
+    with core.database.unbegun() as connection:
+        inspector = inspect(connection)
+        found = {table.name: described(table, inspector) for table in metadata.sorted_tables}
+    assert found == {table.name: wanted(table) for table in metadata.sorted_tables}
+
+
+def test_an_empty_database_gets_all_tables(empty_url):
+    migrate(empty_url)
+    assert tables(empty_url) == OURS
+
+
+def test_to_migrate_again_is_nothing(empty_url, statements):
+    migrate(empty_url)
+    with statements() as sent:
+        migrate(empty_url)
+    assert [each for each in sent if each.startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "DROP"))] == []
+
+
+def test_what_is_there_stays(core):
+    core.user(external_id="1", email="ann@example.com", name="Ann")
+    core.migrate()
+    with core.view(NOBODY) as uow:
+        assert uow.connection.execute(text("SELECT count(*) FROM stellary_users")).scalar() == 1
+
+
+def test_several_threads_migrate_at_once(empty_url):
+    at_once(*[lambda: migrate(empty_url)] * 4)
+    assert tables(empty_url) == OURS
+
+
+@pytest.mark.slow
+def test_several_processes_migrate_at_once(empty_url):
+    program = (
+        "import sys; from stellary.core import Core; core = Core(sys.argv[1]); core.migrate(); core.close()"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, empty_url], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    errors = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, errors
+    assert tables(empty_url) == OURS
+    assert len(run(empty_url, f"SELECT version_num FROM {VERSION_TABLE}")) == 1
+
+
+@contextmanager
+def failing():
+    """Inside, a migration fails when most of it is done."""
+
+    def fail(connection, cursor, sql, *rest):
+        if sql.startswith("CREATE INDEX ix_stellary_notifications"):
+            raise LookupError
+
+    event.listen(Engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(LookupError):
+            yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", fail)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty_url):
+    run(empty_url, "CREATE TABLE orders (number INTEGER PRIMARY KEY)")
+    with failing():
+        migrate(empty_url)
+    assert tables(empty_url) == {"orders"}
+    migrate(empty_url)
+    assert tables(empty_url) == OURS | {"orders"}
+
+
+def test_a_hosts_own_tables_and_versions_stay_as_they_were(empty_url):
+    run(
+        empty_url,
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('theirs')",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY)",
+        "INSERT INTO users VALUES (1)",
+    )
+    migrate(empty_url)
+    assert tables(empty_url) == OURS | {"alembic_version", "users"}
+    assert run(empty_url, "SELECT version_num FROM alembic_version") == [("theirs",)]
+    assert run(empty_url, "SELECT id FROM users") == [(1,)]
+
+
+def test_a_hosts_engine_is_migrated_whole_or_not_at_all(empty_url):
+    """A host's SQLite driver would commit each table for itself."""
+    engine = create_engine(empty_url)
+    core = Core(engine)
+    with failing():
+        core.migrate()
+    assert tables(empty_url) == set()
+    core.migrate()
+    assert tables(empty_url) == OURS
+    engine.dispose()
+
+
+def test_several_databases_are_migrated_at_once_by_one_process(tmp_path):
+    urls = [f"sqlite:///{tmp_path / name}.db" for name in "abc"]
+    at_once(*[lambda url=url: migrate(url) for url in urls])
+    assert [tables(url) for url in urls] == [OURS] * 3
+
+
+def test_foreign_keys_are_kept_afterwards(tmp_path):
+    core = Core(f"sqlite:///{tmp_path / 'empty.db'}")
+    for _ in range(2):
+        core.migrate()
+        with core.begin(NOBODY) as uow:
+            assert uow.connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    core.close()
+
+
+@pytest.mark.parametrize(("prefix", "is_ours"), [("stellary_", True), ("their_", False)])
+def test_rows_of_ours_that_point_nowhere_are_noticed(tmp_path, prefix, is_ours):
+    url = f"sqlite:///{tmp_path / 'broken.db'}"
+    run(
+        url,
+        f"CREATE TABLE {prefix}parents (id INTEGER PRIMARY KEY)",
+        f"CREATE TABLE {prefix}children (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES {prefix}parents (id))",
+        f"INSERT INTO {prefix}children VALUES (1, 7)",
+    )
+    if is_ours:
+        with pytest.raises(RuntimeError, match="1 rows that point nowhere"):
+            migrate(url)
+        assert VERSION_TABLE not in tables(url)
+    else:
+        migrate(url)
+        assert VERSION_TABLE in tables(url)
+
+
+def test_a_probe_writes_and_changes_nothing(core):
+    core.probe()
+    core.migrate()
