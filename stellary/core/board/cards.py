@@ -20,7 +20,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.board import access, card_rows, ordering
 from stellary.core.board.card_references import check_references
 from stellary.core.board.concerned import commenter_ids
-from stellary.core.board.holds import hold_columns
+from stellary.core.board.holds import begin_again, hold_columns
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AtEnd, Stage
 from stellary.core.board.rules.references import unknown
@@ -119,17 +119,15 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
 
 def _held(uow: UnitOfWork, at: access.CardAt, request: UpdateCard) -> tuple[access.CardAt, dict[str, Stage]]:
     """The card as it is by now, held; with the columns that it leaves and enters if it is to have another place."""
-    stages: dict[str, Stage] = {}
     if not rules.names_place(request):
-        return access.hold_card(uow, at), stages
+        return access.hold_card(uow, at), {}
     columns = {at.card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
-    while True:
-        stages |= hold_columns(uow, at.card.project_id, columns - stages.keys())
-        at = access.hold_card(uow, at)
-        if at.card.column_id in stages:
-            return at, stages
-        # Somebody has moved it while we waited for the column where it was.
-        columns = {at.card.column_id}
+    stages = hold_columns(uow, at.card.project_id, columns)
+    at = access.hold_card(uow, at)
+    if at.card.column_id not in stages:
+        # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
+        begin_again(uow)
+    return at, stages
 
 
 def _check_anchors(uow: UnitOfWork, request: UpdateCard, project_id: str) -> None:

@@ -7,9 +7,9 @@ unit that writes is alone from its beginning.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, select, text
 
 from stellary.core.board.rules.cards import Stage
 from stellary.core.board.tables import columns, projects
@@ -24,6 +24,10 @@ _TWO = _STAGES.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")
 _MANY = _STAGES.where(columns.c.id.in_(bindparam("_ids", expanding=True)))
 _PROJECT: Select[Any] = (
     select(projects.c.id).where(projects.c.id == bindparam("_project_id")).with_for_update(key_share=True)
+)
+
+_BEGIN_AGAIN = text(
+    "DO $$ BEGIN RAISE EXCEPTION 'what was to be held has moved' USING ERRCODE = '40001'; END $$"
 )
 
 
@@ -59,3 +63,16 @@ def hold_columns(uow: UnitOfWork, project_id: str, ids: Collection[str] | None =
         two = {"_first": first, "_second": more[0] if more else first}
         rows = uow.connection.execute(_TWO, {**place, **two}).fetchall()
     return {row[0]: Stage(*row) for row in rows}
+
+
+def begin_again(uow: UnitOfWork) -> NoReturn:
+    """Give the unit up, since what it has read has changed and what it holds is not what it needs.
+
+    To hold more by now would be out of order: two who wait for each other are found out after a second only. So the
+    unit fails as one that PostgreSQL could not serialize, and whoever has begun it begins it again.
+
+    Raises:
+        OperationalError: Of the SQLSTATE 40001.
+    """
+    uow.connection.execute(_BEGIN_AGAIN)
+    raise AssertionError("unreachable")

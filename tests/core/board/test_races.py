@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
+from sqlalchemy import text
+
+from stellary.contract.cards import UpdateCard
+from stellary.contract.columns import DeleteColumn
+from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
+from stellary.core.board.cards import delete_card, update_card
+from stellary.core.board.columns import delete_column
+from stellary.core.board.projects import delete_project
 
 WORKERS = 16
 
@@ -188,3 +198,98 @@ def test_project_that_is_deleted_meanwhile_takes_all_cards_along(desk):
     answers = at_once(desk, requests)
     assert statuses(answers).keys() <= {200, 201, 404}
     assert desk.error("GET", "/cards")[0] == 404
+
+
+# ---------------------------------------------------------------------------------------------- one waits for another
+
+
+def meanwhile(desk, first, method, tail, body=None):
+    """The answer to a request that comes while another unit is at work, and has to wait for it where it must."""
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.extend(at_once(desk, [(method, tail, body)])))
+    with desk.world.core.begin(desk.person.actor) as uow:
+        first(uow)
+        waiting.start()
+        wait_until_blocked(desk.world.core)
+    waiting.join()
+    return answers[0]
+
+
+def wait_until_blocked(core):
+    if core.database.is_sqlite:
+        return
+    blocked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    for _ in range(1_000):
+        # What the server says of itself stays the same within a transaction.
+        with core.database.reading() as connection:
+            if connection.execute(blocked).scalar():
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+def ref_of(desk, kind, id):
+    return kind(desk.workspace.organization.slug, desk.workspace.slug, desk.project["id"], id)
+
+
+def test_place_is_that_in_the_column_to_which_the_card_was_moved_meanwhile(desk):
+    todo, doing, _ = (column["id"] for column in desk.columns())
+    first, second = desk.cards(doing, "x y")
+    card = desk.card(todo, "card")["id"]
+
+    def move(uow):
+        update_card(uow, ref_of(desk, CardRef, card), UpdateCard(column_id=doing))
+
+    answer = meanwhile(desk, move, "PATCH", f"/cards/{card}", {"order": 1})
+    assert answer.status == 200
+    assert [each["id"] for each in desk.listed()] == [first, card, second]
+
+
+def test_change_is_answered_with_what_was_changed_meanwhile(desk):
+    card = desk.card(desk.columns()[0]["id"])["id"]
+
+    def describe(uow):
+        update_card(uow, ref_of(desk, CardRef, card), UpdateCard(description="meanwhile"))
+
+    answer = orjson.loads(meanwhile(desk, describe, "PATCH", f"/cards/{card}", {"title": "new"}).body)
+    assert (answer["title"], answer["description"], answer["version"]) == ("new", "meanwhile", 3)
+
+
+@pytest.mark.parametrize("body", [{"title": "t"}, {"order": 0}])
+def test_card_that_is_deleted_meanwhile_is_not_found(desk, body):
+    card = desk.card(desk.columns()[0]["id"])["id"]
+    answer = meanwhile(
+        desk, lambda uow: delete_card(uow, ref_of(desk, CardRef, card)), "PATCH", f"/cards/{card}", body
+    )
+    assert answer.status == 404
+
+
+def test_no_card_is_made_in_a_column_that_is_deleted_meanwhile(desk):
+    todo = desk.columns()[0]["id"]
+
+    def give_up(uow):
+        delete_column(uow, ref_of(desk, ColumnRef, todo), DeleteColumn())
+
+    assert meanwhile(desk, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+
+
+def test_no_card_is_made_in_a_project_that_is_deleted_meanwhile(desk):
+    todo = desk.columns()[0]["id"]
+
+    def give_up(uow):
+        delete_project(
+            uow, ProjectRef(desk.workspace.organization.slug, desk.workspace.slug, desk.project["id"])
+        )
+
+    assert meanwhile(desk, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+
+
+def test_column_that_is_deleted_meanwhile_is_not_found(desk):
+    todo = desk.columns()[0]["id"]
+
+    def give_up(uow):
+        delete_column(uow, ref_of(desk, ColumnRef, todo), DeleteColumn())
+
+    assert meanwhile(desk, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
