@@ -1,0 +1,187 @@
+"""The rules of cards without a database: what has happened between two states, and which place is wanted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from stellary.contract.cards import Card, UpdateCard
+from stellary.contract.checklists import ChecklistItem
+from stellary.contract.errors import Conflict, Invalid
+from stellary.core.board.rules.cards import (
+    AtEnd,
+    AtIndex,
+    Beside,
+    Stage,
+    altered,
+    check_room,
+    events,
+    names_place,
+    settled,
+    wish,
+)
+from stellary.core.board.rules.checklists import progress
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+CARD = Card(
+    id="a",
+    key="KEY-1",
+    number=1,
+    title="t",
+    description=None,
+    project_id="p",
+    scope_id="s",
+    column_id="c",
+    order=0,
+    archived=False,
+    status="open",
+    priority=None,
+    start_date=None,
+    due_date=None,
+    completed_at=None,
+    assignee_id=None,
+    created_by_id="u",
+    label_ids=[],
+    custom_fields={},
+    checklist=[],
+    checklist_progress=progress([]),
+    comment_count=0,
+    attachment_count=0,
+    version=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
+
+def told(**changes):
+    """The kinds of what has happened, each with the fields that it lists."""
+    found = events(CARD, altered(CARD, **changes), "w", "From", "To")
+    return [(type(event).__name__, *getattr(event, "changed", ())) for event in found]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"version": 2, "updated_at": datetime(2026, 5, 1, tzinfo=UTC)}, []),
+        ({"comment_count": 1, "attachment_count": 1}, []),
+        ({"title": "x", "due_date": NOW}, [("CardUpdated", "title", "dueDate")]),
+        ({"status": "done", "completed_at": NOW}, [("CardUpdated", "status", "completedAt")]),
+        ({"order": 3}, [("CardUpdated", "order")]),
+        ({"column_id": "d", "order": 3, "status": "done", "completed_at": NOW}, [("CardMoved",)]),
+        ({"column_id": "d", "title": "x"}, [("CardMoved",), ("CardUpdated", "title")]),
+        ({"archived": True, "order": None}, [("CardArchived",)]),
+        ({"assignee_id": "u"}, [("CardAssigned",)]),
+        ({"assignee_id": "u", "label_ids": ["l"]}, [("CardAssigned",), ("CardUpdated", "labelIds")]),
+        (
+            {"column_id": "d", "archived": True, "order": None, "assignee_id": "u"},
+            [("CardMoved",), ("CardArchived",), ("CardAssigned",)],
+        ),
+    ],
+)
+def test_what_has_happened(changes, expected):
+    assert told(**changes) == expected
+
+
+def test_card_that_comes_back_is_updated():
+    archived = altered(CARD, archived=True, order=None)
+    (event,) = events(archived, CARD, "w")
+    assert event.changed == ("order", "archived")
+
+
+def test_move_tells_both_columns_by_name():
+    (event,) = events(CARD, altered(CARD, column_id="d"), "w", "From", "To")
+    assert (event.from_column, event.to_column) == ("From", "To")
+    assert (event.workspace_id, event.project_id, event.before) == ("w", "p", CARD)
+
+
+def checklist(*done):
+    return [ChecklistItem(id=str(n), title="t", done=each, order=n) for n, each in enumerate(done)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complete"),
+    [
+        ([False], [True], True),
+        ([True, False], [True, True], True),
+        ([True, False], [True], True),
+        ([], [True], True),
+        ([True], [True, True], False),
+        ([True], [], False),
+        ([False], [], False),
+        ([True], [False], False),
+    ],
+)
+def test_checklist_is_completed_once(before, after, complete):
+    old = altered(CARD, checklist=checklist(*before))
+    found = [type(event).__name__ for event in events(old, altered(CARD, checklist=checklist(*after)), "w")]
+    assert ("ChecklistCompleted" in found) == complete
+
+
+def test_card_that_stays_the_same_is_the_same():
+    assert settled(CARD, altered(CARD), 0, NOW) is CARD
+
+
+def test_card_that_changes_is_a_version_later():
+    later = datetime(2026, 5, 1, tzinfo=UTC)
+    after = settled(CARD, altered(CARD, title="x"), 4, later)
+    assert after == altered(CARD, title="x", order=4, version=2, updated_at=later)
+
+
+ARCHIVED = altered(CARD, archived=True, order=None)
+
+
+@pytest.mark.parametrize(
+    ("card", "request_", "expected"),
+    [
+        (CARD, UpdateCard(), None),
+        (CARD, UpdateCard(title="x"), None),
+        (CARD, UpdateCard(archived=False), None),
+        (CARD, UpdateCard(column_id="c"), AtEnd()),
+        (CARD, UpdateCard(column_id="d", order=0), AtIndex(0)),
+        (CARD, UpdateCard(order=2), AtIndex(2)),
+        (CARD, UpdateCard(before="x", order=2), Beside("x", False, "before")),
+        (CARD, UpdateCard(after="x"), Beside("x", True, "after")),
+        (CARD, UpdateCard(archived=True, order=2), None),
+        (ARCHIVED, UpdateCard(order=2), None),
+        (ARCHIVED, UpdateCard(column_id="d"), None),
+        (ARCHIVED, UpdateCard(archived=False), AtEnd()),
+        (ARCHIVED, UpdateCard(archived=False, order=2), AtIndex(2)),
+    ],
+)
+def test_wanted_place(card, request_, expected):
+    assert wish(card, request_) == expected
+
+
+@pytest.mark.parametrize(
+    "request_", [UpdateCard(before="x", after="y"), UpdateCard(before="a"), UpdateCard(after="a")]
+)
+def test_place_that_cannot_be_wanted(request_):
+    with pytest.raises(Invalid):
+        wish(CARD, request_)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (UpdateCard(title="x"), False),
+        (UpdateCard(column_id="x"), True),
+        (UpdateCard(order=0), True),
+        (UpdateCard(before=""), True),
+        (UpdateCard(after=""), True),
+        (UpdateCard(archived=False), True),
+    ],
+)
+def test_requests_about_a_place(request_, expected):
+    assert names_place(request_) == expected
+
+
+@pytest.mark.parametrize(("limit", "count"), [(None, 10**6), (3, 3), (3, 1)])
+def test_column_takes_as_many_as_its_limit_says(limit, count):
+    check_room(Stage("c", "To Do", "s", None, limit), count)
+
+
+def test_column_takes_no_more():
+    with pytest.raises(Conflict):
+        check_room(Stage("c", "To Do", "s", None, 3), 4)
