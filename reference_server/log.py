@@ -123,7 +123,7 @@ class _Logger:
         self._lines = lines
 
     def msg(self, line: bytes | str) -> None:
-        self._lines.write(line.encode("utf-8", "backslashreplace") if isinstance(line, str) else line)
+        self._lines.write(line.encode("utf-8", "replace") if isinstance(line, str) else line)
 
     debug = info = warning = error = critical = exception = log = msg
 
@@ -136,7 +136,7 @@ class _Handler(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.write(self.format(record).encode("utf-8", "backslashreplace"))
+        self._lines.write(self.format(record).encode("utf-8", "replace"))
 
 
 def configure(wanted: LogFormat | None, stream: BinaryIO | None = None) -> Lines:
@@ -184,5 +184,5 @@ def _json(event: MutableMapping[str, Any], **_: Any) -> str:
     try:
         return orjson.dumps(event, default=str).decode()
     except TypeError:
-        # Half a surrogate pair in a text, or a key that is none.
-        return json.dumps(event, default=str)
+        # Half a surrogate pair in a text: it is replaced when the line is written.
+        return json.dumps(event, default=str, ensure_ascii=False)

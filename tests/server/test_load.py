@@ -1,0 +1,71 @@
+"""What many do at once: nobody's request keeps another's from being answered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from reference_server import threads
+from tests.server.running import Running, running
+
+
+def test_fifty_logins_at_once_hold_up_nobody_else(server: Running):
+    token = server.register()
+    server.core.bcrypt_rounds = 8
+    hashed: list[float] = []
+    said = {"email": "nobody@example.com", "password": "correct horse"}
+
+    def login(_: int) -> int:
+        status = server.ask("POST", "/auth/login", said).status
+        hashed.append(time.monotonic())
+        return status
+
+    with ThreadPoolExecutor(50) as pool:
+        logins = [pool.submit(login, number) for number in range(50)]
+        answered = []
+        while not all(login.done() for login in logins):
+            assert server.ask("GET", "/auth/me", token=token).status == 200
+            answered.append(time.monotonic())
+    assert [login.result() for login in logins] == [401] * 50
+    # Two hash at a time, so that others are answered all along: between any ten logins somebody was.
+    hashed.sort()
+    for first, last in zip(hashed[::10], hashed[9::10], strict=True):
+        assert any(first <= moment <= last for moment in answered)
+
+
+def test_what_comes_beyond_the_queue_is_told_to_come_again(sqlite_core, monkeypatch):
+    monkeypatch.setattr(threads, "WAITING_MAX", 3)
+    with running(sqlite_core) as server:
+        token = server.register()
+        said = [{"name": "Acme", "slug": f"acme-{number}"} for number in range(8)]
+        gate = threading.Event()
+        with ThreadPoolExecutor(8) as pool:
+            with sqlite_core.database.writing():
+                asked = [pool.submit(server.ask, "POST", "/organizations", each, token) for each in said]
+                while sum(answer.done() for answer in asked) < 5:
+                    gate.wait(0.01)
+                refused = [answer.result() for answer in asked if answer.done()]
+                # Reading goes on meanwhile.
+                assert server.ask("GET", "/auth/me", token=token).status == 200
+            made = [answer.result() for answer in asked if answer.result() not in refused]
+    assert [answer.status for answer in refused] == [503] * 5
+    assert {answer.json["code"] for answer in refused} == {"busy"}
+    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+    assert [answer.status for answer in made] == [201] * 3
+
+
+def test_a_hundred_clients_write_at_once(server: Running):
+    token = server.register()
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(
+            pool.map(
+                lambda number: server.ask(
+                    "POST", "/organizations", {"name": f"Acme {number}", "slug": f"acme-{number}"}, token
+                ),
+                range(100),
+            )
+        )
+    assert [answer.status for answer in answers] == [201] * 100
+    slugs = {each["slug"] for each in server.ask("GET", "/organizations", token=token).json}
+    assert slugs >= {f"acme-{number}" for number in range(100)}

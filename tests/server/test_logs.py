@@ -1,0 +1,174 @@
+"""Logs: a line for each answer, and nothing in it that is secret."""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import orjson
+import pytest
+import structlog
+
+from reference_server import log
+from reference_server.log import Entry, Lines, configure, logged_path
+from stellary.contract.endpoints import ENDPOINTS
+from tests.server.running import Running
+
+BY_OPERATION = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
+ENTRY = Entry("GET", "/x", 200, 1.5, "req_1", None, "1.2.3.4")
+
+
+@pytest.fixture
+def restored():
+    """Leave the logs of this process as they were."""
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    yield
+    root.handlers, root.level = before
+    structlog.reset_defaults()
+
+
+def written(stream: io.BytesIO) -> list[dict]:
+    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_answer_is_told_with_who_asked_and_how_long_it_took(one_server: Running):
+    token = one_server.register()
+    user = one_server.ask("GET", "/auth/me", token=token, x_request_id="abc").json["user"]
+    entry = one_server.entries[-1]
+    assert entry.ms > 0
+    assert entry == Entry("GET", "/auth/me", 200, entry.ms, "abc", user["id"], "127.0.0.1")
+
+
+def test_neither_query_nor_headers_nor_bodies_are_told(one_server: Running):
+    one_server.register("ann", "correct horse")
+    one_server.ask("GET", "/auth/me?token=hidden1&q=hidden2", token="hidden3")
+    one_server.ask("POST", "/auth/login", {"email": "hidden4", "password": "hidden5"})
+    one_server.ask("GET", "/nowhere?hidden6")
+    told = repr(one_server.entries)
+    assert len(one_server.entries) == 4
+    assert "hidden" not in told
+    assert "horse" not in told
+    assert "eyJ" not in told
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "told"),
+    [
+        ("invitations.accept", "/invitations/s3cret/accept", "/invitations/:token/accept"),
+        ("invitations.accept", "/%69nvitations/s3cret/accept", "/invitations/:token/accept"),
+        ("auth.me", "/auth/me", "/auth/me"),
+        (None, "/nowhere", "/nowhere"),
+        (None, "/invitations/s3cret/accepted", "/invitations/***"),
+        (None, "/%69nvitations/s3cret", "/invitations/***"),
+        (None, "/synth_abc/x", "/***/x"),
+        (None, "/x/eyJhbGciOi.eyJzdWIi.abc", "/x/***"),
+        (None, "/token=abcdefgh", "/token=***"),
+        (None, "/" + "a" * 1000, "/" + "a" * (log.PATH_MAX - 1)),
+    ],
+)
+def test_a_path_is_told_without_what_is_secret_in_it(operation: str | None, path: str, told: str):
+    assert logged_path(path, BY_OPERATION[operation] if operation else None) == told
+
+
+def test_lines_are_json(restored):
+    stream = io.BytesIO()
+    lines = configure("json", stream)
+    log.access_log()(ENTRY)
+    logging.getLogger("stellary.core").warning("it is %s", "late")
+    try:
+        raise ValueError("no")
+    except ValueError:
+        logging.getLogger("stellary.core").exception("failed")
+    logging.getLogger("stellary.core").warning("half a pair: %s", "\ud800")
+    logging.getLogger("other").info("not told")
+    lines.close()
+    access, warning, error, pair = written(stream)
+    assert access.pop("timestamp").endswith("Z")
+    assert access == {
+        "event": "request",
+        "level": "info",
+        "method": "GET",
+        "path": "/x",
+        "status": 200,
+        "ms": 1.5,
+        "request_id": "req_1",
+        "user_id": None,
+        "client": "1.2.3.4",
+    }
+    assert (warning["event"], warning["level"], warning["logger"]) == (
+        "it is late",
+        "warning",
+        "stellary.core",
+    )
+    assert error["exception"].endswith("ValueError: no")
+    assert pair["event"] == "half a pair: ?"
+
+
+def test_a_terminal_gets_lines_for_the_eyes(restored):
+    stream = io.BytesIO()
+    lines = configure("console", stream)
+    log.access_log()(ENTRY)
+    lines.close()
+    assert b"req_1" in stream.getvalue()
+    assert not stream.getvalue().startswith(b"{")
+
+
+def test_off_leaves_warnings(restored):
+    stream = io.BytesIO()
+    lines = configure("off", stream)
+    log.access_log()(ENTRY)
+    logging.getLogger("stellary.core").warning("told")
+    lines.close()
+    assert [line["event"] for line in written(stream)] == ["told"]
+
+
+class Stalled(io.RawIOBase):
+    """A stream whose reader has stopped reading."""
+
+    def __init__(self) -> None:
+        self.reader = threading.Event()
+        self.written = b""
+
+    def write(self, data: bytes) -> int:
+        self.reader.wait(10)
+        self.written += data
+        return len(data)
+
+
+def test_nobody_waits_for_a_reader_of_the_log_that_stalls(monkeypatch):
+    monkeypatch.setattr(log, "LINES_MAX", 100)
+    monkeypatch.setattr(log, "FLUSH_SECONDS", 0.001)
+    stream = Stalled()
+    lines = Lines(stream)
+    for number in range(1000):
+        lines.write(b"%d" % number)
+    stream.reader.set()
+    lines.close()
+    assert stream.written.startswith(b"0\n1\n2\n")
+    assert b"lines of the log were lost" in stream.written
+
+
+def test_a_log_that_nobody_reads_any_more_is_no_reason_to_fail():
+    stream = io.BytesIO()
+    lines = Lines(stream)
+    stream.close()
+    lines.write(b"x")
+    lines.close()
+
+
+def test_an_error_does_not_tell_the_values_of_its_statement(core, caplog):
+    from sqlalchemy import text
+
+    with core.view(None) as uow, pytest.raises(Exception, match="hidden") as raised:
+        uow.connection.execute(text("SELECT * FROM nowhere WHERE x = :secret"), {"secret": "s3cret"})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_host_that_brings_its_own_log_is_left_alone():
+    program = "import reference_server.app, logging; assert not logging.getLogger().handlers"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])

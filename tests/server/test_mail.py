@@ -1,0 +1,224 @@
+"""Letters by SMTP: sent beside the request, tried again while that may help, and never in anybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from reference_server import mail
+from reference_server.mail import SmtpMailer
+from reference_server.settings import SmtpServer
+from stellary.core.mail import Letter
+
+LETTER = Letter("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")
+
+
+class Box:
+    """A mail server's mailbox; ``answers`` are given one after the other, the last for good."""
+
+    def __init__(self, *answers: str) -> None:
+        self.letters: list[Envelope] = []
+        self.answers = list(answers) or ["250 OK"]
+        self.sessions: list[Session] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.sessions.append(session)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer.startswith("2"):
+            self.letters.append(envelope)
+        return answer
+
+    async def handle_RCPT(self, server, session, envelope, address, _) -> str:  # noqa: N802
+        if address.startswith("nobody"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return made.getsockname()[1]
+
+
+@pytest.fixture
+def box() -> Iterator[tuple[Box, SmtpServer]]:
+    """A mailbox, and where it is reached."""
+    box = Box()
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield box, SmtpServer("127.0.0.1", controller.port)
+    controller.stop()
+
+
+async def until(true) -> None:
+    for _ in range(500):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it never came")
+
+
+async def test_a_letter_arrives_as_it_was_written(box):
+    letters, server = box[0].letters, box[1]
+    mailer = SmtpMailer(server, "stellary@example.com")
+    mailer.start()
+    mailer(Letter("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + LETTER.text))
+    await until(lambda: letters)
+    await mailer.close(5)
+    (envelope,) = letters
+    assert envelope.mail_from == "stellary@example.com"
+    assert envelope.rcpt_tos == ["bob@example.com"]
+    message = message_from_bytes(envelope.content, policy=policy.default)
+    assert message["Subject"] == "Grüße Bcc: eve@example.com"
+    assert message["Bcc"] is None
+    assert message["Message-ID"].endswith("@example.com>")
+    assert message.get_content().splitlines() == ["Grüße", *LETTER.text.splitlines()]
+
+
+async def test_a_letter_from_a_thread_arrives(box):
+    mailer = SmtpMailer(box[1], "stellary@example.com")
+    mailer.start()
+    await asyncio.to_thread(mailer, LETTER)
+    await mailer.close(5)
+    assert len(box[0].letters) == 1
+
+
+async def test_a_letter_that_is_put_off_is_tried_again(box):
+    box[0].answers = ["451 later", "451 later", "250 OK"]
+    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01, 0.01])
+    mailer.start()
+    mailer(LETTER)
+    await until(lambda: box[0].letters)
+    await mailer.close(5)
+    assert len(box[0].sessions) == 3
+
+
+async def test_a_letter_that_is_put_off_holds_up_no_other(box):
+    box[0].answers = ["451 later", "250 OK"]
+    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[60])
+    mailer.start()
+    mailer(LETTER)
+    mailer(Letter("eve@example.com", "Hello", "Hello"))
+    await until(lambda: len(box[0].letters) == 1)
+    assert box[0].letters[0].rcpt_tos == ["eve@example.com"]
+    # Closing tries once more, and does not wait out the pause.
+    await mailer.close(5)
+    assert len(box[0].letters) == 2
+
+
+async def test_a_letter_that_is_refused_is_told_and_not_tried_again(box, caplog):
+    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01])
+    mailer.start()
+    mailer(Letter("nobody@example.com", "Hello", "s3cret"))
+    await until(lambda: caplog.records)
+    box[0].answers = ["554 spam"]
+    mailer(LETTER)
+    await until(lambda: len(caplog.records) == 2)
+    await mailer.close(5)
+    assert "a letter to nobody@example.com could not be sent" in caplog.text
+    assert "no such mailbox" in caplog.text
+    assert "554" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert len(box[0].sessions) == 1
+
+
+async def test_tries_end(box, caplog):
+    box[0].answers = ["451 later"]
+    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01])
+    mailer.start()
+    mailer(LETTER)
+    await until(lambda: "could not be sent" in caplog.text)
+    assert len(box[0].sessions) == 3
+    await mailer.close(5)
+
+
+async def test_a_server_that_is_away_is_tried_again(caplog):
+    port = free_port()
+    mailer = SmtpMailer(SmtpServer("127.0.0.1", port), "stellary@example.com", pauses=[0.05] * 100)
+    mailer.start()
+    mailer(LETTER)
+    await until(lambda: "is tried again" in caplog.text)
+    box = Box()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    await until(lambda: box.letters)
+    await mailer.close(5)
+    controller.stop()
+
+
+async def test_letters_that_cannot_be_sent_do_not_keep_a_server_from_stopping(caplog):
+    silent = socket.create_server(("127.0.0.1", 0))
+    mailer = SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1]), "stellary@example.com")
+    mailer.start()
+    mailer(LETTER)
+    await mailer.close(0.1)
+    silent.close()
+    assert "stopped with 1 letters that were not sent" in caplog.text
+
+
+async def test_only_so_many_letters_wait(monkeypatch, caplog):
+    monkeypatch.setattr(mail, "WAITING_MAX", 2)
+    mailer = SmtpMailer(SmtpServer("127.0.0.1", free_port()), "stellary@example.com", pauses=[60])
+    mailer.start()
+    for _ in range(3):
+        mailer(LETTER)
+    await until(lambda: "too many letters are waiting" in caplog.text)
+    await mailer.close(5)
+
+
+async def test_a_mailer_that_does_not_run_says_what_is_lost(caplog):
+    mailer = SmtpMailer(SmtpServer("127.0.0.1", 1), "stellary@example.com")
+    mailer(LETTER)
+    await mailer.close(1)
+    mailer(LETTER)
+    assert caplog.text.count("no mail is sent any more: a letter to bob@example.com is lost") == 2
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("password", ["right", "wrong"])
+async def test_who_has_an_account_logs_in(password: str, caplog):
+    def authenticate(server, session, envelope, mechanism, data) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"us@er", b"right"))
+
+    box = Box()
+    controller = Controller(
+        box,
+        hostname="127.0.0.1",
+        port=free_port(),
+        authenticator=authenticate,
+        auth_require_tls=False,
+        auth_required=True,
+    )
+    controller.start()
+    server = SmtpServer("127.0.0.1", controller.port, user="us@er", password=password)
+    mailer = SmtpMailer(server, "stellary@example.com", pauses=[0.01])
+    mailer.start()
+    mailer(LETTER)
+    await until(lambda: box.letters or caplog.records)
+    await mailer.close(5)
+    controller.stop()
+    assert len(box.letters) == (password == "right")
+    assert "wrong" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("host", "password", "private"),
+    [
+        ("mail.example.com", "p", True),
+        ("192.0.2.1", "p", True),
+        ("127.0.0.1", "p", False),
+        ("::1", "p", False),
+        ("localhost", "p", False),
+        ("mail.example.com", None, False),
+    ],
+)
+def test_a_password_is_sent_only_where_nobody_reads_along(host: str, password: str | None, private: bool):
+    mailer = SmtpMailer(SmtpServer(host, 587, user="u", password=password), "stellary@example.com")
+    assert mailer._must_be_private() is private

@@ -1,0 +1,117 @@
+"""The API as a part of a host's application: under a prefix, with the host's own routes beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession, web
+
+from reference_server.app import make_app
+from reference_server.settings import NO_LIMITS, Settings
+from stellary.core import Core
+
+
+@pytest.fixture
+async def host(sqlite_core: Core) -> AsyncIterator[ClientSession]:
+    """A client of a host that has mounted the API under ``/pm``."""
+
+    async def greet(_: web.Request) -> web.Response:
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.router.add_get("/", greet)
+    app.add_subapp("/pm/", make_app(sqlite_core, Settings(limits=NO_LIMITS)))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with ClientSession(f"http://127.0.0.1:{site.port}") as client:
+        yield client
+    await runner.cleanup()
+
+
+async def register(host: ClientSession) -> dict[str, str]:
+    said = {"email": "ann@example.com", "password": "correct horse"}
+    async with host.post("/pm/auth/register", json=said) as answer:
+        assert answer.status == 201
+        return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+
+
+async def test_the_host_keeps_its_own_routes(host: ClientSession):
+    async with host.get("/") as answer:
+        assert await answer.text() == "hello"
+    async with host.get("/auth/me") as answer:
+        assert answer.status == 404
+        assert "x-request-id" not in answer.headers
+
+
+async def test_the_api_stands_under_its_prefix(host: ClientSession):
+    async with host.get("/pm/auth/me", headers=await register(host)) as answer:
+        assert answer.status == 200
+    async with host.get("/pm/health/ready") as answer:
+        assert await answer.json() == {"status": "ready"}
+    async with host.get("/pm/") as answer:
+        assert (await answer.json())["openapi"] == "/pm/openapi.json"
+    async with host.get("/pm/openapi.json") as answer:
+        assert (await answer.json())["servers"][0]["url"] == "/pm"
+
+
+async def test_errors_are_in_the_error_shape_there(host: ClientSession):
+    for method, path, status in (
+        ("GET", "/pm/nowhere", 404),
+        ("PUT", "/pm/auth/me", 405),
+        ("GET", "/pm/auth/me", 401),
+    ):
+        async with host.request(method, path) as answer:
+            shape = await answer.json()
+            assert (answer.status, shape["statusCode"]) == (status, status)
+            assert shape["requestId"] == answer.headers["x-request-id"]
+
+
+async def test_the_next_page_stands_under_the_prefix(host: ClientSession):
+    headers = await register(host)
+    for number in range(3):
+        said = {"name": "Acme", "slug": f"acme-{number}"}
+        async with host.post("/pm/organizations", json=said, headers=headers) as answer:
+            assert answer.status == 201
+    slugs, path = [], "/pm/organizations?limit=1"
+    while path:
+        async with host.get(path, headers=headers) as answer:
+            slugs += [each["slug"] for each in await answer.json()]
+            path = str(answer.links["next"]["url"].relative()) if "next" in answer.links else ""
+    assert slugs[1:] == ["acme-0", "acme-1", "acme-2"]
+
+
+async def test_a_client_that_waits_to_be_told_is_told(host: ClientSession):
+    said = {"email": "ann@example.com", "password": "correct horse"}
+    async with host.post("/pm/auth/register", json=said, expect100=True) as answer:
+        assert answer.status == 201
+
+
+async def test_a_request_that_the_host_cancels_is_finished_all_the_same(sqlite_core: Core):
+    app = make_app(sqlite_core, Settings(limits=NO_LIMITS))
+    runner = web.AppRunner(app, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with ClientSession(f"http://127.0.0.1:{site.port}") as client:
+        said = {"email": "ann@example.com", "password": "correct horse"}
+        with sqlite_core.database.writing():
+            asked = asyncio.create_task(client.post("/auth/register", json=said))
+            await asyncio.sleep(0.3)
+            asked.cancel()
+            await asyncio.sleep(0.1)
+    # Stopping waits for it.
+    await runner.cleanup()
+    port = sqlite_core.port()
+    from stellary.contract.port import RawRequest
+
+    login = RawRequest(
+        "POST",
+        "/auth/login",
+        headers={"content-type": "application/json"},
+        body=b'{"email": "ann@example.com", "password": "correct horse"}',
+    )
+    assert port.send(login).status == 201

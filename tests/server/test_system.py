@@ -1,0 +1,123 @@
+"""What the server says of itself."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reference_server import system
+from reference_server.system import Probe
+from reference_server.threads import Threads
+from stellary.contract.errors import Unavailable
+from stellary.core import Core
+from tests.server.running import Running
+
+
+def test_the_root_says_what_answers_here(one_server: Running):
+    assert one_server.ask("GET", "/").json == {
+        "name": "Stellary",
+        "version": system.product_version(),
+        "openapi": "/openapi.json",
+        "docs": "/docs",
+    }
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
+    def nowhere(_: str) -> str:
+        raise system.PackageNotFoundError
+
+    monkeypatch.setattr(system, "version", nowhere)
+    assert system.product_version() == "0"
+
+
+def test_it_is_alive_and_ready(server: Running):
+    assert server.ask("GET", "/health/live").json == {"status": "ok"}
+    assert server.ask("GET", "/health/ready").json == {"status": "ready"}
+
+
+def test_the_document_describes_the_api(one_server: Running):
+    document = one_server.ask("GET", "/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    assert "/auth/login" in document["paths"]
+    assert one_server.ask("GET", "/openapi.json").json == document
+
+
+def test_answers_are_not_kept_by_anybody_in_between(one_server: Running):
+    for path in ("/", "/health/ready", "/auth/me", "/nowhere"):
+        assert one_server.ask("GET", path).headers["cache-control"] == "no-store"
+
+
+def test_it_is_not_ready_without_its_database(server: Running):
+    assert server.ask("GET", "/health/ready").status == 200
+    broken = Core("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    server.core.database, whole = broken.database, server.core.database
+    try:
+        assert not_ready(server) == "the database cannot be written"
+        assert server.ask("GET", "/health/live").status == 200
+    finally:
+        server.core.database = whole
+    assert ready_again(server)
+
+
+def test_it_is_not_ready_while_its_database_cannot_be_written(one_server: Running):
+    def read_only(word: str) -> None:
+        with one_server.core.database.unbegun() as connection:
+            connection.connection.dbapi_connection.execute(f"PRAGMA query_only={word}")
+
+    assert one_server.ask("GET", "/health/ready").status == 200
+    read_only("on")
+    assert not_ready(one_server) == "the database cannot be written"
+    read_only("off")
+    assert ready_again(one_server)
+
+
+def test_it_is_not_ready_on_a_disk_that_is_full(one_server: Running, monkeypatch):
+    monkeypatch.setattr(system, "FREE_BYTES_MIN", 1 << 62)
+    assert not_ready(one_server) == "the disk is full"
+
+
+async def test_a_database_that_does_not_answer_is_not_ready(sqlite_core: Core, monkeypatch):
+    monkeypatch.setattr(system, "PROBE_PATIENCE", 0.05)
+    threads = Threads(sqlite_core)
+    probe = Probe(sqlite_core, threads)
+    with sqlite_core.database.writing():
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="the database does not answer"):
+                await probe.check()
+    await threads.close(5)
+
+
+async def test_however_many_ask_it_is_tried_once_a_second(sqlite_core: Core, monkeypatch):
+    tries: list[float] = []
+    whole = sqlite_core.probe
+    monkeypatch.setattr(sqlite_core, "probe", lambda: (tries.append(time.monotonic()), whole()))
+    threads = Threads(sqlite_core)
+    probe = Probe(sqlite_core, threads)
+    for _ in range(100):
+        await probe.check()
+    assert len(tries) == 1
+    monkeypatch.setattr(system, "PROBE_EVERY", 0.0)
+    await probe.check()
+    assert len(tries) == 2
+    await threads.close(5)
+
+
+def not_ready(server: Running) -> str:
+    """What is wrong, once it has been noticed."""
+    for _ in range(200):
+        answer = server.ask("GET", "/health/ready")
+        if answer.status == 503:
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json["code"] == "not_ready"
+            return answer.json["message"]
+        time.sleep(0.02)
+    raise AssertionError("it stays ready")
+
+
+def ready_again(server: Running) -> bool:
+    for _ in range(200):
+        if server.ask("GET", "/health/ready").status == 200:
+            return True
+        time.sleep(0.02)
+    return False
