@@ -10,7 +10,6 @@ from typing import Any
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
-from stellary.core.dispatch import SERVICES
 from tests.security.sandbox import Sandbox
 from tests.security.table import PEOPLE, Row
 from tests.world import PASSWORD, Workspace, World
@@ -138,13 +137,11 @@ class Stage:
         made["labelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "new"})["id"]
         made["hungLabelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "hung"})["id"]
         self.ask(owner, "POST", f"{workspace.path}/cards/{made['cardId']}/labels/{made['hungLabelId']}")
-        if "custom_fields.create" in SERVICES:
-            field = {"name": "Weight", "type": "text"}
-            made["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
-        if "relations.create" in SERVICES:
-            related = {"targetCardId": made["otherCardId"], "type": "related_to"}
-            relations = f"{workspace.path}/cards/{made['cardId']}/relations"
-            made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
+        field = {"name": "Weight", "type": "text"}
+        made["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
+        related = {"targetCardId": made["otherCardId"], "type": "related_to"}
+        relations = f"{workspace.path}/cards/{made['cardId']}/relations"
+        made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
         comments = f"{base}/cards/{made['cardId']}/comments"
         made["commentId"] = self.ask(owner, "POST", comments, {"content": "Well."})["id"]
         guest = {"email": f"guest-{project['id']}@example.com"}
@@ -162,8 +159,8 @@ class Stage:
             f"{card}/comments/{was['commentId']}",
             f"{inner}/checklist/{was['itemId']}",
             f"{base}/labels/{was['labelId']}",
-            *([f"{base}/custom-fields/{was['fieldId']}"] if "fieldId" in was else ()),
-            *([f"{base}/relations/{was['relationId']}"] if "relationId" in was else ()),
+            f"{base}/custom-fields/{was['fieldId']}",
+            f"{base}/relations/{was['relationId']}",
             f"{project}/columns/{was['columnId']}",
             card,
             project,

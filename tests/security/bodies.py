@@ -1,0 +1,254 @@
+"""Bad requests of every kind, made of the contract's request classes: what each field cannot be, and what JSON cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+
+from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, Reference
+from stellary.contract.naming import base, marks, members, whole, wire_fields
+from stellary.contract.wire import Request
+
+BIG = 2**63
+SAMPLES = {
+    "null": None,
+    "a boolean": True,
+    "an integer": 5,
+    "a number": 5.5,
+    "a text": "x",
+    "a list": [],
+    "an object": {},
+}
+DATES = (
+    "yesterday",
+    "",
+    "2026-02-30",
+    "2026-13-01",
+    "2026-4-1",
+    "0000-01-01",
+    "10000-01-01",
+    "2026-04-01T10:00:00",
+    "2026-04-01T25:00:00Z",
+    "2026-04-01T10:00:00+99:00",
+    "\u0662\u0660\u0662\u0666-\u0660\u0664-\u0660\u0661",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+)
+ADDRESSES = ("nobody", "@example.com", "a@", "a b@example.com", "a@b@example.com", "x" * 300 + "@example.com")
+OTHER_TYPES = (
+    "",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/jsonp",
+    "application/json; charset=rot13",
+    "application/json; charset=latin-1",
+)
+
+
+@attrs.frozen
+class Bad:
+    """A bad value of a field, or a bad body.
+
+    Attributes:
+        why: What is wrong with it.
+        value: The value, or the bytes of the body.
+        field: Where in the body it is wrong, in wire names; None for what is wrong as a whole.
+    """
+
+    why: str
+    value: Any
+    field: str | None = None
+
+    def below(self, path: str, value: Any) -> Bad:
+        """The same, seen from what contains it."""
+        inner = self.field or ""
+        return Bad(self.why, value, path + (inner if not inner or inner.startswith("[") else f".{inner}"))
+
+
+def bad_bodies(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
+    """Objects that are no requests of that class, each for one reason."""
+    if whole(cls):
+        # Its fields are the caller's: what is wrong with one is for the service to say.
+        return
+    yield from ((bad if bad.field else attrs.evolve(bad, field="")) for bad in _bad_objects(cls, good))
+
+
+def _bad_objects(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
+    for name, field in wire_fields(cls).items():
+        for bad in bad_values(field.type, good.get(name)):
+            yield bad.below(name, {**good, name: bad.value})
+        if name in good and field.default is attrs.NOTHING:
+            yield Bad("missing", {key: value for key, value in good.items() if key != name}, name)
+    yield Bad("an unknown field", {**good, "noSuchField": 1}, "noSuchField")
+    yield Bad("a field by its Python name", {**good, "no_such_field": 1}, "no_such_field")
+
+
+def bad_values(kind: Any, good: Any = None) -> Iterator[Bad]:
+    """Values that a field of that type cannot have.
+
+    Args:
+        kind: The type of the field.
+        good: A value that it can have, to be spoilt, where there is one.
+    """
+    plain, limits = base(kind), marks(kind)
+    nullable = type(None) in members(kind)
+    for name, sample in SAMPLES.items():
+        if name not in _types(plain) and not (name == "null" and nullable):
+            yield Bad(name, sample)
+    for limit in limits:
+        yield from _beyond(limit, any(mark == Blank(allowed=True) for mark in limits))
+    if plain is date:
+        yield from (Bad(f"the date {text!r}", text) for text in DATES)
+    if get_origin(plain) is Literal:
+        yield Bad("another word", "no-such-word")
+    if get_origin(plain) is list:
+        yield from _bad_lists(plain, limits, good)
+    if isinstance(plain, type) and issubclass(plain, Request):
+        yield from _bad_objects(plain, good or _smallest(plain))
+
+
+def _types(plain: Any) -> tuple[str, ...]:
+    """The JSON types that a type may have."""
+    if plain is Any:
+        return tuple(SAMPLES)
+    if plain in (str, date) or get_origin(plain) is Literal:
+        return ("a text",) if plain is not date else ()
+    if plain in (bool, int, float):
+        return {bool: ("a boolean",), int: ("an integer",), float: ("an integer", "a number")}[plain]
+    return ("a list",) if get_origin(plain) is list else ("an object",)
+
+
+def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
+    match limit:
+        case Length(least, most):
+            yield Bad("too long", "x" * (most + 1))
+            if least:
+                yield Bad("empty", "")
+            if least and not blank:
+                yield from (
+                    Bad(f"blank {text!r}", text) for text in (" ", "\t\n", "\u3000", "\u00a0" * least)
+                )
+        case Range(least, most):
+            yield from (
+                Bad(f"the number {number}", number) for number in (least - 1, most + 1, BIG - 1, -BIG)
+            )
+        case Pattern():
+            yield from (Bad(f"the text {text!r}", text) for text in ("", "!", "#12345", "\u0661" * 4, "x\n"))
+        case Email():
+            yield from (Bad(f"the address {text[:20]!r}", text) for text in ADDRESSES)
+
+
+def _bad_lists(plain: Any, limits: tuple[Any, ...], good: Any) -> Iterator[Bad]:
+    (kind,) = get_args(plain)
+    element = good[0] if good else _sample(kind)
+    for bad in bad_values(kind, good[0] if good else None):
+        yield bad.below("[0]", [bad.value])
+        yield bad.below("[1]", [element, bad.value])
+    for limit in limits:
+        if isinstance(limit, Items):
+            yield Bad("too many", [element] * (limit.max + 1))
+            if limit.min:
+                yield Bad("too few", [])
+
+
+def _sample(kind: Any) -> Any:
+    plain = base(kind)
+    if isinstance(plain, type) and issubclass(plain, Request):
+        return _smallest(plain)
+    return get_args(plain)[0] if get_origin(plain) is Literal else "x"
+
+
+def _smallest(cls: type[Request]) -> dict[str, Any]:
+    return {
+        name: _sample(field.type)
+        for name, field in wire_fields(cls).items()
+        if field.default is attrs.NOTHING
+    }
+
+
+def references(cls: type[Request], path: str = "") -> Iterator[str]:
+    """The fields that hold ids of other things: ``cards[].labelIds[]``."""
+    for name, field in wire_fields(cls).items():
+        yield from _references(field.type, f"{path}.{name}" if path else name)
+
+
+def _references(kind: Any, path: str) -> Iterator[str]:
+    plain = base(kind)
+    if Reference() in marks(kind):
+        yield path
+    elif get_origin(plain) is list:
+        yield from _references(get_args(plain)[0], path + "[]")
+    elif isinstance(plain, type) and issubclass(plain, Request):
+        yield from references(plain, path)
+
+
+def not_json(good: Mapping[str, Any]) -> Iterator[Bad]:
+    """Bodies that are no JSON as the API takes it, each but for that a good one."""
+    body = json.dumps(good)
+    inside = body[:-1] + (", " if good else "")
+    name = next((key for key, value in good.items() if isinstance(value, str)), "name")
+    texts = {
+        "a key twice": f'{inside}"{name}": "x", "{name}": "x"}}',
+        "too deep": f'{inside}"noSuchField": {"[" * 65}{"]" * 65}}}',
+        "very deep": f'{inside}"noSuchField": {"[" * 20_000}{"]" * 20_000}}}',
+        "very deep and not closed": "[" * 20_000,
+        "NaN": f'{inside}"noSuchField": NaN}}',
+        "Infinity": f'{inside}"noSuchField": Infinity}}',
+        "-Infinity": f'{inside}"noSuchField": -Infinity}}',
+        "a number too large": f'{inside}"noSuchField": 1e999}}',
+        "2**63": f'{inside}"noSuchField": {BIG}}}',
+        "-2**63 - 1": f'{inside}"noSuchField": {-BIG - 1}}}',
+        "an endless integer": f'{inside}"noSuchField": {"1" * 5000}}}',
+        "half a surrogate pair": json.dumps({**good, name: "\ud800"}),
+        "the other half": json.dumps({**good, name: "x\udc00x"}),
+        "half a surrogate pair in a key": json.dumps({**good, "\udbff": 1}),
+        "NUL": json.dumps({**good, name: "x\0"}),
+        "NUL in a key": json.dumps({**good, "\0": 1}),
+        "a NUL that is not escaped": body.replace('"', '"\0', 1) if good else '{"\0": 1}',
+        "a line feed that is not escaped": '{"name": "\n"}',
+        "not closed": body[:-1],
+        "something after it": body + "{}",
+        "a comma at the end": inside.rstrip(", ") + ",}",
+        "single quotes": "{'name': 'x'}",
+        "a comment": "/* */ " + body,
+        "a byte order mark": "\ufeff" + body,
+        "white space alone": "  ",
+        "a list": "[]",
+        "a text": '"x"',
+        "a number": "5",
+        "null": "null",
+        "true": "true",
+    }
+    yield from (Bad(why, text.encode()) for why, text in texts.items())
+    yield Bad("no UTF-8", b'{"name": "\xff"}')
+    yield Bad("an overlong form", b'{"name": "\xc0\x80"}')
+    yield Bad("a surrogate in UTF-8", b'{"name": "\xed\xa0\x80"}')
+    yield Bad("UTF-16", body.encode("utf-16"))
+
+
+def bad_queries(cls: type[Request]) -> Iterator[Bad]:
+    """Query strings that no request of that class has."""
+    yield Bad("an unknown parameter", "noSuchParameter=1", "noSuchParameter")
+    yield Bad("no UTF-8", "noSuchParameter=%ff")
+    for name, field in wire_fields(cls).items():
+        plain, texts = base(field.type), []
+        if get_origin(plain) is list:
+            yield from (Bad(f"{name}={text}", f"{name}={text}", f"{name}[0]") for text in ("", "x", "x:y"))
+            continue
+        yield Bad("twice", f"{name}=1&{name}=1", name)
+        if plain is int:
+            texts = ["", "0", "501", "-1", "1.5", "1e2", "x", "0x10", "%D9%A1", "9" * 30, "+5", "1_0"]
+        elif plain is bool:
+            texts = ["", "yes", "2", "TRUE"]
+        elif plain is date:
+            texts = ["", "yesterday", "2026-02-30", "2026-04-01T10:00:00"]
+        elif get_origin(plain) is Literal:
+            texts = ["", "no-such-word"]
+        elif Reference() not in marks(field.type):
+            texts = ["", "%20", "%00", "x%00x", "x" * 2000]
+        yield from (Bad(f"{name}={text[:30]}", f"{name}={text}", name) for text in texts)
