@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.core.accounts.tokens import new_api_token
 from tests.world import at_once
 
 
@@ -84,6 +85,15 @@ def test_a_revoked_token_is_refused_at_once(world):
     assert world.ask(ann, "DELETE", f"/api-tokens/{made['id']}") == {"ok": True}
     assert world.status(made["token"], "GET", "/auth/me") == 401
     assert world.status(ann, "DELETE", f"/api-tokens/{made['id']}") == 404
+
+
+@pytest.mark.parametrize("token", ["synth_x", "x", "synth_agent_x", "a.b.c", "é"])
+def test_what_is_no_token_is_refused(world, token):
+    assert world.status(token, "GET", "/auth/me") == 401
+
+
+def test_a_token_that_was_never_made_is_refused(world):
+    assert world.status(new_api_token(), "GET", "/auth/me") == 401
 
 
 def test_another_users_token_is_not_there(world):

@@ -113,6 +113,10 @@ def test_an_empty_change_changes_nothing(world, acme):
     assert world.ask(acme["bob"], "PATCH", member(acme["ann"]), {})["role"] == "owner"
 
 
+def test_a_role_that_somebody_has_may_be_given_again(world, acme):
+    assert world.ask(acme["ann"], "PATCH", member(acme["bob"]), {"role": "admin"})["role"] == "admin"
+
+
 def test_the_next_request_of_who_was_removed_finds_nothing(world, acme):
     token = world.api_token(acme["cid"])
     assert world.status(token, "GET", ACME) == 200
