@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, false, insert, select, true, union_all
+from sqlalchemy import BindParameter, Row, Select, bindparam, delete, false, insert, select, true, union_all
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
@@ -49,10 +49,9 @@ _ENDS: Select[Any] = (
     .order_by(cards.c.id)
     .with_for_update(read=True, key_share=True, of=cards)
 )
+_ends: BindParameter[Any] = bindparam("_ends", expanding=True)
 _SAME: Select[Any] = select(relations.c.id).where(
-    relations.c.source_id.in_([bindparam("_source_id"), bindparam("_target_id")]),
-    relations.c.target_id.in_([bindparam("_source_id"), bindparam("_target_id")]),
-    relations.c.type == bindparam("_type"),
+    relations.c.source_id.in_(_ends), relations.c.target_id.in_(_ends), relations.c.type == bindparam("_type")
 )
 _PARENT: Select[Any] = select(relations.c.id).where(
     relations.c.target_id == bindparam("_target_id"), relations.c.type == bindparam("_type")
@@ -171,18 +170,23 @@ def _check(uow: UnitOfWork, edge: Edge) -> None:
     Raises:
         Conflict: It would be otherwise.
     """
-    place = {"_source_id": edge.source_id, "_target_id": edge.target_id, "_type": edge.type}
-
-    def is_there(statement: Select[Any]) -> bool:
-        return uow.connection.execute(statement, place).first() is not None
-
+    place: dict[str, Any] = {
+        "_source_id": edge.source_id,
+        "_target_id": edge.target_id,
+        "_type": edge.type,
+    }
+    both = {"_ends": [edge.source_id, edge.target_id], "_type": edge.type}
     # A reverse block or parent is a circle, and told as one.
-    if edge.type in ACYCLIC and is_there(_BACK):
+    if edge.type in ACYCLIC and _is_there(uow, _BACK, place):
         raise Conflict(f"{edge.type} would go in a circle", code="relation_cycle")
-    if is_there(_SAME):
+    if _is_there(uow, _SAME, both):
         raise Conflict("the cards are related in that way already", code="duplicate_relation")
-    if edge.type == "parent_of" and is_there(_PARENT):
+    if edge.type == "parent_of" and _is_there(uow, _PARENT, place):
         raise Conflict("the card has a parent already", code="second_parent")
+
+
+def _is_there(uow: UnitOfWork, statement: Select[Any], place: dict[str, Any]) -> bool:
+    return uow.connection.execute(statement, place).first() is not None
 
 
 def _related(row: Row[Any]) -> RelatedCard:
