@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import attrs
 from sqlalchemy import bindparam, delete, insert, update
 
 from stellary.contract.cards import (
@@ -13,6 +16,7 @@ from stellary.contract.cards import (
     CreateCard,
     UpdateCard,
 )
+from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ColumnRef
@@ -20,7 +24,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.board import access, card_rows, ordering
 from stellary.core.board.card_references import check_references
 from stellary.core.board.concerned import commenter_ids
-from stellary.core.board.holds import begin_again, hold_columns
+from stellary.core.board.holds import begin_again, hold_columns, is_shared
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AtEnd, Stage
 from stellary.core.board.rules.references import unknown
@@ -35,7 +39,7 @@ _NUMBERS = (
     .returning(projects.c.last_number)
 )
 INSERT = insert(cards)
-_UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
+_UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
 _DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
 
 
@@ -87,64 +91,103 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Change what is named; a card that is moved gets its place among those that stand there by then."""
     at = access.card(uow, ref)
-    workspace_id = at.standing.workspace_id or ""
-    fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
-    at, stages = _held(uow, at, request)
-    before = at.card
-    stage = None if request.column_id is UNSET else stages.get(request.column_id)
-    if stage is None and request.column_id is not UNSET:
-        raise unknown("columnId")
-    entered = stage if stage and stage.id != before.column_id else None
-    wish = rules.wish(before, request)
-    if wish is None:
-        _check_anchors(uow, request, ref.project_id)
-    after = rules.changed(before, request, entered, new_id=uow.new_id, now=uow.now, fields=fields)
-    uow.require_version(before.version)
-    order, position = None if after.archived else before.order, None
-    if wish is not None:
-        into = stages[after.column_id]
-        spot = ordering.find_spot(uow, into, before.id, ref.project_id, wish)
-        if entered or before.archived:
-            _check_room(uow, into, before, spot, wish)
-        order, position = spot.order, spot.position
-    after = rules.settled(before, after, order, uow.now)
-    if after is before:
-        return before
-    uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.differences(before, after, position)})
-    names = (stages[before.column_id].name, entered.name) if entered else ()
-    for event in rules.events(before, after, workspace_id, *names):
-        uow.happened(event)
-    return after
+    fields = check_references(uow, at.standing.workspace_id or "", ref.project_id, [("", request)])
+    stages = _hold_stages(uow, at.card, request)
+    change = _Update(uow, at.standing.workspace_id or "", request, stages, fields)
+    # Mostly nobody else is at the same card, so that it need not be read again.
+    made = change.made(at.card, held=not is_shared(uow))
+    if made is None:
+        made = change.made(access.hold_card(uow, at).card, held=True)
+        assert made is not None
+    return made
 
 
-def _held(uow: UnitOfWork, at: access.CardAt, request: UpdateCard) -> tuple[access.CardAt, dict[str, Stage]]:
-    """The card as it is by now, held; with the columns that it leaves and enters if it is to have another place."""
+def _hold_stages(uow: UnitOfWork, card: Card, request: UpdateCard) -> dict[str, Stage]:
+    """The columns that a card leaves and enters, if it is to have another place."""
     if not rules.names_place(request):
-        return access.hold_card(uow, at), {}
-    columns = {at.card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
-    stages = hold_columns(uow, at.card.project_id, columns)
-    at = access.hold_card(uow, at)
-    if at.card.column_id not in stages:
-        # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
-        begin_again(uow)
-    return at, stages
+        return {}
+    columns = {card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
+    return hold_columns(uow, card.project_id, columns)
 
 
-def _check_anchors(uow: UnitOfWork, request: UpdateCard, project_id: str) -> None:
-    """Where a card is to stand that stands nowhere matters to nobody; that it names what is not there does."""
-    named = {"before": request.before, "after": request.after}
-    anchors = {name: id for name, id in named.items() if id is not UNSET}
-    there = ordering.are_there(uow, project_id, set(anchors.values()))
-    for name, id in anchors.items():
-        if id not in there:
-            raise unknown(name)
+@attrs.frozen
+class _Update:
+    """A change that is asked of a card.
 
+    Attributes:
+        uow: The unit.
+        workspace_id: Where it happens.
+        request: What is asked; what it refers to is there.
+        stages: The columns that are left and entered, held; none if the card stays where it is.
+        fields: The custom fields that are named, by id.
+    """
 
-def _check_room(uow: UnitOfWork, stage: Stage, before: Card, spot: ordering.Spot, wish: rules.Wish) -> None:
-    if stage.wip_limit is None:
-        return
-    others = spot.order if wish == AtEnd() else ordering.count_others(uow, stage.id, before.id)
-    rules.check_room(stage, others + 1)
+    uow: UnitOfWork
+    workspace_id: str
+    request: UpdateCard
+    stages: Mapping[str, Stage]
+    fields: Mapping[str, CustomField]
+
+    def made(self, before: Card, *, held: bool) -> Card | None:
+        """Make the change, and the card that it leads to.
+
+        Args:
+            before: The card.
+            held: Whether the card is that by now, and nobody else changes it.
+
+        Returns:
+            None if it is not held, and turns out to be another one by now, or to stand elsewhere.
+        """
+        if held and self.stages and before.column_id not in self.stages:
+            # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
+            begin_again(self.uow)
+        entered = self._entered(before)
+        wish = rules.wish(before, self.request)
+        if wish is None:
+            self._check_anchors(before.project_id)
+        after = rules.changed(
+            before, self.request, entered, new_id=self.uow.new_id, now=self.uow.now, fields=self.fields
+        )
+        self.uow.require_version(before.version)
+        order, position = None if after.archived else before.order, None
+        if wish is not None:
+            spot = self._spot(before, self.stages[after.column_id], wish)
+            order, position = spot.order, spot.position
+        after = rules.settled(before, after, order, self.uow.now)
+        if after is before:
+            return before if held or wish is None else None
+        written = {"_id": before.id, "_version": before.version}
+        changes = card_rows.differences(before, after, position)
+        if not self.uow.connection.execute(_UPDATE, {**written, **changes}).rowcount:
+            return None
+        names = (self.stages[before.column_id].name, entered.name) if entered else ()
+        for event in rules.events(before, after, self.workspace_id, *names):
+            self.uow.happened(event)
+        return after
+
+    def _entered(self, before: Card) -> Stage | None:
+        if self.request.column_id is UNSET:
+            return None
+        stage = self.stages.get(self.request.column_id)
+        if stage is None:
+            raise unknown("columnId")
+        return stage if stage.id != before.column_id else None
+
+    def _check_anchors(self, project_id: str) -> None:
+        """Where a card is to stand that stands nowhere matters to nobody; that it names what is not there does."""
+        named = {"before": self.request.before, "after": self.request.after}
+        anchors = {name: id for name, id in named.items() if id is not UNSET}
+        there = ordering.are_there(self.uow, project_id, set(anchors.values()))
+        for name, id in anchors.items():
+            if id not in there:
+                raise unknown(name)
+
+    def _spot(self, before: Card, into: Stage, wish: rules.Wish) -> ordering.Spot:
+        spot = ordering.find_spot(self.uow, into, before.id, before.project_id, wish)
+        if into.wip_limit is not None and (into.id != before.column_id or before.archived):
+            others = spot.order if wish == AtEnd() else ordering.count_others(self.uow, into.id, before.id)
+            rules.check_room(into, others + 1)
+        return spot
 
 
 @serves(DELETE_CARD)
