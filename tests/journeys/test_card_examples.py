@@ -1,0 +1,30 @@
+"""The examples of what cards know and how they belong together run, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary import Stellary
+from stellary.core import Core
+from tests.journeys.test_examples import example
+
+
+@pytest.fixture
+def client(core: Core) -> Stellary:
+    """A client of somebody who has the workspace ``acme/eng``."""
+    client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    client.organizations.create(name="Acme", slug="acme")
+    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    return client
+
+
+def test_custom_fields(client: Stellary):
+    (found,) = example("custom_fields").custom_fields(client, "acme", "eng")
+    assert found.title == "Invoices go out twice"
+    assert list(found.custom_fields.values()) == ["critical", ["mail", "web"], "2026-04-01"]
+
+
+def test_relations(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    told = example("relations").relations(client, "acme", "eng")
+    assert told == ["PAY-3 child_of PAY-1", "PAY-3 blocked_by PAY-2"]
+    assert capsys.readouterr().out == "relation_cycle\n"
