@@ -26,6 +26,7 @@ from stellary.contract.unset import UNSET, Unset
 __all__ = [
     "Problems",
     "Request",
+    "Stored",
     "Value",
     "as_dict",
     "camel",
@@ -89,6 +90,16 @@ class Value:
             object.__setattr__(self, name, found)
         if state[1]:
             object.__setattr__(self, "_raw", state[1])
+
+
+class Stored:
+    """The base of what is told as JSON in the form in which it is stored, without being made values first."""
+
+    __slots__ = ()
+
+    def told(self) -> Any:
+        """What is to be JSON: lists and dicts in wire names, and ``orjson.Fragment`` of what is JSON already."""
+        raise NotImplementedError
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -338,6 +349,8 @@ def as_dict(made: Any) -> dict[str, Any]:
 
 @once
 def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
+    if issubclass(cls, Stored):
+        return cls.told
     if not attrs.has(cls):
         raise TypeError(f"{cls.__name__} is not of the contract")
     body = whole(cls)

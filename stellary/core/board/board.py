@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row, Select, bindparam, select
 
+from stellary.contract.cards import Card
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label
 from stellary.contract.projects import GET_BOARD, Board, BoardMember
@@ -48,13 +49,14 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
     cards = board_cards(uow, project.id, project.key)
     columns = column_values(uow, project.id)
     members = uow.connection.execute(_MEMBERS, place).scalars().fetchall()
-    assignees = {card.assignee_id for card in cards if card.assignee_id} - set(members)
+    assignees = cards.assignee_ids() - set(members)
     known = people.known(uow, [*members, *sorted(assignees)])
     return Board(
         project=project_value(project),
         scopes=_scopes(uow.connection.execute(_SCOPES, place).fetchall(), columns),
         columns=columns,
-        cards=cards,
+        # It can all that the reader of an answer may ask of a list.
+        cards=cast("list[Card]", cards),
         labels=[Label(**row._mapping) for row in uow.connection.execute(_LABELS, place)],
         custom_fields=project_fields(uow, project.id),
         members=[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +29,7 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
 from stellary.core.board import access, card_rows, field_filters, searching
+from stellary.core.board.card_lists import COLUMNS, CardList
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.paging import make_cursor, read_cursor
 from stellary.core.unit import UnitOfWork, serves
@@ -96,7 +97,7 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
     return Listing(found[:limit], more)
 
 
-def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
+def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
     """All cards of a project that are not archived, in the order of the board."""
     rows = uow.connection.execute(
         _whole(frozenset({"archived"}), counted=True), {"_project_id": project_id, "archived": False}
@@ -142,7 +143,7 @@ def _page(names: frozenset[str]) -> Select[Any]:
 def _filtered(names: frozenset[str], *, counted: bool) -> Select[Any]:
     conditions = [_IN_PROJECT, *(_FILTERS[name] for name in sorted(names))]
     if counted:
-        return select(*card_rows.STORED).where(*conditions)
+        return select(*COLUMNS).where(*conditions)
     # A card's place is that among all of its column, not among those that are asked for.
     standing = cards.alias("standing")
     placed = (
@@ -159,18 +160,18 @@ def _filtered(names: frozenset[str], *, counted: bool) -> Select[Any]:
         .subquery("placed")
     )
     return (
-        select(placed.c.place, *card_rows.STORED)
+        select(placed.c.place, *COLUMNS)
         .select_from(cards.outerjoin(placed, placed.c.id == cards.c.id))
         .where(*conditions)
     )
 
 
-def _cards(rows: Iterable[Row[Any]], project_key: str, *, counted: bool) -> list[Card]:
+def _cards(rows: Sequence[Row[Any]], project_key: str, *, counted: bool) -> CardList:
     if not counted:
-        return [card_rows.card(row[1:], project_key, row[0]) for row in rows]
-    found = []
+        return CardList([row[1:] for row in rows], [row[0] for row in rows], project_key)
+    orders = []
     column_id, place = "", 0
     for row in rows:
         column_id, place = row[_COLUMN], place + 1 if row[_COLUMN] == column_id else 0
-        found.append(card_rows.card(row, project_key, place))
-    return found
+        orders.append(place)
+    return CardList(rows, orders, project_key)

@@ -21,11 +21,12 @@ from stellary.core.base import IdSource
 
 def progress(items: Sequence[ChecklistItem]) -> ChecklistProgress:
     """How far a checklist is, in whole percent, rounded down: 100 means that nothing is left."""
-    return _progress(sum(item.done for item in items), len(items))
+    return progress_of(sum(item.done for item in items), len(items))
 
 
 @functools.lru_cache(maxsize=8192)
-def _progress(done: int, total: int) -> ChecklistProgress:
+def progress_of(done: int, total: int) -> ChecklistProgress:
+    """The same, by how many items are done and how many there are."""
     # Shared by all cards that are as far: a board has few different ones.
     return ChecklistProgress(done=done, total=total, percent=100 * done // total if total else 0)
 

@@ -1,0 +1,79 @@
+"""A list of cards reads as values and is told as their rows: the two say the same."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from stellary.contract.cards import Card, ListCards
+from stellary.contract.refs import ProjectRef
+from stellary.contract.wire import dump
+from stellary.core.board.card_lists import CardList
+from stellary.core.board.listing import list_cards
+
+
+@pytest.fixture
+def column(desk) -> str:
+    """A column with a plain card, one with all that a card can have, and one that is archived."""
+    column = desk.columns()[0]["id"]
+    label = desk.ask("POST", "/labels", {"name": 'a "label"'})["id"]
+    desk.card(column, "plain")
+    full = desk.card(
+        column,
+        'é 漢 "quoted" \\',
+        description="one\ntwo",
+        dueDate="2026-05-01T10:20:30.123Z",
+        startDate="2026-04-01",
+        assigneeId=desk.person.id,
+        labelIds=[label],
+        checklist=[{"title": 'no "done":true here', "done": False}, {"title": "two", "done": True}],
+    )
+    desk.change(full["id"], status="done")
+    desk.change(desk.card(column, "archived")["id"], archived=True)
+    return column
+
+
+@pytest.fixture
+def cards(desk, column) -> CardList:
+    ref = ProjectRef(desk.workspace.organization.slug, desk.workspace.slug, desk.project["id"])
+    with desk.world.core.view(desk.person.actor) as uow:
+        return list_cards(uow, ref, ListCards()).items
+
+
+def test_what_is_told_is_what_the_values_say(cards):
+    assert dump(cards) == dump(list(cards))
+
+
+def test_what_is_told_of_a_card_is_what_is_told_of_it_alone(desk, column):
+    assert desk.listed() == [desk.read(card["id"]) for card in desk.listed()]
+
+
+def test_a_card_of_the_list_is_a_value(cards):
+    assert [type(card) for card in cards] == [Card] * 3
+
+
+def test_the_list_is_told_whole_on_the_board(desk, column):
+    assert desk.ask("GET", "/board")["cards"] == desk.listed("archived=false")
+
+
+def test_a_part_of_the_list_is_a_list(cards):
+    assert dump(cards[1:]) == dump(list(cards)[1:])
+
+
+def test_a_card_is_found_by_its_place(cards):
+    assert cards[1].title == 'é 漢 "quoted" \\'
+
+
+def test_the_list_equals_a_list_of_the_same_cards(cards):
+    assert cards == list(cards)
+    assert cards != list(cards)[1:]
+    assert cards != 3
+
+
+def test_who_is_assigned_is_known_without_looking_at_cards(desk, cards):
+    assert cards.assignee_ids() == {desk.person.id}
+
+
+def test_checklists_count_what_is_done_and_not_what_is_written(cards):
+    told = orjson.loads(dump(cards))[1]["checklistProgress"]
+    assert told == {"done": 1, "total": 2, "percent": 50}
