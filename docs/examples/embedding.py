@@ -57,7 +57,9 @@ def main(database_url: str = "sqlite://") -> None:
     # --8<-- [end:joined]
 
     with core.view(actor) as uow:
-        assert [card.title for card in listing.list_cards(uow, board, ListCards()).items] == ["Deliver order 7"]
+        assert [card.title for card in listing.list_cards(uow, board, ListCards()).items] == [
+            "Deliver order 7"
+        ]
 
     # --8<-- [start:client]
     client = Stellary.embedded(core.port(actor))
