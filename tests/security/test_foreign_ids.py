@@ -1,0 +1,145 @@
+"""Ids in bodies and queries: one that is unknown, malformed, deleted or somebody else's gets one fixed 400."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import pytest
+
+from stellary.contract.port import RawResponse
+from stellary.core.dispatch import SERVICES
+from tests.security.asking import ASKINGS, place_of, send
+from tests.security.bodies import references
+from tests.security.hostile import UNKNOWN_ID
+from tests.security.stage import Stage
+from tests.security.table import SERVED, Row
+
+# By operation: which field holds the id of what. ``a[]`` is each of a list, ``a{}`` each name in an object.
+_CARD = {"assigneeId": "userId", "labelIds[]": "labelId", "customFields{}": "fieldId"}
+_CHANGE = _CARD | {"columnId": "columnId", "before": "otherCardId", "after": "otherCardId"}
+REFERENCES = {
+    "columns.create": {"scopeId": "scopeId"},
+    "columns.list": {"scopeId": "scopeId"},
+    "columns.delete": {"moveCardsTo": "fullColumnId"},
+    "cards.list": {
+        "columnId": "columnId",
+        "scopeId": "scopeId",
+        "assigneeId": "userId",
+        "labelId": "labelId",
+    },
+    "cards.create": _CARD,
+    "cards.update": _CHANGE,
+    "cards.create_many": {
+        f"cards[].{field}": kind for field, kind in (_CARD | {"columnId": "columnId"}).items()
+    },
+    "cards.update_many": {f"cards[].{field}": kind for field, kind in (_CHANGE | {"id": "cardId"}).items()},
+    "custom_fields.set_values": {"{}": "fieldId"},
+    "relations.create": {"targetCardId": "otherCardId"},
+}
+# What only chooses among rows chooses none by such an id.
+FILTERED = {"columns.list", "cards.list"}
+# Where another project of the workspace will do.
+WORKSPACE_WIDE = {"relations.create"}
+PERSONAS = ("OO", "WM")
+CASES = [(row, field) for row in SERVED for field in REFERENCES.get(row.operation, ())]
+cases = pytest.mark.parametrize(("row", "field"), CASES, ids=lambda case: getattr(case, "operation", case))
+
+MALFORMED = {
+    "empty": "",
+    "23 digits": "0" * 23,
+    "25 digits": "0" * 25,
+    "no hex": "g" * 24,
+    "two dots": "..",
+    "other digits": "\u0661" * 24,
+    "a quote": "' OR '1'='1",
+    "a pattern": "%" * 24,
+    "very long": "0" * 9_000,
+}
+
+
+def foreign(stage: Stage, row: Row, kind: str) -> Iterator[tuple[str, str]]:
+    """Ids that name nothing, or nothing there."""
+    yield from MALFORMED.items()
+    known = stage.here[kind]
+    yield "its id in upper case", known.upper() if known.upper() != known else "A" * 24
+    yield "its id and a line feed", known + "\n"
+    yield "its id after a space", " " + known
+    yield "of another tenant", stage.abroad[kind]
+    yield "of another kind", stage.here["projectId"]
+    yield "deleted", stage.gone[kind]
+    if kind == "userId":
+        yield "of somebody outside the workspace", stage.people["OM"].id
+        yield "of a stranger", stage.people["NEW"].id
+        return
+    yield "of another workspace", stage.next_door[kind]
+    if row.operation not in WORKSPACE_WIDE:
+        yield "of another project", stage.beside[kind]
+
+
+def naming(stage: Stage, row: Row, persona: str, field: str, found: str) -> RawResponse:
+    """The answer to a request that is good but for the id in that field."""
+    place = place_of(stage, row, persona)
+    if row.method in ("GET", "DELETE"):
+        return send(stage, row, persona, place, query=f"{field}={quote(found, safe='')}")
+    good = ASKINGS[row.operation].body
+    assert good is not None
+    return send(stage, row, persona, place, body=put(good(stage), field, found))
+
+
+def put(body: dict[str, Any], field: str, found: str) -> dict[str, Any]:
+    """The body with an id in a field."""
+    if field == "{}":
+        return {found: "high"}
+    if field.startswith("cards[]."):
+        return {"cards": [put(body["cards"][0], field.removeprefix("cards[]."), found)]}
+    name = re.sub(r"\W", "", field)
+    return body | {name: {"[]": [found], "{}": {found: "high"}}.get(field[len(name) :], found)}
+
+
+def fixed(stage: Stage, row: Row, persona: str, field: str, found: str) -> tuple[int, bytes]:
+    """The status and the bytes of that answer; but for the name that the caller has made up, where it is one."""
+    with stage.sandbox.thrown_away():
+        answer = naming(stage, row, persona, field, found)
+    body = answer.body
+    if field.endswith("{}"):
+        name = orjson.dumps(found[:100])[1:-1]
+        for before in (b".", b'"'):
+            body = body.replace(before + name, before + b"NAME")
+    return answer.status, body
+
+
+@cases
+def test_an_id_of_nothing_gets_one_fixed_answer(stage: Stage, row: Row, field: str):
+    told_apart = []
+    before = stage.sandbox.dump()
+    kind = REFERENCES[row.operation][field]
+    for persona in PERSONAS:
+        never = fixed(stage, row, persona, field, UNKNOWN_ID)
+        assert never == (200, b"[]") if row.operation in FILTERED else never[0] == 400
+        for why, found in foreign(stage, row, kind):
+            if found == "" and field.endswith("{}"):
+                continue
+            answer = fixed(stage, row, persona, field, found)
+            if answer != never or stage.sandbox.dump() != before:
+                told_apart.append((persona, why, answer, never))
+    assert told_apart == []
+
+
+@cases
+def test_an_id_of_something_there_is_taken(stage: Stage, row: Row, field: str):
+    found = stage.here[REFERENCES[row.operation][field]]
+    for persona in PERSONAS:
+        with stage.sandbox.thrown_away():
+            answer = naming(stage, row, persona, field, found)
+            assert answer.status < 300, answer.body
+
+
+def test_each_field_that_holds_an_id_is_tried():
+    found = {row.operation: set(references(SERVICES[row.operation].endpoint.request_class)) for row in SERVED}
+    assert {name: fields - set(REFERENCES.get(name, ())) for name, fields in found.items() if fields} == {
+        name: set() for name, fields in found.items() if fields
+    }
