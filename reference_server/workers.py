@@ -129,12 +129,17 @@ async def supervise(
 
 async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]]) -> bool:
     """Wait until they are up; False if a task is over before."""
-    up = asyncio.ensure_future(asyncio.gather(*(worker.up.wait() for worker in workers)))
+
+    async def wait() -> None:
+        for worker in workers:
+            await worker.up.wait()
+
+    up = asyncio.create_task(wait())
     await asyncio.wait([up, *over], timeout=STARTING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    if up.done():
-        return True
-    up.cancel()
-    return False
+    if not up.done():
+        up.cancel()
+        await asyncio.wait([up])
+    return not up.cancelled()
 
 
 async def _end(workers: list[Worker], tasks: list[asyncio.Task[int]], patience: float) -> None:

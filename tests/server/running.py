@@ -38,24 +38,14 @@ class Reply:
         return orjson.loads(self.body)
 
 
-class Running:
-    """What a test can do with a server.
+class Reachable:
+    """What a test can do with a server, wherever it runs.
 
     Attributes:
-        entries: The access log.
+        port: Where it listens.
     """
 
-    def __init__(self, core: Core, settings: Settings) -> None:
-        self.core = core
-        self.entries: list[Entry] = []
-        self.app = make_app(core, settings, access_log=self.entries.append)
-        self.port = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-
-    @property
-    def state(self) -> State:
-        return self.app[STATE]
+    port: int
 
     @property
     def url(self) -> str:
@@ -98,6 +88,26 @@ class Running:
         assert answer.status == 201, answer
         token: str = answer.json["access_token"]
         return token
+
+
+class Running(Reachable):
+    """A server in a thread of this process.
+
+    Attributes:
+        entries: The access log.
+    """
+
+    def __init__(self, core: Core, settings: Settings) -> None:
+        self.core = core
+        self.entries: list[Entry] = []
+        self.app = make_app(core, settings, access_log=self.entries.append)
+        self.port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def state(self) -> State:
+        return self.app[STATE]
 
     def on_loop(self, call: Any) -> Any:
         """Await something on the server's own loop; its result."""

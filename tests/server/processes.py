@@ -1,0 +1,130 @@
+"""Servers as processes of their own, as an operator starts them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.server.running import Reachable
+
+ROOT = Path(__file__).parents[2]
+QUICK = {"STELLARY_LIMITS": "off", "STELLARY_BCRYPT_ROUNDS": "4", "STELLARY_LOG": "off"}
+
+
+class Process(Reachable):
+    """One server.
+
+    Attributes:
+        banner: What it says once it takes requests.
+        log: A file with what it says to standard error.
+        ready_after: Seconds from its start until the banner.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
+        self.log = directory / "log"
+        begun = time.monotonic()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "reference_server", *arguments],
+                cwd=directory,
+                env={**clean_environment(), **QUICK, **environment},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.pid = self._process.pid
+        self.banner = self._read_banner()
+        self.ready_after = time.monotonic() - begun
+        self.port = int(re.search(r"http://\S+:(\d+)", self.banner)[1])
+
+    def _read_banner(self) -> str:
+        lines: list[str] = []
+        # Whoever never says that he is up is not waited for.
+        patience = threading.Timer(60, self._process.kill)
+        patience.start()
+        while line := self._process.stdout.readline():
+            lines.append(line)
+            if "projects.create" in line:
+                patience.cancel()
+                return "".join(lines)
+        patience.cancel()
+        code = self._process.wait()
+        raise AssertionError(f"it ended with {code}: {self.log.read_text()}")
+
+    def memory(self) -> int:
+        """Kilobytes that it occupies."""
+        return memory_of(self.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """The code that it ends with."""
+        return self._process.wait(30)
+
+    def end(self) -> int:
+        """Stop it as an operator would, or, if it does not, otherwise."""
+        if self._process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        finally:
+            self._process.stdout.close()
+
+
+@contextmanager
+def started(
+    directory: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """A server whose data is in a directory, on any port, until the end of the block."""
+    process = Process(["--port", "0", *arguments], environment or {}, directory)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+def attempted(
+    directory: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """How a server ends that should not start: its code, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reference_server", *arguments],
+        cwd=directory,
+        env={**clean_environment(), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+def clean_environment() -> dict[str, str]:
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("STELLARY_", "JWT_")) and name != "PORT"
+    }
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def memory_of(pid: int) -> int:
+    """Kilobytes that a process occupies."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1])
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

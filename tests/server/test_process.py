@@ -1,0 +1,204 @@
+"""The server as a process: it says where it is and what can be done, or in one sentence why it cannot start."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.server.processes import attempted, clean_environment, started
+from tests.server.running import reply
+
+MEMORY_MAX = 90 * 1024
+READY_SECONDS_MAX = 2.0
+
+
+def test_it_says_where_it_listens_and_what_to_paste(tmp_path):
+    with started(tmp_path) as server:
+        assert server.banner.startswith(f"Stellary listens on http://127.0.0.1:{server.port}\n")
+        assert str(tmp_path / "stellary-data" / "stellary.db") in server.banner
+        assert server.ask("GET", "/health/ready").status == 200
+        snippet = [line.strip() for line in server.banner.splitlines() if line.startswith("    ")]
+        assert len(snippet) == 5
+        done = subprocess.run(
+            [sys.executable, "-c", "\n".join(snippet)],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert "Q1 Launch" in done.stdout, done.stderr
+
+
+def test_it_starts_soon_and_stays_small(tmp_path, record_property):
+    with started(tmp_path):
+        pass
+    with started(tmp_path) as server:
+        server.ask("GET", "/health/ready")
+        record_property("memory_kb", server.memory())
+        record_property("ready_after", server.ready_after)
+        assert server.memory() <= MEMORY_MAX
+    # Only when nothing else is running does the clock say something about the program.
+    assert server.ready_after <= READY_SECONDS_MAX * 10
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_on_a_signal(tmp_path, number):
+    with started(tmp_path) as server:
+        server.signal(number)
+        assert server.wait() == 0
+    assert server.log.read_text().count("\n") == 1
+    assert "no JWT_SECRET is set" in server.log.read_text()
+
+
+def test_it_finishes_what_was_begun_before_it_stops(tmp_path):
+    with started(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            said = b'{"email": "ann@example.com", "password": "correct horse"}'
+            head = b"POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(said) + said[:10])
+            while server.ask("GET", "/health/ready").status != 200:
+                time.sleep(0.01)
+            server.signal(signal.SIGTERM)
+            while server.ask("GET", "/health/ready").status != 503:
+                time.sleep(0.01)
+            connection.sendall(said[10:])
+            assert reply(connection).status == 201
+        assert server.wait() == 0
+
+
+def test_it_stays_a_while_if_it_is_to_be_taken_out_of_a_balancer_first(tmp_path):
+    with started(tmp_path, environment={"STELLARY_STOP_DELAY": "1"}) as server:
+        server.signal(signal.SIGTERM)
+        while server.ask("GET", "/health/ready").status != 503:
+            time.sleep(0.01)
+        assert server.ask("POST", "/auth/login", {"email": "a@example.com", "password": "x"}).status == 401
+        assert server.wait() == 0
+
+
+def test_what_was_made_is_there_after_a_restart_and_so_are_logins(tmp_path):
+    with started(tmp_path) as server:
+        token = server.register("ann")
+    with started(tmp_path) as server:
+        assert server.ask("GET", "/auth/me", token=token).json["user"]["email"] == "ann@example.com"
+        assert (
+            "no JWT_SECRET" not in server.log.read_text().splitlines()[-1]
+            or server.log.read_text().count("\n") == 1
+        )
+
+
+def test_what_it_keeps_is_for_its_owner_alone(tmp_path):
+    with started(tmp_path):
+        data = tmp_path / "stellary-data"
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
+        assert stat.S_IMODE((data / "jwt-secret").stat().st_mode) == 0o600
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = attempted(tmp_path, "--port", str(port))
+    sentence = f"stellary: port {port} is in use: stop what listens there, or choose another with --port\n"
+    assert (code, said) == (2, sentence)
+
+
+def test_two_servers_do_not_share_an_sqlite_file(tmp_path):
+    with started(tmp_path):
+        code, said = attempted(tmp_path, "--port", "0")
+    assert code == 2
+    assert said == "stellary: another server uses stellary-data/stellary.db: several need PostgreSQL\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (["--workers", "2"], {}, "more than one worker needs PostgreSQL: SQLite has one process that writes"),
+        (["--port", "x"], {}, "PORT must be a number from 0 to 65535, not 'x'"),
+        ([], {"PORT": "-1"}, "PORT must be a number from 0 to 65535, not '-1'"),
+        (
+            ["--host", "203.0.113.1"],
+            {},
+            "cannot listen on 203.0.113.1 port 0: Cannot assign requested address",
+        ),
+        (["--host", "no such host"], {}, "cannot listen on no such host port 0: "),
+        (
+            [],
+            {"JWT_SECRET": "short"},
+            "JWT_SECRET must be at least 32 bytes long; leave it out and one is made",
+        ),
+        (
+            [],
+            {"JWT_SECRET": "short", "STELLARY_ENV": "production"},
+            "JWT_SECRET must be at least 32 bytes long; leave it out and one is made",
+        ),
+        (["--database-url", "oracle://x"], {}, "STELLARY_DATABASE_URL must start with postgresql://"),
+        (
+            ["--database-url", "postgresql://u:s3cret@127.0.0.1:1/d"],
+            {},
+            "the database cannot be used: connection failed: ",
+        ),
+        (["--data-dir", "/dev/null/x"], {}, "/dev/null/x cannot be used: Not a directory"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_one_sentence(tmp_path, arguments, environment, sentence):
+    environment = {"PORT": "0", "JWT_SECRET": "x" * 32, **environment}
+    code, said = attempted(tmp_path, *arguments, environment=environment)
+    assert code == 2
+    assert said.startswith(f"stellary: {sentence}")
+    assert said.count("\n") == 1
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("workers", ["0", "x", "1000"])
+def test_a_number_of_workers_that_is_none_is_refused(tmp_path, workers):
+    code, said = attempted(tmp_path, "--workers", workers)
+    assert code == 2
+    assert "must be a number from 1 to 64" in said
+
+
+def test_a_database_that_is_none_is_one_sentence(tmp_path):
+    (tmp_path / "x.db").write_bytes(b"this is no database" * 100)
+    code, said = attempted(tmp_path, "--port", "0", "--database-url", "sqlite:///x.db")
+    assert code == 2
+    assert said.splitlines()[-1] == "stellary: the database cannot be used: file is not a database"
+
+
+def test_ctrl_c_twice_ends_it_at_once(tmp_path):
+    with started(tmp_path, environment={"STELLARY_STOP_DELAY": "600"}) as server:
+        server.signal(signal.SIGINT)
+        while server.ask("GET", "/health/ready").status != 503:
+            time.sleep(0.01)
+        server.signal(signal.SIGINT)
+        assert server.wait() == 130
+
+
+def test_its_log_holds_nothing_secret(tmp_path):
+    environment = {"STELLARY_LOG": "json", "JWT_SECRET": "s3cret-" * 8}
+    with started(tmp_path, environment=environment) as server:
+        token = server.register("ann")
+        server.ask("GET", f"/auth/me?token={token}", token=token)
+        server.ask("POST", "/auth/login", {"email": "ann@example.com", "password": "s3cret-password"})
+        server.ask("POST", "/invitations/s3cret-invitation/accept", {}, token)
+        server.ask("GET", f"/nowhere/{token}")
+        made = server.ask("POST", "/api-tokens", {"name": "ci", "scopes": ["projects:read"]}, token)
+        server.ask("GET", "/auth/me", token=made.json.get("token"))
+    log = server.log.read_text()
+    assert log.count("\n") == 7
+    for secret in ("s3cret", token, "correct horse", "eyJ", "synth_"):
+        assert secret not in log
+    assert re.search(r'"path":"/invitations/:token/accept"|"path":"/invitations/\*\*\*', log)
+
+
+def test_many_threads_are_not_what_it_is_made_of(tmp_path):
+    with started(tmp_path) as server:
+        names = (
+            threading.active_count(),
+            len(list((tmp_path.__class__(f"/proc/{server.pid}/task")).iterdir())),
+        )
+        assert names[1] <= 10

@@ -1,0 +1,95 @@
+"""Several processes on one port, over PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.server.processes import Process, attempted, children_of, memory_of, started
+
+WATCHER_MEMORY_MAX = 45 * 1024
+
+
+@pytest.fixture
+def pair(tmp_path, postgres_url: str):
+    """Two workers."""
+    with started(tmp_path, "--workers", "2", environment={"STELLARY_DATABASE_URL": postgres_url}) as server:
+        yield server
+
+
+def until(true) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.02)
+    pytest.fail("it never came")
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_they_share_the_work_and_the_logins(pair: Process):
+    workers = children_of(pair.pid)
+    assert len(workers) == 2
+    token = pair.register("ann")
+    before = [ticks(pid) for pid in workers]
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: pair.ask("GET", "/auth/me", token=token).status, range(400)))
+    assert statuses == [200] * 400
+    assert all(after > earlier for after, earlier in zip(map(ticks, workers), before, strict=True))
+    assert memory_of(pair.pid) <= WATCHER_MEMORY_MAX
+
+
+def test_one_that_dies_is_started_again_while_the_other_goes_on(pair: Process):
+    first, second = children_of(pair.pid)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: len(children_of(pair.pid)) == 2 and first not in children_of(pair.pid))
+    assert second in children_of(pair.pid)
+    until(lambda: pair.ask("GET", "/health/ready").status == 200)
+    assert "a worker has died (signal 9) and is started again" in pair.log.read_text()
+
+
+def test_a_stop_reaches_all(pair: Process):
+    workers = children_of(pair.pid)
+    pair.signal(signal.SIGTERM)
+    assert pair.wait() == 0
+    assert all(map(gone, workers))
+
+
+def test_none_outlives_the_one_that_watches(pair: Process):
+    workers = children_of(pair.pid)
+    pair.signal(signal.SIGKILL)
+    pair.wait()
+    until(lambda: all(map(gone, workers)))
+
+
+def test_what_keeps_them_from_starting_is_told_once(tmp_path):
+    code, said = attempted(
+        tmp_path,
+        "--workers",
+        "3",
+        environment={
+            "PORT": "0",
+            "STELLARY_DATABASE_URL": "postgresql://u@127.0.0.1:1/d",
+            "JWT_SECRET": "x" * 32,
+        },
+    )
+    assert code == 2
+    assert said.startswith("stellary: the database cannot be used: connection failed: ")
+    assert said.count("\n") == 1
+
+
+def ticks(pid: int) -> int:
+    """The time that a process has worked."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
