@@ -1,0 +1,56 @@
+"""Pages: cursors, and lists that are at hand. What pages of rows promise is tested where there are rows."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.errors import Invalid
+from stellary.contract.paging import LIMIT_MAX, Paged
+from stellary.core.paging import make_cursor, page_of, read_cursor
+
+
+@given(st.from_regex("[0-9a-z]{1,40}", fullmatch=True))
+def test_a_cursor_leads_to_its_key(key):
+    assert read_cursor(make_cursor(key)) == key
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "a",
+        "!",
+        "ä",
+        make_cursor("é"),
+        make_cursor("a'b"),
+        make_cursor("abc") + "=",
+        " " + make_cursor("abc"),
+        make_cursor("ab")[:-1] + "J",
+    ],
+)
+def test_a_cursor_that_was_not_made_here_is_refused(cursor):
+    with pytest.raises(Invalid, match="cursor must be one that this list has answered with"):
+        read_cursor(cursor)
+
+
+@given(st.lists(st.from_regex("[0-9a-f]{3}", fullmatch=True), unique=True), st.integers(1, LIMIT_MAX))
+def test_all_is_had_by_the_page_and_nothing_twice(items, limit):
+    page = page_of(items, Paged(limit=limit), str)
+    found = list(page.items)
+    while page.next:
+        assert len(page.items) == limit
+        page = page_of(items, Paged(limit=limit, cursor=page.next), str)
+        found += page.items
+    assert found == sorted(items)
+
+
+def test_a_list_that_is_not_asked_for_by_the_page_is_whole_and_as_it_stands():
+    assert page_of(["b", "a"], Paged(), str).items == ["b", "a"]
+
+
+def test_a_page_without_a_limit_has_a_hundred():
+    items = [f"{number:03}" for number in range(150)]
+    page = page_of(items, Paged(cursor=make_cursor("009")), str)
+    assert page.items == items[10:110]
