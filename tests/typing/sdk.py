@@ -16,9 +16,11 @@ from stellary.client.cards import Cards
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
+from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
 from stellary.contract.projects import Project
+from stellary.contract.relations import Relation
 
 
 def blocking(client: Stellary) -> None:
@@ -43,6 +45,12 @@ def blocking(client: Stellary) -> None:
     assert_type(board.cards.create_many(cards=[CardInColumn(column_id=column.id, title="x")]), list[Card])
     assert_type(board.labels.add_to_card(card, "l1"), Ok)
     assert_type(board.card(card).labels.add("l1"), Ok)
+    field = board.custom_fields.create(name="Severity", type="select", options=["high"])
+    assert_type(field, CustomField)
+    assert_type(board.card(card).custom_fields.set(values={field.id: "high"}), Card)
+    assert_type(board.cards.list(custom_field=[f"{field.id}:high"]), Page[Card])
+    assert_type(board.card(card).relations.create(target_card_id="c2", type="blocks"), Relation)
+    assert_type(board.card(card).relations.list(), Page[Relation])
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
     member, *_ = ws.members.list()
     ws.members.update(member, role="admin")
@@ -56,6 +64,8 @@ def blocking(client: Stellary) -> None:
     board.cards.get("c", "d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.list(lmit=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.iterate(limit="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.cards.fly()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     client.auth.me(id="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 
 import orjson
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from stellary.contract.refs import CardRef, ProjectRef
+from stellary.core.board.cards import delete_card
 from stellary.core.board.tables import relations
 from stellary.core.unit import NOBODY
 from tests.boards import Board
+from tests.core.board.test_races import wait_until_blocked
 from tests.world import at_once
 
 UNKNOWN = "a" * 24
@@ -355,3 +359,16 @@ def test_a_card_that_is_deleted_while_it_is_related_is_in_no_relation(board):
         assert answers[1] == 200
         assert answers[0] in (201, 400)
         assert listed(board, one) == []
+
+
+def test_a_card_that_is_deleted_meanwhile_is_not_found(board):
+    one, other = cards(board, 2)
+    ref = board.workspace.ref.child(ProjectRef, board.project["id"]).child(CardRef, one["id"])
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.append(refused(board, one, "blocks", other)))
+    with board.world.core.begin(board.owner.actor) as uow:
+        delete_card(uow, ref)
+        waiting.start()
+        wait_until_blocked(board.world.core)
+    waiting.join()
+    assert answers == [(404, "Card not found")]
