@@ -8,24 +8,15 @@ import pytest
 
 from tests.conftest import RUN
 from tests.databases import Postgres, Sqlite
-from tests.security.sandbox import Sandbox
-from tests.security.stage import Stage
+from tests.security.stage import Stage, staged
 
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def built(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A stage on a database of each kind."""
-    from stellary.core import Core
-
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
-    with kind(request.config.stash[RUN]).database() as url:
-        core = Core(url, bcrypt_rounds=4)
-        core.close()
-        core.database = sandbox = Sandbox(url)
-        try:
-            yield Stage(core, sandbox)
-        finally:
-            core.close()
+    with staged(kind, request.config.stash[RUN]) as made:
+        yield made
 
 
 @pytest.fixture

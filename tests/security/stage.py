@@ -6,10 +6,14 @@ Organization ``acme`` has the workspace ``eng``, in which the personas have thei
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
+from tests.databases import Postgres, Sqlite
+from tests.runs import Run
 from tests.security.sandbox import Sandbox
 from tests.security.table import PEOPLE, Row
 from tests.world import PASSWORD, Workspace, World
@@ -199,6 +203,19 @@ class Stage:
             "apiTokenId": token["id"],
             "notificationId": notifications[0]["id"],
         }
+
+
+@contextmanager
+def staged(kind: type[Sqlite | Postgres], run: Run) -> Iterator[Stage]:
+    """A stage on a database of that kind, which is gone afterwards."""
+    with kind(run).database() as url:
+        core = Core(url, bcrypt_rounds=4)
+        core.close()
+        core.database = sandbox = Sandbox(url)
+        try:
+            yield Stage(core, sandbox)
+        finally:
+            core.close()
 
 
 def _project(place: Place) -> str:

@@ -1,0 +1,228 @@
+"""The API reference's own calls, sent as they are printed: each is answered with the published status and fields."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+
+from stellary.core.dispatch import SERVICES
+from tests.conftest import RUN
+from tests.databases import Postgres, Sqlite
+from tests.security.stage import Stage, staged
+from tests.server.running import Reply, Running, read, running
+from tests.world import PASSWORD
+
+# Of each endpoint of the reference: its method and path, the call with curl, and the sample of an answer, if any.
+CALLS = Path(__file__).parent / "reference_calls.txt"
+ENDPOINTS = Path(__file__).parents[1] / "house" / "endpoints.tsv"
+WORKSPACE = "/orgs/:orgSlug/workspaces/:wsSlug"
+
+
+@attrs.frozen
+class Call:
+    """A call as the reference prints it.
+
+    Attributes:
+        status: As the reference says, or the list of endpoints where it says nothing.
+        sample: The published answer; None where there is none.
+    """
+
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: str | None
+    status: int
+    sample: Any
+
+
+def calls() -> Iterator[Call]:
+    """All calls of the reference to operations that are served."""
+    with ENDPOINTS.open(newline="") as file:
+        known = {(found["method"], found["path"]): found for found in csv.DictReader(file, delimiter="\t")}
+    for entry in CALLS.read_text().split("\n\n"):
+        method, path, rest = entry.split("\n", 2)
+        # "/…/" stands for the workspace, or, before automations, for a project.
+        tail = path.removeprefix("/…")
+        before = WORKSPACE + ("/projects/:projectId" if tail.startswith("/automations") else "")
+        found = known[method, before + tail if tail != path else path]
+        command, *answer = re.split(r"\nResponse(\d{3})\n", rest)
+        if found["operation"] in SERVICES:
+            status = int(answer[0] if answer else found["status"])
+            sample = json.loads(answer[1].replace("[...]", "[]")) if answer else None
+            yield _parsed(found["operation"], command, status, sample)
+
+
+def _parsed(operation: str, command: str, status: int, sample: Any) -> Call:
+    curl, *words = shlex.split(command.replace("\\\n", " "))
+    assert curl == "curl"
+    method, url, body, headers = "GET", "", None, {}
+    while words:
+        word = words.pop(0)
+        if word == "-X":
+            method = words.pop(0)
+        elif word == "-H":
+            name, _, text = words.pop(0).partition(": ")
+            headers[name] = text
+        elif word == "-d":
+            body = words.pop(0)
+        else:
+            url = word
+    return Call(operation, method, url, headers, body, status, sample)
+
+
+CALLED = {call.operation: call for call in calls()}
+# What the reference's prose says that these take, and its calls leave out.
+UNSAID: Mapping[str, Callable[[Stage], Any]] = {
+    "labels.create": lambda stage: {"name": "Bug", "color": "#d73a4a"},
+    "custom_fields.create": lambda stage: {"name": "Severity", "type": "select", "options": ["low", "high"]},
+    "relations.create": lambda stage: {"targetCardId": stage.here["thirdCardId"], "type": "blocks"},
+    "checklist.add": lambda stage: {"title": "Write tests"},
+}
+# Placeholders of the reference, and what stands there in its paths.
+PLACEHOLDERS = {
+    "PROJ_ID": "projectId",
+    "COL_ID": "columnId",
+    "CARD_ID": "cardId",
+    "CMT_ID": "commentId",
+    "USER_ID": "userId",
+    "LABELID": "labelId",
+    "ITEMID": "itemId",
+    "FIELDID": "fieldId",
+    "RELATIONID": "relationId",
+}
+OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}
+CALLER = "OO"
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def built(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
+    with staged(kind, request.config.stash[RUN]) as made:
+        yield made
+
+
+@pytest.fixture
+def stage(built: Stage) -> Iterator[Stage]:
+    """A stage on which the reference's samples can be seen, in a transaction that is thrown away."""
+    with built.sandbox.transaction():
+        world, project = built.world, f"{_workspace(built)}/projects/{built.here['projectId']}"
+        for email in ("new-member@acme.com", "dev@company.com"):
+            world.ask(None, "POST", "/auth/register", {"email": email, "password": PASSWORD})
+        # Somebody of the workspace who is not in the project yet.
+        invited = built.ask(
+            "BOSS", "POST", f"{_workspace(built)}/members/invite", {"email": "dev@company.com"}
+        )
+        dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
+        world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
+        caller = built.people[CALLER]
+        card = f"{project}/cards/{built.here['cardId']}"
+        seen = {
+            "description": "REST routes",
+            "priority": "high",
+            "dueDate": "2026-04-01",
+            "assigneeId": caller.id,
+        }
+        built.ask("BOSS", "PATCH", card, seen)
+        in_progress = built.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
+        built.ask("BOSS", "PATCH", card, {"columnId": in_progress})
+        token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
+        secret = built.ask(CALLER, "POST", "/api-tokens", token)["token"]
+        world.ask(secret, "GET", _workspace(built))
+        yield built
+
+
+@pytest.fixture
+def server(stage: Stage) -> Iterator[Running]:
+    with running(stage.core) as server:
+        yield server
+
+
+def _workspace(stage: Stage) -> str:
+    return f"/orgs/{stage.here['orgSlug']}/workspaces/{stage.here['wsSlug']}"
+
+
+def filled(stage: Stage, call: Call, token: str) -> tuple[str, str | None, dict[str, str]]:
+    """The path, the body and the headers of a call, with real ids for the placeholders."""
+    path = urlsplit(call.url).path
+    path = path.replace("/…", _workspace(stage)).replace("INVITE_TOKEN", stage.own[CALLER]["token"])
+    for placeholder, name in PLACEHOLDERS.items():
+        path = re.sub(rf"\b{placeholder}\b", stage.here[name], path)
+    if call.operation in OWN:
+        path = re.sub(r"\bID\b", stage.own[CALLER][OWN[call.operation]], path)
+    body = call.body
+    for field, name in {"columnId": "fullColumnId", "assigneeId": "userId"}.items():
+        body = body and re.sub(rf'("{field}": )"[^"]*"', rf'\1"{stage.here[name]}"', body)
+    return path, body, {name: text.replace("YOUR_TOKEN", token) for name, text in call.headers.items()}
+
+
+def sent(server: Running, stage: Stage, call: Call, body: str | None = None) -> Reply:
+    """The answer to a call."""
+    token = stage.world.bearer(stage.people[CALLER])
+    if call.operation == "auth.login":
+        # The account of the sample is the one that the call before it has made.
+        assert sent(server, stage, CALLED["auth.register"]).status == 201
+    if call.operation == "auth.change_password":
+        old = {"currentPassword": PASSWORD, "newPassword": "old-password"}
+        token = stage.world.ask(token, "POST", "/auth/change-password", old)["access_token"]
+    path, printed, headers = filled(stage, call, token)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        connection.request(call.method, path, (body or printed or "").encode() or None, headers)
+        return read(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def differs(sample: Any, found: Any, where: str = "") -> str | None:
+    """Where an answer lacks a published field, or has it in another JSON type."""
+    if sample is None:
+        return None
+    if type(sample) is not type(found):
+        return f"{where} is {found!r}, and published as {sample!r}"
+    if isinstance(sample, dict):
+        missing = [f"{where}.{name}" for name in sample if name not in found]
+        inner = (
+            differs(each, found[name], f"{where}.{name}") for name, each in sample.items() if name in found
+        )
+        return ", ".join(missing) + " is missing" if missing else next(filter(None, inner), None)
+    if isinstance(sample, list) and sample:
+        # Some row must be as rich as each one of the sample.
+        tried = [[differs(each, row, f"{where}[]") for row in found] for each in sample]
+        return next((said[0] if said else f"{where} is empty" for said in tried if None not in said), None)
+    return None
+
+
+@pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
+def test_the_references_own_call_is_answered_as_published(server: Running, stage: Stage, call: Call):
+    if call.operation in UNSAID:
+        answer = sent(server, stage, call)
+        assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
+        answer = sent(server, stage, with_type(call), json.dumps(UNSAID[call.operation](stage)))
+    else:
+        answer = sent(server, stage, call)
+    assert answer.status == call.status, answer
+    assert answer.headers["content-type"] == "application/json"
+    assert differs(call.sample, answer.json) is None
+
+
+def with_type(call: Call) -> Call:
+    return attrs.evolve(call, headers={**call.headers, "Content-Type": "application/json"})
+
+
+def test_each_published_call_to_what_is_served_is_sent():
+    with ENDPOINTS.open(newline="") as file:
+        published = {
+            each["operation"] for each in csv.DictReader(file, delimiter="\t") if each["source"] == "seed"
+        }
+    assert published & set(SERVICES) == set(CALLED)
