@@ -38,6 +38,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
 from stellary.core.board.card_changes import change_card
+from stellary.core.board.holds import is_shared
 from stellary.core.board.tables import cards, labels
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
@@ -126,7 +127,8 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
 def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Put a label of the card's project on a card; one that is there already stays."""
     at = access.card_label(uow, ref)
-    access.found(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
+    if is_shared(uow):
+        access.found(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
     at = access.hold_card(uow, at)
     ids = at.card.label_ids
     if ref.label_id not in ids:
