@@ -15,7 +15,7 @@ from stellary.contract.projects import (
 )
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
-from stellary.core.paging import make_cursor, read_cursor
+from stellary.core.paging import page_of
 from stellary.core.unit import UnitOfWork, serves
 
 
@@ -71,10 +71,4 @@ TEMPLATES: Mapping[TemplateId, ProjectTemplate] = {
 def list_templates(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[ProjectTemplate]:
     """The templates, simplest first."""
     access.workspace(uow, ref)
-    found = list(TEMPLATES.values())
-    if not request.limit and not request.cursor:
-        return Listing(found)
-    after = read_cursor(request.cursor) if request.cursor else None
-    start = 1 + next((place for place, each in enumerate(found) if each.id == after), -1)
-    end = start + (request.limit or len(found))
-    return Listing(found[start:end], make_cursor(found[end - 1].id) if end < len(found) else None)
+    return page_of(list(TEMPLATES.values()), request, lambda template: template.id)
