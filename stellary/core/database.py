@@ -152,24 +152,26 @@ class Database:
 
     def __init__(self, database: str | Engine) -> None:
         self._kept: list[Connections] = []
-        self._engines: list[Engine] = []
+        self._own: list[Engine] = []
         self._lock: FairLock | None = None
         # How to have a connection. None: reading is done where writing is.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
         if isinstance(database, Engine):
-            self._engines = [database]
+            self._engine = database
             self._writer = partial(_opened, database)
             if self.is_sqlite:
                 event.listen(database, "connect", _keep_foreign_keys)
             else:
                 self._reader = partial(_opened, database.execution_options(**_POSTGRES_READS))
         elif make_url(database).get_backend_name() == "sqlite":
-            self._writer = self._keeping(_sqlite(database, "BEGIN IMMEDIATE", 1), 1, WAIT_MAX).one
+            self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
+            self._writer = self._keeping(self._engine, 1, WAIT_MAX).one
             if make_url(database).database not in (None, "", ":memory:"):
                 self._reader = self._keeping(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX).one
         else:
-            both = self._keeping(_postgresql(database), POOL_SIZE, WAIT_MAX / 3)
+            self._engine = _postgresql(database)
+            both = self._keeping(self._engine, POOL_SIZE, WAIT_MAX / 3)
             self._writer = partial(both.one, _POSTGRES_WRITES)
             self._reader = partial(both.one, _POSTGRES_READS)
         if self.is_sqlite:
@@ -177,14 +179,14 @@ class Database:
 
     def _keeping(self, engine: Engine, most: int, wait: float) -> Connections:
         made = Connections(engine, most, wait)
-        self._engines.append(engine)
+        self._own.append(engine)
         self._kept.append(made)
         return made
 
     @property
     def engine(self) -> Engine:
         """The engine that may write."""
-        return self._engines[0]
+        return self._engine
 
     @property
     def is_sqlite(self) -> bool:
@@ -254,9 +256,10 @@ class Database:
             yield connection
 
     def close(self) -> None:
+        """Close all connections; those of a host's engine are the host's."""
         for kept in self._kept:
             kept.close()
-        for engine in self._engines:
+        for engine in self._own:
             engine.dispose()
 
 

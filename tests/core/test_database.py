@@ -429,7 +429,7 @@ def test_a_reader_of_a_hosts_engine_sees_one_moment_throughout(postgres_url):
         before = uow.connection.execute(COUNT).scalar()
         World(core).person("ann")
         assert uow.connection.execute(COUNT).scalar() == before
-    core.close()
+    engine.dispose()
 
 
 def test_who_waits_too_long_for_a_connection_of_the_hosts_is_told_so(postgres_url):
@@ -437,7 +437,14 @@ def test_who_waits_too_long_for_a_connection_of_the_hosts_is_told_so(postgres_ur
     core = Core(engine)
     with engine.connect(), pytest.raises(Unavailable), core.view(NOBODY):
         pass
-    core.close()
+    engine.dispose()
+
+
+def test_a_hosts_engine_stays_open(host, embedded):
+    embedded.close()
+    with host.connect() as connection:
+        connection.execute(COUNT)
+        assert host.pool.checkedout() == 1
 
 
 # A host's SQLite is used as its driver is by itself: it begins transactions late, and keeps no foreign keys.
