@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stellary.contract.checklists import AddChecklistItem, ChecklistItem, UpdateChecklistItem
 from stellary.contract.errors import Conflict, NotFound
@@ -73,6 +75,24 @@ def test_an_item_that_is_not_there_cannot_be_changed():
         rules.edited(items("a"), "b", UpdateChecklistItem(done=True))
     with pytest.raises(NotFound):
         rules.without(items("a"), "b")
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "move", "delete"]), st.integers(0, 9), st.integers(0, 12))))
+def test_a_checklist_is_a_list_whatever_is_done_to_it(steps):
+    checklist, model = [], []
+    for number, (step, which, place) in enumerate(steps):
+        id = model[which % len(model)] if model else ""
+        if step == "add":
+            checklist = rules.added(checklist, AddChecklistItem(title="x", order=place), str(number))
+            model.insert(place, str(number))
+        elif model and step == "move":
+            checklist = rules.edited(checklist, id, UpdateChecklistItem(order=place))
+            model.remove(id)
+            model.insert(place, id)
+        elif model:
+            checklist = rules.without(checklist, id)
+            model.remove(id)
+        assert [(item.id, item.order) for item in checklist] == [(id, at) for at, id in enumerate(model)]
 
 
 # ------------------------------------------------------------------------------------------------------ the service

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stellary.contract.errors import Conflict
 from stellary.contract.labels import CreateLabel
@@ -202,3 +205,40 @@ def test_a_label_that_is_put_on_a_card_while_it_is_deleted_is_on_no_card(board):
         assert answers[1] == 200
         assert answers[0] in (201, 404)
         assert board.read(card)["labelIds"] == []
+
+
+STEPS = ("put", "put", "put", "take", "replace", "make", "delete")
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9)), max_size=25))
+def test_cards_bear_what_was_put_on_them_and_nothing_that_is_gone(world, steps):
+    """No foreign key watches over the ids on a card."""
+    board = Board(world, world.person(f"ann-{secrets.token_hex(4)}"))
+    there = [label["id"] for label in ask(board, "GET", f"{board.path}/labels")]
+    cards = [board.card() for _ in range(3)]
+    borne = {card["id"]: [] for card in cards}
+    for step, one, other in steps:
+        card, label = cards[one % len(cards)], there[other % len(there)]
+        on_it, path = borne[card["id"]], f"{board.flat_of(card)}/labels/{label}"
+        match step:
+            case "put":
+                ask(board, "POST", path)
+                on_it[:] = dict.fromkeys([*on_it, label])
+            case "take":
+                ask(board, "DELETE", path)
+                on_it[:] = without(on_it, label)
+            case "replace":
+                on_it[:] = there[: other % 3]
+                ask(board, "PATCH", board.of(card), {"labelIds": on_it})
+            case "make":
+                there.append(board.label(secrets.token_hex(8))["id"])
+            case "delete" if len(there) > 1:
+                ask(board, "DELETE", f"{board.flat}/labels/{label}")
+                there.remove(label)
+                borne = {id: without(ids, label) for id, ids in borne.items()}
+        assert {each["id"]: board.read(each)["labelIds"] for each in cards} == borne
+
+
+def without(ids, gone):
+    return [id for id in ids if id != gone]
