@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -30,6 +31,7 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
     return _household(address)
 
 
+@functools.lru_cache(maxsize=4096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     text = text.strip()
     if text.startswith("["):
@@ -43,6 +45,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
+@functools.lru_cache(maxsize=4096)
 def _household(address: IPv4Address | IPv6Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)

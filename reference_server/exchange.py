@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
@@ -12,10 +12,14 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict
 
+from reference_server.addresses import client_address
+from reference_server.settings import Network
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
 from stellary.core.unit import Actor
 
+# Names, and no secrets: the system's own source would let go of the interpreter, and wait to get it back.
+_numbers = Random()  # noqa: S311
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # What may stand in a target as it is; all else, such as bytes that are no text, is written with per cent signs.
 _TARGET_SAFE = "/%:@!$&'()*+,;=?-._~[]|\"<>\\^`{}"
@@ -32,6 +36,7 @@ class Exchange:
         method: HEAD is asked as GET.
         path, query: Percent-encoded; without the prefix of a host's application.
         headers: With lower-case names.
+        client: The address that it comes from.
         match: The endpoint, once it is known.
         actor: Who asks, once it is known.
     """
@@ -42,6 +47,7 @@ class Exchange:
     path: str
     query: str
     headers: Mapping[str, str]
+    client: str
     match: Match | None = None
     actor: Actor | None = None
 
@@ -59,12 +65,13 @@ Own = Callable[[Exchange], Awaitable[RawResponse]]
 """Answers an operation that is the server's own."""
 
 
-def opened(request: web.BaseRequest, prefix: str) -> Exchange:
+def opened(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) -> Exchange:
     """An exchange for a request.
 
     Args:
         request: As it came.
         prefix: Of the paths, where the application is part of a host's; what has none is nowhere.
+        proxies: Whose word is taken for where it came from.
     """
     headers = {name.lower(): text for name, text in request.headers.items()}
     path = _ascii(request.rel_url.raw_path)
@@ -77,6 +84,9 @@ def opened(request: web.BaseRequest, prefix: str) -> Exchange:
         path=path,
         query=_ascii(request.rel_url.raw_query_string),
         headers=headers,
+        client=client_address(
+            request.remote, request.headers.getall("X-Forwarded-For", ()) if proxies else (), proxies
+        ),
     )
 
 
@@ -84,7 +94,7 @@ def request_id(given: str | None = None) -> str:
     """The id that was given, if it is one that a log can take; otherwise a new one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return f"req_{secrets.token_hex(8)}"
+    return f"req_{_numbers.getrandbits(64):016x}"
 
 
 def response(raw: RawResponse, id: str, more: Mapping[str, str] | None = None) -> web.Response:

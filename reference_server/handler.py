@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from reference_server.addresses import client_address
 from reference_server.body import body_max, read_body
 from reference_server.cors import Cors
 from reference_server.exchange import Exchange, Own, opened, response
@@ -68,14 +67,15 @@ class Handler:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises nothing but the end of the connection or of the task."""
         started = time.perf_counter()
-        exchange = opened(request, self.prefix)
+        exchange = opened(request, self.prefix, self._proxies)
         more: dict[str, str] = dict(self._cors.headers(exchange.headers.get("origin")))
         status = CLIENT_GONE
+        self._state.begin()
         try:
-            with self._state.request():
-                raw = await self._answered(exchange, more)
+            raw = await self._answered(exchange, more)
             status = raw.status
         finally:
+            self._state.end()
             if self._access is not None:
                 self._access(self._entry(exchange, status, started))
         made = response(raw, exchange.request_id, more)
@@ -108,7 +108,7 @@ class Handler:
             return await own(exchange)
         if self._state.closed:
             raise Unavailable("the server is stopping; try again", code="stopping", retry_after=1)
-        caller = Caller(self._address(exchange), exchange.headers.get("authorization"))
+        caller = Caller(exchange.client, exchange.headers.get("authorization"))
         more.update(self._throttle.admit(caller))
         self._throttle.admit_token(caller)
         raw = exchange.raw(await self._body(exchange))
@@ -145,10 +145,6 @@ class Handler:
         self._throttle.admit_password(operation, caller, raw.body)
         return self._threads.run(mode, guarded)
 
-    def _address(self, exchange: Exchange) -> str:
-        forwarded = exchange.request.headers.getall("X-Forwarded-For", ()) if self._proxies else ()
-        return client_address(exchange.request.remote, forwarded, self._proxies)
-
     def _prefixed(self, answer: Answer) -> RawResponse:
         link = answer.headers.get("link")
         if not self.prefix or link is None:
@@ -166,7 +162,7 @@ class Handler:
             ms=round((time.perf_counter() - started) * 1000, 1),
             request_id=exchange.request_id,
             user_id=exchange.actor.user_id if exchange.actor else None,
-            client=self._address(exchange),
+            client=exchange.client,
         )
 
 

@@ -63,7 +63,16 @@ def access_log() -> AccessLog:
     log = structlog.get_logger("stellary.access")
 
     def write(entry: Entry) -> None:
-        log.info("request", **attrs.asdict(entry, recurse=False))
+        log.info(
+            "request",
+            method=entry.method,
+            path=entry.path,
+            status=entry.status,
+            ms=entry.ms,
+            request_id=entry.request_id,
+            user_id=entry.user_id,
+            client=entry.client,
+        )
 
     return write
 

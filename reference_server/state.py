@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class State:
@@ -22,16 +20,15 @@ class State:
         self.in_flight = 0
         self._idle: asyncio.Event | None = None
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Count a request while it is being answered."""
+    def begin(self) -> None:
+        """A request is being answered."""
         self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-            if self._idle is not None and not self.in_flight:
-                self._idle.set()
+
+    def end(self) -> None:
+        """It has been."""
+        self.in_flight -= 1
+        if self._idle is not None and not self.in_flight:
+            self._idle.set()
 
     async def idle(self, patience: float) -> bool:
         """Refuse new requests, and wait until those that are here are answered.
