@@ -65,6 +65,7 @@ class Plan:
         names: The parts of its path that an address gives, in order, by the names of the ref's fields.
         repeatable: Whether to send it twice does no more than to send it once.
         keyed: Whether an ``Idempotency-Key`` makes it repeatable.
+        transfers: Whether it carries a file, which takes its time.
         renews: Whether its answer holds a token that the client shall go on with.
     """
 
@@ -80,6 +81,7 @@ class Plan:
         self.empty = endpoint.takes is Nothing
         self.repeatable = endpoint.method != "POST" and endpoint.operation not in _FLIPS
         self.keyed = endpoint.idempotent and not endpoint.keeps_secret
+        self.transfers = endpoint.takes_file or endpoint.returns_file
         self.renews = endpoint.operation in _RENEWS
         self.kind: Any = list[endpoint.returns] if endpoint.many else endpoint.returns  # type: ignore[name-defined]
         hidden = {field.name for field in attrs.fields(endpoint.ref) if not field.repr}
@@ -143,6 +145,8 @@ class Plan:
         Raises:
             UnreadableAnswer: Not what the API promises.
         """
+        if self.endpoint.returns_file:
+            return response.body
         try:
             data = orjson.loads(response.body)
             if self.many and not isinstance(data, list):

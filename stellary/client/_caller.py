@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -11,6 +11,10 @@ from stellary.client._call import Call, Options, Plan, next_cursor
 from stellary.client._flow import AsyncCarrier, Carrier, arun, flow, run
 from stellary.client._page import AsyncPage, Page, async_rows, page, rows
 from stellary.client._watch import Watch
+from stellary.contract.port import RawResponse
+
+if TYPE_CHECKING:
+    from stellary.client._form import Form
 
 Place = Mapping[str, str]
 
@@ -48,8 +52,13 @@ class _Caller:
     watch: Watch
     options: Options
 
-    def _call(self, plan: Plan, place: Place, said: Any) -> Call:
-        return plan.call(place, said, self.credentials.headers, self.options)
+    def _call(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Call:
+        call = plan.call(place, said, self.credentials.headers, self.options)
+        if form is not None:
+            described = {"content-type": form.content_type, "content-length": str(form.length)}
+            headers = {**call.request.headers, **described}
+            call.request = attrs.evolve(call.request, headers=headers, blocks=form)
+        return call
 
     def _page(
         self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any], again: Any
@@ -74,9 +83,15 @@ class SyncCaller(_Caller):
 
     carrier: Carrier
 
-    def one(self, plan: Plan, place: Place, said: Any) -> Any:
+    def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
         """The value that the answer holds."""
-        return self._renewed(plan, run(flow(self._call(plan, place, said), self.watch), self.carrier)[1])
+        found = run(flow(self._call(plan, place, said, form), self.watch), self.carrier)
+        return self._renewed(plan, found[1])
+
+    def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
+        """The answer as it came."""
+        response: RawResponse = run(flow(self._call(plan, place, said), self.watch), self.carrier)[0]
+        return response
 
     def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
         """One page."""
@@ -94,10 +109,16 @@ class AsyncCaller(_Caller):
 
     carrier: AsyncCarrier
 
-    async def one(self, plan: Plan, place: Place, said: Any) -> Any:
+    async def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
         """The value that the answer holds."""
-        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
+        found = await arun(flow(self._call(plan, place, said, form), self.watch), self.carrier)
         return self._renewed(plan, found[1])
+
+    async def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
+        """The answer as it came."""
+        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
+        response: RawResponse = found[0]
+        return response
 
     async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
         """One page."""

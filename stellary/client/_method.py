@@ -112,6 +112,10 @@ class Resource(Generic[C]):
         made._caller = attrs.evolve(self._caller, options=options)  # noqa: SLF001 - of this class
         return made
 
+    @property
+    def _awaits(self) -> bool:
+        return isinstance(self._caller, AsyncCaller)
+
     def _below(self, **parts: object) -> dict[str, str]:
         """The place of something in this one."""
         return {**self._place, **{name: segment(name, part) for name, part in parts.items()}}

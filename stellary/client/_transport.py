@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpx
@@ -29,7 +30,9 @@ class _Requests:
         self._base = url
         self._urls: dict[str, httpx.URL] = {}
 
-    def made(self, request: RawRequest, seconds: float) -> httpx.Request:
+    def made(
+        self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None = None
+    ) -> httpx.Request:
         target = f"{request.path}?{request.query}" if request.query else request.path
         url = self._urls.get(target)
         if url is None:
@@ -42,9 +45,16 @@ class _Requests:
             request.method,
             url,
             headers={"accept-encoding": "gzip, deflate", **request.headers},
-            content=request.body or None,
+            content=request.body or body,
             extensions={"timeout": {"connect": connect, "read": seconds, "write": seconds, "pool": connect}},
         )
+
+
+async def _in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """The same blocks, each read in a thread: a file's disk may be slow."""
+    reading = iter(blocks)
+    while (block := await asyncio.to_thread(next, reading, None)) is not None:
+        yield block
 
 
 _RAISED = (httpx.HTTPError, httpx.InvalidURL, RuntimeError)
@@ -102,7 +112,7 @@ class HttpCarrier:
         until = time.monotonic() + seconds
         parts = []
         try:
-            response = client.send(self._requests.made(request, seconds), stream=True)
+            response = client.send(self._requests.made(request, seconds, request.blocks), stream=True)
             try:
                 for part in response.iter_bytes():
                     parts.append(part)
@@ -145,8 +155,9 @@ class AsyncHttpCarrier:
         client = self._client or self._made()
         until = time.monotonic() + seconds
         parts = []
+        body = None if request.blocks is None else _in_threads(request.blocks)
         try:
-            response = await client.send(self._requests.made(request, seconds), stream=True)
+            response = await client.send(self._requests.made(request, seconds, body), stream=True)
             try:
                 async for part in response.aiter_bytes():
                     parts.append(part)

@@ -16,6 +16,7 @@ from stellary.contract.cards import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.attachments import Attachments
     from stellary.client.checklists import Checklist
     from stellary.client.comments import Comments
     from stellary.client.custom_fields import CardCustomFields
@@ -58,6 +59,13 @@ class CardHandle(Resource[C]):
         from stellary.client.comments import Comments
 
         return Comments(self._caller, self._place)
+
+    @property
+    def attachments(self) -> Attachments[C]:
+        """The files on it."""
+        from stellary.client.attachments import Attachments
+
+        return Attachments(self._caller, self._place)
 
     @property
     def checklist(self) -> Checklist[C]:

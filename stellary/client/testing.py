@@ -47,7 +47,7 @@ class Recorded:
         operation: ``resource.verb``, as in the contract.
         ref: The address in its path.
         query: By wire names.
-        body: Parsed; None if there is none.
+        body: Parsed; bytes where it is a form; None if there is none.
         headers: With lower-case names.
     """
 
@@ -93,7 +93,7 @@ class RecordingPort:
             path=request.path,
             ref=match.ref,
             query=dict(parse_qsl(request.query, keep_blank_values=True)),
-            body=orjson.loads(request.body) if request.body else None,
+            body=_said(request),
             headers=dict(request.headers),
         )
         self.requests.append(recorded)
@@ -113,6 +113,12 @@ class RecordingPort:
         return found
 
 
+def _said(request: RawRequest) -> Any:
+    if request.blocks is not None:
+        return b"".join(request.blocks)
+    return orjson.loads(request.body) if request.body else None
+
+
 def _response(endpoint: AnyEndpoint, answer: Answer) -> RawResponse:
     if isinstance(answer, RawResponse):
         return answer
@@ -121,6 +127,8 @@ def _response(endpoint: AnyEndpoint, answer: Answer) -> RawResponse:
         if answer.retry_after is not None:
             headers["retry-after"] = str(answer.retry_after)
         return RawResponse(answer.status, headers, dump(answer.body("req_recorded")))
+    if endpoint.returns_file:
+        return RawResponse(endpoint.status, {**headers, "content-type": "application/octet-stream"}, answer)
     return RawResponse(endpoint.status, headers, dump(answer))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.endpoint import Ok, deletes, lists
+from stellary.contract.endpoint import Ok, creates, deletes, lists, reads
 from stellary.contract.paging import Paged
-from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ
+from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.contract.wire import Value, value
 
 SIZE_MAX = 10 * 1024 * 1024
 """Bytes of a file: exactly that many pass, one more is a 413."""
+NAME_MAX = 255
+"""Characters of a file's name; a longer one is cut before its extension."""
 
 
 @value
@@ -43,6 +45,23 @@ LIST_ATTACHMENTS = lists(
     item=Attachment,
     policy=BOARD_READ,
 )
+UPLOAD_ATTACHMENT = creates(
+    "attachments.upload",
+    CardRef,
+    "attachments",
+    summary="Upload a file to a card: a form with the one field `file`, 10 MB at most.",
+    returns=Attachment,
+    policy=BOARD_WRITE,
+    takes_file=True,
+)
+DOWNLOAD_ATTACHMENT = reads(
+    "attachments.download",
+    AttachmentRef,
+    summary="Download a file, or a range of its bytes.",
+    returns=bytes,
+    policy=BOARD_READ,
+    also=(416,),
+)
 DELETE_ATTACHMENT = deletes(
     "attachments.delete",
     AttachmentRef,
@@ -50,3 +69,5 @@ DELETE_ATTACHMENT = deletes(
     returns=Ok,
     policy=BOARD_AUTHOR,
 )
+
+ENDPOINTS = (LIST_ATTACHMENTS, UPLOAD_ATTACHMENT, DOWNLOAD_ATTACHMENT, DELETE_ATTACHMENT)

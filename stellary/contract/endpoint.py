@@ -104,6 +104,8 @@ class Endpoint(Generic[R, P, Q, T]):
         many: Whether it answers with a list.
         keeps_secret: Whether the answer holds a secret that is shown once, so that no copy of it may be kept.
         also: Statuses of errors that other endpoints of its kind do not have.
+        takes_file: Whether it takes a form with one file (``multipart/form-data``, field ``file``) in place of JSON.
+        returns_file: Whether it answers with the bytes of a file in place of JSON; ``returns`` is then ``bytes``.
         idempotent: Whether it makes something and honours ``Idempotency-Key``.
     """
 
@@ -120,6 +122,11 @@ class Endpoint(Generic[R, P, Q, T]):
     many: bool = False
     keeps_secret: bool = False
     also: tuple[int, ...] = ()
+    takes_file: bool = False
+
+    @property
+    def returns_file(self) -> bool:
+        return self.returns is bytes
 
     @property
     def in_query(self) -> bool:
@@ -162,6 +169,7 @@ class _Maker:
         keeps_secret: bool = False,
         status: int | None = None,
         also: tuple[int, ...] = (),
+        takes_file: bool = False,
     ) -> Endpoint[R, [], Nothing, T]: ...
     @overload
     def __call__(
@@ -191,6 +199,7 @@ class _Maker:
         keeps_secret: bool = False,
         status: int | None = None,
         also: tuple[int, ...] = (),
+        takes_file: bool = False,
     ) -> Any:
         return Endpoint(
             operation=operation,
@@ -205,6 +214,7 @@ class _Maker:
             policy=policy,
             keeps_secret=keeps_secret,
             also=also,
+            takes_file=takes_file,
         )
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from stellary.contract import (
     api_tokens,
+    attachments,
     auth,
     cards,
     checklists,
@@ -30,6 +31,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     columns,
     cards,
     comments,
+    attachments,
     labels,
     custom_fields,
     relations,

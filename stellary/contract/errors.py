@@ -11,6 +11,7 @@
         ├── PreconditionFailed    412  If-Match names a version that is no longer current
         ├── TooLarge              413  the body is larger than the endpoint takes
         ├── UnsupportedMedia      415  the body is not of a type that the endpoint takes
+        ├── RangeNotSatisfiable   416  the file has no such bytes
         ├── Unprocessable         422  an Idempotency-Key that was used for something else
         ├── RateLimited           429  too many requests; ``retry_after`` says how long to wait
         └── ServerError           5xx  a defect, or an overload that will pass
@@ -173,6 +174,13 @@ class UnsupportedMedia(ApiError):
     default_code = "unsupported_media_type"
 
 
+class RangeNotSatisfiable(ApiError):
+    """416: the file has no such bytes; ``headers["Content-Range"]`` says how many it has."""
+
+    status = 416
+    default_code = "range_not_satisfiable"
+
+
 class Unprocessable(ApiError):
     """422: the ``Idempotency-Key`` was used for something else before."""
 
@@ -220,6 +228,7 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
         PreconditionFailed,
         TooLarge,
         UnsupportedMedia,
+        RangeNotSatisfiable,
         Unprocessable,
         RateLimited,
         ServerError,

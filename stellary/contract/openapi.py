@@ -60,6 +60,15 @@ _HEADERS: Json = {
         "description": 'The next page, if there is one: `<…>; rel="next"` (RFC 8288).',
         "schema": {"type": "string"},
     },
+    "FileETag": {"description": "Of the file's bytes, for `If-None-Match`.", "schema": {"type": "string"}},
+    "ContentDisposition": {
+        "description": "`attachment`, with the file's name (RFC 6266).",
+        "schema": {"type": "string"},
+    },
+    "ContentRange": {
+        "description": "Which bytes of how many: `bytes 0-99/1000`.",
+        "schema": {"type": "string"},
+    },
     "ETag": {"description": 'The version in quotes, for `If-Match`: `"3"`.', "schema": {"type": "string"}},
     "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "RateLimitLimit": {
@@ -72,9 +81,16 @@ _HEADERS: Json = {
     "WwwAuthenticate": {"description": "`Bearer`", "schema": {"type": "string"}},
 }
 
+_FILE_HEADERS = {
+    "X-Request-Id": "RequestId",
+    "ETag": "FileETag",
+    "Content-Disposition": "ContentDisposition",
+}
+
 _ERROR_HEADERS = {
     401: {"WWW-Authenticate": "WwwAuthenticate"},
     405: {"Allow": "Allow"},
+    416: {"Content-Range": "ContentRange"},
     429: {
         "Retry-After": "RetryAfter",
         "X-RateLimit-Limit": "RateLimitLimit",
@@ -99,6 +115,30 @@ _PARAMETERS: Json = {
         "answer again, and makes nothing twice.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     },
+    "Range": {
+        "name": "Range",
+        "in": "header",
+        "description": "One range of bytes to be answered with in place of the whole file (RFC 9110).",
+        "schema": {"type": "string"},
+        "example": "bytes=0-1048575",
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` that the caller has seen: 304 if the file is the same.",
+        "schema": {"type": "string"},
+    },
+}
+
+_BYTES: Json = {"type": "string", "contentMediaType": "application/octet-stream"}
+_FORM: Json = {
+    "type": "object",
+    "title": "Form",
+    "properties": {
+        "file": {**_BYTES, "description": "The file, with its name and type in the part's headers."}
+    },
+    "required": ["file"],
+    "additionalProperties": False,
 }
 
 _SECURITY: Json = {
@@ -163,7 +203,7 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
         endpoint: The endpoint.
         guarded: Whether it honours ``If-Match``.
     """
-    takes = endpoint.takes is not Nothing
+    takes = endpoint.takes is not Nothing or endpoint.takes_file
     known = endpoint.policy.token != "public"
     writes = endpoint.method != "GET"
     possible = {
@@ -203,12 +243,17 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
     if endpoint.idempotent:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    if endpoint.returns_file:
+        parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "IfNoneMatch")]
     if parameters:
         made["parameters"] = parameters
-    if not endpoint.in_query and endpoint.takes is not Nothing:
+    if endpoint.takes_file:
+        form = {"schema": _FORM, "encoding": {"file": {"contentType": "*/*"}}}
+        made["requestBody"] = {"required": True, "content": {"multipart/form-data": form}}
+    elif not endpoint.in_query and endpoint.takes is not Nothing:
         made["requestBody"] = _body(endpoint, schemas)
     made["responses"] = {
-        str(endpoint.status): _success(endpoint, schemas),
+        **(_file() if endpoint.returns_file else {str(endpoint.status): _success(endpoint, schemas)}),
         **{
             str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
             for status in statuses(endpoint, guarded=guarded)
@@ -281,6 +326,27 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
         "description": endpoint.summary,
         "headers": _header_references(headers),
         "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _file() -> Json:
+    content = {"*/*": {"schema": _BYTES}}
+    part = {**_FILE_HEADERS, "Content-Range": "ContentRange"}
+    return {
+        "200": {
+            "description": "The bytes of the file.",
+            "headers": _header_references(_FILE_HEADERS),
+            "content": content,
+        },
+        "206": {
+            "description": "The bytes that were asked for.",
+            "headers": _header_references(part),
+            "content": content,
+        },
+        "304": {
+            "description": "The caller has the file already.",
+            "headers": _header_references({"X-Request-Id": "RequestId", "ETag": "FileETag"}),
+        },
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import attrs
@@ -17,7 +17,8 @@ class RawRequest:
         path: As it stands in the URL, percent-encoded, without the query.
         query: Percent-encoded, without the question mark.
         headers: With lower-case names.
-        body: Empty where there is none.
+        body: Empty where there is none, or where ``blocks`` has it.
+        blocks: A body that is not to be held in memory. Each iteration begins it anew.
     """
 
     method: str
@@ -25,15 +26,21 @@ class RawRequest:
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     body: bytes = b""
+    blocks: Iterable[bytes] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
 class RawResponse:
-    """An answer as bytes; header names are lower-case."""
+    """An answer as bytes; header names are lower-case.
+
+    Attributes:
+        blocks: A body that is not held in memory, to be read once. A port never answers with one.
+    """
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict)
     body: bytes = b""
+    blocks: Iterator[bytes] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 class Port(Protocol):

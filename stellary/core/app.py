@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from os import PathLike, fspath
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -17,6 +18,8 @@ from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
 from stellary.core.base import Clock, Ids, IdSource, system_clock
+from stellary.core.blobs import Blobs
+from stellary.core.board import attachments
 from stellary.core.database import Database, after_commit
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
@@ -37,6 +40,8 @@ class Core:
         public_url: Where people reach the product; stands in letters.
         clock: Says now, in UTC.
         ids: Makes ids of 24 hex digits.
+        blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
+            as long as this object.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Core:
         public_url: str = "http://localhost:3001",
         clock: Clock = system_clock,
         ids: IdSource | None = None,
+        blobs: Blobs | str | PathLike[str] = "memory:",
     ) -> None:
         self.database = Database(database)
         self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
@@ -58,6 +64,7 @@ class Core:
         self.public_url = public_url.rstrip("/")
         self.clock = clock
         self.new_id = ids or Ids()
+        self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:
         """Bring the schema up to date, under a lock: several processes may do it at once."""
@@ -69,6 +76,17 @@ class Core:
         with self.database.writing() as connection:
             migrations.touch(connection)
             connection.rollback()
+
+    def sweep(self) -> int:
+        """Delete the files that no attachment has named for an hour; how many that were.
+
+        They are those of deleted cards, projects and organizations, and what was left behind by a process that died.
+        The server does it at its start and then every hour; who embeds the core calls it now and then.
+
+        Raises:
+            Unavailable: The store or the database does not answer.
+        """
+        return attachments.sweep(self)
 
     def close(self) -> None:
         """Close all connections."""
@@ -188,7 +206,7 @@ class EmbeddedPort:
 
     def send(self, request: RawRequest, /) -> RawResponse:
         """Answer a request in the calling thread."""
-        return dispatch.answer(self._core, request, self._actor)
+        return dispatch.answered_whole(self._core, request, self._actor)
 
     def close(self) -> None:
         """Nothing to close: the core belongs to whoever made it."""

@@ -8,29 +8,22 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
 
 import attrs
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import (
     ApiError,
-    Invalid,
     ServerError,
     StorageFull,
     Unauthenticated,
     Unavailable,
-    UnsupportedMedia,
 )
-from stellary.contract.jsonic import parse
-from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
-from stellary.contract.router import AnyEndpoint, Match, Router
-from stellary.contract.wire import Request, dump, load, load_query
+from stellary.contract.router import Match, Router
+from stellary.contract.wire import dump
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
     api_tokens,
@@ -43,6 +36,8 @@ from stellary.core.accounts import (
 )
 from stellary.core.board import access as board_access
 from stellary.core.board import (
+    attachment_access,
+    attachments,
     board,
     bulk,
     cards,
@@ -59,10 +54,11 @@ from stellary.core.board import (
     relations,
     templates,
 )
-from stellary.core.idempotency import Attempt
+from stellary.core.calls import Call
 from stellary.core.notifications import access as notifications_access
 from stellary.core.notifications import notifications
-from stellary.core.unit import NOBODY, Actor, Service, UnitOfWork, served
+from stellary.core.unit import Actor, Service, UnitOfWork, served
+from stellary.core.uploads import Upload
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -143,6 +139,10 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     comments.create_comment,
     comments.update_comment,
     comments.delete_comment,
+    attachments.list_attachments,
+    attachments.upload_attachment,
+    attachments.download_attachment,
+    attachments.delete_attachment,
     notifications.list_notifications,
     notifications.count_notifications,
     notifications.read_all_notifications,
@@ -154,6 +154,7 @@ SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for servi
 DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.DOORS,
     **board_access.DOORS,
+    **attachment_access.DOORS,
     **field_access.DOORS,
     **relation_access.DOORS,
     **notifications_access.DOORS,
@@ -170,7 +171,13 @@ class Answer(RawResponse):
     actor: Actor | None = attrs.field(default=None, eq=False, repr=False)
 
 
-def answer(core: Core, request: RawRequest, actor: Actor | None = None, match: Match | None = None) -> Answer:
+def answer(
+    core: Core,
+    request: RawRequest,
+    actor: Actor | None = None,
+    match: Match | None = None,
+    upload: Upload | None = None,
+) -> Answer:
     """Answer one request. Never raises: whatever goes wrong is an answer in the error shape.
 
     Args:
@@ -178,18 +185,57 @@ def answer(core: Core, request: RawRequest, actor: Actor | None = None, match: M
         request: With lower-case header names; ``x-request-id`` is taken over, or made.
         actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
         match: What ``ROUTER`` says of the request, where somebody has asked it already.
+        upload: The body of a request that brings a file, where somebody has read it already.
     """
-    request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
-    call: _Call | None = None
+    return _told(request, actor, lambda: _call(core, request, actor, match, upload), Call.answered)
+
+
+def refusal(core: Core, request: RawRequest, match: Match | None = None) -> Answer | None:
+    """The error that a request will be answered with whatever its body says; None if all is well so far.
+
+    For bodies that are large: who may not send one is told before it is sent.
+    """
+    told = _told(request, None, lambda: _call(core, request, None, match), Call.admitted)
+    return told if told.status >= 400 else None
+
+
+def answered_whole(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
+    """The same with the body in memory, as a port has it."""
+    response = answer(core, request, actor)
+    if response.blocks is None:
+        return response
     try:
-        call = _Call(core, request, actor, match or ROUTER.match(request.method, request.path))
-        response = call.answered()
+        return attrs.evolve(response, body=b"".join(response.blocks), blocks=None)
+    except ApiError as error:
+        return error_response(error, response.headers["x-request-id"])
+
+
+def _call(
+    core: Core,
+    request: RawRequest,
+    actor: Actor | None,
+    match: Match | None,
+    upload: Upload | None = None,
+) -> Call:
+    match = match or ROUTER.match(request.method, request.path)
+    service = SERVICES[match.endpoint.operation]
+    return Call(core, request, actor, match, service, DOORS.get(type(match.ref)), upload)
+
+
+def _told(
+    request: RawRequest, actor: Actor | None, begin: Callable[[], Call], do: Callable[[Call], RawResponse]
+) -> Answer:
+    request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
+    call: Call | None = None
+    try:
+        call = begin()
+        response = do(call)
     except ApiError as error:
         response = error_response(error, request_id)
     except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
         response = error_response(_translated(error, request_id), request_id)
     headers = {**response.headers, "x-request-id": request_id}
-    return Answer(response.status, headers, response.body, call.known if call else actor)
+    return Answer(response.status, headers, response.body, response.blocks, call.known if call else actor)
 
 
 def error_response(error: ApiError, request_id: str) -> RawResponse:
@@ -212,126 +258,6 @@ def _translated(error: Exception, request_id: str) -> ApiError:
         return Unavailable("the database is not available; try again", retry_after=1)
     _log.error("request %s failed", request_id, exc_info=error)
     return ServerError("the server has failed; the request id helps to find out why")
-
-
-class _Call:
-    """One request on its way: who asks, what is said, which service answers."""
-
-    def __init__(self, core: Core, request: RawRequest, actor: Actor | None, match: Match) -> None:
-        self.core = core
-        self.request = request
-        self.actor = actor
-        self.ref = match.ref
-        self.endpoint: AnyEndpoint = match.endpoint
-        self.service = SERVICES[match.endpoint.operation]
-        self.stale_token = False
-        self.known = actor
-
-    def answered(self) -> RawResponse:
-        said = self._said()
-        if self.service.mode == "outside":
-            response = self._outside(said)
-        else:
-            response = self.core.run(self.service.mode == "begin", lambda uow: self._within(uow, said))
-        if self.stale_token and self.known is not None:
-            # The request has been carried out: that the note of it failed is no reason to say it was not.
-            with suppress(Unavailable, DBAPIError):
-                self.core.touch(self.known)
-        return response
-
-    def _said(self) -> Request | ApiError:
-        """The request, or what is wrong with it: told later, since it must not be told to whom nothing is."""
-        kind: type[Request] = self.endpoint.request_class
-        try:
-            if self.endpoint.in_query:
-                return load_query(
-                    kind, parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
-                )
-            return load(kind, self._json() if self.request.body else {})
-        except (Invalid, UnsupportedMedia) as error:
-            return error
-        except UnicodeDecodeError:
-            return Invalid("the query must be UTF-8")
-
-    def _json(self) -> Any:
-        media, _, rest = self.request.headers.get("content-type", "").partition(";")
-        charset = rest.strip().lower().removeprefix("charset=").strip('"')
-        if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
-            raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
-        return parse(self.request.body)
-
-    def _outside(self, said: Request | ApiError) -> RawResponse:
-        if self.endpoint.policy.role == "public":
-            self.actor = NOBODY
-        else:
-            self.actor = self.core.run(False, self._authenticated)
-        self.actor.require(self.endpoint.policy)
-        if isinstance(said, ApiError):
-            raise said
-        return self._response(self.service.function(self.core, self.actor, self.ref, *self._arguments(said)))
-
-    def _within(self, uow: UnitOfWork, said: Request | ApiError) -> RawResponse:
-        policy = self.endpoint.policy
-        uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
-        uow.actor.require(policy)
-        if isinstance(said, ApiError):
-            self._ask_door(uow)
-            raise said
-        uow.if_match = _versions(self.request.headers.get("if-match"))
-        key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
-        if key is None:
-            return self._response(self.service.function(uow, self.ref, *self._arguments(said)))
-        attempt = Attempt(uow, key, self.endpoint, self.request.path, self.request.body)
-        earlier = attempt.earlier()
-        if earlier is not None:
-            # Whoever has lost access since does not get the old answer either.
-            self._ask_door(uow)
-            return earlier
-        response = self._response(self.service.function(uow, self.ref, *self._arguments(said)))
-        attempt.keep(response)
-        return response
-
-    def _authenticated(self, uow: UnitOfWork) -> Actor:
-        if self.actor is not None:
-            return self.actor
-        scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not bearer.strip():
-            raise Unauthenticated("a Bearer token is required")
-        self.known, self.stale_token = found = self.core.authenticate_in(uow.connection, bearer.strip())
-        return found[0]
-
-    def _ask_door(self, uow: UnitOfWork) -> None:
-        door = DOORS.get(type(self.ref))
-        if door is None:
-            return
-        uow.enter(self.endpoint.policy)
-        try:
-            door(uow, self.ref)
-        finally:
-            uow.admit()
-            uow.leave()
-
-    def _arguments(self, said: Request) -> tuple[Request, ...]:
-        return () if self.endpoint.takes is Nothing else (said,)
-
-    def _response(self, made: Any) -> RawResponse:
-        headers = {"content-type": "application/json"}
-        if isinstance(made, Listing):
-            if made.next is not None:
-                pairs = [(name, text) for name, text in parse_qsl(self.request.query) if name != "cursor"]
-                query = urlencode([*pairs, ("cursor", made.next)])
-                headers["link"] = f'<{self.request.path}?{query}>; rel="next"'
-            return RawResponse(self.endpoint.status, headers, dump(made.items))
-        if (version := getattr(made, "version", None)) is not None:
-            headers["etag"] = f'"{version}"'
-        return RawResponse(self.endpoint.status, headers, dump(made))
-
-
-def _versions(header: str | None) -> frozenset[str] | None:
-    """The versions that an ``If-Match`` accepts; a weak one (``W/"3"``) never matches."""
-    if header is None or header.strip() == "*":
-        return None
-    return frozenset(part.strip().strip('"') for part in header.split(","))
 
 
 def can_retry(error: DBAPIError) -> bool:

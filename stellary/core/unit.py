@@ -15,6 +15,7 @@ from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError,
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
 from stellary.core.base import IdSource
+from stellary.core.blobs import StoredFile
 from stellary.core.events import Event
 
 if TYPE_CHECKING:
@@ -182,10 +183,10 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def service(uow: UnitOfWork, ref: Ref, *requests: Request) -> Any:
+        def service(uow: UnitOfWork, ref: Ref, *requests: Any) -> Any:
             uow.enter(policy)
             try:
-                answer = function(uow, ref, *map(check, requests))
+                answer = function(uow, ref, *(requests if endpoint.takes_file else map(check, requests)))
             except BaseException:
                 uow.admit()
                 raise
@@ -197,6 +198,22 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
         return service
 
     return decorate
+
+
+def serves_upload(
+    endpoint: Endpoint[R, [], Nothing, T],
+) -> Callable[[Callable[[UnitOfWork, R, StoredFile], T]], Callable[[UnitOfWork, R, StoredFile], T]]:
+    """The same for an endpoint that takes a file: the function is given one whose bytes are in the store."""
+    made: Any = serves(endpoint)
+    return made  # type: ignore[no-any-return]
+
+
+def serves_download(
+    endpoint: Endpoint[R, [], Nothing, bytes],
+) -> Callable[[Callable[[UnitOfWork, R], StoredFile]], Callable[[UnitOfWork, R], StoredFile]]:
+    """The same for an endpoint that answers with a file: the function says which one."""
+    made: Any = serves(endpoint)
+    return made  # type: ignore[no-any-return]
 
 
 @overload

@@ -212,7 +212,8 @@ def test_headers_of_a_handle_win():
 @pytest.mark.parametrize("each", ENDPOINTS, ids=lambda each: each.operation)
 def test_an_answer_reads_as_it_was_written(each):
     made = example(each)
-    assert Plan(each).answer(RawResponse(each.status, {}, dump(made))) == made
+    written = made if each.returns_file else dump(made)
+    assert Plan(each).answer(RawResponse(each.status, {}, written)) == made
 
 
 @given(JSON, st.sampled_from(ENDPOINTS))

@@ -122,7 +122,7 @@ def test_each_operation_says_what_it_takes(endpoint):
     takes = set(wire_fields(endpoint.request_class))
     query = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "query"}
     assert query == (takes if endpoint.in_query else set())
-    assert ("requestBody" in operation) == (bool(takes) and not endpoint.in_query)
+    assert ("requestBody" in operation) == (bool(takes) and not endpoint.in_query or endpoint.takes_file)
     path = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"}
     assert path == set(re.findall(r":(\w+)", endpoint.path))
 

@@ -17,6 +17,8 @@ from stellary.contract.naming import whole
 # What a deployment says about itself to load balancers and browsers.
 NOT_OF_THE_CLIENT = {"system.root", "system.health", "system.ready", "system.openapi"}
 A_PLACE = {"organization": "acme", "workspace": "eng"}
+# What is written out because its body is a file.
+WRITTEN_OUT = {"upload": ((b"Hello.",), {"name": "hello.txt"})}
 AN_ID = "665f1a2b3c4d5e6f7a8b9c0d"
 
 
@@ -45,6 +47,9 @@ def everything_asked() -> list[Recorded]:
     with Stellary.embedded(port) as client:
         for at in handles(client):
             for name, found in inspect.getmembers_static(type(at)):
+                if name in WRITTEN_OUT:
+                    given, named = WRITTEN_OUT[name]
+                    getattr(at, name)(*given, **named)
                 if not isinstance(found, Method):
                     continue
                 said = example_request(found.endpoint)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import attrs
 
 from stellary.contract.port import RawResponse
+from tests.forms import FORM, form
 from tests.security.stage import NEW_PASSWORD, Place, Stage
 from tests.security.table import Row
 from tests.world import PASSWORD
@@ -26,12 +27,14 @@ class Asking:
         query: Without the question mark.
         places: Which thing of a place stands in the path, where it is not the one of the parameter's own name.
         own: Which of the persona's own things stands where in the path.
+        headers: Beside those of every request.
     """
 
     body: Callable[[Stage], Any] | None = None
     query: str = ""
     places: Mapping[str, str] = attrs.field(factory=dict)
     own: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def _saying(**body: Any) -> Asking:
@@ -95,6 +98,10 @@ ASKINGS: Mapping[str, Asking] = {
     "comments.create": _saying(content="What about errors?"),
     "comments.update": _saying(content="What about them?"),
     "comments.delete": _PLAIN,
+    "attachments.list": _PLAIN,
+    "attachments.upload": Asking(lambda stage: form(b"Hello."), headers={"content_type": FORM}),
+    "attachments.download": _PLAIN,
+    "attachments.delete": _PLAIN,
     "labels.create": _saying(name="Urgent", color="#22c55e"),
     "labels.list": _PLAIN,
     "labels.update": _saying(name="Urgent"),
@@ -186,5 +193,5 @@ def send(
         body = asking.body(stage) if asking.body else None
     query = asking.query if query is None else query
     url = filled(path or row.path, place) + (f"?{query}" if query else "")
-    headers.setdefault("x_request_id", REQUEST_ID)
+    headers = {"x_request_id": REQUEST_ID, **asking.headers, **headers}
     return stage.world.call(stage.bearer(persona, row), row.method, url, body, **headers)

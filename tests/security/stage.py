@@ -13,6 +13,7 @@ from typing import Any
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
 from tests.databases import Postgres, Sqlite
+from tests.forms import FORM, form
 from tests.runs import Run
 from tests.security.sandbox import Sandbox
 from tests.security.table import PEOPLE, Row
@@ -94,9 +95,9 @@ class Stage:
             return "PAT"
         return {"JWTold": "OLD", "ANON": "WM"}.get(persona, persona)
 
-    def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer to what a person asks, which has to succeed."""
-        return self.world.ask(self._bearers[who], method, path, body)
+        return self.world.ask(self._bearers[who], method, path, body, **headers)
 
     # ------------------------------------------------------------------------------------------ what is asked about
 
@@ -148,6 +149,9 @@ class Stage:
         made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
         comments = f"{base}/cards/{made['cardId']}/comments"
         made["commentId"] = self.ask(owner, "POST", comments, {"content": "Well."})["id"]
+        file = form(b"Hello.")
+        attachments = f"{base}/cards/{made['cardId']}/attachments"
+        made["attachmentId"] = self.ask(owner, "POST", attachments, file, content_type=FORM)["id"]
         guest = {"email": f"guest-{project['id']}@example.com"}
         made["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
         return made
@@ -161,6 +165,7 @@ class Stage:
         for path in (
             f"{base}/invitations/{was['invitationId']}",
             f"{card}/comments/{was['commentId']}",
+            f"{card}/attachments/{was['attachmentId']}",
             f"{inner}/checklist/{was['itemId']}",
             f"{base}/labels/{was['labelId']}",
             f"{base}/custom-fields/{was['fieldId']}",

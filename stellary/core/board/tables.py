@@ -182,3 +182,20 @@ relations = Table(
         postgresql_where=text("type = 'parent_of'"),
     ),
 )
+
+attachments = Table(
+    "stellary_attachments",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("uploaded_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("original_name", String(255), nullable=False),
+    Column("mime_type", String(255), nullable=False),
+    Column("size", Integer, nullable=False),
+    # Of the bytes, in hex: what the ETag is made of.
+    Column("sha256", String(64), nullable=False),
+    # Where the bytes are. What no row names is swept.
+    Column("blob_key", String(40), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_attachments_card_id_id", "card_id", "id"),
+)

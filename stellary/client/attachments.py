@@ -1,0 +1,178 @@
+"""Attachments: the files on a card."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, overload
+
+from stellary.client._call import Plan
+from stellary.client._form import Form, Progress, Source
+from stellary.client._method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.contract.attachments import (
+    DELETE_ATTACHMENT,
+    DOWNLOAD_ATTACHMENT,
+    LIST_ATTACHMENTS,
+    UPLOAD_ATTACHMENT,
+    Attachment,
+)
+from stellary.contract.port import RawResponse
+
+PART = 1024 * 1024
+"""Bytes that are asked for at once: after a failure no more than that comes twice."""
+_UPLOAD = Plan(UPLOAD_ATTACHMENT)
+_DOWNLOAD = Plan(DOWNLOAD_ATTACHMENT)
+_NOTHING = _UPLOAD.said({})
+
+
+class Attachments(Resource[C]):
+    """The files on a card, oldest first."""
+
+    list = method(LIST_ATTACHMENTS)
+    iterate = iterates(LIST_ATTACHMENTS)
+    download = by_id(DOWNLOAD_ATTACHMENT)
+    delete = by_id(DELETE_ATTACHMENT)
+
+    @overload
+    def upload(
+        self: Attachments[Sync],
+        file: Source,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        progress: Progress | None = None,
+    ) -> Attachment: ...
+    @overload
+    def upload(
+        self: Attachments[Async],
+        file: Source,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        progress: Progress | None = None,
+    ) -> Later[Attachment]: ...
+    def upload(
+        self,
+        file: Source,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Upload a file of 10 MB at most. It is sent block by block, and never held in memory as a whole.
+
+        Args:
+            file: A path, bytes, or a file that is open for reading bytes; that is sent from where it stands, by each
+                attempt, and stays open.
+            name: What it shall be called; without one, as the path or the open file is. Bytes need one.
+            mime_type: Without one, what the name says.
+            progress: Called with the bytes sent and those that there are, after each block; with AsyncStellary in
+                another thread.
+
+        Raises:
+            TooLarge: The file is larger than 10 MB; nothing has been sent.
+            TypeError: Nothing says what it shall be called.
+        """
+        form = Form(file, name, mime_type, progress)
+        return self._caller.one(_UPLOAD, self._place, _NOTHING, form)
+
+    @overload
+    def blocks(self: Attachments[Sync], attachment: Id) -> Iterator[bytes]: ...
+    @overload
+    def blocks(self: Attachments[Async], attachment: Id) -> AsyncIterator[bytes]: ...
+    def blocks(self, attachment: Id) -> Any:
+        """The bytes of a file, up to 1 MB at a time. Each is asked for when it is wanted, and again if need be.
+
+        Args:
+            attachment: Its id, or the value that has it.
+        """
+        at: Any = Attachments(self._caller, self._below(attachment_id=attachment))
+        return _async_blocks(at) if self._awaits else _blocks(at)
+
+    @overload
+    def download_to(self: Attachments[Sync], attachment: Id, path: str | os.PathLike[str]) -> Path: ...
+    @overload
+    def download_to(
+        self: Attachments[Async], attachment: Id, path: str | os.PathLike[str]
+    ) -> Later[Path]: ...
+    def download_to(self, attachment: Id, path: str | os.PathLike[str]) -> Any:
+        """Download a file to a path. What is there is replaced once all of it has come, and stays if that fails.
+
+        Args:
+            attachment: Its id, or the value that has it.
+            path: Of the file, not of a folder.
+
+        Returns:
+            The path.
+        """
+        target = _Target(Path(path))
+        blocks: Any = self.blocks(attachment)
+        return target.awaited(blocks) if self._awaits else target.written(blocks)
+
+    def _asked(self, start: int) -> Any:
+        asked = f"bytes={start}-{start + PART - 1}"
+        at = self.with_options(headers={"range": asked})
+        return at._caller.response(_DOWNLOAD, at._place, _NOTHING)  # noqa: SLF001 - of this class
+
+
+class _Target:
+    """A file beside the path that becomes it in the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+
+    def written(self, blocks: Iterator[bytes]) -> Path:
+        try:
+            with self._part.open("xb") as file:
+                for block in blocks:
+                    file.write(block)
+            return self._part.replace(self._path)
+        except BaseException:
+            self._drop()
+            raise
+
+    async def awaited(self, blocks: AsyncIterator[bytes]) -> Path:
+        import asyncio
+
+        try:
+            with await asyncio.to_thread(self._part.open, "xb") as file:
+                async for block in blocks:
+                    await asyncio.to_thread(file.write, block)
+            return await asyncio.to_thread(self._part.replace, self._path)
+        except BaseException:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+def _blocks(at: Any) -> Iterator[bytes]:
+    start: int | None = 0
+    while start is not None:
+        response = at._asked(start)  # noqa: SLF001 - of this module
+        yield response.body
+        start = _next(response, start)
+
+
+async def _async_blocks(at: Any) -> AsyncIterator[bytes]:
+    start: int | None = 0
+    while start is not None:
+        response = await at._asked(start)  # noqa: SLF001 - of this module
+        yield response.body
+        start = _next(response, start)
+
+
+def _next(response: RawResponse, start: int) -> int | None:
+    """Where the next part begins; None if that was the last one, or all of the file."""
+    found = re.search(r"/(\d+)$", response.headers.get("content-range", ""))
+    end = start + len(response.body)
+    if response.status != 206 or found is None or not response.body or end >= int(found[1]):
+        return None
+    return end

@@ -1,0 +1,60 @@
+"""The door to a file on a card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, and_, bindparam
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import AttachmentRef, Ref
+from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.board.tables import attachments, cards, projects
+from stellary.core.unit import UnitOfWork
+
+
+def _to_attachment(source: FromClause) -> FromClause:
+    return (
+        source.outerjoin(
+            projects, and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.id == bindparam("_project_id"))
+        )
+        .outerjoin(cards, and_(cards.c.project_id == projects.c.id, cards.c.id == bindparam("_card_id")))
+        .outerjoin(
+            attachments,
+            and_(attachments.c.card_id == cards.c.id, attachments.c.id == bindparam("_attachment_id")),
+        )
+    )
+
+
+_ATTACHMENT = through_workspace(
+    projects.c.id.label("of_project"),
+    cards.c.id.label("of_card"),
+    *attachments.c,
+    joins=_to_attachment,
+)
+
+
+def attachment(uow: UnitOfWork, ref: AttachmentRef) -> At:
+    """The door to a file: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such file on such a card.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(
+        uow,
+        _ATTACHMENT,
+        ref,
+        _project_id=ref.project_id,
+        _card_id=ref.card_id,
+        _attachment_id=ref.attachment_id,
+    )
+    for found, name in ((row.of_project, "Project"), (row.of_card, "Card"), (row.id, "Attachment")):
+        if found is None:
+            raise NotFound(f"{name} not found")
+    grant(uow, standing, row.uploaded_by_id)
+    return At(row, standing)
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AttachmentRef: attachment}

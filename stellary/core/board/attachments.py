@@ -1,0 +1,144 @@
+"""Files on cards. Section Attachments of the API reference.
+
+The bytes are written before the row that names them, and deleted after it: no row is ever without its file, and what a
+crash leaves behind is a file without a row, which ``sweep`` finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
+
+from stellary.contract.attachments import (
+    DELETE_ATTACHMENT,
+    DOWNLOAD_ATTACHMENT,
+    LIST_ATTACHMENTS,
+    UPLOAD_ATTACHMENT,
+    Attachment,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import NotFound
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import AttachmentRef, CardRef
+from stellary.core.blobs import StoredFile
+from stellary.core.board import access, attachment_access
+from stellary.core.board.rules.attachments import clean_name, type_of
+from stellary.core.board.tables import attachments, cards
+from stellary.core.paging import Pages
+from stellary.core.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+SWEPT_AFTER = timedelta(hours=1)
+"""How long a file may be without a row: much longer than any upload takes."""
+
+_LIST = Pages(select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id)
+_INSERT = insert(attachments)
+_DELETE = delete(attachments).where(attachments.c.id == bindparam("_id"))
+_NAMED: Select[Any] = select(attachments.c.blob_key).where(
+    attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
+)
+# The version stays, as with comments: a file makes nobody's knowledge of the card stale.
+_COUNT = (
+    update(cards)
+    .where(cards.c.id == bindparam("_card_id"))
+    .values(attachment_count=cards.c.attachment_count + bindparam("_more"), updated_at=bindparam("_now"))
+)
+
+
+@serves(LIST_ATTACHMENTS)
+def list_attachments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Attachment]:
+    """The files on a card, the oldest first."""
+    card = access.card(uow, ref).card
+    return _LIST.fetch(uow, request, _listed, _card_id=card.id)
+
+
+@serves_upload(UPLOAD_ATTACHMENT)
+def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attachment:
+    """Put a file on a card.
+
+    Args:
+        uow: The unit.
+        ref: The card.
+        file: Its bytes are in the store already. Should the unit fail, they are swept.
+    """
+    card = access.card(uow, ref).card
+    _count(uow, card.id, 1)
+    name = clean_name(file.name)
+    row = {
+        "id": uow.new_id(),
+        "card_id": card.id,
+        "uploaded_by_id": uow.user_id,
+        "original_name": name,
+        "mime_type": type_of(file.mime_type, name),
+        "size": file.size,
+        "sha256": file.sha256,
+        "blob_key": file.key,
+        "created_at": uow.now,
+    }
+    uow.connection.execute(_INSERT, row)
+    return _attachment(row)
+
+
+@serves_download(DOWNLOAD_ATTACHMENT)
+def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
+    """What there is to know of a file, and where its bytes are."""
+    row = attachment_access.attachment(uow, ref).row
+    return StoredFile(row.blob_key, row.original_name, row.mime_type, row.size, row.sha256)
+
+
+@serves(DELETE_ATTACHMENT)
+def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
+    """Take a file off its card."""
+    row = attachment_access.attachment(uow, ref).row
+    # The card first, as whoever deletes it does: two who want both never wait for each other.
+    _count(uow, row.card_id, -1)
+    if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
+        raise NotFound("Attachment not found")
+    blobs, key = uow.core.blobs, row.blob_key
+    uow.after_commit.append(lambda: blobs.discard(key))
+    return Ok()
+
+
+def sweep(core: Core) -> int:
+    """Delete the files that have been without a row for an hour; how many that were.
+
+    Those of deleted cards, projects and organizations are among them.
+    """
+    swept = 0
+    for keys in core.blobs.older_than(core.clock() - SWEPT_AFTER):
+        if not keys:
+            continue
+        with core.view(NOBODY) as uow:
+            named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+        gone = [key for key in keys if key not in named]
+        core.blobs.delete(gone)
+        swept += len(gone)
+    return swept
+
+
+def _count(uow: UnitOfWork, card_id: str, more: int) -> None:
+    """Count a file that comes or goes. Whoever else counts there waits."""
+    change = {"_card_id": card_id, "_more": more, "_now": uow.now}
+    if not uow.connection.execute(_COUNT, change).rowcount:
+        raise NotFound("Card not found")
+
+
+def _listed(row: Row[Any]) -> Attachment:
+    return _attachment(row._asdict())
+
+
+def _attachment(row: Mapping[str, Any]) -> Attachment:
+    return Attachment(
+        id=row["id"],
+        card_id=row["card_id"],
+        uploaded_by=row["uploaded_by_id"],
+        original_name=row["original_name"],
+        mime_type=row["mime_type"],
+        size=row["size"],
+        created_at=row["created_at"],
+    )

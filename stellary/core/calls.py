@@ -1,0 +1,229 @@
+"""Calls: one request on its way through the core, from the token to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from sqlalchemy.exc import DBAPIError
+
+from stellary.contract.endpoint import Nothing
+from stellary.contract.errors import ApiError, Invalid, Unauthenticated, Unavailable, UnsupportedMedia
+from stellary.contract.jsonic import parse
+from stellary.contract.paging import Listing
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.router import AnyEndpoint, Match
+from stellary.contract.wire import Request, dump, load, load_query
+from stellary.core.blobs import StoredFile, new_key
+from stellary.core.idempotency import Attempt
+from stellary.core.transfers import begun, file_response
+from stellary.core.unit import NOBODY, Actor, Service, UnitOfWork
+from stellary.core.uploads import Upload
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+
+class Call:
+    """One request on its way: who asks, what is said, which service answers.
+
+    Args:
+        core: The core that is asked.
+        request: With lower-case header names.
+        actor: Whoever acts; without one, the Bearer token says.
+        match: The endpoint, and what the path names.
+        service: Serves the endpoint.
+        door: To what the path names, if there is one.
+        upload: The body of a request that brings a file, where somebody has read it already.
+
+    Attributes:
+        known: Whom the request came from, as far as that was found out.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        request: RawRequest,
+        actor: Actor | None,
+        match: Match,
+        service: Service,
+        door: Callable[[UnitOfWork, Any], object] | None,
+        upload: Upload | None = None,
+    ) -> None:
+        self.core = core
+        self.request = request
+        self.actor = actor
+        self.ref = match.ref
+        self.endpoint: AnyEndpoint = match.endpoint
+        self.service = service
+        self.door = door
+        self.stale_token = False
+        self.known = actor
+        self.upload = upload
+        self.file: StoredFile | None = None
+
+    def answered(self) -> RawResponse:
+        said = self._said()
+        if self.endpoint.takes_file:
+            response = self._with_file(said)
+        elif self.service.mode == "outside":
+            response = self._outside(said)
+        else:
+            response = self.core.run(self.service.mode == "begin", lambda uow: self._within(uow, said))
+        if self.stale_token and self.known is not None:
+            # The request has been carried out: that the note of it failed is no reason to say it was not.
+            with suppress(Unavailable, DBAPIError):
+                self.core.touch(self.known)
+        return begun(response)
+
+    def admitted(self) -> RawResponse:
+        """Nothing, once it is clear that whoever asks may do so."""
+
+        def ask(uow: UnitOfWork) -> None:
+            uow.actor = self._authenticated(uow)
+            uow.actor.require(self.endpoint.policy)
+            self._ask_door(uow)
+
+        self.core.run(False, ask)
+        return RawResponse(200)
+
+    def _with_file(self, said: Request | ApiError) -> RawResponse:
+        if self.upload is not None:
+            return self._keep(self.upload, said)
+        self.admitted()
+        with Upload(self.request.headers.get("content-type", "")) as upload:
+            upload.feed_all((self.request.body,) if self.request.blocks is None else self.request.blocks)
+            return self._keep(upload, said)
+
+    def _keep(self, upload: Upload, said: Request | ApiError) -> RawResponse:
+        """Keep a file: its bytes first, then the row that names them."""
+        upload.finish()
+        blobs, key = self.core.blobs, new_key()
+        self.file = StoredFile(key, upload.name or "", upload.mime_type, upload.size, upload.sha256)
+        committing = False
+
+        def work(uow: UnitOfWork) -> RawResponse:
+            nonlocal committing
+            committing = False
+            response = self._within(uow, said)
+            committing = True
+            return response
+
+        try:
+            blobs.put(key, upload.file)
+            response = self.core.run(True, work)
+        except BaseException:
+            # Of a commit that has failed nobody knows whether it was done: what is left of that is swept.
+            if not committing:
+                blobs.discard(key)
+            raise
+        if "idempotency-replayed" in response.headers:
+            blobs.discard(key)
+        return response
+
+    def _said(self) -> Request | ApiError:
+        """The request, or what is wrong with it: told later, since it must not be told to whom nothing is."""
+        kind: type[Request] = self.endpoint.request_class
+        if self.endpoint.takes_file:
+            return kind()
+        try:
+            if self.endpoint.in_query:
+                return load_query(
+                    kind, parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
+                )
+            return load(kind, self._json() if self.request.body else {})
+        except (Invalid, UnsupportedMedia) as error:
+            return error
+        except UnicodeDecodeError:
+            return Invalid("the query must be UTF-8")
+
+    def _json(self) -> Any:
+        media, _, rest = self.request.headers.get("content-type", "").partition(";")
+        charset = rest.strip().lower().removeprefix("charset=").strip('"')
+        if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+            raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
+        return parse(self.request.body)
+
+    def _outside(self, said: Request | ApiError) -> RawResponse:
+        if self.endpoint.policy.role == "public":
+            self.actor = NOBODY
+        else:
+            self.actor = self.core.run(False, self._authenticated)
+        self.actor.require(self.endpoint.policy)
+        if isinstance(said, ApiError):
+            raise said
+        return self._response(self.service.function(self.core, self.actor, self.ref, *self._arguments(said)))
+
+    def _within(self, uow: UnitOfWork, said: Request | ApiError) -> RawResponse:
+        policy = self.endpoint.policy
+        uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
+        uow.actor.require(policy)
+        if isinstance(said, ApiError):
+            self._ask_door(uow)
+            raise said
+        uow.if_match = _versions(self.request.headers.get("if-match"))
+        key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
+        if key is None:
+            return self._response(self.service.function(uow, self.ref, *self._arguments(said)))
+        attempt = Attempt(uow, key, self.endpoint, self.request.path, self._told_apart())
+        earlier = attempt.earlier()
+        if earlier is not None:
+            # Whoever has lost access since does not get the old answer either.
+            self._ask_door(uow)
+            return earlier
+        response = self._response(self.service.function(uow, self.ref, *self._arguments(said)))
+        attempt.keep(response)
+        return response
+
+    def _authenticated(self, uow: UnitOfWork) -> Actor:
+        if self.actor is not None:
+            return self.actor
+        scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not bearer.strip():
+            raise Unauthenticated("a Bearer token is required")
+        self.known, self.stale_token = found = self.core.authenticate_in(uow.connection, bearer.strip())
+        return found[0]
+
+    def _ask_door(self, uow: UnitOfWork) -> None:
+        if self.door is None:
+            return
+        uow.enter(self.endpoint.policy)
+        try:
+            self.door(uow, self.ref)
+        finally:
+            uow.admit()
+            uow.leave()
+
+    def _told_apart(self) -> bytes:
+        """What tells this request from another one with the same key."""
+        if self.file is None:
+            return self.request.body
+        return "\0".join((self.file.name, self.file.mime_type or "", self.file.sha256)).encode()
+
+    def _arguments(self, said: Request) -> tuple[Any, ...]:
+        if self.file is not None:
+            return (self.file,)
+        return () if self.endpoint.takes is Nothing else (said,)
+
+    def _response(self, made: Any) -> RawResponse:
+        if isinstance(made, StoredFile):
+            return file_response(self.core.blobs, made, self.request.headers)
+        headers = {"content-type": "application/json"}
+        if isinstance(made, Listing):
+            if made.next is not None:
+                pairs = [(name, text) for name, text in parse_qsl(self.request.query) if name != "cursor"]
+                query = urlencode([*pairs, ("cursor", made.next)])
+                headers["link"] = f'<{self.request.path}?{query}>; rel="next"'
+            return RawResponse(self.endpoint.status, headers, dump(made.items))
+        if (version := getattr(made, "version", None)) is not None:
+            headers["etag"] = f'"{version}"'
+        return RawResponse(self.endpoint.status, headers, dump(made))
+
+
+def _versions(header: str | None) -> frozenset[str] | None:
+    """The versions that an ``If-Match`` accepts; a weak one (``W/"3"``) never matches."""
+    if header is None or header.strip() == "*":
+        return None
+    return frozenset(part.strip().strip('"') for part in header.split(","))

@@ -1,0 +1,102 @@
+"""Transfers: files on their way out, in answers that browsers never show and never run, whole or a range of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import chain
+from urllib.parse import quote
+
+import attrs
+
+from stellary.contract.errors import NotFound, RangeNotSatisfiable
+from stellary.contract.port import RawResponse
+from stellary.core.blobs import Blobs, StoredFile
+
+_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})", re.IGNORECASE)
+# What may stand in a file name between quotes, for readers that know nothing of RFC 5987.
+_PLAIN = re.compile(r"[A-Za-z0-9 !#$&'()+,.;=@\[\]^_`{}~-]*")
+_ALWAYS = {
+    "accept-ranges": "bytes",
+    # Somebody's HTML shall not run as if it were ours, whatever the browser makes of it.
+    "content-security-policy": "sandbox; default-src 'none'",
+    "x-content-type-options": "nosniff",
+    # It may be kept, and is asked for again each time: whoever has lost access since does not get it.
+    "cache-control": "private, no-cache",
+}
+
+
+def file_response(blobs: Blobs, file: StoredFile, asked: Mapping[str, str]) -> RawResponse:
+    """The answer that holds a file. Its blocks are not read yet.
+
+    Args:
+        blobs: Where the file is.
+        file: Which one.
+        asked: The headers of the request: ``range``, ``if-range`` and ``if-none-match`` are honoured.
+
+    Raises:
+        RangeNotSatisfiable: The file has no such bytes.
+    """
+    tag = f'"{file.sha256}"'
+    headers = {**_ALWAYS, "etag": tag}
+    if _names(asked.get("if-none-match", ""), tag):
+        return RawResponse(304, headers)
+    headers["content-type"] = file.mime_type or "application/octet-stream"
+    headers["content-disposition"] = disposition(file.name)
+    part = _part(asked.get("range", ""), file.size) if asked.get("if-range", tag).strip() == tag else None
+    start, end = part or (0, file.size)
+    headers["content-length"] = str(end - start)
+    if part is not None:
+        headers["content-range"] = f"bytes {start}-{end - 1}/{file.size}"
+    return RawResponse(206 if part else 200, headers, blocks=blobs.read(file.key, start, end))
+
+
+def begun(response: RawResponse) -> RawResponse:
+    """The same answer with its first block read: what fails later can no longer be told by a status.
+
+    Raises:
+        NotFound: The file has been deleted in the meantime.
+        Unavailable: The store does not answer.
+    """
+    if response.blocks is None:
+        return response
+    try:
+        first = next(response.blocks, b"")
+    except FileNotFoundError:
+        raise NotFound("Attachment not found") from None
+    return attrs.evolve(response, blocks=chain((first,), response.blocks))
+
+
+def disposition(name: str) -> str:
+    """``Content-Disposition`` by RFC 6266: always an attachment."""
+    if _PLAIN.fullmatch(name):
+        return f'attachment; filename="{name}"'
+    plain = "".join(each if _PLAIN.fullmatch(each) else "_" for each in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _names(header: str, tag: str) -> bool:
+    """Whether an ``If-None-Match`` names that version of the bytes, be it as a weak one."""
+    return any(part.strip().removeprefix("W/") in (tag, "*") for part in header.split(",") if part.strip())
+
+
+def _part(header: str, size: int) -> tuple[int, int] | None:
+    """The bytes that a ``Range`` asks for; None for all of them, which is also the answer to what is no single range.
+
+    Raises:
+        RangeNotSatisfiable: There are no such bytes.
+    """
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or size == 0 or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        start, end = max(0, size - int(found[2])), size
+    else:
+        start, end = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
+        if found[2] and int(found[2]) < start:
+            return None
+    if start >= size:
+        error = RangeNotSatisfiable(f"the file has {size} bytes")
+        error.headers["Content-Range"] = f"bytes */{size}"
+        raise error
+    return start, end

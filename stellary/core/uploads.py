@@ -1,0 +1,168 @@
+"""Uploads: a form with one file, read block by block as it arrives, and counted.
+
+Nothing here waits for bytes: whoever has some feeds them, be it the server or a port in process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote
+
+from stellary.contract.attachments import SIZE_MAX
+from stellary.contract.errors import FieldProblem, Invalid, TooLarge, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from multipart import MultipartSegment
+
+FIELD = "file"
+FORM_MAX = SIZE_MAX + 64 * 1024
+"""Bytes that the form as a whole may have: the file, and what stands around it."""
+IN_MEMORY = 256 * 1024
+_BOUNDARY_MAX = 200
+_HEADER_MAX = 8 * 1024
+_LONG_NAME = re.compile(r";\s*filename\*\s*=\s*\"?utf-8'[^']*'([^;\"\s]*)", re.IGNORECASE)
+
+
+class Upload:
+    """What a form has brought so far. The file is in memory while it is small, and in an unnamed one on the disk then.
+
+    Args:
+        content_type: Of the request, with the boundary.
+
+    Attributes:
+        name, mime_type: As the uploader said.
+        size: In bytes.
+        file: To be read from its beginning, once ``finish`` has been called.
+
+    Raises:
+        UnsupportedMedia: It is no form that can hold files.
+        Invalid: The boundary is missing, or cannot be one.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        # Here, since most processes never see a form.
+        from multipart import PushMultipartParser, parse_options_header
+
+        media, options = parse_options_header(content_type)
+        if media != "multipart/form-data":
+            raise UnsupportedMedia(f"Content-Type must be multipart/form-data with the field {FIELD}")
+        boundary = options.get("boundary", "")
+        if not re.fullmatch(r"[\x20-\x7e]+", boundary) or len(boundary) > _BOUNDARY_MAX:
+            raise Invalid("Content-Type must name the boundary of the form")
+        # Whatever bytes stand in a header can be read as Latin-1; names are read as UTF-8 afterwards.
+        self._parser = PushMultipartParser(boundary, header_charset="latin-1", max_header_size=_HEADER_MAX)
+        self._fed = 0
+        self._digest = hashlib.sha256()
+        self.name: str | None = None
+        self.mime_type: str | None = None
+        self.size = 0
+        self.file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by ``close``
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Drop the file."""
+        self.file.close()
+
+    def feed(self, block: bytes) -> None:
+        """Take some more of the body.
+
+        Raises:
+            TooLarge: The file, or the form around it, has become larger than it may be.
+            Invalid: This is no form, or not one with the one field and one file.
+            OSError: There is no room on the disk.
+        """
+        self._fed += len(block)
+        if self._fed > FORM_MAX:
+            raise too_large()
+        # To the parser, nothing would be the end.
+        if block:
+            with _understood():
+                for event in self._parser.parse(block):
+                    self._take(event)
+
+    def feed_all(self, blocks: Iterable[bytes]) -> None:
+        """Take the whole body."""
+        for block in blocks:
+            self.feed(block)
+
+    def finish(self) -> None:
+        """Say that the body is complete.
+
+        Raises:
+            Invalid: It breaks off, or has no file.
+        """
+        with _understood():
+            self._parser.close()
+        if self.name is None:
+            raise _wrong("is missing: the form has no file")
+        self.file.seek(0)
+
+    def _take(self, event: MultipartSegment | bytes | bytearray | None) -> None:
+        if event is None:
+            return
+        if isinstance(event, bytes | bytearray):
+            self.size += len(event)
+            if self.size > SIZE_MAX:
+                raise too_large()
+            self._digest.update(event)
+            self.file.write(event)
+            return
+        name = _utf8(event.name or "")
+        if name != FIELD:
+            raise Invalid(
+                f"{name[:100] or 'a field without a name'} is no field of this form",
+                details=[FieldProblem(name[:100], "is no field of this form")],
+            )
+        if self.name is not None:
+            raise _wrong("must be one file, not several")
+        found = _file_name(event)
+        if not found:
+            raise _wrong("must be a file: its part has no file name")
+        self.name, self.mime_type = found, event.content_type
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What the parser does not understand is the caller's error."""
+    from multipart import MultipartError
+
+    try:
+        yield
+    except MultipartError as error:
+        raise Invalid(f"the form cannot be read: {error}", code="broken_form") from None
+
+
+def too_large() -> TooLarge:
+    """The error of a file that is larger than a file may be."""
+    return TooLarge(f"a file must not be larger than {SIZE_MAX} bytes")
+
+
+def _wrong(what: str) -> Invalid:
+    return Invalid(f"{FIELD} {what}", details=[FieldProblem(FIELD, what)])
+
+
+def _file_name(segment: MultipartSegment) -> str:
+    # RFC 7578 has no filename*, and yet some clients say names that are not ASCII in it alone.
+    said = next((text for name, text in segment.headerlist if name == "Content-Disposition"), "")
+    found = _LONG_NAME.search(said)
+    if found is not None:
+        return unquote(found[1], errors="replace")
+    return _utf8(segment.filename or "")
+
+
+def _utf8(text: str) -> str:
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
