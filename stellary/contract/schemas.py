@@ -22,9 +22,10 @@ _PLAIN: dict[Any, Schema] = {
     float: {"type": "number"},
     bool: {"type": "boolean"},
     datetime: {"type": "string", "format": "date-time"},
-    # A request takes both; an assertion of either format would refuse the other.
+    # A request takes both.
     date: {
         "type": "string",
+        "anyOf": [{"format": "date"}, {"format": "date-time"}],
         "description": "An ISO 8601 date (midnight UTC), or a date-time with an offset.",
     },
     Any: {},

@@ -138,6 +138,9 @@ def _text(data: Any, _: Any) -> str:
 def _integer(data: Any, _: Any) -> int:
     if type(data) is int:
         return data
+    # JSON has one kind of number, and so has JSON Schema: 5.0 is the integer 5.
+    if type(data) is float and data.is_integer() and abs(data) < INTEGER_MAX:
+        return int(data)
     raise _wrong("must be an integer")
 
 

@@ -487,6 +487,17 @@ def test_numbers_are_finite_and_objects_keep_their_types():
         load(Measured, {"size": float("inf"), "byName": json.loads("{}")})
 
 
+@pytest.mark.parametrize("number", [5.0, 5, 5e0])
+def test_a_whole_number_is_an_integer_however_it_is_spelled(number):
+    assert load(UpdateCard, {"order": number}).order == 5
+
+
+@pytest.mark.parametrize("number", [5.5, True, "5", 1e300])
+def test_what_is_no_whole_number_of_64_bits_is_no_integer(number):
+    with pytest.raises(Invalid, match="order must be an integer"):
+        load(UpdateCard, {"order": number})
+
+
 def test_length_of_a_field_is_what_the_contract_says():
     assert Length(1, 500) in checks(wire_fields(CreateCard)["title"].type)
 
