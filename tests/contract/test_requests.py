@@ -487,7 +487,7 @@ def test_numbers_are_finite_and_objects_keep_their_types():
         load(Measured, {"size": float("inf"), "byName": json.loads("{}")})
 
 
-@pytest.mark.parametrize("number", [5.0, 5, 5e0])
+@pytest.mark.parametrize("number", [5.0, 5])
 def test_a_whole_number_is_an_integer_however_it_is_spelled(number):
     assert load(UpdateCard, {"order": number}).order == 5
 
