@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Table, create_engine, event, inspect, text
 
 from stellary.core import Core
-from stellary.core.base import metadata
+from stellary.core.base import IdType, metadata
 from stellary.core.migrations import PREFIX, VERSION_TABLE
 from stellary.core.unit import NOBODY
 from tests.conftest import RUN
@@ -119,6 +119,25 @@ def test_keys_and_constraints_are_what_the_code_describes(core):
         inspector = inspect(connection)
         found = {table.name: described(table, inspector) for table in metadata.sorted_tables}
     assert found == {table.name: wanted(table) for table in metadata.sorted_tables}
+
+
+def test_ids_are_compared_byte_by_byte_on_postgresql(postgres_url):
+    """So that they sort by creation, whatever the language of the database is."""
+    engine = create_engine(postgres_url)
+    inspector = inspect(engine)
+    found = {
+        (table, column["name"])
+        for table in metadata.tables
+        for column in inspector.get_columns(table)
+        if getattr(column["type"], "collation", None) == "C"
+    }
+    engine.dispose()
+    assert found == {
+        (table.name, column.name)
+        for table in metadata.tables.values()
+        for column in table.columns
+        if column.type is IdType
+    }
 
 
 def test_an_empty_database_gets_all_tables(empty_url):
