@@ -21,6 +21,8 @@ from stellary.core.notifications.rules import MemberEvent
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.unit import UnitOfWork
 
+AT_ONCE = 5_000
+
 _WORKSPACE_ID: BindParameter[str] = bindparam("_workspace_id")
 _PROJECT_ID: BindParameter[str] = bindparam("_project_id")
 _NO_CARD = literal("", IdType).label("card_id")
@@ -114,22 +116,22 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
     names: dict[str, str] = {}
     seeing: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
-    if named or at_first_sight or commented:
-        wanted = {
-            "_workspace_id": events[0].workspace_id,
-            "_user_ids": sorted(named | at_first_sight),
-            "_card_ids": sorted(commented),
-        }
-        for user_id, card_id, name, sees in uow.connection.execute(_AROUND_CARDS, wanted):
+    people_ids, card_ids = sorted(named | at_first_sight), sorted(commented)
+    # A column that is given up may send 100,000 cards away at once, and a statement takes so many parameters only.
+    while people_ids or card_ids:
+        wanted = {"_user_ids": people_ids[:AT_ONCE], "_card_ids": card_ids[:AT_ONCE]}
+        rows = uow.connection.execute(_AROUND_CARDS, {**wanted, "_workspace_id": events[0].workspace_id})
+        for user_id, card_id, name, sees in rows:
             names[user_id] = name
             by_card[card_id].add(user_id)
             if sees:
                 seeing.add(user_id)
-    people = _handles(uow, events[0].workspace_id) if any(map(rules.may_mention, events)) else {}
+        people_ids, card_ids = people_ids[AT_ONCE:], card_ids[AT_ONCE:]
+    handles = _handles(uow, events[0].workspace_id) if any(map(rules.may_mention, events)) else {}
     for event in events:
         whom = (rules.concerned(event) | by_card[event.card.id]) & seeing
         if isinstance(event, CommentAdded):
-            whom |= rules.mentioned(event.comment.content, people)
+            whom |= rules.mentioned(event.comment.content, handles)
         yield _News(event, rules.card_meta(event, names), rules.recipients(whom, uow.user_id))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core.board import comments
+from stellary.core.notifications import activity
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.unit import NOBODY
 from tests.boards import Board
@@ -225,3 +226,14 @@ def test_a_move_that_concerns_nobody_else_asks_for_nobody(board, bob, statements
             change(board, board.owner, card, columnId=board.columns[1]["id"])
     assert len(sent["shared"]) == len(sent["alone"]) + 2
     assert inserts(sent["alone"], notifications) == 0
+
+
+def test_more_people_and_cards_than_a_statement_takes_are_looked_up_in_several(board, bob, cid, monkeypatch):
+    monkeypatch.setattr(activity, "AT_ONCE", 1)
+    cards = [board.card(str(number), by=bob) for number in range(3)]
+    for card in cards:
+        board.comment(card, by=cid)
+    told(board, bob)
+    first, second, *_ = board.columns
+    board.world.ask(board.owner, "DELETE", f"{board.path}/columns/{first['id']}?moveCardsTo={second['id']}")
+    assert types(board, bob) == types(board, cid) == ["card_moved"] * 3
