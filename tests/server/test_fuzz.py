@@ -1,0 +1,167 @@
+"""Arbitrary requests to a server that runs, made of its own OpenAPI document: each answer is as documented.
+
+Short by itself; as long as it takes under the profile ``long``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.core.parameters import ParameterLocation
+
+from stellary.contract.openapi import document
+from tests.conftest import RUN
+from tests.databases import Postgres, Sqlite
+from tests.security.stage import Stage, staged
+from tests.server.running import running
+from tests.world import PASSWORD
+
+LONG = settings.get_current_profile_name() == "long"
+CALLER = "OO"
+
+
+def _schema() -> Any:
+    made = schemathesis.openapi.from_dict(document())
+    made.config.phases.coverage.enabled = LONG
+    # No string of the API may contain NUL, which is said once for all and not in each schema.
+    made.config.generation.allow_x00 = False
+    # An If-Match, or a Range, that was made up.
+    made.config.checks.positive_data_acceptance.expected_statuses += ["412", "416"]
+    # A probe takes back all that its connection has done: here, the transaction that the server runs in.
+    return made.exclude(path="/health/ready")
+
+
+SCHEMA = _schema()
+
+
+class Target:
+    """A server over a stage, and the sessions of who asks it."""
+
+    def __init__(self, stage: Stage, url: str) -> None:
+        self.stage = stage
+        self.url = url
+        self.session = requests.Session()
+        self.bearer = stage.world.bearer(stage.people[CALLER])
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
+    with (
+        staged(kind, request.config.stash[RUN]) as stage,
+        stage.sandbox.transaction(),
+        running(stage.core) as server,
+    ):
+        yield Target(stage, server.url)
+
+
+def negative(case: schemathesis.Case, location: ParameterLocation) -> bool:
+    """Whether that part of a request was made to break its schema."""
+    found = case.meta and case.meta.components.get(location)
+    return bool(found and found.mode.is_negative)
+
+
+def make_sense(case: schemathesis.Case, stage: Stage) -> None:
+    """Put what a schema cannot say into a request that otherwise keeps it: ids of what is there, and the like."""
+    if case.path_parameters and not negative(case, ParameterLocation.PATH):
+        own = {"token": "token", "id": "apiTokenId" if "api-tokens" in case.path else "notificationId"}
+        for name in case.path_parameters:
+            case.path_parameters[name] = stage.own[CALLER][own[name]] if name in own else stage.here[name]
+    if case.query and not negative(case, ParameterLocation.QUERY):
+        for name in ("cursor", "customField"):
+            case.query.pop(name, None)
+        _name_things(case.query, stage)
+    if isinstance(case.body, dict) and not negative(case, ParameterLocation.BODY):
+        _say_what_holds(case, stage)
+
+
+KINDS = {
+    "scopeId": "scopeId",
+    "columnId": "fullColumnId",
+    "moveCardsTo": "fullColumnId",
+    "assigneeId": "userId",
+    "labelId": "labelId",
+    "before": "otherCardId",
+    "after": "otherCardId",
+    "targetCardId": "thirdCardId",
+}
+
+
+def _name_things(said: dict[str, Any], stage: Stage) -> None:
+    for name, kind in KINDS.items():
+        if said.get(name) is not None:
+            said[name] = stage.here[kind]
+
+
+def _say_what_holds(case: schemathesis.Case, stage: Stage) -> None:
+    body = case.body
+    if "currentPassword" in body:
+        body["currentPassword"] = PASSWORD
+    if case.path.endswith("/cards/{cardId}/custom-fields"):
+        case.body = {stage.here["fieldId"]: "text"}
+    if "/custom-fields" in case.path and "options" in body:
+        body |= {"type": "select", "options": ["low", "high"]}
+    if isinstance(body.get("cards"), list):
+        # A card is changed once.
+        del body["cards"][1:]
+    for card in [body, *body.get("cards", ())]:
+        _name_things(card, stage)
+        _say_of_card(card, stage)
+
+
+def _say_of_card(card: dict[str, Any], stage: Stage) -> None:
+    things = {
+        "id": stage.here["cardId"],
+        "labelIds": [stage.here["labelId"]],
+        "customFields": {stage.here["fieldId"]: "text"},
+    }
+    card |= {name: thing for name, thing in things.items() if name in card}
+    for first, other in (("before", "after"), ("startDate", "dueDate")):
+        if first in card:
+            card.pop(other, None)
+    for item in card.get("checklist") or ():
+        item.pop("_id", None)
+
+
+# The short run tries the same each time, so that what it finds is found by whoever has made it.
+OWNER, NOBODY = (
+    settings(
+        max_examples=settings().max_examples if LONG else few,
+        derandomize=not LONG,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    for few in (5, 2)
+)
+
+
+@SCHEMA.parametrize()
+@OWNER
+def test_an_owner_is_answered_as_documented(case: schemathesis.Case, target: Target):
+    stage = target.stage
+    make_sense(case, stage)
+    headers = {"Authorization": f"Bearer {target.bearer}"}
+    with stage.sandbox.thrown_away():
+        case.call_and_validate(
+            base_url=target.url,
+            session=target.session,
+            headers=None if negative(case, ParameterLocation.HEADER) else headers,
+        )
+
+
+@SCHEMA.parametrize()
+@NOBODY
+def test_nobody_is_answered_as_documented(case: schemathesis.Case, target: Target):
+    make_sense(case, target.stage)
+    with target.stage.sandbox.thrown_away():
+        case.call_and_validate(base_url=target.url, session=target.session)
+
+
+def test_the_document_is_what_the_server_serves(target: Target):
+    served = target.session.get(f"{target.url}/openapi.json", timeout=20).json()
+    assert served["paths"] == document()["paths"]
