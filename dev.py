@@ -190,7 +190,7 @@ def checks() -> dict[str, list[str]]:
         "mypy": ["mypy", *sources],
         "pyright": ["pyright", "tests/typing"],
         "import-linter": ["lint-imports", "--no-logo"],
-        "mkdocs": ["mkdocs", "build", "--strict", "--quiet"],
+        "mkdocs": ["mkdocs", "build", "--strict"],
     }
     if not (ROOT / "tests" / "typing").exists():
         del commands["pyright"]
