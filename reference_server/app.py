@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -42,7 +43,8 @@ def make_app(
 
     async def running(app: web.Application) -> AsyncIterator[None]:
         handler.prefix = _prefix(app)
-        yield
+        async with asynccontextmanager(handler.files.sweeping)():
+            yield
         state.stopping = state.closed = True
         await threads.close(UNITS_SECONDS)
 

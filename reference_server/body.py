@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -12,6 +13,8 @@ from reference_server.throttle import GUARDED
 from stellary.contract.errors import ApiError, Invalid, TooLarge, UnsupportedMedia
 
 SECONDS = 60.0
+FILE_SECONDS = 300.0
+FILE_BLOCK = 256 << 10
 JSON_MAX = 1 << 20
 LARGE_MAX = 10 << 20
 PASSWORD_MAX = 16 << 10
@@ -46,10 +49,9 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
     """
     if (request.content_length or 0) > most:
         raise _too_large(most)
-    if request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() not in _ENCODINGS:
-        raise UnsupportedMedia("Content-Encoding must be gzip or deflate")
+    _check_encoding(request)
     content = request.content
-    try:
+    with _understood():
         if content.is_eof() and content.exception() is None:
             # It has arrived together with its headers, as nearly all do.
             body = bytes(content.read_nowait(-1))
@@ -57,13 +59,48 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
             async with asyncio.timeout(SECONDS):
                 await _continue(request)
                 body = await _counted(request, most)
+    if len(body) > most:
+        raise _too_large(most)
+    return body
+
+
+async def body_blocks(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """The body of a request that brings a file, in blocks of 256 kB. Whoever takes them counts them.
+
+    Each block must arrive within ``SECONDS``, and the body within ``FILE_SECONDS``.
+
+    Raises:
+        UnsupportedMedia, Invalid, ApiError: As ``read_body``.
+    """
+    _check_encoding(request)
+    block = bytearray()
+    until = asyncio.get_running_loop().time() + FILE_SECONDS
+    await _continue(request)
+    while True:
+        with _understood():
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + SECONDS)):
+                while len(block) < FILE_BLOCK and (chunk := await request.content.readany()):
+                    block += chunk
+        if not block:
+            return
+        yield bytes(block)
+        block.clear()
+
+
+def _check_encoding(request: web.BaseRequest) -> None:
+    if request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() not in _ENCODINGS:
+        raise UnsupportedMedia("Content-Encoding must be gzip or deflate")
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What goes wrong while a body arrives is an error of whoever sends it."""
+    try:
+        yield
     except TimeoutError:
         raise _error(408, "the body took too long to arrive", "too_slow") from None
     except (web.RequestPayloadError, HttpProcessingError):
         raise Invalid("the body cannot be read: it breaks off, or is not packed as it says") from None
-    if len(body) > most:
-        raise _too_large(most)
-    return body
 
 
 async def _counted(request: web.BaseRequest, most: int) -> bytes:

@@ -97,13 +97,17 @@ def request_id(given: str | None = None) -> str:
     return f"req_{_numbers.getrandbits(64):016x}"
 
 
-def response(raw: RawResponse, id: str, more: Mapping[str, str] | None = None) -> web.Response:
-    """An answer with what belongs on every one. The headers of the answer itself win."""
+def response(
+    raw: RawResponse, id: str, more: Mapping[str, str] | None = None
+) -> web.Response | web.StreamResponse:
+    """An answer with what belongs on every one. The headers of the answer itself win. A file's blocks are not sent."""
     headers: CIMultiDict[str] = CIMultiDict(_ALWAYS)
     headers["x-request-id"] = id
     if more:
         headers.update(more)
     headers.update(raw.headers)
+    if raw.blocks is not None:
+        return web.StreamResponse(status=raw.status, headers=headers)
     body: Any = raw.body or None
     return web.Response(status=raw.status, headers=headers, body=body)
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from reference_server.body import body_max, read_body
 from reference_server.cors import Cors
 from reference_server.exchange import Exchange, Own, opened, response
+from reference_server.files import Files
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.settings import Settings
 from reference_server.state import State
@@ -42,6 +43,7 @@ class Handler:
 
     Attributes:
         prefix: Of the paths, where the application is part of a host's.
+        files: Uploads and downloads.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Handler:
         access: AccessLog | None,
     ) -> None:
         self.prefix = ""
+        self.files = Files(core, threads)
         self._core = core
         self._threads = threads
         self._state = state
@@ -73,14 +76,16 @@ class Handler:
         self._state.begin()
         try:
             raw = await self._answered(exchange, more)
+            made = response(raw, exchange.request_id, more)
+            if self._state.closed or raw.status in (408, 417):
+                made.force_close()
+            if raw.blocks is not None:
+                await self.files.send(request, made, raw.blocks)
             status = raw.status
         finally:
             self._state.end()
             if self._access is not None:
                 self._access(self._entry(exchange, status, started))
-        made = response(raw, exchange.request_id, more)
-        if self._state.closed or status in (408, 417):
-            made.force_close()
         return made
 
     async def _answered(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
@@ -111,8 +116,10 @@ class Handler:
         caller = Caller(exchange.client, exchange.headers.get("authorization"))
         more.update(self._throttle.admit(caller))
         self._throttle.admit_token(caller)
-        raw = exchange.raw(await self._body(exchange))
-        answer = await self._asked(exchange, caller, raw)
+        if match.endpoint.takes_file:
+            answer = await self.files.receive(exchange)
+        else:
+            answer = await self._asked(exchange, caller, exchange.raw(await self._body(exchange)))
         exchange.actor = answer.actor
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
@@ -131,6 +138,8 @@ class Handler:
     def _asked(self, exchange: Exchange, caller: Caller, raw: RawRequest) -> asyncio.Future[Answer]:
         assert exchange.match is not None
         match, operation = exchange.match, exchange.match.endpoint.operation
+        if match.endpoint.returns_file:
+            return self._threads.files.run(lambda: dispatch.answer(self._core, raw, match=match))
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             return self._threads.run(mode, lambda: dispatch.answer(self._core, raw, match=match))

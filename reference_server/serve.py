@@ -57,6 +57,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             bcrypt_rounds=settings.bcrypt_rounds,
             mailer=mailer or log_letter,
             public_url=settings.public_url or url,
+            blobs=settings.blobs,
         )
         try:
             _migrate(core)

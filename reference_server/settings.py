@@ -67,6 +67,7 @@ class Settings:
 
     database_url: str | None = attrs.field(default=None, repr=False)
     data_dir: Path = Path("stellary-data")
+    blobs_url: str | None = None
     jwt_secret: str | None = attrs.field(default=None, repr=False)
     jwt_lifetime: timedelta = timedelta(days=7)
     bcrypt_rounds: int = 12
@@ -85,6 +86,11 @@ class Settings:
     def database(self) -> str:
         """The URL of the database: a file in the data directory unless another one is set."""
         return self.database_url or f"sqlite:///{self.data_dir / 'stellary.db'}"
+
+    @property
+    def blobs(self) -> str:
+        """Where files are kept: a folder in the data directory unless another place is set."""
+        return self.blobs_url or str(self.data_dir / "files")
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -154,6 +160,16 @@ def database_url(text: str) -> str:
     if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
         return text
     raise ValueError("must start with postgresql:// or be sqlite:/// with the path of a file")
+
+
+def blobs_url(text: str) -> str:
+    """A folder, as a path or ``file:///…``; or ``s3://bucket/prefix``."""
+    scheme, _, rest = text.partition("://")
+    if not rest and "://" not in text:
+        return text
+    if (scheme == "s3" and rest.strip("/")) or (scheme == "file" and rest.startswith("/")):
+        return text
+    raise ValueError(f"must be a folder, or look like s3://bucket/prefix, not {text!r}")
 
 
 def smtp_server(text: str) -> SmtpServer:
@@ -246,6 +262,7 @@ def _unquoted(text: str | None) -> str | None:
 _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_DATABASE_URL": ("database_url", database_url),
     "STELLARY_DATA_DIR": ("data_dir", Path),
+    "STELLARY_BLOBS_URL": ("blobs_url", blobs_url),
     "JWT_SECRET": ("jwt_secret", str),
     "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
     "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),

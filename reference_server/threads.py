@@ -20,6 +20,7 @@ T = TypeVar("T")
 POSTGRES_UNITS = 8
 SQLITE_READERS = 2
 PASSWORD_HASHERS = 2
+FILE_THREADS = 4
 WAITING_MAX = 256
 WAITING_HASHES_MAX = 64
 
@@ -94,7 +95,11 @@ class Pool:
 
 
 class Threads:
-    """The pools that a core's database wants. SQLite: one that writes, two that read. PostgreSQL: eight for both."""
+    """The pools that a core's database wants. SQLite: one that writes, two that read. PostgreSQL: eight for both.
+
+    Attributes:
+        files: For what waits for a disk or a store of files, so that nobody else does.
+    """
 
     def __init__(self, core: Core) -> None:
         hashers = Pool("stellary-hash", PASSWORD_HASHERS, WAITING_HASHES_MAX)
@@ -103,6 +108,7 @@ class Threads:
             reader = Pool("stellary-read", SQLITE_READERS, WAITING_MAX)
         else:
             writer = reader = Pool("stellary-unit", POSTGRES_UNITS, WAITING_MAX)
+        self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
         self.pools: dict[Mode, Pool] = {"view": reader, "begin": writer, "outside": hashers}
 
     def run(self, mode: Mode, job: Callable[[], T]) -> asyncio.Future[T]:
@@ -115,7 +121,7 @@ class Threads:
 
     async def close(self, patience: float) -> None:
         """Let what is waiting be done, for so many seconds at most, and end the threads."""
-        pools = set(self.pools.values())
+        pools = {*self.pools.values(), self.files}
         for pool in pools:
             pool.stop()
         for pool in pools:

@@ -18,6 +18,7 @@ import pytest
 from stellary.core.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.databases import Postgres, Sqlite
+from tests.forms import FORM, form
 from tests.security.stage import Stage, staged
 from tests.server.running import Reply, Running, read, running
 from tests.world import PASSWORD
@@ -76,6 +77,10 @@ def _parsed(operation: str, command: str, status: int, sample: Any) -> Call:
             headers[name] = text
         elif word == "-d":
             body = words.pop(0)
+        elif word == "-F":
+            # file=@./document.pdf
+            body = form(b"%PDF", Path(words.pop(0)).name.encode(), b"application/pdf").decode()
+            headers["Content-Type"] = FORM
         else:
             url = word
     return Call(operation, method, url, headers, body, status, sample)
@@ -95,6 +100,7 @@ PLACEHOLDERS = {
     "COL_ID": "columnId",
     "CARD_ID": "cardId",
     "CMT_ID": "commentId",
+    "ATT_ID": "attachmentId",
     "USER_ID": "userId",
     "LABELID": "labelId",
     "ITEMID": "itemId",
@@ -212,8 +218,11 @@ def test_the_references_own_call_is_answered_as_published(server: Running, stage
     else:
         answer = sent(server, stage, call)
     assert answer.status == call.status, answer
-    assert answer.headers["content-type"] == "application/json"
-    assert differs(call.sample, answer.json) is None
+    if SERVICES[call.operation].endpoint.returns_file:
+        assert (answer.headers["content-type"], answer.body) == ("text/plain", b"Hello.")
+    else:
+        assert answer.headers["content-type"] == "application/json"
+        assert differs(call.sample, answer.json) is None
 
 
 def with_type(call: Call) -> Call:

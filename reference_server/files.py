@@ -1,0 +1,98 @@
+"""Files: large bodies in both directions, block by block, with the work on the disk done in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+from aiohttp import web
+
+from reference_server.body import body_blocks
+from reference_server.exchange import Exchange
+from reference_server.threads import Threads
+from stellary.contract.errors import ApiError
+from stellary.contract.port import RawRequest
+from stellary.core import Core, dispatch
+from stellary.core.dispatch import Answer
+from stellary.core.uploads import FORM_MAX, Upload, too_large
+
+_log = logging.getLogger("stellary.server")
+
+SEND_SECONDS = 300.0
+"""Within which a client must have taken a whole file."""
+SWEEP_SECONDS = 3600.0
+
+
+class Files:
+    """Uploads and downloads of a core's files.
+
+    Args:
+        core: Whose.
+        threads: Where its units run, and what takes time with files.
+    """
+
+    def __init__(self, core: Core, threads: Threads) -> None:
+        self._core = core
+        self._threads = threads
+
+    async def receive(self, exchange: Exchange) -> Answer:
+        """Answer a request that brings a file. Of who may not send one, not a byte of it is read.
+
+        Raises:
+            ApiError: The body is too large or too slow, or is no form with a file.
+        """
+        match, raw = exchange.match, exchange.raw()
+        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core, raw, match))
+        if refused is not None:
+            return refused
+        if (exchange.request.content_length or 0) > FORM_MAX:
+            raise too_large()
+        upload = Upload(raw.headers.get("content-type", ""))
+        try:
+            async for block in body_blocks(exchange.request):
+                await self._threads.files.run(lambda block=block: upload.feed(block))  # type: ignore[misc]
+        except BaseException:
+            upload.close()
+            raise
+        return await self._threads.files.run(lambda: self._kept(exchange, raw, upload))
+
+    def _kept(self, exchange: Exchange, raw: RawRequest, upload: Upload) -> Answer:
+        with upload:
+            return dispatch.answer(self._core, raw, match=exchange.match, upload=upload)
+
+    async def send(
+        self, request: web.BaseRequest, answer: web.StreamResponse, blocks: Iterator[bytes]
+    ) -> None:
+        """Send an answer whose body is a file. One that breaks off ends the connection: its status has been sent."""
+        await answer.prepare(request)
+        if request.method == "HEAD":
+            return
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                while (block := await self._threads.files.run(lambda: next(blocks, None))) is not None:
+                    await answer.write(block)
+        except (ApiError, FileNotFoundError, TimeoutError) as error:
+            _log.warning("a download broke off: %s: %s", type(error).__name__, error)
+            if request.transport is not None:
+                request.transport.abort()
+
+    async def sweeping(self) -> AsyncIterator[None]:
+        """Sweep at once and then every hour, until the generator is closed."""
+        task = asyncio.create_task(self._sweep_hourly())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _sweep_hourly(self) -> None:
+        while True:
+            try:
+                swept = await self._threads.files.run(self._core.sweep)
+            except Exception as error:  # noqa: BLE001 - it is tried again, whatever it was
+                _log.warning("the files could not be swept: %s: %s", type(error).__name__, error)
+            else:
+                if swept:
+                    _log.info("swept %d files that no attachment names", swept)
+            await asyncio.sleep(SWEEP_SECONDS)
