@@ -26,7 +26,10 @@ WAIT_MAX = 30.0
 _AS_IT_IS: Mapping[str, Any] = {}
 _POSTGRES_WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
 _POSTGRES_READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-_POSTGRES_LIMITS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+# In UTC the driver's moments are as we want them.
+_POSTGRES_SETTINGS = (
+    "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+)
 
 
 class FairLock:
@@ -309,13 +312,16 @@ def after_commit(connection: Connection, do: Callable[[], None]) -> None:
 
 
 def _postgresql(url: str) -> Engine:
+    # Here, since the driver is there only for whom PostgreSQL is.
+    from stellary.core.cursors import Cursor
+
     return create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
         # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
         hide_parameters=True,
-        connect_args={"options": _POSTGRES_LIMITS},
+        connect_args={"options": _POSTGRES_SETTINGS, "cursor_factory": Cursor},
     )
 
 

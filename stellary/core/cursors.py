@@ -1,0 +1,45 @@
+"""Cursors of psycopg that cost less: what describes a column is made for whoever looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import psycopg
+from psycopg import Column
+
+
+class Description(Sequence[Column]):
+    """The columns of a result.
+
+    SQLAlchemy asks for them after each statement, and but for the first time only to know whether there are any. The
+    driver's own list is made anew each time, which for a card takes as long as all else of the statement.
+    """
+
+    __slots__ = ("_cursor", "_length")
+
+    def __init__(self, cursor: psycopg.Cursor[Any], length: int) -> None:
+        self._cursor = cursor
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, place: int) -> Column: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Column]: ...
+    def __getitem__(self, place: int | slice) -> Column | list[Column]:
+        return list(self)[place]
+
+    def __iter__(self) -> Iterator[Column]:
+        return (Column(self._cursor, place) for place in range(self._length))
+
+
+class Cursor(psycopg.Cursor[Any]):
+    """A cursor with such a description."""
+
+    @property
+    def description(self) -> Description | None:  # type: ignore[override]
+        found = self.pgresult
+        return Description(self, found.nfields) if found is not None and found.nfields else None
