@@ -16,7 +16,7 @@ from tests.security.sandbox import changed
 from tests.security.stage import Stage
 from tests.security.table import SERVED, Row
 
-# A form is not JSON: tests/core/board/test_uploads.py has what can be wrong with one.
+# A form is not JSON: tests/server/test_files.py has what can be wrong with one.
 WITH_BODY = [
     row
     for row in SERVED

@@ -1,0 +1,208 @@
+"""Files on cards: no row without its file, ever; no file without a row for longer than one sweep."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import select
+
+from stellary.core import app
+from stellary.core.board import attachments
+from stellary.core.board.tables import attachments as table
+from stellary.core.unit import NOBODY
+from tests.forms import FORM, form
+from tests.world import World
+
+
+class Files:
+    """A card of Ann's, and its files."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.core = world.core
+        self.ann = world.person()
+        self.workspace = world.workspace(self.ann)
+        self.project = world.project(self.ann, self.workspace)
+        self.card = f"{self.project.path}/cards/{world.card(self.ann, self.project)['id']}"
+        self.path = f"{self.card}/attachments"
+
+    def upload(self, data: bytes = b"Hello.", **headers: str) -> Any:
+        return self.world.call(self.ann, "POST", self.path, form(data), content_type=FORM, **headers)
+
+    def made(self) -> str:
+        answer = self.upload()
+        assert answer.status == 201, answer
+        return f"{self.path}/{orjson.loads(answer.body)['id']}"
+
+    def blobs(self) -> list[str]:
+        return sorted(key for key, _ in self.core.blobs._listed())
+
+    def rows(self) -> list[str]:
+        with self.core.view(NOBODY) as uow:
+            return sorted(uow.connection.execute(select(table.c.blob_key)).scalars())
+
+    def count(self) -> int:
+        return self.world.ask(self.ann, "GET", self.card)["attachmentCount"]
+
+    def swept_later(self) -> int:
+        """An hour later. The files are dated by the machine, whatever the core's clock says."""
+        now = self.core.clock()
+        self.world.stop_clock().now = now + attachments.SWEPT_AFTER + timedelta(seconds=1)
+        return self.core.sweep()
+
+
+@pytest.fixture
+def files(world: World) -> Files:
+    return Files(world)
+
+
+def test_files_are_listed_counted_and_deleted(files):
+    first, second = files.made(), files.made()
+    assert [each["id"] for each in files.world.ask(files.ann, "GET", files.path)] == [
+        path.rpartition("/")[2] for path in (first, second)
+    ]
+    assert files.count() == 2
+    assert files.world.ask(files.ann, "DELETE", first) == {"ok": True}
+    assert (files.count(), len(files.blobs())) == (1, 1)
+    assert (
+        files.world.status(files.ann, "DELETE", first) == files.world.status(files.ann, "GET", first) == 404
+    )
+
+
+def test_a_file_leaves_the_version_and_touches_the_card(files):
+    before = files.world.ask(files.ann, "GET", files.card)
+    clock = files.world.stop_clock()
+    files.made()
+    after = files.world.ask(files.ann, "GET", files.card)
+    assert after["version"] == before["version"]
+    assert (
+        after["updatedAt"]
+        == clock.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")[:19]
+        + (after["updatedAt"][19:])
+    )
+
+
+def test_a_unit_that_fails_leaves_neither_row_nor_file(files, monkeypatch):
+    def fail(*_: object) -> None:
+        assert len(files.blobs()) == 1
+        raise RuntimeError("between the file and the row")
+
+    monkeypatch.setattr(attachments, "clean_name", fail)
+    assert files.upload().status == 500
+    assert files.rows() == files.blobs() == []
+    assert files.count() == 0
+
+
+def test_a_process_that_dies_between_file_and_row_leaves_a_file_that_is_swept(files, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr(attachments, "clean_name", lambda _: (_ for _ in ()).throw(SystemExit))
+        # A process that has died deletes nothing.
+        dying.setattr(files.core.blobs, "discard", lambda _: None)
+        with pytest.raises(SystemExit):
+            files.upload()
+    assert (files.rows(), len(files.blobs()), files.count()) == ([], 1, 0)
+    kept = files.made()
+    assert files.core.sweep() == 0
+    assert files.swept_later() == 1
+    assert files.rows() == files.blobs()
+    assert files.world.call(files.ann, "GET", kept).body == b"Hello."
+
+
+def test_a_commit_that_fails_leaves_its_file_to_the_sweep(files, monkeypatch):
+    with monkeypatch.context() as failing:
+        failing.setattr(
+            app.reactions, "settle", lambda _: (_ for _ in ()).throw(RuntimeError("at the commit"))
+        )
+        assert files.upload().status == 500
+    assert (files.rows(), len(files.blobs())) == ([], 1)
+    assert files.swept_later() == 1
+    assert files.blobs() == []
+
+
+def test_a_commit_whose_answer_is_lost_keeps_file_and_row(files, monkeypatch):
+    begin = files.core.begin
+
+    @contextmanager
+    def cut_off(*given: Any):
+        with begin(*given) as uow:
+            yield uow
+        raise ConnectionError("after the commit")
+
+    with monkeypatch.context() as cutting:
+        cutting.setattr(files.core, "begin", cut_off)
+        assert files.upload(idempotency_key="k").status == 500
+    assert files.rows() == files.blobs() != []
+    assert files.upload(idempotency_key="k").headers["idempotency-replayed"] == "true"
+    assert files.rows() == files.blobs()
+    assert files.swept_later() == 0
+
+
+def test_a_file_that_cannot_be_written_gets_no_row(files, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError("disk")
+
+    monkeypatch.setattr(files.core.blobs, "put", full)
+    assert files.upload().status == 500
+    assert files.rows() == []
+
+
+@pytest.mark.parametrize("what", ["card", "project", "workspace", "organization"])
+def test_what_is_deleted_takes_its_files_along(files, what):
+    files.made()
+    place = {
+        "card": files.card,
+        "project": files.project.path,
+        "workspace": files.workspace.path,
+        "organization": files.workspace.organization.path,
+    }[what]
+    files.world.ask(files.ann, "DELETE", place)
+    assert files.rows() == []
+    assert files.swept_later() == 1
+    assert files.blobs() == []
+
+
+def test_a_file_on_another_card_is_not_found(files):
+    path = files.made()
+    other = files.world.card(files.ann, files.project)["id"]
+    moved = path.replace(files.card.rpartition("/")[2], other)
+    assert files.world.status(files.ann, "GET", moved) == 404
+
+
+def test_a_host_can_put_a_file_by_itself_and_undo_it(files):
+    from stellary.contract.refs import CardRef
+    from stellary.core.blobs import StoredFile, new_key
+
+    key = new_key()
+    files.core.blobs.put(key, b"Hello.")
+    ref = files.project.ref.child(CardRef, files.card.rpartition("/")[2])
+    with files.core.begin(files.ann.actor) as uow:
+        made = attachments.upload_attachment(uow, ref, StoredFile(key, "a.txt", None, 6, "0" * 64))
+    assert (made.original_name, made.mime_type, made.size) == ("a.txt", "text/plain", 6)
+
+
+def test_a_port_reads_a_body_block_by_block_and_answers_whole(files):
+    from stellary.contract.port import RawRequest
+
+    data = form(b"x" * 100_000)
+    blocks = [data[start : start + 7] for start in range(0, len(data), 7)]
+    port = files.core.port(files.ann.actor)
+    made = port.send(RawRequest("POST", files.path, headers={"content-type": FORM}, blocks=blocks))
+    assert made.status == 201
+    path = f"{files.path}/{orjson.loads(made.body)['id']}"
+    assert port.send(RawRequest("GET", path)).body == b"x" * 100_000
+
+
+def test_a_port_tells_of_a_download_that_breaks_off(files, monkeypatch):
+    from stellary.contract.errors import Unavailable
+
+    def broken(*_: object):
+        yield b"Hel"
+        raise Unavailable("the file store is not available; try again")
+
+    path = files.made()
+    monkeypatch.setattr(files.core.blobs, "read", broken)
+    assert files.world.status(files.ann, "GET", path) == 503

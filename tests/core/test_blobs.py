@@ -1,0 +1,193 @@
+"""Where files lie: what each kind of store promises, and what a folder leaves alone."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import obstore
+import pytest
+
+from stellary.contract.errors import StorageFull, Unavailable
+from stellary.core import blobs as module
+from stellary.core.blobs import Blobs, new_key
+
+KEY = "ab/" + "0123456789abcdef" * 2
+LATER = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[dict[str, str]]:
+    """A bucket on a server that speaks S3, and how to reach it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    import httpx
+
+    httpx.put(f"{endpoint}/files").raise_for_status()
+    yield {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        return Blobs("memory:")
+    if request.param == "folder":
+        return Blobs(f"file://{tmp_path}/some%20files")
+    for name, text in request.getfixturevalue("bucket").items():
+        monkeypatch.setenv(name, text)
+    return Blobs(f"s3://files/{request.node.name[:20]}-{os.urandom(4).hex()}")
+
+
+def listed(store: Blobs, moment: datetime = LATER) -> list[str]:
+    return sorted(key for batch in store.older_than(moment) for key in batch)
+
+
+def test_what_was_put_can_be_read_in_part_and_as_a_whole(store):
+    store.put(KEY, b"0123456789")
+    assert b"".join(store.read(KEY, 0, 10)) == b"0123456789"
+    assert b"".join(store.read(KEY, 3, 5)) == b"34"
+    assert list(store.read(KEY, 3, 3)) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 200_000, 6_000_000])
+def test_files_of_any_size_are_kept(store, size):
+    with tempfile.SpooledTemporaryFile(max_size=100_000) as file:
+        file.write(b"x" * size)
+        file.seek(0)
+        store.put(KEY, file)
+    assert sum(map(len, store.read(KEY, 0, size))) == size
+
+
+def test_what_was_deleted_is_not_there(store):
+    store.put(KEY, b"x")
+    store.delete([KEY, KEY])
+    assert listed(store) == []
+    with pytest.raises(FileNotFoundError):
+        list(store.read(KEY, 0, 1))
+
+
+def test_what_is_older_is_listed(store):
+    assert listed(store) == []
+    keys = sorted(new_key() for _ in range(3))
+    for key in keys:
+        store.put(key, b"x")
+    assert listed(store) == keys
+    assert listed(store, datetime.now(UTC) - timedelta(days=1)) == []
+
+
+def test_it_is_listed_in_batches(monkeypatch):
+    monkeypatch.setattr(module, "LISTED", 2)
+    store = Blobs("memory:")
+    for _ in range(5):
+        store.put(new_key(), b"x")
+    assert [len(batch) for batch in store.older_than(LATER)] == [2, 2, 1]
+
+
+def test_what_is_not_ours_is_never_listed(tmp_path):
+    for name in ("ab/notes.txt", "cd/" + "0" * 31, "00000000000000000000000000000000", "ab/" + "Z" * 32):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    assert listed(Blobs(str(tmp_path))) == []
+
+
+def test_what_a_process_that_died_had_not_finished_can_be_swept(tmp_path):
+    store = Blobs(str(tmp_path))
+    (tmp_path / "ab").mkdir()
+    (tmp_path / f"{KEY}#1").write_bytes(b"half")
+    assert listed(store) == [f"{KEY}#1"]
+    store.delete([f"{KEY}#1"])
+    assert listed(store) == []
+
+
+def test_a_file_that_goes_while_it_is_listed_is_passed_over(tmp_path):
+    (tmp_path / "ab").mkdir()
+    (tmp_path / KEY).symlink_to(tmp_path / "nowhere")
+    assert listed(Blobs(str(tmp_path))) == []
+
+
+def test_a_folder_is_made_for_its_owner_alone_when_it_is_needed(tmp_path):
+    store = Blobs(str(tmp_path / "data" / "files"))
+    assert listed(store) == []
+    assert not (tmp_path / "data").exists()
+    store.put(KEY, b"x")
+    assert (tmp_path / "data" / "files").stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_is_left_of_a_put_that_fails(tmp_path):
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "the disk is broken")
+
+    store = Blobs(str(tmp_path))
+    with pytest.raises(Unavailable, match="the file store is not available"):
+        store.put(KEY, Broken(b"x" * 100))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(obstore, "put", full)
+    with pytest.raises(StorageFull):
+        Blobs(str(tmp_path)).put(KEY, b"x")
+
+
+@pytest.fixture
+def unreachable() -> Blobs:
+    return Blobs(
+        "s3://files",
+        endpoint="http://127.0.0.1:1",
+        region="us-east-1",
+        access_key_id="key",
+        secret_access_key="secret",
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
+
+
+def test_a_store_that_does_not_answer_is_unavailable(unreachable):
+    for ask in (
+        lambda: unreachable.put(KEY, b"x"),
+        lambda: list(unreachable.read(KEY, 0, 1)),
+        lambda: unreachable.delete([KEY]),
+        lambda: list(unreachable.older_than(LATER)),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            ask()
+        assert caught.value.retry_after == 5
+
+
+def test_what_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog):
+    unreachable.discard(KEY)
+    assert "left to the sweep" in caplog.text
+
+
+def test_the_library_is_not_loaded_before_a_file_is_touched():
+    import subprocess
+
+    code = (
+        "import sys; from stellary.core import Core; core = Core('sqlite://', blobs='nowhere-at-all');"
+        "core.sweep(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""

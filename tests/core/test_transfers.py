@@ -1,0 +1,91 @@
+"""Answers with files: names that any browser understands, and ranges by RFC 9110."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary.contract.errors import NotFound, RangeNotSatisfiable
+from stellary.core.blobs import Blobs, StoredFile
+from stellary.core.transfers import begun, disposition, file_response
+
+KEY = "ab/" + "0" * 32
+TAG = '"5af1"'
+
+
+def asked(size: int = 10, **headers: str):
+    store = Blobs("memory:")
+    store.put(KEY, b"0123456789"[:size])
+    file = StoredFile(KEY, "a.txt", "text/plain", size, "5af1")
+    answer = begun(
+        file_response(store, file, {name.replace("_", "-"): text for name, text in headers.items()})
+    )
+    return answer.status, b"".join(answer.blocks or ()), answer.headers.get("content-range")
+
+
+@pytest.mark.parametrize(
+    ("range", "body", "told"),
+    [
+        ("bytes=0-0", b"0", "bytes 0-0/10"),
+        ("bytes=3-5", b"345", "bytes 3-5/10"),
+        ("bytes=8-", b"89", "bytes 8-9/10"),
+        ("bytes=8-100", b"89", "bytes 8-9/10"),
+        ("bytes=-3", b"789", "bytes 7-9/10"),
+        ("bytes=-100", b"0123456789", "bytes 0-9/10"),
+        ("BYTES = 1 - 2", b"12", "bytes 1-2/10"),
+    ],
+)
+def test_a_range_is_answered_with_its_bytes(range, body, told):
+    assert asked(range=range) == (206, body, told)
+
+
+@pytest.mark.parametrize(
+    "range",
+    ["", "bytes=", "bytes=-", "bytes=5-3", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes=\u0661-"],
+)
+def test_what_is_no_single_range_is_ignored(range):
+    assert asked(range=range) == (200, b"0123456789", None)
+
+
+@pytest.mark.parametrize("range", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=" + "9" * 18 + "-"])
+def test_a_range_beyond_the_file_is_told(range):
+    with pytest.raises(RangeNotSatisfiable) as caught:
+        asked(range=range)
+    assert caught.value.headers["Content-Range"] == "bytes */10"
+
+
+def test_an_empty_file_has_no_ranges():
+    assert asked(0, range="bytes=0-") == (200, b"", None)
+
+
+@pytest.mark.parametrize("tag", [TAG, f"W/{TAG}", "*", f'"other", {TAG}'])
+def test_whoever_has_the_file_is_told_so(tag):
+    assert asked(if_none_match=tag, range="bytes=0-1") == (304, b"", None)
+
+
+@pytest.mark.parametrize("tag", ['"other"', "", ",", "5af1"])
+def test_whoever_has_another_file_gets_this_one(tag):
+    assert asked(if_none_match=tag)[0] == 200
+
+
+def test_a_range_of_another_version_is_ignored():
+    assert asked(range="bytes=0-1", if_range=TAG)[0] == 206
+    assert asked(range="bytes=0-1", if_range='"other"')[0] == 200
+
+
+def test_a_file_that_has_gone_is_not_found():
+    file = StoredFile(KEY, "a.txt", None, 1, "5af1")
+    with pytest.raises(NotFound):
+        begun(file_response(Blobs("memory:"), file, {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a b.txt", 'attachment; filename="a b.txt"'),
+        ('a"b\\c.txt', "attachment; filename=\"a_b_c.txt\"; filename*=UTF-8''a%22b%5Cc.txt"),
+        ("naïve.txt", "attachment; filename=\"na_ve.txt\"; filename*=UTF-8''na%C3%AFve.txt"),
+        ("100%.txt", "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt"),
+    ],
+)
+def test_a_name_is_told_to_old_and_new_readers(name, header):
+    assert disposition(name) == header
