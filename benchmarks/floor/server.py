@@ -136,10 +136,13 @@ class Server:
         body = orjson.loads(await request.read())
         async with self._database.writing() as connection:
             card = await self._card(connection, request)
-            column = await connection.one(sql.COLUMN, body["columnId"], card["project_id"])
+            ids = (card["column_id"], body["columnId"])
+            columns = {
+                row["id"]: row for row in await connection.all(sql.BOTH_COLUMNS, *ids, card["project_id"])
+            }
+            source, column = columns[ids[0]], columns.get(ids[1])
             if column is None:
                 raise web.HTTPBadRequest
-            source = await connection.one(sql.COLUMN_NAME, card["column_id"])
             position = await self._place(connection, card["id"], column["id"], body.get("order"))
             status, now = column["card_status"] or card["status"], self._database.now()
             done = (card["completed_at"] or now) if status == "done" else None

@@ -36,6 +36,8 @@ COUNTS = """
         (SELECT count(*) FROM cards WHERE column_id = ? AND position < ? AND NOT archived)
 """
 COLUMN = "SELECT * FROM columns WHERE id = ? AND project_id = ?"
+# Held, as whoever puts cards in an order has to: without that, 16 movers end up in deadlocks and on the same places.
+BOTH_COLUMNS = "SELECT * FROM columns WHERE id IN (?, ?) AND project_id = ? ORDER BY id FOR NO KEY UPDATE"
 NUMBER = "UPDATE projects SET last_number = last_number + 1 WHERE id = ? RETURNING last_number"
 LAST = "SELECT position FROM cards WHERE column_id = ? AND NOT archived ORDER BY position DESC LIMIT 1"
 BETWEEN = """
@@ -48,7 +50,6 @@ MOVE = """
     WHERE id = ? RETURNING *
 """
 USER = "SELECT * FROM users WHERE id = ?"
-COLUMN_NAME = "SELECT name FROM columns WHERE id = ?"
 ADD_LABEL = "INSERT INTO card_labels VALUES (?, ?)"
 ADD_ACTIVITY = "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_NOTIFICATION = "INSERT INTO notifications VALUES (?, ?, ?, NULL)"

@@ -44,7 +44,8 @@ class Sqlite:
             raise
 
     async def all(self, statement: str, *values: Any) -> list[Any]:
-        return self.execute(statement, values).fetchall()
+        # Who writes holds everything here.
+        return self.execute(statement.removesuffix(" FOR NO KEY UPDATE"), values).fetchall()
 
     async def one(self, statement: str, *values: Any) -> Any:
         return self.execute(statement, values).fetchone()

@@ -19,7 +19,8 @@ def cursor(postgres_url: str) -> Iterator[Cursor]:
 
 def test_the_description_is_that_of_the_driver(cursor):
     cursor.execute("SELECT 1 AS one, 'two' AS two")
-    assert list(cursor.description) == psycopg.Cursor.description.fget(cursor)
+    theirs = psycopg.Cursor.description.fget(cursor)
+    assert [tuple(column) for column in cursor.description] == [tuple(column) for column in theirs]
 
 
 def test_a_column_is_found_by_its_place(cursor):
