@@ -1,0 +1,59 @@
+"""The example of files runs: over HTTP and in process, on both databases, with the files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stellary import Stellary
+from stellary.core import Core
+from tests.journeys.test_examples import example
+from tests.server.running import running
+
+LEFT = ["prices.csv: text/csv, 360000 bytes", "notes.txt: text/plain, 13 bytes"]
+TOLD = """\
+18%
+36%
+55%
+73%
+91%
+100%
+a file must not be larger than 10485760 bytes, and this one has 10485761
+Nine is fine. 40000
+"""
+
+
+@pytest.fixture
+def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
+    core = Core(database_url, bcrypt_rounds=4, blobs=tmp_path / "files")
+    try:
+        yield core
+    finally:
+        core.close()
+
+
+def run_through(client: Stellary, folder: Path) -> list[str]:
+    client.organizations.create(name="Acme", slug="acme")
+    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    told: list[str] = example("attachments").attachments(client, "acme", "eng", folder)
+    copy = folder / "prices from the card.csv"
+    assert copy.read_bytes() == (folder / "prices.csv").read_bytes()
+    return told
+
+
+def test_files_go_up_and_come_down_in_process(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    assert run_through(client, tmp_path) == LEFT
+    assert capsys.readouterr().out == TOLD
+
+
+def test_files_go_up_and_come_down_over_http(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with (
+        running(core) as server,
+        Stellary.register(server.url, "jane@example.com", "a-long-password") as client,
+    ):
+        assert run_through(client, tmp_path) == LEFT
+    assert capsys.readouterr().out == TOLD
+    assert len([path for path in (tmp_path / "files").rglob("*") if path.is_file()]) == 2
