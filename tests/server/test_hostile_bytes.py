@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 import zlib
 
 import pytest
@@ -287,3 +288,47 @@ def test_requests_in_a_row_on_one_connection_are_answered_in_order(one_server: R
         answers = Replies(connection)
         messages = [answers.next().json["message"] for _ in range(50)]
     assert messages == [f"there is nothing at /nowhere/{number}" for number in range(50)]
+
+
+def test_a_broken_request_behind_a_good_one_does_not_spoil_its_answer(one_server: Running):
+    with one_server.connect() as connection:
+        answers = Replies(connection)
+        connection.sendall(request(b"GET /health/live"))
+        good = answers.next()
+        connection.sendall(b"GARBAGE\r\n\r\n")
+        bad = answers.next()
+    assert good.status == 200
+    assert_error(bad, 400, "invalid_http")
+
+
+def test_a_body_that_breaks_off_before_its_turn_is_a_bad_request_in_its_turn(one_server: Running):
+    token = one_server.register()
+    held = request(
+        b"POST /organizations",
+        b'{"name": "Acme", "slug": "acme"}',
+        JSON + b"Authorization: Bearer " + token.encode() + b"\r\n",
+    )
+    broken = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
+    with one_server.connect() as connection:
+        answers = Replies(connection)
+        with one_server.core.database.writing():
+            for part in (held, broken, b"xyz\r\n"):
+                connection.sendall(part)
+                time.sleep(0.1)
+        first, second = answers.next("POST"), answers.next("POST")
+    assert first.status == 201
+    assert_error(second, 400)
+
+
+def test_a_body_that_breaks_off_in_the_same_packet_is_a_bad_request(one_server: Running):
+    head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
+    assert_error(one_server.send(head + b"xyz\r\n"), 400)
+
+
+def test_what_breaks_off_in_a_body_that_nobody_reads_is_a_bad_request_at_most(one_server: Running):
+    head = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with one_server.connect() as connection:
+        connection.sendall(head)
+        assert reply(connection).status == 404
+        connection.sendall(b"xyz\r\n")
+        assert b"500" not in connection.recv(1000)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
@@ -115,3 +119,15 @@ async def test_a_request_that_the_host_cancels_is_finished_all_the_same(sqlite_c
         body=b'{"email": "ann@example.com", "password": "correct horse"}',
     )
     assert port.send(login).status == 201
+
+
+def test_the_guides_example_runs():
+    root = Path(__file__).parents[2]
+    example = root / "docs" / "examples" / "mounted.py"
+    done = subprocess.run(
+        [sys.executable, example],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ('200 {"status":"ready"}\n', "")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
+import attrs
 import pytest
 from limits import parse
 
+from reference_server import settings
 from reference_server.settings import (
     NO_LIMITS,
     Limits,
@@ -219,3 +222,11 @@ def test_secrets_do_not_show():
         }
     )
     assert not {word for word in (SECRET, "hidden1", "hidden2") if word in repr(settings)}
+
+
+def test_the_guide_lists_every_variable_with_its_default():
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "self-hosting.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", guide, re.MULTILINE))
+    assert rows.keys() == {*settings._VARIABLES, *settings._LIMITS, "STELLARY_LIMITS"}
+    said = {variable: text.strip("`") for variable, text in rows.items() if text.startswith("`")}
+    assert from_environment(said) == attrs.evolve(Settings(), data_dir=Path("./stellary-data"))
