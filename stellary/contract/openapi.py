@@ -12,7 +12,7 @@ from stellary.contract.endpoint import TOKEN_SCOPES, Nothing
 from stellary.contract.endpoints import ENDPOINTS, RESOURCES
 from stellary.contract.errors import BY_STATUS
 from stellary.contract.examples import example
-from stellary.contract.naming import wire_fields
+from stellary.contract.naming import whole, wire_fields
 from stellary.contract.refs import Ref, parameter_names, pattern
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.schemas import Schemas, documentation
@@ -309,7 +309,10 @@ def _query_parameters(endpoint: AnyEndpoint, schemas: Schemas) -> list[Json]:
 
 def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
     cls = endpoint.request_class
-    required = any(field.default is attrs.NOTHING for field in wire_fields(cls).values())
+    # No body is an empty object.
+    required = whole(cls) is None and any(
+        field.default is attrs.NOTHING for field in wire_fields(cls).values()
+    )
     content = {"schema": schemas.of(cls), "example": example(cls)}
     return {"required": required, "content": {"application/json": content}}
 

@@ -122,9 +122,19 @@ def test_each_operation_says_what_it_takes(endpoint):
     takes = set(wire_fields(endpoint.request_class))
     query = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "query"}
     assert query == (takes if endpoint.in_query else set())
-    assert ("requestBody" in operation) == (bool(takes) and not endpoint.in_query or endpoint.takes_file)
+    assert ("requestBody" in operation) == ((bool(takes) and not endpoint.in_query) or endpoint.takes_file)
     path = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"}
     assert path == set(re.findall(r":(\w+)", endpoint.path))
+
+
+@each_endpoint
+def test_a_body_that_may_be_left_out_is_not_required(endpoint):
+    body = OPERATIONS[endpoint.operation].get("requestBody")
+    if body is None or endpoint.takes_file:
+        return
+    # No body is an empty object.
+    with contextlib.nullcontext() if not body["required"] else pytest.raises(Invalid):
+        load(endpoint.request_class, {})
 
 
 @each_endpoint
