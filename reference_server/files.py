@@ -66,7 +66,8 @@ class Files:
     ) -> None:
         """Send an answer whose body is a file. One that breaks off ends the connection: its status has been sent."""
         await answer.prepare(request)
-        if request.method == "HEAD":
+        transport = request.transport
+        if request.method == "HEAD" or transport is None:
             return
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -74,8 +75,7 @@ class Files:
                     await answer.write(block)
         except (ApiError, FileNotFoundError, TimeoutError) as error:
             _log.warning("a download broke off: %s: %s", type(error).__name__, error)
-            if request.transport is not None:
-                request.transport.abort()
+            transport.abort()
 
     async def sweeping(self) -> AsyncIterator[None]:
         """Sweep at once and then every hour, until the generator is closed."""

@@ -325,6 +325,22 @@ def test_a_download_that_breaks_off_ends_the_connection(one_place, monkeypatch):
     assert len(received) < 500_000
 
 
+def test_a_client_that_goes_while_it_downloads_is_let_go(one_place):
+    path = f"{one_place.path}/{one_place.upload(b'x' * SIZE_MAX).json['id']}"
+    with one_place.server.connect() as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one_place.token}\r\n\r\n".encode()
+        )
+        assert connection.recv(10) == b"HTTP/1.1 2"
+    assert eventually(lambda: one_place.server.state.in_flight == 0)
+
+
+def test_a_name_can_be_said_by_rfc_5987_alone(one_place):
+    said = part(b"x", b"form-data; name=\"file\"; filename*=utf-8''na%C3%AFve%20name.txt") + END
+    made = one_place.server.ask("POST", one_place.path, said, one_place.token, content_type=FORM)
+    assert made.json["originalName"] == "naïve name.txt"
+
+
 def test_a_client_that_takes_too_long_is_dropped(one_place, monkeypatch):
     path = f"{one_place.path}/{one_place.upload(b'x' * SIZE_MAX).json['id']}"
     monkeypatch.setattr(files, "SEND_SECONDS", 0.2)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from pathlib import Path
 from typing import assert_type
 
 import httpx
@@ -14,6 +15,7 @@ import httpx
 from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
 from stellary.client.cards import Cards
 from stellary.client.testing import RecordingPort, make
+from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
@@ -88,6 +90,23 @@ async def awaiting(client: AsyncStellary) -> None:
     await board.cards.update(title="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     for _ in board.cards.iterate():  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
         pass
+
+
+def files(client: Stellary) -> None:
+    files = client.workspace("acme", "eng").project("p").card("c").attachments
+    assert_type(files.upload(b"x", name="x"), Attachment)
+    assert_type(files.download("x"), bytes)
+    assert_type(files.download_to("x", "y"), Path)
+    assert_type(files.blocks("x"), Iterator[bytes])
+    files.upload(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def async_files(client: AsyncStellary) -> None:
+    files = client.workspace("acme", "eng").project("p").card("c").attachments
+    assert_type(await files.upload(Path("x")), Attachment)
+    assert_type(await files.download("x"), bytes)
+    assert_type(await files.download_to("x", "y"), Path)
+    assert_type(files.blocks("x"), AsyncIterator[bytes])
 
 
 def clients() -> None:

@@ -111,8 +111,6 @@ def sweep(core: Core) -> int:
     """
     swept = 0
     for keys in core.blobs.older_than(core.clock() - SWEPT_AFTER):
-        if not keys:
-            continue
         with core.view(NOBODY) as uow:
             named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
         gone = [key for key in keys if key not in named]

@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from stellary.core import app
 from stellary.core.board import attachments
 from stellary.core.board.tables import attachments as table
+from stellary.core.board.tables import cards
 from stellary.core.unit import NOBODY
 from tests.forms import FORM, form
 from tests.world import World
@@ -150,6 +151,32 @@ def test_a_file_that_cannot_be_written_gets_no_row(files, monkeypatch):
     assert files.rows() == []
 
 
+def test_a_card_that_goes_meanwhile_takes_no_file(files, monkeypatch):
+    door = attachments.access.card
+
+    def slow(uow, ref):
+        at = door(uow, ref)
+        uow.connection.execute(delete(cards).where(cards.c.id == at.card.id))
+        return at
+
+    monkeypatch.setattr(attachments.access, "card", slow)
+    assert files.upload().status == 404
+    assert files.rows() == files.blobs() == []
+
+
+def test_a_file_that_goes_meanwhile_is_not_counted_twice(files, monkeypatch):
+    path, door = files.made(), attachments.attachment_access.attachment
+
+    def slow(uow, ref):
+        at = door(uow, ref)
+        uow.connection.execute(delete(table).where(table.c.id == at.row.id))
+        return at
+
+    monkeypatch.setattr(attachments.attachment_access, "attachment", slow)
+    assert files.world.status(files.ann, "DELETE", path) == 404
+    assert (files.count(), len(files.rows())) == (1, 1)
+
+
 @pytest.mark.parametrize("what", ["card", "project", "workspace", "organization"])
 def test_what_is_deleted_takes_its_files_along(files, what):
     files.made()
@@ -188,7 +215,7 @@ def test_a_port_reads_a_body_block_by_block_and_answers_whole(files):
     from stellary.contract.port import RawRequest
 
     data = form(b"x" * 100_000)
-    blocks = [data[start : start + 7] for start in range(0, len(data), 7)]
+    blocks = [b"", *(data[start : start + 7] for start in range(0, len(data), 7))]
     port = files.core.port(files.ann.actor)
     made = port.send(RawRequest("POST", files.path, headers={"content-type": FORM}, blocks=blocks))
     assert made.status == 201
