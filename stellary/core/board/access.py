@@ -26,7 +26,7 @@ from stellary.contract.refs import (
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
 from stellary.core.board import card_rows
 from stellary.core.board.holds import hold_project, is_shared
-from stellary.core.board.ordering import PLACE
+from stellary.core.board.ordering import PLACE, place_of
 from stellary.core.board.rules import checklists
 from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
 from stellary.core.unit import UnitOfWork
@@ -105,7 +105,7 @@ def _to_label(source: FromClause) -> FromClause:
 
 _PROJECT_KEY = projects.c.key.label("project_key")
 # Last in each statement, so that the same slice finds what a card is made of.
-_CARD = (_PROJECT_KEY, PLACE, cards.c.position, *card_rows.STORED)
+_CARD = (_PROJECT_KEY, *PLACE, *card_rows.STORED)
 _STORED = slice(-len(card_rows.STORED), None)
 
 _PROJECT = through_workspace(_IN_PROJECT, *projects.c, MEMBER_COUNT, joins=_to_managed_project)
@@ -223,7 +223,7 @@ def card(uow: UnitOfWork, ref: CardRef) -> CardAt:
     _check_project(row)
     if row.id is None:
         raise NotFound("Card not found")
-    return CardAt(row, standing, *_card(row))
+    return CardAt(row, standing, *_card(uow, row))
 
 
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
@@ -235,7 +235,7 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
     row, standing = reach(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
     grant(uow, standing)
     _check_flat(ref, ref.project_id, row, "Card")
-    return CardAt(row, standing, *_card(row))
+    return CardAt(row, standing, *_card(uow, row))
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
@@ -260,7 +260,7 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
     _check_flat(ref, ref.project_id, row, "Card")
     if row.label_id is None:
         raise NotFound("Label not found")
-    return CardAt(row, standing, *_card(row))
+    return CardAt(row, standing, *_card(uow, row))
 
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
@@ -284,7 +284,7 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
     if row.comment_id is None:
         raise NotFound("Comment not found")
     grant(uow, standing, row.author_id)
-    return CardAt(row, standing, *_card(row))
+    return CardAt(row, standing, *_card(uow, row))
 
 
 def label(uow: UnitOfWork, ref: LabelRef) -> At:
@@ -315,7 +315,7 @@ def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
         row = uow.connection.execute(_HELD, {"_card_id": at.card.id}).first()
     if row is None:
         raise NotFound("Card not found")
-    return CardAt(at.row, at.standing, *_card(row))
+    return CardAt(at.row, at.standing, *_card(uow, row))
 
 
 def found(row: Row[Any] | None, name: str) -> Row[Any]:
@@ -329,8 +329,8 @@ def found(row: Row[Any] | None, name: str) -> Row[Any]:
     return row
 
 
-def _card(row: Row[Any]) -> tuple[Card, int]:
-    return card_rows.card(row[_STORED], row.project_key, row.place), row.position
+def _card(uow: UnitOfWork, row: Row[Any]) -> tuple[Card, int]:
+    return card_rows.card(row[_STORED], row.project_key, place_of(uow, row)), row.position
 
 
 def _check_project(row: Row[Any]) -> None:

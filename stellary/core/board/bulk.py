@@ -65,6 +65,8 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     for (path, each), (card, _) in zip(asked, made, strict=True):
         rules.check_room(stages[each.column_id], (card.order or 0) + 1, path)
     uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in made])
+    for stage in stages.values():
+        ordering.write_changed(uow, stage, ends[stage.id].order)
     for card, _ in made:
         uow.happened(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
     return [card for card, _ in made]
@@ -197,6 +199,9 @@ class _Changes:
                 self._tell(old, card)
         write_cards(self.uow, written)
         ordering.rewrite(self.uow, positions)
+        for stage in self.stages.values():
+            if stage.id in self.lines:
+                ordering.write_changed(self.uow, stage, len(self.lines[stage.id]))
         return answers
 
     def _tell(self, before: Card, after: Card) -> None:

@@ -75,7 +75,7 @@ def empty_column(uow: UnitOfWork, workspace_id: str, source: Stage, target: Stag
     """
     rows = uow.connection.execute(_OF_COLUMN, {"_project_id": project_id, "_column_id": source.id})
     found = sorted(map(_held, rows), key=lambda held: (held.card.archived, held.position, held.card.id))
-    last = ordering.find_spot(uow, target, "", project_id, rules.AtEnd())
+    last = ordering.find_spot(uow, target, rules.AtEnd(), project_id)
     standing = sum(not held.card.archived for held in found)
     if standing:
         rules.check_room(target, last.order + standing)
@@ -89,3 +89,4 @@ def empty_column(uow: UnitOfWork, workspace_id: str, source: Stage, target: Stag
         for event in rules.events(before, after, workspace_id, source.name, target.name):
             uow.happened(event)
     write_cards(uow, written)
+    ordering.write_changed(uow, target, last.order + standing)

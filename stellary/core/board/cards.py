@@ -53,7 +53,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     stage = hold_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
     if stage is None:
         raise NotFound("Column not found")
-    spot = ordering.find_spot(uow, stage, "", ref.project_id, AtEnd())
+    spot = ordering.find_spot(uow, stage, AtEnd(), ref.project_id)
     made = rules.created(
         request,
         id=uow.new_id(),
@@ -69,6 +69,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     )
     rules.check_room(stage, spot.order + 1)
     uow.connection.execute(INSERT, card_rows.row(made, spot.position))
+    ordering.write_entered(uow, stage, spot)
     uow.happened(CardCreated(workspace_id=workspace_id, project_id=made.project_id, card=made))
     return made
 
@@ -94,10 +95,12 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     fields = check_references(uow, at.standing.workspace_id or "", ref.project_id, [("", request)])
     stages = _hold_stages(uow, at.card, request)
     change = _Update(uow, at.standing.workspace_id or "", request, stages, fields)
-    # Mostly nobody else is at the same card, so that it need not be read again.
-    made = change.made(at.card, held=not is_shared(uow))
+    made = None
+    if not is_shared(uow) or all(stage.directory is None for stage in stages.values()):
+        # Mostly nobody else is at the same card, so that it need not be read again.
+        made = change.made(at, held=not is_shared(uow))
     if made is None:
-        made = change.made(access.hold_card(uow, at).card, held=True)
+        made = change.made(access.hold_card(uow, at), held=True)
         assert made is not None
     return made
 
@@ -128,17 +131,20 @@ class _Update:
     stages: Mapping[str, Stage]
     fields: Mapping[str, CustomField]
 
-    def made(self, before: Card, *, held: bool) -> Card | None:
+    def made(self, at: access.CardAt, *, held: bool) -> Card | None:
         """Make the change, and the card that it leads to.
 
         Args:
-            before: The card.
+            at: The card.
             held: Whether the card is that by now, and nobody else changes it.
 
         Returns:
             None if it is not held, and turns out to be another one by now, or to stand elsewhere.
         """
-        if held and self.stages and before.column_id not in self.stages:
+        before = at.card
+        if rules.names_place(self.request) and before.column_id not in self.stages:
+            if not held:
+                return None
             # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
             begin_again(self.uow)
         entered = self._entered(before)
@@ -149,21 +155,33 @@ class _Update:
             before, self.request, entered, new_id=self.uow.new_id, now=self.uow.now, fields=self.fields
         )
         self.uow.require_version(before.version)
-        order, position = None if after.archived else before.order, None
+        order = None if after.archived else before.order
+        spot = None
         if wish is not None:
-            spot = self._spot(before, self.stages[after.column_id], wish)
-            order, position = spot.order, spot.position
+            spot = self._spot(at, self.stages[after.column_id], wish)
+            order = spot.order
         after = rules.settled(before, after, order, self.uow.now)
         if after is before:
             return before if held or wish is None else None
-        written = {"_id": before.id, "_version": before.version}
-        changes = card_rows.differences(before, after, position)
-        if not self.uow.connection.execute(_UPDATE, {**written, **changes}).rowcount:
+        if not self._write(at, after, spot):
             return None
         names = (self.stages[before.column_id].name, entered.name) if entered else ()
         for event in rules.events(before, after, self.workspace_id, *names):
             self.uow.happened(event)
         return after
+
+    def _write(self, at: access.CardAt, after: Card, spot: ordering.Spot | None) -> bool:
+        """Write the card and where it stands; False if somebody else has changed it."""
+        before = at.card
+        changes = card_rows.differences(before, after, None if spot is None else spot.position)
+        written = {"_id": before.id, "_version": before.version, **changes}
+        if not self.uow.connection.execute(_UPDATE, written).rowcount:
+            return False
+        if not before.archived and (after.archived or after.column_id != before.column_id):
+            ordering.write_left(self.uow, self.stages[before.column_id], at.position)
+        if spot is not None:
+            ordering.write_entered(self.uow, self.stages[after.column_id], spot)
+        return True
 
     def _entered(self, before: Card) -> Stage | None:
         if self.request.column_id is UNSET:
@@ -182,9 +200,12 @@ class _Update:
             if id not in there:
                 raise unknown(name)
 
-    def _spot(self, before: Card, into: Stage, wish: rules.Wish) -> ordering.Spot:
-        spot = ordering.find_spot(self.uow, into, before.id, before.project_id, wish)
-        if into.wip_limit is not None and (into.id != before.column_id or before.archived):
+    def _spot(self, at: access.CardAt, into: Stage, wish: rules.Wish) -> ordering.Spot:
+        before = at.card
+        stands_there = into.id == before.column_id and not before.archived
+        position = at.position if stands_there else None
+        spot = ordering.find_spot(self.uow, into, wish, before.project_id, before.id, position)
+        if into.wip_limit is not None and not stands_there:
             others = spot.order if wish == AtEnd() else ordering.count_others(self.uow, into.id, before.id)
             rules.check_room(into, others + 1)
         return spot
@@ -193,8 +214,15 @@ class _Update:
 @serves(DELETE_CARD)
 def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
     """Delete a card with what hangs on it. Its number is given to no other one."""
-    at = access.hold_card(uow, access.card(uow, ref))
+    at = access.card(uow, ref)
+    stages = {}
+    if is_shared(uow) or at.row.directory is not None:
+        stages = hold_columns(uow, at.card.project_id, [at.card.column_id])
+        at = access.hold_card(uow, at)
+        if at.card.column_id not in stages:
+            begin_again(uow)
     uow.require_version(at.card.version)
+    stage = None if at.card.archived else stages.get(at.card.column_id)
     event = CardDeleted(
         workspace_id=at.standing.workspace_id or "",
         project_id=at.card.project_id,
@@ -202,5 +230,7 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
         commenter_ids=commenter_ids(uow, at.card.id),
     )
     uow.connection.execute(_DELETE, {"_id": at.card.id})
+    if stage is not None:
+        ordering.write_left(uow, stage, at.position)
     uow.happened(event)
     return Ok()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Row,
     Select,
     bindparam,
     delete,
-    false,
     func,
     insert,
     select,
@@ -37,18 +35,11 @@ from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, ordering
 from stellary.core.board.holds import hold_columns, hold_project
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards, columns, scopes
+from stellary.core.board.tables import columns, scopes
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
-_CARD_COUNT: ColumnElement[int] = (
-    select(func.count())
-    .select_from(cards)
-    .where(cards.c.column_id == columns.c.id, cards.c.archived == false())
-    .scalar_subquery()
-    .label("card_count")
-)
-_IN_PROJECT: Select[Any] = select(*columns.c, _CARD_COUNT).where(
+_IN_PROJECT: Select[Any] = select(*columns.c, ordering.CARD_COUNT).where(
     columns.c.project_id == bindparam("_project_id")
 )
 _BOARD_ORDER = (scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
@@ -221,7 +212,7 @@ def column_value(row: Row[Any]) -> Column:
         order=row.position,
         card_status=row.card_status,
         wip_limit=row.wip_limit,
-        card_count=row.card_count,
+        card_count=ordering.count_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NoReturn
 
-from sqlalchemy import Select, bindparam, select, text
+from sqlalchemy import Row, Select, bindparam, select, text
 
 from stellary.core.board.rules.cards import Stage
+from stellary.core.board.rules.directories import Directory
 from stellary.core.board.tables import columns, projects
 from stellary.core.unit import UnitOfWork
 
-_STAGE = (columns.c.id, columns.c.name, columns.c.scope_id, columns.c.card_status, columns.c.wip_limit)
+_STAGE = (
+    columns.c.id,
+    columns.c.name,
+    columns.c.scope_id,
+    columns.c.card_status,
+    columns.c.wip_limit,
+    columns.c.directory,
+)
 _IN_PROJECT = columns.c.project_id == bindparam("_project_id")
 _STAGES: Select[Any] = (
     select(*_STAGE).where(_IN_PROJECT).order_by(columns.c.id).with_for_update(key_share=True)
@@ -62,7 +70,13 @@ def hold_columns(uow: UnitOfWork, project_id: str, ids: Collection[str] | None =
         first, *more = ids
         two = {"_first": first, "_second": more[0] if more else first}
         rows = uow.connection.execute(_TWO, {**place, **two}).fetchall()
-    return {row[0]: Stage(*row) for row in rows}
+    return {row.id: _stage(row) for row in rows}
+
+
+def _stage(row: Row[Any]) -> Stage:
+    return Stage(
+        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, Directory.read(row.directory)
+    )
 
 
 def begin_again(uow: UnitOfWork) -> NoReturn:

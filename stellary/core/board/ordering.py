@@ -1,6 +1,7 @@
 """Ordering: the only module that knows where cards stand. It counts places, finds positions and makes room.
 
-Whoever changes who stands in a column holds the column first (``holds.hold_columns``).
+Whoever changes who stands in a column holds the column first (``holds.hold_columns``). A large column has a directory
+on its row, so that places in it are not counted from afar; the others are counted as they are.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import attrs
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Integer,
     Row,
     ScalarSelect,
     Select,
     and_,
     bindparam,
+    case,
     false,
     func,
     select,
@@ -26,17 +29,18 @@ from sqlalchemy import (
 
 from stellary.contract.errors import Conflict
 from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish
+from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
 from stellary.core.board.rules.places import GAP, Line, settled, spread
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards
+from stellary.core.board.tables import cards, columns
 from stellary.core.unit import UnitOfWork
-
-BOARD_ORDER = (cards.c.column_id, cards.c.archived, cards.c.position, cards.c.id)
-"""The cards of each column in their places, those that are archived after them: as the index has them."""
 
 REACH = 32
 """How many cards on either side are looked at first when room has to be made."""
 
+_LOWEST = -(2**63)
+
+# ---------------------------------------------------------------------------------------------- what others select
 
 _other = cards.alias("other")
 
@@ -56,8 +60,40 @@ def _place(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
     )
 
 
-PLACE = _place().label("place")
-"""The place of the card that a statement selects. Of an archived one it means nothing."""
+_directory = select(columns.c.directory).where(columns.c.id == cards.c.column_id).scalar_subquery()
+PLACE = (
+    case((_directory.is_(None), _place()), else_=None).label("place"),
+    _directory.label("directory"),
+    cards.c.position,
+)
+"""What a statement selects to learn the place of its card from ``place_of``."""
+
+CARD_COUNT: ColumnElement[int | None] = case(
+    (
+        columns.c.directory.is_(None),
+        select(func.count())
+        .select_from(cards)
+        .where(cards.c.column_id == columns.c.id, cards.c.archived == false())
+        .scalar_subquery(),
+    ),
+    else_=None,
+).label("card_count")
+"""What a statement selects, beside the ``directory``, to learn from ``count_of`` how many cards a column holds."""
+
+
+def place_of(uow: UnitOfWork, row: Row[Any]) -> int:
+    """The place of a card of which a statement has selected ``PLACE``. Of an archived one it means nothing."""
+    directory = Directory.read(row.directory)
+    if directory is None or row.archived:
+        return row.place or 0
+    others = {"_column_id": row.column_id, "_card_id": row.id}
+    return _Search(uow, others, directory).count_before(row.position, row.id)
+
+
+def count_of(row: Row[Any]) -> int:
+    """How many cards stand in a column, of which a statement has selected ``CARD_COUNT``."""
+    directory = Directory.read(row.directory)
+    return row.card_count if directory is None else directory.total
 
 
 @attrs.frozen
@@ -66,6 +102,8 @@ class Spot:
 
     position: int
     order: int
+    directory: Directory | None = None
+    """That of the column, as it is before the card stands there."""
 
 
 # ---------------------------------------------------------------------------------------------- finding a spot
@@ -83,31 +121,21 @@ _ENDS: Select[Any] = (
     .where(cards.c.column_id.in_(bindparam("_ids", expanding=True)), cards.c.archived == false())
     .group_by(cards.c.column_id)
 )
-_FROM_INDEX: Select[Any, Any] = (
-    select(cards.c.position, cards.c.id)
-    .where(_OTHERS)
-    .order_by(*_UPWARDS)
-    .limit(bindparam("_limit"))
-    .offset(bindparam("_skip"))
-)
+_NEIGHBOURS: Select[Any, Any] = select(cards.c.position, cards.c.id).where(_OTHERS).limit(bindparam("_limit"))
+_LAST = _NEIGHBOURS.order_by(*_DOWNWARDS)
+_FROM = cards.c.position >= bindparam("_low", type_=BigInteger)
+_FROM_INDEX = _NEIGHBOURS.where(_FROM).order_by(*_UPWARDS).offset(bindparam("_skip"))
+_AFTER = _NEIGHBOURS.where(_POINT > _HERE).order_by(*_UPWARDS)
+_BEFORE = _NEIGHBOURS.where(_POINT < _HERE).order_by(*_DOWNWARDS)
+_COUNT_FROM = select(func.count()).where(_OTHERS, _FROM, _POINT < _HERE)
 _ANCHOR: Select[Any] = select(
     cards.c.position,
     cards.c.id,
     and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("stands_there"),
-    _place(_other.c.id != bindparam("_card_id")).label("place"),
+    case(
+        (bindparam("_counts", type_=Integer) == 1, _place(_other.c.id != bindparam("_card_id"))), else_=None
+    ).label("place"),
 ).where(cards.c.id == bindparam("_anchor_id"), cards.c.project_id == bindparam("_project_id"))
-_AFTER: Select[Any, Any] = (
-    select(cards.c.position, cards.c.id)
-    .where(_OTHERS, _POINT > _HERE)
-    .order_by(*_UPWARDS)
-    .limit(bindparam("_limit"))
-)
-_BEFORE: Select[Any, Any] = (
-    select(cards.c.position, cards.c.id)
-    .where(_OTHERS, _POINT < _HERE)
-    .order_by(*_DOWNWARDS)
-    .limit(bindparam("_limit"))
-)
 _LINES: Select[Any] = (
     select(cards.c.column_id, cards.c.id, cards.c.position)
     .where(
@@ -122,11 +150,24 @@ _THERE = select(cards.c.id).where(
 )
 _HOLDS_CARDS = select(cards.c.id).where(cards.c.column_id == bindparam("_column_id")).limit(1)
 _REWRITE = update(cards).where(cards.c.id == bindparam("_id"))
+_numbered = (
+    select(
+        cards.c.position,
+        (func.row_number().over(order_by=(cards.c.position, cards.c.id)) - 1).label("place"),
+    )
+    .where(_STANDING)
+    .subquery()
+)
+_STARTS: Select[Any] = (
+    select(_numbered.c.position).where(_numbered.c.place % STRETCH == 0).order_by(_numbered.c.place)
+)
+_COUNT = select(func.count()).where(_STANDING)
+_WRITE_DIRECTORY = update(columns).where(columns.c.id == bindparam("_id"))
 
 
 def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
     """How many cards stand in a column beside that one."""
-    found: int = _end(uow, column_id, card_id)[0]
+    found: int = uow.connection.execute(_END, {"_column_id": column_id, "_card_id": card_id}).one()[0]
     return found
 
 
@@ -159,89 +200,126 @@ def holds_cards(uow: UnitOfWork, column_id: str) -> bool:
     return uow.connection.execute(_HOLDS_CARDS, {"_column_id": column_id}).first() is not None
 
 
-def find_spot(uow: UnitOfWork, stage: Stage, card_id: str, project_id: str, wish: Wish) -> Spot:
+def find_spot(
+    uow: UnitOfWork, stage: Stage, wish: Wish, project_id: str, card_id: str = "", position: int | None = None
+) -> Spot:
     """Find the place that a card wants in a column that is held; it is as if the card stood nowhere yet.
+
+    Args:
+        uow: The unit.
+        stage: The column.
+        wish: Where the card wants to stand.
+        project_id: The project of both.
+        card_id: The card, if it is there already.
+        position: Where the card stands, if it stands in that column.
 
     Raises:
         Invalid: It wants to stand beside a card that is not there.
         Conflict: It wants to stand beside a card of another column, or one that is archived.
     """
-    others = {"_column_id": stage.id, "_card_id": card_id}
-    match wish:
-        case AtEnd():
-            return _last(uow, others)
-        case AtIndex(index):
-            return _at_index(uow, others, index)
-        case Beside():
-            return _beside(uow, others, project_id, wish)
+    directory = stage.directory
+    if directory is not None and position is not None:
+        directory = directory.counted(position, -1)
+    search = _Search(uow, {"_column_id": stage.id, "_card_id": card_id}, directory)
+    return Spot(*search.wanted(wish, project_id), search.directory)
 
 
-def _end(uow: UnitOfWork, column_id: str, card_id: str) -> Row[int, Any]:
-    return uow.connection.execute(_END, {"_column_id": column_id, "_card_id": card_id}).one()
+class _Search:
+    """The search for a place among the other cards of a column.
 
+    Args:
+        uow: The unit.
+        others: The column, and the card that is not one of them.
+        directory: That of the others; None if they are counted. It changes where room is made.
+    """
 
-def _last(uow: UnitOfWork, others: Mapping[str, str]) -> Spot:
-    count, last = uow.connection.execute(_END, others).one()
-    return Spot(0 if last is None else last + GAP, count)
+    def __init__(self, uow: UnitOfWork, others: Mapping[str, str], directory: Directory | None) -> None:
+        self.directory = directory
+        self._execute = uow.connection.execute
+        self._uow = uow
+        self._others = others
 
+    def wanted(self, wish: Wish, project_id: str) -> tuple[int, int]:
+        match wish:
+            case AtEnd():
+                return self.last()
+            case AtIndex(index):
+                return self.at_index(index)
+            case Beside():
+                return self.beside(project_id, wish)
 
-def _at_index(uow: UnitOfWork, others: Mapping[str, str], index: int) -> Spot:
-    if index == 0:
-        first = uow.connection.execute(_FROM_INDEX, {**others, "_limit": 1, "_skip": 0}).first()
-        return Spot(_between(uow, others, None, first), 0)
-    rows = uow.connection.execute(_FROM_INDEX, {**others, "_limit": 2, "_skip": index - 1}).fetchall()
-    if len(rows) < 2:
-        return _last(uow, others)
-    return Spot(_between(uow, others, *rows), index)
+    def last(self) -> tuple[int, int]:
+        if self.directory is None:
+            count, last = self._execute(_END, self._others).one()
+        else:
+            count, last = self.directory.total, self._execute(_LAST, {**self._others, "_limit": 1}).scalar()
+        return 0 if last is None else last + GAP, count
 
+    def at_index(self, index: int) -> tuple[int, int]:
+        # The card before that place, and the one that is pushed on.
+        low, skip = self._at(max(index - 1, 0))
+        page = {"_limit": 2 if index else 1, "_low": low, "_skip": skip}
+        rows = self._execute(_FROM_INDEX, {**self._others, **page}).fetchall()
+        if index == 0:
+            return self._between(None, rows[0] if rows else None), 0
+        return (self._between(*rows), index) if len(rows) == 2 else self.last()
 
-def _beside(uow: UnitOfWork, others: Mapping[str, str], project_id: str, wish: Beside) -> Spot:
-    anchor = uow.connection.execute(
-        _ANCHOR, {**others, "_anchor_id": wish.card_id, "_project_id": project_id}
-    ).first()
-    if anchor is None:
-        raise unknown(wish.field)
-    if not anchor.stands_there:
-        raise Conflict(f"{wish.field} is not in that column", code="not_in_column")
-    point = {"_position": anchor.position, "_id": anchor.id, "_limit": 1}
-    if wish.after:
-        following = uow.connection.execute(_AFTER, {**others, **point}).first()
-        return Spot(_between(uow, others, anchor, following), anchor.place + 1)
-    preceding = uow.connection.execute(_BEFORE, {**others, **point}).first()
-    return Spot(_between(uow, others, preceding, anchor), anchor.place)
+    def _at(self, index: int) -> tuple[int, int]:
+        low, skip = (None, index) if self.directory is None else self.directory.at(index)
+        return _LOWEST if low is None else low, skip
 
+    def beside(self, project_id: str, wish: Beside) -> tuple[int, int]:
+        asked = {"_anchor_id": wish.card_id, "_project_id": project_id, "_counts": self.directory is None}
+        anchor = self._execute(_ANCHOR, {**self._others, **asked}).first()
+        if anchor is None:
+            raise unknown(wish.field)
+        if not anchor.stands_there:
+            raise Conflict(f"{wish.field} is not in that column", code="not_in_column")
+        place = anchor.place
+        if place is None:
+            place = self.count_before(anchor.position, anchor.id)
+        point = {**self._others, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
+        if wish.after:
+            return self._between(anchor, self._execute(_AFTER, point).first()), place + 1
+        return self._between(self._execute(_BEFORE, point).first(), anchor), place
 
-# ---------------------------------------------------------------------------------------------- making room
+    def count_before(self, position: int, id: str) -> int:
+        """How many of the others stand before a card of a large column."""
+        assert self.directory is not None
+        low, before = self.directory.below(position)
+        point = {"_position": position, "_id": id, "_low": _LOWEST if low is None else low}
+        return before + self._execute(_COUNT_FROM, {**self._others, **point}).scalar_one()
 
-
-def _between(
-    uow: UnitOfWork, others: Mapping[str, str], left: Row[Any, Any] | None, right: Row[Any, Any] | None
-) -> int:
-    """A position between two neighbours; None is the end of the column. Where there is none left, room is made."""
-    found = spread(left and left.position, 1, right and right.position)
-    if found is None:
-        assert left is not None
-        return _make_room(uow, others, left)
-    return found[0]
-
-
-def _make_room(uow: UnitOfWork, others: Mapping[str, str], left: Row[Any, Any]) -> int:
-    """Spread the cards around a place again, as few as will do, and say which position is free right after ``left``."""
-    reach = REACH
-    while True:
-        point = {**others, "_position": left.position, "_id": left.id, "_limit": reach}
-        preceding = uow.connection.execute(_BEFORE, point).fetchall()
-        following = uow.connection.execute(_AFTER, point).fetchall()
-        row = [*reversed(preceding), left, *following]
-        place = len(preceding) + 1
-        positions: list[int | None] = [each.position for each in row]
-        positions.insert(place, None)
-        found = settled(positions, opens_left=len(preceding) < reach, opens_right=len(following) < reach)
+    def _between(self, left: Row[Any, Any] | None, right: Row[Any, Any] | None) -> int:
+        """A position between two neighbours; None is the end of the column. Where there is none left, room is made."""
+        found = spread(left and left.position, 1, right and right.position)
         if found is not None:
-            position = found.pop(place)
-            rewrite(uow, {each.id: new for each, new in zip(row, found, strict=True) if each.position != new})
-            return position
-        reach *= 4
+            return found[0]
+        assert left is not None
+        return self._make_room(left)
+
+    def _make_room(self, left: Row[Any, Any]) -> int:
+        """Spread the cards around a place again, as few as will do; the position that is free right after ``left``."""
+        reach = REACH
+        while True:
+            point = {**self._others, "_position": left.position, "_id": left.id, "_limit": reach}
+            preceding = self._execute(_BEFORE, point).fetchall()
+            following = self._execute(_AFTER, point).fetchall()
+            row = [*reversed(preceding), left, *following]
+            place = len(preceding) + 1
+            positions: list[int | None] = [each.position for each in row]
+            positions.insert(place, None)
+            found = settled(positions, opens_left=len(preceding) < reach, opens_right=len(following) < reach)
+            if found is not None:
+                position = found.pop(place)
+                self._respread([(each.id, each.position, new) for each, new in zip(row, found, strict=True)])
+                return position
+            reach *= 4
+
+    def _respread(self, cards: list[tuple[str, int, int]]) -> None:
+        rewrite(self._uow, {id: new for id, old, new in cards if old != new})
+        if self.directory is not None:
+            self.directory = self.directory.respread([(old, new) for _, old, new in cards])
 
 
 def rewrite(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
@@ -250,3 +328,48 @@ def rewrite(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
         uow.connection.execute(
             _REWRITE, [{"_id": id, "position": position} for id, position in positions.items()]
         )
+
+
+# ---------------------------------------------------------------------------------------------- directories
+
+
+def write_left(uow: UnitOfWork, stage: Stage, position: int) -> None:
+    """Write the directory of a column, which is held, once a card has left the position where it stood."""
+    if stage.directory is not None:
+        directory = stage.directory.counted(position, -1)
+        _write(uow, stage.id, directory if directory.is_fit else None)
+
+
+def write_entered(uow: UnitOfWork, stage: Stage, spot: Spot) -> None:
+    """Write the directory of a column, which is held, once a card stands at the spot that was found for it."""
+    if spot.directory is None:
+        if spot.order >= LARGE:
+            rebuild(uow, stage.id)
+        return
+    directory = spot.directory.counted(spot.position, 1)
+    if directory.is_fit:
+        _write(uow, stage.id, directory)
+    else:
+        rebuild(uow, stage.id)
+
+
+def write_changed(uow: UnitOfWork, stage: Stage, count: int) -> None:
+    """Write the directory of a column, which is held and where ``count`` cards stand by now, after many changes."""
+    if stage.directory is not None or count > LARGE:
+        rebuild(uow, stage.id)
+
+
+def rebuild(uow: UnitOfWork, column_id: str) -> None:
+    """Make the directory of a column, which is held, from the cards that stand there."""
+    total = uow.connection.execute(_COUNT, {"_column_id": column_id}).scalar_one()
+    if total <= STRETCH:
+        _write(uow, column_id, None)
+        return
+    starts = uow.connection.execute(_STARTS, {"_column_id": column_id}).scalars().fetchall()
+    _write(uow, column_id, Directory.of(starts, total))
+
+
+def _write(uow: UnitOfWork, column_id: str, directory: Directory | None) -> None:
+    uow.connection.execute(
+        _WRITE_DIRECTORY, {"_id": column_id, "directory": None if directory is None else directory.text}
+    )

@@ -76,6 +76,8 @@ columns = Table(
     Column("position", Integer, nullable=False),
     Column("card_status", String(20)),
     Column("wip_limit", Integer),
+    # How many cards stand in each stretch of a large column; null where they are few enough to be counted.
+    Column("directory", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_columns_project_id", "project_id"),

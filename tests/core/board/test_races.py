@@ -176,7 +176,7 @@ def test_no_card_is_lost_with_a_column_that_is_deleted_meanwhile(desk):
 def test_bulk_changes_at_once_leave_a_permutation(desk):
     rng = random.Random(11)
     columns = [column["id"] for column in desk.columns()]
-    cards = desk.cards(columns[0], " ".join(map(str, range(20))))
+    cards = desk.cards(columns[0], " ".join(map(str, range(80))))
 
     def changes():
         chosen = rng.sample(cards, 8)

@@ -17,6 +17,7 @@ from stellary.contract.wire import camel, invalid, utc, wire_fields
 from stellary.core.base import IdSource
 from stellary.core.board.rules.checklists import is_complete, progress, replaced
 from stellary.core.board.rules.custom_fields import NO_FIELDS, with_values
+from stellary.core.board.rules.directories import Directory
 from stellary.core.events import (
     CardArchived,
     CardAssigned,
@@ -45,6 +46,7 @@ class Stage:
     scope_id: str
     card_status: CardStatus | None
     wip_limit: int | None
+    directory: Directory | None = None
 
 
 @attrs.frozen

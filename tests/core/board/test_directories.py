@@ -1,0 +1,106 @@
+"""Directories of large columns: as if the places had been counted."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.core.board.rules import directories
+from stellary.core.board.rules.directories import Directory
+from stellary.core.board.rules.places import settled
+
+positions = st.integers(-(2**40), 2**40)
+
+
+@st.composite
+def columns(draw):
+    """A column as its positions, and a directory of it with short stretches."""
+    found = sorted(draw(st.sets(positions, min_size=1, max_size=60)))
+    cuts = sorted(draw(st.sets(st.integers(1, len(found)), max_size=6)) - {len(found)})
+    starts = [0, *cuts]
+    ends = [*cuts, len(found)]
+    # The card with which a stretch began may have left it.
+    lows = tuple(
+        draw(st.integers(found[start - 1] + 1 if start else found[0] - 9, found[start])) for start in starts
+    )
+    counts = tuple(end - start for start, end in zip(starts, ends, strict=True))
+    return found, Directory(lows, counts)
+
+
+def check(column, directory):
+    """What a directory says of each card is what is counted."""
+    assert directory.total == len(column)
+    for index, position in enumerate(column):
+        start, before = directory.below(position)
+        assert before + sum((start is None or start <= each) and each < position for each in column) == index
+        start, skip = directory.at(index)
+        rest = column if start is None else column[bisect_left(column, start) :]
+        assert rest[skip] == position
+
+
+@given(columns())
+def test_places_are_as_counted(found):
+    check(*found)
+
+
+@given(columns(), st.data())
+def test_cards_come_and_go(found, data):
+    column, directory = found
+    for _ in range(data.draw(st.integers(1, 30))):
+        if len(column) > 1 and data.draw(st.booleans()):
+            position = data.draw(st.sampled_from(column))
+            column.remove(position)
+            directory = directory.counted(position, -1)
+        else:
+            position = data.draw(positions.filter(lambda each: each not in column))
+            insort(column, position)
+            directory = directory.counted(position, 1)
+        check(column, directory)
+
+
+@given(columns(), st.data())
+def test_cards_are_spread_again(found, data):
+    column, directory = found
+    start = data.draw(st.integers(0, len(column) - 1))
+    end = data.draw(st.integers(start + 1, len(column)))
+    left = column[start - 1] if start else None
+    right = column[end] if end < len(column) else None
+    closed = [each for each in (left, right) if each is not None]
+    row = ([left] if start else []) + [None] * (end - start) + ([right] if end < len(column) else [])
+    new = settled(row, opens_left=left is None, opens_right=right is None)
+    if new is None:
+        return
+    new = [each for each in new if each not in closed]
+    moved = list(zip(column[start:end], new, strict=True))
+    check([*column[:start], *new, *column[end:]], directory.respread(moved))
+
+
+@given(columns())
+def test_directory_reads_as_it_was_written(found):
+    _, directory = found
+    assert Directory.read(directory.text) == directory
+
+
+def test_column_without_a_directory():
+    assert Directory.read(None) is None
+
+
+def test_directory_of_a_column_that_is_there():
+    column = list(range(5_000))
+    directory = Directory.of(column[:: directories.STRETCH], len(column))
+    assert directory.counts == (1024, 1024, 1024, 1024, 904)
+    assert Directory.of(column[:2048:1024], 2048).counts == (1024, 1024)
+    for index in (0, 1, 1023, 1024, 4_999):
+        start, before = directory.below(index)
+        assert before + index - (start or 0) == index
+
+
+def test_directory_of_a_column_that_has_become_small_is_not_fit():
+    assert not Directory((0, 10), (500, 500)).is_fit
+    assert Directory((0, 10), (1_000, 500)).is_fit
+
+
+def test_directory_with_a_long_stretch_is_not_fit():
+    assert not Directory((0, 10), (2_049, 500)).is_fit

@@ -1,0 +1,206 @@
+"""Large columns: as any other, but that their places are looked up in a directory."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from sqlalchemy import insert, select
+
+from stellary.core.board import card_rows
+from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
+from stellary.core.board.rules.places import GAP
+from stellary.core.board.tables import cards, columns
+from stellary.core.unit import NOBODY
+from tests.core.board.test_card_rules import CARD
+from tests.core.board.test_races import at_once, random_move, statuses
+
+SIZE = LARGE + 300
+
+
+def filled(desk, column, count):
+    """The ids of so many cards, written straight into a column."""
+    stage = next(each for each in desk.columns() if each["id"] == column)
+    with desk.world.core.begin(NOBODY) as uow:
+        rows = []
+        for number in range(count):
+            made = altered(
+                CARD,
+                id=uow.new_id(),
+                number=10_000 + number,
+                project_id=desk.project["id"],
+                scope_id=stage["scopeId"],
+                column_id=column,
+                created_by_id=desk.person.id,
+            )
+            rows.append(card_rows.row(made, number * GAP))
+        uow.connection.execute(insert(cards), rows)
+    return [row["id"] for row in rows]
+
+
+def directory(desk, column):
+    """The directory that a column's row has, checked against the cards that stand there."""
+    with desk.world.core.view(NOBODY) as uow:
+        text = uow.connection.execute(select(columns.c.directory).where(columns.c.id == column)).scalar()
+        standing = select(cards.c.position).where(cards.c.column_id == column, cards.c.archived.is_(False))
+        positions = sorted(uow.connection.execute(standing).scalars())
+    found = Directory.read(text)
+    if found is not None:
+        counted = [0] * len(found.lows)
+        for position in positions:
+            counted[sum(low <= position for low in found.lows[1:])] += 1
+        assert list(found.counts) == counted
+        assert max(counted) <= LARGE
+    return found
+
+
+def listed(desk, column):
+    found = [card for card in desk.listed(f"columnId={column}") if not card["archived"]]
+    assert [card["order"] for card in found] == list(range(len(found)))
+    return [card["id"] for card in found]
+
+
+@pytest.fixture
+def large(desk):
+    """A large column and its cards in order, the last of which was made by the service."""
+    todo = desk.columns()[0]["id"]
+    ids = filled(desk, todo, SIZE)
+    ids.append(desk.card(todo)["id"])
+    return todo, ids
+
+
+def test_column_gets_a_directory_when_it_has_become_large(desk):
+    todo = desk.columns()[0]["id"]
+    filled(desk, todo, LARGE - 1)
+    desk.card(todo)
+    assert directory(desk, todo) is None
+    assert desk.card(todo)["order"] == LARGE
+    assert directory(desk, todo).total == LARGE + 1
+
+
+def test_cards_are_read_with_their_places(desk, large):
+    _, ids = large
+    for index in (0, 1, STRETCH - 1, STRETCH, SIZE):
+        assert desk.read(ids[index])["order"] == index
+
+
+def test_column_counts_its_cards(desk, large):
+    assert desk.columns()[0]["cardCount"] == SIZE + 1
+
+
+@pytest.mark.slow
+def test_moves_leave_a_list(desk, large):
+    todo, model = large
+    doing = desk.columns()[1]["id"]
+    other = []
+    rng = random.Random(5)
+    for step in range(120):
+        card = rng.choice(model)
+        model.remove(card)
+        kind = step % 6
+        if kind == 0:
+            place = rng.choice([0, 1, STRETCH, len(model), 10**6, rng.randrange(len(model))])
+            model.insert(place, card)
+            moved = desk.change(card, order=place)
+            assert moved["order"] == model.index(card)
+        elif kind == 1:
+            anchor = rng.choice(model)
+            after = rng.random() < 0.5
+            model.insert(model.index(anchor) + after, card)
+            moved = desk.change(card, **{"after" if after else "before": anchor})
+            assert moved["order"] == model.index(card)
+        elif kind == 2:
+            model.append(card)
+            assert desk.change(card, columnId=todo)["order"] == len(model) - 1
+        elif kind == 3:
+            desk.change(card, columnId=doing)
+            other.append(card)
+        elif kind == 4:
+            desk.change(card, archived=True)
+            place = rng.randrange(len(model))
+            model.insert(place, card)
+            assert desk.change(card, archived=False, order=place)["order"] == place
+        else:
+            desk.ask("DELETE", f"/cards/{card}")
+        assert directory(desk, todo).total == len(model)
+    assert listed(desk, todo) == model
+    assert listed(desk, doing) == other
+
+
+@pytest.mark.slow
+def test_moves_to_one_place_make_room(desk, large):
+    todo, model = large
+    place = STRETCH - 1
+    for _ in range(100):
+        card = model.pop()
+        model.insert(place, card)
+        assert desk.change(card, order=place)["order"] == place
+    assert directory(desk, todo).total == len(model)
+    assert listed(desk, todo) == model
+
+
+def test_bulk_keeps_the_directory(desk, large):
+    todo, model = large
+    doing = desk.columns()[1]["id"]
+    made = desk.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 400})
+    model += [card["id"] for card in made]
+    assert [card["order"] for card in made] == list(range(SIZE + 1, SIZE + 401))
+    assert directory(desk, todo).total == len(model)
+    gone, back = model[5:205], model[900]
+    changes = [{"id": id, "columnId": doing} for id in gone] + [{"id": back, "order": 0}]
+    desk.ask("PATCH", "/cards/bulk", {"cards": changes})
+    model = [back, *(id for id in model if id not in {*gone, back})]
+    assert directory(desk, todo).total == len(model)
+    assert listed(desk, todo) == model
+
+
+def test_column_that_takes_in_another_one_becomes_large(desk, large):
+    todo, model = large
+    doing = desk.columns()[1]["id"]
+    first = desk.card(doing)["id"]
+    desk.ask("DELETE", f"/columns/{todo}?moveCardsTo={doing}")
+    assert directory(desk, doing).total == SIZE + 2
+    assert listed(desk, doing) == [first, *model]
+
+
+def test_directory_goes_when_the_column_has_become_small(desk):
+    todo, doing, _ = (column["id"] for column in desk.columns())
+    filled(desk, todo, LARGE)
+    ids = listed(desk, todo)
+    last = desk.card(todo)["id"]
+    for start in range(0, STRETCH, 500):
+        changes = [{"id": id, "columnId": doing} for id in ids[start : min(start + 500, STRETCH)]]
+        desk.ask("PATCH", "/cards/bulk", {"cards": changes})
+    assert directory(desk, todo).total == STRETCH + 1
+    desk.ask("DELETE", f"/cards/{last}")
+    assert directory(desk, todo) is None
+    assert listed(desk, todo) == ids[STRETCH:]
+
+
+def test_stretch_that_becomes_long_is_parted(desk, large):
+    todo, _ = large
+    for _ in range(3):
+        desk.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 500})
+    before = directory(desk, todo)
+    assert len(before.lows) == 4
+    with desk.world.core.begin(NOBODY) as uow:
+        long = Directory(before.lows[:2], (before.counts[0], sum(before.counts[1:])))
+        uow.connection.execute(columns.update().where(columns.c.id == todo), {"directory": long.text})
+    desk.card(todo)
+    assert len(directory(desk, todo).lows) == 4
+
+
+@pytest.mark.slow
+def test_moves_at_once_keep_the_directory(desk, large):
+    todo, ids = large
+    doing = desk.columns()[1]["id"]
+    rng = random.Random(3)
+    chosen = rng.sample(ids, 40)
+    requests = [random_move(rng, chosen, [todo, doing]) for _ in range(150)]
+    requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 10
+    requests += [("DELETE", f"/cards/{card}", None) for card in ids[:10]]
+    rng.shuffle(requests)
+    assert statuses(at_once(desk, requests)).keys() <= {200, 201, 400, 404, 409}
+    assert directory(desk, todo).total == len(listed(desk, todo))
+    assert len(desk.listed()) == SIZE + 1
