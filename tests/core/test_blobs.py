@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -182,12 +183,13 @@ def test_what_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog):
     assert "left to the sweep" in caplog.text
 
 
-def test_the_library_is_not_loaded_before_a_file_is_touched():
-    import subprocess
-
+def test_the_library_is_not_loaded_before_a_file_is_touched(sqlite_url, tmp_path):
+    # What is there is looked at by a sweep, and that alone loads nothing.
+    (tmp_path / "ab").mkdir()
+    (tmp_path / KEY).write_bytes(b"x")
     code = (
-        "import sys; from stellary.core import Core; core = Core('sqlite://', blobs='nowhere-at-all');"
+        "import sys; from stellary.core import Core; core = Core(*sys.argv[1:2], blobs=sys.argv[2]);"
         "core.sweep(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == ""
+    asked = [sys.executable, "-c", code, sqlite_url, tmp_path]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == ""

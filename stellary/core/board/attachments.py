@@ -114,8 +114,9 @@ def sweep(core: Core) -> int:
         with core.view(NOBODY) as uow:
             named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
         gone = [key for key in keys if key not in named]
-        core.blobs.delete(gone)
-        swept += len(gone)
+        if gone:
+            core.blobs.delete(gone)
+            swept += len(gone)
     return swept
 
 
