@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from os import PathLike, fspath
 from typing import TypeVar
@@ -73,9 +73,9 @@ class Core:
 
     def probe(self) -> None:
         """Try a write, and take it back. Raises whatever the database says if it cannot be written."""
-        with self.database.writing() as connection:
+        with suppress(_TakenBack), self.database.writing() as connection:
             migrations.touch(connection)
-            connection.rollback()
+            raise _TakenBack
 
     def sweep(self) -> int:
         """Delete the files that no attachment has named for an hour; how many that were.
@@ -116,8 +116,7 @@ class Core:
             uow = self._unit(own, actor)
             yield uow
             reactions.settle(uow)
-        for do in uow.after_commit:
-            do()
+        self.database.after_commit(uow.after_commit)
 
     @contextmanager
     def view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
@@ -195,6 +194,10 @@ class Core:
 
     def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         return UnitOfWork(self, connection, actor, self.clock(), self.new_id)
+
+
+class _TakenBack(Exception):
+    """Ends a unit of which nothing is to be kept."""
 
 
 class EmbeddedPort:

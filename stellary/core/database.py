@@ -6,9 +6,10 @@ snapshot of its own. PostgreSQL: one pool; readers see one snapshot as well.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
+from stellary.core.connections import Connections
 
+_log = logging.getLogger("stellary.core")
 POOL_SIZE = 8
 READERS = 2
 WAIT_MAX = 30.0
-_AS_IT_IS: Mapping[str, Any] = {}
 _POSTGRES_WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
 _POSTGRES_READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 # In UTC the driver's moments are as we want them.
@@ -85,66 +87,6 @@ class FairLock:
                 self._owner = None
 
 
-class Connections:
-    """Connections of an engine that stay open between units: opening one and closing it costs two statements.
-
-    Args:
-        engine: Where they come from.
-        most: How many may be in use at once; the engine must have as many to give.
-        wait: For how many seconds one waits for its turn.
-    """
-
-    def __init__(self, engine: Engine, most: int, wait: float) -> None:
-        self._engine = engine
-        self._turns = threading.Semaphore(most)
-        self._wait = wait
-        self._mutex = threading.Lock()
-        self._idle: list[tuple[Mapping[str, Any], Connection]] = []
-
-    @contextmanager
-    def one(self, options: Mapping[str, Any] = _AS_IT_IS) -> Iterator[Connection]:
-        """One of them, with these execution options.
-
-        Raises:
-            Unavailable: None was free for too long.
-        """
-        if not self._turns.acquire(timeout=self._wait):
-            raise Unavailable("the database is busy; try again", retry_after=1)
-        try:
-            connection = self._taken(options)
-            try:
-                yield connection
-            finally:
-                self._put_back(connection, options)
-        finally:
-            self._turns.release()
-
-    def _taken(self, options: Mapping[str, Any]) -> Connection:
-        with self._mutex:
-            # To set options takes as long as a statement: one that has them is preferred.
-            places = (place for place, (had, _) in enumerate(self._idle) if had is options)
-            had, connection = self._idle.pop(next(places, -1)) if self._idle else (_AS_IT_IS, None)
-        if connection is None:
-            connection = self._engine.connect()
-        return connection if had is options else connection.execution_options(**options)
-
-    def _put_back(self, connection: Connection, options: Mapping[str, Any]) -> None:
-        if connection.invalidated:
-            # The server is gone, or was: the others are of no use either.
-            connection.close()
-            self.close()
-            return
-        with self._mutex:
-            self._idle.append((options, connection))
-
-    def close(self) -> None:
-        """Close those that are not in use."""
-        with self._mutex:
-            idle, self._idle = self._idle, []
-        for _, connection in idle:
-            connection.close()
-
-
 class Database:
     """A database by its URL, or by an engine that the host has made.
 
@@ -157,6 +99,7 @@ class Database:
         self._kept: list[Connections] = []
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
+        self._gathered = _Gathered()
         # How to have a connection. None: reading is done where writing is.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
@@ -208,9 +151,48 @@ class Database:
         Raises:
             Unavailable: No connection was free for too long.
         """
+        gathered = self._gathered.connection
+        if gathered is not None:
+            with _savepoint(gathered):
+                yield gathered
+            return
         with self.unbegun() as connection, connection.begin():
             begin_sqlite(connection)
             yield connection
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """On SQLite: what this thread writes meanwhile is committed together, and waits for the disk once.
+
+        A unit that fails is undone by itself. Nothing may be told of the others before the end: an exception there means
+        that none of them was kept.
+
+        Raises:
+            Unavailable: The database has undone the transaction by itself, since the disk is full or fails.
+        """
+        with self.writing() as connection:
+            self._gathered.connection = connection
+            try:
+                yield
+            finally:
+                self._gathered.connection = None
+                due, self._gathered.due = self._gathered.due, []
+            # Without a transaction a commit would say nothing, and keep nothing.
+            if not _driver(connection).in_transaction:
+                raise Unavailable("the database has undone what was to be written", retry_after=1)
+        for do in due:
+            try:
+                do()
+            except Exception:  # noqa: BLE001 - the units are kept, whatever this says
+                _log.exception("something that was to be done after a commit has failed")
+
+    def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
+        """Do some things, now that the transaction of a unit is over; or when those are that it was gathered with."""
+        if self._gathered.connection is not None:
+            self._gathered.due.extend(due)
+            return
+        for do in due:
+            do()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -264,6 +246,33 @@ class Database:
             kept.close()
         for engine in self._own:
             engine.dispose()
+
+
+class _Gathered(threading.local):
+    """What a thread has gathered: the connection that all its units share meanwhile, and what is due after the commit."""
+
+    connection: Connection | None = None
+
+    def __init__(self) -> None:
+        self.due: list[Callable[[], None]] = []
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction of SQLite, undone by itself on an exception."""
+    # Not SQLAlchemy's, which compiles these statements anew each time, and takes longer than a unit's largest one.
+    driver = _driver(connection)
+    if not driver.in_transaction:
+        raise Unavailable("the database has undone what was to be written", retry_after=1)
+    driver.execute("SAVEPOINT unit")
+    try:
+        yield
+    except BaseException:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK TO unit")
+            driver.execute("RELEASE unit")
+        raise
+    driver.execute("RELEASE unit")
 
 
 @contextmanager

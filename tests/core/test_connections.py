@@ -10,7 +10,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
-from stellary.core.database import Connections, Database
+from stellary.core.connections import Connections
+from stellary.core.database import Database
 
 
 @pytest.fixture

@@ -1,0 +1,75 @@
+"""Connections that stay open, and are handed out one at a time to whoever needs one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from stellary.contract.errors import Unavailable
+
+AS_IT_IS: Mapping[str, Any] = {}
+"""Options that change nothing."""
+
+
+class Connections:
+    """Connections of an engine that stay open between units: opening one and closing it costs two statements.
+
+    Args:
+        engine: Where they come from.
+        most: How many may be in use at once; the engine must have as many to give.
+        wait: For how many seconds one waits for its turn.
+    """
+
+    def __init__(self, engine: Engine, most: int, wait: float) -> None:
+        self._engine = engine
+        self._turns = threading.Semaphore(most)
+        self._wait = wait
+        self._mutex = threading.Lock()
+        self._idle: list[tuple[Mapping[str, Any], Connection]] = []
+
+    @contextmanager
+    def one(self, options: Mapping[str, Any] = AS_IT_IS) -> Iterator[Connection]:
+        """One of them, with these execution options.
+
+        Raises:
+            Unavailable: None was free for too long.
+        """
+        if not self._turns.acquire(timeout=self._wait):
+            raise Unavailable("the database is busy; try again", retry_after=1)
+        try:
+            connection = self._taken(options)
+            try:
+                yield connection
+            finally:
+                self._put_back(connection, options)
+        finally:
+            self._turns.release()
+
+    def _taken(self, options: Mapping[str, Any]) -> Connection:
+        with self._mutex:
+            # To set options takes as long as a statement: one that has them is preferred.
+            places = (place for place, (had, _) in enumerate(self._idle) if had is options)
+            had, connection = self._idle.pop(next(places, -1)) if self._idle else (AS_IT_IS, None)
+        if connection is None:
+            connection = self._engine.connect()
+        return connection if had is options else connection.execution_options(**options)
+
+    def _put_back(self, connection: Connection, options: Mapping[str, Any]) -> None:
+        if connection.invalidated:
+            # The server is gone, or was: the others are of no use either.
+            connection.close()
+            self.close()
+            return
+        with self._mutex:
+            self._idle.append((options, connection))
+
+    def close(self) -> None:
+        """Close those that are not in use."""
+        with self._mutex:
+            idle, self._idle = self._idle, []
+        for _, connection in idle:
+            connection.close()
