@@ -110,6 +110,10 @@ class Pattern(Check):
         return {"pattern": f"^(?:{self.regex})$"}
 
 
+NOT_BLANK = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""A character that is no white space, spelled out: what is short for it means something else in each language."""
+
+
 @attrs.frozen
 class Blank(Check):
     """Whether a text of white space alone will do; where nothing is said, it does if an empty one does."""
@@ -120,7 +124,7 @@ class Blank(Check):
         return "must not be blank" if not self.allowed and found.isspace() else None
 
     def schema(self) -> dict[str, Any]:
-        return {} if self.allowed else {"pattern": r"\S"}
+        return {} if self.allowed else {"pattern": NOT_BLANK}
 
 
 @attrs.frozen

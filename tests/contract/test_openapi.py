@@ -19,6 +19,7 @@ from stellary.contract.cards import Card, CardChange
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.examples import ID, example
+from stellary.contract.limits import NOT_BLANK
 from stellary.contract.naming import wire_fields
 from stellary.contract.openapi import document
 from stellary.contract.schemas import Schemas, documentation
@@ -210,7 +211,7 @@ def test_limits_defaults_and_docstrings_stand_on_the_fields():
         "type": "string",
         "minLength": 1,
         "maxLength": 500,
-        "pattern": r"\S",
+        "pattern": NOT_BLANK,
         "description": "1-500 characters.",
     }
     assert SCHEMAS["CreateProject"]["properties"]["templateId"]["default"] == "simple"

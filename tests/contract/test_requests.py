@@ -6,6 +6,7 @@ import contextlib
 import json
 import pickle
 import re
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -21,7 +22,7 @@ from stellary.contract.cards import CreateCard, CreateCards, ListCards, UpdateCa
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.examples import ID, example
 from stellary.contract.labels import CreateLabel, UpdateLabel
-from stellary.contract.limits import Length, Whole, checks
+from stellary.contract.limits import NOT_BLANK, Length, Whole, checks
 from stellary.contract.naming import base, members, wire_fields
 from stellary.contract.notifications import ListNotifications
 from stellary.contract.organizations import CreateOrganization
@@ -458,6 +459,12 @@ TEXT_LIMITS = {
 def test_limits_take_no_longer_than_their_text_is_long(kind):
     for text in NASTY:
         assert quickest(lambda text=text: [limit.problem(text) for limit in checks(kind)]) < 0.05
+
+
+def test_the_pattern_of_what_is_not_blank_is_what_is_not_white_space():
+    assert all(
+        (re.match(NOT_BLANK, chr(each)) is None) == chr(each).isspace() for each in range(sys.maxunicode + 1)
+    )
 
 
 def test_a_field_has_one_type_beside_none_and_unset():
