@@ -230,7 +230,7 @@ def test_no_bytes_raise_anything_but_an_error_of_ours(body, each):
 
 @given(st.data())
 def test_no_change_to_a_good_answer_raises_anything_but_an_error_of_ours(data):
-    each = data.draw(st.sampled_from(ENDPOINTS))
+    each = data.draw(st.sampled_from([each for each in ENDPOINTS if not each.returns_file]))
     good = orjson.loads(dump(example(each)))
     part = good[0] if isinstance(good, list) and good else good
     if not isinstance(part, dict) or not part:
