@@ -42,14 +42,17 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
+    def force_close(self) -> None:
+        # A connection that is lost ends here, too.
         self._stop_header_timer()
         self._stop_send_timer()
+        super().force_close()
 
     def data_received(self, data: bytes) -> None:
         known = len(self._messages)
         super().data_received(data)
+        if self._close or self._force_close:
+            return
         if len(self._messages) > known and not isinstance(self._messages[-1][0], RawRequestMessage):
             self._break_off()
         in_body = self._body is not None and not self._body.is_eof()
@@ -108,12 +111,10 @@ class Connection(RequestHandler):
 
     def _watch_sending(self, before: int | None) -> None:
         """Drop a client that has taken nothing of its answer for a while."""
-        transport = self.transport
-        if transport is None:
-            return
-        left = transport.get_write_buffer_size()
+        assert self.transport is not None
+        left = self.transport.get_write_buffer_size()
         if before is not None and left >= before:
-            transport.abort()
+            self.transport.abort()
             return
         self._send_timer = self._loop.call_later(SEND_SECONDS, self._watch_sending, left)
 

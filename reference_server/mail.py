@@ -76,13 +76,14 @@ class SmtpMailer:
         task.add_done_callback(self._letters.discard)
 
     async def _send_patiently(self, letter: Letter) -> None:
-        for pause in (*self._pauses, None):
-            last = pause is None or self._closing.is_set()
+        pauses = iter(self._pauses)
+        while True:
+            pause = None if self._closing.is_set() else next(pauses, None)
             try:
                 async with self._turn:
                     await self._send(letter)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the next letter goes out
-                if last or not _may_pass(error):
+                if pause is None or not _may_pass(error):
                     _log.error("a letter to %s could not be sent: %s", letter.to, _said(error))
                     return
                 _log.warning("a letter to %s is tried again: %s", letter.to, _said(error))

@@ -7,6 +7,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from reference_server.mail import SmtpMailer
 from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
 from reference_server.sockets import BACKLOG
+from reference_server.state import State
 from stellary.core import Core
 from stellary.core.mail import log_letter
 
@@ -30,6 +32,7 @@ _log = logging.getLogger("stellary.server")
 IN_FLIGHT_SECONDS = 10.0
 LETTERS_SECONDS = 10.0
 GC_THRESHOLD = 50_000
+FILES_MAX = 65_536
 
 
 def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[], None]) -> None:
@@ -45,6 +48,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         SettingsError: The data directory or the database cannot be used.
     """
     lines = log.configure(settings.log)
+    _allow_connections()
     with _alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         secret, made = signing_secret(settings)
         if made is not None:
@@ -65,6 +69,14 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         finally:
             core.close()
             lines.close()
+
+
+def _allow_connections() -> None:
+    """Take as many connections as the system allows: each is a file, and often only 1,024 are granted unasked."""
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
+    if granted != resource.RLIM_INFINITY and granted < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _migrate(core: Core) -> None:
@@ -99,15 +111,23 @@ async def _serve(
     up()
     await stop.wait()
     # Who is in a hurry presses Ctrl-C again.
-    loop.remove_signal_handler(signal.SIGINT)
-    state = app[STATE]
-    state.stopping = True
-    await asyncio.sleep(settings.stop_delay)
-    if not await state.idle(IN_FLIGHT_SECONDS):
-        _log.warning("stopped with %d requests that were not answered", state.in_flight)
+    loop.add_signal_handler(signal.SIGINT, _hurry)
+    await wind_down(app[STATE], settings.stop_delay)
     await listener.cleanup()
     if mailer is not None:
         await mailer.close(LETTERS_SECONDS)
+
+
+def _hurry() -> None:
+    raise KeyboardInterrupt
+
+
+async def wind_down(state: State, delay: float) -> None:
+    """Deny readiness, and after a delay refuse what is new and wait for what is in flight."""
+    state.stopping = True
+    await asyncio.sleep(delay)
+    if not await state.idle(IN_FLIGHT_SECONDS):
+        _log.warning("stopped with %d requests that were not answered", state.in_flight)
 
 
 @contextmanager

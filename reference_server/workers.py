@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from reference_server.settings import Settings, SettingsError
@@ -34,7 +35,7 @@ class Worker:
         self._environment = environment
         self._arguments = arguments
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self.up = asyncio.Event()
 
     async def keep(self) -> int:
@@ -47,11 +48,13 @@ class Worker:
         while True:
             begun = asyncio.get_running_loop().time()
             code = await self._run()
-            if self._stopping or not self.up.is_set():
+            if self._stopping.is_set() or not self.up.is_set():
                 return code
             pause = PAUSE if asyncio.get_running_loop().time() - begun > LIVED_SECONDS else pause * 2
             _say(f"a worker has died ({_how(code)}) and is started again")
-            await asyncio.sleep(min(pause, PAUSE_MAX))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(pause, PAUSE_MAX))
+                return code
 
     def stop(self) -> None:
         """Let it finish what it has begun."""
@@ -70,6 +73,9 @@ class Worker:
                     env={**self._environment, VARIABLE: str(theirs.fileno())},
                     pass_fds=[theirs.fileno()],
                 )
+            if self._stopping.is_set():
+                # It was told so while it was being started.
+                self._process.terminate()
             ours.setblocking(False)
             if await asyncio.get_running_loop().sock_recv(ours, 1) == _UP:
                 self.up.set()
@@ -77,7 +83,7 @@ class Worker:
             return await self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        self._stopping = True
+        self._stopping.set()
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from stellary.core import Core
+from tests.server.mailbox import Box, free_port
 from tests.server.running import Running, running
 
 
@@ -32,3 +34,13 @@ def one_server(sqlite_core: Core) -> Iterator[Running]:
     """A server over SQLite alone."""
     with running(sqlite_core) as server:
         yield server
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Box, int]]:
+    """A mail server on this machine: its mailbox, and its port."""
+    box = Box()
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield box, controller.port
+    controller.stop()

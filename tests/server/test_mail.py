@@ -4,57 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from email import message_from_bytes, policy
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from aiosmtpd.smtp import AuthResult
 
 from reference_server import mail
 from reference_server.mail import SmtpMailer
 from reference_server.settings import SmtpServer
 from stellary.core.mail import Letter
+from tests.server.mailbox import Box, free_port
 
 LETTER = Letter("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")
 
 
-class Box:
-    """A mail server's mailbox; ``answers`` are given one after the other, the last for good."""
-
-    def __init__(self, *answers: str) -> None:
-        self.letters: list[Envelope] = []
-        self.answers = list(answers) or ["250 OK"]
-        self.sessions: list[Session] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self.sessions.append(session)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer.startswith("2"):
-            self.letters.append(envelope)
-        return answer
-
-    async def handle_RCPT(self, server, session, envelope, address, _) -> str:  # noqa: N802
-        if address.startswith("nobody"):
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-
-def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return made.getsockname()[1]
-
-
 @pytest.fixture
-def box() -> Iterator[tuple[Box, SmtpServer]]:
+def box(mailbox: tuple[Box, int]) -> tuple[Box, SmtpServer]:
     """A mailbox, and where it is reached."""
-    box = Box()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    yield box, SmtpServer("127.0.0.1", controller.port)
-    controller.stop()
+    return mailbox[0], SmtpServer("127.0.0.1", mailbox[1])
 
 
 async def until(true) -> None:

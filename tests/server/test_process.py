@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from reference_server.__main__ import main
+from reference_server.serve import FILES_MAX
+from reference_server.sockets import bound, url_of
 from tests.server.processes import attempted, clean_environment, started
 from tests.server.running import reply
 
@@ -195,10 +199,50 @@ def test_its_log_holds_nothing_secret(tmp_path):
     assert re.search(r'"path":"/invitations/:token/accept"|"path":"/invitations/\*\*\*', log)
 
 
-def test_many_threads_are_not_what_it_is_made_of(tmp_path):
-    with started(tmp_path) as server:
-        names = (
-            threading.active_count(),
-            len(list((tmp_path.__class__(f"/proc/{server.pid}/task")).iterdir())),
+def test_letters_leave_by_smtp_and_those_that_wait_leave_before_it_ends(tmp_path, mailbox):
+    box, port = mailbox
+    environment = {
+        "STELLARY_SMTP_URL": f"smtp://127.0.0.1:{port}",
+        "STELLARY_PUBLIC_URL": "https://pm.example",
+    }
+    with started(tmp_path, environment=environment) as server:
+        token = server.register("ann")
+        server.ask("POST", "/organizations", {"name": "Acme", "slug": "acme"}, token)
+        server.ask("POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}, token)
+        invited = server.ask(
+            "POST", "/orgs/acme/workspaces/eng/members/invite", {"email": "bob@example.com"}, token
         )
-        assert names[1] <= 10
+        assert invited.status == 201, invited
+    (envelope,) = box.letters
+    assert envelope.rcpt_tos == ["bob@example.com"]
+    assert b"https://pm.example/invitations/" in envelope.content.replace(b"=\r\n", b"")
+
+
+def test_postgresql_without_a_driver_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setenv("STELLARY_DATABASE_URL", "postgresql://h/d")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert main([]) == 2
+    assert (
+        capsys.readouterr().err == "stellary: PostgreSQL needs a driver: pip install 'stellary[postgres]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:"),
+        ("0.0.0.0", "http://localhost:"),
+        ("::1", "http://[::1]:"),
+        ("::", "http://localhost:"),
+    ],
+)
+def test_the_url_is_one_that_a_client_here_can_use(host: str, url: str):
+    with bound(host, 0) as listening:
+        assert url_of(listening, host) == f"{url}{listening.getsockname()[1]}"
+
+
+def test_it_takes_as_many_connections_as_the_system_allows(tmp_path):
+    with started(tmp_path) as server:
+        limits = Path(f"/proc/{server.pid}/limits").read_text()
+        granted, most = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits).groups()
+        assert int(granted) == min(int(most), FILES_MAX) or int(granted) > FILES_MAX

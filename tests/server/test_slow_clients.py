@@ -8,7 +8,7 @@ import time
 import pytest
 
 from reference_server import body, listener
-from tests.server.running import Running, reply
+from tests.server.running import Replies, Running, reply
 
 HEAD = (
     b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
@@ -47,6 +47,15 @@ def can_go_on(connection: socket.socket, part: bytes, times: int, *, listen: boo
     return True
 
 
+def posted(token: str, said: bytes) -> bytes:
+    """A request that makes an organization."""
+    head = (
+        f"POST /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n"
+    )
+    return head.encode() + said
+
+
 def test_patience_is_what_is_promised():
     assert (listener.HEADER_SECONDS, body.SECONDS, listener.KEEP_ALIVE_SECONDS) == (10, 60, 75)
 
@@ -75,6 +84,34 @@ def test_who_breaks_off_in_the_second_header_is_dropped(hurried, one_server: Run
         assert reply(connection).status == 200
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n")
         assert 0.1 < seconds_until_dropped(connection) < 0.45
+
+
+def test_who_breaks_off_in_a_header_behind_a_long_request_is_dropped_after_its_answer(
+    hurried, one_server: Running
+):
+    token = one_server.register()
+    said = b'{"name": "Acme", "slug": "acme"}'
+    with one_server.connect() as connection:
+        with one_server.core.database.writing():
+            connection.sendall(posted(token, said))
+            time.sleep(0.1)
+            connection.sendall(b"GET /health/live HTTP/1.1\r\n")
+            time.sleep(0.5)
+        assert reply(connection, "POST").status == 201
+        assert seconds_until_dropped(connection) < 0.4
+
+
+def test_who_takes_his_answers_late_gets_them_all(one_server: Running):
+    count = 60
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", one_server.port))
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * count)
+        time.sleep(0.3)
+        connection.settimeout(20)
+        answers = Replies(connection)
+        bodies = {answers.next().body for _ in range(count)}
+    assert len(bodies) == 1
 
 
 def test_a_header_in_two_parts_is_no_offence(hurried, one_server: Running):
@@ -127,13 +164,8 @@ def test_who_does_not_take_his_answer_is_dropped(hurried, one_server: Running):
 
 def test_what_a_client_began_is_finished_without_it(one_server: Running):
     token = one_server.register()
-    said = b'{"name": "Acme", "slug": "acme"}'
-    head = (
-        f"POST /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n"
-    )
     with one_server.core.database.writing(), one_server.connect() as connection:
-        connection.sendall(head.encode() + said)
+        connection.sendall(posted(token, b'{"name": "Acme", "slug": "acme"}'))
         while one_server.state.in_flight == 0:
             time.sleep(0.01)
     for _ in range(200):

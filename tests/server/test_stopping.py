@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from reference_server import serve
 from tests.server.running import Running, reply
 
 
@@ -50,7 +51,8 @@ def test_what_is_in_flight_is_answered_and_what_is_new_is_refused(one_server: Ru
     assert ready.status == 503
 
 
-def test_patience_ends(one_server: Running):
+def test_patience_ends(one_server: Running, monkeypatch, caplog):
+    monkeypatch.setattr(serve, "IN_FLIGHT_SECONDS", 0.1)
     token = one_server.register()
     with ThreadPoolExecutor(2) as pool:
         with one_server.core.database.writing():
@@ -58,7 +60,8 @@ def test_patience_ends(one_server: Running):
                 one_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
             )
             until(lambda: one_server.state.in_flight == 1)
-            assert one_server.on_loop(one_server.state.idle(0.1)) is False
+            one_server.on_loop(serve.wind_down(one_server.state, 0))
+            assert "stopped with 1 requests that were not answered" in caplog.text
         assert begun.result().status == 201
 
 

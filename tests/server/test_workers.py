@@ -43,10 +43,16 @@ def test_they_share_the_work_and_the_logins(pair: Process):
     assert len(workers) == 2
     token = pair.register("ann")
     before = [ticks(pid) for pid in workers]
-    with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(lambda _: pair.ask("GET", "/auth/me", token=token).status, range(400)))
-    assert statuses == [200] * 400
-    assert all(after > earlier for after, earlier in zip(map(ticks, workers), before, strict=True))
+
+    def ask(_: int) -> int:
+        return pair.ask("GET", "/auth/me", token=token).status
+
+    def all_have_worked() -> bool:
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(ask, range(100))) == {200}
+        return all(after > earlier for after, earlier in zip(map(ticks, workers), before, strict=True))
+
+    until(all_have_worked)
     assert memory_of(pair.pid) <= WATCHER_MEMORY_MAX
 
 

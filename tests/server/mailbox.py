@@ -1,0 +1,35 @@
+"""A mail server of the tests' own."""
+
+from __future__ import annotations
+
+import socket
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Box:
+    """A mail server's mailbox; ``answers`` are given one after the other, the last for good."""
+
+    def __init__(self, *answers: str) -> None:
+        self.letters: list[Envelope] = []
+        self.answers = list(answers) or ["250 OK"]
+        self.sessions: list[Session] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.sessions.append(session)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer.startswith("2"):
+            self.letters.append(envelope)
+        return answer
+
+    async def handle_RCPT(self, server, session, envelope, address, _) -> str:  # noqa: N802
+        if address.startswith("nobody"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return made.getsockname()[1]
