@@ -23,7 +23,7 @@ from stellary.core.board.card_references import check_references
 from stellary.core.board.cards import INSERT, take_numbers
 from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish
+from stellary.core.board.rules.cards import AtIndex, Beside, Stage, Wish
 from stellary.core.board.rules.places import GAP, Line
 from stellary.core.board.rules.references import unknown
 from stellary.core.events import CardCreated
@@ -211,13 +211,9 @@ class _Changes:
 
 
 def _index(line: Line, wish: Wish) -> int:
-    match wish:
-        case AtEnd():
-            return len(line)
-        case AtIndex(index):
-            return index
-        case Beside(card_id, after, field):
-            place = line.place(card_id)
-            if place is None:
-                raise Conflict(f"{field} is not in that column", code="not_in_column")
-            return place + after
+    if not isinstance(wish, Beside):
+        return wish.index if isinstance(wish, AtIndex) else len(line)
+    place = line.place(wish.card_id)
+    if place is None:
+        raise Conflict(f"{wish.field} is not in that column", code="not_in_column")
+    return place + wish.after

@@ -101,7 +101,10 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
         made = change.made(at, held=not is_shared(uow))
     if made is None:
         made = change.made(access.hold_card(uow, at), held=True)
-        assert made is not None
+    if made is None:
+        # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
+        begin_again(uow)
+    assert made is not None
     return made
 
 
@@ -139,14 +142,11 @@ class _Update:
             held: Whether the card is that by now, and nobody else changes it.
 
         Returns:
-            None if it is not held, and turns out to be another one by now, or to stand elsewhere.
+            None if it stands in a column that is not held, or turns out to be another one by now.
         """
         before = at.card
         if rules.names_place(self.request) and before.column_id not in self.stages:
-            if not held:
-                return None
-            # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
-            begin_again(self.uow)
+            return None
         entered = self._entered(before)
         wish = rules.wish(before, self.request)
         if wish is None:

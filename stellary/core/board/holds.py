@@ -7,7 +7,7 @@ unit that writes is alone from its beginning.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NoReturn
+from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, text
 
@@ -79,7 +79,7 @@ def _stage(row: Row[Any]) -> Stage:
     )
 
 
-def begin_again(uow: UnitOfWork) -> NoReturn:
+def begin_again(uow: UnitOfWork) -> None:
     """Give the unit up, since what it has read has changed and what it holds is not what it needs.
 
     To hold more by now would be out of order: two who wait for each other are found out after a second only. So the
@@ -89,4 +89,3 @@ def begin_again(uow: UnitOfWork) -> NoReturn:
         OperationalError: Of the SQLSTATE 40001.
     """
     uow.connection.execute(_BEGIN_AGAIN)
-    raise AssertionError("unreachable")

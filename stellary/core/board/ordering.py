@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.board.rules.cards import AtEnd, AtIndex, Beside, Stage, Wish
+from stellary.core.board.rules.cards import AtIndex, Beside, Stage, Wish
 from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
 from stellary.core.board.rules.places import GAP, Line, settled, spread
 from stellary.core.board.rules.references import unknown
@@ -240,13 +240,9 @@ class _Search:
         self._others = others
 
     def wanted(self, wish: Wish, project_id: str) -> tuple[int, int]:
-        match wish:
-            case AtEnd():
-                return self.last()
-            case AtIndex(index):
-                return self.at_index(index)
-            case Beside():
-                return self.beside(project_id, wish)
+        if isinstance(wish, Beside):
+            return self.beside(project_id, wish)
+        return self.at_index(wish.index) if isinstance(wish, AtIndex) else self.last()
 
     def last(self) -> tuple[int, int]:
         if self.directory is None:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.paging import Listing
 from stellary.contract.projects import (
     CREATE_PROJECT,
@@ -34,7 +34,6 @@ from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
 DEFAULT_SCOPE = "Main"
-_TRIES = 16
 
 _FIELDS = [field.name for field in wire_fields(Project).values()]
 _PROJECT = (
@@ -103,18 +102,21 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
 
 def _insert(uow: UnitOfWork, row: dict[str, Any], request: CreateProject) -> str:
     """Insert the project under a key that is free; another one may take it in the same moment."""
-    for _ in range(_TRIES):
+    tried = None
+    while True:
         taken = set(uow.connection.execute(_KEYS, {"_workspace_id": row["workspace_id"]}).scalars())
         if request.key and request.key in taken:
-            break
+            raise Conflict("another project of the workspace has that key", code="duplicate_key")
         key = request.key or free_key(request.name, taken)
+        if key == tried:
+            # Nobody has taken it, and still it could not be: what else it refers to is gone.
+            raise NotFound("Workspace not found")
         try:
             with uow.connection.begin_nested():
                 uow.connection.execute(_INSERT, {**row, "key": key})
             return key
         except IntegrityError:
-            continue
-    raise Conflict("another project of the workspace has that key", code="duplicate_key")
+            tried = key
 
 
 def _furnish(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:

@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import orjson
+from sqlalchemy import insert
 
+from stellary.contract.cards import Card
+from stellary.core.board import card_rows
+from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.checklists import progress
+from stellary.core.board.rules.places import GAP
+from stellary.core.board.tables import cards
+from stellary.core.unit import NOBODY
 from tests.world import Person, Workspace, World
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+CARD = Card(
+    id="a",
+    key="KEY-1",
+    number=1,
+    title="t",
+    description=None,
+    project_id="p",
+    scope_id="s",
+    column_id="c",
+    order=0,
+    archived=False,
+    status="open",
+    priority=None,
+    start_date=None,
+    due_date=None,
+    completed_at=None,
+    assignee_id=None,
+    created_by_id="u",
+    label_ids=[],
+    custom_fields={},
+    checklist=[],
+    checklist_progress=progress([]),
+    comment_count=0,
+    attachment_count=0,
+    version=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
 
 
 @attrs.define
@@ -58,6 +97,21 @@ class Desk:
     def cards(self, column: str, titles: str) -> list[str]:
         """The ids of several new cards: ``a, b = desk.cards(todo, "a b")``."""
         return [self.card(column, title)["id"] for title in titles.split()]
+
+    def fill(self, column: str, count: int, gap: int = GAP) -> list[str]:
+        """The ids of so many cards, written straight into a column, their positions that far apart."""
+        stage = next(each for each in self.columns() if each["id"] == column)
+        with self.world.core.begin(NOBODY) as uow:
+            place = {"project_id": self.project["id"], "scope_id": stage["scopeId"], "column_id": column}
+            rows = [
+                card_rows.row(
+                    altered(CARD, id=uow.new_id(), number=10_000 + n, created_by_id=self.person.id, **place),
+                    n * gap,
+                )
+                for n in range(count)
+            ]
+            uow.connection.execute(insert(cards), rows)
+        return [row["id"] for row in rows]
 
     def change(self, card: str, **fields: Any) -> dict[str, Any]:
         """A card after a change."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stellary.contract.cards import Card, UpdateCard
+from stellary.contract.cards import UpdateCard
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.errors import Conflict, Invalid
 from stellary.core.board.rules.cards import (
@@ -21,37 +21,7 @@ from stellary.core.board.rules.cards import (
     settled,
     wish,
 )
-from stellary.core.board.rules.checklists import progress
-
-NOW = datetime(2026, 4, 1, tzinfo=UTC)
-CARD = Card(
-    id="a",
-    key="KEY-1",
-    number=1,
-    title="t",
-    description=None,
-    project_id="p",
-    scope_id="s",
-    column_id="c",
-    order=0,
-    archived=False,
-    status="open",
-    priority=None,
-    start_date=None,
-    due_date=None,
-    completed_at=None,
-    assignee_id=None,
-    created_by_id="u",
-    label_ids=[],
-    custom_fields={},
-    checklist=[],
-    checklist_progress=progress([]),
-    comment_count=0,
-    attachment_count=0,
-    version=1,
-    created_at=NOW,
-    updated_at=NOW,
-)
+from tests.core.board.desk import CARD, NOW
 
 
 def told(**changes):

@@ -420,6 +420,11 @@ def test_card_of_another_project_is_not_found(desk, todo):
     assert other.error("GET", f"/cards/{card}") == other.error("GET", f"/cards/{NOWHERE}")
 
 
+def test_comment_on_a_card_that_is_not_there(desk):
+    path = f"/cards/{NOWHERE}/comments/{NOWHERE}"
+    assert desk.error("PATCH", path, {"content": "x"}) == (404, "Card not found")
+
+
 def test_stranger_sees_no_card(desk, todo):
     card = desk.card(todo)["id"]
     stranger = desk.world.person("stranger")

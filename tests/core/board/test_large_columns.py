@@ -5,38 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
-from stellary.core.board import card_rows
-from stellary.core.board.rules.cards import altered
 from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
-from stellary.core.board.rules.places import GAP
 from stellary.core.board.tables import cards, columns
 from stellary.core.unit import NOBODY
-from tests.core.board.test_card_rules import CARD
 from tests.core.board.test_races import at_once, random_move, statuses
 
 SIZE = LARGE + 300
-
-
-def filled(desk, column, count):
-    """The ids of so many cards, written straight into a column."""
-    stage = next(each for each in desk.columns() if each["id"] == column)
-    with desk.world.core.begin(NOBODY) as uow:
-        rows = []
-        for number in range(count):
-            made = altered(
-                CARD,
-                id=uow.new_id(),
-                number=10_000 + number,
-                project_id=desk.project["id"],
-                scope_id=stage["scopeId"],
-                column_id=column,
-                created_by_id=desk.person.id,
-            )
-            rows.append(card_rows.row(made, number * GAP))
-        uow.connection.execute(insert(cards), rows)
-    return [row["id"] for row in rows]
 
 
 def directory(desk, column):
@@ -65,14 +41,14 @@ def listed(desk, column):
 def large(desk):
     """A large column and its cards in order, the last of which was made by the service."""
     todo = desk.columns()[0]["id"]
-    ids = filled(desk, todo, SIZE)
+    ids = desk.fill(todo, SIZE)
     ids.append(desk.card(todo)["id"])
     return todo, ids
 
 
 def test_column_gets_a_directory_when_it_has_become_large(desk):
     todo = desk.columns()[0]["id"]
-    filled(desk, todo, LARGE - 1)
+    desk.fill(todo, LARGE - 1)
     desk.card(todo)
     assert directory(desk, todo) is None
     assert desk.card(todo)["order"] == LARGE
@@ -164,16 +140,20 @@ def test_column_that_takes_in_another_one_becomes_large(desk, large):
     assert listed(desk, doing) == [first, *model]
 
 
-def test_directory_goes_when_the_column_has_become_small(desk):
+@pytest.mark.parametrize("in_bulk", [True, False])
+def test_directory_goes_when_the_column_has_become_small(desk, in_bulk):
     todo, doing, _ = (column["id"] for column in desk.columns())
-    filled(desk, todo, LARGE)
+    desk.fill(todo, LARGE)
     ids = listed(desk, todo)
     last = desk.card(todo)["id"]
     for start in range(0, STRETCH, 500):
         changes = [{"id": id, "columnId": doing} for id in ids[start : min(start + 500, STRETCH)]]
         desk.ask("PATCH", "/cards/bulk", {"cards": changes})
     assert directory(desk, todo).total == STRETCH + 1
-    desk.ask("DELETE", f"/cards/{last}")
+    if in_bulk:
+        desk.ask("PATCH", "/cards/bulk", {"cards": [{"id": last, "archived": True}]})
+    else:
+        desk.ask("DELETE", f"/cards/{last}")
     assert directory(desk, todo) is None
     assert listed(desk, todo) == ids[STRETCH:]
 

@@ -183,6 +183,15 @@ def test_move_writes_one_card(desk):
     assert desk.titles(todo) == "a d b c"
 
 
+def test_cards_without_any_room_between_are_spread_together(desk):
+    todo = desk.columns()[0]["id"]
+    model = desk.fill(todo, 300, gap=1)
+    card = model.pop()
+    model.insert(150, card)
+    assert desk.change(card, order=150)["order"] == 150
+    assert [each["id"] for each in desk.listed(f"columnId={todo}")] == model
+
+
 def test_inserting_at_one_place_spreads_the_cards_around_it(desk):
     todo = desk.columns()[0]["id"]
     ids = desk.cards(todo, "a b")

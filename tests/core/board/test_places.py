@@ -72,6 +72,13 @@ def test_card_without_room_moves_only_those_around():
     assert all(right - left >= ROOM for left, right in itertools.pairwise(found))
 
 
+def test_cards_that_are_new_to_the_right_are_spread_along():
+    row = [0, None, *range(1, 9), None, 9, GAP]
+    found = settled(row)
+    assert ascends(found)
+    assert found[-1] == GAP
+
+
 def test_closed_row_keeps_its_ends():
     row = [0, 1, 2, None, 3, 4, 10**9]
     found = settled(row, opens_left=False, opens_right=False)

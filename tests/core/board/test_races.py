@@ -15,6 +15,7 @@ from sqlalchemy import text
 from stellary.contract.cards import UpdateCard
 from stellary.contract.columns import DeleteColumn
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
+from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.board.cards import delete_card, update_card
 from stellary.core.board.columns import delete_column
 from stellary.core.board.projects import delete_project
@@ -203,10 +204,12 @@ def test_project_that_is_deleted_meanwhile_takes_all_cards_along(desk):
 # ---------------------------------------------------------------------------------------------- one waits for another
 
 
-def meanwhile(desk, first, method, tail, body=None):
+def meanwhile(desk, first, method, tail, body=None, path=None):
     """The answer to a request that comes while another unit is at work, and has to wait for it where it must."""
-    answers = []
-    waiting = threading.Thread(target=lambda: answers.extend(at_once(desk, [(method, tail, body)])))
+    answers, path = [], desk.path + tail if path is None else path
+    waiting = threading.Thread(
+        target=lambda: answers.append(desk.world.call(desk.person, method, path, body))
+    )
     with desk.world.core.begin(desk.person.actor) as uow:
         first(uow)
         waiting.start()
@@ -245,6 +248,30 @@ def test_place_is_that_in_the_column_to_which_the_card_was_moved_meanwhile(desk)
     answer = meanwhile(desk, move, "PATCH", f"/cards/{card}", {"order": 1})
     assert answer.status == 200
     assert [each["id"] for each in desk.listed()] == [first, card, second]
+
+
+def test_card_that_is_moved_meanwhile_is_deleted_where_it_is(desk):
+    todo, doing, _ = (column["id"] for column in desk.columns())
+    card = desk.card(todo)["id"]
+
+    def move(uow):
+        update_card(uow, ref_of(desk, CardRef, card), UpdateCard(column_id=doing))
+
+    assert meanwhile(desk, move, "DELETE", f"/cards/{card}").status == 200
+    assert desk.listed() == []
+
+
+def test_no_project_is_made_in_a_workspace_that_is_deleted_meanwhile(desk):
+    other = desk.world.workspace(desk.person)
+    answer = meanwhile(
+        desk,
+        lambda uow: delete_workspace(uow, other.ref),
+        "POST",
+        "",
+        {"name": "x"},
+        path=f"{other.path}/projects",
+    )
+    assert answer.status == 404
 
 
 def test_change_is_answered_with_what_was_changed_meanwhile(desk):

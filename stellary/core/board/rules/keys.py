@@ -31,9 +31,11 @@ def suggested_keys(name: str) -> Iterator[str]:
     for length in range(3, KEY_MAX + 1):
         if len(letters) >= length and letters[:length] != initials:
             yield letters[:length]
-    for count in range(1, KEY_MAX):
-        for end in itertools.product(ascii_uppercase, repeat=count):
-            yield initials[: KEY_MAX - count] + "".join(end)
+    yield from (
+        initials[: KEY_MAX - count] + "".join(end)
+        for count in range(1, KEY_MAX)
+        for end in itertools.product(ascii_uppercase, repeat=count)
+    )
 
 
 def _words(name: str) -> list[str]:
