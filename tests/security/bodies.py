@@ -146,9 +146,9 @@ def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
 def _bad_lists(plain: Any, limits: tuple[Any, ...], good: Any) -> Iterator[Bad]:
     (kind,) = get_args(plain)
     element = good[0] if good else _sample(kind)
-    for bad in bad_values(kind, good[0] if good else None):
-        yield bad.below("[0]", [bad.value])
-        yield bad.below("[1]", [element, bad.value])
+    every = list(bad_values(kind, good[0] if good else None))
+    yield from (bad.below("[0]", [bad.value]) for bad in every)
+    yield from (bad.below("[1]", [element, bad.value]) for bad in every[:3])
     for limit in limits:
         if isinstance(limit, Items):
             yield Bad("too many", [element] * (limit.max + 1))

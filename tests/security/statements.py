@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -155,7 +155,7 @@ class Reader:
 
     def _answered(self, connection: Connection, sql: str, parameters: Any, context: Any) -> None:
         """Ask again, since the answer itself can be read only once; its ids are known from then on."""
-        columns = [_key_of(entry.objects) for entry in context.compiled._result_columns]
+        columns = _reading(context.compiled).keys
         if all(table is None for table in columns) or not context.compiled.statement.is_select:
             return
         cursor = connection.connection.cursor()
@@ -168,22 +168,11 @@ class Reader:
 
     def _loose(self, compiled: SQLCompiler, values: Mapping[str, Any]) -> set[str]:
         """The tenants' tables of a statement that hang on nothing."""
-        statement, names = compiled.statement, compiled.bind_names
-        sources = {each for each in _sources(statement) if _table_of(each) in WATCHED | {USERS}}
-        groups = {source: {source} for source in sources}
-        anchored = set()
-        for each in _comparisons(statement):
-            if isinstance(each.other, Comparison):
-                if (
-                    each.source in groups
-                    and each.other.source in groups
-                    and _related(each.column, each.other.column)
-                ):
-                    joined = groups[each.source] | groups[each.other.source]
-                    groups.update(dict.fromkeys(joined, joined))
-            elif self._anchors(each, _value(each.other, names, values)):
-                anchored.add(each.source)
-        loose = {_table_of(each) for each in sources if not groups[each] & anchored}
+        reading, names = _reading(compiled), compiled.bind_names
+        anchored = {
+            each.source for each in reading.bound if self._anchors(each, _value(each.other, names, values))
+        }
+        loose = {_table_of(source) for source, group in reading.groups.items() if not group & anchored}
         return {str(table) for table in loose & WATCHED}
 
     def _anchors(self, found: Comparison, value: Any) -> bool:
@@ -196,6 +185,36 @@ class Reader:
             return True
         wanted = value if isinstance(value, list | tuple) else [value]
         return any(all((kind, each) in self._known for each in wanted) for kind in _kinds(column) & WATCHED)
+
+
+@attrs.frozen
+class Reading:
+    """What a statement says, whatever values are bound to it.
+
+    Attributes:
+        groups: Of each table in it: which tables hang together with it, key by key.
+        bound: What has to equal a bound value.
+        keys: The table whose ids stand in each column of the answer.
+    """
+
+    groups: Mapping[FromClause, set[FromClause]]
+    bound: Sequence[Comparison]
+    keys: Sequence[Table | None]
+
+
+@functools.cache
+def _reading(compiled: SQLCompiler) -> Reading:
+    statement = compiled.statement
+    sources = {each for each in _sources(statement) if _table_of(each) in WATCHED | {USERS}}
+    groups = {source: {source} for source in sources}
+    bound = []
+    for each in _comparisons(statement):
+        if not isinstance(each.other, Comparison):
+            bound.append(each)
+        elif {each.source, each.other.source} <= sources and _related(each.column, each.other.column):
+            joined = groups[each.source] | groups[each.other.source]
+            groups.update(dict.fromkeys(joined, joined))
+    return Reading(groups, bound, [_key_of(entry.objects) for entry in compiled._result_columns])
 
 
 def _only_locks(statement: Any) -> bool:

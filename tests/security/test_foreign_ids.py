@@ -16,6 +16,7 @@ from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import references
 from tests.security.hostile import UNKNOWN_ID
 from tests.security.stage import Stage
+from tests.security.statements import Reader
 from tests.security.table import SERVED, Row
 
 # By operation: which field holds the id of what. ``a[]`` is each of a list, ``a{}`` each name in an object.
@@ -136,6 +137,19 @@ def test_an_id_of_something_there_is_taken(stage: Stage, row: Row, field: str):
         with stage.sandbox.thrown_away():
             answer = naming(stage, row, persona, field, found)
             assert answer.status < 300, answer.body
+
+
+@cases
+def test_an_id_is_looked_up_where_it_belongs(stage: Stage, row: Row, field: str):
+    kind = REFERENCES[row.operation][field]
+    reader = Reader(stage.sandbox)
+    with reader.listening():
+        for persona in PERSONAS:
+            for found in (stage.here[kind], stage.abroad[kind]):
+                actor = stage.people[persona].id
+                with stage.sandbox.thrown_away(), reader.during(row.operation, actor):
+                    naming(stage, row, persona, field, found)
+    assert sorted(reader.bare) == []
 
 
 def test_each_field_that_holds_an_id_is_tried():

@@ -13,7 +13,7 @@ from stellary.core.board.tables import labels, project_members, projects
 from tests.security.asking import place_of, send
 from tests.security.stage import Stage
 from tests.security.statements import Reader
-from tests.security.table import NOT_APPLICABLE, PEOPLE, SERVED, TOKENS
+from tests.security.table import NOT_APPLICABLE, PEOPLE, SERVED, TOKENS, Row
 
 # Statements without an anchor that are meant to have none.
 MEANT = {
@@ -25,18 +25,19 @@ MEANT = {
 }
 
 
-def test_no_row_is_reached_by_its_bare_id(stage: Stage):
-    with Reader(stage.sandbox).listening() as reader:
-        for row in SERVED:
-            for persona in (*PEOPLE, *TOKENS):
-                if row.cells[persona] == NOT_APPLICABLE:
-                    continue
-                place = place_of(stage, row, persona)
-                actor = stage.people[stage.person_of(persona)].id
-                with stage.sandbox.thrown_away(), reader.during(row.operation, actor):
-                    send(stage, row, persona, place)
+@pytest.mark.parametrize("row", SERVED, ids=lambda row: row.operation)
+def test_no_row_is_reached_by_its_bare_id(stage: Stage, row: Row):
+    reader = Reader(stage.sandbox)
+    with reader.listening():
+        for persona in (*PEOPLE, *TOKENS):
+            if row.cells[persona] == NOT_APPLICABLE:
+                continue
+            place = place_of(stage, row, persona)
+            actor = stage.people[stage.person_of(persona)].id
+            with stage.sandbox.thrown_away(), reader.during(row.operation, actor):
+                send(stage, row, persona, place)
     assert [each for each in sorted(reader.bare) if (each.operation, each.tables) not in MEANT] == []
-    assert reader.read > 1000
+    assert reader.read or row.role == "public"
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
