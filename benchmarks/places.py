@@ -49,10 +49,11 @@ class Board:
         """The seconds that each of the six moves takes: to the top, the middle and the end, and back."""
         taken = []
         for wish in itertools.islice(self._wishes, 6):
-            began = time.perf_counter()
             with self._core.begin(self._person.actor) as uow:
+                # Without the commit, which waits for the disk and would hide the difference.
+                began = time.perf_counter()
                 update_card(uow, self._ref, wish)
-            taken.append(time.perf_counter() - began)
+                taken.append(time.perf_counter() - began)
         return taken
 
 
