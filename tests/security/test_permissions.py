@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import orjson
 import pytest
 
@@ -11,6 +13,11 @@ from tests.security.sandbox import changed
 from tests.security.stage import Stage
 from tests.security.table import AGENTS, BOTH, NOT_APPLICABLE, PEOPLE, ROWS, SERVED, TOKENS, Row
 
+MAKING = {
+    "comments.update": ".create",
+    "comments.delete": ".create",
+    "attachments.delete": ".upload",
+}
 rows = pytest.mark.parametrize("row", SERVED, ids=lambda row: row.operation)
 
 
@@ -38,6 +45,29 @@ def test_each_persona_is_answered_what_the_table_says(stage: Stage, row: Row):
             expected[persona] = cell
             found[persona] = answered(stage, row, persona)
     assert expected == found
+
+
+@pytest.mark.parametrize("operation", ["comments.update", "comments.delete", "attachments.delete"])
+def test_who_has_made_a_thing_may_do_what_others_may_not(stage: Stage, operation: str):
+    row = next(row for row in SERVED if row.operation == operation)
+    made = next(each for each in SERVED if each.operation == operation.partition(".")[0] + MAKING[operation])
+    own = orjson.loads(send(stage, made, "WM", place_of(stage, made, "WM")).body)
+    place = place_of(stage, row, "WM") | {row.parameters[-1]: own["id"]}
+    assert send(stage, row, "PM", place).status == 403
+    assert send(stage, row, "WM", place).status == 200
+
+
+def test_an_invitation_can_be_accepted_once(stage: Stage):
+    row = next(row for row in SERVED if row.operation == "invitations.accept")
+    place = place_of(stage, row, "WM")
+    assert [send(stage, row, "WM", place).status for _ in range(2)] == [200, 404]
+
+
+def test_an_invitation_ends_after_seven_days(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    row = next(row for row in SERVED if row.operation == "invitations.accept")
+    place, now = place_of(stage, row, "PATfull"), stage.core.clock()
+    monkeypatch.setattr(stage.core, "clock", lambda: now + timedelta(days=7, minutes=1))
+    assert send(stage, row, "PATfull", place).status == 404
 
 
 def test_each_operation_that_is_served_is_in_the_table():
