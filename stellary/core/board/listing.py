@@ -85,13 +85,13 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
     valued = field_filters.conditions(uow, project.id, request.custom_field or ())
     if not request.limit and not request.cursor:
         counted = names <= _WHOLE_COLUMNS and not valued
-        whole = _whole(names, counted=counted).where(*valued)
+        whole = _also(_whole(names, counted=counted), valued)
         rows = uow.connection.execute(whole, {**place, **filters}).fetchall()
         return Listing(_cards(rows, project.key, counted=counted))
     limit = request.limit or PAGE
     after = read_cursor(request.cursor) if request.cursor else ""
     page = {**place, **filters, "_after": after, "_limit": limit + 1}
-    rows = uow.connection.execute(_page(names).where(*valued), page).fetchall()
+    rows = uow.connection.execute(_also(_page(names), valued), page).fetchall()
     found = _cards(rows, project.key, counted=False)
     more = make_cursor(found[limit - 1].id) if len(found) > limit else None
     return Listing(found[:limit], more)
@@ -138,6 +138,11 @@ def _page(names: frozenset[str]) -> Select[Any]:
         .order_by(cards.c.id)
         .limit(bindparam("_limit"))
     )
+
+
+def _also(rows: Select[Any], valued: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    # A statement that is made anew costs as much as fetching forty cards.
+    return rows.where(*valued) if valued else rows
 
 
 def _filtered(names: frozenset[str], *, counted: bool) -> Select[Any]:
