@@ -93,7 +93,6 @@ def system_operations(
             name="Stellary",
             version=product_version(),
             openapi=f"{prefix()}/openapi.json",
-            docs=f"{prefix()}/docs",
         )
         return _json(dump(about))
 

@@ -17,7 +17,6 @@ class About(Value):
     name: str
     version: str
     openapi: str = "/openapi.json"
-    docs: str = "/docs"
 
 
 @value

@@ -19,7 +19,6 @@ def test_the_root_says_what_answers_here(one_server: Running):
         "name": "Stellary",
         "version": system.product_version(),
         "openapi": "/openapi.json",
-        "docs": "/docs",
     }
 
 
