@@ -51,10 +51,6 @@ class Exchange:
     match: Match | None = None
     actor: Actor | None = None
 
-    @property
-    def operation(self) -> str | None:
-        return None if self.match is None else self.match.endpoint.operation
-
     def raw(self, body: bytes = b"") -> RawRequest:
         """The request as the core takes it."""
         headers = {**self.headers, "x-request-id": self.request_id}

@@ -6,6 +6,7 @@ import gzip
 import re
 import time
 import zlib
+from contextlib import suppress
 
 import pytest
 
@@ -235,7 +236,26 @@ def test_a_password_of_megabytes_is_refused_before_it_is_hashed(one_server: Runn
 
 def test_chunks_that_are_none_are_a_bad_request(one_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
-    assert_error(one_server.send(head, b"xyz\r\n"), 400)
+    with one_server.connect() as connection:
+        connection.sendall(head)
+        while one_server.state.in_flight == 0:
+            time.sleep(0.01)
+        connection.sendall(b"xyz\r\n")
+        assert_error(reply(connection, "POST"), 400, "invalid")
+
+
+def test_a_body_that_is_too_large_and_comes_at_once_is_too_large(one_server: Running):
+    head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
+    assert_error(one_server.send(head + b"4400\r\n" + b"a" * 0x4400 + b"\r\n0\r\n\r\n"), 413, "too_large")
+
+
+def test_what_comes_after_a_connection_was_given_up_is_ignored(one_server: Running):
+    with one_server.connect() as connection:
+        connection.sendall(request(b"GET /health/live", headers=b"Connection: close\r\n"))
+        assert reply(connection).status == 200
+        with suppress(ConnectionError):
+            connection.sendall(b"GARBAGE\r\n\r\n")
+    assert one_server.ask("GET", "/health/live").status == 200
 
 
 def test_a_client_that_waits_is_told_to_go_on_only_if_its_body_is_wanted(one_server: Running):

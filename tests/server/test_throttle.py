@@ -185,6 +185,7 @@ def test_windows_are_bounded(monkeypatch, clock):
         windows.incr(key, 60)
     assert [windows.get(key) for key in "abcd"] == [0, 1, 1, 1]
     assert windows.check()
+    assert windows.base_exceptions == ()
     assert windows.reset() == 3
     assert windows.get("b") == 0
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from reference_server import workers
+from reference_server.settings import Settings
+from reference_server.workers import Worker
 from tests.server.processes import Process, attempted, children_of, memory_of, started
 
 WATCHER_MEMORY_MAX = 45 * 1024
@@ -39,10 +44,10 @@ def gone(pid: int) -> bool:
 
 
 def test_they_share_the_work_and_the_logins(pair: Process):
-    workers = children_of(pair.pid)
-    assert len(workers) == 2
+    pids = children_of(pair.pid)
+    assert len(pids) == 2
     token = pair.register("ann")
-    before = [ticks(pid) for pid in workers]
+    before = [ticks(pid) for pid in pids]
 
     def ask(_: int) -> int:
         return pair.ask("GET", "/auth/me", token=token).status
@@ -50,7 +55,7 @@ def test_they_share_the_work_and_the_logins(pair: Process):
     def all_have_worked() -> bool:
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(ask, range(100))) == {200}
-        return all(after > earlier for after, earlier in zip(map(ticks, workers), before, strict=True))
+        return all(after > earlier for after, earlier in zip(map(ticks, pids), before, strict=True))
 
     until(all_have_worked)
     assert memory_of(pair.pid) <= WATCHER_MEMORY_MAX
@@ -66,17 +71,17 @@ def test_one_that_dies_is_started_again_while_the_other_goes_on(pair: Process):
 
 
 def test_a_stop_reaches_all(pair: Process):
-    workers = children_of(pair.pid)
+    pids = children_of(pair.pid)
     pair.signal(signal.SIGTERM)
     assert pair.wait() == 0
-    assert all(map(gone, workers))
+    assert all(map(gone, pids))
 
 
 def test_none_outlives_the_one_that_watches(pair: Process):
-    workers = children_of(pair.pid)
+    pids = children_of(pair.pid)
     pair.signal(signal.SIGKILL)
     pair.wait()
-    until(lambda: all(map(gone, workers)))
+    until(lambda: all(map(gone, pids)))
 
 
 def test_what_keeps_them_from_starting_is_told_once(tmp_path):
@@ -93,6 +98,48 @@ def test_what_keeps_them_from_starting_is_told_once(tmp_path):
     assert code == 2
     assert said.startswith("stellary: the database cannot be used: connection failed: ")
     assert said.count("\n") == 1
+
+
+async def test_one_that_does_not_stop_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "STOPPING_SECONDS", 0.5)
+    deaf = (
+        "import os, signal, socket, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')\n"
+        "time.sleep(60)"
+    )
+    code = await supervise(deaf, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert code == 0
+
+
+async def test_one_that_cannot_be_started_ends_all(tmp_path):
+    assert await supervise("raise SystemExit(2)", lambda: None) == 2
+    assert await supervise("pass", lambda: None) == 1
+
+
+async def test_one_that_is_to_stop_is_not_started_again(monkeypatch, capfd):
+    monkeypatch.setattr(workers, "PAUSE", 30)
+    dying = f"import os, socket; socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')"
+
+    def stop_soon() -> None:
+        asyncio.get_running_loop().call_later(1, os.kill, os.getpid(), signal.SIGTERM)
+
+    assert await asyncio.wait_for(supervise(dying, stop_soon), 20) == 0
+    assert "a worker has died (exit code 0) and is started again" in capfd.readouterr().err
+
+
+async def test_one_that_is_told_to_stop_while_it_is_started_stops():
+    worker = Worker(os.environ, [sys.executable, "-c", "import time; time.sleep(60)"])
+    kept = asyncio.create_task(worker.keep())
+    await asyncio.sleep(0)
+    worker.stop()
+    assert await asyncio.wait_for(kept, 20) == -signal.SIGTERM
+
+
+async def supervise(program: str, up) -> int:
+    """Two workers that run a program."""
+    settings = Settings(database_url="postgresql+psycopg://h/d")
+    return await workers.supervise(settings, os.environ, [sys.executable, "-c", program], 2, up)
 
 
 def ticks(pid: int) -> int:
