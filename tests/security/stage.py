@@ -116,6 +116,8 @@ class Stage:
         self.gone = self._deleted(eng)
         self.ask("OO", "DELETE", f"/organizations/acme/members/{people['EX'].id}")
         self.beside = self._furnished("BOSS", eng) | {"userId": people["WM"].id}
+        # Who manages one project does not therefore manage another.
+        self.ask("BOSS", "POST", f"{_project(self.beside)}/members", {"email": people["WM"].email})
         self.next_door = self._furnished("BOSS", world.workspace(people["BOSS"], acme, "ops"))
         abroad = world.workspace(people["STRANGER"], world.organization(people["STRANGER"], "abroad"), "lab")
         self.abroad = self._furnished("STRANGER", abroad, member="HOST") | {"userId": people["STRANGER"].id}
