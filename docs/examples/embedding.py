@@ -67,6 +67,7 @@ def main(database_url: str = "sqlite://") -> None:
         print(card.key, card.title, card.due_date)
     # --8<-- [end:client]
     core.close()
+    engine.dispose()  # the core leaves the host's engine open
 
 
 if __name__ == "__main__":

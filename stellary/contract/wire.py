@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 import re
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar, dataclass_transform, get_args, get_origin
@@ -92,14 +93,14 @@ class Value:
             object.__setattr__(self, "_raw", state[1])
 
 
-class Stored:
+class Stored(ABC):
     """The base of what is told as JSON in the form in which it is stored, without being made values first."""
 
     __slots__ = ()
 
+    @abstractmethod
     def told(self) -> Any:
         """What is to be JSON: lists and dicts in wire names, and ``orjson.Fragment`` of what is JSON already."""
-        raise NotImplementedError
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

@@ -9,6 +9,7 @@ import pytest
 
 from reference_server.threads import Pool, Threads
 from stellary.contract.errors import Unavailable
+from stellary.core import Core
 
 
 @pytest.fixture
@@ -80,13 +81,13 @@ async def test_sqlite_has_one_thread_that_writes_and_two_that_read(sqlite_core):
     await threads.close(5)
 
 
-async def test_postgres_has_eight_for_both(core):
-    if core.database.is_sqlite:
-        pytest.skip("of PostgreSQL")
+async def test_postgres_has_eight_for_both(postgres_url):
+    core = Core(postgres_url)
     threads = Threads(core)
     assert threads.pools["view"] is threads.pools["begin"]
     assert len(threads.pools["view"]._threads) == 8
     await threads.close(5)
+    core.close()
 
 
 async def test_closing_finishes_what_is_waiting(sqlite_core):
