@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from stellary import AsyncStellary, Stellary
 from stellary.contract.projects import Board
 from stellary.core import Core
+from tests.server.running import running
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -59,6 +62,35 @@ async def test_the_quickstart_runs_in_process_and_awaits(core: Core):
     board = await example("quickstart_async").quickstart(AsyncStellary.embedded(core.port(actor)), "acme")
 
     assert_is_the_quickstarts(board)
+
+
+def test_the_quickstart_runs_over_http(core: Core, capsys: pytest.CaptureFixture[str]):
+    with running(core) as server:
+        example("quickstart").main(f"http://127.0.0.1:{server.port}")
+
+    told = capsys.readouterr().out
+    assert told.startswith("Q1 Launch (QL)\n")
+    assert "Done: 1\n  QL-1 " in told
+
+
+async def test_the_quickstart_runs_over_http_and_awaits(core: Core, capsys: pytest.CaptureFixture[str]):
+    with running(core) as server:
+        await example("quickstart_async").main(f"http://127.0.0.1:{server.port}")
+
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 20
+    assert told[-1].split() == ["QL-1", "Sketch", "billing", "done"]
+
+
+def test_the_lines_of_the_readme_run(core: Core, capsys: pytest.CaptureFixture[str]):
+    (lines,) = re.findall(r"```python\n(.*?)```", (EXAMPLES.parents[1] / "README.md").read_text(), re.DOTALL)
+    assert "http://localhost:3001" in lines
+    scope: dict[str, Any] = {}
+    with running(core) as server:
+        exec(lines.replace("http://localhost:3001", f"http://127.0.0.1:{server.port}"), scope)
+        scope["client"].close()
+
+    assert capsys.readouterr().out == "[('QL-1', 'Write the spec', 'done')]\n"
 
 
 def test_the_core_is_embedded(database_url: str, capsys: pytest.CaptureFixture[str]):
