@@ -1,11 +1,15 @@
-"""Migrations: the schema's history, inside the package; ``Core.migrate`` runs them without an ini file."""
+"""Migrations: the schema's history, inside the package; ``Core.migrate`` runs them without an ini file.
+
+An empty database gets today's schema at once; only one that holds something of ours walks through its history. Tests
+see to it that both ways end at the same schema.
+"""
 
 from __future__ import annotations
 
 import threading
 from importlib.resources import as_file, files
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
 
 from stellary.core.database import begin_sqlite
 
@@ -13,6 +17,14 @@ PREFIX = "stellary_"
 """Of all our tables: what else there is in a database is its host's."""
 
 VERSION_TABLE = "stellary_alembic_version"
+_version = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As alembic makes it."""
+
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
 _CURRENT = text("SELECT version_num FROM stellary_alembic_version")
 _LOCK = 7_355_608_204_117
@@ -40,13 +52,16 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
 def _is_current(connection: Connection) -> bool:
     """Whether there is nothing to do: asked first, since alembic takes a server longer to load than all else, and 10 MB."""
-    newest = max(
+    with connection.begin():
+        return inspect(connection).has_table(VERSION_TABLE) and connection.scalars(_CURRENT).all() == [_newest()]
+
+
+def _newest() -> str:
+    return max(
         path.name.partition("_")[0]
         for path in (files(__name__) / "versions").iterdir()
         if path.name[0].isdigit()
     )
-    with connection.begin():
-        return inspect(connection).has_table(VERSION_TABLE) and connection.scalars(_CURRENT).all() == [newest]
 
 
 def touch(connection: Connection) -> None:
@@ -73,6 +88,23 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
 
 
 def _run(connection: Connection, revision: str) -> None:
+    if revision == "head" and not any(
+        name.startswith(PREFIX) for name in inspect(connection).get_table_names()
+    ):
+        _create(connection)
+    else:
+        _walk(connection, revision)
+
+
+def _create(connection: Connection) -> None:
+    from stellary.core.migrations.schema import metadata
+
+    metadata.create_all(connection, checkfirst=False)
+    _version.create(connection)
+    connection.execute(insert(_version), {"version_num": _newest()})
+
+
+def _walk(connection: Connection, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 

@@ -6,13 +6,8 @@ from typing import Any
 
 from alembic import context
 
-# All that a schema is made of, so that a new revision can be compared with it.
-from stellary.core import idempotency  # noqa: F401
-from stellary.core.accounts import tables as accounts  # noqa: F401
-from stellary.core.base import metadata
-from stellary.core.board import tables as board  # noqa: F401
 from stellary.core.migrations import PREFIX, VERSION_TABLE
-from stellary.core.notifications import tables as notifications  # noqa: F401
+from stellary.core.migrations.schema import metadata
 
 
 def _ours(name: str | None, kind: str, _: Any) -> bool:

@@ -1,0 +1,11 @@
+"""The schema as it is today: every table of ours, gathered in one metadata."""
+
+from __future__ import annotations
+
+from stellary.core import idempotency  # noqa: F401
+from stellary.core.accounts import tables as accounts  # noqa: F401
+from stellary.core.base import metadata
+from stellary.core.board import tables as board  # noqa: F401
+from stellary.core.notifications import tables as notifications  # noqa: F401
+
+__all__ = ["metadata"]
