@@ -21,7 +21,7 @@ from reference_server.throttle import GUARDED, Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import ApiError, MethodNotAllowed, ServerError, Unavailable
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.router import AnyEndpoint, Router
+from stellary.contract.router import Router
 from stellary.core import Core, dispatch
 from stellary.core.dispatch import Answer
 
@@ -65,7 +65,7 @@ class Handler:
         self._proxies = settings.trusted_proxies
         self._cors = Cors(settings.cors_origins)
         self._throttle = Throttle(settings.limits)
-        self._router = Router(routed(own))
+        self._router = routed(own)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises nothing but the end of the connection or of the task."""
@@ -175,6 +175,13 @@ class Handler:
         )
 
 
-def routed(own: Mapping[str, Own]) -> list[AnyEndpoint]:
-    """The endpoints of the contract that somebody serves: a service of the core, or the server itself."""
-    return [each for each in ENDPOINTS if each.operation in own or each.operation in dispatch.SERVICES]
+def routed(own: Mapping[str, Own]) -> Router:
+    """A router over the endpoints of the contract.
+
+    Raises:
+        RuntimeError: One is served by nobody, neither by a service of the core nor by the server itself.
+    """
+    unserved = {each.operation for each in ENDPOINTS} - own.keys() - dispatch.SERVICES.keys()
+    if unserved:
+        raise RuntimeError(f"nobody serves {', '.join(sorted(unserved))}")
+    return Router(ENDPOINTS)

@@ -48,7 +48,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         SettingsError: The data directory or the database cannot be used.
     """
     lines = log.configure(settings.log)
-    _allow_connections()
+    allow_connections()
     with _alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         secret, made = signing_secret(settings)
         if made is not None:
@@ -71,7 +71,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             lines.close()
 
 
-def _allow_connections() -> None:
+def allow_connections() -> None:
     """Take as many connections as the system allows: each is a file, and often only 1,024 are granted unasked."""
     granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)

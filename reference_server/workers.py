@@ -151,12 +151,11 @@ async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]]) ->
 async def _end(workers: list[Worker], tasks: list[asyncio.Task[int]], patience: float) -> None:
     for worker in workers:
         worker.stop()
-    if tasks:
-        _, left = await asyncio.wait(tasks, timeout=patience)
-        if left:
-            for worker in workers:
-                worker.kill()
-            await asyncio.wait(left)
+    _, left = await asyncio.wait(tasks, timeout=patience)
+    if left:
+        for worker in workers:
+            worker.kill()
+        await asyncio.wait(left)
 
 
 class Watched:

@@ -25,7 +25,8 @@ from stellary.core.mail import Mailer, log_letter
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
 
 T = TypeVar("T")
-TRIES = 4
+TRIES = 12
+"""Of a unit: each of them fails because another one was done, so that somebody always gets on."""
 
 
 class Core:
@@ -134,14 +135,15 @@ class Core:
             write: Whether the unit may write.
             work: Called with a unit in which nobody acts yet, once per try.
         """
-        for left in reversed(range(TRIES)):
+        tried = 0
+        while True:
+            tried += 1
             try:
                 with self.begin(NOBODY) if write else self.view(NOBODY) as uow:
                     return work(uow)
             except DBAPIError as error:
-                if not left or not dispatch.can_retry(error):
+                if tried == TRIES or not dispatch.can_retry(error):
                     raise
-        raise AssertionError("unreachable")
 
     def authenticate(self, bearer: str) -> Actor:
         """Whose token that is: a JWT, or a personal access token.

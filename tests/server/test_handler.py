@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from reference_server import system
+from reference_server.handler import routed
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.core.dispatch import SERVICES
 from tests.server.running import Running
@@ -18,6 +21,12 @@ def test_every_endpoint_of_the_contract_is_served(one_server: Running):
         assert answer.status == (
             200 if endpoint.operation in own else 400 if endpoint.policy.role == "public" else 401
         ), endpoint
+
+
+def test_an_endpoint_that_nobody_serves_keeps_it_from_starting():
+    own = dict.fromkeys(["system.root", "system.health", "system.openapi"])
+    with pytest.raises(RuntimeError, match=r"^nobody serves system\.ready$"):
+        routed(own)
 
 
 def test_a_defect_is_told_as_one_and_no_more(one_server: Running, monkeypatch, caplog):

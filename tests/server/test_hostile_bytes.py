@@ -340,6 +340,24 @@ def test_a_body_that_breaks_off_before_its_turn_is_a_bad_request_in_its_turn(one
     assert_error(second, 400)
 
 
+def test_what_is_no_http_behind_a_request_that_is_carried_out_does_not_spoil_its_answer(one_server: Running):
+    token = one_server.register()
+    held = request(
+        b"POST /organizations",
+        b'{"name": "Acme", "slug": "acme"}',
+        JSON + b"Authorization: Bearer " + token.encode() + b"\r\n",
+    )
+    with one_server.connect() as connection:
+        answers = Replies(connection)
+        with one_server.core.database.writing():
+            for part in (held, b"GARBAGE\r\n\r\n"):
+                connection.sendall(part)
+                time.sleep(0.1)
+        first, second = answers.next("POST"), answers.next()
+    assert first.status == 201
+    assert_error(second, 400, "invalid_http")
+
+
 def test_a_body_that_breaks_off_in_the_same_packet_is_a_bad_request(one_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
     assert_error(one_server.send(head + b"xyz\r\n"), 400)

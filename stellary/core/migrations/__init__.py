@@ -9,7 +9,17 @@ from __future__ import annotations
 import threading
 from importlib.resources import as_file, files
 
-from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    text,
+)
 
 from stellary.core.database import begin_sqlite
 
@@ -53,7 +63,9 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 def _is_current(connection: Connection) -> bool:
     """Whether there is nothing to do: asked first, since alembic takes a server longer to load than all else, and 10 MB."""
     with connection.begin():
-        return inspect(connection).has_table(VERSION_TABLE) and connection.scalars(_CURRENT).all() == [_newest()]
+        return inspect(connection).has_table(VERSION_TABLE) and connection.scalars(_CURRENT).all() == [
+            _newest()
+        ]
 
 
 def _newest() -> str:

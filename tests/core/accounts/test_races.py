@@ -159,6 +159,27 @@ def test_who_leaves_while_making_a_workspace_owns_none(world):
         assert owners == ([ann.id] if made == 201 else [])
 
 
+def test_an_invitation_that_is_accepted_while_it_is_revoked_is_not_revoked(postgres_url):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann = world.person("ann")
+    place = world.workspace(ann, world.organization(ann))
+    invited = world.ask(ann, "POST", f"{place.path}/members/invite", {"email": "bob@example.com"})
+    answers = []
+    revoking = threading.Thread(
+        target=lambda: answers.append(
+            world.status(ann, "DELETE", f"{place.path}/invitations/{invited['id']}")
+        )
+    )
+    with core.database.writing() as connection:
+        connection.execute(text("DELETE FROM stellary_invitations"))
+        revoking.start()
+        wait_for_a_lock(core)
+    revoking.join()
+    assert answers == [404]
+    core.close()
+
+
 @pytest.mark.parametrize("what", ["organization", "workspace"])
 def test_what_is_deleted_while_somebody_accepts_takes_everything_along(world, what):
     ann = world.person("ann")

@@ -320,3 +320,13 @@ def test_column_that_is_deleted_meanwhile_is_not_found(desk):
         delete_column(uow, ref_of(desk, ColumnRef, todo), DeleteColumn())
 
     assert meanwhile(desk, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
+
+
+def test_one_card_can_be_moved_by_many_at_once(desk):
+    """Who finds it moved meanwhile tries again, until everybody has moved it."""
+    columns = [column["id"] for column in desk.columns()]
+    (card,) = desk.cards(columns[0], "ping-pong")
+    rng = random.Random(7)
+    moves = [("PATCH", f"/cards/{card}", {"columnId": rng.choice(columns)}) for _ in range(160)]
+    assert statuses(at_once(desk, moves)) == {200: 160}
+    assert check_places(desk) == {card}

@@ -1,0 +1,83 @@
+"""What a caller is told when the database fails: a status that says whether to try again, and never the database's own words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import orjson
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DataError, OperationalError
+
+from stellary.core.app import TRIES
+
+
+class Undone(Exception):
+    """As psycopg tells of a unit that was undone for the sake of another one."""
+
+    sqlstate = "40001"
+
+
+@contextmanager
+def failing(error, times=None):
+    """Meanwhile each statement fails, or the first so many."""
+    failed = []
+
+    def fail(*_):
+        if times is None or len(failed) < times:
+            failed.append(error)
+            raise error
+
+    event.listen(Engine, "before_cursor_execute", fail)
+    try:
+        yield failed
+    finally:
+        event.remove(Engine, "before_cursor_execute", fail)
+
+
+def of(kind, cause):
+    return kind("SELECT s3cret", {}, cause)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (of(OperationalError, Exception("database or disk is full")), 507, "storage_full"),
+        (
+            of(OperationalError, Exception("could not extend file: No space left on device")),
+            507,
+            "storage_full",
+        ),
+        (of(OperationalError, Exception("server closed the connection")), 503, "unavailable"),
+        (of(DataError, Exception("constraint s3cret")), 500, "internal_error"),
+    ],
+)
+def test_a_failure_is_told_by_its_kind(world, error, status, code):
+    ann = world.person("ann")
+    with failing(error):
+        answer = world.call(ann, "POST", "/organizations", {"name": "Acme", "slug": "acme"})
+    assert (answer.status, orjson.loads(answer.body)["code"]) == (status, code)
+    assert "s3cret" not in answer.body.decode()
+    assert ("retry-after" in answer.headers) == (status == 503)
+    assert [each["slug"] for each in world.ask(ann, "GET", "/organizations")] == ["ann"]
+
+
+def test_a_unit_that_was_undone_for_another_one_is_begun_again(world):
+    ann = world.person("ann")
+    with failing(of(OperationalError, Undone()), TRIES - 1) as failed:
+        answer = world.call(ann, "GET", "/organizations")
+    assert answer.status == 200
+    assert len(failed) == TRIES - 1
+
+
+def test_a_unit_that_is_undone_each_time_is_given_up(world):
+    ann = world.person("ann")
+    with failing(of(OperationalError, Undone())) as failed:
+        answer = world.call(ann, "GET", "/organizations")
+    assert answer.status == 503
+    assert len(failed) == TRIES
+
+
+def test_a_core_says_whose_token_it_is(core, world):
+    ann = world.person("ann")
+    assert core.authenticate(world.bearer(ann)).user_id == ann.id
