@@ -65,6 +65,7 @@ class Core:
         self.public_url = public_url.rstrip("/")
         self.clock = clock
         self.new_id = ids or Ids()
+        self.actions = dispatch.ACTIONS
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:

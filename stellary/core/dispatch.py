@@ -24,6 +24,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import Match, Router
 from stellary.contract.wire import dump
+from stellary.core import actions
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
     api_tokens,
@@ -35,6 +36,7 @@ from stellary.core.accounts import (
     workspaces,
 )
 from stellary.core.board import access as board_access
+from stellary.core.board import actions as board_actions
 from stellary.core.board import (
     attachment_access,
     attachments,
@@ -160,6 +162,9 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **notifications_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
+
+ACTIONS = actions.table(board_actions.ACTIONS)
+"""Everything that can be done by its name, as the areas lend it."""
 
 ROUTER = Router(service.endpoint for service in SERVICES.values())
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -137,6 +138,18 @@ class UnitOfWork:
         if not self._admitted.pop():
             raise ServerError("a service answered without asking whether it may", code="unchecked_policy")
 
+    @contextmanager
+    def checking(self, policy: Policy) -> Iterator[None]:
+        """Ask doors on behalf of a policy row, outside of the service that it belongs to."""
+        self.enter(policy)
+        try:
+            yield
+        except BaseException:
+            self.admit()
+            raise
+        finally:
+            self.leave()
+
     def happened(self, event: Event) -> None:
         """Note what has happened; ``reactions`` says who reacts."""
         self.events.append(event)
@@ -184,15 +197,8 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def service(uow: UnitOfWork, ref: Ref, *requests: Any) -> Any:
-            uow.enter(policy)
-            try:
-                answer = function(uow, ref, *(requests if endpoint.takes_file else map(check, requests)))
-            except BaseException:
-                uow.admit()
-                raise
-            finally:
-                uow.leave()
-            return answer
+            with uow.checking(policy):
+                return function(uow, ref, *(requests if endpoint.takes_file else map(check, requests)))
 
         service.served = Service(endpoint, mode, service)  # type: ignore[attr-defined]
         return service

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Select, bindparam, select
 
-from stellary.core.accounts.audience import sees
+from stellary.core.accounts.audience import audience, sees
 from stellary.core.accounts.tables import organizations, users, workspaces
 from stellary.core.unit import UnitOfWork
 
@@ -27,6 +27,7 @@ _KNOWN: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", ex
 _REACHING: Select[Any] = select(*_PERSON).where(sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
+_AUDIENCE = audience(bindparam("_workspace_id"))
 _KEEP: Select[Any] = (
     select(workspaces.c.id)
     .join_from(organizations, workspaces, workspaces.c.organization_id == organizations.c.id)
@@ -50,6 +51,12 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
     _keep(uow, workspace_id)
     rows = uow.connection.execute(_REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)})
     return {row[0]: Person(*row) for row in rows}
+
+
+def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
+    """All who reach a workspace."""
+    rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
+    return [Person(row.id, row.email, row.name) for row in rows]
 
 
 def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Person | None:

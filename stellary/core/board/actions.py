@@ -1,0 +1,350 @@
+"""What the board lends to those who act by proxy: its cards read and written by name."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from stellary.contract.actions import (
+    AddChecklistItemParams,
+    AddCommentParams,
+    ArchiveCardParams,
+    AssignCardParams,
+    CardCommentsParams,
+    CardLabelParams,
+    CardParams,
+    CreateCardParams,
+    CreateCardsParams,
+    ListCardsParams,
+    MoveCardParams,
+    ProjectDetails,
+    ProjectParams,
+    SetPriorityParams,
+    SetStatusParams,
+    ToggleChecklistItemParams,
+    UpdateCardParams,
+)
+from stellary.contract.cards import (
+    CREATE_CARD,
+    CREATE_CARDS,
+    GET_CARD,
+    LIST_CARDS,
+    UPDATE_CARD,
+    Card,
+    CardInColumn,
+    CreateCard,
+    CreateCards,
+    ListCards,
+    UpdateCard,
+)
+from stellary.contract.checklists import (
+    ADD_CHECKLIST_ITEM,
+    UPDATE_CHECKLIST_ITEM,
+    AddChecklistItem,
+    ChecklistItem,
+    UpdateChecklistItem,
+)
+from stellary.contract.columns import ListColumns
+from stellary.contract.comments import CREATE_COMMENT, LIST_COMMENTS, Comment, CreateComment
+from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjects, Project
+from stellary.contract.refs import (
+    CardLabelRef,
+    ChecklistItemRef,
+    ColumnRef,
+    FlatCardRef,
+    WorkspaceRef,
+)
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, wire_fields
+from stellary.core.actions import Action, AnyAction
+from stellary.core.board import (
+    access,
+    aiming,
+    bulk,
+    cards,
+    checklists,
+    columns,
+    comments,
+    labels,
+    listing,
+    project_members,
+    projects,
+)
+from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.unit import UnitOfWork
+
+Q = TypeVar("Q", bound=Request)
+
+
+def _list_projects(uow: UnitOfWork, ref: WorkspaceRef, params: ListProjects) -> Listing[Project]:
+    aiming.workspace(uow, ref)
+    return projects.list_projects(uow, ref, params)
+
+
+def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectParams) -> ProjectDetails:
+    project = aiming.project(uow, ref, params.project_id)
+    return ProjectDetails(
+        project=projects.get_project(uow, project),
+        columns=list(columns.list_columns(uow, project, ListColumns()).items),
+        labels=list(labels.list_labels(uow, project, Paged()).items),
+        members=list(project_members.list_project_members(uow, project, Paged()).items),
+    )
+
+
+def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
+    project = aiming.project(uow, ref, params.project_id)
+    named = {}
+    if params.column is not UNSET:
+        named["column_id"] = aiming.column(uow, project, params.column)
+    return listing.list_cards(uow, project, _part(ListCards, params, **named))
+
+
+def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) -> Card:
+    return cards.get_card(uow, _card(uow, ref, params).ref)
+
+
+def _get_card_comments(uow: UnitOfWork, ref: WorkspaceRef, params: CardCommentsParams) -> Listing[Comment]:
+    return comments.list_comments(uow, _card(uow, ref, params).ref, _part(Paged, params))
+
+
+def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -> Card:
+    project = aiming.project(uow, ref, params.project_id)
+    column_id = aiming.column(uow, project, params.column)
+    return cards.create_card(uow, project.child(ColumnRef, column_id), _part(CreateCard, params))
+
+
+def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
+    project = aiming.project(uow, ref, params.project_id)
+    stages = aiming.Columns(uow, project)
+    asked = []
+    for index, each in enumerate(params.cards):
+        own = each.column is not UNSET
+        said, field = (each.column, f"cards[{index}].column") if own else (params.column, "column")
+        asked.append(_part(CardInColumn, each, column_id=stages.meant(said, field)))
+    return bulk.create_cards(uow, project, CreateCards(cards=asked))
+
+
+def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -> Card:
+    return cards.update_card(uow, _card(uow, ref, params).ref, _part(UpdateCard, params))
+
+
+def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
+    found = _card(uow, ref, params)
+    column_id = aiming.column(uow, found.project, params.target_column, "targetColumn", found.scope_id)
+    return cards.update_card(uow, found.ref, _part(UpdateCard, params, column_id=column_id))
+
+
+def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -> Card:
+    found = _card(uow, ref, params)
+    assignee_id = params.assignee_id
+    if assignee_id is not None:
+        assignee_id = aiming.person(uow, found.workspace_id, assignee_id, "assigneeId")
+    return cards.update_card(uow, found.ref, UpdateCard(assignee_id=assignee_id))
+
+
+def _archive_card(uow: UnitOfWork, ref: WorkspaceRef, params: ArchiveCardParams) -> Card:
+    return cards.update_card(uow, _card(uow, ref, params).ref, UpdateCard(archived=params.archived))
+
+
+def _set_status(uow: UnitOfWork, ref: WorkspaceRef, params: SetStatusParams) -> Card:
+    return cards.update_card(uow, _card(uow, ref, params).ref, UpdateCard(status=params.status))
+
+
+def _set_priority(uow: UnitOfWork, ref: WorkspaceRef, params: SetPriorityParams) -> Card:
+    return cards.update_card(uow, _card(uow, ref, params).ref, UpdateCard(priority=params.priority))
+
+
+def _add_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -> Card:
+    found = _card(uow, ref, params)
+    labels.add_label_to_card(uow, _label(uow, found, params))
+    return access.card(uow, found.ref).card
+
+
+def _remove_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -> Card:
+    found = _card(uow, ref, params)
+    labels.remove_label_from_card(uow, _label(uow, found, params))
+    return access.card(uow, found.ref).card
+
+
+def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -> Comment:
+    return comments.create_comment(uow, _card(uow, ref, params).ref, _part(CreateComment, params))
+
+
+def _add_checklist_item(uow: UnitOfWork, ref: WorkspaceRef, params: AddChecklistItemParams) -> ChecklistItem:
+    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
+    return checklists.add_checklist_item(uow, flat, _part(AddChecklistItem, params))
+
+
+def _toggle_checklist_item(
+    uow: UnitOfWork, ref: WorkspaceRef, params: ToggleChecklistItemParams
+) -> ChecklistItem:
+    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
+    steps = access.flat_card(uow, flat).card.checklist
+    id = meant(params.item_id, [Thing(step.id, (step.title,)) for step in steps], "itemId")
+    done = params.done
+    if done is UNSET:
+        done = not next(step.done for step in steps if step.id == id)
+    return checklists.update_checklist_item(
+        uow, flat.child(ChecklistItemRef, id), UpdateChecklistItem(done=done)
+    )
+
+
+class _AboutCard(Protocol):
+    """Params that are about a card, whatever else they say."""
+
+    @property
+    def card_id(self) -> str: ...
+    @property
+    def project_id(self) -> str | Unset: ...
+
+
+def _card(uow: UnitOfWork, ref: WorkspaceRef, params: _AboutCard) -> aiming.CardFound:
+    return aiming.card(uow, ref, params.card_id, params.project_id)
+
+
+def _label(uow: UnitOfWork, found: aiming.CardFound, params: CardLabelParams) -> CardLabelRef:
+    return found.ref.parent(FlatCardRef).child(CardLabelRef, aiming.label(uow, found, params.label))
+
+
+def _part(kind: type[Q], params: Request, **more: Any) -> Q:
+    """What an endpoint takes, out of params that hold more than that."""
+    names = {field.name for field in wire_fields(kind).values()} - more.keys()
+    return kind(**{name: getattr(params, name) for name in names if hasattr(params, name)}, **more)
+
+
+ACTIONS: tuple[AnyAction, ...] = (
+    Action(
+        "list_projects",
+        "List the projects of the workspace.",
+        ListProjects,
+        LIST_PROJECTS,
+        "board.read",
+        _list_projects,
+    ),
+    Action(
+        "get_project_details",
+        "One project with its columns, labels and members.",
+        ProjectParams,
+        GET_PROJECT,
+        "board.read",
+        _get_project_details,
+    ),
+    Action(
+        "list_cards",
+        "List the cards of a project, by column, status, assignee, label, text or date.",
+        ListCardsParams,
+        LIST_CARDS,
+        "board.read",
+        _list_cards,
+    ),
+    Action(
+        "get_card_details",
+        "One card, with its checklist.",
+        CardParams,
+        GET_CARD,
+        "board.read",
+        _get_card_details,
+    ),
+    Action(
+        "get_card_comments",
+        "List the comments on a card, oldest first.",
+        CardCommentsParams,
+        LIST_COMMENTS,
+        "board.read",
+        _get_card_comments,
+    ),
+    Action(
+        "create_card",
+        "Create a card at the end of a column.",
+        CreateCardParams,
+        CREATE_CARD,
+        "board.write",
+        _create_card,
+    ),
+    Action(
+        "create_cards_bulk",
+        "Create up to 500 cards at once: all or none.",
+        CreateCardsParams,
+        CREATE_CARDS,
+        "board.write",
+        _create_cards,
+    ),
+    Action(
+        "update_card",
+        "Change a card; only the fields that are named.",
+        UpdateCardParams,
+        UPDATE_CARD,
+        "board.write",
+        _update_card,
+    ),
+    Action("move_card", "Move a card to a column.", MoveCardParams, UPDATE_CARD, "board.write", _move_card),
+    Action(
+        "assign_card",
+        "Give a card to somebody, or to nobody.",
+        AssignCardParams,
+        UPDATE_CARD,
+        "board.write",
+        _assign_card,
+    ),
+    Action(
+        "archive_card",
+        "Take a card from the board, or put it back.",
+        ArchiveCardParams,
+        UPDATE_CARD,
+        "board.write",
+        _archive_card,
+    ),
+    Action(
+        "set_status", "Set the status of a card.", SetStatusParams, UPDATE_CARD, "board.write", _set_status
+    ),
+    Action(
+        "set_priority",
+        "Set the priority of a card, or clear it.",
+        SetPriorityParams,
+        UPDATE_CARD,
+        "board.write",
+        _set_priority,
+    ),
+    Action(
+        "add_label",
+        "Put a label on a card.",
+        CardLabelParams,
+        ADD_LABEL_TO_CARD,
+        "board.write",
+        _add_label,
+    ),
+    Action(
+        "remove_label",
+        "Take a label off a card.",
+        CardLabelParams,
+        REMOVE_LABEL_FROM_CARD,
+        "board.write",
+        _remove_label,
+    ),
+    Action(
+        "add_comment",
+        "Comment on a card; @name tells that person.",
+        AddCommentParams,
+        CREATE_COMMENT,
+        "board.write",
+        _add_comment,
+    ),
+    Action(
+        "add_checklist_item",
+        "Add a step to a card's checklist.",
+        AddChecklistItemParams,
+        ADD_CHECKLIST_ITEM,
+        "board.write",
+        _add_checklist_item,
+    ),
+    Action(
+        "toggle_checklist_item",
+        "Check a step of a card off, or open it again.",
+        ToggleChecklistItemParams,
+        UPDATE_CHECKLIST_ITEM,
+        "board.write",
+        _toggle_checklist_item,
+    ),
+)
+"""Those that read first, then those that write."""

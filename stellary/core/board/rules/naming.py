@@ -1,0 +1,78 @@
+"""Naming: which thing is meant by what somebody says: its id, what people call it, or nearly that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from difflib import SequenceMatcher
+
+import attrs
+
+from stellary.contract.errors import Invalid
+from stellary.core.board.rules.references import unknown
+
+NEAR = 0.75
+_COMPARED_MAX = 100
+_SHOWN_MAX = 5
+
+
+@attrs.frozen
+class Thing:
+    """Something that can be named.
+
+    Attributes:
+        id: By which it is named in any case.
+        names: What people call it; the first is shown to them.
+    """
+
+    id: str
+    names: tuple[str, ...]
+
+
+def meant(said: str, things: Sequence[Thing], field: str) -> str:
+    """The id of the one thing that is meant.
+
+    What is said exactly wins over what differs in case only, and that over what is nearly right. Between two that are
+    equally good nothing is guessed.
+
+    Args:
+        said: An id or a name.
+        things: Those that can be meant.
+        field: Where it was said.
+
+    Raises:
+        Invalid: Nothing is called so; or several things are, which are then told.
+    """
+    for fits in _readings(said):
+        found = [thing for thing in things if fits(thing)]
+        if len(found) == 1:
+            return found[0].id
+        if found:
+            raise ambiguous(field, said, found)
+    raise unknown(field)
+
+
+def ambiguous(field: str, said: str, found: Sequence[Thing]) -> Invalid:
+    """The 400 that tells what could be meant."""
+    shown = [f"{thing.names[0]!r} ({thing.id})" for thing in found[:_SHOWN_MAX]]
+    more = f" and {len(found) - _SHOWN_MAX} more" if len(found) > _SHOWN_MAX else ""
+    return Invalid(f"{field} {said!r} could be {', '.join(shown)}{more}: give an id", code="ambiguous_name")
+
+
+def _readings(said: str) -> Iterator[Callable[[Thing], bool]]:
+    """The ways in which a thing can be meant, the best first."""
+    folded = _folded(said)
+    yield lambda thing: thing.id == said
+    yield lambda thing: said in thing.names
+    yield lambda thing: any(_folded(name) == folded for name in thing.names)
+    matcher = SequenceMatcher(b=folded[:_COMPARED_MAX], autojunk=False)
+    yield lambda thing: any(_is_near(matcher, _folded(name)) for name in thing.names)
+
+
+def _is_near(matcher: SequenceMatcher[str], name: str) -> bool:
+    matcher.set_seq1(name[:_COMPARED_MAX])
+    # The quick ones are upper bounds, and spare the slow one for nearly all.
+    return matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR and matcher.ratio() >= NEAR
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

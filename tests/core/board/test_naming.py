@@ -1,0 +1,51 @@
+"""What is meant by a name: exactly, without regard to case, nearly; and never one of two."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.errors import Invalid
+from stellary.core.board.rules.naming import Thing, meant
+
+STAGES = [Thing("1", ("To Do",)), Thing("2", ("Doing",)), Thing("3", ("Done",)), Thing("4", ("done",))]
+
+
+def problem(said, things=STAGES):
+    with pytest.raises(Invalid) as error:
+        meant(said, things, "column")
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("said", "id"), [("1", "1"), ("To Do", "1"), ("to  do", "1"), ("todo", "1"), ("Done", "3"), ("done", "4")]
+)
+def test_the_best_reading_is_meant(said, id):
+    assert meant(said, STAGES, "column") == id
+
+
+def test_between_two_nothing_is_guessed():
+    error = problem("DONE")
+    assert error.message == "column 'DONE' could be 'Done' (3), 'done' (4): give an id"
+    assert error.code == "ambiguous_name"
+
+
+def test_of_many_that_could_be_meant_five_are_told():
+    twins = [Thing(str(n), ("Ship",)) for n in range(7)]
+    assert problem("Ship", twins).message.endswith("'Ship' (4) and 2 more: give an id")
+
+
+def test_what_nothing_is_called_is_not_there():
+    assert problem("Archive").message == "column must be the id of something that is there"
+
+
+@given(st.text(max_size=12), st.lists(st.text(min_size=1, max_size=12), max_size=6))
+def test_whatever_is_said_one_thing_is_meant_or_none(said, names):
+    things = [Thing(str(n), (name,)) for n, name in enumerate(names)]
+    try:
+        found = meant(said, things, "column")
+    except Invalid:
+        return
+    exact = [thing.id for thing in things if said in (thing.id, *thing.names)]
+    assert found in exact or not exact
