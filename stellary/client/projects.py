@@ -19,6 +19,7 @@ from stellary.contract.projects import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.activity import ProjectActivity
     from stellary.client.cards import CardHandle, Cards
     from stellary.client.columns import ColumnHandle, Columns
     from stellary.client.custom_fields import CustomFields
@@ -81,6 +82,13 @@ class ProjectHandle(Resource[C]):
         from stellary.client.custom_fields import CustomFields
 
         return CustomFields(self._caller, self._place)
+
+    @property
+    def activity(self) -> ProjectActivity[C]:
+        """What has happened in it."""
+        from stellary.client.activity import ProjectActivity
+
+        return ProjectActivity(self._caller, self._place)
 
     def column(self, column: Id) -> ColumnHandle[C]:
         """One of its columns."""

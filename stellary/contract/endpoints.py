@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from stellary.contract import (
+    activities,
     api_tokens,
     attachments,
     auth,
@@ -36,6 +37,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     custom_fields,
     relations,
     checklists,
+    activities,
     notifications,
     api_tokens,
     system,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
+from stellary.contract.activities import Activity
 from stellary.contract.endpoint import Ok, lists, reads, updates
 from stellary.contract.limits import Range
 from stellary.contract.paging import LIMIT_MAX, Paged
@@ -12,39 +13,6 @@ from stellary.contract.policies import NOTIFICATIONS, OWN_NOTIFICATION
 from stellary.contract.refs import NotificationRef, Ref
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Value, request, value
-
-ActivityType = Literal[
-    "card_created",
-    "card_updated",
-    "card_moved",
-    "card_archived",
-    "card_deleted",
-    "card_assigned",
-    "comment_added",
-    "member_added",
-    "member_removed",
-]
-
-
-@value
-class Activity(Value):
-    """Something that has happened.
-
-    Attributes:
-        actor_id: The user or the agent that did it.
-        project_id, card_id: Where it happened, unless it was elsewhere; what is named may be gone by now.
-        meta: What a person wants to read, by name and not by id: ``{"fromColumn": "To Do", …}``.
-    """
-
-    id: str
-    type: ActivityType
-    actor_id: str
-    actor_name: str | None
-    workspace_id: str | None
-    project_id: str | None
-    card_id: str | None
-    meta: dict[str, Any]
-    created_at: datetime
 
 
 @value

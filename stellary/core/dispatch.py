@@ -58,7 +58,7 @@ from stellary.core.board import (
 )
 from stellary.core.calls import Call
 from stellary.core.notifications import access as notifications_access
-from stellary.core.notifications import notifications
+from stellary.core.notifications import feed, notifications
 from stellary.core.unit import Actor, Service, UnitOfWork, served
 from stellary.core.uploads import Upload
 
@@ -145,6 +145,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     attachments.upload_attachment,
     attachments.download_attachment,
     attachments.delete_attachment,
+    feed.list_activity,
     notifications.list_notifications,
     notifications.count_notifications,
     notifications.read_all_notifications,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import attrs
 
+from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
+from stellary.contract.projects import Project
+from stellary.contract.relations import SeenRelationType
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +30,21 @@ class ProjectEvent(Event):
     """Something that has happened in a project."""
 
     project_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ProjectCreated(ProjectEvent):
+    """A project was made."""
+
+    project: Project
+
+
+@attrs.frozen(kw_only=True)
+class ProjectUpdated(ProjectEvent):
+    """Fields of a project were changed: ``changed`` lists them by their wire names."""
+
+    project: Project
+    changed: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -87,6 +105,52 @@ class CommentAdded(CardEvent):
     """A comment was posted."""
 
     comment: Comment
+
+
+@attrs.frozen(kw_only=True)
+class CommentUpdated(CardEvent):
+    """A comment says something else: ``before`` is what it said."""
+
+    comment: Comment
+    before: str
+
+
+@attrs.frozen(kw_only=True)
+class CommentDeleted(CardEvent):
+    """A comment was deleted."""
+
+    comment_id: str
+    author_id: str
+
+
+@attrs.frozen(kw_only=True)
+class AttachmentAdded(CardEvent):
+    """A file was put on a card."""
+
+    attachment: Attachment
+
+
+@attrs.frozen(kw_only=True)
+class AttachmentRemoved(CardEvent):
+    """A file was taken off a card."""
+
+    attachment: Attachment
+
+
+@attrs.frozen(kw_only=True)
+class RelationAdded(CardEvent):
+    """A card was related to another one; it happens to both, and each sees it from its own end."""
+
+    type: SeenRelationType
+    other: Card
+
+
+@attrs.frozen(kw_only=True)
+class RelationRemoved(CardEvent):
+    """A card is related to another one no longer; it happens to both."""
+
+    type: SeenRelationType
+    other: Card
 
 
 @attrs.frozen(kw_only=True)

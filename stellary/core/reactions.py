@@ -8,6 +8,8 @@ from typing import Any
 
 from stellary.core.board import departures
 from stellary.core.events import (
+    AttachmentAdded,
+    AttachmentRemoved,
     CardArchived,
     CardAssigned,
     CardCreated,
@@ -15,9 +17,15 @@ from stellary.core.events import (
     CardMoved,
     CardUpdated,
     CommentAdded,
+    CommentDeleted,
+    CommentUpdated,
     Event,
+    ProjectCreated,
     ProjectMemberAdded,
     ProjectMemberRemoved,
+    ProjectUpdated,
+    RelationAdded,
+    RelationRemoved,
     WorkspaceLeft,
 )
 from stellary.core.notifications import activity
@@ -34,6 +42,14 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     CardAssigned: (activity.record,),
     CardDeleted: (activity.record,),
     CommentAdded: (activity.record,),
+    CommentUpdated: (activity.record,),
+    CommentDeleted: (activity.record,),
+    AttachmentAdded: (activity.record,),
+    AttachmentRemoved: (activity.record,),
+    RelationAdded: (activity.record,),
+    RelationRemoved: (activity.record,),
+    ProjectCreated: (activity.record,),
+    ProjectUpdated: (activity.record,),
     ProjectMemberAdded: (activity.record,),
     ProjectMemberRemoved: (activity.record,),
     WorkspaceLeft: (departures.leave_boards, activity.forget),

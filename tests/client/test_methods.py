@@ -214,6 +214,11 @@ TABLE = [
     ),
     Row("projects.delete", lambda c: board(c).delete(), f"DELETE {PROJECT}"),
     Row("projects.board", lambda c: board(c).board(), f"GET {PROJECT}/board"),
+    Row(
+        "projects.activity",
+        lambda c: board(c).activity.list(card_id="c1", type="comment_added"),
+        f"GET {PROJECT}/activity?limit=50&cardId=c1&type=comment_added",
+    ),
     Row("projects.list_members", lambda c: board(c).members.list(), f"GET {PROJECT}/members"),
     Row(
         "projects.add_member",

@@ -78,6 +78,7 @@ ASKINGS: Mapping[str, Asking] = {
     "projects.update": _saying(name="Renamed"),
     "projects.delete": _PLAIN,
     "projects.board": _PLAIN,
+    "projects.activity": _PLAIN,
     "projects.list_members": _PLAIN,
     "projects.add_member": _saying(email="wm@example.com"),
     "projects.remove_member": _PLAIN,

@@ -32,6 +32,7 @@ REFERENCES = {
         "assigneeId": "userId",
         "labelId": "labelId",
     },
+    "projects.activity": {"cardId": "cardId", "actorId": "userId"},
     "cards.create": _CARD,
     "cards.update": _CHANGE,
     "cards.create_many": {
@@ -42,7 +43,7 @@ REFERENCES = {
     "relations.create": {"targetCardId": "otherCardId"},
 }
 # What only chooses among rows chooses none by such an id.
-FILTERED = {"columns.list", "cards.list"}
+FILTERED = {"columns.list", "cards.list", "projects.activity"}
 # Where another project of the workspace will do.
 WORKSPACE_WIDE = {"relations.create"}
 PERSONAS = ("OO", "WM")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
@@ -25,38 +26,49 @@ _LEADS = organization_members.c.role.in_(("owner", "admin"))
 _LED = and_(workspaces.c.organization_id == organization_members.c.organization_id, ~workspaces.c.is_personal)
 
 
+@attrs.frozen
+class _Way:
+    """A way in which somebody comes to see a workspace: rows of a user and a workspace."""
+
+    rows: Select[Any]
+    user_id: ColumnElement[str]
+    workspace_id: ColumnElement[str]
+
+    def of(
+        self, user_id: ColumnElement[Any] | None = None, workspace_id: ColumnElement[Any] | None = None
+    ) -> Select[Any]:
+        """Those of a user, or of a workspace, or both: what is not named is selected."""
+        found = self.rows.with_only_columns(self.workspace_id if workspace_id is None else self.user_id)
+        if user_id is not None:
+            found = found.where(self.user_id == user_id)
+        return found if workspace_id is None else found.where(self.workspace_id == workspace_id)
+
+
+_WAYS = (
+    _Way(select(workspace_members), workspace_members.c.user_id, workspace_members.c.workspace_id),
+    _Way(
+        select(organization_members).join(workspaces, _LED).where(_LEADS),
+        organization_members.c.user_id,
+        workspaces.c.id,
+    ),
+)
+"""Who sees a workspace: its members; and who leads its organization, unless it is personal. The rule is said here."""
+
+
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """The condition that a user sees a workspace: cheap for a few users."""
-    is_member = select(workspace_members.c.user_id).where(
-        workspace_members.c.workspace_id == workspace_id, workspace_members.c.user_id == user_id
-    )
-    leads = (
-        select(organization_members.c.user_id)
-        .join_from(organization_members, workspaces, _LED)
-        .where(workspaces.c.id == workspace_id, organization_members.c.user_id == user_id, _LEADS)
-    )
-    return or_(is_member.exists(), leads.exists())
+    return or_(*(way.of(user_id, workspace_id).exists() for way in _WAYS))
 
 
 def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
     """The ids of all workspaces that a user sees; one may come twice."""
-    return union_all(
-        select(workspace_members.c.workspace_id).where(workspace_members.c.user_id == user_id),
-        select(workspaces.c.id)
-        .join_from(organization_members, workspaces, _LED)
-        .where(organization_members.c.user_id == user_id, _LEADS),
-    )
+    return union_all(*(way.of(user_id=user_id) for way in _WAYS))
 
 
 def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
     """All who see a workspace: ``id``, ``name``, ``email``."""
-    members = select(workspace_members.c.user_id).where(workspace_members.c.workspace_id == workspace_id)
-    leaders = (
-        select(organization_members.c.user_id)
-        .join_from(organization_members, workspaces, _LED)
-        .where(workspaces.c.id == workspace_id, _LEADS)
-    )
-    return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(union_all(members, leaders)))
+    ids = union_all(*(way.of(workspace_id=workspace_id) for way in _WAYS))
+    return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids))
 
 
 def introduced(who: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Select[Any]:

@@ -25,8 +25,11 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.blobs import StoredFile
 from stellary.core.board import access, attachment_access
+from stellary.core.board.concerned import known_cards
 from stellary.core.board.rules.attachments import clean_name, type_of
+from stellary.core.board.rules.cards import altered
 from stellary.core.board.tables import attachments, cards
+from stellary.core.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.paging import Pages
 from stellary.core.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
 
@@ -47,6 +50,7 @@ _COUNT = (
     update(cards)
     .where(cards.c.id == bindparam("_card_id"))
     .values(attachment_count=cards.c.attachment_count + bindparam("_more"), updated_at=bindparam("_now"))
+    .returning(cards.c.attachment_count)
 )
 
 
@@ -66,12 +70,12 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         ref: The card.
         file: Its bytes are in the store already. Should the unit fail, they are swept.
     """
-    card = access.card(uow, ref).card
-    _count(uow, card.id, 1)
+    at = access.card(uow, ref)
+    count = _count(uow, at.card.id, 1)
     name = clean_name(file.name)
     row = {
         "id": uow.new_id(),
-        "card_id": card.id,
+        "card_id": at.card.id,
         "uploaded_by_id": uow.user_id,
         "original_name": name,
         "mime_type": type_of(file.mime_type, name),
@@ -81,7 +85,16 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         "created_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
-    return _attachment(row)
+    made = _attachment(row)
+    uow.happened(
+        AttachmentAdded(
+            workspace_id=at.standing.workspace_id or "",
+            project_id=at.card.project_id,
+            card=altered(at.card, attachment_count=count, updated_at=uow.now),
+            attachment=made,
+        )
+    )
+    return made
 
 
 @serves_download(DOWNLOAD_ATTACHMENT)
@@ -94,13 +107,22 @@ def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
 @serves(DELETE_ATTACHMENT)
 def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     """Take a file off its card."""
-    row = attachment_access.attachment(uow, ref).row
+    at = attachment_access.attachment(uow, ref)
+    row = at.row
     # The card first, as whoever deletes it does: two who want both never wait for each other.
     _count(uow, row.card_id, -1)
     if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
         raise NotFound("Attachment not found")
     blobs, key = uow.core.blobs, row.blob_key
     uow.after_commit.append(lambda: blobs.discard(key))
+    uow.happened(
+        AttachmentRemoved(
+            workspace_id=at.standing.workspace_id or "",
+            project_id=row.of_project,
+            card=known_cards(uow, [row.card_id])[row.card_id],
+            attachment=_listed(row),
+        )
+    )
     return Ok()
 
 
@@ -120,11 +142,11 @@ def sweep(core: Core) -> int:
     return swept
 
 
-def _count(uow: UnitOfWork, card_id: str, more: int) -> None:
-    """Count a file that comes or goes. Whoever else counts there waits."""
+def _count(uow: UnitOfWork, card_id: str, more: int) -> int:
+    """Count a file that comes or goes; what the card has by then. Whoever else counts there waits."""
     change = {"_card_id": card_id, "_more": more, "_now": uow.now}
-    if not uow.connection.execute(_COUNT, change).rowcount:
-        raise NotFound("Card not found")
+    row = access.found(uow.connection.execute(_COUNT, change).first(), "Card")
+    return int(row.attachment_count)
 
 
 def _listed(row: Row[Any]) -> Attachment:

@@ -23,7 +23,7 @@ from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
 from stellary.core.board.rules.cards import altered
 from stellary.core.board.tables import cards, comments
-from stellary.core.events import CommentAdded
+from stellary.core.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -82,10 +82,14 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
 def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> Comment:
     """Change what a comment says."""
     at = access.comment(uow, ref)
-    if request.content and request.content != at.row.content:
-        change = {"content": request.content, "updated_at": uow.now}
-        uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
-    return _read(uow, at.card.id, at.row.comment_id)
+    if not request.content or request.content == at.row.content:
+        return _read(uow, at.card.id, at.row.comment_id)
+    change = {"content": request.content, "updated_at": uow.now}
+    uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
+    made = _read(uow, at.card.id, at.row.comment_id)
+    place = {"workspace_id": at.standing.workspace_id or "", "project_id": at.card.project_id}
+    uow.happened(CommentUpdated(**place, card=at.card, comment=made, before=at.row.content))
+    return made
 
 
 @serves(DELETE_COMMENT)
@@ -96,7 +100,16 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     access.hold_card(uow, at)
     if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
         raise NotFound("Comment not found")
-    _count(uow, at.card.id, -1)
+    count = _count(uow, at.card.id, -1)
+    uow.happened(
+        CommentDeleted(
+            workspace_id=at.standing.workspace_id or "",
+            project_id=at.card.project_id,
+            card=altered(at.card, comment_count=count, updated_at=uow.now),
+            comment_id=at.row.comment_id,
+            author_id=at.row.author_id,
+        )
+    )
     return Ok()
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
 
-from stellary.core.board.tables import comments, project_members, projects
+from stellary.contract.cards import Card
+from stellary.core.board import card_rows
+from stellary.core.board.tables import cards, comments, project_members, projects
 from stellary.core.unit import UnitOfWork
 
 _COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
+_CARDS: Select[Any] = (
+    select(projects.c.key, *card_rows.STORED)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+)
 
 
 def commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
@@ -34,3 +42,9 @@ def project_name(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
 def commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
     """Who has commented on a card, to be read before it is deleted."""
     return tuple(uow.connection.execute(_COMMENTERS, {"_card_id": card_id}).scalars())
+
+
+def known_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
+    """Cards that a door has found something of, to be told of what happens to them; their order is not counted."""
+    rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})
+    return {card.id: card for card in (card_rows.card(row[1:], row[0], None) for row in rows)}

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.naming import camel
 from stellary.contract.paging import Listing
 from stellary.contract.projects import (
     CREATE_PROJECT,
@@ -30,6 +31,7 @@ from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules.keys import free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
+from stellary.core.events import ProjectCreated, ProjectUpdated
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -87,7 +89,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
     member = {"project_id": row["id"], "user_id": uow.user_id, "created_at": uow.now}
     uow.connection.execute(_INSERT_MEMBER, member)
     _furnish(uow, row["id"], request)
-    return Project(
+    made = Project(
         id=row["id"],
         name=request.name,
         description=row["description"],
@@ -98,6 +100,8 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         created_at=uow.now,
         updated_at=uow.now,
     )
+    uow.happened(ProjectCreated(workspace_id=workspace.id, project_id=made.id, project=made))
+    return made
 
 
 def _insert(uow: UnitOfWork, row: dict[str, Any], request: CreateProject) -> str:
@@ -203,9 +207,14 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     }
     if not changes:
         return project_value(before)
+    changed = tuple(map(camel, changes))
     changes["updated_at"] = uow.now
     uow.connection.execute(_UPDATE, {"_id": before.id, "version": before.version + 1, **changes})
-    return project_value(before, **changes)
+    after = project_value(before, **changes)
+    uow.happened(
+        ProjectUpdated(workspace_id=after.workspace_id, project_id=after.id, project=after, changed=changed)
+    )
+    return after
 
 
 @serves(DELETE_PROJECT)

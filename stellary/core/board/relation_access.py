@@ -31,6 +31,9 @@ _RELATION = through_workspace(
     projects.c.id.label("of_project"),
     _target.c.project_id.label("of_other_project"),
     relations.c.id,
+    relations.c.source_id,
+    relations.c.target_id,
+    relations.c.type,
     joins=_to_relation,
 )
 

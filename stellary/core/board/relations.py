@@ -21,10 +21,12 @@ from stellary.contract.relations import (
 from stellary.contract.wire import invalid
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.board import access, relation_access
+from stellary.core.board.concerned import known_cards
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
+from stellary.core.events import RelationAdded, RelationRemoved
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -127,6 +129,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     id = uow.new_id()
     row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
     uow.connection.execute(_INSERT, {**row, "created_by_id": uow.user_id, "created_at": uow.now})
+    _tell(uow, RelationAdded, place["_workspace_id"], edge)
     return Relation(
         id=id,
         card_id=at.card.id,
@@ -160,8 +163,30 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
 @serves(DELETE_RELATION)
 def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     """Delete a relation; neither card has it any more."""
-    uow.connection.execute(_DELETE, {"_id": relation_access.relation(uow, ref).row.id})
+    at = relation_access.relation(uow, ref)
+    if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
+        raise NotFound("Relation not found")
+    edge = Edge(at.row.source_id, at.row.target_id, at.row.type)
+    _tell(uow, RelationRemoved, at.standing.workspace_id or "", edge)
     return Ok()
+
+
+def _tell(
+    uow: UnitOfWork, event: type[RelationAdded | RelationRemoved], workspace_id: str, edge: Edge
+) -> None:
+    """Say what has happened to both cards, as each of them sees it."""
+    found = known_cards(uow, [edge.source_id, edge.target_id])
+    for own, other in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
+        card, type = found[own], rules.seen(edge.type, from_source=own == edge.source_id)
+        uow.happened(
+            event(
+                workspace_id=workspace_id,
+                project_id=card.project_id,
+                card=card,
+                type=type,
+                other=found[other],
+            )
+        )
 
 
 def _check(uow: UnitOfWork, edge: Edge) -> None:

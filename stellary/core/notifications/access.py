@@ -9,8 +9,9 @@ from sqlalchemy import Row, Select, bindparam, select
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import NotificationRef, Ref
-from stellary.core.accounts.audience import name_of, seen_by
+from stellary.core.accounts.audience import seen_by
 from stellary.core.base import IdType
+from stellary.core.notifications.rows import ACTIVITY
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.unit import UnitOfWork
 
@@ -25,14 +26,7 @@ OWN_ROWS: Select[Any] = (
         notifications.c.user_id,
         notifications.c.read_at,
         activities.c.id.label("activity_id"),
-        activities.c.type,
-        activities.c.actor_id,
-        name_of(activities.c.actor_id).label("actor_name"),
-        activities.c.workspace_id,
-        activities.c.project_id,
-        activities.c.card_id,
-        activities.c.meta,
-        activities.c.created_at,
+        *ACTIVITY,
     )
     .join_from(notifications, activities, activities.c.id == notifications.c.activity_id)
     .where(*OWN)

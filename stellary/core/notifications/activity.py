@@ -15,9 +15,9 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.core.accounts.audience import audience, by_ids, introduced
 from stellary.core.base import IdType
 from stellary.core.board.concerned import commenters, project_name, project_people
-from stellary.core.events import CardEvent, CommentAdded, ProjectEvent, WorkspaceLeft
+from stellary.core.events import CardEvent, ProjectEvent, WorkspaceLeft
 from stellary.core.notifications import rules
-from stellary.core.notifications.rules import MemberEvent
+from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.unit import UnitOfWork
 
@@ -60,14 +60,18 @@ class _News:
         return self.event.card.id if isinstance(self.event, CardEvent) else None
 
 
-def record(uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent]) -> None:
+def record(uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent | ProjectChange]) -> None:
     """Record activities, and notify whom they concern."""
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
+    news: list[_News] = []
     for event in events:
         if isinstance(event, CardEvent):
             by_workspace[event.workspace_id].append(event)
-    news = [each for here in by_workspace.values() for each in _of_cards(uow, here)]
-    news += [_of_member(uow, event) for event in events if not isinstance(event, CardEvent)]
+        elif isinstance(event, ProjectChange):
+            news.append(_News(event, rules.project_meta(event), []))
+        else:
+            news.append(_of_member(uow, event))
+    news += [each for here in by_workspace.values() for each in _of_cards(uow, here)]
     told = [(uow.new_id(), each) for each in news]
     uow.connection.execute(
         _RECORD,
@@ -127,18 +131,23 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
             if sees:
                 seeing.add(user_id)
         people_ids, card_ids = people_ids[AT_ONCE:], card_ids[AT_ONCE:]
-    handles = _handles(uow, events[0].workspace_id) if any(map(rules.may_mention, events)) else {}
+    handles: Mapping[str, set[str]] = {}
+    if any(map(rules.may_mention, events)):
+        handles = _handles(uow, events[0].workspace_id, names)
     for event in events:
-        whom = (rules.concerned(event) | by_card[event.card.id]) & seeing
-        if isinstance(event, CommentAdded):
-            whom |= rules.mentioned(event.comment.content, handles)
-        yield _News(event, rules.card_meta(event, names), rules.recipients(whom, uow.user_id))
+        whom = rules.concerned(event)
+        if rules.has_commenters(event):
+            whom |= by_card[event.card.id]
+        mentioned = rules.newly_mentioned(event, handles)
+        meta = rules.card_meta(event, names, mentioned)
+        yield _News(event, meta, rules.recipients(whom & seeing | mentioned, uow.user_id))
 
 
-def _handles(uow: UnitOfWork, workspace_id: str) -> Mapping[str, set[str]]:
-    """The ids of all who see the workspace, by what they can be mentioned with."""
+def _handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:
+    """The ids of all who see the workspace, by what they can be mentioned with; their names are noted beside."""
     found: dict[str, set[str]] = defaultdict(set)
     for user_id, name, email in uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id}):
+        names[user_id] = name
         for handle in rules.handles(name, email):
             found[handle].add(user_id)
     return found

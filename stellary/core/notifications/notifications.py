@@ -13,7 +13,6 @@ from stellary.contract.notifications import (
     LIST_NOTIFICATIONS,
     READ_ALL_NOTIFICATIONS,
     READ_NOTIFICATION,
-    Activity,
     ListNotifications,
     Notification,
     NotificationCount,
@@ -21,6 +20,7 @@ from stellary.contract.notifications import (
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
 from stellary.core.notifications import access
+from stellary.core.notifications.rows import activity_of
 from stellary.core.notifications.tables import notifications
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
@@ -74,15 +74,5 @@ def _notification(row: Row[Any], read_at: datetime | None = None) -> Notificatio
         id=row.id,
         user_id=row.user_id,
         read_at=read_at or row.read_at,
-        activity=Activity(
-            id=row.activity_id,
-            type=row.type,
-            actor_id=row.actor_id,
-            actor_name=row.actor_name,
-            workspace_id=row.workspace_id,
-            project_id=row.project_id,
-            card_id=row.card_id,
-            meta=row.meta,
-            created_at=row.created_at,
-        ),
+        activity=activity_of(row, row.activity_id),
     )

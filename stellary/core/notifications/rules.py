@@ -1,4 +1,4 @@
-"""The rules of notifications: what is told of an event, whom it concerns, and whom a comment mentions."""
+"""The rules of notifications: what is told of an event, whom it concerns, and whom a text mentions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from stellary.contract.notifications import ActivityType
+from stellary.contract.activities import ActivityType
 from stellary.core.events import (
+    AttachmentAdded,
+    AttachmentRemoved,
     CardArchived,
     CardAssigned,
     CardCreated,
@@ -17,9 +19,15 @@ from stellary.core.events import (
     CardMoved,
     CardUpdated,
     CommentAdded,
+    CommentDeleted,
+    CommentUpdated,
+    ProjectCreated,
     ProjectEvent,
     ProjectMemberAdded,
     ProjectMemberRemoved,
+    ProjectUpdated,
+    RelationAdded,
+    RelationRemoved,
 )
 
 TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
@@ -32,16 +40,25 @@ TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
     CommentAdded: "comment_added",
     ProjectMemberAdded: "member_added",
     ProjectMemberRemoved: "member_removed",
+    CommentUpdated: "comment_updated",
+    CommentDeleted: "comment_deleted",
+    AttachmentAdded: "attachment_added",
+    AttachmentRemoved: "attachment_removed",
+    RelationAdded: "relation_added",
+    RelationRemoved: "relation_removed",
+    ProjectCreated: "project_created",
+    ProjectUpdated: "project_updated",
 }
-"""Which event becomes which activity. Section Activity Types of the API reference."""
+"""Which event becomes which activity: the nine of section Activity Types of the API reference, and ours."""
 
 MemberEvent = ProjectMemberAdded | ProjectMemberRemoved
+ProjectChange = ProjectCreated | ProjectUpdated
 
 
 # ---------------------------------------------------------------------------------------------- what is told
 
 
-def card_meta(event: CardEvent, names: Mapping[str, str]) -> dict[str, Any]:
+def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, Any]:
     """What a person reads of something that has happened to a card: names, since ids say nothing.
 
     What a comment says is left out: once the comment is deleted, it must stand nowhere else.
@@ -49,6 +66,7 @@ def card_meta(event: CardEvent, names: Mapping[str, str]) -> dict[str, Any]:
     Args:
         event: The event.
         names: Of people, by id.
+        mentioned: The ids of those whom it mentions newly.
     """
     told: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title}
     match event:
@@ -59,16 +77,35 @@ def card_meta(event: CardEvent, names: Mapping[str, str]) -> dict[str, Any]:
         case CardAssigned():
             told["assignee"] = names.get(event.card.assignee_id or "")
             told["formerAssignee"] = names.get(event.before.assignee_id or "")
-        case CommentAdded():
+        case CommentAdded() | CommentUpdated():
             told["commentId"] = event.comment.id
+        case CommentDeleted():
+            told["commentId"] = event.comment_id
+        case AttachmentAdded() | AttachmentRemoved():
+            told |= {"attachmentId": event.attachment.id, "fileName": event.attachment.original_name}
+        case RelationAdded() | RelationRemoved():
+            told |= {
+                "relation": event.type,
+                "otherCardId": event.other.id,
+                "otherCardKey": event.other.key,
+                "otherCardTitle": event.other.title,
+            }
         case _:
             pass
+    if mentioned:
+        told["mentioned"] = sorted(names[each] for each in mentioned)
     return told
 
 
 def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, Any]:
     """What a person reads of somebody's joining a project, or leaving it."""
     return {"member": names.get(event.user_id), "project": project}
+
+
+def project_meta(event: ProjectChange) -> dict[str, Any]:
+    """What a person reads of a project that was made or changed."""
+    told: dict[str, Any] = {"project": event.project.name}
+    return told | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
 
 
 def named_people(event: CardEvent) -> set[str]:
@@ -84,9 +121,11 @@ def named_people(event: CardEvent) -> set[str]:
 def concerned(event: CardEvent) -> set[str]:
     """Whom something that has happened to a card concerns at first sight: its assignee and its creator.
 
-    An assignee who no longer is one is told that. Those who commented on the card come beside, and those whom the
-    comment mentions.
+    An assignee who no longer is one is told that. Those who commented on the card come beside, and those who are
+    mentioned. That a comment was corrected or deleted concerns nobody.
     """
+    if isinstance(event, CommentUpdated | CommentDeleted):
+        return set()
     found = {event.card.assignee_id, event.card.created_by_id}
     match event:
         case CardAssigned():
@@ -100,7 +139,7 @@ def concerned(event: CardEvent) -> set[str]:
 
 def has_commenters(event: CardEvent) -> bool:
     """Whether the card has comments, other than the one that is told of."""
-    if isinstance(event, CardDeleted):
+    if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted):
         return False
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
 
@@ -121,9 +160,40 @@ _END = re.compile(r"(?!\w|[.+-]\w)")
 _WORD = re.compile(r"\w+")
 
 
+_AT = ("@", "\ufe6b", "\uff20")
+"""What folds to an ``@``: most texts have none, and need not be folded to know that."""
+
+
+def said(event: CardEvent) -> tuple[str, str]:
+    """What a text that can mention somebody has said before the event, and what it says since."""
+    match event:
+        case CommentAdded():
+            return "", event.comment.content
+        case CommentUpdated():
+            return event.before, event.comment.content
+        case CardCreated():
+            return "", event.card.description or ""
+        case CardUpdated() if "description" in event.changed:
+            return event.before.description or "", event.card.description or ""
+        case _:
+            return "", ""
+
+
 def may_mention(event: CardEvent) -> bool:
     """Whether it is worth knowing who could be mentioned."""
-    return isinstance(event, CommentAdded) and _MENTION.search(_folded(event.comment.content)) is not None
+    text = said(event)[1]
+    return any(at in text for at in _AT) and _MENTION.search(_folded(text)) is not None
+
+
+def newly_mentioned(event: CardEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
+    """The ids of those whom a text mentions since the event, and has not mentioned before.
+
+    Args:
+        event: The event.
+        people: Ids by handle.
+    """
+    before, after = said(event)
+    return mentioned(after, people) - mentioned(before, people)
 
 
 def handles(name: str, email: str) -> set[str]:

@@ -19,6 +19,9 @@ activities = Table(
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_activities_workspace_id_id", "workspace_id", "id"),
+    # What the feed of a project and that of a card are read from.
+    Index("ix_stellary_activities_project_id_id", "project_id", "id"),
+    Index("ix_stellary_activities_card_id_id", "card_id", "id"),
 )
 
 notifications = Table(

@@ -12,6 +12,7 @@ from stellary.core.notifications import activity
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.unit import NOBODY
 from tests.boards import Board
+from tests.forms import FORM, form
 
 
 @pytest.fixture
@@ -104,6 +105,49 @@ def test_a_mention_is_told_once_to_whom_it_means(board, ann, bob, cid):
     assert types(board, cid) == ["comment_added"]
     board.comment(card, "@ann", by=ann)
     assert types(board, ann) == []
+
+
+def test_a_corrected_comment_tells_those_whom_it_mentions_newly_and_nobody_else(board, ann, bob, cid):
+    card = board.card(assigneeId=bob.id)
+    comment = board.comment(card, "@bob", by=ann)
+    told(board, bob)
+    path = f"{board.of(card)}/comments/{comment['id']}"
+    board.world.ask(ann, "PATCH", path, {"content": "@bob @cid"})
+    about = {"cardKey": card["key"], "cardTitle": card["title"], "commentId": comment["id"]}
+    assert told(board, cid) == [("comment_updated", about | {"mentioned": ["cid"]})]
+    assert told(board, bob) == []
+    board.world.ask(ann, "PATCH", path, {"content": "@cid and @bob"})
+    assert (types(board, bob), types(board, cid)) == ([], [])
+
+
+def test_who_is_mentioned_in_a_description_is_told_once(board, ann, bob, cid):
+    card = board.card(description="@bob knows")
+    about = {"cardKey": card["key"], "cardTitle": card["title"]}
+    assert told(board, bob) == [("card_created", about | {"mentioned": ["bob"]})]
+    change(board, ann, card, description="@bob knows, @cid too")
+    change(board, ann, card, title="Read", description="@bob knows, @cid too")
+    updated = about | {"changed": ["description"], "mentioned": ["cid"]}
+    assert (told(board, bob), told(board, cid)) == ([], [("card_updated", updated)])
+
+
+def test_files_and_relations_are_told_to_whom_the_card_concerns(board, ann, bob, cid):
+    card, other = board.card("Write", assigneeId=bob.id), board.card("Read", by=cid)
+    told(board, bob)
+    file = board.world.ask(ann, "POST", f"{board.of(card)}/attachments", form(b"1"), content_type=FORM)
+    board.world.ask(ann, "DELETE", f"{board.of(card)}/attachments/{file['id']}")
+    related = {"targetCardId": other["id"], "type": "blocks"}
+    relation = board.world.ask(ann, "POST", f"{board.flat_of(card)}/relations", related)
+    board.world.ask(ann, "DELETE", f"{board.flat}/relations/{relation['id']}")
+    assert types(board, bob) == [
+        "attachment_added",
+        "attachment_removed",
+        "relation_added",
+        "relation_removed",
+    ]
+    assert [(type, meta["relation"], meta["otherCardKey"]) for type, meta in told(board, cid)] == [
+        ("relation_added", "blocked_by", card["key"]),
+        ("relation_removed", "blocked_by", card["key"]),
+    ]
 
 
 def test_a_mention_reaches_nobody_who_does_not_see_the_board(board):

@@ -11,11 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.contract.activities import ActivityType
+from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistProgress
 from stellary.contract.comments import Comment
-from stellary.contract.notifications import ActivityType
+from stellary.contract.projects import Project
 from stellary.core.events import (
+    AttachmentAdded,
+    AttachmentRemoved,
     CardArchived,
     CardAssigned,
     CardCreated,
@@ -24,7 +28,12 @@ from stellary.core.events import (
     CardMoved,
     CardUpdated,
     CommentAdded,
+    CommentDeleted,
+    CommentUpdated,
+    ProjectCreated,
     ProjectMemberRemoved,
+    ProjectUpdated,
+    RelationAdded,
 )
 from stellary.core.notifications import rules
 
@@ -79,6 +88,31 @@ def comment(content):
     )
 
 
+FILE = Attachment(
+    id="file",
+    card_id="card",
+    uploaded_by="ann",
+    original_name="plan.pdf",
+    mime_type="application/pdf",
+    size=1,
+    created_at=NOW,
+)
+PROJECT = Project(
+    id="project",
+    name="Launch",
+    description="secret",
+    key="LAUNCH",
+    workspace_id="workspace",
+    archived=False,
+    member_count=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+OTHER = card(id="other", key="LAUNCH-13", title="Read")
+CORRECTED = CommentUpdated(**PLACE, card=card(comment_count=2), comment=comment("@ann"), before="@bob")
+RETRACTED = CommentDeleted(**PLACE, card=card(comment_count=2), comment_id="comment", author_id="ann")
+
+
 # ------------------------------------------------------------------------------------------------- what is told
 
 
@@ -109,6 +143,25 @@ def test_each_published_type_has_its_event():
             {"assignee": "Bob", "formerAssignee": None},
         ),
         (CommentAdded(**PLACE, card=CARD, comment=comment("secret")), {"commentId": "comment"}),
+        (CORRECTED, {"commentId": "comment"}),
+        (RETRACTED, {"commentId": "comment"}),
+        (
+            AttachmentAdded(**PLACE, card=CARD, attachment=FILE),
+            {"attachmentId": "file", "fileName": "plan.pdf"},
+        ),
+        (
+            AttachmentRemoved(**PLACE, card=CARD, attachment=FILE),
+            {"attachmentId": "file", "fileName": "plan.pdf"},
+        ),
+        (
+            RelationAdded(**PLACE, card=CARD, type="blocks", other=OTHER),
+            {
+                "relation": "blocks",
+                "otherCardId": "other",
+                "otherCardKey": "LAUNCH-13",
+                "otherCardTitle": "Read",
+            },
+        ),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, CardEvent) else repr(each),
 )
@@ -119,6 +172,17 @@ def test_what_has_happened_to_a_card_is_told_by_name(event, expected):
 def test_somebodys_leaving_a_project_is_told_by_name():
     event = ProjectMemberRemoved(**PLACE, user_id="bob")
     assert rules.member_meta(event, NAMES, "Launch") == {"member": "Bob", "project": "Launch"}
+
+
+def test_who_is_mentioned_is_told_by_name():
+    event = CommentAdded(**PLACE, card=CARD, comment=comment("@bob @ann"))
+    assert rules.card_meta(event, NAMES, {"bob", "ann"})["mentioned"] == ["Ann", "Bob"]
+
+
+def test_a_project_is_told_by_name():
+    assert rules.project_meta(ProjectCreated(**PLACE, project=PROJECT)) == {"project": "Launch"}
+    changed = ProjectUpdated(**PLACE, project=PROJECT, changed=("description",))
+    assert rules.project_meta(changed) == {"project": "Launch", "changed": ["description"]}
 
 
 # ------------------------------------------------------------------------------------------------- whom it concerns
@@ -137,6 +201,12 @@ def test_being_no_longer_the_assignee_concerns_the_former_one():
 def test_a_deleted_card_concerns_those_who_had_commented_on_it():
     event = CardDeleted(**PLACE, card=card(comment_count=1), commenter_ids=("cid",))
     assert rules.concerned(event) == {"ann", "bob", "cid"}
+    assert not rules.has_commenters(event)
+
+
+@pytest.mark.parametrize("event", [CORRECTED, RETRACTED])
+def test_a_comment_that_is_corrected_or_deleted_concerns_nobody(event):
+    assert rules.concerned(event) == set()
     assert not rules.has_commenters(event)
 
 
@@ -207,9 +277,48 @@ def test_all_who_bear_a_name_are_mentioned():
     assert rules.mentioned("@ann", {"ann": {"one", "two"}}) == {"one", "two"}
 
 
-def test_only_a_comment_mentions():
-    assert not rules.may_mention(CardCreated(**PLACE, card=card(title="@ann")))
-    assert not rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment("a@b")))
+MENTIONING = {
+    "a comment": (CommentAdded(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
+    "a corrected comment": (CORRECTED, {"ann"}),
+    "a comment that mentions the same people": (attrs.evolve(CORRECTED, before="ask @ann"), set()),
+    "a new card's description": (CardCreated(**PLACE, card=card(description="@ann")), {"ann"}),
+    "a description": (
+        CardUpdated(
+            **PLACE,
+            card=card(description="@ann @jane"),
+            before=card(description="@jane"),
+            changed=("description",),
+        ),
+        {"ann"},
+    ),
+    "a description that was empty": (
+        CardUpdated(
+            **PLACE, card=card(description="@ann"), before=card(description=None), changed=("description",)
+        ),
+        {"ann"},
+    ),
+    "a description that stays": (
+        CardUpdated(
+            **PLACE, card=card(description="@ann"), before=card(description="@ann"), changed=("title",)
+        ),
+        set(),
+    ),
+    "a title": (CardCreated(**PLACE, card=card(title="@ann", description=None)), set()),
+    "an address": (CommentAdded(**PLACE, card=CARD, comment=comment("a@ann")), set()),
+    "a deleted comment": (RETRACTED, set()),
+}
+
+
+@pytest.mark.parametrize(("event", "expected"), MENTIONING.values(), ids=MENTIONING)
+def test_what_is_said_newly_mentions(event, expected):
+    assert rules.newly_mentioned(event, PEOPLE) == expected
+    if expected:
+        assert rules.may_mention(event)
+
+
+def test_nobody_is_looked_up_where_nobody_can_be_mentioned():
+    for content in ("nobody", "a@b", "@ b"):
+        assert not rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment(content)))
 
 
 def test_a_name_of_nothing_is_no_handle():

@@ -1,10 +1,13 @@
-"""What search reads."""
+"""What search reads, and what the feeds of projects and cards are read from."""
 
 from __future__ import annotations
+
+from alembic import op
 
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    pass
+    op.create_index("ix_stellary_activities_project_id_id", "stellary_activities", ["project_id", "id"])
+    op.create_index("ix_stellary_activities_card_id_id", "stellary_activities", ["card_id", "id"])

@@ -1,0 +1,47 @@
+"""The feed: what has happened in a project, the newest first. Section Activity Types of the API reference."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, select
+
+from stellary.contract.activities import LIST_ACTIVITY, Activity, ListActivity
+from stellary.contract.paging import Listing
+from stellary.contract.refs import ProjectRef
+from stellary.contract.unset import UNSET
+from stellary.core.board import access
+from stellary.core.notifications.rows import ACTIVITY, activity_of
+from stellary.core.notifications.tables import activities
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "card_id": activities.c.card_id == bindparam("card_id"),
+    "actor_id": activities.c.actor_id == bindparam("actor_id"),
+    "type": activities.c.type == bindparam("type"),
+}
+
+
+@serves(LIST_ACTIVITY)
+def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
+    """What has happened; whoever sees the board sees all of it."""
+    project = access.project(uow, ref).row
+    filters = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
+    return _pages(frozenset(filters)).fetch(uow, request, _activity, _project_id=project.id, **filters)
+
+
+@functools.cache
+def _pages(names: frozenset[str]) -> Pages:
+    """The statements of the feed, built once for each combination of filters."""
+    conditions = [_FILTERS[name] for name in sorted(names)]
+    rows = select(activities.c.id, *ACTIVITY).where(
+        activities.c.project_id == bindparam("_project_id"), *conditions
+    )
+    return Pages(rows, activities.c.id, newest_first=True)
+
+
+def _activity(row: Row[Any]) -> Activity:
+    return activity_of(row, row.id)

@@ -1,0 +1,38 @@
+"""Activities as rows: what is selected of one, and the value that becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from stellary.contract.activities import Activity
+from stellary.core.accounts.audience import name_of
+from stellary.core.notifications.tables import activities
+
+ACTIVITY = (
+    activities.c.type,
+    activities.c.actor_id,
+    name_of(activities.c.actor_id).label("actor_name"),
+    activities.c.workspace_id,
+    activities.c.project_id,
+    activities.c.card_id,
+    activities.c.meta,
+    activities.c.created_at,
+)
+"""What a statement selects of an activity beside its id."""
+
+
+def activity_of(row: Row[Any], id: str) -> Activity:
+    """The activity of a row that has what ``ACTIVITY`` names."""
+    return Activity(
+        id=id,
+        type=row.type,
+        actor_id=row.actor_id,
+        actor_name=row.actor_name,
+        workspace_id=row.workspace_id,
+        project_id=row.project_id,
+        card_id=row.card_id,
+        meta=row.meta,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,156 @@
+"""The feed of a project and of its cards: the newest first, by name, and only for who sees the board."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.boards import Board
+from tests.forms import FORM, form
+
+
+@pytest.fixture
+def ann(world):
+    return world.person("ann")
+
+
+@pytest.fixture
+def bob(world):
+    return world.person("bob")
+
+
+@pytest.fixture
+def board(world, ann, bob):
+    board = Board(world, ann)
+    board.join(bob)
+    return board
+
+
+def feed(board, query="", who=None):
+    return board.world.ask(who or board.owner, "GET", f"{board.path}/activity?{query}")
+
+
+def types(board, query=""):
+    """The types in the feed, the oldest first."""
+    return [each["type"] for each in reversed(feed(board, query))]
+
+
+def test_an_activity_names_who_did_what_to_which_card(board, ann, bob):
+    card = board.card("Write", by=bob)
+    assert feed(board, who=ann)[0] == {
+        "id": feed(board)[0]["id"],
+        "type": "card_created",
+        "actorId": bob.id,
+        "actorName": "bob",
+        "workspaceId": board.workspace.id,
+        "projectId": board.project["id"],
+        "cardId": card["id"],
+        "meta": {"cardKey": card["key"], "cardTitle": "Write"},
+        "createdAt": card["createdAt"],
+    }
+
+
+def test_all_that_happens_to_a_card_stands_in_its_feed(board, bob):
+    card, other = board.card(), board.card("Read")
+    place, ask = board.of(card), board.world.ask
+    comment = board.comment(card, "first")
+    ask(bob, "PATCH", place, {"columnId": board.columns[1]["id"]})
+    ask(bob, "PATCH", place, {"assigneeId": bob.id})
+    ask(bob, "PATCH", place, {"title": "Rewrite"})
+    ask(board.owner, "PATCH", f"{place}/comments/{comment['id']}", {"content": "corrected"})
+    ask(board.owner, "DELETE", f"{place}/comments/{comment['id']}")
+    file = ask(bob, "POST", f"{place}/attachments", form(b"1"), content_type=FORM)
+    ask(bob, "DELETE", f"{place}/attachments/{file['id']}")
+    related = {"targetCardId": other["id"], "type": "blocks"}
+    relation = ask(bob, "POST", f"{board.flat_of(card)}/relations", related)
+    ask(bob, "DELETE", f"{board.flat}/relations/{relation['id']}")
+    ask(bob, "PATCH", place, {"archived": True})
+    ask(bob, "DELETE", place)
+    # What has happened to a card is told after it is gone.
+    assert types(board, f"cardId={card['id']}") == [
+        "card_created",
+        "comment_added",
+        "card_moved",
+        "card_assigned",
+        "card_updated",
+        "comment_updated",
+        "comment_deleted",
+        "attachment_added",
+        "attachment_removed",
+        "relation_added",
+        "relation_removed",
+        "card_archived",
+        "card_deleted",
+    ]
+    assert types(board, f"cardId={other['id']}") == ["card_created", "relation_added", "relation_removed"]
+
+
+def test_the_feed_of_a_project_has_what_happens_to_the_project_itself(board, ann, bob):
+    board.world.ask(ann, "POST", f"{board.path}/members", {"email": bob.email})
+    board.world.ask(bob, "PATCH", board.path, {"name": "Lift-off", "archived": True})
+    board.world.ask(ann, "DELETE", f"{board.path}/members/{bob.id}")
+    assert [(each["type"], each["meta"]) for each in reversed(feed(board))] == [
+        ("project_created", {"project": "Launch"}),
+        ("member_added", {"member": "bob", "project": "Launch"}),
+        ("project_updated", {"project": "Lift-off", "changed": ["name", "archived"]}),
+        ("member_removed", {"member": "bob", "project": "Lift-off"}),
+    ]
+
+
+def test_a_change_that_changes_nothing_is_not_told(board, ann):
+    card = board.card()
+    comment = board.comment(card, "the same")
+    before = feed(board)
+    board.world.ask(ann, "PATCH", f"{board.of(card)}/comments/{comment['id']}", {"content": "the same"})
+    board.world.ask(ann, "PATCH", board.path, {"name": "Launch"})
+    board.world.ask(ann, "PATCH", board.of(card), {"title": card["title"]})
+    assert feed(board) == before
+
+
+def test_filters_are_combined(board, ann, bob):
+    card = board.card(by=bob)
+    board.comment(card, by=ann)
+    board.comment(card, by=bob)
+    board.comment(board.card("Read"), by=bob)
+    of_card = f"cardId={card['id']}"
+    assert types(board, f"{of_card}&type=comment_added") == ["comment_added"] * 2
+    assert types(board, f"{of_card}&type=comment_added&actorId={bob.id}") == ["comment_added"]
+    assert types(board, f"actorId={bob.id}") == ["card_created", "comment_added", "comment_added"]
+    assert feed(board, "actorId=nobody") == feed(board, f"cardId={'a' * 24}") == []
+    assert board.world.status(ann, "GET", f"{board.path}/activity?type=nonsense") == 400
+
+
+def test_fifty_are_listed_if_nothing_else_is_asked_for(board):
+    cards = [{"title": str(number), "columnId": board.columns[0]["id"]} for number in range(60)]
+    board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    assert [each["meta"]["cardTitle"] for each in feed(board)] == [str(59 - number) for number in range(50)]
+    assert len(feed(board, "limit=500")) == 61
+
+
+def test_other_projects_have_feeds_of_their_own(board, ann):
+    other = Board(board.world, ann, board.workspace)
+    card = other.card()
+    assert types(other) == ["project_created", "card_created"]
+    assert types(board) == ["project_created"]
+    assert feed(board, f"cardId={card['id']}") == []
+
+
+def test_who_does_not_see_the_board_does_not_see_what_happens_on_it(board, ann, bob):
+    board.card()
+    board.world.ask(ann, "DELETE", f"{board.flat}/members/{bob.id}")
+    answers = [
+        board.world.call(bob, "GET", f"{path}/activity", x_request_id="same").body
+        for path in (board.path, f"{board.flat}/projects/{'a' * 24}", f"/orgs/no/workspaces/no/projects/{1}")
+    ]
+    assert len(set(answers)) == 1
+    assert b"Workspace not found" in answers[0]
+
+
+def test_a_page_of_a_feed_takes_as_many_statements_however_much_has_happened(board, statements):
+    counts = []
+    for _ in range(2):
+        for _ in range(10):
+            board.comment(board.card())
+        with statements() as sent:
+            feed(board, "limit=5")
+        counts.append(len(sent))
+    assert counts == [2, 2]
