@@ -42,6 +42,8 @@ def _main(options: argparse.Namespace) -> int:
     settings = from_environment(environment)
     if settings.sqlite_file is None and importlib.util.find_spec("psycopg") is None:
         raise SettingsError("PostgreSQL needs a driver: pip install 'stellary[postgres]'")
+    if options.command is not None:
+        return _command(settings, options)
     watched = os.environ.get(VARIABLE)
     listening = bound(options.host, settings.port, shared=watched is not None)
     url = url_of(listening, options.host)
@@ -64,6 +66,18 @@ def _main(options: argparse.Namespace) -> int:
     return 0
 
 
+def _command(settings: Settings, options: argparse.Namespace) -> int:
+    """What is not to serve."""
+    from reference_server import jobs
+
+    if options.command == "worker":
+        jobs.work(settings)
+        return 0
+    if options.do == "retry":
+        return jobs.retry(settings, options.ids)
+    return jobs.show(settings, given_up=options.given_up)
+
+
 def _given(options: argparse.Namespace) -> dict[str, str]:
     """What the command line says, as the variables that it stands for."""
     given = {
@@ -84,16 +98,42 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reference_server",
         description="The reference server of Stellary. All other settings are environment variables; see the guide.",
     )
+    _add_places(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any that is free (PORT, or 3001)")
-    parser.add_argument("--data-dir", help="where it keeps its files (STELLARY_DATA_DIR, or ./stellary-data)")
-    parser.add_argument(
-        "--database-url", help="postgresql://… (STELLARY_DATABASE_URL, or SQLite in the data directory)"
-    )
     parser.add_argument(
         "--workers", type=_workers, default=1, help="processes, more than one with PostgreSQL only (1)"
     )
+    _add_commands(parser)
     return parser
+
+
+def _add_places(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    parser.add_argument(
+        "--data-dir",
+        default=default,
+        help="where it keeps its files (STELLARY_DATA_DIR, or ./stellary-data)",
+    )
+    parser.add_argument(
+        "--database-url",
+        default=default,
+        help="postgresql://… (STELLARY_DATABASE_URL, or SQLite in the data directory)",
+    )
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> None:
+    # What was said before the command stays said.
+    places = argparse.ArgumentParser(add_help=False)
+    _add_places(places, argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", metavar="")
+    commands.add_parser("worker", parents=[places], help="do jobs, beside the servers of a PostgreSQL")
+    do = commands.add_parser("jobs", help="show jobs, or try them again").add_subparsers(
+        dest="do", required=True
+    )
+    listed = do.add_parser("list", parents=[places], help="those that are still to be done")
+    listed.add_argument("--given-up", action="store_true", help="those that failed too often")
+    tried = do.add_parser("retry", parents=[places], help="try again what was given up")
+    tried.add_argument("ids", nargs="*", help="which; all if none is named")
 
 
 def _workers(text: str) -> int:

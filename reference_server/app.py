@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -41,11 +42,18 @@ def make_app(
     app[STATE], app[HANDLER] = state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 
+    does_jobs = settings is None or settings.jobs
+
     async def running(app: web.Application) -> AsyncIterator[None]:
         handler.prefix = _prefix(app)
+        if does_jobs:
+            core.work.start()
         async with asynccontextmanager(handler.files.sweeping)():
             yield
         state.stopping = state.closed = True
+        if does_jobs:
+            # One that is not done by then is done by the next process.
+            await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
         await threads.close(UNITS_SECONDS)
 
     app.cleanup_ctx.append(running)

@@ -49,7 +49,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
     """
     lines = log.configure(settings.log)
     allow_connections()
-    with _alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         secret, made = signing_secret(settings)
         if made is not None:
             _log.warning("no JWT_SECRET is set: made one and kept it in %s", made)
@@ -64,7 +64,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             blobs=settings.blobs,
         )
         try:
-            _migrate(core)
+            migrate(core)
             runner.run(_serve(core, settings, mailer, listening, up))
         finally:
             core.close()
@@ -79,7 +79,12 @@ def allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _migrate(core: Core) -> None:
+def migrate(core: Core) -> None:
+    """Bring the schema up to date.
+
+    Raises:
+        SettingsError: The database cannot be used.
+    """
     try:
         core.migrate()
     except Exception as error:
@@ -131,7 +136,7 @@ async def wind_down(state: State, delay: float) -> None:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
     """See that no other server uses the same SQLite file: each would believe itself the only one that writes."""
     lock = _lock_of(settings)
     try:

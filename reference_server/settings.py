@@ -81,6 +81,7 @@ class Settings:
     limits: Limits = Limits()
     log: LogFormat | None = None
     stop_delay: float = 0.0
+    jobs: bool = True
 
     @property
     def database(self) -> str:
@@ -277,6 +278,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_TRUSTED_PROXIES": ("trusted_proxies", networks),
     "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
     "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
+    "STELLARY_JOBS": ("jobs", lambda text: _one_of("on", "off")(text) == "on"),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }
 

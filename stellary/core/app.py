@@ -23,6 +23,7 @@ from stellary.core.board import attachments
 from stellary.core.database import Database, after_commit
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.work import HANDLERS, Work
 
 T = TypeVar("T")
 TRIES = 12
@@ -66,6 +67,7 @@ class Core:
         self.clock = clock
         self.new_id = ids or Ids()
         self.actions = dispatch.ACTIONS
+        self.work = Work(self, HANDLERS)
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:

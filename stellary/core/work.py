@@ -1,0 +1,204 @@
+"""Work: does the jobs, in a thread beside the server, in a process of their own, or when the host says so.
+
+Each job is done at least once and has its effect exactly once: it is struck off in the transaction of its effect.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from stellary.core import jobs
+from stellary.core.jobs import Job
+from stellary.core.unit import NOBODY, UnitOfWork
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+_log = logging.getLogger("stellary.core")
+
+POLL_SECONDS = 5.0
+SHORTEST_SECONDS = 0.05
+TROUBLED_SECONDS = 10.0
+ATTEMPTS_MAX = 10
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+@attrs.frozen
+class Handler:
+    """What does the jobs of a kind.
+
+    Attributes:
+        do: Called with a unit in which nobody acts yet, and the payload.
+        attempts: After so many the job is given up; None never gives up.
+        first: A payload with which there is always one such job.
+    """
+
+    do: Callable[[UnitOfWork, Any], None]
+    attempts: int | None = ATTEMPTS_MAX
+    first: Any = None
+
+
+HANDLERS: Mapping[str, Handler] = {}
+"""Which kind of job is done by what."""
+
+
+class _Lost(Exception):
+    """Somebody else has claimed the job meanwhile."""
+
+
+class Work:
+    """The jobs of a core, and who does them.
+
+    Args:
+        core: Whose.
+        handlers: By the kind of job that each does. Others are left to whom knows them.
+        chance: 0 to 1, at random; so that what has failed together is not tried again together.
+    """
+
+    def __init__(
+        self, core: Core, handlers: Mapping[str, Handler], chance: Callable[[], float] = random.random
+    ) -> None:
+        self._core = core
+        self._handlers = handlers
+        self._chance = chance
+        self._alarm = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    # ------------------------------------------------------------------------------------------ the list
+
+    def jobs(self, *, given_up: bool = False) -> list[Job]:
+        """What is still to be done, the oldest first; or what has been given up, and waits for somebody to look at it."""
+        with self._core.database.reading() as connection:
+            return jobs.listed(connection, given_up=given_up)
+
+    def retry(self, job_id: str) -> bool:
+        """Try a job again that was given up, as if for the first time; False if there is no such job."""
+        with self._core.database.writing() as connection:
+            found = jobs.retry(connection, job_id, self._core.clock())
+        self.wake()
+        return found
+
+    # ------------------------------------------------------------------------------------------ doing it
+
+    def run_due(self) -> int:
+        """Do what is due, in this thread, until nothing is, or ``stop`` is called; how many that were.
+
+        Raises:
+            DBAPIError: The database does not answer. What fails in a job is noted there, and not raised.
+        """
+        done = 0
+        while not self._stopping and (job := self._claimed()) is not None:
+            self._do(job)
+            done += 1
+        return done
+
+    def begin(self) -> None:
+        """See that there is a job of each kind of which there always is one."""
+        for kind, handler in self._handlers.items():
+            if handler.first is not None:
+                with self._core.begin(NOBODY) as uow:
+                    jobs.enqueue(uow, kind, handler.first, key=kind)
+
+    def _claimed(self) -> Job | None:
+        due = self._next_due()
+        now = self._core.clock()
+        if due is None or due > now:
+            # Who only looks takes nobody's turn.
+            return None
+        with self._core.database.writing() as connection:
+            return jobs.claim(connection, self._handlers, now, self._core.new_id)
+
+    def _next_due(self) -> datetime | None:
+        with self._core.database.reading() as connection:
+            return jobs.next_due(connection, self._handlers)
+
+    def _do(self, job: Job) -> None:
+        handler = self._handlers[job.kind]
+
+        def work(uow: UnitOfWork) -> None:
+            # First, so that of two who both believe that the job is theirs one waits for the other, and then finds it done.
+            if not jobs.strike_off(uow.connection, job):
+                raise _Lost
+            handler.do(uow, job.payload)
+
+        if handler.attempts is not None and job.attempts > handler.attempts:
+            self._put_off(job, "whoever did it ended before it was done", None)
+            return
+        try:
+            self._core.run(True, work)
+        except _Lost:
+            _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
+            _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
+            self._put_off(job, f"{type(error).__name__}: {error}", self._again_at(job, handler))
+
+    def _put_off(self, job: Job, error: str, due_at: datetime | None) -> None:
+        with self._core.database.writing() as connection:
+            jobs.put_off(connection, job, error, due_at)
+
+    def _again_at(self, job: Job, handler: Handler) -> datetime | None:
+        if handler.attempts is not None and job.attempts >= handler.attempts:
+            return None
+        # 20 times is far beyond the longest one.
+        doubled: int = 2 ** min(job.attempts - 1, 20)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
+        return self._core.clock() + pause * (0.75 + 0.5 * self._chance())
+
+    # ------------------------------------------------------------------------------------------ in a thread
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._alarm.set()
+
+    def start(self) -> None:
+        """Do what is due in a thread from now on."""
+        self._stopping = False
+        self._thread = threading.Thread(target=self.run, name="stellary-jobs", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Begin no other job, and wait until the one that is being done is; False if that takes longer.
+
+        Args:
+            timeout: Seconds.
+        """
+        self._stopping = True
+        self.wake()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def run(self) -> None:
+        """Do what is due in this thread, until ``stop`` is called from another one."""
+        begun = False
+        while not self._stopping:
+            # Before looking: whoever adds something from now on wakes us again.
+            self._alarm.clear()
+            try:
+                if not begun:
+                    self.begin()
+                    begun = True
+                self.run_due()
+                pause = self._pause()
+            except Exception as error:  # noqa: BLE001 - the database may be back soon
+                _log.warning("jobs wait: %s", type(error).__name__)
+                pause = TROUBLED_SECONDS
+            if not self._stopping:
+                self._alarm.wait(pause)
+
+    def _pause(self) -> float:
+        """Seconds until something is due; others may add something without waking us."""
+        due = self._next_due()
+        left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
+        # Never at once: what is due and could not be claimed is being claimed by somebody else.
+        return max(SHORTEST_SECONDS, min(POLL_SECONDS, left))

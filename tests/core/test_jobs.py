@@ -1,0 +1,300 @@
+"""Jobs: written with the change, claimed once, done once, tried again, given up, and seen."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from stellary.core import jobs
+from stellary.core.unit import NOBODY
+from stellary.core.work import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, Work
+from tests.world import StoppedClock, at_once
+
+
+@pytest.fixture
+def clock(core):
+    core.clock = clock = StoppedClock()
+    return clock
+
+
+@pytest.fixture
+def notes(core, clock):
+    """A table in which the jobs of these tests leave what they have done."""
+    with core.database.writing() as connection:
+        connection.execute(text("CREATE TABLE notes (note TEXT)"))
+    return lambda: read(core)
+
+
+def read(core):
+    with core.database.reading() as connection:
+        return sorted(connection.execute(text("SELECT note FROM notes")).scalars())
+
+
+def note(uow, payload):
+    uow.connection.execute(text("INSERT INTO notes VALUES (:note)"), {"note": str(payload)})
+
+
+def refuse(uow, payload):
+    note(uow, payload)
+    raise LookupError(f"no {payload}")
+
+
+def work_of(core, **handlers):
+    core.work = Work(core, {kind: Handler(do) for kind, do in handlers.items()}, lambda: 0.5)
+    return core.work
+
+
+def ask(core, payload="a", kind="note", **more):
+    with core.begin(NOBODY) as uow:
+        jobs.enqueue(uow, kind, payload, **more)
+
+
+def test_a_job_is_done_and_struck_off(core, notes):
+    work = work_of(core, note=note)
+    ask(core, {"deep": [1]})
+    assert [(job.kind, job.payload, job.attempts) for job in work.jobs()] == [("note", {"deep": [1]}, 0)]
+    assert work.run_due() == 1
+    assert (notes(), work.jobs(), work.run_due()) == (["{'deep': [1]}"], [], 0)
+
+
+def test_a_job_of_a_change_that_is_undone_was_never_asked_for(core, notes):
+    work = work_of(core, note=note)
+
+    def change_mind():
+        with core.begin(NOBODY) as uow:
+            jobs.enqueue(uow, "note", "a")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        change_mind()
+    assert work.jobs() == []
+
+
+def test_what_is_due_later_waits(core, clock, notes):
+    work = work_of(core, note=note)
+    ask(core, due_at=clock.now + timedelta(hours=1))
+    assert work.run_due() == 0
+    clock.advance(timedelta(hours=1))
+    assert work.run_due() == 1
+
+
+def test_jobs_are_done_in_the_order_in_which_they_are_due(core, clock, notes):
+    done = []
+    work = work_of(core, note=lambda uow, payload: done.append(payload))
+    for minutes in (3, 1, 2):
+        ask(core, minutes, due_at=clock.now + timedelta(minutes=minutes))
+    clock.advance(timedelta(minutes=5))
+    work.run_due()
+    assert done == [1, 2, 3]
+
+
+def test_of_a_key_there_is_one_job_at_a_time(core, notes):
+    work = work_of(core, note=note)
+    ask(core, "a", key="once")
+    ask(core, "b", key="once")
+    work.run_due()
+    ask(core, "c", key="once")
+    work.run_due()
+    assert notes() == ["a", "c"]
+
+
+def test_a_kind_that_nobody_here_knows_is_left_to_others(core, notes):
+    ask(core, kind="unheard of")
+    assert work_of(core, note=note).run_due() == 0
+    assert len(core.work.jobs()) == 1
+
+
+def test_what_has_failed_is_undone_and_tried_again_later_and_later(core, clock, notes):
+    work = work_of(core, note=refuse)
+    ask(core)
+    pauses = []
+    while not work.jobs(given_up=True):
+        assert work.run_due() == 1
+        (job,) = work.jobs()
+        assert job.error == "LookupError: no a"
+        if job.due_at:
+            pauses.append((job.due_at - clock.now).total_seconds())
+            clock.now = job.due_at
+    assert pauses == [5, 10, 20, 40, 80, 160, 320, 640, 1280]
+    assert len(pauses) == ATTEMPTS_MAX - 1
+    assert notes() == []
+
+
+def test_what_never_gives_up_is_tried_every_hour_in_the_end(core, clock):
+    core.work = work = Work(core, {"note": Handler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5)
+    ask(core)
+    for _ in range(30):
+        work.run_due()
+        (job,) = work.jobs()
+        pause, clock.now = job.due_at - clock.now, job.due_at
+    assert (pause, job.attempts) == (LONGEST_PAUSE, 30)
+
+
+def test_pauses_differ_by_chance(core, clock):
+    for chance, pause in ((0, 3.75), (1, 6.25)):
+        core.work = work = Work(
+            core, {"note": Handler(lambda uow, payload: 1 / 0)}, lambda chance=chance: chance
+        )
+        ask(core)
+        work.run_due()
+        assert (work.jobs()[-1].due_at - clock.now).total_seconds() == pause
+
+
+def test_what_was_given_up_can_be_tried_again(core, clock, notes):
+    core.work = work = Work(core, {"note": Handler(refuse, attempts=1)})
+    ask(core)
+    work.run_due()
+    (job,) = work.jobs(given_up=True)
+    assert (job.given_up, job.attempts) == (True, 1)
+    clock.advance(timedelta(days=9))
+    assert work.run_due() == 0
+    work = work_of(core, note=note)
+    assert [work.retry(job.id), work.retry(job.id), work.retry("nothing")] == [True, False, False]
+    work.run_due()
+    assert (notes(), work.jobs()) == (["a"], [])
+
+
+# ------------------------------------------------------------------------------------------------- claims
+
+
+def claimed(core, clock):
+    with core.database.writing() as connection:
+        return jobs.claim(connection, ["note"], clock.now, core.new_id)
+
+
+def test_what_is_claimed_is_nobody_elses_until_the_claim_expires(core, clock, notes):
+    work = work_of(core, note=note)
+    ask(core)
+    claimed(core, clock)
+    assert work.run_due() == 0
+    clock.advance(jobs.LEASE)
+    assert (work.run_due(), notes()) == (1, ["a"])
+
+
+def test_who_comes_too_late_does_nothing(core, clock, notes):
+    work = work_of(core, note=note)
+    ask(core)
+    late = claimed(core, clock)
+    clock.advance(jobs.LEASE)
+    work.run_due()
+    work._do(late)
+    assert notes() == ["a"]
+    ask(core)
+    late = claimed(core, clock)
+    clock.advance(jobs.LEASE)
+    claimed(core, clock)
+    work._do(late)
+    work._put_off(late, "late", None)
+    assert (notes(), work.jobs(given_up=True)) == (["a"], [])
+
+
+def test_a_job_that_ends_whoever_does_it_is_given_up(core, clock, notes):
+    work = work_of(core, note=note)
+    ask(core)
+    for _ in range(ATTEMPTS_MAX):
+        assert claimed(core, clock)
+        clock.advance(jobs.LEASE)
+    work.run_due()
+    (job,) = work.jobs(given_up=True)
+    assert (job.error, notes()) == ("whoever did it ended before it was done", [])
+
+
+def test_several_at_once_do_each_job_once(core, notes):
+    work = work_of(core, note=note)
+    others = [Work(core, {"note": Handler(note)}) for _ in range(3)]
+    for number in range(20):
+        ask(core, number)
+    done = at_once(*[each.run_due for each in (work, *others)])
+    assert sum(done) == 20
+    assert notes() == sorted(map(str, range(20)))
+
+
+# ------------------------------------------------------------------------------------------------- in a thread
+
+
+@pytest.fixture
+def running(core, notes):
+    """Starts the thread, and stops it at the end."""
+    begun = []
+
+    def start(**handlers):
+        work = work_of(core, **handlers)
+        begun.append(work)
+        work.start()
+        return work
+
+    yield start
+    for work in begun:
+        assert work.stop(20)
+
+
+def test_what_is_asked_for_is_done_at_once(core, running):
+    done = threading.Event()
+    running(note=lambda uow, payload: done.set())
+    # Whatever the thread did at its start: it now waits for five seconds, or until it is woken.
+    ask(core)
+    assert done.wait(4)
+
+
+def test_what_another_process_asks_for_is_found(core, running, monkeypatch):
+    monkeypatch.setattr("stellary.core.work.POLL_SECONDS", 0.1)
+    done = threading.Event()
+    work = running(note=lambda uow, payload: done.set())
+    monkeypatch.setattr(work, "wake", lambda: None)
+    ask(core)
+    assert done.wait(10)
+
+
+def test_a_database_that_does_not_answer_ends_no_thread(core, running, monkeypatch):
+    monkeypatch.setattr("stellary.core.work.TROUBLED_SECONDS", 0.1)
+    done, failed = threading.Event(), threading.Event()
+    look = jobs.next_due
+
+    def trouble(*arguments):
+        failed.set()
+        raise OSError
+
+    monkeypatch.setattr(jobs, "next_due", trouble)
+    running(note=lambda uow, payload: done.set())
+    assert failed.wait(10)
+    monkeypatch.setattr(jobs, "next_due", look)
+    ask(core)
+    assert done.wait(10)
+
+
+def test_what_is_being_done_is_done_before_the_end(core, running, notes):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(uow, payload):
+        begun.set()
+        assert may_end.wait(10)
+        note(uow, payload)
+
+    work = running(note=slow)
+    ask(core, "a")
+    ask(core, "b")
+    assert begun.wait(10)
+    assert not work.stop(0.1)
+    may_end.set()
+    assert work.stop(10)
+    assert (notes(), len(work.jobs())) == (["a"], 1)
+
+
+def test_of_some_jobs_there_is_always_one(core, clock, notes):
+    def again(uow, payload):
+        note(uow, payload)
+        jobs.enqueue(uow, "note", payload + 1, due_at=uow.now + timedelta(minutes=1), key="note")
+
+    core.work = work = Work(core, {"note": Handler(again, first=0)})
+    for _ in range(3):
+        work.begin()
+        work.run_due()
+        clock.advance(timedelta(minutes=1))
+    assert (notes(), len(work.jobs())) == (["0", "1", "2"], 1)
+
+
+def test_to_stop_what_was_not_started_is_nothing(core):
+    assert work_of(core).stop()

@@ -1,0 +1,80 @@
+"""Jobs of processes that are killed: whenever that is, nothing is lost and nothing is done twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from stellary.core import Core, jobs
+from stellary.core.base import system_clock
+from stellary.core.unit import NOBODY
+from stellary.core.work import Handler, Work
+
+# Where the process is killed, and how often the job has had its effect in the end.
+STEPS = {
+    "before the change is committed": 0,
+    "after the change": 1,
+    "after the claim": 1,
+    "before the effect is committed": 1,
+    "after the effect": 1,
+    "before a failure is noted": 1,
+    "after a failure is noted": 1,
+}
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["stellary.core"])
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def note(uow, payload):
+    uow.connection.execute(text("INSERT INTO notes VALUES (:note)"), {"note": payload})
+
+
+def live(url: str, step: str) -> None:
+    """Ask for something, and do it, until the end comes."""
+
+    def do(uow, payload):
+        note(uow, payload)
+        if step == "before the effect is committed":
+            die()
+        if step == "after the effect":
+            uow.after_commit.append(die)
+        if "failure" in step:
+            raise LookupError
+
+    core = Core(url)
+    core.work = work = Work(core, {"note": Handler(do)})
+    if step == "after the claim":
+        work._do = die
+    if step == "before a failure is noted":
+        work._put_off = die
+    with core.begin(NOBODY) as uow:
+        jobs.enqueue(uow, "note", "a")
+        if step == "before the change is committed":
+            die()
+    if step != "after the change":
+        work.run_due()
+    die()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_whoever_is_killed_leaves_a_job_that_is_done_once(core, database_url, step):
+    with core.database.writing() as connection:
+        connection.execute(text("CREATE TABLE notes (note TEXT)"))
+    process = _context.Process(target=live, args=(database_url, step))
+    process.start()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+    core.work = work = Work(core, {"note": Handler(note)})
+    core.clock = lambda: system_clock() + 2 * jobs.LEASE + timedelta(seconds=1)
+    work.run_due()
+    with core.database.reading() as connection:
+        assert len(connection.execute(text("SELECT note FROM notes")).all()) == STEPS[step]
+    assert work.jobs() == []
