@@ -25,6 +25,8 @@ from stellary.core.dispatch import error_response
 HEADER_SECONDS = 10.0
 SEND_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75.0
+LINGER_SECONDS = 5.0
+"""How long the rest of a body that nobody wanted is taken in, so that its sender can read the answer."""
 
 
 class Connection(RequestHandler):
@@ -160,6 +162,7 @@ class Listener(web.AppRunner):
             app,
             access_log=None,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
             shutdown_timeout=shutdown_timeout,
         )
 

@@ -42,13 +42,16 @@ def pytest_configure_node(node: object) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the run in the process that began it."""
     run = config.stash.get(RUN, None)
-    if not isinstance(run, OwnedRun):
+    if run is None:
         return
     if SERVER_VARIABLE in os.environ:
         from tests.databases import Postgres
 
-        Postgres(run).drop_template()
-    run.end()
+        Postgres(run).drop_idle()
+        if isinstance(run, OwnedRun):
+            Postgres(run).drop_template()
+    if isinstance(run, OwnedRun):
+        run.end()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,7 @@
-"""Fresh databases for tests: a migrated template of each kind is made once per run and copied per test."""
+"""Fresh databases for tests: a migrated template of each kind is made once per run and copied.
+
+A PostgreSQL database is emptied after a test and given to the next one, which takes a tenth of the time of a copy.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg import sql
@@ -47,8 +51,33 @@ class Sqlite:
             yield f"sqlite:///{path}"
 
 
+USES_MAX = 50
+"""Of one database: what is deleted still takes its room, and nothing clears it away during the run."""
+
+_SCHEMA = """
+    SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
+        SELECT concat_ws(' ', oid, relname) AS line FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT concat_ws(' ', attrelid, attname, atttypid, attnotnull, attisdropped) FROM pg_attribute
+            WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+        UNION ALL SELECT concat_ws(' ', oid, conname) FROM pg_constraint
+        UNION ALL SELECT concat_ws(' ', oid, tgname, tgenabled) FROM pg_trigger
+        UNION ALL SELECT version_num FROM stellary_alembic_version
+    ) AS lines
+"""
+_END_OTHERS = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
 class Postgres:
     """PostgreSQL databases as copies of a migrated one."""
+
+    idle: ClassVar[dict[str, int]] = {}
+    """Of this process: empty ones, and how often each was used."""
+    schema: ClassVar[Any] = None
+    """What tells one schema from another: that of the template, once asked."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -78,25 +107,61 @@ class Postgres:
         with self.administrator() as connection:
             connection.execute(statement("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.template_name))
 
+    def drop_idle(self) -> None:
+        """Drop what this process keeps for its next test."""
+        with self.administrator() as connection:
+            while self.idle:
+                connection.execute(statement("DROP DATABASE {} WITH (FORCE)", self.idle.popitem()[0]))
+
     @contextlib.contextmanager
-    def administrator(self) -> Iterator[psycopg.Connection]:
-        """A connection that may create and drop databases."""
-        url = self.server().set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as connection:
+    def administrator(self, database: str | None = None) -> Iterator[psycopg.Connection]:
+        """A connection that may create and drop databases, or one to a database."""
+        url = self.server().set(drivername="postgresql")
+        if database is not None:
+            url = url.set(database=database)
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
             yield connection
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of a fresh copy of the template, which is dropped afterwards with whoever is still connected."""
+        """The URL of a fresh database; afterwards whoever is still connected is thrown out."""
+        name, uses = self.idle.popitem() if self.idle else (self.copy(), 0)
+        try:
+            yield url_of(self.server(), name)
+        finally:
+            if uses < USES_MAX and self.emptied(name):
+                self.idle[name] = uses + 1
+            else:
+                with self.administrator() as connection:
+                    connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+
+    def copy(self) -> str:
+        """The name of a new copy of the template."""
         name, template = f"stellary_test_{secrets.token_hex(8)}", self.template()
         with self.administrator() as connection:
             # Copying files takes a quarter of the time of the default, which logs each page.
             create = statement("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
             connection.execute(create)
-            try:
-                yield url_of(self.server(), name)
-            finally:
-                connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+        if self.schema is None:
+            with self.administrator(name) as connection:
+                Postgres.schema = connection.execute(_SCHEMA).fetchone()
+        return name
+
+    def emptied(self, name: str) -> bool:
+        """Delete all rows of a database; False if the test has changed more than rows."""
+        with self.administrator(name) as connection:
+            connection.execute(_END_OTHERS)
+            if connection.execute(_SCHEMA).fetchone() != self.schema:
+                return False
+            connection.execute(self.delete_all())
+        return True
+
+    def delete_all(self) -> sql.Composed:
+        """Deletes all rows, from the outermost leaves of the tree to its root."""
+        from stellary.core.migrations.schema import metadata
+
+        tables = [table.name for table in reversed(metadata.sorted_tables)]
+        return sql.SQL("; ").join(statement("DELETE FROM {}", table) for table in tables)
 
 
 def statement(text: str, *names: str) -> sql.Composed:

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+from reference_server import listener
 from tests.server.running import Replies, Reply, Running, reply
 
 JSON = b"Content-Type: application/json\r\n"
@@ -363,7 +364,13 @@ def test_a_body_that_breaks_off_in_the_same_packet_is_a_bad_request(one_server: 
     assert_error(one_server.send(head + b"xyz\r\n"), 400)
 
 
-def test_what_breaks_off_in_a_body_that_nobody_reads_is_a_bad_request_at_most(one_server: Running):
+@pytest.fixture
+def hurried(monkeypatch):
+    """Make the server impatient."""
+    monkeypatch.setattr(listener, "LINGER_SECONDS", 0.2)
+
+
+def test_what_breaks_off_in_a_body_that_nobody_reads_is_a_bad_request_at_most(hurried, one_server: Running):
     head = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with one_server.connect() as connection:
         connection.sendall(head)

@@ -153,7 +153,7 @@ async def test_a_mailer_that_does_not_run_says_what_is_lost(caplog):
 @pytest.mark.parametrize("password", ["right", "wrong"])
 async def test_who_has_an_account_logs_in(password: str, caplog):
     def authenticate(server, session, envelope, mechanism, data) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"us@er", b"right"))
+        return AuthResult(success=(data.login, data.password) == (b"us@er", b"right"), handled=False)
 
     box = Box()
     controller = Controller(
@@ -173,6 +173,9 @@ async def test_who_has_an_account_logs_in(password: str, caplog):
     await mailer.close(5)
     controller.stop()
     assert len(box.letters) == (password == "right")
+    assert ("a letter to bob@example.com could not be sent: SMTPAuthenticationError" in caplog.text) == (
+        password == "wrong"
+    )
     assert "wrong" not in caplog.text
 
 
