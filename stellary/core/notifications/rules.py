@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from stellary.contract.activities import ActivityType
+from stellary.contract.cards import CardStatus
 from stellary.core.events import (
     AttachmentAdded,
     AttachmentRemoved,
@@ -72,8 +73,13 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     match event:
         case CardMoved():
             told |= {"fromColumn": event.from_column, "toColumn": event.to_column}
+            told |= _statuses(event.before.status, event.card.status)
         case CardUpdated():
             told["changed"] = list(event.changed)
+            if "status" in event.changed:
+                told |= _statuses(event.before.status, event.card.status)
+        case CardCreated():
+            told |= _statuses("open", event.card.status)
         case CardAssigned():
             told["assignee"] = names.get(event.card.assignee_id or "")
             told["formerAssignee"] = names.get(event.before.assignee_id or "")
@@ -95,6 +101,14 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     if mentioned:
         told["mentioned"] = sorted(names[each] for each in mentioned)
     return told
+
+
+def _statuses(before: CardStatus, after: CardStatus) -> dict[str, str]:
+    """The status that a card has left, and the one that it has from then on; what is made begins as ``open``.
+
+    How long work takes is told by this, so that it is on record wherever a status changes.
+    """
+    return {} if after == before else {"fromStatus": before, "toStatus": after}
 
 
 def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, Any]:

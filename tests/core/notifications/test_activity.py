@@ -69,7 +69,8 @@ def test_what_happens_to_a_card_is_told_to_its_creator_and_its_assignee(board, a
     assert told(board, bob) == [("card_created", about)]
     to_do, in_progress, _ = board.columns
     change(board, bob, card, columnId=in_progress["id"])
-    moved = about | {"fromColumn": to_do["name"], "toColumn": in_progress["name"]}
+    statuses = {"fromStatus": "open", "toStatus": "in_progress"}
+    moved = about | {"fromColumn": to_do["name"], "toColumn": in_progress["name"], **statuses}
     assert told(board, ann) == [("card_moved", moved)]
     change(board, cid, card, priority="high", dueDate="2026-05-01")
     updated = ("card_updated", about | {"changed": ["priority", "dueDate"]})

@@ -135,6 +135,30 @@ def test_each_published_type_has_its_event():
             {"changed": ["title", "dueDate"]},
         ),
         (
+            CardMoved(
+                **PLACE, card=card(status="in_progress"), before=CARD, from_column="To Do", to_column="Doing"
+            ),
+            {
+                "fromColumn": "To Do",
+                "toColumn": "Doing",
+                "fromStatus": "open",
+                "toStatus": "in_progress",
+            },
+        ),
+        (
+            CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("status",)),
+            {"changed": ["status"], "fromStatus": "open", "toStatus": "done"},
+        ),
+        # The move that came with it tells of the status.
+        (
+            CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("title",)),
+            {"changed": ["title"]},
+        ),
+        (
+            CardCreated(**PLACE, card=card(status="in_progress")),
+            {"fromStatus": "open", "toStatus": "in_progress"},
+        ),
+        (
             CardAssigned(**PLACE, card=card(assignee_id=None), before=CARD),
             {"assignee": None, "formerAssignee": "Bob"},
         ),
