@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
     CREATE_PROJECT,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from stellary.client.columns import ColumnHandle, Columns
     from stellary.client.custom_fields import CustomFields
     from stellary.client.labels import Labels
+    from stellary.client.scopes import ScopeHandle, Scopes
 
 
 class Projects(Resource[C]):
@@ -33,6 +35,7 @@ class Projects(Resource[C]):
     list = method(LIST_PROJECTS)
     iterate = iterates(LIST_PROJECTS)
     templates = method(LIST_TEMPLATES)
+    portfolio = method(GET_PORTFOLIO)
     get = by_id(GET_PROJECT)
     update = by_id(UPDATE_PROJECT)
     delete = by_id(DELETE_PROJECT)
@@ -61,6 +64,13 @@ class ProjectHandle(Resource[C]):
         from stellary.client.columns import Columns
 
         return Columns(self._caller, self._place)
+
+    @property
+    def scopes(self) -> Scopes[C]:
+        """Its work packages."""
+        from stellary.client.scopes import Scopes
+
+        return Scopes(self._caller, self._place)
 
     @property
     def cards(self) -> Cards[C]:
@@ -93,6 +103,10 @@ class ProjectHandle(Resource[C]):
     def column(self, column: Id) -> ColumnHandle[C]:
         """One of its columns."""
         return self.columns(column)
+
+    def scope(self, scope: Id) -> ScopeHandle[C]:
+        """One of its scopes."""
+        return self.scopes(scope)
 
     def card(self, card: Id) -> CardHandle[C]:
         """One of its cards."""

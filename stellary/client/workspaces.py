@@ -22,6 +22,7 @@ from stellary.contract.workspaces import (
 
 if TYPE_CHECKING:
     from stellary.client.projects import ProjectHandle, Projects
+    from stellary.client.scopes import AnyScopes
 
 
 class Workspaces(Resource[C]):
@@ -61,6 +62,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.projects import Projects
 
         return Projects(self._caller, self._place)
+
+    @property
+    def scopes(self) -> AnyScopes[C]:
+        """The scopes of its projects; ``ws.project(…).scopes`` makes and lists those of one."""
+        from stellary.client.scopes import AnyScopes
+
+        return AnyScopes(self._caller, self._place)
 
     def project(self, project: Id) -> ProjectHandle[C]:
         """One of its projects: the board."""

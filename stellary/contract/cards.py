@@ -72,6 +72,25 @@ class Card(Value):
     updated_at: datetime
 
 
+@value
+class StatusCounts(Value):
+    """How many cards have each status."""
+
+    open: int
+    in_progress: int
+    done: int
+
+
+@value
+class PriorityCounts(Value):
+    """How many cards have each priority, and how many have none."""
+
+    low: int
+    medium: int
+    high: int
+    none: int
+
+
 @request
 class ListCards(Paged):
     """Which cards; all of the project, archived ones too, if nothing is named.

@@ -40,6 +40,16 @@ class Column(Value):
     updated_at: datetime
 
 
+@value
+class ColumnCount(Value):
+    """How many unarchived cards a column holds."""
+
+    column_id: str
+    scope_id: str
+    name: str
+    cards: int
+
+
 @request
 class ListColumns(Paged):
     """Which columns; all of the project if nothing is named.

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 from stellary.contract.columns import Column
-from stellary.contract.wire import Value, value
+from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
+from stellary.contract.limits import Id, Length, Name, Place
+from stellary.contract.paging import Paged
+from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
+from stellary.contract.refs import ProjectRef, ScopeRef
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
 
 ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
+VIEW_TYPES: tuple[ViewType, ...] = ("kanban", "list", "calendar", "roadmap", "stats")
+
+ScopeDescription = Annotated[str, Length(0, 5000)]
+
+
+@value
+class ScopeView(Value):
+    """One of the ways to look at a scope.
+
+    Attributes:
+        settings: What clients want to remember of it; kept as it was given.
+    """
+
+    type: ViewType
+    settings: dict[str, Any]
 
 
 @value
@@ -18,6 +39,8 @@ class Scope(Value):
     Attributes:
         order: The dense place in the project, from 0.
         is_default: Whether it takes the columns that name no scope; each project has one, which stays.
+        active_view: In which everybody finds it.
+        views: All that there are, with their settings.
         columns: By place.
     """
 
@@ -30,6 +53,100 @@ class Scope(Value):
     start_date: datetime | None
     due_date: datetime | None
     active_view: ViewType
+    views: list[ScopeView]
     columns: list[Column]
     created_at: datetime
     updated_at: datetime
+
+
+@request
+class CreateScope(Request):
+    """A scope to be. It begins with columns like those that the default scope has by then, and no cards.
+
+    Attributes:
+        name: 1-100 characters.
+        description: At most 5000 characters.
+        order: The wanted index, from 0; the end if not given.
+        start_date, due_date: A date means midnight UTC; the start is not after the due date.
+    """
+
+    name: Name
+    description: ScopeDescription | Unset | None = UNSET
+    order: Place | Unset = UNSET
+    start_date: date | Unset | None = UNSET
+    due_date: date | Unset | None = UNSET
+
+
+@request
+class UpdateScope(Request):
+    """What is not named stays; ``None`` clears.
+
+    Attributes:
+        name: 1-100 characters.
+        description: At most 5000 characters.
+        order: The wanted index in the project, from 0; beyond the end means the end.
+        start_date, due_date: A date means midnight UTC; the start is not after the due date.
+    """
+
+    name: Name | Unset = UNSET
+    description: ScopeDescription | Unset | None = UNSET
+    order: Place | Unset = UNSET
+    start_date: date | Unset | None = UNSET
+    due_date: date | Unset | None = UNSET
+
+
+@request
+class DeleteScope(Request):
+    """What becomes of the cards.
+
+    Attributes:
+        move_cards_to: A column of another scope of the project, to whose end they go, archived ones too; without it,
+            they are deleted with the scope.
+    """
+
+    move_cards_to: Id | Unset = UNSET
+
+
+CREATE_SCOPE = creates(
+    "scopes.create",
+    ProjectRef,
+    "scopes",
+    summary="Create a scope, with columns like those of the default one.",
+    takes=CreateScope,
+    returns=Scope,
+    policy=BOARD_WRITE,
+)
+LIST_SCOPES = lists(
+    "scopes.list",
+    ProjectRef,
+    "scopes",
+    summary="List the scopes of a project with their columns, by place.",
+    takes=Paged,
+    item=Scope,
+    policy=BOARD_READ,
+)
+GET_SCOPE = reads(
+    "scopes.get",
+    ScopeRef,
+    summary="One scope, with its columns and the settings of its views.",
+    returns=Scope,
+    policy=BOARD_READ,
+)
+UPDATE_SCOPE = updates(
+    "scopes.update",
+    ScopeRef,
+    summary="Rename, describe, date or move a scope.",
+    takes=UpdateScope,
+    returns=Scope,
+    policy=BOARD_WRITE,
+)
+DELETE_SCOPE = deletes(
+    "scopes.delete",
+    ScopeRef,
+    summary="Delete a scope with its columns, and with its cards unless it is said where they go.",
+    takes=DeleteScope,
+    returns=Ok,
+    policy=BOARD_DELETE,
+)
+
+ENDPOINTS = (CREATE_SCOPE, LIST_SCOPES, GET_SCOPE, UPDATE_SCOPE, DELETE_SCOPE)

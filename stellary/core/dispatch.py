@@ -54,9 +54,12 @@ from stellary.core.board import (
     projects,
     relation_access,
     relations,
+    scope_access,
+    scopes,
     templates,
 )
 from stellary.core.calls import Call
+from stellary.core.insights import portfolio, views
 from stellary.core.notifications import access as notifications_access
 from stellary.core.notifications import feed, notifications
 from stellary.core.unit import Actor, Service, UnitOfWork, served
@@ -101,6 +104,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     projects.create_project,
     projects.list_projects,
     templates.list_templates,
+    portfolio.get_portfolio,
     projects.get_project,
     projects.update_project,
     projects.delete_project,
@@ -119,6 +123,13 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     cards.delete_card,
     bulk.create_cards,
     bulk.update_cards,
+    scopes.create_scope,
+    scopes.list_scopes,
+    scopes.get_scope,
+    scopes.update_scope,
+    scopes.delete_scope,
+    views.get_views,
+    scopes.set_view,
     labels.create_label,
     labels.list_labels,
     labels.update_label,
@@ -160,6 +171,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **attachment_access.DOORS,
     **field_access.DOORS,
     **relation_access.DOORS,
+    **scope_access.DOORS,
     **notifications_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""

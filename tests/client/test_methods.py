@@ -204,6 +204,11 @@ TABLE = [
         lambda c: workspace(c).projects.templates(),
         f"GET {WORKSPACE}/projects/templates",
     ),
+    Row(
+        "projects.portfolio",
+        lambda c: workspace(c).projects.portfolio(archived=False),
+        f"GET {WORKSPACE}/projects/portfolio?archived=false",
+    ),
     Row("projects.get", lambda c: workspace(c).projects.get("p1"), f"GET {PROJECT}"),
     Row("projects.get", lambda c: board(c).get(), f"GET {PROJECT}", name="project.get"),
     Row(
@@ -354,6 +359,42 @@ TABLE = [
         {"targetCardId": "c2", "type": "blocks"},
     ),
     Row("relations.delete", lambda c: card(c).relations.delete("r1"), f"DELETE {WORKSPACE}/relations/r1"),
+    Row("scopes.list", lambda c: board(c).scopes.list(), f"GET {PROJECT}/scopes"),
+    Row(
+        "scopes.create",
+        lambda c: board(c).scopes.create(name="Phase 2", due_date=date(2026, 4, 1)),
+        f"POST {PROJECT}/scopes",
+        {"name": "Phase 2", "dueDate": "2026-04-01"},
+    ),
+    Row("scopes.get", lambda c: board(c).scopes.get("s1"), f"GET {WORKSPACE}/scopes/s1"),
+    Row(
+        "scopes.get",
+        lambda c: workspace(c).scopes("s1").get(),
+        f"GET {WORKSPACE}/scopes/s1",
+        name="scope.get",
+    ),
+    Row(
+        "scopes.update",
+        lambda c: board(c).scope("s1").update(order=0, due_date=None),
+        f"PATCH {WORKSPACE}/scopes/s1",
+        {"order": 0, "dueDate": None},
+    ),
+    Row(
+        "scopes.delete",
+        lambda c: workspace(c).scopes.delete("s1", move_cards_to="k2"),
+        f"DELETE {WORKSPACE}/scopes/s1?moveCardsTo=k2",
+    ),
+    Row(
+        "scopes.views",
+        lambda c: board(c).scope("s1").views(type="stats"),
+        f"GET {WORKSPACE}/scopes/s1/views?type=stats",
+    ),
+    Row(
+        "scopes.set_view",
+        lambda c: board(c).scopes.set_view("s1", active_view="list", settings={"sortBy": "dueDate"}),
+        f"PATCH {WORKSPACE}/scopes/s1/views",
+        {"activeView": "list", "settings": {"sortBy": "dueDate"}},
+    ),
     Row("labels.list", lambda c: board(c).labels.list(), f"GET {PROJECT}/labels"),
     Row(
         "labels.create",

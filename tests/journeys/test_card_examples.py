@@ -1,4 +1,4 @@
-"""The examples of what cards know and how they belong together run, on both databases."""
+"""The examples of what cards know and how they belong together run, in scopes too, on both databases."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def test_relations(client: Stellary, capsys: pytest.CaptureFixture[str]):
     told = example("relations").relations(client, "acme", "eng")
     assert told == ["PAY-3 child_of PAY-1", "PAY-3 blocked_by PAY-2"]
     assert capsys.readouterr().out == "relation_cycle\n"
+
+
+def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    told = example("scopes").scopes(client, "acme", "eng")
+    assert told == ["Web shop: 33 % of 3 cards, 0 overdue"]
+    stats, *days, code = capsys.readouterr().out.splitlines()
+    assert stats == "StatusCounts(open=1, in_progress=0, done=1) 1 1"
+    assert days == ["2027-04-01 ['Logo']", "2027-04-09 ['Colours']"]
+    assert code == "default_scope"

@@ -86,7 +86,8 @@ def elsewhere(stage: Stage, row: Row, parameter: str, place: Place) -> Iterator[
         yield Nowhere(parameter, "a whole path of another tenant", whole)
     if parameter not in SLUGS and "wsSlug" in place and parameter != "userId":
         yield Nowhere(parameter, "of another workspace", place | {parameter: stage.next_door[name]})
-        yield Nowhere(parameter, "of another kind", place | {parameter: stage.here["scopeId"]})
+        other = stage.here["labelId" if name == "scopeId" else "scopeId"]
+        yield Nowhere(parameter, "of another kind", place | {parameter: other})
     if _has_parent(row.parameters, parameter):
         yield Nowhere(parameter, "under the wrong parent", place | {parameter: stage.beside[name]})
 

@@ -135,7 +135,10 @@ class Stage:
         self.ask(owner, "POST", f"{base}/members", {"email": people[member].email})
         made["fullColumnId"] = self.ask(owner, "GET", f"{base}/columns")[0]["id"]
         made["columnId"] = self.ask(owner, "POST", f"{base}/columns", {"name": "Spare"})["id"]
-        made["scopeId"] = self.ask(owner, "GET", f"{base}/columns")[0]["scopeId"]
+        scope = self.ask(owner, "POST", f"{base}/scopes", {"name": "Phase 2"})
+        made["scopeId"] = scope["id"]
+        later = f"{base}/columns/{scope['columns'][0]['id']}/cards"
+        self.ask(owner, "POST", later, {"title": "Later", "status": "done", "assigneeId": people[owner].id})
         cards = f"{base}/columns/{made['fullColumnId']}/cards"
         card = self.ask(owner, "POST", cards, {"title": "First", "checklist": [{"title": "Step"}]})
         made |= {"cardId": card["id"], "itemId": card["checklist"][0]["_id"]}
@@ -169,6 +172,7 @@ class Stage:
             f"{card}/comments/{was['commentId']}",
             f"{card}/attachments/{was['attachmentId']}",
             f"{inner}/checklist/{was['itemId']}",
+            f"{base}/scopes/{was['scopeId']}",
             f"{base}/labels/{was['labelId']}",
             f"{base}/custom-fields/{was['fieldId']}",
             f"{base}/relations/{was['relationId']}",

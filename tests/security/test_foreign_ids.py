@@ -39,6 +39,7 @@ REFERENCES = {
         f"cards[].{field}": kind for field, kind in (_CARD | {"columnId": "columnId"}).items()
     },
     "cards.update_many": {f"cards[].{field}": kind for field, kind in (_CHANGE | {"id": "cardId"}).items()},
+    "scopes.delete": {"moveCardsTo": "fullColumnId"},
     "custom_fields.set_values": {"{}": "fieldId"},
     "relations.create": {"targetCardId": "otherCardId"},
 }

@@ -89,6 +89,7 @@ def _parsed(operation: str, command: str, status: int, sample: Any) -> Call:
 CALLED = {call.operation: call for call in calls()}
 # What the reference's prose says that these take, and its calls leave out.
 UNSAID: Mapping[str, Callable[[Stage], Any]] = {
+    "scopes.create": lambda stage: {"name": "Phase 3"},
     "labels.create": lambda stage: {"name": "Bug", "color": "#d73a4a"},
     "custom_fields.create": lambda stage: {"name": "Severity", "type": "select", "options": ["low", "high"]},
     "relations.create": lambda stage: {"targetCardId": stage.here["thirdCardId"], "type": "blocks"},
@@ -105,6 +106,7 @@ PLACEHOLDERS = {
     "LABELID": "labelId",
     "ITEMID": "itemId",
     "FIELDID": "fieldId",
+    "SCOPEID": "scopeId",
     "RELATIONID": "relationId",
 }
 OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}

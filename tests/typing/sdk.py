@@ -21,8 +21,11 @@ from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
+from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project
 from stellary.contract.relations import Relation
+from stellary.contract.scope_views import ScopeViews
+from stellary.contract.scopes import Scope
 
 
 def blocking(client: Stellary) -> None:
@@ -53,6 +56,13 @@ def blocking(client: Stellary) -> None:
     assert_type(board.cards.list(custom_field=[f"{field.id}:high"]), Page[Card])
     assert_type(board.card(card).relations.create(target_card_id="c2", type="blocks"), Relation)
     assert_type(board.card(card).relations.list(), Page[Relation])
+    scope = board.scopes.create(name="Phase 2", start_date=date(2026, 4, 1))
+    assert_type(scope, Scope)
+    assert_type(board.scopes.list(), Page[Scope])
+    assert_type(ws.scopes(scope).views(type="stats"), ScopeViews)
+    assert_type(board.scope(scope).set_view(active_view="list"), ScopeViews)
+    assert_type(board.scopes.delete(scope, move_cards_to="k1"), Ok)
+    assert_type(ws.projects.portfolio(), Page[PortfolioProject])
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
     member, *_ = ws.members.list()
     ws.members.update(member, role="admin")
@@ -68,6 +78,7 @@ def blocking(client: Stellary) -> None:
     board.cards.iterate(limit="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.scopes.set_view(scope, active_view="gantt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.cards.fly()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     client.auth.me(id="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

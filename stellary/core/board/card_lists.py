@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar, overload
 
 import orjson
 from sqlalchemy import Text, type_coerce
@@ -15,6 +15,8 @@ from stellary.core.board import card_rows
 from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards
 
+K = TypeVar("K")
+
 _JSON = (cards.c.label_ids, cards.c.custom_fields, cards.c.checklist)
 COLUMNS = tuple(
     type_coerce(column, Text).label(column.name) if column in set(_JSON) else column
@@ -24,7 +26,8 @@ COLUMNS = tuple(
 
 _FIRST_JSON = card_rows.STORED.index(_JSON[0])
 _AFTER_JSON = _FIRST_JSON + len(_JSON)
-_ASSIGNEE = card_rows.STORED.index(cards.c.assignee_id)
+_PLACES = {column.name: place for place, column in enumerate(card_rows.STORED)}
+_ASSIGNEE = _PLACES["assignee_id"]
 
 
 class CardList(Stored, Sequence[Card]):
@@ -66,6 +69,21 @@ class CardList(Stored, Sequence[Card]):
     def assignee_ids(self) -> set[str]:
         """Whoever is assigned to one of them."""
         return {row[_ASSIGNEE] for row in self._rows if row[_ASSIGNEE]}
+
+    def grouped(self, field: str, by: Callable[[Any], K]) -> dict[K, CardList]:
+        """The cards that agree in what is made of a field, in their order; by that.
+
+        Args:
+            field: One that is stored as it is told.
+            by: What is made of it.
+        """
+        place = _PLACES[field]
+        found: dict[K, tuple[list[Sequence[Any]], list[int | None]]] = {}
+        for row, order in zip(self._rows, self._orders, strict=True):
+            rows, orders = found.setdefault(by(row[place]), ([], []))
+            rows.append(row)
+            orders.append(order)
+        return {key: CardList(*lists, self._project_key) for key, lists in found.items()}
 
     def _made(self, row: Sequence[Any], order: int | None) -> Card:
         parsed = map(orjson.loads, row[_FIRST_JSON:_AFTER_JSON])

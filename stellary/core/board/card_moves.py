@@ -1,4 +1,4 @@
-"""Many cards at once: read and held together, written together; and all cards of a column that is given up."""
+"""Many cards at once: read and held together, written together; and all cards of columns that are given up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CARDS: Select[Any] = (
     .with_for_update(key_share=True, of=cards)
 )
 _NAMED = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
-_OF_COLUMN = _CARDS.where(cards.c.column_id == bindparam("_column_id"))
+_OF_COLUMNS = _CARDS.where(cards.c.column_id.in_(bindparam("_column_ids", expanding=True)))
 _WRITE = update(cards).where(cards.c.id == bindparam("_id"))
 _UNWRITTEN = (
     "id",
@@ -65,16 +65,28 @@ def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
         uow.connection.execute(_WRITE, rows)
 
 
-def empty_column(uow: UnitOfWork, workspace_id: str, source: Stage, target: Stage, project_id: str) -> None:
-    """Move all cards of a column to the end of another one, in their order; archived ones stay archived.
+def hold_cards_of(uow: UnitOfWork, project_id: str, column_ids: Sequence[str]) -> list[Held]:
+    """Hold all cards of columns that are held: column by column, each by place, and then what is archived."""
+    place = {column_id: index for index, column_id in enumerate(column_ids)}
+    rows = uow.connection.execute(_OF_COLUMNS, {"_project_id": project_id, "_column_ids": list(column_ids)})
+    return sorted(
+        map(_held, rows),
+        key=lambda held: (held.card.archived, place[held.card.column_id], held.position, held.card.id),
+    )
 
-    Both columns are held.
+
+def empty_columns(
+    uow: UnitOfWork, workspace_id: str, sources: Sequence[Stage], target: Stage, project_id: str
+) -> None:
+    """Move all cards of columns to the end of another one, in their order; archived ones stay archived.
+
+    All these columns are held.
 
     Raises:
         Conflict: The other column does not take so many.
     """
-    rows = uow.connection.execute(_OF_COLUMN, {"_project_id": project_id, "_column_id": source.id})
-    found = sorted(map(_held, rows), key=lambda held: (held.card.archived, held.position, held.card.id))
+    names = {stage.id: stage.name for stage in sources}
+    found = hold_cards_of(uow, project_id, list(names))
     last = ordering.find_spot(uow, target, rules.AtEnd(), project_id)
     standing = sum(not held.card.archived for held in found)
     if standing:
@@ -86,7 +98,7 @@ def empty_column(uow: UnitOfWork, workspace_id: str, source: Stage, target: Stag
         order = None if after.archived else last.order + index
         after = rules.settled(before, after, order, uow.now)
         written.append((after, last.position + GAP * index))
-        for event in rules.events(before, after, workspace_id, source.name, target.name):
+        for event in rules.events(before, after, workspace_id, names[before.column_id], target.name):
             uow.happened(event)
     write_cards(uow, written)
     ordering.write_changed(uow, target, last.order + standing)

@@ -33,6 +33,7 @@ from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, ordering
+from stellary.core.board.dense import DensePlaces
 from stellary.core.board.holds import hold_columns, hold_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
@@ -60,16 +61,7 @@ _NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
 _INSERT = insert(columns)
 _UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
 _DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
-# Those between the old and the new place make room, by one place against the direction of the move.
-_SHIFT = (
-    update(columns)
-    .where(
-        columns.c.scope_id == bindparam("_scope_id"),
-        columns.c.position.between(bindparam("_from"), bindparam("_to")),
-    )
-    .values(position=columns.c.position + bindparam("_step"))
-)
-_END = 2**31 - 1
+_PLACES = DensePlaces(columns.c.position, columns.c.scope_id)
 
 
 @serves(CREATE_COLUMN)
@@ -99,21 +91,8 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
     )
     if order < count:
         hold_columns(uow, project.id)
-        _shift(uow, scope_id, order, _END, 1)
-    uow.connection.execute(
-        _INSERT,
-        {
-            "id": made.id,
-            "project_id": made.project_id,
-            "scope_id": made.scope_id,
-            "name": made.name,
-            "position": made.order,
-            "card_status": made.card_status,
-            "wip_limit": made.wip_limit,
-            "created_at": made.created_at,
-            "updated_at": made.updated_at,
-        },
-    )
+        _PLACES.enter(uow, scope_id, order)
+    uow.connection.execute(_INSERT, column_row(made))
     return made
 
 
@@ -133,6 +112,12 @@ def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> List
 def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:
     """All columns of a project, by scope and then by place."""
     return [column_value(row) for row in uow.connection.execute(_LIST, {"_project_id": project_id})]
+
+
+def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Column]:
+    """The columns of a scope, by place."""
+    place = {"_project_id": project_id, "_scope_id": scope_id}
+    return [column_value(row) for row in uow.connection.execute(_LIST_SCOPE, place)]
 
 
 @serves(UPDATE_COLUMN)
@@ -166,11 +151,11 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
         if request.move_cards_to not in stages:
             raise unknown("moveCardsTo")
         source, target = stages[before.id], stages[request.move_cards_to]
-        card_moves.empty_column(uow, at.standing.workspace_id or "", source, target, before.project_id)
+        card_moves.empty_columns(uow, at.standing.workspace_id or "", [source], target, before.project_id)
     elif ordering.holds_cards(uow, before.id):
         raise Conflict("the column holds cards: say by moveCardsTo where they go", code="column_not_empty")
     uow.connection.execute(_DELETE, {"_id": before.id})
-    _shift(uow, before.scope_id, before.position + 1, _END, -1)
+    _PLACES.leave(uow, before.scope_id, before.position)
     return Ok()
 
 
@@ -190,16 +175,7 @@ def _moved(uow: UnitOfWork, before: Row[Any], wanted: int) -> int:
     """Make room in the scope for a column at another place; that place, which is the end at most."""
     scope = {"_project_id": before.project_id, "_scope_id": before.scope_id}
     count = uow.connection.execute(_NAMED_SCOPE, scope).one()[1]
-    order: int = min(wanted, count - 1)
-    if order > before.position:
-        _shift(uow, before.scope_id, before.position + 1, order, -1)
-    elif order < before.position:
-        _shift(uow, before.scope_id, order, before.position - 1, 1)
-    return order
-
-
-def _shift(uow: UnitOfWork, scope_id: str, first: int, last: int, step: int) -> None:
-    uow.connection.execute(_SHIFT, {"_scope_id": scope_id, "_from": first, "_to": last, "_step": step})
+    return _PLACES.move(uow, before.scope_id, before.position, wanted, count)
 
 
 def column_value(row: Row[Any]) -> Column:
@@ -216,3 +192,18 @@ def column_value(row: Row[Any]) -> Column:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def column_row(made: Column) -> dict[str, Any]:
+    """All of a column as a row."""
+    return {
+        "id": made.id,
+        "project_id": made.project_id,
+        "scope_id": made.scope_id,
+        "name": made.name,
+        "position": made.order,
+        "card_status": made.card_status,
+        "wip_limit": made.wip_limit,
+        "created_at": made.created_at,
+        "updated_at": made.updated_at,
+    }

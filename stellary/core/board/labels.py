@@ -93,6 +93,11 @@ def list_labels(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Lab
     return _LIST.fetch(uow, request, _label, _project_id=project.id)
 
 
+def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
+    """All labels of a project, in the order in which they were made."""
+    return list(_LIST.fetch(uow, Paged(), _label, _project_id=project_id).items)
+
+
 @serves(UPDATE_LABEL)
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Rename a label or give it another colour."""

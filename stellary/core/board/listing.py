@@ -105,6 +105,13 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
     return _cards(rows, project_key, counted=True)
 
 
+def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
+    """The cards of a scope that are not archived, by column and then by place."""
+    place = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
+    rows = uow.connection.execute(_whole(frozenset({"scope_id", "archived"}), counted=True), place).fetchall()
+    return _cards(rows, project_key, counted=True)
+
+
 def _asked(request: ListCards) -> dict[str, Any]:
     found = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
     for name in _MOMENTS:

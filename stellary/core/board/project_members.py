@@ -45,7 +45,7 @@ def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Li
     project = access.project(uow, ref).row
     page = _LIST.fetch(uow, request, _as_found, _project_id=project.id)
     known = people.known(uow, [row.user_id for row in page.items])
-    return Listing([_member(known[row.user_id], row.created_at) for row in page.items], page.next)
+    return Listing([member_value(known[row.user_id], row.created_at) for row in page.items], page.next)
 
 
 @serves(ADD_PROJECT_MEMBER)
@@ -63,7 +63,7 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
     uow.happened(
         ProjectMemberAdded(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id)
     )
-    return _member(person, uow.now)
+    return member_value(person, uow.now)
 
 
 @serves(REMOVE_PROJECT_MEMBER)
@@ -81,5 +81,6 @@ def _as_found(row: Row[Any]) -> Row[Any]:
     return row
 
 
-def _member(person: people.Person, since: Any) -> ProjectMember:
+def member_value(person: people.Person, since: Any) -> ProjectMember:
+    """Somebody who has belonged to a project since then."""
     return ProjectMember(user_id=person.id, email=person.email, name=person.name, created_at=since)

@@ -178,12 +178,15 @@ def _furnish(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
 @serves(LIST_PROJECTS)
 def list_projects(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[Project]:
     """The projects of a workspace in the order in which they were made."""
-    workspace = accounts_access.workspace(uow, ref).row
+    return projects_of(uow, accounts_access.workspace(uow, ref).row.id, request)
+
+
+def projects_of(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Listing[Project]:
+    """Those that a request asks for of a workspace that its door has found."""
+    place = {"_workspace_id": workspace_id}
     if request.archived is UNSET:
-        return _LIST.fetch(uow, request, project_value, _workspace_id=workspace.id)
-    return _LIST_ARCHIVED.fetch(
-        uow, request, project_value, _workspace_id=workspace.id, _archived=request.archived
-    )
+        return _LIST.fetch(uow, request, project_value, **place)
+    return _LIST_ARCHIVED.fetch(uow, request, project_value, **place, _archived=request.archived)
 
 
 @serves(GET_PROJECT)

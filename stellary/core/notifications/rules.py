@@ -69,17 +69,12 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
         names: Of people, by id.
         mentioned: The ids of those whom it mentions newly.
     """
-    told: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title}
+    told: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
     match event:
         case CardMoved():
             told |= {"fromColumn": event.from_column, "toColumn": event.to_column}
-            told |= _statuses(event.before.status, event.card.status)
         case CardUpdated():
             told["changed"] = list(event.changed)
-            if "status" in event.changed:
-                told |= _statuses(event.before.status, event.card.status)
-        case CardCreated():
-            told |= _statuses("open", event.card.status)
         case CardAssigned():
             told["assignee"] = names.get(event.card.assignee_id or "")
             told["formerAssignee"] = names.get(event.before.assignee_id or "")
@@ -103,12 +98,22 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     return told
 
 
-def _statuses(before: CardStatus, after: CardStatus) -> dict[str, str]:
+def _statuses(event: CardEvent) -> dict[str, str]:
     """The status that a card has left, and the one that it has from then on; what is made begins as ``open``.
 
     How long work takes is told by this, so that it is on record wherever a status changes.
     """
-    return {} if after == before else {"fromStatus": before, "toStatus": after}
+    before: CardStatus = event.card.status
+    match event:
+        case CardCreated():
+            before = "open"
+        case CardMoved():
+            before = event.before.status
+        case CardUpdated() if "status" in event.changed:
+            before = event.before.status
+        case _:
+            pass
+    return {} if event.card.status == before else {"fromStatus": before, "toStatus": event.card.status}
 
 
 def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, Any]:

@@ -35,6 +35,9 @@ def test_board_shows_scopes_with_their_columns(desk):
         "startDate": None,
         "dueDate": None,
         "activeView": "kanban",
+        "views": [
+            {"type": kind, "settings": {}} for kind in ("kanban", "list", "calendar", "roadmap", "stats")
+        ],
         "columns": board["columns"],
         "createdAt": scope["createdAt"],
         "updatedAt": scope["updatedAt"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -12,12 +12,13 @@ import attrs
 from stellary.contract.cards import Card, CardStatus, CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import camel, invalid, utc, wire_fields
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import camel, invalid, wire_fields
 from stellary.core.base import IdSource
 from stellary.core.board.rules.checklists import is_complete, progress, replaced
 from stellary.core.board.rules.custom_fields import NO_FIELDS, with_values
 from stellary.core.board.rules.directories import Directory
+from stellary.core.board.rules.fields import check_dates, given, moment
 from stellary.core.events import (
     CardArchived,
     CardAssigned,
@@ -96,7 +97,7 @@ def wish(before: Card, request: UpdateCard, path: str = "") -> Wish | None:
         raise invalid((path + "before", "must not be given together with after"))
     if before.id in (request.before, request.after):
         raise invalid((path + ("before" if request.before else "after"), "must be another card"))
-    if _given(request.archived, before.archived):
+    if given(request.archived, before.archived):
         return KEEPS_PLACE
     if request.before is not UNSET:
         return Beside(request.before, False, path + "before")
@@ -128,26 +129,26 @@ def created(
         Invalid: It would start after it is due, or a custom field cannot have that value.
     """
     status = request.status or stage.card_status or "open"
-    start, due = _moment(request.start_date, None), _moment(request.due_date, None)
-    _check_dates(start, due, f"{path}startDate")
+    start, due = moment(request.start_date, None), moment(request.due_date, None)
+    check_dates(start, due, f"{path}startDate")
     checklist = replaced(request.checklist or (), (), new_id, f"{path}checklist")
     return Card(
         id=id,
         key=f"{project_key}-{number}",
         number=number,
         title=request.title,
-        description=_given(request.description, None),
+        description=given(request.description, None),
         project_id=project_id,
         scope_id=stage.scope_id,
         column_id=stage.id,
         order=order,
         archived=False,
         status=status,
-        priority=_given(request.priority, None),
+        priority=given(request.priority, None),
         start_date=start,
         due_date=due,
         completed_at=now if status == "done" else None,
-        assignee_id=_given(request.assignee_id, None),
+        assignee_id=given(request.assignee_id, None),
         created_by_id=created_by_id,
         label_ids=_without_twins(request.label_ids or ()),
         custom_fields=with_values({}, request.custom_fields, fields, f"{path}customFields."),
@@ -194,22 +195,22 @@ def changed(
     checklist = before.checklist
     if request.checklist is not UNSET:
         checklist = replaced(request.checklist, before.checklist, new_id, f"{path}checklist")
-    start, due = _moment(request.start_date, before.start_date), _moment(request.due_date, before.due_date)
+    start, due = moment(request.start_date, before.start_date), moment(request.due_date, before.due_date)
     if (start, due) != (before.start_date, before.due_date):
-        _check_dates(start, due, path + ("startDate" if request.start_date else "dueDate"))
+        check_dates(start, due, path + ("startDate" if request.start_date else "dueDate"))
     return altered(
         before,
-        title=_given(request.title, before.title),
-        description=_given(request.description, before.description),
+        title=given(request.title, before.title),
+        description=given(request.description, before.description),
         column_id=stage.id if stage else before.column_id,
         scope_id=stage.scope_id if stage else before.scope_id,
-        archived=_given(request.archived, before.archived),
+        archived=given(request.archived, before.archived),
         status=status,
-        priority=_given(request.priority, before.priority),
+        priority=given(request.priority, before.priority),
         start_date=start,
         due_date=due,
         completed_at=completed_at,
-        assignee_id=_given(request.assignee_id, before.assignee_id),
+        assignee_id=given(request.assignee_id, before.assignee_id),
         label_ids=before.label_ids if request.label_ids is UNSET else _without_twins(request.label_ids),
         custom_fields=with_values(
             before.custom_fields, request.custom_fields, fields, f"{path}customFields."
@@ -288,23 +289,6 @@ def events(
 
 
 # ---------------------------------------------------------------------------------------------- fields
-
-
-def _given(asked: T | Unset, otherwise: T) -> T:
-    return otherwise if isinstance(asked, Unset) else asked
-
-
-def _moment(asked: date | Unset | None, otherwise: datetime | None) -> datetime | None:
-    if isinstance(asked, Unset):
-        return otherwise
-    return None if asked is None else utc(asked)
-
-
-def _check_dates(start: datetime | None, due: datetime | None, field: str) -> None:
-    """A card starts no later than it is due."""
-    if start is not None and due is not None and start > due:
-        end = "before startDate" if field.endswith("dueDate") else "after dueDate"
-        raise invalid((field, f"must not be {end}"))
 
 
 def _without_twins(ids: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.unset import Unset
 from stellary.contract.wire import invalid
 from stellary.core.base import IdSource
+from stellary.core.board.rules.tallies import percent
 
 
 def progress(items: Sequence[ChecklistItem]) -> ChecklistProgress:
@@ -28,7 +29,7 @@ def progress(items: Sequence[ChecklistItem]) -> ChecklistProgress:
 def progress_of(done: int, total: int) -> ChecklistProgress:
     """The same, by how many items are done and how many there are."""
     # Shared by all cards that are as far: a board has few different ones.
-    return ChecklistProgress(done=done, total=total, percent=100 * done // total if total else 0)
+    return ChecklistProgress(done=done, total=total, percent=percent(done, total))
 
 
 def is_complete(items: Sequence[ChecklistItem]) -> bool:

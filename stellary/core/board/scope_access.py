@@ -1,0 +1,55 @@
+"""The door to a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, and_, bindparam
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import Ref, ScopeRef
+from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.board.holds import hold_project, is_shared
+from stellary.core.board.tables import projects, scopes
+from stellary.core.unit import UnitOfWork
+
+
+def _to_scope(source: FromClause) -> FromClause:
+    return source.outerjoin(scopes, scopes.c.id == bindparam("_scope_id")).outerjoin(
+        projects, and_(projects.c.id == scopes.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
+    )
+
+
+_SCOPE = through_workspace(
+    projects.c.id.label("of_project"), projects.c.key.label("project_key"), *scopes.c, joins=_to_scope
+)
+
+
+def scope(uow: UnitOfWork, ref: ScopeRef) -> At:
+    """The door to a scope, by its flat path or below its project: its row, and the ``project_key``.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
+    """
+    row, standing = reach(uow, _SCOPE, ref, _scope_id=ref.scope_id)
+    grant(uow, standing)
+    if row.of_project is None or ref.project_id not in (None, row.of_project):
+        raise NotFound("Scope not found")
+    return At(row, standing)
+
+
+def held_scope(uow: UnitOfWork, ref: ScopeRef) -> At:
+    """The same door, and nobody else changes the scopes of the project, or their columns, until the unit ends.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
+    """
+    at = scope(uow, ref)
+    if not is_shared(uow):
+        return at
+    hold_project(uow, at.row.project_id)
+    return scope(uow, ref)
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {ScopeRef: scope}

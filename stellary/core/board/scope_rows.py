@@ -1,0 +1,55 @@
+"""Scopes as rows: the one place where a row becomes a ``Scope``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from stellary.contract.columns import Column
+from stellary.contract.scopes import Scope
+from stellary.core.board.rules.scopes import views
+from stellary.core.board.tables import scopes
+from stellary.core.unit import UnitOfWork
+
+OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
+BY_PLACE = OF_PROJECT.order_by(scopes.c.position, scopes.c.id)
+
+
+def scope(row: Row[Any], columns: list[Column]) -> Scope:
+    """The scope of a row that has the columns of the table.
+
+    Args:
+        row: The row.
+        columns: The scope's own, by place.
+    """
+    return Scope(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        description=row.description,
+        order=row.position,
+        is_default=row.is_default,
+        start_date=row.start_date,
+        due_date=row.due_date,
+        active_view=row.active_view,
+        views=views(row.view_settings),
+        columns=columns,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def with_columns(rows: Iterable[Row[Any]], columns: Iterable[Column]) -> list[Scope]:
+    """The scopes of rows, each with its own of the columns."""
+    by_scope: dict[str, list[Column]] = defaultdict(list)
+    for column in columns:
+        by_scope[column.scope_id].append(column)
+    return [scope(row, by_scope[row.id]) for row in rows]
+
+
+def project_scopes(uow: UnitOfWork, project_id: str, columns: Iterable[Column]) -> list[Scope]:
+    """All scopes of a project by place, with those of its columns."""
+    return with_columns(uow.connection.execute(BY_PLACE, {"_project_id": project_id}), columns)

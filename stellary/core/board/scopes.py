@@ -1,0 +1,221 @@
+"""Scopes: the work packages of a project. Section Scopes of the API reference."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
+
+from stellary.contract.columns import Column
+from stellary.contract.endpoint import Ok
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import ProjectRef, ScopeRef
+from stellary.contract.scope_views import SET_VIEW, ScopeViews, SetView, ViewData
+from stellary.contract.scopes import (
+    CREATE_SCOPE,
+    DELETE_SCOPE,
+    GET_SCOPE,
+    LIST_SCOPES,
+    UPDATE_SCOPE,
+    CreateScope,
+    DeleteScope,
+    Scope,
+    UpdateScope,
+)
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid
+from stellary.core.board import access, card_moves, scope_access, scope_rows
+from stellary.core.board.columns import column_row, column_values, scope_columns
+from stellary.core.board.dense import DensePlaces
+from stellary.core.board.holds import hold_columns
+from stellary.core.board.rules import scopes as rules
+from stellary.core.board.rules.cards import Stage
+from stellary.core.board.rules.references import unknown
+from stellary.core.board.tables import cards, columns, comments, scopes
+from stellary.core.events import CardDeleted
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_LIST = Pages(scope_rows.OF_PROJECT, scopes.c.id)
+_COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
+# What a new scope begins with.
+_DEFAULT_COLUMNS: Select[Any] = (
+    select(columns.c.name, columns.c.card_status, columns.c.wip_limit)
+    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
+    .where(scopes.c.project_id == bindparam("_project_id"), scopes.c.is_default)
+    .order_by(columns.c.position)
+)
+_INSERT = insert(scopes)
+_INSERT_COLUMNS = insert(columns)
+_UPDATE = update(scopes).where(scopes.c.id == bindparam("_id"))
+_OWN_COLUMNS = select(columns.c.id).where(columns.c.scope_id == bindparam("_id"))
+_COMMENTERS: Select[Any] = (
+    select(comments.c.card_id, comments.c.author_id)
+    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .where(cards.c.column_id.in_(_OWN_COLUMNS))
+    .distinct()
+)
+# Cards first: a column does not go with its cards, and the database asks for them at each of its own deletions.
+_DELETE = (
+    delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS)),
+    delete(scopes).where(scopes.c.id == bindparam("_id")),
+)
+_PLACES = DensePlaces(scopes.c.position, scopes.c.project_id)
+
+
+@serves(CREATE_SCOPE)
+def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scope:
+    """Make a scope, at the end unless a place is named, with columns like those of the default one."""
+    project = access.held_project(uow, ref).row
+    place = {"_project_id": project.id}
+    count = uow.connection.execute(_COUNT, place).scalar_one()
+    order = count if request.order is UNSET else min(request.order, count)
+    id = uow.new_id()
+    made = rules.created(
+        request,
+        id=id,
+        project_id=project.id,
+        order=order,
+        columns=[
+            Column(
+                id=uow.new_id(),
+                name=row.name,
+                project_id=project.id,
+                scope_id=id,
+                order=index,
+                card_status=row.card_status,
+                wip_limit=row.wip_limit,
+                card_count=0,
+                created_at=uow.now,
+                updated_at=uow.now,
+            )
+            for index, row in enumerate(uow.connection.execute(_DEFAULT_COLUMNS, place))
+        ],
+        now=uow.now,
+    )
+    if order < count:
+        _PLACES.enter(uow, project.id, order)
+    told = {"project_id": made.project_id, "is_default": False, "created_at": made.created_at}
+    viewed: dict[str, Any] = {"active_view": made.active_view, "view_settings": {}}
+    uow.connection.execute(_INSERT, {"id": id, **told, **viewed, **_changing(made)})
+    if made.columns:
+        uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, made.columns)))
+    return made
+
+
+@serves(LIST_SCOPES)
+def list_scopes(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Scope]:
+    """The scopes by place; pages come in the order in which they were made."""
+    project = access.project(uow, ref).row
+    own = column_values(uow, project.id)
+    if not request.limit and not request.cursor:
+        return Listing(scope_rows.project_scopes(uow, project.id, own))
+    page = _LIST.fetch(uow, request, _as_found, _project_id=project.id)
+    return Listing(scope_rows.with_columns(page.items, own), page.next)
+
+
+@serves(GET_SCOPE)
+def get_scope(uow: UnitOfWork, ref: ScopeRef) -> Scope:
+    """One scope, with its columns."""
+    return _value(uow, scope_access.scope(uow, ref).row)
+
+
+@serves(UPDATE_SCOPE)
+def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
+    """Change what is named; another ``order`` moves the scope within its project."""
+    row = scope_access.held_scope(uow, ref).row
+    before = _value(uow, row)
+    # Decided before anything moves: whoever goes on in the same unit finds all as it was.
+    after = rules.changed(before, request, before.order, uow.now)
+    if request.order is not UNSET:
+        count = uow.connection.execute(_COUNT, {"_project_id": row.project_id}).scalar_one()
+        order = _PLACES.move(uow, row.project_id, before.order, request.order, count)
+        after = rules.changed(before, request, order, uow.now)
+    if after is not before:
+        uow.connection.execute(_UPDATE, {"_id": row.id, **_changing(after)})
+    return after
+
+
+@serves(DELETE_SCOPE)
+def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
+    """Delete a scope with its columns. Its cards go to a column of another one first, or are deleted as well."""
+    at = scope_access.held_scope(uow, ref)
+    row, workspace_id = at.row, at.standing.workspace_id or ""
+    stages = hold_columns(uow, row.project_id)
+    target = _target(stages, row.id, request)
+    rules.check_deletable(row.is_default)
+    if target is not None:
+        own = [stages[column.id] for column in scope_columns(uow, row.project_id, row.id)]
+        card_moves.empty_columns(uow, workspace_id, own, target, row.project_id)
+    else:
+        own_ids = [stage.id for stage in stages.values() if stage.scope_id == row.id]
+        _tell_of_deletions(uow, workspace_id, row, own_ids)
+    for statement in _DELETE:
+        uow.connection.execute(statement, {"_id": row.id})
+    _PLACES.leave(uow, row.project_id, row.position)
+    return Ok()
+
+
+@serves(SET_VIEW)
+def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
+    """Switch the view in which everybody finds the scope, or remember settings of one."""
+    row = scope_access.held_scope(uow, ref).row
+    active, settings = rules.viewed(row.active_view, row.view_settings, request)
+    if (active, settings) != (row.active_view, row.view_settings):
+        changes = {"active_view": active, "view_settings": settings, "updated_at": uow.now}
+        uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
+    return ScopeViews(active_view=active, views=rules.views(settings), data=None)
+
+
+def views_of(row: Row[Any], data: ViewData | None) -> ScopeViews:
+    """The views of a scope that its door has found, and what one of them shows."""
+    return ScopeViews(active_view=row.active_view, views=rules.views(row.view_settings), data=data)
+
+
+def _target(stages: dict[str, Stage], scope_id: str, request: DeleteScope) -> Stage | None:
+    """The column that takes the cards, if one is to."""
+    if request.move_cards_to is UNSET:
+        return None
+    target = stages.get(request.move_cards_to)
+    if target is None:
+        raise unknown("moveCardsTo")
+    if target.scope_id == scope_id:
+        raise invalid(("moveCardsTo", "must be a column of another scope"))
+    return target
+
+
+def _tell_of_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column_ids: list[str]) -> None:
+    """Say of each card that it is deleted, as if it were so by itself: somebody may have been at work on it."""
+    commenters: dict[str, list[str]] = defaultdict(list)
+    for card_id, author_id in uow.connection.execute(_COMMENTERS, {"_id": row.id}):
+        commenters[card_id].append(author_id)
+    for held in card_moves.hold_cards_of(uow, row.project_id, column_ids):
+        uow.happened(
+            CardDeleted(
+                workspace_id=workspace_id,
+                project_id=row.project_id,
+                card=held.card,
+                commenter_ids=tuple(commenters[held.card.id]),
+            )
+        )
+
+
+def _value(uow: UnitOfWork, row: Row[Any]) -> Scope:
+    return scope_rows.scope(row, scope_columns(uow, row.project_id, row.id))
+
+
+def _as_found(row: Row[Any]) -> Row[Any]:
+    return row
+
+
+def _changing(scope: Scope) -> dict[str, Any]:
+    """What of a scope's row can be changed by its own name."""
+    return {
+        "name": scope.name,
+        "description": scope.description,
+        "position": scope.order,
+        "start_date": scope.start_date,
+        "due_date": scope.due_date,
+        "updated_at": scope.updated_at,
+    }

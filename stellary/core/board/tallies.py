@@ -1,0 +1,148 @@
+"""Tallies: the cards of scopes and projects counted by the database, in a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, func, select
+
+from stellary.contract.columns import ColumnCount
+from stellary.contract.projects import ProjectMember
+from stellary.core.accounts import people
+from stellary.core.board.project_members import member_value
+from stellary.core.board.rules.tallies import Completion, ProjectTally, ScopeProgress, Since, Tally
+from stellary.core.board.tables import cards, columns, project_members, projects, scopes
+from stellary.core.unit import UnitOfWork
+
+_IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
+_OF_SCOPE = columns.c.scope_id == bindparam("_scope_id")
+_STANDS = cards.c.archived == false()
+
+_TALLIES: Select[Any] = (
+    select(
+        cards.c.column_id,
+        cards.c.status,
+        cards.c.priority,
+        cards.c.assignee_id,
+        cards.c.label_ids,
+        func.count(),
+    )
+    .select_from(_IN_COLUMNS)
+    .where(_OF_SCOPE, _STANDS)
+    .group_by(cards.c.column_id, cards.c.status, cards.c.priority, cards.c.assignee_id, cards.c.label_ids)
+)
+_IS_COMPLETED = and_(_OF_SCOPE, cards.c.completed_at >= bindparam("_since", type_=cards.c.completed_at.type))
+_COMPLETIONS: Select[Any] = (
+    select(cards.c.id, cards.c.created_at, cards.c.completed_at).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
+)
+COMPLETED_IDS = select(cards.c.id).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
+"""The ids of the cards that ``completions`` finds, for statements of others: of ``_scope_id``, since ``_since``."""
+
+
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+_PROGRESS: Select[Any] = (
+    select(
+        scopes.c.id,
+        scopes.c.name,
+        scopes.c.start_date,
+        scopes.c.due_date,
+        func.count(cards.c.id),
+        _how_many(cards.c.status == "done"),
+        func.min(func.coalesce(cards.c.start_date, cards.c.due_date)),
+        func.max(func.coalesce(cards.c.due_date, cards.c.start_date)),
+    )
+    .select_from(
+        scopes.outerjoin(columns, columns.c.scope_id == scopes.c.id).outerjoin(
+            cards, and_(cards.c.column_id == columns.c.id, _STANDS)
+        )
+    )
+    .where(scopes.c.project_id == bindparam("_project_id"))
+    .group_by(scopes.c.id)
+    .order_by(scopes.c.position, scopes.c.id)
+)
+
+
+def _moment(name: str) -> ColumnElement[datetime]:
+    return bindparam(name, type_=cards.c.due_date.type)
+
+
+_IDS: ColumnElement[str] = bindparam("_ids", expanding=True)
+_DUE = and_(_STANDS, cards.c.status != "done")
+_OF_PROJECTS: Select[Any] = (
+    select(
+        cards.c.project_id,
+        cards.c.column_id,
+        cards.c.status,
+        _how_many(_STANDS),
+        _how_many(and_(_DUE, cards.c.due_date < _moment("today"))),
+        _how_many(and_(_DUE, cards.c.due_date >= _moment("today"), cards.c.due_date < _moment("soon"))),
+        _how_many(cards.c.completed_at >= _moment("week")),
+        _how_many(cards.c.completed_at >= _moment("month")),
+    )
+    .where(cards.c.project_id.in_(_IDS))
+    .group_by(cards.c.project_id, cards.c.column_id, cards.c.status)
+)
+_COLUMNS: Select[Any] = (
+    select(columns.c.project_id, columns.c.id, columns.c.scope_id, columns.c.name)
+    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
+    .where(columns.c.project_id.in_(_IDS))
+    .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
+)
+_MEMBERS: Select[Any] = (
+    select(project_members.c.project_id, project_members.c.user_id, project_members.c.created_at)
+    .where(project_members.c.project_id.in_(_IDS))
+    .order_by(project_members.c.user_id)
+)
+
+
+PROJECT_ID: ColumnElement[str] = projects.c.id
+"""That of the project that a statement made by ``of_each_project`` selects."""
+
+
+def of_each_project(*more: ColumnElement[Any]) -> Select[Any]:
+    """A statement that tells something of each project whose id is in ``_ids``: id, and whatever others know."""
+    return select(projects.c.id, *more).where(projects.c.id.in_(_IDS))
+
+
+def tallies(uow: UnitOfWork, scope_id: str) -> list[Tally]:
+    """The unarchived cards of a scope, counted."""
+    return [Tally(*row) for row in uow.connection.execute(_TALLIES, {"_scope_id": scope_id})]
+
+
+def completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Completion]:
+    """The cards of a scope that were completed since then, and are still."""
+    asked = {"_scope_id": scope_id, "_since": since}
+    return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, asked)]
+
+
+def progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]:
+    """How far the scopes of a project are, by place."""
+    return [ScopeProgress(*row) for row in uow.connection.execute(_PROGRESS, {"_project_id": project_id})]
+
+
+def of_projects(uow: UnitOfWork, ids: Collection[str], since: Since) -> list[ProjectTally]:
+    """The cards of projects, counted by column and status."""
+    asked = {"_ids": list(ids), **attrs.asdict(since)}
+    return [ProjectTally(*row) for row in uow.connection.execute(_OF_PROJECTS, asked)]
+
+
+def columns_of(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ColumnCount]]:
+    """The columns of projects by scope and then by place, each with its project's id; nothing is counted yet."""
+    rows = uow.connection.execute(_COLUMNS, {"_ids": list(ids)})
+    return [
+        (row.project_id, ColumnCount(column_id=row.id, scope_id=row.scope_id, name=row.name, cards=0))
+        for row in rows
+    ]
+
+
+def members_of(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
+    """The members of projects, each with the project's id."""
+    rows = uow.connection.execute(_MEMBERS, {"_ids": list(ids)}).fetchall()
+    known = people.known(uow, {row.user_id for row in rows})
+    return [(row.project_id, member_value(known[row.user_id], row.created_at)) for row in rows]

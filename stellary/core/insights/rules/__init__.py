@@ -1,0 +1,1 @@
+"""The rules of insights: what is made of cards and of their counts."""

@@ -1,0 +1,42 @@
+"""History: what is on record of how cards came to be as they are, as parts that other areas' statements are built of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, func, select, type_coerce
+
+from stellary.core.notifications.tables import activities
+
+# Within a text, such as a title, each of these quotes would have a backslash before it.
+_TO_PROGRESS = '%"toStatus":"in_progress"%'
+
+
+def first_in_progress(card_ids: Select[Any]) -> Select[Any]:
+    """When cards were first ``in_progress``: card_id, began_at.
+
+    A card of which that is not on record is left out: it never was, or it was before statuses were recorded.
+
+    Args:
+        card_ids: Which cards, by a statement that reaches them from what the caller may see.
+    """
+    return (
+        select(activities.c.card_id, func.min(activities.c.created_at).label("began_at"))
+        .where(
+            activities.c.card_id.in_(card_ids),
+            type_coerce(activities.c.meta, Text).like(_TO_PROGRESS),
+        )
+        .group_by(activities.c.card_id)
+    )
+
+
+def last_activity(project_id: ColumnElement[str]) -> ScalarSelect[datetime | None]:
+    """When something last happened in the project that a statement selects, or to one of its cards."""
+    return (
+        select(activities.c.created_at)
+        .where(activities.c.project_id == project_id)
+        .order_by(activities.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )

@@ -1,0 +1,413 @@
+"""Scopes: dense in their project, each with columns of its own; what becomes of them when one is deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.board.test_statements import sent
+from tests.world import at_once
+
+NOWHERE = "f" * 24
+VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
+
+
+def scopes(desk):
+    found = desk.ask("GET", "/scopes")
+    assert [scope["order"] for scope in found] == list(range(len(found)))
+    return found
+
+
+def names(desk):
+    return " ".join(scope["name"] for scope in scopes(desk))
+
+
+def scope(desk, name="Phase 2", **fields):
+    return desk.ask("POST", "/scopes", {"name": name, **fields})
+
+
+def column_of(scope, name):
+    return next(column["id"] for column in scope["columns"] if column["name"] == name)
+
+
+@pytest.fixture
+def phases(desk):
+    """Scopes a, b and c after the default one; their ids by name."""
+    return {name: scope(desk, name)["id"] for name in "abc"}
+
+
+# ------------------------------------------------------------------------------------------------- made and read
+
+
+def test_project_begins_with_one_scope_that_is_the_default(desk):
+    (main,) = scopes(desk)
+    assert (main["name"], main["isDefault"], main["activeView"]) == ("Main", True, "kanban")
+    assert main["columns"] == desk.columns()
+
+
+def test_scope_has_all_that_was_said(desk):
+    made = scope(desk, description="All of it", startDate="2026-04-01", dueDate="2026-05-01T12:00:00+02:00")
+    assert made == {
+        "id": made["id"],
+        "projectId": desk.project["id"],
+        "name": "Phase 2",
+        "description": "All of it",
+        "order": 1,
+        "isDefault": False,
+        "startDate": "2026-04-01T00:00:00Z",
+        "dueDate": "2026-05-01T10:00:00Z",
+        "activeView": "kanban",
+        "views": [{"type": kind, "settings": {}} for kind in VIEWS],
+        "columns": made["columns"],
+        "createdAt": made["createdAt"],
+        "updatedAt": made["createdAt"],
+    }
+    assert scopes(desk)[1] == made
+    assert desk.world.ask(desk.person, "GET", f"{desk.workspace.path}/scopes/{made['id']}") == made
+    assert desk.ask("GET", f"/scopes/{made['id']}") == made
+    assert desk.ask("GET", "/board")["scopes"] == scopes(desk)
+
+
+def test_scope_begins_with_columns_like_those_of_the_default_one(desk):
+    desk.column("Review", order=1, cardStatus="in_progress", wipLimit=3)
+    desk.card(desk.columns()[0]["id"])
+    made = scope(desk)
+    alike = ("name", "order", "cardStatus", "wipLimit")
+    assert [[column[name] for name in alike] for column in made["columns"]] == [
+        [column[name] for name in alike] for column in scopes(desk)[0]["columns"]
+    ]
+    assert {column["scopeId"] for column in made["columns"]} == {made["id"]}
+    assert {column["cardCount"] for column in made["columns"]} == {0}
+
+
+def test_scope_of_a_default_one_without_columns_has_none(desk):
+    for column in desk.columns():
+        desk.ask("DELETE", f"/columns/{column['id']}")
+    assert scope(desk)["columns"] == []
+
+
+def test_columns_are_made_and_listed_in_a_scope(desk):
+    made = scope(desk)
+    column = desk.column("Extra", scopeId=made["id"], order=0)
+    found = desk.ask("GET", f"/columns?scopeId={made['id']}")
+    assert [each["name"] for each in found] == ["Extra", "To Do", "In Progress", "Done"]
+    assert [each["order"] for each in found] == [0, 1, 2, 3]
+    assert desk.columns() == [*scopes(desk)[0]["columns"], *found]
+    assert found[0]["id"] == column
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [(0, "x Main a b c"), (2, "Main a x b c"), (99, "Main a b c x")]
+)
+def test_scope_goes_where_it_wants(desk, phases, order, expected):
+    assert scope(desk, "x", order=order)["order"] == expected.split().index("x")
+    assert names(desk) == expected
+
+
+def test_scopes_by_the_page(desk, phases):
+    desk.ask("PATCH", f"/scopes/{phases['c']}", {"order": 0})
+    answer = desk.world.call(desk.person, "GET", f"{desk.path}/scopes?limit=3")
+    assert 'rel="next"' in answer.headers["link"]
+    assert [each["name"] for each in desk.ask("GET", "/scopes?limit=3")] == ["Main", "a", "b"]
+    assert [each["order"] for each in desk.ask("GET", "/scopes?limit=3")] == [1, 2, 3]
+    assert all(each["columns"] for each in desk.ask("GET", "/scopes?limit=3"))
+
+
+# ------------------------------------------------------------------------------------------------- changed
+
+
+def test_only_what_is_named_changes(desk, phases):
+    before = scopes(desk)[1]
+    changed = desk.ask("PATCH", f"/scopes/{phases['a']}", {"name": "A", "dueDate": "2026-06-01"})
+    expected = {"name": "A", "dueDate": "2026-06-01T00:00:00Z", "updatedAt": changed["updatedAt"]}
+    assert changed == before | expected
+    assert scopes(desk)[1] == changed
+
+
+@pytest.mark.parametrize("field", ["description", "startDate", "dueDate"])
+def test_null_clears(desk, field):
+    made = scope(desk, description="x", startDate="2026-04-01", dueDate="2026-05-01")
+    assert desk.ask("PATCH", f"/scopes/{made['id']}", {field: None})[field] is None
+
+
+def test_what_changes_nothing_leaves_the_scope_as_it_was(desk, phases):
+    before = scopes(desk)[1]
+    assert desk.ask("PATCH", f"/scopes/{phases['a']}", {"name": "a", "order": 1}) == before
+    assert desk.ask("PATCH", f"/scopes/{phases['a']}", {}) == before
+
+
+def test_default_scope_can_be_renamed_and_moved(desk, phases):
+    main = scopes(desk)[0]["id"]
+    desk.ask("PATCH", f"/scopes/{main}", {"name": "Rest", "order": 3})
+    assert names(desk) == "a b c Rest"
+    desk.column("new")
+    assert desk.columns()[-1]["scopeId"] == main
+
+
+DATES = {"startDate": "2026-05-02", "dueDate": "2026-05-01"}
+
+
+def test_scope_does_not_start_after_it_is_due(desk):
+    told = (400, "startDate must not be after dueDate")
+    assert desk.error("POST", "/scopes", {"name": "x", **DATES}) == told
+    assert names(desk) == "Main"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"startDate": "2026-05-02"}, "startDate must not be after dueDate"),
+        ({"dueDate": "2026-03-31"}, "dueDate must not be before startDate"),
+    ],
+)
+def test_scope_that_would_start_after_it_is_due_stays_as_it_was(desk, change, told):
+    made = scope(desk, startDate="2026-04-01", dueDate="2026-05-01")
+    assert desk.error("PATCH", f"/scopes/{made['id']}", {**change, "order": 0}) == (400, told)
+    assert scopes(desk)[1] == made
+
+
+def test_any_moves_leave_a_list(desk, phases):
+    ids = {**phases, "Main": scopes(desk)[0]["id"]}
+    model = ["Main", *"abc"]
+
+    @given(st.sampled_from(sorted(ids)), st.integers(0, 5))
+    def moves(name, order):
+        moved = desk.ask("PATCH", f"/scopes/{ids[name]}", {"order": order})
+        model.remove(name)
+        model.insert(order, name)
+        assert (names(desk), moved["order"]) == (" ".join(model), model.index(name))
+
+    moves()
+
+
+# ------------------------------------------------------------------------------------------------- cards in scopes
+
+
+def test_card_that_moves_to_a_column_of_another_scope_belongs_to_that(desk):
+    made = scope(desk)
+    card = desk.card(desk.columns()[0]["id"])
+    moved = desk.change(card["id"], columnId=column_of(made, "Done"))
+    assert (moved["scopeId"], moved["status"], moved["order"]) == (made["id"], "done", 0)
+    assert [each["id"] for each in desk.listed(f"scopeId={made['id']}")] == [card["id"]]
+    assert desk.listed(f"scopeId={card['scopeId']}") == []
+
+
+# ------------------------------------------------------------------------------------------------- deleted
+
+
+def test_default_scope_is_not_deleted(desk, phases):
+    main = scopes(desk)[0]["id"]
+    told = (409, "the default scope of a project cannot be deleted")
+    assert desk.error("DELETE", f"/scopes/{main}") == told
+    assert names(desk) == "Main a b c"
+
+
+def test_deleted_scope_leaves_no_gap(desk, phases):
+    assert desk.ask("DELETE", f"/scopes/{phases['b']}") == {"ok": True}
+    assert names(desk) == "Main a c"
+    assert desk.error("GET", f"/scopes/{phases['b']}") == (404, "Scope not found")
+
+
+def test_scope_goes_with_its_columns_and_cards_and_nothing_else(desk):
+    made = scope(desk)
+    kept = desk.card(desk.columns()[0]["id"])
+    first, second = (desk.card(column_of(made, "To Do"), title)["id"] for title in ("x", "y"))
+    desk.change(second, archived=True)
+    desk.ask("DELETE", f"/scopes/{made['id']}")
+    assert [card["id"] for card in desk.listed()] == [kept["id"]]
+    assert len(desk.columns()) == 3
+    for card in (first, second):
+        assert desk.error("GET", f"/cards/{card}") == (404, "Card not found")
+
+
+def test_deletion_of_each_card_of_a_scope_is_told_to_whom_it_concerns(desk):
+    bob, cid = desk.world.people("bob cid")
+    for person in (bob, cid):
+        desk.world.join(person, desk.workspace)
+    made = scope(desk)
+    mine, commented = (desk.card(column_of(made, "To Do"), title)["id"] for title in ("x", "y"))
+    desk.change(mine, assigneeId=bob.id)
+    desk.world.ask(cid, "POST", f"{desk.path}/cards/{commented}/comments", {"content": "Well."})
+    desk.ask("DELETE", f"/scopes/{made['id']}")
+
+    def told(person):
+        found = desk.world.ask(person, "GET", "/notifications")
+        news = [each["activity"] for each in found]
+        return [each["meta"]["cardTitle"] for each in news if each["type"] == "card_deleted"]
+
+    assert (told(bob), told(cid)) == (["x"], ["y"])
+
+
+def test_cards_of_a_deleted_scope_go_to_the_end_of_a_column(desk):
+    todo, _, done = (column["id"] for column in desk.columns())
+    made = scope(desk)
+    desk.cards(done, "p q")
+    late = desk.card(column_of(made, "Done"), "late")["id"]
+    first, second, hidden = desk.cards(column_of(made, "To Do"), "first second hidden")
+    desk.change(hidden, archived=True)
+    desk.change(second, order=0)
+    desk.ask("DELETE", f"/scopes/{made['id']}?moveCardsTo={done}")
+    assert desk.titles(done) == "p q second first late"
+    assert desk.titles(todo) == ""
+    found = desk.read(hidden)
+    assert (found["columnId"], found["archived"], found["order"]) == (done, True, None)
+    assert {desk.read(card)["scopeId"] for card in (first, late, hidden)} == {desk.columns()[0]["scopeId"]}
+    assert names(desk) == "Main"
+
+
+def test_cards_do_not_go_where_there_is_no_room(desk):
+    made = scope(desk)
+    desk.cards(column_of(made, "To Do"), "x y")
+    full = desk.column("Full", wipLimit=1)
+    assert desk.error("DELETE", f"/scopes/{made['id']}?moveCardsTo={full}")[0] == 409
+    assert desk.titles(column_of(made, "To Do")) == "x y"
+
+
+@pytest.mark.parametrize("target", [NOWHERE, "", "x"])
+def test_cards_do_not_go_to_a_column_that_is_not_there(desk, phases, target):
+    told = (400, "moveCardsTo must be the id of something that is there")
+    assert desk.error("DELETE", f"/scopes/{phases['a']}?moveCardsTo={target}") == told
+
+
+def test_cards_do_not_go_to_a_column_of_the_scope_that_is_deleted(desk):
+    made = scope(desk)
+    told = (400, "moveCardsTo must be a column of another scope")
+    assert desk.error("DELETE", f"/scopes/{made['id']}?moveCardsTo={column_of(made, 'Done')}") == told
+    assert names(desk) == "Main Phase 2"
+
+
+# ------------------------------------------------------------------------------------------------- elsewhere
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_scope_of_another_project_is_not_below_this_one(desk, method):
+    other = scope(desk.another())
+    assert desk.error(method, f"/scopes/{other['id']}") == (404, "Scope not found")
+
+
+# ------------------------------------------------------------------------------------------------- which view
+
+
+def views(desk, scope_id):
+    return desk.ask("GET", f"/scopes/{scope_id}/views")
+
+
+def test_view_is_switched_for_everybody(desk, phases):
+    answer = desk.ask("PATCH", f"/scopes/{phases['a']}/views", {"activeView": "roadmap"})
+    assert answer == {
+        "activeView": "roadmap",
+        "views": [{"type": kind, "settings": {}} for kind in VIEWS],
+        "data": None,
+    }
+    assert views(desk, phases["a"]) == answer
+    assert desk.ask("GET", f"/scopes/{phases['a']}")["activeView"] == "roadmap"
+    assert views(desk, phases["b"])["activeView"] == "kanban"
+
+
+def settings(answer):
+    return {view["type"]: view["settings"] for view in answer["views"] if view["settings"]}
+
+
+def test_settings_are_those_of_the_view_that_is_active_then(desk, phases):
+    path = f"/scopes/{phases['a']}/views"
+    asked = {"activeView": "list", "settings": {"sortBy": "dueDate", "fields": ["a", {"b": None}]}}
+    assert settings(desk.ask("PATCH", path, asked)) == {"list": asked["settings"]}
+    answer = desk.ask("PATCH", path, {"settings": {"sortBy": None, "dense": True}})
+    assert settings(answer) == {"list": {"fields": ["a", {"b": None}], "dense": True}}
+    assert settings(desk.ask("GET", f"/scopes/{phases['a']}")) == settings(answer)
+
+
+def test_settings_of_another_view_leave_the_active_one(desk, phases):
+    path = f"/scopes/{phases['a']}/views"
+    answer = desk.ask("PATCH", path, {"type": "calendar", "settings": {"weekStart": "monday"}})
+    assert (answer["activeView"], settings(answer)) == ("kanban", {"calendar": {"weekStart": "monday"}})
+
+
+def test_view_that_stays_as_it_is_leaves_the_scope_as_it_was(desk, phases):
+    before = scopes(desk)
+    desk.ask(
+        "PATCH", f"/scopes/{phases['a']}/views", {"activeView": "kanban", "settings": {}, "type": "list"}
+    )
+    desk.ask("PATCH", f"/scopes/{phases['a']}/views", {"settings": {"x": None}})
+    desk.ask("PATCH", f"/scopes/{phases['a']}/views", {})
+    assert scopes(desk) == before
+
+
+@pytest.mark.parametrize("much", [{str(n): n for n in range(51)}, {"x": "y" * 10_000}])
+def test_settings_are_not_remembered_without_end(desk, phases, much):
+    path = f"/scopes/{phases['a']}/views"
+    told = "settings must have at most 50 names and 10000 bytes as JSON, with those that are kept"
+    assert desk.error("PATCH", path, {"activeView": "list", "settings": much}) == (400, told)
+    assert views(desk, phases["a"])["activeView"] == "kanban"
+
+
+# ------------------------------------------------------------------------------------------------- many at once
+
+
+def statuses(*answers):
+    return Counter(answer.status for answer in answers)
+
+
+def test_scopes_made_moved_and_deleted_at_once_stay_dense(desk, phases):
+    def send(method, tail, body=None):
+        return lambda: desk.world.call(desk.person, method, desk.path + tail, body)
+
+    calls = [send("POST", "/scopes", {"name": str(n), "order": n % 3}) for n in range(4)]
+    calls += [send("PATCH", f"/scopes/{id}", {"order": 3 - n}) for n, id in enumerate(phases.values())]
+    calls += [send("DELETE", f"/scopes/{phases['c']}")]
+    found = statuses(*at_once(*calls))
+    assert found.keys() <= {200, 201, 404}
+    assert (found[201], len(scopes(desk))) == (4, 7)
+
+
+def test_no_card_is_lost_with_a_scope_that_is_deleted_meanwhile(desk):
+    todo, _, done = (column["id"] for column in desk.columns())
+    made = scope(desk)
+    target = column_of(made, "To Do")
+    cards = desk.cards(todo, "a b c d")
+    other = desk.card(target, "e")["id"]
+
+    def send(method, tail, body=None):
+        return lambda: desk.world.call(desk.person, method, desk.path + tail, body)
+
+    calls = [send("PATCH", f"/cards/{card}", {"columnId": target}) for card in cards]
+    calls += [send("POST", "/columns", {"name": "x", "scopeId": made["id"]})]
+    calls.insert(2, send("DELETE", f"/scopes/{made['id']}?moveCardsTo={done}"))
+    assert statuses(*at_once(*calls)).keys() <= {200, 201, 400}
+    assert {card["id"] for card in desk.listed()} == {*cards, other}
+    assert {card["scopeId"] for card in desk.listed()} == {scopes(desk)[0]["id"]}
+    assert len(desk.columns()) == 3
+
+
+# ------------------------------------------------------------------------------------------------- statements
+
+
+def test_statements_are_as_many_for_many_scopes_and_cards_as_for_few(desk):
+    counted = []
+    for each, count, cards in ((desk, 2, 3), (desk.another(), 12, 60)):
+        made = [scope(each, str(number)) for number in range(count)]
+        target = each.columns()[0]["id"]
+        for scoped in made[:2]:
+            column = scoped["columns"][0]["id"]
+            bodies = [{"columnId": column, "title": str(number)} for number in range(cards)]
+            each.ask("POST", "/cards/bulk", {"cards": bodies})
+        asked = [
+            ("GET", "/scopes", None),
+            ("GET", f"/scopes/{made[0]['id']}", None),
+            ("POST", "/scopes", {"name": "x", "order": 0}),
+            ("PATCH", f"/scopes/{made[0]['id']}", {"name": "y", "order": 0}),
+            ("PATCH", f"/scopes/{made[0]['id']}/views", {"settings": {"a": 1}}),
+            ("DELETE", f"/scopes/{made[0]['id']}?moveCardsTo={target}", None),
+            ("DELETE", f"/scopes/{made[1]['id']}", None),
+        ]
+        numbers = []
+        for method, tail, body in asked:
+            with sent() as found:
+                each.ask(method, tail, body)
+            numbers.append(len(found))
+        counted.append(numbers)
+    assert counted[0] == counted[1]
+    assert counted[0][:2] == [3, 2]

@@ -1,0 +1,135 @@
+"""The rules of insights: days, counts and times, without a database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.tallies import Completion, ScopeProgress, Tally, percent
+from stellary.core.insights.rules import days, stats, views
+from tests.core.board.desk import CARD
+
+NOW = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+
+
+# ------------------------------------------------------------------------------------------------- days
+
+
+def test_days_are_those_of_utc():
+    late = datetime(2026, 3, 2, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert days.day_of(late) == "2026-03-01"
+    assert days.midnight(late) == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_thirty_days_end_today():
+    found = days.last_days(NOW)
+    assert (len(found), found[0], found[-2:]) == (30, "2026-01-31", ["2026-02-28", "2026-03-01"])
+    assert days.first_day(NOW) == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_the_portfolio_counts_whole_days():
+    found = days.since(NOW)
+    assert found.today == datetime(2026, 3, 1, tzinfo=UTC)
+    assert found.soon == datetime(2026, 3, 9, tzinfo=UTC)
+    assert (found.week, found.month) == (datetime(2026, 2, 23, tzinfo=UTC), days.first_day(NOW))
+
+
+# ------------------------------------------------------------------------------------------------- counts
+
+
+@pytest.mark.parametrize(("done", "total", "found"), [(0, 0, 0), (0, 3, 0), (2, 3, 66), (3, 3, 100)])
+def test_percent_is_rounded_down(done, total, found):
+    assert percent(done, total) == found
+
+
+TALLIES = st.builds(
+    Tally,
+    column_id=st.sampled_from("ab"),
+    status=st.sampled_from(["open", "in_progress", "done"]),
+    priority=st.sampled_from([None, "low", "medium", "high"]),
+    assignee_id=st.sampled_from([None, "u", "v"]),
+    label_ids=st.lists(st.sampled_from("xyz"), unique=True),
+    cards=st.integers(1, 9),
+)
+
+
+@given(st.lists(TALLIES))
+def test_each_card_is_counted_once_by_each_but_its_labels(tallies):
+    total = sum(tally.cards for tally in tallies)
+    status = stats.by_status((tally.status, tally.cards) for tally in tallies)
+    priority = stats.by_priority(tallies)
+    assignee = stats.by_assignee(tallies, {"u": "Una", "v": "Vic"})
+    assert status.open + status.in_progress + status.done == total
+    assert priority.low + priority.medium + priority.high + priority.none == total
+    assert sum(each.cards for each in assignee) == total
+    assert assignee[-1].user_id is None
+    assert [each.cards for each in assignee[:-1]] == sorted(
+        (each.cards for each in assignee[:-1]), reverse=True
+    )
+
+
+def tally(cards=1, **fields):
+    like = {"column_id": "a", "status": "open", "priority": None, "assignee_id": None, "label_ids": []}
+    return Tally(**{**like, **fields}, cards=cards)
+
+
+def test_who_has_as_many_is_told_by_name():
+    found = stats.by_assignee(
+        [tally(2, assignee_id=id) for id in "uvw"], {"u": "Zoe", "v": "Ann", "w": "Bob"}
+    )
+    assert [each.name for each in found] == ["Ann", "Bob", "Zoe", None]
+
+
+# ------------------------------------------------------------------------------------------------- completed
+
+
+def completed(at, made=NOW - timedelta(days=90)):
+    return Completion("c", made, at)
+
+
+@given(st.lists(st.timedeltas(timedelta(0), timedelta(days=29)), max_size=20))
+def test_what_was_completed_stands_on_its_day(ago):
+    found = stats.per_day([completed(NOW - each) for each in ago], NOW)
+    assert [each.day for each in found] == days.last_days(NOW)
+    assert sum(each.cards for each in found) == len(ago)
+    for each in ago:
+        assert next(day.cards for day in found if day.day == days.day_of(NOW - each)) >= 1
+
+
+@pytest.mark.parametrize(
+    ("hours", "seconds"), [([], None), ([1], 3600), ([1, 2, 9], 7200), ([1, 2], 5400), ([-1], 0)]
+)
+def test_time_taken_is_the_median(hours, seconds):
+    found = stats.taken(timedelta(hours=each) for each in hours)
+    assert (found.median_seconds, found.cards) == (seconds, len(hours))
+
+
+# ------------------------------------------------------------------------------------------------- bars
+
+APRIL, MAY = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "due", "bar"),
+    [(APRIL, MAY, (APRIL, MAY)), (APRIL, None, (APRIL, APRIL)), (None, MAY, (MAY, MAY)), (None, None, None)],
+)
+def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
+    found = views.card_bar(altered(CARD, start_date=start, due_date=due))
+    assert (found and (found.start, found.end)) == bar
+
+
+@pytest.mark.parametrize(
+    ("own", "bar"),
+    [
+        ((None, None), (APRIL, MAY)),
+        ((MAY, MAY), (MAY, MAY)),
+        ((None, APRIL), (APRIL, APRIL)),
+    ],
+)
+def test_scope_is_a_bar_by_its_own_dates_or_those_of_its_cards(own, bar):
+    found = views.scope_bar(ScopeProgress("s", "Main", *own, 3, 2, APRIL, MAY))
+    assert (found.start, found.end, found.cards, found.percent_done) == (*bar, 3, 66)
