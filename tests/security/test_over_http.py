@@ -10,7 +10,7 @@ from tests.security import hostile
 from tests.security.asking import ASKINGS, REQUEST_ID, filled, place_of, send
 from tests.security.stage import Place, Stage
 from tests.security.table import BOTH, NOT_APPLICABLE, PEOPLE, SERVED, TOKENS, Row
-from tests.server.running import Reply, Running, running
+from tests.server.running import WITHOUT_JOBS, Reply, Running, running
 
 # One endpoint of each kind that the table knows.
 SAMPLE = list({(row.role, row.pat, row.method): row for row in reversed(SERVED)}.values())
@@ -19,7 +19,7 @@ THOROUGH = "OO"
 
 @pytest.fixture
 def server(stage: Stage) -> Iterator[Running]:
-    with running(stage.core) as server:
+    with running(stage.core, WITHOUT_JOBS) as server:
         yield server
 
 

@@ -138,6 +138,10 @@ class Running(Reachable):
         await listener.cleanup()
 
 
+# Of a core whose units are savepoints of one connection, which a thread of its own must not use meanwhile.
+WITHOUT_JOBS = Settings(limits=NO_LIMITS, jobs=False)
+
+
 @contextmanager
 def running(core: Core, settings: Settings | None = None) -> Iterator[Running]:
     """Serve a core meanwhile; without limits unless the settings say so."""

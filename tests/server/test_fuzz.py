@@ -18,7 +18,7 @@ from stellary.contract.openapi import document
 from tests.conftest import RUN
 from tests.databases import Postgres, Sqlite
 from tests.security.stage import Stage, staged
-from tests.server.running import running
+from tests.server.running import WITHOUT_JOBS, running
 from tests.world import PASSWORD
 
 LONG = settings.get_current_profile_name() == "long"
@@ -55,7 +55,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     with (
         staged(kind, request.config.stash[RUN]) as stage,
         stage.sandbox.transaction(),
-        running(stage.core) as server,
+        running(stage.core, WITHOUT_JOBS) as server,
     ):
         yield Target(stage, server.url)
 

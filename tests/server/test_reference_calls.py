@@ -20,7 +20,7 @@ from tests.conftest import RUN
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form
 from tests.security.stage import Stage, staged
-from tests.server.running import Reply, Running, read, running
+from tests.server.running import WITHOUT_JOBS, Reply, Running, read, running
 from tests.world import PASSWORD
 
 # Of each endpoint of the reference: its method and path, the call with curl, and the sample of an answer, if any.
@@ -152,7 +152,7 @@ def stage(built: Stage) -> Iterator[Stage]:
 
 @pytest.fixture
 def server(stage: Stage) -> Iterator[Running]:
-    with running(stage.core) as server:
+    with running(stage.core, WITHOUT_JOBS) as server:
         yield server
 
 
