@@ -17,9 +17,11 @@ FILE_SECONDS = 300.0
 FILE_BLOCK = 256 << 10
 JSON_MAX = 1 << 20
 LARGE_MAX = 10 << 20
+IMPORT_MAX = 32 << 20
+"""Of a project: 500 cards with long descriptions and many comments, in scripts whose letters take three bytes."""
 PASSWORD_MAX = 16 << 10
 _MAXIMA: Mapping[str, int] = {
-    "projects.import": LARGE_MAX,
+    "projects.import": IMPORT_MAX,
     "cards.create_many": LARGE_MAX,
     "cards.update_many": LARGE_MAX,
     # Small, since whoever has no account yet may send them.

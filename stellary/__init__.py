@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         TimedOut,
         Unanswered,
         UnreadableAnswer,
+        UnsuitableFile,
     )
     from stellary.contract.errors import (
         ApiError,
@@ -70,6 +71,7 @@ __all__ = [
     "Unavailable",
     "Unprocessable",
     "UnreadableAnswer",
+    "UnsuitableFile",
     "UnsupportedMedia",
 ]
 
@@ -85,6 +87,7 @@ _CLIENT = {
     "TimedOut": "errors",
     "Unanswered": "errors",
     "UnreadableAnswer": "errors",
+    "UnsuitableFile": "errors",
 }
 
 

@@ -6,9 +6,10 @@
     │   ├── ConnectionFailed     refused, reset or cut off
     │   └── TimedOut             too slow
     ├── UnreadableAnswer         there is an answer, and it is not what the API promises
-    └── EndlessPages             a list leads to a page that has been read before
+    ├── EndlessPages             a list leads to a page that has been read before
+    └── UnsuitableFile           a file of the caller's cannot become a project
 
-All of them are told in one line, with the request and how often it was tried.
+Those about calls are told in one line, with the request and how often it was tried.
 """
 
 from __future__ import annotations
@@ -77,3 +78,7 @@ class UnreadableAnswer(CallFailed):
 
 class EndlessPages(CallFailed):
     """A list leads to a page that has been read before, so that iterating would never end."""
+
+
+class UnsuitableFile(StellaryError, ValueError):
+    """A file cannot become a project: it is not what it should be, or holds more than a project takes. Nothing was sent."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
-from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.client._call import Plan
+from stellary.client._json_file import JsonFile, parsed
+from stellary.client._method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.contract.port import RawResponse
 from stellary.contract.portfolio import GET_PORTFOLIO
+from stellary.contract.project_exports import EXPORT_PROJECT, ProjectFile
+from stellary.contract.project_imports import IMPORT_PROJECT, ImportProject, ProjectImport
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
     CREATE_PROJECT,
@@ -27,6 +34,10 @@ if TYPE_CHECKING:
     from stellary.client.labels import Labels
     from stellary.client.scopes import ScopeHandle, Scopes
 
+_EXPORT = Plan(EXPORT_PROJECT)
+_IMPORT = Plan(IMPORT_PROJECT)
+_NOTHING = _EXPORT.said({})
+
 
 class Projects(Resource[C]):
     """The projects of a workspace. Called with an id it gives the handle of one: its board."""
@@ -40,6 +51,37 @@ class Projects(Resource[C]):
     update = by_id(UPDATE_PROJECT)
     delete = by_id(DELETE_PROJECT)
     board = by_id(GET_BOARD)
+    export = by_id(EXPORT_PROJECT)
+    # ``import`` is a word of Python's own.
+    import_ = method(IMPORT_PROJECT)
+
+    @overload
+    def import_file(self: Projects[Sync], file: JsonFile | ProjectFile | ImportProject) -> ProjectImport: ...
+    @overload
+    def import_file(
+        self: Projects[Async], file: JsonFile | ProjectFile | ImportProject
+    ) -> Later[ProjectImport]: ...
+    def import_file(self, file: JsonFile | ProjectFile | ImportProject) -> Any:
+        """Make a project of a file, as ``export_to`` writes it: all of it or nothing.
+
+        Args:
+            file: A path, the bytes, a file that is open for reading, or what it says as a dict; or what ``export``
+                gave, or an importer has read.
+
+        Raises:
+            UnsuitableFile: It is no JSON object; nothing has been sent.
+            Invalid: It refers to what is not in it, or holds more than 50 columns or 500 cards.
+            OSError: It cannot be read.
+        """
+        if self._awaits:
+            return self._file_imported(file)
+        return self._caller.one(_IMPORT, self._place, _said(file))
+
+    async def _file_imported(self, file: Any) -> Any:
+        import asyncio
+
+        caller: Any = self._caller
+        return await caller.one(_IMPORT, self._place, await asyncio.to_thread(_said, file))
 
     def __call__(self, project: Id) -> ProjectHandle[C]:
         return ProjectHandle(self._caller, self._below(project_id=project))
@@ -52,6 +94,31 @@ class ProjectHandle(Resource[C]):
     update = method(UPDATE_PROJECT)
     delete = method(DELETE_PROJECT)
     board = method(GET_BOARD)
+    export = method(EXPORT_PROJECT)
+
+    @overload
+    def export_to(self: ProjectHandle[Sync], path: str | os.PathLike[str]) -> Path: ...
+    @overload
+    def export_to(self: ProjectHandle[Async], path: str | os.PathLike[str]) -> Later[Path]: ...
+    def export_to(self, path: str | os.PathLike[str]) -> Any:
+        """Export the project to a file, which ``projects.import_file`` takes. What is there is replaced.
+
+        Args:
+            path: Of the file, not of a folder.
+
+        Returns:
+            The path.
+        """
+        if self._awaits:
+            return self._exported_to(Path(path))
+        caller: Any = self._caller
+        return _written(Path(path), caller.response(_EXPORT, self._place, _NOTHING))
+
+    async def _exported_to(self, path: Path) -> Path:
+        import asyncio
+
+        caller: Any = self._caller
+        return await asyncio.to_thread(_written, path, await caller.response(_EXPORT, self._place, _NOTHING))
 
     @property
     def members(self) -> ProjectMembers[C]:
@@ -120,3 +187,13 @@ class ProjectMembers(Resource[C]):
     iterate = iterates(LIST_PROJECT_MEMBERS)
     add = method(ADD_PROJECT_MEMBER)
     remove = by_id(REMOVE_PROJECT_MEMBER)
+
+
+def _said(file: Any) -> Any:
+    return file if isinstance(file, ProjectFile | ImportProject) else parsed(file, "an exported project")
+
+
+def _written(path: Path, response: RawResponse) -> Path:
+    """As it came: what a newer server tells is in it, whether or not this version knows it."""
+    path.write_bytes(response.body)
+    return path

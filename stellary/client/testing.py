@@ -29,7 +29,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Router
 from stellary.contract.unset import Unset
-from stellary.contract.wire import Value, dump, wire_fields
+from stellary.contract.wire import Request, Value, dump, wire_fields
 
 V = TypeVar("V", bound=Value)
 Answer = Any
@@ -139,7 +139,11 @@ def example(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
 
 def example_request(endpoint: Endpoint[Any, ..., Any, Any]) -> dict[str, Any]:
     """The keywords that a method of that endpoint cannot do without, made up."""
-    fields = wire_fields(endpoint.request_class).values()
+    return _required(endpoint.request_class)
+
+
+def _required(kind: type[Request]) -> dict[str, Any]:
+    fields = wire_fields(kind).values()
     return {field.name: _made(field.name, field.type) for field in fields if field.default is attrs.NOTHING}
 
 
@@ -169,6 +173,8 @@ def _made(name: str, kind: Any) -> Any:
         return origin()
     if isinstance(kind, type) and issubclass(kind, Value):
         return make(kind)
+    if isinstance(kind, type) and issubclass(kind, Request):
+        return kind(**_required(kind))
     return _plain(name, kind)
 
 

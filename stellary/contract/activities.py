@@ -31,6 +31,7 @@ ActivityType = Literal[
     "relation_removed",
     "project_created",
     "project_updated",
+    "project_imported",
 ]
 """The nine published types come first."""
 

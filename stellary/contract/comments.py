@@ -18,12 +18,20 @@ CommentText = Annotated[str, Length(1, 2000)]
 
 @value
 class Comment(Value):
-    """What somebody has said about a card; ``@name`` in it tells that person."""
+    """What somebody has said about a card; ``@name`` in it tells that person.
+
+    Attributes:
+        author_id: Who has posted it here; of a comment that an import has brought, whoever imported it.
+        author_name: What that person is called; of an imported one ``Jane Doe (imported by Ann)``.
+        imported_from: Whose words an imported one holds, as the file said; nobody here has checked it. None for what
+            was posted here.
+    """
 
     id: str
     card_id: str
     author_id: str
     author_name: str
+    imported_from: str | None = None
     content: str
     created_at: datetime
     updated_at: datetime

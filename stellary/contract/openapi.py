@@ -384,9 +384,10 @@ def _braced(path: str) -> str:
 
 
 def _tags(endpoints: tuple[AnyEndpoint, ...]) -> list[Json]:
+    # The first module of a resource is the one that says what it is.
     said = {
         endpoint.resource: inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
-        for module in RESOURCES
+        for module in reversed(RESOURCES)
         for endpoint in module.ENDPOINTS
     }
     names = dict.fromkeys(endpoint.resource for endpoint in endpoints)

@@ -29,6 +29,7 @@ INVITEE = Policy("invitee", "full")
 
 PROJECT_MANAGE = Policy("proj_manage", "full")
 PROJECT_DELETE = Policy("proj_manage", "projects:write")
+PROJECT_IMPORT = Policy("ws_read", "projects:write")
 
 BOARD_READ = Policy("ws_read", "projects:read", "r")
 BOARD_WRITE = Policy("ws_read", "projects:write", "w")

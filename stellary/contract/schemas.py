@@ -114,8 +114,8 @@ class Schemas:
         made["properties"] = {name: self.field(cls, field) for name, field in fields.items()}
         if required:
             made["required"] = required
-        if said:
-            made["additionalProperties"] = False
+        if issubclass(cls, Request):
+            made["additionalProperties"] = cls.tolerant
         return made
 
 

@@ -17,7 +17,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
-from stellary.contract.limits import checks
+from stellary.contract.limits import Items, checks
 from stellary.contract.naming import is_union, whole, wire_fields
 from stellary.contract.unset import Unset
 from stellary.contract.wire import Problems, Request, as_dict, utc
@@ -26,6 +26,9 @@ Hook = Callable[[Any, Any], Any]
 
 NAME_SHOWN = 100
 """Of a name that a caller made up, so that an answer does not grow with it."""
+
+PROBLEMS_MAX = 1_000
+"""In a list that has so many, the rest is not looked at: nobody reads more, and a body may hold millions."""
 
 
 def structure(data: Any, cls: type[Any]) -> Any:
@@ -199,8 +202,13 @@ def _annotated_hook(kind: Any) -> Hook:
     kept = get_args(kind)[0]
     inner = _converter.get_structure_hook(kept)
     limits = checks(kind)
+    counts = [each for each in limits if isinstance(each, Items)]
 
     def hook(data: Any, _: Any) -> Any:
+        # A list that is too long is not looked through first: what is wrong in it may be millions of things.
+        for count in counts if isinstance(data, list) else ():
+            if said := count.problem(data):
+                raise _wrong(said)
         made = inner(data, kept)
         for each in limits:
             if said := each.problem(made):
@@ -241,6 +249,8 @@ def _list_hook(kind: Any) -> Hook:
                 made.append(inner(each, item))
             except (Problems, ClassValidationError) as error:
                 found += _found(error, f"[{index}]")
+                if len(found) >= PROBLEMS_MAX:
+                    break
         if found:
             raise Problems(*found)
         return made
@@ -291,12 +301,19 @@ def _body_hook(cls: type[Request], body: attrs.Attribute[Any]) -> Hook:
 
 def _fields_hook(cls: type[Request]) -> Hook:
     names = {field.name: override(rename=name) for name, field in wire_fields(cls).items()}
-    inner = make_dict_structure_fn(cls, _converter, _cattrs_forbid_extra_keys=True, **names)  # type: ignore[arg-type]
+    strict = not cls.tolerant
+    inner = make_dict_structure_fn(cls, _converter, _cattrs_forbid_extra_keys=strict, **names)  # type: ignore[arg-type]
 
     def hook(data: Any, _: Any) -> Any:
         return inner(_object(data), cls)
 
-    return hook
+    def tolerant_hook(data: Any, _: Any) -> Any:
+        made = inner(_object(data), cls)
+        if unknown := data.keys() - wire_fields(cls).keys():
+            object.__setattr__(made, "_ignored", tuple(sorted(map(_cut, unknown))))
+        return made
+
+    return hook if strict else tolerant_hook
 
 
 def _is_request(kind: Any) -> bool:

@@ -13,7 +13,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar, dataclass_transform, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin
 
 import attrs
 import orjson
@@ -53,8 +53,12 @@ _DETAILS_MAX = 50
 class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
     """The base of what a caller says. Absent fields are UNSET; ``None`` clears a field that can be cleared."""
 
-    __slots__ = ("_checked",)
+    __slots__ = ("_checked", "_ignored")
     _checked: bool
+    _ignored: tuple[str, ...]
+
+    tolerant: ClassVar[bool] = False
+    """Whether fields that it does not know are left aside, to be told by ``tolerance.ignored``, and not refused."""
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other) if type(other) is type(self) else NotImplemented

@@ -165,3 +165,13 @@ class ProjectMemberRemoved(ProjectEvent):
     """Somebody was removed from a project, or left it."""
 
     user_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ProjectImported(ProjectEvent):
+    """A project was made of a file, told once for all of it: ``user_ids`` have cards in it or belong to it."""
+
+    name: str
+    columns: int
+    cards: int
+    user_ids: tuple[str, ...]

@@ -18,6 +18,7 @@ from stellary.client.testing import example
 from stellary.contract import ENDPOINTS
 from stellary.contract.cards import CardChange, CardInColumn
 from stellary.contract.endpoint import Ok
+from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
 from stellary.contract.wire import dump
 from tests.client.simulation import endpoint
 
@@ -223,6 +224,29 @@ TABLE = [
         "projects.activity",
         lambda c: board(c).activity.list(card_id="c1", type="comment_added"),
         f"GET {PROJECT}/activity?limit=50&cardId=c1&type=comment_added",
+    ),
+    Row("projects.export", lambda c: workspace(c).projects.export("p1"), f"GET {PROJECT}/export"),
+    Row("projects.export", lambda c: board(c).export(), f"GET {PROJECT}/export", name="project.export"),
+    Row(
+        "projects.import",
+        lambda c: workspace(c).projects.import_(
+            project=ImportedProject(name="A"),
+            columns=[ImportedColumn(name="To Do")],
+            cards=[ImportedCard(title="B", column_index=0)],
+        ),
+        f"POST {WORKSPACE}/projects/import",
+        {
+            "project": {"name": "A", "archived": False, "lastNumber": 0},
+            "columns": [{"name": "To Do"}],
+            "cards": [{"title": "B", "columnIndex": 0, "archived": False}],
+        },
+    ),
+    Row(
+        "projects.import",
+        lambda c: workspace(c).projects.import_file(b'{"project": {"name": "A", "new": [1]}}'),
+        f"POST {WORKSPACE}/projects/import",
+        {"project": {"name": "A", "new": [1]}},
+        name="projects.import_file",
     ),
     Row("projects.list_members", lambda c: board(c).members.list(), f"GET {PROJECT}/members"),
     Row(

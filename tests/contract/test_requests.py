@@ -90,7 +90,7 @@ def test_names_the_field_that_is_wrong(cls, data):
     assert named in ({name}, set())
 
 
-@each_request
+@pytest.mark.parametrize("cls", [cls for cls in REQUESTS if not cls.tolerant], ids=lambda cls: cls.__name__)
 def test_refuses_what_it_does_not_know(cls):
     with pytest.raises(Invalid) as caught:
         load(cls, {"surprise": 1})
@@ -577,3 +577,24 @@ def test_a_field_that_is_the_whole_body_is_the_schema_and_the_example():
         "additionalProperties": {"type": ["integer", "null"]},
     }
     assert load(SetSizes, example(SetSizes)) == SetSizes(sizes={ID: 2})
+
+
+# ------------------------------------------------------------------------------------------------- much that is wrong
+
+
+def test_a_list_that_is_too_long_is_not_looked_through():
+    with pytest.raises(Invalid) as caught:
+        load(CreateCards, {"cards": [{}] * 501})
+    assert [each.message for each in caught.value.details] == ["must have 1 to 500 items"]
+
+
+def test_no_more_is_told_of_a_list_than_anybody_reads():
+    with pytest.raises(Invalid, match="and 995 more"):
+        load(Unbounded, {"names": [1] * 5_000})
+
+
+@request
+class Unbounded(Request):
+    """A list of any length."""
+
+    names: list[str]

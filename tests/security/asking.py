@@ -79,6 +79,21 @@ ASKINGS: Mapping[str, Asking] = {
     "projects.update": _saying(name="Renamed"),
     "projects.delete": _PLAIN,
     "projects.board": _PLAIN,
+    "projects.export": _PLAIN,
+    "projects.import": _saying(
+        project={"name": "Fresh"},
+        columns=[{"name": "To Do"}],
+        cards=[
+            {
+                "title": "First",
+                "columnIndex": 0,
+                "assignee": "wm@example.com",
+                "comments": [{"content": "Well."}],
+                "relations": [],
+            }
+        ],
+        members=[{"email": "wm@example.com"}],
+    ),
     "projects.activity": _PLAIN,
     "projects.list_members": _PLAIN,
     "projects.add_member": _saying(email="wm@example.com"),

@@ -84,8 +84,9 @@ def _bad_objects(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
             yield bad.below(name, {**good, name: bad.value})
         if name in good and field.default is attrs.NOTHING:
             yield Bad("missing", {key: value for key, value in good.items() if key != name}, name)
-    yield Bad("an unknown field", {**good, "noSuchField": 1}, "noSuchField")
-    yield Bad("a field by its Python name", {**good, "no_such_field": 1}, "no_such_field")
+    if not cls.tolerant:
+        yield Bad("an unknown field", {**good, "noSuchField": 1}, "noSuchField")
+        yield Bad("a field by its Python name", {**good, "no_such_field": 1}, "no_such_field")
 
 
 def bad_values(kind: Any, good: Any = None) -> Iterator[Bad]:

@@ -22,6 +22,8 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
 from stellary.contract.portfolio import PortfolioProject
+from stellary.contract.project_exports import ProjectFile
+from stellary.contract.project_imports import ImportedProject, ProjectImport
 from stellary.contract.projects import Project
 from stellary.contract.relations import Relation
 from stellary.contract.scope_views import ScopeViews
@@ -64,6 +66,10 @@ def blocking(client: Stellary) -> None:
     assert_type(board.scopes.delete(scope, move_cards_to="k1"), Ok)
     assert_type(ws.projects.portfolio(), Page[PortfolioProject])
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
+    assert_type(board.export(), ProjectFile)
+    assert_type(board.export_to("x"), Path)
+    assert_type(ws.projects.import_(project=ImportedProject(name="x")), ProjectImport)
+    assert_type(ws.projects.import_file(board.export()), ProjectImport)
     member, *_ = ws.members.list()
     ws.members.update(member, role="admin")
 
@@ -95,6 +101,8 @@ async def awaiting(client: AsyncStellary) -> None:
         assert_type(card, Card)
         assert_type(await board.cards.update(card, title="x"), Card)
     assert_type(await board.cards.delete("c"), Ok)
+    assert_type(await board.export_to("x"), Path)
+    assert_type(await ws.projects.import_file(Path("x")), ProjectImport)
 
     await board.cards.create("k", titel="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await board.cards.create("k", title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -26,6 +26,12 @@ _PERSON = (users.c.id, users.c.email, users.c.name)
 _KNOWN: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING: Select[Any] = select(*_PERSON).where(sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
+_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
+    users.c.email_key.in_(bindparam("_email_keys", expanding=True))
+)
+_INTRODUCED: Select[Any] = select(
+    *_PERSON, sees(users.c.id, bindparam("_workspace_id")).label("reaches")
+).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
 _AUDIENCE = audience(bindparam("_workspace_id"))
 _KEEP: Select[Any] = (
@@ -57,6 +63,31 @@ def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
     """All who reach a workspace."""
     rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
     return [Person(row.id, row.email, row.name) for row in rows]
+
+
+def introduced(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, tuple[Person, bool]]:
+    """The users of those ids, and of each whether the workspace is within reach by now."""
+    if not ids:
+        return {}
+    rows = uow.connection.execute(_INTRODUCED, {"_workspace_id": workspace_id, "_ids": list(ids)})
+    return {row.id: (Person(row.id, row.email, row.name), row.reaches) for row in rows}
+
+
+def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collection[str]) -> dict[str, Person]:
+    """Those who have one of the addresses and reach a workspace, by the address; and nobody of them leaves it before
+    a unit that writes has ended.
+
+    Args:
+        uow: The unit, which may write.
+        workspace_id: Which one.
+        email_keys: As ``address_key`` makes them.
+    """
+    if not email_keys:
+        return {}
+    _keep(uow, workspace_id)
+    wanted = {"_workspace_id": workspace_id, "_email_keys": list(email_keys)}
+    rows = uow.connection.execute(_REACHING_BY_EMAILS, wanted)
+    return {row.email_key: Person(row.id, row.email, row.name) for row in rows}
 
 
 def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Person | None:

@@ -20,7 +20,7 @@ from stellary.core.board.scope_rows import project_scopes
 from stellary.core.board.tables import project_members
 from stellary.core.unit import UnitOfWork, serves
 
-_MEMBERS = (
+MEMBERS = (
     select(project_members.c.user_id)
     .where(project_members.c.project_id == bindparam("_project_id"))
     .order_by(project_members.c.user_id)
@@ -34,7 +34,7 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
     place = {"_project_id": project.id}
     cards = board_cards(uow, project.id, project.key)
     columns = column_values(uow, project.id)
-    members = uow.connection.execute(_MEMBERS, place).scalars().fetchall()
+    members = uow.connection.execute(MEMBERS, place).scalars().fetchall()
     assignees = cards.assignee_ids() - set(members)
     known = people.known(uow, [*members, *sorted(assignees)])
     return Board(

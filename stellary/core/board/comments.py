@@ -126,11 +126,14 @@ def _read(uow: UnitOfWork, card_id: str, comment_id: str) -> Comment:
 
 
 def _comment(row: Row[Any]) -> Comment:
+    imported_from = row.imported_from and row.imported_from["name"]
     return Comment(
         id=row.id,
         card_id=row.card_id,
         author_id=row.author_id,
-        author_name=row.author_name,
+        # An import speaks for nobody but whoever imports; readers that know nothing of imports see that as well.
+        author_name=f"{imported_from} (imported by {row.author_name})" if imported_from else row.author_name,
+        imported_from=imported_from,
         content=row.content,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -112,6 +112,12 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
     return _cards(rows, project_key, counted=True)
 
 
+def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
+    """All cards of a project in the order of the board, the archived ones after them."""
+    rows = uow.connection.execute(_whole(frozenset(), counted=True), {"_project_id": project_id}).fetchall()
+    return list(_cards(rows, project_key, counted=True))
+
+
 def _asked(request: ListCards) -> dict[str, Any]:
     found = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
     for name in _MOMENTS:

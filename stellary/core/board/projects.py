@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
@@ -85,7 +86,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         "created_at": uow.now,
         "updated_at": uow.now,
     }
-    key = _insert(uow, row, request)
+    key = insert_project(uow, row, lambda taken: _wanted_key(request, taken))
     member = {"project_id": row["id"], "user_id": uow.user_id, "created_at": uow.now}
     uow.connection.execute(_INSERT_MEMBER, member)
     _furnish(uow, row["id"], request)
@@ -104,14 +105,27 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
     return made
 
 
-def _insert(uow: UnitOfWork, row: dict[str, Any], request: CreateProject) -> str:
-    """Insert the project under a key that is free; another one may take it in the same moment."""
+def _wanted_key(request: CreateProject, taken: Collection[str]) -> str:
+    if request.key and request.key in taken:
+        raise Conflict("another project of the workspace has that key", code="duplicate_key")
+    return request.key or free_key(request.name, taken)
+
+
+def insert_project(uow: UnitOfWork, row: dict[str, Any], choose: Callable[[Collection[str]], str]) -> str:
+    """Insert a project under a key that is free; another one may take it in the same moment.
+
+    Args:
+        uow: The unit.
+        row: The project but for its key.
+        choose: The key that it shall have, by those that are taken.
+
+    Returns:
+        The key.
+    """
     tried = None
     while True:
         taken = set(uow.connection.execute(_KEYS, {"_workspace_id": row["workspace_id"]}).scalars())
-        if request.key and request.key in taken:
-            raise Conflict("another project of the workspace has that key", code="duplicate_key")
-        key = request.key or free_key(request.name, taken)
+        key = choose(taken)
         if key == tried:
             # Nobody has taken it, and still it could not be: what else it refers to is gone.
             raise NotFound("Workspace not found")

@@ -15,7 +15,7 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.core.accounts.audience import audience, by_ids, introduced
 from stellary.core.base import IdType
 from stellary.core.board.concerned import commenters, project_name, project_people
-from stellary.core.events import CardEvent, ProjectEvent, WorkspaceLeft
+from stellary.core.events import CardEvent, ProjectEvent, ProjectImported, WorkspaceLeft
 from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
@@ -60,7 +60,9 @@ class _News:
         return self.event.card.id if isinstance(self.event, CardEvent) else None
 
 
-def record(uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent | ProjectChange]) -> None:
+def record(
+    uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent | ProjectChange | ProjectImported]
+) -> None:
     """Record activities, and notify whom they concern."""
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
     news: list[_News] = []
@@ -70,7 +72,7 @@ def record(uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent | ProjectCh
         elif isinstance(event, ProjectChange):
             news.append(_News(event, rules.project_meta(event), []))
         else:
-            news.append(_of_member(uow, event))
+            news.append(_of_people(uow, event))
     news += [each for here in by_workspace.values() for each in _of_cards(uow, here)]
     told = [(uow.new_id(), each) for each in news]
     uow.connection.execute(
@@ -153,15 +155,13 @@ def _handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mappi
     return found
 
 
-def _of_member(uow: UnitOfWork, event: MemberEvent) -> _News:
-    rows = uow.connection.execute(
-        _AROUND_PROJECT,
-        {
-            "_workspace_id": event.workspace_id,
-            "_project_id": event.project_id,
-            "_user_ids": [event.user_id],
-        },
-    ).fetchall()
-    names = {row.id: row.name for row in rows}
+def _of_people(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _News:
+    """What concerns the members of a project, and whoever else is named."""
+    ids = event.user_ids if isinstance(event, ProjectImported) else (event.user_id,)
+    place = {"_workspace_id": event.workspace_id, "_project_id": event.project_id}
+    rows = uow.connection.execute(_AROUND_PROJECT, {**place, "_user_ids": list(ids)}).fetchall()
     whom = rules.recipients({row.id for row in rows if row.sees}, uow.user_id)
+    if isinstance(event, ProjectImported):
+        return _News(event, rules.import_meta(event), whom)
+    names = {row.id: row.name for row in rows}
     return _News(event, rules.member_meta(event, names, rows[0].project if rows else None), whom)

@@ -24,6 +24,7 @@ from stellary.core.events import (
     CommentUpdated,
     ProjectCreated,
     ProjectEvent,
+    ProjectImported,
     ProjectMemberAdded,
     ProjectMemberRemoved,
     ProjectUpdated,
@@ -49,6 +50,7 @@ TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
     RelationRemoved: "relation_removed",
     ProjectCreated: "project_created",
     ProjectUpdated: "project_updated",
+    ProjectImported: "project_imported",
 }
 """Which event becomes which activity: the nine of section Activity Types of the API reference, and ours."""
 
@@ -125,6 +127,11 @@ def project_meta(event: ProjectChange) -> dict[str, Any]:
     """What a person reads of a project that was made or changed."""
     told: dict[str, Any] = {"project": event.project.name}
     return told | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
+
+
+def import_meta(event: ProjectImported) -> dict[str, Any]:
+    """What a person reads of a project that was imported: one line, however many cards it has."""
+    return {"project": event.name, "columns": event.columns, "cards": event.cards}
 
 
 def named_people(event: CardEvent) -> set[str]:

@@ -184,7 +184,9 @@ def filtered(fields: Mapping[str, CustomField], said: str, path: str) -> tuple[C
 # ---------------------------------------------------------------------------------------------- fields
 
 
-def created(request: CreateCustomField, *, id: str, project_id: str, now: datetime) -> CustomField:
+def created(
+    request: CreateCustomField, *, id: str, project_id: str, now: datetime, path: str = ""
+) -> CustomField:
     """The field that a request makes.
 
     Raises:
@@ -200,7 +202,8 @@ def created(request: CreateCustomField, *, id: str, project_id: str, now: dateti
             required=request.required,
             created_at=now,
             updated_at=now,
-        )
+        ),
+        path,
     )
 
 
@@ -238,19 +241,19 @@ def changed(before: CustomField, request: UpdateCustomField, now: datetime) -> C
     )
 
 
-def _suited(field: CustomField) -> CustomField:
+def _suited(field: CustomField, path: str = "") -> CustomField:
     if field.type not in CHOSEN_FROM:
         if field.options:
-            raise _options(f"must not be given: a field of the type {field.type} has none")
+            raise _options(path, f"must not be given: a field of the type {field.type} has none")
     elif not field.options:
-        raise _options(f"must have 1 to {OPTIONS_MAX} items")
+        raise _options(path, f"must have 1 to {OPTIONS_MAX} items")
     elif len(set(field.options)) != len(field.options):
-        raise _options("must be different from each other")
+        raise _options(path, "must be different from each other")
     return field
 
 
-def _options(message: str) -> Invalid:
-    return invalid(("options", message))
+def _options(path: str, message: str) -> Invalid:
+    return invalid((f"{path}options", message))
 
 
 def loses_options(before: CustomField, after: CustomField) -> bool:

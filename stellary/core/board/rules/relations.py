@@ -18,6 +18,8 @@ _FROM_TARGET: Final[Mapping[str, SeenRelationType]] = {
     "duplicates": "duplicated_by",
     "parent_of": "child_of",
 }
+_FROM_SOURCE: Final[Mapping[str, str]] = {seen: type for type, seen in _FROM_TARGET.items() if seen != type}
+"""How a source sees what its target says of it."""
 
 
 @attrs.frozen
@@ -33,10 +35,10 @@ class Edge:
     type: str
 
 
-def edge(card_id: str, target_id: str, type: RelationType) -> Edge:
+def edge(card_id: str, target_id: str, type: RelationType | SeenRelationType) -> Edge:
     """How a relation is kept that is said of two cards: what is blocked is a target, whichever of them said it."""
-    if type == "blocked_by":
-        return Edge(target_id, card_id, "blocks")
+    if type in _FROM_SOURCE:
+        return Edge(target_id, card_id, _FROM_SOURCE[type])
     if type == "related_to":
         return Edge(min(card_id, target_id), max(card_id, target_id), type)
     return Edge(card_id, target_id, type)

@@ -84,7 +84,9 @@ def check_deletable(is_default: bool) -> None:
         raise Conflict("the default scope of a project cannot be deleted", code="default_scope")
 
 
-def viewed(active: ViewType, settings: Settings, request: SetView) -> tuple[ViewType, Settings]:
+def viewed(
+    active: ViewType, settings: Settings, request: SetView, path: str = ""
+) -> tuple[ViewType, Settings]:
     """Which view is active after a request, and what is remembered then.
 
     Settings are those of the view that ``type`` names, or else of the one that is active by then. Those that are
@@ -100,6 +102,6 @@ def viewed(active: ViewType, settings: Settings, request: SetView) -> tuple[View
         kept = {name: found for name, found in kept.items() if found is not None}
         if len(kept) > SETTINGS_MAX or len(dump(kept)) > SETTINGS_BYTES_MAX:
             most = f"{SETTINGS_MAX} names and {SETTINGS_BYTES_MAX} bytes as JSON"
-            raise invalid(("settings", f"must have at most {most}, with those that are kept"))
+            raise invalid((f"{path}settings", f"must have at most {most}, with those that are kept"))
         settings = {each: found for each, found in {**settings, kind: kept}.items() if found}
     return active, settings

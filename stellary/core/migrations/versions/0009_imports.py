@@ -1,0 +1,13 @@
+"""Whose words a comment holds that came by an import."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    op.add_column("stellary_comments", sa.Column("imported_from", sa.Text()))

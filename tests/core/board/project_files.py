@@ -1,0 +1,210 @@
+"""Project files to test with: any that a project can be exported as, and what makes two of them the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+NAME = TEXT.filter(lambda text: not text.isspace())
+WORD = st.text("abcdefghij", min_size=1, max_size=8)
+MOMENT = st.datetimes(datetime(2020, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001 - the zone follows
+    lambda found: found.replace(microsecond=0, tzinfo=UTC).isoformat().replace("+00:00", "Z")
+)
+VIEWS = ["kanban", "list", "calendar", "roadmap", "stats"]
+VALUES = {
+    "text": NAME,
+    "number": st.integers(-(10**9), 10**9)
+    | st.floats(-1e9, 1e9).filter(lambda found: not found.is_integer()),
+    "boolean": st.booleans(),
+    "date": st.dates().map(str),
+    "select": st.sampled_from(["low", "high"]),
+    "multi-select": st.lists(st.sampled_from(["low", "high"]), min_size=1, unique=True),
+}
+PERSON = st.fixed_dictionaries(
+    {"name": NAME, "email": st.none() | WORD.map(lambda name: f"{name}@example.com")}
+)
+
+
+def _maybe(found: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | found
+
+
+def _names(most: int, shown: st.SearchStrategy[str] = NAME) -> st.SearchStrategy[list[str]]:
+    return st.lists(shown, max_size=most, unique_by=str.casefold)
+
+
+def one_card(**card: Any) -> Json:
+    """A file of one card."""
+    return {
+        "project": {"name": "x"},
+        "columns": [{"name": "a"}],
+        "cards": [{"title": "t", "columnIndex": 0, **card}],
+    }
+
+
+@st.composite
+def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
+    """A file as an export would have it, but for attachments.
+
+    Args:
+        draw: Hypothesis's.
+        assignees: E-mail addresses of people who are there.
+    """
+    scopes = [
+        {
+            "id": f"s{place}",
+            "name": name,
+            "description": draw(_maybe(TEXT)),
+            "isDefault": False,
+            "startDate": draw(_maybe(st.just("2026-01-01T00:00:00Z"))),
+            "dueDate": draw(_maybe(st.just("2026-04-01T12:30:00Z"))),
+            "activeView": draw(st.sampled_from(VIEWS)),
+            "views": [
+                {
+                    "type": kind,
+                    "settings": draw(st.dictionaries(WORD, st.booleans() | TEXT, min_size=1, max_size=2)),
+                }
+                for kind in VIEWS
+                if draw(st.booleans())
+            ],
+        }
+        for place, name in enumerate(draw(st.lists(NAME, min_size=1, max_size=3)))
+    ]
+    draw(st.sampled_from(scopes))["isDefault"] = True
+    columns = [
+        {
+            "id": f"c{place}",
+            "scopeId": f"s{at}",
+            "name": draw(NAME),
+            "cardStatus": draw(_maybe(st.sampled_from(["open", "in_progress", "done"]))),
+            "wipLimit": draw(_maybe(st.integers(1, 10_000))),
+        }
+        for place, at in enumerate(sorted(draw(st.lists(st.integers(0, len(scopes) - 1), max_size=5))))
+    ]
+    labels = [
+        {"id": f"l{place}", "name": name, "color": draw(st.sampled_from(["#22c55e", "#EF4444"]))}
+        for place, name in enumerate(draw(_names(3)))
+    ]
+    fields = [
+        {
+            "id": f"f{place}",
+            "name": name,
+            "type": (kind := draw(st.sampled_from(sorted(VALUES)))),
+            "options": ["low", "high"] if "select" in kind else [],
+            "required": draw(st.booleans()),
+        }
+        for place, name in enumerate(draw(_names(4)))
+    ]
+    places = (
+        draw(st.lists(st.tuples(st.booleans(), st.integers(0, len(columns) - 1)), max_size=6))
+        if columns
+        else []
+    )
+    numbers = draw(st.lists(st.integers(1, 99), min_size=len(places), max_size=len(places), unique=True))
+    cards = [
+        draw(_card(f"k{place}", number, archived, at, labels, fields, assignees))
+        for place, (number, (archived, at)) in enumerate(zip(numbers, sorted(places), strict=True))
+    ]
+    _relate(draw, cards)
+    return {
+        "format": "stellary.project/1",
+        "exportedAt": "2026-01-01T00:00:00Z",
+        "project": {
+            "name": draw(NAME),
+            "description": draw(_maybe(TEXT)),
+            "key": draw(st.text("ABCDEF", min_size=2, max_size=6)),
+            "archived": draw(st.booleans()),
+            "lastNumber": max(numbers, default=0) + draw(st.integers(0, 3)),
+        },
+        "scopes": scopes,
+        "columns": columns,
+        "labels": labels,
+        "customFields": fields,
+        "cards": cards,
+        "members": [],
+        "documents": [],
+    }
+
+
+@st.composite
+def _card(
+    draw: st.DrawFn,
+    id: str,
+    number: int,
+    archived: bool,
+    column: int,
+    labels: list[Json],
+    fields: list[Json],
+    assignees: list[str],
+) -> Json:
+    status = draw(st.sampled_from(["open", "in_progress", "done"]))
+    created, completed = sorted([draw(MOMENT), draw(MOMENT)])
+    return {
+        "id": id,
+        "number": number,
+        "title": draw(NAME),
+        "description": draw(_maybe(TEXT)),
+        "columnId": f"c{column}",
+        "status": status,
+        "priority": draw(_maybe(st.sampled_from(["low", "medium", "high"]))),
+        "startDate": draw(_maybe(st.just("2026-01-01T00:00:00Z"))),
+        "dueDate": draw(_maybe(MOMENT.filter(lambda found: found >= "2026"))),
+        "archived": archived,
+        "assignee": draw(st.none() | st.sampled_from(assignees)),
+        "labelIds": draw(st.lists(st.sampled_from([each["id"] for each in labels]), unique=True))
+        if labels
+        else [],
+        "customFields": {each["id"]: draw(VALUES[each["type"]]) for each in fields if draw(st.booleans())},
+        "checklist": draw(
+            st.lists(st.fixed_dictionaries({"title": NAME, "done": st.booleans()}), max_size=3)
+        ),
+        "comments": [
+            {"author": draw(PERSON), "content": draw(NAME), "createdAt": said, "updatedAt": said}
+            for said in draw(st.lists(MOMENT, max_size=2))
+        ],
+        "relations": [],
+        "attachments": [],
+        "createdBy": {"name": "ann", "email": "ann@example.com"},
+        "createdAt": created,
+        "completedAt": completed if status == "done" else None,
+    }
+
+
+def _relate(draw: st.DrawFn, cards: list[Json]) -> None:
+    """Relations between cards, none in a circle; two that are merely related stand with the first."""
+    pairs = [(one, other) for place, one in enumerate(cards) for other in cards[place + 1 :]]
+    backwards = draw(st.booleans())
+    children = set()
+    for one, other in draw(st.lists(st.sampled_from(pairs), max_size=5, unique_by=str)) if pairs else ():
+        for type in draw(
+            st.lists(st.sampled_from(["blocks", "related_to", "duplicates", "parent_of"]), unique=True)
+        ):
+            source, target = (other, one) if backwards and type != "related_to" else (one, other)
+            if type == "parent_of" and target["id"] in children:
+                continue
+            children |= {target["id"]} if type == "parent_of" else set()
+            source["relations"].append({"type": type, "targetCardId": target["id"], "targetKey": ""})
+
+
+def alike(file: Json) -> Json:
+    """A file as it can be compared: ids by their places, and without what is told to be new."""
+    ids = {
+        each["id"]: f"{kind}{place}"
+        for kind in ("scopes", "columns", "labels", "customFields", "cards")
+        for place, each in enumerate(file[kind])
+    }
+
+    def renamed(found: Any) -> Any:
+        if isinstance(found, dict):
+            left_out = {"exportedAt", "members", "key", "targetKey"}
+            return {ids.get(key, key): renamed(each) for key, each in found.items() if key not in left_out}
+        if isinstance(found, list):
+            return [renamed(each) for each in found]
+        return ids.get(found, found) if isinstance(found, str) else found
+
+    made: Json = renamed(file)
+    return made

@@ -1,0 +1,203 @@
+"""What a file must not be: each is told with its place, in one sentence."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from stellary.contract.errors import Invalid
+from stellary.contract.project_imports import ImportProject
+from stellary.contract.wire import load
+from stellary.core.board.rules.imports import Importer, decided
+from tests.core.board.desk import NOW
+from tests.core.board.project_files import one_card
+
+_ids = itertools.count()
+ANN = Importer(
+    user_id="u",
+    name="ann",
+    email="ann@example.com",
+    project_id="p",
+    assignees={},
+    new_id=lambda: f"{next(_ids):024x}",
+    now=NOW,
+)
+
+
+def refusal(file):
+    with pytest.raises(Invalid) as refused:
+        decided(load(ImportProject, file), ANN, "Main")
+    return refused.value.message
+
+
+WRONG = {
+    "columnId": (one_card(columnId="c"), "cards[0].columnIndex must not be given together with columnId"),
+    "index": (
+        one_card(columnIndex=1),
+        "cards[0].columnIndex must be the index of one of the file's 1 columns, from 0",
+    ),
+    "no column": (
+        {"project": {"name": "x"}, "cards": [{"title": "t"}]},
+        "cards[0].columnIndex is required, or columnId in its place",
+    ),
+    "unknown column": (
+        {"project": {"name": "x"}, "cards": [{"title": "t", "columnId": "c"}]},
+        "cards[0].columnId must be the id of one of the file's columns",
+    ),
+    "unknown scope": (
+        {"project": {"name": "x"}, "columns": [{"name": "a", "scopeId": "s"}]},
+        "columns[0].scopeId must be the id of one of the file's scopes",
+    ),
+    "an id twice": (
+        {"project": {"name": "x"}, "columns": [{"name": "a", "id": "1"}, {"name": "b", "id": "1"}]},
+        "columns[1].id must not be that of columns[0] as well",
+    ),
+    "two defaults": (
+        {
+            "project": {"name": "x"},
+            "scopes": [{"name": "a", "isDefault": True}, {"name": "b", "isDefault": True}],
+        },
+        "scopes[1].isDefault must be true of one scope only",
+    ),
+    "a scope's dates": (
+        {
+            "project": {"name": "x"},
+            "scopes": [{"name": "a", "startDate": "2026-02-01", "dueDate": "2026-01-01"}],
+        },
+        "scopes[0].startDate must not be after dueDate",
+    ),
+    "a view's settings": (
+        {
+            "project": {"name": "x"},
+            "scopes": [{"name": "a", "views": [{"type": "list", "settings": {"x": "y" * 10_000}}]}],
+        },
+        "scopes[0].views[0].settings must have at most 50 names and 10000 bytes as JSON, with those that are kept",
+    ),
+    "a card's dates": (
+        one_card(startDate="2026-02-01", dueDate="2026-01-01"),
+        "cards[0].startDate must not be after dueDate",
+    ),
+    "unknown label": (
+        one_card(labelIds=["l"]),
+        "cards[0].labelIds[0] must be the id of one of the file's labels",
+    ),
+    "unknown field": (
+        one_card(customFields={"f": 1}),
+        "cards[0].customFields.f must be the id of one of the file's custom fields",
+    ),
+    "a value": (
+        one_card(customFields={"f": "x"}) | {"customFields": [{"id": "f", "name": "F", "type": "number"}]},
+        "cards[0].customFields.f must be a finite number",
+    ),
+    "options": (
+        {"project": {"name": "x"}, "customFields": [{"name": "F", "type": "select"}]},
+        "customFields[0].options must have 1 to 100 items",
+    ),
+    "label names": (
+        {"project": {"name": "x"}, "labels": [{"name": "Bug"}, {"name": "bug"}]},
+        "labels[1].name must not be that of labels[0] as well",
+    ),
+    "numbers": (
+        {
+            "project": {"name": "x"},
+            "columns": [{"name": "a"}],
+            "cards": [{"title": "t", "columnIndex": 0, "number": 3}] * 2,
+        },
+        "cards[1].number must not be that of cards[0] as well",
+    ),
+    "completed": (
+        one_card(completedAt="2026-01-01"),
+        "cards[0].completedAt must not be given unless status is done",
+    ),
+    "completed before": (
+        one_card(status="done", createdAt="2026-01-02", completedAt="2026-01-01"),
+        "cards[0].completedAt must not be before createdAt",
+    ),
+    "columns": (
+        {"project": {"name": "x"}, "columns": [{"name": "a"}] * 51},
+        "columns must have at most 50 items",
+    ),
+    "cards": (
+        {
+            "project": {"name": "x"},
+            "columns": [{"name": "a"}],
+            "cards": [{"title": "t", "columnIndex": 0}] * 501,
+        },
+        "cards must have at most 500 items",
+    ),
+    "another format": (
+        {"project": {"name": "x"}, "format": "stellary.project/2"},
+        "format must be one of stellary.project/1",
+    ),
+    "comments": (
+        {
+            "project": {"name": "x"},
+            "columns": [{"name": "a"}],
+            "cards": [{"title": "t", "columnIndex": 0, "comments": [{"content": "x"}] * 4_001}] * 5,
+        },
+        "cards must not have more than 20000 comments in all",
+    ),
+    "a target": (
+        one_card(relations=[{"type": "blocks", "targetCardId": "k"}]),
+        "cards[0].relations[0].targetCardId must be the id of one of the file's cards",
+    ),
+    "itself": (
+        one_card(id="k", relations=[{"type": "blocks", "targetCardId": "k"}]),
+        "cards[0].relations[0].targetCardId must be another card",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_is_told_with_its_place(name):
+    file, said = WRONG[name]
+    assert refusal(file) == said
+
+
+def related(*relations):
+    """Cards of which each relates to others: ``("0 blocks 1", ...)``."""
+    count = 1 + max(int(place) for each in relations for place in each.split()[::2])
+    cards = [{"id": f"k{place}", "title": "t", "columnIndex": 0, "relations": []} for place in range(count)]
+    for each in relations:
+        source, type, target = each.split()
+        cards[int(source)]["relations"].append({"type": type, "targetCardId": f"k{target}"})
+    return {"project": {"name": "x"}, "columns": [{"name": "a"}], "cards": cards}
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            related("0 blocks 1", "1 blocked_by 0"),
+            "cards[1].relations[0] must not say again what cards[0].relations[0] says",
+        ),
+        (
+            related("0 duplicates 1", "1 duplicates 0"),
+            "cards[1].relations[0] must not say again what cards[0].relations[0] says",
+        ),
+        (
+            related("0 parent_of 2", "1 parent_of 2"),
+            "cards[1].relations[0] must not give a card a second parent, beside cards[0].relations[0]",
+        ),
+        (related("0 blocks 1", "1 blocks 0"), "cards[1].relations[0] must not close a circle of blocks"),
+        (
+            related("3 blocks 0", "0 blocks 1", "1 blocks 2", "2 blocks 0", "2 blocks 4"),
+            "cards[2].relations[0] must not close a circle of blocks",
+        ),
+        (
+            related("0 parent_of 1", "1 parent_of 2", "2 parent_of 0"),
+            "cards[2].relations[0] must not close a circle of parent_of",
+        ),
+    ],
+    ids=[
+        "said twice",
+        "duplicates",
+        "parents",
+        "two",
+        "a circle and what hangs on it",
+        "parents in a circle",
+    ],
+)
+def test_relations_that_cannot_be(file, said):
+    assert refusal(file) == said
