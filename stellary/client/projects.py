@@ -28,6 +28,7 @@ from stellary.contract.projects import (
 
 if TYPE_CHECKING:
     from stellary.client.activity import ProjectActivity
+    from stellary.client.automations import Automations
     from stellary.client.cards import CardHandle, Cards
     from stellary.client.columns import ColumnHandle, Columns
     from stellary.client.custom_fields import CustomFields
@@ -159,6 +160,13 @@ class ProjectHandle(Resource[C]):
         from stellary.client.custom_fields import CustomFields
 
         return CustomFields(self._caller, self._place)
+
+    @property
+    def automations(self) -> Automations[C]:
+        """Its rules."""
+        from stellary.client.automations import Automations
+
+        return Automations(self._caller, self._place)
 
     @property
     def activity(self) -> ProjectActivity[C]:

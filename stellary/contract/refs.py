@@ -283,3 +283,11 @@ class RelationRef(WorkspaceRef):
     alias: ClassVar[str | None] = _PROJECT + "/relations/:relationId"
     relation_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class AutomationRef(ProjectRef):
+    """An automation rule of a project."""
+
+    template: ClassVar[str] = _PROJECT + "/automations/:ruleId"
+    rule_id: str

@@ -35,6 +35,8 @@ from stellary.core.accounts import (
     workspace_members,
     workspaces,
 )
+from stellary.core.automations import access as automations_access
+from stellary.core.automations import automations, traces
 from stellary.core.board import access as board_access
 from stellary.core.board import actions as board_actions
 from stellary.core.board import (
@@ -161,6 +163,13 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     attachments.download_attachment,
     attachments.delete_attachment,
     feed.list_activity,
+    automations.create_automation,
+    automations.list_automations,
+    automations.get_automation,
+    automations.update_automation,
+    automations.delete_automation,
+    automations.toggle_automation,
+    traces.list_traces,
     notifications.list_notifications,
     notifications.count_notifications,
     notifications.read_all_notifications,
@@ -176,6 +185,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **field_access.DOORS,
     **relation_access.DOORS,
     **scope_access.DOORS,
+    **automations_access.DOORS,
     **notifications_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""

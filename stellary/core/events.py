@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 import attrs
 
 from stellary.contract.attachments import Attachment
@@ -11,11 +14,48 @@ from stellary.contract.projects import Project
 from stellary.contract.relations import SeenRelationType
 
 
+@attrs.define
+class Chain:
+    """What one event has led to, across all rules.
+
+    Attributes:
+        actions: How many have been run.
+    """
+
+    id: str
+    actions: int = 0
+
+
+@attrs.frozen
+class Cause:
+    """Why something has happened that nobody did by hand.
+
+    Attributes:
+        user_id: On whose behalf a rule did it.
+        depth: How many rules led to each other.
+    """
+
+    chain: Chain
+    user_id: str
+    depth: int
+
+
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that has happened in a workspace; it is undone with the transaction in which it happened."""
+    """Something that has happened in a workspace; it is undone with the transaction in which it happened.
+
+    Attributes:
+        cause: What led to it; None if somebody did it by hand.
+    """
 
     workspace_id: str
+    cause: Cause | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    def because(self, cause: Cause) -> Self:
+        """The same, and what led to it."""
+        made = copy.copy(self)
+        object.__setattr__(made, "cause", cause)
+        return made
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +138,11 @@ class CardDeleted(CardEvent):
 @attrs.frozen(kw_only=True)
 class ChecklistCompleted(CardEvent):
     """The last open item of a card's checklist was done."""
+
+
+@attrs.frozen(kw_only=True)
+class CardDue(CardEvent):
+    """The moment has come at which a card is due."""
 
 
 @attrs.frozen(kw_only=True)

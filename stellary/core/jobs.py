@@ -75,6 +75,11 @@ _RETRY = (
     .where(_BY_ID, jobs.c.due_at.is_(None))
     .values(due_at=bindparam("_now"), attempts=0, claim_id=None)
 )
+_HASTEN = (
+    update(jobs)
+    .where(jobs.c.key == bindparam("_key"), jobs.c.due_at > bindparam("_latest"), jobs.c.attempts == 0)
+    .values(due_at=bindparam("_now"))
+)
 
 
 @attrs.frozen
@@ -179,6 +184,11 @@ def listed(connection: Connection, *, given_up: bool) -> list[Job]:
 def retry(connection: Connection, job_id: str, now: datetime) -> bool:
     """Begin with a job again that was given up; False if there is no such job."""
     return bool(connection.execute(_RETRY, {"_id": job_id, "_now": now}).rowcount)
+
+
+def hasten(connection: Connection, key: str, now: datetime, latest: datetime) -> None:
+    """Make due what waits for a moment beyond the latest, and has not failed: the clock that put it off was ahead."""
+    connection.execute(_HASTEN, {"_key": key, "_now": now, "_latest": latest})
 
 
 def _job(row: Row[Any]) -> Job:

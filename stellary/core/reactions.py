@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
+from stellary.core.automations import acting
+from stellary.core.automations import departures as rule_departures
 from stellary.core.board import departures
 from stellary.core.events import (
     AttachmentAdded,
@@ -14,8 +17,10 @@ from stellary.core.events import (
     CardAssigned,
     CardCreated,
     CardDeleted,
+    CardDue,
     CardMoved,
     CardUpdated,
+    ChecklistCompleted,
     CommentAdded,
     CommentDeleted,
     CommentUpdated,
@@ -30,17 +35,17 @@ from stellary.core.events import (
     WorkspaceLeft,
 )
 from stellary.core.notifications import activity
-from stellary.core.unit import UnitOfWork
+from stellary.core.unit import Actor, UnitOfWork
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
 
 REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
-    CardCreated: (activity.record,),
-    CardUpdated: (activity.record,),
-    CardMoved: (activity.record,),
+    CardCreated: (activity.record, acting.react),
+    CardUpdated: (activity.record, acting.react),
+    CardMoved: (activity.record, acting.react),
     CardArchived: (activity.record,),
-    CardAssigned: (activity.record,),
+    CardAssigned: (activity.record, acting.react),
     CardDeleted: (activity.record,),
     CommentAdded: (activity.record,),
     CommentUpdated: (activity.record,),
@@ -54,7 +59,9 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     ProjectImported: (activity.record,),
     ProjectMemberAdded: (activity.record,),
     ProjectMemberRemoved: (activity.record,),
-    WorkspaceLeft: (departures.leave_boards, activity.forget),
+    ChecklistCompleted: (acting.react,),
+    CardDue: (acting.react,),
+    WorkspaceLeft: (departures.leave_boards, rule_departures.turn_off, activity.forget),
 }
 """Who reacts to what, in that order."""
 
@@ -65,9 +72,20 @@ def settle(uow: UnitOfWork) -> None:
     while settled < len(uow.events):
         wave = uow.events[settled:]
         settled += len(wave)
-        due: dict[Reaction, list[Event]] = defaultdict(list)
-        for event in wave:
-            for react in REACTIONS.get(type(event), ()):
-                due[react].append(event)
-        for react, events in due.items():
-            react(uow, events)
+        # What a rule did on somebody's behalf is told as that person's doing.
+        for user_id, events in groupby(wave, _acting):
+            with uow.caused_by(None, uow.actor if user_id is None else Actor(user_id)):
+                _react(uow, events)
+
+
+def _acting(event: Event) -> str | None:
+    return None if event.cause is None else event.cause.user_id
+
+
+def _react(uow: UnitOfWork, events: Iterable[Event]) -> None:
+    due: dict[Reaction, list[Event]] = defaultdict(list)
+    for event in events:
+        for react in REACTIONS.get(type(event), ()):
+            due[react].append(event)
+    for react, those in due.items():
+        react(uow, those)

@@ -17,7 +17,7 @@ from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
 from stellary.core.base import IdSource
 from stellary.core.blobs import StoredFile
-from stellary.core.events import Event
+from stellary.core.events import Cause, Event
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -77,6 +77,9 @@ class UnitOfWork:
         new_id: Makes an id.
         if_match: The versions that the caller will accept, from ``If-Match``; None asks for nothing.
         events: What has happened so far; reactions settle it before the commit.
+        after_commit: What is to be done once the transaction is over.
+        cause: What leads to what happens now; None for what somebody does by hand.
+        proxied: How many actions have been run by rules.
     """
 
     __slots__ = (
@@ -84,12 +87,14 @@ class UnitOfWork:
         "_policies",
         "actor",
         "after_commit",
+        "cause",
         "connection",
         "core",
         "events",
         "if_match",
         "new_id",
         "now",
+        "proxied",
     )
 
     def __init__(
@@ -103,6 +108,8 @@ class UnitOfWork:
         self.if_match: frozenset[str] | None = None
         self.events: list[Event] = []
         self.after_commit: list[Callable[[], None]] = []
+        self.cause: Cause | None = None
+        self.proxied = 0
         self._policies: list[Policy] = []
         self._admitted: list[bool] = []
 
@@ -152,7 +159,28 @@ class UnitOfWork:
 
     def happened(self, event: Event) -> None:
         """Note what has happened; ``reactions`` says who reacts."""
-        self.events.append(event)
+        self.events.append(event if self.cause is None else event.because(self.cause))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part of the unit that is undone by itself on an exception, as if it had not been begun."""
+        events, due = len(self.events), len(self.after_commit)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.events[events:], self.after_commit[due:]
+            raise
+
+    @contextmanager
+    def caused_by(self, cause: Cause | None, actor: Actor) -> Iterator[None]:
+        """A part of the unit in which somebody else acts, for a reason."""
+        before = self.actor, self.cause
+        self.actor, self.cause = actor, cause
+        try:
+            yield
+        finally:
+            self.actor, self.cause = before
 
     def require_version(self, version: int) -> None:
         """Honour ``If-Match``.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from stellary.core import jobs
+from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
 from stellary.core.unit import NOBODY, UnitOfWork
 
@@ -26,9 +28,12 @@ _log = logging.getLogger("stellary.core")
 POLL_SECONDS = 5.0
 SHORTEST_SECONDS = 0.05
 TROUBLED_SECONDS = 10.0
+BACK_SECONDS = 5.0
 ATTEMPTS_MAX = 10
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
+FURTHEST = timedelta(minutes=2)
+"""What is always there and waits for longer was put off by a clock that was ahead; if not, it does no harm to look."""
 
 
 @attrs.frozen
@@ -46,7 +51,10 @@ class Handler:
     first: Any = None
 
 
-HANDLERS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[str, Handler] = {
+    acting.ACT: Handler(acting.act),
+    due.LOOK: Handler(due.look, attempts=None, first={}),
+}
 """Which kind of job is done by what."""
 
 
@@ -102,11 +110,13 @@ class Work:
         return done
 
     def begin(self) -> None:
-        """See that there is a job of each kind of which there always is one."""
+        """See that there is a job of each kind of which there always is one, and that it is not waiting for a far day."""
+        latest = self._core.clock() + FURTHEST
         for kind, handler in self._handlers.items():
             if handler.first is not None:
                 with self._core.begin(NOBODY) as uow:
                     jobs.enqueue(uow, kind, handler.first, key=kind)
+                    jobs.hasten(uow.connection, kind, uow.now, latest)
 
     def _claimed(self) -> Job | None:
         due = self._next_due()
@@ -180,14 +190,16 @@ class Work:
 
     def run(self) -> None:
         """Do what is due in this thread, until ``stop`` is called from another one."""
-        begun = False
+        begun: float | None = None
         while not self._stopping:
             # Before looking: whoever adds something from now on wakes us again.
             self._alarm.clear()
             try:
-                if not begun:
+                # How far the clock is ahead of time that only goes on. If that shrinks, it was set back.
+                ahead = self._core.clock().timestamp() - time.monotonic()
+                if begun is None or ahead < begun - BACK_SECONDS:
                     self.begin()
-                    begun = True
+                begun = ahead
                 self.run_due()
                 pause = self._pause()
             except Exception as error:  # noqa: BLE001 - the database may be back soon

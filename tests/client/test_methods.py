@@ -16,6 +16,7 @@ import respx
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import example
 from stellary.contract import ENDPOINTS
+from stellary.contract.automations import ActionToRun
 from stellary.contract.cards import CardChange, CardInColumn
 from stellary.contract.endpoint import Ok
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
@@ -374,6 +375,45 @@ TABLE = [
         lambda c: card(c).custom_fields.set(values={"f1": "high", "f2": None, "f3": date(2026, 4, 1)}),
         f"PATCH {WORKSPACE}/cards/c1/custom-fields",
         {"f1": "high", "f2": None, "f3": "2026-04-01"},
+    ),
+    Row("automations.list", lambda c: board(c).automations.list(), f"GET {PROJECT}/automations"),
+    Row(
+        "automations.create",
+        lambda c: board(c).automations.create(
+            trigger="task_moved",
+            conditions={"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
+            action=ActionToRun(type="add_comment", params={"content": "Well done."}),
+        ),
+        f"POST {PROJECT}/automations",
+        {
+            "trigger": "task_moved",
+            "conditions": {"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
+            "action": {"type": "add_comment", "params": {"content": "Well done."}},
+            "enabled": True,
+        },
+    ),
+    Row("automations.get", lambda c: board(c).automations.get("a1"), f"GET {PROJECT}/automations/a1"),
+    Row(
+        "automations.update",
+        lambda c: board(c).automations.update("a1", conditions=None),
+        f"PATCH {PROJECT}/automations/a1",
+        {"conditions": None},
+    ),
+    Row(
+        "automations.delete",
+        lambda c: board(c).automations.delete("a1"),
+        f"DELETE {PROJECT}/automations/a1",
+    ),
+    Row(
+        "automations.toggle",
+        lambda c: board(c).automations.toggle("a1"),
+        f"PATCH {PROJECT}/automations/a1/toggle",
+        {},
+    ),
+    Row(
+        "automations.traces",
+        lambda c: board(c).automations.traces("a1", limit=2),
+        f"GET {PROJECT}/automations/a1/traces?limit=2",
     ),
     Row("relations.list", lambda c: card(c).relations.list(), f"GET {WORKSPACE}/cards/c1/relations"),
     Row(

@@ -37,3 +37,12 @@ def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert stats == "StatusCounts(open=1, in_progress=0, done=1) 1 1"
     assert days == ["2027-04-01 ['Logo']", "2027-04-09 ['Colours']"]
     assert code == "default_scope"
+
+
+def test_automations(client: Stellary):
+    assert example("automations").automations(client, "acme", "eng") == [
+        "What is urgent is begun at once: task_created of SUP-1, success",
+        "What is begun has a plan: task_moved of SUP-1, skipped",
+        "What is begun has a plan: task_moved of SUP-1, success",
+        "What is finished is done: checklist_complete of SUP-1, success",
+    ]

@@ -149,6 +149,8 @@ class Stage:
         self.ask(owner, "POST", f"{workspace.path}/cards/{made['cardId']}/labels/{made['hungLabelId']}")
         field = {"name": "Weight", "type": "text"}
         made["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
+        rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}
+        made["ruleId"] = self.ask(owner, "POST", f"{base}/automations", rule)["id"]
         related = {"targetCardId": made["otherCardId"], "type": "related_to"}
         relations = f"{workspace.path}/cards/{made['cardId']}/relations"
         made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
@@ -176,6 +178,7 @@ class Stage:
             f"{base}/labels/{was['labelId']}",
             f"{base}/custom-fields/{was['fieldId']}",
             f"{base}/relations/{was['relationId']}",
+            f"{project}/automations/{was['ruleId']}",
             f"{project}/columns/{was['columnId']}",
             card,
             project,

@@ -93,6 +93,11 @@ UNSAID: Mapping[str, Callable[[Stage], Any]] = {
     "labels.create": lambda stage: {"name": "Bug", "color": "#d73a4a"},
     "custom_fields.create": lambda stage: {"name": "Severity", "type": "select", "options": ["low", "high"]},
     "relations.create": lambda stage: {"targetCardId": stage.here["thirdCardId"], "type": "blocks"},
+    "automations.create": lambda stage: {
+        "trigger": "task_moved",
+        "conditions": {"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
+        "action": {"type": "add_comment", "params": {"content": "Shipped."}},
+    },
     "checklist.add": lambda stage: {"title": "Write tests"},
 }
 # Placeholders of the reference, and what stands there in its paths.
@@ -108,6 +113,7 @@ PLACEHOLDERS = {
     "FIELDID": "fieldId",
     "SCOPEID": "scopeId",
     "RELATIONID": "relationId",
+    "RULEID": "ruleId",
 }
 OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}
 CALLER = "OO"
@@ -162,7 +168,9 @@ def _workspace(stage: Stage) -> str:
 
 def filled(stage: Stage, call: Call, token: str) -> tuple[str, str | None, dict[str, str]]:
     """The path, the body and the headers of a call, with real ids for the placeholders."""
-    path = urlsplit(call.url).path
+    # Before automations "/…/" stands for a project.
+    project = f"{_workspace(stage)}/projects/{stage.here['projectId']}"
+    path = urlsplit(call.url).path.replace("/…/automations", f"{project}/automations")
     path = path.replace("/…", _workspace(stage)).replace("INVITE_TOKEN", stage.own[CALLER]["token"])
     for placeholder, name in PLACEHOLDERS.items():
         path = re.sub(rf"\b{placeholder}\b", stage.here[name], path)

@@ -16,6 +16,7 @@ from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
 from stellary.client.cards import Cards
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.attachments import Attachment
+from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
@@ -52,6 +53,10 @@ def blocking(client: Stellary) -> None:
     assert_type(board.cards.create_many(cards=[CardInColumn(column_id=column.id, title="x")]), list[Card])
     assert_type(board.labels.add_to_card(card, "l1"), Ok)
     assert_type(board.card(card).labels.add("l1"), Ok)
+    rule = board.automations.create(trigger="task_moved", action=ActionToRun(type="archive_card"))
+    assert_type(rule, Automation)
+    assert_type(board.automations.toggle(rule), Automation)
+    assert_type(board.automations.traces(rule, limit=5), Page[AutomationTrace])
     field = board.custom_fields.create(name="Severity", type="select", options=["high"])
     assert_type(field, CustomField)
     assert_type(board.card(card).custom_fields.set(values={field.id: "high"}), Card)
@@ -82,6 +87,7 @@ def blocking(client: Stellary) -> None:
     board.cards.get("c", "d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.list(lmit=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.iterate(limit="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.automations.create(trigger="x", action=ActionToRun(type="a"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.scopes.set_view(scope, active_view="gantt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -59,6 +59,12 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
     return {row[0]: Person(*row) for row in rows}
 
 
+def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
+    """Whether somebody reaches a workspace at this moment."""
+    who = {"_workspace_id": workspace_id, "_ids": [user_id]}
+    return uow.connection.execute(_REACHING_OF, who).first() is not None
+
+
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
     """All who reach a workspace."""
     rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})

@@ -34,6 +34,8 @@ from stellary.core.unit import UnitOfWork
 _IN_PROJECT = project_members.c.user_id.label("_in_project")
 _OF_PROJECT = projects.c.id.label("of_project")
 """Null where the thing is not in the workspace, or not in the project that the path names."""
+OF_PROJECT: ColumnElement[str] = projects.c.id
+"""The project that a door has reached: what other areas' tables are joined to."""
 
 _members = project_members.alias("members")
 MEMBER_COUNT: ColumnElement[int] = (
@@ -100,6 +102,20 @@ def _to_card_label(source: FromClause) -> FromClause:
 def _to_label(source: FromClause) -> FromClause:
     return source.outerjoin(labels, labels.c.id == bindparam("_label_id")).outerjoin(
         projects, and_(projects.c.id == labels.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
+    )
+
+
+def through_project(*columns: ColumnElement[Any], joins: Callable[[FromClause], FromClause]) -> Select[Any]:
+    """The statement of a door to something that another area keeps of a project. Built once, at import.
+
+    Its rows have ``of_project``, null where the workspace has no such project, and what says who may manage it.
+
+    Args:
+        columns: What the door wants to know beside that.
+        joins: Extends the FROM clause by outer joins to ``OF_PROJECT``.
+    """
+    return through_workspace(
+        _IN_PROJECT, _OF_PROJECT, *columns, joins=lambda source: joins(_to_managed_project(source))
     )
 
 

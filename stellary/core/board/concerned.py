@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, Row, ScalarSelect, Select, bindparam, select
 
 from stellary.contract.cards import Card
 from stellary.core.board import card_rows
@@ -48,3 +48,27 @@ def known_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
     """Cards that a door has found something of, to be told of what happens to them; their order is not counted."""
     rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})
     return {card.id: card for card in (card_rows.card(row[1:], row[0], None) for row in rows)}
+
+
+def projects_of(workspace_id: ColumnElement[Any]) -> Select[Any]:
+    """The ids of a workspace's projects."""
+    return select(projects.c.id).where(projects.c.workspace_id == workspace_id)
+
+
+def dated_cards(armed: FromClause) -> Select[Any]:
+    """The cards on some boards that are due later than a moment: ``due_date``, ``id`` … for ``dated_card``.
+
+    Args:
+        armed: The projects (``project_id``), and for each the moment (``since``).
+    """
+    return (
+        select(projects.c.workspace_id, projects.c.key, *card_rows.STORED)
+        .join_from(cards, armed, armed.c.project_id == cards.c.project_id)
+        .join(projects, projects.c.id == cards.c.project_id)
+        .where(~cards.c.archived, cards.c.due_date > armed.c.since)
+    )
+
+
+def dated_card(row: Row[Any]) -> Card:
+    """The card in a row of ``dated_cards``; its order is not counted."""
+    return card_rows.card(row[2:], row.key, None)

@@ -118,7 +118,15 @@ cards = Table(
     Index("ix_stellary_cards_project_id_id", "project_id", "id"),
     # The order of a column. What is archived has no place in it, and stands apart.
     Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
+    Index(
+        "ix_stellary_cards_due_date",
+        "project_id",
+        "due_date",
+        sqlite_where=text("due_date IS NOT NULL"),
+        postgresql_where=text("due_date IS NOT NULL"),
+    ),
 )
+
 comments = Table(
     "stellary_comments",
     metadata,

@@ -1,0 +1,80 @@
+"""Automations: three rules of a project, and what they make of one card.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/automations.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+from stellary import Stellary
+from stellary.contract.automations import ActionToRun
+
+
+def automations(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Make a project with three rules in a workspace that is there, and tell what they have done."""
+    ws = client.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Support"))
+    to_do, doing, done = board.columns.list()
+
+    # --8<-- [start:install]
+    urgent = board.automations.create(
+        name="What is urgent is begun at once",
+        trigger="task_created",
+        conditions={
+            "any": [
+                {"field": "priority", "op": "eq", "value": "high"},
+                {"field": "title", "op": "contains", "value": "urgent"},
+            ]
+        },
+        action=ActionToRun(type="move_card", params={"targetColumn": "In Progress"}),
+    )
+    begun = board.automations.create(
+        name="What is begun has a plan",
+        trigger="task_moved",
+        conditions={"all": [{"field": "toColumn", "op": "eq", "value": "In Progress"}]},
+        action=ActionToRun(type="add_checklist_item", params={"title": "Answer the customer"}),
+    )
+    finished = board.automations.create(
+        name="What is finished is done",
+        trigger="checklist_complete",
+        action=ActionToRun(type="move_card", params={"targetColumn": "Done"}),
+    )
+    # --8<-- [end:install]
+
+    # --8<-- [start:work]
+    card = board.column(to_do).cards.create(title="Urgent: invoices go out twice")
+    (step,) = board.card(card).checklist.list()  # two rules have acted: moved, and planned
+    assert board.card(card).get().column_id == doing.id
+
+    board.card(card).checklist.update(step, done=True)
+    assert board.card(card).get().column_id == done.id
+    # --8<-- [end:work]
+
+    # --8<-- [start:traces]
+    told = []
+    for rule in (urgent, begun, finished):
+        for trace in board.automations.traces(rule):  # newest first
+            assert trace.target is not None
+            told.append(f"{rule.name}: {trace.event} of {trace.target.card_key}, {trace.result}")
+    # --8<-- [end:traces]
+
+    # --8<-- [start:toggle]
+    board.automations.toggle(urgent)  # the other way round; enabled=False to be sure
+    # --8<-- [end:toggle]
+    return told
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print what the rules have done."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        for line in automations(client, name, "eng"):
+            print(line)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Automations: rules of a project that act when something happens on its board."""

@@ -1,0 +1,44 @@
+"""The door to a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, and_, bindparam
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import AutomationRef, Ref
+from stellary.core.accounts.access import At, grant, reach
+from stellary.core.automations.tables import automations
+from stellary.core.board.access import OF_PROJECT, through_project
+from stellary.core.unit import UnitOfWork
+
+
+def _to_automation(source: FromClause) -> FromClause:
+    return source.outerjoin(
+        automations,
+        and_(automations.c.project_id == OF_PROJECT, automations.c.id == bindparam("_rule_id")),
+    )
+
+
+_AUTOMATION = through_project(*automations.c, joins=_to_automation)
+
+
+def automation(uow: UnitOfWork, ref: AutomationRef) -> At:
+    """The door to a rule of a project: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such project, or no such rule in it.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _AUTOMATION, ref, _project_id=ref.project_id, _rule_id=ref.rule_id)
+    if row.of_project is None:
+        raise NotFound("Project not found")
+    grant(uow, standing)
+    if row.id is None:
+        raise NotFound("Automation not found")
+    return At(row, standing)
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AutomationRef: automation}

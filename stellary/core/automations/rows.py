@@ -1,0 +1,56 @@
+"""Rows: a rule and a trace as values, and as the columns hold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from stellary.contract.automations import Automation, AutomationAction, AutomationTrace, TraceTarget
+from stellary.contract.wire import wire_fields
+from stellary.core.automations.tables import automations
+
+RULE = tuple(automations.c)
+_FIELDS = [field.name for field in wire_fields(Automation).values() if field.name != "action"]
+
+
+def automation(row: Row[Any]) -> Automation:
+    """The rule of a row."""
+    return Automation(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        trigger=row.trigger,
+        conditions=row.conditions,
+        action=AutomationAction(type=row.action_type, params=row.action_params),
+        enabled=row.enabled,
+        owner_id=row.owner_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def automation_row(made: Automation) -> dict[str, Any]:
+    """All columns but ``armed_at``."""
+    found = {name: getattr(made, name) for name in _FIELDS}
+    return found | {"action_type": made.action.type, "action_params": made.action.params}
+
+
+def trace(row: Row[Any]) -> AutomationTrace:
+    """The trace of a row."""
+    target = None
+    if row.card_id is not None:
+        target = TraceTarget(card_id=row.card_id, card_key=row.card_key, card_title=row.card_title)
+    return AutomationTrace(
+        id=row.id,
+        automation_id=row.automation_id,
+        event=row.event,
+        actor_id=row.actor_id,
+        triggered_by_id=row.triggered_by_id,
+        target=target,
+        result=row.result,
+        error=row.error,
+        duration_ms=row.duration_ms,
+        depth=row.depth,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,1 @@
+"""The rules of automations: which event is which trigger, and when conditions hold."""

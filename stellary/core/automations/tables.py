@@ -1,0 +1,63 @@
+"""The schema of automations: rules, what they have done, and which due dates have come."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+
+from stellary.core.base import IdType, Json, UtcDateTime, metadata
+
+automations = Table(
+    "stellary_automations",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("trigger", String(40), nullable=False),
+    Column("conditions", Json, nullable=False),
+    Column("action_type", String(100), nullable=False),
+    Column("action_params", Json, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
+    # Since when it waits for its trigger: what was due before that does not concern it.
+    Column("armed_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_automations_project_id_id", "project_id", "id"),
+    # What every change of a card asks for, and mostly does not find.
+    Index("ix_stellary_automations_trigger_project_id", "trigger", "project_id"),
+)
+
+traces = Table(
+    "stellary_automation_traces",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column(
+        "automation_id", IdType, ForeignKey("stellary_automations.id", ondelete="CASCADE"), nullable=False
+    ),
+    # No foreign keys below: what happened is told after its card and its people are gone.
+    Column("event_id", IdType, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("chain_id", IdType, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("actor_id", IdType, nullable=False),
+    Column("triggered_by_id", IdType),
+    Column("card_id", IdType),
+    Column("card_key", String(20)),
+    Column("card_title", String(500)),
+    Column("result", String(20), nullable=False),
+    Column("error", Text),
+    Column("duration_ms", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # A rule acts on an event once, whoever tries to.
+    UniqueConstraint("automation_id", "event_id"),
+    Index("ix_stellary_automation_traces_automation_id_id", "automation_id", "id"),
+    Index("ix_stellary_automation_traces_chain_id", "chain_id"),
+)
+
+due_dates = Table(
+    "stellary_due_dates_reached",
+    metadata,
+    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), primary_key=True),
+    Column("due_date", UtcDateTime, primary_key=True),
+)
+"""The due dates that have come, so that each comes once."""
