@@ -83,8 +83,8 @@ class ScopeBar(Value):
     """A scope on the roadmap.
 
     Attributes:
-        start, end: Its own dates; where it has none, the first and the last date among its cards; None if there is
-            none either.
+        start, end: Its own dates; where it has no start, or is due at no time, the first and the last date among its
+            cards and the other one; None if there is none either.
         cards: How many are not archived.
         percent_done: Of these, rounded down.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, delete, insert, or_, select, text, update
 
+from stellary.contract.scopes import VIEW_TYPES
 from stellary.core.accounts.tables import invitations, organization_members, organizations, users, workspaces
 from stellary.core.board.tables import labels, project_members, projects
 from tests.security.asking import place_of, send
@@ -38,6 +39,16 @@ def test_no_row_is_reached_by_its_bare_id(stage: Stage, row: Row):
                 send(stage, row, persona, place)
     assert [each for each in sorted(reader.bare) if (each.operation, each.tables) not in MEANT] == []
     assert reader.read or row.role == "public"
+
+
+@pytest.mark.parametrize("kind", VIEW_TYPES)
+def test_no_view_reaches_a_row_by_its_bare_id(stage: Stage, kind: str):
+    row = next(row for row in SERVED if row.operation == "scopes.views")
+    reader = Reader(stage.sandbox)
+    actor = stage.people["WM"].id
+    with reader.listening(), stage.sandbox.thrown_away(), reader.during(row.operation, actor):
+        assert send(stage, row, "WM", place_of(stage, row, "WM"), query=f"type={kind}").status == 200
+    assert reader.bare == set()
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -382,6 +382,17 @@ def test_no_card_is_lost_with_a_scope_that_is_deleted_meanwhile(desk):
     assert len(desk.columns()) == 3
 
 
+def test_settings_remembered_at_once_are_all_remembered(desk, phases):
+    path = f"{desk.path}/scopes/{phases['a']}/views"
+
+    def send(name):
+        body = {"type": "list", "settings": {name: True}}
+        return lambda: desk.world.call(desk.person, "PATCH", path, body)
+
+    assert statuses(*at_once(*map(send, "pqrs"))) == {200: 4}
+    assert settings(views(desk, phases["a"])) == {"list": dict.fromkeys("pqrs", True)}
+
+
 # ------------------------------------------------------------------------------------------------- statements
 
 

@@ -110,7 +110,7 @@ def test_time_taken_is_the_median(hours, seconds):
 
 # ------------------------------------------------------------------------------------------------- bars
 
-APRIL, MAY = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+MARCH, APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5, 6))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,16 @@ def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
         ((None, None), (APRIL, MAY)),
         ((MAY, MAY), (MAY, MAY)),
         ((None, APRIL), (APRIL, APRIL)),
+        ((None, MARCH), (MARCH, MARCH)),
+        ((JUNE, None), (JUNE, JUNE)),
     ],
 )
 def test_scope_is_a_bar_by_its_own_dates_or_those_of_its_cards(own, bar):
     found = views.scope_bar(ScopeProgress("s", "Main", *own, 3, 2, APRIL, MAY))
     assert (found.start, found.end, found.cards, found.percent_done) == (*bar, 3, 66)
+
+
+@pytest.mark.parametrize("own", [(None, None), (APRIL, None), (None, APRIL)])
+def test_scope_without_cards_is_a_bar_by_the_dates_that_it_has(own):
+    found = views.scope_bar(ScopeProgress("s", "Main", *own, 0, 0, None, None))
+    assert {found.start, found.end} == {own[0] or own[1]}

@@ -54,12 +54,18 @@ def roadmap(scopes: Sequence[ScopeProgress], cards: Cards) -> RoadmapView:
 
 
 def scope_bar(scope: ScopeProgress) -> ScopeBar:
-    """A scope from its start to its due date; where it has none, from the first to the last date of its cards."""
+    """A scope from its start to its due date.
+
+    Where it has no start, it starts with the first of its cards that has a date, and where it is due at no time, it
+    ends with the last one; but never the wrong way round.
+    """
+    firsts = [each for each in (scope.first, scope.due_date) if each is not None]
+    lasts = [each for each in (scope.last, scope.start_date) if each is not None]
     return ScopeBar(
         scope_id=scope.scope_id,
         name=scope.name,
-        start=scope.start_date or scope.first,
-        end=scope.due_date or scope.last,
+        start=scope.start_date or min(firsts, default=None),
+        end=scope.due_date or max(lasts, default=None),
         cards=scope.cards,
         percent_done=percent(scope.done, scope.cards),
     )
