@@ -10,6 +10,7 @@ from aiohttp import web
 
 from reference_server.handler import Handler
 from reference_server.log import AccessLog
+from reference_server.metrics import Metrics
 from reference_server.settings import Settings
 from reference_server.state import State
 from reference_server.system import system_operations
@@ -37,8 +38,9 @@ def make_app(
     app = web.Application()
     state = State()
     threads = Threads(core)
-    operations = system_operations(core, state, threads, lambda: handler.prefix)
-    handler = Handler(core, settings or Settings(), threads, state, operations, access_log)
+    metrics = Metrics()
+    operations = system_operations(core, state, threads, metrics, lambda: handler.prefix)
+    handler = Handler(core, settings or Settings(), threads, state, operations, access_log, metrics)
     app[STATE], app[HANDLER] = state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 

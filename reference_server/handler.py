@@ -14,6 +14,7 @@ from reference_server.cors import Cors
 from reference_server.exchange import Exchange, Own, opened, response
 from reference_server.files import Files
 from reference_server.log import AccessLog, Entry, logged_path
+from reference_server.metrics import Metrics
 from reference_server.settings import Settings
 from reference_server.state import State
 from reference_server.threads import Threads
@@ -40,6 +41,7 @@ class Handler:
         state: Says whether new requests are taken.
         own: What the server answers by itself, by operation.
         access: Is told of each answer.
+        metrics: Counts them.
 
     Attributes:
         prefix: Of the paths, where the application is part of a host's.
@@ -54,6 +56,7 @@ class Handler:
         state: State,
         own: Mapping[str, Own],
         access: AccessLog | None,
+        metrics: Metrics,
     ) -> None:
         self.prefix = ""
         self.files = Files(core, threads)
@@ -62,6 +65,7 @@ class Handler:
         self._state = state
         self._own = own
         self._access = access
+        self._metrics = metrics
         self._proxies = settings.trusted_proxies
         self._cors = Cors(settings.cors_origins)
         self._throttle = Throttle(settings.limits)
@@ -74,6 +78,7 @@ class Handler:
         more: dict[str, str] = dict(self._cors.headers(exchange.headers.get("origin")))
         status = CLIENT_GONE
         self._state.begin()
+        self._metrics.begun()
         try:
             raw = await self._answered(exchange, more)
             made = response(raw, exchange.request_id, more)
@@ -84,8 +89,11 @@ class Handler:
             status = raw.status
         finally:
             self._state.end()
+            seconds = time.perf_counter() - started
+            operation = exchange.match.endpoint.operation if exchange.match else None
+            self._metrics.answered(operation, status, seconds)
             if self._access is not None:
-                self._access(self._entry(exchange, status, started))
+                self._access(self._entry(exchange, status, seconds))
         return made
 
     async def _answered(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
@@ -162,13 +170,13 @@ class Handler:
             answer.status, {**answer.headers, "link": link.replace("<", f"<{self.prefix}", 1)}, answer.body
         )
 
-    def _entry(self, exchange: Exchange, status: int, started: float) -> Entry:
+    def _entry(self, exchange: Exchange, status: int, seconds: float) -> Entry:
         endpoint = exchange.match.endpoint if exchange.match else None
         return Entry(
             method=exchange.request.method,
             path=logged_path(exchange.path, endpoint),
             status=status,
-            ms=round((time.perf_counter() - started) * 1000, 1),
+            ms=round(seconds * 1000, 1),
             request_id=exchange.request_id,
             user_id=exchange.actor.user_id if exchange.actor else None,
             client=exchange.client,

@@ -8,12 +8,24 @@ import shutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from reference_server.api_page import ApiPage, api_page
 from reference_server.exchange import Exchange, Own
+from reference_server.metrics import Metrics
 from reference_server.state import State
 from reference_server.threads import Threads
 from stellary.contract.errors import Unavailable
 from stellary.contract.port import RawResponse
-from stellary.contract.system import HEALTH, OPENAPI, READY, ROOT, About, Health, Readiness
+from stellary.contract.system import (
+    DOCS,
+    HEALTH,
+    METRICS,
+    OPENAPI,
+    READY,
+    ROOT,
+    About,
+    Health,
+    Readiness,
+)
 from stellary.contract.wire import dump
 from stellary.core import Core
 
@@ -75,7 +87,7 @@ def product_version() -> str:
 
 
 def system_operations(
-    core: Core, state: State, threads: Threads, prefix: Callable[[], str]
+    core: Core, state: State, threads: Threads, metrics: Metrics, prefix: Callable[[], str]
 ) -> Mapping[str, Own]:
     """The operations that the server answers by itself.
 
@@ -83,16 +95,19 @@ def system_operations(
         core: Whose readiness is asked.
         state: Says whether the server is about to stop.
         threads: Where a probe runs.
+        metrics: What was counted.
         prefix: Of the paths, known once the application has started.
     """
     probe = Probe(core, threads)
     document: list[bytes] = []
+    page: list[ApiPage] = []
 
     async def root(_: Exchange) -> RawResponse:
         about = About(
             name="Stellary",
             version=product_version(),
             openapi=f"{prefix()}/openapi.json",
+            docs=f"{prefix()}/docs",
         )
         return _json(dump(about))
 
@@ -110,11 +125,21 @@ def system_operations(
             document.append(await asyncio.to_thread(_openapi, prefix()))
         return _json(document[0])
 
+    async def docs(exchange: Exchange) -> RawResponse:
+        if not page:
+            page.append(await asyncio.to_thread(api_page, prefix()))
+        return page[0].response(exchange.headers)
+
+    async def counted(_: Exchange) -> RawResponse:
+        return await asyncio.to_thread(metrics.response)
+
     return {
         ROOT.operation: root,
         HEALTH.operation: live,
         READY.operation: ready,
         OPENAPI.operation: openapi,
+        DOCS.operation: docs,
+        METRICS.operation: counted,
     }
 
 

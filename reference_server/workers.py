@@ -7,14 +7,19 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from reference_server.settings import Settings, SettingsError
 
 VARIABLE = "STELLARY_WORKER_SOCKET"
 """Tells a process that it is a worker: the number of its end of a socket to the process that has started it."""
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The folder in which workers share what they count; the name is that of the library which does."""
 
 STARTING_SECONDS = 60.0
 STOPPING_SECONDS = 30.0
@@ -80,7 +85,14 @@ class Worker:
             if await asyncio.get_running_loop().sock_recv(ours, 1) == _UP:
                 self.up.set()
             # Open until it has ended: by its closing a worker learns that nobody watches over it any more.
-            return await self._process.wait()
+            code = await self._process.wait()
+        self._forget(self._process.pid)
+        return code
+
+    def _forget(self, pid: int) -> None:
+        """What a process was doing when it ended, it does no longer. What it has done stays counted."""
+        for file in Path(self._environment[SHARED]).glob(f"gauge_live*_{pid}.db"):
+            file.unlink()
 
     def _signal(self, number: signal.Signals) -> None:
         self._stopping.set()
@@ -116,8 +128,9 @@ async def supervise(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     stopped = asyncio.create_task(stop.wait())
-    workers = [Worker(environment, arguments) for _ in range(count)]
     tasks: list[asyncio.Task[int]] = []
+    metrics = tempfile.TemporaryDirectory(prefix="stellary-metrics-")
+    workers = [Worker({**environment, SHARED: metrics.name}, arguments) for _ in range(count)]
     try:
         # The first migrates, and says what is wrong if something is; the others need not say it again.
         for some in (workers[:1], workers[1:]):
@@ -131,6 +144,7 @@ async def supervise(
     finally:
         await _end(workers, tasks, settings.stop_delay + STOPPING_SECONDS)
         stopped.cancel()
+        metrics.cleanup()
 
 
 async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]]) -> bool:

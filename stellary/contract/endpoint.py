@@ -21,6 +21,7 @@ Q = TypeVar("Q", bound=Request)
 T = TypeVar("T")
 P = ParamSpec("P")
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
+JSON = "application/json"
 
 TokenScope = Literal[
     "projects:read",
@@ -106,6 +107,7 @@ class Endpoint(Generic[R, P, Q, T]):
         also: Statuses of errors that other endpoints of its kind do not have.
         takes_file: Whether it takes a form with one file (``multipart/form-data``, field ``file``) in place of JSON.
         returns_file: Whether it answers with the bytes of a file in place of JSON; ``returns`` is then ``bytes``.
+        media: What the answer is: JSON, or a page or a text that no value of the contract stands for (``returns`` is ``str``).
         idempotent: Whether it makes something and honours ``Idempotency-Key``.
     """
 
@@ -123,6 +125,7 @@ class Endpoint(Generic[R, P, Q, T]):
     keeps_secret: bool = False
     also: tuple[int, ...] = ()
     takes_file: bool = False
+    media: str = JSON
 
     @property
     def returns_file(self) -> bool:
@@ -170,6 +173,7 @@ class _Maker:
         status: int | None = None,
         also: tuple[int, ...] = (),
         takes_file: bool = False,
+        media: str = JSON,
     ) -> Endpoint[R, [], Nothing, T]: ...
     @overload
     def __call__(
@@ -200,6 +204,7 @@ class _Maker:
         status: int | None = None,
         also: tuple[int, ...] = (),
         takes_file: bool = False,
+        media: str = JSON,
     ) -> Any:
         return Endpoint(
             operation=operation,
@@ -215,6 +220,7 @@ class _Maker:
             keeps_secret=keeps_secret,
             also=also,
             takes_file=takes_file,
+            media=media,
         )
 
 

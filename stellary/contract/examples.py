@@ -26,6 +26,19 @@ _TEXTS = {
     "slug": "acme-corp",
     "title": "Design API endpoints",
 }
+# As the API reference calls each kind of thing; by the last word of the request's class.
+_NAMES = {
+    "Register": "Jane Doe",
+    "Me": "Jane Doe",
+    "Organization": "Acme Corp",
+    "Workspace": "Engineering",
+    "Scope": "Payments",
+    "Column": "In Review",
+    "Label": "Bug",
+    "Field": "Estimate",
+    "Automation": "Start what is moved",
+    "Token": "CI Pipeline",
+}
 _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, Any: "a value"}
 
 
@@ -37,7 +50,12 @@ def example(cls: type[Request]) -> dict[str, Any]:
     required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
     optional = [name for name in fields if name not in required]
     shown = {*required, *optional[: max(0, _FIELDS_SHOWN - len(required))]}
-    return {name: _example_of(name, field.type) for name, field in fields.items() if name in shown}
+    called = next((said for end, said in _NAMES.items() if cls.__name__.endswith(end)), None)
+    return {
+        name: called if name == "name" and called else _example_of(name, field.type)
+        for name, field in fields.items()
+        if name in shown
+    }
 
 
 def _example_of(name: str, kind: Any) -> Any:

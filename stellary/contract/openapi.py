@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
 
 import attrs
 
+from stellary.contract.components import (
+    BYTES,
+    ERROR,
+    FILE_HEADERS,
+    FORM,
+    HEADERS,
+    PARAMETERS,
+    SECURITY,
+    Json,
+    error_response,
+    header_references,
+)
 from stellary.contract.endpoint import TOKEN_SCOPES, Nothing
 from stellary.contract.endpoints import ENDPOINTS, RESOURCES
 from stellary.contract.errors import BY_STATUS
@@ -17,8 +28,6 @@ from stellary.contract.refs import Ref, parameter_names, pattern
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.schemas import Schemas, documentation
 
-Json = dict[str, Any]
-
 _INTRODUCTION = """\
 Organizations hold workspaces, workspaces hold projects, projects hold boards of columns and cards.
 
@@ -27,134 +36,6 @@ Organizations hold workspaces, workspaces hold projects, projects hold boards of
 * A list is complete unless `limit` is given; the next page then stands in the `Link` header.
 * A path under `/projects/{projectId}` is also served for the labels, checklists and cards whose own path is shorter.
 """
-
-_ERROR: Json = {
-    "type": "object",
-    "title": "Error",
-    "description": "What every error answers with.",
-    "properties": {
-        "statusCode": {"type": "integer"},
-        "message": {"type": "string", "description": "One readable sentence in wire names."},
-        "error": {"type": "string", "description": "The reason phrase of the status."},
-        "code": {"type": "string", "description": "A stable name of the reason, in snake_case."},
-        "details": {
-            "type": "array",
-            "description": "One entry per field that is wrong.",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                "required": ["field", "message"],
-            },
-        },
-        "requestId": {"type": "string", "description": "That of the `X-Request-Id` header."},
-    },
-    "required": ["statusCode", "message", "error"],
-}
-
-_HEADERS: Json = {
-    "RequestId": {
-        "description": "The id of this exchange; the server's log has it too.",
-        "schema": {"type": "string"},
-    },
-    "Link": {
-        "description": 'The next page, if there is one: `<…>; rel="next"` (RFC 8288).',
-        "schema": {"type": "string"},
-    },
-    "FileETag": {"description": "Of the file's bytes, for `If-None-Match`.", "schema": {"type": "string"}},
-    "ContentDisposition": {
-        "description": "`attachment`, with the file's name (RFC 6266).",
-        "schema": {"type": "string"},
-    },
-    "ContentRange": {
-        "description": "Which bytes of how many: `bytes 0-99/1000`.",
-        "schema": {"type": "string"},
-    },
-    "ETag": {"description": 'The version in quotes, for `If-Match`: `"3"`.', "schema": {"type": "string"}},
-    "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
-    "RateLimitLimit": {
-        "description": "How many requests the window takes.",
-        "schema": {"type": "integer"},
-    },
-    "RateLimitRemaining": {"description": "How many are left in it.", "schema": {"type": "integer"}},
-    "RateLimitReset": {"description": "Seconds until it starts anew.", "schema": {"type": "integer"}},
-    "Allow": {"description": "The methods that the path has.", "schema": {"type": "string"}},
-    "WwwAuthenticate": {"description": "`Bearer`", "schema": {"type": "string"}},
-}
-
-_FILE_HEADERS = {
-    "X-Request-Id": "RequestId",
-    "ETag": "FileETag",
-    "Content-Disposition": "ContentDisposition",
-}
-
-_ERROR_HEADERS = {
-    401: {"WWW-Authenticate": "WwwAuthenticate"},
-    405: {"Allow": "Allow"},
-    416: {"Content-Range": "ContentRange"},
-    429: {
-        "Retry-After": "RetryAfter",
-        "X-RateLimit-Limit": "RateLimitLimit",
-        "X-RateLimit-Remaining": "RateLimitRemaining",
-        "X-RateLimit-Reset": "RateLimitReset",
-    },
-    503: {"Retry-After": "RetryAfter"},
-}
-
-_PARAMETERS: Json = {
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The version that the caller has seen, as its `ETag` had it; a stale one is a 412.",
-        "schema": {"type": "string"},
-        "example": '"3"',
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "Any text of the caller's. The same key with the same body within 24 hours gets the first "
-        "answer again, and makes nothing twice.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    },
-    "Range": {
-        "name": "Range",
-        "in": "header",
-        "description": "One range of bytes to be answered with in place of the whole file (RFC 9110).",
-        "schema": {"type": "string"},
-        "example": "bytes=0-1048575",
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The `ETag` that the caller has seen: 304 if the file is the same.",
-        "schema": {"type": "string"},
-    },
-}
-
-_BYTES: Json = {"type": "string", "contentMediaType": "application/octet-stream"}
-_FORM: Json = {
-    "type": "object",
-    "title": "Form",
-    "properties": {
-        "file": {**_BYTES, "description": "The file, with its name and type in the part's headers."}
-    },
-    "required": ["file"],
-    "additionalProperties": False,
-}
-
-_SECURITY: Json = {
-    "login": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "The `access_token` of a login or a registration.",
-    },
-    "apiToken": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "synth_…",
-        "description": "A personal access token, with the scopes that are named.",
-    },
-}
 
 
 def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0", server: str = "/") -> Json:
@@ -187,11 +68,11 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
         "tags": _tags(endpoints),
         "paths": paths,
         "components": {
-            "schemas": {"Error": _ERROR, **dict(sorted(schemas.made.items()))},
-            "responses": {kind.__name__: _error_response(status) for status, kind in BY_STATUS.items()},
-            "parameters": _PARAMETERS,
-            "headers": _HEADERS,
-            "securitySchemes": _SECURITY,
+            "schemas": {"Error": ERROR, **dict(sorted(schemas.made.items()))},
+            "responses": {kind.__name__: error_response(status) for status, kind in BY_STATUS.items()},
+            "parameters": PARAMETERS,
+            "headers": HEADERS,
+            "securitySchemes": SECURITY,
         },
     }
 
@@ -248,7 +129,7 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     if parameters:
         made["parameters"] = parameters
     if endpoint.takes_file:
-        form = {"schema": _FORM, "encoding": {"file": {"contentType": "*/*"}}}
+        form = {"schema": FORM, "encoding": {"file": {"contentType": "*/*"}}}
         made["requestBody"] = {"required": True, "content": {"multipart/form-data": form}}
     elif not endpoint.in_query and endpoint.takes is not Nothing:
         made["requestBody"] = _body(endpoint, schemas)
@@ -327,44 +208,30 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
         headers["ETag"] = "ETag"
     return {
         "description": endpoint.summary,
-        "headers": _header_references(headers),
-        "content": {"application/json": {"schema": schema}},
+        "headers": header_references(headers),
+        "content": {endpoint.media: {"schema": schema}},
     }
 
 
 def _file() -> Json:
-    content = {"*/*": {"schema": _BYTES}}
-    part = {**_FILE_HEADERS, "Content-Range": "ContentRange"}
+    content = {"*/*": {"schema": BYTES}}
+    part = {**FILE_HEADERS, "Content-Range": "ContentRange"}
     return {
         "200": {
             "description": "The bytes of the file.",
-            "headers": _header_references(_FILE_HEADERS),
+            "headers": header_references(FILE_HEADERS),
             "content": content,
         },
         "206": {
             "description": "The bytes that were asked for.",
-            "headers": _header_references(part),
+            "headers": header_references(part),
             "content": content,
         },
         "304": {
             "description": "The caller has the file already.",
-            "headers": _header_references({"X-Request-Id": "RequestId", "ETag": "FileETag"}),
+            "headers": header_references({"X-Request-Id": "RequestId", "ETag": "FileETag"}),
         },
     }
-
-
-def _error_response(status: int) -> Json:
-    kind = BY_STATUS[status]
-    _, _, said = inspect.cleandoc(kind.__doc__ or "").partition(": ")
-    return {
-        "description": " ".join(said.split()).replace("``", "`").capitalize(),
-        "headers": _header_references({"X-Request-Id": "RequestId"} | _ERROR_HEADERS.get(status, {})),
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-    }
-
-
-def _header_references(headers: dict[str, str]) -> Json:
-    return {name: {"$ref": f"#/components/headers/{key}"} for name, key in headers.items()}
 
 
 def _names_its_ref(endpoint: AnyEndpoint) -> bool:
@@ -386,9 +253,15 @@ def _braced(path: str) -> str:
 def _tags(endpoints: tuple[AnyEndpoint, ...]) -> list[Json]:
     # The first module of a resource is the one that says what it is.
     said = {
-        endpoint.resource: inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
-        for module in reversed(RESOURCES)
-        for endpoint in module.ENDPOINTS
+        endpoint.resource: _said_of(module) for module in reversed(RESOURCES) for endpoint in module.ENDPOINTS
     }
     names = dict.fromkeys(endpoint.resource for endpoint in endpoints)
     return [{"name": name, "description": said.get(name, "")} for name in names]
+
+
+def _said_of(module: ModuleType) -> str:
+    """What a module says of its resource, but for the name and the place in the reference: both are beside it."""
+    first = inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
+    said = first.partition(": ")[2] or first
+    said = said.partition(" Section ")[0]
+    return said[:1].upper() + said[1:]

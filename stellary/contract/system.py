@@ -17,6 +17,7 @@ class About(Value):
     name: str
     version: str
     openapi: str = "/openapi.json"
+    docs: str = "/docs"
 
 
 @value
@@ -59,4 +60,23 @@ OPENAPI = reads(
     policy=PUBLIC,
 )
 
-ENDPOINTS = (ROOT, HEALTH, READY, OPENAPI)
+DOCS = reads(
+    "system.docs",
+    Ref,
+    "docs",
+    summary="This API as a page on which it can be read and called. Nothing on it comes from elsewhere.",
+    returns=str,
+    policy=PUBLIC,
+    media="text/html",
+)
+METRICS = reads(
+    "system.metrics",
+    Ref,
+    "metrics",
+    summary="Counts and times of the requests, for Prometheus.",
+    returns=str,
+    policy=PUBLIC,
+    media="text/plain",
+)
+
+ENDPOINTS = (ROOT, HEALTH, READY, OPENAPI, DOCS, METRICS)

@@ -110,5 +110,6 @@ def answer(call: Call, outcome: Outcome) -> RawResponse:
     assert outcome.status is not None
     body = outcome.body
     if body is None:
-        body = dump(example(call.plan.endpoint)) if outcome.status < 300 else b'{"message": "no"}'
+        made = example(call.plan.endpoint) if outcome.status < 300 else {"message": "no"}
+        body = made if isinstance(made, bytes) else dump(made)
     return RawResponse(outcome.status, outcome.headers, body)

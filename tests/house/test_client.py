@@ -15,7 +15,14 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.naming import whole
 
 # What a deployment says about itself to load balancers and browsers.
-NOT_OF_THE_CLIENT = {"system.root", "system.health", "system.ready", "system.openapi"}
+NOT_OF_THE_CLIENT = {
+    "system.root",
+    "system.health",
+    "system.ready",
+    "system.openapi",
+    "system.docs",
+    "system.metrics",
+}
 A_PLACE = {"organization": "acme", "workspace": "eng"}
 # What is written out because its body is a file.
 WRITTEN_OUT = {"upload": ((b"Hello.",), {"name": "hello.txt"})}

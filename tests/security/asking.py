@@ -166,6 +166,8 @@ ASKINGS: Mapping[str, Asking] = {
     "system.health": _PLAIN,
     "system.ready": _PLAIN,
     "system.openapi": _PLAIN,
+    "system.docs": _PLAIN,
+    "system.metrics": _PLAIN,
 }
 """By operation. One that is served and not here fails the tests by name."""
 

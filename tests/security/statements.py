@@ -35,6 +35,8 @@ from tests.security.sandbox import Sandbox
 ROOT = metadata.tables["stellary_organizations"]
 SECRETS = ("token_digest",)
 OWN = ("user_id", "owner_id")
+OWNERS = metadata.tables["stellary_automations"].columns["owner_id"]
+"""On whose behalf a rule acts that something has set off: memberships are then asked for that user."""
 
 
 def _parents(table: Table) -> set[Table]:
@@ -87,7 +89,7 @@ class Reader:
         self.bare: set[Bare] = set()
         self.read = 0
         self._operation = ""
-        self._actor: str | None = None
+        self._actors: set[str | None] = set()
         self._known: Known = set()
         self._unit = 0
 
@@ -103,7 +105,7 @@ class Reader:
     @contextmanager
     def during(self, operation: str, actor: str | None) -> Iterator[None]:
         """Statements sent inside are those of that operation on behalf of that user."""
-        self._operation, self._actor = operation, actor
+        self._operation, self._actors = operation, {actor}
         self._known, self._unit = set(), self.sandbox.units
         try:
             yield
@@ -155,7 +157,7 @@ class Reader:
 
     def _answered(self, connection: Connection, sql: str, parameters: Any, context: Any) -> None:
         """Ask again, since the answer itself can be read only once; its ids are known from then on."""
-        columns = _reading(context.compiled).keys
+        columns, owners = _reading(context.compiled).keys, _reading(context.compiled).owners
         if all(table is None for table in columns) or not context.compiled.statement.is_select:
             return
         cursor = connection.connection.cursor()
@@ -164,6 +166,7 @@ class Reader:
             self._known |= {
                 (table, value) for table, value in zip(columns, row, strict=True) if table is not None
             }
+            self._actors |= {value for is_owner, value in zip(owners, row, strict=True) if is_owner}
         cursor.close()
 
     def _loose(self, compiled: SQLCompiler, values: Mapping[str, Any]) -> set[str]:
@@ -178,10 +181,10 @@ class Reader:
     def _anchors(self, found: Comparison, value: Any) -> bool:
         column = found.column
         if column.table is USERS:
-            return column.name == "id" and value == self._actor
+            return column.name == "id" and value in self._actors
         if column.name in SECRETS:
             return True
-        if column.name in OWN and value == self._actor and value is not None:
+        if column.name in OWN and value in self._actors and value is not None:
             return True
         wanted = value if isinstance(value, list | tuple) else [value]
         return any(all((kind, each) in self._known for each in wanted) for kind in _kinds(column) & WATCHED)
@@ -195,11 +198,13 @@ class Reading:
         groups: Of each table in it: which tables hang together with it, key by key.
         bound: What has to equal a bound value.
         keys: The table whose ids stand in each column of the answer.
+        owners: Which columns of the answer say on whose behalf a rule acts.
     """
 
     groups: Mapping[FromClause, set[FromClause]]
     bound: Sequence[Comparison]
     keys: Sequence[Table | None]
+    owners: Sequence[bool]
 
 
 @functools.cache
@@ -214,7 +219,9 @@ def _reading(compiled: SQLCompiler) -> Reading:
         elif {each.source, each.other.source} <= sources and _related(each.column, each.other.column):
             joined = groups[each.source] | groups[each.other.source]
             groups.update(dict.fromkeys(joined, joined))
-    return Reading(groups, bound, [_key_of(entry.objects) for entry in compiled._result_columns])
+    answered = [entry.objects for entry in compiled._result_columns]
+    owners = [any(each is OWNERS for each in objects) for objects in answered]
+    return Reading(groups, bound, [_key_of(objects) for objects in answered], owners)
 
 
 def _only_locks(statement: Any) -> bool:

@@ -14,7 +14,7 @@ from tests.server.running import Running
 
 
 def test_every_endpoint_of_the_contract_is_served(one_server: Running):
-    own = {"system.root", "system.health", "system.ready", "system.openapi"}
+    own = {f"system.{name}" for name in ("root", "health", "ready", "openapi", "docs", "metrics")}
     assert {each.operation for each in ENDPOINTS} == {*SERVICES, *own}
     for endpoint in ENDPOINTS:
         answer = one_server.ask(endpoint.method, endpoint.path.replace(":", ""))
@@ -24,7 +24,7 @@ def test_every_endpoint_of_the_contract_is_served(one_server: Running):
 
 
 def test_an_endpoint_that_nobody_serves_keeps_it_from_starting():
-    own = dict.fromkeys(["system.root", "system.health", "system.openapi"])
+    own = dict.fromkeys(["system.root", "system.health", "system.openapi", "system.docs", "system.metrics"])
     with pytest.raises(RuntimeError, match=r"^nobody serves system\.ready$"):
         routed(own)
 

@@ -58,6 +58,8 @@ async def test_the_api_stands_under_its_prefix(host: ClientSession):
         assert await answer.json() == {"status": "ready"}
     async with host.get("/pm/") as answer:
         assert (await answer.json())["openapi"] == "/pm/openapi.json"
+    async with host.get("/pm/docs") as answer:
+        assert 'url: "/pm/openapi.json"' in await answer.text()
     async with host.get("/pm/openapi.json") as answer:
         assert (await answer.json())["servers"][0]["url"] == "/pm"
 

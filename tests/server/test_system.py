@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
+import re
 import time
 
 import pytest
@@ -19,6 +23,7 @@ def test_the_root_says_what_answers_here(one_server: Running):
         "name": "Stellary",
         "version": system.product_version(),
         "openapi": "/openapi.json",
+        "docs": "/docs",
     }
 
 
@@ -40,6 +45,46 @@ def test_the_document_describes_the_api(one_server: Running):
     assert document["openapi"] == "3.1.0"
     assert "/auth/login" in document["paths"]
     assert one_server.ask("GET", "/openapi.json").json == document
+
+
+def test_the_page_shows_the_document_and_asks_nobody_else(one_server: Running):
+    page = one_server.ask("GET", "/docs")
+    assert page.status == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    text = page.body.decode()
+    assert 'url: "/openapi.json"' in text
+    assert 'const issuing = ["/auth/login", "/auth/register"];' in text
+    # What it may load: its own scripts, as they are, and this server's answers.
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'; connect-src 'self';" in policy
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
+    assert not re.search(r"<(script|link|img)[^>]* (src|href)=\"(?!data:,)", text)
+
+
+def test_the_page_is_sent_once_and_packed(one_server: Running):
+    packed = one_server.ask("GET", "/docs", accept_encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == one_server.ask("GET", "/docs").body
+    again = one_server.ask("GET", "/docs", if_none_match=packed.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert one_server.ask("GET", "/docs", if_none_match='"another"').status == 200
+
+
+def test_metrics_count_by_operation_and_never_by_path(one_server: Running):
+    assert one_server.ask("GET", "/auth/me").status == 401
+    for name in ("one", "two"):
+        assert one_server.ask("GET", f"/nowhere/{name}").status == 404
+    answer = one_server.ask("GET", "/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    counted = answer.body.decode()
+    assert 'stellary_requests_total{operation="auth.me",status="401"} 1.0' in counted
+    assert 'stellary_requests_total{operation="none",status="404"} 2.0' in counted
+    assert 'stellary_request_seconds_count{operation="auth.me"} 1.0' in counted
+    assert "stellary_requests_in_flight 1.0" in counted
+    assert "nowhere" not in counted
 
 
 def test_answers_are_not_kept_by_anybody_in_between(one_server: Running):

@@ -70,6 +70,26 @@ def test_one_that_dies_is_started_again_while_the_other_goes_on(pair: Process):
     assert "a worker has died (signal 9) and is started again" in pair.log.read_text()
 
 
+def test_whichever_is_asked_tells_what_all_have_counted(pair: Process):
+    for _ in range(50):
+        # Each on a connection of its own, so that both have answered some.
+        assert pair.ask("GET", "/").status == 200
+
+    def counted() -> str:
+        return pair.ask("GET", "/metrics").body.decode()
+
+    answered = 'stellary_requests_total{operation="system.root",status="200"} 50.0'
+    assert answered in counted()
+    assert "stellary_requests_in_flight 1.0" in counted()
+    first, second = children_of(pair.pid)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: second in children_of(pair.pid) and len(children_of(pair.pid)) == 2)
+    until(lambda: "is started again" in pair.log.read_text())
+    # What the dead one has done stays counted.
+    assert answered in counted()
+    assert "stellary_requests_in_flight 1.0" in counted()
+
+
 def test_a_stop_reaches_all(pair: Process):
     pids = children_of(pair.pid)
     pair.signal(signal.SIGTERM)
@@ -128,8 +148,9 @@ async def test_one_that_is_to_stop_is_not_started_again(monkeypatch, capfd):
     assert "a worker has died (exit code 0) and is started again" in capfd.readouterr().err
 
 
-async def test_one_that_is_told_to_stop_while_it_is_started_stops():
-    worker = Worker(os.environ, [sys.executable, "-c", "import time; time.sleep(60)"])
+async def test_one_that_is_told_to_stop_while_it_is_started_stops(tmp_path):
+    environment = {**os.environ, workers.SHARED: str(tmp_path)}
+    worker = Worker(environment, [sys.executable, "-c", "import time; time.sleep(60)"])
     kept = asyncio.create_task(worker.keep())
     await asyncio.sleep(0)
     worker.stop()
