@@ -139,6 +139,7 @@ SECURITY: Json = {
 
 
 def error_response(status: int) -> Json:
+    """What is answered with that status, as the error class says."""
     kind = BY_STATUS[status]
     _, _, said = inspect.cleandoc(kind.__doc__ or "").partition(": ")
     return {
@@ -149,4 +150,5 @@ def error_response(status: int) -> Json:
 
 
 def header_references(headers: dict[str, str]) -> Json:
+    """Headers of an answer, each by its key in ``HEADERS``."""
     return {name: {"$ref": f"#/components/headers/{key}"} for name, key in headers.items()}
