@@ -233,6 +233,12 @@ def fuzz(arguments: list[str]) -> NoReturn:
     become("pytest", "tests/server/test_fuzz.py", "--hypothesis-profile=long", *arguments)
 
 
+def races(arguments: list[str]) -> NoReturn:
+    """Run two hundred rounds of each race of many clients for one thing: `races [PYTEST ARGUMENTS]`."""
+    prepare(FULL)
+    become("pytest", "-m", "race", "--rounds=200", *arguments)
+
+
 def docs(arguments: list[str]) -> NoReturn:
     """Show the documentation on a local port, rebuilt at each change: `docs [MKDOCS ARGUMENTS]`."""
     prepare(FULL)
@@ -260,6 +266,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "serve": serve,
     "bench": bench,
     "fuzz": fuzz,
+    "races": races,
     "docs": docs,
     "lock": lock,
 }

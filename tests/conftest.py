@@ -24,6 +24,11 @@ settings.register_profile("long", settings.get_profile("ci"), max_examples=5_000
 settings.load_profile("ci")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long races are run: a few rounds each say that nothing is wrong on the whole."""
+    parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run, or join it where this process is one of its workers."""
     # What the developer's shell says about servers and tokens is not meant for the tests.
@@ -59,6 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How many rounds a race is run."""
+    found: int = request.config.getoption("--rounds")
+    return found
 
 
 @pytest.fixture

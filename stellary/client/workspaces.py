@@ -21,6 +21,7 @@ from stellary.contract.workspaces import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.pilotage import Pilotage
     from stellary.client.projects import ProjectHandle, Projects
     from stellary.client.scopes import AnyScopes
 
@@ -69,6 +70,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.scopes import AnyScopes
 
         return AnyScopes(self._caller, self._place)
+
+    @property
+    def pilotage(self) -> Pilotage[C]:
+        """What it is out to reach: missions, priorities, todos, decisions, and what is proposed."""
+        from stellary.client.pilotage import Pilotage
+
+        return Pilotage(self._caller, self._place)
 
     def project(self, project: Id) -> ProjectHandle[C]:
         """One of its projects: the board."""

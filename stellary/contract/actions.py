@@ -15,7 +15,11 @@ from stellary.contract.comments import CreateComment
 from stellary.contract.labels import Label
 from stellary.contract.limits import Id, Items, Length, Place
 from stellary.contract.paging import Paged
+from stellary.contract.pilotage import UpdateMission, UpdatePriority, UpdateTodo
+from stellary.contract.pilotage_state import PilotageState
+from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
+from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -210,3 +214,52 @@ class ProjectDetails(Value):
     columns: list[Column]
     labels: list[Label]
     members: list[ProjectMember]
+
+
+@request
+class UpdateMissionParams(UpdateMission):
+    """A mission, and what is to change; what is not named stays, null clears.
+
+    Attributes:
+        mission_id: ``m-001``.
+    """
+
+    mission_id: Said
+
+
+@request
+class UpdatePriorityParams(UpdatePriority):
+    """A priority, and what is to change; what is not named stays, null clears.
+
+    Attributes:
+        priority_id: ``p-001``.
+    """
+
+    priority_id: Said
+
+
+@request
+class UpdateTodoParams(UpdateTodo):
+    """A todo, and what is to change; what is not named stays, null clears.
+
+    Attributes:
+        todo_id: ``t-001``.
+    """
+
+    todo_id: Said
+
+
+@value
+class CockpitDashboard(Value):
+    """Where a workspace stands: its projects in figures, what it is working on, and what waits for a decision.
+
+    Attributes:
+        state: The todos and the running missions.
+        actions_to_review: What was proposed and is to be approved or rejected.
+        actions_to_apply: What was approved and is to be applied.
+    """
+
+    projects: list[PortfolioProject]
+    state: PilotageState
+    actions_to_review: list[ProposedAction]
+    actions_to_apply: list[ProposedAction]

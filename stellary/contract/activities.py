@@ -32,8 +32,26 @@ ActivityType = Literal[
     "project_created",
     "project_updated",
     "project_imported",
+    "mission_created",
+    "mission_updated",
+    "mission_deleted",
+    "priority_created",
+    "priority_updated",
+    "priority_deleted",
+    "todo_created",
+    "todo_updated",
+    "todo_deleted",
+    "decision_created",
+    "doc_created",
+    "doc_updated",
+    "doc_deleted",
+    "action_proposed",
+    "action_approved",
+    "action_rejected",
+    "action_applied",
+    "action_reopened",
 ]
-"""The nine published types come first."""
+"""The nine published types come first. Those from ``mission_created`` on happen in pilotage, and in no project."""
 
 
 @value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from stellary.contract import (
+    active_docs,
     activities,
     api_tokens,
     attachments,
@@ -18,10 +19,13 @@ from stellary.contract import (
     labels,
     notifications,
     organizations,
+    pilotage,
+    pilotage_state,
     portfolio,
     project_exports,
     project_imports,
     projects,
+    proposed_actions,
     relations,
     scope_views,
     scopes,
@@ -51,6 +55,10 @@ RESOURCES: tuple[ModuleType, ...] = (
     activities,
     automations,
     notifications,
+    pilotage_state,
+    pilotage,
+    active_docs,
+    proposed_actions,
     api_tokens,
     system,
 )

@@ -21,6 +21,7 @@ R = TypeVar("R", bound="Ref")
 _ORGANIZATION = "/organizations/:orgSlug"
 _WORKSPACE = "/orgs/:orgSlug/workspaces/:wsSlug"
 _PROJECT = _WORKSPACE + "/projects/:projectId"
+_PILOTAGE = _WORKSPACE + "/pilotage"
 _NOWHERE = ""
 
 
@@ -291,3 +292,43 @@ class AutomationRef(ProjectRef):
 
     template: ClassVar[str] = _PROJECT + "/automations/:ruleId"
     rule_id: str
+
+
+@attrs.frozen
+class MissionRef(WorkspaceRef):
+    """A mission of a workspace's pilotage, by its short id."""
+
+    template: ClassVar[str] = _PILOTAGE + "/missions/:id"
+    id: str
+
+
+@attrs.frozen
+class PilotagePriorityRef(WorkspaceRef):
+    """A priority of a workspace's pilotage, by its short id."""
+
+    template: ClassVar[str] = _PILOTAGE + "/priorities/:id"
+    id: str
+
+
+@attrs.frozen
+class TodoRef(WorkspaceRef):
+    """A todo of a workspace's pilotage, by its short id."""
+
+    template: ClassVar[str] = _PILOTAGE + "/todos/:id"
+    id: str
+
+
+@attrs.frozen
+class ActiveDocRef(WorkspaceRef):
+    """An active document of a workspace's pilotage, by its short id."""
+
+    template: ClassVar[str] = _PILOTAGE + "/docs/:id"
+    id: str
+
+
+@attrs.frozen
+class ProposedActionRef(WorkspaceRef):
+    """An action that somebody has proposed, by its short id."""
+
+    template: ClassVar[str] = _PILOTAGE + "/actions/:id"
+    id: str

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
-from stellary.contract.limits import EmailAddress, Name, Secret, Slug
+from stellary.contract.limits import EmailAddress, Length, Name, Secret, Slug
 from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     INVITEE,
@@ -28,6 +28,8 @@ from stellary.contract.roles import MemberRole, PilotageRole, WorkspaceRole
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
+Cycle = Annotated[str, Length(1, 50)]
+
 
 @value
 class Workspace(Value):
@@ -38,6 +40,7 @@ class Workspace(Value):
         is_personal: Whether it was made with its owner's account; nobody else reaches such a one.
         my_role, my_pilotage_role: The caller's, as they hold: who leads the organization is an admin and a pilotage
             owner without being a member.
+        pilotage_cycle: What it calls the current cycle of its pilotage; ``v1`` until it says otherwise.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Workspace(Value):
     is_personal: bool
     my_role: WorkspaceRole
     my_pilotage_role: PilotageRole
+    pilotage_cycle: str
     created_at: datetime
     updated_at: datetime
 
@@ -123,10 +127,12 @@ class UpdateWorkspace(Request):
     Attributes:
         name: 1-100 characters.
         slug: A new address; the former one leads nowhere.
+        pilotage_cycle: What the current cycle of the pilotage is called; 1-50 characters.
     """
 
     name: Name | Unset = UNSET
     slug: Slug | Unset = UNSET
+    pilotage_cycle: Cycle | Unset = UNSET
 
 
 @request

@@ -15,8 +15,8 @@ from stellary.contract.endpoint import Policy
 from stellary.contract.errors import Invalid
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import Request, load
-from stellary.core.unit import UnitOfWork
+from stellary.contract.wire import Request, load, wire_fields
+from stellary.core.unit import UnitOfWork, is_service
 
 Q = TypeVar("Q", bound=Request)
 
@@ -42,7 +42,8 @@ class Action(Generic[Q]):
         takes: The class of its params.
         endpoint: What it stands for; the policy row of that holds.
         category: What an agent may be allowed as a whole.
-        do: Does it. Whatever the params name is looked up by doors, under the policy row of the endpoint.
+        do: Does it: the service of the endpoint itself, or a function that looks up whatever the params name by doors,
+            under the policy row of the endpoint.
     """
 
     name: str
@@ -118,7 +119,15 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: Any) -> Any:
     # The versions that the caller accepts are those of what the caller has named, not of what is done by proxy.
     accepted, uow.if_match = uow.if_match, None
     try:
+        if is_service(action.do):
+            return action.do(uow, ref, request)
         with uow.checking(action.policy):
             return action.do(uow, ref, request)
     finally:
         uow.if_match = accepted
+
+
+def part(kind: type[Q], params: Request, **more: Any) -> Q:
+    """What an endpoint takes, out of params that hold more than that."""
+    names = {field.name for field in wire_fields(kind).values()} - more.keys()
+    return kind(**{name: getattr(params, name) for name in names if hasattr(params, name)}, **more)

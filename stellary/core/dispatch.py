@@ -63,9 +63,13 @@ from stellary.core.board import (
     templates,
 )
 from stellary.core.calls import Call
+from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.notifications import access as notifications_access
 from stellary.core.notifications import feed, notifications
+from stellary.core.pilotage import access as pilotage_access
+from stellary.core.pilotage import actions as pilotage_actions
+from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.unit import Actor, Service, UnitOfWork, served
 from stellary.core.uploads import Upload
 
@@ -174,6 +178,30 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     notifications.count_notifications,
     notifications.read_all_notifications,
     notifications.read_notification,
+    state.get_state,
+    pilotage.create_mission,
+    pilotage.list_missions,
+    pilotage.update_mission,
+    pilotage.delete_mission,
+    pilotage.create_priority,
+    pilotage.list_priorities,
+    pilotage.update_priority,
+    pilotage.delete_priority,
+    pilotage.create_todo,
+    pilotage.list_todos,
+    pilotage.update_todo,
+    pilotage.delete_todo,
+    pilotage.create_decision,
+    pilotage.list_decisions,
+    pilotage.create_doc,
+    pilotage.list_docs,
+    pilotage.update_doc,
+    pilotage.delete_doc,
+    proposed_actions.propose_action,
+    proposed_actions.list_actions,
+    proposed_actions.get_action,
+    proposed_actions.review_action,
+    proposed_actions.apply_action,
 )
 SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for service in map(served, _FUNCTIONS)}
 """Every service, by the operation that it serves: one explicit line each."""
@@ -187,10 +215,11 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **scope_access.DOORS,
     **automations_access.DOORS,
     **notifications_access.DOORS,
+    **pilotage_access.DOORS,
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
 
-ACTIONS = actions.table(board_actions.ACTIONS)
+ACTIONS = actions.table(board_actions.ACTIONS, pilotage_actions.ACTIONS, insights_actions.ACTIONS)
 """Everything that can be done by its name, as the areas lend it."""
 
 ROUTER = Router(service.endpoint for service in SERVICES.values())

@@ -7,6 +7,7 @@ from typing import Self
 
 import attrs
 
+from stellary.contract.activities import ActivityType
 from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
@@ -220,3 +221,21 @@ class ProjectImported(ProjectEvent):
     columns: int
     cards: int
     user_ids: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class PilotageChanged(Event):
+    """Something has happened in the pilotage of a workspace.
+
+    Attributes:
+        type: What, as the activity tells it.
+        thing_id, title: To what.
+        changed: The fields that were changed, by their wire names.
+        concerned_id: Whom it concerns beside who did it.
+    """
+
+    type: ActivityType
+    thing_id: str
+    title: str
+    changed: tuple[str, ...] = ()
+    concerned_id: str | None = None

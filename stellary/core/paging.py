@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam
 
 from stellary.contract.errors import Invalid
 from stellary.contract.paging import Listing, Paged
+from stellary.contract.unset import Unset
 from stellary.contract.wire import invalid
 from stellary.core.unit import UnitOfWork
 
 T = TypeVar("T")
 _LIMIT = 100
 _BEFORE_ALL, _AFTER_ALL = "", "g" * 24
+_BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS = 0, 2**31 - 1
 
 
 class Pages:
-    """A list that can be had whole or by the page, ordered by an id: statements built once.
+    """A list that can be had whole or by the page, ordered by an id or a number: statements built once.
 
     Args:
         rows: What is listed, without an order.
-        key: The column to order by: unique, and never changed.
+        key: The column to order by, text or a number from 1: unique, and never changed.
         newest_first: Whether the largest key comes first.
     """
 
-    def __init__(self, rows: Select[Any], key: ColumnElement[str], *, newest_first: bool = False) -> None:
+    def __init__(self, rows: Select[Any], key: ColumnElement[Any], *, newest_first: bool = False) -> None:
         self._newest_first = newest_first
+        self._counts = isinstance(key.type, Integer)
         self._key = key.name
         self._whole = rows.order_by(key.desc() if newest_first else key)
         after = bindparam("_after", type_=key.type)
@@ -47,13 +51,23 @@ class Pages:
         if not request.limit and not request.cursor:
             return Listing([made(row) for row in uow.connection.execute(self._whole, parameters)])
         limit = request.limit or _LIMIT
-        first = _AFTER_ALL if self._newest_first else _BEFORE_ALL
-        after = read_cursor(request.cursor) if request.cursor else first
         rows = uow.connection.execute(
-            self._part, {**parameters, "_after": after, "_limit": limit + 1}
+            self._part, {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
         ).fetchall()
-        more = make_cursor(getattr(rows[limit - 1], self._key)) if len(rows) > limit else None
+        more = make_cursor(str(getattr(rows[limit - 1], self._key))) if len(rows) > limit else None
         return Listing([made(row) for row in rows[:limit]], more)
+
+    def _after(self, cursor: str | Unset) -> str | int:
+        """The key after which the page begins."""
+        if not cursor:
+            ends = (_BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS) if self._counts else (_BEFORE_ALL, _AFTER_ALL)
+            return ends[self._newest_first]
+        key = read_cursor(cursor)
+        if not self._counts:
+            return key
+        if not re.fullmatch("[1-9][0-9]{0,9}", key):
+            raise _bad()
+        return min(int(key), _AFTER_ALL_NUMBERS)
 
 
 def page_of(items: Sequence[T], request: Paged, key: Callable[[T], str]) -> Listing[T]:

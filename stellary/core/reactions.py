@@ -25,6 +25,7 @@ from stellary.core.events import (
     CommentDeleted,
     CommentUpdated,
     Event,
+    PilotageChanged,
     ProjectCreated,
     ProjectImported,
     ProjectMemberAdded,
@@ -35,6 +36,7 @@ from stellary.core.events import (
     WorkspaceLeft,
 )
 from stellary.core.notifications import activity
+from stellary.core.pilotage import proposed_actions
 from stellary.core.unit import Actor, UnitOfWork
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
@@ -61,7 +63,14 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     ProjectMemberRemoved: (activity.record,),
     ChecklistCompleted: (acting.react,),
     CardDue: (acting.react,),
-    WorkspaceLeft: (departures.leave_boards, rule_departures.turn_off, activity.forget),
+    PilotageChanged: (activity.record,),
+    # What was approved first: whoever applies it holds that before the cards.
+    WorkspaceLeft: (
+        proposed_actions.withdraw,
+        departures.leave_boards,
+        rule_departures.turn_off,
+        activity.forget,
+    ),
 }
 """Who reacts to what, in that order."""
 

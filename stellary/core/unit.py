@@ -276,6 +276,11 @@ def serves_outside(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
     return decorate
 
 
+def is_service(function: Callable[..., Any]) -> bool:
+    """Whether a function serves an endpoint, and so checks its policy row by itself."""
+    return isinstance(getattr(function, "served", None), Service)
+
+
 def served(function: Callable[..., Any]) -> Service:
     """What a service function says of itself. Raises TypeError if it is none."""
     found = getattr(function, "served", None)

@@ -25,6 +25,7 @@ from tests.client.simulation import endpoint
 
 WORKSPACE = "/orgs/acme/workspaces/eng"
 PROJECT = f"{WORKSPACE}/projects/p1"
+PILOTAGE = f"{WORKSPACE}/pilotage"
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 
@@ -48,6 +49,10 @@ def workspace(client):
 
 def board(client):
     return workspace(client).project("p1")
+
+
+def pilotage(client):
+    return workspace(client).pilotage
 
 
 def card(client):
@@ -414,6 +419,119 @@ TABLE = [
         "automations.traces",
         lambda c: board(c).automations.traces("a1", limit=2),
         f"GET {PROJECT}/automations/a1/traces?limit=2",
+    ),
+    Row(
+        "pilotage.state",
+        lambda c: pilotage(c).state(profile="revue", intent="weekly_review", detail_level="detailed"),
+        f"GET {PILOTAGE}/state?profile=revue&intent=weekly_review&detailLevel=detailed",
+    ),
+    Row(
+        "pilotage.create_mission",
+        lambda c: pilotage(c).create_mission(objective="Implement billing", module="billing"),
+        f"POST {PILOTAGE}/missions",
+        {"objective": "Implement billing", "module": "billing"},
+    ),
+    Row(
+        "pilotage.list_missions",
+        lambda c: pilotage(c).list_missions(status="blocked"),
+        f"GET {PILOTAGE}/missions?status=blocked",
+    ),
+    Row(
+        "pilotage.update_mission",
+        lambda c: pilotage(c).update_mission("m-001", status="in_progress", blocked_reason=None),
+        f"PATCH {PILOTAGE}/missions/m-001",
+        {"status": "in_progress", "blockedReason": None},
+    ),
+    Row(
+        "pilotage.delete_mission",
+        lambda c: pilotage(c).delete_mission("m-001"),
+        f"DELETE {PILOTAGE}/missions/m-001",
+    ),
+    Row(
+        "pilotage.create_priority",
+        lambda c: pilotage(c).create_priority(label="Ship it"),
+        f"POST {PILOTAGE}/priorities",
+        {"label": "Ship it"},
+    ),
+    Row("pilotage.list_priorities", lambda c: pilotage(c).list_priorities(), f"GET {PILOTAGE}/priorities"),
+    Row(
+        "pilotage.update_priority",
+        lambda c: pilotage(c).update_priority("p-001", status="done"),
+        f"PATCH {PILOTAGE}/priorities/p-001",
+        {"status": "done"},
+    ),
+    Row(
+        "pilotage.delete_priority",
+        lambda c: pilotage(c).delete_priority("p-001"),
+        f"DELETE {PILOTAGE}/priorities/p-001",
+    ),
+    Row(
+        "pilotage.create_todo",
+        lambda c: pilotage(c).create_todo(label="Write tests", mission_id="m-001", priority_id="p-001"),
+        f"POST {PILOTAGE}/todos",
+        {"label": "Write tests", "missionId": "m-001", "priorityId": "p-001"},
+    ),
+    Row("pilotage.list_todos", lambda c: pilotage(c).list_todos(limit=2), f"GET {PILOTAGE}/todos?limit=2"),
+    Row(
+        "pilotage.update_todo",
+        lambda c: pilotage(c).update_todo("t-001", status="done", mission_id=None),
+        f"PATCH {PILOTAGE}/todos/t-001",
+        {"status": "done", "missionId": None},
+    ),
+    Row("pilotage.delete_todo", lambda c: pilotage(c).delete_todo("t-001"), f"DELETE {PILOTAGE}/todos/t-001"),
+    Row(
+        "pilotage.create_decision",
+        lambda c: pilotage(c).create_decision(title="Use Stripe", impact="Saves three weeks"),
+        f"POST {PILOTAGE}/decisions",
+        {"title": "Use Stripe", "impact": "Saves three weeks"},
+    ),
+    Row("pilotage.list_decisions", lambda c: pilotage(c).list_decisions(), f"GET {PILOTAGE}/decisions"),
+    Row(
+        "pilotage.create_doc",
+        lambda c: pilotage(c).create_doc(title="Spec", owner="Jane Doe", source_type="tech"),
+        f"POST {PILOTAGE}/docs",
+        {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"},
+    ),
+    Row("pilotage.list_docs", lambda c: pilotage(c).list_docs(), f"GET {PILOTAGE}/docs"),
+    Row(
+        "pilotage.update_doc",
+        lambda c: pilotage(c).update_doc("doc-001", owner=None),
+        f"PATCH {PILOTAGE}/docs/doc-001",
+        {"owner": None},
+    ),
+    Row(
+        "pilotage.delete_doc", lambda c: pilotage(c).delete_doc("doc-001"), f"DELETE {PILOTAGE}/docs/doc-001"
+    ),
+    Row(
+        "pilotage.propose_action",
+        lambda c: pilotage(c).propose_action(
+            action_type="move_card", explanation="All done", payload={"cardId": "c1", "targetColumn": "Done"}
+        ),
+        f"POST {PILOTAGE}/actions/propose",
+        {
+            "actionType": "move_card",
+            "explanation": "All done",
+            "payload": {"cardId": "c1", "targetColumn": "Done"},
+        },
+    ),
+    Row(
+        "pilotage.list_actions",
+        lambda c: pilotage(c).list_actions(status="suggested"),
+        f"GET {PILOTAGE}/actions?status=suggested",
+    ),
+    Row(
+        "pilotage.get_action", lambda c: pilotage(c).get_action("act-001"), f"GET {PILOTAGE}/actions/act-001"
+    ),
+    Row(
+        "pilotage.review_action",
+        lambda c: pilotage(c).review_action("act-001", approved=True, reason="Looks correct"),
+        f"POST {PILOTAGE}/actions/act-001/review",
+        {"approved": True, "reason": "Looks correct"},
+    ),
+    Row(
+        "pilotage.apply_action",
+        lambda c: pilotage(c).apply_action("act-001"),
+        f"POST {PILOTAGE}/actions/act-001/apply",
     ),
     Row("relations.list", lambda c: card(c).relations.list(), f"GET {WORKSPACE}/cards/c1/relations"),
     Row(

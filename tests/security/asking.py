@@ -155,6 +155,46 @@ ASKINGS: Mapping[str, Asking] = {
     "automations.delete": _PLAIN,
     "automations.toggle": _saying(enabled=False),
     "automations.traces": _PLAIN,
+    "pilotage.state": Asking(query="profile=pilotage&intent=weekly_review&detailLevel=detailed"),
+    "pilotage.create_mission": _saying(objective="Implement billing", module="billing"),
+    "pilotage.list_missions": _PLAIN,
+    "pilotage.update_mission": Asking(
+        lambda stage: {"status": "blocked", "blockedReason": "Waiting on API"}, places={"id": "missionId"}
+    ),
+    "pilotage.delete_mission": Asking(places={"id": "missionId"}),
+    "pilotage.create_priority": _saying(label="Ship billing MVP"),
+    "pilotage.list_priorities": _PLAIN,
+    "pilotage.update_priority": Asking(lambda stage: {"status": "done"}, places={"id": "priorityId"}),
+    "pilotage.delete_priority": Asking(places={"id": "priorityId"}),
+    "pilotage.create_todo": Asking(
+        lambda stage: {
+            "label": "Write Stripe integration tests",
+            "missionId": stage.here["missionId"],
+            "priorityId": stage.here["priorityId"],
+        }
+    ),
+    "pilotage.list_todos": _PLAIN,
+    "pilotage.update_todo": Asking(lambda stage: {"status": "done"}, places={"id": "todoId"}),
+    "pilotage.delete_todo": Asking(places={"id": "todoId"}),
+    "pilotage.create_decision": _saying(title="Use Stripe", impact="Saves three weeks"),
+    "pilotage.list_decisions": _PLAIN,
+    "pilotage.create_doc": _saying(title="Billing API Spec v2", owner="Jane Doe", sourceType="tech"),
+    "pilotage.list_docs": _PLAIN,
+    "pilotage.update_doc": Asking(lambda stage: {"owner": "Jane Doe"}, places={"id": "docId"}),
+    "pilotage.delete_doc": Asking(places={"id": "docId"}),
+    "pilotage.propose_action": Asking(
+        lambda stage: {
+            "actionType": "move_card",
+            "explanation": "All subtasks complete, move to Done",
+            "payload": {"cardId": stage.here["cardId"], "targetColumn": "Done"},
+        }
+    ),
+    "pilotage.list_actions": _PLAIN,
+    "pilotage.get_action": Asking(places={"id": "proposedId"}),
+    "pilotage.review_action": Asking(
+        lambda stage: {"approved": True, "reason": "Looks correct"}, places={"id": "proposedId"}
+    ),
+    "pilotage.apply_action": Asking(places={"id": "approvedId"}),
     "notifications.list": _PLAIN,
     "notifications.count": _PLAIN,
     "notifications.read_all": _PLAIN,

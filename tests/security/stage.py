@@ -159,8 +159,34 @@ class Stage:
         file = form(b"Hello.")
         attachments = f"{base}/cards/{made['cardId']}/attachments"
         made["attachmentId"] = self.ask(owner, "POST", attachments, file, content_type=FORM)["id"]
+        made |= self._piloted(owner, workspace)
         guest = {"email": f"guest-{project['id']}@example.com"}
         made["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
+        return made
+
+    def _piloted(self, owner: str, workspace: Workspace) -> Place:
+        """A new thing of each kind of the workspace's pilotage."""
+        base = f"{workspace.path}/pilotage"
+        move = {"actionType": "archive_card", "explanation": "All done", "payload": {"cardId": "First"}}
+        asked = {
+            "missionId": ("missions", {"objective": "Implement billing", "module": "billing"}),
+            "priorityId": ("priorities", {"label": "Ship it"}),
+            "todoId": ("todos", {"label": "Write tests"}),
+            "decisionId": ("decisions", {"title": "Use Stripe"}),
+            "docId": ("docs", {"title": "Spec"}),
+            "proposedId": ("actions/propose", move),
+            "approvedId": (
+                "actions/propose",
+                {**move, "actionType": "create_todo", "payload": {"label": "Next"}},
+            ),
+        }
+        # Ids count in each workspace. Elsewhere they go further, so that they are different ones.
+        times = 1 if workspace.slug == "eng" else 9
+        made = {
+            name: [self.ask(owner, "POST", f"{base}/{tail}", body)["id"] for _ in range(times)][-1]
+            for name, (tail, body) in asked.items()
+        }
+        self.ask(owner, "POST", f"{base}/actions/{made['approvedId']}/review", {"approved": True})
         return made
 
     def _deleted(self, workspace: Workspace) -> Place:
@@ -179,12 +205,18 @@ class Stage:
             f"{base}/custom-fields/{was['fieldId']}",
             f"{base}/relations/{was['relationId']}",
             f"{project}/automations/{was['ruleId']}",
+            f"{base}/pilotage/missions/{was['missionId']}",
+            f"{base}/pilotage/priorities/{was['priorityId']}",
+            f"{base}/pilotage/todos/{was['todoId']}",
+            f"{base}/pilotage/docs/{was['docId']}",
             f"{project}/columns/{was['columnId']}",
             card,
             project,
         ):
             self.ask("BOSS", "DELETE", path)
         was["userId"] = here["userId"]
+        # What was proposed is never deleted.
+        was |= {"proposedId": "act-099", "approvedId": "act-099"}
         boss = self.people["BOSS"]
         closed = self.world.workspace(boss, self.world.organization(boss, "closed"), "shut")
         self.world.workspace(boss, workspace.organization, "shut")

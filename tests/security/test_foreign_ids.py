@@ -42,12 +42,20 @@ REFERENCES = {
     "scopes.delete": {"moveCardsTo": "fullColumnId"},
     "custom_fields.set_values": {"{}": "fieldId"},
     "relations.create": {"targetCardId": "otherCardId"},
+    "pilotage.create_todo": {"missionId": "missionId", "priorityId": "priorityId"},
+    "pilotage.update_todo": {"missionId": "missionId", "priorityId": "priorityId"},
 }
 # What only chooses among rows chooses none by such an id.
 FILTERED = {"columns.list", "cards.list", "projects.activity"}
 # Where another project of the workspace will do.
-WORKSPACE_WIDE = {"relations.create"}
-PERSONAS = ("OO", "WM")
+WORKSPACE_WIDE = {"relations.create", "pilotage.create_todo", "pilotage.update_todo"}
+
+
+def personas(row: Row) -> tuple[str, str]:
+    """Two who may ask: one who leads, and one who has just the role that is needed."""
+    return ("OO", "PO" if row.role == "pil_write" else "WM")
+
+
 CASES = [(row, field) for row in SERVED for field in REFERENCES.get(row.operation, ())]
 cases = pytest.mark.parametrize(("row", "field"), CASES, ids=lambda case: getattr(case, "operation", case))
 
@@ -120,7 +128,7 @@ def test_an_id_of_nothing_gets_one_fixed_answer(stage: Stage, row: Row, field: s
     told_apart = []
     before = stage.sandbox.dump()
     kind = REFERENCES[row.operation][field]
-    for persona in PERSONAS:
+    for persona in personas(row):
         never = fixed(stage, row, persona, field, UNKNOWN_ID)
         assert never == (200, b"[]") if row.operation in FILTERED else never[0] == 400
         for why, found in foreign(stage, row, kind):
@@ -135,7 +143,7 @@ def test_an_id_of_nothing_gets_one_fixed_answer(stage: Stage, row: Row, field: s
 @cases
 def test_an_id_of_something_there_is_taken(stage: Stage, row: Row, field: str):
     found = stage.here[REFERENCES[row.operation][field]]
-    for persona in PERSONAS:
+    for persona in personas(row):
         with stage.sandbox.thrown_away():
             answer = naming(stage, row, persona, field, found)
             assert answer.status < 300, answer.body
@@ -146,7 +154,7 @@ def test_an_id_is_looked_up_where_it_belongs(stage: Stage, row: Row, field: str)
     kind = REFERENCES[row.operation][field]
     reader = Reader(stage.sandbox)
     with reader.listening():
-        for persona in PERSONAS:
+        for persona in personas(row):
             for found in (stage.here[kind], stage.abroad[kind]):
                 actor = stage.people[persona].id
                 with stage.sandbox.thrown_away(), reader.during(row.operation, actor):

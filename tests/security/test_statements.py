@@ -23,6 +23,10 @@ MEANT = {
         "auth.login",
         "stellary_workspace_members, stellary_workspaces",
     ): "the profile of whom the e-mail address names",
+    (
+        "pilotage.apply_action",
+        "stellary_organization_members, stellary_organizations, stellary_workspace_members, stellary_workspaces",
+    ): "the standing of whoever has approved the action",
 }
 
 

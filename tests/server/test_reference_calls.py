@@ -115,6 +115,13 @@ PLACEHOLDERS = {
     "RELATIONID": "relationId",
     "RULEID": "ruleId",
 }
+# The same of "ID", by operation.
+THINGS = {
+    "pilotage.update_mission": "missionId",
+    "pilotage.update_todo": "todoId",
+    "pilotage.review_action": "proposedId",
+    "pilotage.apply_action": "approvedId",
+}
 OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}
 CALLER = "OO"
 
@@ -176,6 +183,8 @@ def filled(stage: Stage, call: Call, token: str) -> tuple[str, str | None, dict[
         path = re.sub(rf"\b{placeholder}\b", stage.here[name], path)
     if call.operation in OWN:
         path = re.sub(r"\bID\b", stage.own[CALLER][OWN[call.operation]], path)
+    if call.operation in THINGS:
+        path = re.sub(r"\bID\b", stage.here[THINGS[call.operation]], path)
     body = call.body
     for field, name in {"columnId": "fullColumnId", "assigneeId": "userId"}.items():
         body = body and re.sub(rf'("{field}": )"[^"]*"', rf'\1"{stage.here[name]}"', body)

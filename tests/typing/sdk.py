@@ -22,10 +22,13 @@ from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
+from stellary.contract.pilotage import Mission, Todo
+from stellary.contract.pilotage_state import PilotageState
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.project_imports import ImportedProject, ProjectImport
 from stellary.contract.projects import Project
+from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import Relation
 from stellary.contract.scope_views import ScopeViews
 from stellary.contract.scopes import Scope
@@ -57,6 +60,16 @@ def blocking(client: Stellary) -> None:
     assert_type(rule, Automation)
     assert_type(board.automations.toggle(rule), Automation)
     assert_type(board.automations.traces(rule, limit=5), Page[AutomationTrace])
+    mission = ws.pilotage.create_mission(objective="Implement billing")
+    assert_type(mission, Mission)
+    assert_type(ws.pilotage.create_todo(label="Write tests", mission_id=mission.id), Todo)
+    assert_type(ws.pilotage.list_missions(status="blocked"), Page[Mission])
+    assert_type(ws.pilotage.iterate_todos(), Iterator[Todo])
+    assert_type(ws.pilotage.state(profile="revue", detail_level="minimal"), PilotageState)
+    proposed = ws.pilotage.propose_action(
+        action_type="archive_card", explanation="x", payload={"cardId": "c"}
+    )
+    assert_type(ws.pilotage.review_action(proposed, approved=True), ProposedAction)
     field = board.custom_fields.create(name="Severity", type="select", options=["high"])
     assert_type(field, CustomField)
     assert_type(board.card(card).custom_fields.set(values={field.id: "high"}), Card)
@@ -91,6 +104,8 @@ def blocking(client: Stellary) -> None:
     board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.scopes.set_view(scope, active_view="gantt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ws.pilotage.update_mission(mission, status="lost")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ws.pilotage.review_action(proposed)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.fly()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     client.auth.me(id="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

@@ -61,6 +61,8 @@ workspaces = Table(
     Column("slug", String(60), nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("is_personal", Boolean, nullable=False),
+    # What it calls the current cycle of its pilotage.
+    Column("pilotage_cycle", String(50), nullable=False, server_default="v1"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("organization_id", "slug"),

@@ -28,6 +28,8 @@ from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
+FIRST_CYCLE = "v1"
+
 _INSERT, _INSERT_MEMBER = insert(workspaces), insert(workspace_members)
 _UPDATE = update(workspaces).where(workspaces.c.id == bindparam("_id"))
 _DELETE = delete(workspaces).where(workspaces.c.id == bindparam("_id"))
@@ -64,6 +66,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
         is_personal=False,
         my_role="admin",
         my_pilotage_role="owner",
+        pilotage_cycle=FIRST_CYCLE,
         created_at=uow.now,
         updated_at=uow.now,
     )
@@ -126,14 +129,14 @@ def get_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Workspace:
 
 @serves(UPDATE_WORKSPACE)
 def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspace) -> Workspace:
-    """Rename a workspace, or give it another slug.
+    """Rename a workspace, give it another slug, or begin another cycle of its pilotage.
 
     Raises:
         Conflict: The slug is taken in the organization.
     """
     at = access.workspace(uow, ref)
     before = workspace_value(at.row, at.standing)
-    if not request.name and not request.slug:
+    if not request.name and not request.slug and not request.pilotage_cycle:
         return before
     after = Workspace(
         id=before.id,
@@ -144,6 +147,7 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
         is_personal=before.is_personal,
         my_role=before.my_role,
         my_pilotage_role=before.my_pilotage_role,
+        pilotage_cycle=request.pilotage_cycle or before.pilotage_cycle,
         created_at=before.created_at,
         updated_at=uow.now,
     )
@@ -178,13 +182,19 @@ def workspace_value(row: Row[Any], standing: Standing) -> Workspace:
         is_personal=row.is_personal,
         my_role=role,
         my_pilotage_role=pilotage_role,
+        pilotage_cycle=row.pilotage_cycle,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
 def _write(uow: UnitOfWork, statement: Any, workspace: Workspace, **more: Any) -> None:
-    changed = {"name": workspace.name, "slug": workspace.slug, "updated_at": workspace.updated_at}
+    changed = {
+        "name": workspace.name,
+        "slug": workspace.slug,
+        "pilotage_cycle": workspace.pilotage_cycle,
+        "updated_at": workspace.updated_at,
+    }
     try:
         uow.connection.execute(statement, {**changed, **more})
     except IntegrityError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from stellary.contract.actions import (
     AddChecklistItemParams,
@@ -56,8 +56,7 @@ from stellary.contract.refs import (
     WorkspaceRef,
 )
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, wire_fields
-from stellary.core.actions import Action, AnyAction
+from stellary.core.actions import Action, AnyAction, part
 from stellary.core.board import (
     access,
     aiming,
@@ -73,8 +72,6 @@ from stellary.core.board import (
 )
 from stellary.core.board.rules.naming import Thing, meant
 from stellary.core.unit import UnitOfWork
-
-Q = TypeVar("Q", bound=Request)
 
 
 def _list_projects(uow: UnitOfWork, ref: WorkspaceRef, params: ListProjects) -> Listing[Project]:
@@ -97,7 +94,7 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
     named = {}
     if params.column is not UNSET:
         named["column_id"] = aiming.column(uow, project, params.column)
-    return listing.list_cards(uow, project, _part(ListCards, params, **named))
+    return listing.list_cards(uow, project, part(ListCards, params, **named))
 
 
 def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) -> Card:
@@ -105,13 +102,13 @@ def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) ->
 
 
 def _get_card_comments(uow: UnitOfWork, ref: WorkspaceRef, params: CardCommentsParams) -> Listing[Comment]:
-    return comments.list_comments(uow, _card(uow, ref, params).ref, _part(Paged, params))
+    return comments.list_comments(uow, _card(uow, ref, params).ref, part(Paged, params))
 
 
 def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -> Card:
     project = aiming.project(uow, ref, params.project_id)
     column_id = aiming.column(uow, project, params.column)
-    return cards.create_card(uow, project.child(ColumnRef, column_id), _part(CreateCard, params))
+    return cards.create_card(uow, project.child(ColumnRef, column_id), part(CreateCard, params))
 
 
 def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
@@ -121,18 +118,18 @@ def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams)
     for index, each in enumerate(params.cards):
         own = each.column is not UNSET
         said, field = (each.column, f"cards[{index}].column") if own else (params.column, "column")
-        asked.append(_part(CardInColumn, each, column_id=stages.meant(said, field)))
+        asked.append(part(CardInColumn, each, column_id=stages.meant(said, field)))
     return bulk.create_cards(uow, project, CreateCards(cards=asked))
 
 
 def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -> Card:
-    return cards.update_card(uow, _card(uow, ref, params).ref, _part(UpdateCard, params))
+    return cards.update_card(uow, _card(uow, ref, params).ref, part(UpdateCard, params))
 
 
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
     found = _card(uow, ref, params)
     column_id = aiming.column(uow, found.project, params.target_column, "targetColumn", found.scope_id)
-    return cards.update_card(uow, found.ref, _part(UpdateCard, params, column_id=column_id))
+    return cards.update_card(uow, found.ref, part(UpdateCard, params, column_id=column_id))
 
 
 def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -> Card:
@@ -168,12 +165,12 @@ def _remove_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -
 
 
 def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -> Comment:
-    return comments.create_comment(uow, _card(uow, ref, params).ref, _part(CreateComment, params))
+    return comments.create_comment(uow, _card(uow, ref, params).ref, part(CreateComment, params))
 
 
 def _add_checklist_item(uow: UnitOfWork, ref: WorkspaceRef, params: AddChecklistItemParams) -> ChecklistItem:
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
-    return checklists.add_checklist_item(uow, flat, _part(AddChecklistItem, params))
+    return checklists.add_checklist_item(uow, flat, part(AddChecklistItem, params))
 
 
 def _toggle_checklist_item(
@@ -205,12 +202,6 @@ def _card(uow: UnitOfWork, ref: WorkspaceRef, params: _AboutCard) -> aiming.Card
 
 def _label(uow: UnitOfWork, found: aiming.CardFound, params: CardLabelParams) -> CardLabelRef:
     return found.ref.parent(FlatCardRef).child(CardLabelRef, aiming.label(uow, found, params.label))
-
-
-def _part(kind: type[Q], params: Request, **more: Any) -> Q:
-    """What an endpoint takes, out of params that hold more than that."""
-    names = {field.name for field in wire_fields(kind).values()} - more.keys()
-    return kind(**{name: getattr(params, name) for name in names if hasattr(params, name)}, **more)
 
 
 ACTIONS: tuple[AnyAction, ...] = (

@@ -12,10 +12,12 @@ from typing import Any
 import attrs
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
+from stellary.contract.activities import ActivityType
 from stellary.core.accounts.audience import audience, by_ids, introduced
+from stellary.core.accounts.people import reaches
 from stellary.core.base import IdType
 from stellary.core.board.concerned import commenters, project_name, project_people
-from stellary.core.events import CardEvent, ProjectEvent, ProjectImported, WorkspaceLeft
+from stellary.core.events import CardEvent, PilotageChanged, ProjectEvent, ProjectImported, WorkspaceLeft
 from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
@@ -51,9 +53,17 @@ _FORGET = delete(notifications).where(
 class _News:
     """An event as it will be told, and to whom."""
 
-    event: ProjectEvent
+    event: ProjectEvent | PilotageChanged
     meta: dict[str, Any]
     recipients: list[str]
+
+    @property
+    def type(self) -> ActivityType:
+        return self.event.type if isinstance(self.event, PilotageChanged) else rules.TYPES[type(self.event)]
+
+    @property
+    def project_id(self) -> str | None:
+        return self.event.project_id if isinstance(self.event, ProjectEvent) else None
 
     @property
     def card_id(self) -> str | None:
@@ -61,7 +71,8 @@ class _News:
 
 
 def record(
-    uow: UnitOfWork, events: Sequence[CardEvent | MemberEvent | ProjectChange | ProjectImported]
+    uow: UnitOfWork,
+    events: Sequence[CardEvent | MemberEvent | ProjectChange | ProjectImported | PilotageChanged],
 ) -> None:
     """Record activities, and notify whom they concern."""
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
@@ -71,6 +82,8 @@ def record(
             by_workspace[event.workspace_id].append(event)
         elif isinstance(event, ProjectChange):
             news.append(_News(event, rules.project_meta(event), []))
+        elif isinstance(event, PilotageChanged):
+            news.append(_News(event, rules.pilotage_meta(event), _concerned(uow, event)))
         else:
             news.append(_of_people(uow, event))
     news += [each for here in by_workspace.values() for each in _of_cards(uow, here)]
@@ -81,10 +94,10 @@ def record(
             {
                 "id": activity_id,
                 "workspace_id": each.event.workspace_id,
-                "project_id": each.event.project_id,
+                "project_id": each.project_id,
                 "card_id": each.card_id,
                 "actor_id": uow.user_id,
-                "type": rules.TYPES[type(each.event)],
+                "type": each.type,
                 "meta": each.meta,
                 "created_at": uow.now,
             }
@@ -153,6 +166,14 @@ def _handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mappi
         for handle in rules.handles(name, email):
             found[handle].add(user_id)
     return found
+
+
+def _concerned(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
+    """Whoever has proposed what is decided now; if that is somebody else who still sees the workspace."""
+    whom = event.concerned_id
+    if whom is None or whom == uow.user_id or not reaches(uow, event.workspace_id, whom):
+        return []
+    return [whom]
 
 
 def _of_people(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _News:

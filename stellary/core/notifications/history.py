@@ -1,13 +1,29 @@
-"""History: what is on record of how cards came to be as they are, as parts that other areas' statements are built of."""
+"""History: what is on record of how things came to be as they are, as parts that other areas' statements are built of."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, func, select, type_coerce
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, func, select, type_coerce
 
+from stellary.contract.activities import Activity
+from stellary.core.notifications.rows import ACTIVITY, activity_of
+from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
+from stellary.core.unit import UnitOfWork
+
+_OF_PILOTAGE = (
+    select(activities.c.id, *ACTIVITY)
+    .where(
+        activities.c.workspace_id == bindparam("_workspace_id"),
+        # What happens outside of projects has an index of its own.
+        activities.c.project_id.is_(None),
+        activities.c.type.in_(sorted(OF_PILOTAGE)),
+    )
+    .order_by(activities.c.id.desc())
+    .limit(bindparam("_limit"))
+)
 
 # Within a text, such as a title, each of these quotes would have a backslash before it.
 _TO_PROGRESS = '%"toStatus":"in_progress"%'
@@ -40,3 +56,9 @@ def last_activity(project_id: ColumnElement[str]) -> ScalarSelect[datetime | Non
         .limit(1)
         .scalar_subquery()
     )
+
+
+def of_pilotage(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Activity]:
+    """What has happened in the pilotage of a workspace, the newest first."""
+    found = uow.connection.execute(_OF_PILOTAGE, {"_workspace_id": workspace_id, "_limit": limit})
+    return [activity_of(row, row.id) for row in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import CardStatus
@@ -22,6 +22,7 @@ from stellary.core.events import (
     CommentAdded,
     CommentDeleted,
     CommentUpdated,
+    PilotageChanged,
     ProjectCreated,
     ProjectEvent,
     ProjectImported,
@@ -53,6 +54,13 @@ TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
     ProjectImported: "project_imported",
 }
 """Which event becomes which activity: the nine of section Activity Types of the API reference, and ours."""
+
+OF_PILOTAGE: Final = frozenset(
+    each
+    for each in get_args(ActivityType)
+    if each.partition("_")[0] in ("mission", "priority", "todo", "decision", "doc", "action")
+)
+"""The types of activities that happen in pilotage."""
 
 MemberEvent = ProjectMemberAdded | ProjectMemberRemoved
 ProjectChange = ProjectCreated | ProjectUpdated
@@ -127,6 +135,12 @@ def project_meta(event: ProjectChange) -> dict[str, Any]:
     """What a person reads of a project that was made or changed."""
     told: dict[str, Any] = {"project": event.project.name}
     return told | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
+
+
+def pilotage_meta(event: PilotageChanged) -> dict[str, Any]:
+    """What a person reads of something that has happened in pilotage."""
+    told: dict[str, Any] = {"id": event.thing_id, "title": event.title}
+    return told | ({"changed": list(event.changed)} if event.changed else {})
 
 
 def import_meta(event: ProjectImported) -> dict[str, Any]:

@@ -52,3 +52,12 @@ UNREAD = Index(
     postgresql_where=text("read_at IS NULL"),
 )
 """Unread ones are counted with every page that a person opens, and are few among many."""
+
+OUTSIDE_PROJECTS = Index(
+    "ix_stellary_activities_outside_projects",
+    activities.c.workspace_id,
+    activities.c.id,
+    sqlite_where=text("project_id IS NULL"),
+    postgresql_where=text("project_id IS NULL"),
+)
+"""What happens in pilotage is looked for among all that happens in a workspace, and is little of it."""

@@ -10,6 +10,7 @@ from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound, Pre
 from stellary.contract.refs import CardRef
 from stellary.core import actions, dispatch
 from stellary.core.board import cards
+from stellary.core.board.actions import ACTIONS
 from stellary.core.unit import Actor
 from tests.boards import Board
 
@@ -208,7 +209,7 @@ def test_params_have_to_be_an_object(board):
         actions.run(uow, board.workspace.ref, "move_card", ["a"])
 
 
-@pytest.mark.parametrize("name", [name for name in dispatch.ACTIONS if name != "list_projects"])
+@pytest.mark.parametrize("name", [each.name for each in ACTIONS if each.name != "list_projects"])
 def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(board, card, name):
     params = {"cardId": card["id"], "projectId": board.project["id"]}
     more = {

@@ -1,0 +1,39 @@
+"""What insights lend to those who act by proxy: where a workspace stands, in one answer."""
+
+from __future__ import annotations
+
+from stellary.contract.actions import CockpitDashboard
+from stellary.contract.endpoint import Nothing
+from stellary.contract.pilotage_state import GET_STATE, GetState
+from stellary.contract.projects import ListProjects
+from stellary.contract.proposed_actions import ListActions
+from stellary.contract.refs import WorkspaceRef
+from stellary.core.accounts import access
+from stellary.core.actions import Action, AnyAction
+from stellary.core.insights import portfolio
+from stellary.core.pilotage import proposed_actions, state
+from stellary.core.unit import UnitOfWork
+
+
+def _get_cockpit_dashboard(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> CockpitDashboard:
+    access.workspace(uow, ref)
+    return CockpitDashboard(
+        state=state.get_state(uow, ref, GetState(profile="execution", intent="daily_execution")),
+        actions_to_review=list(
+            proposed_actions.list_actions(uow, ref, ListActions(status="suggested")).items
+        ),
+        actions_to_apply=list(proposed_actions.list_actions(uow, ref, ListActions(status="approved")).items),
+        projects=list(portfolio.get_portfolio(uow, ref, ListProjects(archived=False)).items),
+    )
+
+
+ACTIONS: tuple[AnyAction, ...] = (
+    Action(
+        "get_cockpit_dashboard",
+        "Where the workspace stands: its projects in figures, what is being worked on, what waits for a decision.",
+        Nothing,
+        GET_STATE,
+        "pilotage.read",
+        _get_cockpit_dashboard,
+    ),
+)

@@ -1,0 +1,64 @@
+"""The doors of pilotage: each reads a thing, by its short id, and the caller's standing in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, and_, bindparam
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import (
+    ActiveDocRef,
+    MissionRef,
+    PilotagePriorityRef,
+    ProposedActionRef,
+    Ref,
+    TodoRef,
+)
+from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
+from stellary.core.unit import UnitOfWork
+
+AnyThingRef = MissionRef | PilotagePriorityRef | TodoRef | ActiveDocRef | ProposedActionRef
+
+
+def _door(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]:
+    table = ledger.table
+
+    def joins(source: FromClause) -> FromClause:
+        return source.outerjoin(
+            table, and_(table.c.workspace_id == WORKSPACE_ID, table.c.number == bindparam("_number"))
+        )
+
+    statement = through_workspace(*table.c, joins=joins)
+
+    def through(uow: UnitOfWork, ref: AnyThingRef) -> At:
+        row, standing = reach(uow, statement, ref, _number=ledger.number(ref.id))
+        grant(uow, standing)
+        if row.number is None:
+            raise NotFound(f"{ledger.name} not found")
+        return At(row, standing)
+
+    return through
+
+
+mission = _door(MISSIONS)
+priority = _door(PRIORITIES)
+todo = _door(TODOS)
+doc = _door(DOCS)
+action = _door(ACTIONS)
+"""The door to each kind of things.
+
+Raises:
+    NotFound: The caller does not reach the workspace, or there is no such thing in it.
+    Forbidden: The caller's role in pilotage is not enough.
+"""
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    MissionRef: mission,
+    PilotagePriorityRef: priority,
+    TodoRef: todo,
+    ActiveDocRef: doc,
+    ProposedActionRef: action,
+}

@@ -1,0 +1,130 @@
+"""What pilotage lends to those who act by proxy: its state read, things of it made and changed, actions proposed."""
+
+from __future__ import annotations
+
+from stellary.contract.actions import UpdateMissionParams, UpdatePriorityParams, UpdateTodoParams
+from stellary.contract.pilotage import (
+    CREATE_DECISION,
+    CREATE_MISSION,
+    CREATE_PRIORITY,
+    CREATE_TODO,
+    UPDATE_MISSION,
+    UPDATE_PRIORITY,
+    UPDATE_TODO,
+    CreateDecision,
+    CreateMission,
+    CreatePriority,
+    CreateTodo,
+    Mission,
+    PilotagePriority,
+    Todo,
+    UpdateMission,
+    UpdatePriority,
+    UpdateTodo,
+)
+from stellary.contract.pilotage_state import GET_STATE, GetState
+from stellary.contract.proposed_actions import PROPOSE_ACTION, ProposeAction
+from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
+from stellary.core.accounts import access as accounts_access
+from stellary.core.actions import Action, AnyAction, part
+from stellary.core.pilotage import pilotage, proposed_actions, state
+from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
+from stellary.core.unit import UnitOfWork
+
+
+def _update_mission(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateMissionParams) -> Mission:
+    _check(uow, ref, MISSIONS, params.mission_id, "missionId")
+    return pilotage.update_mission(uow, ref.child(MissionRef, params.mission_id), part(UpdateMission, params))
+
+
+def _update_priority(uow: UnitOfWork, ref: WorkspaceRef, params: UpdatePriorityParams) -> PilotagePriority:
+    _check(uow, ref, PRIORITIES, params.priority_id, "priorityId")
+    found = ref.child(PilotagePriorityRef, params.priority_id)
+    return pilotage.update_priority(uow, found, part(UpdatePriority, params))
+
+
+def _update_todo(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateTodoParams) -> Todo:
+    _check(uow, ref, TODOS, params.todo_id, "todoId")
+    return pilotage.update_todo(uow, ref.child(TodoRef, params.todo_id), part(UpdateTodo, params))
+
+
+def _check(uow: UnitOfWork, ref: WorkspaceRef, ledger: AnyLedger, said: str, field: str) -> None:
+    """What the params name must be there: unlike what a path names, a bad one is a mistake in them."""
+    ledger.refer(uow, accounts_access.workspace(uow, ref).row.id, said, field)
+
+
+ACTIONS: tuple[AnyAction, ...] = (
+    Action(
+        "get_pilotage_state",
+        "The missions, priorities, todos, decisions and documents of the workspace.",
+        GetState,
+        GET_STATE,
+        "pilotage.read",
+        state.get_state,
+    ),
+    Action(
+        "create_mission",
+        "Create a mission, to be launched.",
+        CreateMission,
+        CREATE_MISSION,
+        "pilotage.write",
+        pilotage.create_mission,
+    ),
+    Action(
+        "update_mission",
+        "Change a mission: its status, what blocks it, what it is about.",
+        UpdateMissionParams,
+        UPDATE_MISSION,
+        "pilotage.write",
+        _update_mission,
+    ),
+    Action(
+        "create_priority",
+        "Create a priority.",
+        CreatePriority,
+        CREATE_PRIORITY,
+        "pilotage.write",
+        pilotage.create_priority,
+    ),
+    Action(
+        "update_priority",
+        "Change a priority, or declare it done.",
+        UpdatePriorityParams,
+        UPDATE_PRIORITY,
+        "pilotage.write",
+        _update_priority,
+    ),
+    Action(
+        "create_todo",
+        "Create a todo, for a mission or a priority if need be.",
+        CreateTodo,
+        CREATE_TODO,
+        "pilotage.write",
+        pilotage.create_todo,
+    ),
+    Action(
+        "update_todo",
+        "Change a todo: its status, its label, what it serves.",
+        UpdateTodoParams,
+        UPDATE_TODO,
+        "pilotage.write",
+        _update_todo,
+    ),
+    Action(
+        "create_decision",
+        "Record a decision.",
+        CreateDecision,
+        CREATE_DECISION,
+        "pilotage.write",
+        pilotage.create_decision,
+    ),
+    Action(
+        "propose_action",
+        "Propose an action by its name, for a person to review; nothing is done yet.",
+        ProposeAction,
+        PROPOSE_ACTION,
+        "pilotage.write",
+        proposed_actions.propose_action,
+    ),
+)
+"""The one that reads first, then those that write."""

@@ -1,0 +1,239 @@
+"""Missions, priorities, todos, decisions and active documents. Section Pilotage of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, update
+
+from stellary.contract.active_docs import (
+    CREATE_DOC,
+    DELETE_DOC,
+    LIST_DOCS,
+    UPDATE_DOC,
+    ActiveDoc,
+    CreateDoc,
+    UpdateDoc,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.pilotage import (
+    CREATE_DECISION,
+    CREATE_MISSION,
+    CREATE_PRIORITY,
+    CREATE_TODO,
+    DELETE_MISSION,
+    DELETE_PRIORITY,
+    DELETE_TODO,
+    LIST_DECISIONS,
+    LIST_MISSIONS,
+    LIST_PRIORITIES,
+    LIST_TODOS,
+    UPDATE_MISSION,
+    UPDATE_PRIORITY,
+    UPDATE_TODO,
+    CreateDecision,
+    CreateMission,
+    CreatePriority,
+    CreateTodo,
+    Decision,
+    ListMissions,
+    ListPriorities,
+    ListTodos,
+    Mission,
+    PilotagePriority,
+    Todo,
+    UpdateMission,
+    UpdatePriority,
+    UpdateTodo,
+)
+from stellary.contract.refs import ActiveDocRef, MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import Request, wire_fields
+from stellary.core.accounts import access as accounts_access
+from stellary.core.pilotage import access
+from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS
+from stellary.core.pilotage.rules import with_blocked_reason, with_completion
+from stellary.core.pilotage.tables import todos
+from stellary.core.unit import UnitOfWork, serves
+
+_OF_WORKSPACE = update(todos).where(todos.c.workspace_id == bindparam("_workspace_id"))
+_LEAVE_MISSION = _OF_WORKSPACE.where(todos.c.mission_number == bindparam("_number")).values(
+    mission_number=None, updated_at=bindparam("_now")
+)
+_LEAVE_PRIORITY = _OF_WORKSPACE.where(todos.c.priority_number == bindparam("_number")).values(
+    priority_number=None, updated_at=bindparam("_now")
+)
+
+
+@serves(CREATE_MISSION)
+def create_mission(uow: UnitOfWork, ref: WorkspaceRef, request: CreateMission) -> Mission:
+    """Create a mission, to be launched."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return MISSIONS.add(
+        uow, workspace.id, objective=request.objective, module=request.module or None, status="to_launch"
+    )
+
+
+@serves(LIST_MISSIONS)
+def list_missions(uow: UnitOfWork, ref: WorkspaceRef, request: ListMissions) -> Listing[Mission]:
+    """The missions in the order in which they were made."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return MISSIONS.fetch(uow, workspace.id, request, request.status)
+
+
+@serves(UPDATE_MISSION)
+def update_mission(uow: UnitOfWork, ref: MissionRef, request: UpdateMission) -> Mission:
+    """Change a mission. What blocks it is forgotten once it is blocked no longer.
+
+    Raises:
+        Invalid: What blocks it is told of a mission that is to be something else.
+        Conflict: The same of one that is not blocked.
+    """
+    before = MISSIONS.hold(uow, access.mission(uow, ref).row)
+    asked = with_blocked_reason(_named(request), before.status)
+    return MISSIONS.change(uow, before, with_completion(asked, before.status, uow.now))
+
+
+@serves(DELETE_MISSION)
+def delete_mission(uow: UnitOfWork, ref: MissionRef) -> Ok:
+    """Delete a mission; its todos stay."""
+    mission = access.mission(uow, ref).row
+    MISSIONS.remove(uow, mission)
+    _leave(uow, _LEAVE_MISSION, mission)
+    return Ok()
+
+
+@serves(CREATE_PRIORITY)
+def create_priority(uow: UnitOfWork, ref: WorkspaceRef, request: CreatePriority) -> PilotagePriority:
+    """Create a priority."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return PRIORITIES.add(
+        uow, workspace.id, label=request.label, module=request.module or None, status="active"
+    )
+
+
+@serves(LIST_PRIORITIES)
+def list_priorities(uow: UnitOfWork, ref: WorkspaceRef, request: ListPriorities) -> Listing[PilotagePriority]:
+    """The priorities in the order in which they were made, done ones too."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return PRIORITIES.fetch(uow, workspace.id, request, request.status)
+
+
+@serves(UPDATE_PRIORITY)
+def update_priority(uow: UnitOfWork, ref: PilotagePriorityRef, request: UpdatePriority) -> PilotagePriority:
+    """Change a priority."""
+    before = PRIORITIES.hold(uow, access.priority(uow, ref).row)
+    return PRIORITIES.change(uow, before, with_completion(_named(request), before.status, uow.now))
+
+
+@serves(DELETE_PRIORITY)
+def delete_priority(uow: UnitOfWork, ref: PilotagePriorityRef) -> Ok:
+    """Delete a priority; its todos stay."""
+    priority = access.priority(uow, ref).row
+    PRIORITIES.remove(uow, priority)
+    _leave(uow, _LEAVE_PRIORITY, priority)
+    return Ok()
+
+
+@serves(CREATE_TODO)
+def create_todo(uow: UnitOfWork, ref: WorkspaceRef, request: CreateTodo) -> Todo:
+    """Create a todo."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return TODOS.add(
+        uow,
+        workspace.id,
+        label=request.label,
+        status="todo",
+        mission_number=MISSIONS.refer(uow, workspace.id, request.mission_id, "missionId") or None,
+        priority_number=PRIORITIES.refer(uow, workspace.id, request.priority_id, "priorityId") or None,
+    )
+
+
+@serves(LIST_TODOS)
+def list_todos(uow: UnitOfWork, ref: WorkspaceRef, request: ListTodos) -> Listing[Todo]:
+    """The todos in the order in which they were made."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return TODOS.fetch(uow, workspace.id, request, request.status)
+
+
+@serves(UPDATE_TODO)
+def update_todo(uow: UnitOfWork, ref: TodoRef, request: UpdateTodo) -> Todo:
+    """Change a todo."""
+    todo = access.todo(uow, ref).row
+    # First, as whoever deletes a mission holds that before its todos.
+    served = {
+        "mission_number": MISSIONS.refer(uow, todo.workspace_id, request.mission_id, "missionId"),
+        "priority_number": PRIORITIES.refer(uow, todo.workspace_id, request.priority_id, "priorityId"),
+    }
+    before = TODOS.hold(uow, todo)
+    asked = {name: said for name, said in _named(request).items() if not name.endswith("_id")}
+    asked |= {name: said for name, said in served.items() if said is not UNSET}
+    return TODOS.change(uow, before, with_completion(asked, before.status, uow.now))
+
+
+@serves(DELETE_TODO)
+def delete_todo(uow: UnitOfWork, ref: TodoRef) -> Ok:
+    """Delete a todo."""
+    TODOS.remove(uow, access.todo(uow, ref).row)
+    return Ok()
+
+
+@serves(CREATE_DECISION)
+def create_decision(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDecision) -> Decision:
+    """Record a decision."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return DECISIONS.add(uow, workspace.id, title=request.title, impact=request.impact or None)
+
+
+@serves(LIST_DECISIONS)
+def list_decisions(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Decision]:
+    """The decisions in the order in which they were recorded."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return DECISIONS.fetch(uow, workspace.id, request)
+
+
+@serves(CREATE_DOC)
+def create_doc(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDoc) -> ActiveDoc:
+    """Register a document."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return DOCS.add(
+        uow,
+        workspace.id,
+        title=request.title,
+        owner=request.owner or None,
+        source_type=request.source_type or None,
+    )
+
+
+@serves(LIST_DOCS)
+def list_docs(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[ActiveDoc]:
+    """The active documents in the order in which they were registered."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return DOCS.fetch(uow, workspace.id, request)
+
+
+@serves(UPDATE_DOC)
+def update_doc(uow: UnitOfWork, ref: ActiveDocRef, request: UpdateDoc) -> ActiveDoc:
+    """Change what is said of an active document."""
+    before = DOCS.hold(uow, access.doc(uow, ref).row)
+    return DOCS.change(uow, before, _named(request))
+
+
+@serves(DELETE_DOC)
+def delete_doc(uow: UnitOfWork, ref: ActiveDocRef) -> Ok:
+    """Take a document off the register."""
+    DOCS.remove(uow, access.doc(uow, ref).row)
+    return Ok()
+
+
+def _named(request: Request) -> dict[str, Any]:
+    """The fields of a change that it names."""
+    found = {field.name: getattr(request, field.name) for field in wire_fields(type(request)).values()}
+    return {name: said for name, said in found.items() if said is not UNSET}
+
+
+def _leave(uow: UnitOfWork, statement: Any, row: Any) -> None:
+    """Take the todos from what was deleted."""
+    place = {"_workspace_id": row.workspace_id, "_number": row.number}
+    uow.connection.execute(statement, {**place, "_now": uow.now})

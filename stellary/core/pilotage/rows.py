@@ -1,0 +1,118 @@
+"""Rows of pilotage as the values that they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from stellary.contract.active_docs import ActiveDoc
+from stellary.contract.errors import Invalid
+from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
+from stellary.contract.proposed_actions import ProposedAction
+from stellary.contract.wire import load
+from stellary.core.pilotage.rules import OPEN, short_id
+from stellary.core.unit import UnitOfWork
+
+
+def mission(uow: UnitOfWork, row: Row[Any]) -> Mission:
+    """The mission of a row."""
+    return Mission(
+        id=short_id("mission", row.number),
+        objective=row.objective,
+        module=row.module,
+        status=row.status,
+        blocked_reason=row.blocked_reason,
+        completed_at=row.completed_at,
+        created_by_id=row.created_by_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def priority(uow: UnitOfWork, row: Row[Any]) -> PilotagePriority:
+    """The priority of a row."""
+    return PilotagePriority(
+        id=short_id("priority", row.number),
+        label=row.label,
+        module=row.module,
+        status=row.status,
+        completed_at=row.completed_at,
+        created_by_id=row.created_by_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def todo(uow: UnitOfWork, row: Row[Any]) -> Todo:
+    """The todo of a row."""
+    mission, priority = row.mission_number, row.priority_number
+    return Todo(
+        id=short_id("todo", row.number),
+        label=row.label,
+        mission_id=None if mission is None else short_id("mission", mission),
+        priority_id=None if priority is None else short_id("priority", priority),
+        status=row.status,
+        completed_at=row.completed_at,
+        created_by_id=row.created_by_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def decision(uow: UnitOfWork, row: Row[Any]) -> Decision:
+    """The decision of a row."""
+    return Decision(
+        id=short_id("decision", row.number),
+        title=row.title,
+        impact=row.impact,
+        created_by_id=row.created_by_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def doc(uow: UnitOfWork, row: Row[Any]) -> ActiveDoc:
+    """The active document of a row."""
+    return ActiveDoc(
+        id=short_id("doc", row.number),
+        title=row.title,
+        owner=row.owner,
+        source_type=row.source_type,
+        created_by_id=row.created_by_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
+    """The proposed action of a row."""
+    return ProposedAction(
+        id=short_id("action", row.number),
+        action_type=row.action_type,
+        explanation=row.explanation,
+        status=row.status,
+        payload=row.payload,
+        problem=problem(uow, row.action_type, row.payload) if row.status in OPEN else None,
+        proposed_by_id=row.created_by_id,
+        reviewed_by_id=row.reviewed_by_id,
+        review_reason=row.review_reason,
+        reviewed_at=row.reviewed_at,
+        applied_by_id=row.applied_by_id,
+        applied_at=row.applied_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def problem(uow: UnitOfWork, action_type: str, payload: Any) -> str | None:
+    """Why an action could not be applied, as far as that shows without looking anything up."""
+    found = uow.core.actions.get(action_type)
+    if found is None or found.kind != "write":
+        known = ", ".join(name for name, each in uow.core.actions.items() if each.kind == "write")
+        return f"actionType must be one of {known}"
+    try:
+        load(found.takes, payload)
+    except Invalid as error:
+        return "; ".join(f"payload.{each.field} {each.message}" for each in error.details)
+    return None

@@ -1,0 +1,36 @@
+"""What the tests of pilotage share: one database of each kind for a module, and a workspace of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from stellary.core import Core
+from tests.conftest import RUN
+from tests.core.pilotage.helm import Helm
+from tests.databases import Postgres, Sqlite
+from tests.world import World
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world in a core that all tests of a module share."""
+    kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
+    with kind(request.config.stash[RUN]).database() as url:
+        core = Core(url, bcrypt_rounds=4)
+        try:
+            yield World(core)
+        finally:
+            core.close()
+
+
+@pytest.fixture
+def helm(world: World) -> Iterator[Helm]:
+    """A workspace whose owner pilots it, beside those of other tests."""
+    clock = world.core.clock
+    yield Helm(world, world.person(f"ann{next(_numbers)}"))
+    world.core.clock = clock

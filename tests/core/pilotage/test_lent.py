@@ -1,0 +1,96 @@
+"""What pilotage, and insights with it, lend to those who act by proxy."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
+from stellary.core import actions
+from stellary.core.insights import actions as insights_actions
+from stellary.core.pilotage.actions import ACTIONS
+from stellary.core.unit import Actor
+
+
+def run(helm, name, *, actor=None, **params):
+    with helm.world.core.begin(actor or helm.owner.actor) as uow:
+        return actions.run(uow, helm.workspace.ref, name, params)
+
+
+def test_the_state_is_read_by_name(helm):
+    helm.mission()
+    state = run(helm, "get_pilotage_state", profile="pilotage", detailLevel="minimal")
+    assert state.ids.missions == ["m-001"]
+
+
+def test_things_are_made_and_changed_by_name(helm):
+    mission = run(helm, "create_mission", objective="Implement billing")
+    assert run(helm, "update_mission", missionId=mission.id, status="blocked").status == "blocked"
+    priority = run(helm, "create_priority", label="Ship it")
+    assert run(helm, "update_priority", priorityId=priority.id, status="done").completed_at is not None
+    todo = run(helm, "create_todo", label="Write tests", missionId=mission.id)
+    assert run(helm, "update_todo", todoId=todo.id, status="done", missionId=None).mission_id is None
+    assert run(helm, "create_decision", title="Use Stripe").id == "d-001"
+    assert run(helm, "propose_action", actionType="archive_card", explanation="x").status == "suggested"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("update_mission", "missionId"), ("update_priority", "priorityId"), ("update_todo", "todoId")],
+)
+def test_what_is_not_there_is_a_mistake_in_the_params(helm, name, field):
+    with pytest.raises(Invalid, match=f"{field} must be the id of something that is there"):
+        run(helm, name, **{field: "x-001"})
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("create_mission", {"objective": "x"}),
+        ("update_mission", {"missionId": "m-001", "status": "done"}),
+        ("propose_action", {"actionType": "x", "explanation": "y"}),
+    ],
+)
+def test_the_same_roles_are_asked_for(helm, name, params):
+    helm.mission()
+    with pytest.raises(Forbidden):
+        run(helm, name, actor=helm.member("vic").actor, **params)
+
+
+PARAMS = {
+    "get_pilotage_state": {},
+    "get_cockpit_dashboard": {},
+    "create_mission": {"objective": "x"},
+    "update_mission": {"missionId": "m-001"},
+    "create_priority": {"label": "x"},
+    "update_priority": {"priorityId": "p-001"},
+    "create_todo": {"label": "x"},
+    "update_todo": {"todoId": "t-001"},
+    "create_decision": {"title": "x"},
+    "propose_action": {"actionType": "x", "explanation": "y"},
+}
+
+
+@pytest.mark.parametrize("name", [each.name for each in (*ACTIONS, *insights_actions.ACTIONS)])
+def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(helm, name):
+    with pytest.raises(NotFound, match="Workspace not found"):
+        run(helm, name, actor=helm.person("eve").actor, **PARAMS[name])
+
+
+def test_the_cockpit_shows_where_all_stands(helm):
+    helm.card("Write", dueDate="2020-01-01")
+    helm.mission("Sell", status="in_progress")
+    helm.mission("Rest")
+    waiting = helm.proposed("archive_card", cardId="Write")
+    ready = helm.approved("archive_card", cardId="Write")
+    found = run(helm, "get_cockpit_dashboard")
+    assert [(each.name, each.cards, each.overdue) for each in found.projects] == [("Launch", 1, 1)]
+    assert [each.objective for each in found.state.missions] == ["Sell"]
+    assert [each.id for each in found.actions_to_review] == [waiting["id"]]
+    assert [each.id for each in found.actions_to_apply] == [ready["id"]]
+
+
+@pytest.mark.parametrize("scope", ["pilotage:read", "projects:read"])
+def test_the_cockpit_takes_what_both_take(helm, scope):
+    with pytest.raises(ApiError) as error:
+        run(helm, "get_cockpit_dashboard", actor=Actor(helm.owner.id, frozenset({scope})))
+    assert error.value.code == "insufficient_scope"

@@ -1,0 +1,291 @@
+"""Missions, priorities, todos, decisions and active documents: made, listed, changed, deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import orjson
+import pytest
+from sqlalchemy import select, update
+
+from stellary.contract.pilotage import CreateTodo
+from stellary.core.pilotage import tables
+from stellary.core.pilotage.pilotage import create_todo
+from stellary.core.unit import NOBODY
+from tests.core.pilotage.helm import Helm
+from tests.world import at_once
+
+KINDS = {
+    "missions": ({"objective": "Implement billing"}, "m"),
+    "priorities": ({"label": "Ship it"}, "p"),
+    "todos": ({"label": "Write tests"}, "t"),
+    "decisions": ({"title": "Use Stripe"}, "d"),
+    "docs": ({"title": "Spec"}, "doc"),
+    "actions/propose": ({"actionType": "archive_card", "explanation": "Old"}, "act"),
+}
+DELETED = ("missions", "priorities", "todos", "docs")
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def create(helm, kind, **more):
+    return helm.ask("POST", kind, KINDS[kind][0] | more)
+
+
+def listed(helm, kind, query=""):
+    return helm.ask("GET", f"{kind.partition('/')[0]}?{query}")
+
+
+# ---------------------------------------------------------------------------------------------- what all have in common
+
+
+@kinds
+def test_ids_count_in_each_workspace(helm, kind):
+    other = Helm(helm.world, helm.owner)
+    assert [create(helm, kind)["id"] for _ in range(2)] == [f"{KINDS[kind][1]}-00{n}" for n in (1, 2)]
+    assert create(other, kind)["id"] == f"{KINDS[kind][1]}-001"
+
+
+@kinds
+def test_ids_that_are_given_at_once_have_neither_gaps_nor_twins(helm, kind):
+    made = at_once(*[lambda: create(helm, kind)["id"]] * 16)
+    assert sorted(made) == [f"{KINDS[kind][1]}-{n:03d}" for n in range(1, 17)]
+    assert [each["id"] for each in listed(helm, kind)] == sorted(made)
+
+
+def give_up(helm):
+    with helm.world.core.begin(helm.owner.actor) as uow:
+        assert create_todo(uow, helm.workspace.ref, CreateTodo(label="x")).id == "t-002"
+        raise LookupError
+
+
+def test_what_fails_leaves_no_gap(helm):
+    assert create(helm, "todos")["id"] == "t-001"
+    assert helm.refused("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
+    with pytest.raises(LookupError):
+        give_up(helm)
+    assert create(helm, "todos")["id"] == "t-002"
+
+
+@pytest.mark.parametrize("kind", DELETED)
+def test_what_is_deleted_is_gone_and_its_id_is_not_given_again(helm, kind):
+    first = create(helm, kind)["id"]
+    assert helm.ask("DELETE", f"{kind}/{first}") == {"ok": True}
+    assert listed(helm, kind) == []
+    assert helm.refused("DELETE", f"{kind}/{first}")[0] == 404
+    assert helm.refused("PATCH", f"{kind}/{first}", {})[0] == 404
+    assert create(helm, kind)["id"].endswith("-002")
+
+
+@kinds
+def test_lists_come_by_the_page_and_beyond_a_thousand(helm, kind):
+    first = create(helm, kind)
+    table = getattr(tables, kind.partition("/")[0])
+    with helm.world.core.begin(NOBODY) as uow:
+        number = update(tables.numbers).where(tables.numbers.c.workspace_id == helm.workspace.id)
+        uow.connection.execute(number.values(last=998))
+    made = [first, *(create(helm, kind) for _ in range(3))]
+    assert [each["id"].partition("-")[2] for each in made] == ["001", "999", "1000", "1001"]
+    assert [each["id"] for each in listed(helm, kind)] == [each["id"] for each in made]
+    found, path = [], f"{helm.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
+    while path:
+        answer = helm.world.call(helm.owner, "GET", path)
+        found += orjson.loads(answer.body)
+        link = answer.headers.get("link", "")
+        path = link[1 : link.index(">")] if link else None
+    assert found == made
+    assert table.name.startswith("stellary_pilotage_")
+
+
+@pytest.mark.parametrize("cursor", ["x", "MA", "LTE", "OTk5OTk5OTk5OTk5", "YWJj"])
+def test_a_cursor_of_somewhere_else_is_refused(helm, cursor):
+    assert helm.refused("GET", f"missions?cursor={cursor}")[0] == 400
+
+
+def test_the_cursor_of_a_number_beyond_all_ends_the_list(helm):
+    helm.mission()
+    assert helm.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
+
+
+@kinds
+def test_they_go_with_the_workspace(helm, kind):
+    create(helm, kind)
+    other = Helm(helm.world, helm.owner)
+    kept = create(other, kind)
+    helm.world.ask(helm.owner, "DELETE", helm.flat)
+    assert listed(other, kind) == [kept]
+    helm.world.ask(helm.owner, "DELETE", other.workspace.organization.path)
+    table = getattr(tables, kind.partition("/")[0])
+    with helm.world.core.view(NOBODY) as uow:
+        for each in (table, tables.numbers):
+            left = select(each).where(each.c.workspace_id.in_([helm.workspace.id, other.workspace.id]))
+            assert uow.connection.execute(left).fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("missions", {}, "objective is required"),
+        ("missions", {"objective": "x" * 501}, "objective must be 1 to 500 characters"),
+        ("missions", {"objective": "x", "module": "x" * 101}, "module must be 1 to 100 characters"),
+        ("missions", {"objective": "x", "status": "done"}, "status is not a field of this request"),
+        ("priorities", {"label": " "}, "label must not be blank"),
+        ("todos", {"label": "x", "missionId": 5}, "missionId must be a string"),
+        (
+            "todos",
+            {"label": "x", "missionId": "m-009"},
+            "missionId must be the id of something that is there",
+        ),
+        (
+            "todos",
+            {"label": "x", "priorityId": "m-001"},
+            "priorityId must be the id of something that is there",
+        ),
+        ("decisions", {"title": "x", "impact": "x" * 2001}, "impact must be at most 2000 characters"),
+        ("docs", {"title": "x", "sourceType": "law"}, "sourceType must be one of product, tech, sprint, ops"),
+    ],
+)
+def test_what_a_thing_cannot_be_is_told_and_changes_nothing(helm, kind, body, said):
+    helm.mission()
+    status, message, _ = helm.refused("POST", kind, body)
+    assert status == 400
+    assert message.startswith(said)
+    assert len(listed(helm, kind)) == (kind == "missions")
+
+
+def test_things_are_read_as_they_were_made(helm):
+    made = helm.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
+    assert made == {
+        "id": "doc-001",
+        "title": "Spec",
+        "owner": "Jane Doe",
+        "sourceType": "tech",
+        "createdById": helm.owner.id,
+        "createdAt": made["createdAt"],
+        "updatedAt": made["createdAt"],
+    }
+    decided = helm.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
+    assert (decided["id"], decided["impact"]) == ("d-001", "Saves three weeks")
+    plain = helm.ask("POST", "decisions", {"title": "Wait", "impact": None})
+    assert plain["impact"] is None
+    assert helm.ask("GET", "decisions") == [decided, plain]
+
+
+# ---------------------------------------------------------------------------------------------- missions
+
+
+def test_a_mission_is_launched_blocked_and_done(helm):
+    clock = helm.world.stop_clock()
+    mission = helm.ask("POST", "missions", {"objective": "Implement billing", "module": "billing"})
+    assert (mission["id"], mission["status"], mission["module"]) == ("m-001", "to_launch", "billing")
+    path = f"missions/{mission['id']}"
+    clock.advance(timedelta(hours=1))
+    blocked = helm.ask("PATCH", path, {"status": "blocked", "blockedReason": "Waiting on API"})
+    assert blocked["blockedReason"] == "Waiting on API"
+    assert blocked["updatedAt"] == "2026-04-01T13:00:00Z"
+    going = helm.ask("PATCH", path, {"status": "in_progress"})
+    assert (going["blockedReason"], going["completedAt"]) == (None, None)
+    done = helm.ask("PATCH", path, {"status": "done", "objective": "Bill", "module": None})
+    assert (done["completedAt"], done["objective"], done["module"]) == ("2026-04-01T13:00:00Z", "Bill", None)
+    again = helm.ask("PATCH", path, {"status": "to_launch"})
+    assert again["completedAt"] is None
+    assert helm.ask("PATCH", path, {}) == again
+    assert listed(helm, "missions") == [again]
+
+
+def test_what_blocks_a_mission_has_no_place_in_another_one(helm):
+    mission = helm.mission()
+    path = f"missions/{mission['id']}"
+    assert helm.refused("PATCH", path, {"blockedReason": "Sick"}) == (
+        409,
+        "the mission is not blocked: blockedReason has no place in it",
+        "not_blocked",
+    )
+    assert helm.refused("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
+    assert helm.refused("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
+    assert listed(helm, "missions") == [mission]
+
+
+@pytest.mark.parametrize("kind", ["missions", "priorities", "todos"])
+def test_things_are_listed_by_status(helm, kind):
+    create(helm, kind)
+    done = helm.ask("PATCH", f"{kind}/{create(helm, kind)['id']}", {"status": "done"})
+    assert listed(helm, kind, "status=done") == [done]
+    assert helm.refused("GET", f"{kind}?status=lost")[0] == 400
+
+
+def test_two_who_change_a_mission_at_once_leave_one_that_makes_sense(helm):
+    def changing(mission, body):
+        return lambda: helm.world.status(
+            helm.owner, "PATCH", f"{helm.flat}/pilotage/missions/{mission}", body
+        )
+
+    for _ in range(6):
+        mission = helm.mission(status="blocked", blockedReason="Waiting")["id"]
+        changes = [{"status": "done"}, {"blockedReason": "Still waiting"}] * 4
+        assert set(at_once(*[changing(mission, body) for body in changes])) <= {200, 409}
+    for mission in listed(helm, "missions"):
+        assert (mission["status"], mission["blockedReason"]) == ("done", None)
+
+
+# ---------------------------------------------------------------------------------------------- todos
+
+
+def test_a_todo_serves_a_mission_and_a_priority(helm):
+    mission, priority = helm.mission(), helm.priority()
+    todo = helm.ask(
+        "POST", "todos", {"label": "Write", "missionId": mission["id"], "priorityId": priority["id"]}
+    )
+    assert (todo["missionId"], todo["priorityId"], todo["status"]) == ("m-001", "p-001", "todo")
+    path = f"todos/{todo['id']}"
+    other = helm.mission("Another")
+    assert helm.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
+    freed = helm.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
+    assert (freed["missionId"], freed["priorityId"], freed["label"]) == (None, "p-001", "Rewrite")
+    assert helm.refused("PATCH", path, {"missionId": "m-003"})[0] == 400
+    assert listed(helm, "todos") == [freed]
+
+
+def test_a_todo_outlives_what_it_serves(helm):
+    mission, priority = helm.mission(), helm.priority()
+    served = {"missionId": mission["id"], "priorityId": priority["id"]}
+    todo = helm.ask("POST", "todos", {"label": "Write", **served})
+    kept = helm.todo("Read", helm.mission("Another"))
+    helm.ask("DELETE", f"missions/{mission['id']}")
+    helm.ask("DELETE", f"priorities/{priority['id']}")
+    first, second = listed(helm, "todos")
+    assert (first["id"], first["missionId"], first["priorityId"]) == (todo["id"], None, None)
+    assert second == kept
+
+
+def test_nobody_serves_a_mission_that_is_being_deleted(helm):
+    def asking(method, tail, body=None):
+        return lambda: helm.world.status(helm.owner, method, f"{helm.flat}/pilotage/{tail}", body)
+
+    for _ in range(4):
+        mission, todo = helm.mission()["id"], helm.todo()["id"]
+        delete = asking("DELETE", f"missions/{mission}")
+        create = asking("POST", "todos", {"label": "Write", "missionId": mission})
+        change = asking("PATCH", f"todos/{todo}", {"missionId": mission})
+        assert set(at_once(delete, *[create] * 4, *[change] * 2)) <= {200, 201, 400}
+    assert {each["missionId"] for each in listed(helm, "todos")} == {None}
+
+
+def test_one_of_many_deletes(helm):
+    mission = helm.mission()
+    path = f"{helm.flat}/pilotage/missions/{mission['id']}"
+    answers = at_once(*[lambda: helm.world.status(helm.owner, "DELETE", path)] * 8)
+    assert Counter(answers) == {200: 1, 404: 7}
+
+
+# ---------------------------------------------------------------------------------------------- the cycle
+
+
+def test_a_workspace_says_which_cycle_it_is_in(helm):
+    assert helm.state()["cycle"] == "v1"
+    found = helm.world.ask(helm.owner, "PATCH", helm.flat, {"pilotageCycle": "v8"})
+    assert found["pilotageCycle"] == "v8"
+    assert helm.world.ask(helm.owner, "GET", helm.flat)["pilotageCycle"] == "v8"
+    assert helm.world.ask(helm.owner, "PATCH", helm.flat, {"name": "Renamed"})["pilotageCycle"] == "v8"
+    assert helm.state()["cycle"] == "v8"
+    assert helm.world.status(helm.owner, "PATCH", helm.flat, {"pilotageCycle": "x" * 51}) == 400

@@ -1,0 +1,97 @@
+"""The rules of pilotage: short ids, blocked missions, what is done, what may become of a proposed action."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.activities import ActivityType
+from stellary.contract.errors import Conflict, Invalid
+from stellary.contract.pilotage import MissionStatus
+from stellary.contract.proposed_actions import ProposedActionStatus
+from stellary.core.notifications.rules import OF_PILOTAGE
+from stellary.core.pilotage import rules
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+kinds = st.sampled_from(get_args(rules.Kind))
+
+
+@given(kinds, st.integers(1, 10**9 - 1))
+def test_a_short_id_stands_for_its_number(kind, number):
+    assert rules.number_of(kind, rules.short_id(kind, number)) == number
+
+
+@given(kinds, st.text() | st.from_regex(r"(m|p|t|d|doc|act|x)-[0-9]{1,12}", fullmatch=True))
+def test_what_is_spelled_otherwise_stands_for_nothing(kind, said):
+    number = rules.number_of(kind, said)
+    assert number == rules.NOWHERE or rules.short_id(kind, number) == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "m-1",
+        "m-01",
+        "m-0001",
+        "M-001",
+        "m-001\n",
+        " m-001",
+        "m-\u0660\u0660\u0661",
+        "p-001",
+        "m-000",
+        "m--01",
+        "",
+    ],
+)
+def test_each_thing_has_one_id(said):
+    assert rules.number_of("mission", said) == rules.NOWHERE
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "m-001"), (999, "m-999"), (1000, "m-1000")])
+def test_ids_grow(number, said):
+    assert rules.short_id("mission", number) == said
+
+
+@pytest.mark.parametrize("status", get_args(MissionStatus))
+@pytest.mark.parametrize("after", get_args(MissionStatus))
+def test_only_what_is_blocked_has_something_in_its_way(status, after):
+    changed = rules.with_blocked_reason({"status": after}, status)
+    assert changed == ({"status": after} if after == "blocked" else {"status": after, "blocked_reason": None})
+
+
+def test_what_blocks_a_mission_can_be_told_with_the_status_or_later():
+    asked = {"status": "blocked", "blocked_reason": "Waiting on API"}
+    assert rules.with_blocked_reason(asked, "in_progress") == asked
+    assert rules.with_blocked_reason({"blocked_reason": "Sick"}, "blocked") == {"blocked_reason": "Sick"}
+    assert rules.with_blocked_reason({"blocked_reason": " "}, "blocked") == {"blocked_reason": None}
+
+
+def test_what_blocks_a_mission_is_not_told_of_another_one():
+    with pytest.raises(Invalid, match="blockedReason must be null unless the status is blocked"):
+        rules.with_blocked_reason({"status": "done", "blocked_reason": "Sick"}, "blocked")
+    with pytest.raises(Conflict, match="is not blocked"):
+        rules.with_blocked_reason({"blocked_reason": "Sick"}, "in_progress")
+    assert rules.with_blocked_reason({"blocked_reason": None}, "done") == {"blocked_reason": None}
+
+
+def test_when_a_thing_was_done_goes_with_its_being_so():
+    assert rules.with_completion({"status": "done"}, "todo", NOW) == {"status": "done", "completed_at": NOW}
+    assert rules.with_completion({"status": "done"}, "done", NOW) == {"status": "done"}
+    assert rules.with_completion({"status": "todo"}, "done", NOW) == {"status": "todo", "completed_at": None}
+    assert rules.with_completion({"label": "x"}, "done", NOW) == {"label": "x"}
+
+
+def test_an_action_is_reviewed_and_then_applied_and_nothing_leads_back():
+    assert rules.BEFORE == {"approved": "suggested", "rejected": "suggested", "applied": "approved"}
+    statuses = set(get_args(ProposedActionStatus))
+    assert statuses - set(rules.BEFORE) == {"suggested"}
+    assert statuses - rules.OPEN == {"rejected", "applied"}
+
+
+def test_all_that_happens_in_pilotage_is_told_as_such():
+    assert len(OF_PILOTAGE) == 18
+    assert next(each for each in get_args(ActivityType) if each in OF_PILOTAGE) == "mission_created"
