@@ -5,17 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stellary import Stellary
-from stellary.core import Core
 from tests.journeys.test_examples import example
-
-
-@pytest.fixture
-def client(core: Core) -> Stellary:
-    """A client of somebody who has the workspace ``acme/eng``."""
-    client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-    return client
 
 
 def test_custom_fields(client: Stellary):
