@@ -22,6 +22,7 @@ from stellary.contract.workspaces import (
 
 if TYPE_CHECKING:
     from stellary.client.pilotage import Pilotage
+    from stellary.client.project_drafts import ProjectDrafts
     from stellary.client.projects import ProjectHandle, Projects
     from stellary.client.scopes import AnyScopes
 
@@ -63,6 +64,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.projects import Projects
 
         return Projects(self._caller, self._place)
+
+    @property
+    def project_drafts(self) -> ProjectDrafts[C]:
+        """The projects that are being made of briefs."""
+        from stellary.client.project_drafts import ProjectDrafts
+
+        return ProjectDrafts(self._caller, self._place)
 
     @property
     def scopes(self) -> AnyScopes[C]:

@@ -30,6 +30,7 @@ from stellary.contract import (
     scope_views,
     scopes,
     system,
+    wizard,
     workspaces,
 )
 from stellary.contract.router import AnyEndpoint
@@ -54,6 +55,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     checklists,
     activities,
     automations,
+    wizard,
     notifications,
     pilotage_state,
     pilotage,

@@ -332,3 +332,11 @@ class ProposedActionRef(WorkspaceRef):
 
     template: ClassVar[str] = _PILOTAGE + "/actions/:id"
     id: str
+
+
+@attrs.frozen
+class DraftRef(WorkspaceRef):
+    """A project draft of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/project-drafts/:draftId"
+    draft_id: str

@@ -22,7 +22,9 @@ from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.database import Database, after_commit
 from stellary.core.mail import Mailer, log_letter
+from stellary.core.planner import Planner
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.wizard.reader import BriefReader
 from stellary.core.work import HANDLERS, Work
 
 T = TypeVar("T")
@@ -42,6 +44,8 @@ class Core:
         public_url: Where people reach the product; stands in letters.
         clock: Says now, in UTC.
         ids: Makes ids of 24 hex digits.
+        planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
+            brief itself, without a model.
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
             as long as this object.
     """
@@ -57,12 +61,14 @@ class Core:
         public_url: str = "http://localhost:3001",
         clock: Clock = system_clock,
         ids: IdSource | None = None,
+        planner: Planner | None = None,
         blobs: Blobs | str | PathLike[str] = "memory:",
     ) -> None:
         self.database = Database(database)
         self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
         self.bcrypt_rounds = bcrypt_rounds
         self.mailer = mailer
+        self.planner = planner or BriefReader()
         self.public_url = public_url.rstrip("/")
         self.clock = clock
         self.new_id = ids or Ids()

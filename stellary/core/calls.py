@@ -71,7 +71,10 @@ class Call:
         elif self.service.mode == "outside":
             response = self._outside(said)
         else:
-            response = self.core.run(self.service.mode == "begin", lambda uow: self._within(uow, said))
+            prepared = self._prepared(said)
+            response = self.core.run(
+                self.service.mode == "begin", lambda uow: self._within(uow, said, **prepared)
+            )
         if self.stale_token and self.known is not None:
             # The request has been carried out: that the note of it failed is no reason to say it was not.
             with suppress(Unavailable, DBAPIError):
@@ -88,6 +91,14 @@ class Call:
 
         self.core.run(False, ask)
         return RawResponse(200)
+
+    def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
+        """What a service wants to be done before its unit is begun, for somebody who may ask it."""
+        if self.service.prepare is None or isinstance(said, ApiError):
+            return {}
+        self.admitted()
+        assert self.known is not None
+        return {"prepared": self.service.prepare(self.core, self.known, self.ref, said)}
 
     def _with_file(self, said: Request | ApiError) -> RawResponse:
         if self.upload is not None:
@@ -156,7 +167,7 @@ class Call:
             raise said
         return self._response(self.service.function(self.core, self.actor, self.ref, *self._arguments(said)))
 
-    def _within(self, uow: UnitOfWork, said: Request | ApiError) -> RawResponse:
+    def _within(self, uow: UnitOfWork, said: Request | ApiError, **prepared: Any) -> RawResponse:
         policy = self.endpoint.policy
         uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
         uow.actor.require(policy)
@@ -166,14 +177,14 @@ class Call:
         uow.if_match = _versions(self.request.headers.get("if-match"))
         key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
         if key is None:
-            return self._response(self.service.function(uow, self.ref, *self._arguments(said)))
+            return self._response(self.service.function(uow, self.ref, *self._arguments(said), **prepared))
         attempt = Attempt(uow, key, self.endpoint, self.request.path, self._told_apart())
         earlier = attempt.earlier()
         if earlier is not None:
             # Whoever has lost access since does not get the old answer either.
             self._ask_door(uow)
             return earlier
-        response = self._response(self.service.function(uow, self.ref, *self._arguments(said)))
+        response = self._response(self.service.function(uow, self.ref, *self._arguments(said), **prepared))
         attempt.keep(response)
         return response
 

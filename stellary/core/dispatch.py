@@ -72,6 +72,8 @@ from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.unit import Actor, Service, UnitOfWork, served
 from stellary.core.uploads import Upload
+from stellary.core.wizard import access as wizard_access
+from stellary.core.wizard import drafts, execution
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -174,6 +176,13 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     automations.delete_automation,
     automations.toggle_automation,
     traces.list_traces,
+    drafts.create_project_draft,
+    drafts.list_project_drafts,
+    drafts.get_project_draft,
+    drafts.delete_project_draft,
+    drafts.refine_project_draft,
+    drafts.generate_roadmap,
+    execution.execute_project_draft,
     notifications.list_notifications,
     notifications.count_notifications,
     notifications.read_all_notifications,
@@ -214,6 +223,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **relation_access.DOORS,
     **scope_access.DOORS,
     **automations_access.DOORS,
+    **wizard_access.DOORS,
     **notifications_access.DOORS,
     **pilotage_access.DOORS,
 }

@@ -192,17 +192,21 @@ class UnitOfWork:
             raise PreconditionFailed(f"the current version is {version}", code="stale_version")
 
 
+Prepare = Callable[["Core", Actor, Any, Any], Any]
+"""Something slow that is done before the unit is begun: what it returns is given to the service as ``prepared``."""
+
 Mode = Literal["view", "begin", "outside"]
 """How a service wants to be run: in a unit that only reads, in one that may write, or by itself (it opens its own)."""
 
 
 @attrs.frozen
 class Service:
-    """What a service function says of itself: the endpoint it serves, and how it is run."""
+    """What a service function says of itself: the endpoint it serves, how it is run, and what is done before that."""
 
     endpoint: Endpoint[Any, Any, Any, Any]
     mode: Mode
     function: Callable[..., Any]
+    prepare: Prepare | None = None
 
 
 @overload
@@ -212,23 +216,30 @@ def serves(  # type: ignore[overload-overlap] # what takes nothing is called wit
 @overload
 def serves(
     endpoint: Endpoint[R, ..., Q, T],
+    prepare: Prepare | None = None,
 ) -> Callable[[Callable[[UnitOfWork, R, Q], T]], Callable[[UnitOfWork, R, Q], T]]: ...
-def serves(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
+def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = None) -> Any:
     """Say which endpoint a function of a unit of work serves. Its policy row holds whoever calls it.
 
     The reach of the token is checked before the function runs, the limits of a request that was built in Python too,
     and that a door was asked after it.
+
+    Args:
+        endpoint: Which one.
+        prepare: Done before the unit is begun, once the door has let the caller in. A function that is called within a
+            unit that is there already gets nothing prepared, and does it itself.
     """
     policy = endpoint.policy
     mode: Mode = "view" if endpoint.method == "GET" else "begin"
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def service(uow: UnitOfWork, ref: Ref, *requests: Any) -> Any:
+        def service(uow: UnitOfWork, ref: Ref, *requests: Any, **prepared: Any) -> Any:
             with uow.checking(policy):
-                return function(uow, ref, *(requests if endpoint.takes_file else map(check, requests)))
+                said = requests if endpoint.takes_file else map(check, requests)
+                return function(uow, ref, *said, **prepared)
 
-        service.served = Service(endpoint, mode, service)  # type: ignore[attr-defined]
+        service.served = Service(endpoint, mode, service, prepare)  # type: ignore[attr-defined]
         return service
 
     return decorate

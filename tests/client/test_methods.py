@@ -21,6 +21,7 @@ from stellary.contract.cards import CardChange, CardInColumn
 from stellary.contract.endpoint import Ok
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
 from stellary.contract.wire import dump
+from stellary.contract.wizard import GivenDocument
 from tests.client.simulation import endpoint
 
 WORKSPACE = "/orgs/acme/workspaces/eng"
@@ -532,6 +533,47 @@ TABLE = [
         "pilotage.apply_action",
         lambda c: pilotage(c).apply_action("act-001"),
         f"POST {PILOTAGE}/actions/act-001/apply",
+    ),
+    Row(
+        "project_drafts.list",
+        lambda c: workspace(c).project_drafts.list(limit=2),
+        f"GET {WORKSPACE}/project-drafts?limit=2",
+    ),
+    Row(
+        "project_drafts.create",
+        lambda c: workspace(c).project_drafts.create(
+            name="Shop", description="Sell", context_documents=[GivenDocument(content="- Build")]
+        ),
+        f"POST {WORKSPACE}/project-drafts",
+        {"name": "Shop", "description": "Sell", "contextDocuments": [{"content": "- Build"}]},
+    ),
+    Row(
+        "project_drafts.get",
+        lambda c: workspace(c).project_drafts.get("d1"),
+        f"GET {WORKSPACE}/project-drafts/d1",
+    ),
+    Row(
+        "project_drafts.refine",
+        lambda c: workspace(c).project_drafts("d1").refine(answers={"people": 3}),
+        f"POST {WORKSPACE}/project-drafts/d1/refine",
+        {"answers": {"people": 3}},
+    ),
+    Row(
+        "project_drafts.generate_roadmap",
+        lambda c: workspace(c).project_drafts.generate_roadmap("d1", feedback="shorter"),
+        f"POST {WORKSPACE}/project-drafts/d1/generate-roadmap",
+        {"feedback": "shorter"},
+    ),
+    Row(
+        "project_drafts.execute",
+        lambda c: workspace(c).project_drafts("d1").execute(start_date=date(2026, 5, 1)),
+        f"POST {WORKSPACE}/project-drafts/d1/execute",
+        {"startDate": "2026-05-01"},
+    ),
+    Row(
+        "project_drafts.delete",
+        lambda c: workspace(c).project_drafts.delete("d1"),
+        f"DELETE {WORKSPACE}/project-drafts/d1",
     ),
     Row("relations.list", lambda c: card(c).relations.list(), f"GET {WORKSPACE}/cards/c1/relations"),
     Row(

@@ -51,8 +51,10 @@ def test_tables_are_imported_only_within_their_area(graph):
     assert strangers == []
 
 
-def test_rules_import_only_contract_events_base_and_each_other(graph):
-    allowed = re.compile(rf"stellary\.contract(\..+)?|{CORE}\.(events|base)|{CORE}\.\w+\.rules(\..+)?")
+def test_rules_import_only_contract_events_base_briefs_and_each_other(graph):
+    allowed = re.compile(
+        rf"stellary\.contract(\..+)?|{CORE}\.(events|base|planner)|{CORE}\.\w+\.rules(\..+)?"
+    )
     strangers = [
         f"{rules} imports {imported}"
         for rules in modules(graph, rf"{CORE}\.\w+\.rules(\..+)?")

@@ -36,3 +36,20 @@ def test_automations(client: Stellary):
         "What is begun has a plan: task_moved of SUP-1, success",
         "What is finished is done: checklist_complete of SUP-1, success",
     ]
+
+
+def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    told = example("wizard").wizard(client, "acme", "eng")
+    assert told == [
+        "framing: ready to 68 of 100",
+        "refinement: ready to 100 of 100",
+        "day 0 to 17: Interview five receptionists, map how calls",
+        "day 18 to 41: Design booking page, test it",
+        "day 42 to 130: Build first version, migrate existing appointments",
+        "day 131 to 149: Testing",
+        "OB: 4 columns, 13 cards",
+    ]
+    out = capsys.readouterr().out.splitlines()
+    assert out[3] == "The brief asks: “Which text message provider do we use?” (text) "
+    assert out[-2].startswith("Paint it blue: no such change is known: ")
+    assert out[-1] == "draft_executed"

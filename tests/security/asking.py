@@ -195,6 +195,19 @@ ASKINGS: Mapping[str, Asking] = {
         lambda stage: {"approved": True, "reason": "Looks correct"}, places={"id": "proposedId"}
     ),
     "pilotage.apply_action": Asking(places={"id": "approvedId"}),
+    "project_drafts.create": _saying(
+        name="Web shop",
+        description="We must sell online by 1 June 2027.",
+        contextDocuments=[{"title": "Minutes", "content": "- Build the shop"}],
+    ),
+    "project_drafts.list": _PLAIN,
+    "project_drafts.get": _PLAIN,
+    "project_drafts.refine": _saying(answers={"work": "Build the shop"}),
+    "project_drafts.generate_roadmap": _saying(feedback="add a phase for testing"),
+    "project_drafts.execute": Asking(
+        lambda stage: {"startDate": "2027-01-04"}, places={"draftId": "plannedDraftId"}
+    ),
+    "project_drafts.delete": _PLAIN,
     "notifications.list": _PLAIN,
     "notifications.count": _PLAIN,
     "notifications.read_all": _PLAIN,

@@ -151,6 +151,10 @@ class Stage:
         made["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
         rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}
         made["ruleId"] = self.ask(owner, "POST", f"{base}/automations", rule)["id"]
+        drafts = f"{workspace.path}/project-drafts"
+        made["draftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
+        made["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
+        self.ask(owner, "POST", f"{drafts}/{made['plannedDraftId']}/generate-roadmap")
         related = {"targetCardId": made["otherCardId"], "type": "related_to"}
         relations = f"{workspace.path}/cards/{made['cardId']}/relations"
         made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
@@ -209,6 +213,8 @@ class Stage:
             f"{base}/pilotage/priorities/{was['priorityId']}",
             f"{base}/pilotage/todos/{was['todoId']}",
             f"{base}/pilotage/docs/{was['docId']}",
+            f"{base}/project-drafts/{was['draftId']}",
+            f"{base}/project-drafts/{was['plannedDraftId']}",
             f"{project}/columns/{was['columnId']}",
             card,
             project,

@@ -99,6 +99,11 @@ UNSAID: Mapping[str, Callable[[Stage], Any]] = {
         "action": {"type": "add_comment", "params": {"content": "Shipped."}},
     },
     "checklist.add": lambda stage: {"title": "Write tests"},
+    "project_drafts.create": lambda stage: {
+        "name": "Web shop",
+        "description": "We must sell online by 1 June 2027.",
+        "contextDocuments": [{"title": "Minutes", "content": "- Build the shop"}],
+    },
 }
 # Placeholders of the reference, and what stands there in its paths.
 PLACEHOLDERS = {
@@ -114,6 +119,7 @@ PLACEHOLDERS = {
     "SCOPEID": "scopeId",
     "RELATIONID": "relationId",
     "RULEID": "ruleId",
+    "DRAFTID": "plannedDraftId",
 }
 # The same of "ID", by operation.
 THINGS = {

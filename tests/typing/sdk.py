@@ -32,6 +32,7 @@ from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import Relation
 from stellary.contract.scope_views import ScopeViews
 from stellary.contract.scopes import Scope
+from stellary.contract.wizard import DraftSummary, ProjectDraft
 
 
 def blocking(client: Stellary) -> None:
@@ -70,6 +71,11 @@ def blocking(client: Stellary) -> None:
         action_type="archive_card", explanation="x", payload={"cardId": "c"}
     )
     assert_type(ws.pilotage.review_action(proposed, approved=True), ProposedAction)
+    draft = ws.project_drafts.create(name="Shop", description="Sell online.")
+    assert_type(draft, ProjectDraft)
+    assert_type(ws.project_drafts.refine(draft, answers={"people": 3}), ProjectDraft)
+    assert_type(ws.project_drafts(draft).execute(), Project)
+    assert_type(ws.project_drafts.list(limit=5), Page[DraftSummary])
     field = board.custom_fields.create(name="Severity", type="select", options=["high"])
     assert_type(field, CustomField)
     assert_type(board.card(card).custom_fields.set(values={field.id: "high"}), Card)

@@ -1,0 +1,115 @@
+"""The wizard: a brief becomes a project, by questions and a roadmap.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/wizard.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from stellary import Conflict, Stellary
+from stellary.contract.wizard import GivenDocument
+
+BRIEF = """
+Patients of the Riverside clinic phone for appointments, and a third of them give up waiting. We want to offer online
+booking so that patients choose a slot themselves, and the reception answers half as many calls.
+
+## What we need
+- Booking page: patients choose a practitioner and a free slot
+- Reminders by mail and text message, 24 hours before
+  - template per language
+  - opt-out
+- Cancel or move an appointment
+- Nice to have: waiting list
+
+## Constraints
+- Budget: 40 000 €
+- Patient data must stay within the EU (GDPR)
+
+## Risks
+- The old system has no documented export
+
+## Out of scope
+- Payments
+"""
+
+MINUTES = """
+First we will interview five receptionists and map how calls are handled today. Then we design the booking page and test
+it with ten patients. After that we build the first version, migrate the existing appointments and train the staff.
+
+Which text message provider do we use?
+"""
+
+# What somebody would type.
+ANSWERS: Mapping[str, Any] = {
+    "deadline": "2026-09-30",
+    "start": "2026-05-04",
+    "people": 3,
+    "decision_0": "The one that the hospital uses.",
+    "first": "Cancel or move an appointment",
+    "success": "Half as many calls by the end of the year",
+}
+
+
+def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Make a project of a brief in a workspace that is there, and tell how it came to be."""
+    ws = client.workspace(organization, workspace)
+
+    # --8<-- [start:frame]
+    draft = ws.project_drafts.create(
+        name="Online booking",
+        description=BRIEF,
+        context_documents=[GivenDocument(title="Minutes", content=MINUTES)],
+    )
+    # --8<-- [end:frame]
+    told = [f"{draft.stage}: ready to {draft.readiness_score} of 100"]
+
+    # --8<-- [start:refine]
+    while draft.questions:
+        for question in draft.questions:
+            print(f"{question.text} ({question.format}) {question.options or ''}")
+        known = {each.id: ANSWERS[each.id] for each in draft.questions if each.id in ANSWERS}
+        if not known:
+            break  # what is not required may stay open
+        draft = ws.project_drafts.refine(draft, answers=known)
+    # --8<-- [end:refine]
+    told.append(f"{draft.stage}: ready to {draft.readiness_score} of 100")
+
+    # --8<-- [start:plan]
+    draft = ws.project_drafts.generate_roadmap(draft)
+    draft = ws.project_drafts.generate_roadmap(
+        draft, feedback="Add a phase for testing. The waiting list can wait. Paint it blue."
+    )
+    assert draft.roadmap is not None
+    told += [f"day {each.start_day} to {each.end_day}: {each.name}" for each in draft.roadmap.phases]
+    for left in draft.roadmap.not_understood:
+        print(f"{left.text}: {left.reason}")
+    # --8<-- [end:plan]
+
+    # --8<-- [start:execute]
+    project = ws.project_drafts.execute(draft)
+    board = ws.project(project).board()
+    told.append(f"{project.key}: {len(board.columns)} columns, {len(board.cards)} cards")
+    try:
+        ws.project_drafts.execute(draft)
+    except Conflict as error:
+        print(error.code)  # draft_executed
+    # --8<-- [end:execute]
+    return told
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print how it went."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        for line in wizard(client, name, "eng"):
+            print(line)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

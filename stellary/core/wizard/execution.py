@@ -1,0 +1,108 @@
+"""Execution: a roadmap becomes a project, once, all of it or nothing. Section AI Project Wizard of the API reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, update
+
+from stellary.contract.errors import Conflict
+from stellary.contract.project_imports import (
+    ImportedCard,
+    ImportedChecklistItem,
+    ImportedColumn,
+    ImportedMember,
+    ImportedProject,
+    ImportProject,
+)
+from stellary.contract.projects import Project
+from stellary.contract.refs import DraftRef, WorkspaceRef
+from stellary.contract.wire import invalid, utc, wire_fields
+from stellary.contract.wizard import EXECUTE_PROJECT_DRAFT, Deliverable, ExecuteProjectDraft, Roadmap
+from stellary.core.accounts import people
+from stellary.core.board import imports
+from stellary.core.unit import UnitOfWork, serves
+from stellary.core.wizard import access, rows
+from stellary.core.wizard.rules import stages
+from stellary.core.wizard.tables import drafts
+
+PROJECT_DESCRIPTION_MAX = 5_000
+
+_PROJECT = [field.name for field in wire_fields(Project).values()]
+_THIS = drafts.c.id == bindparam("_id")
+_CLAIM = (
+    update(drafts)
+    .where(_THIS, drafts.c.version == bindparam("_version"))
+    .values(stage="executed", version=drafts.c.version + 1, updated_at=bindparam("_now"))
+)
+_NOTE = update(drafts).where(_THIS).values(project_id=bindparam("_project_id"))
+
+
+@serves(EXECUTE_PROJECT_DRAFT)
+def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjectDraft) -> Project:
+    """Make the project of a draft: phases become columns, deliverables cards. Who made the draft belongs to it too.
+
+    Raises:
+        Conflict: It has become a project already, has no roadmap, or was changed meanwhile.
+        Invalid: It would take longer than there are dates.
+    """
+    row = access.draft(uow, ref).row
+    stages.after(row.stage, "execute")
+    # First, so that of two who do this at once one waits for the other, and then finds it done.
+    claim = {"_id": row.id, "_version": row.version, "_now": uow.now}
+    if not uow.connection.execute(_CLAIM, claim).rowcount:
+        raise Conflict("the draft was executed or changed meanwhile: look at it again", code="draft_changed")
+    file = _file(uow, row, request)
+    made = imports.import_project(uow, ref.parent(WorkspaceRef), file)
+    uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": made.id})
+    return Project(**{name: getattr(made, name) for name in _PROJECT})
+
+
+def _file(uow: UnitOfWork, row: Row[Any], request: ExecuteProjectDraft) -> ImportProject:
+    roadmap = rows.roadmap(row)
+    assert roadmap is not None
+    start = utc(request.start_date) if request.start_date else roadmap.start_date or _midnight(uow.now)
+    members = []
+    if row.created_by_id != uow.user_id:
+        author = people.known(uow, [row.created_by_id])[row.created_by_id]
+        members = [ImportedMember(email=author.email)]
+    return ImportProject(
+        project=ImportedProject(name=request.name or row.name, description=_description(row.description)),
+        columns=[ImportedColumn(name=phase.name) for phase in roadmap.phases],
+        cards=list(_cards(roadmap, start)),
+        members=members,
+    )
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _description(text: str | None) -> str | None:
+    if text is None or len(text) <= PROJECT_DESCRIPTION_MAX:
+        return text
+    return text[: PROJECT_DESCRIPTION_MAX - 1] + "…"
+
+
+def _cards(roadmap: Roadmap, start: datetime) -> Iterator[ImportedCard]:
+    for place, phase in enumerate(roadmap.phases):
+        for each in phase.deliverables:
+            first, last = _days(each, start, roadmap.days)
+            yield ImportedCard(
+                title=each.title,
+                description=each.description,
+                priority=each.priority,
+                column_index=place,
+                start_date=first,
+                due_date=last,
+                checklist=[ImportedChecklistItem(title=step) for step in each.checklist],
+            )
+
+
+def _days(deliverable: Deliverable, start: datetime, days: int) -> tuple[datetime, datetime]:
+    try:
+        return start + timedelta(deliverable.start_day), start + timedelta(deliverable.end_day)
+    except OverflowError:
+        raise invalid(("startDate", f"must leave {days} days until the end of year 9999")) from None

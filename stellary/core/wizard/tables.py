@@ -1,0 +1,35 @@
+"""The schema of the wizard: drafts of projects."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+
+from stellary.core.base import IdType, Json, UtcDateTime, metadata
+
+drafts = Table(
+    "stellary_project_drafts",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text),
+    # The rest as the wire has it: it is read and written whole, and nothing is looked up in it.
+    Column("context_documents", Json, nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("round", Integer, nullable=False),
+    # All questions that were asked, those of the last round that is still open among them.
+    Column("asked", Json, nullable=False),
+    # The ids of those that are open.
+    Column("open_ids", Json, nullable=False),
+    Column("answers", Json, nullable=False),
+    Column("readiness_score", Integer, nullable=False),
+    Column("missing", Json, nullable=False),
+    Column("roadmap", Json),
+    Column("feedback", Json, nullable=False),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="SET NULL"), index=True),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_project_drafts_workspace_id_id", "workspace_id", "id"),
+)

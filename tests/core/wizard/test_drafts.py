@@ -1,0 +1,380 @@
+"""Drafts: framed, refined and planned; what each step takes, and what it leads to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from stellary.contract.refs import DraftRef
+from stellary.contract.wizard import (
+    FEEDBACKS_MAX,
+    CreateProjectDraft,
+    Deliverable,
+    GenerateRoadmap,
+    Phase,
+    Question,
+    RefineProjectDraft,
+    Roadmap,
+)
+from stellary.core.planner import Refinement
+from stellary.core.wizard import drafts
+from tests.core.wizard.studio import BRIEF
+from tests.world import at_once
+
+
+def test_a_draft_is_made_of_a_brief_and_asks_at_once(studio):
+    draft = studio.draft(description="Sell soap.", contextDocuments=[{"content": "- Build the shop"}])
+    assert (draft["stage"], draft["round"], draft["version"]) == ("framing", 1, 1)
+    assert draft["contextDocuments"] == [{"title": "", "content": "- Build the shop"}]
+    assert [question["round"] for question in draft["questions"]] == [1] * 4
+    assert (draft["roadmap"], draft["answers"], draft["projectId"]) == (None, [], None)
+    assert studio.read(draft) == draft
+
+
+def test_what_the_brief_says_is_not_asked(studio):
+    asked = {question["id"] for question in studio.draft(description=BRIEF)["questions"]}
+    assert asked.isdisjoint({"goal", "work", "audience", "deadline", "start", "limits", "risks"})
+    assert "decision_0" in asked
+
+
+def test_questions_come_in_five_formats_over_at_most_four_rounds(studio):
+    draft = studio.draft(name="Shop")
+    seen = []
+    good = {
+        "text": "build a page; paint a sign; rent a room",
+        "number": 3,
+        "date": "2027-01-31",
+    }
+    while draft["questions"]:
+        seen += draft["questions"]
+        answers = {
+            each["id"]: good.get(
+                each["format"],
+                each["options"][:1]
+                if each["format"] == "multi_choice"
+                else each["options"][:1][0]
+                if each["options"]
+                else None,
+            )
+            for each in draft["questions"]
+        }
+        draft = studio.refine(draft, **answers)
+    assert {each["format"] for each in seen} == {"text", "number", "date", "single_choice", "multi_choice"}
+    assert {each["round"] for each in seen} == {1, 2, 3, 4}
+    assert len({each["id"] for each in seen}) == len(seen) == len(draft["answers"])
+    assert draft["readinessScore"] > 90
+
+
+def test_later_questions_stand_on_earlier_answers(studio):
+    draft = studio.refine(studio.draft(name="Shop"), work="build a page; paint a sign; rent a room")
+    asked = {each["id"]: each for each in draft["questions"]}
+    assert asked["first"]["options"] == ["Build a page", "Paint a sign", "Rent a room"]
+    draft = studio.refine(draft, limits=["A budget"], first="Paint a sign")
+    asked = {each["id"]: each for each in draft["questions"]}
+    assert asked["limits_detail"]["text"] == "What exactly holds for: A budget? One thing a line."
+    assert asked["later"]["options"] == ["Build a page", "Rent a room"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"work": "x", "color": "red"}, "answers.color must be an answer to a question of this draft"),
+        ({"work": 5}, "answers.work must be a string"),
+        ({"work": "  "}, "answers.work must not be blank"),
+        ({"work": "x" * 5001}, "answers.work must be 1 to 5000 characters"),
+        ({"work": None}, "answers.work must be a string"),
+        ({"work": "x", "deadline": "soon"}, "answers.deadline must be an ISO 8601 date"),
+        ({"work": "x", "deadline": "2026-02-30"}, "answers.deadline must be an ISO 8601 date"),
+        ({"goal": "x"}, "answers.work is required"),
+    ],
+)
+def test_answers_are_checked_against_their_questions(studio, answers, said):
+    draft = studio.draft()
+    assert studio.problem(draft, "refine", {"answers": answers}) == (400, said)
+    assert studio.read(draft) == draft
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"people": "3"}, "answers.people must be a number"),
+        ({"people": True}, "answers.people must be a number"),
+        ({"people": 0}, "answers.people must be 1 to 1000"),
+        ({"limits": "A budget"}, "answers.limits must be a list"),
+        ({"limits": ["Magic"]}, "answers.limits [0] must be one of A budget, "),
+        ({"limits": ["A budget", "A budget"]}, "answers.limits [1] must not be given twice"),
+    ],
+)
+def test_numbers_and_choices_are_checked(studio, answers, said):
+    draft = studio.refine(studio.draft(), work="build a page")
+    status, message = studio.problem(draft, "refine", {"answers": answers})
+    assert (status, message[: len(said)]) == (400, said)
+
+
+def test_an_earlier_answer_can_be_given_anew(studio):
+    draft = studio.refine(studio.draft(), work="build a page")
+    again = studio.refine(draft, work="build two pages")
+    assert [each["value"] for each in again["answers"]] == ["build two pages"]
+    assert (again["round"], again["questions"]) == (draft["round"], draft["questions"])
+
+
+def test_asking_without_an_answer_changes_nothing_but_the_first_stage(studio):
+    looked = studio.refine(studio.draft())
+    assert (looked["stage"], looked["round"], looked["version"]) == ("refinement", 1, 2)
+    assert studio.refine(looked) == looked
+    planned = studio.plan(looked)
+    assert studio.refine(planned) == planned
+
+
+def test_an_answer_after_the_roadmap_asks_for_a_new_one(studio):
+    draft = studio.plan(studio.draft())
+    assert draft["stage"] == "roadmap"
+    after = studio.refine(draft, work="Build a page")
+    assert (after["stage"], after["roadmap"]) == ("refinement", None)
+    assert studio.problem(after, "execute") == (409, "the draft has no roadmap yet: generate it first")
+    titles = [
+        each["title"] for phase in studio.plan(after)["roadmap"]["phases"] for each in phase["deliverables"]
+    ]
+    assert "Build a page" in titles
+
+
+def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(studio):
+    draft = studio.plan(studio.draft(description="We must build a shop."))
+    assert draft["readinessScore"] < 60
+    assert draft["roadmap"]["notes"][0].startswith(
+        f"The brief is {draft['readinessScore']} of 100 ready. Not known yet: "
+    )
+    assert "Who works on it" in draft["missing"]
+    assert studio.plan(studio.draft(description=BRIEF))["roadmap"]["notes"] == ["Not part of it: Payments."]
+
+
+def test_the_same_brief_makes_the_same_roadmap(studio):
+    one, two = (studio.plan(studio.draft(description=BRIEF)) for _ in range(2))
+    assert one["roadmap"] == two["roadmap"] == studio.plan(one)["roadmap"]
+
+
+def test_feedback_is_kept_to_whatever_is_answered_since(studio):
+    draft = studio.plan(studio.draft(description=BRIEF), "add a phase for marketing")
+    draft = studio.plan(studio.refine(draft, decision_0="Acme SMS"))
+    assert draft["feedback"] == ["add a phase for marketing"]
+    assert draft["roadmap"]["phases"][-1]["name"] == "Marketing"
+    assert "Which text message provider do we use? Acme SMS" in draft["roadmap"]["notes"]
+
+
+def test_feedback_is_taken_so_many_times(studio):
+    draft = studio.plan(studio.draft())
+    ref = studio.workspace.ref.child(DraftRef, draft["id"])
+    with studio.world.core.begin(studio.owner.actor) as uow:
+        for _ in range(FEEDBACKS_MAX):
+            drafts.generate_roadmap(uow, ref, GenerateRoadmap(feedback="shorter"))
+    assert studio.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
+        409,
+        f"a draft takes feedback {FEEDBACKS_MAX} times at most",
+    )
+    assert studio.plan(draft)["stage"] == "roadmap"
+
+
+def test_texts_are_limited_one_by_one_and_together(studio):
+    long = [{"content": "x" * 100_000}] * 2
+    assert studio.problem(None, "", {"name": "Shop", "description": "x", "contextDocuments": long}) == (
+        400,
+        "contextDocuments must not have more than 200000 characters together with the description",
+    )
+    assert studio.problem(None, "", {"name": "Shop", "description": "x" * 100_001})[0] == 400
+    assert studio.problem(None, "", {"name": "Shop", "contextDocuments": [{"content": " "}]}) == (
+        400,
+        "contextDocuments[0].content must not be blank",
+    )
+
+
+def test_drafts_are_listed_newest_first_without_their_texts(studio, statements):
+    made = [studio.draft(name=f"Draft {number}") for number in range(3)][::-1]
+    with statements() as sent:
+        listed = studio.world.ask(studio.owner, "GET", studio.path)
+    assert [each["name"] for each in listed] == ["Draft 2", "Draft 1", "Draft 0"]
+    assert "description" not in listed[0]
+    assert len(sent) == 2
+    answer = studio.world.call(studio.owner, "GET", f"{studio.path}?limit=2")
+    assert 'rel="next"' in answer.headers["link"]
+    rest = answer.headers["link"].partition("?")[2].partition(">")[0]
+    assert [each["id"] for each in studio.world.ask(studio.owner, "GET", f"{studio.path}?{rest}")] == [
+        made[2]["id"]
+    ]
+
+
+def test_an_author_and_admins_change_a_draft_and_every_member_sees_it(studio):
+    eve, bob = studio.world.people("eve bob")
+    studio.world.join(eve, studio.workspace)
+    studio.world.join(bob, studio.workspace)
+    draft = studio.draft(by=eve)
+    assert studio.world.ask(bob, "GET", studio.of(draft)) == draft
+    for step in ("refine", "generate-roadmap", "execute"):
+        assert studio.problem(draft, step, by=bob) == (403, "your role does not allow that")
+    assert studio.world.status(bob, "DELETE", studio.of(draft)) == 403
+    assert studio.plan(draft)["createdById"] == eve.id
+    assert studio.world.ask(eve, "DELETE", studio.of(draft)) == {"ok": True}
+    assert studio.world.status(eve, "GET", studio.of(draft)) == 404
+
+
+def test_a_version_that_was_not_seen_is_not_deleted(studio):
+    draft = studio.refine(studio.draft())
+    assert studio.world.status(studio.owner, "DELETE", studio.of(draft), if_match='"1"') == 412
+    assert studio.world.status(studio.owner, "DELETE", studio.of(draft), if_match='"2"') == 200
+
+
+def test_of_changes_at_once_each_is_made_or_refused(studio):
+    draft = studio.plan(studio.draft(description=BRIEF))
+    paths = ["add a phase for marketing", "shorter", "start on 2027-01-01"]
+
+    def send(feedback):
+        return studio.world.status(
+            studio.owner, "POST", studio.of(draft, "generate-roadmap"), {"feedback": feedback}
+        )
+
+    answers = Counter(at_once(*[lambda text=text: send(text) for text in paths]))
+    assert set(answers) <= {200, 409}
+    after = studio.read(draft)
+    assert after["version"] == draft["version"] + answers[200]
+    assert len(after["feedback"]) == answers[200] >= 1
+
+
+# ---------------------------------------------------------------------------------------------- other planners
+
+
+class Model:
+    """A planner that says what it is told to, and more than fits."""
+
+    def __init__(self, score=200, phases=()):
+        self.score, self.phases, self.seen = score, phases, []
+
+    def refine(self, brief, round):
+        self.seen.append(brief)
+        questions = [
+            Question(
+                id="same",
+                text="What?",
+                format="text",
+                options=[],
+                required=False,
+                min=None,
+                max=None,
+                round=9,
+            ),
+            Question(
+                id="same",
+                text="Twice?",
+                format="text",
+                options=[],
+                required=False,
+                min=None,
+                max=None,
+                round=9,
+            ),
+            Question(
+                id="bad",
+                text="Which?",
+                format="single_choice",
+                options=["a"],
+                required=False,
+                min=None,
+                max=None,
+                round=9,
+            ),
+            Question(
+                id="odd", text="How?", format="dance", options=[], required=False, min=None, max=None, round=9
+            ),
+            Question(
+                id=f"round{round}",
+                text="And?\0" * 300,
+                format="text",
+                options=["x"],
+                required=False,
+                min=None,
+                max=None,
+                round=9,
+            ),
+        ]
+        return Refinement(questions, self.score, ["much"])
+
+    def plan(self, brief):
+        self.seen.append(brief)
+        return Roadmap(start_date=None, days=3, phases=list(self.phases), notes=[], not_understood=[])
+
+
+def test_what_a_planner_says_is_fitted_to_what_can_be_told(studio):
+    deliverable = Deliverable(
+        title="x" * 900,
+        description=" ",
+        priority="huge",
+        checklist=["s"] * 200 + [""],
+        start_day=9,
+        end_day=-1,
+    )
+    empty = Deliverable(title=" ", description=None, priority=None, checklist=[], start_day=0, end_day=0)
+    phases = [
+        Phase(
+            name="n" * 300,
+            description=None,
+            start_day=0,
+            end_day=0,
+            deliverables=[deliverable] * 20 + [empty],
+        )
+    ] * 60
+    studio.world.core.planner = model = Model(phases=phases)
+    draft = studio.draft()
+    assert [each["id"] for each in draft["questions"]] == ["same", "round1"]
+    assert (draft["readinessScore"], draft["missing"]) == (100, ["much"])
+    assert len(draft["questions"][1]["text"]) <= 500
+    model.score = 10
+    draft = studio.refine(draft, same="this")
+    assert draft["readinessScore"] == 100
+    roadmap = studio.plan(draft)["roadmap"]
+    assert len(roadmap["phases"]) == 50
+    assert sum(len(each["deliverables"]) for each in roadmap["phases"]) == 500
+    first = roadmap["phases"][0]["deliverables"][0]
+    assert (len(first["title"]), first["priority"], len(first["checklist"])) == (500, None, 100)
+    assert (first["startDay"], first["endDay"], first["description"]) == (9, 9, None)
+    assert roadmap["notes"] == ["500 of 1260 deliverables: a project is made with 500 cards at most."]
+    assert studio.execute(draft)["name"] == "Booking"
+
+
+def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(studio, statements):
+    studio.world.core.planner = model = Model()
+    draft = studio.draft(description="Sell.", contextDocuments=[{"title": "Minutes", "content": "Well."}])
+    studio.plan(studio.refine(draft, same="this"), "shorter")
+    brief = model.seen[-1]
+    assert [(each.title, each.content) for each in brief.texts] == [("", "Sell."), ("Minutes", "Well.")]
+    assert (brief.answers, brief.feedback, brief.before) == ({"same": "this"}, ["shorter"], None)
+    assert [each.id for each in brief.asked] == ["same", "round1", "round2"]
+    assert brief.today == date.fromisoformat(draft["createdAt"][:10])
+
+
+def test_what_was_thought_of_an_older_draft_is_not_written(studio):
+    draft = studio.draft()
+    model = Model()
+    real = model.plan
+    ref = studio.workspace.ref.child(DraftRef, draft["id"])
+
+    def plan(brief):
+        studio.world.core.planner = Model()
+        with studio.world.core.begin(studio.owner.actor) as uow:
+            drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
+        return real(brief)
+
+    model.plan = plan
+    studio.world.core.planner = model
+    assert studio.problem(draft, "generate-roadmap") == (
+        409,
+        "the draft was changed meanwhile: look at it again",
+    )
+
+
+def test_services_do_it_all_within_a_unit_of_the_hosts(studio):
+    with studio.world.core.begin(studio.owner.actor) as uow:
+        draft = drafts.create_project_draft(uow, studio.workspace.ref, CreateProjectDraft(name="Shop"))
+        ref = studio.workspace.ref.child(DraftRef, draft.id)
+        drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
+        planned = drafts.generate_roadmap(uow, ref, GenerateRoadmap())
+    assert planned.stage == "roadmap"
