@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.search import SEARCH
 from stellary.contract.workspaces import (
     ACCEPT_INVITATION,
     CREATE_WORKSPACE,
@@ -47,6 +48,8 @@ class WorkspaceHandle(Resource[C]):
     get = method(GET_WORKSPACE)
     update = method(UPDATE_WORKSPACE)
     delete = method(DELETE_WORKSPACE)
+    search = method(SEARCH)
+    iterate_search = iterates(SEARCH)
 
     @property
     def members(self) -> WorkspaceMembers[C]:

@@ -70,6 +70,7 @@ from stellary.core.notifications import feed, notifications
 from stellary.core.pilotage import access as pilotage_access
 from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
+from stellary.core.search import search
 from stellary.core.unit import Actor, Service, UnitOfWork, served
 from stellary.core.uploads import Upload
 from stellary.core.wizard import access as wizard_access
@@ -169,6 +170,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     attachments.download_attachment,
     attachments.delete_attachment,
     feed.list_activity,
+    search.search,
     automations.create_automation,
     automations.list_automations,
     automations.get_automation,

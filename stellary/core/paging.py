@@ -105,5 +105,22 @@ def read_cursor(cursor: str) -> str:
     return key
 
 
+def make_ranked_cursor(rank: int, key: str) -> str:
+    """The cursor of a list that goes by rank first, the highest before the others."""
+    return make_cursor(f"{rank:06d}{key}")
+
+
+def read_ranked_cursor(cursor: str) -> tuple[int, str]:
+    """The rank and the key in such a cursor.
+
+    Raises:
+        Invalid: The cursor was not made by such a list.
+    """
+    found = re.fullmatch(r"([0-9]{6})([0-9a-f]{24})", read_cursor(cursor))
+    if found is None:
+        raise _bad()
+    return int(found[1]), found[2]
+
+
 def _bad() -> Invalid:
     return invalid(("cursor", "must be one that this list has answered with"))

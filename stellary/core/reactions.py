@@ -37,28 +37,29 @@ from stellary.core.events import (
 )
 from stellary.core.notifications import activity
 from stellary.core.pilotage import proposed_actions
+from stellary.core.search import index
 from stellary.core.unit import Actor, UnitOfWork
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
 
 REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
-    CardCreated: (activity.record, acting.react),
-    CardUpdated: (activity.record, acting.react),
+    CardCreated: (activity.record, index.keep, acting.react),
+    CardUpdated: (activity.record, index.keep, acting.react),
     CardMoved: (activity.record, acting.react),
     CardArchived: (activity.record,),
     CardAssigned: (activity.record, acting.react),
     CardDeleted: (activity.record,),
-    CommentAdded: (activity.record,),
-    CommentUpdated: (activity.record,),
-    CommentDeleted: (activity.record,),
+    CommentAdded: (activity.record, index.keep),
+    CommentUpdated: (activity.record, index.keep),
+    CommentDeleted: (activity.record, index.keep),
     AttachmentAdded: (activity.record,),
     AttachmentRemoved: (activity.record,),
     RelationAdded: (activity.record,),
     RelationRemoved: (activity.record,),
-    ProjectCreated: (activity.record,),
-    ProjectUpdated: (activity.record,),
-    ProjectImported: (activity.record,),
+    ProjectCreated: (activity.record, index.keep),
+    ProjectUpdated: (activity.record, index.keep),
+    ProjectImported: (activity.record, index.keep),
     ProjectMemberAdded: (activity.record,),
     ProjectMemberRemoved: (activity.record,),
     ChecklistCompleted: (acting.react,),

@@ -62,6 +62,14 @@ class Actor:
         elif policy.token not in self.scopes:
             raise Forbidden(f"the API token lacks the scope {policy.token}", code="insufficient_scope")
 
+    def reaches(self, policy: Policy) -> bool:
+        """Whether the token reaches that far."""
+        try:
+            self.require(policy)
+        except (Unauthenticated, Forbidden):
+            return False
+        return True
+
 
 NOBODY = Actor(user_id=None)
 

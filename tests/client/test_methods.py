@@ -217,6 +217,11 @@ TABLE = [
         lambda c: workspace(c).projects.portfolio(archived=False),
         f"GET {WORKSPACE}/projects/portfolio?archived=false",
     ),
+    Row(
+        "search.query",
+        lambda c: workspace(c).search(q="blue sky", kind=["card", "comment"], limit=5),
+        f"GET {WORKSPACE}/search?limit=5&q=blue+sky&kind=card&kind=comment",
+    ),
     Row("projects.get", lambda c: workspace(c).projects.get("p1"), f"GET {PROJECT}"),
     Row("projects.get", lambda c: board(c).get(), f"GET {PROJECT}", name="project.get"),
     Row(

@@ -7,12 +7,13 @@ import secrets
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import Engine, MetaData, Table, create_engine, event, inspect, text
 
 from stellary.core import Core
 from stellary.core.base import IdType, metadata
@@ -114,6 +115,54 @@ def test_a_walk_through_the_history_ends_at_what_the_code_describes(empty_url):
     with engine.connect() as connection:
         assert differences(connection) == []
     engine.dispose()
+
+
+def test_what_was_written_before_there_was_an_index_is_found(empty_url):
+    """Rows of the first version, in the columns that there were."""
+    engine = create_engine(empty_url)
+    with engine.connect() as connection:
+        upgrade(connection, "0001")
+    then, now = MetaData(), datetime(2026, 4, 1, tzinfo=UTC)
+    then.reflect(engine)
+    known = {
+        "organization_id": "a" * 24,
+        "workspace_id": "b" * 24,
+        "project_id": "c" * 24,
+        "scope_id": "d" * 24,
+        "column_id": "e" * 24,
+        "card_id": "f" * 24,
+    }
+    said = {
+        "users": {"id": "0" * 24, "email": "a", "email_key": "a"},
+        "organizations": {"id": known["organization_id"], "slug": "acme", "name": "Acme"},
+        "workspaces": {"id": known["workspace_id"], "slug": "eng", "name": "Eng"},
+        "projects": {"id": known["project_id"], "key": "LAU", "name": "Launch", "description": "Café"},
+        "scopes": {"id": known["scope_id"], "name": "Main"},
+        "columns": {"id": known["column_id"], "name": "To Do"},
+        "cards": {"id": known["card_id"], "title": "Write", "checklist": '[{"title": "Step"}]'},
+        "comments": {"id": "1" * 24, "content": "Well."},
+    }
+    with engine.begin() as connection:
+        for name, values in said.items():
+            table = then.tables[PREFIX + name]
+            row = {column.name: filler(column, known, now) for column in table.columns if not column.nullable}
+            connection.execute(table.insert(), row | values)
+    engine.dispose()
+    migrate(empty_url)
+    found = run(empty_url, "SELECT kind, id, title, body FROM stellary_search_entries ORDER BY kind")
+    assert [tuple(row) for row in found] == [
+        ("card", known["card_id"], " lau 1 write ", " step "),
+        ("comment", "1" * 24, " ", " well "),
+        ("project", known["project_id"], " lau launch ", " cafe "),
+    ]
+
+
+def filler(column, known, now):
+    """Something that a column takes."""
+    if column.name.endswith("_id"):
+        return known.get(column.name, "0" * 24)
+    kind = column.type.python_type
+    return {str: "[]", datetime: now, bool: False, int: 1}[kind]
 
 
 def objects(url):

@@ -29,6 +29,13 @@ def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert code == "default_scope"
 
 
+def test_search(client: Stellary):
+    assert example("search").search(client, "acme", "eng") == [
+        "card ML-1: Land in the Sea of Tranquility",
+        "comment ML-2: Pack",
+    ]
+
+
 def test_automations(client: Stellary):
     assert example("automations").automations(client, "acme", "eng") == [
         "What is urgent is begun at once: task_created of SUP-1, success",

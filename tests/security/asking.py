@@ -95,6 +95,7 @@ ASKINGS: Mapping[str, Asking] = {
         members=[{"email": "wm@example.com"}],
     ),
     "projects.activity": _PLAIN,
+    "search.query": Asking(query="q=a"),
     "projects.list_members": _PLAIN,
     "projects.add_member": _saying(email="wm@example.com"),
     "projects.remove_member": _PLAIN,

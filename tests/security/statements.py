@@ -180,13 +180,13 @@ class Reader:
 
     def _anchors(self, found: Comparison, value: Any) -> bool:
         column = found.column
+        wanted = value if isinstance(value, list | tuple) else [value]
         if column.table is USERS:
-            return column.name == "id" and value in self._actors
+            return column.name == "id" and self._actors.issuperset(wanted)
         if column.name in SECRETS:
             return True
-        if column.name in OWN and value in self._actors and value is not None:
+        if column.name in OWN and None not in wanted and self._actors.issuperset(wanted):
             return True
-        wanted = value if isinstance(value, list | tuple) else [value]
         return any(all((kind, each) in self._known for each in wanted) for kind in _kinds(column) & WATCHED)
 
 

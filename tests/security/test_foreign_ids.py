@@ -33,6 +33,7 @@ REFERENCES = {
         "labelId": "labelId",
     },
     "projects.activity": {"cardId": "cardId", "actorId": "userId"},
+    "search.query": {"projectId": "projectId"},
     "cards.create": _CARD,
     "cards.update": _CHANGE,
     "cards.create_many": {
@@ -46,9 +47,9 @@ REFERENCES = {
     "pilotage.update_todo": {"missionId": "missionId", "priorityId": "priorityId"},
 }
 # What only chooses among rows chooses none by such an id.
-FILTERED = {"columns.list", "cards.list", "projects.activity"}
+FILTERED = {"columns.list", "cards.list", "projects.activity", "search.query"}
 # Where another project of the workspace will do.
-WORKSPACE_WIDE = {"relations.create", "pilotage.create_todo", "pilotage.update_todo"}
+WORKSPACE_WIDE = {"relations.create", "search.query", "pilotage.create_todo", "pilotage.update_todo"}
 
 
 def personas(row: Row) -> tuple[str, str]:
@@ -80,7 +81,7 @@ def foreign(stage: Stage, row: Row, kind: str) -> Iterator[tuple[str, str]]:
     yield "its id and a line feed", known + "\n"
     yield "its id after a space", " " + known
     yield "of another tenant", stage.abroad[kind]
-    yield "of another kind", stage.here["projectId"]
+    yield "of another kind", stage.here["cardId" if kind == "projectId" else "projectId"]
     yield "deleted", stage.gone[kind]
     if kind == "userId":
         yield "of somebody outside the workspace", stage.people["OM"].id
@@ -95,10 +96,12 @@ def naming(stage: Stage, row: Row, persona: str, field: str, found: str) -> RawR
     """The answer to a request that is good but for the id in that field."""
     place = place_of(stage, row, persona)
     if row.method in ("GET", "DELETE"):
-        return send(stage, row, persona, place, query=f"{field}={quote(found, safe='')}")
-    good = ASKINGS[row.operation].body
-    assert good is not None
-    return send(stage, row, persona, place, body=put(good(stage), field, found))
+        good = ASKINGS[row.operation].query
+        query = f"{field}={quote(found, safe='')}"
+        return send(stage, row, persona, place, query=f"{good}&{query}" if good else query)
+    body = ASKINGS[row.operation].body
+    assert body is not None
+    return send(stage, row, persona, place, body=put(body(stage), field, found))
 
 
 def put(body: dict[str, Any], field: str, found: str) -> dict[str, Any]:

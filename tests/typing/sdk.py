@@ -32,6 +32,7 @@ from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import Relation
 from stellary.contract.scope_views import ScopeViews
 from stellary.contract.scopes import Scope
+from stellary.contract.search import Hit
 from stellary.contract.wizard import DraftSummary, ProjectDraft
 
 
@@ -89,6 +90,8 @@ def blocking(client: Stellary) -> None:
     assert_type(board.scope(scope).set_view(active_view="list"), ScopeViews)
     assert_type(board.scopes.delete(scope, move_cards_to="k1"), Ok)
     assert_type(ws.projects.portfolio(), Page[PortfolioProject])
+    assert_type(ws.search(q="moon", kind=["card"]), Page[Hit])
+    assert_type(ws.iterate_search(q="moon"), Iterator[Hit])
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
     assert_type(board.export(), ProjectFile)
     assert_type(board.export_to("x"), Path)
@@ -109,6 +112,7 @@ def blocking(client: Stellary) -> None:
     board.automations.create(trigger="x", action=ActionToRun(type="a"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ws.search(kind=["card"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.scopes.set_view(scope, active_view="gantt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ws.pilotage.update_mission(mission, status="lost")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ws.pilotage.review_action(proposed)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

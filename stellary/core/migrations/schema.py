@@ -9,6 +9,7 @@ from stellary.core.base import metadata
 from stellary.core.board import tables as board  # noqa: F401
 from stellary.core.notifications import tables as notifications  # noqa: F401
 from stellary.core.pilotage import tables as pilotage  # noqa: F401
+from stellary.core.search import tables as search  # noqa: F401
 from stellary.core.wizard import tables as wizard  # noqa: F401
 
 __all__ = ["metadata"]

@@ -1,0 +1,222 @@
+"""What of a board search finds: projects, cards and comments, as they go into the index and as hits show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    bindparam,
+    func,
+    or_,
+    select,
+)
+
+from stellary.contract.cards import Card
+from stellary.contract.comments import Comment
+from stellary.contract.policies import BOARD_READ
+from stellary.contract.projects import Project
+from stellary.contract.search import FoundKind, Hit
+from stellary.core.board.tables import cards, comments, projects
+from stellary.core.sources import Cut, Entry, Source
+from stellary.core.unit import UnitOfWork
+
+# ---------------------------------------------------------------------------------------------- into the index
+
+
+def project_entry(project: Project) -> Entry:
+    """What a project says."""
+    return Entry(
+        kind="project",
+        id=project.id,
+        workspace_id=project.workspace_id,
+        project_id=project.id,
+        title=f"{project.key} {project.name}",
+        text=project.description or "",
+    )
+
+
+def card_entry(workspace_id: str, card: Card) -> Entry:
+    """What a card says: its key and title, its description, the steps of its checklist."""
+    return Entry(
+        kind="card",
+        id=card.id,
+        workspace_id=workspace_id,
+        project_id=card.project_id,
+        card_id=card.id,
+        title=f"{card.key} {card.title}",
+        text=_card_text(card.description, [item.title for item in card.checklist]),
+    )
+
+
+def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> Entry:
+    """What a comment says. It has no title: that of its card is the card's."""
+    return _comment_entry(workspace_id, project_id, comment.card_id, comment.id, comment.content)
+
+
+def _comment_entry(workspace_id: str, project_id: str, card_id: str, id: str, content: str) -> Entry:
+    return Entry(
+        kind="comment",
+        id=id,
+        workspace_id=workspace_id,
+        project_id=project_id,
+        card_id=card_id,
+        title="",
+        text=content,
+    )
+
+
+def _card_text(description: str | None, steps: Sequence[str]) -> str:
+    return "\n".join(filter(None, (description, *steps)))
+
+
+_OF_PROJECT = projects.c.id == bindparam("_project_id")
+_PROJECT = select(projects).where(_OF_PROJECT)
+_CARDS = (
+    select(cards.c.id, cards.c.number, cards.c.title, cards.c.description, cards.c.checklist)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(_OF_PROJECT)
+)
+_COMMENTS = (
+    select(comments.c.id, comments.c.card_id, comments.c.content)
+    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .join(projects, projects.c.id == cards.c.project_id)
+    .where(_OF_PROJECT)
+)
+
+
+def entries_of(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[Entry]:
+    """All that a project says as it stands: itself, its cards, their comments."""
+    place = {"_project_id": project_id}
+    for project in uow.connection.execute(_PROJECT, place):
+        title = f"{project.key} {project.name}"
+        text = project.description or ""
+        at = {"workspace_id": workspace_id, "project_id": project_id}
+        yield Entry(kind="project", id=project_id, **at, title=title, text=text)
+        for card in uow.connection.execute(_CARDS, place):
+            yield Entry(
+                kind="card",
+                id=card.id,
+                **at,
+                card_id=card.id,
+                title=f"{project.key}-{card.number} {card.title}",
+                text=_card_text(card.description, [step["title"] for step in card.checklist]),
+            )
+        for row in uow.connection.execute(_COMMENTS, place):
+            yield _comment_entry(workspace_id, project_id, row.card_id, row.id, row.content)
+
+
+def project_is_there(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that a project is there."""
+    return select(projects.c.id).where(projects.c.id == project_id).exists()
+
+
+def card_is_there(card_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that a card is there, and so its project."""
+    return select(cards.c.id).where(cards.c.id == card_id).exists()
+
+
+# ---------------------------------------------------------------------------------------------- as hits
+
+_of_card, _of_project = cards.alias("of_card"), projects.alias("of_project")
+
+
+def with_archive(
+    source: FromClause, project_id: ColumnElement[Any], card_id: ColumnElement[Any]
+) -> tuple[FromClause, ColumnElement[bool]]:
+    """Join what belongs to a project, to a card or to neither with these; and whether one of them is archived."""
+    joined = source.outerjoin(_of_project, _of_project.c.id == project_id).outerjoin(
+        _of_card, _of_card.c.id == card_id
+    )
+    archived = or_(func.coalesce(_of_project.c.archived, False), func.coalesce(_of_card.c.archived, False))
+    return joined, archived
+
+
+_STANDS = (
+    projects.c.id.label("project_id"),
+    projects.c.key,
+    projects.c.archived.label("project_archived"),
+)
+_OF_CARD = (*_STANDS, cards.c.id.label("card_id"), cards.c.number, cards.c.title, cards.c.archived)
+_IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
+_IDS: ColumnElement[Any] = bindparam("_ids", expanding=True)
+_SHOWN_PROJECTS = select(projects).where(_IN_WORKSPACE, projects.c.id.in_(_IDS))
+_SHOWN_CARDS = (
+    select(
+        *_OF_CARD,
+        cards.c.id,
+        cards.c.description,
+        cards.c.checklist,
+        cards.c.created_at,
+        cards.c.updated_at,
+    )
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(_IN_WORKSPACE, cards.c.id.in_(_IDS))
+)
+_SHOWN_COMMENTS = (
+    select(*_OF_CARD, comments.c.id, comments.c.content, comments.c.created_at, comments.c.updated_at)
+    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .join(projects, projects.c.id == cards.c.project_id)
+    .where(_IN_WORKSPACE, comments.c.id.in_(_IDS))
+)
+
+
+def _showing(
+    statement: Select[Any], made: Callable[[Row[Any], Cut], Hit]
+) -> Callable[[UnitOfWork, str, Collection[str], Cut], Mapping[str, Hit]]:
+    def show(uow: UnitOfWork, workspace_id: str, ids: Collection[str], cut: Cut) -> Mapping[str, Hit]:
+        place = {"_workspace_id": workspace_id, "_ids": list(ids)}
+        return {row.id: made(row, cut) for row in uow.connection.execute(statement, place)}
+
+    return show
+
+
+def _project(row: Row[Any], cut: Cut) -> Hit:
+    return Hit(
+        kind="project",
+        id=row.id,
+        title=row.name,
+        snippet=cut(row.description or ""),
+        project_id=row.id,
+        card_id=None,
+        card_key=None,
+        archived=row.archived,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _card(row: Row[Any], cut: Cut) -> Hit:
+    text = _card_text(row.description, [step["title"] for step in row.checklist])
+    return _on_card("card", row, cut(text))
+
+
+def _comment(row: Row[Any], cut: Cut) -> Hit:
+    return _on_card("comment", row, cut(row.content))
+
+
+def _on_card(kind: FoundKind, row: Row[Any], snippet: str | None) -> Hit:
+    return Hit(
+        kind=kind,
+        id=row.id,
+        title=row.title,
+        snippet=snippet,
+        project_id=row.project_id,
+        card_id=row.card_id,
+        card_key=f"{row.key}-{row.number}",
+        archived=row.archived or row.project_archived,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+SOURCES = (
+    Source("card", BOARD_READ, _showing(_SHOWN_CARDS, _card)),
+    Source("comment", BOARD_READ, _showing(_SHOWN_COMMENTS, _comment)),
+    Source("project", BOARD_READ, _showing(_SHOWN_PROJECTS, _project)),
+)
+"""What search finds on boards."""
