@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stellary.client.errors import (
         ConnectionFailed,
         EndlessPages,
+        Proposed,
         TimedOut,
         Unanswered,
         UnreadableAnswer,
@@ -58,6 +59,7 @@ __all__ = [
     "NotFound",
     "Page",
     "PreconditionFailed",
+    "Proposed",
     "RangeNotSatisfiable",
     "RateLimited",
     "ServerError",
@@ -83,6 +85,7 @@ _CLIENT = {
     "ConnectionFailed": "errors",
     "EndlessPages": "errors",
     "Page": "_page",
+    "Proposed": "errors",
     "Stellary": "_client",
     "TimedOut": "errors",
     "Unanswered": "errors",

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import attrs
 import orjson
 
-from stellary.client.errors import UnreadableAnswer
+from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawRequest, RawResponse
@@ -144,7 +144,10 @@ class Plan:
 
         Raises:
             UnreadableAnswer: Not what the API promises.
+            Proposed: The change waits for somebody to approve it: the token is an agent's.
         """
+        if response.status == 202 and self.endpoint.status != 202:
+            raise self._proposed(response)
         if self.endpoint.returns_file:
             return response.body
         try:
@@ -160,6 +163,17 @@ class Plan:
                 f"{beginning.decode('utf-8', 'replace')!r}",
                 status=response.status,
             ) from None
+
+    def _proposed(self, response: RawResponse) -> CallFailed:
+        # Here, since few clients are agents.
+        from stellary.contract.proposals import Proposal
+
+        try:
+            return Proposed(read(Proposal, orjson.loads(response.body)))
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            return UnreadableAnswer(
+                f"the answer cannot be read as Proposal ({error})", status=response.status
+            )
 
 
 def segment(name: str, text: object) -> str:

@@ -7,6 +7,7 @@
     │   └── TimedOut             too slow
     ├── UnreadableAnswer         there is an answer, and it is not what the API promises
     ├── EndlessPages             a list leads to a page that has been read before
+    ├── Proposed                 the token is an agent's, and what it asks for waits to be approved
     └── UnsuitableFile           a file of the caller's cannot become a project
 
 Those about calls are told in one line, with the request and how often it was tried.
@@ -14,7 +15,12 @@ Those about calls are told in one line, with the request and how often it was tr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from stellary.contract.errors import StellaryError
+
+if TYPE_CHECKING:
+    from stellary.contract.proposals import Proposal
 
 
 class CallFailed(StellaryError):
@@ -78,6 +84,21 @@ class UnreadableAnswer(CallFailed):
 
 class EndlessPages(CallFailed):
     """A list leads to a page that has been read before, so that iterating would never end."""
+
+
+class Proposed(CallFailed):
+    """Nothing was changed yet: the token is an agent's, and somebody has to approve what it wants to change.
+
+    Attributes:
+        proposal: What waits to be decided.
+    """
+
+    def __init__(self, proposal: Proposal) -> None:
+        super().__init__(f"this waits to be approved (proposal {proposal.id})")
+        self.proposal = proposal
+
+    def __reduce__(self) -> tuple[type[Proposed], tuple[Proposal], dict[str, Any]]:
+        return type(self), (self.proposal,), self.__dict__
 
 
 class UnsuitableFile(StellaryError, ValueError):

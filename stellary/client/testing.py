@@ -183,6 +183,8 @@ def _plain(name: str, kind: Any) -> Any:
         return _text(name)
     if kind in (datetime, date):
         return MOMENT
+    if kind is Any:
+        return name
     return kind()
 
 

@@ -22,6 +22,7 @@ from stellary.contract.workspaces import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.agents import Agents
     from stellary.client.pilotage import Pilotage
     from stellary.client.project_drafts import ProjectDrafts
     from stellary.client.projects import ProjectHandle, Projects
@@ -88,6 +89,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.pilotage import Pilotage
 
         return Pilotage(self._caller, self._place)
+
+    @property
+    def agents(self) -> Agents[C]:
+        """Its agents."""
+        from stellary.client.agents import Agents
+
+        return Agents(self._caller, self._place)
 
     def project(self, project: Id) -> ProjectHandle[C]:
         """One of its projects: the board."""

@@ -7,6 +7,7 @@ from types import ModuleType
 from stellary.contract import (
     active_docs,
     activities,
+    agents,
     api_tokens,
     attachments,
     auth,
@@ -58,6 +59,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     search,
     automations,
     wizard,
+    agents,
     notifications,
     pilotage_state,
     pilotage,

@@ -25,6 +25,7 @@ from stellary.contract.endpoints import ENDPOINTS, RESOURCES
 from stellary.contract.errors import BY_STATUS
 from stellary.contract.examples import example
 from stellary.contract.naming import whole, wire_fields
+from stellary.contract.proposals import Proposal
 from stellary.contract.refs import Ref, parameter_names, pattern
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.schemas import Schemas, documentation
@@ -136,6 +137,7 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
         made["requestBody"] = _body(endpoint, schemas)
     made["responses"] = {
         **(_file() if endpoint.returns_file else {str(endpoint.status): _success(endpoint, schemas)}),
+        **({"202": _proposed(schemas)} if policy.agent == "w" else {}),
         **{
             str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
             for status in statuses(endpoint, guarded=guarded)
@@ -211,6 +213,14 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
         "description": endpoint.summary,
         "headers": header_references(headers),
         "content": {endpoint.media: {"schema": schema}},
+    }
+
+
+def _proposed(schemas: Schemas) -> Json:
+    return {
+        "description": "What an agent asked for waits for somebody to approve it.",
+        "headers": header_references({"X-Request-Id": "RequestId"}),
+        "content": {"application/json": {"schema": schemas.of(Proposal)}},
     }
 
 

@@ -340,3 +340,35 @@ class DraftRef(WorkspaceRef):
 
     template: ClassVar[str] = _WORKSPACE + "/project-drafts/:draftId"
     draft_id: str
+
+
+@attrs.frozen
+class AgentRef(WorkspaceRef):
+    """An agent of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/agents/:agentId"
+    agent_id: str
+
+
+@attrs.frozen
+class AgentTokenRef(AgentRef):
+    """A token of an agent."""
+
+    template: ClassVar[str] = _WORKSPACE + "/agents/:agentId/tokens/:tokenId"
+    token_id: str
+
+
+@attrs.frozen
+class AgentMissionRef(WorkspaceRef):
+    """A mission of an agent."""
+
+    template: ClassVar[str] = _WORKSPACE + "/missions/:missionId"
+    mission_id: str
+
+
+@attrs.frozen
+class ProposalRef(WorkspaceRef):
+    """A change that an agent has proposed."""
+
+    template: ClassVar[str] = _WORKSPACE + "/proposals/:proposalId"
+    proposal_id: str

@@ -17,6 +17,8 @@ from stellary.core import dispatch, migrations, reactions
 from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
+from stellary.core.agents import proposing
+from stellary.core.agents import tokens as agent_tokens
 from stellary.core.base import Clock, Ids, IdSource, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
@@ -73,6 +75,7 @@ class Core:
         self.clock = clock
         self.new_id = ids or Ids()
         self.actions = dispatch.ACTIONS
+        self.services = dispatch.SERVICES
         self.work = Work(self, HANDLERS)
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
@@ -96,7 +99,7 @@ class Core:
         Raises:
             Unavailable: The store or the database does not answer.
         """
-        return attachments.sweep(self)
+        return attachments.sweep(self, proposing.named_blobs)
 
     def close(self) -> None:
         """Close all connections."""
@@ -155,7 +158,7 @@ class Core:
                     raise
 
     def authenticate(self, bearer: str) -> Actor:
-        """Whose token that is: a JWT, or a personal access token.
+        """Whose token that is: a JWT, a personal access token, or an agent's own.
 
         Raises:
             Unauthenticated: It is neither, or no longer good.
@@ -165,6 +168,8 @@ class Core:
 
     def authenticate_in(self, connection: Connection, bearer: str) -> tuple[Actor, bool]:
         """The same on a connection of a unit; and whether the token's last use should be noted."""
+        if agent_tokens.is_agent_token(bearer):
+            return agent_tokens.authenticate(connection, bearer, self.clock()), False
         found = authenticate(connection, bearer, self.signer, self.clock())
         return found.actor, found.stale
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,6 +17,7 @@ from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
+from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.blobs import StoredFile, new_key
 from stellary.core.idempotency import Attempt
 from stellary.core.transfers import begun, file_response
@@ -65,6 +67,10 @@ class Call:
         self.file: StoredFile | None = None
 
     def answered(self) -> RawResponse:
+        with self._noting():
+            return self._answered()
+
+    def _answered(self) -> RawResponse:
         said = self._said()
         if self.endpoint.takes_file:
             response = self._with_file(said)
@@ -72,9 +78,9 @@ class Call:
             response = self._outside(said)
         else:
             prepared = self._prepared(said)
-            response = self.core.run(
-                self.service.mode == "begin", lambda uow: self._within(uow, said, **prepared)
-            )
+            # What an agent does is noted and counted, also if it only reads.
+            writes = self.service.mode == "begin" or self._is_agents()
+            response = self.core.run(writes, lambda uow: self._within(uow, said, **prepared))
         if self.stale_token and self.known is not None:
             # The request has been carried out: that the note of it failed is no reason to say it was not.
             with suppress(Unavailable, DBAPIError):
@@ -83,27 +89,40 @@ class Call:
 
     def admitted(self) -> RawResponse:
         """Nothing, once it is clear that whoever asks may do so."""
+        with self._noting():
+            self._admit()
+        return RawResponse(200)
 
+    def _admit(self) -> None:
         def ask(uow: UnitOfWork) -> None:
             uow.actor = self._authenticated(uow)
-            uow.actor.require(self.endpoint.policy)
+            self._require(uow)
             self._ask_door(uow)
 
         self.core.run(False, ask)
-        return RawResponse(200)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """What an agent is refused is noted; the unit in which it was is undone by then."""
+        try:
+            yield
+        except ApiError as error:
+            if self.known is not None and self.known.agency is not None:
+                audit.refused(self.core, self.known.agency, self.endpoint.operation, error.message)
+            raise
 
     def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
         """What a service wants to be done before its unit is begun, for somebody who may ask it."""
         if self.service.prepare is None or isinstance(said, ApiError):
             return {}
-        self.admitted()
+        self._admit()
         assert self.known is not None
         return {"prepared": self.service.prepare(self.core, self.known, self.ref, said)}
 
     def _with_file(self, said: Request | ApiError) -> RawResponse:
         if self.upload is not None:
             return self._keep(self.upload, said)
-        self.admitted()
+        self._admit()
         with Upload(self.request.headers.get("content-type", "")) as upload:
             upload.feed_all((self.request.body,) if self.request.blocks is None else self.request.blocks)
             return self._keep(upload, said)
@@ -170,31 +189,85 @@ class Call:
     def _within(self, uow: UnitOfWork, said: Request | ApiError, **prepared: Any) -> RawResponse:
         policy = self.endpoint.policy
         uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
-        uow.actor.require(policy)
+        self._require(uow)
+        done = partial(self._done, **prepared)
+        agency = uow.actor.agency
+        if agency is None:
+            return self._once(uow, said, done)
+        gate.count(uow, agency)
+        if uow.actor.token_id is not None:
+            tokens.touch(uow, uow.actor.token_id)
+        proposes = policy.agent == "w" and not agency.at_once
+        if not proposes:
+            audit.record(uow, agency, self.endpoint.operation, "allowed")
+        return self._once(uow, said, self._proposed if proposes else done)
+
+    def _require(self, uow: UnitOfWork) -> None:
+        """What the token reaches, before anything is looked up."""
+        uow.actor.require(self.endpoint.policy)
+        if uow.actor.agency is not None and self.endpoint.policy.role != "public":
+            gate.check_call(uow.actor.agency, self.endpoint, self.core.actions)
+
+    def _once(
+        self,
+        uow: UnitOfWork,
+        said: Request | ApiError,
+        do: Callable[[UnitOfWork, Request], RawResponse],
+    ) -> RawResponse:
+        """Do what is asked, unless it has been done before under the same key."""
         if isinstance(said, ApiError):
             self._ask_door(uow)
             raise said
         uow.if_match = _versions(self.request.headers.get("if-match"))
         key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
         if key is None:
-            return self._response(self.service.function(uow, self.ref, *self._arguments(said), **prepared))
+            return do(uow, said)
         attempt = Attempt(uow, key, self.endpoint, self.request.path, self._told_apart())
         earlier = attempt.earlier()
         if earlier is not None:
             # Whoever has lost access since does not get the old answer either.
             self._ask_door(uow)
             return earlier
-        response = self._response(self.service.function(uow, self.ref, *self._arguments(said), **prepared))
+        response = do(uow, said)
         attempt.keep(response)
         return response
+
+    def _done(self, uow: UnitOfWork, said: Request, **prepared: Any) -> RawResponse:
+        return self._response(self.service.function(uow, self.ref, *self._arguments(said), **prepared))
+
+    def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
+        """What an agent would do that has to ask: written down, to be decided by a person."""
+        agency = uow.actor.agency
+        assert agency is not None
+        arguments = self._arguments(said)
+        made = proposing.of_call(
+            uow,
+            agency,
+            self.endpoint,
+            self.ref,
+            self.file or said,
+            lambda: self.service.function(uow, self.ref, *arguments),
+        )
+        audit.record(uow, agency, self.endpoint.operation, "proposed", proposal_id=made.id)
+        return RawResponse(202, {"content-type": "application/json"}, dump(made))
+
+    def _is_agents(self) -> bool:
+        """Whether an agent asks, as far as that can be told before anything is looked up."""
+        if self.actor is not None:
+            return self.actor.agency is not None
+        return tokens.is_agent_token(self._bearer())
+
+    def _bearer(self) -> str:
+        scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
+        return bearer.strip() if scheme.lower() == "bearer" else ""
 
     def _authenticated(self, uow: UnitOfWork) -> Actor:
         if self.actor is not None:
             return self.actor
-        scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not bearer.strip():
+        bearer = self._bearer()
+        if not bearer:
             raise Unauthenticated("a Bearer token is required")
-        self.known, self.stale_token = found = self.core.authenticate_in(uow.connection, bearer.strip())
+        self.known, self.stale_token = found = self.core.authenticate_in(uow.connection, bearer)
         return found[0]
 
     def _ask_door(self, uow: UnitOfWork) -> None:

@@ -35,6 +35,9 @@ from stellary.core.accounts import (
     workspace_members,
     workspaces,
 )
+from stellary.core.agents import access as agents_access
+from stellary.core.agents import agents, audit
+from stellary.core.agents import tokens as agent_tokens
 from stellary.core.automations import access as automations_access
 from stellary.core.automations import automations, traces
 from stellary.core.board import access as board_access
@@ -185,6 +188,15 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     drafts.refine_project_draft,
     drafts.generate_roadmap,
     execution.execute_project_draft,
+    agents.create_agent,
+    agents.list_agents,
+    agents.get_agent,
+    agents.update_agent,
+    agents.delete_agent,
+    audit.list_audit,
+    agent_tokens.create_agent_token,
+    agent_tokens.list_agent_tokens,
+    agent_tokens.revoke_agent_token,
     notifications.list_notifications,
     notifications.count_notifications,
     notifications.read_all_notifications,
@@ -226,6 +238,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **scope_access.DOORS,
     **automations_access.DOORS,
     **wizard_access.DOORS,
+    **agents_access.DOORS,
     **notifications_access.DOORS,
     **pilotage_access.DOORS,
 }

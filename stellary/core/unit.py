@@ -28,18 +28,46 @@ T = TypeVar("T")
 
 
 @attrs.frozen
+class Agency:
+    """What holds an agent that acts, beside the rights of whom it acts for: as it is written at the moment.
+
+    Attributes:
+        principal_id: Within whose rights: who has given it the token, or the mission, or approves what it has proposed.
+        workspace_id: Nothing outside of it is there for the agent.
+        tools: What it may do: names of actions and categories of them.
+        project_ids: No other project is there for it; None for all of the workspace.
+        at_once: Whether what it changes waits for nobody.
+        mission_id: For which mission it acts, if for one.
+    """
+
+    agent_id: str
+    principal_id: str
+    workspace_id: str
+    tools: frozenset[str] = frozenset()
+    project_ids: frozenset[str] | None = None
+    at_once: bool = False
+    mission_id: str | None = None
+
+    def sees(self, project_id: str) -> bool:
+        """Whether a project of the workspace is there for the agent."""
+        return self.project_ids is None or project_id in self.project_ids
+
+
+@attrs.frozen
 class Actor:
     """Whoever acts, and how far the token reaches; what the user may do is read anew in each unit of work.
 
     Attributes:
-        user_id: None for somebody without a token.
+        user_id: Whose name what is done will bear; None for somebody without a token.
         scopes: Those of a personal access token; None for a person who has logged in, or an embedding host.
-        token_id: The personal access token, if there is one.
+        token_id: The token, if it is not a login.
+        agency: What holds an agent; None for a person.
     """
 
     user_id: str | None
     scopes: frozenset[str] | None = None
     token_id: str | None = None
+    agency: Agency | None = None
 
     def require(self, policy: Policy) -> None:
         """Check what the token reaches, before anything is looked up.
@@ -52,6 +80,10 @@ class Actor:
             return
         if self.user_id is None:
             raise Unauthenticated("a Bearer token is required")
+        if self.agency is not None:
+            if policy.agent == "-":
+                raise Forbidden("agents may not do that, whatever their mode", code="not_for_agents")
+            return
         if self.scopes is None or policy.token == "any":
             return
         if policy.token == "jwt":
@@ -88,6 +120,7 @@ class UnitOfWork:
         after_commit: What is to be done once the transaction is over.
         cause: What leads to what happens now; None for what somebody does by hand.
         proxied: How many actions have been run by rules.
+        seen: What doors have led to, and in which version; None where nobody asks.
     """
 
     __slots__ = (
@@ -103,6 +136,7 @@ class UnitOfWork:
         "new_id",
         "now",
         "proxied",
+        "seen",
     )
 
     def __init__(
@@ -118,6 +152,7 @@ class UnitOfWork:
         self.after_commit: list[Callable[[], None]] = []
         self.cause: Cause | None = None
         self.proxied = 0
+        self.seen: dict[str, str] | None = None
         self._policies: list[Policy] = []
         self._admitted: list[bool] = []
 
@@ -131,6 +166,17 @@ class UnitOfWork:
         if self.actor.user_id is None:
             raise Unauthenticated("a Bearer token is required")
         return self.actor.user_id
+
+    @property
+    def principal_id(self) -> str:
+        """Within whose rights: the acting user, or whom the acting agent acts for."""
+        agency = self.actor.agency
+        return self.user_id if agency is None else agency.principal_id
+
+    def saw(self, kind: str, id: str, version: object = "") -> None:
+        """Note what a change hangs on, as it was when it was first looked at: what is proposed is bound to that."""
+        if self.seen is not None:
+            self.seen.setdefault(f"{kind} {id}", str(version))
 
     @property
     def policy(self) -> Policy:

@@ -8,14 +8,17 @@ import pickle
 import pytest
 
 import stellary
-from stellary import ConnectionFailed, EndlessPages, StellaryError, TimedOut, UnreadableAnswer
+from stellary import ConnectionFailed, EndlessPages, Proposed, StellaryError, TimedOut, UnreadableAnswer
+from stellary.client.testing import example
 from stellary.contract.errors import BY_STATUS, FieldProblem
+from stellary.contract.proposals import APPROVE_PROPOSAL
 
 MADE = [
     ConnectionFailed("refused", reached=False),
     TimedOut("too slow"),
     UnreadableAnswer("nonsense", status=200),
     EndlessPages("again"),
+    Proposed(example(APPROVE_PROPOSAL)),
     *(kind("no", code="x", details=[FieldProblem("a", "b")]) for kind in BY_STATUS.values()),
 ]
 

@@ -16,6 +16,7 @@ import respx
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import example
 from stellary.contract import ENDPOINTS
+from stellary.contract.agents import SetRateLimit
 from stellary.contract.automations import ActionToRun
 from stellary.contract.cards import CardChange, CardInColumn
 from stellary.contract.endpoint import Ok
@@ -54,6 +55,10 @@ def board(client):
 
 def pilotage(client):
     return workspace(client).pilotage
+
+
+def agent(client):
+    return workspace(client).agents("a1")
 
 
 def card(client):
@@ -579,6 +584,45 @@ TABLE = [
         "project_drafts.delete",
         lambda c: workspace(c).project_drafts.delete("d1"),
         f"DELETE {WORKSPACE}/project-drafts/d1",
+    ),
+    Row("agents.list", lambda c: workspace(c).agents.list(), f"GET {WORKSPACE}/agents"),
+    Row(
+        "agents.create",
+        lambda c: workspace(c).agents.create(
+            name="Scribe", tools=["board.write"], rate_limit=SetRateLimit(max_actions=5, window_seconds=60)
+        ),
+        f"POST {WORKSPACE}/agents",
+        {
+            "name": "Scribe",
+            "description": None,
+            "autonomyMode": "supervised",
+            "tools": ["board.write"],
+            "projectIds": None,
+            "rateLimit": {"maxActions": 5, "windowSeconds": 60},
+            "runtime": "built_in",
+            "model": None,
+        },
+    ),
+    Row("agents.get", lambda c: agent(c).get(), f"GET {WORKSPACE}/agents/a1"),
+    Row(
+        "agents.update",
+        lambda c: agent(c).update(status="suspended"),
+        f"PATCH {WORKSPACE}/agents/a1",
+        {"status": "suspended"},
+    ),
+    Row("agents.delete", lambda c: agent(c).delete(), f"DELETE {WORKSPACE}/agents/a1"),
+    Row("agents.audit", lambda c: agent(c).audit(limit=2), f"GET {WORKSPACE}/agents/a1/audit?limit=2"),
+    Row(
+        "agents.create_token",
+        lambda c: agent(c).tokens.create(name="laptop"),
+        f"POST {WORKSPACE}/agents/a1/tokens",
+        {"name": "laptop"},
+    ),
+    Row("agents.list_tokens", lambda c: agent(c).tokens.list(), f"GET {WORKSPACE}/agents/a1/tokens"),
+    Row(
+        "agents.revoke_token",
+        lambda c: agent(c).tokens.revoke("t1"),
+        f"DELETE {WORKSPACE}/agents/a1/tokens/t1",
     ),
     Row("relations.list", lambda c: card(c).relations.list(), f"GET {WORKSPACE}/cards/c1/relations"),
     Row(

@@ -209,6 +209,17 @@ ASKINGS: Mapping[str, Asking] = {
         lambda stage: {"startDate": "2027-01-04"}, places={"draftId": "plannedDraftId"}
     ),
     "project_drafts.delete": _PLAIN,
+    "agents.create": _saying(
+        name="Scribe", tools=["board.read"], rateLimit={"maxActions": 5, "windowSeconds": 60}
+    ),
+    "agents.list": _PLAIN,
+    "agents.get": _PLAIN,
+    "agents.update": _saying(status="suspended"),
+    "agents.delete": _PLAIN,
+    "agents.audit": _PLAIN,
+    "agents.create_token": _saying(name="Claude Code"),
+    "agents.list_tokens": _PLAIN,
+    "agents.revoke_token": _PLAIN,
     "notifications.list": _PLAIN,
     "notifications.count": _PLAIN,
     "notifications.read_all": _PLAIN,

@@ -16,7 +16,7 @@ from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form
 from tests.runs import Run
 from tests.security.sandbox import Sandbox
-from tests.security.table import PEOPLE, Row
+from tests.security.table import AGENTS, PEOPLE, Row
 from tests.world import PASSWORD, Workspace, World
 
 Place = dict[str, str]
@@ -25,6 +25,14 @@ Place = dict[str, str]
 PERSONS = (*PEOPLE[1:], "PAT", "OLD")
 """Personas that are somebody, and the users of the tokens."""
 
+EVERY_TOOL = [
+    "board.read",
+    "board.write",
+    "documents.read",
+    "documents.write",
+    "pilotage.read",
+    "pilotage.write",
+]
 PILOTAGE = {"PR": "reviewer", "PO": "owner", "PAT": "owner"}
 NEW_PASSWORD = "another battery staple"
 
@@ -93,11 +101,21 @@ class Stage:
         """The name of the user that asks; somebody's where nobody does."""
         if persona.startswith("PAT"):
             return "PAT"
-        return {"JWTold": "OLD", "ANON": "WM"}.get(persona, persona)
+        # An agent acts within the rights of who has given it the token.
+        return {"JWTold": "OLD", "ANON": "WM"}.get(persona, "OO" if persona in AGENTS else persona)
 
     def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer to what a person asks, which has to succeed."""
         return self.world.ask(self._bearers[who], method, path, body, **headers)
+
+    def audit(self, workspace: str) -> list[tuple[str, str]]:
+        """What the agents of a workspace have tried, and what came of it."""
+        agents = f"/orgs/acme/workspaces/{workspace}/agents"
+        return [
+            (entry["tool"], entry["outcome"])
+            for agent in self.ask("OO", "GET", agents)
+            for entry in self.ask("OO", "GET", f"{agents}/{agent['id']}/audit")
+        ]
 
     # ------------------------------------------------------------------------------------------ what is asked about
 
@@ -118,10 +136,25 @@ class Stage:
         self.beside = self._furnished("BOSS", eng) | {"userId": people["WM"].id}
         # Who manages one project does not therefore manage another.
         self.ask("BOSS", "POST", f"{_project(self.beside)}/members", {"email": people["WM"].email})
-        self.next_door = self._furnished("BOSS", world.workspace(people["BOSS"], acme, "ops"))
+        ops = world.workspace(people["BOSS"], acme, "ops")
+        self.next_door = self._furnished("BOSS", ops)
+        self._bearers |= {
+            "AGn": self._agent(eng, "OO", "supervised", ["missions"]),
+            "AGs": self._agent(eng, "OO", "supervised", EVERY_TOOL),
+            "AGa": self._agent(eng, "OO", "autonomous", EVERY_TOOL),
+            "AGx": self._agent(ops, "OO", "autonomous", EVERY_TOOL),
+        }
         abroad = world.workspace(people["STRANGER"], world.organization(people["STRANGER"], "abroad"), "lab")
         self.abroad = self._furnished("STRANGER", abroad, member="HOST") | {"userId": people["STRANGER"].id}
         world.organization(people["OUT"], "rival")
+
+    def _agent(self, workspace: Workspace, owner: str, mode: str, tools: list[str]) -> str:
+        """The token of a new agent."""
+        agents, limit = f"{workspace.path}/agents", {"maxActions": 10_000, "windowSeconds": 60}
+        body = {"name": f"{mode} {len(tools)}", "autonomyMode": mode, "tools": tools, "rateLimit": limit}
+        agent = self.ask(owner, "POST", agents, body)
+        made: str = self.ask(owner, "POST", f"{agents}/{agent['id']}/tokens", {"name": "own"})["token"]
+        return made
 
     def _furnished(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> Place:
         """A new project with one thing of each kind."""
@@ -155,6 +188,11 @@ class Stage:
         made["draftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         made["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         self.ask(owner, "POST", f"{drafts}/{made['plannedDraftId']}/generate-roadmap")
+        agents = f"{workspace.path}/agents"
+        agent = {"name": f"Helper {project['id']}", "tools": ["board.read", "board.write"]}
+        made["agentId"] = self.ask(owner, "POST", agents, agent)["id"]
+        token = self.ask(owner, "POST", f"{agents}/{made['agentId']}/tokens", {"name": "laptop"})
+        made["tokenId"] = token["id"]
         related = {"targetCardId": made["otherCardId"], "type": "related_to"}
         relations = f"{workspace.path}/cards/{made['cardId']}/relations"
         made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
@@ -201,6 +239,8 @@ class Stage:
         card, inner = f"{project}/cards/{was['cardId']}", f"{base}/cards/{was['cardId']}"
         for path in (
             f"{base}/invitations/{was['invitationId']}",
+            f"{base}/agents/{was['agentId']}/tokens/{was['tokenId']}",
+            f"{base}/agents/{was['agentId']}",
             f"{card}/comments/{was['commentId']}",
             f"{card}/attachments/{was['attachmentId']}",
             f"{inner}/checklist/{was['itemId']}",

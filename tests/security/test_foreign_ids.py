@@ -45,16 +45,25 @@ REFERENCES = {
     "relations.create": {"targetCardId": "otherCardId"},
     "pilotage.create_todo": {"missionId": "missionId", "priorityId": "priorityId"},
     "pilotage.update_todo": {"missionId": "missionId", "priorityId": "priorityId"},
+    "agents.create": {"projectIds[]": "projectId"},
+    "agents.update": {"projectIds[]": "projectId"},
 }
 # What only chooses among rows chooses none by such an id.
 FILTERED = {"columns.list", "cards.list", "projects.activity", "search.query"}
 # Where another project of the workspace will do.
-WORKSPACE_WIDE = {"relations.create", "search.query", "pilotage.create_todo", "pilotage.update_todo"}
+WORKSPACE_WIDE = {
+    "relations.create",
+    "search.query",
+    "pilotage.create_todo",
+    "pilotage.update_todo",
+    "agents.create",
+    "agents.update",
+}
 
 
 def personas(row: Row) -> tuple[str, str]:
     """Two who may ask: one who leads, and one who has just the role that is needed."""
-    return ("OO", "PO" if row.role == "pil_write" else "WM")
+    return ("OO", {"pil_write": "PO", "ws_admin": "WA"}.get(row.role, "WM"))
 
 
 CASES = [(row, field) for row in SERVED for field in REFERENCES.get(row.operation, ())]

@@ -98,6 +98,7 @@ UNSAID: Mapping[str, Callable[[Stage], Any]] = {
         "conditions": {"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
         "action": {"type": "add_comment", "params": {"content": "Shipped."}},
     },
+    "agents.create": lambda stage: {"name": "Scribe", "slug": "scribe", "tools": ["board.write"]},
     "checklist.add": lambda stage: {"title": "Write tests"},
     "project_drafts.create": lambda stage: {
         "name": "Web shop",
@@ -120,6 +121,7 @@ PLACEHOLDERS = {
     "RELATIONID": "relationId",
     "RULEID": "ruleId",
     "DRAFTID": "plannedDraftId",
+    "AGENTID": "agentId",
 }
 # The same of "ID", by operation.
 THINGS = {

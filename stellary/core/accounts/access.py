@@ -90,12 +90,19 @@ def reach(
     Raises:
         NotFound: There is no such workspace, or the caller cannot see it.
     """
-    row = uow.connection.execute(
-        door, {"_user_id": uow.user_id, "_org_slug": ref.org_slug, "_ws_slug": ref.ws_slug, **parameters}
-    ).first()
+    place = {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, "_ws_slug": ref.ws_slug, **parameters}
+    row = uow.connection.execute(door, place).first()
     standing = _standing(uow, row)
     if row is None or standing is None or not standing.sees_workspace:
         raise NotFound("Workspace not found")
+    agency = uow.actor.agency
+    if agency is not None:
+        if agency.workspace_id != standing.workspace_id:
+            raise NotFound("Workspace not found")
+        project_id = row._mapping.get("of_project")
+        if project_id is not None and not agency.sees(project_id):
+            # As if it were not there, whatever the door makes of that.
+            row = uow.connection.execute(door, place | dict.fromkeys(parameters, "")).one()
     return row, standing
 
 
@@ -120,7 +127,7 @@ def _standing(uow: UnitOfWork, row: Row[Any] | None) -> Standing | None:
         return None
     found = row._mapping
     return Standing(
-        user_id=uow.user_id,
+        user_id=uow.principal_id,
         organization_id=found["_organization_id"],
         org_role=found["_org_role"],
         workspace_id=found.get("_workspace_id"),
@@ -229,7 +236,7 @@ def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> At:
 
 def _organization(uow: UnitOfWork, door: Select[Any], ref: OrganizationRef, **parameters: Any) -> At:
     row = uow.connection.execute(
-        door, {"_user_id": uow.user_id, "_org_slug": ref.org_slug, **parameters}
+        door, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters}
     ).first()
     standing = _standing(uow, row)
     if row is None or standing is None or not standing.sees_organization:

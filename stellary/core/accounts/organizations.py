@@ -23,6 +23,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.holds import hold_organization
+from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.paging import Pages
@@ -34,6 +35,7 @@ _DELETE = delete(organizations).where(organizations.c.id == bindparam("_id"))
 _HOME = select(workspaces.c.id).where(
     workspaces.c.organization_id == bindparam("_organization_id"), workspaces.c.is_personal
 )
+_INSIDE = select(workspaces.c.id).where(workspaces.c.organization_id == bindparam("_organization_id"))
 _LIST = Pages(
     select(*organizations.c, organization_members.c.role)
     .join_from(organizations, organization_members)
@@ -118,7 +120,9 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     organization = access.organization(uow, ref).row
     home = uow.connection.execute(_HOME, {"_organization_id": organization.id}).first()
     rules.check_shared(is_personal=home is not None)
+    inside = uow.connection.execute(_INSIDE, {"_organization_id": organization.id}).scalars().all()
     uow.connection.execute(_DELETE, {"_id": organization.id})
+    forget_robots(uow, inside)
     return Ok()
 
 

@@ -17,6 +17,8 @@ users = Table(
     # Null for a user whom the host of an embedded core has mapped: there is nothing to log in with.
     Column("password_hash", String(100)),
     Column("external_id", String(200), unique=True),
+    # Of the name that an agent goes by: where it works. No foreign key: it goes once what bears it is gone.
+    Column("agent_of_id", IdType, index=True),
     # Counts the changes of the password: a login of an earlier count is refused, to the very moment.
     Column("token_generation", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -23,6 +23,7 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.holds import hold_organization
+from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.paging import Pages
@@ -165,6 +166,7 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     workspace = access.workspace(uow, ref).row
     rules.check_shared(is_personal=workspace.is_personal)
     uow.connection.execute(_DELETE, {"_id": workspace.id})
+    forget_robots(uow, [workspace.id])
     return Ok()
 
 

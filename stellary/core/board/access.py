@@ -124,9 +124,10 @@ _PROJECT_KEY = projects.c.key.label("project_key")
 _CARD = (_PROJECT_KEY, *PLACE, *card_rows.STORED)
 _STORED = slice(-len(card_rows.STORED), None)
 
-_PROJECT = through_workspace(_IN_PROJECT, *projects.c, MEMBER_COUNT, joins=_to_managed_project)
+_PROJECT = through_workspace(_IN_PROJECT, _OF_PROJECT, *projects.c, MEMBER_COUNT, joins=_to_managed_project)
 _MEMBER = through_workspace(
     _IN_PROJECT,
+    _OF_PROJECT,
     projects.c.id,
     projects.c.workspace_id,
     _members.c.user_id.label("member_id"),
@@ -225,6 +226,7 @@ def column(uow: UnitOfWork, ref: ColumnRef) -> At:
     _check_project(row)
     if row.id is None:
         raise NotFound("Column not found")
+    uow.saw("column", row.id, row.updated_at)
     return At(row, standing)
 
 
@@ -276,6 +278,7 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
     _check_flat(ref, ref.project_id, row, "Card")
     if row.label_id is None:
         raise NotFound("Label not found")
+    uow.saw("label", row.label_id)
     return CardAt(row, standing, *_card(uow, row))
 
 
@@ -312,6 +315,7 @@ def label(uow: UnitOfWork, ref: LabelRef) -> At:
     row, standing = reach(uow, _LABEL, ref, _label_id=ref.label_id)
     grant(uow, standing)
     _check_flat(ref, ref.project_id, row, "Label")
+    uow.saw("label", row.id, row.updated_at)
     return At(row, standing)
 
 
@@ -331,6 +335,8 @@ def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
         row = uow.connection.execute(_HELD, {"_card_id": at.card.id}).first()
     if row is None:
         raise NotFound("Card not found")
+    if row.version != at.card.version:
+        uow.saw("held card", row.id, row.version)
     return CardAt(at.row, at.standing, *_card(uow, row))
 
 
@@ -346,6 +352,7 @@ def found(row: Row[Any] | None, name: str) -> Row[Any]:
 
 
 def _card(uow: UnitOfWork, row: Row[Any]) -> tuple[Card, int]:
+    uow.saw("card", row.id, row.version)
     return card_rows.card(row[_STORED], row.project_key, place_of(uow, row)), row.position
 
 

@@ -92,8 +92,13 @@ def project(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "project
 
 def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, said: str, field: str) -> ProjectRef:
     rows = uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id})
-    things = [Thing(row.id, (row.name, row.key)) for row in rows]
+    things = [Thing(row.id, (row.name, row.key)) for row in rows if _is_there(uow, row.id)]
     return ref.child(ProjectRef, meant(said, things, field))
+
+
+def _is_there(uow: UnitOfWork, project_id: str) -> bool:
+    agency = uow.actor.agency
+    return agency is None or agency.sees(project_id)
 
 
 def column(
@@ -112,7 +117,9 @@ def column(
         NotFound: The caller does not reach the workspace.
         Invalid: It has no such column, or several.
     """
-    return Columns(uow, ref, scope_id).meant(said, field)
+    id = Columns(uow, ref, scope_id).meant(said, field)
+    uow.saw("named column", id)
+    return id
 
 
 class Columns:
@@ -154,7 +161,9 @@ def label(uow: UnitOfWork, found: CardFound, said: str, field: str = "label") ->
     """
     place = {"_workspace_id": found.workspace_id, "_project_id": found.ref.project_id}
     rows = uow.connection.execute(_LABELS, place)
-    return meant(said, [Thing(row.id, (row.name,)) for row in rows], field)
+    id = meant(said, [Thing(row.id, (row.name,)) for row in rows], field)
+    uow.saw("named label", id)
+    return id
 
 
 def person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
@@ -164,7 +173,9 @@ def person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
         Invalid: Nobody is called so, or several are.
     """
     everybody = people.all_reaching(uow, workspace_id)
-    return meant(said, [Thing(each.id, (each.name, each.email)) for each in everybody], field)
+    id = meant(said, [Thing(each.id, (each.name, each.email)) for each in everybody], field)
+    uow.saw("named person", id)
+    return id
 
 
 def card(
@@ -192,7 +203,7 @@ def card(
         project_id = _project(uow, ref, workspace_id, project_said, "projectId").project_id
         place["_project_id"] = project_id
     row = _card(uow, said, place, field)
-    if project_id not in (None, row.project_id):
+    if project_id not in (None, row.project_id) or not _is_there(uow, row.project_id):
         raise unknown(field)
     return CardFound(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
 
@@ -211,9 +222,11 @@ def _card_by_title(uow: UnitOfWork, said: str, place: Mapping[str, str], field: 
     searching.prepare(uow)
     by_title, newest = (_BY_TITLE_HERE, _NEWEST_HERE) if "_project_id" in place else (_BY_TITLE, _NEWEST)
     rows = uow.connection.execute(by_title, {**place, "_said": said}).fetchall()
+    rows = [row for row in rows if _is_there(uow, row.project_id)]
     if len(rows) > 1:
         raise ambiguous(field, said, [Thing(row.id, (row.title,)) for row in rows])
     if rows:
         return rows[0]
-    near = {row.id: row for row in uow.connection.execute(newest, place)}
+    found = uow.connection.execute(newest, place)
+    near = {row.id: row for row in found if _is_there(uow, row.project_id)}
     return near[meant(said, [Thing(row.id, (row.title,)) for row in near.values()], field)]

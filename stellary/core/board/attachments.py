@@ -6,7 +6,7 @@ crash leaves behind is a file without a row, which ``sweep`` finds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -126,15 +126,19 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     return Ok()
 
 
-def sweep(core: Core) -> int:
+def sweep(core: Core, also_named: Callable[[UnitOfWork, list[str]], set[str]]) -> int:
     """Delete the files that have been without a row for an hour; how many that were.
 
     Those of deleted cards, projects and organizations are among them.
+
+    Args:
+        core: Whose.
+        also_named: Those of the keys that another area's rows name.
     """
     swept = 0
     for keys in core.blobs.older_than(core.clock() - SWEPT_AFTER):
         with core.view(NOBODY) as uow:
-            named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+            named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars()) | also_named(uow, keys)
         gone = [key for key in keys if key not in named]
         if gone:
             core.blobs.delete(gone)

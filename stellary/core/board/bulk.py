@@ -86,6 +86,7 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     for path, each in asked:
         if each.id not in held:
             raise unknown(f"{path}id")
+        uow.saw("card", each.id, held[each.id].card.version)
     columns = {each.card.column_id for each in held.values()}
     columns |= stages.keys() & {each.column_id for each in request.cards if each.column_id is not UNSET}
     lines = ordering.read_lines(uow, at.row.id, columns)

@@ -87,7 +87,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         "updated_at": uow.now,
     }
     key = insert_project(uow, row, lambda taken: _wanted_key(request, taken))
-    member = {"project_id": row["id"], "user_id": uow.user_id, "created_at": uow.now}
+    member = {"project_id": row["id"], "user_id": uow.principal_id, "created_at": uow.now}
     uow.connection.execute(_INSERT_MEMBER, member)
     _furnish(uow, row["id"], request)
     made = Project(
@@ -199,8 +199,13 @@ def projects_of(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Li
     """Those that a request asks for of a workspace that its door has found."""
     place = {"_workspace_id": workspace_id}
     if request.archived is UNSET:
-        return _LIST.fetch(uow, request, project_value, **place)
-    return _LIST_ARCHIVED.fetch(uow, request, project_value, **place, _archived=request.archived)
+        found = _LIST.fetch(uow, request, project_value, **place)
+    else:
+        found = _LIST_ARCHIVED.fetch(uow, request, project_value, **place, _archived=request.archived)
+    agency = uow.actor.agency
+    if agency is None:
+        return found
+    return Listing([each for each in found.items if agency.sees(each.id)], found.next)
 
 
 @serves(GET_PROJECT)
@@ -214,6 +219,7 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     """Change what is named."""
     before = access.held_project(uow, ref).row
     uow.require_version(before.version)
+    uow.saw("project", before.id, before.version)
     asked: dict[str, Any] = {
         "name": request.name,
         "description": request.description,

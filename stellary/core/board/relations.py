@@ -122,8 +122,10 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     ends = {row.other_id: row for row in uow.connection.execute(_ENDS, place).fetchall()}
     if at.card.id not in ends:
         raise NotFound("Card not found")
-    if request.target_card_id not in ends:
+    other, agency = ends.get(request.target_card_id), uow.actor.agency
+    if other is None or not (agency is None or agency.sees(other.project_id)):
         raise unknown("targetCardId")
+    uow.saw("other card", other.other_id)
     edge = rules.edge(at.card.id, request.target_card_id, request.type)
     _check(uow, edge)
     id = uow.new_id()
@@ -135,7 +137,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
         card_id=at.card.id,
         type=request.type,
         target_card_id=request.target_card_id,
-        card=_related(ends[request.target_card_id]),
+        card=_related(other),
         created_by_id=uow.user_id,
         created_at=uow.now,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stellary.core import idempotency, jobs  # noqa: F401
 from stellary.core.accounts import tables as accounts  # noqa: F401
+from stellary.core.agents import tables as agents  # noqa: F401
 from stellary.core.automations import tables as automations  # noqa: F401
 from stellary.core.base import metadata
 from stellary.core.board import tables as board  # noqa: F401

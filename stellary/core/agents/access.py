@@ -1,0 +1,108 @@
+"""The doors to agents, their tokens, missions and proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, Table, and_, bindparam
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, ProposalRef, Ref, WorkspaceRef
+from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.agents.rows import MISSION
+from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
+from stellary.core.unit import UnitOfWork
+
+
+def _to(table: Table) -> Callable[[FromClause], FromClause]:
+    """A join to something that a workspace has, by its id."""
+
+    def joined(source: FromClause) -> FromClause:
+        return source.outerjoin(
+            table, and_(table.c.workspace_id == WORKSPACE_ID, table.c.id == bindparam("_id"))
+        )
+
+    return joined
+
+
+def _to_token(source: FromClause) -> FromClause:
+    return _to(agents)(source).outerjoin(
+        agent_tokens,
+        and_(agent_tokens.c.agent_id == agents.c.id, agent_tokens.c.id == bindparam("_token_id")),
+    )
+
+
+_AGENT = through_workspace(*agents.c, joins=_to(agents))
+_TOKEN = through_workspace(agents.c.id.label("of_agent"), agent_tokens.c.id, joins=_to_token)
+_MISSION = through_workspace(*MISSION, joins=_to(missions))
+_PROPOSAL = through_workspace(*proposals.c, joins=_to(proposals))
+
+
+def _found(uow: UnitOfWork, door: Any, ref: WorkspaceRef, id: str, name: str) -> At:
+    row, standing = reach(uow, door, ref, _id=id)
+    grant(uow, standing)
+    if row.id is None:
+        raise NotFound(f"{name} not found")
+    return At(row, standing)
+
+
+def agent(uow: UnitOfWork, ref: AgentRef) -> At:
+    """The door to an agent: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such agent.
+        Forbidden: The caller's role is not enough.
+    """
+    return _found(uow, _AGENT, ref, ref.agent_id, "Agent")
+
+
+def token(uow: UnitOfWork, ref: AgentTokenRef) -> At:
+    """The door to a token of an agent: its ``id``.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such agent, or no such token of it.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _TOKEN, ref, _id=ref.agent_id, _token_id=ref.token_id)
+    grant(uow, standing)
+    if row.of_agent is None:
+        raise NotFound("Agent not found")
+    if row.id is None:
+        raise NotFound("Token not found")
+    return At(row, standing)
+
+
+def mission(uow: UnitOfWork, ref: AgentMissionRef) -> At:
+    """The door to a mission: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such mission.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _MISSION, ref, _id=ref.mission_id)
+    if row.id is None and uow.policy.role == "author":
+        # Who may do it depends on the mission: what is not there cannot be refused.
+        raise NotFound("Mission not found")
+    grant(uow, standing, row.created_by_id)
+    if row.id is None:
+        raise NotFound("Mission not found")
+    return At(row, standing)
+
+
+def proposal(uow: UnitOfWork, ref: ProposalRef) -> At:
+    """The door to a proposal: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such proposal.
+        Forbidden: The caller's role is not enough.
+    """
+    return _found(uow, _PROPOSAL, ref, ref.proposal_id, "Proposal")
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    AgentRef: agent,
+    AgentTokenRef: token,
+    AgentMissionRef: mission,
+    ProposalRef: proposal,
+}

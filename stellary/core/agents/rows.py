@@ -1,0 +1,67 @@
+"""Rows: agents, tokens, missions, proposals and what was tried, as values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, select
+
+from stellary.contract.agent_missions import AgentMission, MissionEntry
+from stellary.contract.agents import Agent, AgentToken, AuditEntry, RateLimit
+from stellary.contract.proposals import Proposal
+from stellary.contract.wire import wire_fields
+from stellary.core.agents.tables import missions, proposals
+
+PENDING: ColumnElement[int] = (
+    select(func.count())
+    .select_from(proposals)
+    .where(proposals.c.mission_id == missions.c.id, proposals.c.status == "pending")
+    .scalar_subquery()
+    .label("pending_proposals")
+)
+MISSION = (*missions.c, PENDING)
+"""What a statement selects of a mission."""
+
+_AGENT = [field.name for field in wire_fields(Agent).values() if field.name != "rate_limit"]
+_TOKEN = [field.name for field in wire_fields(AgentToken).values()]
+_MISSION = [field.name for field in wire_fields(AgentMission).values()]
+_PROPOSAL = [field.name for field in wire_fields(Proposal).values()]
+_ENTRY = [field.name for field in wire_fields(AuditEntry).values()]
+
+
+def agent(row: Row[Any]) -> Agent:
+    """The agent of a row."""
+    limit = RateLimit(max_actions=row.max_actions, window_seconds=row.window_seconds)
+    return Agent(rate_limit=limit, **{name: getattr(row, name) for name in _AGENT})
+
+
+def agent_row(made: Agent) -> dict[str, Any]:
+    """All columns but those of the window that runs."""
+    found = {name: getattr(made, name) for name in _AGENT}
+    limit = made.rate_limit
+    return found | {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
+
+
+def token(row: Row[Any]) -> AgentToken:
+    """The token of a row."""
+    return AgentToken(**{name: getattr(row, name) for name in _TOKEN})
+
+
+def mission(row: Row[Any]) -> AgentMission:
+    """The mission of a row that has what ``MISSION`` names."""
+    return AgentMission(**{name: getattr(row, name) for name in _MISSION})
+
+
+def proposal(row: Row[Any]) -> Proposal:
+    """The proposal of a row."""
+    return Proposal(**{name: getattr(row, name) for name in _PROPOSAL})
+
+
+def audit_entry(row: Row[Any]) -> AuditEntry:
+    """What was tried, of a row."""
+    return AuditEntry(**{name: getattr(row, name) for name in _ENTRY})
+
+
+def mission_entry(row: Row[Any]) -> MissionEntry:
+    """An entry of a mission's log, of a row."""
+    return MissionEntry(id=row.number, kind=row.kind, data=row.data, created_at=row.created_at)

@@ -1,0 +1,1 @@
+"""The rules of agents: what one may do, what a mission goes through, and what plain instructions mean."""

@@ -1,0 +1,74 @@
+"""What a proposal says, and whether it still holds. Values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from stellary.contract.errors import Conflict
+
+SUMMARY_MAX = 500
+ANSWER_MAX = 32_000
+_SHOWN_MAX = 100
+
+
+def told(what: str, params: Mapping[str, Any]) -> str:
+    """A proposal in a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``."""
+    said = ", ".join(f"{name} {_shown(found)}" for name, found in params.items())
+    sentence = what.rstrip(".") + (f": {said}" if said else "")
+    return sentence if len(sentence) <= SUMMARY_MAX else f"{sentence[: SUMMARY_MAX - 1]}…"
+
+
+def _shown(found: Any) -> str:
+    text = found if isinstance(found, str) else orjson.dumps(found).decode()
+    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
+
+
+def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """What was proposed is done to what was seen, in the very version.
+
+    Args:
+        seen: What the proposal hangs on, each in its version.
+        now: The same, as it was found when it was to be done.
+
+    Raises:
+        Conflict: Something else has changed it.
+    """
+    if seen != now:
+        names = sorted({key.rpartition(" ")[0] for key, _ in seen.items() ^ now.items()})
+        raise stale(f"the {' and the '.join(names)} has changed since it was proposed")
+
+
+def stale(why: str) -> Conflict:
+    """The 409 that says that a proposal no longer fits."""
+    return Conflict(why, code="stale")
+
+
+def renewed(seen: Mapping[str, str], versions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """What another proposal of the same mission hangs on, once one of them has changed something.
+
+    Args:
+        seen: As it was.
+        versions: Of what was changed, by its key: the version before, and the one after.
+    """
+    return {
+        key: versions[key][1] if key in versions and versions[key][0] == version else version
+        for key, version in seen.items()
+    }
+
+
+def shortened(answer: Any) -> Any:
+    """An answer, as far as an agent can be expected to read it."""
+    if len(orjson.dumps(answer)) <= ANSWER_MAX:
+        return answer
+    if not isinstance(answer, list):
+        return {"tooLong": True}
+    kept, size = [], 0
+    for each in answer:
+        size += len(orjson.dumps(each))
+        if size > ANSWER_MAX:
+            break
+        kept.append(each)
+    return {"items": kept, "left": len(answer) - len(kept)}

@@ -1,0 +1,145 @@
+"""The schema of agents: what each may do, its tokens, missions and proposals, and what it has tried."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
+
+from stellary.core.base import IdType, Json, UtcDateTime, metadata
+
+agents = Table(
+    "stellary_agents",
+    metadata,
+    # That of the name it goes by, which stays when the agent is deleted.
+    Column("id", IdType, ForeignKey("stellary_users.id"), primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("slug", String(60), nullable=False),
+    Column("description", Text),
+    Column("autonomy_mode", String(20), nullable=False),
+    Column("tools", Json, nullable=False),
+    # Null: all projects of the workspace.
+    Column("project_ids", Json),
+    Column("max_actions", Integer, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    # The window that runs, and what was done in it.
+    Column("window_began_at", UtcDateTime, nullable=False),
+    Column("window_actions", Integer, nullable=False),
+    Column("runtime", String(20), nullable=False),
+    Column("model", String(200)),
+    Column("status", String(20), nullable=False),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "slug"),
+    Index("ix_stellary_agents_workspace_id_id", "workspace_id", "id"),
+)
+
+agent_tokens = Table(
+    "stellary_agent_tokens",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("prefix", String(20), nullable=False),
+    Column("token_digest", String(64), nullable=False, unique=True),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_agent_tokens_agent_id_id", "agent_id", "id"),
+)
+
+missions = Table(
+    "stellary_agent_missions",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
+    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("autonomy_mode", String(20), nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    # Counts what was done, so that of two who work on it one finds that it is too late.
+    Column("step", Integer, nullable=False),
+    # What whoever thinks for the agent wants to know again, and the calls of the turn that runs.
+    Column("history", Json),
+    Column("calls", Json, nullable=False),
+    Column("turns", Integer, nullable=False),
+    # The number of the newest entry of its log.
+    Column("last_entry", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index("ix_stellary_agent_missions_agent_id_id", "agent_id", "id"),
+    Index("ix_stellary_agent_missions_card_id_id", "card_id", "id"),
+    # One at a time: the database knows it as well.
+    Index(
+        "uq_stellary_agent_missions_card_id_at_work",
+        "card_id",
+        unique=True,
+        sqlite_where=text("status IN ('running', 'awaiting_approval')"),
+        postgresql_where=text("status IN ('running', 'awaiting_approval')"),
+    ),
+)
+
+mission_log = Table(
+    "stellary_agent_mission_log",
+    metadata,
+    Column(
+        "mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE"), primary_key=True
+    ),
+    # Counts from 1. Who writes holds the mission, so that what is read later has the larger number.
+    Column("number", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("data", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+proposals = Table(
+    "stellary_agent_proposals",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
+    Column("mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE")),
+    # Of a mission: which call it stands for.
+    Column("call_id", String(100)),
+    Column("action", String(100), nullable=False),
+    Column("params", Json, nullable=False),
+    # What is called if it is no action: {"ref", "body", "file"}.
+    Column("call", Json),
+    # Of a file that was brought along, so that it is not swept.
+    Column("blob_key", String(40), index=True),
+    Column("summary", Text, nullable=False),
+    # What it hangs on, in which version.
+    Column("seen", Json, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("reason", Text),
+    Column("decided_by_id", IdType, ForeignKey("stellary_users.id")),
+    Column("decided_at", UtcDateTime),
+    Column("result", Json),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_agent_proposals_workspace_id_id", "workspace_id", "id"),
+    Index("ix_stellary_agent_proposals_mission_id_id", "mission_id", "id"),
+    Index("ix_stellary_agent_proposals_agent_id_status", "agent_id", "status"),
+)
+
+audit = Table(
+    "stellary_agent_audit",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
+    # No foreign keys: what was tried is told after what it was about is gone.
+    Column("mission_id", IdType),
+    Column("tool", String(100), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("reason", Text),
+    Column("on_behalf_of_id", IdType, nullable=False),
+    Column("proposal_id", IdType),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_agent_audit_agent_id_id", "agent_id", "id"),
+)

@@ -1,0 +1,139 @@
+"""Tokens of agents: made, listed, revoked, and read when somebody comes with one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+
+from stellary.contract.agents import (
+    AGENT_TOKENS_MAX,
+    CREATE_AGENT_TOKEN,
+    LIST_AGENT_TOKENS,
+    REVOKE_AGENT_TOKEN,
+    AgentToken,
+    CreateAgentToken,
+    CreatedAgentToken,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import AgentRef, AgentTokenRef
+from stellary.contract.wire import invalid, utc
+from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
+from stellary.core.agents import access, rows
+from stellary.core.agents.tables import agent_tokens, agents
+from stellary.core.paging import Pages
+from stellary.core.unit import Actor, Agency, UnitOfWork, serves
+
+PREFIX = "synth_agent_"
+TOUCH_AFTER = timedelta(minutes=1)
+_PREFIX_LENGTH = len(PREFIX) + 4
+
+_OF_AGENT = agent_tokens.c.agent_id == bindparam("_agent_id")
+_LIST = Pages(select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
+_COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
+_INSERT = insert(agent_tokens)
+_DELETE = delete(agent_tokens).where(agent_tokens.c.id == bindparam("_id"))
+_FIND: Select[tuple[str, ...]] = (
+    select(
+        agent_tokens.c.id,
+        agent_tokens.c.agent_id,
+        agent_tokens.c.created_by_id,
+        agent_tokens.c.expires_at,
+        agents.c.workspace_id,
+        agents.c.tools,
+        agents.c.project_ids,
+        agents.c.autonomy_mode,
+    )
+    .join_from(agent_tokens, agents, agents.c.id == agent_tokens.c.agent_id)
+    .where(agent_tokens.c.token_digest == bindparam("_digest"))
+)
+_TOUCH = (
+    update(agent_tokens)
+    .where(
+        agent_tokens.c.id == bindparam("_id"),
+        func.coalesce(agent_tokens.c.last_used_at, agent_tokens.c.created_at) <= bindparam("_before"),
+    )
+    .values(last_used_at=bindparam("_now"))
+)
+
+
+@serves(CREATE_AGENT_TOKEN)
+def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken) -> CreatedAgentToken:
+    """Make a token of an agent; this answer alone holds its secret.
+
+    Raises:
+        Invalid: ``expiresAt`` has passed.
+        Conflict: The agent has 20 tokens.
+    """
+    hold_workspace(uow, ref)
+    agent = access.agent(uow, ref).row
+    expires_at = utc(request.expires_at) if request.expires_at else None
+    if expires_at is not None and expires_at <= uow.now:
+        raise invalid(("expiresAt", "must be in the future"))
+    if uow.connection.execute(_COUNT, {"_agent_id": agent.id}).scalar_one() >= AGENT_TOKENS_MAX:
+        raise Conflict(
+            f"the agent has {AGENT_TOKENS_MAX} tokens already; revoke some first", code="too_many_tokens"
+        )
+    secret = new_api_token(PREFIX)
+    row = {
+        "id": uow.new_id(),
+        "agent_id": agent.id,
+        "name": request.name,
+        "prefix": secret[:_PREFIX_LENGTH],
+        "created_by_id": uow.user_id,
+        "expires_at": expires_at,
+        "last_used_at": None,
+        "created_at": uow.now,
+    }
+    uow.connection.execute(_INSERT, {**row, "token_digest": digest(secret)})
+    return CreatedAgentToken(token=secret, **row)
+
+
+@serves(LIST_AGENT_TOKENS)
+def list_agent_tokens(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AgentToken]:
+    """The tokens of an agent in the order in which they were made, without their secrets."""
+    agent = access.agent(uow, ref).row
+    return _LIST.fetch(uow, request, rows.token, _agent_id=agent.id)
+
+
+@serves(REVOKE_AGENT_TOKEN)
+def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
+    """Revoke a token; it is refused from the next request on."""
+    token = access.token(uow, ref).row
+    uow.connection.execute(_DELETE, {"_id": token.id})
+    return Ok()
+
+
+def is_agent_token(bearer: str) -> bool:
+    """Whether a Bearer token is meant to be an agent's."""
+    return bearer.startswith(PREFIX)
+
+
+def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
+    """The agent that a token is of, as it is written at this moment.
+
+    Raises:
+        Unauthenticated: It is none, or no longer good. All reasons read alike.
+    """
+    found = None
+    if looks_like_api_token(bearer, PREFIX):
+        found = connection.execute(_FIND, {"_digest": digest(bearer)}).first()
+    if found is None or (found.expires_at is not None and found.expires_at <= now):
+        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+    agency = Agency(
+        agent_id=found.agent_id,
+        principal_id=found.created_by_id,
+        workspace_id=found.workspace_id,
+        tools=frozenset(found.tools),
+        project_ids=None if found.project_ids is None else frozenset(found.project_ids),
+        at_once=found.autonomy_mode == "autonomous",
+    )
+    return Actor(found.agent_id, token_id=found.id, agency=agency)
+
+
+def touch(uow: UnitOfWork, token_id: str) -> None:
+    """Mark a token as used now, unless another request has done so within the minute."""
+    uow.connection.execute(_TOUCH, {"_id": token_id, "_now": uow.now, "_before": uow.now - TOUCH_AFTER})

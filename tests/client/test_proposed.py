@@ -1,0 +1,32 @@
+"""What a client with an agent's token is told that has to ask before it writes."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from stellary import Proposed, Stellary, UnreadableAnswer
+from stellary.client.testing import RecordingPort, example
+from stellary.contract.port import RawResponse
+from stellary.contract.proposals import LIST_PROPOSALS
+from stellary.contract.wire import dump
+
+
+def board(answer: bytes):
+    port = RecordingPort()
+    port.answer("cards.update", RawResponse(202, {"content-type": "application/json"}, answer))
+    return Stellary.embedded(port).workspace("acme", "eng").project("p1")
+
+
+def test_what_waits_to_be_approved_is_raised_with_the_proposal():
+    (proposal,) = example(LIST_PROPOSALS)
+    with pytest.raises(
+        Proposed, match=f"this waits to be approved .proposal {proposal.id}. .PATCH"
+    ) as caught:
+        board(dump(proposal)).cards.update("c1", title="Renamed")
+    assert caught.value.proposal == proposal
+
+
+def test_a_202_of_something_else_is_unreadable():
+    with pytest.raises(UnreadableAnswer, match="cannot be read as Proposal"):
+        board(orjson.dumps([1])).cards.update("c1", title="Renamed")

@@ -1,0 +1,14 @@
+"""What the tests of agents share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.agents.office import Office
+from tests.world import World
+
+
+@pytest.fixture
+def office(world: World) -> Office:
+    """A board whose owner has agents."""
+    return Office(world, world.person("ann"))
