@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal
 
 from stellary.contract.project_imports import COLUMNS_MAX
-from stellary.core.wizard.rules.findings import entries
+from stellary.core.wizard.rules.findings import entries, listed
 from stellary.core.wizard.rules.fitting import shortened
 from stellary.core.wizard.rules.matching import NotMeant, bare, group, target
 from stellary.core.wizard.rules.plans import NAME, Group, Item, Plan, name_of, nearest
@@ -21,6 +21,11 @@ _BEFORE = frozenset(("before", "avant"))
 _FRONT = ("first", "front", "top", "start", "beginning", "debut", "premier")
 
 
+def _place(plan: Plan, wanted: Group) -> int:
+    """Where a phase stands; another one may be equal to it."""
+    return next(place for place, each in enumerate(plan.groups) if each is wanted)
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -31,13 +36,12 @@ def _item(title: str) -> Item:
 
 def add_phase(plan: Plan, said: str, side: str | None, where: str | None, edge: str | None) -> None:
     """Add a phase, with what of the plan is about the same in it; where nothing is said, where its kind belongs."""
-    names = entries(said) or [said]
-    name, _ = bare(names[0])
+    name, _ = bare(said)
     if not name:
         raise NotMeant(say(plan.language, "not_understood"))
     made = Group(shortened(_capital(name), NAME))
     if where:
-        near = plan.groups.index(group(plan, where))
+        near = _place(plan, group(plan, where))
         place = near if folded(side or "") in _BEFORE else near + 1
     elif edge:
         place = 0 if any(word in folded(edge) for word in _FRONT) else len(plan.groups)
@@ -73,7 +77,8 @@ def _take_over(plan: Plan, made: Group) -> None:
         ]
         if len(fitting) < len(other.items):
             made.items += fitting
-            other.items = [item for item in other.items if item not in fitting]
+            moved = {id(item) for item in fitting}
+            other.items = [item for item in other.items if id(item) not in moved]
 
 
 def add_item(plan: Plan, said: str, where: str | None) -> None:
@@ -100,14 +105,22 @@ def add_step(plan: Plan, said: str, where: str) -> None:
 
 
 def remove(plan: Plan, said: str) -> None:
-    """Remove a phase with what is in it, or a deliverable."""
-    found = target(plan, said)
-    if found.item is None or len(found.group.items) == 1:
-        if len(plan.groups) == 1:
-            raise NotMeant(say(plan.language, "last_phase"))
-        plan.groups = [each for each in plan.groups if each is not found.group]
-    else:
-        found.group.items = [each for each in found.group.items if each is not found.item]
+    """Remove phases with what is in them, or deliverables: all that are named."""
+    try:
+        found = [target(plan, said)]
+    except NotMeant:
+        names = listed(said)
+        if len(names) < 2:
+            raise
+        found = [target(plan, name) for name in names]
+    gone = {id(each.group if each.item is None else each.item) for each in found}
+    for each in plan.groups:
+        if id(each) not in gone:
+            each.items = [item for item in each.items if id(item) not in gone]
+    left = [each for each in plan.groups if each.items and id(each) not in gone]
+    if not left:
+        raise NotMeant(say(plan.language, "last_phase"))
+    plan.groups = left
 
 
 def rename(plan: Plan, said: str, name: str) -> None:
@@ -126,7 +139,7 @@ def merge(plan: Plan, said: str, other: str, name: str | None) -> None:
         first, second = group(plan, said), group(plan, other)
         if first is second:
             raise NotMeant(say(plan.language, "same"))
-        if plan.groups.index(first) > plan.groups.index(second):
+        if _place(plan, first) > _place(plan, second):
             first, second = second, first
         _join(plan, first, second)
         if name:
@@ -163,7 +176,7 @@ def split(plan: Plan, said: str, into: str | None) -> None:
     made = _named(found, names) if len(names) > 1 else _halves(found)
     if made is None:
         raise NotMeant(say(plan.language, "too_short"))
-    place = plan.groups.index(found)
+    place = _place(plan, found)
     plan.groups[place : place + 1] = made
 
 
@@ -192,8 +205,8 @@ def move(plan: Plan, said: str, side: str, where: str) -> None:
         near = group(plan, where)
         if near is what.group:
             raise NotMeant(say(plan.language, "same"))
-        plan.groups.remove(what.group)
-        place = plan.groups.index(near)
+        plan.groups = [each for each in plan.groups if each is not what.group]
+        place = _place(plan, near)
         plan.groups.insert(place if folded(side) in _BEFORE else place + 1, what.group)
         return
     beside = target(plan, where)
@@ -205,6 +218,15 @@ def move(plan: Plan, said: str, side: str, where: str) -> None:
     else:
         place = next(at for at, each in enumerate(beside.group.items) if each is beside.item)
         beside.group.items.insert(place if folded(side) in _BEFORE else place + 1, what.item)
+
+
+def swap(plan: Plan, said: str, other: str) -> None:
+    """Let two phases change places."""
+    one, two = group(plan, said), group(plan, other)
+    if one is two:
+        raise NotMeant(say(plan.language, "same"))
+    first, second = (next(at for at, each in enumerate(plan.groups) if each is found) for found in (one, two))
+    plan.groups[first], plan.groups[second] = two, one
 
 
 def _take_out(plan: Plan, found: Group, item: Item) -> None:

@@ -163,7 +163,8 @@ def _length(count: str, unit: str) -> int:
     return max(1, days * 7 // 5 if worked else days)
 
 
-_START = re.compile(r"\b(?:start|begin|kick|from|as of|debut|commenc|demarr|a partir|des le)")
+_FROM = re.compile(r"\b(?:from|as of|du|des)\s+(?:the |le |early |mid |late )?$")
+_START = re.compile(r"\b(?:start|begin|kick|debut|commenc|demarr|a partir|des le)")
 _DUE = re.compile(
     r"\b(?:by|before|until|till|deadline|due|end|finish|launch|live|deliver|ready|complete|no later|open|avant|d'ici"
     r"|jusqu|fin|livr|lanc|echeance|au plus tard|pour le|ouvr|done)"
@@ -176,9 +177,12 @@ def starts_and_ends(text: str, today: date) -> tuple[list[date], list[date]]:
     plain = folded(text)
     starts, ends = [], []
     for found in found_dates(text, today):
-        before = plain[max(0, found.start - _AROUND) : found.end]
-        last_start, last_due = _last(_START, before), _last(_DUE, before)
-        if last_start > last_due:
+        before = plain[max(0, found.start - _AROUND) : found.start]
+        last_start, last_due = (
+            _last(_START, before),
+            _last(_DUE, plain[max(0, found.start - _AROUND) : found.end]),
+        )
+        if last_start > last_due or _FROM.search(before):
             starts.append(found.first)
         elif last_due >= 0:
             ends.append(found.last)

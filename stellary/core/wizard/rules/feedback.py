@@ -12,6 +12,7 @@ from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.contract.wizard import NotUnderstood
 from stellary.core.wizard.rules import changes
 from stellary.core.wizard.rules.dates import found_dates, spans
+from stellary.core.wizard.rules.findings import listed
 from stellary.core.wizard.rules.matching import NotMeant
 from stellary.core.wizard.rules.plans import Plan
 from stellary.core.wizard.rules.sayings import say
@@ -23,9 +24,8 @@ Change = Callable[[Plan, Callable[[str], str], date], None]
 _POLITE = re.compile(
     r"^(?:please|could you|can you|i(?:'d| would) like (?:you )?to|let's|we should|and|then|also|but|s'il (?:te|vous) plait|merci de|il faut|et|puis|aussi)\b,?\s*"
 )
-_PARTS = re.compile(
-    r"\n+|;\s*|(?<=[.!])\s+(?=[^\W\d_a-zà-ÿ])|(?<=[.!])\s+(?=(?:please|add|remove|delete|merge|rename|move|split|start|make|shorten)\b)"
-)
+_THANKS = re.compile(r",?\s+(?:please|thanks?|thank you|s'il (?:te|vous) plait|merci)$")
+_PARTS = re.compile(r"\n+|;\s*|(?<=\w\w[.!])\s+|(?<=[.!])\s+(?=[^\W\d_a-zà-ÿ])")
 _VERBS = "add|remove|delete|drop|merge|combine|join|rename|move|split|start|begin|finish|end|shorten|make|put|undo|ajoute|ajouter|supprime|supprimer|enleve|fusionne|fusionner|renomme|renommer|deplace|deplacer|commence|termine"
 _AND = re.compile(
     rf"(?:,\s*(?:and\s+|et\s+)?(?:then\s+|puis\s+)?|\s+(?:and|et)\s+(?:then\s+|puis\s+)?)(?=(?:{_VERBS})\b)"
@@ -60,7 +60,7 @@ _RULES: Sequence[tuple[str, str]] = (
     ),
     (
         "longer",
-        r"(?:make (?:it|everything) |be |much |a bit |a little )*(?:longer|slower|more time|slow (?:it )?down|more relaxed|plus long|plus lent|plus de temps)",
+        r"(?:make (?:it|everything) |be |much |a bit |a little )*(?:longer|slower|(?:(?:we |i )?(?:need|want|give (?:it|us) ))?(?: ?more time)|slow (?:it )?down|more relaxed|plus long|plus lent|plus de temps)",
     ),
     (
         "fewer",
@@ -79,12 +79,16 @@ _RULES: Sequence[tuple[str, str]] = (
         r"(?:merge|combine|join|group|unite|fusionne[rz]?|regroupe[rz]?|reuni[rs]?) (?P<what>.+?) (?:and|with|into|et|avec|dans) (?P<other>.+?)(?: (?:as|into|called|en|sous) (?P<name>.+))?",
     ),
     (
+        "swap",
+        r"(?:swap|exchange|switch|echange[rz]?|inverse[rz]?) (?P<what>.+?) (?:and|with|et|avec) (?P<other>.+)",
+    ),
+    (
         "rename",
         r"(?:rename|call|retitle|renomme[rz]?|appelle[rz]?) (?P<what>.+?) (?:to|as|into|en) (?P<name>.+)",
     ),
     (
         "add_phase",
-        r"(?:add|insert|create|include|put|ajoute[rz]?|insere[rz]?|cree[rz]?)(?: in)? (?:a |an |another |one |new |une |un |nouvelle )*(?:(?P<pre>[^\s].*?) )?(?:phase|stage|column|etape)(?:(?: (?:for|called|named|on|about|to|pour|de|nommee|appelee))? (?P<name>(?!before |after |avant |apres |at the |first|last).+?))?"
+        r"(?:(?:(?:we|i|nous|il nous) )?(?:add|insert|create|include|put|need|want|would like|'d like|ajoute[rz]?|insere[rz]?|cree[rz]?|faut)(?: in)? |(?=an? |une |another |new ))(?:a |an |another |one |new |une |un |nouvelle )*(?:(?P<pre>[^\s].*?) )?(?P<several>phases?|stages?|columns?|etapes?)(?:(?: (?:for|called|named|on|about|to|pour|de|nommee|appelee))? (?P<name>(?!before |after |avant |apres |at the |first|last).+?))?"
         + _WHERE,
     ),
     (
@@ -105,7 +109,7 @@ _RULES: Sequence[tuple[str, str]] = (
     ),
     (
         "edge",
-        r"(?:move|put|do|bring|deplace[rz]?|met(?:s|tre|tez)) (?P<what>.+?) (?:to the |at the |au |a la |en )?(?P<edge>first|last|front|top|start|beginning|end|debut|fin|premier|dernier)",
+        r"(?:move|put|do|bring|make|deplace[rz]?|met(?:s|tre|tez)) (?P<what>.+?) (?:to the |at the |the |au |a la |en )?(?P<edge>first|last|front|top|start|beginning|end|debut|fin|premier|dernier)(?: phase| thing)?",
     ),
     (
         "into",
@@ -179,13 +183,20 @@ def parts(text: str) -> Iterator[str]:
             yield said[start:].strip()
 
 
+WISH_MAX = 300
+"""Of the characters of one wish: nobody says one thing in more."""
+
+
 def _change(said: str) -> tuple[str, Callable[[Plan, date], None]]:
     """What is wished, and how it is done."""
+    if len(said) > WISH_MAX:
+        return "", _not_understood
     plain = folded(said).rstrip(" .!?")
     if len(folded(said)) != len(said):
         plain = said.lower().rstrip(" .!?")
     lead = _POLITE.match(plain)
     skip = lead.end() if lead else 0
+    plain = _THANKS.sub("", plain)
     for name, pattern in _COMPILED:
         found = pattern.fullmatch(plain, skip)
         if found is not None:
@@ -273,7 +284,9 @@ def _add_phase(plan: Plan, part: Part, today: date) -> None:
     name = part("name") or part("pre")
     if not name:
         raise NotMeant(say(plan.language, "not_understood"))
-    changes.add_phase(plan, name, part("side"), part("where"), part("edge"))
+    several = folded(part("several") or "").endswith("s")
+    for each in (listed(name) if several else [name])[: COLUMNS_MAX - len(plan.groups)]:
+        changes.add_phase(plan, each, part("side"), part("where"), part("edge"))
 
 
 _DONE: dict[str, Callable[[Plan, Part, date], Any]] = {
@@ -289,6 +302,7 @@ _DONE: dict[str, Callable[[Plan, Part, date], Any]] = {
     "add_step": lambda plan, part, _: changes.add_step(plan, part("name") or "", part("where") or ""),
     "add_item": lambda plan, part, _: changes.add_item(plan, part("name") or "", part("where")),
     "remove": lambda plan, part, _: changes.remove(plan, part("what") or ""),
+    "swap": lambda plan, part, _: changes.swap(plan, part("what") or "", part("other") or ""),
     "rename": lambda plan, part, _: changes.rename(plan, part("what") or "", part("name") or ""),
     "merge": lambda plan, part, _: changes.merge(plan, part("what") or "", part("other") or "", part("name")),
     "split": lambda plan, part, _: changes.split(plan, part("what") or "", part("parts")),

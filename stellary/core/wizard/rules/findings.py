@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from itertools import islice
@@ -25,6 +26,7 @@ from stellary.core.wizard.rules.themes import (
     tells_why,
     theme_of_heading,
     theme_of_sentence,
+    wishes,
     work_in,
 )
 from stellary.core.wizard.rules.words import (
@@ -34,12 +36,14 @@ from stellary.core.wizard.rules.words import (
     folded,
     kind_of,
     language_of,
+    may_be_a_thing,
     opens_with_verb,
+    words,
 )
 
 TITLE = 120
 """Of the characters of a title; all of a longer one stands in the description."""
-WORK_MAX = 2_000
+WORK_MAX = 1_000
 KEPT_MAX = 200
 """Of goals, risks, limits …"""
 
@@ -56,9 +60,11 @@ class Work:
     Attributes:
         text: As the brief says it.
         details: What stands below it there.
+        aside: What stands beside it in a table.
         kind: What it is about; None if its words do not tell.
         days: How long the brief says it takes.
         due: By when the brief wants it.
+        listed: Whether it is an entry of a list.
         step: Which of the steps that the brief tells it is a part of, if it tells any: ``First we …, then …``.
         section: Where it stands.
     """
@@ -66,10 +72,12 @@ class Work:
     text: str
     section: Section
     details: list[str] = attrs.field(factory=list)
+    aside: str = ""
     priority: Literal["low", "high"] | None = None
     kind: Kind | None = None
     days: int | None = None
     due: date | None = None
+    listed: bool = False
     step: int | None = None
     sequence: int = 0
 
@@ -110,9 +118,25 @@ def found(brief: Brief) -> Findings:
         for section, line in islice(all_lines(read), max(0, lines)):
             lines -= 1
             _take(made, section, line, brief.today)
+    if not made.ends:
+        # What it is for has a day of its own: "a fair on 12 May".
+        days = [each.last for text in made.goals for each in found_dates(text, brief.today)]
+        made.ends += [day for day in days if day > brief.today][-1:]
     _answers(made, brief)
     _once(made)
+    _name_things(made)
     return made
+
+
+def _name_things(made: Findings) -> None:
+    """In a list of things ``audit log`` is one too, and not something to be done."""
+    lists: dict[int, list[Work]] = defaultdict(list)
+    for work in made.work:
+        lists[id(work.section)].append(work)
+    for works in lists.values():
+        if sum(work.kind is None for work in works) * 3 >= len(works) * 2:
+            for work in works:
+                work.kind = None if may_be_a_thing(work.text) else work.kind
 
 
 def themed(section: Section) -> tuple[Theme | None, Section]:
@@ -134,7 +158,8 @@ def _take(made: Findings, section: Section, line: Line, today: date) -> None:
     _people(made, theme, line)
     if theme == "done" or line.done:
         return
-    work = _work(section, theme, line, today)
+    wish = not line.bullet and not made.goals and wishes(line.text)
+    work = [] if wish else _work(section, theme, line, today)
     if not (work and line.bullet):
         made.ends += ends
     if work:
@@ -142,8 +167,8 @@ def _take(made: Findings, section: Section, line: Line, today: date) -> None:
             made.steps += 1
             work = [attrs.evolve(each, step=made.steps) for each in work]
         made.work += work[: WORK_MAX - len(made.work)]
-    elif line.bullet or not (starts or ends):
-        _sort(made, theme, line)
+    elif wish or line.bullet or not (starts or ends):
+        _sort(made, "goal" if wish else theme, line)
 
 
 def _told(section: Section, line: Line) -> tuple[Theme | None, Line]:
@@ -229,7 +254,8 @@ def listed(text: str) -> list[str]:
 
 def _one(text: str, line: Line, section: Section, today: date) -> Work:
     said = text.strip().rstrip(" .;,:")
-    dates = starts_and_ends(text, today)[1] or [each.last for each in found_dates(text, today)]
+    told = f"{text} {line.aside}"
+    dates = starts_and_ends(told, today)[1] or [each.last for each in found_dates(told, today)]
     details = list(line.below)
     if not details and (after := _LIST.search(said)):
         parts = listed(after[1] or after[2] or "")
@@ -241,7 +267,9 @@ def _one(text: str, line: Line, section: Section, today: date) -> Work:
         details=[each.strip().rstrip(".;,") for each in details if each.strip(" .;,")],
         priority=priority_in(said) or heading,
         kind=kind_of(said.partition(":")[0]),
-        days=next(spans(text), None) if not dates else None,
+        aside=line.aside,
+        listed=line.bullet,
+        days=next(spans(told), None) if not dates else None,
         due=dates[-1] if dates else None,
     )
 
@@ -299,13 +327,13 @@ def _once(made: Findings) -> None:
     """Say each thing once: documents repeat what the description says. What stands with details is kept."""
     seen: dict[str, Work] = {}
     for work in made.work:
-        key = " ".join(content_words(work.text[:300])) or folded(work.text[:300])
+        key = " ".join(words(work.text[:300])) or folded(work.text[:300])
         first = seen.setdefault(key, work)
         if first is not work:
             first.details = list(dict.fromkeys([*first.details, *work.details]))
             first.due, first.days = first.due or work.due, first.days or work.days
             first.priority = first.priority or work.priority
-    excluded = {" ".join(content_words(text)) for text in made.excluded}
+    excluded = {" ".join(words(text)) for text in made.excluded}
     made.work = [work for key, work in seen.items() if key not in excluded and work.text]
     for place, work in enumerate(made.work):
         work.sequence = place

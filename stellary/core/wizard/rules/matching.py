@@ -17,11 +17,11 @@ COMPARED = 120
 SHOWN = 4
 
 _ROLE = re.compile(
-    r"^(?:the |a |an |la |le |l'|les |un |une )?(?P<role>phase|stage|column|deliverable|task|card|item|step|livrable|tache|carte|etape)s?\b\s*(?:called|named|nommee?|appelee?|of|for|de|pour)?\s*[:]?\s*|^(?:the |la |le |l'|les )"
+    r"^(?:the |a |an |la |le |l'|les |un |une )?(?P<role>phase|stage|column|deliverable|task|card|item|step|livrable|tache|carte|etape)s?\b\s*(?:called|named|nommee?|appelee?|of|for|de|pour)?\s*[:]?\s*|^(?:the |a |an |some |la |le |l'|les |un |une )"
 )
 _ROLE_AFTER = re.compile(r"\s+(?P<role>phase|stage|column|deliverable|task|card|item|step)$")
 _QUOTES = " \t\"'“”«».,;:!"
-_NUMBER = re.compile(r"(?:phase|stage|column|etape)\s+(\d{1,2})")
+_NUMBER = re.compile(r"(?:(?:phase|stage|column|etape)s?\s+)?(\d{1,2})")
 _ORDINALS = {
     "first": 0,
     "second": 1,
@@ -90,10 +90,10 @@ def target(plan: Plan, said: str, kind: str | None = None) -> Target:
     targets = [Target(group) for group in plan.groups] if kind != "item" else []
     if kind != "phase":
         targets += [Target(group, item) for group, item in plan.items]
-    for fits in _readings(name):
+    for exact, fits in _readings(name):
         found = [each for each in targets if fits(each.name)]
-        if len(found) > 1 and any(each.item is None for each in found):
-            # A phase is meant before what is in it.
+        if exact and len(found) > 1 and any(each.item is None for each in found):
+            # A phase is meant before what is in it and called the same.
             found = [each for each in found if each.item is None]
         if len(found) == 1:
             return found[0]
@@ -119,16 +119,16 @@ def _by_number(plan: Plan, said: str) -> Group | None:
     return None
 
 
-def _readings(name: str) -> Iterator[Callable[[str], bool]]:
-    """The ways in which something can be meant, the best first."""
+def _readings(name: str) -> Iterator[tuple[bool, Callable[[str], bool]]]:
+    """The ways in which something can be meant, the best first; and whether that is all of its name."""
     plain, wanted = folded(name)[:COMPARED], set(content_words(name))
-    yield lambda other: other == name
-    yield lambda other: folded(other) == plain
+    yield True, lambda other: other == name
+    yield True, lambda other: folded(other) == plain
     if wanted:
-        yield lambda other: set(content_words(other)) == wanted
-        yield lambda other: wanted <= set(content_words(other))
+        yield True, lambda other: set(content_words(other)) == wanted
+        yield False, lambda other: wanted <= set(content_words(other))
     matcher = SequenceMatcher(b=plain, autojunk=False)
-    yield lambda other: _is_near(matcher, folded(other)[:COMPARED])
+    yield False, lambda other: _is_near(matcher, folded(other)[:COMPARED])
 
 
 def _is_near(matcher: SequenceMatcher[str], other: str) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 
+from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.core.planner import Brief
 from stellary.core.wizard.rules.dates import spans
 from stellary.core.wizard.rules.findings import Findings, Work, listed, themed, title_of
@@ -19,10 +21,12 @@ from stellary.core.wizard.rules.words import KINDS, Kind, content_words, folded,
 RISKS_MAX = 10
 QUESTIONS_MAX = 20
 TOPIC_WORDS = 6
+TOPICS_MAX = COLUMNS_MAX - len(KINDS)
 
 _NUMBER = re.compile(
     r"^\W*[^\W\d_]+ (?:\d{1,3}|[IVXivx]{1,5}|[A-Ea-e])\b\s*(?:\([^)]*\))?\s*[:.\u2013\u2014-]*\s*"
 )
+_NUMBER_ALONE = re.compile(r"\W*(?:[^\W\d_]+ ?)?(?:\d{1,3}|[IVX]{1,5})\W*")
 _ASIDE = re.compile(r"\s*\([^)]*\)\s*$")
 _PART = re.compile(r"\s*(?::|\s[\u2013\u2014-]\s|\s→\s)\s*")
 
@@ -58,7 +62,7 @@ def _item(work: Work) -> Item:
     title = title_of(work)
     return Item(
         title=title,
-        description=work.text if title.endswith("…") else None,
+        description="\n".join(filter(None, [work.text if title.endswith("…") else "", work.aside])) or None,
         priority=work.priority or "medium",
         checklist=work.details,
         days=work.days,
@@ -74,7 +78,8 @@ def _explicit(made: Findings, taken: set[int]) -> list[Group]:
     """The phases that the brief itself has: ``Phase 1: …``, sentences that say what comes first and then, a list under
     ``Milestones``, entries with lists of their own.
     """
-    numbered = [section for section in made.sections if section.numbered or _is_in_phases(section)]
+    told = (section for section in made.sections if section.numbered or _is_in_phases(section))
+    numbered = list(islice(told, COLUMNS_MAX))
     if numbered:
         return [group for section in numbered if (group := _of_section(section, made, taken)).name]
     steps: dict[int, list[Work]] = defaultdict(list)
@@ -82,12 +87,19 @@ def _explicit(made: Findings, taken: set[int]) -> list[Group]:
         if work.step is not None:
             steps[work.step].append(work)
     if len(steps) > 1:
-        taken |= {work.sequence for works in steps.values() for work in works}
-        return [_of_step(works) for works in steps.values()]
+        # What is told before the first of them, in the same words about the same, is a step too.
+        first = next(iter(steps.values()))[0]
+        before = [
+            work for work in made.work[: first.sequence] if work.section is first.section and not work.listed
+        ]
+        if before:
+            steps = defaultdict(list, {0: before, **steps})
+        taken |= {work.sequence for works in islice(steps.values(), COLUMNS_MAX) for work in works}
+        return [_of_step(works) for works in islice(steps.values(), COLUMNS_MAX)]
     in_phases = [work for work in made.work if themed(work.section)[0] == "phases" and work.step is None]
-    tops = in_phases if len(in_phases) > 1 else _with_lists(made)
+    tops = in_phases if len(in_phases) > 1 else _numbered(made) or _with_lists(made)
     groups = []
-    for work in tops:
+    for work in tops[:COLUMNS_MAX]:
         taken.add(work.sequence)
         groups.append(_of_entry(work))
     return groups
@@ -113,12 +125,21 @@ def _of_section(section: Section, made: Findings, taken: set[int]) -> Group:
         if work.sequence not in taken and _within(work.section, section):
             taken.add(work.sequence)
             group.items.append(_item(work))
+    if group.items and _NUMBER_ALONE.fullmatch(group.name):
+        group.name = shortened(f"{group.name}: {name_of(group.items)}", NAME)
     return group
 
 
 def _of_step(works: Sequence[Work]) -> Group:
     items = [_item(work) for work in works]
     return Group(name_of(items), items)
+
+
+def _numbered(made: Findings) -> list[Work]:
+    """Entries like ``M1 (2 weeks): …``, where there are several."""
+    heads = [(work, _ASIDE.sub("", work.text.partition(":")[0])) for work in made.work if work.listed]
+    tops = [work for work, head in heads if _NUMBER_ALONE.fullmatch(head) and head[:1].isalpha()]
+    return tops if len(tops) > 1 else []
 
 
 def _with_lists(made: Findings) -> list[Work]:
@@ -162,7 +183,8 @@ def _of_entry(work: Work) -> Group:
         ]
     if work.due:
         items[-1].due = work.due
-    return Group(shortened(bare[:1].upper() + bare[1:], NAME), items, days=days)
+    named = f"{bare}: {name_of(items)}" if _NUMBER_ALONE.fullmatch(bare) else bare
+    return Group(shortened(named[:1].upper() + named[1:], NAME), items, days=days)
 
 
 def _spread(pool: Sequence[Work], groups: Sequence[Group]) -> None:
@@ -196,6 +218,8 @@ def _topics(made: Findings, taken: set[int]) -> list[Group]:
             continue
         if theme == "work" and priority_in(section.title):
             continue
+        if id(section) not in groups and len(groups) == TOPICS_MAX:
+            continue
         group = groups.setdefault(id(section), Group(shortened(_ASIDE.sub("", section.title), NAME)))
         group.items.append(_item(work))
         taken.add(work.sequence)
@@ -209,8 +233,14 @@ def _topics(made: Findings, taken: set[int]) -> list[Group]:
 def _around(topics: list[Group], pool: Sequence[Work]) -> list[Group]:
     """Topics in the brief's order, and around them what comes before and after by its nature."""
     by_kind: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
+    known = [group.words for group in topics]
     for work in pool:
-        place = nearest(set(work.words), topics, 2) if work.kind in (None, "build", "design") else None
+        place = None
+        if work.kind in (None, "build", "design") and known:
+            wanted = set(work.words)
+            shared = [len(wanted & words) for words in known]
+            most = max(shared)
+            place = topics[shared.index(most)] if most > 1 else None
         if place is None:
             by_kind[work.kind or "build"].append(_item(work))
         else:

@@ -25,11 +25,10 @@ NAME = 60
 _ARTICLES_WORDS = "a an the our your their all any some le la les l un une des du de d nos notre"
 _ARTICLES = frozenset(_ARTICLES_WORDS.split())
 _JOINTS_WORDS = "and or et ou & +"
+_MODALS = frozenset(("must", "should", "can", "shall", "doit", "doivent", "peut", "peuvent"))
 _JOINTS = frozenset(_JOINTS_WORDS.split())
 _LOOSE = _JOINTS | _ARTICLES | {"are", "is", "be", "will", "sont", "est"}
 """What no name ends with."""
-_ASKS_WORDS = "how what why whether which who where comment quel quelle"
-_ASKS = frozenset(_ASKS_WORDS.split())
 _ENDS_WORDS = (
     "must should can shall be how what why whether if doit doivent comment si"
     " for with by so where which who that to in on from as at until before after when while using via including such into"
@@ -118,7 +117,7 @@ def short_form(title: str) -> str:
     told: list[str] = []
     for place, word in enumerate(title.split()):
         bare = folded(word.strip("“”\"'(),;:.!?"))
-        if place and (bare in _ENDS or word.startswith("(")) and (len(told) > 1 or bare not in _ASKS):
+        if told and (bare in _MODALS or (len(told) > 1 and (bare in _ENDS or word.startswith("(")))):
             break
         if bare in _JOINTS and len(told) > 1:
             break

@@ -43,6 +43,7 @@ class Line:
         below: What stands below it in the list.
         label: What stood before a colon at its beginning: ``Budget: 20 k€`` says ``20 k€``.
         done: Whether it was ticked off.
+        aside: What stands beside it in a table: ``Owner: Anna, due: 2026-05-15``.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Line:
     below: list[str] = attrs.field(factory=list)
     label: str = ""
     done: bool = False
+    aside: str = ""
 
 
 @attrs.define
@@ -88,6 +90,7 @@ class _Reader:
         self._paragraph: list[str] = []
         self._indent = 0
         self._fenced = False
+        self._heads: list[str] = []
 
     def take(self, row: str, following: str) -> None:
         said = row.strip()
@@ -102,14 +105,29 @@ class _Reader:
             self.end_paragraph()
         elif said.startswith("|"):
             self.end_paragraph()
-            self.made[-1].lines += _table_row(row)
+            self._table_row(
+                _cells(row), is_head=following.strip().startswith("|") and set(following.strip()) <= _RULE
+            )
         elif (bullet := _BULLET.fullmatch(row)) is not None:
             self.end_paragraph()
             self._entry(len(bullet[1].expandtabs(4)), bullet[2], _plain(bullet[3][:LINE_MAX]))
         elif row[:2].isspace() and not self._paragraph and self._last_entry is not None:
             _continued(self._last_entry, said)
         else:
+            if self._paragraph and _LABEL.fullmatch(said[:LINE_MAX]):
+                # "Budget: …" begins something new, even without a blank line before it.
+                self.end_paragraph()
             self._paragraph.append(said)
+
+    def _table_row(self, cells: list[str], *, is_head: bool) -> None:
+        if is_head:
+            self._heads = cells
+        elif cells and cells[0]:
+            heads = self._heads if len(self._heads) >= len(cells) else [""] * len(cells)
+            beside = [
+                f"{head}: {cell}" if head else cell for head, cell in zip(heads, cells, strict=False) if cell
+            ][1:]
+            self.made[-1].lines.append(Line(cells[0], bullet=True, aside=", ".join(beside)[:LINE_MAX]))
 
     @property
     def _last_entry(self) -> Line | None:
@@ -175,10 +193,8 @@ def _heading(row: str, next_row: str) -> tuple[str, int] | None:
     return None
 
 
-def _table_row(row: str) -> Iterator[Line]:
-    cells = [said for cell in row.split("|", BELOW_MAX)[:BELOW_MAX] if (said := _plain(cell[:LINE_MAX]))]
-    if cells:
-        yield Line(cells[0], bullet=True, below=cells[1:])
+def _cells(row: str) -> list[str]:
+    return [_plain(cell[:LINE_MAX]) for cell in row.strip().strip("|").split("|", BELOW_MAX)[:BELOW_MAX]]
 
 
 def _plain(text: str) -> str:

@@ -42,6 +42,9 @@ def scheduled(plan: Plan, not_understood: Sequence[NotUnderstood], today: date) 
     natural = [_laid(group, lanes, plan.pace) for group in plan.groups]
     needed = sum(length for length, _ in natural)
     start, wanted = plan.start, plan.days
+    if start is None and any(item.due and item.due >= today for _, item in plan.items):
+        # A day of the calendar is so many days away only from another one.
+        start = today
     if plan.deadline is not None:
         begin = start or today
         left = (plan.deadline - begin).days + 1

@@ -113,7 +113,7 @@ _SENTENCES: Sequence[tuple[Theme, re.Pattern[str]]] = (
     (
         "risks",
         re.compile(
-            r"\b(?:risks?|danger|might (?:fail|not|be late|leave)|may (?:fail|not|be late|leave)|could (?:fail|break|be late|go wrong)|afraid|worr(?:y|ied)|threat|risques?|crain\w+|danger|pourrait (?:echouer|ne pas))\b"
+            r"\b(?:risks?|danger|might (?:fail|not|be late|leave)|may (?:fail|not|be late|leave)|could (?:fail|break|be late|go wrong)|if [^.]{1,60} (?:cancels?|fails?|breaks?|leaves?|is late|are late)|afraid|worr(?:y|ied)|threat|risques?|crain\w+|danger|pourrait (?:echouer|ne pas))\b"
         ),
     ),
     (
@@ -225,6 +225,11 @@ def opens_step(sentence: str) -> bool:
     return bool(_SEQUENCE.match(folded(sentence[:40])))
 
 
+def wishes(sentence: str) -> bool:
+    """Whether it tells what somebody wants as a whole: ``We want to open a garden``."""
+    return bool(_WISH.match(folded(sentence[:80])))
+
+
 def work_in(sentence: str) -> list[str]:
     """What a sentence says has to be done, in its own words: ``We will design the logo and build the site`` says two
     things. Empty for a sentence that says something else.
@@ -267,6 +272,9 @@ def _split(sentence: str, plain: str) -> list[str]:
     return parts
 
 
+_WISH = re.compile(
+    r"\W*(?:we|i|nous|on|the \w+) (?:want|would like|wish|are (?:organi[sz]ing|planning|building|going)|plan|intend|voulons|souhaitons|veut|souhaite|aimerions|allons)\b"
+)
 _HIGH = re.compile(
     r"\b(?:must|critical|essential|urgent|crucial|asap|mandatory|required|legally|top priority|high priority|most important|p0|p1|key|indispensable|obligatoire|prioritaire|imperatif|imperativement|doit)\b|!!"
 )

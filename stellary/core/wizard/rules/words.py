@@ -126,7 +126,11 @@ def _parted(word: str) -> list[str]:
 
 def content_words(text: str) -> list[str]:
     """The words of a text that say what it is about, each once, without their endings."""
-    return list(dict.fromkeys(stem(word) for word in words(text) if word not in _STOP and len(word) > 1))
+    return list(
+        dict.fromkeys(
+            stem(word) for word in words(text) if word not in _STOP and (len(word) > 1 or word.isdigit())
+        )
+    )
 
 
 def stem(word: str) -> str:
@@ -180,6 +184,11 @@ _AMBIGUOUS_WORDS = (
     " send find try hand interview copy mock outline check scope process"
 )
 _AMBIGUOUS = frozenset(_AMBIGUOUS_WORDS.split())
+
+
+def may_be_a_thing(text: str) -> bool:
+    """Whether a text opens with a word that is the name of a thing as well: ``Audit log``, ``Search``."""
+    return (words(text[:40]) or [""])[0] in _AMBIGUOUS
 
 
 def opens_with_verb(text: str) -> bool:

@@ -1,0 +1,267 @@
+"""Feedback: what is said in plain words is done to the plan, and what is not understood is told."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.wizard.test_planning import check, deliverables, phases, plan
+
+TEXT = """Phase 1: Discovery
+- Interview users
+- Audit the site
+Phase 2: Design
+- Sketch the pages
+- Draw the logo
+Phase 3: Build
+- Develop the shop
+- Import the products
+Phase 4: Launch
+- Train the staff
+- Announce it"""
+START = {
+    "Discovery": ["Interview users", "Audit the site"],
+    "Design": ["Sketch the pages", "Draw the logo"],
+    "Build": ["Develop the shop", "Import the products"],
+    "Launch": ["Train the staff", "Announce it"],
+}
+
+
+def names(*feedback):
+    return list(phases(plan(TEXT, *feedback)))
+
+
+def said(*feedback):
+    return [each.reason for each in plan(TEXT, *feedback).not_understood]
+
+
+@pytest.mark.parametrize(
+    ("feedback", "expected"),
+    [
+        ("add a phase for testing", "Discovery Design Build Testing Launch"),
+        ("Add a testing phase before Design.", "Discovery Testing Design Build Launch"),
+        (
+            "please add a new phase called Marketing at the beginning",
+            "Marketing Discovery Design Build Launch",
+        ),
+        ("we need a phase QA after build", "Discovery Design Build QA Launch"),
+        ("add phases for testing and handover", "Discovery Design Build Testing Launch Handover"),
+        ("remove Discovery", "Design Build Launch"),
+        ("Please remove the phase “Discovery”.", "Design Build Launch"),
+        ("remove phases 1 and 2", "Build Launch"),
+        ("merge Design into Build as Making", "Discovery Making Launch"),
+        ("merge Build and Launch", "Discovery Design Build,launch"),
+        ("merge phases 1 and 2", "Discovery,design Build Launch"),
+        ("rename phase 2 to Look", "Discovery Look Build Launch"),
+        ("split Build into shop and products", "Discovery Design Shop Products Launch"),
+        ("move Launch before Build", "Discovery Design Launch Build"),
+        ("move Design after Launch", "Discovery Build Launch Design"),
+        ("make Design the last phase", "Discovery Build Launch Design"),
+        ("put Build first", "Build Discovery Design Launch"),
+        ("swap Design and Build", "Discovery Build Design Launch"),
+        ("move Discovery into Design", "Design,discovery Build Launch"),
+        ("at most 2 phases", "Discovery,design Build,launch"),
+        ("fewer phases", "Discovery,design Build Launch"),
+        ("remove Discovery and rename Launch to Party; swap Design and Build", "Build Design Party"),
+        ("ajoute une phase de tests avant Launch", "Discovery Design Build Tests Launch"),
+        ("supprime Discovery", "Design Build Launch"),
+        ("fusionne Design et Build", "Discovery Design,build Launch"),
+    ],
+)
+def test_phases_are_changed(feedback, expected):
+    assert " ".join(name.replace(", ", ",") for name in names(feedback)) == expected
+    assert said(feedback) == []
+
+
+def test_splitting_without_names_makes_halves():
+    assert names("split Build") == [
+        "Discovery",
+        "Design",
+        "Develop the shop",
+        "Import the products",
+        "Launch",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("feedback", "phase", "expected"),
+    [
+        ("add a newsletter to Launch", "Launch", ["Train the staff", "Announce it", "Newsletter"]),
+        ("add a task to translate the texts in Build", "Build", [*START["Build"], "Translate the texts"]),
+        ("add deliverable: sketch the shop", "Design", [*START["Design"], "Sketch the shop"]),
+        ("delete the logo", "Design", ["Sketch the pages"]),
+        ("no audit", "Discovery", ["Interview users"]),
+        ("move the logo to Build", "Build", [*START["Build"], "Draw the logo"]),
+        ("move announce it first", "Launch", ["Announce it", "Train the staff"]),
+        ("move the logo before interview users", "Discovery", ["Draw the logo", *START["Discovery"]]),
+        ("rename Announce it to Tell everybody", "Launch", ["Train the staff", "Tell everybody"]),
+        ("merge sketch the pages and draw the logo as Drawings", "Design", ["Drawings"]),
+        ("enlève le logo", "Design", ["Sketch the pages"]),
+    ],
+)
+def test_deliverables_are_changed(feedback, phase, expected):
+    assert phases(plan(TEXT, feedback))[phase] == expected
+    assert said(feedback) == []
+
+
+def test_steps_weights_and_days_of_deliverables():
+    found = deliverables(
+        plan(
+            TEXT,
+            "start on 2026-05-04. The import is urgent. Announce it can wait. Add checklist: proofs, colours, sizes to the logo."
+            " Interview users takes 20 days. The audit is due on 2026-06-30.",
+        )
+    )
+    assert found["Import the products"].priority == "high"
+    assert found["Announce it"].priority == "low"
+    assert found["Draw the logo"].checklist == ["proofs", "colours", "sizes"]
+    assert found["Interview users"].end_day - found["Interview users"].start_day == 19
+    assert found["Audit the site"].end_day == 57
+
+
+@pytest.mark.parametrize(
+    ("feedback", "start", "days"),
+    [
+        ("start on 2026-05-01", "2026-05-01", 19),
+        ("Start in May 2027", "2027-05-01", 19),
+        ("begin in two weeks", "2026-04-15", 19),
+        ("commence le 4 mai 2026", "2026-05-04", 19),
+        ("finish by 30 June 2026", "2026-04-01", 91),
+        ("start on 2026-06-01. deadline: 2026-06-30", "2026-06-01", 30),
+        ("in 6 weeks", None, 42),
+        ("make it 30 days", None, 30),
+        ("shorter", None, 14),
+        ("make it shorter, please", None, 14),
+        ("plus court", None, 14),
+        ("longer", None, 25),
+        ("Build takes 3 weeks", None, 33),
+        ("make it 40 days; shorter", None, 30),
+    ],
+)
+def test_time_is_changed(feedback, start, days):
+    roadmap = plan(TEXT, feedback)
+    assert (roadmap.start_date and str(roadmap.start_date.date()), roadmap.days) == (start, days)
+    assert said(feedback) == []
+
+
+def test_a_later_start_moves_a_deadline_that_would_be_before_it():
+    roadmap = plan(TEXT, "start on 2026-06-01; deadline 2026-06-30; start on 2026-08-01")
+    assert (str(roadmap.start_date.date()), roadmap.days) == ("2026-08-01", 30)
+
+
+@pytest.mark.parametrize(
+    ("feedback", "reason"),
+    [
+        ("paint it blue", "no such change is known"),
+        ("remove the moon", "nothing in the roadmap is called “moon”"),
+        ("delete phase 9", "nothing in the roadmap is called “9”"),
+        ("move Build before Build", "that is one and the same"),
+        ("merge Build and Build", "that is one and the same"),
+        ("swap Build and Build", "that is one and the same"),
+        ("start soon", "it names no date"),
+        ("undo", "there is nothing to undo"),
+        ("rename the to x", "nothing in the roadmap is called"),
+        ("x" * 400, "no such change is known"),
+        ("remove Discovery, Design, Build and Launch", "a roadmap has one phase at least"),
+    ],
+)
+def test_what_is_not_understood_is_told_and_changes_nothing(feedback, reason):
+    (told,) = said(feedback)
+    assert told.startswith(reason)
+    assert phases(plan(TEXT, feedback)) == START
+
+
+def test_between_two_things_nothing_is_guessed():
+    (told,) = plan("- Build the small shop\n- Build the large shop", "remove the shop").not_understood
+    assert told.reason == (
+        "“shop” could be “Build small shop, large shop”, “Build the small shop”, “Build the large shop”"
+    )
+
+
+def test_what_is_understood_is_done_whatever_else_is_said():
+    roadmap = plan(TEXT, "remove Discovery. Paint it blue. Rename Launch to Party.")
+    assert list(phases(roadmap)) == ["Design", "Build", "Party"]
+    assert [each.text for each in roadmap.not_understood] == ["Paint it blue"]
+
+
+def test_feedback_adds_up_and_can_be_taken_back():
+    assert names("remove Discovery", "rename Launch to Party") == ["Design", "Build", "Party"]
+    assert names("remove Discovery", "rename Launch to Party", "undo") == ["Design", "Build", "Launch"]
+    assert names("remove Discovery", "rename Launch to Party", "start over") == list(START)
+    assert names("remove Discovery", "start over", "undo") == ["Design", "Build", "Launch"]
+    assert said("paint it blue", "remove Discovery") == []
+
+
+def test_a_roadmap_has_so_many_phases_at_most():
+    many = "\n".join(f"Phase {place}: Part {place}\n- Build {place} things" for place in range(1, 51))
+    (told,) = plan(many, "add a phase for testing").not_understood
+    assert told.reason == "a roadmap has 50 phases at most"
+    (told,) = plan(many, "split Part 3").not_understood
+    assert told.reason == "a roadmap has 50 phases at most"
+
+
+WORDS = [
+    "add",
+    "a",
+    "phase",
+    "for",
+    "testing",
+    "the",
+    "before",
+    "after",
+    "Design",
+    "Build",
+    "Launch",
+    "to",
+    "in",
+    "into",
+    "and",
+    "merge",
+    "split",
+    "move",
+    "make",
+    "it",
+    "is",
+    "all",
+    "at",
+    "first",
+    "last",
+    "checklist",
+    "with",
+    "by",
+    "on",
+    "start",
+    "1",
+    "2",
+    "weeks",
+    "takes",
+    "priority",
+    "high",
+    "logo",
+    "remove",
+    "rename",
+    "undo",
+    "start",
+    "over",
+    "shorter",
+    ".",
+    ";",
+    ",",
+    "deadline",
+    "2026-05-01",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(" ".join), max_size=6))
+def test_whatever_is_said_the_plan_stays_one(feedback):
+    check(plan(TEXT, *feedback))
+
+
+@pytest.mark.parametrize("word", ["a phase before ", "move it to ", "is it ", "merge and ", "1 week takes "])
+def test_long_feedback_takes_no_longer(word):
+    began = time.process_time()
+    plan(TEXT, *[(word * 200)[:290]] * 20)
+    assert time.process_time() - began < 3
