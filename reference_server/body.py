@@ -24,6 +24,9 @@ _MAXIMA: Mapping[str, int] = {
     "projects.import": IMPORT_MAX,
     "cards.create_many": LARGE_MAX,
     "cards.update_many": LARGE_MAX,
+    # A content of 1 MB, all of whose characters may be escaped.
+    "documents.create": LARGE_MAX,
+    "documents.update": LARGE_MAX,
     # Small, since whoever has no account yet may send them.
     **dict.fromkeys(GUARDED, PASSWORD_MAX),
 }

@@ -23,6 +23,7 @@ from stellary.contract.workspaces import (
 
 if TYPE_CHECKING:
     from stellary.client.agents import Agents
+    from stellary.client.documents import DocumentHandle, Documents
     from stellary.client.pilotage import Pilotage
     from stellary.client.project_drafts import ProjectDrafts
     from stellary.client.projects import ProjectHandle, Projects
@@ -96,6 +97,17 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.agents import Agents
 
         return Agents(self._caller, self._place)
+
+    @property
+    def documents(self) -> Documents[C]:
+        """What is written down in it."""
+        from stellary.client.documents import Documents
+
+        return Documents(self._caller, self._place)
+
+    def document(self, document: Id) -> DocumentHandle[C]:
+        """One of its documents."""
+        return self.documents(document)
 
     def project(self, project: Id) -> ProjectHandle[C]:
         """One of its projects: the board."""

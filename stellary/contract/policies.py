@@ -51,3 +51,8 @@ AGENT_TOKENS = Policy("ws_admin", "jwt")
 MISSIONS = Policy("ws_read", "full")
 MISSION_AUTHOR = Policy("author", "full")
 DECIDE = Policy("ws_read", "jwt")
+
+DOCUMENT_READ = Policy("ws_read", "projects:read", "r")
+DOCUMENT_WRITE = Policy("ws_read", "projects:write", "w")
+DOCUMENT_DELETE = Policy("ws_read", "projects:write")
+DOCUMENT_REVIEW = Policy("pil_review", "jwt")

@@ -372,3 +372,19 @@ class ProposalRef(WorkspaceRef):
 
     template: ClassVar[str] = _WORKSPACE + "/proposals/:proposalId"
     proposal_id: str
+
+
+@attrs.frozen
+class DocumentRef(WorkspaceRef):
+    """A document of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/documents/:documentId"
+    document_id: str
+
+
+@attrs.frozen
+class DocumentVersionRef(DocumentRef):
+    """A document as it was submitted for review."""
+
+    template: ClassVar[str] = _WORKSPACE + "/documents/:documentId/versions/:versionId"
+    version_id: str

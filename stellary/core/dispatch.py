@@ -68,6 +68,9 @@ from stellary.core.board import (
 from stellary.core.calls import Call
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
+from stellary.core.knowledge import access as knowledge_access
+from stellary.core.knowledge import documents, reviews
+from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
 from stellary.core.notifications import feed, notifications
 from stellary.core.pilotage import access as pilotage_access
@@ -172,6 +175,15 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     attachments.upload_attachment,
     attachments.download_attachment,
     attachments.delete_attachment,
+    documents.create_document,
+    knowledge_listing.list_documents,
+    documents.get_document,
+    documents.update_document,
+    documents.delete_document,
+    reviews.submit_review,
+    reviews.review_document,
+    knowledge_listing.list_versions,
+    knowledge_listing.get_version,
     feed.list_activity,
     search.search,
     automations.create_automation,
@@ -236,6 +248,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **field_access.DOORS,
     **relation_access.DOORS,
     **scope_access.DOORS,
+    **knowledge_access.DOORS,
     **automations_access.DOORS,
     **wizard_access.DOORS,
     **agents_access.DOORS,

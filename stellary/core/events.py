@@ -11,6 +11,7 @@ from stellary.contract.activities import ActivityType
 from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
+from stellary.contract.documents import DocumentStatus, DocumentSummary
 from stellary.contract.projects import Project
 from stellary.contract.relations import SeenRelationType
 
@@ -239,3 +240,62 @@ class PilotageChanged(Event):
     title: str
     changed: tuple[str, ...] = ()
     concerned_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DocumentEvent(Event):
+    """Something that has happened to a document; ``document`` is as it is after that, or was last.
+
+    Attributes:
+        project_id: That to which the document belongs; None for one of a workspace or an organization.
+    """
+
+    project_id: str | None
+    document: DocumentSummary
+
+
+@attrs.frozen(kw_only=True)
+class DocumentCreated(DocumentEvent):
+    """A document was made."""
+
+
+@attrs.frozen(kw_only=True)
+class DocumentUpdated(DocumentEvent):
+    """A document was changed: ``changed`` lists the fields by their wire names.
+
+    Attributes:
+        before: The status that it had; another one means that a review has come to nothing.
+    """
+
+    changed: tuple[str, ...]
+    before: DocumentStatus
+
+
+@attrs.frozen(kw_only=True)
+class DocumentDeleted(DocumentEvent):
+    """A document was deleted for good."""
+
+
+@attrs.frozen(kw_only=True)
+class DocumentSubmitted(DocumentEvent):
+    """A document waits for its review."""
+
+    number: int
+
+
+@attrs.frozen(kw_only=True)
+class DocumentReviewed(DocumentEvent):
+    """A document was reviewed: which of its versions, and who had submitted that."""
+
+    number: int
+    submitted_by_id: str
+
+
+@attrs.frozen(kw_only=True)
+class DocumentApproved(DocumentReviewed):
+    """A document was approved."""
+
+
+@attrs.frozen(kw_only=True)
+class ChangesRequested(DocumentReviewed):
+    """Changes of a document were requested."""

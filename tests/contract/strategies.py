@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stellary.contract import ENDPOINTS
 from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, checks
 from stellary.contract.naming import members, whole, wire_fields
+from stellary.contract.rich_text import RichText
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value
 
@@ -31,6 +32,15 @@ MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 # There are dozens of classes: together they get many more examples than one test does.
 few_each = settings(max_examples=max(10, settings.default.max_examples // 4))
+
+
+DOCUMENTS = st.builds(
+    lambda texts: {
+        "type": "doc",
+        "content": [{"type": "paragraph", "content": [{"type": "text", "text": each}]} for each in texts],
+    },
+    st.lists(TEXTS.filter(bool), max_size=3),
+)
 
 
 def _classes(kind: Any) -> set[type]:
@@ -93,6 +103,8 @@ def _single(kind: Any) -> st.SearchStrategy[Any]:
 
 def _limited(kind: Any) -> st.SearchStrategy[Any]:
     limits = {type(limit): limit for limit in checks(kind)}
+    if RichText in limits:
+        return DOCUMENTS | TEXTS
     if Pattern in limits:
         return st.from_regex(limits[Pattern].regex, fullmatch=True)
     if Email in limits:

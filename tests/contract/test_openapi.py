@@ -188,7 +188,13 @@ def test_a_thing_with_a_version_has_an_etag_and_takes_if_match():
     assert "ETag" not in OPERATIONS["projects.get"]["responses"]["200"]["headers"]
     if_match = {"$ref": "#/components/parameters/IfMatch"}
     taking = {name for name, operation in OPERATIONS.items() if if_match in operation.get("parameters", ())}
-    assert taking == {"cards.update", "cards.delete", "project_drafts.delete"}
+    assert taking == {
+        "cards.update",
+        "cards.delete",
+        "documents.update",
+        "documents.delete",
+        "project_drafts.delete",
+    }
 
 
 def test_what_makes_something_takes_an_idempotency_key():

@@ -145,6 +145,25 @@ ASKINGS: Mapping[str, Asking] = {
     "checklist.add": _saying(title="Another step"),
     "checklist.update": _saying(done=True),
     "checklist.delete": _PLAIN,
+    "documents.create": Asking(
+        lambda stage: {
+            "title": "Fresh",
+            "docType": "spec",
+            "content": {"type": "doc", "content": [{"type": "paragraph"}]},
+            "parentId": stage.here["documentId"],
+            "tags": ["api"],
+        }
+    ),
+    "documents.list": _PLAIN,
+    "documents.get": _PLAIN,
+    "documents.update": _saying(title="Renamed"),
+    "documents.delete": _PLAIN,
+    "documents.submit_review": _PLAIN,
+    "documents.review": Asking(
+        lambda stage: {"status": "approved", "notes": "Good."}, places={"documentId": "pendingDocumentId"}
+    ),
+    "documents.versions": Asking(places={"documentId": "pendingDocumentId"}),
+    "documents.get_version": Asking(places={"documentId": "pendingDocumentId"}),
     "automations.create": _saying(
         trigger="task_moved",
         conditions={"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},

@@ -11,6 +11,7 @@ import attrs
 
 from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, Reference
 from stellary.contract.naming import base, marks, members, whole, wire_fields
+from stellary.contract.rich_text import RichText
 from stellary.contract.wire import Request
 
 BIG = 2**63
@@ -134,6 +135,8 @@ def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
                 yield from (
                     Bad(f"blank {text!r}", text) for text in (" ", "\t\n", "\u3000", "\u00a0" * least)
                 )
+        case RichText():
+            yield from (Bad(f"the content {found!r}"[:60], found) for found in _bad_documents())
         case Range(least, most):
             yield from (
                 Bad(f"the number {number}", number) for number in (least - 1, most + 1, BIG - 1, -BIG)
@@ -142,6 +145,31 @@ def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
             yield from (Bad(f"the text {text!r}", text) for text in ("", "!", "#12345", "\u0661" * 4, "x\n"))
         case Email():
             yield from (Bad(f"the address {text[:20]!r}", text) for text in ADDRESSES)
+
+
+def _bad_documents() -> Iterator[Any]:
+    yield from (5, True, [], {}, {"type": "paragraph"}, "a text that is no TipTap document")
+    yield {"type": "doc", "content": {}}
+    for node in (
+        5,
+        None,
+        [],
+        {},
+        {"type": 5},
+        {"type": ""},
+        {"type": "text"},
+        {"type": "text", "text": ""},
+        {"type": "text", "text": 5},
+        {"type": "text", "text": "x", "marks": {}},
+        {"type": "text", "text": "x", "marks": ["bold"]},
+        {"type": "text", "text": "x", "marks": [{"type": "link", "attrs": "x"}]},
+        {"type": "heading", "attrs": []},
+        {"type": "heading", "attrs": [1]},
+        {"type": "paragraph", "content": "x"},
+        {"type": "paragraph", "content": None},
+        {"type": "paragraph", "content": [{"type": "text", "text": "x" * (1 << 20)}]},
+    ):
+        yield {"type": "doc", "content": [node]}
 
 
 def _bad_lists(plain: Any, limits: tuple[Any, ...], good: Any) -> Iterator[Bad]:

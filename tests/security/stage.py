@@ -193,6 +193,12 @@ class Stage:
         made["agentId"] = self.ask(owner, "POST", agents, agent)["id"]
         token = self.ask(owner, "POST", f"{agents}/{made['agentId']}/tokens", {"name": "laptop"})
         made["tokenId"] = token["id"]
+        documents = f"{workspace.path}/documents"
+        made["documentId"] = self.ask(owner, "POST", documents, {"title": "Plan"})["id"]
+        made["pendingDocumentId"] = self.ask(owner, "POST", documents, {"title": "Decision"})["id"]
+        pending = f"{documents}/{made['pendingDocumentId']}"
+        self.ask(owner, "POST", f"{pending}/submit-review")
+        made["versionId"] = self.ask(owner, "GET", f"{pending}/versions")[0]["id"]
         related = {"targetCardId": made["otherCardId"], "type": "related_to"}
         relations = f"{workspace.path}/cards/{made['cardId']}/relations"
         made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
@@ -255,6 +261,8 @@ class Stage:
             f"{base}/pilotage/docs/{was['docId']}",
             f"{base}/project-drafts/{was['draftId']}",
             f"{base}/project-drafts/{was['plannedDraftId']}",
+            f"{base}/documents/{was['documentId']}",
+            f"{base}/documents/{was['pendingDocumentId']}",
             f"{project}/columns/{was['columnId']}",
             card,
             project,

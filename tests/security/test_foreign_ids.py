@@ -42,6 +42,14 @@ REFERENCES = {
     "cards.update_many": {f"cards[].{field}": kind for field, kind in (_CHANGE | {"id": "cardId"}).items()},
     "scopes.delete": {"moveCardsTo": "fullColumnId"},
     "custom_fields.set_values": {"{}": "fieldId"},
+    "documents.create": {"parentId": "documentId", "contextId": "projectId"},
+    "documents.update": {"parentId": "pendingDocumentId", "contextId": "projectId"},
+    "documents.list": {
+        "parentId": "documentId",
+        "contextId": "projectId",
+        "projectId": "projectId",
+        "authorId": "userId",
+    },
     "relations.create": {"targetCardId": "otherCardId"},
     "pilotage.create_todo": {"missionId": "missionId", "priorityId": "priorityId"},
     "pilotage.update_todo": {"missionId": "missionId", "priorityId": "priorityId"},
@@ -49,7 +57,7 @@ REFERENCES = {
     "agents.update": {"projectIds[]": "projectId"},
 }
 # What only chooses among rows chooses none by such an id.
-FILTERED = {"columns.list", "cards.list", "projects.activity", "search.query"}
+FILTERED = {"columns.list", "cards.list", "projects.activity", "search.query", "documents.list"}
 # Where another project of the workspace will do.
 WORKSPACE_WIDE = {
     "relations.create",
@@ -58,6 +66,8 @@ WORKSPACE_WIDE = {
     "pilotage.update_todo",
     "agents.create",
     "agents.update",
+    "documents.create",
+    "documents.update",
 }
 
 
@@ -119,6 +129,8 @@ def put(body: dict[str, Any], field: str, found: str) -> dict[str, Any]:
         return {found: "high"}
     if field.startswith("cards[]."):
         return {"cards": [put(body["cards"][0], field.removeprefix("cards[]."), found)]}
+    if field == "contextId":
+        body = body | {"contextType": "project"}
     name = re.sub(r"\W", "", field)
     return body | {name: {"[]": [found], "{}": {found: "high"}}.get(field[len(name) :], found)}
 

@@ -99,6 +99,13 @@ UNSAID: Mapping[str, Callable[[Stage], Any]] = {
         "action": {"type": "add_comment", "params": {"content": "Shipped."}},
     },
     "agents.create": lambda stage: {"name": "Scribe", "slug": "scribe", "tools": ["board.write"]},
+    "documents.create": lambda stage: {
+        "title": "API",
+        "docType": "spec",
+        "content": {"type": "doc", "content": [{"type": "paragraph"}]},
+        "parentId": stage.here["documentId"],
+    },
+    "documents.review": lambda stage: {"status": "approved", "notes": "Good."},
     "checklist.add": lambda stage: {"title": "Write tests"},
     "project_drafts.create": lambda stage: {
         "name": "Web shop",
@@ -122,6 +129,7 @@ PLACEHOLDERS = {
     "RULEID": "ruleId",
     "DRAFTID": "plannedDraftId",
     "AGENTID": "agentId",
+    "DOCUMENTID": "documentId",
 }
 # The same of "ID", by operation.
 THINGS = {
@@ -130,6 +138,8 @@ THINGS = {
     "pilotage.review_action": "proposedId",
     "pilotage.apply_action": "approvedId",
 }
+# What of the stage stands there for one operation only.
+ELSEWHERE = {"documents.review": {"DOCUMENTID": "pendingDocumentId"}}
 OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}
 CALLER = "OO"
 
@@ -187,7 +197,7 @@ def filled(stage: Stage, call: Call, token: str) -> tuple[str, str | None, dict[
     project = f"{_workspace(stage)}/projects/{stage.here['projectId']}"
     path = urlsplit(call.url).path.replace("/…/automations", f"{project}/automations")
     path = path.replace("/…", _workspace(stage)).replace("INVITE_TOKEN", stage.own[CALLER]["token"])
-    for placeholder, name in PLACEHOLDERS.items():
+    for placeholder, name in (PLACEHOLDERS | ELSEWHERE.get(call.operation, {})).items():
         path = re.sub(rf"\b{placeholder}\b", stage.here[name], path)
     if call.operation in OWN:
         path = re.sub(r"\bID\b", stage.own[CALLER][OWN[call.operation]], path)

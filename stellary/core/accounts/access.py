@@ -62,6 +62,8 @@ _TO_WORKSPACE: FromClause = _TO_ORGANIZATION.join(
         workspace_members.c.user_id == bindparam("_user_id"),
     ),
 )
+ORGANIZATION_ID: ColumnElement[str] = organizations.c.id
+"""The organization that a door has reached."""
 WORKSPACE_ID: ColumnElement[str] = workspaces.c.id
 """The workspace that a door has reached: what an area's own tables are joined to."""
 

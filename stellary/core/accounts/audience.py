@@ -71,6 +71,17 @@ def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
     return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids))
 
 
+def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
+    """The ids of those who review in a workspace: its pilotage reviewers and owners, and who leads the organization."""
+    members, leaders = _WAYS
+    reviewing = members.of(workspace_id=workspace_id).where(
+        workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
+    )
+    return select(users.c.id).where(
+        users.c.id.in_(union_all(reviewing, leaders.of(workspace_id=workspace_id)))
+    )
+
+
 def introduced(who: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Select[Any]:
     """The people in ``who``, with their ``name``, and whether each ``sees`` the workspace."""
     return select(*who.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(

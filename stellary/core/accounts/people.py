@@ -34,6 +34,7 @@ _INTRODUCED: Select[Any] = select(
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
 _AUDIENCE = audience(bindparam("_workspace_id"))
+_OTHERS = _AUDIENCE.where(users.c.id != bindparam("_user_id")).limit(1)
 _KEEP: Select[Any] = (
     select(workspaces.c.id)
     .join_from(organizations, workspaces, workspaces.c.organization_id == organizations.c.id)
@@ -63,6 +64,12 @@ def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     """Whether somebody reaches a workspace at this moment."""
     who = {"_workspace_id": workspace_id, "_ids": [user_id]}
     return uow.connection.execute(_REACHING_OF, who).first() is not None
+
+
+def others_reach(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
+    """Whether anybody but that user reaches a workspace."""
+    who = {"_workspace_id": workspace_id, "_user_id": user_id}
+    return uow.connection.execute(_OTHERS, who).first() is not None
 
 
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:

@@ -13,11 +13,19 @@ import attrs
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
 from stellary.contract.activities import ActivityType
-from stellary.core.accounts.audience import audience, by_ids, introduced
+from stellary.core.accounts.audience import audience, by_ids, introduced, reviewers
 from stellary.core.accounts.people import reaches
 from stellary.core.base import IdType
 from stellary.core.board.concerned import commenters, project_name, project_people
-from stellary.core.events import CardEvent, PilotageChanged, ProjectEvent, ProjectImported, WorkspaceLeft
+from stellary.core.events import (
+    CardEvent,
+    DocumentEvent,
+    DocumentSubmitted,
+    PilotageChanged,
+    ProjectEvent,
+    ProjectImported,
+    WorkspaceLeft,
+)
 from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
@@ -42,6 +50,7 @@ _AROUND_PROJECT = _known(project_people(_PROJECT_ID).add_columns(_NO_CARD)).add_
     project_name(_PROJECT_ID).label("project")
 )
 _AUDIENCE = audience(_WORKSPACE_ID)
+_REVIEWERS = reviewers(_WORKSPACE_ID)
 _RECORD = insert(activities)
 _NOTIFY = insert(notifications)
 _FORGET = delete(notifications).where(
@@ -53,7 +62,7 @@ _FORGET = delete(notifications).where(
 class _News:
     """An event as it will be told, and to whom."""
 
-    event: ProjectEvent | PilotageChanged
+    event: ProjectEvent | DocumentEvent | PilotageChanged
     meta: dict[str, Any]
     recipients: list[str]
 
@@ -63,7 +72,7 @@ class _News:
 
     @property
     def project_id(self) -> str | None:
-        return self.event.project_id if isinstance(self.event, ProjectEvent) else None
+        return None if isinstance(self.event, PilotageChanged) else self.event.project_id
 
     @property
     def card_id(self) -> str | None:
@@ -72,7 +81,9 @@ class _News:
 
 def record(
     uow: UnitOfWork,
-    events: Sequence[CardEvent | MemberEvent | ProjectChange | ProjectImported | PilotageChanged],
+    events: Sequence[
+        CardEvent | MemberEvent | ProjectChange | ProjectImported | DocumentEvent | PilotageChanged
+    ],
 ) -> None:
     """Record activities, and notify whom they concern."""
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
@@ -80,6 +91,8 @@ def record(
     for event in events:
         if isinstance(event, CardEvent):
             by_workspace[event.workspace_id].append(event)
+        elif isinstance(event, DocumentEvent):
+            news.append(_of_document(uow, event))
         elif isinstance(event, ProjectChange):
             news.append(_News(event, rules.project_meta(event), []))
         elif isinstance(event, PilotageChanged):
@@ -174,6 +187,20 @@ def _concerned(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
     if whom is None or whom == uow.user_id or not reaches(uow, event.workspace_id, whom):
         return []
     return [whom]
+
+
+def _of_document(uow: UnitOfWork, event: DocumentEvent) -> _News:
+    """What concerns whoever wrote a document, or is to review it. Mostly nobody but the actor is looked for."""
+    place = {"_workspace_id": event.workspace_id}
+    if isinstance(event, DocumentSubmitted):
+        whom = set(uow.connection.execute(_REVIEWERS, place).scalars())
+    else:
+        whom = rules.concerned_by_document(event) - {uow.user_id}
+        if whom:
+            wanted = {"_user_ids": sorted(whom), "_card_ids": []}
+            rows = uow.connection.execute(_AROUND_CARDS, {**wanted, **place})
+            whom = {row.id for row in rows if row.sees}
+    return _News(event, rules.document_meta(event), rules.recipients(whom, uow.user_id))
 
 
 def _of_people(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _News:

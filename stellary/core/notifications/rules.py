@@ -19,12 +19,20 @@ from stellary.core.events import (
     CardEvent,
     CardMoved,
     CardUpdated,
+    ChangesRequested,
     CommentAdded,
     CommentDeleted,
     CommentUpdated,
+    DocumentApproved,
+    DocumentCreated,
+    DocumentDeleted,
+    DocumentEvent,
+    DocumentReviewed,
+    DocumentSubmitted,
+    DocumentUpdated,
+    Event,
     PilotageChanged,
     ProjectCreated,
-    ProjectEvent,
     ProjectImported,
     ProjectMemberAdded,
     ProjectMemberRemoved,
@@ -33,7 +41,7 @@ from stellary.core.events import (
     RelationRemoved,
 )
 
-TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
+TYPES: Final[Mapping[type[Event], ActivityType]] = {
     CardCreated: "card_created",
     CardUpdated: "card_updated",
     CardMoved: "card_moved",
@@ -52,6 +60,12 @@ TYPES: Final[Mapping[type[ProjectEvent], ActivityType]] = {
     ProjectCreated: "project_created",
     ProjectUpdated: "project_updated",
     ProjectImported: "project_imported",
+    DocumentCreated: "document_created",
+    DocumentUpdated: "document_updated",
+    DocumentDeleted: "document_deleted",
+    DocumentSubmitted: "document_submitted",
+    DocumentApproved: "document_approved",
+    ChangesRequested: "document_changes_requested",
 }
 """Which event becomes which activity: the nine of section Activity Types of the API reference, and ours."""
 
@@ -148,6 +162,27 @@ def import_meta(event: ProjectImported) -> dict[str, Any]:
     return {"project": event.name, "columns": event.columns, "cards": event.cards}
 
 
+def document_meta(event: DocumentEvent) -> dict[str, Any]:
+    """What a person reads of something that has happened to a document."""
+    document = event.document
+    told: dict[str, Any] = {
+        "documentId": document.id,
+        "documentTitle": document.title,
+        "docType": document.doc_type,
+        "status": document.status,
+    }
+    match event:
+        case DocumentUpdated():
+            told |= {"changed": list(event.changed), "formerStatus": event.before}
+        case DocumentSubmitted():
+            told["number"] = event.number
+        case DocumentReviewed():
+            told |= {"number": event.number, "notes": document.review_notes}
+        case _:
+            pass
+    return told
+
+
 def named_people(event: CardEvent) -> set[str]:
     """The ids of people whose names stand in the meta."""
     if not isinstance(event, CardAssigned):
@@ -175,6 +210,22 @@ def concerned(event: CardEvent) -> set[str]:
         case _:
             pass
     return {each for each in found if each}
+
+
+def concerned_by_document(event: DocumentEvent) -> set[str]:
+    """Whom something that has happened to a document concerns, beside the reviewers of what was submitted.
+
+    Its author, if it was reviewed, deleted, or changed so that its review has come to nothing; and who had submitted it.
+    """
+    match event:
+        case DocumentReviewed():
+            return {event.document.author_id, event.submitted_by_id}
+        case DocumentDeleted():
+            return {event.document.author_id}
+        case DocumentUpdated() if event.document.status != event.before:
+            return {event.document.author_id}
+        case _:
+            return set()
 
 
 def has_commenters(event: CardEvent) -> bool:

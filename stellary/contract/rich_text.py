@@ -1,0 +1,87 @@
+"""Rich text: what the content of a document may be, as TipTap (ProseMirror) JSON or as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import NoneType
+from typing import Annotated, Any, Literal
+
+import attrs
+import orjson
+
+from stellary.contract.limits import Check
+
+ContentFormat = Literal["tiptap", "markdown"]
+
+BYTES_MAX = 1_048_576
+DEPTH_MAX = 32
+"""Of nodes in each other: the document itself is the first, a text the last."""
+
+Node = dict[str, Any]
+
+
+@attrs.frozen
+class RichText(Check):
+    """A TipTap document, or a text in Markdown: at most 1 MB either way."""
+
+    def problem(self, found: Any) -> str | None:
+        if isinstance(found, str):
+            return "must be at most 1 MB" if len(found.encode()) > BYTES_MAX else None
+        if not isinstance(found, dict):
+            return "must be a TipTap document, or a text in Markdown"
+        return _wrong_document(found)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["object", "string"]}
+
+
+Content = Annotated[Any, RichText()]
+
+
+def too_large(document: Node) -> bool:
+    """Whether a document is larger than one may be."""
+    return len(orjson.dumps(document)) > BYTES_MAX
+
+
+def nodes(document: Node) -> Iterator[tuple[Any, int]]:
+    """All nodes in the order of the text, each with its depth; the document is at 1. What is no node is told as it is."""
+    waiting: list[tuple[Any, int]] = [(document, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        inner = node.get("content") if isinstance(node, dict) else None
+        if isinstance(inner, list):
+            waiting += [(each, depth + 1) for each in reversed(inner)]
+
+
+def _wrong_document(document: Node) -> str | None:
+    if document.get("type") != "doc":
+        return 'must be a TipTap document: an object whose type is "doc"'
+    for node, depth in nodes(document):
+        if depth > DEPTH_MAX:
+            return f"must not have nodes nested deeper than {DEPTH_MAX}"
+        if said := _wrong_node(node):
+            return said
+    return "must be at most 1 MB" if too_large(document) else None
+
+
+def _wrong_node(node: Any) -> str | None:
+    """What is wrong with a node by itself. Kinds of nodes and marks that nobody here has heard of are welcome."""
+    if not _is_named(node):
+        return "must have nodes that are objects with a type"
+    if not isinstance(node.get("content", []), list):
+        return "must have nodes whose content is a list"
+    if not isinstance(node.get("attrs", {}), (dict, NoneType)):
+        return "must have nodes whose attrs are an object"
+    if node["type"] == "text" and not (isinstance(node.get("text"), str) and node["text"]):
+        return "must have text nodes with a text that is not empty"
+    marks = node.get("marks", [])
+    if not isinstance(marks, list) or not all(map(_is_named, marks)):
+        return "must have marks that are objects with a type"
+    if not all(isinstance(mark.get("attrs", {}), (dict, NoneType)) for mark in marks):
+        return "must have marks whose attrs are an object"
+    return None
+
+
+def _is_named(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("type"), str) and bool(found["type"])

@@ -1,0 +1,1 @@
+"""Knowledge: documents, what they say, and their review."""

@@ -1,0 +1,129 @@
+"""The doors of knowledge: each reads a document and the caller's standing in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, Row, Select, and_, bindparam, or_, select
+
+from stellary.contract.errors import Forbidden, NotFound
+from stellary.contract.policies import DOCUMENT_READ
+from stellary.contract.refs import DocumentRef, DocumentVersionRef, Ref, WorkspaceRef
+from stellary.core.accounts.access import (
+    ORGANIZATION_ID,
+    WORKSPACE_ID,
+    At,
+    grant,
+    reach,
+    through_workspace,
+)
+from stellary.core.accounts.audience import name_of
+from stellary.core.base import IdType
+from stellary.core.knowledge import rows
+from stellary.core.knowledge.tables import documents, versions
+from stellary.core.unit import UnitOfWork
+
+_CALLER_NAME = name_of(bindparam("_user_id", type_=IdType)).label("caller_name")
+
+
+def _to_document(source: FromClause) -> FromClause:
+    return source.outerjoin(
+        documents,
+        and_(
+            documents.c.id == bindparam("_document_id"),
+            documents.c.organization_id == ORGANIZATION_ID,
+            or_(documents.c.workspace_id == WORKSPACE_ID, documents.c.context_type == "organization"),
+        ),
+    )
+
+
+def _to_version(source: FromClause) -> FromClause:
+    return _to_document(source).outerjoin(
+        versions, and_(versions.c.document_id == documents.c.id, versions.c.id == bindparam("_version_id"))
+    )
+
+
+_WORKSPACE = through_workspace(_CALLER_NAME)
+_DOCUMENT = through_workspace(_CALLER_NAME, *rows.DOCUMENT, joins=_to_document)
+_VERSION = through_workspace(
+    documents.c.id.label("of_document"), *rows.VERSION_SUMMARY, versions.c.content, joins=_to_version
+)
+_HOLD: Select[Any] = (
+    select(*rows.DOCUMENT)
+    .where(documents.c.id == bindparam("_document_id"))
+    .with_for_update(of=documents, key_share=True)
+)
+_HOLD_TO_DELETE: Select[Any] = _HOLD.with_for_update(of=documents)
+
+
+def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
+    """The door to the documents of a workspace: ``caller_name``.
+
+    Raises:
+        NotFound: There is no such workspace, or the caller does not reach it.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _WORKSPACE, ref)
+    grant(uow, standing)
+    return At(row, standing)
+
+
+def document(uow: UnitOfWork, ref: DocumentRef) -> At:
+    """The door to a document: its row, and ``caller_name``.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or neither it nor its organization has such a document.
+        Forbidden: The caller's role is not enough; or the document was made in another workspace of the organization,
+            and is not only to be read.
+    """
+    row, standing = reach(uow, _DOCUMENT, ref, _document_id=ref.document_id)
+    grant(uow, standing)
+    if row.id is None:
+        raise NotFound("Document not found")
+    if uow.policy != DOCUMENT_READ and row.workspace_id != standing.workspace_id:
+        raise Forbidden(
+            "a document of the organization is changed in the workspace in which it was made",
+            code="other_workspace",
+        )
+    return At(row, standing)
+
+
+def version(uow: UnitOfWork, ref: DocumentVersionRef) -> At:
+    """The door to a version of a document: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such document, or no such version of it.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _VERSION, ref, _document_id=ref.document_id, _version_id=ref.version_id)
+    grant(uow, standing)
+    if row.of_document is None:
+        raise NotFound("Document not found")
+    if row.id is None:
+        raise NotFound("Version not found")
+    return At(row, standing)
+
+
+def hold_document(uow: UnitOfWork, document_id: str, *, to_delete: bool = False) -> Row[Any]:
+    """A document that a door has found, as it is by now; until the unit ends, nobody else changes it.
+
+    Args:
+        uow: The unit.
+        document_id: Which one.
+        to_delete: Whether nobody may put another one below it either.
+
+    Raises:
+        NotFound: It was deleted in the meantime.
+    """
+    statement = _HOLD_TO_DELETE if to_delete else _HOLD
+    row = uow.connection.execute(statement, {"_document_id": document_id}).first()
+    if row is None:
+        raise NotFound("Document not found")
+    return row
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    DocumentRef: document,
+    DocumentVersionRef: version,
+}

@@ -1,0 +1,105 @@
+"""The documents of a workspace as a list, and the versions of one: without what they say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, String, bindparam, or_, select
+
+from stellary.contract.documents import (
+    GET_VERSION,
+    LIST_DOCUMENTS,
+    LIST_VERSIONS,
+    DocumentSummary,
+    DocumentVersion,
+    DocumentVersionSummary,
+    GetDocument,
+    ListDocuments,
+)
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import utc
+from stellary.core.board import searching
+from stellary.core.knowledge import access, rows
+from stellary.core.knowledge.tables import documents, versions
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+_q: ColumnElement[str] = bindparam("q", type_=String)
+_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "doc_type": documents.c.doc_type == bindparam("doc_type"),
+    "context_type": documents.c.context_type == bindparam("context_type"),
+    "context_id": documents.c.context_id == bindparam("context_id"),
+    "project_id": documents.c.project_id == bindparam("project_id"),
+    "parent_id": documents.c.parent_id == bindparam("parent_id"),
+    "top_level": documents.c.parent_id.is_(None) == bindparam("top_level"),
+    "status": documents.c.status == bindparam("status"),
+    "author_id": documents.c.author_id == bindparam("author_id"),
+    "tag": documents.c.tag_keys.like(bindparam("tag", type_=String), escape="\\"),
+    "q": searching.contains(documents.c.title, _q),
+    "updated_since": documents.c.updated_at >= bindparam("updated_since"),
+}
+_SHOWN: Select[Any] = select(*rows.SUMMARY).where(
+    documents.c.organization_id == bindparam("_organization_id"),
+    or_(
+        documents.c.workspace_id == bindparam("_workspace_id"),
+        documents.c.context_type == "organization",
+    ),
+)
+_VERSIONS = Pages(
+    select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
+    versions.c.id,
+    newest_first=True,
+)
+
+
+@serves(LIST_DOCUMENTS)
+def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -> Listing[DocumentSummary]:
+    """The documents of the workspace, and those of its organization, that pass all filters."""
+    standing = access.workspace(uow, ref).standing
+    filters = _asked(request)
+    if "q" in filters:
+        searching.prepare(uow)
+    place = {"_organization_id": standing.organization_id, "_workspace_id": standing.workspace_id}
+    return _pages(frozenset(filters)).fetch(uow, request, _summary, **place, **filters)
+
+
+@serves(LIST_VERSIONS)
+def list_versions(uow: UnitOfWork, ref: DocumentRef, request: Paged) -> Listing[DocumentVersionSummary]:
+    """What was submitted, newest first."""
+    document = access.document(uow, ref).row
+    return _VERSIONS.fetch(uow, request, _version_summary, _document_id=document.id)
+
+
+@serves(GET_VERSION)
+def get_version(uow: UnitOfWork, ref: DocumentVersionRef, request: GetDocument) -> DocumentVersion:
+    """What was submitted once."""
+    return rows.version(access.version(uow, ref).row._mapping, request.content_format)
+
+
+def _asked(request: ListDocuments) -> dict[str, Any]:
+    found = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
+    if "updated_since" in found:
+        found["updated_since"] = utc(found["updated_since"])
+    if "q" in found:
+        found["q"] = searching.pattern_of(found["q"])
+    if "tag" in found:
+        found["tag"] = searching.pattern_of(f"\n{found['tag'].casefold()}\n")
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _pages(names: frozenset[str]) -> Pages:
+    """The statements of the list, built once for each combination of filters."""
+    return Pages(_SHOWN.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id)
+
+
+def _summary(row: Row[Any]) -> DocumentSummary:
+    return rows.summary(row._mapping)
+
+
+def _version_summary(row: Row[Any]) -> DocumentVersionSummary:
+    return rows.version_summary(row._mapping)

@@ -1,0 +1,44 @@
+"""Characters as CommonMark sees them: what stands beside ``**`` or ``_`` says whether these begin or end something."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from typing import Final, Literal
+
+CharacterKind = Literal["space", "punctuation", "other"]
+
+SAFE_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps", "sms", "xmpp"})
+_SCHEME = re.compile(r"[\x00-\x20]*([^/?#:]*):")
+
+
+@functools.lru_cache(maxsize=4096)
+def kind_of(character: str) -> CharacterKind:
+    """What a character is; nothing at all, as before a line and after it, is a space."""
+    if character in ("", "\t", "\n", "\f", "\r"):
+        return "space"
+    category = unicodedata.category(character)
+    if category == "Zs":
+        return "space"
+    return "punctuation" if category[0] in "PS" else "other"
+
+
+def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[bool, bool]:
+    """Whether a run of a marker can open something, and whether it can close something.
+
+    Args:
+        marker: One of its characters.
+        before, after: What stands beside it.
+    """
+    left = after != "space" and (after != "punctuation" or before != "other")
+    right = before != "space" and (before != "punctuation" or after != "other")
+    if marker != "_":
+        return left, right
+    return left and (not right or before == "punctuation"), right and (not left or after == "punctuation")
+
+
+def is_safe(href: str) -> bool:
+    """Whether a link leads to a place, and does not run something."""
+    found = _SCHEME.match(href)
+    return found is None or found[1].lower() in SAFE_SCHEMES
