@@ -41,6 +41,7 @@ def make_app(
     metrics = Metrics()
     operations = system_operations(core, state, threads, metrics, lambda: handler.prefix)
     handler = Handler(core, settings or Settings(), threads, state, operations, access_log, metrics)
+    state.closing.append(handler.streams.close)
     app[STATE], app[HANDLER] = state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 
@@ -48,17 +49,26 @@ def make_app(
 
     async def running(app: web.Application) -> AsyncIterator[None]:
         handler.prefix = _prefix(app)
+        core.relay.start()
         if does_jobs:
             core.work.start()
-        async with asynccontextmanager(handler.files.sweeping)():
+        async with (
+            asynccontextmanager(handler.files.sweeping)(),
+            asynccontextmanager(handler.streams.running)(),
+        ):
             yield
-        state.stopping = state.closed = True
         if does_jobs:
             # One that is not done by then is done by the next process.
             await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
+        await asyncio.to_thread(core.relay.stop, UNITS_SECONDS)
         await threads.close(UNITS_SECONDS)
 
+    async def closing(_: web.Application) -> None:
+        state.close()
+
     app.cleanup_ctx.append(running)
+    # A host's runner waits for what is being answered before it cleans up.
+    app.on_shutdown.append(closing)
     return app
 
 

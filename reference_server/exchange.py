@@ -14,6 +14,8 @@ from multidict import CIMultiDict
 
 from reference_server.addresses import client_address
 from reference_server.settings import Network
+from reference_server.streams import Opening
+from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
 from stellary.core.unit import Actor
@@ -39,6 +41,7 @@ class Exchange:
         client: The address that it comes from.
         match: The endpoint, once it is known.
         actor: Who asks, once it is known.
+        opening: What is to be followed, if the answer goes on.
     """
 
     request: web.BaseRequest
@@ -50,6 +53,7 @@ class Exchange:
     client: str
     match: Match | None = None
     actor: Actor | None = None
+    opening: Opening | None = None
 
     def raw(self, body: bytes = b"") -> RawRequest:
         """The request as the core takes it."""
@@ -96,13 +100,13 @@ def request_id(given: str | None = None) -> str:
 def response(
     raw: RawResponse, id: str, more: Mapping[str, str] | None = None
 ) -> web.Response | web.StreamResponse:
-    """An answer with what belongs on every one. The headers of the answer itself win. A file's blocks are not sent."""
+    """An answer with what belongs on every one. The headers of the answer itself win. What goes on is not sent."""
     headers: CIMultiDict[str] = CIMultiDict(_ALWAYS)
     headers["x-request-id"] = id
     if more:
         headers.update(more)
     headers.update(raw.headers)
-    if raw.blocks is not None:
+    if raw.blocks is not None or raw.headers.get("content-type") == EVENT_STREAM:
         return web.StreamResponse(status=raw.status, headers=headers)
     body: Any = raw.body or None
     return web.Response(status=raw.status, headers=headers, body=body)

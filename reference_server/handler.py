@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
 from reference_server.settings import Settings
 from reference_server.state import State
+from reference_server.streams import Streams
 from reference_server.threads import Threads
 from reference_server.throttle import GUARDED, Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
@@ -46,6 +48,7 @@ class Handler:
     Attributes:
         prefix: Of the paths, where the application is part of a host's.
         files: Uploads and downloads.
+        streams: What goes on.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Handler:
     ) -> None:
         self.prefix = ""
         self.files = Files(core, threads)
+        self.streams = Streams(core, threads)
         self._core = core
         self._threads = threads
         self._state = state
@@ -86,6 +90,8 @@ class Handler:
                 made.force_close()
             if raw.blocks is not None:
                 await self.files.send(request, made, raw.blocks)
+            elif exchange.opening is not None:
+                await self.streams.send(request, made, exchange.opening)
             status = raw.status
         finally:
             self._state.end()
@@ -129,6 +135,10 @@ class Handler:
         else:
             answer = await self._asked(exchange, caller, exchange.raw(await self._body(exchange)))
         exchange.actor = answer.actor
+        if answer.record is not None:
+            reader = answer.actor.user_id if answer.actor else None
+            allowed = partial(dispatch.may_go_on, self._core, exchange.raw())
+            exchange.opening = await self.streams.open(answer.record, reader, allowed)
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
         return self._prefixed(answer)

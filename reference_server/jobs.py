@@ -31,7 +31,9 @@ def work(settings: Settings) -> None:
             signal.signal(number, stop)
         sys.stdout.write("Stellary does jobs. Ctrl-C stops it.\n")
         sys.stdout.flush()
+        core.relay.start()
         core.work.run()
+        core.relay.stop()
     lines.close()
 
 

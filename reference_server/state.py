@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class State:
@@ -12,12 +13,14 @@ class State:
         stopping: Readiness is denied, so that a balancer sends nobody here any more; all else is as before.
         closed: New requests are refused.
         in_flight: Requests that are being answered.
+        closing: Called when new requests are refused: what would be answered for ever is to end.
     """
 
     def __init__(self) -> None:
         self.stopping = False
         self.closed = False
         self.in_flight = 0
+        self.closing: list[Callable[[], None]] = []
         self._idle: asyncio.Event | None = None
 
     def begin(self) -> None:
@@ -30,6 +33,12 @@ class State:
         if self._idle is not None and not self.in_flight:
             self._idle.set()
 
+    def close(self) -> None:
+        """Refuse new requests, and end what would go on."""
+        self.stopping = self.closed = True
+        for end in self.closing:
+            end()
+
     async def idle(self, patience: float) -> bool:
         """Refuse new requests, and wait until those that are here are answered.
 
@@ -39,7 +48,7 @@ class State:
         Returns:
             Whether all have been.
         """
-        self.stopping = self.closed = True
+        self.close()
         if self.in_flight:
             self._idle = asyncio.Event()
             try:

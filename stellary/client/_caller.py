@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,6 +10,7 @@ import attrs
 from stellary.client._call import Call, Options, Plan, next_cursor
 from stellary.client._flow import AsyncCarrier, Carrier, arun, flow, run
 from stellary.client._page import AsyncPage, Page, async_rows, page, rows
+from stellary.client._stream import AsyncEventStream, EventStream, Following, never
 from stellary.client._watch import Watch
 from stellary.contract.port import RawResponse
 
@@ -72,6 +73,13 @@ class _Caller:
             lambda cursor: again(plan, place, attrs.evolve(said, cursor=cursor)),
         )
 
+    def _following(self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool]) -> Following[Any]:
+        return Following(
+            lambda: self._call(plan, place, said),
+            lambda data: plan.answer(RawResponse(200, {}, data)),
+            ends,
+        )
+
     def _renewed(self, plan: Plan, value: Any) -> Any:
         if plan.renews:
             self.credentials.renew(value.access_token)
@@ -103,6 +111,12 @@ class SyncCaller(_Caller):
         """All rows."""
         return rows(lambda: self.list(plan, place, said))
 
+    def follow(
+        self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
+    ) -> EventStream[Any]:
+        """Events as they happen, until one that ``ends``."""
+        return EventStream(self.carrier, self._following(plan, place, said, ends))
+
 
 class AsyncCaller(_Caller):
     """Makes calls on the event loop."""
@@ -129,3 +143,9 @@ class AsyncCaller(_Caller):
     def iterate(self, plan: Plan, place: Place, said: Any) -> AsyncIterator[Any]:
         """All rows."""
         return async_rows(lambda: self.list(plan, place, said))
+
+    def follow(
+        self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
+    ) -> AsyncEventStream[Any]:
+        """Events as they happen, until one that ``ends``."""
+        return AsyncEventStream(self.carrier, self._following(plan, place, said, ends))

@@ -35,7 +35,7 @@ TRANSFER = 300.0
 PAUSE_FIRST, PAUSE_MAX, JITTER = 0.5, 8.0, 0.25
 RETRY_AFTER_MAX = 60.0
 """Seconds of pause that a server can ask for, at most."""
-_PASSING = frozenset({408, 425, 429, 502, 503, 504})
+PASSING = frozenset({408, 425, 429, 502, 503, 504})
 
 
 @attrs.frozen
@@ -128,7 +128,7 @@ def _again(call: Call, failure: ApiError | Unanswered) -> bool:
             return True
         # With If-Match the second attempt of a change that was made would be told that it comes too late.
         return call.repeatable and call.options.if_match is None
-    if failure.status in _PASSING:
+    if failure.status in PASSING:
         return call.repeatable
     return failure.status == 500 and call.request.method == "GET"
 
@@ -140,6 +140,13 @@ def _pause(failure: ApiError | Unanswered, tries: int, world: World) -> float:
         return min(float(asked), RETRY_AFTER_MAX)
     pause: float = min(PAUSE_MAX, PAUSE_FIRST * 2 ** min(tries - 1, 10))
     return pause * (1.0 - JITTER * world.chance())
+
+
+def failure_of(call: Call, response: RawResponse, world: World) -> ApiError:
+    """What an answer says is wrong, with the request in it."""
+    error = _failure(response, world)
+    _place(error, call, response, 1)
+    return error
 
 
 def _failure(response: RawResponse, world: World) -> ApiError:

@@ -19,8 +19,10 @@ from stellary.client._call import Plan, segment, version_tag
 from stellary.client._caller import AsyncCaller, SyncCaller
 from stellary.client._page import DEFAULT_LIMIT, AsyncPage, Page
 from stellary.client._settings import checked_headers, checked_retries, checked_timeout
+from stellary.client._stream import AsyncEventStream, EventStream
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
+from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import wire_fields
 
@@ -185,6 +187,11 @@ class Method(Generic[P, S_co, A_co]):
                 named.setdefault("limit", DEFAULT_LIMIT)
                 return self._caller.iterate(plan, self._at(plan, names, ids), plan.said(named))
 
+        elif self.endpoint.is_stream:
+
+            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
+                return self._caller.follow(plan, self._at(plan, names, ids), plan.said(named))
+
         elif self.endpoint.many:
 
             def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
@@ -232,6 +239,11 @@ def iterates(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Iterator[
     return Method(endpoint, 0, all=True)
 
 
+def follows(endpoint: Endpoint[Any, P, Any, Stream[T]]) -> Method[P, EventStream[T], AsyncEventStream[T]]:
+    """What happens at the resource's own place, as it happens."""
+    return Method(endpoint, 0)
+
+
 # ---------------------------------------------------------------------------------------------- what help() shows
 
 
@@ -264,7 +276,9 @@ def _signature(method: Method[Any, Any, Any], plan: Plan, awaits: bool) -> inspe
         given = AsyncIterator[row] if awaits else Iterator[row]
     elif method.endpoint.many:
         given = AsyncPage[row] if awaits else Page[row]
-    if awaits and not method.all:
+    elif method.endpoint.is_stream:
+        given = AsyncEventStream[row] if awaits else EventStream[row]
+    if awaits and not method.all and not method.endpoint.is_stream:
         given = typing.Awaitable[given]
     return inspect.Signature(parameters, return_annotation=given)
 

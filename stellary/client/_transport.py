@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -81,6 +81,45 @@ def _said(what: str, error: Exception) -> str:
     return f"{what}: {error}" if str(error) else what
 
 
+class HttpStream:
+    """An answer that goes on."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status, self.headers = response.status_code, response.headers
+        self.blocks = self._read()
+
+    def _read(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_bytes()
+        except _RAISED as error:
+            raise _translated(error) from None
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._response.close()
+
+
+class AsyncHttpStream:
+    """The same for callers that await."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status, self.headers = response.status_code, response.headers
+        self.blocks = self._read()
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        try:
+            async for block in self._response.aiter_bytes():
+                yield block
+        except _RAISED as error:
+            raise _translated(error) from None
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        await self._response.aclose()
+
+
 class HttpCarrier:
     """HTTP for callers that block.
 
@@ -123,6 +162,14 @@ class HttpCarrier:
         except _RAISED as error:
             raise _translated(error) from None
         return RawResponse(response.status_code, response.headers, b"".join(parts))
+
+    def open(self, request: RawRequest, silence: float, /) -> HttpStream:
+        """Begin a stream, which breaks after so many seconds without a byte."""
+        client = self._client or self._made()
+        try:
+            return HttpStream(client.send(self._requests.made(request, silence), stream=True))
+        except _RAISED as error:
+            raise _translated(error) from None
 
     def close(self) -> None:
         """Close our client; calls fail from now on. One of yours stays open."""
@@ -169,6 +216,14 @@ class AsyncHttpCarrier:
             raise _translated(error) from None
         return RawResponse(response.status_code, response.headers, b"".join(parts))
 
+    async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
+        """Begin a stream, which breaks after so many seconds without a byte."""
+        client = self._client or self._made()
+        try:
+            return AsyncHttpStream(await client.send(self._requests.made(request, silence), stream=True))
+        except _RAISED as error:
+            raise _translated(error) from None
+
     async def close(self) -> None:
         """Close our client; calls fail from now on. One of yours stays open."""
         if not self._own:
@@ -189,12 +244,13 @@ class PortTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request in the calling thread."""
-        return _response(self._port.send(_raw(request, request.read())))
+        return _response(self._port.stream(_raw(request, request.read())))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request in a thread of its own."""
         raw = _raw(request, await request.aread())
-        return _response(await asyncio.to_thread(self._port.send, raw))
+        response = await asyncio.to_thread(self._port.stream, raw)
+        return _response(response, _in_threads)
 
     def close(self) -> None:
         """Close the port."""
@@ -210,6 +266,7 @@ def _raw(request: httpx.Request, body: bytes) -> RawRequest:
     return RawRequest(request.method, path, query, dict(request.headers), body)
 
 
-def _response(raw: RawResponse) -> httpx.Response:
+def _response(raw: RawResponse, colour: Callable[[Iterable[bytes]], Any] = iter) -> httpx.Response:
     headers: Any = dict(raw.headers)
-    return httpx.Response(raw.status, headers=headers, content=raw.body)
+    body: Any = raw.body if raw.blocks is None else colour(raw.blocks)
+    return httpx.Response(raw.status, headers=headers, content=body)

@@ -23,7 +23,7 @@ import attrs
 import orjson
 
 from stellary.contract import ENDPOINTS
-from stellary.contract.endpoint import Endpoint
+from stellary.contract.endpoint import EVENT_STREAM, Endpoint
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
@@ -98,6 +98,23 @@ class RecordingPort:
         )
         self.requests.append(recorded)
         return _response(match.endpoint, self._next(recorded, match.endpoint))
+
+    def stream(self, request: RawRequest, /) -> RawResponse:
+        """Record the request, and answer it: a stream with the values that it was told, which then has an end."""
+        response = self.send(request)
+        match = self._router.match(request.method, request.path)
+        if not match.endpoint.is_stream or response.status != 200:
+            return response
+        if request.headers.get("last-event-id"):
+            return RawResponse(204)
+        values = orjson.loads(response.body)
+        sent = [
+            b"id: %d\nevent: recorded\ndata: %b\n\n" % (number, orjson.dumps(each))
+            for number, each in enumerate(values if isinstance(values, list) else [values], 1)
+        ]
+        return RawResponse(
+            200, {**response.headers, "content-type": EVENT_STREAM}, blocks=iter([b"retry: 0\n\n", *sent])
+        )
 
     def close(self) -> None:
         """Note that the client has been closed."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.client._method import C, Id, Resource, by_id, follows, iterates, method
 from stellary.contract.search import SEARCH
+from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.contract.workspaces import (
     ACCEPT_INVITATION,
     CREATE_WORKSPACE,
@@ -52,6 +53,7 @@ class WorkspaceHandle(Resource[C]):
     delete = method(DELETE_WORKSPACE)
     search = method(SEARCH)
     iterate_search = iterates(SEARCH)
+    events = follows(STREAM_EVENTS)
 
     @property
     def members(self) -> WorkspaceMembers[C]:

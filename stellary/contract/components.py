@@ -103,6 +103,12 @@ PARAMETERS: Json = {
         "schema": {"type": "string"},
         "example": "bytes=0-1048575",
     },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The id of the last event that was seen; all that came after it is told. Comes before `lastEventId`.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",

@@ -14,6 +14,7 @@ import attrs
 
 from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref
+from stellary.contract.streaming import Stream
 from stellary.contract.wire import Request, Value, request, value
 
 R = TypeVar("R", bound=Ref)
@@ -22,6 +23,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 
 TokenScope = Literal[
     "projects:read",
@@ -107,7 +109,8 @@ class Endpoint(Generic[R, P, Q, T]):
         also: Statuses of errors that other endpoints of its kind do not have.
         takes_file: Whether it takes a form with one file (``multipart/form-data``, field ``file``) in place of JSON.
         returns_file: Whether it answers with the bytes of a file in place of JSON; ``returns`` is then ``bytes``.
-        media: What the answer is: JSON, or a page or a text that no value of the contract stands for (``returns`` is ``str``).
+        media: What the answer is: JSON; a page or a text that no value of the contract stands for (``returns`` is
+            ``str``); or a stream of server-sent events, each with a ``returns`` for its data.
         idempotent: Whether it makes something and honours ``Idempotency-Key``.
     """
 
@@ -130,6 +133,11 @@ class Endpoint(Generic[R, P, Q, T]):
     @property
     def returns_file(self) -> bool:
         return self.returns is bytes
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it goes on answering: what it takes is a ``Follow``."""
+        return self.media == EVENT_STREAM
 
     @property
     def in_query(self) -> bool:
@@ -247,6 +255,32 @@ def lists(
         status=200,
         policy=policy,
         many=True,
+    )
+
+
+def streams(
+    operation: str,
+    ref: type[R],
+    tail: str,
+    *,
+    summary: str,
+    takes: Callable[P, Q],
+    item: type[T],
+    policy: Policy,
+) -> Endpoint[R, P, Q, Stream[T]]:
+    """GET that goes on answering with server-sent events whose data is an ``item``; what it takes is a ``Follow``."""
+    return Endpoint(
+        operation=operation,
+        summary=summary,
+        method="GET",
+        path=_joined(ref.template, tail),
+        alias=ref.alias and _joined(ref.alias, tail),
+        ref=ref,
+        takes=takes,
+        returns=item,
+        status=200,
+        policy=policy,
+        media=EVENT_STREAM,
     )
 
 

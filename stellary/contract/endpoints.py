@@ -34,6 +34,7 @@ from stellary.contract import (
     search,
     system,
     wizard,
+    workspace_events,
     workspaces,
 )
 from stellary.contract.router import AnyEndpoint
@@ -59,6 +60,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     documents,
     activities,
     search,
+    workspace_events,
     automations,
     wizard,
     agents,

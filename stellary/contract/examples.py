@@ -21,6 +21,7 @@ _TEXTS = {
     "description": "REST routes for the billing module",
     "email": "user@example.com",
     "key": "LAUNCH",
+    "lastEventId": "42",
     "newPassword": "new-secure-pass",
     "password": "secure-pass-123",
     "slug": "acme-corp",
@@ -71,6 +72,6 @@ def _example_of(name: str, kind: Any) -> Any:
         return "2027-04-01"
     if isinstance(kind, type) and issubclass(kind, Request):
         return example(kind)
-    if kind is str and name.lower().endswith(("id", "ids", "to", "before", "after")):
+    if kind is str and name not in _TEXTS and name.lower().endswith(("id", "ids", "to", "before", "after")):
         return ID
     return _TEXTS.get(name, _BY_TYPE[kind]) if kind is str else _BY_TYPE[kind]

@@ -20,7 +20,7 @@ from stellary.contract.components import (
     error_response,
     header_references,
 )
-from stellary.contract.endpoint import TOKEN_SCOPES, Nothing
+from stellary.contract.endpoint import EVENT_STREAM, TOKEN_SCOPES, Nothing
 from stellary.contract.endpoints import ENDPOINTS, RESOURCES
 from stellary.contract.errors import BY_STATUS
 from stellary.contract.examples import example
@@ -126,6 +126,8 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
     if endpoint.idempotent:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    if endpoint.is_stream:
+        parameters.append({"$ref": "#/components/parameters/LastEventId"})
     if endpoint.returns_file:
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "IfNoneMatch")]
     if parameters:
@@ -203,6 +205,8 @@ def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
 
 def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
     item = schemas.of(endpoint.returns)
+    if endpoint.is_stream:
+        return _stream(endpoint, item)
     schema = {"type": "array", "items": item} if endpoint.many else item
     headers = {"X-Request-Id": "RequestId"}
     if endpoint.many:
@@ -221,6 +225,19 @@ def _proposed(schemas: Schemas) -> Json:
         "description": "What an agent asked for waits for somebody to approve it.",
         "headers": header_references({"X-Request-Id": "RequestId"}),
         "content": {"application/json": {"schema": schemas.of(Proposal)}},
+    }
+
+
+def _stream(endpoint: AnyEndpoint, item: Json) -> Json:
+    # What stands in a stream cannot be said in OpenAPI 3.1, so that it is said beside it.
+    described = {
+        "type": "string",
+        "description": "Server-sent events; the data of each is as `x-event-data` says.",
+    }
+    return {
+        "description": endpoint.summary,
+        "headers": header_references({"X-Request-Id": "RequestId"}),
+        "content": {EVENT_STREAM: {"schema": described, "x-event-data": item}},
     }
 
 

@@ -34,7 +34,7 @@ class RawResponse:
     """An answer as bytes; header names are lower-case.
 
     Attributes:
-        blocks: A body that is not held in memory, to be read once. A port never answers with one.
+        blocks: A body that is not held in memory, to be read once. From a port, that of a stream.
     """
 
     status: int
@@ -50,6 +50,10 @@ class Port(Protocol):
     """
 
     def send(self, request: RawRequest, /) -> RawResponse: ...
+
+    def stream(self, request: RawRequest, /) -> RawResponse:
+        """The same for what goes on answering: ``blocks`` come as things happen. Other answers are as ``send`` has them."""
+        ...
 
     def close(self) -> None: ...
 

@@ -24,7 +24,10 @@ from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.database import Database, after_commit
 from stellary.core.mail import Mailer, log_letter
+from stellary.core.news import News
+from stellary.core.notifications import stream
 from stellary.core.planner import Planner
+from stellary.core.relay import Relay
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.work import HANDLERS, Work
@@ -76,7 +79,10 @@ class Core:
         self.new_id = ids or Ids()
         self.actions = dispatch.ACTIONS
         self.services = dispatch.SERVICES
+        self.news = News()
+        self.relay = Relay(self)
         self.work = Work(self, HANDLERS)
+        self.horizon = stream.horizon()
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:
@@ -226,6 +232,10 @@ class EmbeddedPort:
     def send(self, request: RawRequest, /) -> RawResponse:
         """Answer a request in the calling thread."""
         return dispatch.answered_whole(self._core, request, self._actor)
+
+    def stream(self, request: RawRequest, /) -> RawResponse:
+        """Answer a request that asks for a stream: its blocks come as things happen, in the thread that reads them."""
+        return dispatch.answered_in_blocks(self._core, request, self._actor)
 
     def close(self) -> None:
         """Nothing to close: the core belongs to whoever made it."""

@@ -20,6 +20,7 @@ from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.blobs import StoredFile, new_key
 from stellary.core.idempotency import Attempt
+from stellary.core.streams import Record, streaming
 from stellary.core.transfers import begun, file_response
 from stellary.core.unit import NOBODY, Actor, Service, UnitOfWork
 from stellary.core.uploads import Upload
@@ -160,14 +161,20 @@ class Call:
             return kind()
         try:
             if self.endpoint.in_query:
-                return load_query(
-                    kind, parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
-                )
+                return load_query(kind, self._query())
             return load(kind, self._json() if self.request.body else {})
         except (Invalid, UnsupportedMedia) as error:
             return error
         except UnicodeDecodeError:
             return Invalid("the query must be UTF-8")
+
+    def _query(self) -> list[tuple[str, str]]:
+        pairs = parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
+        seen = self.request.headers.get("last-event-id") if self.endpoint.is_stream else None
+        if not seen:
+            return pairs
+        # A browser that comes back asks for the same URL again; only the header knows how far it had come.
+        return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", seen)]
 
     def _json(self) -> Any:
         media, _, rest = self.request.headers.get("content-type", "").partition(";")
@@ -294,6 +301,8 @@ class Call:
     def _response(self, made: Any) -> RawResponse:
         if isinstance(made, StoredFile):
             return file_response(self.core.blobs, made, self.request.headers)
+        if isinstance(made, Record):
+            return streaming(made)
         headers = {"content-type": "application/json"}
         if isinstance(made, Listing):
             if made.next is not None:

@@ -72,11 +72,12 @@ from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
-from stellary.core.notifications import feed, notifications
+from stellary.core.notifications import feed, notifications, stream
 from stellary.core.pilotage import access as pilotage_access
 from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import search
+from stellary.core.streams import Followed, Record, StreamResponse
 from stellary.core.unit import Actor, Service, UnitOfWork, served
 from stellary.core.uploads import Upload
 from stellary.core.wizard import access as wizard_access
@@ -186,6 +187,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     knowledge_listing.get_version,
     feed.list_activity,
     search.search,
+    stream.stream_events,
     automations.create_automation,
     automations.list_automations,
     automations.get_automation,
@@ -265,9 +267,15 @@ ROUTER = Router(service.endpoint for service in SERVICES.values())
 
 @attrs.frozen
 class Answer(RawResponse):
-    """An answer, and whom the request came from as far as that was found out: for the log, never for the caller."""
+    """An answer, and what is not for the caller.
+
+    Attributes:
+        actor: Whom the request came from, as far as that was found out: for the log.
+        record: What is to be followed, if the answer goes on; its body is how it begins.
+    """
 
     actor: Actor | None = attrs.field(default=None, eq=False, repr=False)
+    record: Record[Any] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 def answer(
@@ -298,9 +306,26 @@ def refusal(core: Core, request: RawRequest, match: Match | None = None) -> Answ
     return told if told.status >= 400 else None
 
 
+def answered_in_blocks(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
+    """An answer that goes on, block by block as things happen; any other as it is."""
+    response = answer(core, request, actor)
+    if response.record is None:
+        return _whole(response)
+    blocks = Followed(core, response.record, lambda: may_go_on(core, request, actor))
+    return RawResponse(response.status, response.headers, blocks=blocks)
+
+
+def may_go_on(core: Core, request: RawRequest, actor: Actor | None = None) -> bool:
+    """Whether whoever follows something may still do so."""
+    return _told(request, actor, lambda: _call(core, request, actor, None), Call.admitted).status < 400
+
+
 def answered_whole(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
     """The same with the body in memory, as a port has it."""
-    response = answer(core, request, actor)
+    return _whole(answer(core, request, actor))
+
+
+def _whole(response: RawResponse) -> RawResponse:
     if response.blocks is None:
         return response
     try:
@@ -334,7 +359,9 @@ def _told(
     except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
         response = error_response(_translated(error, request_id), request_id)
     headers = {**response.headers, "x-request-id": request_id}
-    return Answer(response.status, headers, response.body, response.blocks, call.known if call else actor)
+    known = call.known if call else actor
+    record = response.record if isinstance(response, StreamResponse) else None
+    return Answer(response.status, headers, response.body, response.blocks, known, record)
 
 
 def error_response(error: ApiError, request_id: str) -> RawResponse:

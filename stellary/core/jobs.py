@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from stellary.core.base import IdSource, IdType, Json, UtcDateTime, metadata
+from stellary.core.news import JOBS, announce
 from stellary.core.unit import UnitOfWork
 
 LEASE = timedelta(seconds=60)
@@ -136,7 +137,7 @@ def enqueue(
         uow.connection.execute(_INSERT, row)
     elif not _inserted(uow.connection, row):
         return
-    uow.after_commit.append(uow.core.work.wake)
+    announce(uow, JOBS)
 
 
 def _inserted(connection: Connection, row: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from stellary.core import news
 from stellary.core.automations import acting
 from stellary.core.automations import departures as rule_departures
 from stellary.core.board import departures
@@ -79,6 +80,7 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     PilotageChanged: (activity.record,),
     # What was approved first: whoever applies it holds that before the cards.
     WorkspaceLeft: (
+        news.left,
         proposed_actions.withdraw,
         departures.leave_boards,
         rule_departures.turn_off,

@@ -18,6 +18,7 @@ import attrs
 from stellary.core import jobs
 from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
+from stellary.core.news import EVERYTHING, JOBS
 from stellary.core.unit import NOBODY, UnitOfWork
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Work:
         self._alarm = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
+        core.news.listen(self._heard)
 
     # ------------------------------------------------------------------------------------------ the list
 
@@ -164,6 +166,10 @@ class Work:
         return self._core.clock() + pause * (0.75 + 0.5 * self._chance())
 
     # ------------------------------------------------------------------------------------------ in a thread
+
+    def _heard(self, topic: str) -> None:
+        if topic in (JOBS, EVERYTHING):
+            self.wake()
 
     def wake(self) -> None:
         """There may be something to do."""

@@ -200,10 +200,10 @@ def test_a_new_database_needs_no_alembic(tmp_path):
 
 def test_a_difference_would_be_noticed(core):
     with core.database.writing() as connection:
-        connection.execute(text("DROP INDEX ix_stellary_activities_workspace_id_id"))
+        connection.execute(text("DROP INDEX ix_stellary_activities_workspace_id_seq"))
     with core.database.unbegun() as connection:
         ((kind, index),) = differences(connection)
-    assert (kind, index.name) == ("add_index", "ix_stellary_activities_workspace_id_id")
+    assert (kind, index.name) == ("add_index", "ix_stellary_activities_workspace_id_seq")
 
 
 def test_keys_and_constraints_are_what_the_code_describes(core):

@@ -61,7 +61,7 @@ def everything_asked() -> list[Recorded]:
                     continue
                 said = example_request(found.endpoint)
                 asked = getattr(at, name)(*[AN_ID] * found.ids, **said)
-                if found.all:
+                if found.all or found.endpoint.is_stream:
                     list(asked)
     return port.requests
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from stellary import Stellary
+from stellary import AsyncStellary, Stellary
+from stellary.core import Core
 from tests.journeys.test_examples import example
 
 
@@ -34,6 +37,16 @@ def test_search(client: Stellary):
         "card ML-1: Land in the Sea of Tranquility",
         "comment ML-2: Pack",
     ]
+
+
+def test_events(client: Stellary, core: Core):
+    assert example("events").follow(client, "acme", "eng") == [
+        "jane: card_created LAU-1",
+        "jane: card_moved LAU-1",
+        "missed meanwhile: card_archived",
+    ]
+    awaiting = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    assert asyncio.run(example("events").first_of(awaiting, "acme", "eng", "card_moved"))
 
 
 def test_automations(client: Stellary):

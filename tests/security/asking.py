@@ -246,6 +246,7 @@ ASKINGS: Mapping[str, Asking] = {
     "api_tokens.create": _saying(name="Script"),
     "api_tokens.list": _PLAIN,
     "api_tokens.delete": Asking(own={"id": "apiTokenId"}),
+    "workspace_events.stream": _PLAIN,
     "system.root": _PLAIN,
     "system.health": _PLAIN,
     "system.ready": _PLAIN,

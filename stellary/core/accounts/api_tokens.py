@@ -23,6 +23,7 @@ from stellary.core.accounts import access
 from stellary.core.accounts.holds import hold_caller
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
+from stellary.core.news import access_lost
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -93,6 +94,7 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
     """Revoke a token; it is refused from the next request on."""
     token = access.api_token(uow, ref)
     uow.connection.execute(_DELETE, {"_id": token.id})
+    access_lost(uow)
     return Ok()
 
 

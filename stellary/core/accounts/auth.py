@@ -29,6 +29,7 @@ from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.passwords import hash_password, verify_password
 from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
+from stellary.core.news import access_lost
 from stellary.core.unit import NOBODY, Actor, UnitOfWork, serves, serves_outside
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword)
         ).rowcount
         if not changed:
             raise Conflict("the password has been changed in the same moment", code="password_changed")
+        access_lost(uow)
         return PasswordChanged(access_token=core.signer.issue(uow.user_id, generation, uow.now))
 
 

@@ -26,6 +26,7 @@ from stellary.core.accounts.holds import hold_organization
 from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
+from stellary.core.news import access_lost
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -123,6 +124,7 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     inside = uow.connection.execute(_INSIDE, {"_organization_id": organization.id}).scalars().all()
     uow.connection.execute(_DELETE, {"_id": organization.id})
     forget_robots(uow, inside)
+    access_lost(uow)
     return Ok()
 
 

@@ -26,6 +26,7 @@ from stellary.core.accounts.holds import hold_organization
 from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import workspace_members, workspaces
+from stellary.core.news import access_lost
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -167,6 +168,7 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     rules.check_shared(is_personal=workspace.is_personal)
     uow.connection.execute(_DELETE, {"_id": workspace.id})
     forget_robots(uow, [workspace.id])
+    access_lost(uow)
     return Ok()
 
 

@@ -26,6 +26,7 @@ from stellary.core.events import (
     ProjectImported,
     WorkspaceLeft,
 )
+from stellary.core.news import announce, of_workspace
 from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
@@ -117,6 +118,8 @@ def record(
             for activity_id, each in told
         ],
     )
+    for workspace_id in {each.event.workspace_id for each in news}:
+        announce(uow, of_workspace(workspace_id))
     rows = [
         {
             "id": uow.new_id(),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, text
 
 from stellary.core.base import IdType, Json, UtcDateTime, metadata
 
 activities = Table(
     "stellary_activities",
     metadata,
-    Column("id", IdType, primary_key=True),
+    # Counts: what is followed must have an order in which nothing is ever put in between. Never used twice.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", IdType, nullable=False, unique=True),
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     # No foreign keys: that a card was deleted is told after it is gone.
     Column("project_id", IdType),
@@ -18,10 +20,11 @@ activities = Table(
     Column("type", String(40), nullable=False),
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Index("ix_stellary_activities_workspace_id_id", "workspace_id", "id"),
+    Index("ix_stellary_activities_workspace_id_seq", "workspace_id", "seq"),
     # What the feed of a project and that of a card are read from.
     Index("ix_stellary_activities_project_id_id", "project_id", "id"),
     Index("ix_stellary_activities_card_id_id", "card_id", "id"),
+    sqlite_autoincrement=True,
 )
 
 notifications = Table(

@@ -135,6 +135,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "stellary_activities",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("workspace_id", ID, nullable=False),
         sa.Column("project_id", ID, nullable=True),
@@ -149,10 +150,12 @@ def upgrade() -> None:
             name="fk_stellary_activities_workspace_id",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_stellary_activities"),
+        sa.PrimaryKeyConstraint("seq", name="pk_stellary_activities"),
+        sa.UniqueConstraint("id", name="uq_stellary_activities_id"),
+        sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_stellary_activities_workspace_id_id", "stellary_activities", ["workspace_id", "id"], unique=False
+        "ix_stellary_activities_workspace_id_seq", "stellary_activities", ["workspace_id", "seq"], unique=False
     )
     op.create_table(
         "stellary_invitations",

@@ -1,0 +1,21 @@
+"""Workspace events: what happens in a workspace, told as it happens. Section Activity Types of the API reference."""
+
+from __future__ import annotations
+
+from stellary.contract.activities import Activity
+from stellary.contract.endpoint import streams
+from stellary.contract.policies import BOARD_READ
+from stellary.contract.refs import WorkspaceRef
+from stellary.contract.streaming import Follow
+
+STREAM_EVENTS = streams(
+    "workspace_events.stream",
+    WorkspaceRef,
+    "events",
+    summary="Follow what happens in a workspace: each activity as an event ``activity``, as it is recorded.",
+    takes=Follow,
+    item=Activity,
+    policy=BOARD_READ,
+)
+
+ENDPOINTS = (STREAM_EVENTS,)

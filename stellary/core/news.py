@@ -1,0 +1,80 @@
+"""News: tells whoever listens in this process that something was committed. What it was, the listener reads itself.
+
+A bell and not a message: ringing it once too often does no harm, and everything is on record. What has to reach other
+processes too is carried there by a ``relay``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stellary.core.events import WorkspaceLeft
+
+if TYPE_CHECKING:
+    from stellary.core.unit import UnitOfWork
+
+Listener = Callable[[str], None]
+"""Called with a topic, in the thread that has committed; it must not take long."""
+
+ACCESS = "access"
+"""The topic of all that takes access from somebody: what is open on that account is asked again."""
+JOBS = "jobs"
+"""The topic of what is to be done later."""
+EVERYTHING = "*"
+"""The topic of whom the details were too many, or were lost."""
+
+
+def of_workspace(workspace_id: str) -> str:
+    """The topic of what happens in a workspace."""
+    return f"workspace:{workspace_id}"
+
+
+class News:
+    """The bells of a core."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: tuple[Listener, ...] = ()
+
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Have a listener called until the end of the block."""
+        self.listen(listener)
+        try:
+            yield
+        finally:
+            self.leave(listener)
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener called from now on."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def leave(self, listener: Listener) -> None:
+        """Call it no more."""
+        with self._lock:
+            self._listeners = tuple(each for each in self._listeners if each != listener)
+
+    def tell(self, topic: str) -> None:
+        """Tell all who listen, at once."""
+        for listener in self._listeners:
+            listener(topic)
+
+
+def announce(uow: UnitOfWork, topic: str) -> None:
+    """Tell of something once the unit is committed, and never if it is undone."""
+    news = uow.core.news
+    uow.after_commit.append(lambda: news.tell(topic))
+
+
+def left(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+    """Those who have left a workspace follow it no more."""
+    access_lost(uow)
+
+
+def access_lost(uow: UnitOfWork) -> None:
+    """Somebody may do less from now on: what is open on that account ends within a second."""
+    announce(uow, ACCESS)

@@ -1,0 +1,73 @@
+"""The stream of a workspace: what happens in it, from the record of activities and in its order."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from stellary.contract.activities import Activity
+from stellary.contract.refs import WorkspaceRef
+from stellary.contract.streaming import Follow, Stream
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import dump
+from stellary.contract.workspace_events import STREAM_EVENTS
+from stellary.core.accounts import access
+from stellary.core.horizon import Horizon
+from stellary.core.news import of_workspace
+from stellary.core.notifications.rows import ACTIVITY, activity_of
+from stellary.core.notifications.tables import activities
+from stellary.core.streams import Batch, Record, frames
+from stellary.core.unit import UnitOfWork, serves
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+AT_ONCE = 200
+
+_LAST = select(func.coalesce(func.max(activities.c.seq), 0))
+_AFTER = (
+    select(activities.c.seq, activities.c.id, *ACTIVITY)
+    .where(
+        activities.c.workspace_id == bindparam("_workspace_id"),
+        activities.c.seq > bindparam("_after"),
+        activities.c.seq <= bindparam("_end"),
+    )
+    .order_by(activities.c.seq)
+    .limit(AT_ONCE)
+)
+
+
+@serves(STREAM_EVENTS)
+def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[Activity]:
+    """What happens in the workspace; whoever reaches it sees all of it."""
+    workspace = access.workspace(uow, ref).row
+    after = None if request.last_event_id is UNSET else int(request.last_event_id)
+    return Record(of_workspace(workspace.id), after, partial(_read, workspace.id))
+
+
+def horizon() -> Horizon:
+    """The horizon of the record, for a core to keep."""
+    return Horizon(activities)
+
+
+def _read(workspace_id: str, core: Core, after: int | None) -> Batch:
+    """What has happened after a place in the record; on PostgreSQL up to its horizon."""
+    if core.database.is_sqlite:
+        # One transaction writes at a time: the record grows at its end.
+        with core.database.reading() as connection:
+            return _found(connection, workspace_id, after, connection.execute(_LAST).scalar_one(), False)
+    with core.database.writing() as connection:
+        return _found(connection, workspace_id, after, *core.horizon.reached(connection))
+
+
+def _found(connection: Connection, workspace_id: str, after: int | None, end: int, pending: bool) -> Batch:
+    if after is None or after >= end:
+        # One from beyond the end is from before the database was restored.
+        return Batch(end, pending=pending)
+    place = {"_workspace_id": workspace_id, "_after": after, "_end": end}
+    rows = connection.execute(_AFTER, place).fetchall()
+    told = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
+    more = len(rows) == AT_ONCE
+    return Batch(rows[-1].seq if more else end, told, more, pending)

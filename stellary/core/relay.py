@@ -1,0 +1,134 @@
+"""The relay: carries news between the processes that share a PostgreSQL database. On SQLite there is but one.
+
+A NOTIFY in each transaction would halve what a database can do, since transactions that notify commit one after the other.
+So the news of some milliseconds is sent in one, beside the transactions; who dies before that is caught up with by polling.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import NullPool, create_engine, text
+
+from stellary.core.news import EVERYTHING
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+_log = logging.getLogger("stellary.core")
+
+CHANNEL = "stellary_news"
+GATHER_SECONDS = 0.015
+WAIT_SECONDS = 0.25
+TROUBLED_SECONDS = 2.0
+PAYLOAD_MAX = 7_000
+"""PostgreSQL takes 8,000 bytes."""
+
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+
+
+class Relay:
+    """Sends the news of a core to other processes, and tells it theirs.
+
+    Args:
+        core: Whose; on SQLite nothing is done.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._me = secrets.token_hex(4)
+        self._waiting: set[str] = set()
+        self._there_is = threading.Condition()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._heard = threading.local()
+
+    def start(self) -> None:
+        """Carry news, in two threads, from now on."""
+        if self._core.database.is_sqlite:
+            return
+        self._stopping.clear()
+        self._core.news.listen(self._gather)
+        self._threads = [
+            threading.Thread(target=work, name=f"stellary-{name}", daemon=True)
+            for name, work in (("telling", self._send_all), ("hearing", self._hear_all))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Send what is waiting, and end.
+
+        Args:
+            timeout: Seconds to wait for that.
+        """
+        self._core.news.leave(self._gather)
+        self._stopping.set()
+        with self._there_is:
+            self._there_is.notify()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    # ------------------------------------------------------------------------------------------ to others
+
+    def _gather(self, topic: str) -> None:
+        if getattr(self._heard, "from_others", False):
+            return
+        with self._there_is:
+            self._waiting.add(topic)
+            self._there_is.notify()
+
+    def _send_all(self) -> None:
+        while True:
+            with self._there_is:
+                self._there_is.wait_for(lambda: self._waiting or self._stopping.is_set())
+            if not self._stopping.is_set():
+                # What happens in this time goes with it.
+                self._stopping.wait(GATHER_SECONDS)
+            with self._there_is:
+                topics, self._waiting = self._waiting, set()
+            if topics:
+                self._send(topics)
+            elif self._stopping.is_set():
+                return
+
+    def _send(self, topics: set[str]) -> None:
+        payload = " ".join((self._me, *sorted(topics)))
+        if len(payload) > PAYLOAD_MAX:
+            payload = f"{self._me} {EVERYTHING}"
+        try:
+            with self._core.database.writing() as connection:
+                connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
+        except Exception as error:  # noqa: BLE001 - others poll
+            _log.warning("news could not be told to other processes: %s", type(error).__name__)
+
+    # ------------------------------------------------------------------------------------------ from others
+
+    def _hear_all(self) -> None:
+        self._heard.from_others = True
+        # A connection of its own, which waits: one of the pool would be missing there.
+        engine = create_engine(
+            self._core.database.engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
+        while not self._stopping.is_set():
+            try:
+                with engine.connect() as connection:
+                    self._hear(connection.connection.driver_connection)
+            except Exception as error:  # noqa: BLE001 - the database may be back soon
+                _log.warning("news of other processes is not heard: %s", type(error).__name__)
+                self._stopping.wait(TROUBLED_SECONDS)
+        engine.dispose()
+
+    def _hear(self, driver: Any) -> None:
+        driver.execute(f"LISTEN {CHANNEL}")
+        # What was said while nobody listened.
+        self._core.news.tell(EVERYTHING)
+        while not self._stopping.is_set():
+            for heard in driver.notifies(timeout=WAIT_SECONDS):
+                sender, *topics = heard.payload.split(" ")
+                if sender != self._me:
+                    for topic in topics:
+                        self._core.news.tell(topic)

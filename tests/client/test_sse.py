@@ -1,0 +1,82 @@
+"""Server-sent events: whatever blocks they come in, they are the same."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.client import _sse
+from stellary.client._sse import Decoder, Sent
+
+TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
+BREAKS = st.sampled_from(["\n", "\r\n", "\r"])
+FIELDS = st.sampled_from(["data: ", "data:", "data", "id: ", "event: ", "retry: ", ": ", "other: "])
+
+
+@st.composite
+def bodies(draw):
+    lines = draw(st.lists(st.builds(lambda field, text, end: field + text + end, FIELDS, TEXTS, BREAKS)))
+    blank = draw(st.lists(st.integers(0, len(lines))))
+    for place in blank:
+        lines.insert(place, draw(BREAKS))
+    return "".join(lines).encode()
+
+
+@given(bodies(), st.lists(st.integers(0, 400)))
+def test_every_split_gives_the_same_events(body, cuts):
+    whole, parts = Decoder(), Decoder()
+    places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    found = [each for start, end in itertools.pairwise(places) for each in parts.feed(body[start:end])]
+    assert found == whole.feed(body)
+    assert (parts.last_id, parts.retry) == (whole.last_id, whole.retry)
+
+
+@given(bodies())
+def test_one_byte_at_a_time_is_a_split_too(body):
+    decoder = Decoder()
+    assert [each for byte in body for each in decoder.feed(bytes([byte]))] == Decoder().feed(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        (b"data: a\n\n", [Sent("", "message", "a")]),
+        (b"id: 7\nevent: activity\ndata: a\n\n", [Sent("7", "activity", "a")]),
+        (b"data: a\ndata: b\n\n", [Sent("", "message", "a\nb")]),
+        (b"id: 7\ndata: a\n\ndata: b\n\n", [Sent("7", "message", "a"), Sent("7", "message", "b")]),
+        (b"\xef\xbb\xbfdata: a\n\n", [Sent("", "message", "a")]),
+        ("data: a\u2028b\x85c\n\n".encode(), [Sent("", "message", "a\u2028b\x85c")]),
+        (b": still here\n\n", []),
+        (b"event: activity\n\n", []),
+        (b"data: a\n", []),
+        (b"id: a\0b\ndata: c\n\n", [Sent("", "message", "c")]),
+        (b"data\n\n", [Sent("", "message", "")]),
+    ],
+)
+def test_what_is_sent_is_what_is_meant(body, events):
+    assert Decoder().feed(body) == events
+
+
+def test_what_was_half_said_is_dropped_with_its_connection():
+    decoder = Decoder()
+    decoder.feed(b"id: 1\ndata: a\n\nid: 2\ndata: b\n")
+    assert decoder.last_id == "1"
+    decoder.restart()
+    assert decoder.feed(b"data: c\n\n") == [Sent("1", "message", "c")]
+
+
+def test_a_server_may_ask_for_a_pause():
+    decoder = Decoder()
+    decoder.feed(b"retry: 1500\n\nretry: soon\n")
+    assert decoder.retry == 1.5
+    decoder.feed(b"retry: 99999999\n")
+    assert decoder.retry == 60
+
+
+def test_an_event_without_an_end_does_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(_sse, "EVENT_MAX", 100)
+    with pytest.raises(ValueError, match="no end"):
+        Decoder().feed(b"data: " + b"a" * 100)

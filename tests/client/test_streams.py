@@ -1,0 +1,175 @@
+"""Streams of the client: over connections that break, in both colours, and over a port."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from stellary import AsyncStellary, ConnectionFailed, NotFound, Stellary, UnreadableAnswer
+from stellary.client import _stream
+from stellary.client.testing import RecordingPort, make
+from stellary.contract.activities import Activity
+from stellary.contract.errors import Unavailable
+from stellary.contract.port import RawResponse
+from stellary.contract.wire import dump
+from tests.client import misbehaving
+from tests.client.misbehaving import Behaviour, Misbehaving, hang_up, reset, say
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\nretry: 10\n\n"
+END = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
+FIRST, SECOND, THIRD = (make(Activity, type=kind) for kind in ("card_created", "card_moved", "card_archived"))
+
+
+@contextmanager
+def scripted(*script: Behaviour) -> Iterator[Misbehaving]:
+    with misbehaving.misbehaving() as server:
+        server.then(*script)
+        yield server
+
+
+def frame(number: int, activity: Activity) -> bytes:
+    return b"id: %d\nevent: activity\ndata: %b\n\n" % (number, dump(activity))
+
+
+def gone() -> bytes:
+    body = b'{"statusCode": 404, "message": "Workspace not found", "error": "Not Found"}'
+    return b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
+
+
+def followed(url: str, **options) -> list[Activity]:
+    with Stellary(url, token="synth_x") as client:
+        events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
+        with events:
+            return list(events)
+
+
+async def followed_awaiting(url: str, **options) -> list[Activity]:
+    async with AsyncStellary(url, token="synth_x") as client:
+        events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
+        async with events:
+            return [each async for each in events]
+
+
+@pytest.fixture(params=["sync", "async"])
+def follow(request):
+    if request.param == "sync":
+        return followed
+    return lambda url, **options: asyncio.run(followed_awaiting(url, **options))
+
+
+def test_a_connection_that_breaks_is_made_again_and_goes_on_where_it_was(follow):
+    script = [
+        say(HEAD + frame(8, FIRST)),
+        reset,
+        hang_up,
+        say(HEAD + frame(9, SECOND) + frame(10, THIRD)[:-9]),
+        say(HEAD + frame(10, THIRD)),
+        say(END),
+    ]
+    with scripted(*script) as server:
+        assert follow(server.url) == [FIRST, SECOND, THIRD]
+    seen = [request.partition(b"last-event-id: ")[2].partition(b"\r\n")[0] for request in server.requests]
+    assert seen == [b"", b"8", b"8", b"8", b"9", b"10"]
+    assert all(b"lastEventId=7" in request.split(b"\r\n")[0] for request in server.requests)
+
+
+def test_what_will_not_pass_ends_it(follow):
+    with scripted(say(HEAD + frame(8, FIRST)), say(gone())) as server, pytest.raises(NotFound) as caught:
+        follow(server.url)
+    assert caught.value.message == "Workspace not found"
+    assert caught.value.path == "/orgs/acme/workspaces/eng/events"
+
+
+def test_without_retries_it_ends_with_its_connection(follow):
+    with scripted(reset) as server, pytest.raises(ConnectionFailed):
+        follow(server.url, retries=0)
+
+
+def test_after_so_many_failures_it_gives_up(follow, monkeypatch):
+    monkeypatch.setattr(_stream, "TRIES", 3)
+    monkeypatch.setattr(_stream, "PAUSE_FIRST", 0.01)
+    with scripted(reset) as server, pytest.raises(ConnectionFailed):
+        follow(server.url)
+
+
+def test_an_answer_that_is_no_stream_is_told(follow):
+    page = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi"
+    with scripted(say(page)) as server, pytest.raises(UnreadableAnswer, match="no stream of events"):
+        follow(server.url)
+
+
+def test_data_that_is_no_activity_is_told(follow):
+    with scripted(say(HEAD + b"id: 8\ndata: [1]\n\n")) as server, pytest.raises(UnreadableAnswer):
+        follow(server.url)
+
+
+def test_the_id_is_that_of_what_was_seen_not_of_what_has_come():
+    with (
+        scripted(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server,
+        Stellary(server.url, token="synth_x") as client,
+        client.workspace("acme", "eng").events() as events,
+    ):
+        assert events.last_event_id == ""
+        assert next(events) == FIRST
+        assert events.last_event_id == "8"
+
+
+def test_it_waits_as_long_as_it_is_asked_to(monkeypatch):
+    paused = []
+    monkeypatch.setattr(_stream.time, "sleep", paused.append)
+    port = RecordingPort()
+    answers = [Unavailable("busy", retry_after=7), Unavailable("busy"), RawResponse(204)]
+    port.answer("workspace_events.stream", *answers)
+    with Stellary.embedded(port).workspace("acme", "eng").events() as events:
+        assert list(events) == []
+    assert paused[0] == 7
+    assert 1.5 <= paused[1] <= 2
+
+
+def test_a_recording_port_answers_with_what_it_was_told():
+    port = RecordingPort()
+    port.answer("workspace_events.stream", [FIRST, SECOND])
+    with Stellary.embedded(port).workspace("acme", "eng").events() as events:
+        assert list(events) == [FIRST, SECOND]
+        assert events.last_event_id == "2"
+
+
+def test_closing_from_another_thread_ends_it(core, owner_and_workspace):
+    client, place = owner_and_workspace
+    events = client.workspace(*place).events()
+    done = threading.Event()
+
+    def listen() -> None:
+        assert list(events) == []
+        done.set()
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    assert not done.wait(0.2)
+    events.close()
+    assert done.wait(10)
+    thread.join()
+
+
+async def test_one_that_is_no_longer_awaited_lets_its_thread_go(core, owner_and_workspace):
+    _, place = owner_and_workspace
+    actor = core.user(external_id="1", email="ann@example.com")
+    async with AsyncStellary.embedded(core.port(actor)).workspace(*place).events() as events:
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    await asyncio.wait_for(asyncio.get_running_loop().shutdown_default_executor(), 3)
+
+
+@pytest.fixture
+def owner_and_workspace(core):
+    client = Stellary.embedded(core.port(core.user(external_id="1", email="ann@example.com")))
+    organization = client.organizations.list()[0]
+    workspace = client.organization(organization.slug).workspaces.list()[0]
+    return client, (organization.slug, workspace.slug)

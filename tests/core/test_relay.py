@@ -1,0 +1,135 @@
+"""News between the processes that share a PostgreSQL database: here, between two cores."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from stellary.core import Core, relay
+from stellary.core.news import EVERYTHING
+from stellary.core.unit import NOBODY
+
+SOON = 10.0
+
+
+class Ear:
+    """Hears what a core is told."""
+
+    def __init__(self, core: Core) -> None:
+        self.heard: list[str] = []
+        self._rung = threading.Condition()
+        core.news.listen(self._ring)
+
+    def _ring(self, topic: str) -> None:
+        with self._rung:
+            self.heard.append(topic)
+            self._rung.notify()
+
+    def hears(self, topic: str) -> bool:
+        with self._rung:
+            return self._rung.wait_for(lambda: topic in self.heard, SOON)
+
+
+@pytest.fixture
+def two(postgres_url: str) -> Iterator[tuple[Core, Core]]:
+    """Two cores that tell each other."""
+    cores = Core(postgres_url), Core(postgres_url)
+    ears = [Ear(core) for core in cores]
+    for core in cores:
+        core.relay.start()
+    # They listen once they have told that something may have been missed before.
+    assert all(ear.hears(EVERYTHING) for ear in ears)
+    yield cores
+    for core in cores:
+        core.relay.stop(SOON)
+        core.close()
+
+
+def test_what_one_tells_the_other_hears_once(two):
+    here, there = two
+    ears = Ear(here), Ear(there)
+    here.news.tell("workspace:1")
+    assert ears[1].hears("workspace:1")
+    there.news.tell("workspace:2")
+    assert ears[0].hears("workspace:2")
+    time.sleep(0.3)
+    assert [ear.heard for ear in ears] == [["workspace:1", "workspace:2"]] * 2
+
+
+def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):
+    here, there = two
+    sent = []
+    whole = here.relay._send
+    monkeypatch.setattr(here.relay, "_send", lambda topics: (sent.append(topics), whole(topics)))
+    ear = Ear(there)
+    for number in range(200):
+        here.news.tell(f"workspace:{number % 10}")
+    assert all(ear.hears(f"workspace:{number}") for number in range(10))
+    assert len(sent) < 20
+
+
+def test_news_that_are_too_many_are_everything(two):
+    here, there = two
+    ear = Ear(there)
+    for number in range(1000):
+        here.news.tell(f"workspace:{number:024x}")
+    assert ear.hears(EVERYTHING)
+
+
+def test_a_connection_that_is_lost_is_made_again_and_nothing_missed(two, monkeypatch, caplog):
+    monkeypatch.setattr(relay, "TROUBLED_SECONDS", 0.1)
+    here, there = two
+    ear = Ear(there)
+    with here.database.writing() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND query LIKE 'LISTEN%'"
+            )
+        )
+    # Whoever was not listening is told that anything may have happened.
+    assert ear.hears(EVERYTHING)
+    here.news.tell("workspace:1")
+    assert ear.hears("workspace:1")
+    assert "news of other processes is not heard" in caplog.text
+
+
+def test_news_that_cannot_be_told_harm_nobody(two, monkeypatch, caplog):
+    here, there = two
+
+    def broken():
+        raise OSError("no database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(here.database, "writing", broken)
+        here.news.tell("workspace:1")
+        for _ in range(100):
+            if "could not be told" in caplog.text:
+                break
+            time.sleep(0.05)
+    ear = Ear(there)
+    here.news.tell("workspace:2")
+    assert ear.hears("workspace:2")
+
+
+def test_what_is_to_be_done_later_wakes_whoever_does_it_elsewhere(two):
+    from stellary.core import jobs
+
+    here, there = two
+    ear = Ear(there)
+    with here.begin(NOBODY) as uow:
+        jobs.enqueue(uow, "note", {})
+    assert ear.hears("jobs")
+
+
+def test_sqlite_has_nobody_to_tell(sqlite_url):
+    core = Core(sqlite_url)
+    before = threading.active_count()
+    core.relay.start()
+    assert threading.active_count() == before
+    core.relay.stop()
+    core.close()

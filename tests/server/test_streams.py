@@ -1,0 +1,322 @@
+"""Streams of a server: told as it happens, resumed, and cut as soon as somebody may no longer read."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.client import HTTPConnection
+from typing import Any
+
+import orjson
+import pytest
+
+from reference_server import streams as server_streams
+from reference_server.app import HANDLER
+from stellary.core import streams
+from tests.boards import Board
+from tests.server.running import Running, running
+from tests.world import PASSWORD, World
+
+SOON = 5.0
+"""Seconds; a machine may be busy."""
+
+
+class Listening:
+    """A client of a stream that reads it line by line."""
+
+    def __init__(self, port: int, path: str, token: str, **headers: str) -> None:
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=SOON)
+        sent = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.connection.request("GET", path, headers={"authorization": f"Bearer {token}", **sent})
+        self.answer = self.connection.getresponse()
+        self.status = self.answer.status
+
+    def block(self) -> dict[str, str]:
+        """What stands before the next empty line, by field; a comment has none. Empty at the end."""
+        found: dict[str, str] = {}
+        while (line := self.answer.readline().decode().rstrip("\n")) != "":
+            name, _, said = line.partition(": ")
+            found[name or ":"] = said
+        return found
+
+    def event(self) -> dict[str, Any]:
+        """The next event: its id and its data."""
+        while "data" not in (found := self.block()):
+            assert found, f"the stream has ended: {self.status} {self.answer.headers}"
+        return {**orjson.loads(found["data"]), "id": found["id"], "event": found["event"]}
+
+    def ends(self) -> bool:
+        """Whether it ends before long; events and heartbeats before that are passed over."""
+        started = time.monotonic()
+        while self.block():
+            assert time.monotonic() - started < SOON
+        return True
+
+
+@contextmanager
+def listening(server: Running, path: str, token: str, **headers: str) -> Iterator[Listening]:
+    client = Listening(server.port, path, token, **headers)
+    try:
+        yield client
+    finally:
+        client.connection.close()
+
+
+@pytest.fixture
+def world(core) -> World:
+    return World(core)
+
+
+@pytest.fixture
+def board(world: World) -> Board:
+    return Board(world, world.person())
+
+
+@pytest.fixture
+def events(board: Board) -> str:
+    return f"{board.flat}/events"
+
+
+def test_what_happens_is_told_as_it_happens(server: Running, world, board, events):
+    with listening(server, events, world.bearer(board.owner)) as client:
+        assert (client.status, client.answer.headers["content-type"]) == (200, "text/event-stream")
+        assert client.answer.headers["x-accel-buffering"] == "no"
+        assert client.block() == {"retry": "1000"}
+        card = board.card("Write the spec")
+        told = client.event()
+        assert (told["event"], told["type"], told["cardId"]) == ("activity", "card_created", card["id"])
+        assert told["meta"]["cardTitle"] == "Write the spec"
+        board.comment(card)
+        assert client.event()["type"] == "comment_added"
+
+
+def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(server: Running, world, board, events):
+    bearer = world.bearer(board.owner)
+    with listening(server, events, bearer) as client:
+        board.card("One")
+        seen = client.event()["id"]
+    missed = [board.card(title)["title"] for title in ("Two", "Three")]
+    for how in ({"last_event_id": seen}, {}):
+        path = events if how else f"{events}?lastEventId={seen}"
+        with listening(server, path, bearer, **how) as client:
+            assert [client.event()["meta"]["cardTitle"] for _ in missed] == missed
+            board.card("Four")
+            assert client.event()["meta"]["cardTitle"] == "Four"
+            missed.append("Four")
+
+
+def test_all_of_a_long_absence_is_told_in_order(server: Running, world, board, events):
+    path = f"{board.path}/cards/bulk"
+    cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(450)]
+    world.ask(board.owner, "POST", path, {"cards": cards})
+    with listening(server, f"{events}?lastEventId=0", world.bearer(board.owner)) as client:
+        assert client.event()["type"] == "project_created"
+        told = [client.event() for _ in cards]
+        assert [each["meta"]["cardTitle"] for each in told] == [card["title"] for card in cards]
+        assert len({each["id"] for each in told}) == len(cards)
+
+
+def test_only_what_is_in_the_workspace_is_told(server: Running, world, board, events):
+    elsewhere = Board(world, board.owner)
+    with listening(server, events, world.bearer(board.owner)) as client:
+        elsewhere.card("Elsewhere")
+        board.card("Here")
+        assert client.event()["meta"]["cardTitle"] == "Here"
+
+
+@pytest.mark.parametrize(
+    ("last", "status"), [("soon", 400), ("-1", 400), ("9" * 19, 400), ("", 200), ("9" * 18, 200)]
+)
+def test_where_to_go_on_is_a_number(server: Running, world, board, events, last, status):
+    with listening(server, events, world.bearer(board.owner), last_event_id=last) as client:
+        assert client.status == status
+        if status == 400:
+            assert orjson.loads(client.answer.read())["message"] == "lastEventId must be the id of an event"
+        else:
+            # One from beyond the end goes on at the end.
+            board.card("Next")
+            assert client.event()["meta"]["cardTitle"] == "Next"
+
+
+def test_a_stranger_is_told_nothing(server: Running, world, events):
+    with listening(server, events, world.bearer(world.person("bob"))) as client:
+        assert client.status == 404
+    with listening(server, events, "nonsense") as client:
+        assert client.status == 401
+
+
+def _removed(world, board, member):
+    world.ask(board.owner, "DELETE", f"{board.flat}/members/{member.id}")
+
+
+def _left(world, board, member):
+    world.ask(member, "POST", f"/organizations/{board.workspace.organization.slug}/leave")
+
+
+def _deleted(world, board, member):
+    world.ask(board.owner, "DELETE", board.flat)
+
+
+def _organization_deleted(world, board, member):
+    world.ask(board.owner, "DELETE", f"/organizations/{board.workspace.organization.slug}")
+
+
+def _password_changed(world, board, member):
+    said = {"currentPassword": PASSWORD, "newPassword": "another horse"}
+    world.ask(member, "POST", "/auth/change-password", said)
+
+
+@pytest.mark.parametrize("lose", [_removed, _left, _deleted, _organization_deleted, _password_changed])
+def test_whoever_loses_access_is_cut_off(server: Running, world, board, events, lose):
+    member = world.person("bob")
+    board.join(member)
+    with listening(server, events, world.bearer(member)) as client:
+        board.card("Seen")
+        assert client.event()["meta"]["cardTitle"] == "Seen"
+        began = time.monotonic()
+        lose(world, board, member)
+        assert client.ends()
+        assert time.monotonic() - began < SOON
+
+
+def test_a_token_that_is_revoked_follows_no_longer_and_others_do(server: Running, world, board, events):
+    token = world.api_token(board.owner)
+    with (
+        listening(server, events, token) as one,
+        listening(server, events, world.bearer(board.owner)) as other,
+    ):
+        board.card("Seen")
+        assert one.event()["meta"] == other.event()["meta"]
+        (mine,) = world.ask(world.bearer(board.owner), "GET", "/api-tokens")
+        world.ask(world.bearer(board.owner), "DELETE", f"/api-tokens/{mine['id']}")
+        assert one.ends()
+        board.card("Next")
+        assert other.event()["meta"]["cardTitle"] == "Next"
+
+
+def test_what_cannot_be_seen_any_more_is_noticed_without_being_told(
+    server: Running, world, board, events, monkeypatch
+):
+    """Such as a token that expires."""
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
+    clock = world.stop_clock()
+    with listening(server, events, world.bearer(board.owner)) as client:
+        assert client.block() == {"retry": "1000"}
+        assert client.block() == {":": "still here"}
+        clock.advance(timedelta(days=8))
+        assert client.ends()
+
+
+def test_a_server_that_stops_ends_its_streams(core, world, board, events):
+    with running(core) as server, listening(server, events, world.bearer(board.owner)) as client:
+        assert client.block() == {"retry": "1000"}
+        began = time.monotonic()
+        server.stop()
+        assert client.ends()
+        assert time.monotonic() - began < SOON
+
+
+def test_those_who_follow_the_same_share_a_read(server: Running, world, board, events, monkeypatch):
+    bearer = world.bearer(board.owner)
+    clients = [Listening(server.port, events, bearer) for _ in range(20)]
+    for client in clients:
+        assert client.block() == {"retry": "1000"}
+    time.sleep(0.3)
+    reads = []
+    whole = server.app[HANDLER].streams._read
+    monkeypatch.setattr(
+        server.app[HANDLER].streams, "_read", lambda *about: (reads.append(about), whole(*about))[1]
+    )
+    board.card("Once")
+    assert {client.event()["meta"]["cardTitle"] for client in clients} == {"Once"}
+    assert len(reads) < len(clients) / 2
+    for client in clients:
+        client.connection.close()
+
+
+def test_nobody_has_more_open_than_is_good(one_server: Running, monkeypatch):
+    world = World(one_server.core)
+    board = Board(world, world.person())
+    monkeypatch.setattr(server_streams, "STREAMS_MAX_EACH", 1)
+    path, bearer = f"{board.flat}/events", world.bearer(board.owner)
+    with listening(one_server, path, bearer) as client:
+        assert client.block() == {"retry": "1000"}
+        refused = one_server.ask("GET", path, token=bearer)
+        assert (refused.status, refused.json["message"]) == (429, "1 streams are open already; close some")
+        monkeypatch.setattr(server_streams, "STREAMS_MAX", 1)
+        assert one_server.ask("GET", path, token=bearer).status == 503
+    monkeypatch.setattr(server_streams, "STREAMS_MAX", 9)
+    for _ in range(100):
+        with listening(one_server, path, bearer) as client:
+            if client.status == 200:
+                return
+        time.sleep(0.05)
+    pytest.fail("a stream whose client has gone still counts")
+
+
+def test_a_client_that_takes_nothing_is_let_go(one_server: Running, monkeypatch):
+    monkeypatch.setattr(server_streams, "BACKLOG_MAX", 1 << 16)
+    world = World(one_server.core)
+    board = Board(world, world.person())
+    cards = [{"columnId": board.columns[0]["id"], "title": "x" * 500} for _ in range(500)]
+    with socket.create_connection(("127.0.0.1", one_server.port), timeout=SOON) as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n"
+        deaf.sendall(head.encode())
+        assert deaf.recv(1) == b"H"
+        for _ in range(12):
+            world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+            if one_server.state.in_flight == 0:
+                break
+        for _ in range(100):
+            if one_server.state.in_flight == 0:
+                return
+            time.sleep(0.05)
+    pytest.fail("it is kept")
+
+
+def test_the_head_of_a_stream_is_all_that_a_head_gets(one_server: Running):
+    world = World(one_server.core)
+    board = Board(world, world.person())
+    answer = one_server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
+    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
+
+
+def test_an_old_client_is_told_without_chunks(one_server: Running):
+    world = World(one_server.core)
+    board = Board(world, world.person())
+    with socket.create_connection(("127.0.0.1", one_server.port), timeout=SOON) as old:
+        old.sendall(
+            f"GET {board.flat}/events HTTP/1.0\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n".encode()
+        )
+        received = b""
+        while b"retry: 1000\n\n" not in received:
+            received += old.recv(65536)
+        assert b"chunked" not in received.lower()
+        board.card("Old")
+        assert select.select([old], [], [], SOON)[0]
+        assert old.recv(65536).startswith(b"id: ")
+
+
+def test_a_read_that_fails_is_made_again(server: Running, world, board, events, monkeypatch):
+    monkeypatch.setattr(server_streams, "TROUBLED_SECONDS", 0.1)
+    failing = threading.Event()
+    whole = server.app[HANDLER].streams._read
+
+    async def read(record, position):
+        if position is not None and not failing.is_set():
+            failing.set()
+            raise OSError("no database")
+        return await whole(record, position)
+
+    with listening(server, events, world.bearer(board.owner)) as client:
+        assert client.block() == {"retry": "1000"}
+        monkeypatch.setattr(server.app[HANDLER].streams, "_read", read)
+        board.card("After all")
+        assert client.event()["meta"]["cardTitle"] == "After all"
+    assert failing.is_set()
