@@ -98,6 +98,8 @@ class Call:
         def ask(uow: UnitOfWork) -> None:
             uow.actor = self._authenticated(uow)
             self._require(uow)
+            if uow.actor.agency is not None:
+                gate.check_active(uow, uow.actor.agency)
             self._ask_door(uow)
 
         self.core.run(False, ask)

@@ -199,6 +199,24 @@ def test_a_token_that_is_revoked_follows_no_longer_and_others_do(server: Running
         assert other.event()["meta"]["cardTitle"] == "Next"
 
 
+@pytest.mark.parametrize("how", ["suspended", "deleted", "revoked"])
+def test_an_agent_that_may_no_longer_is_cut_off(server: Running, world, board, events, how):
+    said = {"name": "Scout", "tools": ["board.read"], "runtime": "external", "autonomyMode": "supervised"}
+    agent = world.ask(board.owner, "POST", f"{board.flat}/agents", said)
+    path = f"{board.flat}/agents/{agent['id']}"
+    made = world.ask(world.bearer(board.owner), "POST", f"{path}/tokens", {"name": "scout"})
+    with listening(server, events, made["token"]) as client:
+        assert client.status == 200
+        board.card("Seen")
+        assert client.event()["meta"]["cardTitle"] == "Seen"
+        if how == "suspended":
+            world.ask(board.owner, "PATCH", path, {"status": "suspended"})
+        else:
+            gone = path if how == "deleted" else f"{path}/tokens/{made['id']}"
+            world.ask(world.bearer(board.owner), "DELETE", gone)
+        assert client.ends()
+
+
 def test_what_cannot_be_seen_any_more_is_noticed_without_being_told(
     server: Running, world, board, events, monkeypatch
 ):

@@ -36,6 +36,7 @@ from stellary.core.agents.tables import agents
 from stellary.core.board.access import found
 from stellary.core.board.concerned import projects_of
 from stellary.core.board.rules.references import unknown
+from stellary.core.news import access_lost
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -136,6 +137,8 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     if "name" in changes:
         rename_robot(uow, before.id, changes["name"])
     written = {**changes, "updated_at": uow.now, "_id": before.id}
+    # A suspended one, or one with fewer tools or projects, may follow something at this moment.
+    access_lost(uow)
     return rows.agent(found(_kept(uow, _UPDATE, changes.get("slug", ""), written), "Agent"))
 
 
@@ -144,6 +147,7 @@ def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     """Delete an agent with its tokens, missions and proposals. The name stays on what it has done."""
     agent = access.agent(uow, ref).row
     uow.connection.execute(_DELETE, {"_id": agent.id})
+    access_lost(uow)
     return Ok()
 
 

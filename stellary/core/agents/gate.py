@@ -33,6 +33,7 @@ _HOLD: Select[Any] = (
     .where(_THIS)
     .with_for_update(key_share=True)
 )
+_STATUS = select(agents.c.status).where(_THIS)
 _COUNT = update(agents).where(_THIS)
 
 
@@ -62,6 +63,16 @@ def check_action(agency: Agency, action: AnyAction) -> None:
     rules.check_place(action.endpoint, agency.project_ids)
 
 
+def check_active(uow: UnitOfWork, agency: Agency) -> None:
+    """Whether an agent works at all. A call asks that as it is ``count``ed; this is for what is not one.
+
+    Raises:
+        Forbidden: It is suspended, or gone.
+    """
+    if uow.connection.execute(_STATUS, {"_agent_id": agency.agent_id}).scalar() != "active":
+        raise _suspended()
+
+
 def count(uow: UnitOfWork, agency: Agency) -> None:
     """Count a call. It is not counted if the unit is undone.
 
@@ -71,11 +82,15 @@ def count(uow: UnitOfWork, agency: Agency) -> None:
     """
     row = uow.connection.execute(_HOLD, {"_agent_id": agency.agent_id}).first()
     if row is None or row.status != "active":
-        raise Forbidden("the agent is suspended", code="agent_suspended")
+        raise _suspended()
     window = rules.Window(row.window_began_at, row.window_actions)
     after = rules.counted(window, row.max_actions, row.window_seconds, uow.now)
     values = {"window_began_at": after.began_at, "window_actions": after.actions}
     uow.connection.execute(_COUNT, {"_agent_id": agency.agent_id, **values})
+
+
+def _suspended() -> Forbidden:
+    return Forbidden("the agent is suspended", code="agent_suspended")
 
 
 @contextmanager

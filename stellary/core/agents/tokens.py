@@ -24,6 +24,7 @@ from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agent_tokens, agents
+from stellary.core.news import access_lost
 from stellary.core.paging import Pages
 from stellary.core.unit import Actor, Agency, UnitOfWork, serves
 
@@ -104,6 +105,7 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
     """Revoke a token; it is refused from the next request on."""
     token = access.token(uow, ref).row
     uow.connection.execute(_DELETE, {"_id": token.id})
+    access_lost(uow)
     return Ok()
 
 
