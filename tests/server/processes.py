@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import signal
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from reference_server.settings import Settings
 from tests.server.running import Reachable
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +84,34 @@ class Process(Reachable):
             raise
         finally:
             self._process.stdout.close()
+
+
+class Forked(Reachable):
+    """A server, or a worker, in a process that is forked from one that has loaded everything: starting it takes no time.
+
+    Args:
+        target: What it does, a function of a module: called with the settings, and with a connection on which it sends
+            the port on which it listens once it is up.
+        settings: For it.
+    """
+
+    _context = multiprocessing.get_context("forkserver")
+    _context.set_forkserver_preload(["reference_server.serve"])
+
+    def __init__(self, target: Callable[[Settings, Connection], None], settings: Settings) -> None:
+        ours, theirs = self._context.Pipe(duplex=False)
+        self._process = self._context.Process(target=target, args=(settings, theirs))
+        self._process.start()
+        theirs.close()
+        assert ours.poll(30)
+        self.port = ours.recv()
+        ours.close()
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self._process.kill()
+        self._process.join(20)
+        assert self._process.exitcode == -signal.SIGKILL
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import signal
 import sqlite3
 import threading
 from contextlib import closing
@@ -17,7 +15,7 @@ import pytest
 from reference_server.serve import run
 from reference_server.settings import NO_LIMITS, Settings
 from reference_server.sockets import bound
-from tests.server.running import Reachable
+from tests.server.processes import Forked
 
 CYCLES = {"sqlite": 20, "postgresql": 5}
 WRITERS = 4
@@ -39,41 +37,18 @@ def test_no_write_that_was_acknowledged_is_lost(tmp_path, database_url: str):
     acknowledged: set[str] = set()
     token = ""
     for _ in range(CYCLES[kind]):
-        server = Forked(settings)
+        server = Forked(serve, settings)
         token = token or server.register("ann")
         assert missing(server, token, acknowledged) == set()
         written = write_until_killed(server, token, names)
         assert len(written) >= WRITES_PER_CYCLE
         acknowledged |= written
-    server = Forked(settings)
+    server = Forked(serve, settings)
     assert missing(server, token, acknowledged) == set()
     server.kill()
     if kind == "sqlite":
         with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-class Forked(Reachable):
-    """A server in a process that is forked from one that has loaded everything: starting it takes no time."""
-
-    _context = multiprocessing.get_context("forkserver")
-    _context.set_forkserver_preload(["reference_server.serve"])
-
-    def __init__(self, settings: Settings) -> None:
-        ours, theirs = self._context.Pipe(duplex=False)
-        self._process = self._context.Process(target=serve, args=(settings, theirs))
-        self._process.start()
-        theirs.close()
-        assert ours.poll(30)
-        self.port = ours.recv()
-        ours.close()
-
-    def kill(self) -> None:
-        """``kill -9``."""
-        self._process.kill()
-        self._process.join(20)
-        assert self._process.exitcode == -signal.SIGKILL
-        self._process.close()
 
 
 def serve(settings: Settings, up: Connection) -> None:
