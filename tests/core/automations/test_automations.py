@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import orjson
 import pytest
 
 from stellary.contract.automations import RULES_MAX, ActionToRun, CreateAutomation
 from stellary.contract.refs import ProjectRef
 from stellary.core.automations import automations
-from tests.world import at_once
 
 
 def problem(workshop, method, path, body=None, by=None):
@@ -136,13 +133,6 @@ def test_a_rule_that_is_on_stays_as_it_is_when_it_is_turned_on(workshop, bob):
     rule = workshop.rule("task_moved", "archive_card")
     on = workshop.world.ask(bob, "PATCH", f"{workshop.of_rule(rule)}/toggle", {"enabled": True})
     assert (on["enabled"], on["ownerId"]) == (True, workshop.owner.id)
-
-
-def test_toggles_at_once_each_start_from_what_the_one_before_left(workshop):
-    rule = workshop.rule("task_moved", "archive_card")
-    answers = at_once(*[lambda: workshop.turn(rule)["enabled"]] * 6)
-    assert Counter(answers) == {True: 3, False: 3}
-    assert workshop.rule_now(rule)["enabled"] is True
 
 
 def test_a_deleted_rule_acts_no_more(workshop):

@@ -17,8 +17,10 @@ from tests.world import World
 # 25 in the suite; 500 with --hypothesis-profile=long.
 EXAMPLES = min(500, settings.default.max_examples // 2)
 
-columns = st.sampled_from(["To Do", "In Progress", "Done"])
-statuses = st.sampled_from(["open", "in_progress", "done"])
+COLUMNS = ["To Do", "In Progress", "Done"]
+STATUSES = ["open", "in_progress", "done"]
+columns = st.sampled_from(COLUMNS)
+statuses = st.sampled_from(STATUSES)
 priorities = st.sampled_from(["low", "high", None])
 leaves = st.one_of(
     st.builds(lambda said: {"field": "toColumn", "op": "eq", "value": said}, columns),
@@ -47,7 +49,26 @@ actions = st.one_of(
         ]
     ),
 )
-rules = st.lists(st.tuples(st.sampled_from(TRIGGERS), actions, conditions), min_size=1, max_size=5)
+some_rules = st.lists(st.tuples(st.sampled_from(TRIGGERS), actions, conditions), min_size=1, max_size=5)
+
+
+def ring(trigger, field, action, param, places):
+    """Rules that lead a card around for ever: from each place to the next, and from the last to the first."""
+    return [
+        (trigger, (action, {param: there}), {"all": [{"field": field, "op": "eq", "value": here}]})
+        for here, there in zip(places, [*places[1:], places[0]], strict=True)
+    ]
+
+
+rings = st.one_of(
+    st.permutations(COLUMNS).map(
+        lambda found: ring("task_moved", "toColumn", "move_card", "targetColumn", found)
+    ),
+    st.permutations(STATUSES).map(
+        lambda found: ring("task_status_changed", "toStatus", "set_status", "status", found)
+    ),
+)
+rules = some_rules | st.builds(lambda around, others: around + others[:3], rings, some_rules)
 changes = st.sampled_from(
     [{"status": "done"}, {"column": 1}, {"column": 2}, {"archived": True}, {"assigned": True}]
 )
