@@ -23,6 +23,7 @@ from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
+NOTIFIED_MAX = 20
 Said = Annotated[str, Length(1, 500)]
 """An id, or what people call the thing."""
 
@@ -183,6 +184,20 @@ class AddCommentParams(CreateComment):
 
     card_id: Said
     project_id: Said | Unset = UNSET
+
+
+@request
+class NotifyParams(CardParams):
+    """A card, and what people shall read about it among their notifications.
+
+    Attributes:
+        message: 1-500 characters.
+        to: Who shall: ids, e-mail addresses or names of people who reach the workspace, ``assignee``, ``creator``; both of
+            these if not given.
+    """
+
+    message: Said
+    to: Annotated[list[Said], Items(1, NOTIFIED_MAX)] | Unset = UNSET
 
 
 @request

@@ -25,6 +25,7 @@ ActivityType = Literal[
     "member_removed",
     "comment_updated",
     "comment_deleted",
+    "notice_given",
     "attachment_added",
     "attachment_removed",
     "relation_added",

@@ -171,6 +171,14 @@ class CommentDeleted(CardEvent):
 
 
 @attrs.frozen(kw_only=True)
+class NoticeGiven(CardEvent):
+    """People were told something about a card: ``user_ids`` are theirs."""
+
+    message: str
+    user_ids: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class AttachmentAdded(CardEvent):
     """A file was put on a card."""
 

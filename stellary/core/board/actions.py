@@ -16,6 +16,7 @@ from stellary.contract.actions import (
     CreateCardsParams,
     ListCardsParams,
     MoveCardParams,
+    NotifyParams,
     ProjectDetails,
     ProjectParams,
     SetPriorityParams,
@@ -71,6 +72,7 @@ from stellary.core.board import (
     projects,
 )
 from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.events import NoticeGiven
 from stellary.core.unit import UnitOfWork
 
 
@@ -166,6 +168,27 @@ def _remove_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -
 
 def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -> Comment:
     return comments.create_comment(uow, _card(uow, ref, params).ref, part(CreateComment, params))
+
+
+def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
+    found = _card(uow, ref, params)
+    card = access.card(uow, found.ref).card
+    close = {"assignee": card.assignee_id, "creator": card.created_by_id}
+    to = list(close) if params.to is UNSET else params.to
+    named = {f"to[{place}]": said for place, said in enumerate(to) if said not in close}
+    ids = {close[said] for said in to if said in close}
+    if named:
+        ids |= set(aiming.persons(uow, found.workspace_id, named).values())
+    uow.happened(
+        NoticeGiven(
+            workspace_id=found.workspace_id,
+            project_id=card.project_id,
+            card=card,
+            message=params.message,
+            user_ids=tuple(sorted(id for id in ids if id is not None)),
+        )
+    )
+    return card
 
 
 def _add_checklist_item(uow: UnitOfWork, ref: WorkspaceRef, params: AddChecklistItemParams) -> ChecklistItem:
@@ -320,6 +343,14 @@ ACTIONS: tuple[AnyAction, ...] = (
         CREATE_COMMENT,
         "board.write",
         _add_comment,
+    ),
+    Action(
+        "notify",
+        "Tell people something about a card: its assignee, its creator, or whoever is named.",
+        NotifyParams,
+        CREATE_COMMENT,
+        "board.write",
+        _notify,
     ),
     Action(
         "add_checklist_item",

@@ -172,10 +172,21 @@ def person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
     Raises:
         Invalid: Nobody is called so, or several are.
     """
+    return persons(uow, workspace_id, {field: said})[field]
+
+
+def persons(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict[str, str]:
+    """The same for several at once, by where each was said.
+
+    Raises:
+        Invalid: One of them is nobody, or could be several people.
+    """
     everybody = people.all_reaching(uow, workspace_id)
-    id = meant(said, [Thing(each.id, (each.name, each.email)) for each in everybody], field)
-    uow.saw("named person", id)
-    return id
+    things = [Thing(each.id, (each.name, each.email)) for each in everybody]
+    found = {field: meant(each, things, field) for field, each in said.items()}
+    for id in found.values():
+        uow.saw("named person", id)
+    return found
 
 
 def card(

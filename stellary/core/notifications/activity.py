@@ -146,7 +146,9 @@ def forget(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
 def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
     """Events in one workspace. Nobody is looked up where nobody but the actor can be concerned."""
     named = set[str]().union(*map(rules.named_people, events))
-    at_first_sight = set[str]().union(*map(rules.concerned, events)) - {uow.user_id}
+    at_first_sight = set[str]().union(
+        *(rules.concerned(event) - rules.spared(event, uow.user_id) for event in events)
+    )
     commented = {event.card.id for event in events if rules.has_commenters(event)}
     names: dict[str, str] = {}
     seeing: set[str] = set()
@@ -171,7 +173,8 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
             whom |= by_card[event.card.id]
         mentioned = rules.newly_mentioned(event, handles)
         meta = rules.card_meta(event, names, mentioned)
-        yield _News(event, meta, rules.recipients(whom & seeing | mentioned, uow.user_id))
+        told = (whom & seeing | mentioned) - rules.spared(event, uow.user_id)
+        yield _News(event, meta, sorted(told))
 
 
 def _handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:

@@ -31,6 +31,7 @@ from stellary.core.events import (
     DocumentSubmitted,
     DocumentUpdated,
     Event,
+    NoticeGiven,
     PilotageChanged,
     ProjectCreated,
     ProjectImported,
@@ -53,6 +54,7 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     ProjectMemberRemoved: "member_removed",
     CommentUpdated: "comment_updated",
     CommentDeleted: "comment_deleted",
+    NoticeGiven: "notice_given",
     AttachmentAdded: "attachment_added",
     AttachmentRemoved: "attachment_removed",
     RelationAdded: "relation_added",
@@ -104,6 +106,8 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
             told["formerAssignee"] = names.get(event.before.assignee_id or "")
         case CommentAdded() | CommentUpdated():
             told["commentId"] = event.comment.id
+        case NoticeGiven():
+            told["message"] = event.message
         case CommentDeleted():
             told["commentId"] = event.comment_id
         case AttachmentAdded() | AttachmentRemoved():
@@ -201,6 +205,8 @@ def concerned(event: CardEvent) -> set[str]:
     """
     if isinstance(event, CommentUpdated | CommentDeleted):
         return set()
+    if isinstance(event, NoticeGiven):
+        return set(event.user_ids)
     found = {event.card.assignee_id, event.card.created_by_id}
     match event:
         case CardAssigned():
@@ -230,9 +236,16 @@ def concerned_by_document(event: DocumentEvent) -> set[str]:
 
 def has_commenters(event: CardEvent) -> bool:
     """Whether the card has comments, other than the one that is told of."""
-    if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted):
+    if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted | NoticeGiven):
         return False
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
+
+
+def spared(event: CardEvent, actor_id: str) -> set[str]:
+    """Who need not be notified of an event: whoever did it. Of a notice nobody is spared, since a rule gives it on
+    behalf of its owner, who may well be meant.
+    """
+    return set() if isinstance(event, NoticeGiven) else {actor_id}
 
 
 def recipients(seeing: set[str], actor_id: str) -> list[str]:

@@ -459,3 +459,57 @@ def test_rules_that_do_not_apply_cost_two_statements_however_many_they_are(works
             workshop.owner, "PATCH", workshop.of(card), {"columnId": workshop.columns[DOING]["id"]}
         )
     assert sum("stellary_automation" in each for each in sent) == 2
+
+
+# ------------------------------------------------------------------------------------------------- all actions
+
+ALL = {
+    "create_card": {"title": "another"},
+    "create_cards_bulk": {"cards": [{"title": "one"}, {"title": "two"}]},
+    "update_card": {"description": "new"},
+    "move_card": {"targetColumn": "Done"},
+    "assign_card": {"assigneeId": "ann"},
+    "archive_card": {},
+    "set_status": {"status": "done"},
+    "set_priority": {"priority": "high"},
+    "add_label": {"label": "bug"},
+    "remove_label": {"label": "bug"},
+    "add_comment": {"content": "hm"},
+    "notify": {"message": "Look!"},
+    "add_checklist_item": {"title": "step"},
+    "toggle_checklist_item": {"itemId": "first step"},
+    "create_mission": {"objective": "Sell"},
+    "update_mission": {"missionId": "m-001", "status": "done"},
+    "create_priority": {"label": "Ship"},
+    "update_priority": {"priorityId": "p-001", "status": "done"},
+    "create_todo": {"label": "Write"},
+    "update_todo": {"todoId": "t-001", "status": "done"},
+    "create_decision": {"title": "Use Stripe"},
+    "propose_action": {"actionType": "archive_card", "explanation": "old"},
+}
+
+
+def test_each_action_that_writes_can_be_what_a_rule_does(workshop):
+    workshop.label()
+    for tail, body in (
+        ("missions", {"objective": "x"}),
+        ("priorities", {"label": "x"}),
+        ("todos", {"label": "x"}),
+    ):
+        workshop.world.ask(workshop.owner, "POST", f"{workshop.flat}/pilotage/{tail}", body)
+    card = workshop.card(checklist=[{"title": "first step"}])
+    rules = {
+        name: workshop.rule("task_assigned", name, when("title", "eq", card["title"]), **params)
+        for name, params in ALL.items()
+    }
+    workshop.change(card, assigneeId=workshop.owner.id)
+    assert {name: workshop.results(rule)[:1] for name, rule in rules.items()} == {
+        name: ["success"] for name in ALL
+    }
+
+
+def test_a_rule_tells_its_own_owner(workshop):
+    workshop.rule("task_moved", "notify", message="It moves.", to=["creator"])
+    workshop.move(workshop.card(), DOING)
+    found = workshop.world.ask(workshop.owner, "GET", "/notifications")
+    assert [each["activity"]["meta"]["message"] for each in found] == ["It moves."]

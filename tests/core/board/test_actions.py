@@ -182,6 +182,45 @@ def test_a_card_is_commented(board, card):
     assert (made.content, made.author_id) == ("Well.", board.owner.id)
 
 
+def notified(board, person):
+    found = board.world.ask(person, "GET", "/notifications")
+    return [
+        each["activity"]["meta"]["message"] for each in found if each["activity"]["type"] == "notice_given"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ({}, "ann bob"),
+        ({"to": ["assignee"]}, "bob"),
+        ({"to": ["creator"]}, "ann"),
+        ({"to": ["cid@example.com", "Bob", "bob"]}, "bob cid"),
+    ],
+)
+def test_people_are_told_something_about_a_card(board, to, told):
+    people = dict(zip(["bob", "cid"], board.world.people("bob cid"), strict=True))
+    board.join(*people.values())
+    card = board.card("Ship", assigneeId=people["bob"].id)
+    run(board, "notify", cardId=card["id"], message="It is late.", **to)
+    found = [name for name, who in {"ann": board.owner, **people}.items() if notified(board, who)]
+    assert found == told.split()
+    (noted,) = board.world.ask(board.owner, "GET", f"{board.path}/activity?type=notice_given")
+    assert noted["meta"] == {"cardKey": card["key"], "cardTitle": "Ship", "message": "It is late."}
+
+
+def test_nobody_is_told_of_a_card_that_is_nobodys(board):
+    run(board, "notify", cardId=board.card()["id"], message="Who?", to=["assignee"])
+    assert notified(board, board.owner) == []
+
+
+def test_nobody_is_told_who_does_not_reach_the_workspace(board, card):
+    board.world.person("eve")
+    said = "to[1] must be the id of something that is there"
+    assert problem(board, "notify", cardId=card["id"], message="x", to=["creator", "eve"]) == said
+    assert notified(board, board.owner) == []
+
+
 def test_a_step_is_added_and_checked_off_by_its_title(board, card):
     assert run(board, "add_checklist_item", cardId=card["id"], title="review").order == 2
     assert run(board, "toggle_checklist_item", cardId=card["id"], itemId="Review").done
@@ -223,6 +262,7 @@ def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(board, card
         "remove_label": {"label": "bug"},
         "add_comment": {"content": "a"},
         "add_checklist_item": {"title": "a"},
+        "notify": {"message": "a"},
         "toggle_checklist_item": {"itemId": "a"},
     }
     takes = {field.name for field in attrs.fields(dispatch.ACTIONS[name].takes)}
