@@ -38,6 +38,7 @@ def _door(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]:
         grant(uow, standing)
         if row.number is None:
             raise NotFound(f"{ledger.name} not found")
+        ledger.see(uow, row)
         return At(row, standing)
 
     return through

@@ -76,6 +76,10 @@ class Ledger(Generic[T]):
         """The number that a short id stands for."""
         return rules.number_of(self._kind, said)
 
+    def see(self, uow: UnitOfWork, row: Row[Any]) -> None:
+        """Note that a change hangs on one, as it was then."""
+        uow.saw(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
+
     def fetch(
         self, uow: UnitOfWork, workspace_id: str, request: Paged, status: str | Unset = UNSET
     ) -> Listing[T]:
