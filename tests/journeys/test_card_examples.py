@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,16 @@ def test_events(client: Stellary, core: Core):
     ]
     awaiting = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     assert asyncio.run(example("events").first_of(awaiting, "acme", "eng", "card_moved"))
+
+
+def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert example("importers").importers(client, "acme", "eng", tmp_path) == [
+        "WR: Website relaunch, 2 cards",
+        "OOOR: octo-org/octo-repo, 1 cards",
+        "2 comment: the list has none: give `comments` (issue 4)",
+    ]
+    told = "1 attachment: the export has no files; a comment has the link (card 'Write the copy')\n"
+    assert capsys.readouterr().out == told
 
 
 def test_automations(client: Stellary):

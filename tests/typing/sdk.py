@@ -14,6 +14,7 @@ import httpx
 
 from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
 from stellary.client.cards import Cards
+from stellary.client.importers import LeftOut, read_github_issues, read_trello
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.attachments import Attachment
 from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
@@ -90,6 +91,8 @@ def blocking(client: Stellary) -> None:
     assert_type(board.scope(scope).set_view(active_view="list"), ScopeViews)
     assert_type(board.scopes.delete(scope, move_cards_to="k1"), Ok)
     assert_type(ws.projects.portfolio(), Page[PortfolioProject])
+    assert_type(ws.projects.import_file(read_trello("x", statuses={"Done": "done"}).project), ProjectImport)
+    assert_type(read_github_issues([]).left_out, tuple[LeftOut, ...])
     assert_type(ws.search(q="moon", kind=["card"]), Page[Hit])
     assert_type(ws.iterate_search(q="moon"), Iterator[Hit])
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)

@@ -1,0 +1,28 @@
+"""What the tests of the importers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from stellary import Stellary
+from stellary.core import Core
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Stellary]:
+    """A client of Jane, who has the workspace ``acme/eng``."""
+    core = Core("sqlite://", bcrypt_rounds=4)
+    core.migrate()
+    client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    client.organizations.create(name="Acme", slug="acme")
+    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    yield client
+    core.close()
+
+
+@pytest.fixture
+def ws(client):
+    """The workspace."""
+    return client.workspace("acme", "eng")

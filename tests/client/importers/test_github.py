@@ -1,0 +1,162 @@
+"""GitHub: a list of issues becomes a project, and what cannot be carried over is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stellary import UnsuitableFile
+from stellary.client.importers import read_github_issues
+
+FOLDER = Path(__file__).parent
+ISSUES, COMMENTS = FOLDER / "github_issues.json", FOLDER / "github_comments.json"
+PEOPLE = {"octocat": "jane@example.com"}
+
+
+@pytest.fixture
+def issues():
+    return json.loads(ISSUES.read_text())
+
+
+def told(reading):
+    return {(each.kind, each.reason): (each.count, *each.where) for each in reading.left_out}
+
+
+def kinds(reading):
+    return {each.kind for each in reading.left_out}
+
+
+def test_issues_become_a_project(ws):
+    reading = read_github_issues(ISSUES, comments=COMMENTS, people=PEOPLE)
+    made = ws.projects.import_file(reading.project)
+    assert made.name == "octo-org/octo-repo"
+    assert made.ignored == []
+    # Whoever imports has made the cards here; who wrote the issues is told by name.
+    assert [each.kind for each in made.not_carried] == ["creator"]
+    project = ws.project(made)
+    columns = {column.id: column for column in project.columns.list()}
+    assert [(each.name, each.card_status) for each in columns.values()] == [
+        ("Open", "open"),
+        ("Done", "done"),
+        ("Not planned", "done"),
+    ]
+    cards = {card.number: card for card in project.cards.list()}
+    assert {
+        number: (card.title, columns[card.column_id].name, card.status) for number, card in cards.items()
+    } == {
+        2: ("Write the manual", "Done", "done"),
+        4: ("Crash on save", "Open", "open"),
+        7: ("Idea: dark mode", "Not planned", "done"),
+    }
+    crash = cards[4]
+    assert crash.description == "It crashes.\r\n\r\n```\nTraceback\n```"
+    assert crash.created_at == datetime(2024, 3, 1, 8, tzinfo=UTC)
+    assert crash.assignee_id == ws.members.list()[0].user_id
+    assert cards[2].completed_at == datetime(2024, 3, 3, 10, 30, tzinfo=UTC)
+    labels = {label.id: (label.name, label.color) for label in project.labels.list()}
+    assert [labels[id] for id in crash.label_ids] == [("bug", "#d73a4a"), ("help wanted", "#008672")]
+    fields = {field.id: (field.name, field.type) for field in project.custom_fields.list()}
+    assert {fields[id]: value for id, value in crash.custom_fields.items()} == {
+        ("Milestone", "select"): "v1.0",
+        ("Type", "select"): "Bug",
+        ("GitHub", "text"): "https://github.com/octo-org/octo-repo/issues/4",
+    }
+    assert [(each.imported_from, each.content) for each in project.card(crash).comments.list()] == [
+        ("hubot", "I can reproduce it."),
+        ("octocat", "Fixed soon."),
+    ]
+
+
+def test_nothing_is_left_out_in_silence(issues):
+    nothing = "there is nothing like it here"
+    reading = read_github_issues(issues, comments=COMMENTS, people=PEOPLE)
+    assert told(reading) == {
+        ("pull request", "it is no issue"): (1, "issue 5"),
+        ("label.description", nothing): (1, "label 'bug'"),
+        ("milestone.due_on", "a field has no date"): (1, "milestone 'v1.0'"),
+        ("issue.closed_by", nothing): (1, "issue 2"),
+        ("issue.locked", nothing): (1, "issue 4"),
+        ("issue.active_lock_reason", nothing): (1, "issue 4"),
+        ("issue.reactions", nothing): (1, "issue 4"),
+        ("assignee", "hubot: `people` names no e-mail address"): (1, "issue 4"),
+        ("comment", "the list does not have its issue"): (1, "issue 99"),
+    }
+
+
+def test_comments_that_are_not_given_are_counted(issues):
+    reading = read_github_issues(issues)
+    assert told(reading)["comment", "the list has none: give `comments`"] == (2, "issue 4")
+
+
+def test_pull_requests_come_along_if_they_are_asked_for(issues):
+    (project,) = read_github_issues(issues, pull_requests=True, name="Octo").projects
+    assert project.project.name == "Octo"
+    assert [card.number for card in project.cards] == [2, 4, 5, 7]
+
+
+def test_issues_of_several_repositories_get_new_numbers(issues, ws):
+    issues[0]["repository_url"] = "https://api.github.com/repos/octo-org/other"
+    issues[0]["number"] = 2
+    reading = read_github_issues(issues)
+    assert "number" in kinds(reading)
+    made = ws.projects.import_file(reading.project)
+    assert sorted(card.number for card in ws.project(made).cards.list()) == [1, 2, 3]
+
+
+def test_what_stands_on_two_pages_is_one_card(issues):
+    reading = read_github_issues([*issues, issues[0]])
+    assert len(reading.project.cards) == 3
+    assert "issue" in kinds(reading)
+
+
+def test_many_issues_become_several_projects(issues, ws):
+    many = [{**issues[2], "number": number, "comments": 0} for number in range(1, 701)]
+    parts = read_github_issues(many, name="Octo").projects
+    assert [(part.project.name, len(part.cards)) for part in parts] == [
+        ("Octo (1 of 2)", 500),
+        ("Octo (2 of 2)", 200),
+    ]
+    made = [ws.projects.import_file(part) for part in parts]
+    assert [len(each.card_ids) for each in made] == [500, 200]
+    # No card made later has a number that another part has.
+    card = ws.project(made[0]).column(made[0].column_ids[0]).cards.create(title="new")
+    assert card.number == 701
+
+
+def test_long_bodies_and_many_milestones_are_kept(issues, ws):
+    issues[2] |= {"title": "t" * 256, "body": "b" * 12_000}
+    many = [{**issues[2], "number": number, "milestone": {"title": f"m{number}"}} for number in range(1, 130)]
+    reading = read_github_issues(many)
+    made = ws.projects.import_file(reading.project)
+    project = ws.project(made)
+    card = project.cards.list()[0]
+    assert len(card.description) == 5_000
+    comments = project.card(card).comments.list()
+    assert sum(len(each.content) for each in comments) == 7_000
+    assert {each.imported_from for each in comments} == {"octocat"}
+    assert ("text", "Milestone") in {(field.type, field.name) for field in project.custom_fields.list()}
+
+
+def test_odd_things_are_told_and_break_nothing(issues, ws):
+    issues[2] |= {"user": None, "labels": [None, {"name": "ok", "color": "blue"}], "created_at": "yesterday"}
+    issues[2] |= {"assignees": None, "milestone": [], "type": "Bug", "body": 3, "closed_at": 12}
+    reading = read_github_issues(issues)
+    made = ws.projects.import_file(reading.project)
+    assert len(made.card_ids) == 3
+    assert {"issue.created_at", "issue.closed_at"} <= kinds(reading)
+
+
+@pytest.mark.parametrize(
+    "file", [b"{}", b"[1]", b'[{"number": 1}]', b"nonsense", b'[{"title": "x", "number": "1"}]']
+)
+def test_what_is_no_list_of_issues_is_refused(file):
+    with pytest.raises(UnsuitableFile, match="this is not a list of GitHub issues"):
+        read_github_issues(file)
+
+
+def test_an_empty_list_is_an_empty_project(ws):
+    made = ws.projects.import_file(read_github_issues([]).project)
+    assert (made.name, made.card_ids) == ("GitHub issues", [])

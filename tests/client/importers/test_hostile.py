@@ -1,0 +1,89 @@
+"""Files that are almost right: whatever stands in a place, there is a project or one clear error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stellary import UnsuitableFile
+from stellary.client.importers import read_github_issues, read_trello
+
+FOLDER = Path(__file__).parent
+FILES = {"trello_board.json": read_trello, "github_issues.json": read_github_issues}
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.sampled_from(
+        ["", "\ud800", "x" * 30_000, "2024-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "name", "pos"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+def places(found, path=()):
+    """Every place of a file."""
+    yield path
+    inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+def put(found, path, value):
+    """A copy of a file with something else in a place."""
+    if not path:
+        return value
+    key, *rest = path
+    made = found.copy()
+    made[key] = put(found[key], rest, value)
+    return made
+
+
+CASES = [(name, path) for name in FILES for path in places(json.loads((FOLDER / name).read_text()))]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(CASES), JSON), min_size=1, max_size=3))
+def test_whatever_stands_in_a_file_it_can_be_imported_or_is_refused(ws, changes):
+    name = changes[0][0][0]
+    file = json.loads((FOLDER / name).read_text())
+    for (where, path), value in changes:
+        if where == name:
+            try:
+                file = put(file, path, value)
+            except (KeyError, IndexError, TypeError, AttributeError):
+                continue  # an earlier change has taken that place away
+    if not isinstance(file, dict | list):
+        file = json.dumps(file).encode()
+    try:
+        reading = FILES[name](file)
+    except UnsuitableFile:
+        return
+    for project in reading.projects:
+        ws.projects.import_file(project)
+    assert all(str(each) for each in reading.left_out)
+
+
+def test_the_report_names_ten_places_and_how_many_there_are():
+    issues = json.loads((FOLDER / "github_issues.json").read_text())
+    reading = read_github_issues([{**issues[1], "number": number} for number in range(1, 21)])
+    (found,) = reading.left_out
+    assert (found.count, len(found.where)) == (20, 10)
+    assert str(found).startswith("20 pull request: it is no issue (issue 1, issue 2, ")
+    assert str(found).endswith(", …)")
+
+
+@pytest.mark.parametrize("read", [read_trello, read_github_issues])
+def test_a_file_that_is_not_there_is_told_by_the_system(read, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "none.json")

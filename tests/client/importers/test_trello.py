@@ -1,0 +1,221 @@
+"""Trello: an exported board becomes a project, and what cannot be carried over is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stellary import UnsuitableFile
+from stellary.client.importers import read_trello
+
+FILE = Path(__file__).parent / "trello_board.json"
+PEOPLE = {"janedoe": "jane@example.com"}
+
+
+@pytest.fixture
+def board():
+    return json.loads(FILE.read_text())
+
+
+def told(reading):
+    return {each.kind: (each.count, each.reason) for each in reading.left_out}
+
+
+def card_of(reading, title):
+    return next(card for project in reading.projects for card in project.cards if card.title == title)
+
+
+def test_a_board_becomes_a_project(ws):
+    reading = read_trello(FILE, people=PEOPLE, statuses={"Doing": "in_progress"})
+    made = ws.projects.import_file(reading.project)
+    assert (made.name, made.description, made.archived) == (
+        "Website relaunch",
+        "All about the new site.",
+        False,
+    )
+    assert made.ignored == []
+    assert [each.kind for each in made.not_carried] == []
+    project = ws.project(made)
+    assert [(each.name, each.card_status) for each in project.columns.list()] == [
+        ("To Do", None),
+        ("Doing", "in_progress"),
+        ("Old ideas", None),
+    ]
+    cards = {card.title: card for card in project.cards.list()}
+    assert {title: (card.number, card.archived) for title, card in cards.items()} == {
+        "Pick a host": (2, False),
+        "Write the copy": (1, False),
+        "Draw a logo": (4, False),
+        "Blink tags": (3, True),
+    }
+    # In the order of their places, which the file does not list them in.
+    assert [card.title for card in project.cards.list() if card.order is not None][:2] == [
+        "Pick a host",
+        "Write the copy",
+    ]
+    copy = cards["Write the copy"]
+    assert copy.description == "Short *and* sweet."
+    assert (copy.start_date, copy.due_date) == (
+        datetime(2024, 5, 1, tzinfo=UTC),
+        datetime(2024, 5, 10, 15, tzinfo=UTC),
+    )
+    assert (copy.status, copy.completed_at) == ("done", datetime(2024, 5, 9, 8, 30, tzinfo=UTC))
+    assert copy.created_at == datetime.fromtimestamp(0x66310000, UTC)
+    assert copy.assignee_id == ws.members.list()[0].user_id
+    labels = {label.id: (label.name, label.color) for label in project.labels.list()}
+    assert [labels[id] for id in copy.label_ids] == [("Content", "#4bce97"), ("sky", "#6cc3e0")]
+    assert [(step.title, step.done) for step in copy.checklist] == [
+        ("Draft: Home", True),
+        ("Draft: About", False),
+        ("Review: Legal", False),
+    ]
+    fields = {field.id: field.name for field in project.custom_fields.list()}
+    assert {fields[id]: value for id, value in copy.custom_fields.items()} == {
+        "Words": 350,
+        "Tone": "Friendly",
+        "Approved": True,
+        "Embargo": "2024-06-01",
+        "Source": "Brand book",
+    }
+    comments = [
+        (each.imported_from or each.author_name, each.content) for each in project.card(copy).comments.list()
+    ]
+    assert comments == [
+        (
+            "jane",
+            "Attachments in Trello:\n- brief.pdf: https://trello.com/1/cards/c1/attachments/f1/download/brief.pdf\n- Style guide: https://example.com/style",
+        ),
+        ("Jane Doe", "First draft is up."),
+        ("Rob Roe", "Looks good."),
+    ]
+
+
+def test_nothing_is_left_out_in_silence(board):
+    reading = read_trello(board, people=PEOPLE)
+    assert told(reading) == {
+        "action": (2, "the history stays in Trello"),
+        "list": (1, "it is archived and empty"),
+        "list.closed": (1, "columns cannot be archived: its cards are archived here"),
+        "member": (1, "`people` names no e-mail address"),
+        "assignee": (1, "Rob Roe: `people` names no e-mail address"),
+        "attachment": (1, "the export has no files; a comment has the link"),
+        "checklist": (1, "a card has one: their names stand before the steps"),
+        "checkItem.due": (1, "there is nothing like it here"),
+        "card.cover": (1, "there is nothing like it here"),
+        "card.idMembersVoted": (1, "there is nothing like it here"),
+        "card.pluginData": (1, "there is nothing like it here"),
+        "comment": (2, "the export has the last 1000 actions of a board only"),
+        "card.start": (1, "it is after the due date"),
+        "board.pluginData": (1, "there is nothing like it here"),
+    }
+    (files,) = [each for each in reading.left_out if each.kind == "attachment"]
+    assert files.where == ("card 'Write the copy'",)
+    assert str(files) == (
+        "1 attachment: the export has no files; a comment has the link (card 'Write the copy')"
+    )
+
+
+def test_a_field_that_nobody_knows_yet_is_told(board):
+    board["cards"][0]["mirrorSourceId"] = "x"
+    assert told(read_trello(board))["card.mirrorSourceId"] == (1, "there is nothing like it here")
+
+
+def test_a_large_board_becomes_several_projects_what_is_used_first(board, ws):
+    card = board["cards"][0]
+    board["cards"] = [
+        {
+            **card,
+            "id": f"{0x66310000 + number:08x}{number:016x}",
+            "idShort": number + 1,
+            "closed": number % 2 == 0,
+        }
+        for number in range(1_100)
+    ]
+    reading = read_trello(board)
+    parts = reading.projects
+    assert [len(part.cards) for part in parts] == [500, 500, 100]
+    assert [part.project.name for part in parts] == [f"Website relaunch ({n} of 3)" for n in (1, 2, 3)]
+    assert [card.archived for card in parts[0].cards] == [False] * 500
+    assert [card.archived for card in parts[1].cards] == [False] * 50 + [True] * 450
+    assert sorted(card.number for part in parts for card in part.cards) == list(range(1, 1_101))
+    with pytest.raises(
+        UnsuitableFile, match="the file makes 3 projects, since one takes 50 columns and 500 cards"
+    ):
+        assert reading.project
+    made = [ws.projects.import_file(part) for part in parts]
+    assert sum(len(each.card_ids) for each in made) == 1_100
+
+
+def test_many_lists_become_several_projects(board):
+    board["lists"] = [{"id": f"l{n}", "name": f"List {n}", "closed": False, "pos": n} for n in range(120)]
+    for number, card in enumerate(board["cards"]):
+        card["idList"] = f"l{number * 30}"
+    parts = read_trello(board).projects
+    assert [len(part.columns) for part in parts] == [50, 50, 20]
+    assert [len(part.cards) for part in parts] == [2, 2, 0]
+
+
+def test_what_is_too_long_goes_on_in_comments(board, ws):
+    title, text, said = "t" * 700, "d" * 9_500, "c" * 4_500
+    board["cards"] = board["cards"][:1]
+    board["cards"][0] |= {"name": title, "desc": text}
+    board["actions"] = [
+        {
+            "id": "a1",
+            "type": "commentCard",
+            "date": "2024-05-02T09:00:00.000Z",
+            "data": {"text": said, "card": {"id": board["cards"][0]["id"]}},
+            "memberCreator": {"fullName": "Jane Doe"},
+        }
+    ]
+    board["lists"][0]["name"] = "l" * 150
+    reading = read_trello(board)
+    made = ws.projects.import_file(reading.project)
+    (card,) = ws.project(made).cards.list()
+    comments = [each.content for each in ws.project(made).card(card).comments.list()]
+    assert (len(card.title), card.description) == (500, "d" * 5_000)
+    assert title in comments
+    assert "".join(each for each in comments if set(each) == {"d"}) == "d" * 4_500
+    assert "".join(each for each in comments if set(each) == {"c"}) == said
+    kinds = set(told(reading))
+    assert {"card.title", "card.description", "list.name"} <= kinds
+
+
+def test_odd_things_are_told_and_break_nothing(board, ws):
+    board["name"] = " "
+    board["cards"][0] |= {"idList": "nowhere"}
+    board["cards"][1] |= {"due": "some day", "name": "\ud800\0", "idShort": None, "idLabels": ["gone"]}
+    board["cards"][1]["customFieldItems"] = [{"id": "i", "idCustomField": "gone", "value": {"text": "x"}}]
+    board["labels"].append({"id": "again", "name": "CONTENT", "color": None})
+    board["customFields"].append(copy.deepcopy(board["customFields"][0]) | {"id": "again"})
+    board["customFields"].append({"id": "f9", "name": "Empty", "type": "list", "options": []})
+    board["members"].append("nobody")
+    board["checklists"] = None
+    reading = read_trello(board)
+    made = ws.projects.import_file(reading.project)
+    assert made.name == "Untitled"
+    assert {card.title for card in ws.project(made).cards.list()} >= {"\ufffd\ufffd", "Draw a logo"}
+    assert {
+        "card",
+        "card.due",
+        "card.idShort",
+        "card.label",
+        "card.customField",
+        "label",
+        "customField.name",
+    } <= set(told(reading))
+
+
+@pytest.mark.parametrize("file", [b"[]", b"{}", b"nonsense", b'{"lists": [], "cards": {}}', {"cards": []}])
+def test_what_is_no_board_is_refused(file):
+    with pytest.raises(UnsuitableFile, match="this is not the JSON export of a Trello board: it "):
+        read_trello(file)
+
+
+def test_a_board_without_cards_is_a_project_without_cards(ws):
+    made = ws.projects.import_file(read_trello({"name": "Empty", "lists": [], "cards": []}).project)
+    assert (made.name, made.column_ids, made.card_ids) == ("Empty", [], [])
