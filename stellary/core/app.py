@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from os import PathLike, fspath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +22,7 @@ from stellary.core.agents import tokens as agent_tokens
 from stellary.core.base import Clock, Ids, IdSource, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
+from stellary.core.borrowing import Borrowing, OnCommit
 from stellary.core.database import Database, after_commit
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.news import News
@@ -70,6 +71,7 @@ class Core:
         blobs: Blobs | str | PathLike[str] = "memory:",
     ) -> None:
         self.database = Database(database)
+        self._borrowing: Borrowing | None = None
         self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
         self.bcrypt_rounds = bcrypt_rounds
         self.mailer = mailer
@@ -136,6 +138,20 @@ class Core:
             yield uow
             reactions.settle(uow)
         self.database.after_commit(uow.after_commit)
+
+    @contextmanager
+    def borrowed(self, driver_connection: Any, on_commit: OnCommit) -> Iterator[Connection]:
+        """A connection of a host that does not use SQLAlchemy, as ``begin``, ``view`` and ``user`` take it.
+
+        Args:
+            driver_connection: Of ``sqlite3`` or ``psycopg``, to the core's database, in a transaction that the host
+                commits; it is neither committed, rolled back nor closed here.
+            on_commit: Called with what is to be done after the host's commit, such as Django's ``transaction.on_commit``.
+        """
+        if self._borrowing is None:
+            self._borrowing = Borrowing(self.database.engine.url)
+        with self._borrowing.borrowed(driver_connection, on_commit) as connection:
+            yield connection
 
     @contextmanager
     def view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:

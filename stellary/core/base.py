@@ -49,9 +49,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 @functools.lru_cache(maxsize=16_384)
-def _moment_of_text(text: str | None) -> datetime | None:
+def _moment_of_text(text: str | datetime | None) -> datetime | None:
     # Many rows share their moments: due dates, and whatever was made at once.
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+    if text is None:
+        return None
+    # A host may have told the driver to make moments of them by itself, as Django does.
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC)
 
 
 def _moment_of_zone(moment: datetime | None) -> datetime | None:

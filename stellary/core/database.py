@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
+from stellary.core.borrowing import on_commit_of
 from stellary.core.connections import Connections
 
 _log = logging.getLogger("stellary.core")
@@ -310,6 +311,10 @@ def begin_sqlite(connection: Connection) -> None:
 
 def after_commit(connection: Connection, do: Callable[[], None]) -> None:
     """Do something once the transaction of the connection has been committed, and never if it is rolled back."""
+    on_commit = on_commit_of(connection)
+    if on_commit is not None:
+        on_commit(do)
+        return
     due = [do]
 
     def committed(_: Connection) -> None:

@@ -1,0 +1,125 @@
+"""The core in a FastAPI application that uses SQLAlchemy's ORM: a session of the host's, and the core within it.
+
+Run it: ``python docs/examples/embedding_fastapi.py [DATABASE_URL]`` reports a bug, and shows the board.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+from fastapi import Depends, FastAPI, Header, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from stellary import Stellary
+from stellary.contract.cards import CreateCard
+from stellary.contract.errors import ApiError
+from stellary.contract.refs import ColumnRef, ProjectRef
+from stellary.core import Core
+from stellary.core.board import board, cards
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Bug(Base):
+    """A row of the host's own, which names a card of the core's."""
+
+    __tablename__ = "bugs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    card_id: Mapped[str]
+
+
+# --8<-- [start:session]
+def a_session(request: Request) -> Iterator[Session]:
+    with Session(request.app.state.engine) as session, session.begin():
+        yield session
+
+
+# --8<-- [end:session]
+def make_app(engine: Engine) -> FastAPI:
+    """A product whose users report bugs."""
+    # --8<-- [start:app]
+    app = FastAPI()
+    app.state.engine = engine
+    core = Core(engine)
+    core.migrate()
+    Base.metadata.create_all(engine)
+
+    @app.exception_handler(ApiError)
+    def refuse(request: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse(error.body(request.headers.get("x-request-id", "")), error.status)
+
+    # --8<-- [end:app]
+    place = _set_up(core)
+
+    # --8<-- [start:report]
+    @app.post("/bugs", status_code=201)
+    def report(
+        title: str, user: Annotated[str, Header()], session: Annotated[Session, Depends(a_session)]
+    ) -> dict[str, str]:
+        connection = session.connection()
+        actor = core.user(external_id=user, email=f"{user}@example.com", connection=connection)
+        with core.begin(actor, connection=connection) as uow:
+            card = cards.create_card(uow, place, CreateCard(title=title))
+        session.add(Bug(card_id=card.id))
+        return {"card": card.key}
+
+    @app.get("/board")
+    def show(user: Annotated[str, Header()]) -> list[str]:
+        with core.view(core.user(external_id=user, email=f"{user}@example.com")) as uow:
+            found = board.get_board(uow, ProjectRef(place.org_slug, place.ws_slug, place.project_id))
+        return [card.title for card in found.cards]
+
+    # --8<-- [end:report]
+    return app
+
+
+def _set_up(core: Core) -> ColumnRef:
+    """The column that new bugs go to, on a board of its own."""
+    owner = Stellary.embedded(core.port(core.user(external_id="owner", email="owner@example.com")))
+    owner.organizations.create(name="Product", slug="product")
+    owner.organization("product").workspaces.create(name="Support", slug="support")
+    project = owner.workspace("product", "support").projects.create(name="Bugs")
+    to_do, *_ = owner.workspace("product", "support").project(project).columns.list()
+    return ProjectRef("product", "support", project.id).child(ColumnRef, to_do.id)
+
+
+async def ask(app: FastAPI, user: str, method: str, path: str, **params: str) -> Any:
+    """What the application answers, without a socket."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://product") as client:
+        answer = await client.request(method, path, params=params, headers={"user": user})
+        return answer.json()
+
+
+async def use(app: FastAPI) -> list[Any]:
+    return [
+        await ask(app, "owner", "POST", "/bugs", title="It burns"),
+        (await ask(app, "owner", "POST", "/bugs", title=" "))["message"],
+        await ask(app, "owner", "GET", "/board"),
+        (await ask(app, "stranger", "GET", "/board"))["statusCode"],
+    ]
+
+
+def main(database_url: str | None = None) -> list[Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        # A file, since FastAPI works in several threads, and SQLite's memory belongs to one connection.
+        engine = create_engine(database_url or f"sqlite:///{Path(folder) / 'product.db'}")
+        told = asyncio.run(use(make_app(engine)))
+        with Session(engine) as session:
+            told.append(session.query(Bug).count())
+        engine.dispose()
+    return told
+
+
+if __name__ == "__main__":
+    print(*main(*sys.argv[1:]), sep="\n")

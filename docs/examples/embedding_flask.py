@@ -1,0 +1,89 @@
+"""The core in a Flask application: its users, its database, one transaction for an order and the card that it makes.
+
+Run it: ``python docs/examples/embedding_flask.py [DATABASE_URL]`` places an order, and shows the board.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from flask import Flask, g, jsonify, request
+from sqlalchemy import Engine, create_engine, text
+
+from stellary import Stellary
+from stellary.contract.cards import CreateCard
+from stellary.contract.errors import ApiError
+from stellary.contract.refs import ColumnRef, ProjectRef
+from stellary.core import Core
+from stellary.core.board import board, cards
+
+
+def make_app(engine: Engine) -> Flask:
+    """A shop whose orders are delivered by whoever takes the card."""
+    # --8<-- [start:app]
+    app = Flask(__name__)
+    core = Core(engine)
+    core.migrate()
+
+    @app.before_request
+    def sign_in() -> None:
+        # However the host knows its users: here, by a header.
+        g.user = {"id": request.headers["X-User"], "email": f"{request.headers['X-User']}@example.com"}
+
+    @app.errorhandler(ApiError)
+    def refuse(error: ApiError) -> tuple[Any, int]:
+        return jsonify(error.body(request.headers.get("X-Request-Id", ""))), error.status
+
+    # --8<-- [end:app]
+    place = _set_up(core)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY, card_id TEXT)"))
+
+    # --8<-- [start:order]
+    @app.post("/orders/<int:number>")
+    def order(number: int) -> tuple[dict[str, str], int]:
+        with engine.begin() as connection:
+            actor = core.user(external_id=g.user["id"], email=g.user["email"], connection=connection)
+            with core.begin(actor, connection=connection) as uow:
+                card = cards.create_card(uow, place, CreateCard(title=f"Deliver order {number}"))
+            row = {"number": number, "card_id": card.id}
+            connection.execute(text("INSERT INTO orders VALUES (:number, :card_id)"), row)
+        return {"card": card.key}, 201
+
+    @app.get("/board")
+    def show() -> list[str]:
+        actor = core.user(external_id=g.user["id"], email=g.user["email"])
+        with core.view(actor) as uow:
+            found = board.get_board(uow, ProjectRef(place.org_slug, place.ws_slug, place.project_id))
+        return [card.title for card in found.cards]
+
+    # --8<-- [end:order]
+    return app
+
+
+def _set_up(core: Core) -> ColumnRef:
+    """The column that new orders go to, on a board of its own."""
+    owner = Stellary.embedded(core.port(core.user(external_id="owner", email="owner@example.com")))
+    owner.organizations.create(name="Shop", slug="shop")
+    owner.organization("shop").workspaces.create(name="Orders", slug="orders")
+    project = owner.workspace("shop", "orders").projects.create(name="Deliveries")
+    to_do, *_ = owner.workspace("shop", "orders").project(project).columns.list()
+    return ProjectRef("shop", "orders", project.id).child(ColumnRef, to_do.id)
+
+
+def main(database_url: str = "sqlite://") -> list[Any]:
+    engine = create_engine(database_url)
+    client = make_app(engine).test_client()
+    told = [
+        client.post("/orders/7", headers={"X-User": "owner"}).json,
+        # The same number again: neither the order nor its card.
+        client.get("/board", headers={"X-User": "owner"}).json,
+        client.get("/board", headers={"X-User": "stranger"}).status_code,
+    ]
+    engine.dispose()
+    return told
+
+
+if __name__ == "__main__":
+    print(*main(*sys.argv[1:]), sep="\n")

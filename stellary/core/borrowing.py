@@ -1,0 +1,52 @@
+"""Borrowed connections: those of a host that does not use SQLAlchemy, such as Django's, as a unit of work takes them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, NullPool, create_engine
+
+OnCommit = Callable[[Callable[[], None]], object]
+"""Called with what is to be done once the host has committed."""
+
+_ON_COMMIT = "stellary_on_commit"
+
+
+class Borrowing:
+    """Makes SQLAlchemy's connections of a driver's own, which stay the host's to commit, to roll back and to close.
+
+    Args:
+        url: Says which database it is.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._here = threading.local()
+        self._engine = create_engine(
+            f"{url.get_backend_name()}+{url.get_driver_name()}://",
+            creator=lambda: self._here.driver,
+            poolclass=NullPool,
+            pool_reset_on_return=None,
+            hide_parameters=True,
+        )
+        dialect: Any = self._engine.dialect
+        for what_is_the_hosts in ("do_begin", "do_commit", "do_rollback", "do_close", "do_terminate"):
+            setattr(dialect, what_is_the_hosts, lambda _: None)
+
+    @contextmanager
+    def borrowed(self, driver: Any, on_commit: OnCommit) -> Iterator[Connection]:
+        """The driver's connection as one of SQLAlchemy's, until the end of the block."""
+        self._here.driver = driver
+        with self._engine.connect() as connection:
+            connection.info[_ON_COMMIT] = on_commit
+            # In the host's transaction, of which SQLAlchemy knows nothing.
+            with connection.begin():
+                yield connection
+
+
+def on_commit_of(connection: Connection) -> OnCommit | None:
+    """Whom to tell what is to be done once a borrowed connection's transaction is committed; None if it is not borrowed."""
+    found: OnCommit | None = connection.info.get(_ON_COMMIT)
+    return found

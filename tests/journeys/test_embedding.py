@@ -1,0 +1,62 @@
+"""The core within other people's applications: their users, their database, one transaction for both."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+
+from stellary.core import Core
+from tests.journeys.test_examples import EXAMPLES
+from tests.server.processes import clean_environment
+
+TOLD = {
+    "flask": ["{'card': 'DEL-1'}", "['Deliver order 7']", "404"],
+    "fastapi": ["{'card': 'BUG-1'}", "title must not be blank", "['It burns']", "404", "1"],
+    # The third wish is refused by Django after its card was made: the card is undone with it.
+    "django": ["{'card': 'WIS-1'}", "title must be 1 to 500 characters", "500", "['A kite']", "404"],
+}
+
+
+@pytest.mark.parametrize("host", TOLD)
+def test_a_host_shares_its_users_and_its_transaction(host: str, database_url: str):
+    example = EXAMPLES / f"embedding_{host}.py"
+    done = subprocess.run(
+        [sys.executable, example, database_url], capture_output=True, text=True, env=clean_environment()
+    )
+    assert done.stdout.splitlines() == TOLD[host], done.stderr
+
+
+def test_what_is_to_be_done_after_a_commit_waits_for_the_hosts(database_url: str):
+    """And nothing is committed, rolled back or closed on a connection that was borrowed."""
+    core = Core(database_url)
+    heard: list[str] = []
+    core.news.listen(heard.append)
+    actor = core.user(external_id="1", email="ann@example.com")
+    due = []
+    with closing(begun(database_url)) as driver:
+        with core.borrowed(driver, due.append) as connection, core.begin(actor, connection=connection) as uow:
+            uow.after_commit.append(lambda: heard.append("done"))
+        assert (heard, len(due)) == ([], 1)
+        # Still open, and still in its transaction.
+        driver.execute("UPDATE stellary_users SET name = 'Undone'")
+        driver.rollback()
+    due[0]()
+    assert heard == ["done"]
+    assert core.user(external_id="1", email="ann@example.com") == actor
+    core.close()
+
+
+def begun(database_url: str) -> Any:
+    """A connection of the driver's own, in a transaction."""
+    if database_url.startswith("sqlite"):
+        driver = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
+        driver.execute("PRAGMA foreign_keys=ON")
+        driver.execute("BEGIN IMMEDIATE")
+        return driver
+    return psycopg.connect(database_url.replace("+psycopg", ""))
