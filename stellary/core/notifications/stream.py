@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from stellary.contract.activities import Activity
+from stellary.contract.policies import PILOTAGE_READ
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.streaming import Follow, Stream
 from stellary.contract.unset import UNSET
@@ -17,6 +18,7 @@ from stellary.core.accounts import access
 from stellary.core.horizon import Horizon
 from stellary.core.news import of_workspace
 from stellary.core.notifications.rows import ACTIVITY, activity_of
+from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
 from stellary.core.streams import Batch, Record, frames
 from stellary.core.unit import UnitOfWork, serves
@@ -37,14 +39,16 @@ _AFTER = (
     .order_by(activities.c.seq)
     .limit(AT_ONCE)
 )
+_BEYOND_PILOTAGE = _AFTER.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
 
 
 @serves(STREAM_EVENTS)
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[Activity]:
-    """What happens in the workspace; whoever reaches it sees all of it."""
+    """What happens in the workspace; whoever reaches it sees all of it, by a token what that may read."""
     workspace = access.workspace(uow, ref).row
+    read = _AFTER if uow.actor.reaches(PILOTAGE_READ) else _BEYOND_PILOTAGE
     after = None if request.last_event_id is UNSET else int(request.last_event_id)
-    return Record(of_workspace(workspace.id), after, partial(_read, workspace.id))
+    return Record(of_workspace(workspace.id), after, partial(_read, read, workspace.id))
 
 
 def horizon() -> Horizon:
@@ -52,22 +56,26 @@ def horizon() -> Horizon:
     return Horizon(activities)
 
 
-def _read(workspace_id: str, core: Core, after: int | None) -> Batch:
+def _read(rows: Select[Any], workspace_id: str, core: Core, after: int | None) -> Batch:
     """What has happened after a place in the record; on PostgreSQL up to its horizon."""
     if core.database.is_sqlite:
         # One transaction writes at a time: the record grows at its end.
         with core.database.reading() as connection:
-            return _found(connection, workspace_id, after, connection.execute(_LAST).scalar_one(), False)
+            return _found(
+                connection, rows, workspace_id, after, connection.execute(_LAST).scalar_one(), False
+            )
     with core.database.writing() as connection:
-        return _found(connection, workspace_id, after, *core.horizon.reached(connection))
+        return _found(connection, rows, workspace_id, after, *core.horizon.reached(connection))
 
 
-def _found(connection: Connection, workspace_id: str, after: int | None, end: int, pending: bool) -> Batch:
+def _found(
+    connection: Connection, wanted: Select[Any], workspace_id: str, after: int | None, end: int, pending: bool
+) -> Batch:
     if after is None or after >= end:
         # One from beyond the end is from before the database was restored.
         return Batch(end, pending=pending)
     place = {"_workspace_id": workspace_id, "_after": after, "_end": end}
-    rows = connection.execute(_AFTER, place).fetchall()
+    rows = connection.execute(wanted, place).fetchall()
     told = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
     more = len(rows) == AT_ONCE
     return Batch(rows[-1].seq if more else end, told, more, pending)

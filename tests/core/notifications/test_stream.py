@@ -13,7 +13,7 @@ from stellary.contract.streaming import Follow
 from stellary.core import dispatch, streams
 from stellary.core.news import access_lost
 from stellary.core.notifications.stream import stream_events
-from stellary.core.unit import NOBODY
+from stellary.core.unit import NOBODY, Actor
 from tests.boards import Board
 from tests.world import World
 
@@ -144,3 +144,23 @@ def test_a_unit_that_is_undone_tells_nobody(core, world, board):
 def test_a_place_beyond_the_end_is_the_end(core, board, record):
     assert record.read(core, 10**17).position == record.read(core, None).position
     assert isinstance(board.workspace.ref, WorkspaceRef)
+
+
+def test_a_token_follows_what_it_may_read(core, board):
+    board.world.ask(board.owner, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})
+    board.card("Seen")
+    found = {}
+    for scopes in (("projects:read",), ("projects:read", "pilotage:read")):
+        actor = Actor(board.owner.id, frozenset(scopes))
+        with core.view(actor) as uow:
+            record = stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
+        batch = record.read(core, 0)
+        found[scopes] = [
+            orjson.loads(frame.partition("data: ")[2])["type"]
+            for frame in batch.frames.decode().split("\n\n")[:-1]
+        ]
+        assert record.read(core, batch.position).frames == b""
+    assert list(found.values()) == [
+        ["project_created", "card_created"],
+        ["project_created", "mission_created", "card_created"],
+    ]

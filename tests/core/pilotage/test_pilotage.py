@@ -164,6 +164,8 @@ def test_things_are_read_as_they_were_made(helm):
         "createdAt": made["createdAt"],
         "updatedAt": made["createdAt"],
     }
+    changed = helm.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
+    assert (changed["title"], changed["owner"], changed["sourceType"]) == ("Spec v2", None, "tech")
     decided = helm.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
     assert (decided["id"], decided["impact"]) == ("d-001", "Saves three weeks")
     plain = helm.ask("POST", "decisions", {"title": "Wait", "impact": None})

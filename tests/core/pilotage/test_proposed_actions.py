@@ -6,8 +6,11 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
+from sqlalchemy import text
 
+from stellary.contract.errors import ServerError
 from stellary.core.pilotage import rules
+from stellary.core.unit import NOBODY
 from tests.core.pilotage.helm import Helm
 
 STEPS = {
@@ -226,6 +229,28 @@ def test_what_the_approver_may_not_do_is_not_done(helm):
     helm.world.ask(helm.owner, "PATCH", f"{helm.flat}/members/{bob.id}", {"pilotageRole": "owner"})
     assert step(helm, action, "applied")["status"] == "applied"
     assert [each["createdById"] for each in helm.ask("GET", "missions")] == [bob.id]
+
+
+def test_what_was_approved_by_somebody_who_is_gone_without_a_word_is_not_done(helm):
+    bob = helm.member("bob", "reviewer")
+    action = helm.approved("create_todo", label="x", by=bob)
+    with helm.world.core.begin(NOBODY) as uow:
+        for table in ("stellary_workspace_members", "stellary_organization_members"):
+            uow.connection.execute(text(f"DELETE FROM {table} WHERE user_id = :user"), {"user": bob.id})
+    said = "whoever approved it no longer reaches the workspace"
+    assert cannot(helm, action, "applied") == (409, said, "approver_left")
+    assert helm.action(action) == action
+
+
+def test_a_defect_is_told_as_such_and_leaves_the_action_approved(helm, monkeypatch):
+    action = helm.approved("create_todo", label="x")
+
+    def fail(*_):
+        raise ServerError("the server has failed")
+
+    monkeypatch.setattr("stellary.core.pilotage.proposed_actions.actions.run", fail)
+    assert cannot(helm, action, "applied")[0] == 500
+    assert helm.action(action) == action
 
 
 def test_rules_act_on_what_an_action_has_done(helm):
