@@ -38,7 +38,7 @@ class RichText(Check):
 Content = Annotated[Any, RichText()]
 
 
-def too_large(document: Node) -> bool:
+def is_too_large(document: Node) -> bool:
     """Whether a document is larger than one may be."""
     return len(orjson.dumps(document)) > BYTES_MAX
 
@@ -62,7 +62,7 @@ def _wrong_document(document: Node) -> str | None:
             return f"must not have nodes nested deeper than {DEPTH_MAX}"
         if said := _wrong_node(node):
             return said
-    return "must be at most 1 MB" if too_large(document) else None
+    return "must be at most 1 MB" if is_too_large(document) else None
 
 
 def _wrong_node(node: Any) -> str | None:

@@ -69,6 +69,7 @@ from stellary.core.calls import Call
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.knowledge import access as knowledge_access
+from stellary.core.knowledge import actions as knowledge_actions
 from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
@@ -259,7 +260,9 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
 }
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
 
-ACTIONS = actions.table(board_actions.ACTIONS, pilotage_actions.ACTIONS, insights_actions.ACTIONS)
+ACTIONS = actions.table(
+    board_actions.ACTIONS, knowledge_actions.ACTIONS, pilotage_actions.ACTIONS, insights_actions.ACTIONS
+)
 """Everything that can be done by its name, as the areas lend it."""
 
 ROUTER = Router(service.endpoint for service in SERVICES.values())

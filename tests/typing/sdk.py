@@ -21,6 +21,7 @@ from stellary.contract.automations import ActionToRun, Automation, AutomationTra
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
+from stellary.contract.documents import Document, DocumentSummary, DocumentVersionSummary
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
 from stellary.contract.pilotage import Mission, Todo
@@ -63,6 +64,12 @@ def blocking(client: Stellary) -> None:
     assert_type(rule, Automation)
     assert_type(board.automations.toggle(rule), Automation)
     assert_type(board.automations.traces(rule, limit=5), Page[AutomationTrace])
+    document = ws.documents.create(title="Plan", content="# Plan", content_format="markdown")
+    assert_type(document, Document)
+    assert_type(ws.documents.list(tag="api"), Page[DocumentSummary])
+    assert_type(ws.document(document).review(status="approved"), Document)
+    assert_type(ws.documents.versions(document), Page[DocumentVersionSummary])
+    ws.documents.create(title="Plan", doc_type="pamphlet")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     mission = ws.pilotage.create_mission(objective="Implement billing")
     assert_type(mission, Mission)
     assert_type(ws.pilotage.create_todo(label="Write tests", mission_id=mission.id), Todo)

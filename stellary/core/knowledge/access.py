@@ -24,7 +24,7 @@ from stellary.core.knowledge import rows
 from stellary.core.knowledge.tables import documents, versions
 from stellary.core.unit import UnitOfWork
 
-_CALLER_NAME = name_of(bindparam("_user_id", type_=IdType)).label("caller_name")
+_CALLER_NAME = name_of(bindparam("_caller_id", type_=IdType)).label("caller_name")
 
 
 def _to_document(source: FromClause) -> FromClause:
@@ -64,7 +64,7 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
         NotFound: There is no such workspace, or the caller does not reach it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _WORKSPACE, ref)
+    row, standing = reach(uow, _WORKSPACE, ref, _caller_id=uow.user_id)
     grant(uow, standing)
     return At(row, standing)
 
@@ -77,7 +77,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> At:
         Forbidden: The caller's role is not enough; or the document was made in another workspace of the organization,
             and is not only to be read.
     """
-    row, standing = reach(uow, _DOCUMENT, ref, _document_id=ref.document_id)
+    row, standing = reach(uow, _DOCUMENT, ref, _document_id=ref.document_id, _caller_id=uow.user_id)
     grant(uow, standing)
     if row.id is None:
         raise NotFound("Document not found")
@@ -86,6 +86,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> At:
             "a document of the organization is changed in the workspace in which it was made",
             code="other_workspace",
         )
+    uow.saw("document", row.id, row.version)
     return At(row, standing)
 
 
@@ -120,6 +121,7 @@ def hold_document(uow: UnitOfWork, document_id: str, *, to_delete: bool = False)
     row = uow.connection.execute(statement, {"_document_id": document_id}).first()
     if row is None:
         raise NotFound("Document not found")
+    uow.saw("held document", row.id, row.version)
     return row
 
 

@@ -22,7 +22,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
-from stellary.contract.rich_text import ContentFormat, Node, too_large
+from stellary.contract.rich_text import ContentFormat, Node, is_too_large
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access import At
@@ -32,7 +32,7 @@ from stellary.core.events import DocumentCreated, DocumentDeleted, DocumentUpdat
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.rows import Found
 from stellary.core.knowledge.rules import documents as rules
-from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
+from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown, too_large
 from stellary.core.knowledge.tables import documents, versions
 from stellary.core.unit import UnitOfWork, serves
 
@@ -221,6 +221,6 @@ def _content(said: object, content_format: ContentFormat) -> Node | Unset:
     if not isinstance(said, str):
         raise invalid(("content", "must be a text if contentFormat is markdown"))
     made = from_markdown(said)
-    if too_large(made):
-        raise invalid(("content", "must be at most 1 MB as a TipTap document"))
+    if is_too_large(made):
+        raise too_large()
     return made

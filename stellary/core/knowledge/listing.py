@@ -42,13 +42,15 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "q": searching.contains(documents.c.title, _q),
     "updated_since": documents.c.updated_at >= bindparam("updated_since"),
 }
-_SHOWN: Select[Any] = select(*rows.SUMMARY).where(
+SHOWN_HERE = (
     documents.c.organization_id == bindparam("_organization_id"),
     or_(
         documents.c.workspace_id == bindparam("_workspace_id"),
         documents.c.context_type == "organization",
     ),
 )
+"""The conditions of what is shown in a workspace."""
+_SHOWN: Select[Any] = select(*rows.SUMMARY).where(*SHOWN_HERE)
 _VERSIONS = Pages(
     select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
     versions.c.id,

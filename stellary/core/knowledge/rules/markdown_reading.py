@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from stellary.contract.rich_text import DEPTH_MAX, Node
+from stellary.contract.errors import Invalid
+from stellary.contract.rich_text import BYTES_MAX, DEPTH_MAX, Node
 from stellary.contract.wire import invalid
 from stellary.core.knowledge.rules.markdown_inline import inline, unescaped
 
@@ -23,7 +24,9 @@ EMPTY_PARAGRAPH = "&nbsp;"
 """How a paragraph without a text is written."""
 
 MARKS_MAX = 300_000
-_MARKS = "\\`*_~+[]<&\n"
+_MARKS = "\\`*_~+[]<>&\n"
+BLOCKS_MAX = BYTES_MAX // 25
+"""Of more blocks no document is made that is not too large: the shortest one is ``{"type":"horizontalRule"}``."""
 
 _OPEN_MAX = DEPTH_MAX - 2
 """Below what is open there is at least a paragraph, and a text in that."""
@@ -61,7 +64,8 @@ def from_markdown(text: str) -> Node:
     """The document that a text says. Every text says one.
 
     Raises:
-        Invalid: Nearly all of a long text would be marks, which takes seconds to read and says nothing.
+        Invalid: Nearly all of a long text would be marks, which takes seconds to read and says nothing; or the document
+            would be too large.
     """
     if sum(map(text.count, _MARKS)) > MARKS_MAX:
         raise invalid(
@@ -73,6 +77,11 @@ def from_markdown(text: str) -> Node:
     return {"type": "doc", "content": _filled(_nodes(reading.root.inner))}
 
 
+def too_large() -> Invalid:
+    """The 400 that tells that a text is too long for a document."""
+    return invalid(("content", "must be at most 1 MB as a TipTap document"))
+
+
 class _Reading:
     """A text on its way: which containers are open, and what at the end of them is."""
 
@@ -82,6 +91,7 @@ class _Reading:
         self._leaf: _Block | None = None
         self._rest = ""
         self._column = 0
+        self._count = 0
 
     def read(self, line: str) -> None:
         self._rest, self._column = line, 0
@@ -184,6 +194,9 @@ class _Reading:
     def _put(self, matched: int, block: _Block) -> _Block:
         """Put a block into the innermost container that the line belongs to. Nothing but items stands in a list."""
         self._close(matched)
+        self._count += 1
+        if self._count > BLOCKS_MAX:
+            raise too_large()
         while self._open[-1].kind == "list" and block.kind != "item":
             self._open.pop()
         self._open[-1].inner.append(block)

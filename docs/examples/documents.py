@@ -1,0 +1,98 @@
+"""Documents: a specification written in Markdown, reviewed, changed and found again.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/documents.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+from stellary import Forbidden, PreconditionFailed, Stellary
+
+SPEC = """# Login
+
+Whoever has an account logs in with an e-mail address and a **password**.
+
+- At most ten attempts an hour
+- No hint which of the two was wrong
+"""
+
+
+def documents(author: Stellary, reviewer: Stellary, organization: str, workspace: str) -> list[str]:
+    """Write a specification and have it reviewed by somebody who may, in a workspace of both. What became of it."""
+    ws = author.workspace(organization, workspace)
+    project = ws.projects.create(name="Web shop")
+
+    # --8<-- [start:create]
+    handbook = ws.documents.create(title="Handbook")
+    spec = ws.documents.create(
+        title="Login",
+        doc_type="spec",
+        content=SPEC,
+        content_format="markdown",
+        context_type="project",
+        context_id=project.id,
+        parent_id=handbook.id,
+        tags=["security"],
+    )
+    # --8<-- [end:create]
+
+    # --8<-- [start:read]
+    assert ws.documents.get(spec).content["content"][0]["type"] == "heading"  # TipTap JSON, for an editor
+    assert ws.documents.get(spec, content_format="markdown").content == SPEC.strip()
+    (found,) = ws.documents.list(tag="security", status="draft")  # without content
+    # --8<-- [end:read]
+    assert found.id == spec.id
+
+    # --8<-- [start:save]
+    saved = ws.document(spec).update(content=SPEC + "\nNobody is locked out.", content_format="markdown")
+    try:
+        ws.documents.with_options(if_match=spec).update(spec, title="Sign in")  # as it was before that
+    except PreconditionFailed as error:
+        print(error.message)
+    # --8<-- [end:save]
+
+    # --8<-- [start:review]
+    ws.document(saved).submit_review()
+    try:
+        ws.document(spec).review(status="approved")
+    except Forbidden as error:
+        print(error.message)
+    theirs = reviewer.workspace(organization, workspace).document(spec)
+    theirs.review(status="changes_requested", notes="How long is a password?")
+
+    ws.document(spec).update(content=SPEC + "\nIt has 12 characters.", content_format="markdown")
+    ws.document(spec).submit_review()
+    approved = theirs.review(status="approved")
+    # --8<-- [end:review]
+    assert approved.status == "approved"
+
+    # --8<-- [start:versions]
+    told = []
+    for version in ws.document(spec).versions():  # newest first, without content
+        told.append(f"{version.number}: {version.status} by {version.reviewer_name}")
+    first = ws.document(spec).get_version(version, content_format="markdown")
+    # --8<-- [end:versions]
+    assert "locked out" in first.content
+    return told
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with two new accounts, and print what became of the specification."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with (
+        Stellary.register(url, f"jane-{name}@example.com", "a-long-password", name="Jane Doe") as jane,
+        Stellary.register(url, f"rob-{name}@example.com", "a-long-password", name="Rob Roe") as rob,
+    ):
+        jane.organizations.create(name=name.title(), slug=name)
+        ws = jane.organization(name).workspaces.create(name="Engineering", slug="eng")
+        invitation = jane.workspace(name, ws).members.invite(email=f"rob-{name}@example.com")
+        rob.invitations.accept(invitation.token)
+        jane.workspace(name, ws).members.update(rob.auth.me().user.id, pilotage_role="reviewer")
+        for line in documents(jane, rob, name, "eng"):
+            print(line)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

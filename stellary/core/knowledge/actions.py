@@ -1,0 +1,125 @@
+"""What knowledge lends to those who act by proxy: documents read and written by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stellary.contract.document_actions import (
+    CreateDocumentParams,
+    GetDocumentParams,
+    ListDocumentsParams,
+    UpdateDocumentParams,
+)
+from stellary.contract.documents import (
+    CREATE_DOCUMENT,
+    GET_DOCUMENT,
+    LIST_DOCUMENTS,
+    UPDATE_DOCUMENT,
+    CreateDocument,
+    Document,
+    DocumentSummary,
+    GetDocument,
+    ListDocuments,
+    UpdateDocument,
+)
+from stellary.contract.paging import Listing
+from stellary.contract.refs import DocumentRef, WorkspaceRef
+from stellary.contract.rich_text import ContentFormat
+from stellary.contract.unset import UNSET
+from stellary.core.actions import Action, AnyAction, part
+from stellary.core.board import aiming as board_aiming
+from stellary.core.knowledge import access, aiming, documents, listing
+from stellary.core.unit import UnitOfWork
+
+
+def _list_documents(
+    uow: UnitOfWork, ref: WorkspaceRef, params: ListDocumentsParams
+) -> Listing[DocumentSummary]:
+    access.workspace(uow, ref)
+    named = _parent(uow, ref, params)
+    if params.project_id is not UNSET:
+        named["project_id"] = board_aiming.project(uow, ref, params.project_id).project_id
+    return listing.list_documents(uow, ref, part(ListDocuments, params, **named))
+
+
+def _get_document(uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams) -> Document:
+    return documents.get_document(uow, _document(uow, ref, params), part(GetDocument, params))
+
+
+def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentParams) -> Document:
+    access.workspace(uow, ref)
+    named = _parent(uow, ref, params)
+    if params.project_id is not UNSET and params.context_type in (UNSET, "project"):
+        project = board_aiming.project(uow, ref, params.project_id)
+        named["context_type"] = "project"
+        if params.context_id is UNSET:
+            named["context_id"] = project.project_id
+    return documents.create_document(
+        uow, ref, part(CreateDocument, params, **named, content_format=_format(params))
+    )
+
+
+def _update_document(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateDocumentParams) -> Document:
+    named = _parent(uow, ref, params)
+    change = part(UpdateDocument, params, **named, content_format=_format(params))
+    return documents.update_document(uow, _document(uow, ref, params), change)
+
+
+def _document(
+    uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams | UpdateDocumentParams
+) -> DocumentRef:
+    return ref.child(DocumentRef, aiming.document(uow, ref, params.document_id))
+
+
+def _parent(
+    uow: UnitOfWork,
+    ref: WorkspaceRef,
+    params: ListDocumentsParams | CreateDocumentParams | UpdateDocumentParams,
+) -> dict[str, Any]:
+    said = params.parent_id
+    if said is UNSET or said is None:
+        return {}
+    return {"parent_id": aiming.document(uow, ref, said, "parentId")}
+
+
+def _format(params: CreateDocumentParams | UpdateDocumentParams) -> ContentFormat:
+    if params.content_format is not UNSET:
+        return params.content_format
+    return "tiptap" if isinstance(params.content, dict) else "markdown"
+
+
+ACTIONS: tuple[AnyAction, ...] = (
+    Action(
+        "list_documents",
+        "List the documents of the workspace, by type, project, parent, status, tag or title.",
+        ListDocumentsParams,
+        LIST_DOCUMENTS,
+        "documents.read",
+        _list_documents,
+    ),
+    Action(
+        "get_document",
+        "One document with its content, as Markdown unless TipTap JSON is asked for.",
+        GetDocumentParams,
+        GET_DOCUMENT,
+        "documents.read",
+        _get_document,
+    ),
+    Action(
+        "create_document",
+        "Create a document, as a draft.",
+        CreateDocumentParams,
+        CREATE_DOCUMENT,
+        "documents.write",
+        _create_document,
+    ),
+    Action(
+        "update_document",
+        "Change a document; only the fields that are named.",
+        UpdateDocumentParams,
+        UPDATE_DOCUMENT,
+        "documents.write",
+        _update_document,
+    ),
+)
+"""Those that read first, then those that write."""

@@ -1,0 +1,21 @@
+"""The example of documents runs over HTTP, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary.core import Core
+from tests.journeys.test_examples import example
+from tests.server.running import running
+
+
+def test_documents(core: Core, capsys: pytest.CaptureFixture[str]):
+    with running(core) as server:
+        example("documents").main(f"http://127.0.0.1:{server.port}")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "the current version is 2",
+        "authors cannot approve their own documents",
+        "2: approved by Rob Roe",
+        "1: changes_requested by Rob Roe",
+    ]
