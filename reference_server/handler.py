@@ -27,6 +27,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
 from stellary.core import Core, dispatch
 from stellary.core.dispatch import Answer
+from stellary.core.failures import error_response
 
 _log = logging.getLogger("stellary.server")
 CLIENT_GONE = 499
@@ -108,13 +109,13 @@ class Handler:
                 exchange, more
             )
         except ApiError as error:
-            return dispatch.error_response(error, exchange.request_id)
+            return error_response(error, exchange.request_id)
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
             _log.exception("request %s failed", exchange.request_id)
             failed = ServerError("the server has failed; the request id helps to find out why")
-            return dispatch.error_response(failed, exchange.request_id)
+            return error_response(failed, exchange.request_id)
 
     async def _routed(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.agent_missions import CANCEL_MISSION, CREATE_MISSION, GET_MISSION, LIST_MISSIONS
 from stellary.contract.agents import (
     CREATE_AGENT,
     CREATE_AGENT_TOKEN,
@@ -13,6 +14,14 @@ from stellary.contract.agents import (
     LIST_AUDIT,
     REVOKE_AGENT_TOKEN,
     UPDATE_AGENT,
+)
+from stellary.contract.proposals import (
+    APPROVE_ALL,
+    APPROVE_PROPOSAL,
+    LIST_MISSION_PROPOSALS,
+    LIST_PROPOSALS,
+    REJECT_ALL,
+    REJECT_PROPOSAL,
 )
 
 
@@ -43,6 +52,11 @@ class AgentHandle(Resource[C]):
         """The tokens with which programs act as the agent."""
         return AgentTokens(self._caller, self._place)
 
+    @property
+    def missions(self) -> AgentMissions[C]:
+        """What it was asked to do."""
+        return AgentMissions(self._caller, self._place)
+
 
 class AgentTokens(Resource[C]):
     """The tokens of an agent; the answer to ``create`` alone holds the secret."""
@@ -51,3 +65,30 @@ class AgentTokens(Resource[C]):
     list = method(LIST_AGENT_TOKENS)
     iterate = iterates(LIST_AGENT_TOKENS)
     revoke = by_id(REVOKE_AGENT_TOKEN)
+
+
+class AgentMissions(Resource[C]):
+    """The missions of an agent; ``workspace.mission(id)`` is the handle of one."""
+
+    create = method(CREATE_MISSION)
+    list = method(LIST_MISSIONS)
+    iterate = iterates(LIST_MISSIONS)
+
+
+class MissionHandle(Resource[C]):
+    """One mission, whatever its agent."""
+
+    get = method(GET_MISSION)
+    cancel = method(CANCEL_MISSION)
+    proposals = method(LIST_MISSION_PROPOSALS)
+    approve_all = method(APPROVE_ALL)
+    reject_all = method(REJECT_ALL)
+
+
+class Proposals(Resource[C]):
+    """What the agents of a workspace want to change; ``approve`` and ``reject`` take a person's login."""
+
+    list = method(LIST_PROPOSALS)
+    iterate = iterates(LIST_PROPOSALS)
+    approve = by_id(APPROVE_PROPOSAL)
+    reject = by_id(REJECT_PROPOSAL)

@@ -23,7 +23,7 @@ from stellary.contract.workspaces import (
 )
 
 if TYPE_CHECKING:
-    from stellary.client.agents import Agents
+    from stellary.client.agents import Agents, MissionHandle, Proposals
     from stellary.client.documents import DocumentHandle, Documents
     from stellary.client.pilotage import Pilotage
     from stellary.client.project_drafts import ProjectDrafts
@@ -110,6 +110,19 @@ class WorkspaceHandle(Resource[C]):
     def document(self, document: Id) -> DocumentHandle[C]:
         """One of its documents."""
         return self.documents(document)
+
+    @property
+    def proposals(self) -> Proposals[C]:
+        """What its agents want to change."""
+        from stellary.client.agents import Proposals
+
+        return Proposals(self._caller, self._place)
+
+    def mission(self, mission: Id) -> MissionHandle[C]:
+        """A mission of one of its agents."""
+        from stellary.client.agents import MissionHandle
+
+        return MissionHandle(self._caller, self._below(mission_id=mission))
 
     def project(self, project: Id) -> ProjectHandle[C]:
         """One of its projects: the board."""

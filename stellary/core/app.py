@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from os import PathLike, fspath
@@ -19,11 +19,13 @@ from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
 from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
+from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.base import Clock, Ids, IdSource, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.borrowing import Borrowing, OnCommit
 from stellary.core.database import Database, after_commit
+from stellary.core.failures import can_retry
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.news import News
 from stellary.core.notifications import stream
@@ -54,6 +56,7 @@ class Core:
             brief itself, without a model.
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
             as long as this object.
+        brains: Who thinks for agents, by their ``runtime``, in place of those that come with the package.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Core:
         ids: IdSource | None = None,
         planner: Planner | None = None,
         blobs: Blobs | str | PathLike[str] = "memory:",
+        brains: Mapping[str, Brain] | None = None,
     ) -> None:
         self.database = Database(database)
         self._borrowing: Borrowing | None = None
@@ -85,6 +89,7 @@ class Core:
         self.relay = Relay(self)
         self.work = Work(self, HANDLERS)
         self.horizon = stream.horizon()
+        self.brains: Mapping[str, Brain] = {"built_in": RulesBrain(), **(brains or {})}
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:
@@ -176,7 +181,7 @@ class Core:
                 with self.begin(NOBODY) if write else self.view(NOBODY) as uow:
                     return work(uow)
             except DBAPIError as error:
-                if tried == TRIES or not dispatch.can_retry(error):
+                if tried == TRIES or not can_retry(error):
                     raise
 
     def authenticate(self, bearer: str) -> Actor:

@@ -11,19 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stellary.contract.errors import (
     ApiError,
-    ServerError,
-    StorageFull,
-    Unauthenticated,
-    Unavailable,
 )
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import Match, Router
-from stellary.contract.wire import dump
 from stellary.core import actions
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
@@ -36,7 +30,7 @@ from stellary.core.accounts import (
     workspaces,
 )
 from stellary.core.agents import access as agents_access
-from stellary.core.agents import agents, audit
+from stellary.core.agents import agents, audit, missions, proposals
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.automations import access as automations_access
 from stellary.core.automations import automations, traces
@@ -66,6 +60,7 @@ from stellary.core.board import (
     templates,
 )
 from stellary.core.calls import Call
+from stellary.core.failures import error_response, translated
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.knowledge import access as knowledge_access
@@ -212,6 +207,16 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     agent_tokens.create_agent_token,
     agent_tokens.list_agent_tokens,
     agent_tokens.revoke_agent_token,
+    missions.create_mission,
+    missions.list_missions,
+    missions.get_mission,
+    missions.cancel_mission,
+    proposals.list_proposals,
+    proposals.list_mission_proposals,
+    proposals.approve_proposal,
+    proposals.reject_proposal,
+    proposals.approve_all,
+    proposals.reject_all,
     notifications.list_notifications,
     notifications.count_notifications,
     notifications.read_all_notifications,
@@ -360,35 +365,8 @@ def _told(
     except ApiError as error:
         response = error_response(error, request_id)
     except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
-        response = error_response(_translated(error, request_id), request_id)
+        response = error_response(translated(error, request_id), request_id)
     headers = {**response.headers, "x-request-id": request_id}
     known = call.known if call else actor
     record = response.record if isinstance(response, StreamResponse) else None
     return Answer(response.status, headers, response.body, response.blocks, known, record)
-
-
-def error_response(error: ApiError, request_id: str) -> RawResponse:
-    """An error as an answer, in the error shape."""
-    headers = {name.lower(): text for name, text in error.headers.items()}
-    headers["content-type"] = "application/json"
-    if error.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(error.retry_after)))
-    if isinstance(error, Unauthenticated):
-        headers["www-authenticate"] = "Bearer"
-    return RawResponse(error.status, headers, dump(error.body(request_id)))
-
-
-def _translated(error: Exception, request_id: str) -> ApiError:
-    if isinstance(error, OperationalError):
-        text = str(error.orig)
-        if "disk is full" in text or "No space left" in text:
-            return StorageFull("the disk of the server is full")
-        _log.warning("request %s: the database is not available: %s", request_id, type(error.orig).__name__)
-        return Unavailable("the database is not available; try again", retry_after=1)
-    _log.error("request %s failed", request_id, exc_info=error)
-    return ServerError("the server has failed; the request id helps to find out why")
-
-
-def can_retry(error: DBAPIError) -> bool:
-    """Whether the database has undone the unit for the sake of another one: a deadlock or a serialization failure."""
-    return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")

@@ -171,6 +171,12 @@ def strike_off(connection: Connection, job: Job) -> bool:
     return bool(found.rowcount)
 
 
+def keep(connection: Connection, job: Job, now: datetime) -> bool:
+    """Claim a job for longer that takes long; False if somebody else has claimed it meanwhile."""
+    found = connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "due_at": now + LEASE})
+    return bool(found.rowcount)
+
+
 def put_off(connection: Connection, job: Job, error: str, due_at: datetime | None) -> None:
     """Note that a job was not done, and when it is tried again; None gives it up. Nothing if the claim has expired."""
     noted = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None}

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core import news
+from stellary.core.agents import departures as agent_departures
 from stellary.core.automations import acting
 from stellary.core.automations import departures as rule_departures
 from stellary.core.board import departures
@@ -86,6 +87,7 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
         proposed_actions.withdraw,
         departures.leave_boards,
         rule_departures.turn_off,
+        agent_departures.end_agency,
         activity.forget,
     ),
 }

@@ -9,13 +9,14 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from stellary.core import jobs
+from stellary.core.agents import missions, running
 from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
 from stellary.core.news import EVERYTHING, JOBS
@@ -30,6 +31,7 @@ POLL_SECONDS = 5.0
 SHORTEST_SECONDS = 0.05
 TROUBLED_SECONDS = 10.0
 BACK_SECONDS = 5.0
+LONG_AT_ONCE = 2
 ATTEMPTS_MAX = 10
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -52,7 +54,25 @@ class Handler:
     first: Any = None
 
 
-HANDLERS: Mapping[str, Handler] = {
+@attrs.frozen
+class Long:
+    """What does the jobs of a kind that take long, each in a thread of its own beside the others.
+
+    Attributes:
+        do: Called with the core, the payload, and what is to be called before whatever takes long. It opens units by
+            itself, and may be called again for what it has done already.
+        attempts: After so many the job is dropped.
+        give_up: Called then, with the core, the payload, and why.
+    """
+
+    do: Callable[[Core, Any, Callable[[], None]], None]
+    give_up: Callable[[Core, Any, str], None]
+    attempts: int = 5
+    first: None = None
+
+
+HANDLERS: Mapping[str, Handler | Long] = {
+    missions.RUN: Long(running.run, running.give_up),
     acting.ACT: Handler(acting.act),
     due.LOOK: Handler(due.look, attempts=None, first={}),
 }
@@ -73,7 +93,7 @@ class Work:
     """
 
     def __init__(
-        self, core: Core, handlers: Mapping[str, Handler], chance: Callable[[], float] = random.random
+        self, core: Core, handlers: Mapping[str, Handler | Long], chance: Callable[[], float] = random.random
     ) -> None:
         self._core = core
         self._handlers = handlers
@@ -82,6 +102,8 @@ class Work:
         self._stopping = False
         self._thread: threading.Thread | None = None
         core.news.listen(self._heard)
+        self._kinds: Collection[str] = handlers
+        self._beside: list[Work] = []
 
     # ------------------------------------------------------------------------------------------ the list
 
@@ -127,14 +149,17 @@ class Work:
             # Who only looks takes nobody's turn.
             return None
         with self._core.database.writing() as connection:
-            return jobs.claim(connection, self._handlers, now, self._core.new_id)
+            return jobs.claim(connection, self._kinds, now, self._core.new_id)
 
     def _next_due(self) -> datetime | None:
         with self._core.database.reading() as connection:
-            return jobs.next_due(connection, self._handlers)
+            return jobs.next_due(connection, self._kinds)
 
     def _do(self, job: Job) -> None:
         handler = self._handlers[job.kind]
+        if isinstance(handler, Long):
+            self._do_long(job, handler)
+            return
 
         def work(uow: UnitOfWork) -> None:
             # First, so that of two who both believe that the job is theirs one waits for the other, and then finds it done.
@@ -153,6 +178,29 @@ class Work:
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             self._put_off(job, f"{type(error).__name__}: {error}", self._again_at(job, handler))
 
+    def _do_long(self, job: Job, handler: Long) -> None:
+        def keep() -> None:
+            with self._core.database.writing() as connection:
+                if not jobs.keep(connection, job, self._core.clock()):
+                    raise _Lost
+
+        try:
+            if job.attempts > handler.attempts:
+                handler.give_up(self._core, job.payload, "whoever did it ended before it was done")
+            else:
+                handler.do(self._core, job.payload, keep)
+        except _Lost:
+            _log.warning("job %s (%s) took so long that somebody else does it", job.id, job.kind)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
+            _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
+            if job.attempts < handler.attempts:
+                self._put_off(job, f"{type(error).__name__}: {error}", self._later(job))
+                return
+            handler.give_up(self._core, job.payload, f"{type(error).__name__}: {error}")
+        with self._core.database.writing() as connection:
+            jobs.strike_off(connection, job)
+
     def _put_off(self, job: Job, error: str, due_at: datetime | None) -> None:
         with self._core.database.writing() as connection:
             jobs.put_off(connection, job, error, due_at)
@@ -160,6 +208,9 @@ class Work:
     def _again_at(self, job: Job, handler: Handler) -> datetime | None:
         if handler.attempts is not None and job.attempts >= handler.attempts:
             return None
+        return self._later(job)
+
+    def _later(self, job: Job) -> datetime:
         # 20 times is far beyond the longest one.
         doubled: int = 2 ** min(job.attempts - 1, 20)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
@@ -174,6 +225,8 @@ class Work:
     def wake(self) -> None:
         """There may be something to do."""
         self._alarm.set()
+        for other in self._beside:
+            other.wake()
 
     def start(self) -> None:
         """Do what is due in a thread from now on."""
@@ -188,6 +241,8 @@ class Work:
             timeout: Seconds.
         """
         self._stopping = True
+        for other in self._beside:
+            other._stopping = True  # noqa: SLF001 - of this class
         self.wake()
         if self._thread is None:
             return True
@@ -195,7 +250,22 @@ class Work:
         return not self._thread.is_alive()
 
     def run(self) -> None:
-        """Do what is due in this thread, until ``stop`` is called from another one."""
+        """Do what is due in this thread, until ``stop`` is called from another one; what takes long in others beside it."""
+        long = {kind: handler for kind, handler in self._handlers.items() if isinstance(handler, Long)}
+        if long and len(long) < len(self._handlers):
+            self._kinds = self._handlers.keys() - long.keys()
+            self._beside = [Work(self._core, long, self._chance) for _ in range(LONG_AT_ONCE)]
+            for other in self._beside:
+                other.start()
+        try:
+            self._run()
+        finally:
+            for other in self._beside:
+                other.stop()
+                self._core.news.leave(other._heard)  # noqa: SLF001 - of this class
+            self._kinds, self._beside = self._handlers, []
+
+    def _run(self) -> None:
         begun: float | None = None
         while not self._stopping:
             # Before looking: whoever adds something from now on wakes us again.

@@ -61,6 +61,10 @@ def agent(client):
     return workspace(client).agents("a1")
 
 
+def mission(client):
+    return workspace(client).mission("m1")
+
+
 def card(client):
     return board(client).card("c1")
 
@@ -689,6 +693,51 @@ TABLE = [
         "agents.revoke_token",
         lambda c: agent(c).tokens.revoke("t1"),
         f"DELETE {WORKSPACE}/agents/a1/tokens/t1",
+    ),
+    Row(
+        "agent_missions.create",
+        lambda c: agent(c).missions.create(card_id="c1", prompt="move to Done"),
+        f"POST {WORKSPACE}/agents/a1/missions",
+        {"cardId": "c1", "prompt": "move to Done"},
+    ),
+    Row(
+        "agent_missions.list",
+        lambda c: agent(c).missions.list(status="running"),
+        f"GET {WORKSPACE}/agents/a1/missions?status=running",
+    ),
+    Row("agent_missions.get", lambda c: mission(c).get(), f"GET {WORKSPACE}/missions/m1"),
+    Row("agent_missions.cancel", lambda c: mission(c).cancel(), f"POST {WORKSPACE}/missions/m1/cancel"),
+    Row(
+        "agent_missions.list_proposals",
+        lambda c: mission(c).proposals(),
+        f"GET {WORKSPACE}/missions/m1/proposals",
+    ),
+    Row(
+        "agent_missions.approve_all",
+        lambda c: mission(c).approve_all(),
+        f"POST {WORKSPACE}/missions/m1/proposals/approve",
+    ),
+    Row(
+        "agent_missions.reject_all",
+        lambda c: mission(c).reject_all(reason="Not now"),
+        f"POST {WORKSPACE}/missions/m1/proposals/reject",
+        {"reason": "Not now"},
+    ),
+    Row(
+        "proposals.list",
+        lambda c: workspace(c).proposals.list(status="pending"),
+        f"GET {WORKSPACE}/proposals?status=pending",
+    ),
+    Row(
+        "proposals.approve",
+        lambda c: workspace(c).proposals.approve("p1"),
+        f"POST {WORKSPACE}/proposals/p1/approve",
+    ),
+    Row(
+        "proposals.reject",
+        lambda c: workspace(c).proposals.reject("p1", reason="Too chatty"),
+        f"POST {WORKSPACE}/proposals/p1/reject",
+        {"reason": "Too chatty"},
     ),
     Row("relations.list", lambda c: card(c).relations.list(), f"GET {WORKSPACE}/cards/c1/relations"),
     Row(

@@ -42,6 +42,8 @@ def _saying(**body: Any) -> Asking:
 
 
 _PLAIN = Asking()
+# Pilotage has missions of its own.
+_OF_MISSION = Asking(places={"missionId": "agentMissionId"})
 
 ASKINGS: Mapping[str, Asking] = {
     "auth.register": _saying(email="somebody@example.com", password="12345678"),
@@ -239,6 +241,20 @@ ASKINGS: Mapping[str, Asking] = {
     "agents.create_token": _saying(name="Claude Code"),
     "agents.list_tokens": _PLAIN,
     "agents.revoke_token": _PLAIN,
+    "agent_missions.create": Asking(
+        lambda stage: {"cardId": stage.here["cardId"], "prompt": "move to Done"},
+    ),
+    "agent_missions.list": _PLAIN,
+    "agent_missions.get": _OF_MISSION,
+    "agent_missions.cancel": _OF_MISSION,
+    "agent_missions.list_proposals": _OF_MISSION,
+    "agent_missions.approve_all": _OF_MISSION,
+    "agent_missions.reject_all": Asking(
+        lambda stage: {"reason": "Not now"}, places={"missionId": "agentMissionId"}
+    ),
+    "proposals.list": _PLAIN,
+    "proposals.approve": _PLAIN,
+    "proposals.reject": _saying(reason="Not now"),
     "notifications.list": _PLAIN,
     "notifications.count": _PLAIN,
     "notifications.read_all": _PLAIN,

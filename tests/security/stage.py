@@ -109,12 +109,13 @@ class Stage:
         return self.world.ask(self._bearers[who], method, path, body, **headers)
 
     def audit(self, workspace: str) -> list[tuple[str, str]]:
-        """What the agents of a workspace have tried, and what came of it."""
+        """What agents of a workspace have tried with their tokens, and what came of it."""
         agents = f"/orgs/acme/workspaces/{workspace}/agents"
         return [
             (entry["tool"], entry["outcome"])
             for agent in self.ask("OO", "GET", agents)
             for entry in self.ask("OO", "GET", f"{agents}/{agent['id']}/audit")
+            if entry["missionId"] is None
         ]
 
     # ------------------------------------------------------------------------------------------ what is asked about
@@ -199,6 +200,13 @@ class Stage:
         pending = f"{documents}/{made['pendingDocumentId']}"
         self.ask(owner, "POST", f"{pending}/submit-review")
         made["versionId"] = self.ask(owner, "GET", f"{pending}/versions")[0]["id"]
+        mission = {"cardId": card["id"], "prompt": "set priority high"}
+        made["agentMissionId"] = self.ask(owner, "POST", f"{agents}/{made['agentId']}/missions", mission)[
+            "id"
+        ]
+        self.core.work.run_due()
+        proposed = f"{workspace.path}/missions/{made['agentMissionId']}/proposals"
+        made["proposalId"] = self.ask(owner, "GET", proposed)[0]["id"]
         related = {"targetCardId": made["otherCardId"], "type": "related_to"}
         relations = f"{workspace.path}/cards/{made['cardId']}/relations"
         made["relationId"] = self.ask(owner, "POST", relations, related)["id"]

@@ -53,11 +53,20 @@ REFERENCES = {
     "relations.create": {"targetCardId": "otherCardId"},
     "pilotage.create_todo": {"missionId": "missionId", "priorityId": "priorityId"},
     "pilotage.update_todo": {"missionId": "missionId", "priorityId": "priorityId"},
+    "agent_missions.create": {"cardId": "cardId"},
+    "agent_missions.list": {"cardId": "cardId"},
     "agents.create": {"projectIds[]": "projectId"},
     "agents.update": {"projectIds[]": "projectId"},
 }
 # What only chooses among rows chooses none by such an id.
-FILTERED = {"columns.list", "cards.list", "projects.activity", "search.query", "documents.list"}
+FILTERED = {
+    "columns.list",
+    "cards.list",
+    "projects.activity",
+    "search.query",
+    "documents.list",
+    "agent_missions.list",
+}
 # Where another project of the workspace will do.
 WORKSPACE_WIDE = {
     "relations.create",
@@ -68,6 +77,8 @@ WORKSPACE_WIDE = {
     "agents.update",
     "documents.create",
     "documents.update",
+    "agent_missions.create",
+    "agent_missions.list",
 }
 
 

@@ -106,6 +106,7 @@ UNSAID: Mapping[str, Callable[[Stage], Any]] = {
         "parentId": stage.here["documentId"],
     },
     "documents.review": lambda stage: {"status": "approved", "notes": "Good."},
+    "agent_missions.create": lambda stage: {"cardId": stage.here["cardId"], "prompt": "move to Done"},
     "checklist.add": lambda stage: {"title": "Write tests"},
     "project_drafts.create": lambda stage: {
         "name": "Web shop",
@@ -130,6 +131,8 @@ PLACEHOLDERS = {
     "DRAFTID": "plannedDraftId",
     "AGENTID": "agentId",
     "DOCUMENTID": "documentId",
+    "MISSIONID": "agentMissionId",
+    "PROPOSALID": "proposalId",
 }
 # The same of "ID", by operation.
 THINGS = {

@@ -16,6 +16,7 @@ from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
 from stellary.client.cards import Cards
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
 from stellary.client.testing import RecordingPort, make
+from stellary.contract.agent_missions import AgentMission
 from stellary.contract.attachments import Attachment
 from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
 from stellary.contract.cards import Card, CardInColumn
@@ -30,6 +31,7 @@ from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.project_imports import ImportedProject, ProjectImport
 from stellary.contract.projects import Project
+from stellary.contract.proposals import Proposal
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import Relation
 from stellary.contract.scope_views import ScopeViews
@@ -70,6 +72,9 @@ def blocking(client: Stellary) -> None:
     assert_type(ws.document(document).review(status="approved"), Document)
     assert_type(ws.documents.versions(document), Page[DocumentVersionSummary])
     ws.documents.create(title="Plan", doc_type="pamphlet")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task = ws.agents("a1").missions.create(card_id="c1", prompt="move to Done")
+    assert_type(task, AgentMission)
+    assert_type(ws.mission(task).approve_all(), list[Proposal])
     mission = ws.pilotage.create_mission(objective="Implement billing")
     assert_type(mission, Mission)
     assert_type(ws.pilotage.create_todo(label="Write tests", mission_id=mission.id), Todo)

@@ -12,7 +12,7 @@ from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts import people
 from stellary.core.board.field_rows import shared_fields
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import labels
+from stellary.core.board.tables import cards, labels, projects
 from stellary.core.unit import UnitOfWork
 
 # Nobody deletes a label while a card is about to bear it.
@@ -24,6 +24,21 @@ _LABELS: Select[Any] = (
     .order_by(labels.c.id)
     .with_for_update(read=True, key_share=True)
 )
+
+# Nobody deletes the card before what is about it is written.
+_CARD: Select[Any] = (
+    select(cards.c.id, cards.c.project_id)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(projects.c.workspace_id == bindparam("_workspace_id"), cards.c.id == bindparam("_card_id"))
+    .with_for_update(read=True, key_share=True, of=cards)
+)
+
+
+def card_of_workspace(uow: UnitOfWork, workspace_id: str, card_id: str) -> str | None:
+    """The project of a card; None if the workspace has no such card."""
+    place = {"_workspace_id": workspace_id, "_card_id": card_id}
+    row = uow.connection.execute(_CARD, place).first()
+    return None if row is None else row.project_id
 
 
 def check_references(

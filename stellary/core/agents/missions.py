@@ -1,0 +1,274 @@
+"""Missions: asked for, listed, cancelled; and how they begin and end. Section Missions of the API reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, exists, func, select, update
+from sqlalchemy import insert as inserting
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.agent_missions import (
+    CANCEL_MISSION,
+    CREATE_MISSION,
+    GET_MISSION,
+    LIST_MISSIONS,
+    WAITING_MAX,
+    AgentMission,
+    CreateAgentMission,
+    ListAgentMissions,
+    MissionStatus,
+)
+from stellary.contract.errors import Conflict
+from stellary.contract.paging import Listing
+from stellary.contract.refs import AgentMissionRef, AgentRef
+from stellary.contract.unset import UNSET
+from stellary.core import jobs
+from stellary.core.agents import access, mission_log, rows
+from stellary.core.agents.tables import agents, missions, proposals
+from stellary.core.board.card_references import card_of_workspace
+from stellary.core.board.rules.references import unknown
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+
+RUN = "agents.run"
+AT_WORK = ("running", "awaiting_approval")
+ACTIVE = ("queued", *AT_WORK)
+ENDED = {
+    "completed": "the mission has ended",
+    "failed": "the mission has failed",
+    "cancelled": "the mission was cancelled",
+}
+
+_THIS = missions.c.id == bindparam("_id")
+_ON_CARD = missions.c.card_id == bindparam("_card_id")
+_OF_AGENT = missions.c.agent_id == bindparam("_agent_id")
+_MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
+_BY_STATUS = missions.c.status == bindparam("_status")
+
+
+def _pages(*conditions: Any) -> Pages:
+    return Pages(_MISSIONS.where(*conditions), missions.c.id, newest_first=True)
+
+
+_LISTS = {
+    (False, False): _pages(),
+    (True, False): _pages(_BY_STATUS),
+    (False, True): _pages(_ON_CARD),
+    (True, True): _pages(_BY_STATUS, _ON_CARD),
+}
+_INSERT = inserting(missions)
+_ONE = select(*rows.MISSION).where(_THIS)
+_HOLD: Select[Any] = select(missions).where(_THIS).with_for_update(key_share=True)
+_WAITING = select(func.count()).select_from(missions).where(_ON_CARD, missions.c.status.in_(ACTIVE))
+_NEXT = (
+    select(missions.c.id)
+    .join_from(missions, agents, agents.c.id == missions.c.agent_id)
+    .where(_ON_CARD, missions.c.status == "queued", agents.c.runtime != "external")
+    .order_by(missions.c.id)
+    .limit(1)
+)
+_other = missions.alias("other")
+_BEGIN = (
+    update(missions)
+    .where(
+        _THIS,
+        missions.c.status == "queued",
+        ~exists().where(_other.c.card_id == missions.c.card_id, _other.c.status.in_(AT_WORK)),
+    )
+    .values(status="running", started_at=bindparam("_now"), step=missions.c.step + 1)
+)
+_END = (
+    update(missions)
+    .where(_THIS, missions.c.status.in_(bindparam("_from", expanding=True)))
+    .values(
+        status=bindparam("_to"),
+        result=bindparam("_result"),
+        error=bindparam("_error"),
+        finished_at=bindparam("_now"),
+        step=missions.c.step + 1,
+    )
+    .returning(missions.c.card_id)
+)
+_REJECT_PENDING = (
+    update(proposals)
+    .where(proposals.c.mission_id == bindparam("_id"), proposals.c.status == "pending")
+    .values(
+        status="rejected",
+        reason=bindparam("_reason"),
+        decided_by_id=bindparam("_user_id"),
+        decided_at=bindparam("_now"),
+    )
+    .returning(proposals.c.id, proposals.c.action, proposals.c.summary)
+)
+_WAKE = (
+    select(missions.c.id)
+    .where(_OF_AGENT, missions.c.status.in_(("queued", "running")))
+    .order_by(missions.c.id)
+)
+
+
+@serves(CREATE_MISSION)
+def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) -> AgentMission:
+    """Give an agent a task on a card.
+
+    Raises:
+        Invalid: There is no such card in the workspace.
+        Conflict: The agent is suspended or does not work in that project, or too much waits for the card.
+    """
+    agent = access.agent(uow, ref).row
+    project_id = card_of_workspace(uow, agent.workspace_id, request.card_id)
+    if project_id is None:
+        raise unknown("cardId")
+    if agent.status != "active":
+        raise Conflict("the agent is suspended", code="agent_suspended")
+    if agent.project_ids is not None and project_id not in agent.project_ids:
+        raise Conflict("the agent does not work in the card's project", code="outside_projects")
+    if uow.connection.execute(_WAITING, {"_card_id": request.card_id}).scalar_one() >= WAITING_MAX:
+        raise Conflict(f"{WAITING_MAX} missions wait for the card already", code="missions_full")
+    row = {
+        "id": uow.new_id(),
+        "workspace_id": agent.workspace_id,
+        "project_id": project_id,
+        "agent_id": agent.id,
+        "card_id": request.card_id,
+        "prompt": request.prompt,
+        "status": "queued",
+        "autonomy_mode": agent.autonomy_mode,
+        "result": None,
+        "error": None,
+        "created_by_id": uow.user_id,
+        "created_at": uow.now,
+        "started_at": None,
+        "finished_at": None,
+    }
+    hidden: dict[str, Any] = {"step": 0, "history": None, "calls": [], "turns": 0, "last_entry": 0}
+    uow.connection.execute(_INSERT, {**row, **hidden})
+    mission_log.write(uow, row["id"], ("status", {"status": "queued"}))
+    if agent.runtime != "external":
+        enqueue(uow, row["id"])
+    return AgentMission(pending_proposals=0, **row)
+
+
+@serves(LIST_MISSIONS)
+def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) -> Listing[AgentMission]:
+    """The missions of an agent, newest first."""
+    agent = access.agent(uow, ref).row
+    named: dict[str, Any] = {}
+    if request.status is not UNSET:
+        named["_status"] = request.status
+    if request.card_id is not UNSET:
+        named["_card_id"] = request.card_id
+    pages = _LISTS["_status" in named, "_card_id" in named]
+    return pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **named)
+
+
+@serves(GET_MISSION)
+def get_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
+    """One mission."""
+    return rows.mission(access.mission(uow, ref).row)
+
+
+@serves(CANCEL_MISSION)
+def cancel_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
+    """Cancel a mission, whatever it is doing: what it does at this moment is undone, or was done before.
+
+    Raises:
+        Conflict: It is over.
+    """
+    mission = access.mission(uow, ref).row
+    if not cancel(uow, mission.id, uow.user_id):
+        raise over()
+    return rows.mission(uow.connection.execute(_ONE, {"_id": mission.id}).one())
+
+
+def over() -> Conflict:
+    """The 409 of a mission that has ended."""
+    return Conflict("the mission is over", code="mission_over")
+
+
+def cancel(uow: UnitOfWork, mission_id: str, user_id: str, why: str | None = None) -> bool:
+    """Cancel a mission, and reject what it has proposed; False if it is over."""
+    return end(uow, mission_id, "cancelled", ACTIVE, error=why, decided_by_id=user_id)
+
+
+def end(
+    uow: UnitOfWork,
+    mission_id: str,
+    status: MissionStatus,
+    before: Sequence[str],
+    *,
+    result: str | None = None,
+    error: str | None = None,
+    decided_by_id: str | None = None,
+) -> bool:
+    """End a mission, and let the next one begin that waits for the card.
+
+    Args:
+        uow: The unit.
+        mission_id: Which one.
+        status: What it ends as.
+        before: What it must be; otherwise nothing is done.
+        result, error: What came of it.
+        decided_by_id: Who has ended it, and thereby rejected what it has proposed.
+
+    Returns:
+        Whether it was ended.
+    """
+    values = {"_id": mission_id, "_from": list(before), "_to": status, "_now": uow.now}
+    ended = uow.connection.execute(_END, {**values, "_result": result, "_error": error}).first()
+    if ended is None:
+        return False
+    decided = {"_id": mission_id, "_user_id": decided_by_id, "_now": uow.now, "_reason": ENDED[status]}
+    rejected = uow.connection.execute(_REJECT_PENDING, decided).fetchall()
+    mission_log.write(
+        uow,
+        mission_id,
+        *(("proposal", told(row, "rejected")) for row in rejected),
+        ("status", {"status": status}),
+        ("done", {"status": status, "result": result, "error": error}),
+    )
+    following = uow.connection.execute(_NEXT, {"_card_id": ended.card_id}).scalar()
+    if following is not None:
+        enqueue(uow, following)
+    return True
+
+
+def told(proposal: Any, status: str) -> dict[str, Any]:
+    """A proposal as the log tells of it."""
+    return {
+        "proposalId": proposal.id,
+        "action": proposal.action,
+        "summary": proposal.summary,
+        "status": status,
+    }
+
+
+def begin(uow: UnitOfWork, mission_id: str) -> bool:
+    """Begin with a mission that waits; False if it does not, or another one is at work on its card."""
+    try:
+        with uow.connection.begin_nested():
+            begun = uow.connection.execute(_BEGIN, {"_id": mission_id, "_now": uow.now}).rowcount
+    except IntegrityError:
+        # On PostgreSQL two may believe that nobody is at work: the index knows better.
+        return False
+    if begun:
+        mission_log.write(uow, mission_id, ("status", {"status": "running"}))
+    return bool(begun)
+
+
+def held(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
+    """A mission as it is by now, which nobody else changes until the unit ends; None if it is gone."""
+    return uow.connection.execute(_HOLD, {"_id": mission_id}).first()
+
+
+def enqueue(uow: UnitOfWork, mission_id: str, due_at: Any = None) -> None:
+    """Have a mission worked on."""
+    jobs.enqueue(uow, RUN, {"missionId": mission_id}, due_at=due_at)
+
+
+def wake(uow: UnitOfWork, agent_id: str) -> None:
+    """Have all missions worked on again that an agent has left lying when it was suspended."""
+    for mission_id in uow.connection.execute(_WAKE, {"_agent_id": agent_id}).scalars().all():
+        enqueue(uow, mission_id)

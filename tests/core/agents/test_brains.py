@@ -1,0 +1,178 @@
+"""Brains: what they are asked, what they may say, and what a hostile one achieves."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from stellary.core.agents.brains import Task, ToolCall, Turn
+from tests.core.agents.office import Office
+
+
+class Scripted:
+    """A brain that says what it was told to say, and remembers what it was asked."""
+
+    def __init__(self, *turns: Turn | Exception) -> None:
+        self.turns = list(turns)
+        self.asked: list[Task] = []
+
+    def think(self, task: Task, /) -> Turn:
+        self.asked.append(task)
+        turn = self.turns.pop(0)
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
+
+
+def worked(office: Office, brain: Any, mode: str = "autonomous", **more: Any) -> tuple[Any, Any]:
+    """A mission that this brain has thought about, and its card."""
+    office.world.core.brains = {"built_in": brain}
+    card = office.card()
+    mission = office.mission(office.agent(mode, **more), "Do something", card)
+    return office.worked(mission), card
+
+
+def call(name: str, id: str = "a", **params: Any) -> ToolCall:
+    return ToolCall(id, name, params)
+
+
+def test_a_brain_is_told_what_came_of_its_calls_and_what_it_wanted_to_know_again(office: Office):
+    brain = Scripted(
+        Turn(history={"n": 1}, calls=[call("list_cards", projectId="Launch"), call("fly", "b")]),
+        Turn(result="Done"),
+    )
+    mission, card = worked(office, brain)
+    assert (mission["status"], mission["result"]) == ("completed", "Done")
+    first, second = brain.asked
+    assert (first.prompt, first.card.id, first.history, first.answers) == (
+        "Do something",
+        card["id"],
+        None,
+        [],
+    )
+    assert {"get_card_details", "move_card"} <= {tool.name for tool in first.tools}
+    assert second.history == {"n": 1}
+    seen, refused = second.answers
+    assert (seen.outcome, [each["id"] for each in seen.value]) == ("done", [card["id"]])
+    assert (refused.outcome, refused.why) == ("refused", "there is no tool 'fly'")
+
+
+def test_reading_never_needs_approval(office: Office):
+    brain = Scripted(Turn(history=1, calls=[call("list_projects")]), Turn(result="ok"))
+    mission, _ = worked(office, brain, "supervised")
+    assert mission["status"] == "completed"
+    assert brain.asked[1].answers[0].value[0]["id"] == office.project["id"]
+
+
+def test_a_brain_that_says_nothing_more_has_come_to_its_end(office: Office):
+    mission, _ = worked(office, Scripted(Turn(message="That was it.")))
+    assert (mission["status"], mission["result"]) == ("completed", "That was it.")
+
+
+def test_a_brain_that_goes_on_and_on_is_stopped(office: Office):
+    class Endless:
+        def think(self, task):
+            return Turn(history=1, calls=[call("list_projects")])
+
+    mission, _ = worked(office, Endless())
+    assert (mission["status"], mission["error"]) == ("failed", "it has taken more than 50 turns")
+
+
+def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(office: Office):
+    clock = office.world.stop_clock()
+    brain = Scripted(*[RuntimeError("overloaded")] * 2, Turn(result="ok"))
+    mission, _ = worked(office, brain)
+    assert mission["status"] == "running"
+    for _ in range(2):
+        clock.advance(timedelta(minutes=5))
+        mission = office.worked(mission)
+    assert mission["status"] == "completed"
+    mission, _ = worked(office, Scripted(*[RuntimeError("no key")] * 5))
+    for _ in range(5):
+        clock.advance(timedelta(minutes=5))
+        mission = office.worked(mission)
+    assert (mission["status"], mission["error"]) == ("failed", "it could not go on: RuntimeError: no key")
+    assert office.world.core.work.jobs() == []
+
+
+def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(office: Office):
+    clock = office.world.stop_clock()
+    mission, _ = worked(
+        office, Scripted(Turn(history=1, calls=[ToolCall("a", "create_card", {"projectId": object})]))
+    )
+    for _ in range(5):
+        clock.advance(timedelta(minutes=5))
+        mission = office.worked(mission)
+    assert mission["status"] == "failed"
+
+
+# ---------------------------------------------------------------------------------------------- a hostile one
+
+
+def hostile_calls(office: Office, ids: list[str], seed: int, count: int) -> list[ToolCall]:
+    """Calls of all tools that there are and of some that are not, about all things that there are."""
+    chance = random.Random(seed)
+    names = [*office.world.core.actions, "delete_card", "agents.delete", "", "x" * 500]
+    keys = [
+        "cardId",
+        "projectId",
+        "column",
+        "targetColumn",
+        "assigneeId",
+        "label",
+        "title",
+        "content",
+        "itemId",
+        "status",
+    ]
+    junk = [None, True, 5, "", "Done", "high", "done", "\0", "ann", "x" * 3000, [], {}, {"a": [1]}]
+
+    def params() -> Any:
+        if chance.random() < 0.1:
+            return chance.choice(junk)
+        return {chance.choice(keys): chance.choice([*ids, *junk]) for _ in range(chance.randrange(5))}
+
+    return [ToolCall(f"c{number}", chance.choice(names), params()) for number in range(count)]
+
+
+@pytest.mark.parametrize("mode", ["autonomous", "supervised"])
+def test_a_hostile_brain_achieves_nothing_beyond_its_gate(office: Office, mode):
+    """2,000 calls in the nightly run; here as many as a second takes."""
+    world = office.world
+    elsewhere = Office(world, world.person("eve"))
+    beside = Office(world, office.owner, office.workspace)
+    cards = [each.card() for each in (office, elsewhere, beside)]
+    ids = [each["id"] for each in cards]
+    ids += [each["key"] for each in cards] + [each.project["id"] for each in (office, elsewhere, beside)]
+    ids += [each.columns[2]["id"] for each in (office, elsewhere, beside)] + [
+        office.owner.id,
+        elsewhere.owner.id,
+    ]
+    tools = ["board.read", "move_card", "add_comment"]
+    calls = hostile_calls(office, ids, 20261126, 200)
+    turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
+    before = [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))]
+    brain = Scripted(*turns, Turn(result="ok"))
+    mission, _ = worked(office, brain, mode, tools=tools, projectIds=[office.project["id"]])
+    for proposal in office.proposals(mission):
+        office.decide(proposal)
+    office.worked(mission)
+    # Nothing of another tenant's, or of a project that the agent does not work in.
+    assert [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))] == before
+    assert len(world.ask(office.owner, "GET", f"{office.flat}/projects")) == 2
+    # Nothing beyond the tools that it has.
+    (agent,) = world.ask(office.owner, "GET", office.agents)
+    done = {tool for tool, outcome in office.tried(agent) if outcome != "refused"}
+    reads = {name for name, action in world.core.actions.items() if action.category == "board.read"}
+    assert done <= reads | {"move_card", "add_comment"}
+    activity = world.ask(office.owner, "GET", f"{office.path}/activity?limit=500")
+    assert {each["type"] for each in activity if each["actorId"] == agent["id"]} <= {
+        "card_moved",
+        "comment_added",
+    }
+    # Nothing that has failed on the server: that would be tried again.
+    assert world.core.work.jobs() == []
+    assert office.mission_now(mission)["status"] in ("completed", "awaiting_approval")

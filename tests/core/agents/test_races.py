@@ -1,0 +1,151 @@
+"""Two at once, and those who die: whatever is decided or done in a mission has one winner, and happens once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from stellary.core import Core
+from stellary.core.agents import running
+from stellary.core.jobs import LEASE
+from tests.core.agents.office import Office
+from tests.world import at_once
+
+PROMPT = "set priority high, add checklist: a, b, comment: On it."
+
+
+def waiting(office: Office, prompt: str = "comment: On it.", mode: str = "supervised") -> Any:
+    """A mission that waits to be approved, and what it has proposed first."""
+    card = office.card()
+    mission = office.mission(office.agent(mode), prompt, card)
+    office.worked(mission)
+    return card, mission, office.proposals(mission)[0]
+
+
+def test_of_two_who_approve_the_same_one_has_done_it(office: Office):
+    card, _, proposal = waiting(office)
+    answers = at_once(*[lambda: office.decide(proposal).status] * 2)
+    assert sorted(answers) == [200, 409]
+    assert office.read(card)["commentCount"] == 1
+
+
+def test_of_two_who_approve_all_one_has_done_it(office: Office):
+    card, mission, _ = waiting(office, PROMPT, "approval")
+    path = f"{office.of_mission(mission)}/proposals/approve"
+    answers = at_once(*[lambda: office.world.status(office.owner, "POST", path)] * 2)
+    assert sorted(answers) == [200, 409]
+    now = office.read(card)
+    assert (now["commentCount"], len(now["checklist"])) == (1, 2)
+
+
+def test_of_one_who_approves_and_one_who_rejects_one_has_decided(office: Office):
+    card, _, proposal = waiting(office)
+    approved, rejected = at_once(
+        lambda: office.decide(proposal).status, lambda: office.decide(proposal, "reject").status
+    )
+    assert sorted([approved, rejected]) == [200, 409]
+    assert office.read(card)["commentCount"] == (approved == 200)
+
+
+def test_of_one_who_approves_and_one_who_cancels_both_or_the_latter_have_done_it(office: Office):
+    card, mission, proposal = waiting(office, "comment: a\ncomment: b")
+    cancel = f"{office.of_mission(mission)}/cancel"
+    approved, cancelled = at_once(
+        lambda: office.decide(proposal).status, lambda: office.world.status(office.owner, "POST", cancel)
+    )
+    assert cancelled == 200
+    first, second = office.proposals(mission)
+    assert (first["status"] == "approved") == (approved == 200) == (office.read(card)["commentCount"] == 1)
+    assert second["status"] == "rejected"
+    assert office.mission_now(mission)["status"] == "cancelled"
+
+
+def test_of_two_missions_on_a_card_one_is_at_work(office: Office):
+    card = office.card()
+    agents = [office.agent("supervised"), office.agent("supervised")]
+    missions = [office.mission(agent, "comment: hi", card) for agent in agents]
+    core = office.world.core
+    at_once(*(lambda mission=mission: run(core, mission) for mission in missions))
+    assert sorted(office.mission_now(each)["status"] for each in missions) == ["awaiting_approval", "queued"]
+
+
+def run(core: Core, mission: Any) -> None:
+    running.run(core, {"missionId": mission["id"]}, lambda: None)
+
+
+@pytest.mark.parametrize("mode", ["autonomous", "supervised"])
+def test_of_two_workers_on_a_mission_each_step_is_done_by_one(office: Office, mode):
+    for _ in range(3):
+        card = office.card()
+        agent = office.agent(mode)
+        mission = office.mission(agent, PROMPT, card)
+        at_once(*[lambda: run(office.world.core, mission)] * 2)  # noqa: B023 - called at once
+        office.worked(mission)
+        now = office.read(card)
+        done = {"autonomous": ("completed", 1, 2, 0), "supervised": ("awaiting_approval", 0, 0, 4)}[mode]
+        status = office.mission_now(mission)["status"]
+        found = (status, now["commentCount"], len(now["checklist"]), len(office.proposals(mission)))
+        assert found == done
+        office.log(mission)
+
+
+def test_a_mission_that_is_cancelled_while_it_is_thought_about_does_nothing(office: Office):
+    core = office.world.core
+    brain = core.brains["built_in"]
+    card = office.card()
+    mission = office.mission(office.agent("autonomous"), PROMPT, card)
+
+    class Slow:
+        def think(self, task):
+            office.world.ask(office.owner, "POST", f"{office.of_mission(mission)}/cancel")
+            return brain.think(task)
+
+    core.brains = {"built_in": Slow()}
+    assert office.worked(mission)["status"] == "cancelled"
+    assert office.read(card) == card
+    assert core.work.jobs() == []
+
+
+class Killed(BaseException):
+    """What no handler catches, as the end of a process."""
+
+
+@pytest.mark.parametrize("mode", ["autonomous", "supervised"])
+def test_a_mission_survives_the_end_of_its_worker_at_each_step(office: Office, mode):
+    """The clock is asked at the beginning of each unit, and so ends the worker between any two."""
+    core, clock = office.world.core, office.world.stop_clock()
+    last, killed = 0, True
+    while killed:
+        last, killed = last + 1, False
+        card = office.card()
+        mission = office.mission(office.agent(mode), PROMPT, card)
+        left = [last]
+
+        def dying():
+            left[0] -= 1  # noqa: B023 - called in this round
+            if left[0] == 0:  # noqa: B023
+                raise Killed
+            return clock()
+
+        core.clock = dying
+        try:
+            core.work.run_due()
+        except Killed:
+            killed = True
+        core.clock = clock
+        clock.advance(LEASE + timedelta(seconds=1))
+        now = office.worked(mission)
+        if mode == "supervised":
+            assert now["status"] == "awaiting_approval"
+            for proposal in office.proposals(mission):
+                assert office.decide(proposal).status == 200
+            now = office.worked(mission)
+        after = office.read(card)
+        assert (now["status"], after["priority"], after["commentCount"]) == ("completed", "high", 1)
+        assert [each["title"] for each in after["checklist"]] == ["a", "b"]
+        kinds = [what for kind, what in office.log(mission) if kind == "tool_call"]
+        assert len(kinds) == len(set(kinds)) + 1
+    assert last > 10
+    assert core.work.jobs() == []
