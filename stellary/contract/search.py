@@ -16,7 +16,7 @@ from stellary.contract.wire import Value, request, value
 QUERY_MAX = 200
 WORDS_MAX = 32
 
-FoundKind = Literal["card", "comment", "project"]
+FoundKind = Literal["card", "comment", "project", "document"]
 
 
 @value
@@ -24,13 +24,13 @@ class Hit(Value):
     """Something that says what was asked for.
 
     Attributes:
-        id: Of the card, the comment or the project.
-        title: Of the project, of the card, or of the card that was commented on.
+        id: Of the card, the comment, the project or the document.
+        title: Of the project, the document, the card, or of the card that was commented on.
         snippet: The place where it says so: at most about 200 characters of plain text, with ``…`` where there is
-            more. None where there is no text beside the title.
-        project_id: Where it is.
-        card_id, card_key: Of a card or a comment; None of a project.
-        archived: Whether the card is archived, or its project.
+            more. None where there is no text beside the title, and of a document larger than 256 kB.
+        project_id: Where it is; None of a document that belongs to no project.
+        card_id, card_key: Of a card or a comment.
+        archived: Whether the card is archived, or the project.
     """
 
     kind: FoundKind
@@ -69,7 +69,7 @@ SEARCH = lists(
     "search.query",
     WorkspaceRef,
     "search",
-    summary="Search the cards, comments and projects of a workspace, the best hit first.",
+    summary="Search the cards, comments, projects and documents of a workspace, the best hit first.",
     takes=Search,
     item=Hit,
     policy=BOARD_READ,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -277,6 +277,24 @@ class DocumentUpdated(DocumentEvent):
 
     changed: tuple[str, ...]
     before: DocumentStatus
+
+
+@attrs.frozen(kw_only=True)
+class DocumentWritten(Event):
+    """A document says something else, or for somewhere else: each time, and not once in a while as it is told to people.
+
+    Attributes:
+        organization_id: In all of whose workspaces it is read; None if only in its own.
+        content: As TipTap has it.
+    """
+
+    document_id: str
+    is_new: bool
+    project_id: str | None
+    organization_id: str | None
+    title: str
+    tags: list[str]
+    content: dict[str, Any]
 
 
 @attrs.frozen(kw_only=True)

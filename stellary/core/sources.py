@@ -4,7 +4,7 @@ To add a kind:
 
 1. Name it in ``FoundKind`` of ``contract/search.py``.
 2. In the area, write a ``Source`` of it, and a function that makes the ``Entry`` of one (``board/findable.py`` is the
-   model); name the source in ``SOURCES`` of ``search/search.py``.
+   model, ``knowledge/findable.py`` a short one); name the source in ``SOURCES`` of ``search/search.py``.
 3. In ``search/index.py`` say what the area's events do to the index, and name ``index.keep`` beside these events in
    ``reactions.py``. What goes with its workspace, its project or its card goes from the index by itself.
 """
@@ -27,7 +27,8 @@ class Entry:
     Attributes:
         id: Of the thing; no two kinds share one.
         workspace_id: Where it is found.
-        project_id, card_id: With what it goes, if it belongs to such a thing, or is one.
+        organization_id: Where it is found as well: in all other workspaces of that.
+        project_id, card_id, document_id: With what it goes, if it belongs to such a thing, or is one.
         title: What counts most.
         text: What else it says; a snippet is cut of it.
     """
@@ -35,8 +36,10 @@ class Entry:
     kind: FoundKind
     id: str
     workspace_id: str
+    organization_id: str | None = None
     project_id: str | None = None
     card_id: str | None = None
+    document_id: str | None = None
     title: str
     text: str
 
@@ -51,9 +54,10 @@ class Source:
 
     Attributes:
         policy: What the caller's token must reach for them to be found.
-        show: The hits of some ids in a workspace, by id; one statement. What is not there is left out.
+        show: The hits of some ids in a workspace (its organization is named first), by id; one statement. What is not there
+            is left out.
     """
 
     kind: FoundKind
     policy: Policy
-    show: Callable[[UnitOfWork, str, Collection[str], Cut], Mapping[str, Hit]]
+    show: Callable[[UnitOfWork, str, str, Collection[str], Cut], Mapping[str, Hit]]

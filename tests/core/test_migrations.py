@@ -117,11 +117,14 @@ def test_a_walk_through_the_history_ends_at_what_the_code_describes(empty_url):
     engine.dispose()
 
 
+DOCUMENT = '{"type": "doc", "content": [{"type": "text", "text": "Text"}]}'
+
+
 def test_what_was_written_before_there_was_an_index_is_found(empty_url):
-    """Rows of the first version, in the columns that there were."""
+    """Rows of the version before, in the columns that there were."""
     engine = create_engine(empty_url)
     with engine.connect() as connection:
-        upgrade(connection, "0001")
+        upgrade(connection, "0009")
     then, now = MetaData(), datetime(2026, 4, 1, tzinfo=UTC)
     then.reflect(engine)
     known = {
@@ -141,6 +144,7 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
         "columns": {"id": known["column_id"], "name": "To Do"},
         "cards": {"id": known["card_id"], "title": "Write", "checklist": '[{"title": "Step"}]'},
         "comments": {"id": "1" * 24, "content": "Well."},
+        "documents": {"id": "2" * 24, "title": "Spec", "content": DOCUMENT, "context_type": "organization"},
     }
     with engine.begin() as connection:
         for name, values in said.items():
@@ -153,6 +157,7 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
     assert [tuple(row) for row in found] == [
         ("card", known["card_id"], " lau 1 write ", " step "),
         ("comment", "1" * 24, " ", " well "),
+        ("document", "2" * 24, " spec ", " text "),
         ("project", known["project_id"], " lau launch ", " cafe "),
     ]
 

@@ -167,8 +167,10 @@ _SHOWN_COMMENTS = (
 
 def _showing(
     statement: Select[Any], made: Callable[[Row[Any], Cut], Hit]
-) -> Callable[[UnitOfWork, str, Collection[str], Cut], Mapping[str, Hit]]:
-    def show(uow: UnitOfWork, workspace_id: str, ids: Collection[str], cut: Cut) -> Mapping[str, Hit]:
+) -> Callable[[UnitOfWork, str, str, Collection[str], Cut], Mapping[str, Hit]]:
+    def show(
+        uow: UnitOfWork, organization_id: str, workspace_id: str, ids: Collection[str], cut: Cut
+    ) -> Mapping[str, Hit]:
         place = {"_workspace_id": workspace_id, "_ids": list(ids)}
         return {row.id: made(row, cut) for row in uow.connection.execute(statement, place)}
 

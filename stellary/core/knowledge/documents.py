@@ -28,7 +28,7 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts.access import At
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.board.holds import is_shared
-from stellary.core.events import DocumentCreated, DocumentDeleted, DocumentUpdated
+from stellary.core.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.rows import Found
 from stellary.core.knowledge.rules import documents as rules
@@ -57,6 +57,10 @@ _WITHDRAW = (
 )
 _TOLD = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
 """The columns of which it is told that they have changed; the others follow from them."""
+
+
+_FOUND_BY = frozenset({"title", "content", "tags", "context_type", "context_id"})
+"""The columns of which search has to know."""
 
 
 @serves(CREATE_DOCUMENT)
@@ -103,6 +107,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
         raise NotFound("Workspace not found") from None
     made = {**row, "author_name": at.row.caller_name, "reviewer_name": None}
     uow.happened(DocumentCreated(**place(made), document=rows.summary(made)))
+    uow.happened(written_event(made, is_new=True))
     return rows.document(made, request.content_format)
 
 
@@ -131,6 +136,8 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     after = {**before, **changes}
     if after["status"] != before["status"] == "pending_review":
         uow.connection.execute(_WITHDRAW, {"_id": before["id"], "_number": before["submissions"]})
+    if not _FOUND_BY.isdisjoint(changes):
+        uow.happened(written_event(after, is_new=False))
     if "told_at" in changes:
         told = tuple(camel(name) for name in _TOLD if after[name] != before[name])
         document = rows.summary(after)
@@ -176,6 +183,19 @@ def written(
         held = access.hold_document(uow, before["id"])._mapping
         before = {**before, **held}
     return before, {}
+
+
+def written_event(found: Found, *, is_new: bool) -> DocumentWritten:
+    """What a document says by now, as search is told of it."""
+    return DocumentWritten(
+        **place(found),
+        document_id=found["id"],
+        is_new=is_new,
+        organization_id=found["organization_id"] if found["context_type"] == "organization" else None,
+        title=found["title"],
+        tags=found["tags"],
+        content=found["content"],
+    )
 
 
 def place(found: Found) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from stellary.core.events import (
     CommentAdded,
     CommentDeleted,
     CommentUpdated,
+    DocumentWritten,
     Event,
     ProjectCreated,
     ProjectImported,
     ProjectUpdated,
 )
+from stellary.core.knowledge import findable as knowledge
 from stellary.core.search.rules import folded
 from stellary.core.search.tables import entries
 from stellary.core.sources import Entry
@@ -35,7 +37,9 @@ _INSERT_OF_CARD = insert(entries).from_select(
 _INSERT_OF_PROJECT = insert(entries).from_select(
     _NAMES, select(*_GIVEN.values()).where(findable.project_is_there(_GIVEN["project_id"]))
 )
-_INSERT = insert(entries)
+_INSERT_OF_DOCUMENT = insert(entries).from_select(
+    _NAMES, select(*_GIVEN.values()).where(knowledge.document_is_there(_GIVEN["document_id"]))
+)
 _THE_ONE = (entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
 _UPDATE = update(entries).where(*_THE_ONE)
 _DELETE = delete(entries).where(*_THE_ONE)
@@ -68,19 +72,13 @@ def keep(uow: UnitOfWork, events: Sequence[Event]) -> None:
         _NOTED[type(event)](uow, changes, event)
     made: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
     for entry in changes.made.values():
-        belongs = _INSERT_OF_CARD if entry.card_id else _INSERT_OF_PROJECT if entry.project_id else _INSERT
-        made[belongs].append(_row(entry))
+        made[_insert_of(entry)].append(_row(entry))
     for statement, rows in made.items():
         uow.connection.execute(statement, rows)
     if changes.changed:
         rows = [
-            {
-                "_id": entry.id,
-                "_workspace_id": entry.workspace_id,
-                "title": folded(entry.title),
-                "body": folded(entry.text),
-            }
-            for entry in changes.changed.values()
+            {"_id": row.pop("id"), "_workspace_id": row.pop("workspace_id"), **row}
+            for row in map(_row, changes.changed.values())
         ]
         uow.connection.execute(_UPDATE, rows)
     if changes.gone:
@@ -88,13 +86,21 @@ def keep(uow: UnitOfWork, events: Sequence[Event]) -> None:
         uow.connection.execute(_DELETE, gone)
 
 
+def _insert_of(entry: Entry) -> Insert:
+    if entry.card_id:
+        return _INSERT_OF_CARD
+    return _INSERT_OF_DOCUMENT if entry.document_id else _INSERT_OF_PROJECT
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     return {
         "workspace_id": entry.workspace_id,
         "id": entry.id,
         "kind": entry.kind,
+        "organization_id": entry.organization_id,
         "project_id": entry.project_id,
         "card_id": entry.card_id,
+        "document_id": entry.document_id,
         "title": folded(entry.title),
         "body": folded(entry.text),
     }
@@ -139,6 +145,11 @@ def _comment_deleted(uow: UnitOfWork, changes: _Changes, event: CommentDeleted) 
     changes.take(event.comment_id, event.workspace_id)
 
 
+def _document_written(uow: UnitOfWork, changes: _Changes, event: DocumentWritten) -> None:
+    entry = knowledge.document_entry(event)
+    (changes.make if event.is_new else changes.change)(entry)
+
+
 _NOTED: Mapping[type[Event], Callable[[UnitOfWork, _Changes, Any], None]] = {
     ProjectCreated: _project_created,
     ProjectUpdated: _project_updated,
@@ -148,5 +159,6 @@ _NOTED: Mapping[type[Event], Callable[[UnitOfWork, _Changes, Any], None]] = {
     CommentAdded: _comment_added,
     CommentUpdated: _comment_updated,
     CommentDeleted: _comment_deleted,
+    DocumentWritten: _document_written,
 }
 """What each event does to the index."""

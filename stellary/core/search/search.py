@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
 )
 
 from stellary.contract.paging import Listing
@@ -29,12 +30,13 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
 from stellary.core.board import findable
+from stellary.core.knowledge import findable as knowledge
 from stellary.core.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.search import rules
 from stellary.core.search.tables import entries
 from stellary.core.unit import UnitOfWork, serves
 
-SOURCES = findable.SOURCES
+SOURCES = (*findable.SOURCES, *knowledge.SOURCES)
 """What is found, as the areas lend it."""
 
 _BEFORE_ALL = (999_999, "")
@@ -43,8 +45,12 @@ _BEFORE_ALL = (999_999, "")
 @serves(SEARCH)
 def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     """The hits, or the page of them that the request names."""
-    workspace_id = access.workspace(uow, ref).row.id
-    place: dict[str, Any] = {"_workspace_id": workspace_id, "_kinds": _kinds(uow, request)}
+    at = access.workspace(uow, ref).row
+    place: dict[str, Any] = {
+        "_organization_id": at.organization_id,
+        "_workspace_id": at.id,
+        "_kinds": _kinds(uow, request),
+    }
     for name in ("project_id", "archived"):
         if (asked := getattr(request, name)) is not UNSET:
             place[f"_{name}"] = asked
@@ -58,7 +64,7 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     page = {**place, **_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
     rows = uow.connection.execute(statement, page).fetchall()
     here, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
-    shown = _shown(uow, workspace_id, here, terms)
+    shown = _shown(uow, at, here, terms)
     hits = [shown[row.id] for row in here if row.id in shown]
     more = len(rows) > request.limit
     return Listing(hits, make_ranked_cursor(last[0].rank, last[0].id) if more else None)
@@ -74,9 +80,7 @@ def _kinds(uow: UnitOfWork, request: Search) -> list[str]:
     return list(request.kind)
 
 
-def _shown(
-    uow: UnitOfWork, workspace_id: str, found: Sequence[Row[Any]], terms: Sequence[str]
-) -> dict[str, Hit]:
+def _shown(uow: UnitOfWork, at: Row[Any], found: Sequence[Row[Any]], terms: Sequence[str]) -> dict[str, Hit]:
     """The hits by their ids: a statement for each kind, however many they are."""
     by_kind: dict[str, list[str]] = defaultdict(list)
     for row in found:
@@ -85,7 +89,7 @@ def _shown(
     for source in SOURCES:
         if source.kind in by_kind:
             cut = partial(rules.snippet, wanted=terms)
-            shown |= source.show(uow, workspace_id, by_kind[source.kind], cut)
+            shown |= source.show(uow, at.organization_id, at.id, by_kind[source.kind], cut)
     return shown
 
 
@@ -111,23 +115,13 @@ def _page(terms: int, names: frozenset[str]) -> Select[Any]:
     The rank of a hit depends on itself and the query alone, never on what else there is: so that a page goes on where
     the one before it ended, whatever is written in between.
     """
-    source: FromClause = entries
-    conditions = [
-        entries.c.workspace_id == bindparam("_workspace_id"),
-        entries.c.kind.in_(bindparam("_kinds", expanding=True)),
-        *(_says(number) for number in range(terms)),
-    ]
-    if "_project_id" in names:
-        conditions.append(entries.c.project_id == bindparam("_project_id"))
-    if "_archived" in names:
-        source, archived = findable.with_archive(source, entries.c.project_id, entries.c.card_id)
-        conditions.append(archived == bindparam("_archived"))
-    ranked = (
-        select(entries.c.kind, entries.c.id, _rank(terms).label("rank"))
-        .select_from(source)
-        .where(*conditions)
-        .subquery("ranked")
+    here = entries.c.workspace_id == bindparam("_workspace_id")
+    # Apart, since either is found by an index of its own.
+    everywhere = and_(
+        entries.c.organization_id == bindparam("_organization_id"),
+        entries.c.workspace_id != bindparam("_workspace_id"),
     )
+    ranked = union_all(_ranked(terms, names, here), _ranked(terms, names, everywhere)).subquery("ranked")
     beyond = or_(
         ranked.c.rank < bindparam("_rank"),
         and_(ranked.c.rank == bindparam("_rank"), ranked.c.id < bindparam("_id")),
@@ -137,6 +131,25 @@ def _page(terms: int, names: frozenset[str]) -> Select[Any]:
         .where(beyond)
         .order_by(ranked.c.rank.desc(), ranked.c.id.desc())
         .limit(bindparam("_limit"))
+    )
+
+
+def _ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Select[Any]:
+    source: FromClause = entries
+    conditions = [
+        where,
+        entries.c.kind.in_(bindparam("_kinds", expanding=True)),
+        *(_says(number) for number in range(terms)),
+    ]
+    if "_project_id" in names:
+        conditions.append(entries.c.project_id == bindparam("_project_id"))
+    if "_archived" in names:
+        source, archived = findable.with_archive(source, entries.c.project_id, entries.c.card_id)
+        conditions.append(archived == bindparam("_archived"))
+    return (
+        select(entries.c.kind, entries.c.id, _rank(terms).label("rank"))
+        .select_from(source)
+        .where(*conditions)
     )
 
 

@@ -331,9 +331,9 @@ def test_each_call_costs_a_fixed_number_of_statements(shelf, statements):
     assert cost(lambda: shelf.read(made)) == 1
     assert cost(lambda: shelf.read(made, "contentFormat=markdown")) == 1
     assert cost(lambda: shelf.change(made)) == 1
-    assert cost(lambda: shelf.change(made, content=content("b"))) == 2
+    assert cost(lambda: shelf.change(made, content=content("b"))) == 3
     one = cost(shelf.titles)
     for _ in range(5):
         shelf.document()
     assert one == cost(shelf.titles) == cost(lambda: shelf.titles("limit=2")) == 2
-    assert cost(shelf.document) == 3
+    assert cost(shelf.document) == 4

@@ -18,6 +18,9 @@ from stellary.core.board.cards import create_card
 from stellary.core.board.columns import list_columns
 from stellary.core.board.projects import create_project, delete_project
 from stellary.core.board.tables import projects
+from stellary.core.knowledge.documents import written_event as written
+from stellary.core.knowledge.findable import document_entry
+from stellary.core.knowledge.tables import documents
 from stellary.core.search.rules import folded
 from stellary.core.search.tables import entries
 from stellary.core.unit import NOBODY, Actor
@@ -233,6 +236,58 @@ def test_a_query_that_cannot_be_is_refused_in_one_sentence(board):
     assert "cursor must be one" in refused(board, f"q=a&cursor={cursor}")
 
 
+def test_a_document_is_found_by_title_text_and_tags(board):
+    body = {"title": "Launch plan", "content": "We *fly* to the moon.\n\nSoon.", "contentFormat": "markdown"}
+    made = board.world.ask(board.owner, "POST", f"{board.flat}/documents", {**body, "tags": ["Apollo"]})
+    expected = {
+        "kind": "document",
+        "id": made["id"],
+        "title": "Launch plan",
+        "snippet": "We fly to the moon. Soon. Apollo",
+        "projectId": None,
+        "cardId": None,
+        "cardKey": None,
+        "archived": False,
+        "createdAt": made["createdAt"],
+        "updatedAt": made["updatedAt"],
+    }
+    for q in ("launch plan", '"fly to"', "soon apollo", "MOON"):
+        assert search(board, q, kind="document") == [expected], q
+    # Who saves every few seconds finds every word of it.
+    path = f"{board.flat}/documents/{made['id']}"
+    for word in ("one", "two", "three"):
+        board.world.ask(board.owner, "PATCH", path, {"content": word, "contentFormat": "markdown"})
+        assert found(board, word, kind="document") == [("document", "Launch plan")]
+    assert found(board, "moon") == []
+
+
+def test_a_large_document_is_found_without_a_snippet(board):
+    body = {"title": "Log", "content": "moon " * 60_000, "contentFormat": "markdown"}
+    board.world.ask(board.owner, "POST", f"{board.flat}/documents", body)
+    assert [hit["snippet"] for hit in search(board, "moon")] == [None]
+
+
+def test_a_document_goes_with_what_it_belongs_to(board, ann):
+    scope = board.world.ask(ann, "POST", f"{board.path}/scopes", {"name": "Phase 2"})
+    context = {"contextType": "scope", "contextId": scope["id"]}
+    board.world.ask(ann, "POST", f"{board.flat}/documents", {"title": "moon", **context})
+    assert [hit["projectId"] for hit in search(board, "moon")] == [board.project["id"]]
+    board.world.ask(ann, "DELETE", f"{board.flat}/scopes/{scope['id']}")
+    assert found(board, "moon") == []
+
+
+def test_a_document_of_the_organization_is_found_in_all_its_workspaces_and_nowhere_else(board, world, ann):
+    organization = board.workspace.organization
+    other = Board(world, ann, world.workspace(ann, organization))
+    elsewhere = Board(world, ann)
+    for context in ({"contextType": "organization", "contextId": organization.id}, {}):
+        world.ask(ann, "POST", f"{board.flat}/documents", {"title": f"moon {len(context)}", **context})
+    assert found(board, "moon") == [("document", "moon 0"), ("document", "moon 2")]
+    assert found(other, "moon") == [("document", "moon 2")]
+    assert found(other, "moon", kind="document", archived="false") == [("document", "moon 2")]
+    assert found(elsewhere, "moon") == []
+
+
 # ---------------------------------------------------------------------------------------------- for whom
 
 
@@ -330,21 +385,26 @@ def indexed(core):
     """The index as it is, and as what there is says it should be."""
     with core.view(NOBODY) as uow:
         there = {tuple(row) for row in uow.connection.execute(select(entries))}
-        wanted = set()
         rows = uow.connection.execute(select(projects.c.id, projects.c.workspace_id)).all()
-        for row in rows:
-            wanted |= {
-                (
-                    each.workspace_id,
-                    each.id,
-                    each.kind,
-                    each.project_id,
-                    each.card_id,
-                    folded(each.title),
-                    folded(each.text),
-                )
-                for each in findable.entries_of(uow, row.workspace_id, row.id)
-            }
+        said = [each for row in rows for each in findable.entries_of(uow, row.workspace_id, row.id)]
+        said += [
+            document_entry(written(row, is_new=True))
+            for row in uow.connection.execute(select(documents)).mappings()
+        ]
+    wanted = {
+        (
+            each.workspace_id,
+            each.id,
+            each.kind,
+            each.organization_id,
+            each.project_id,
+            each.card_id,
+            each.document_id,
+            folded(each.title),
+            folded(each.text),
+        )
+        for each in said
+    }
     return there, wanted
 
 
@@ -353,7 +413,7 @@ class Doing:
 
     def __init__(self, board):
         self.board, self.owner = board, board.owner
-        self.cards, self.comments = [board.card()], []
+        self.cards, self.comments, self.documents = [board.card()], [], []
 
     def ask(self, method, path, body=None):
         return self.board.world.ask(self.owner, method, path, body)
@@ -396,6 +456,26 @@ class Doing:
 
     def copy(self, card, text):
         self.ask("POST", f"{self.board.flat}/projects/import", self.ask("GET", f"{self.board.path}/export"))
+
+    def document(self, card, text):
+        context = {"contextType": "project", "contextId": self.board.project["id"]}
+        body = {"title": text, "content": f"# {text}", "contentFormat": "markdown", **context}
+        self.documents.append(self.ask("POST", f"{self.board.flat}/documents", body))
+
+    def edit(self, card, text):
+        body = {"content": text, "contentFormat": "markdown", "tags": [text.strip()]}
+        for each in self.documents[:2]:
+            self.ask("PATCH", f"{self.board.flat}/documents/{each['id']}", body)
+
+    def place(self, card, text):
+        context = {"contextType": "organization", "contextId": self.board.workspace.organization.id}
+        for each in self.documents[-1:]:
+            self.ask("PATCH", f"{self.board.flat}/documents/{each['id']}", context)
+
+    def forget(self, card, text):
+        for each in self.documents[:1]:
+            self.ask("DELETE", f"{self.board.flat}/documents/{each['id']}")
+        del self.documents[:1]
 
     def rewrite(self, card, text):
         changes = [{"id": each["id"], "description": text} for each in self.cards[:3]]
@@ -476,13 +556,14 @@ def test_a_search_takes_as_many_statements_however_much_is_found(board, statemen
     for more in (1, 60):
         for number in range(more):
             board.comment(board.card(f"moon {number}", description="moon"), "moon")
+            board.world.ask(board.owner, "POST", f"{board.flat}/documents", {"title": "moon"})
         board.world.ask(board.owner, "PATCH", board.path, {"description": f"moon {more}"})
         for tail in ("", "&archived=false", f"&projectId={board.project['id']}&limit=500"):
             with statements() as sent:
                 hits = board.world.ask(board.owner, "GET", f"{board.flat}/search?q={quote('moon')}{tail}")
             counts.append(len(sent))
-            if more == 1 or "500" in tail:
-                assert {hit["kind"] for hit in hits} == {"card", "comment", "project"}
+            if more == 1 and "projectId" not in tail:
+                assert {hit["kind"] for hit in hits} == {"card", "comment", "project", "document"}
     # The door, the page, and one for each kind that is on it.
-    assert counts[:3] == [5, 5, 5]
-    assert max(counts) == 5
+    assert counts[:2] == [6, 6]
+    assert max(counts) == 6
