@@ -31,7 +31,7 @@ MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
 # There are dozens of classes: together they get many more examples than one test does.
-few_each = settings(max_examples=max(10, settings.default.max_examples // 4))
+few_each = settings(max_examples=max(5, settings.default.max_examples // 10))
 
 
 DOCUMENTS = st.builds(

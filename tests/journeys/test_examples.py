@@ -20,7 +20,12 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 def example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    return loaded(EXAMPLES / f"{name}.py")
+
+
+def loaded(path: Path) -> ModuleType:
+    """A program of the docs, as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

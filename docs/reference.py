@@ -1,0 +1,199 @@
+"""The API reference of this site, made from the contract as the site is built: a page for each resource, and one of values.
+
+A hook of mkdocs (``hooks`` in mkdocs.yml). The server's ``/docs`` shows the same document, to be tried out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from stellary.contract.openapi import document
+
+Json = dict[str, Any]
+_VALUES = "reference/values.md"
+_ROLES = {
+    "public": "anybody",
+    "self": "whoever has an account",
+    "self_obj": "whose it is",
+    "any": "whoever has a live token",
+    "invitee": "whom the invitation was sent to",
+    "org_read": "members of the organization",
+    "org_admin": "admins of the organization",
+    "org_owner": "the owner of the organization",
+    "ws_read": "whoever reaches the workspace",
+    "ws_admin": "admins of the workspace",
+    "ws_admin_or_self": "admins of the workspace, and the member in question",
+    "ws_owner": "the owner of the workspace",
+    "proj_manage": "members of the project, and admins of the workspace",
+    "author": "who made it, and admins of the workspace",
+    "pil_write": "owners of the pilotage",
+    "pil_review": "reviewers and owners of the pilotage",
+}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages into the navigation, where it says ``reference``."""
+    pages: list[Any] = [{_title(tag): _page_of(tag["name"])} for tag in document()["tags"]]
+    for entry in config.nav or []:
+        if "Reference" in entry:
+            entry["Reference"] = [*pages, {"Values": _VALUES}]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Make the pages."""
+    api = document()
+    operations = defaultdict(list)
+    for path, methods in api["paths"].items():
+        for method, operation in methods.items():
+            operations[operation["tags"][0]].append((method.upper(), path, operation))
+    for tag in api["tags"]:
+        text = "\n".join(_resource(tag, operations[tag["name"]], api))
+        files.append(File.generated(config, _page_of(tag["name"]), content=text))
+    files.append(File.generated(config, _VALUES, content="\n".join(_values(api))))
+    return files
+
+
+def _page_of(resource: str) -> str:
+    return f"reference/{resource.replace('_', '-')}.md"
+
+
+def _title(tag: Json) -> str:
+    title: str = tag["name"].replace("_", " ")
+    return "API tokens" if title == "api tokens" else title[:1].upper() + title[1:]
+
+
+def _resource(tag: Json, operations: list[tuple[str, str, Json]], api: Json) -> Iterator[str]:
+    yield f"# {_title(tag)}\n\n{tag['description']}\n"
+    for method, path, operation in operations:
+        yield f"## {operation['operationId']}\n\n{operation['summary']}.\n"
+        yield f"```\n{method} {path}\n```\n"
+        yield f"For {_ROLES[operation['x-role']]}{_token(operation)}.\n"
+        yield from _parameters(operation, api)
+        yield from _body(operation, api)
+        yield f"{_answer(operation)}\n"
+
+
+def _token(operation: Json) -> str:
+    rule = operation["x-token-scope"]
+    said = {
+        "public": "",
+        "any": "; any token will do",
+        "full": "; an API token needs all scopes",
+        "jwt": "; with a login, not with an API token",
+    }
+    return said.get(rule, f"; an API token needs `{rule}`")
+
+
+def _parameters(operation: Json, api: Json) -> Iterator[str]:
+    known = [_resolved(each, api) for each in operation.get("parameters", ())]
+    found = [each for each in known if each["in"] != "path"]
+    if found:
+        yield "| parameter | in | type | |\n|---|---|---|---|"
+        for each in found:
+            yield f"| `{each['name']}` | {each['in']} | {_type(each['schema'])} | {_cell(each.get('description', ''))} |"
+        yield ""
+
+
+def _body(operation: Json, api: Json) -> Iterator[str]:
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
+        if media != "application/json":
+            yield f"The body is `{media}`: one file, in the field `file`.\n"
+            continue
+        yield from _fields(_resolved(content["schema"], api))
+        example = orjson.dumps(content["example"], option=orjson.OPT_INDENT_2).decode()
+        yield f"```json\n{example}\n```\n"
+
+
+def _fields(schema: Json) -> Iterator[str]:
+    properties = schema.get("properties", {})
+    if not properties:
+        return
+    required = set(schema.get("required", ()))
+    yield "| field | type | |\n|---|---|---|"
+    for name, each in properties.items():
+        mark = " (required)" if name in required else ""
+        yield f"| `{name}`{mark} | {_type(each)} | {_cell(each.get('description', ''))} |"
+    yield ""
+
+
+def _answer(operation: Json) -> str:
+    answers = operation["responses"]
+    errors = ", ".join(status for status in answers if int(status) >= 400)
+    for status, answer in answers.items():
+        if int(status) < 300:
+            content = next(iter(answer.get("content", {}).items()), None)
+            what = "" if content is None else f" with {_content(*content)}"
+            return f"Answers {status}{what}; or with one of {errors}."
+    raise LookupError(operation["operationId"])
+
+
+def _content(media: str, content: Json) -> str:
+    if media == "text/event-stream":
+        return f"a stream of server-sent events, each with a {_type(content['x-event-data'])}"
+    return _type(content["schema"]) if media == "application/json" else f"`{media}`"
+
+
+def _values(api: Json) -> Iterator[str]:
+    yield "# Values\n\nWhat requests take and answers hold, by name.\n"
+    for name, schema in api["components"]["schemas"].items():
+        yield f"## {name}\n"
+        if "description" in schema:
+            yield f"{schema['description']}\n"
+        yield from _fields(schema)
+
+
+def _type(schema: Json) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](values.md#{name.lower()})"
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return " or ".join(_type(each) for each in schema[several])
+    if "enum" in schema:
+        return " \\| ".join(f"`{each}`" for each in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    kind = schema.get("type", schema.get("format", "anything"))
+    if kind == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if isinstance(kind, list):
+        return " or ".join(kind)
+    return f"{kind}{_limits(schema)}" if "type" in schema else kind
+
+
+def _limits(schema: Json) -> str:
+    if "format" in schema:
+        return f" ({schema['format']})"
+    least, most = (
+        next((schema[name] for name in names if name in schema), None)
+        for names in (("minLength", "minimum"), ("maxLength", "maximum"))
+    )
+    if least is None and most is None:
+        return ""
+    return f", {_range(least, most)}"
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return f"at most {most}"
+    return f"at least {least}" if most is None else f"{least} to {most}"
+
+
+def _resolved(found: Json, api: Json) -> Json:
+    while "$ref" in found:
+        part: Any = api
+        for name in found["$ref"].removeprefix("#/").split("/"):
+            part = part[name]
+        found = part
+    return found
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,37 @@
+"""The reference of the docs is made from the contract: nothing in it is written by hand, and nothing is missing."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+from stellary.contract import ENDPOINTS
+from stellary.contract.openapi import document
+from tests.journeys.test_examples import EXAMPLES, loaded
+
+
+class Pages:
+    """What a hook is given, as far as it looks at it."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def append(self, file) -> None:
+        self.texts[file.src_uri] = file.content_string
+
+
+def test_every_operation_and_every_value_has_its_place():
+    hook = loaded(EXAMPLES.parent / "reference.py")
+    config = SimpleNamespace(
+        nav=[{"Guides": []}, {"Reference": []}],
+        site_dir="site",
+        use_directory_urls=False,
+        plugins=SimpleNamespace(_current_plugin=None),
+    )
+    pages = Pages()
+    hook.on_config(config)
+    hook.on_files(pages, config)
+    assert {path for entry in config.nav[1]["Reference"] for path in entry.values()} == set(pages.texts)
+    headings = re.findall("^## (.*)$", "\n".join(pages.texts.values()), re.MULTILINE)
+    schemas = document()["components"]["schemas"]
+    assert sorted(headings) == sorted([*(each.operation for each in ENDPOINTS), *schemas])
