@@ -40,6 +40,19 @@ def test_search(client: Stellary):
     ]
 
 
+def test_team(client: Stellary, core: Core):
+    guest = Stellary.embedded(core.port(core.user(external_id="joe", email="joe@example.com")))
+    told = example("team").team(
+        client, guest, "acme", "eng", lambda token: Stellary.embedded(core.port(), token=token)
+    )
+    assert told == [
+        "2 members",
+        "0 projects",
+        "the workspace is out of sight, for the token too",
+        "the token is dead",
+    ]
+
+
 def test_events(client: Stellary, core: Core):
     assert example("events").follow(client, "acme", "eng") == [
         "jane: card_created LAU-1",

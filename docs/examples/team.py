@@ -1,0 +1,77 @@
+"""Team: invite somebody, give a role, make a token for a script, and take all of it back.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/team.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from stellary import NotFound, Stellary, Unauthenticated
+
+
+def team(
+    owner: Stellary, guest: Stellary, organization: str, workspace: str, connect: Callable[[str], Stellary]
+) -> list[str]:
+    """Let a guest into a workspace that is there, and out again; tell what was seen.
+
+    Args:
+        connect: A client with a token: ``Stellary(url, token=token)``.
+    """
+    ws = owner.workspace(organization, workspace)
+    told = []
+
+    # --8<-- [start:invite]
+    address = guest.auth.me().user.email
+    invitation = ws.members.invite(email=address, role="member")  # mailed, and the token is shown this once
+    guest.invitations.accept(invitation.token)
+    # --8<-- [end:invite]
+
+    # --8<-- [start:roles]
+    member = next(each for each in ws.members.list() if each.email == address)
+    ws.members.update(member, role="admin", pilotage_role="reviewer")
+    # --8<-- [end:roles]
+    told.append(f"{len(ws.members.list())} members")
+
+    # --8<-- [start:token]
+    token = guest.api_tokens.create(
+        name="Nightly report",
+        scopes=["projects:read"],
+        expires_at=(datetime.now(UTC) + timedelta(days=90)).date(),
+    )
+    script = connect(token.token)
+    told.append(f"{len(script.workspace(organization, workspace).projects.list())} projects")
+    # --8<-- [end:token]
+
+    # --8<-- [start:out]
+    ws.members.remove(member)  # and with that out of its projects, rules, notifications and streams
+    try:
+        script.workspace(organization, workspace).projects.list()
+    except NotFound:
+        told.append("the workspace is out of sight, for the token too")
+    guest.api_tokens.delete(token.id)
+    try:
+        script.organizations.list()
+    except Unauthenticated:
+        told.append("the token is dead")
+    # --8<-- [end:out]
+    return told
+
+
+def main(url: str) -> None:
+    def somebody(name: str) -> Stellary:
+        return Stellary.register(url, f"{name}-{uuid4().hex[:8]}@example.com", "a-long-password", name=name)
+
+    with somebody("jane") as owner, somebody("joe") as guest:
+        slug = f"acme-{uuid4().hex[:8]}"
+        owner.organizations.create(name="Acme", slug=slug)
+        owner.organization(slug).workspaces.create(name="Engineering", slug="eng")
+        told = team(owner, guest, slug, "eng", lambda token: Stellary(url, token=token))
+        print(*told, sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:] or ["http://localhost:3001"])
