@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from reference_server import log
+from reference_server.courier import HttpCourier
 from reference_server.serve import alone, migrate
 from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.jobs import Job
+from stellary.core.work import POST_THREADS
 
 
 def work(settings: Settings) -> None:
@@ -25,6 +27,8 @@ def work(settings: Settings) -> None:
     with alone(settings), _opened(settings) as core:
 
         def stop(*_: Any) -> None:
+            # One of a thread of its own is joined below; here it is only told.
+            core.post.stop(0)
             core.work.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -32,7 +36,9 @@ def work(settings: Settings) -> None:
         sys.stdout.write("Stellary does jobs. Ctrl-C stops it.\n")
         sys.stdout.flush()
         core.relay.start()
+        core.post.start(POST_THREADS)
         core.work.run()
+        core.post.stop()
         core.relay.stop()
     lines.close()
 
@@ -63,7 +69,12 @@ def _line(job: Job) -> str:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Core]:
-    core = Core(settings.database, blobs=settings.blobs)
+    core = Core(
+        settings.database,
+        blobs=settings.blobs,
+        courier=HttpCourier(),
+        private_webhooks=settings.private_webhooks,
+    )
     try:
         migrate(core)
         yield core

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from reference_server import log
 from reference_server.app import STATE, make_app
+from reference_server.courier import HttpCourier
 from reference_server.listener import Listener
 from reference_server.mail import SmtpMailer
 from reference_server.secret import signing_secret
@@ -62,6 +63,8 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             mailer=mailer or log_letter,
             public_url=settings.public_url or url,
             blobs=settings.blobs,
+            courier=HttpCourier(),
+            private_webhooks=settings.private_webhooks,
         )
         try:
             migrate(core)

@@ -82,6 +82,7 @@ class Settings:
     log: LogFormat | None = None
     stop_delay: float = 0.0
     jobs: bool = True
+    private_webhooks: bool = False
 
     @property
     def database(self) -> str:
@@ -279,6 +280,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
     "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
     "STELLARY_JOBS": ("jobs", lambda text: _one_of("on", "off")(text) == "on"),
+    "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", lambda text: _one_of("on", "off")(text) == "on"),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Unanswered,
         UnreadableAnswer,
         UnsuitableFile,
+        UnverifiedWebhook,
     )
     from stellary.contract.errors import (
         ApiError,
@@ -75,6 +76,7 @@ __all__ = [
     "UnreadableAnswer",
     "UnsuitableFile",
     "UnsupportedMedia",
+    "UnverifiedWebhook",
 ]
 
 __version__ = "0.1.0"
@@ -91,6 +93,7 @@ _CLIENT = {
     "Unanswered": "errors",
     "UnreadableAnswer": "errors",
     "UnsuitableFile": "errors",
+    "UnverifiedWebhook": "errors",
 }
 
 

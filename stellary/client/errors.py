@@ -8,6 +8,7 @@
     ├── UnreadableAnswer         there is an answer, and it is not what the API promises
     ├── EndlessPages             a list leads to a page that has been read before
     ├── Proposed                 the token is an agent's, and what it asks for waits to be approved
+    ├── UnverifiedWebhook        what was received is no message of that webhook
     └── UnsuitableFile           a file of the caller's cannot become a project
 
 Those about calls are told in one line, with the request and how often it was tried.
@@ -103,3 +104,7 @@ class Proposed(CallFailed):
 
 class UnsuitableFile(StellaryError, ValueError):
     """A file cannot become a project: it is not what it should be, or holds more than a project takes. Nothing was sent."""
+
+
+class UnverifiedWebhook(StellaryError, ValueError):
+    """What was received is no message of the webhook, or too old to be one that has just been sent."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stellary.client.project_drafts import ProjectDrafts
     from stellary.client.projects import ProjectHandle, Projects
     from stellary.client.scopes import AnyScopes
+    from stellary.client.webhooks import Webhooks
 
 
 class Workspaces(Resource[C]):
@@ -78,6 +79,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.project_drafts import ProjectDrafts
 
         return ProjectDrafts(self._caller, self._place)
+
+    @property
+    def webhooks(self) -> Webhooks[C]:
+        """Where what happens in it is told."""
+        from stellary.client.webhooks import Webhooks
+
+        return Webhooks(self._caller, self._place)
 
     @property
     def scopes(self) -> AnyScopes[C]:

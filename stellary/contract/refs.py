@@ -388,3 +388,19 @@ class DocumentVersionRef(DocumentRef):
 
     template: ClassVar[str] = _WORKSPACE + "/documents/:documentId/versions/:versionId"
     version_id: str
+
+
+@attrs.frozen
+class WebhookRef(WorkspaceRef):
+    """A webhook of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/webhooks/:webhookId"
+    webhook_id: str
+
+
+@attrs.frozen
+class DeliveryRef(WebhookRef):
+    """A message of a webhook."""
+
+    template: ClassVar[str] = _WORKSPACE + "/webhooks/:webhookId/deliveries/:deliveryId"
+    delivery_id: str

@@ -27,6 +27,9 @@ Hook = Callable[[Any, Any], Any]
 NAME_SHOWN = 100
 """Of a name that a caller made up, so that an answer does not grow with it."""
 
+WORDS_SHOWN = 25
+"""Of those that a field may be: nobody reads more of them in a sentence."""
+
 PROBLEMS_MAX = 1_000
 """In a list that has so many, the rest is not looked at: nobody reads more, and a body may hold millions."""
 
@@ -188,7 +191,9 @@ def _object(data: Any) -> dict[str, Any]:
 
 def _literal_hook(kind: Any) -> Hook:
     words = frozenset(get_args(kind))
-    said = "must be one of " + ", ".join(map(str, get_args(kind)))
+    shown = list(map(str, get_args(kind)))
+    more = f", or of {len(shown) - WORDS_SHOWN} more" if len(shown) > WORDS_SHOWN else ""
+    said = "must be one of " + ", ".join(shown[:WORDS_SHOWN]) + more
 
     def hook(data: Any, _: Any) -> Any:
         if isinstance(data, str) and data in words:

@@ -24,6 +24,7 @@ from stellary.core.base import Clock, Ids, IdSource, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.borrowing import Borrowing, OnCommit
+from stellary.core.courier import Courier
 from stellary.core.database import Database, after_commit
 from stellary.core.failures import can_retry
 from stellary.core.mail import Mailer, log_letter
@@ -33,7 +34,7 @@ from stellary.core.planner import Planner
 from stellary.core.relay import Relay
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.wizard.reader import BriefReader
-from stellary.core.work import HANDLERS, Work
+from stellary.core.work import HANDLERS, POST, Work
 
 T = TypeVar("T")
 TRIES = 12
@@ -54,6 +55,8 @@ class Core:
         ids: Makes ids of 24 hex digits.
         planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
             brief itself, without a model.
+        courier: Brings the messages of webhooks; without one they wait.
+        private_webhooks: Whether webhooks may lead to addresses that are not public.
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
             as long as this object.
         brains: Who thinks for agents, by their ``runtime``, in place of those that come with the package.
@@ -71,6 +74,8 @@ class Core:
         clock: Clock = system_clock,
         ids: IdSource | None = None,
         planner: Planner | None = None,
+        courier: Courier | None = None,
+        private_webhooks: bool = False,
         blobs: Blobs | str | PathLike[str] = "memory:",
         brains: Mapping[str, Brain] | None = None,
     ) -> None:
@@ -80,6 +85,8 @@ class Core:
         self.bcrypt_rounds = bcrypt_rounds
         self.mailer = mailer
         self.planner = planner or BriefReader()
+        self.courier = courier
+        self.private_webhooks = private_webhooks
         self.public_url = public_url.rstrip("/")
         self.clock = clock
         self.new_id = ids or Ids()
@@ -88,6 +95,7 @@ class Core:
         self.news = News()
         self.relay = Relay(self)
         self.work = Work(self, HANDLERS)
+        self.post = Work(self, POST if courier is not None else {})
         self.horizon = stream.horizon()
         self.brains: Mapping[str, Brain] = {"built_in": RulesBrain(), **(brains or {})}
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))

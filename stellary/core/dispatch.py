@@ -76,6 +76,8 @@ from stellary.core.search import search
 from stellary.core.streams import Followed, Record, StreamResponse
 from stellary.core.unit import Actor, Service, UnitOfWork, served
 from stellary.core.uploads import Upload
+from stellary.core.webhooks import access as webhooks_access
+from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
 from stellary.core.wizard import drafts, execution
 
@@ -198,6 +200,12 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     drafts.refine_project_draft,
     drafts.generate_roadmap,
     execution.execute_project_draft,
+    webhooks.create_webhook,
+    webhooks.list_webhooks,
+    webhooks.update_webhook,
+    webhooks.delete_webhook,
+    deliveries.list_deliveries,
+    deliveries.redeliver,
     agents.create_agent,
     agents.list_agents,
     agents.get_agent,
@@ -259,6 +267,7 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **knowledge_access.DOORS,
     **automations_access.DOORS,
     **wizard_access.DOORS,
+    **webhooks_access.DOORS,
     **agents_access.DOORS,
     **notifications_access.DOORS,
     **pilotage_access.DOORS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, Self
 
 import attrs
@@ -325,3 +326,10 @@ class DocumentApproved(DocumentReviewed):
 @attrs.frozen(kw_only=True)
 class ChangesRequested(DocumentReviewed):
     """Changes of a document were requested."""
+
+
+@attrs.frozen(kw_only=True)
+class ActivitiesRecorded(Event):
+    """What has happened was recorded: ``rows`` are the activities, by the names of their fields."""
+
+    rows: tuple[Mapping[str, Any], ...]

@@ -6,7 +6,7 @@ next one, and whoever comes too late finds it struck off. ``work`` does them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -137,6 +137,14 @@ def enqueue(
         uow.connection.execute(_INSERT, row)
     elif not _inserted(uow.connection, row):
         return
+    announce(uow, JOBS)
+
+
+def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any]) -> None:
+    """The same for many of a kind at once, each to be done as soon as it can be."""
+    row = {"kind": kind, "key": None, "due_at": uow.now, "claim_id": None, "attempts": 0, "error": None}
+    rows = [{"id": uow.new_id(), **row, "payload": each, "created_at": uow.now} for each in payloads]
+    uow.connection.execute(_INSERT, rows)
     announce(uow, JOBS)
 
 

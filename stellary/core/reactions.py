@@ -13,6 +13,7 @@ from stellary.core.automations import acting
 from stellary.core.automations import departures as rule_departures
 from stellary.core.board import departures
 from stellary.core.events import (
+    ActivitiesRecorded,
     AttachmentAdded,
     AttachmentRemoved,
     CardArchived,
@@ -49,6 +50,7 @@ from stellary.core.notifications import activity
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.unit import Actor, UnitOfWork
+from stellary.core.webhooks import outbox
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
@@ -80,6 +82,7 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
     DocumentSubmitted: (activity.record,),
     DocumentApproved: (activity.record,),
     ChangesRequested: (activity.record,),
+    ActivitiesRecorded: (outbox.keep,),
     ChecklistCompleted: (acting.react,),
     CardDue: (acting.react,),
     PilotageChanged: (activity.record,),

@@ -21,6 +21,7 @@ from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
 from stellary.core.news import EVERYTHING, JOBS
 from stellary.core.unit import NOBODY, UnitOfWork
+from stellary.core.webhooks import deliveries
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -45,13 +46,16 @@ class Handler:
 
     Attributes:
         do: Called with a unit in which nobody acts yet, and the payload.
+        outside: Done before that with no transaction open, since it is slow: called with the core and the payload. What it
+            returns is the third argument of ``do``. Whoever dies in between leaves it to be done again.
         attempts: After so many the job is given up; None never gives up.
         first: A payload with which there is always one such job.
     """
 
-    do: Callable[[UnitOfWork, Any], None]
+    do: Callable[..., None]
     attempts: int | None = ATTEMPTS_MAX
     first: Any = None
+    outside: Callable[[Core, Any], Any] | None = None
 
 
 @attrs.frozen
@@ -78,6 +82,13 @@ HANDLERS: Mapping[str, Handler | Long] = {
 }
 """Which kind of job is done by what."""
 
+POST: Mapping[str, Handler | Long] = {
+    deliveries.DELIVER: Handler(deliveries.note, attempts=None, outside=deliveries.send),
+}
+"""The same for what waits for other systems, which is done beside the rest so that nothing of ours waits for them."""
+
+POST_THREADS = 4
+
 
 class _Lost(Exception):
     """Somebody else has claimed the job meanwhile."""
@@ -100,7 +111,7 @@ class Work:
         self._chance = chance
         self._alarm = threading.Event()
         self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         core.news.listen(self._heard)
         self._kinds: Collection[str] = handlers
         self._beside: list[Work] = []
@@ -160,17 +171,20 @@ class Work:
         if isinstance(handler, Long):
             self._do_long(job, handler)
             return
+        found: tuple[Any, ...] = ()
 
         def work(uow: UnitOfWork) -> None:
             # First, so that of two who both believe that the job is theirs one waits for the other, and then finds it done.
             if not jobs.strike_off(uow.connection, job):
                 raise _Lost
-            handler.do(uow, job.payload)
+            handler.do(uow, job.payload, *found)
 
         if handler.attempts is not None and job.attempts > handler.attempts:
             self._put_off(job, "whoever did it ended before it was done", None)
             return
         try:
+            if handler.outside is not None:
+                found = (handler.outside(self._core, job.payload),)
             self._core.run(True, work)
         except _Lost:
             _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)
@@ -228,11 +242,14 @@ class Work:
         for other in self._beside:
             other.wake()
 
-    def start(self) -> None:
-        """Do what is due in a thread from now on."""
+    def start(self, threads: int = 1) -> None:
+        """Do what is due in a thread from now on, or in several."""
         self._stopping = False
-        self._thread = threading.Thread(target=self.run, name="stellary-jobs", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self.run, name="stellary-jobs", daemon=True) for _ in range(threads)
+        ]
+        for each in self._threads:
+            each.start()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Begin no other job, and wait until the one that is being done is; False if that takes longer.
@@ -244,10 +261,10 @@ class Work:
         for other in self._beside:
             other._stopping = True  # noqa: SLF001 - of this class
         self.wake()
-        if self._thread is None:
-            return True
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        ends = None if timeout is None else time.monotonic() + timeout
+        for each in self._threads:
+            each.join(None if ends is None else max(0.0, ends - time.monotonic()))
+        return not any(each.is_alive() for each in self._threads)
 
     def run(self) -> None:
         """Do what is due in this thread, until ``stop`` is called from another one; what takes long in others beside it."""

@@ -614,6 +614,34 @@ TABLE = [
         lambda c: pilotage(c).apply_action("act-001"),
         f"POST {PILOTAGE}/actions/act-001/apply",
     ),
+    Row("webhooks.list", lambda c: workspace(c).webhooks.list(), f"GET {WORKSPACE}/webhooks"),
+    Row(
+        "webhooks.create",
+        lambda c: workspace(c).webhooks.create(url="https://x.example", events=["card_moved"]),
+        f"POST {WORKSPACE}/webhooks",
+        {"url": "https://x.example", "events": ["card_moved"], "active": True},
+    ),
+    Row(
+        "webhooks.update",
+        lambda c: workspace(c).webhooks.update("h1", active=False),
+        f"PATCH {WORKSPACE}/webhooks/h1",
+        {"active": False},
+    ),
+    Row(
+        "webhooks.delete",
+        lambda c: workspace(c).webhooks.delete("h1"),
+        f"DELETE {WORKSPACE}/webhooks/h1",
+    ),
+    Row(
+        "webhooks.deliveries",
+        lambda c: workspace(c).webhooks.deliveries("h1", status="failed", limit=2),
+        f"GET {WORKSPACE}/webhooks/h1/deliveries?limit=2&status=failed",
+    ),
+    Row(
+        "webhooks.redeliver",
+        lambda c: workspace(c).webhooks("h1").redeliver("d1"),
+        f"POST {WORKSPACE}/webhooks/h1/deliveries/d1/redeliver",
+    ),
     Row(
         "project_drafts.list",
         lambda c: workspace(c).project_drafts.list(limit=2),

@@ -12,6 +12,7 @@ from typing import Any
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
+from stellary.core.work import POST, Work
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form
 from tests.runs import Run
@@ -189,6 +190,7 @@ class Stage:
         made["draftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         made["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         self.ask(owner, "POST", f"{drafts}/{made['plannedDraftId']}/generate-roadmap")
+        made |= self._hooked(owner, workspace, base)
         agents = f"{workspace.path}/agents"
         agent = {"name": f"Helper {project['id']}", "tools": ["board.read", "board.write"]}
         made["agentId"] = self.ask(owner, "POST", agents, agent)["id"]
@@ -245,6 +247,17 @@ class Stage:
         self.ask(owner, "POST", f"{base}/actions/{made['approvedId']}/review", {"approved": True})
         return made
 
+    def _hooked(self, owner: str, workspace: Workspace, project: str) -> Place:
+        """A webhook that is off, and a message of it that was given up."""
+        hooks = f"{workspace.path}/webhooks"
+        hook = {"url": "https://hooks.example.com/stellary", "events": ["project_updated"]}
+        id = self.ask(owner, "POST", hooks, hook)["id"]
+        self.ask(owner, "PATCH", project, {"description": "What is told."})
+        self.ask(owner, "PATCH", f"{hooks}/{id}", {"active": False})
+        Work(self.core, POST).run_due()
+        delivery = self.ask(owner, "GET", f"{hooks}/{id}/deliveries?status=failed")[0]
+        return {"webhookId": id, "deliveryId": delivery["id"]}
+
     def _deleted(self, workspace: Workspace) -> Place:
         """One thing of each kind that was there."""
         was, base = self._furnished("BOSS", workspace), workspace.path
@@ -268,6 +281,7 @@ class Stage:
             f"{base}/pilotage/todos/{was['todoId']}",
             f"{base}/pilotage/docs/{was['docId']}",
             f"{base}/project-drafts/{was['draftId']}",
+            f"{base}/webhooks/{was['webhookId']}",
             f"{base}/project-drafts/{was['plannedDraftId']}",
             f"{base}/documents/{was['documentId']}",
             f"{base}/documents/{was['pendingDocumentId']}",

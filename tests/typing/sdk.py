@@ -37,6 +37,7 @@ from stellary.contract.relations import Relation
 from stellary.contract.scope_views import ScopeViews
 from stellary.contract.scopes import Scope
 from stellary.contract.search import Hit
+from stellary.contract.webhooks import CreatedWebhook, WebhookDelivery
 from stellary.contract.wizard import DraftSummary, ProjectDraft
 
 
@@ -85,6 +86,10 @@ def blocking(client: Stellary) -> None:
         action_type="archive_card", explanation="x", payload={"cardId": "c"}
     )
     assert_type(ws.pilotage.review_action(proposed, approved=True), ProposedAction)
+    hook = ws.webhooks.create(url="https://x.example", events=["card_moved"])
+    assert_type(hook, CreatedWebhook)
+    assert_type(ws.webhooks.deliveries(hook, status="failed"), Page[WebhookDelivery])
+    assert_type(ws.webhooks(hook).redeliver("d1"), WebhookDelivery)
     draft = ws.project_drafts.create(name="Shop", description="Sell online.")
     assert_type(draft, ProjectDraft)
     assert_type(ws.project_drafts.refine(draft, answers={"people": 3}), ProjectDraft)

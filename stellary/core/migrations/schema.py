@@ -12,6 +12,7 @@ from stellary.core.knowledge import tables as knowledge  # noqa: F401
 from stellary.core.notifications import tables as notifications  # noqa: F401
 from stellary.core.pilotage import tables as pilotage  # noqa: F401
 from stellary.core.search import tables as search  # noqa: F401
+from stellary.core.webhooks import tables as webhooks  # noqa: F401
 from stellary.core.wizard import tables as wizard  # noqa: F401
 
 __all__ = ["metadata"]

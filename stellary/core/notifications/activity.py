@@ -18,6 +18,7 @@ from stellary.core.accounts.people import reaches
 from stellary.core.base import IdType
 from stellary.core.board.concerned import commenters, project_name, project_people
 from stellary.core.events import (
+    ActivitiesRecorded,
     CardEvent,
     DocumentEvent,
     DocumentSubmitted,
@@ -102,24 +103,20 @@ def record(
             news.append(_of_people(uow, event))
     news += [each for here in by_workspace.values() for each in _of_cards(uow, here)]
     told = [(uow.new_id(), each) for each in news]
-    uow.connection.execute(
-        _RECORD,
-        [
-            {
-                "id": activity_id,
-                "workspace_id": each.event.workspace_id,
-                "project_id": each.project_id,
-                "card_id": each.card_id,
-                "actor_id": uow.user_id,
-                "type": each.type,
-                "meta": each.meta,
-                "created_at": uow.now,
-            }
-            for activity_id, each in told
-        ],
-    )
-    for workspace_id in {each.event.workspace_id for each in news}:
-        announce(uow, of_workspace(workspace_id))
+    recorded: list[dict[str, Any]] = [
+        {
+            "id": activity_id,
+            "workspace_id": each.event.workspace_id,
+            "project_id": each.project_id,
+            "card_id": each.card_id,
+            "actor_id": uow.user_id,
+            "type": each.type,
+            "meta": each.meta,
+            "created_at": uow.now,
+        }
+        for activity_id, each in told
+    ]
+    uow.connection.execute(_RECORD, recorded)
     rows = [
         {
             "id": uow.new_id(),
@@ -134,6 +131,10 @@ def record(
     ]
     if rows:
         uow.connection.execute(_NOTIFY, rows)
+    for workspace_id in dict.fromkeys(each["workspace_id"] for each in recorded):
+        announce(uow, of_workspace(workspace_id))
+        here = tuple(each for each in recorded if each["workspace_id"] == workspace_id)
+        uow.happened(ActivitiesRecorded(workspace_id=workspace_id, rows=here))
 
 
 def forget(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

@@ -177,7 +177,7 @@ def tick(board, card, item):
     ref = board.workspace.ref.child(ChecklistItemRef, card["id"], item["_id"])
     with board.world.core.begin(board.owner.actor) as uow:
         checklists.update_checklist_item(uow, ref, UpdateChecklistItem(done=True))
-    return uow.events
+        return list(uow.events)
 
 
 def test_completing_the_last_open_item_happens_once(board, card):

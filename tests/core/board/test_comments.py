@@ -129,6 +129,6 @@ def test_that_a_comment_was_posted_is_told_with_the_card_as_it_is_by_then(board)
     ref = board.workspace.ref.child(CardRef, board.project["id"], card["id"])
     with board.world.core.begin(board.owner.actor) as uow:
         made = comments.create_comment(uow, ref, CreateComment(content="Well."))
-    (event,) = uow.events
+        (event,) = uow.events
     assert isinstance(event, CommentAdded)
     assert (event.comment, event.card.comment_count, event.card.id) == (made, 1, card["id"])

@@ -306,7 +306,7 @@ def test_what_changes_is_told(board):
     with board.world.core.begin(board.owner.actor) as uow:
         custom_fields.set_custom_fields(uow, ref, SetCustomFields(values={id: "x"}))
         custom_fields.set_custom_fields(uow, ref, SetCustomFields(values={id: "x"}))
-    (event,) = uow.events
+        (event,) = uow.events
     assert isinstance(event, CardUpdated)
     assert (event.changed, event.before.custom_fields, event.card.custom_fields) == (
         ("customFields",),

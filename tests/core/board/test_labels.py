@@ -127,7 +127,7 @@ def test_what_happens_to_a_cards_labels_is_told(board):
     with board.world.core.begin(board.owner.actor) as uow:
         labels.add_label_to_card(uow, ref)
         labels.add_label_to_card(uow, ref)
-    (event,) = uow.events
+        (event,) = uow.events
     assert isinstance(event, CardUpdated)
     assert event.changed == ("labelIds",)
 

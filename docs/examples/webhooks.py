@@ -1,0 +1,107 @@
+"""Webhooks: a receiver that believes only what is signed, and does what it is told once.
+
+Start a server with ``STELLARY_PRIVATE_WEBHOOKS=on python3 dev.py serve``, since this receiver is on your own machine, then run
+``python docs/examples/webhooks.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from uuid import uuid4
+
+from stellary import Stellary, UnverifiedWebhook
+from stellary.client.webhooks import verified
+
+
+# --8<-- [start:receiver]
+class Receiver(BaseHTTPRequestHandler):
+    """Takes messages; your framework of choice does the same in a view."""
+
+    secret = ""
+    seen: ClassVar[set[str]] = set()  # yours is a table with a unique column
+    told: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        try:
+            id, message = verified(dict(self.headers), body, self.secret)
+        except UnverifiedWebhook:
+            self.answer(400)
+            return
+        if id not in self.seen:  # it may come twice, and means one thing
+            self.seen.add(id)
+            self.told.append(f"{message.data.actor_name}: {message.type}, {message.data.meta}")
+        self.answer(204)  # within 20 seconds; what takes longer is done afterwards
+
+    def answer(self, status: int) -> None:
+        self.send_response(status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing on the terminal."""
+
+
+# --8<-- [end:receiver]
+
+
+@contextmanager
+def receiving() -> Iterator[str]:
+    """The URL of a receiver that runs until the end of the block."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/stellary"
+        server.shutdown()
+
+
+def webhooks(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Have what happens on a board told to a receiver in this process; what it was told."""
+    ws = client.workspace(organization, workspace)
+    Receiver.seen, Receiver.told = set(), []
+    with receiving() as url:
+        # --8<-- [start:install]
+        hook = ws.webhooks.create(url=url, events=["card_created", "card_moved"])
+        Receiver.secret = hook.secret  # shown this once: keep it where you keep passwords
+        # --8<-- [end:install]
+        board = ws.project(ws.projects.create(name="Support"))
+        to_do, doing, _ = board.columns.list()
+        card = board.column(to_do).cards.create(title="Invoices go out twice")
+        board.cards.update(card, column_id=doing.id)
+        until(lambda: len(Receiver.told) == 2)
+
+        # --8<-- [start:log]
+        until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
+        for delivery in ws.webhooks.deliveries(hook):  # newest first
+            print(delivery.event, delivery.status, [each.status_code for each in delivery.attempts])
+        ws.webhooks(hook).redeliver(delivery)  # with the same id: the receiver knows it
+        # --8<-- [end:log]
+        until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
+    return sorted(Receiver.told)
+
+
+def until(true: object, seconds: float = 20.0) -> None:
+    """Wait until something is so."""
+    assert callable(true)
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.02)
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print what the receiver was told."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        for line in webhooks(client, name, "eng"):
+            print(line)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

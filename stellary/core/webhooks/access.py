@@ -1,0 +1,64 @@
+"""The doors to a webhook and to one of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import FromClause, and_, bindparam
+
+from stellary.contract.errors import NotFound
+from stellary.contract.refs import DeliveryRef, Ref, WebhookRef
+from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.unit import UnitOfWork
+from stellary.core.webhooks.tables import deliveries, webhooks
+
+
+def _to_webhook(source: FromClause) -> FromClause:
+    return source.outerjoin(
+        webhooks, and_(webhooks.c.workspace_id == WORKSPACE_ID, webhooks.c.id == bindparam("_webhook_id"))
+    )
+
+
+def _to_delivery(source: FromClause) -> FromClause:
+    return _to_webhook(source).outerjoin(
+        deliveries,
+        and_(deliveries.c.webhook_id == webhooks.c.id, deliveries.c.id == bindparam("_delivery_id")),
+    )
+
+
+_WEBHOOK = through_workspace(*webhooks.c, joins=_to_webhook)
+_DELIVERY = through_workspace(webhooks.c.id.label("of_webhook"), *deliveries.c, joins=_to_delivery)
+
+
+def webhook(uow: UnitOfWork, ref: WebhookRef) -> At:
+    """The door to a webhook: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or it has no such webhook.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _WEBHOOK, ref, _webhook_id=ref.webhook_id)
+    grant(uow, standing)
+    if row.id is None:
+        raise NotFound("Webhook not found")
+    return At(row, standing)
+
+
+def delivery(uow: UnitOfWork, ref: DeliveryRef) -> At:
+    """The door to a message of a webhook: its row.
+
+    Raises:
+        NotFound: The caller does not reach the workspace, or there is no such webhook, or no such message of it.
+        Forbidden: The caller's role is not enough.
+    """
+    row, standing = reach(uow, _DELIVERY, ref, _webhook_id=ref.webhook_id, _delivery_id=ref.delivery_id)
+    grant(uow, standing)
+    if row.of_webhook is None:
+        raise NotFound("Webhook not found")
+    if row.id is None:
+        raise NotFound("Delivery not found")
+    return At(row, standing)
+
+
+DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {WebhookRef: webhook, DeliveryRef: delivery}

@@ -1,0 +1,112 @@
+"""Webhooks: made, listed, changed and deleted by the admins of a workspace."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import WebhookRef, WorkspaceRef
+from stellary.contract.signatures import secret_of
+from stellary.contract.unset import UNSET
+from stellary.contract.webhooks import (
+    CREATE_WEBHOOK,
+    DELETE_WEBHOOK,
+    LIST_WEBHOOKS,
+    UPDATE_WEBHOOK,
+    WEBHOOKS_MAX,
+    CreatedWebhook,
+    CreateWebhook,
+    UpdateWebhook,
+    Webhook,
+)
+from stellary.contract.wire import wire_fields
+from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.holds import hold_workspace
+from stellary.core.paging import Pages
+from stellary.core.unit import UnitOfWork, serves
+from stellary.core.webhooks import access
+from stellary.core.webhooks.rules.addresses import checked
+from stellary.core.webhooks.tables import webhooks
+
+KEY_BYTES = 32
+
+_FIELDS = [field.name for field in wire_fields(Webhook).values()]
+_SHOWN = tuple(webhooks.c[name] for name in _FIELDS)
+_IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
+_LIST = Pages(select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
+_COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
+_INSERT = insert(webhooks)
+_THIS = webhooks.c.id == bindparam("_id")
+_UPDATE = update(webhooks).where(_THIS).returning(*_SHOWN)
+_DELETE = delete(webhooks).where(_THIS)
+
+
+@serves(CREATE_WEBHOOK)
+def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -> CreatedWebhook:
+    """Make a webhook, with a secret of its own.
+
+    Raises:
+        Invalid: The URL is none, or leads to an address that is not public.
+        Conflict: The workspace has 20 already.
+    """
+    hold_workspace(uow, ref)
+    workspace = accounts_access.workspace(uow, ref).row
+    row = {
+        "id": uow.new_id(),
+        "workspace_id": workspace.id,
+        "url": checked(request.url, private=uow.core.private_webhooks),
+        "events": list(dict.fromkeys(request.events or ())),
+        "active": request.active,
+        "created_by_id": uow.user_id,
+        "created_at": uow.now,
+        "updated_at": uow.now,
+    }
+    if uow.connection.execute(_COUNT, {"_workspace_id": workspace.id}).scalar_one() >= WEBHOOKS_MAX:
+        raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
+    secret = secret_of(secrets.token_bytes(KEY_BYTES))
+    uow.connection.execute(_INSERT, {**row, "secret": secret})
+    return CreatedWebhook(**row, secret=secret)
+
+
+@serves(LIST_WEBHOOKS)
+def list_webhooks(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Webhook]:
+    """The webhooks of a workspace in the order in which they were made."""
+    workspace = accounts_access.workspace(uow, ref).row
+    return _LIST.fetch(uow, request, _webhook, _workspace_id=workspace.id)
+
+
+@serves(UPDATE_WEBHOOK)
+def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> Webhook:
+    """Change what is named.
+
+    Raises:
+        Invalid: The URL is none, or leads to an address that is not public.
+    """
+    row = access.webhook(uow, ref).row
+    changes: dict[str, Any] = {}
+    if request.url is not UNSET:
+        changes["url"] = checked(request.url, private=uow.core.private_webhooks)
+    if request.events is not UNSET:
+        changes["events"] = list(dict.fromkeys(request.events))
+    if request.active is not UNSET:
+        changes["active"] = request.active
+    if not changes:
+        return _webhook(row)
+    return _webhook(uow.connection.execute(_UPDATE, {**changes, "updated_at": uow.now, "_id": row.id}).one())
+
+
+@serves(DELETE_WEBHOOK)
+def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
+    """Delete a webhook and its messages; what is under way may still arrive."""
+    row = access.webhook(uow, ref).row
+    uow.connection.execute(_DELETE, {"_id": row.id})
+    return Ok()
+
+
+def _webhook(row: Row[Any]) -> Webhook:
+    return Webhook(**{name: getattr(row, name) for name in _FIELDS})

@@ -1,0 +1,134 @@
+"""The verifier of webhooks: it believes what was signed with the secret a moment ago, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary import UnverifiedWebhook
+from stellary.client.webhooks import verified
+from stellary.contract.signatures import secret_of, signature
+
+# The example of the specification.
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+MESSAGE = {
+    "type": "card_created",
+    "timestamp": "2026-04-01T12:00:00Z",
+    "data": {
+        "id": "a" * 24,
+        "type": "card_created",
+        "actorId": "b" * 24,
+        "meta": {},
+        "createdAt": "2026-04-01T12:00:00Z",
+    },
+}
+BODY = json.dumps(MESSAGE).encode()
+STAMP = int(NOW.timestamp())
+
+
+def headers(body=BODY, secret=SECRET, id="msg_1", stamp=STAMP, **more):
+    return {
+        "Webhook-Id": id,
+        "Webhook-Timestamp": str(stamp),
+        "Webhook-Signature": signature(secret, id, stamp, body),
+    } | more
+
+
+def test_the_signature_is_that_of_the_specification():
+    signed = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+    assert signature(SECRET, *signed) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    text = b"%s.%d.%s" % (signed[0].encode(), signed[1], signed[2])
+    expected = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+    assert signature(SECRET, *signed) == f"v1,{expected}"
+
+
+def test_what_was_signed_is_read():
+    id, message = verified(headers(), BODY, SECRET, now=NOW)
+    assert (id, message.type, message.data.actor_id, message.timestamp) == (
+        "msg_1",
+        "card_created",
+        "b" * 24,
+        NOW,
+    )
+
+
+def test_a_message_of_a_newer_server_is_read_too():
+    body = json.dumps({**MESSAGE, "type": "moon_landed", "more": 1}).encode()
+    _, message = verified(headers(body), body, SECRET, now=NOW)
+    assert (message.type, message.raw) == ("moon_landed", {"more": 1})
+
+
+def test_while_a_secret_is_replaced_both_will_do():
+    other = secret_of(b"x" * 32)
+    assert verified(headers(), BODY, [other, SECRET], now=NOW)
+    several = {"Webhook-Signature": f"v1a,zzz v1,AAAA é {headers()['Webhook-Signature']}"}
+    assert verified(headers() | several, BODY, SECRET, now=NOW)
+
+
+@pytest.mark.parametrize("seconds", [-301, 301, 86_400])
+def test_what_is_too_old_or_ahead_is_not_believed(seconds):
+    with pytest.raises(UnverifiedWebhook, match="seconds old"):
+        verified(headers(), BODY, SECRET, now=NOW + timedelta(seconds=seconds))
+    assert verified(
+        headers(), BODY, SECRET, now=NOW + timedelta(seconds=seconds), tolerance=timedelta(days=2)
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Webhook-Id": "msg_2"},
+        {"Webhook-Timestamp": str(STAMP + 1)},
+        {"Webhook-Signature": ""},
+        {"Webhook-Signature": "v1,"},
+        {"Webhook-Timestamp": "soon"},
+        {"Webhook-Timestamp": "9" * 30},
+        {"Webhook-Timestamp": "-1"},
+        {"Webhook-Id": ""},
+    ],
+)
+def test_wrong_headers_are_not_believed(wrong):
+    with pytest.raises(UnverifiedWebhook):
+        verified(headers() | wrong, BODY, SECRET, now=NOW)
+
+
+@given(st.binary(max_size=200))
+def test_another_body_is_not_believed(body):
+    if body != BODY:
+        with pytest.raises(UnverifiedWebhook, match="signature"):
+            verified(headers(), body, SECRET, now=NOW)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=50),
+        st.recursive(
+            st.none() | st.integers() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        ).map(lambda made: json.dumps(made).encode()),
+    )
+)
+def test_what_is_signed_and_no_message_raises_nothing_else(body):
+    with suppress(UnverifiedWebhook):
+        assert verified(headers(body), body, SECRET, now=NOW)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "secret", "whsec_%%%"])
+def test_a_secret_that_is_none_is_the_callers_mistake(secret):
+    with pytest.raises(ValueError, match="begins with whsec_"):
+        verified(headers(), BODY, secret, now=NOW)
+
+
+def test_now_is_that_of_the_clock():
+    stamp = int(datetime.now(UTC).timestamp())
+    assert verified(headers(stamp=stamp), BODY, SECRET)

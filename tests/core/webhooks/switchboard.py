@@ -1,0 +1,57 @@
+"""A board with webhooks, and a courier that answers as it is told to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from stellary.core.courier import Parcel, Receipt
+from stellary.core.work import POST, Work
+from tests.boards import Board, Json
+from tests.world import Person, World
+
+URL = "https://hooks.example.com/stellary"
+
+
+class Switchboard(Board):
+    """A board, its webhooks, and what the courier was given.
+
+    Attributes:
+        answers: What the courier answers next, one after the other; then 200.
+        parcels: All that it was given.
+        clock: Stands still until it is told to go on.
+    """
+
+    def __init__(self, world: World, owner: Person) -> None:
+        super().__init__(world, owner)
+        self.clock = world.stop_clock()
+        self.answers: list[Receipt] = []
+        self.parcels: list[Parcel] = []
+        world.core.courier = self.bring
+        self.post = Work(world.core, POST)
+
+    def bring(self, parcel: Parcel) -> Receipt:
+        self.parcels.append(parcel)
+        return self.answers.pop(0) if self.answers else Receipt(200, duration_ms=5)
+
+    def hook(self, *events: str, **body: Any) -> Json:
+        """A new webhook."""
+        said = {"url": URL, "events": list(events), **body}
+        made: Json = self.world.ask(self.owner, "POST", f"{self.flat}/webhooks", said)
+        return made
+
+    def of_hook(self, hook: Json) -> str:
+        """The path of a webhook."""
+        return f"{self.flat}/webhooks/{hook['id']}"
+
+    def told(self, hook: Json, query: str = "") -> list[Json]:
+        """What a webhook has told, newest first."""
+        found: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_hook(hook)}/deliveries?{query}")
+        return found
+
+    def send(self) -> list[Json]:
+        """Do what is due; the messages that were sent meanwhile."""
+        before = len(self.parcels)
+        self.post.run_due()
+        return [orjson.loads(parcel.body) for parcel in self.parcels[before:]]
