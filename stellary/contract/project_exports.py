@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from stellary.contract.cards import CardStatus, Priority
 from stellary.contract.custom_fields import FieldType
+from stellary.contract.documents import DocType, DocumentStatus
 from stellary.contract.endpoint import reads
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import ProjectRef
@@ -174,6 +175,30 @@ class FileCard(Value):
 
 
 @value
+class FileDocument(Value):
+    """A document of the project, or of one of its scopes.
+
+    Attributes:
+        scope_id: A scope of the file; None for one of the project as a whole.
+        parent_id: A document of the file; None for one that stands below none of these.
+        status: Where its review was; an import makes drafts.
+        content: A TipTap document.
+    """
+
+    id: str
+    title: str
+    doc_type: DocType
+    scope_id: str | None
+    parent_id: str | None
+    tags: list[str]
+    status: DocumentStatus
+    author: FilePerson
+    content: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@value
 class ProjectFile(Value):
     """A project as one file, which ``projects.import`` takes. Its ids mean nothing outside of it.
 
@@ -181,7 +206,7 @@ class ProjectFile(Value):
         columns: By scope and then by place.
         cards: By column and then by place, the archived ones last.
         members: The project's.
-        documents: None as yet.
+        documents: In the order in which they were made.
     """
 
     format: Format
@@ -193,7 +218,7 @@ class ProjectFile(Value):
     custom_fields: list[FileCustomField]
     cards: list[FileCard]
     members: list[FilePerson]
-    documents: list[dict[str, Any]]
+    documents: list[FileDocument]
 
 
 EXPORT_PROJECT = reads(

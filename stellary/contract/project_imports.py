@@ -11,6 +11,7 @@ from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem
 from stellary.contract.columns import WipLimit
 from stellary.contract.comments import CommentText
 from stellary.contract.custom_fields import FIELDS_MAX, CreateCustomField
+from stellary.contract.documents import DocType, DocumentStatus, DocumentTitle, Tags
 from stellary.contract.endpoint import creates
 from stellary.contract.labels import CreateLabel
 from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, Range
@@ -19,6 +20,7 @@ from stellary.contract.project_exports import Format
 from stellary.contract.projects import Description, Project, ProjectKey
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
+from stellary.contract.rich_text import Content
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -258,6 +260,33 @@ class ImportedCard(Request):
 
 
 @request
+class ImportedDocument(Request):
+    """A document, as a draft of whoever imports it.
+
+    Attributes:
+        id: What other documents of the file call it.
+        scope_id: A scope of the file; the project as a whole if not given.
+        parent_id: A document of the file, below which it stands.
+        status: Where its review was: nothing is kept of that, since it was not made here.
+        content: A TipTap document.
+    """
+
+    tolerant: ClassVar[bool] = True
+
+    title: DocumentTitle
+    id: FileId | Unset = UNSET
+    doc_type: DocType = "document"
+    scope_id: FileId | Unset | None = UNSET
+    parent_id: FileId | Unset | None = UNSET
+    tags: Tags | Unset = UNSET
+    status: DocumentStatus = "draft"
+    author: ImportedPerson | Unset = UNSET
+    content: Content | Unset = UNSET
+    created_at: date | Unset = UNSET
+    updated_at: date | Unset = UNSET
+
+
+@request
 class ImportProject(Request):
     """A project to be: what ``projects.export`` gives, or as much of it as there is to say.
 
@@ -272,7 +301,7 @@ class ImportProject(Request):
         labels: 1000 at most.
         custom_fields: 100 at most.
         members: By e-mail address. Who is nobody of the workspace is not let in, and told.
-        documents: Told, not kept as yet.
+        documents: 1000 at most; they become drafts.
         exported_at: When it was made; it changes nothing.
     """
 
@@ -286,11 +315,11 @@ class ImportProject(Request):
     labels: Annotated[list[ImportedLabel], Items(0, LABELS_MAX)] | Unset = UNSET
     custom_fields: Annotated[list[ImportedCustomField], Items(0, FIELDS_MAX)] | Unset = UNSET
     members: Annotated[list[ImportedMember], Items(0, MEMBERS_MAX)] | Unset = UNSET
-    documents: Annotated[list[dict[str, Any]], Items(0, DOCUMENTS_MAX)] | Unset = UNSET
+    documents: Annotated[list[ImportedDocument], Items(0, DOCUMENTS_MAX)] | Unset = UNSET
     exported_at: date | Unset = UNSET
 
 
-NotCarriedKind = Literal["assignee", "attachment", "creator", "document", "key", "member", "relation"]
+NotCarriedKind = Literal["assignee", "attachment", "creator", "key", "member", "relation", "review"]
 
 
 @value

@@ -46,9 +46,7 @@ from stellary.core.board import (
     columns,
     comments,
     custom_fields,
-    exports,
     field_access,
-    imports,
     labels,
     listing,
     project_members,
@@ -65,7 +63,7 @@ from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
-from stellary.core.knowledge import documents, reviews
+from stellary.core.knowledge import documents, project_files, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
 from stellary.core.notifications import feed, notifications, stream
@@ -125,8 +123,8 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     projects.update_project,
     projects.delete_project,
     board.get_board,
-    exports.export_project,
-    imports.import_project,
+    project_files.export_project,
+    project_files.import_project,
     project_members.list_project_members,
     project_members.add_project_member,
     project_members.remove_project_member,

@@ -1,4 +1,4 @@
-"""Exports: a project as one file, as of one moment. Section Project Import & Export of the API reference."""
+"""Exports: a project as one file, as of one moment; its documents are knowledge's to add."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import FromClause, Row, Select, bindparam, select, union_all
 
 from stellary.contract.cards import Card
 from stellary.contract.project_exports import (
-    EXPORT_PROJECT,
     FORMAT,
     FileAttachment,
     FileCard,
@@ -37,7 +36,7 @@ from stellary.core.board.listing import all_cards
 from stellary.core.board.rules import relations as relation_rules
 from stellary.core.board.scope_rows import project_scopes
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.unit import UnitOfWork
 
 T = TypeVar("T")
 ByCard = Mapping[str, Sequence[T]]
@@ -97,9 +96,8 @@ def _relations() -> Select[Any]:
 _RELATIONS = _relations()
 
 
-@serves(EXPORT_PROJECT)
-def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
-    """The project with everything that is in it."""
+def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
+    """The project with everything that is in it but for documents, and the id of its workspace."""
     project = access.project(uow, ref).row
     place = {"_project_id": project.id}
 
@@ -109,7 +107,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     found = all_cards(uow, project.id, project.key)
     said, files = rows(_COMMENTS), rows(_ATTACHMENTS)
     members = uow.connection.execute(MEMBERS, place).scalars().fetchall()
-    known = _People(
+    known = People(
         people.introduced(
             uow,
             project.workspace_id,
@@ -127,7 +125,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
         attachments=_by_card(files, lambda row: _attachment(row, known)),
         relations=_by_card(_told_once(rows(_RELATIONS), found), lambda row: _relation(row, project.id)),
     )
-    return ProjectFile(
+    file = ProjectFile(
         format=FORMAT,
         exported_at=uow.now,
         project=FileProject(
@@ -178,9 +176,10 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
         members=[known.person(id) for id in members],
         documents=[],
     )
+    return file, project.workspace_id
 
 
-class _People:
+class People:
     """Who is named in a file."""
 
     def __init__(self, found: Mapping[str, tuple[people.Person, bool]]) -> None:
@@ -208,7 +207,7 @@ def _by_card(rows: Iterable[Row[Any]], make: Callable[[Row[Any]], T]) -> dict[st
     return found
 
 
-def _card(card: Card, on_cards: _OnCards, known: _People) -> FileCard:
+def _card(card: Card, on_cards: _OnCards, known: People) -> FileCard:
     return FileCard(
         id=card.id,
         number=card.number,
@@ -233,14 +232,14 @@ def _card(card: Card, on_cards: _OnCards, known: _People) -> FileCard:
     )
 
 
-def _comment(row: Row[Any], known: _People) -> FileComment:
+def _comment(row: Row[Any], known: People) -> FileComment:
     author = FilePerson(**row.imported_from) if row.imported_from else known.person(row.author_id)
     return FileComment(
         author=author, content=row.content, created_at=row.created_at, updated_at=row.updated_at
     )
 
 
-def _attachment(row: Row[Any], known: _People) -> FileAttachment:
+def _attachment(row: Row[Any], known: People) -> FileAttachment:
     return FileAttachment(
         id=row.id,
         original_name=row.original_name,

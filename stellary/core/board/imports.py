@@ -1,19 +1,15 @@
-"""Imports: a project made of a file, all of it or nothing. Section Project Import & Export of the API reference."""
+"""Imports: a project made of a file, all of it or nothing; its documents are knowledge's to make."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import attrs
 from sqlalchemy import Insert, insert
 
 from stellary.contract.errors import Forbidden
 from stellary.contract.policies import PROJECT_MANAGE
-from stellary.contract.project_imports import (
-    IMPORT_PROJECT,
-    ImportProject,
-    NotCarried,
-    ProjectImport,
-)
+from stellary.contract.project_imports import ImportProject, NotCarried, ProjectImport
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.tolerance import ignored
 from stellary.core.accounts import access, people
@@ -35,7 +31,7 @@ from stellary.core.board.tables import (
     scopes,
 )
 from stellary.core.events import ProjectImported
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.unit import UnitOfWork
 
 _MEMBERS = insert(project_members)
 _SCOPES = insert(scopes)
@@ -47,8 +43,24 @@ _COMMENTS = insert(comments)
 _RELATIONS = insert(relations)
 
 
-@serves(IMPORT_PROJECT)
-def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
+@attrs.frozen
+class Imported:
+    """A project that was made of a file, but for what other areas make of it.
+
+    Attributes:
+        told: What is answered.
+        importer: Who has made it.
+        organization_id: Where.
+        scope_ids: Of its scopes, in the file's order.
+    """
+
+    told: ProjectImport
+    importer: Person
+    organization_id: str
+    scope_ids: Sequence[str]
+
+
+def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> Imported:
     """Make a project of a file; whoever imports it becomes its member."""
     workspace = access.workspace(uow, ref).row
     found = people.reaching_by_emails(uow, workspace.id, _email_keys(request))
@@ -95,7 +107,7 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
             user_ids=tuple(sorted({*assignees.values()})),
         )
     )
-    return ProjectImport(
+    told = ProjectImport(
         id=project_id,
         name=request.project.name,
         description=row["description"],
@@ -110,6 +122,8 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
         ignored=ignored(request),
         not_carried=[*_other_key(request, key), *strangers, *made.not_carried],
     )
+    scope_ids = [each["id"] for each in made.scopes]
+    return Imported(told, importer, workspace.organization_id, scope_ids)
 
 
 def _write(uow: UnitOfWork, project_id: str, made: Decided, member_ids: Sequence[str]) -> None:

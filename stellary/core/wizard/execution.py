@@ -22,7 +22,7 @@ from stellary.contract.refs import DraftRef, WorkspaceRef
 from stellary.contract.wire import invalid, utc, wire_fields
 from stellary.contract.wizard import EXECUTE_PROJECT_DRAFT, Deliverable, ExecuteProjectDraft, Roadmap
 from stellary.core.accounts import people
-from stellary.core.board import imports
+from stellary.core.knowledge import project_files
 from stellary.core.unit import UnitOfWork, serves
 from stellary.core.wizard import access, rows
 from stellary.core.wizard.rules import stages
@@ -55,7 +55,7 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
     if not uow.connection.execute(_CLAIM, claim).rowcount:
         raise Conflict("the draft was executed or changed meanwhile: look at it again", code="draft_changed")
     file = _file(uow, row, request)
-    made = imports.import_project(uow, ref.parent(WorkspaceRef), file)
+    made = project_files.import_project(uow, ref.parent(WorkspaceRef), file)
     uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": made.id})
     return Project(**{name: getattr(made, name) for name in _PROJECT})
 

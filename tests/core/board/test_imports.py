@@ -405,15 +405,6 @@ def test_the_address_of_who_has_left_is_not_told(importing):
     assert found["comments"][0]["author"] == {"name": "bob", "email": None}
 
 
-def test_documents_of_a_file_are_told(importing):
-    file = {"project": {"name": "x"}, "documents": [{"title": "Spec"}, {}]}
-    left = importing.made(file)["notCarried"]
-    assert [(each["kind"], each["path"], each["name"]) for each in left] == [
-        ("document", "documents[0]", "Spec"),
-        ("document", "documents[1]", ""),
-    ]
-
-
 def test_moments_of_a_file_are_read_as_everywhere(importing):
     made = importing.made(one_card(createdAt="2026-01-01T01:00:00+01:00"))
     found = datetime.fromisoformat(importing.below(made, "cards")[0]["createdAt"])
@@ -486,5 +477,5 @@ def test_a_project_as_large_as_may_be_is_the_same_after_a_round_trip(importing, 
             card["attachments"] = []
         assert alike(importing.exported(again)) == alike(file)
     assert counted[0] == counted[1]
-    assert counted[0][0] <= 11
+    assert counted[0][0] <= 12
     assert counted[0][1] <= 22

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from stellary.contract.project_imports import ImportedPerson, ImportProject, NotCarried
 from stellary.core.board.rules.fields import given
@@ -28,17 +28,8 @@ def left_behind(file: ImportProject, assignees: Container[str], email: str) -> I
             reason="nobody in the workspace has that e-mail address, so that the cards are assigned to nobody",
         )
     makers = [each.created_by for each in cards if each.created_by]
-    others = Counter(
-        _name(each) for each in makers if (given(each.email, None) or "").casefold() != email.casefold()
-    )
-    for name, count in others.items():
-        yield NotCarried(
-            kind="creator",
-            path="cards[].createdBy",
-            name=name,
-            count=count,
-            reason="whoever imports has made the cards here",
-        )
+    reason = "whoever imports has made the cards here"
+    yield from other_makers(makers, email, "cards[].createdBy", reason)
     for place, card in enumerate(cards):
         for index, file_on_it in enumerate(card.attachments or ()):
             yield NotCarried(
@@ -48,15 +39,24 @@ def left_behind(file: ImportProject, assignees: Container[str], email: str) -> I
                 count=1,
                 reason="its bytes are not in the file: download it where it is, and upload it to the card",
             )
-    for place, document in enumerate(file.documents or ()):
-        title = document.get("title")
-        yield NotCarried(
-            kind="document",
-            path=f"documents[{place}]",
-            name=title[:500] if isinstance(title, str) else "",
-            count=1,
-            reason="documents are not imported yet",
-        )
+
+
+def other_makers(
+    makers: Iterable[ImportedPerson], email: str, path: str, reason: str
+) -> Iterator[NotCarried]:
+    """Who had made something of the file, and is not whoever imports it.
+
+    Args:
+        makers: As the file has them.
+        email: Of whoever imports.
+        path: Where they stand in the file.
+        reason: Why they have made nothing here.
+    """
+    others = Counter(
+        _name(each) for each in makers if (given(each.email, None) or "").casefold() != email.casefold()
+    )
+    for name, count in others.items():
+        yield NotCarried(kind="creator", path=path, name=name, count=count, reason=reason)
 
 
 def _name(person: ImportedPerson) -> str:

@@ -142,7 +142,12 @@ def places_of(entries: Sequence[Called], path: str) -> dict[str, int]:
     return found
 
 
-def _referred(places: Mapping[str, int], id: str, path: str, what: str) -> int:
+def referred(places: Mapping[str, int], id: str, path: str, what: str) -> int:
+    """The place of what another part of the file refers to.
+
+    Raises:
+        Invalid: The file has no such thing.
+    """
     place = places.get(id)
     if place is None:
         raise invalid((path, f"must be the id of one of the file's {what}"))
@@ -198,7 +203,7 @@ def _columns(
     for place, each in enumerate(columns):
         scope = default
         if each.scope_id:
-            scope = made[_referred(places, each.scope_id, f"columns[{place}].scopeId", "scopes")]
+            scope = made[referred(places, each.scope_id, f"columns[{place}].scopeId", "scopes")]
         rows.append(
             {
                 "id": by.new_id(),
@@ -279,7 +284,7 @@ def _cards(
                 due_date=each.due_date,
                 assignee_id=by.assignees.get(each.assignee or ""),
                 label_ids=[
-                    labels[_referred(label_places, id, f"{path}labelIds[{index}]", "labels")]["id"]
+                    labels[referred(label_places, id, f"{path}labelIds[{index}]", "labels")]["id"]
                     for index, id in enumerate(each.label_ids or ())
                 ],
                 custom_fields=each.custom_fields,
@@ -318,7 +323,7 @@ def _column_of(card: ImportedCard, places: Mapping[str, int], count: int, path: 
     if card.column_id:
         if card.column_index is not UNSET:
             raise invalid((f"{path}columnIndex", "must not be given together with columnId"))
-        return _referred(places, card.column_id, f"{path}columnId", "columns")
+        return referred(places, card.column_id, f"{path}columnId", "columns")
     if isinstance(card.column_index, Unset):
         raise invalid((f"{path}columnIndex", "is required, or columnId in its place"))
     if card.column_index >= count:

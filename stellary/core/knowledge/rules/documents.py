@@ -17,7 +17,7 @@ EDITS: Final = frozenset({"title", "content"})
 """What is reviewed: another one of these is another document."""
 
 
-def check_tags(tags: Sequence[str]) -> None:
+def check_tags(tags: Sequence[str], path: str = "tags") -> None:
     """Each tag is on one line, and stands there once, without regard to case.
 
     Raises:
@@ -26,9 +26,9 @@ def check_tags(tags: Sequence[str]) -> None:
     known: set[str] = set()
     for index, tag in enumerate(tags):
         if "\n" in tag:
-            raise invalid((f"tags[{index}]", "must be on one line"))
+            raise invalid((f"{path}[{index}]", "must be on one line"))
         if tag.casefold() in known:
-            raise invalid((f"tags[{index}]", "must not be there twice"))
+            raise invalid((f"{path}[{index}]", "must not be there twice"))
         known.add(tag.casefold())
 
 

@@ -1,0 +1,83 @@
+"""Projects as files, with their documents. Section Project Import & Export of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from sqlalchemy import Select, bindparam, insert, select
+
+from stellary.contract.project_exports import EXPORT_PROJECT, FileDocument, ProjectFile
+from stellary.contract.project_imports import IMPORT_PROJECT, ImportProject, ProjectImport
+from stellary.contract.refs import ProjectRef, WorkspaceRef
+from stellary.core.accounts import people
+from stellary.core.board import exports, imports
+from stellary.core.knowledge.documents import written_event
+from stellary.core.knowledge.rules import imports as rules
+from stellary.core.knowledge.rules.documents import tag_keys
+from stellary.core.knowledge.tables import documents
+from stellary.core.unit import UnitOfWork, serves
+
+_OF_PROJECT: Select[Any] = (
+    select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)
+)
+_INSERT = insert(documents)
+
+
+@serves(EXPORT_PROJECT)
+def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
+    """The project with everything that is in it."""
+    file: Any
+    file, workspace_id = exports.project_file(uow, ref)
+    found = uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id}).fetchall()
+    known = exports.People(people.introduced(uow, workspace_id, {row.author_id for row in found}))
+    ids = {row.id for row in found}
+    made: ProjectFile = attrs.evolve(
+        file,
+        documents=[
+            FileDocument(
+                id=row.id,
+                title=row.title,
+                doc_type=row.doc_type,
+                scope_id=row.scope_id,
+                parent_id=row.parent_id if row.parent_id in ids else None,
+                tags=row.tags,
+                status=row.status,
+                author=known.person(row.author_id),
+                content=row.content,
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
+            for row in found
+        ],
+    )
+    return made
+
+
+@serves(IMPORT_PROJECT)
+def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
+    """Make a project of a file; whoever imports it becomes its member, and the author of its documents."""
+    made = imports.make_project(uow, ref, request)
+    told = {
+        "organization_id": made.organization_id,
+        "workspace_id": made.told.workspace_id,
+        "project_id": made.told.id,
+        "status": "draft",
+        "submissions": 0,
+        "author_id": uow.user_id,
+        "told_of_id": uow.user_id,
+        "told_at": uow.now,
+        "version": 1,
+        "now": uow.now,
+    }
+    ids = [uow.new_id() for _ in request.documents or ()]
+    written = rules.rows(request, ids, made.scope_ids, told)
+    if written:
+        uow.connection.execute(_INSERT, [{**row, "tag_keys": tag_keys(row["tags"])} for row in written])
+    for row in written:
+        # Search reads each; people are told of the project as a whole.
+        uow.happened(written_event(row, is_new=True))
+    answer: Any = made.told
+    left = [*made.told.not_carried, *rules.left_behind(request, made.importer.email)]
+    told_of: ProjectImport = attrs.evolve(answer, not_carried=left)
+    return told_of
