@@ -14,10 +14,10 @@ import attrs
 import orjson
 
 from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
+from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.refs import parameter_names
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Value, as_dict, camel, dump, read, utc
 

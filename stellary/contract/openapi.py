@@ -8,6 +8,7 @@ from types import ModuleType
 
 import attrs
 
+from stellary.contract.addressing import Ref, parameter_names, pattern
 from stellary.contract.components import (
     BYTES,
     ERROR,
@@ -26,7 +27,6 @@ from stellary.contract.errors import BY_STATUS
 from stellary.contract.examples import example
 from stellary.contract.naming import whole, wire_fields
 from stellary.contract.proposals import Proposal
-from stellary.contract.refs import Ref, parameter_names, pattern
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.schemas import Schemas, documentation
 

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 import attrs
 
+from stellary.contract.addressing import Ref, parameter_names
 from stellary.contract.endpoint import Endpoint
 from stellary.contract.errors import MethodNotAllowed, NotFound
-from stellary.contract.refs import Ref, parameter_names
 
 AnyEndpoint = Endpoint[Any, Any, Any, Any]
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract import ENDPOINTS
+from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Ok, deletes, reads
 from stellary.contract.errors import Invalid, MethodNotAllowed, NotFound
 from stellary.contract.policies import PUBLIC
@@ -23,7 +24,6 @@ from stellary.contract.refs import (
     OrganizationRef,
     ProjectRef,
     Ref,
-    parameter_names,
 )
 from stellary.contract.router import Router
 from tests.cost import quickest
