@@ -19,7 +19,7 @@ from stellary.client._call import Plan, segment, version_tag
 from stellary.client._caller import AsyncCaller, SyncCaller
 from stellary.client._page import DEFAULT_LIMIT, AsyncPage, Page
 from stellary.client._settings import checked_headers, checked_retries, checked_timeout
-from stellary.client._stream import AsyncEventStream, EventStream
+from stellary.client._stream import AsyncEventStream, EventStream, never
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
 from stellary.contract.streaming import Stream
@@ -150,12 +150,21 @@ class Method(Generic[P, S_co, A_co]):
         endpoint: What it calls.
         ids: How many parts of the path are given by position, the rest being those of the resource.
         all: Whether it goes through all pages.
+        ends: Of a stream, whether an event is its last one.
     """
 
-    def __init__(self, endpoint: Endpoint[Any, ..., Any, Any], ids: int, *, all: bool = False) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint[Any, ..., Any, Any],
+        ids: int,
+        *,
+        all: bool = False,
+        ends: Callable[[Any], bool] = never,
+    ) -> None:
         self.endpoint = endpoint
         self.ids = ids
         self.all = all
+        self.ends = ends
         self._name = endpoint.operation
         self._functions: dict[bool, types.FunctionType] = {}
 
@@ -188,9 +197,10 @@ class Method(Generic[P, S_co, A_co]):
                 return self._caller.iterate(plan, self._at(plan, names, ids), plan.said(named))
 
         elif self.endpoint.is_stream:
+            ends = self.ends
 
             def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
-                return self._caller.follow(plan, self._at(plan, names, ids), plan.said(named))
+                return self._caller.follow(plan, self._at(plan, names, ids), plan.said(named), ends)
 
         elif self.endpoint.many:
 
@@ -239,9 +249,11 @@ def iterates(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Iterator[
     return Method(endpoint, 0, all=True)
 
 
-def follows(endpoint: Endpoint[Any, P, Any, Stream[T]]) -> Method[P, EventStream[T], AsyncEventStream[T]]:
-    """What happens at the resource's own place, as it happens."""
-    return Method(endpoint, 0)
+def follows(
+    endpoint: Endpoint[Any, P, Any, Stream[T]], ends: Callable[[T], bool] = never
+) -> Method[P, EventStream[T], AsyncEventStream[T]]:
+    """What happens at the resource's own place, as it happens, until an event that ``ends`` it."""
+    return Method(endpoint, 0, ends=ends)
 
 
 # ---------------------------------------------------------------------------------------------- what help() shows

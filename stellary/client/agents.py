@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from stellary.client._method import C, Id, Resource, by_id, iterates, method
-from stellary.contract.agent_missions import CANCEL_MISSION, CREATE_MISSION, GET_MISSION, LIST_MISSIONS
+from collections.abc import Callable
+from typing import Any, overload
+
+from stellary.client._method import Async, C, Id, Later, Resource, Sync, by_id, follows, iterates, method
+from stellary.contract.agent_missions import (
+    CANCEL_MISSION,
+    CREATE_MISSION,
+    FOLLOW_MISSION,
+    GET_MISSION,
+    LIST_MISSIONS,
+    AgentMission,
+    MissionEntry,
+)
 from stellary.contract.agents import (
     CREATE_AGENT,
     CREATE_AGENT_TOKEN,
@@ -23,6 +34,8 @@ from stellary.contract.proposals import (
     REJECT_ALL,
     REJECT_PROPOSAL,
 )
+
+Progress = Callable[[MissionEntry], object]
 
 
 class Agents(Resource[C]):
@@ -75,14 +88,67 @@ class AgentMissions(Resource[C]):
     iterate = iterates(LIST_MISSIONS)
 
 
-class MissionHandle(Resource[C]):
-    """One mission, whatever its agent."""
+def _is_last(entry: MissionEntry) -> bool:
+    return entry.kind == "done"
 
+
+class MissionHandle(Resource[C]):
+    """One mission, whatever its agent. ``for event in mission.stream()`` tells all of it, and ends with it."""
+
+    stream = follows(FOLLOW_MISSION, _is_last)
     get = method(GET_MISSION)
     cancel = method(CANCEL_MISSION)
     proposals = method(LIST_MISSION_PROPOSALS)
     approve_all = method(APPROVE_ALL)
     reject_all = method(REJECT_ALL)
+
+    @overload
+    def wait(self: MissionHandle[Sync], progress: Progress | None = None) -> AgentMission: ...
+    @overload
+    def wait(self: MissionHandle[Async], progress: Progress | None = None) -> Later[AgentMission]: ...
+    def wait(self, progress: Progress | None = None) -> Any:
+        """Wait until the mission is over, or waits to be approved.
+
+        Args:
+            progress: Called with each entry of its log.
+
+        Returns:
+            The mission as it is then.
+        """
+        return _awaited(self, progress) if self._awaits else _waited(self, progress)
+
+
+def _waited(mission: Any, progress: Progress | None) -> AgentMission:
+    found: AgentMission
+    with mission.stream() as entries:
+        for entry in entries:
+            if progress is not None:
+                progress(entry)
+            # What is told may be long past: it may have been approved since.
+            if _may_stand_still(entry) and _stands_still(found := mission.get()):
+                return found
+    found = mission.get()
+    return found
+
+
+async def _awaited(mission: Any, progress: Progress | None) -> AgentMission:
+    found: AgentMission
+    async with mission.stream() as entries:
+        async for entry in entries:
+            if progress is not None:
+                progress(entry)
+            if _may_stand_still(entry) and _stands_still(found := await mission.get()):
+                return found
+    found = await mission.get()
+    return found
+
+
+def _may_stand_still(entry: MissionEntry) -> bool:
+    return entry.kind == "done" or entry.data.get("status") == "awaiting_approval"
+
+
+def _stands_still(mission: AgentMission) -> bool:
+    return mission.status not in ("queued", "running")
 
 
 class Proposals(Resource[C]):

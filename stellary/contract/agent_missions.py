@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.agents import AutonomyMode
-from stellary.contract.endpoint import acts, creates, lists, reads
+from stellary.contract.endpoint import acts, creates, lists, reads, streams
 from stellary.contract.limits import Id, Length
 from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENTS_READ, MISSION_AUTHOR, MISSIONS
 from stellary.contract.refs import AgentMissionRef, AgentRef
+from stellary.contract.streaming import Follow
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -95,6 +96,16 @@ class ListAgentMissions(Paged):
     card_id: Id | Unset = UNSET
 
 
+@request
+class FollowMission(Follow):
+    """Where to go on.
+
+    Attributes:
+        last_event_id: The id of the last entry that was seen, to get all that came after it. The header ``Last-Event-ID``
+            says the same, and comes first. Without either, all of the mission is told from its beginning.
+    """
+
+
 CREATE_MISSION = creates(
     "agent_missions.create",
     AgentRef,
@@ -129,4 +140,14 @@ CANCEL_MISSION = acts(
     policy=MISSION_AUTHOR,
 )
 
-ENDPOINTS = (CREATE_MISSION, LIST_MISSIONS, GET_MISSION, CANCEL_MISSION)
+FOLLOW_MISSION = streams(
+    "agent_missions.events",
+    AgentMissionRef,
+    "events",
+    summary="Follow a mission: each entry of its log as an event of its kind, until ``done``.",
+    takes=FollowMission,
+    item=MissionEntry,
+    policy=AGENTS_READ,
+)
+
+ENDPOINTS = (CREATE_MISSION, LIST_MISSIONS, GET_MISSION, CANCEL_MISSION, FOLLOW_MISSION)

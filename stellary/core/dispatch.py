@@ -30,7 +30,7 @@ from stellary.core.accounts import (
     workspaces,
 )
 from stellary.core.agents import access as agents_access
-from stellary.core.agents import agents, audit, missions, proposals
+from stellary.core.agents import agents, audit, mission_log, missions, proposals
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.automations import access as automations_access
 from stellary.core.automations import automations, traces
@@ -217,6 +217,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     missions.list_missions,
     missions.get_mission,
     missions.cancel_mission,
+    mission_log.follow_mission,
     proposals.list_proposals,
     proposals.list_mission_proposals,
     proposals.approve_proposal,

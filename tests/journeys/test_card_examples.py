@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,26 @@ def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert out[3] == "The brief asks: “Which text message provider do we use?” (text) "
     assert out[-2].startswith("Paint it blue: no such change is known: ")
     assert out[-1] == "draft_executed"
+
+
+@pytest.fixture
+def working(core: Core) -> Iterator[None]:
+    core.work.start()
+    yield
+    assert core.work.stop(30)
+
+
+@pytest.mark.usefixtures("working")
+def test_agents(client: Stellary, core: Core):
+    module = example("agents")
+    told = module.supervised(client, "acme", "eng")
+    assert told[:4] == ["1 status", "2 status", "3 step", "4 message"]
+    assert [each.split()[1] for each in told[-3:]] == ["step", "status", "done"]
+    ws = client.workspace("acme", "eng")
+    (agent,) = ws.agents.list()
+    ws.agents.update(agent, tools=["board.read", "board.write"])
+    token = ws.agents(agent).tokens.create(name="laptop").token
+    (project,) = [each for each in ws.projects.list() if each.name == "Web shop"]
+
+    as_agent = Stellary.embedded(core.port(core.authenticate(token)))
+    assert module.with_a_token(client, as_agent, "acme", "eng", project.id) == "Print and send the invoices"

@@ -248,6 +248,7 @@ ASKINGS: Mapping[str, Asking] = {
     "agent_missions.get": _OF_MISSION,
     "agent_missions.cancel": _OF_MISSION,
     "agent_missions.list_proposals": _OF_MISSION,
+    "agent_missions.events": _OF_MISSION,
     "agent_missions.approve_all": _OF_MISSION,
     "agent_missions.reject_all": Asking(
         lambda stage: {"reason": "Not now"}, places={"missionId": "agentMissionId"}

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from stellary.contract.agent_missions import EntryKind, MissionEntry
+from stellary.contract.agent_missions import FOLLOW_MISSION, EntryKind, FollowMission, MissionEntry
 from stellary.contract.refs import AgentMissionRef
+from stellary.contract.streaming import Stream
+from stellary.contract.wire import dump
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import mission_log, missions
-from stellary.core.unit import UnitOfWork
+from stellary.core.news import announce
+from stellary.core.streams import Batch, Record, frames
+from stellary.core.unit import UnitOfWork, serves
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
 
 READ_MAX = 1_000
 Entry = tuple[EntryKind, Mapping[str, Any]]
@@ -24,6 +32,7 @@ _COUNT = (
     .returning(missions.c.last_entry)
 )
 _INSERT = insert(mission_log)
+_IS_ON = select(missions.c.id).where(missions.c.id == bindparam("_id"), missions.c.finished_at.is_(None))
 _AFTER = (
     select(mission_log)
     .where(mission_log.c.mission_id == bindparam("_id"), mission_log.c.number > bindparam("_after"))
@@ -32,8 +41,14 @@ _AFTER = (
 )
 
 
+def of_mission(mission_id: str) -> str:
+    """The topic of what happens in a mission."""
+    return f"mission:{mission_id}"
+
+
 def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
     """Write entries to the log of a mission, in their order."""
+    announce(uow, of_mission(mission_id))
     more = {"_id": mission_id, "_more": len(entries)}
     last = uow.connection.execute(_COUNT, more).scalar_one()
     first = last - len(entries) + 1
@@ -63,3 +78,24 @@ def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[Miss
     mission = access.mission(uow, ref).row
     found = uow.connection.execute(_AFTER, {"_id": mission.id, "_after": after})
     return [rows.mission_entry(row) for row in found]
+
+
+@serves(FOLLOW_MISSION)
+def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission) -> Stream[MissionEntry]:
+    """What happens in a mission, from its beginning unless something was seen already, until it is over."""
+    mission = access.mission(uow, ref).row
+    return Record(of_mission(mission.id), int(request.last_event_id or 0), partial(_read, mission.id))
+
+
+def _read(mission_id: str, core: Core, after: int | None) -> Batch:
+    """What comes after an entry. Whoever writes one holds the mission, so that none is put before another later."""
+    seen = after or 0
+    place = {"_id": mission_id, "_after": seen}
+    with core.database.reading() as connection:
+        found = [rows.mission_entry(row) for row in connection.execute(_AFTER, place)]
+        over = not found and connection.execute(_IS_ON, {"_id": mission_id}).first() is None
+    if not found:
+        return Batch(seen, over=over)
+    told = frames((entry.id, entry.kind, dump(entry)) for entry in found)
+    more = len(found) == READ_MAX
+    return Batch(found[-1].id, told, more, over=found[-1].kind == "done")

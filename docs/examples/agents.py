@@ -1,0 +1,88 @@
+"""Agents: one that has to ask works on a card, and a person approves what it wants to change.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/agents.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+from stellary import Proposed, Stellary
+from stellary.contract.agent_missions import MissionEntry
+from stellary.contract.agents import SetRateLimit
+
+
+def supervised(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Make an agent in a workspace that is there, give it a task, approve what it proposes, and tell what happened."""
+    ws = client.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Web shop"))
+    to_do, _, done = board.columns.list()
+    card = board.column(to_do).cards.create(title="Print the invoices")
+
+    # --8<-- [start:create]
+    agent = ws.agents.create(
+        name="Scribe",
+        autonomy_mode="supervised",  # every change waits for somebody
+        tools=["board.read", "move_card", "set_priority", "add_comment"],
+        rate_limit=SetRateLimit(max_actions=100, window_seconds=60),
+    )
+    # --8<-- [end:create]
+
+    # --8<-- [start:mission]
+    mission = ws.mission(
+        ws.agents(agent).missions.create(
+            card_id=card.id, prompt="move to Done, set priority high\ncomment: Printed, and sent."
+        )
+    )
+    told = []
+
+    def tell(entry: MissionEntry) -> None:
+        told.append(f"{entry.id} {entry.kind}")
+        print(entry.id, entry.kind, entry.data)
+
+    waiting = mission.wait(progress=tell)  # until it is over, or somebody is asked
+    assert waiting.status == "awaiting_approval"
+    # --8<-- [end:mission]
+
+    # --8<-- [start:decide]
+    move, priority, comment = mission.proposals(limit=10)
+    ws.proposals.approve(move)
+    ws.proposals.approve(comment)
+    ws.proposals.reject(priority, reason="It is no emergency")
+    # --8<-- [end:decide]
+
+    # --8<-- [start:stream]
+    for entry in mission.stream(last_event_id=told[-1].split()[0]):  # ends with the mission
+        tell(entry)
+    print(mission.get().result)
+    # --8<-- [end:stream]
+
+    now = board.card(card).get()
+    (said,) = board.card(card).comments.list()
+    assert (now.column_id, now.priority, said.author_name) == (done.id, None, "Scribe")
+    return told
+
+
+def with_a_token(
+    client: Stellary, as_agent: Stellary, organization: str, workspace: str, project: str
+) -> str:
+    """What a program gets that acts as a supervised agent, with a token of the agent's."""
+    # --8<-- [start:proposed]
+    mine = as_agent.workspace(organization, workspace).project(project)
+    (first, *_) = mine.cards.list()
+    try:
+        mine.card(first).update(title="Print and send the invoices")
+    except Proposed as asked:
+        proposal = asked.proposal
+    client.workspace(organization, workspace).proposals.approve(proposal)
+    # --8<-- [end:proposed]
+    return mine.card(first).get().title
+
+
+if __name__ == "__main__":
+    url = sys.argv[1] if len(sys.argv) > 1 else "http://localhost:3001"
+    email = f"ann-{uuid4().hex[:8]}@example.com"
+    with Stellary.register(url, email, "correct horse battery", name="Ann") as ann:
+        home = ann.organizations.list()[0].slug
+        supervised(ann, home, ann.organization(home).workspaces.list()[0].slug)
