@@ -64,3 +64,32 @@ def test_a_card_that_many_move_is_acted_on_once_for_each_move(workshop, crowd, r
         # One has moved it; the others have found it where they wanted it.
         assert workshop.read(card)["commentCount"] == 1
     assert workshop.results(rule) == ["success"] * rounds
+
+
+def test_rules_that_need_each_others_cards_never_wait_for_each_other(workshop, crowd, rounds):
+    """Whoever moves one card has a rule change the other one, while somebody else does it the other way round."""
+    pair = [workshop.card("left"), workshop.card("right")]
+    rules = [
+        workshop.rule(
+            "task_moved",
+            "add_checklist_item",
+            {"all": [{"field": "title", "op": "eq", "value": here["title"]}]},
+            cardId=there["id"],
+            title="step",
+        )
+        for here, there in (pair, pair[::-1])
+    ]
+
+    def moving(number, column):
+        who, card = crowd[number], pair[number % 2]
+        body = {"columnId": workshop.columns[column]["id"]}
+        return lambda: workshop.world.status(who, "PATCH", workshop.of(card), body)
+
+    for number in range(rounds):
+        # Of those who move the same card to the same place one moves it.
+        found = at_once(*[moving(client, 1 + number % 2) for client in range(6)])
+        assert set(found) == {200}
+        workshop.world.core.work.run_due()
+        for card in pair:
+            workshop.world.ask(workshop.owner, "PATCH", workshop.of(card), {"checklist": []})
+    assert [workshop.results(rule).count("success") for rule in rules] == [rounds, rounds]

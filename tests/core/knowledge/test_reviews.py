@@ -192,12 +192,14 @@ def rounds_of_reviews(shelf, rounds):
         ] == [won]
 
 
-def test_of_reviews_at_once_one_holds(shelf):
-    rounds_of_reviews(shelf, 3)
+@pytest.mark.race
+def test_of_reviews_at_once_one_holds(shelf, rounds):
+    rounds_of_reviews(shelf, rounds)
 
 
-def test_of_submissions_at_once_one_is_kept(shelf):
-    for number in range(3):
+@pytest.mark.race
+def test_of_submissions_at_once_one_is_kept(shelf, rounds):
+    for number in range(rounds):
         made = shelf.document(str(number))
         path = f"{shelf.of(made)}/submit-review"
         answers = at_once(*[lambda path=path: shelf.world.status(shelf.ann, "POST", path)] * CLIENTS)
@@ -205,8 +207,9 @@ def test_of_submissions_at_once_one_is_kept(shelf):
         assert len(shelf.world.ask(shelf.ann, "GET", f"{shelf.of(made)}/versions")) == 1
 
 
-def test_an_edit_and_a_review_at_once_are_one_after_the_other(shelf):
-    for number in range(6):
+@pytest.mark.race
+def test_an_edit_and_a_review_at_once_are_one_after_the_other(shelf, rounds):
+    for number in range(2 * rounds):
         made = shelf.document(str(number))
         shelf.submit(made)
         edit, review = at_once(lambda: do(shelf, made, "edit"), lambda: do(shelf, made, "approve"))  # noqa: B023
