@@ -35,7 +35,8 @@ def _schema() -> Any:
     # A stream goes on answering for as long as somebody listens.
     made = made.exclude(
         lambda found: (
-            "text/event-stream" in found.operation.definition.raw["responses"]["200"].get("content", {})
+            "text/event-stream"
+            in found.operation.definition.raw["responses"].get("200", {}).get("content", {})
         )
     )
     # A probe takes back all that its connection has done: here, the transaction that the server runs in.
@@ -105,6 +106,8 @@ KINDS = {
     "before": "otherCardId",
     "after": "otherCardId",
     "targetCardId": "thirdCardId",
+    "missionId": "missionId",
+    "priorityId": "priorityId",
 }
 
 
