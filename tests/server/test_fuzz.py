@@ -135,8 +135,9 @@ def _say_what_holds(case: schemathesis.Case, stage: Stage) -> None:
     if case.path.endswith("/projects/import"):
         _refer_to_itself(body)
         return
-    if "/automations" in case.path:
-        _rule(body)
+    for part, say in LANGUAGES.items():
+        if part in case.path:
+            say(body, stage)
     if "currentPassword" in body:
         body["currentPassword"] = PASSWORD
     if "expiresAt" in body:
@@ -153,12 +154,38 @@ def _say_what_holds(case: schemathesis.Case, stage: Stage) -> None:
         _say_of_card(card, stage)
 
 
-def _rule(rule: dict[str, Any]) -> None:
+def _document(said: dict[str, Any], stage: Stage) -> None:
+    """A document's text is a language of its own, and where it belongs is said by several fields together."""
+    if "content" in said:
+        said |= {"content": {"type": "doc", "content": []}, "contentFormat": "tiptap"}
+    for name in ("contextType", "contextId", "parentId"):
+        said.pop(name, None)
+
+
+def _agent(said: dict[str, Any], stage: Stage) -> None:
+    """An agent's tools are named by others, and what a mission is about is there."""
+    things = {"tools": ["move_card"], "projectIds": [stage.here["projectId"]], "cardId": stage.here["cardId"]}
+    said |= {name: thing for name, thing in things.items() if said.get(name) is not None}
+    said.pop("model", None)
+    if said.get("runtime") == "model":
+        said["runtime"] = "built_in"
+
+
+def _answers(said: dict[str, Any], stage: Stage) -> None:
+    """Questions are made for each draft."""
+    said.pop("answers", None)
+
+
+def _rule(rule: dict[str, Any], stage: Stage) -> None:
     """What a rule does is an action's, and its conditions are a little language of their own."""
     if "action" in rule:
         rule["action"] = {"type": "set_priority", "params": {"priority": "high"}}
     if rule.get("conditions"):
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
+
+
+LANGUAGES = {"/automations": _rule, "/documents": _document, "/agents": _agent, "/refine": _answers}
+"""Who says what the schema of a body leaves to others, by a part of the path."""
 
 
 def _say_of_card(card: dict[str, Any], stage: Stage) -> None:
