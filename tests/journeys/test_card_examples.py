@@ -74,6 +74,37 @@ def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == told
 
 
+def test_projects(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    assert example("projects").projects(client, "acme", "eng") == ["Q1 Launch"]
+    *templates, keys, code, members, message = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in templates] == ["simple", "development", "agency"]
+    assert (keys, code, members) == ("QL QL-1", "duplicate_key", "['jane@example.com']")
+    assert message
+
+
+def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    told = example("cards").cards(client, "acme", "eng")
+    assert told == ["Draw the screens", "Ask the users", "Write the specification"]
+    unknown, *columns, page, last, changed = capsys.readouterr().out.splitlines()
+    assert "cards[1].id" in unknown
+    assert columns == [
+        "To Do ['Ask the users']",
+        "In Progress ['Write the spec', 'Draw the screens']",
+        "Done []",
+    ]
+    assert (page, last) == ("['QL-1', 'QL-2'] True", "['QL-3'] False")
+    assert changed == "changed meanwhile: Write the specification"
+
+
+def test_notifications(client: Stellary, core: Core, capsys: pytest.CaptureFixture[str]):
+    rob = Stellary.embedded(core.port(core.user(external_id="rob", email="rob@example.com", name="Rob")))
+    invitation = client.workspace("acme", "eng").members.invite(email="rob@example.com", role="member")
+    rob.invitations.accept(invitation.token)
+    told = example("notifications").notifications(client, rob, "acme", "eng")
+    assert told == ["card_moved", "comment_added", "card_created"]
+    assert "\n3\n" in capsys.readouterr().out
+
+
 def test_automations(client: Stellary):
     assert example("automations").automations(client, "acme", "eng") == [
         "What is urgent is begun at once: task_created of SUP-1, success",

@@ -1,0 +1,103 @@
+"""Cards: the board at once, filters, pages, many at a time, and two people who change the same card.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/cards.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from stellary import Invalid, PreconditionFailed, Stellary
+from stellary.contract.cards import CardChange, CardInColumn
+
+
+def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Work with the cards of a new project in a workspace that is there."""
+    ws = client.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Q1 Launch"))
+
+    # --8<-- [start:bulk]
+    to_do, doing, done = board.columns.list()
+    made = board.cards.create_many(
+        cards=[
+            CardInColumn(column_id=to_do.id, title="Write the spec", priority="high"),
+            CardInColumn(column_id=to_do.id, title="Ask the users"),
+            CardInColumn(column_id=doing.id, title="Draw the screens"),
+        ]
+    )
+    spec, users, screens = made  # in the order of the request
+    board.cards.update_many(
+        cards=[
+            CardChange(id=spec.id, column_id=doing.id, order=0),
+            CardChange(id=users.id, due_date=datetime.now(UTC) + timedelta(days=3)),
+        ]
+    )
+    # --8<-- [end:bulk]
+
+    # --8<-- [start:nothing]
+    try:
+        board.cards.update_many(
+            cards=[CardChange(id=spec.id, title="Changed"), CardChange(id="0" * 24, title="Unknown")]
+        )
+    except Invalid as error:
+        print(error.message)  # which one, and nothing was changed
+    # --8<-- [end:nothing]
+    assert board.cards.get(spec.id).title == "Write the spec"
+
+    # --8<-- [start:board]
+    shown = board.board()
+    for column in shown.columns:
+        print(column.name, [card.title for card in shown.cards if card.column_id == column.id])
+    # --8<-- [end:board]
+
+    # --8<-- [start:filters]
+    urgent = board.cards.list(priority="high", archived=False)
+    soon = board.cards.list(due_before=datetime.now(UTC) + timedelta(days=7), status="open")
+    called = board.cards.list(q="SCREEN")
+    # --8<-- [end:filters]
+    assert [each[0].id for each in (urgent, soon, called)] == [spec.id, users.id, screens.id]
+
+    # --8<-- [start:moves]
+    board.cards.update(users.id, column_id=doing.id)  # to the end
+    board.cards.update(users.id, before=spec.id)  # beside another card, which beats a number
+    board.cards.update(screens.id, order=0)  # to that place, clamped to the end
+    # --8<-- [end:moves]
+
+    # --8<-- [start:pages]
+    page = board.cards.list(limit=2)
+    while page:
+        print([card.key for card in page], page.has_more)
+        page = page.next_page()
+    # --8<-- [end:pages]
+
+    # --8<-- [start:versions]
+    seen = board.cards.get(spec.id)
+    board.cards.update(spec.id, title="Write the specification")  # somebody else is faster
+    try:
+        board.cards.with_options(if_match=seen).update(spec.id, priority="low")
+    except PreconditionFailed:
+        print("changed meanwhile:", board.cards.get(spec.id).title)
+    # --8<-- [end:versions]
+
+    # --8<-- [start:idempotency]
+    once = board.column(done).cards.with_options(idempotency_key="row-7")
+    first = once.create(title="Row 7")
+    again = once.create(title="Row 7")  # by another process, or after a crash
+    # --8<-- [end:idempotency]
+    assert first.id == again.id
+    return [card.title for card in board.cards.list(column_id=doing.id)]
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print what is being done."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        print(*cards(client, name, "eng"), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,76 @@
+"""Activity and notifications: what has happened, and what of it concerns whom.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/notifications.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+from stellary import Stellary
+
+
+def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: str) -> list[str]:
+    """Let Jane work with Rob in a workspace that both reach, and tell what Rob hears of it."""
+    ws = jane.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Q1 Launch"))
+    to_do, doing, _ = board.columns.list()
+    rob_id = rob.auth.me().user.id
+    rob.notifications.read_all()
+
+    # --8<-- [start:recipients]
+    card = board.column(to_do).cards.create(title="Write the spec", assignee_id=rob_id)
+    board.card(card).comments.create(content="By Friday, please, @rob.")
+    board.cards.update(card.id, column_id=doing.id)
+    # --8<-- [end:recipients]
+
+    # --8<-- [start:list]
+    for each in rob.notifications.list(unread_only=True):
+        print(each.activity.type, each.activity.actor_name, each.activity.meta)
+    print(rob.notifications.count().count)
+    # --8<-- [end:list]
+    heard = [each.activity.type for each in rob.notifications.list(unread_only=True)]
+
+    # --8<-- [start:read]
+    newest, *_ = rob.notifications.list(limit=1)
+    rob.notifications.read(newest.id)
+    rob.notifications.read_all()
+    # --8<-- [end:read]
+    assert rob.notifications.count().count == 0
+
+    # --8<-- [start:activity]
+    for activity in board.activity.list(limit=20):
+        print(activity.created_at, activity.actor_name, activity.type)
+    of_card = board.activity.list(card_id=card.id)
+    moves = board.activity.list(card_id=card.id, type="card_moved")
+    # --8<-- [end:activity]
+    assert (len(of_card), len(moves)) == (3, 1)
+    assert moves[0].meta["toColumn"] == "In Progress"
+
+    # --8<-- [start:leaving]
+    ws.members.remove(rob_id)
+    print(rob.notifications.list())  # nothing of a workspace that one no longer sees
+    # --8<-- [end:leaving]
+    assert rob.notifications.list() == []
+    return heard
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with two new accounts, and print what the second one hears."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with (
+        Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as jane,
+        Stellary.register(url, f"rob-{name}@example.com", "a-long-password", name="Rob") as rob,
+    ):
+        jane.organizations.create(name=name.title(), slug=name)
+        jane.organization(name).workspaces.create(name="Engineering", slug="eng")
+        invitation = jane.workspace(name, "eng").members.invite(
+            email=f"rob-{name}@example.com", role="member"
+        )
+        rob.invitations.accept(invitation.token)
+        print(*notifications(jane, rob, name, "eng"), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

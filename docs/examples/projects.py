@@ -1,0 +1,71 @@
+"""Projects: made from templates, shared with members, put away and deleted.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/projects.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+from stellary import Conflict, NotFound, Stellary
+
+
+def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Make projects in a workspace that is there, and tell which are left."""
+    ws = client.workspace(organization, workspace)
+
+    # --8<-- [start:templates]
+    for template in ws.projects.templates():
+        print(template.id, [column.name for column in template.columns])
+    project = ws.projects.create(name="Q1 Launch", template_id="development")
+    board = ws.project(project)
+    # --8<-- [end:templates]
+    assert [column.name for column in board.columns.list()][:2] == ["Backlog", "To Do"]
+
+    # --8<-- [start:keys]
+    card = board.column(board.columns.list()[0]).cards.create(title="Write the spec")
+    print(project.key, card.key)  # QL QL-1
+    try:
+        ws.projects.create(name="Quiz", key=project.key)
+    except Conflict as error:
+        print(error.code)  # duplicate_key
+    # --8<-- [end:keys]
+
+    # --8<-- [start:members]
+    me = client.auth.me()
+    print([member.email for member in board.members.list()])  # whoever made it
+    board.members.remove(me.user.id)
+    board.members.add(email=me.user.email)
+    try:
+        board.members.add(email="stranger@example.com")
+    except NotFound as error:
+        print(error.message)  # only who reaches the workspace can work on its projects
+    # --8<-- [end:members]
+
+    # --8<-- [start:archive]
+    board.update(archived=True)
+    active = ws.projects.list(archived=False)
+    put_away = ws.projects.list(archived=True)
+    board.update(archived=False)
+    # --8<-- [end:archive]
+    assert ([each.name for each in active], [each.name for each in put_away]) == ([], ["Q1 Launch"])
+
+    # --8<-- [start:delete]
+    draft = ws.projects.create(name="Draft")
+    ws.projects.delete(draft)  # with its columns, cards, comments and files
+    # --8<-- [end:delete]
+    return [each.name for each in ws.projects.list()]
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print the projects."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        print(*projects(client, name, "eng"), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
