@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
-from sqlalchemy import text
 
 from stellary.contract.cards import UpdateCard
 from stellary.contract.columns import DeleteColumn
@@ -19,6 +16,7 @@ from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.board.cards import delete_card, update_card
 from stellary.core.board.columns import delete_column
 from stellary.core.board.projects import delete_project
+from tests.meanwhile import answered_meanwhile
 
 WORKERS = 16
 
@@ -206,31 +204,10 @@ def test_project_that_is_deleted_meanwhile_takes_all_cards_along(desk):
 
 def meanwhile(desk, first, method, tail, body=None, path=None):
     """The answer to a request that comes while another unit is at work, and has to wait for it where it must."""
-    answers, path = [], desk.path + tail if path is None else path
-    waiting = threading.Thread(
-        target=lambda: answers.append(desk.world.call(desk.person, method, path, body))
+    path = desk.path + tail if path is None else path
+    return answered_meanwhile(
+        desk.world, desk.person, first, lambda: desk.world.call(desk.person, method, path, body)
     )
-    with desk.world.core.begin(desk.person.actor) as uow:
-        first(uow)
-        waiting.start()
-        wait_until_blocked(desk.world.core)
-    waiting.join()
-    return answers[0]
-
-
-def wait_until_blocked(core):
-    if core.database.is_sqlite:
-        return
-    blocked = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    for _ in range(1_000):
-        # What the server says of itself stays the same within a transaction.
-        with core.database.reading() as connection:
-            if connection.execute(blocked).scalar():
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits")
 
 
 def ref_of(desk, kind, id):

@@ -56,6 +56,24 @@ class Shelf:
         made: Json = self.world.ask(by or self.rob, "POST", f"{self.of(document)}/review", said)
         return made
 
+    def do(self, document: Json, move: str) -> int:
+        """The status of the answer to a move of the review, by somebody who may."""
+        path = self.of(document)
+        match move:
+            case "submit":
+                return self.world.status(self.wim, "POST", f"{path}/submit-review")
+            case "edit":
+                edited = content(str(self.read(document)["version"]))
+                return self.world.status(self.wim, "PATCH", path, {"content": edited})
+            case _:
+                said = {"approve": "approved", "request_changes": "changes_requested"}[move]
+                return self.world.status(self.rob, "POST", f"{path}/review", {"status": said})
+
+    def versions(self, document: Json) -> list[Json]:
+        """What was submitted, newest first."""
+        found: list[Json] = self.world.ask(self.ann, "GET", f"{self.of(document)}/versions")
+        return found
+
     def error(
         self, method: str, path: str, body: Any = None, *, by: Person | None = None, **headers: str
     ) -> Any:

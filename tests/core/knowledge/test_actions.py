@@ -35,6 +35,8 @@ def test_a_document_is_made_of_a_text_for_a_project_by_name(shelf):
     assert [each.title for each in run(shelf, "list_documents").items] == ["Handbook", "Plan"]
     wide = run(shelf, "create_document", title="Wide", projectId="launch", contextType="workspace")
     assert wide.project_id is None
+    named = {"contextType": "project", "contextId": project["id"], "projectId": "launch"}
+    assert run(shelf, "create_document", title="Named", **named).project_id == project["id"]
     scoped = {"contextType": "scope", "contextId": project["scopeId"]}
     assert run(shelf, "create_document", title="Scoped", **scoped).project_id == project["id"]
 
@@ -47,6 +49,8 @@ def test_a_document_is_read_and_changed_by_its_title(shelf):
     assert (changed.content, changed.tags, changed.version) == ("b", ["x"], 2)
     changed = run(shelf, "update_document", documentId=made["id"], content=content("c"), parentId=None)
     assert changed.content == content("c")
+    told = run(shelf, "update_document", documentId=made["id"], contentFormat="tiptap", tags=[])
+    assert (told.content, told.tags) == (content("c"), [])
 
 
 def test_what_could_be_several_documents_is_told(shelf):

@@ -167,6 +167,8 @@ def test_any_text_is_a_document_that_stays_the_same_when_it_is_written(markdown)
         ("\n \n\t\n", doc(paragraph())),
         ("a\nb  \nc\\\nd<br>e", doc(paragraph("a b", BREAK, "c", BREAK, "d", BREAK, "e"))),
         ("&nbsp;", doc(paragraph())),
+        ("&amp;\n`a`\nb", doc(paragraph("& ", text("a", "code"), " b"))),
+        ("**a **b** c** d", doc(paragraph(text("a b c", "bold"), " d"))),
         ("# A #\n## B#\n#C\n####### D", doc(heading(1, "A"), heading(2, "B#"), paragraph("#C ####### D"))),
         ("A\nb\n===\nC\n---", doc(heading(1, "A b"), heading(2, "C"))),
         ("#", doc(heading(1))),
@@ -347,6 +349,27 @@ def test_what_is_nested_too_deeply_stays_a_text():
         read = from_markdown(unit * 100 + "a")
         assert max(depth for _, depth in nodes(read)) <= DEPTH_MAX
         assert from_markdown(to_markdown(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (5, "nodes that are objects with a type"),
+        ({"type": ""}, "nodes that are objects with a type"),
+        ({"type": "a", "content": "x"}, "nodes whose content is a list"),
+        ({"type": "a", "attrs": []}, "nodes whose attrs are an object"),
+        ({"type": "text", "text": ""}, "text nodes with a text that is not empty"),
+        ({"type": "text", "text": "a", "marks": ["bold"]}, "marks that are objects with a type"),
+        (
+            {"type": "text", "text": "a", "marks": [{"type": "b", "attrs": 5}]},
+            "marks whose attrs are an object",
+        ),
+    ],
+    ids=map(str, range(7)),
+)
+def test_what_is_wrong_with_a_node_is_told(node, said):
+    assert RichText().problem(doc(node)) == f"must have {said}"
+    assert RichText().problem({"type": "page"}) == 'must be a TipTap document: an object whose type is "doc"'
 
 
 def test_a_text_of_more_blocks_than_fit_is_given_up():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import get_args
 
 import pytest
@@ -13,9 +12,7 @@ from stellary.contract.documents import DocumentStatus
 from stellary.contract.errors import Conflict
 from stellary.core.knowledge.rules.review import MOVES, Move, moved
 from tests.core.knowledge.shelf import content
-from tests.world import at_once
 
-CLIENTS = 16
 LEGAL = {
     ("draft", "submit"): "pending_review",
     ("changes_requested", "submit"): "pending_review",
@@ -38,27 +35,13 @@ def test_each_move_leads_where_it_should_or_nowhere(status, move):
             moved(status, move)
 
 
-def do(shelf, document, move):
-    """The status of the answer to a move."""
-    path = shelf.of(document)
-    match move:
-        case "submit":
-            return shelf.world.status(shelf.wim, "POST", f"{path}/submit-review")
-        case "edit":
-            edited = shelf.read(document)["version"]
-            return shelf.world.status(shelf.wim, "PATCH", path, {"content": content(str(edited))})
-        case _:
-            status = {"approve": "approved", "request_changes": "changes_requested"}[move]
-            return shelf.world.status(shelf.rob, "POST", f"{path}/review", {"status": status})
-
-
 @given(st.lists(st.sampled_from(get_args(Move)), max_size=8))
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_moves_in_a_row_do_what_the_table_says(shelf, moves):
     document, status = shelf.document(), "draft"
     for move in moves:
         expected = LEGAL.get((status, move))
-        assert do(shelf, document, move) == (409 if expected is None else 200)
+        assert shelf.do(document, move) == (409 if expected is None else 200)
         status = expected or status
         assert shelf.read(document)["status"] == status
     assert set(MOVES) == set(get_args(Move))
@@ -170,51 +153,3 @@ def test_a_review_of_a_version_that_was_not_seen_is_refused(shelf):
     stale = shelf.error("POST", path, body, by=shelf.rob, if_match=f'"{seen["version"]}"')
     assert stale == (412, "the current version is 3")
     assert shelf.world.status(shelf.rob, "POST", path, body, if_match='"3"') == 200
-
-
-def rounds_of_reviews(shelf, rounds):
-    """So many rounds of 16 reviewers at once, half of whom approve; each has one winner, whose word holds."""
-    for number in range(rounds):
-        made = shelf.document(str(number))
-        shelf.submit(made)
-        path = f"{shelf.of(made)}/review"
-
-        def review(index, path=path):
-            status = "approved" if index % 2 else "changes_requested"
-            return shelf.world.status(shelf.rob, "POST", path, {"status": status}), status
-
-        answers = at_once(*[lambda index=index: review(index) for index in range(CLIENTS)])
-        assert Counter(code for code, _ in answers) == {200: 1, 409: CLIENTS - 1}
-        won = next(status for code, status in answers if code == 200)
-        assert shelf.read(made)["status"] == won
-        assert [
-            each["status"] for each in shelf.world.ask(shelf.ann, "GET", f"{shelf.of(made)}/versions")
-        ] == [won]
-
-
-@pytest.mark.race
-def test_of_reviews_at_once_one_holds(shelf, rounds):
-    rounds_of_reviews(shelf, rounds)
-
-
-@pytest.mark.race
-def test_of_submissions_at_once_one_is_kept(shelf, rounds):
-    for number in range(rounds):
-        made = shelf.document(str(number))
-        path = f"{shelf.of(made)}/submit-review"
-        answers = at_once(*[lambda path=path: shelf.world.status(shelf.ann, "POST", path)] * CLIENTS)
-        assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
-        assert len(shelf.world.ask(shelf.ann, "GET", f"{shelf.of(made)}/versions")) == 1
-
-
-@pytest.mark.race
-def test_an_edit_and_a_review_at_once_are_one_after_the_other(shelf, rounds):
-    for number in range(2 * rounds):
-        made = shelf.document(str(number))
-        shelf.submit(made)
-        edit, review = at_once(lambda: do(shelf, made, "edit"), lambda: do(shelf, made, "approve"))  # noqa: B023
-        assert (edit, review) in [(200, 200), (200, 409)]
-        # Whatever came first, what was edited is no longer approved.
-        assert shelf.read(made)["status"] == "draft"
-        (kept,) = shelf.world.ask(shelf.ann, "GET", f"{shelf.of(made)}/versions")
-        assert kept["status"] == ("approved" if review == 200 else "withdrawn")

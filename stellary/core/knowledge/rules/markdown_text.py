@@ -175,26 +175,22 @@ def _settle_edges(tokens: Sequence[_Token]) -> None:
 
 def _settle(left: _Token | None, marks: Sequence[_Token], right: _Token | None) -> None:
     before, after = _edge(left, -1), _edge(right, 0)
-    for first, last in ((False, False), (True, False), (False, True), (True, True)):
-        outside = "punctuation" if first and before != "solid" else before
-        beyond = "punctuation" if last and after != "solid" else after
-        if _is_seen(marks, _kind(outside), _kind(beyond)):
-            if first and left is not None and left.kind == "text":
-                left.last = True
-            if last and right is not None and right.kind == "text":
-                right.first = True
-            return
+    # What is written by its number begins and ends with a punctuation mark.
+    tries: Sequence[tuple[CharacterKind, CharacterKind]] = (
+        (before, after),
+        ("punctuation", after),
+        (before, "punctuation"),
+    )
+    outside, beyond = next((each for each in tries if _is_seen(marks, *each)), ("punctuation", "punctuation"))
+    if left is not None and left.kind == "text":
+        left.last = outside != before
+    if right is not None and right.kind == "text":
+        right.first = beyond != after
 
 
-def _edge(token: _Token | None, index: int) -> str:
-    """The character beside a mark; ``solid`` for what cannot be written otherwise."""
-    if token is None or token.kind == "break":
-        return ""
-    return token.said[index]
-
-
-def _kind(edge: str) -> CharacterKind:
-    return "punctuation" if edge == "punctuation" else kind_of(edge)
+def _edge(token: _Token | None, index: int) -> CharacterKind:
+    """What stands beside a mark."""
+    return "space" if token is None or token.kind == "break" else kind_of(token.said[index])
 
 
 def _is_seen(marks: Sequence[_Token], before: CharacterKind, after: CharacterKind) -> bool:

@@ -1,0 +1,52 @@
+"""Meanwhile: what a request is answered that comes while another unit is at work, and has to wait for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import text
+
+from stellary.core import Core
+from stellary.core.unit import UnitOfWork
+from tests.world import Person, World
+
+T = TypeVar("T")
+
+
+def answered_meanwhile(
+    world: World, person: Person, first: Callable[[UnitOfWork], object], call: Callable[[], T]
+) -> T:
+    """The answer to a call that is made while a unit of somebody is at work; it waits for that where it must.
+
+    Args:
+        world: Where.
+        person: Whose unit.
+        first: What the unit does before the call is made.
+        call: In a thread of its own.
+    """
+    answers: list[T] = []
+    waiting = threading.Thread(target=lambda: answers.append(call()))
+    with world.core.begin(person.actor) as uow:
+        first(uow)
+        waiting.start()
+        _wait_until_blocked(world.core)
+    waiting.join()
+    return answers[0]
+
+
+def _wait_until_blocked(core: Core) -> None:
+    if core.database.is_sqlite:
+        return
+    blocked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    for _ in range(1_000):
+        # What the server says of itself stays the same within a transaction.
+        with core.database.reading() as connection:
+            if connection.execute(blocked).scalar():
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
