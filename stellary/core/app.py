@@ -20,6 +20,7 @@ from stellary.core.accounts.tokens import Signer
 from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
+from stellary.core.agents.models import ModelBrain
 from stellary.core.base import Clock, Ids, IdSource, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
@@ -97,7 +98,11 @@ class Core:
         self.work = Work(self, HANDLERS)
         self.post = Work(self, POST if courier is not None else {})
         self.horizon = stream.horizon()
-        self.brains: Mapping[str, Brain] = {"built_in": RulesBrain(), **(brains or {})}
+        self.brains: Mapping[str, Brain] = {
+            "built_in": RulesBrain(),
+            "model": ModelBrain(),
+            **(brains or {}),
+        }
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from stellary.core.agents.brains import Task, ToolCall, Turn
 from tests.core.agents.office import Office
@@ -140,7 +141,8 @@ def hostile_calls(office: Office, ids: list[str], seed: int, count: int) -> list
 
 @pytest.mark.parametrize("mode", ["autonomous", "supervised"])
 def test_a_hostile_brain_achieves_nothing_beyond_its_gate(office: Office, mode):
-    """2,000 calls in the nightly run; here as many as a second takes."""
+    """200 calls; 2,000 with the profile ``long``."""
+    count = 2_000 if settings().max_examples > 1_000 else 200
     world = office.world
     elsewhere = Office(world, world.person("eve"))
     beside = Office(world, office.owner, office.workspace)
@@ -152,7 +154,7 @@ def test_a_hostile_brain_achieves_nothing_beyond_its_gate(office: Office, mode):
         elsewhere.owner.id,
     ]
     tools = ["board.read", "move_card", "add_comment"]
-    calls = hostile_calls(office, ids, 20261126, 200)
+    calls = hostile_calls(office, ids, 20261126, count)
     turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
     before = [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))]
     brain = Scripted(*turns, Turn(result="ok"))
