@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.cards import Priority
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads
-from stellary.contract.limits import Items, Length, Name
+from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.paging import Paged
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
@@ -196,11 +196,13 @@ class CreateProjectDraft(Request):
         name: Of the project to be, 1-100 characters.
         description: What it is about, plain text or Markdown: headings and lists are read as what they are.
         context_documents: 20 at most, and 200 000 characters together with the description.
+        document_ids: Documents of the workspace's knowledge, as they are now, beside those: 20 at most in all.
     """
 
     name: Name
     description: Annotated[str, Length(0, DRAFT_DESCRIPTION_MAX)] | Unset | None = UNSET
     context_documents: Annotated[list[GivenDocument], Items(0, DOCUMENTS_MAX)] | Unset | None = UNSET
+    document_ids: Annotated[list[Id], Items(0, DOCUMENTS_MAX)] | Unset = UNSET
 
 
 @request

@@ -50,6 +50,7 @@ REFERENCES = {
         "projectId": "projectId",
         "authorId": "userId",
     },
+    "project_drafts.create": {"documentIds[]": "documentId"},
     "relations.create": {"targetCardId": "otherCardId"},
     "pilotage.create_todo": {"missionId": "missionId", "priorityId": "priorityId"},
     "pilotage.update_todo": {"missionId": "missionId", "priorityId": "priorityId"},
@@ -77,6 +78,7 @@ WORKSPACE_WIDE = {
     "agents.update",
     "documents.create",
     "documents.update",
+    "project_drafts.create",
     "agent_missions.create",
     "agent_missions.list",
 }

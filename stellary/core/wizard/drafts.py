@@ -6,20 +6,23 @@ the one that it was told about.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
+from stellary.contract.documents import GetDocument
 from stellary.contract.endpoint import Ok, Policy
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.refs import DraftRef, WorkspaceRef
+from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
 from stellary.contract.wire import invalid
 from stellary.contract.wizard import (
     BRIEF_MAX,
     CREATE_PROJECT_DRAFT,
     DELETE_PROJECT_DRAFT,
+    DOCUMENTS_MAX,
     FEEDBACKS_MAX,
     GENERATE_ROADMAP,
     GET_PROJECT_DRAFT,
@@ -34,6 +37,8 @@ from stellary.contract.wizard import (
     RefineProjectDraft,
 )
 from stellary.core.accounts import access as accounts_access
+from stellary.core.board.rules.references import unknown
+from stellary.core.knowledge.documents import get_document
 from stellary.core.paging import Pages
 from stellary.core.planner import Brief, Refinement, Text
 from stellary.core.unit import Actor, UnitOfWork, serves
@@ -67,10 +72,45 @@ class Thought:
 # ---------------------------------------------------------------------------------------------- framing
 
 
-def _ask_first(core: Core, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Refinement:
-    documents = request.context_documents or []
-    texts = [Text("", request.description or "")]
-    texts += [Text(each.title or "", each.content) for each in documents]
+@attrs.frozen
+class Framed:
+    """The texts of a draft to be, and how ready they are."""
+
+    documents: list[ContextDocument]
+    found: Refinement
+
+
+def _frame(core: Core, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framed:
+    documents: list[ContextDocument] = []
+    if request.document_ids:
+        with core.view(actor) as uow:
+            documents = _from_knowledge(uow, ref, request)
+    return _framed(core, request, documents)
+
+
+def _from_knowledge(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft) -> list[ContextDocument]:
+    """The documents that are named, as somebody who may read them sees them now."""
+    made = []
+    for place, id in enumerate(dict.fromkeys(request.document_ids or ())):
+        try:
+            document = get_document(uow, ref.child(DocumentRef, id), GetDocument(content_format="markdown"))
+        except NotFound:
+            raise unknown(f"documentIds[{place}]") from None
+        made.append(ContextDocument(title=document.title, content=document.content))
+    return made
+
+
+def _framed(core: Core, request: CreateProjectDraft, known: Sequence[ContextDocument]) -> Framed:
+    given = [
+        ContextDocument(title=each.title or "", content=each.content)
+        for each in request.context_documents or ()
+    ]
+    documents = [*given, *known]
+    if len(documents) > DOCUMENTS_MAX:
+        raise invalid(
+            ("documentIds", f"must not be more than {DOCUMENTS_MAX} together with contextDocuments")
+        )
+    texts = [Text("", request.description or ""), *(Text(each.title, each.content) for each in documents)]
     if sum(len(each.content) for each in texts) > BRIEF_MAX:
         raise invalid(
             (
@@ -78,38 +118,35 @@ def _ask_first(core: Core, actor: Actor, ref: WorkspaceRef, request: CreateProje
                 f"must not have more than {BRIEF_MAX} characters together with the description",
             )
         )
-    return core.planner.refine(Brief(request.name, texts, core.clock().date()), 1)
+    found = core.planner.refine(Brief(request.name, texts, core.clock().date()), 1)
+    return Framed(documents, found)
 
 
-@serves(CREATE_PROJECT_DRAFT, prepare=_ask_first)
+@serves(CREATE_PROJECT_DRAFT, prepare=_frame)
 def create_project_draft(
-    uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft, prepared: Refinement | None = None
+    uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft, prepared: Framed | None = None
 ) -> ProjectDraft:
     """Begin a draft: its first questions are there at once.
 
     Raises:
-        Invalid: The texts are too long together.
+        Invalid: The texts are too long together, or a document is not there.
         Unavailable: The planner does not answer.
     """
     workspace = accounts_access.workspace(uow, ref).row
-    found = prepared or _ask_first(uow.core, uow.actor, ref, request)
-    questions = fitting.fitted_questions(found.questions, (), 1)
-    documents = [
-        ContextDocument(title=each.title or "", content=each.content)
-        for each in request.context_documents or ()
-    ]
+    framed = prepared or _framed(uow.core, request, _from_knowledge(uow, ref, request))
+    questions = fitting.fitted_questions(framed.found.questions, (), 1)
     row = {
         "id": uow.new_id(),
         "workspace_id": workspace.id,
         "name": request.name,
         "description": request.description or None,
-        "context_documents": rows.stored(documents),
+        "context_documents": rows.stored(framed.documents),
         "stage": "framing",
         "round": 1 if questions else 0,
         "asked": rows.stored(questions),
         "open_ids": [each.id for each in questions],
         "answers": {},
-        **_readiness(found, 0),
+        **_readiness(framed.found, 0),
         "roadmap": None,
         "feedback": [],
         "project_id": None,

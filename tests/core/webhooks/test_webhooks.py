@@ -333,3 +333,52 @@ def test_without_a_courier_messages_wait(core, switchboard):
     switchboard.card()
     assert core.post.run_due() == 0
     assert switchboard.told(hook)[0]["status"] == "pending"
+
+
+class Died(BaseException):
+    """The process has ended."""
+
+
+def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_again(switchboard):
+    hook = switchboard.hook()
+    switchboard.card()
+    bring = switchboard.world.core.courier
+
+    def dies(parcel):
+        bring(parcel)
+        raise Died
+
+    switchboard.world.core.courier = dies
+    with pytest.raises(Died):
+        switchboard.post.run_due()
+    assert switchboard.told(hook)[0]["status"] == "pending"
+    switchboard.world.core.courier = bring
+    assert switchboard.send() == []
+    switchboard.clock.advance(timedelta(seconds=61))
+    assert len(switchboard.send()) == 1
+    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.parcels}) == 1
+    assert [each["statusCode"] for each in switchboard.told(hook)[0]["attempts"]] == [200]
+
+
+def test_a_courier_that_fails_is_asked_again(switchboard):
+    hook = switchboard.hook()
+    switchboard.card()
+    bring = switchboard.world.core.courier
+
+    def fails(parcel):
+        raise RuntimeError("no more threads")
+
+    switchboard.world.core.courier = fails
+    assert switchboard.send() == []
+    switchboard.world.core.courier = bring
+    switchboard.clock.advance(timedelta(seconds=10))
+    assert len(switchboard.send()) == 1
+    assert switchboard.told(hook)[0]["status"] == "succeeded"
+
+
+def test_two_who_send_at_once_send_each_message_once(switchboard):
+    switchboard.hook()
+    for place in range(8):
+        switchboard.card(str(place))
+    at_once(*[switchboard.post.run_due] * 4)
+    assert Counter(Counter(each.headers["webhook-id"] for each in switchboard.parcels).values()) == {1: 8}

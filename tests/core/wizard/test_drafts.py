@@ -189,6 +189,43 @@ def test_texts_are_limited_one_by_one_and_together(studio):
     )
 
 
+def document(studio, **body):
+    path = f"{studio.workspace.path}/documents"
+    where = {"contextType": "workspace", "contextId": studio.workspace.id}
+    return studio.world.ask(studio.owner, "POST", path, {"contentFormat": "markdown", **where, **body})
+
+
+def test_documents_of_the_workspace_are_read_as_they_are_now(studio):
+    known = document(
+        studio, title="Specification", content="## What we need\n\n- Build the shop\n- Print a sign"
+    )
+    draft = studio.draft(contextDocuments=[{"content": "- Film a clip"}], documentIds=[known["id"]])
+    assert [each["title"] for each in draft["contextDocuments"]] == ["", "Specification"]
+    studio.world.ask(studio.owner, "DELETE", f"{studio.workspace.path}/documents/{known['id']}")
+    titles = [
+        each["title"] for phase in studio.plan(draft)["roadmap"]["phases"] for each in phase["deliverables"]
+    ]
+    assert sorted(titles) == ["Build the shop", "Film a clip", "Print a sign"]
+
+
+def test_documents_are_counted_together_and_have_to_be_there(studio):
+    known = document(studio, title="Specification", content="Well.")["id"]
+    given = {"name": "Shop", "contextDocuments": [{"content": "x"}] * 20}
+    assert studio.problem(None, "", {**given, "documentIds": [known]}) == (
+        400,
+        "documentIds must not be more than 20 together with contextDocuments",
+    )
+    assert studio.problem(None, "", {"name": "Shop", "documentIds": [known, "a" * 24]}) == (
+        400,
+        "documentIds[1] must be the id of something that is there",
+    )
+    with studio.world.core.begin(studio.owner.actor) as uow:
+        made = drafts.create_project_draft(
+            uow, studio.workspace.ref, CreateProjectDraft(name="Shop", document_ids=[known])
+        )
+    assert [each.content.strip() for each in made.context_documents] == ["Well."]
+
+
 def test_drafts_are_listed_newest_first_without_their_texts(studio, statements):
     made = [studio.draft(name=f"Draft {number}") for number in range(3)][::-1]
     with statements() as sent:
