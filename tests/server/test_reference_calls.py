@@ -168,12 +168,14 @@ def stage(built: Stage) -> Iterator[Stage]:
         dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
         world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
         caller = built.people[CALLER]
-        card = f"{project}/cards/{built.here['cardId']}"
+        # Not the card of a proposal: that is approved as it was proposed, or not at all.
+        card = f"{project}/cards/{built.here['otherCardId']}"
         seen = {
             "description": "REST routes",
             "priority": "high",
             "dueDate": "2026-04-01",
             "assigneeId": caller.id,
+            "checklist": [{"title": "Step"}],
         }
         built.ask("BOSS", "PATCH", card, seen)
         in_progress = built.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
