@@ -20,12 +20,14 @@ _TEXTS = {
     "currentPassword": "old-password",
     "description": "REST routes for the billing module",
     "email": "user@example.com",
+    "feedback": "Add a phase for testing. Start on 2027-05-03.",
     "key": "LAUNCH",
     "lastEventId": "42",
     "newPassword": "new-secure-pass",
     "password": "secure-pass-123",
     "slug": "acme-corp",
     "title": "Design API endpoints",
+    "url": "https://hooks.example.com/stellary",
 }
 # As the API reference calls each kind of thing; by the last word of the request's class.
 _NAMES = {

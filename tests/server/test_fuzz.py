@@ -184,7 +184,26 @@ def _rule(rule: dict[str, Any], stage: Stage) -> None:
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
 
 
-LANGUAGES = {"/automations": _rule, "/documents": _document, "/agents": _agent, "/refine": _answers}
+def _brief(said: dict[str, Any], stage: Stage) -> None:
+    """A draft is made with documents that are there."""
+    if "documentIds" in said:
+        said["documentIds"] = [stage.here["documentId"]]
+
+
+def _hook(said: dict[str, Any], stage: Stage) -> None:
+    """A webhook leads to a public address."""
+    if "url" in said:
+        said["url"] = "https://hooks.example.com/stellary"
+
+
+LANGUAGES = {
+    "/automations": _rule,
+    "/documents": _document,
+    "/agents": _agent,
+    "/refine": _answers,
+    "/project-drafts": _brief,
+    "/webhooks": _hook,
+}
 """Who says what the schema of a body leaves to others, by a part of the path."""
 
 
