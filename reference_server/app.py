@@ -10,11 +10,13 @@ from aiohttp import web
 
 from reference_server.handler import Handler
 from reference_server.log import AccessLog
+from reference_server.mcp.endpoint import McpEndpoint
 from reference_server.metrics import Metrics
 from reference_server.settings import Settings
 from reference_server.state import State
 from reference_server.system import system_operations
 from reference_server.threads import Threads
+from stellary.contract.mcp import MCP
 from stellary.core import Core
 from stellary.core.work import POST_THREADS
 
@@ -40,7 +42,11 @@ def make_app(
     state = State()
     threads = Threads(core)
     metrics = Metrics()
-    operations = system_operations(core, state, threads, metrics, lambda: handler.prefix)
+    mcp = McpEndpoint(core, settings or Settings(), threads)
+    operations = {
+        **system_operations(core, state, threads, metrics, lambda: handler.prefix),
+        MCP.operation: mcp.__call__,
+    }
     handler = Handler(core, settings or Settings(), threads, state, operations, access_log, metrics)
     state.closing.append(handler.streams.close)
     app[STATE], app[HANDLER] = state, handler
@@ -57,6 +63,7 @@ def make_app(
         async with (
             asynccontextmanager(handler.files.sweeping)(),
             asynccontextmanager(handler.streams.running)(),
+            asynccontextmanager(mcp.running)(),
         ):
             yield
         if does_jobs:

@@ -124,13 +124,17 @@ class Handler:
             error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
             raise
         own = self._own.get(match.endpoint.operation)
-        if own is not None:
+        if own is not None and match.endpoint.policy.role == "public":
             return await own(exchange)
         if self._state.closed:
             raise Unavailable("the server is stopping; try again", code="stopping", retry_after=1)
         caller = Caller(exchange.client, exchange.headers.get("authorization"))
         more.update(self._throttle.admit(caller))
         self._throttle.admit_token(caller)
+        if own is not None:
+            told = await own(exchange)
+            self._throttle.note_token(caller, told.status)
+            return told
         if match.endpoint.takes_file:
             answer = await self.files.receive(exchange)
         else:

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 import attrs
 from limits import RateLimitItem, parse, parse_many
 
+from stellary.contract.limits import SLUG_PATTERN
+
 Network = IPv4Network | IPv6Network
 LogFormat = Literal["json", "console", "off"]
 
@@ -38,6 +40,21 @@ class SmtpServer:
     tls: bool = False
     user: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class McpToken:
+    """A token of the operator's, with which an AI client may read one workspace.
+
+    Attributes:
+        secret: The token.
+        user: The e-mail address of whom it acts as.
+        workspace: As ``acme/eng``.
+    """
+
+    secret: str = attrs.field(repr=False)
+    user: str
+    workspace: str
 
 
 @attrs.frozen
@@ -83,6 +100,7 @@ class Settings:
     stop_delay: float = 0.0
     jobs: bool = True
     private_webhooks: bool = False
+    mcp_token: McpToken | None = None
 
     @property
     def database(self) -> str:
@@ -108,7 +126,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         SettingsError: A value cannot be used.
     """
     found = _read(environment, _VARIABLES)
-    settings = Settings(**found, limits=_limits(environment))
+    settings = Settings(**found, limits=_limits(environment), mcp_token=_mcp_token(environment))
     _refuse_weakness(settings)
     return settings
 
@@ -242,6 +260,18 @@ def _integer(text: str, least: int, most: int) -> int:
     return int(text)
 
 
+def _workspace(text: str) -> str:
+    if not re.fullmatch(rf"{SLUG_PATTERN}/{SLUG_PATTERN}", text):
+        raise ValueError(f"must be a workspace such as acme/eng, not {text!r}")
+    return text
+
+
+def _long_token(text: str) -> str:
+    if len(text.encode()) < SECRET_BYTES_MIN:
+        raise ValueError(f"must be at least {SECRET_BYTES_MIN} bytes long")
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -251,7 +281,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def _mail_from(text: str) -> str:
+def _email(text: str) -> str:
     if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text):
         raise ValueError(f"must be an e-mail address, not {text!r}")
     return text
@@ -269,7 +299,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
     "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
-    "STELLARY_MAIL_FROM": ("mail_from", _mail_from),
+    "STELLARY_MAIL_FROM": ("mail_from", _email),
     "PORT": ("port", port),
     "STELLARY_ENV": (
         "production",
@@ -298,3 +328,18 @@ def _limits(environment: Mapping[str, str]) -> Limits:
     given = _read(environment, {variable: (field, limit) for variable, field in _LIMITS.items()})
     switch = _read(environment, {"STELLARY_LIMITS": ("switch", _one_of("on", "off"))})
     return NO_LIMITS if switch.get("switch") == "off" else attrs.evolve(Limits(), **given)
+
+
+_MCP: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "MCP_TOKEN": ("secret", _long_token),
+    "MCP_USER": ("user", _email),
+    "MCP_WORKSPACE": ("workspace", _workspace),
+}
+
+
+def _mcp_token(environment: Mapping[str, str]) -> McpToken | None:
+    found = _read(environment, _MCP)
+    missing = [variable for variable, (field, _) in _MCP.items() if field not in found]
+    if found and missing:
+        raise SettingsError(f"{' and '.join(missing)} must be set too, or none of {', '.join(_MCP)}")
+    return McpToken(**found) if found else None

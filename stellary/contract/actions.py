@@ -20,6 +20,7 @@ from stellary.contract.pilotage_state import PilotageState
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.proposed_actions import ProposedAction
+from stellary.contract.search import Search
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -278,3 +279,14 @@ class CockpitDashboard(Value):
     state: PilotageState
     actions_to_review: list[ProposedAction]
     actions_to_apply: list[ProposedAction]
+
+
+@request
+class SearchParams(Search):
+    """What to search for, and where.
+
+    Attributes:
+        project_id: Only in that project, by id, key or name.
+    """
+
+    project_id: Said | Unset = UNSET

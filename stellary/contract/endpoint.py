@@ -46,6 +46,7 @@ TOKEN_SCOPES: tuple[TokenScope, ...] = (
 
 Role = Literal[
     "public",  # anybody, without a token
+    "any",  # whoever has a live token; what is asked of it decides who may
     "self",  # whoever has an account, on what is the account's own
     "self_obj",  # the same, on one thing that only its owner sees
     "invitee",  # whoever holds the invitation's secret and has the e-mail that it was sent to

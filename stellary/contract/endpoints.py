@@ -20,6 +20,7 @@ from stellary.contract import (
     custom_fields,
     documents,
     labels,
+    mcp,
     notifications,
     organizations,
     pilotage,
@@ -76,6 +77,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     active_docs,
     proposed_actions,
     api_tokens,
+    mcp,
     system,
 )
 """The modules of the resources; each has ``ENDPOINTS``."""

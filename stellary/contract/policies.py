@@ -5,6 +5,7 @@ from __future__ import annotations
 from stellary.contract.endpoint import Policy
 
 PUBLIC = Policy("public", "public")
+ANYBODY_KNOWN = Policy("any", "any", "r")
 
 ACCOUNT_READ = Policy("self", "account:read")
 ACCOUNT_WRITE = Policy("self", "account:write")

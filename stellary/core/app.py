@@ -17,6 +17,7 @@ from stellary.core import dispatch, migrations, reactions
 from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
+from stellary.core.accounts.users import id_by_address
 from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
@@ -234,6 +235,12 @@ class Core:
             Conflict: The address is another user's.
         """
         return map_user(self, external_id, email, name, connection)
+
+    def known_by(self, email: str) -> Actor | None:
+        """The actor of an e-mail address, for whoever runs the core; None if it is nobody's."""
+        with self.view(NOBODY) as uow:
+            user_id = id_by_address(uow, email)
+        return None if user_id is None else Actor(user_id)
 
     def touch(self, actor: Actor) -> None:
         """Note that the actor's API token was used now."""

@@ -15,6 +15,7 @@ from stellary.contract.errors import ApiError, Invalid, Unauthenticated, Unavail
 from stellary.contract.jsonic import parse
 from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.agents import audit, gate, proposing, tokens
@@ -22,7 +23,7 @@ from stellary.core.blobs import StoredFile, new_key
 from stellary.core.idempotency import Attempt
 from stellary.core.streams import Record, streaming
 from stellary.core.transfers import begun, file_response
-from stellary.core.unit import NOBODY, Actor, Service, UnitOfWork
+from stellary.core.unit import NOBODY, Actor, Agency, Service, UnitOfWork
 from stellary.core.uploads import Upload
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Call:
 
     Attributes:
         known: Whom the request came from, as far as that was found out.
+        name: What an agent is noted to have called.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Call:
         self.actor = actor
         self.ref = match.ref
         self.endpoint: AnyEndpoint = match.endpoint
+        self.name = match.endpoint.operation
         self.service = service
         self.door = door
         self.stale_token = False
@@ -111,7 +114,7 @@ class Call:
             yield
         except ApiError as error:
             if self.known is not None and self.known.agency is not None:
-                audit.refused(self.core, self.known.agency, self.endpoint.operation, error.message)
+                audit.refused(self.core, self.known.agency, self.name, error.message)
             raise
 
     def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
@@ -208,7 +211,7 @@ class Call:
             tokens.touch(uow, uow.actor.token_id)
         proposes = policy.agent == "w" and not agency.at_once
         if not proposes:
-            audit.record(uow, agency, self.endpoint.operation, "allowed")
+            audit.record(uow, agency, self.name, "allowed")
         return self._once(uow, said, self._proposed if proposes else done)
 
     def _require(self, uow: UnitOfWork) -> None:
@@ -257,7 +260,11 @@ class Call:
             self.file or said,
             lambda: self.service.function(uow, self.ref, *arguments),
         )
-        audit.record(uow, agency, self.endpoint.operation, "proposed", proposal_id=made.id)
+        return self._waiting(uow, agency, made)
+
+    def _waiting(self, uow: UnitOfWork, agency: Agency, made: Proposal) -> RawResponse:
+        """The answer that something was proposed."""
+        audit.record(uow, agency, self.name, "proposed", proposal_id=made.id)
         return RawResponse(202, {"content-type": "application/json"}, dump(made))
 
     def _is_agents(self) -> bool:

@@ -70,6 +70,7 @@ from stellary.core.notifications import feed, notifications, stream
 from stellary.core.pilotage import access as pilotage_access
 from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
+from stellary.core.search import actions as search_actions
 from stellary.core.search import search
 from stellary.core.streams import Followed, Record, StreamResponse
 from stellary.core.unit import Actor, Service, UnitOfWork, served
@@ -274,7 +275,11 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
 """The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
 
 ACTIONS = actions.table(
-    board_actions.ACTIONS, knowledge_actions.ACTIONS, pilotage_actions.ACTIONS, insights_actions.ACTIONS
+    board_actions.ACTIONS,
+    knowledge_actions.ACTIONS,
+    search_actions.ACTIONS,
+    pilotage_actions.ACTIONS,
+    insights_actions.ACTIONS,
 )
 """Everything that can be done by its name, as the areas lend it."""
 
@@ -310,7 +315,7 @@ def answer(
         match: What ``ROUTER`` says of the request, where somebody has asked it already.
         upload: The body of a request that brings a file, where somebody has read it already.
     """
-    return _told(request, actor, lambda: _call(core, request, actor, match, upload), Call.answered)
+    return told(request, actor, lambda: _call(core, request, actor, match, upload), Call.answered)
 
 
 def refusal(core: Core, request: RawRequest, match: Match | None = None) -> Answer | None:
@@ -318,8 +323,8 @@ def refusal(core: Core, request: RawRequest, match: Match | None = None) -> Answ
 
     For bodies that are large: who may not send one is told before it is sent.
     """
-    told = _told(request, None, lambda: _call(core, request, None, match), Call.admitted)
-    return told if told.status >= 400 else None
+    found = told(request, None, lambda: _call(core, request, None, match), Call.admitted)
+    return found if found.status >= 400 else None
 
 
 def answered_in_blocks(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
@@ -333,7 +338,7 @@ def answered_in_blocks(core: Core, request: RawRequest, actor: Actor | None) -> 
 
 def may_go_on(core: Core, request: RawRequest, actor: Actor | None = None) -> bool:
     """Whether whoever follows something may still do so."""
-    return _told(request, actor, lambda: _call(core, request, actor, None), Call.admitted).status < 400
+    return told(request, actor, lambda: _call(core, request, actor, None), Call.admitted).status < 400
 
 
 def answered_whole(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
@@ -362,9 +367,10 @@ def _call(
     return Call(core, request, actor, match, service, DOORS.get(type(match.ref)), upload)
 
 
-def _told(
+def told(
     request: RawRequest, actor: Actor | None, begin: Callable[[], Call], do: Callable[[Call], RawResponse]
 ) -> Answer:
+    """What a call that is begun here says when that is asked of it. Whatever goes wrong is an answer too."""
     request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
     call: Call | None = None
     try:

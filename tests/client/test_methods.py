@@ -885,7 +885,7 @@ async def test_what_a_method_sends_and_gives_awaited(router, row):
 
 def test_the_table_has_every_operation_of_the_client():
     # What carries a file is more than one line, and has tests of its own; the system is asked without a client.
-    elsewhere = {each.operation for each in ENDPOINTS if each.resource in ("attachments", "system")}
+    elsewhere = {each.operation for each in ENDPOINTS if each.resource in ("attachments", "mcp", "system")}
     elsewhere |= {each.operation for each in ENDPOINTS if each.is_stream}
     assert {row.operation for row in TABLE} == {each.operation for each in ENDPOINTS} - elsewhere
 

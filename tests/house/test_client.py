@@ -14,8 +14,9 @@ from stellary.client.testing import Recorded, RecordingPort, example_request
 from stellary.contract import ENDPOINTS
 from stellary.contract.naming import whole
 
-# What a deployment says about itself to load balancers and browsers.
+# What a deployment says about itself to load balancers and browsers; and what is for clients of another protocol.
 NOT_OF_THE_CLIENT = {
+    "mcp.endpoint",
     "system.root",
     "system.health",
     "system.ready",

@@ -15,7 +15,7 @@ from tests.server.running import Running
 
 def test_every_endpoint_of_the_contract_is_served(one_server: Running):
     own = {f"system.{name}" for name in ("root", "health", "ready", "openapi", "docs", "metrics")}
-    assert {each.operation for each in ENDPOINTS} == {*SERVICES, *own}
+    assert {each.operation for each in ENDPOINTS} == {*SERVICES, *own, "mcp.endpoint"}
     for endpoint in ENDPOINTS:
         answer = one_server.ask(endpoint.method, endpoint.path.replace(":", ""))
         assert answer.status == (
@@ -24,7 +24,15 @@ def test_every_endpoint_of_the_contract_is_served(one_server: Running):
 
 
 def test_an_endpoint_that_nobody_serves_keeps_it_from_starting():
-    own = dict.fromkeys(["system.root", "system.health", "system.openapi", "system.docs", "system.metrics"])
+    served = [
+        "system.root",
+        "system.health",
+        "system.openapi",
+        "system.docs",
+        "system.metrics",
+        "mcp.endpoint",
+    ]
+    own = dict.fromkeys(served)
     with pytest.raises(RuntimeError, match=r"^nobody serves system\.ready$"):
         routed(own)
 

@@ -15,6 +15,7 @@ from reference_server import settings
 from reference_server.settings import (
     NO_LIMITS,
     Limits,
+    McpToken,
     Settings,
     SettingsError,
     SmtpServer,
@@ -230,3 +231,28 @@ def test_the_guide_lists_every_variable_with_its_default():
     assert rows.keys() == {*settings._VARIABLES, *settings._LIMITS, "STELLARY_LIMITS"}
     said = {variable: text.strip("`") for variable, text in rows.items() if text.endswith("`")}
     assert from_environment(said) == attrs.evolve(Settings(), data_dir=Path("./stellary-data"))
+
+
+def test_the_token_for_mcp_comes_with_whom_it_acts_as_and_where():
+    said = {"MCP_TOKEN": SECRET, "MCP_USER": "ann@example.com", "MCP_WORKSPACE": "acme/eng"}
+    assert from_environment(said).mcp_token == McpToken(SECRET, "ann@example.com", "acme/eng")
+    assert SECRET not in repr(from_environment(said))
+    assert from_environment({}).mcp_token is None
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"MCP_TOKEN": "x" * 31}, "MCP_TOKEN must be at least 32 bytes long"),
+        ({"MCP_USER": "ann"}, "MCP_USER must be an e-mail address, not 'ann'"),
+        ({"MCP_WORKSPACE": "eng"}, "MCP_WORKSPACE must be a workspace such as acme/eng, not 'eng'"),
+        (
+            {"MCP_TOKEN": SECRET},
+            "MCP_USER and MCP_WORKSPACE must be set too, or none of MCP_TOKEN, MCP_USER, MCP_WORKSPACE",
+        ),
+    ],
+)
+def test_half_a_token_for_mcp_is_none(said, problem):
+    with pytest.raises(SettingsError) as raised:
+        from_environment(said)
+    assert str(raised.value) == problem

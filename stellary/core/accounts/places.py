@@ -1,18 +1,80 @@
-"""Places: where a workspace is found, for who knows it by its id alone."""
+"""Places: where a workspace is found, for who knows it by its id alone, and which ones somebody reaches."""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from typing import Any
+
+import attrs
+from sqlalchemy import Select, and_, bindparam, or_, select
 
 from stellary.contract.refs import WorkspaceRef
-from stellary.core.accounts.tables import organizations, workspaces
+from stellary.core.accounts.tables import (
+    organization_members,
+    organizations,
+    workspace_members,
+    workspaces,
+)
 from stellary.core.unit import UnitOfWork
+
+REACHED_MAX = 500
 
 _SLUGS = (
     select(organizations.c.slug, workspaces.c.slug)
     .join_from(workspaces, organizations, organizations.c.id == workspaces.c.organization_id)
     .where(workspaces.c.id == bindparam("_workspace_id"))
 )
+_ME: Any = bindparam("_user_id")
+_REACHED: Select[Any] = (
+    select(
+        organizations.c.slug.label("organization"),
+        workspaces.c.slug,
+        workspaces.c.name,
+        workspaces.c.is_personal,
+    )
+    .select_from(
+        workspaces.join(organizations, organizations.c.id == workspaces.c.organization_id)
+        .join(
+            organization_members,
+            and_(
+                organization_members.c.organization_id == workspaces.c.organization_id,
+                organization_members.c.user_id == _ME,
+            ),
+        )
+        .outerjoin(
+            workspace_members,
+            and_(workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == _ME),
+        )
+    )
+    .where(
+        # As the rule ``reaches`` has it.
+        or_(
+            workspace_members.c.role.is_not(None),
+            and_(organization_members.c.role.in_(("owner", "admin")), ~workspaces.c.is_personal),
+        )
+    )
+    .order_by(workspaces.c.id)
+    .limit(REACHED_MAX)
+)
+_THIS_ONE = _REACHED.where(workspaces.c.id == bindparam("_workspace_id"))
+
+
+@attrs.frozen
+class Place:
+    """A workspace that somebody reaches."""
+
+    ref: WorkspaceRef
+    name: str
+    is_personal: bool
+
+
+def reached(uow: UnitOfWork) -> list[Place]:
+    """The workspaces that the caller reaches, the oldest first; of an agent, its own."""
+    asked = {"_user_id": uow.principal_id}
+    statement = _REACHED
+    if uow.actor.agency is not None:
+        statement, asked = _THIS_ONE, {**asked, "_workspace_id": uow.actor.agency.workspace_id}
+    rows = uow.connection.execute(statement, asked)
+    return [Place(WorkspaceRef(row.organization, row.slug), row.name, row.is_personal) for row in rows]
 
 
 def workspace_ref(uow: UnitOfWork, workspace_id: str) -> WorkspaceRef:

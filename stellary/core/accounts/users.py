@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.auth import User
 from stellary.core.accounts import personal
@@ -11,6 +11,7 @@ from stellary.core.accounts.tables import users
 from stellary.core.unit import UnitOfWork
 
 _INSERT = insert(users)
+_BY_ADDRESS = select(users.c.id).where(users.c.email_key == bindparam("_key"))
 
 
 def create_user(
@@ -48,6 +49,12 @@ def create_user(
     uow.connection.execute(_INSERT, row)
     personal.create_home(uow, made.id, name, email)
     return made
+
+
+def id_by_address(uow: UnitOfWork, email: str) -> str | None:
+    """Whose address that is, without regard to case; None if nobody's."""
+    found: str | None = uow.connection.execute(_BY_ADDRESS, {"_key": address_key(email)}).scalar()
+    return found
 
 
 def default_name(email: str) -> str:

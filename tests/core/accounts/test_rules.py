@@ -34,6 +34,7 @@ ORG_ADMIN_AT_A_HOME = standing("admin", is_personal=True)
 
 GRANTED = {
     "public": [],
+    "any": [],
     "self": [],
     "self_obj": [],
     "invitee": [],

@@ -1,0 +1,1 @@
+"""MCP: the tools for AI clients, at ``/mcp``."""

@@ -1,0 +1,161 @@
+"""Bridge: from a request of this server to the library that speaks the protocol, and back.
+
+Only this module imports the library, and nothing imports this module before the first request for it comes: both take
+30 MB, which a server without AI clients has no use for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import mcp_types as types
+from mcp import MCPError
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+from reference_server.mcp.calling import Caller, Client
+from reference_server.mcp.tools import SCHEMAS, TOOLS, Tool
+from stellary.contract.port import RawRequest, RawResponse
+
+INSTRUCTIONS = (
+    "Stellary holds the projects of teams: boards of cards in columns, documents, and pilotage (missions, priorities, "
+    "todos, decisions). Projects, columns, cards, people and documents may be named as people name them; where a name "
+    "could be several things, the answer lists them: ask again with an id. What an agent changes may have to be "
+    "approved: the answer is a proposal then, and nothing has been changed yet."
+)
+_CLIENT = "stellary.client"
+Context = ServerRequestContext[Any, Any]
+
+
+class Bridge:
+    """The library, over the tools.
+
+    Args:
+        caller: Calls them.
+        version: Of this server.
+        body_max: How many bytes a request may have.
+    """
+
+    def __init__(self, caller: Caller, version: str, body_max: int) -> None:
+        self._caller = caller
+        server: Server[Any] = Server(
+            "stellary",
+            version=version,
+            title="Stellary",
+            instructions=INSTRUCTIONS,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            get_tool_input_schema=SCHEMAS.get,
+        )
+        self._manager = StreamableHTTPSessionManager(
+            server, stateless=True, json_response=True, max_request_body_size=body_max
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Requests can be answered within; what is not answered at its end is given up."""
+        async with self._manager.run():
+            yield
+
+    async def answer(self, request: RawRequest, client: Client) -> RawResponse:
+        """Answer one request.
+
+        Args:
+            request: With its whole body.
+            client: Who asks.
+        """
+        response = _Response()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": "http",
+            "path": request.path,
+            "raw_path": request.path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [
+                (name.encode(), text.encode("latin-1", "replace")) for name, text in request.headers.items()
+            ],
+            _CLIENT: client,
+        }
+        await self._manager.handle_request(scope, _Body(request.body).receive, response.send)
+        return response.whole()
+
+    async def _list(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_told(tool) for tool in self._caller.tools_for(_client(context))])
+
+    async def _call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = TOOLS.get(params.name)
+        if tool is None:
+            raise MCPError(
+                types.INVALID_PARAMS, "There is no such tool; tools/list names those that there are"
+            )
+        made = await self._caller.call(tool, _client(context), params.arguments or {})
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=text) for text in made.texts],
+            structured_content=made.data,
+            is_error=made.failed,
+        )
+
+
+def _client(context: Context) -> Client:
+    assert context.request is not None
+    found: Client = context.request.scope[_CLIENT]
+    return found
+
+
+def _told(tool: Tool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.action.summary,
+        input_schema=SCHEMAS[tool.name],
+        annotations=types.ToolAnnotations(
+            title=tool.title,
+            read_only_hint=tool.reads,
+            destructive_hint=not tool.adds,
+            idempotent_hint=tool.repeatable,
+            open_world_hint=False,
+        ),
+    )
+
+
+class _Body:
+    """A body that is there already, as ASGI asks for it; the client is taken to stay until it is answered."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+
+    async def receive(self) -> dict[str, Any]:
+        if self._body is None:
+            await asyncio.Event().wait()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+class _Response:
+    """An answer, gathered as ASGI sends it."""
+
+    def __init__(self) -> None:
+        self._status = 500
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = {name.decode(): text.decode() for name, text in message.get("headers", ())}
+        else:
+            self._body += message.get("body", b"")
+
+    def whole(self) -> RawResponse:
+        self._headers.pop("content-length", None)
+        return RawResponse(self._status, self._headers, bytes(self._body))

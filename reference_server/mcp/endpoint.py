@@ -1,0 +1,171 @@
+"""The endpoint: who asks, from where, and whether the protocol is spoken here at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import attrs
+
+from reference_server.body import LARGE_MAX, read_body
+from reference_server.exchange import Exchange
+from reference_server.settings import McpToken, Settings
+from reference_server.system import product_version
+from reference_server.threads import Threads
+from stellary.contract.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from stellary.contract.jsonic import parse
+from stellary.contract.port import RawResponse
+from stellary.contract.wire import dump
+from stellary.core import Core
+from stellary.core.failures import error_response
+from stellary.core.unit import Actor
+
+if TYPE_CHECKING:
+    from reference_server.mcp.bridge import Bridge
+    from reference_server.mcp.calling import Client
+
+READING = frozenset({"projects:read", "pilotage:read"})
+"""How far the token of the settings reaches: what these scopes let read, and nothing that they let change."""
+
+_LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
+_PARSE_ERROR = -32700
+
+
+class McpEndpoint:
+    """Answers requests at ``/mcp``.
+
+    Args:
+        core: Does what the tools say.
+        settings: Which origins may ask, and with which token of the operator's.
+        threads: Where the core's units run.
+    """
+
+    def __init__(self, core: Core, settings: Settings, threads: Threads) -> None:
+        self._core = core
+        self._threads = threads
+        self._token = settings.mcp_token
+        self._origins = {_origin(core.public_url), *settings.cors_origins}
+        self._bridge: asyncio.Future[Bridge] | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def running(self) -> AsyncIterator[None]:
+        """Requests can be answered until the generator is closed."""
+        try:
+            yield
+        finally:
+            if self._serving is not None:
+                self._serving.cancel()
+                await asyncio.wait({self._serving})
+
+    async def __call__(self, exchange: Exchange) -> RawResponse:
+        """Answer a request."""
+        self._check_origin(exchange.headers.get("origin"))
+        try:
+            client = await self._client(exchange)
+        except Unauthenticated as error:
+            return error_response(error, exchange.request_id)
+        if client is None:
+            headers = {"content-type": "application/json", "www-authenticate": "Bearer"}
+            return RawResponse(401, headers, dump({"error": "Bearer token required"}))
+        exchange.actor = client.actor
+        body = await read_body(exchange.request, LARGE_MAX)
+        try:
+            # What the API does not take as JSON goes no further: the library takes more than that.
+            parse(body)
+        except Invalid as error:
+            return _not_json(error)
+        bridge = await self._bridged()
+        return await bridge.answer(exchange.raw(body), client)
+
+    def _check_origin(self, origin: str | None) -> None:
+        """A page in a browser says where it comes from; only one of an origin that is known may ask.
+
+        So that no page anywhere can reach a server on the machine of whoever looks at it, by a name that leads there.
+        """
+        if origin is None or "*" in self._origins or origin in self._origins or _LOOPBACK.fullmatch(origin):
+            return
+        raise Forbidden(
+            "this origin may not ask; STELLARY_CORS_ORIGINS says which may", code="unknown_origin"
+        )
+
+    # ------------------------------------------------------------------------------------------ who asks
+
+    async def _client(self, exchange: Exchange) -> Client | None:
+        """Who asks; None for somebody without a token.
+
+        Raises:
+            Unauthenticated: The token is not good.
+        """
+        _installed()
+        from reference_server.mcp.calling import Client
+
+        headers = {"x-request-id": exchange.request_id}
+        scheme, _, bearer = exchange.headers.get("authorization", "").partition(" ")
+        bearer = bearer.strip()
+        if scheme.lower() != "bearer" or not bearer:
+            return None
+        if self._token is not None and _same(bearer, self._token.secret):
+            return Client(
+                await self._operators(self._token), headers, fixed=True, place=self._token.workspace
+            )
+        actor = await self._threads.run("view", lambda: self._core.authenticate(bearer))
+        return Client(actor, {**headers, "authorization": exchange.headers["authorization"]})
+
+    async def _operators(self, token: McpToken) -> Actor:
+        """As whom the token of the settings acts."""
+        found = await self._threads.run("view", lambda: self._core.known_by(token.user))
+        if found is None:
+            raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+        return attrs.evolve(found, scopes=READING)
+
+    # ------------------------------------------------------------------------------------------ the library
+
+    async def _bridged(self) -> Bridge:
+        """The library, which is loaded and started for the first who asks."""
+        if self._bridge is None:
+            self._bridge = asyncio.get_running_loop().create_future()
+            self._serving = asyncio.create_task(self._serve(self._bridge))
+        return await asyncio.shield(self._bridge)
+
+    async def _serve(self, started: asyncio.Future[Bridge]) -> None:
+        try:
+            bridge = await asyncio.to_thread(self._loaded)
+            async with bridge.running():
+                started.set_result(bridge)
+                await asyncio.Event().wait()
+        except Exception as error:  # noqa: BLE001 - it is raised again for whoever waits
+            self._bridge = None
+            started.set_exception(error)
+
+    def _loaded(self) -> Bridge:
+        from reference_server.mcp.bridge import Bridge
+        from reference_server.mcp.calling import Caller
+
+        return Bridge(Caller(self._core, self._threads), product_version(), LARGE_MAX)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _installed() -> None:
+    if find_spec("mcp") is None:
+        raise NotFound(
+            "MCP is not installed on this server: pip install 'stellary[mcp]'", code="not_installed"
+        )
+
+
+def _same(said: str, secret: str) -> bool:
+    return hmac.compare_digest(said.encode("utf-8", "surrogateescape"), secret.encode())
+
+
+def _not_json(error: Invalid) -> RawResponse:
+    problem = {"code": _PARSE_ERROR, "message": error.message}
+    body = {"jsonrpc": "2.0", "id": None, "error": problem}
+    return RawResponse(400, {"content-type": "application/json"}, dump(body))

@@ -1,0 +1,33 @@
+"""What search lends to those who act by proxy."""
+
+from __future__ import annotations
+
+from stellary.contract.actions import SearchParams
+from stellary.contract.paging import Listing
+from stellary.contract.refs import WorkspaceRef
+from stellary.contract.search import SEARCH, Hit, Search
+from stellary.contract.unset import UNSET
+from stellary.core.actions import Action, AnyAction, part
+from stellary.core.board import aiming
+from stellary.core.search import search
+from stellary.core.unit import UnitOfWork
+
+
+def _search(uow: UnitOfWork, ref: WorkspaceRef, params: SearchParams) -> Listing[Hit]:
+    aiming.workspace(uow, ref)
+    named = {}
+    if params.project_id is not UNSET:
+        named["project_id"] = aiming.project(uow, ref, params.project_id).project_id
+    return search.search(uow, ref, part(Search, params, **named))
+
+
+ACTIONS: tuple[AnyAction, ...] = (
+    Action(
+        "search",
+        "Search the cards, comments and projects of the workspace, the best hit first.",
+        SearchParams,
+        SEARCH,
+        "board.read",
+        _search,
+    ),
+)

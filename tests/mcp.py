@@ -1,0 +1,59 @@
+"""Calls of tools at ``/mcp``, as JSON over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from tests.server.running import Reachable, Reply
+
+ACCEPT = "application/json, text/event-stream"
+VERSION = "2025-11-25"
+
+
+@attrs.frozen
+class Outcome:
+    """What came of a call of a tool."""
+
+    failed: bool
+    data: dict[str, Any]
+    texts: list[str] = attrs.field(factory=list)
+
+    @property
+    def status(self) -> int:
+        """As the API would have it."""
+        if self.failed:
+            status: int = self.data["statusCode"]
+            return status
+        return 202 if self.texts[0].startswith("Nothing has been changed yet") else 200
+
+
+def post(server: Reachable, message: Any, token: str | None, **headers: str) -> Reply:
+    """One message and its answer."""
+    sent = {"accept": ACCEPT, "mcp_protocol_version": VERSION, **headers}
+    return server.ask("POST", "/mcp", message, token, **sent)
+
+
+def send(server: Reachable, method: str, params: Any, token: str | None, **headers: str) -> Any:
+    """The answer to a request that is one of the protocol."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    answer = post(server, message, token, **headers)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def tools(server: Reachable, token: str | None) -> dict[str, Any]:
+    """The tools that are offered, by name."""
+    return {tool["name"]: tool for tool in send(server, "tools/list", {}, token)["result"]["tools"]}
+
+
+def call(server: Reachable, token: str | None, name: str, **arguments: Any) -> Outcome:
+    """Call a tool."""
+    return outcome(send(server, "tools/call", {"name": name, "arguments": arguments}, token)["result"])
+
+
+def outcome(result: Any) -> Outcome:
+    """What came of a call, by the result of the protocol."""
+    texts = [content["text"] for content in result["content"]]
+    return Outcome(result["isError"], result["structuredContent"], texts)
