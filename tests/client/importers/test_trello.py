@@ -219,3 +219,54 @@ def test_what_is_no_board_is_refused(file):
 def test_a_board_without_cards_is_a_project_without_cards(ws):
     made = ws.projects.import_file(read_trello({"name": "Empty", "lists": [], "cards": []}).project)
     assert (made.name, made.column_ids, made.card_ids) == ("Empty", [], [])
+
+
+def test_more_than_a_project_takes_is_told(board, ws):
+    card = board["cards"][0]
+    board["cards"] = [card]
+    board["labels"] = [{"id": f"y{n}", "name": f"label {n}", "color": "red"} for n in range(1_001)]
+    board["customFields"] = [
+        {"id": f"f{n}", "name": f"field {n}", "type": "text", "pos": n} for n in range(101)
+    ]
+    card |= {"labels": [], "idLabels": ["y0", "y1000"], "idMembers": ["m1", "m1"]}
+    card["customFieldItems"] = [
+        {"id": "i", "idCustomField": "f0", "value": {"text": "x" * 6_000}},
+        {"id": "j", "idCustomField": "f100", "value": {"text": "x"}},
+    ]
+    items = [{"id": f"t{n}", "name": f"step {n}", "state": "incomplete", "pos": n} for n in range(103)]
+    board["checklists"] = [{"id": "k", "name": "Steps", "idCard": card["id"], "pos": 1, "checkItems": items}]
+    reading = read_trello(board, people=PEOPLE)
+    made = ws.projects.import_file(reading.project)
+    (found,) = ws.project(made).cards.list()
+    assert (len(found.checklist), len(found.label_ids)) == (100, 1)
+    assert [len(value) for value in found.custom_fields.values()] == [5_000]
+    told = {each.kind: each.count for each in reading.left_out}
+    assert (told["label"], told["customField"], told["checkItem"], told["assignee"]) == (1, 1, 1, 1)
+    assert told["checklist.name"] == told["card.label"] == 1
+
+
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [
+        ("number", {"number": "many"}),
+        ("number", {"number": "inf"}),
+        ("date", {"date": "some day"}),
+        ("checkbox", {"checked": "maybe"}),
+        ("text", None),
+    ],
+)
+def test_a_value_that_is_none_is_told(board, type, value):
+    board["customFields"] = [{"id": "f", "name": "Field", "type": type, "pos": 1}]
+    board["cards"][0]["customFieldItems"] = [{"id": "i", "idCustomField": "f", "value": value}]
+    reading = read_trello(board)
+    assert card_of(reading, "Write the copy").custom_fields == {}
+    assert "card.customField" in {each.kind for each in reading.left_out}
+
+
+def test_a_board_that_was_made_by_hand_needs_no_ids_of_trello(ws):
+    cards = [
+        {"id": "a", "idShort": 1, "idList": "l", "name": "First", "dueComplete": True, "attachments": []}
+    ]
+    board = {"name": "Small", "lists": [{"id": "l", "name": "To Do"}], "cards": cards}
+    made = ws.projects.import_file(read_trello(board).project)
+    assert [(card.title, card.status) for card in ws.project(made).cards.list()] == [("First", "done")]

@@ -1,0 +1,35 @@
+"""What a document says, without how it looks."""
+
+from __future__ import annotations
+
+from stellary.core.knowledge.rules.markdown_reading import from_markdown
+from stellary.core.knowledge.rules.plain_text import plain_text
+
+
+def test_each_block_is_a_line():
+    said = "# Plan\n\nWe *fly* to **the\\\nmoon**.\n\n- soon\n- `now`\n"
+    assert plain_text(from_markdown(said)) == "Plan\nWe fly to the\nmoon.\nsoon\nnow"
+
+
+def test_who_is_mentioned_and_what_a_picture_shows_is_said():
+    document = {
+        "type": "doc",
+        "content": [
+            {
+                "type": "paragraph",
+                "content": [
+                    {"type": "text", "text": "Ask "},
+                    {"type": "mention", "attrs": {"id": "u1", "label": "Jane"}},
+                    {"type": "mention", "attrs": {"id": "u2"}},
+                    {"type": "mention"},
+                    {"type": "image", "attrs": {"alt": "the moon", "src": "x"}},
+                    {"type": "image"},
+                ],
+            }
+        ],
+    }
+    assert plain_text(document) == "Ask @Jane@u2@\nthe moon"
+
+
+def test_an_empty_document_says_nothing():
+    assert plain_text({"type": "doc"}) == ""
