@@ -52,6 +52,7 @@ AGENT_TOKENS = Policy("ws_admin", "jwt")
 MISSIONS = Policy("ws_read", "full")
 MISSION_AUTHOR = Policy("author", "full")
 DECIDE = Policy("ws_read", "jwt")
+MISSION_WORK = Policy("ws_read", "full", "w0")
 
 DOCUMENT_READ = Policy("ws_read", "projects:read", "r")
 DOCUMENT_WRITE = Policy("ws_read", "projects:write", "w")

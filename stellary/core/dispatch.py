@@ -30,6 +30,7 @@ from stellary.core.accounts import (
     workspaces,
 )
 from stellary.core.agents import access as agents_access
+from stellary.core.agents import actions as agents_actions
 from stellary.core.agents import agents, audit, mission_log, missions, proposals
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.automations import access as automations_access
@@ -280,6 +281,7 @@ ACTIONS = actions.table(
     search_actions.ACTIONS,
     pilotage_actions.ACTIONS,
     insights_actions.ACTIONS,
+    agents_actions.ACTIONS,
 )
 """Everything that can be done by its name, as the areas lend it."""
 

@@ -102,6 +102,7 @@ _REJECT_PENDING = (
     )
     .returning(proposals.c.id, proposals.c.action, proposals.c.summary)
 )
+_RUNTIME = select(agents.c.runtime).where(agents.c.id == bindparam("_agent_id"))
 _WAKE = (
     select(missions.c.id)
     .where(_OF_AGENT, missions.c.status.in_(("queued", "running")))
@@ -180,7 +181,7 @@ def cancel_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
     mission = access.mission(uow, ref).row
     if not cancel(uow, mission.id, uow.user_id):
         raise over()
-    return rows.mission(uow.connection.execute(_ONE, {"_id": mission.id}).one())
+    return read(uow, mission.id)
 
 
 def over() -> Conflict:
@@ -261,6 +262,22 @@ def begin(uow: UnitOfWork, mission_id: str) -> bool:
 def held(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
     """A mission as it is by now, which nobody else changes until the unit ends; None if it is gone."""
     return uow.connection.execute(_HOLD, {"_id": mission_id}).first()
+
+
+def row(uow: UnitOfWork, mission_id: str) -> Row[Any]:
+    """A mission that is there, with what ``rows.mission`` wants to know."""
+    return uow.connection.execute(_ONE, {"_id": mission_id}).one()
+
+
+def read(uow: UnitOfWork, mission_id: str) -> AgentMission:
+    """A mission that is there."""
+    return rows.mission(row(uow, mission_id))
+
+
+def is_external(uow: UnitOfWork, agent_id: str) -> bool:
+    """Whether a program outside works on an agent's missions."""
+    runtime = uow.connection.execute(_RUNTIME, {"_agent_id": agent_id}).scalar_one()
+    return bool(runtime == "external")
 
 
 def enqueue(uow: UnitOfWork, mission_id: str, due_at: Any = None) -> None:

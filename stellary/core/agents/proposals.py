@@ -61,7 +61,6 @@ _RESUME = (
     .where(missions_table.c.id == bindparam("_mission_id"), missions_table.c.status == "awaiting_approval")
     .values(status="running", step=missions_table.c.step + 1)
 )
-_RUNTIME = select(agents.c.runtime).where(agents.c.id == bindparam("_agent_id"))
 
 Versions = dict[str, tuple[str, str]]
 """Of what was changed: the version before, and the one after."""
@@ -236,5 +235,5 @@ def _go_on(uow: UnitOfWork, mission: Any) -> None:
         return
     uow.connection.execute(_RESUME, {"_mission_id": mission.id})
     mission_log.write(uow, mission.id, ("status", {"status": "running"}))
-    if uow.connection.execute(_RUNTIME, {"_agent_id": mission.agent_id}).scalar_one() != "external":
+    if not missions.is_external(uow, mission.agent_id):
         missions.enqueue(uow, mission.id)

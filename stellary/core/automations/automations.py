@@ -155,7 +155,12 @@ def _action(uow: UnitOfWork, asked: ActionToRun) -> AutomationAction:
     Raises:
         Invalid: There is no such action, it only reads, or the params are not right.
     """
-    writing = {name: each for name, each in uow.core.actions.items() if each.kind == "write"}
+    # No missions: what an agent does there would set the rule off again, and nobody would count how often.
+    writing = {
+        name: each
+        for name, each in uow.core.actions.items()
+        if each.kind == "write" and each.category != "missions"
+    }
     action = writing.get(asked.type)
     if action is None:
         raise invalid(("action.type", f"must be one of {', '.join(writing)}"))

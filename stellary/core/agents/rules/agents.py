@@ -17,7 +17,16 @@ RATE_LIMIT = RateLimit(max_actions=60, window_seconds=60)
 TOOLS = ["board.read"]
 _SLUG_MAX = 60
 # What a workspace tells an agent that works in some of its projects only.
-_OF_ALL = frozenset({"workspaces.get", "workspaces.list_members", "projects.list", "projects.templates"})
+_OF_ALL = frozenset(
+    {
+        "workspaces.get",
+        "workspaces.list_members",
+        "projects.list",
+        "projects.templates",
+        "agent_missions.claim",
+        "agent_missions.report",
+    }
+)
 
 
 def category(endpoint: AnyEndpoint) -> str:

@@ -1,0 +1,203 @@
+"""What agents lend to those who act by proxy: missions asked for by people, and taken and ended by an agent's program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from stellary.contract.agent_missions import (
+    CREATE_MISSION,
+    GET_MISSION,
+    WAITING_MAX,
+    AgentMission,
+    CreateAgentMission,
+    ListAgentMissions,
+)
+from stellary.contract.agents import GET_AGENT
+from stellary.contract.comments import CreateComment
+from stellary.contract.errors import Conflict, Forbidden
+from stellary.contract.mission_actions import (
+    CLAIM_MISSION,
+    REPORT_MISSION,
+    AgentAtWork,
+    AgentParams,
+    CompleteMissionParams,
+    FailMissionParams,
+    MissionParams,
+    ReportStepParams,
+    RunMissionParams,
+)
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
+from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
+from stellary.core.accounts import access as accounts_access
+from stellary.core.actions import Action, AnyAction
+from stellary.core.agents import access, agents, mission_log, missions, proposals
+from stellary.core.agents.tables import agents as table
+from stellary.core.agents.tables import missions as missions_table
+from stellary.core.board import aiming, comments
+from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.unit import Agency, UnitOfWork
+
+_AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(
+    table.c.workspace_id == bindparam("_workspace_id")
+)
+_QUEUE = (
+    select(missions_table.c.id)
+    .where(missions_table.c.agent_id == bindparam("_agent_id"), missions_table.c.status == "queued")
+    .order_by(missions_table.c.id)
+    .limit(WAITING_MAX)
+)
+
+
+def _run_mission(uow: UnitOfWork, ref: WorkspaceRef, params: RunMissionParams) -> AgentMission:
+    card = aiming.card(uow, ref, params.card_id, params.project_id)
+    request = CreateAgentMission(card_id=card.ref.card_id, prompt=params.prompt)
+    return missions.create_mission(uow, _agent(uow, ref, params.agent), request)
+
+
+def _get_mission(uow: UnitOfWork, ref: WorkspaceRef, params: MissionParams) -> AgentMission:
+    aiming.workspace(uow, ref)
+    return missions.get_mission(uow, ref.child(AgentMissionRef, params.mission_id))
+
+
+def _get_agent_status(uow: UnitOfWork, ref: WorkspaceRef, params: AgentParams) -> AgentAtWork:
+    agent = _agent(uow, ref, params.agent)
+    found = missions.list_missions(uow, agent, ListAgentMissions())
+    at_work = [each for each in found.items if each.status in missions.ACTIVE]
+    return AgentAtWork(agent=agents.get_agent(uow, agent), missions=at_work[::-1])
+
+
+def _list_pending_proposals(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -> Listing[Proposal]:
+    aiming.workspace(uow, ref)
+    request = ListProposals(status="pending", limit=params.limit, cursor=params.cursor)
+    return proposals.list_proposals(uow, ref, request)
+
+
+def _agent(uow: UnitOfWork, ref: WorkspaceRef, said: str) -> AgentRef:
+    rows = uow.connection.execute(_AGENTS, {"_workspace_id": aiming.workspace(uow, ref)})
+    return ref.child(AgentRef, meant(said, [Thing(row.id, (row.name, row.slug)) for row in rows], "agent"))
+
+
+# ---------------------------------------------------------------------------------------------- by an agent's program
+
+
+def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -> AgentMission | None:
+    accounts_access.workspace(uow, ref)
+    agency = _agency(uow)
+    if not missions.is_external(uow, agency.agent_id):
+        raise _not_external()
+    for mission_id in uow.connection.execute(_QUEUE, {"_agent_id": agency.agent_id}).scalars().all():
+        if missions.begin(uow, mission_id):
+            return missions.read(uow, mission_id)
+    return None
+
+
+def _report_step(uow: UnitOfWork, ref: WorkspaceRef, params: ReportStepParams) -> AgentMission:
+    mission = _at_work(uow, ref, params.mission_id)
+    mission_log.write(uow, mission.id, ("message", {"text": params.text}))
+    return _commented(uow, ref, mission, params.text)
+
+
+def _complete_mission(uow: UnitOfWork, ref: WorkspaceRef, params: CompleteMissionParams) -> AgentMission:
+    mission = _at_work(uow, ref, params.mission_id)
+    missions.end(uow, mission.id, "completed", missions.AT_WORK, result=params.summary)
+    return _commented(uow, ref, mission, params.summary)
+
+
+def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams) -> AgentMission:
+    mission = _at_work(uow, ref, params.mission_id)
+    missions.end(uow, mission.id, "failed", missions.AT_WORK, error=params.reason)
+    return _commented(uow, ref, mission, params.reason)
+
+
+def _agency(uow: UnitOfWork) -> Agency:
+    if uow.actor.agency is None:
+        raise Forbidden("this is for agents, with a token of their own", code="agents_only")
+    return uow.actor.agency
+
+
+def _at_work(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> Row[Any]:
+    """A mission that the agent has taken, and which nobody else changes meanwhile."""
+    agency = _agency(uow)
+    found = access.mission(uow, ref.child(AgentMissionRef, mission_id)).row
+    if found.agent_id != agency.agent_id:
+        raise Forbidden("the mission is another agent's", code="other_agent")
+    mission = missions.held(uow, found.id)
+    if mission is None or mission.status not in missions.AT_WORK:
+        raise missions.over()
+    if not missions.is_external(uow, agency.agent_id):
+        raise _not_external()
+    return mission
+
+
+def _not_external() -> Conflict:
+    return Conflict("the server works on the agent's missions itself", code="not_external")
+
+
+def _commented(uow: UnitOfWork, ref: WorkspaceRef, mission: Row[Any], text: str) -> AgentMission:
+    card = ref.child(CardRef, mission.project_id, mission.card_id)
+    comments.create_comment(uow, card, CreateComment(content=text))
+    return missions.read(uow, mission.id)
+
+
+ACTIONS: tuple[AnyAction, ...] = (
+    Action("get_mission", "One mission of an agent.", MissionParams, GET_MISSION, "missions", _get_mission),
+    Action(
+        "get_agent_status",
+        "An agent, and the missions that it works on or that wait for it.",
+        AgentParams,
+        GET_AGENT,
+        "missions",
+        _get_agent_status,
+    ),
+    Action(
+        "list_pending_proposals",
+        "List what agents have proposed and nobody has decided yet.",
+        Paged,
+        LIST_PROPOSALS,
+        "missions",
+        _list_pending_proposals,
+    ),
+    Action(
+        "run_mission",
+        "Give an agent a task on a card.",
+        RunMissionParams,
+        CREATE_MISSION,
+        "missions",
+        _run_mission,
+    ),
+    Action(
+        "get_next_mission",
+        "Take the mission that has waited longest for the agent whose token this is; null if none waits.",
+        Paged,
+        CLAIM_MISSION,
+        "missions",
+        _get_next_mission,
+    ),
+    Action(
+        "report_step",
+        "Say how far a mission is that was taken; it is posted on the card.",
+        ReportStepParams,
+        REPORT_MISSION,
+        "missions",
+        _report_step,
+    ),
+    Action(
+        "complete_mission",
+        "End a mission that was taken, and say what came of it; it is posted on the card.",
+        CompleteMissionParams,
+        REPORT_MISSION,
+        "missions",
+        _complete_mission,
+    ),
+    Action(
+        "fail_mission",
+        "End a mission that was taken and cannot be done, and say why; it is posted on the card.",
+        FailMissionParams,
+        REPORT_MISSION,
+        "missions",
+        _fail_mission,
+    ),
+)
