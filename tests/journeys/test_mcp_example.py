@@ -1,0 +1,19 @@
+"""The example of MCP runs, over HTTP, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary.core import Core
+from tests.journeys.test_examples import example
+from tests.server.running import WITHOUT_JOBS, running
+
+
+def test_mcp(core: Core, capsys: pytest.CaptureFixture[str]):
+    with running(core, WITHOUT_JOBS) as server:
+        example("mcp").main(server.url)
+    tools, problem, moved, hits = capsys.readouterr().out.splitlines()
+    assert tools.endswith(" tools")
+    assert problem.startswith("cardId 'Book hall' could be 'Book hall ")
+    assert problem.endswith(": give an id (ambiguous_name)")
+    assert (moved, hits) == ("LAU-2 Book hall B is moved", "2 hits")
