@@ -124,7 +124,7 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
     """Rows of the version before, in the columns that there were."""
     engine = create_engine(empty_url)
     with engine.connect() as connection:
-        upgrade(connection, "0009")
+        upgrade(connection, "0010")
     then, now = MetaData(), datetime(2026, 4, 1, tzinfo=UTC)
     then.reflect(engine)
     known = {

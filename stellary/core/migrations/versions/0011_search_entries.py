@@ -13,8 +13,8 @@ from alembic import op
 from stellary.core.knowledge.rules.plain_text import plain_text
 from stellary.core.search.rules import folded
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 # As they were at the time: what the code calls these today may become something else.
 ID = sa.String(24).with_variant(sa.String(24, collation="C"), "postgresql")
