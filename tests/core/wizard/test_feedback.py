@@ -52,6 +52,9 @@ def said(*feedback):
         ("remove Discovery", "Design Build Launch"),
         ("Please remove the phase “Discovery”.", "Design Build Launch"),
         ("remove phases 1 and 2", "Build Launch"),
+        ("remove the Launch phase", "Discovery Design Build"),
+        ("remove the first phase", "Design Build Launch"),
+        ("merge Launch and Build", "Discovery Design Build,launch"),
         ("merge Design into Build as Making", "Discovery Making Launch"),
         ("merge Build and Launch", "Discovery Design Build,launch"),
         ("merge phases 1 and 2", "Discovery,design Build Launch"),
@@ -99,6 +102,7 @@ def test_splitting_without_names_makes_halves():
         ("move the logo before interview users", "Discovery", ["Draw the logo", *START["Discovery"]]),
         ("rename Announce it to Tell everybody", "Launch", ["Train the staff", "Tell everybody"]),
         ("merge sketch the pages and draw the logo as Drawings", "Design", ["Drawings"]),
+        ("move the logo after Launch", "Launch", [*START["Launch"], "Draw the logo"]),
         ("enlève le logo", "Design", ["Sketch the pages"]),
     ],
 )
@@ -161,6 +165,13 @@ def test_a_later_start_moves_a_deadline_that_would_be_before_it():
         ("move Build before Build", "that is one and the same"),
         ("merge Build and Build", "that is one and the same"),
         ("swap Build and Build", "that is one and the same"),
+        ("merge the logo and the logo", "that is one and the same"),
+        ("move the logo before the logo", "that is one and the same"),
+        ("move Build into Build", "that is one and the same"),
+        ("add a phase", "no such change is known"),
+        ("add a phase called phase", "no such change is known"),
+        ("make it some weeks", "no such change is known"),
+        ("remove the phase", "nothing in the roadmap is called"),
         ("start soon", "it names no date"),
         ("undo", "there is nothing to undo"),
         ("rename the to x", "nothing in the roadmap is called"),
@@ -193,6 +204,20 @@ def test_feedback_adds_up_and_can_be_taken_back():
     assert names("remove Discovery", "rename Launch to Party", "start over") == list(START)
     assert names("remove Discovery", "start over", "undo") == ["Design", "Build", "Launch"]
     assert said("paint it blue", "remove Discovery") == []
+
+
+def test_a_phase_is_meant_before_what_is_in_it_and_called_the_same():
+    assert names("add a phase for testing", "remove testing") == list(START)
+
+
+def test_a_phase_of_one_thing_is_not_split():
+    (told,) = plan("Phase 1: Garden\n- Dig\nPhase 2: House\n- Paint", "split Garden").not_understood
+    assert told.reason == "there is nothing to split in it"
+
+
+def test_phases_that_are_merged_take_as_long_as_both():
+    (merged,) = plan("- M1 (2 weeks): look\n- M2 (6 weeks): act", "merge phases 1 and 2").phases
+    assert merged.end_day == 55
 
 
 def test_a_roadmap_has_so_many_phases_at_most():

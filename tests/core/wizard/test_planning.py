@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -210,6 +210,66 @@ def test_what_is_done_or_out_of_scope_is_left_out():
     )
     assert list(deliverables(one)) == ["Build the shop"]
     assert "Not part of it: Payments." in one.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("Launch by 06/25/2026.", "2026-06-25"),
+        ("Launch by 25/06/2026.", "2026-06-25"),
+        ("Launch by 25.06.2026.", "2026-06-25"),
+        ("Launch by June 25, 2026.", "2026-06-25"),
+        ("Launch by the end of June.", "2026-06-30"),
+        ("Launch in Q2 2026 at the latest.", "2026-06-30"),
+        ("## Deadline\n30 June 2026", "2026-06-30"),
+        ("Deadline: 30 June", "2026-06-30"),
+        ("A fair on 12 May 2026 for children.", "2026-05-12"),
+        ("Launch by 31/02/2026.", None),
+        ("Launch by 13/13/2026.", None),
+        ("Livrer avant le 1er juin 2026.", "2026-06-01"),
+        ("Launch within three months.", "2026-06-30"),
+    ],
+)
+def test_a_day_by_which_all_is_to_be_there_is_found(text, day):
+    roadmap = plan("- Build the shop\n\n" + text)
+    ends = (
+        None if roadmap.start_date is None else str((roadmap.start_date + timedelta(roadmap.days - 1)).date())
+    )
+    assert ends == day
+
+
+def test_what_stands_under_a_theme_is_of_that_theme_however_deep():
+    text = "## Risks\n### Technical\n- Old servers\n\n## Work\n- Build the shop"
+    assert list(deliverables(plan(text))) == ["Build the shop", "Risk: Old servers"]
+
+
+def test_labels_lead_ins_and_marks_are_read_as_headings():
+    text = (
+        "Deliverables: a logo, a poster and a film\nBudget: 3000 euros\n\n**Must have**\n- Login\n  with\n   two factors\n\n"
+        "What we do not need:\n- Chat\n\nWE WORK AS A TEAM OF THREE\n"
+    )
+    found = deliverables(plan(text))
+    assert list(found)[:4] == ["A logo", "A poster", "A film", "Login with two factors"]
+    assert found["Login with two factors"].priority == "high"
+    assert found["Check what the brief asks for"].checklist == ["3000 euros"]
+    assert "Not part of it: Chat." in plan(text).notes
+
+
+def test_work_beside_topics_goes_to_the_topic_that_is_about_the_same():
+    text = "# Shop\n- Show product photos of soap\n\n## Product photos\n- Photo studio\n\n## Soap\n- Labels\n"
+    assert phases(plan(text))["Product photos"] == ["Photo studio", "Show product photos of soap"]
+
+
+def test_milestones_with_days_end_on_them():
+    roadmap = plan(
+        "Start on 2026-05-04.\n\n## Milestones\n- Prototype by 1 June 2026\n- Launch by 1 July 2026"
+    )
+    assert [phase.end_day for phase in roadmap.phases] == [28, 58]
+
+
+def test_a_brief_has_more_topics_than_a_project_has_columns():
+    text = "".join(f"## Topic {place}\n- Thing {place}\n- Other {place}\n" for place in range(70))
+    check(plan(text))
 
 
 def test_a_long_list_is_parted_with_the_important_things_first():

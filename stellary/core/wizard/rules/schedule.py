@@ -24,8 +24,6 @@ _ESTIMATES: Mapping[Kind | None, int] = {
     "run": 5,
     None: 5,
 }
-_STRETCHED_MAX = 12.0
-
 Days = tuple[int, int]
 
 
@@ -54,7 +52,7 @@ def scheduled(plan: Plan, not_understood: Sequence[NotUnderstood], today: date) 
             start, wanted = begin, left if wanted is None else min(wanted, left)
     if wanted is not None and wanted < needed // 2:
         notes.append(say(plan.language, "tight", needed=needed, left=wanted))
-    factor = 1.0 if wanted is None else min(_STRETCHED_MAX, wanted / max(1, needed))
+    factor = 1.0 if wanted is None else wanted / max(1, needed)
     phases, offset = [], 0.0
     for group, (length, spans) in zip(plan.groups, natural, strict=True):
         phases.append(_phase(group, spans, offset, factor, start))
