@@ -23,6 +23,7 @@ from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.concerned import known_cards
+from stellary.core.events import NoticeGiven
 from stellary.core.unit import NOBODY, Agency, UnitOfWork
 
 if TYPE_CHECKING:
@@ -197,10 +198,26 @@ def _wait(uow: UnitOfWork, mission: Row[Any]) -> None:
     found = {row.id: row for row in uow.connection.execute(_DECIDED, {"_id": mission.id})}
     if any(row.status == "pending" for row in found.values()):
         _step(uow, mission, status="awaiting_approval")
-        mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
+        _ask(uow, mission)
         return
     calls = [_decided(call, found) for call in mission.calls]
     _step(uow, mission, calls=calls)
+
+
+def _ask(uow: UnitOfWork, mission: Row[Any]) -> None:
+    """Tell whoever has asked for the mission that somebody has to decide."""
+    mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
+    card = known_cards(uow, [mission.card_id])[mission.card_id]
+    with gate.acting(uow, agency_of(mission)):
+        uow.happened(
+            NoticeGiven(
+                workspace_id=mission.workspace_id,
+                project_id=mission.project_id,
+                card=card,
+                message="Changes wait for approval.",
+                user_ids=(mission.created_by_id,),
+            )
+        )
 
 
 def _decided(call: Mapping[str, Any], found: Mapping[str, Row[Any]]) -> Mapping[str, Any]:
@@ -267,7 +284,7 @@ def _said(uow: UnitOfWork, mission: Row[Any], turn: Turn) -> None:
     if turn.error is None and _pending(uow, mission):
         result = {"_id": mission.id, "status": "awaiting_approval", "result": (turn.result or "")[:TEXT_MAX]}
         uow.connection.execute(_KEEP, result)
-        mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
+        _ask(uow, mission)
         return
     status: Any = "completed" if turn.error is None else "failed"
     result_text = turn.result and turn.result[:TEXT_MAX]

@@ -119,6 +119,35 @@ def test_a_supervised_agent_waits_for_each_change(office: Office):
     assert (now["columnId"], now["priority"], now["commentCount"]) == (office.columns[2]["id"], "high", 0)
 
 
+@pytest.mark.parametrize("mode", ["supervised", "approval"])
+def test_who_has_asked_for_a_mission_is_told_that_it_waits(office: Office, mode):
+    bob = office.world.person("bob")
+    office.join(bob)
+    agent = office.agent(mode)
+    office.worked(office.mission(agent, COMMENTS, by=bob))
+    (news,) = office.world.ask(bob, "GET", "/notifications")
+    told = news["activity"]
+    assert (told["actorId"], told["type"]) == (agent["id"], "notice_given")
+    assert "Changes wait for approval." in told["meta"].values()
+
+
+def test_lists_take_as_many_statements_however_long_they_are(office: Office, statements):
+    agent, counts = office.agent("supervised"), []
+    paths = [office.agents, f"{office.agents}/{agent['id']}/missions", f"{office.agents}/{agent['id']}/audit"]
+    for _ in range(2):
+        mission = office.mission(agent, "comment: a\ncomment: b")
+        office.worked(mission)
+        office.agent()
+        lists = [*paths, f"{office.flat}/proposals", f"{office.of_mission(mission)}/proposals"]
+        found = []
+        for path in lists:
+            with statements() as sent:
+                office.world.ask(office.owner, "GET", path)
+            found.append(len(sent))
+        counts.append(found)
+    assert counts[0] == counts[1] == [2] * 5
+
+
 def test_what_was_approved_bears_the_agents_name_and_takes_the_approvers_rights(office: Office):
     agent, card = office.agent("supervised"), office.card()
     mission = office.mission(agent, COMMENTS, card)
