@@ -42,7 +42,7 @@ def make_app(
     state = State()
     threads = Threads(core)
     metrics = Metrics()
-    mcp = McpEndpoint(core, settings or Settings(), threads)
+    mcp = McpEndpoint(core, settings or Settings(), threads, state)
     operations = {
         **system_operations(core, state, threads, metrics, lambda: handler.prefix),
         MCP.operation: mcp.__call__,

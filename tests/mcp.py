@@ -17,7 +17,7 @@ class Outcome:
     """What came of a call of a tool."""
 
     failed: bool
-    data: dict[str, Any]
+    data: Any
     texts: list[str] = attrs.field(factory=list)
 
     @property
@@ -56,4 +56,4 @@ def call(server: Reachable, token: str | None, name: str, **arguments: Any) -> O
 def outcome(result: Any) -> Outcome:
     """What came of a call, by the result of the protocol."""
     texts = [content["text"] for content in result["content"]]
-    return Outcome(result["isError"], result["structuredContent"], texts)
+    return Outcome(result["isError"], result.get("structuredContent"), texts)

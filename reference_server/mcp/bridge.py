@@ -116,7 +116,7 @@ def _told(tool: Tool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
-        description=tool.action.summary,
+        description=tool.summary,
         input_schema=SCHEMAS[tool.name],
         annotations=types.ToolAnnotations(
             title=tool.title,

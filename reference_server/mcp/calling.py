@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import attrs
 import orjson
 
-from reference_server.mcp.tools import TOOLS, WORKSPACE, InWorkspace, Tool
+from reference_server.mcp.tools import TOOLS, WORKSPACE, InWorkspace, Tool, WaitForMission
+from reference_server.state import State
 from reference_server.threads import Threads
 from stellary.contract.errors import ApiError, NotFound, ServerError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import load
 from stellary.core import Core, action_calls
+from stellary.core.agents import missions
 from stellary.core.failures import error_response
 from stellary.core.unit import Actor
 
 _log = logging.getLogger("stellary.server")
 
+NOTHING = b"null"
+NONE_WAITS = "No mission waits."
+LOOK_SECONDS = 0.5
 WAITS = "Nothing has been changed yet: this waits for somebody to approve it."
 
 
@@ -34,12 +41,14 @@ class Client:
         headers: With which the core is asked: it reads the token anew.
         fixed: Whether ``actor`` acts, whatever the headers say.
         place: The only workspace that is there, as ``acme/eng``; None for all that the actor reaches.
+        gone: Whether nobody waits for the answer any more.
     """
 
     actor: Actor
     headers: Mapping[str, str] = attrs.field(repr=False)
     fixed: bool = False
     place: str | None = None
+    gone: Callable[[], bool] = attrs.field(default=lambda: False, repr=False)
 
 
 @attrs.frozen
@@ -48,12 +57,12 @@ class Outcome:
 
     Attributes:
         texts: For a model to read.
-        data: The same for a program.
+        data: The same for a program; None where there is nothing.
         failed: Whether it is an error.
     """
 
     texts: list[str]
-    data: dict[str, Any]
+    data: dict[str, Any] | None
     failed: bool
 
 
@@ -63,15 +72,23 @@ class Caller:
     Args:
         core: Does what they say.
         threads: Where.
+        state: Says when the server is about to stop, and nobody is to wait any longer.
     """
 
-    def __init__(self, core: Core, threads: Threads) -> None:
+    def __init__(self, core: Core, threads: Threads, state: State) -> None:
         self._core = core
         self._threads = threads
+        self._state = state
 
     def tools_for(self, client: Client) -> list[Tool]:
         """The tools that are of use to somebody, as far as the token says."""
-        return [tool for tool in TOOLS.values() if action_calls.may_act(self._core, client.actor, tool.name)]
+        is_agent = client.actor.agency is not None
+        return [
+            tool
+            for tool in TOOLS.values()
+            if (is_agent or not tool.for_agents)
+            and action_calls.may_act(self._core, client.actor, tool.action.name)
+        ]
 
     async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> Outcome:
         """Call a tool. Whatever goes wrong is an outcome."""
@@ -89,10 +106,37 @@ class Caller:
     async def _answer(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> RawResponse:
         own = {name: said for name, said in arguments.items() if name != WORKSPACE}
         place = _place(client, {name: said for name, said in arguments.items() if name == WORKSPACE})
+        if not tool.waits:
+            return await self._acted(tool, client, own, place)
+        until = monotonic() + load(WaitForMission, own).seconds
+        while (answer := await self._acted(tool, client, {}, place)).body == NOTHING:
+            if not await self._comes(client, until):
+                break
+        return answer
+
+    async def _acted(
+        self, tool: Tool, client: Client, params: Mapping[str, Any], place: str | None
+    ) -> RawResponse:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
-        job = partial(action_calls.act, self._core, request, tool.name, own, place, actor)
+        job = partial(action_calls.act, self._core, request, tool.action.name, params, place, actor)
         return await self._threads.run("view" if tool.reads else "begin", job)
+
+    async def _comes(self, client: Client, until: float) -> bool:
+        """Wait until a mission is there for an agent; False if none comes in time, or nobody waits any more.
+
+        Looking costs the agent nothing, and holds neither a thread nor a connection in between.
+        """
+        agency = client.actor.agency
+        if agency is None:
+            return False
+        while (left := until - monotonic()) > 0:
+            await asyncio.sleep(min(LOOK_SECONDS, left))
+            if self._state.closed or client.gone():
+                return False
+            if await self._threads.run("view", partial(missions.waits, self._core, agency.agent_id)):
+                return True
+        return False
 
 
 def _place(client: Client, said: Mapping[str, Any]) -> str | None:
@@ -105,11 +149,12 @@ def _place(client: Client, said: Mapping[str, Any]) -> str | None:
 
 
 def _outcome(answer: RawResponse) -> Outcome:
-    data = orjson.loads(answer.body)
-    if answer.status >= 400:
+    data: dict[str, Any] | None = orjson.loads(answer.body)
+    if data is not None and answer.status >= 400:
         return Outcome([_sentence(data)], data, failed=True)
     waits = [WAITS] if answer.status == 202 else []
-    return Outcome([*waits, answer.body.decode()], data, failed=False)
+    told = NONE_WAITS if data is None else answer.body.decode()
+    return Outcome([*waits, told], data, failed=False)
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

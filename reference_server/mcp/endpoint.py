@@ -15,6 +15,7 @@ import attrs
 from reference_server.body import LARGE_MAX, read_body
 from reference_server.exchange import Exchange
 from reference_server.settings import McpToken, Settings
+from reference_server.state import State
 from reference_server.system import product_version
 from reference_server.threads import Threads
 from stellary.contract.errors import Forbidden, Invalid, NotFound, Unauthenticated
@@ -43,11 +44,13 @@ class McpEndpoint:
         core: Does what the tools say.
         settings: Which origins may ask, and with which token of the operator's.
         threads: Where the core's units run.
+        state: Says when the server is about to stop.
     """
 
-    def __init__(self, core: Core, settings: Settings, threads: Threads) -> None:
+    def __init__(self, core: Core, settings: Settings, threads: Threads, state: State) -> None:
         self._core = core
         self._threads = threads
+        self._state = state
         self._token = settings.mcp_token
         self._origins = {_origin(core.public_url), *settings.cors_origins}
         self._bridge: asyncio.Future[Bridge] | None = None
@@ -114,7 +117,8 @@ class McpEndpoint:
                 await self._operators(self._token), headers, fixed=True, place=self._token.workspace
             )
         actor = await self._threads.run("view", lambda: self._core.authenticate(bearer))
-        return Client(actor, {**headers, "authorization": exchange.headers["authorization"]})
+        headers["authorization"] = exchange.headers["authorization"]
+        return Client(actor, headers, gone=lambda: exchange.request.transport is None)
 
     async def _operators(self, token: McpToken) -> Actor:
         """As whom the token of the settings acts."""
@@ -146,7 +150,7 @@ class McpEndpoint:
         from reference_server.mcp.bridge import Bridge
         from reference_server.mcp.calling import Caller
 
-        return Bridge(Caller(self._core, self._threads), product_version(), LARGE_MAX)
+        return Bridge(Caller(self._core, self._threads, self._state), product_version(), LARGE_MAX)
 
 
 def _origin(url: str) -> str:

@@ -1,13 +1,14 @@
-"""Tools: what an AI client can do here, in one table. Each is an action, and may do no more than that."""
+"""Tools: what an AI client can do here, in one table. Each does an action, and no more than that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 
 from stellary.contract.actions import Said
+from stellary.contract.limits import Range
 from stellary.contract.schemas import Schema, Schemas
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, request
@@ -15,6 +16,7 @@ from stellary.core.actions import AnyAction
 from stellary.core.dispatch import ACTIONS
 
 WORKSPACE = "workspace"
+WAIT_SECONDS_MAX = 25
 
 
 @request
@@ -29,23 +31,40 @@ class InWorkspace(Request):
     workspace: Said | Unset = UNSET
 
 
-@attrs.frozen
+@request
+class WaitForMission(Request):
+    """How long to wait.
+
+    Attributes:
+        seconds: 1 to 25.
+    """
+
+    seconds: Annotated[int, Range(1, WAIT_SECONDS_MAX)] = WAIT_SECONDS_MAX
+
+
+@attrs.frozen(kw_only=True)
 class Tool:
     """Something that an AI client can do.
 
     Attributes:
-        action: What it does; its name, its sentence, what it takes and who may are those of the tool.
+        name: By which it is called.
+        summary: One sentence for a model: what it does.
+        takes: What it takes beside the workspace.
+        action: What it does; who may do that may call the tool.
         adds: Whether it only adds to what is there, if it writes.
         repeatable: Whether doing it twice comes to the same as once.
+        for_agents: Whether it is of use to agents alone.
+        waits: Whether the action is done again until there is something to answer with.
     """
 
+    name: str
+    summary: str
+    takes: type[Request]
     action: AnyAction
     adds: bool
     repeatable: bool
-
-    @property
-    def name(self) -> str:
-        return self.action.name
+    for_agents: bool = False
+    waits: bool = False
 
     @property
     def reads(self) -> bool:
@@ -57,18 +76,24 @@ class Tool:
         return self.name.replace("_", " ").capitalize()
 
 
+def _tool(name: str, **more: Any) -> Tool:
+    action = ACTIONS[name]
+    return Tool(name=name, summary=action.summary, takes=action.takes, action=action, **more)
+
+
 def _reads(name: str) -> Tool:
-    return Tool(ACTIONS[name], adds=True, repeatable=True)
+    return _tool(name, adds=True, repeatable=True)
 
 
-def _adds(name: str) -> Tool:
-    return Tool(ACTIONS[name], adds=True, repeatable=False)
+def _adds(name: str, *, for_agents: bool = False) -> Tool:
+    return _tool(name, adds=True, repeatable=False, for_agents=for_agents)
 
 
 def _changes(name: str) -> Tool:
-    return Tool(ACTIONS[name], adds=False, repeatable=True)
+    return _tool(name, adds=False, repeatable=True)
 
 
+_NEXT = _adds("get_next_mission", for_agents=True)
 _ALL = (
     _reads("list_projects"),
     _reads("get_project_details"),
@@ -89,6 +114,21 @@ _ALL = (
     _reads("get_cockpit_dashboard"),
     _adds("propose_action"),
     _reads("search"),
+    _reads("get_agent_status"),
+    _reads("list_pending_proposals"),
+    _adds("run_mission"),
+    _reads("get_mission"),
+    _NEXT,
+    attrs.evolve(
+        _NEXT,
+        name="wait_for_mission",
+        summary=f"Take the next mission, and wait for it if none is there: {WAIT_SECONDS_MAX} seconds at most.",
+        takes=WaitForMission,
+        waits=True,
+    ),
+    _adds("report_step", for_agents=True),
+    _adds("complete_mission", for_agents=True),
+    _adds("fail_mission", for_agents=True),
 )
 TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
 """All tools by name, in the order in which they are listed."""
@@ -97,7 +137,7 @@ TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
 def input_schema(tool: Tool) -> Schema:
     """What a tool takes, as a JSON schema that stands by itself."""
     schemas = Schemas("#/$defs/")
-    own, place = tool.action.takes, InWorkspace
+    own, place = tool.takes, InWorkspace
     schemas.of(own)
     schemas.of(place)
     more = schemas.made.pop(place.__name__)["properties"]

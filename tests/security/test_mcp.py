@@ -36,6 +36,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "get_cockpit_dashboard": {},
     "propose_action": {"actionType": "archive_card", "explanation": "Done", "payload": {"cardId": "First"}},
     "search": {"q": "first"},
+    "get_agent_status": {"agent": "agentId"},
+    "list_pending_proposals": {},
+    "run_mission": {"agent": "agentId", "cardId": "cardId", "prompt": "Do it"},
+    "get_mission": {"missionId": "agentMissionId"},
 }
 
 ALSO = {("get_cockpit_dashboard", "PATok"): "403"}
@@ -49,7 +53,7 @@ def server(stage: Stage) -> Iterator[Running]:
 
 
 def test_each_tool_is_asked_for():
-    assert set(ARGUMENTS) == set(TOOLS)
+    assert set(ARGUMENTS) == {name for name, tool in TOOLS.items() if not tool.for_agents}
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

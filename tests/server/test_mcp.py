@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import httpx2
@@ -199,7 +201,10 @@ READING = [
     "list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments",
     "list_documents", "get_document", "get_pilotage_state", "get_cockpit_dashboard", "search",
 ]  # fmt: skip
-ADDING = ["create_card", "create_cards_bulk", "add_comment", "create_document", "propose_action"]
+OF_AGENTS = ["get_agent_status", "list_pending_proposals", "get_mission"]
+ADDING = [
+    "create_card", "create_cards_bulk", "add_comment", "create_document", "propose_action", "run_mission",
+]  # fmt: skip
 CHANGING = ["move_card", "update_card", "assign_card", "update_document"]
 
 
@@ -210,7 +215,7 @@ def test_each_tool_says_what_it_does(small_hall):
         for name, each in ((name, tool["annotations"]) for name, tool in found.items())
     }
     assert hints == {
-        **dict.fromkeys(READING, (True, False, True, False)),
+        **dict.fromkeys([*READING, *OF_AGENTS], (True, False, True, False)),
         **dict.fromkeys(ADDING, (False, False, False, False)),
         **dict.fromkeys(CHANGING, (False, True, True, False)),
     }
@@ -349,6 +354,91 @@ def test_an_autonomous_agent_does_it_at_once_under_its_own_name(hall):
     assert made.data["createdById"] == path.rpartition("/")[2]
 
 
+# ------------------------------------------------------------------------------------------------- missions
+
+WORK = ["get_next_mission", "wait_for_mission", "report_step", "complete_mission", "fail_mission"]
+
+
+@pytest.fixture
+def worker(hall):
+    """The token of an agent whose program works on its missions by itself."""
+    path, token = agent(hall, "autonomous", "missions", "board.read")
+    hall.world.ask(hall.token, "PATCH", path, {"runtime": "external"})
+    return token
+
+
+def test_a_program_takes_a_mission_and_says_what_becomes_of_it(hall, worker):
+    card = hall.board.card("Write the spec")
+    asked = call(
+        hall.server, hall.token, "run_mission", agent="autonomous", cardId="write the spec", prompt="Do it"
+    )
+    assert asked.data["status"] == "queued"
+    assert set(WORK) <= set(tools(hall.server, worker))
+    assert not set(WORK) & set(tools(hall.server, hall.token))
+    taken = call(hall.server, worker, "get_next_mission").data
+    assert (taken["id"], taken["status"], taken["prompt"]) == (asked.data["id"], "running", "Do it")
+    none = call(hall.server, worker, "get_next_mission")
+    assert (none.failed, none.data, none.texts) == (False, None, ["No mission waits."])
+    call(hall.server, worker, "report_step", missionId=taken["id"], text="Begun.")
+    assert (
+        call(hall.server, hall.token, "get_agent_status", agent="autonomous").data["missions"][0]["status"]
+        == "running"
+    )
+    ended = call(hall.server, worker, "complete_mission", missionId=taken["id"], summary="Done.")
+    assert ended.data["status"] == "completed"
+    assert (
+        call(hall.server, worker, "fail_mission", missionId=taken["id"], reason="x").data["code"]
+        == "mission_over"
+    )
+    assert call(hall.server, hall.token, "get_mission", missionId=taken["id"]).data["result"] == "Done."
+    said = call(hall.server, hall.token, "get_card_comments", cardId=card["id"]).data["items"]
+    assert [comment["content"] for comment in said] == ["Begun.", "Done."]
+
+
+def test_a_program_waits_for_its_next_mission(hall, worker):
+    hall.board.card("Write the spec")
+    began = time.monotonic()
+    assert call(hall.server, worker, "wait_for_mission", seconds=1).texts == ["No mission waits."]
+    assert 0.9 <= time.monotonic() - began < 10
+    with ThreadPoolExecutor(1) as aside:
+        waiting = aside.submit(call, hall.server, worker, "wait_for_mission")
+        time.sleep(0.2)
+        call(hall.server, hall.token, "run_mission", agent="autonomous", cardId="LAU-1", prompt="Do it")
+        assert waiting.result(20).data["status"] == "running"
+    for seconds in (0, 26, "x", None):
+        assert call(hall.server, worker, "wait_for_mission", seconds=seconds).status == 400
+    audited = [entry["tool"] for entry in hall.world.ask(hall.token, "GET", audit_of(hall))]
+    # Waiting is looking once, and once again when there is something: no call of the agent's window for each second.
+    assert audited.count("get_next_mission") == 3
+
+
+def audit_of(hall):
+    agents = f"{hall.board.workspace.path}/agents"
+    (one,) = hall.world.ask(hall.token, "GET", agents)
+    return f"{agents}/{one['id']}/audit"
+
+
+def test_nobody_waits_for_a_server_that_stops(hall, worker):
+    with ThreadPoolExecutor(1) as aside:
+        waiting = aside.submit(call, hall.server, worker, "wait_for_mission")
+        time.sleep(0.5)
+        began = time.monotonic()
+        hall.server.state.close()
+        assert waiting.result(20).texts == ["No mission waits."]
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_missions_are_taken_by_agents_alone(small_hall, name):
+    said = {"missionId": "0" * 24, "text": "a", "summary": "a", "reason": "a"}
+    takes = {"get_next_mission": [], "wait_for_mission": [], "report_step": ["missionId", "text"]}
+    asked = {
+        key: said[key] for key in takes.get(name, ["missionId", "summary" if "compl" in name else "reason"])
+    }
+    made = call(small_hall.server, small_hall.token, name, **asked)
+    assert (made.status, made.data["code"]) == (403, "agents_only")
+
+
 # ------------------------------------------------------------------------------------------------- the operator's token
 
 
@@ -395,7 +485,7 @@ known = st.sampled_from(["Launch", "LAU-1", "LAU", "To Do", "First", "0" * 24, "
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_arguments_are_a_defect(small_hall, data):
-    name = data.draw(st.sampled_from([*READING, *ADDING, *CHANGING]))
+    name = data.draw(st.sampled_from([*READING, *OF_AGENTS, *ADDING, *CHANGING]))
     fields = tools_once(small_hall)[name]["inputSchema"]["properties"]
     arguments = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(fields, known | anything)))
     arguments |= data.draw(st.dictionaries(texts, anything, max_size=1))

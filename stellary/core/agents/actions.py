@@ -16,6 +16,7 @@ from stellary.contract.agent_missions import (
 )
 from stellary.contract.agents import GET_AGENT
 from stellary.contract.comments import CreateComment
+from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.mission_actions import (
     CLAIM_MISSION,
@@ -83,7 +84,7 @@ def _agent(uow: UnitOfWork, ref: WorkspaceRef, said: str) -> AgentRef:
 # ---------------------------------------------------------------------------------------------- by an agent's program
 
 
-def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -> AgentMission | None:
+def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> AgentMission | None:
     accounts_access.workspace(uow, ref)
     agency = _agency(uow)
     if not missions.is_external(uow, agency.agent_id):
@@ -171,7 +172,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     Action(
         "get_next_mission",
         "Take the mission that has waited longest for the agent whose token this is; null if none waits.",
-        Paged,
+        Nothing,
         CLAIM_MISSION,
         "missions",
         _get_next_mission,

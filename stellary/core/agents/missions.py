@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, Select, bindparam, exists, func, select, update
 from sqlalchemy import insert as inserting
@@ -30,7 +30,10 @@ from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board.card_references import card_of_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.unit import NOBODY, UnitOfWork, serves
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
 
 RUN = "agents.run"
 AT_WORK = ("running", "awaiting_approval")
@@ -70,15 +73,17 @@ _NEXT = (
     .limit(1)
 )
 _other = missions.alias("other")
+_CARD_IS_FREE = ~exists().where(_other.c.card_id == missions.c.card_id, _other.c.status.in_(AT_WORK))
 _BEGIN = (
     update(missions)
     .where(
         _THIS,
         missions.c.status == "queued",
-        ~exists().where(_other.c.card_id == missions.c.card_id, _other.c.status.in_(AT_WORK)),
+        _CARD_IS_FREE,
     )
     .values(status="running", started_at=bindparam("_now"), step=missions.c.step + 1)
 )
+_WAITS = select(missions.c.id).where(_OF_AGENT, missions.c.status == "queued", _CARD_IS_FREE).limit(1)
 _END = (
     update(missions)
     .where(_THIS, missions.c.status.in_(bindparam("_from", expanding=True)))
@@ -257,6 +262,12 @@ def begin(uow: UnitOfWork, mission_id: str) -> bool:
     if begun:
         mission_log.write(uow, mission_id, ("status", {"status": "running"}))
     return bool(begun)
+
+
+def waits(core: Core, agent_id: str) -> bool:
+    """Whether an agent has a mission that can be begun at this moment."""
+    with core.view(NOBODY) as uow:
+        return bool(uow.connection.execute(_WAITS, {"_agent_id": agent_id}).scalar())
 
 
 def held(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
