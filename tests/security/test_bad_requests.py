@@ -14,6 +14,7 @@ from stellary.core.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import OTHER_TYPES, Bad, bad_bodies, bad_queries, not_json
 from tests.security.sandbox import changed
+from tests.security.shares import share
 from tests.security.stage import Stage
 from tests.security.table import SERVED, Row
 
@@ -79,13 +80,13 @@ def wrong_with(answer: RawResponse, status: int, bad: Bad) -> str | None:
 
 @with_body
 def test_a_field_that_cannot_be_is_named(stage: Stage, row: Row):
-    bad = bad_bodies(request_class(row), good(stage, row))
+    bad = share(stage, row, bad_bodies(request_class(row), good(stage, row)))
     assert wrong_answers(stage, row, ((each, {"body": each.value}) for each in bad)) == {}
 
 
 @with_body
 def test_a_body_that_is_no_json_is_refused(stage: Stage, row: Row):
-    bad = not_json(good(stage, row))
+    bad = share(stage, row, not_json(good(stage, row)))
     assert wrong_answers(stage, row, ((each, {"body": each.value}) for each in bad)) == {}
 
 

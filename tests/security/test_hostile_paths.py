@@ -7,12 +7,11 @@ import pytest
 from tests.security import hostile
 from tests.security.asking import place_of, send
 from tests.security.hostile import Nowhere
+from tests.security.shares import THOROUGH, personas
 from tests.security.stage import Stage
-from tests.security.table import NOT_APPLICABLE, PEOPLE, SERVED, TOKENS, Row
+from tests.security.table import SERVED, Row
 
 ASKED = [row for row in SERVED if row.parameters]
-# How a malformed id is read does not depend on the caller: one for whom nothing else is in the way stands for all.
-THOROUGH = "OO"
 rows = pytest.mark.parametrize("row", ASKED, ids=lambda row: row.operation)
 
 
@@ -25,6 +24,7 @@ def variants(stage: Stage, row: Row, persona: str, parameter: str):
         return malformed[:1] + elsewhere[:2]
     if row.role == "self_obj":
         elsewhere.append(Nowhere(parameter, "somebody else's", place_of(stage, row, persona, "other")))
+    # How a malformed id is read does not depend on the caller: one for whom nothing else is in the way stands for all.
     return (malformed if persona == THOROUGH else malformed[:1]) + elsewhere
 
 
@@ -38,9 +38,7 @@ def status_and_bytes(stage: Stage, row: Row, persona: str, nowhere: Nowhere) -> 
 def test_what_is_not_there_is_answered_as_what_never_was(stage: Stage, row: Row):
     told_apart = []
     before = stage.sandbox.dump()
-    for persona in (*PEOPLE, *TOKENS):
-        if row.cells[persona] == NOT_APPLICABLE:
-            continue
+    for persona in personas(stage, row):
         for parameter in row.parameters:
             never = hostile.unknown(row, parameter, place_of(stage, row, persona))
             expected = status_and_bytes(stage, row, persona, never)
@@ -58,9 +56,7 @@ def test_what_is_not_there_is_answered_as_what_never_was(stage: Stage, row: Row)
 @pytest.mark.parametrize("row", [row for row in SERVED if row.below_project], ids=lambda row: row.operation)
 def test_a_thing_is_not_found_below_a_project_that_is_not_its_own(stage: Stage, row: Row):
     told_apart = []
-    for persona in (*PEOPLE, *TOKENS):
-        if row.cells[persona] == NOT_APPLICABLE:
-            continue
+    for persona in personas(stage, row):
         place = place_of(stage, row, persona)
         for nowhere in hostile.below_project(stage, row, place):
             never = hostile.unknown(row, nowhere.parameter, place)

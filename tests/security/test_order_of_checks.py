@@ -6,8 +6,9 @@ import pytest
 
 from tests.security import hostile
 from tests.security.asking import place_of, send
+from tests.security.shares import personas
 from tests.security.stage import Place, Stage
-from tests.security.table import BOTH, NOT_APPLICABLE, PEOPLE, SERVED, TOKENS, Row
+from tests.security.table import BOTH, SERVED, Row
 
 BAD = (b"{", b'{"noSuchField": 1}', b"[]")
 rows = pytest.mark.parametrize("row", SERVED, ids=lambda row: row.operation)
@@ -26,22 +27,20 @@ def statuses(stage: Stage, row: Row, persona: str, place: Place) -> set[int]:
 @rows
 def test_a_bad_request_is_told_only_to_whom_a_good_one_is_granted(stage: Stage, row: Row):
     expected, found = {}, {}
-    for persona in (*PEOPLE, *TOKENS):
-        if row.cells[persona] != NOT_APPLICABLE:
-            status = row.expected(persona)
-            expected[persona] = {400 if status in (2, 409) else status}
-            whose = "own" if row.cells[persona] in BOTH else None
-            found[persona] = statuses(stage, row, persona, place_of(stage, row, persona, whose))
+    for persona in personas(stage, row):
+        status = row.expected(persona)
+        expected[persona] = {400 if status in (2, 409) else status}
+        whose = "own" if row.cells[persona] in BOTH else None
+        found[persona] = statuses(stage, row, persona, place_of(stage, row, persona, whose))
     assert expected == found
 
 
 @pytest.mark.parametrize("row", [row for row in SERVED if row.parameters], ids=lambda row: row.operation)
 def test_a_bad_request_at_nothing_is_answered_as_a_good_one(stage: Stage, row: Row):
     expected, found = {}, {}
-    for persona in (*PEOPLE, *TOKENS):
+    for persona in personas(stage, row):
         for parameter in row.parameters:
-            if row.cells[persona] != NOT_APPLICABLE:
-                never = hostile.unknown(row, parameter, place_of(stage, row, persona))
-                expected[persona, parameter] = {row.expected_of_unknown(persona, parameter)}
-                found[persona, parameter] = statuses(stage, row, persona, never.place)
+            never = hostile.unknown(row, parameter, place_of(stage, row, persona))
+            expected[persona, parameter] = {row.expected_of_unknown(persona, parameter)}
+            found[persona, parameter] = statuses(stage, row, persona, never.place)
     assert expected == found
