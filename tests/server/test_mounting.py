@@ -36,8 +36,8 @@ async def host(sqlite_core: Core) -> AsyncIterator[ClientSession]:
     await runner.cleanup()
 
 
-async def register(host: ClientSession) -> dict[str, str]:
-    said = {"email": "ann@example.com", "password": "correct horse"}
+async def register(host: ClientSession, name: str = "ann") -> dict[str, str]:
+    said = {"email": f"{name}@example.com", "password": "correct horse"}
     async with host.post("/pm/auth/register", json=said) as answer:
         assert answer.status == 201
         return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
@@ -56,6 +56,10 @@ async def test_the_api_stands_under_its_prefix(host: ClientSession):
         assert answer.status == 200
     async with host.get("/pm/health/ready") as answer:
         assert await answer.json() == {"status": "ready"}
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    accept = {"Accept": "application/json, text/event-stream"}
+    async with host.post("/pm/mcp", json=ping, headers={**await register(host, "bob"), **accept}) as answer:
+        assert (await answer.json())["result"] == {}
     async with host.get("/pm/") as answer:
         assert (await answer.json())["openapi"] == "/pm/openapi.json"
     async with host.get("/pm/docs") as answer:

@@ -25,6 +25,20 @@ def test_the_best_reading_is_meant(said, id):
     assert meant(said, STAGES, "column") == id
 
 
+ACCENTS = [Thing("1", ("Öl",)), Thing("2", ("Übergröße",)), Thing("3", ("Café",)), Thing("4", ("CAFÉ",))]
+
+
+@pytest.mark.parametrize(
+    ("said", "id"),
+    [("ol", "1"), ("ubergrosse", "2"), ("UBERGROSE", "2"), ("Cafe\u0301", None), ("CAFÉ", "4")],
+)
+def test_accents_need_not_be_said(said, id):
+    if id is None:
+        assert problem(said, ACCENTS).code == "ambiguous_name"
+    else:
+        assert meant(said, ACCENTS, "column") == id
+
+
 def test_between_two_nothing_is_guessed():
     error = problem("DONE")
     assert error.message == "column 'DONE' could be 'Done' (3), 'done' (4): give an id"

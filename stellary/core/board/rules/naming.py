@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
+from unicodedata import combining, normalize
 
 import attrs
 
@@ -31,7 +32,8 @@ class Thing:
 def meant(said: str, things: Sequence[Thing], field: str) -> str:
     """The id of the one thing that is meant.
 
-    What is said exactly wins over what differs in case only, and that over what is nearly right. Between two that are
+    What is said exactly wins over what differs in case only, that over what differs in accents, and that over what is
+    nearly right. Between two that are
     equally good nothing is guessed.
 
     Args:
@@ -60,12 +62,13 @@ def ambiguous(field: str, said: str, found: Sequence[Thing]) -> Invalid:
 
 def _readings(said: str) -> Iterator[Callable[[Thing], bool]]:
     """The ways in which a thing can be meant, the best first."""
-    folded = _folded(said)
+    folded, plain = _folded(said), _plain(said)
     yield lambda thing: thing.id == said
     yield lambda thing: said in thing.names
     yield lambda thing: any(_folded(name) == folded for name in thing.names)
-    matcher = SequenceMatcher(b=folded[:_COMPARED_MAX], autojunk=False)
-    yield lambda thing: any(_is_near(matcher, _folded(name)) for name in thing.names)
+    yield lambda thing: any(_plain(name) == plain for name in thing.names)
+    matcher = SequenceMatcher(b=plain[:_COMPARED_MAX], autojunk=False)
+    yield lambda thing: any(_is_near(matcher, _plain(name)) for name in thing.names)
 
 
 def _is_near(matcher: SequenceMatcher[str], name: str) -> bool:
@@ -76,3 +79,11 @@ def _is_near(matcher: SequenceMatcher[str], name: str) -> bool:
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+def _plain(text: str) -> str:
+    """The same without accents, and with letters of one kind for each: ``Übergröße`` as ``ubergrosse``."""
+    folded = _folded(text)
+    if folded.isascii():
+        return folded
+    return "".join(letter for letter in normalize("NFKD", folded) if not combining(letter))
