@@ -32,7 +32,7 @@ FULL = "full"
 SERVE = "serve"
 SELECTIONS = {
     FULL: ("--all-extras",),
-    SERVE: ("--extra", "server", "--extra", "postgres", "--no-dev"),
+    SERVE: ("--extra", "server", "--extra", "postgres", "--extra", "mcp", "--no-dev"),
 }
 
 # A lock file made behind a mirror names that mirror, and then works nowhere else.

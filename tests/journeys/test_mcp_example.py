@@ -11,7 +11,7 @@ from tests.server.running import WITHOUT_JOBS, running
 
 def test_mcp(core: Core, capsys: pytest.CaptureFixture[str]):
     with running(core, WITHOUT_JOBS) as server:
-        example("mcp").main(server.url)
+        example("mcp_client").main(server.url)
     tools, problem, moved, hits = capsys.readouterr().out.splitlines()
     assert tools.endswith(" tools")
     assert problem.startswith("cardId 'Book hall' could be 'Book hall ")

@@ -345,6 +345,9 @@ def test_what_a_supervised_agent_changes_is_proposed(hall):
         ("create_card", "proposed"),
         ("move_card", "refused"),
     }
+    proposal = f"{hall.board.workspace.path}/proposals/{made.data['id']}"
+    assert hall.world.ask(hall.token, "POST", f"{proposal}/approve")["status"] == "approved"
+    assert hall.titles("To Do") == ["Mine"]
     hall.world.ask(hall.token, "PATCH", path, {"status": "suspended"})
     assert call(hall.server, token, "list_projects").data["code"] == "agent_suspended"
 

@@ -1,6 +1,6 @@
 """What an AI client does: it asks for the tools, reads and writes by names, with the official client of the protocol.
 
-Start a server with ``python3 dev.py serve``, then run ``python docs/examples/mcp.py``.
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/mcp_client.py``.
 """
 
 from __future__ import annotations
