@@ -1,7 +1,7 @@
 """Bridge: from a request of this server to the library that speaks the protocol, and back.
 
 Only this module imports the library, and nothing imports this module before the first request for it comes: both take
-30 MB, which a server without AI clients has no use for.
+50 MB, which a server without AI clients has no use for.
 """
 
 from __future__ import annotations
