@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import importlib.util
 import os
 import sys
@@ -59,11 +60,25 @@ def _main(options: argparse.Namespace) -> int:
             command = [sys.executable, "-m", "reference_server", "--host", options.host]
             return asyncio.run(supervise(settings, environment, command, options.workers, say))
     # Loaded here, so that a process that only watches over workers stays small.
+    _load_signing()
     from reference_server.serve import run
 
     with listening:
         run(settings, listening, url, say if watched is None else Watched(int(watched)).up)
     return 0
+
+
+def _load_signing() -> None:
+    """Load what signs logins, without the algorithms of public keys: 10 MB for what no token of ours has.
+
+    They are loaded wherever they are installed, as they are with the extra ``mcp``. This process is the server's own.
+    """
+    if not {"jwt", "cryptography"} & sys.modules.keys():
+        sys.modules["cryptography"] = None  # type: ignore[assignment] # how an import is refused
+        try:
+            importlib.import_module("stellary.core.accounts.tokens")
+        finally:
+            del sys.modules["cryptography"]
 
 
 def _command(settings: Settings, options: argparse.Namespace) -> int:

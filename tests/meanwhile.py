@@ -32,12 +32,12 @@ def answered_meanwhile(
     with world.core.begin(person.actor) as uow:
         first(uow)
         waiting.start()
-        _wait_until_blocked(world.core)
+        wait_until_blocked(world.core)
     waiting.join()
     return answers[0]
 
 
-def _wait_until_blocked(core: Core) -> None:
+def wait_until_blocked(core: Core) -> None:
     if core.database.is_sqlite:
         return
     blocked = text(

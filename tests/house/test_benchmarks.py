@@ -21,6 +21,7 @@ WANTED = {
 }
 
 
+@pytest.mark.bench
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("names", [("http",), ("contention", "places", "start")])

@@ -126,6 +126,8 @@ def _refer_to_itself(file: dict[str, Any]) -> None:
     for name in ("labels", "customFields"):
         # Their names are their own, and options suit their type.
         file[name] = [{"name": "Bug", "type": "text"}][: len(file.get(name, ()))]
+    for each in file.get("documents", ()):
+        each.pop("parentId", None)
     for card in file.get("cards", ()):
         for name in ("columnIndex", "id", "number", "completedAt", "startDate", "relations"):
             card.pop(name, None)
@@ -231,7 +233,7 @@ OWNER, NOBODY = (
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    for few in (5, 2)
+    for few in (3, 1)
 )
 
 

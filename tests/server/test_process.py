@@ -42,8 +42,8 @@ def test_it_says_where_it_listens_and_what_to_paste(tmp_path):
         assert "Q1 Launch" in done.stdout, done.stderr
 
 
-# What the tests' tools bring, and some library of the server's would load as well if it found it: 14 MB.
-NOT_INSTALLED = ("cryptography", "rich", "pygments")
+# What the tests' tools bring, and the log's library would load as well if it found it: 5 MB.
+NOT_INSTALLED = ("rich", "pygments")
 
 
 def test_it_starts_soon_and_stays_small(tmp_path, record_property):

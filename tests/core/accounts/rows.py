@@ -20,6 +20,7 @@ def make_row(connection: Connection, table: Table, **given: Any) -> dict[str, An
     row = {
         column.name: given.pop(column.name, None if column.nullable else _made_up(column))
         for column in table.c
+        if column is not table.autoincrement_column
     }
     assert not given, given
     connection.execute(insert(table), row)

@@ -17,7 +17,7 @@ from stellary.core.board.cards import delete_card
 from stellary.core.board.tables import relations
 from stellary.core.unit import NOBODY
 from tests.boards import Board
-from tests.core.board.test_races import wait_until_blocked
+from tests.meanwhile import wait_until_blocked
 from tests.world import at_once
 
 UNKNOWN = "a" * 24
