@@ -233,9 +233,16 @@ class Streams:
 
     def _start(self, name: str, work: Callable[[], Any]) -> None:
         """Do something in a task, one of each name at a time."""
+
+        async def done_once() -> None:
+            try:
+                await work()
+            finally:
+                # In the step in which it has found nothing more to do: what is asked for from now on begins another.
+                del self._tasks[name]
+
         if name not in self._tasks:
-            task = self._tasks[name] = asyncio.create_task(work())
-            task.add_done_callback(lambda _: self._tasks.pop(name, None))
+            self._tasks[name] = asyncio.create_task(done_once())
 
     async def _refresh(self, topic: str) -> None:
         """Read on for all who follow a topic, until all are at its end."""

@@ -6,6 +6,7 @@ A PostgreSQL database is emptied after a test and given to the next one, which t
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -153,15 +154,17 @@ class Postgres:
             connection.execute(_END_OTHERS)
             if connection.execute(_SCHEMA).fetchone() != self.schema:
                 return False
-            connection.execute(self.delete_all())
+            connection.execute(delete_all())
         return True
 
-    def delete_all(self) -> sql.Composed:
-        """Deletes all rows, from the outermost leaves of the tree to its root."""
-        from stellary.core.migrations.schema import metadata
 
-        tables = [table.name for table in reversed(metadata.sorted_tables)]
-        return sql.SQL("; ").join(statement("DELETE FROM {}", table) for table in tables)
+@functools.cache
+def delete_all() -> sql.Composed:
+    """Deletes all rows, from the outermost leaves of the tree to its root."""
+    from stellary.core.migrations.schema import metadata
+
+    tables = [table.name for table in reversed(metadata.sorted_tables)]
+    return sql.SQL("; ").join(statement("DELETE FROM {}", table) for table in tables)
 
 
 def statement(text: str, *names: str) -> sql.Composed:

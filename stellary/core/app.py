@@ -130,6 +130,10 @@ class Core:
 
     def close(self) -> None:
         """Close all connections."""
+        for brain in self.brains.values():
+            end = getattr(brain, "close", None)
+            if end is not None:
+                end()
         self.database.close()
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 import socket
 import threading
@@ -17,6 +18,7 @@ import pytest
 
 from reference_server import streams as server_streams
 from reference_server.app import HANDLER
+from reference_server.threads import Threads
 from stellary.core import streams
 from tests.boards import Board
 from tests.server.running import Running, running
@@ -108,6 +110,29 @@ def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(server: Runnin
             board.card("Four")
             assert client.event()["meta"]["cardTitle"] == "Four"
             missed.append("Four")
+
+
+async def test_a_bell_that_rings_while_a_read_ends_is_heard(sqlite_core):
+    """Asked for in any step of the loop, a read begins after that step."""
+    threads = Threads(sqlite_core)
+    hub = server_streams.Streams(sqlite_core, threads)
+    reads = []
+
+    async def read_on(topic):
+        reads.append(topic)
+        return
+
+    hub._read_on = read_on
+    for steps in range(6):
+        hub._read_soon("a")
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        before = len(reads)
+        hub._read_soon("a")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(reads) > before, steps
+    await threads.close(5)
 
 
 def test_all_of_a_long_absence_is_told_in_order(server: Running, world, board, events):

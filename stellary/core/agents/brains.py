@@ -89,7 +89,7 @@ class Turn:
 class Brain(Protocol):
     """Thinks for agents.
 
-    Raises anything if it cannot for the moment: it is asked again later.
+    Raises anything if it cannot for the moment: it is asked again later. One that has a ``close`` is closed with its core.
     """
 
     def think(self, task: Task, /) -> Turn: ...

@@ -37,6 +37,17 @@ class ModelBrain:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def close(self) -> None:
+        """Give up the connections to providers; the next task makes new ones."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
     def think(self, task: Task, /) -> Turn:
         """Ask for the next turn.
@@ -96,8 +107,12 @@ class ModelBrain:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="stellary-models", daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="stellary-models", daemon=True
+                )
+                self._thread.start()
+            asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
+        return asked.result()
 
 
 def _instructions(task: Task) -> str:

@@ -226,3 +226,17 @@ def test_a_model_that_nobody_knows_ends_the_mission(office: Office):
     after = office.worked(office.mission(office.agent(runtime="model", model="nobody:some"), "Say hi"))
     assert after["status"] == "failed"
     assert after["error"].startswith("the model nobody:some cannot be asked: ")
+
+
+def test_a_core_that_is_closed_leaves_no_thread_of_its_models(office: Office):
+    use(office, [ModelResponse([TextPart("Hi.")]), ModelResponse([TextPart("Again.")])])
+
+    def threads() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name == "stellary-models"]
+
+    for said in ("Hi.", "Again."):
+        assert office.worked(office.mission(agent(office, "autonomous"), "Say hi"))["result"] == said
+        assert len(threads()) == 1
+        # What is asked after that makes a new one.
+        office.world.core.brains["model"].close()
+        assert threads() == []
