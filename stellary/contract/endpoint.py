@@ -244,19 +244,10 @@ def lists(
     policy: Policy,
 ) -> Endpoint[R, P, Q, Listing[T]]:
     """GET that answers 200 with a list of ``item``; what it takes is a kind of ``Paged``."""
-    return Endpoint(
-        operation=operation,
-        summary=summary,
-        method="GET",
-        path=_joined(ref.template, tail),
-        alias=ref.alias and _joined(ref.alias, tail),
-        ref=ref,
-        takes=takes,
-        returns=item,
-        status=200,
-        policy=policy,
-        many=True,
+    made: Endpoint[R, P, Q, Listing[T]] = _several(
+        operation, ref, tail, summary=summary, takes=takes, item=item, policy=policy, many=True
     )
+    return made
 
 
 def streams(
@@ -270,18 +261,22 @@ def streams(
     policy: Policy,
 ) -> Endpoint[R, P, Q, Stream[T]]:
     """GET that goes on answering with server-sent events whose data is an ``item``; what it takes is a ``Follow``."""
+    made: Endpoint[R, P, Q, Stream[T]] = _several(
+        operation, ref, tail, summary=summary, takes=takes, item=item, policy=policy, media=EVENT_STREAM
+    )
+    return made
+
+
+def _several(operation: str, ref: type[Any], tail: str, *, item: type[Any], **more: Any) -> Any:
     return Endpoint(
         operation=operation,
-        summary=summary,
         method="GET",
         path=_joined(ref.template, tail),
         alias=ref.alias and _joined(ref.alias, tail),
         ref=ref,
-        takes=takes,
         returns=item,
         status=200,
-        policy=policy,
-        media=EVENT_STREAM,
+        **more,
     )
 
 
