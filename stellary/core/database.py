@@ -7,7 +7,9 @@ snapshot of its own. PostgreSQL: one pool; readers see one snapshot as well.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -290,6 +292,20 @@ def _opened(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def _write_ahead(driver: Any) -> None:
+    """Keep a log that is written ahead. A new file is switched to that by one, while others wait for it in vain."""
+    until = time.monotonic() + WAIT_MAX
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _keep_foreign_keys(driver: Any, _: ConnectionPoolEntry | None = None) -> None:
     driver.execute("PRAGMA foreign_keys=ON")
 
@@ -354,7 +370,7 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
         # The driver would begin transactions by itself, too late and of the wrong kind.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")

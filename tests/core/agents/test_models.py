@@ -21,6 +21,22 @@ from tests.core.agents.office import Office
 Script = list[ModelResponse]
 
 
+@pytest.fixture(autouse=True)
+def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test may give its core one brain after another; only the last is closed with it."""
+    made: list[ModelBrain] = []
+    whole = ModelBrain.__init__
+
+    def init(self: ModelBrain, *given: Any, **named: Any) -> None:
+        whole(self, *given, **named)
+        made.append(self)
+
+    monkeypatch.setattr(ModelBrain, "__init__", init)
+    yield
+    for brain in made:
+        brain.close()
+
+
 def use(office: Office, script: Script) -> list[list[ModelMessage]]:
     """Let a model that says what it was told to think for agents; what it was asked."""
     asked: list[list[ModelMessage]] = []
