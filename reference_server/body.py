@@ -11,17 +11,16 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from reference_server.throttle import GUARDED
 from stellary.contract.errors import ApiError, Invalid, TooLarge, UnsupportedMedia
+from stellary.contract.project_imports import FILE_MAX
 
 SECONDS = 60.0
 FILE_SECONDS = 300.0
 FILE_BLOCK = 256 << 10
 JSON_MAX = 1 << 20
 LARGE_MAX = 10 << 20
-IMPORT_MAX = 32 << 20
-"""Of a project: 500 cards with long descriptions and many comments, in scripts whose letters take three bytes."""
 PASSWORD_MAX = 16 << 10
 _MAXIMA: Mapping[str, int] = {
-    "projects.import": IMPORT_MAX,
+    "projects.import": FILE_MAX,
     "cards.create_many": LARGE_MAX,
     "cards.update_many": LARGE_MAX,
     # A content of 1 MB, all of whose characters may be escaped.

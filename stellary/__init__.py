@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stellary.client.errors import (
         ConnectionFailed,
         EndlessPages,
+        NotImported,
         Proposed,
         TimedOut,
         Unanswered,
@@ -58,6 +59,7 @@ __all__ = [
     "Invalid",
     "MethodNotAllowed",
     "NotFound",
+    "NotImported",
     "Page",
     "PreconditionFailed",
     "Proposed",
@@ -86,6 +88,7 @@ _CLIENT = {
     "AsyncStellary": "_client",
     "ConnectionFailed": "errors",
     "EndlessPages": "errors",
+    "NotImported": "errors",
     "Page": "_page",
     "Proposed": "errors",
     "Stellary": "_client",

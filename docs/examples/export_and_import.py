@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from stellary import Invalid, Stellary
+from stellary import Invalid, NotImported, Stellary
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
 
@@ -34,12 +34,11 @@ def export_and_import(client: Stellary, organization: str, folder: Path) -> list
     # --8<-- [end:carry]
 
     # --8<-- [start:files]
-    # The files of a card are carried by hand: ``card_ids`` has the new ids in the order of the file.
-    there = ops.project(made)
-    for old, new in zip(board.export().cards, made.card_ids, strict=True):
-        for file in old.attachments:
-            data = board.card(old.id).attachments.download(file.id)
-            there.card(new).attachments.upload(data, name=file.original_name)
+    path = board.export_archive(folder / "q1-launch.zip")
+    try:
+        made = ops.projects.import_archive(path)
+    except NotImported as error:
+        print(error)  # spec.pdf could not be uploaded, and the project was deleted again: …
     # --8<-- [end:files]
 
     # --8<-- [start:short]

@@ -46,7 +46,7 @@ class Form:
         name = name or _name_of(source)
         boundary = os.urandom(16).hex()
         self._head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(name)}"\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; {_called(name)}\r\n'
             f"Content-Type: {_header(mime_type or _guessed(name))}\r\n\r\n"
         ).encode("utf-8", "replace")
         self._tail = f"\r\n--{boundary}--\r\n".encode()
@@ -101,9 +101,15 @@ def _guessed(name: str) -> str:
     return mimetypes.guess_type(name.replace(":", "_"))[0] or "application/octet-stream"
 
 
-def _quoted(name: str) -> str:
-    """As browsers do it."""
-    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+def _called(name: str) -> str:
+    """As browsers say it; what they cannot say so that it is read as it was, first in another way as well."""
+    quoted = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+    plain = f'filename="{quoted}"'
+    if "%" not in name and "*" not in name:
+        return plain
+    from urllib.parse import quote
+
+    return f"filename*=utf-8''{quote(name, safe='', errors='replace')}; {plain}"
 
 
 def _header(text: str) -> str:

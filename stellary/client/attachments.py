@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, overload
 
 from stellary.client._call import Plan
 from stellary.client._form import Form, Progress, Source
 from stellary.client._method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.client._target import Target
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
     DOWNLOAD_ATTACHMENT,
@@ -90,8 +89,8 @@ class Attachments(Resource[C]):
         Args:
             attachment: Its id, or the value that has it.
         """
-        at: Any = Attachments(self._caller, self._below(attachment_id=attachment))
-        return _async_blocks(at) if self._awaits else _blocks(at)
+        ask = self._parts(attachment)
+        return _async_blocks(ask) if self._awaits else _blocks(ask)
 
     @overload
     def download_to(self: Attachments[Sync], attachment: Id, path: str | os.PathLike[str]) -> Path: ...
@@ -109,67 +108,59 @@ class Attachments(Resource[C]):
         Returns:
             The path.
         """
-        target = _Target(Path(path))
+        target = Target(Path(path))
         blocks: Any = self.blocks(attachment)
-        return target.awaited(blocks) if self._awaits else target.written(blocks)
+        return _awaited(target, blocks) if self._awaits else _written(target, blocks)
 
-    def _asked(self, start: int) -> Any:
-        asked = f"bytes={start}-{start + PART - 1}"
-        at = self.with_options(headers={"range": asked})
-        return at._caller.response(_DOWNLOAD, at._place, _NOTHING)  # noqa: SLF001 - of this class
+    def _parts(self, attachment: Id) -> Callable[[int], Any]:
+        """What asks for a part of a file, from a byte on; ``next_part`` says where the next one begins."""
+        place = self._below(attachment_id=attachment)
 
+        def ask(start: int) -> Any:
+            at: Any = self.with_options(headers={"range": f"bytes={start}-{start + PART - 1}"})
+            return at._caller.response(_DOWNLOAD, place, _NOTHING)  # noqa: SLF001 - of this class
 
-class _Target:
-    """A file beside the path that becomes it in the end."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
-
-    def written(self, blocks: Iterator[bytes]) -> Path:
-        try:
-            with self._part.open("xb") as file:
-                for block in blocks:
-                    file.write(block)
-            return self._part.replace(self._path)
-        except BaseException:
-            self._drop()
-            raise
-
-    async def awaited(self, blocks: AsyncIterator[bytes]) -> Path:
-        import asyncio
-
-        try:
-            with await asyncio.to_thread(self._part.open, "xb") as file:
-                async for block in blocks:
-                    await asyncio.to_thread(file.write, block)
-            return await asyncio.to_thread(self._part.replace, self._path)
-        except BaseException:
-            self._drop()
-            raise
-
-    def _drop(self) -> None:
-        with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        return ask
 
 
-def _blocks(at: Any) -> Iterator[bytes]:
+def _written(target: Target, blocks: Iterator[bytes]) -> Path:
+    with target:
+        for block in blocks:
+            target.file.write(block)
+    return target.path
+
+
+async def _awaited(target: Target, blocks: AsyncIterator[bytes]) -> Path:
+    import asyncio
+
+    await asyncio.to_thread(target.__enter__)
+    try:
+        async for block in blocks:
+            await asyncio.to_thread(target.file.write, block)
+    except BaseException as error:
+        target.__exit__(type(error), error, None)
+        raise
+    await asyncio.to_thread(target.__exit__, None, None, None)
+    return target.path
+
+
+def _blocks(ask: Callable[[int], Any]) -> Iterator[bytes]:
     start: int | None = 0
     while start is not None:
-        response = at._asked(start)  # noqa: SLF001 - of this module
+        response = ask(start)
         yield response.body
-        start = _next(response, start)
+        start = next_part(response, start)
 
 
-async def _async_blocks(at: Any) -> AsyncIterator[bytes]:
+async def _async_blocks(ask: Callable[[int], Any]) -> AsyncIterator[bytes]:
     start: int | None = 0
     while start is not None:
-        response = await at._asked(start)  # noqa: SLF001 - of this module
+        response = await ask(start)
         yield response.body
-        start = _next(response, start)
+        start = next_part(response, start)
 
 
-def _next(response: RawResponse, start: int) -> int | None:
+def next_part(response: RawResponse, start: int) -> int | None:
     """Where the next part begins; None if that was the last one, or all of the file."""
     found = re.search(r"/(\d+)$", response.headers.get("content-range", ""))
     end = start + len(response.body)

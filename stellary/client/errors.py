@@ -9,7 +9,8 @@
     ├── EndlessPages             a list leads to a page that has been read before
     ├── Proposed                 the token is an agent's, and what it asks for waits to be approved
     ├── UnverifiedWebhook        what was received is no message of that webhook
-    └── UnsuitableFile           a file of the caller's cannot become a project
+    ├── UnsuitableFile           a file of the caller's cannot become a project
+    └── NotImported              an archive did not become a project as a whole
 
 Those about calls are told in one line, with the request and how often it was tried.
 """
@@ -104,6 +105,23 @@ class Proposed(CallFailed):
 
 class UnsuitableFile(StellaryError, ValueError):
     """A file cannot become a project: it is not what it should be, or holds more than a project takes. Nothing was sent."""
+
+
+class NotImported(StellaryError):
+    """An archive did not become a project: one of its files could not be uploaded, for which the cause says why.
+
+    Attributes:
+        file: What that file is called.
+        project_id: Of the project that was made, and could not be deleted again; None if nothing is left of it.
+    """
+
+    def __init__(self, message: str, file: str, project_id: str | None) -> None:
+        super().__init__(message, file, project_id)
+        self.file = file
+        self.project_id = project_id
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class UnverifiedWebhook(StellaryError, ValueError):

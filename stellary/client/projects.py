@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -27,6 +28,8 @@ from stellary.contract.projects import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client._archive import ArchiveFile
+    from stellary.client._form import Progress
     from stellary.client.activity import ProjectActivity
     from stellary.client.automations import Automations
     from stellary.client.cards import CardHandle, Cards
@@ -78,6 +81,37 @@ class Projects(Resource[C]):
             return self._file_imported(file)
         return self._caller.one(_IMPORT, self._place, _said(file))
 
+    @overload
+    def import_archive(
+        self: Projects[Sync], file: ArchiveFile, *, progress: Progress | None = None
+    ) -> ProjectImport: ...
+    @overload
+    def import_archive(
+        self: Projects[Async], file: ArchiveFile, *, progress: Progress | None = None
+    ) -> Later[ProjectImport]: ...
+    def import_archive(self, file: ArchiveFile, *, progress: Progress | None = None) -> Any:
+        """Make a project of an archive, as ``export_archive`` writes it: with its files, all of it or nothing.
+
+        The archive is read to its end before anything is sent. If one of the files cannot be uploaded, the project is
+        deleted again.
+
+        Args:
+            file: A path, the bytes, or a file that is open for reading bytes and can be rewound.
+            progress: Called with the bytes of files that have been sent and those that there are; with AsyncStellary in
+                another thread.
+
+        Raises:
+            UnsuitableFile: It is no archive, is damaged, or lacks a file; nothing has been sent.
+            Invalid: As of ``import_file``.
+            NotImported: A file could not be uploaded. What was made was deleted again, or else the error says what is
+                left.
+            OSError: It cannot be read.
+        """
+        from stellary.client import _carried
+
+        steps = _carried.importing(self, file, progress)
+        return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+
     async def _file_imported(self, file: Any) -> Any:
         import asyncio
 
@@ -114,6 +148,34 @@ class ProjectHandle(Resource[C]):
             return self._exported_to(Path(path))
         caller: Any = self._caller
         return _written(Path(path), caller.response(_EXPORT, self._place, _NOTHING))
+
+    @overload
+    def export_archive(
+        self: ProjectHandle[Sync], path: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> Path: ...
+    @overload
+    def export_archive(
+        self: ProjectHandle[Async], path: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> Later[Path]: ...
+    def export_archive(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Any:
+        """Export the project with its files to an archive, which ``projects.import_archive`` takes.
+
+        What is at the path is replaced once all has come, and stays if that fails.
+
+        Args:
+            path: Of a ZIP file to be.
+            progress: Called with the bytes of files that have come and those that there are; with AsyncStellary in
+                another thread.
+
+        Returns:
+            The path.
+        """
+        from stellary.client import _carried
+
+        caller: Any = self._caller
+        export = partial(caller.response, _EXPORT, self._place, _NOTHING)
+        steps = _carried.exporting(self, export, Path(path), progress)
+        return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
 
     async def _exported_to(self, path: Path) -> Path:
         import asyncio

@@ -25,6 +25,8 @@ from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
+FILE_MAX = 32 * 1024 * 1024
+"""Bytes of a project's JSON: 500 cards with long descriptions and many comments, in scripts whose letters take three."""
 COLUMNS_MAX = 50
 CARDS_MAX = 500
 SCOPES_MAX = 100

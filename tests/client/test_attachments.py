@@ -64,7 +64,18 @@ def body(request: bytes) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["notes.txt", 'say "hi".txt', "a\r\nb.txt", "naïve 日本.txt", "100%.txt", "a;b=c.txt"]
+    "name",
+    [
+        "notes.txt",
+        'say "hi".txt',
+        "a\r\nb.txt",
+        "naïve 日本.txt",
+        "100%.txt",
+        "a;b=c.txt",
+        "a%22b.txt",
+        "x; filename*=utf-8''y.txt",
+        "50% of 日本.txt",
+    ],
 )
 def test_a_form_says_what_the_core_reads(name):
     form = Form(b"Hello.", name, None, None)

@@ -115,6 +115,8 @@ def blocking(client: Stellary) -> None:
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
     assert_type(board.export(), ProjectFile)
     assert_type(board.export_to("x"), Path)
+    assert_type(board.export_archive("x", progress=print), Path)
+    assert_type(ws.projects.import_archive(Path("x")), ProjectImport)
     assert_type(ws.projects.import_(project=ImportedProject(name="x")), ProjectImport)
     assert_type(ws.projects.import_file(board.export()), ProjectImport)
     member, *_ = ws.members.list()
@@ -153,6 +155,8 @@ async def awaiting(client: AsyncStellary) -> None:
         assert_type(await board.cards.update(card, title="x"), Card)
     assert_type(await board.cards.delete("c"), Ok)
     assert_type(await board.export_to("x"), Path)
+    assert_type(await board.export_archive("x"), Path)
+    assert_type(await ws.projects.import_archive(b"x", progress=print), ProjectImport)
     assert_type(await ws.projects.import_file(Path("x")), ProjectImport)
 
     await board.cards.create("k", titel="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

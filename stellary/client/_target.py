@@ -1,0 +1,39 @@
+"""Targets: what comes is written beside the path that it shall have, and gets that once all of it is there."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+
+class Target:
+    """A file beside a path. It becomes the path at the end of the ``with``, and vanishes if that ends by an error.
+
+    Attributes:
+        path: What is there stays until then.
+        file: Open for writing bytes.
+    """
+
+    file: IO[bytes]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+
+    def __enter__(self) -> Self:
+        self.file = self._part.open("xb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.file.close()
+            if error is None:
+                self._part.replace(self.path)
+        finally:
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)

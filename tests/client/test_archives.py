@@ -1,0 +1,425 @@
+"""Archives from the client's side: what is in them, what is refused before anything is sent, and what is undone."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import pickle
+import threading
+import zipfile
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary import AsyncStellary, Conflict, Invalid, NotFound, NotImported, Stellary, UnsuitableFile
+from stellary.client.testing import RecordingPort, make
+from stellary.contract.attachments import SIZE_MAX, Attachment
+from stellary.contract.errors import ServerError
+from stellary.contract.port import RawResponse
+from stellary.contract.project_imports import FILE_MAX, NotCarried, ProjectImport
+
+ANN = {"name": "Ann", "email": "user@example.com"}
+BOB = {"name": "Bob", "email": "bob@example.com"}
+FILES = {"a1": b"Hello.", "a2": b"", "a3": bytes(range(256)) * 1000}
+
+
+def attachment(id, size, name="notes.txt", by=ANN):
+    return {"id": id, "originalName": name, "mimeType": "text/plain", "size": size, "uploadedBy": by}
+
+
+PROJECT = {
+    "project": {"name": "Launch"},
+    "columns": [{"name": "To Do"}],
+    "cards": [
+        {"id": "k1", "title": "a", "columnIndex": 0, "attachments": [attachment("a1", 6)]},
+        {"id": "k2", "title": "b", "columnIndex": 0},
+        {
+            "id": "k3",
+            "title": "c",
+            "columnIndex": 0,
+            "attachments": [attachment("a2", 0, "empty"), attachment("a3", 256_000, "c.bin", BOB)],
+        },
+    ],
+}
+LEFT = NotCarried(kind="attachment", path="cards[0].attachments[0]", name="notes.txt", count=1, reason="x")
+KEY = NotCarried(kind="key", path="project.key", name="QX", count=1, reason="x")
+MADE = make(
+    ProjectImport, id="p2", card_ids=["n1", "n2", "n3"], ignored=["cards[].cover"], not_carried=[LEFT, KEY]
+)
+
+
+def archive(project=PROJECT, files=FILES, **more):
+    """The bytes of an archive."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as packed:
+        if project is not None:
+            packed.writestr("project.json", project if isinstance(project, bytes) else orjson.dumps(project))
+        for id, data in files.items():
+            packed.writestr(f"files/{id}", data)
+        for name, data in more.items():
+            packed.writestr(name, data)
+    return held.getvalue()
+
+
+class Importing(RecordingPort):
+    """Takes imports and uploads, and fails at the n-th upload."""
+
+    def __init__(self, fails=0, error=None):
+        super().__init__()
+        self.fails, self.error, self.uploads = fails, error or Conflict("no room"), 0
+        self.answer("projects.import", MADE)
+        self.answer("attachments.upload", self._upload)
+
+    def _upload(self, asked):
+        self.uploads += 1
+        return self.error if self.uploads == self.fails else make(Attachment)
+
+    @property
+    def changes(self):
+        return [each for each in self.requests if each.method != "GET"]
+
+
+class Exporting(RecordingPort):
+    """Gives a project and its files, of which some are deleted meanwhile."""
+
+    def __init__(self, *gone):
+        super().__init__()
+        self.gone, self.asked = list(gone), []
+        self.answer("projects.export", lambda asked: RawResponse(200, {}, orjson.dumps(self.project)))
+        self.answer("attachments.download", self._download)
+
+    @property
+    def project(self):
+        project = copy.deepcopy(PROJECT)
+        for card in project["cards"]:
+            kept = [each for each in card.get("attachments", []) if each["id"] not in self.asked]
+            card["attachments"] = kept
+        return project
+
+    def _download(self, asked):
+        id = asked.path.split("/")[-1]
+        if id in self.gone:
+            self.asked.append(id)
+            return NotFound("Attachment not found")
+        data = FILES[id]
+        if not data:
+            return RawResponse(200, {}, b"")
+        start, end = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        part = data[start : end + 1]
+        return RawResponse(206, {"content-range": f"bytes {start}-{start}/{len(data)}"}, part)
+
+
+def blocking(port, call):
+    with Stellary.embedded(port) as client:
+        return call(client.workspace("acme", "eng"))
+
+
+def awaiting(port, call):
+    async def asked():
+        async with AsyncStellary.embedded(port) as client:
+            return await call(client.workspace("acme", "eng"))
+
+    return asyncio.run(asked())
+
+
+@pytest.fixture(params=[blocking, awaiting])
+def ask(request):
+    return request.param
+
+
+# ---------------------------------------------------------------------------------------------- out
+
+
+def test_an_archive_holds_the_project_and_its_files_by_their_ids(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr("stellary.client.attachments.PART", 100_000)
+    told = []
+    path = tmp_path / "launch.zip"
+    path.write_bytes(b"old")
+    found = ask(
+        Exporting(),
+        lambda ws: ws.project("p1").export_archive(path, progress=lambda *how: told.append(how)),
+    )
+    assert found == path
+    with zipfile.ZipFile(path) as packed:
+        assert packed.namelist() == ["project.json", "files/a1", "files/a2", "files/a3"]
+        assert orjson.loads(packed.read("project.json"))["cards"][2]["attachments"][1]["id"] == "a3"
+        assert {id: packed.read(f"files/{id}") for id in FILES} == FILES
+    assert told == [(at, 256_006) for at in (6, 6, 100_006, 200_006, 256_006)]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_deleted_meanwhile_is_not_in_the_archive(ask, tmp_path):
+    path = ask(Exporting("a1"), lambda ws: ws.project("p1").export_archive(tmp_path / "launch.zip"))
+    with zipfile.ZipFile(path) as packed:
+        assert packed.namelist() == ["project.json", "files/a2", "files/a3"]
+        assert orjson.loads(packed.read("project.json"))["cards"][0]["attachments"] == []
+    assert ask(Importing(), lambda ws: ws.projects.import_archive(path)).id == "p2"
+
+
+def test_an_export_that_fails_leaves_what_was_there(ask, tmp_path):
+    path = tmp_path / "launch.zip"
+    path.write_bytes(b"old")
+    with pytest.raises(NotFound):
+        ask(Exporting("a1", "a2", "a3"), lambda ws: ws.project("p1").export_archive(path))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# ---------------------------------------------------------------------------------------------- in
+
+
+def test_files_go_to_the_cards_that_were_made(ask):
+    port, told = Importing(), []
+    made = ask(port, lambda ws: ws.projects.import_archive(archive(), progress=lambda *how: told.append(how)))
+    assert [(each.operation, each.path.split("/")[-2]) for each in port.changes] == [
+        ("projects.import", "projects"),
+        ("attachments.upload", "n1"),
+        ("attachments.upload", "n3"),
+        ("attachments.upload", "n3"),
+    ]
+    assert port.changes[0].body == PROJECT
+    for upload, (id, name) in zip(
+        port.changes[1:], [("a1", "notes.txt"), ("a2", "empty"), ("a3", "c.bin")], strict=True
+    ):
+        head, _, rest = upload.body.partition(b"\r\n\r\n")
+        assert f'filename="{name}"\r\nContent-Type: text/plain' in head.decode()
+        assert rest.rpartition(b"\r\n--")[0] == FILES[id]
+    assert (told[0], told[-1]) == ((6, 256_006), (256_006, 256_006))
+    assert made.ignored == ["cards[].cover"]
+    assert [(each.kind, each.name, each.count) for each in made.not_carried] == [
+        ("key", "QX", 1),
+        ("creator", "Bob", 1),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "open", "bytes"])
+def test_an_archive_may_be_a_path_an_open_file_or_bytes(tmp_path, kind):
+    path = tmp_path / "launch.zip"
+    path.write_bytes(archive())
+    with path.open("rb") as file:
+        given = {"path": path, "text": str(path), "open": file, "bytes": archive()}[kind]
+        assert blocking(Importing(), lambda ws: ws.projects.import_archive(given)).id == "p2"
+        assert not file.closed
+
+
+@pytest.mark.parametrize("file", [5, io.StringIO("x"), None])
+def test_what_is_no_file_is_a_type_error(file):
+    with pytest.raises(TypeError, match="an archive must be a path, bytes"):
+        blocking(Importing(), lambda ws: ws.projects.import_archive(file))
+
+
+def test_an_archive_without_files_asks_for_nothing_else():
+    port = Importing()
+    made = blocking(port, lambda ws: ws.projects.import_archive(archive({"project": {"name": "x"}}, {})))
+    assert (made.id, [each.operation for each in port.requests]) == ("p2", ["projects.import"])
+
+
+def test_what_else_is_in_an_archive_is_told():
+    more = {"notes.txt": b"x", "files/../../etc/passwd": b"x", "files/": b""}
+    made = blocking(Importing(), lambda ws: ws.projects.import_archive(archive(**more)))
+    assert made.ignored == ["cards[].cover", "files/../../etc/passwd", "notes.txt"]
+    many = {f"n{number:03}": b"" for number in range(120)}
+    made = blocking(Importing(), lambda ws: ws.projects.import_archive(archive(**many)))
+    assert (len(made.ignored), made.ignored[-1]) == (102, "and 20 more files")
+
+
+def with_attachment(**changes):
+    project = copy.deepcopy(PROJECT)
+    project["cards"][0]["attachments"][0] |= changes
+    return project
+
+
+def changed(data, **header):
+    """An archive whose first member's entry in the directory says something else."""
+    at = data.index(b"PK\1\2")
+    for place, (size, number) in {"flags": (8, 1), "packing": (10, 99)}.items():
+        if place in header:
+            data = data[: at + size] + number.to_bytes(2, "little") + data[at + size + 2 :]
+    return data
+
+
+def doubled():
+    held = io.BytesIO(archive())
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(held, "a") as packed:
+        packed.writestr("files/a1", b"World.")
+    return held.getvalue()
+
+
+WRONG = {
+    "no archive": (lambda: b"{}", "it is no ZIP file, or a damaged one"),
+    "cut": (lambda: archive()[:-30], "it is no ZIP file, or a damaged one"),
+    "no project": (lambda: archive(None), "it has no project.json"),
+    "no JSON": (
+        lambda: archive(b"nonsense"),
+        "not an exported project: it is not valid JSON at line 1 column 1",
+    ),
+    "a list": (lambda: archive(b"[]"), "not an exported project: it holds a list, not an object"),
+    "too much": (
+        lambda: archive(b" " * (FILE_MAX + 1)),
+        f"project.json has {FILE_MAX + 1} bytes, and must not have more than {FILE_MAX}",
+    ),
+    "missing": (
+        lambda: archive(files={"a1": FILES["a1"], "a2": b""}),
+        "files/a3 is missing, which is 'c.bin' (cards[2].attachments[1])",
+    ),
+    "shorter": (lambda: archive(files=FILES | {"a1": b"Hell."}), "files/a1 has 5 bytes, and should have 6"),
+    "oversized": (
+        lambda: archive(with_attachment(size=SIZE_MAX + 1)),
+        f"cards[0].attachments[0] must not be larger than {SIZE_MAX} bytes",
+    ),
+    "no id": (
+        lambda: archive(with_attachment(id=None)),
+        "cards[0].attachments[0].id must say which of the files it is",
+    ),
+    "no size": (
+        lambda: archive(with_attachment(size=True)),
+        "cards[0].attachments[0].size must say how many bytes it has",
+    ),
+    "twice": (
+        lambda: archive(with_attachment(id="a2", size=0)),
+        "cards[2].attachments[0].id must not be that of another file",
+    ),
+    "two of a name": (doubled, "it has two files 'files/a1'"),
+    "encrypted": (lambda: changed(archive(), flags=1), "project.json is encrypted"),
+    "packed otherwise": (
+        lambda: changed(archive(), packing=99),
+        "project.json is packed in a way that is not understood",
+    ),
+    "damaged": (
+        lambda: (data := archive())[: (at := data.index(b"files/a3") + 60)] + b"\xff" * 8 + data[at + 8 :],
+        "files/a3 is damaged: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_no_whole_archive_is_told_before_anything_is_sent(case):
+    data, said = WRONG[case]
+    port = Importing()
+    with pytest.raises(UnsuitableFile) as told:
+        blocking(port, lambda ws: ws.projects.import_archive(data()))
+    assert said in str(told.value)
+    assert port.requests == []
+
+
+@given(at=st.integers(0, len(archive()) - 1), byte=st.integers(0, 255))
+def test_a_byte_that_is_wrong_is_noticed_or_does_not_matter(at, byte):
+    data = archive()
+    data = data[:at] + bytes([byte]) + data[at + 1 :]
+    port = Importing()
+    try:
+        blocking(port, lambda ws: ws.projects.import_archive(data))
+    except UnsuitableFile:
+        assert port.requests == []
+    else:
+        assert port.changes[0].body == PROJECT
+        assert [FILES[id] in upload.body for id, upload in zip(FILES, port.changes[1:], strict=True)] == [
+            True
+        ] * 3
+
+
+# ---------------------------------------------------------------------------------------------- what is undone
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+def test_an_import_whose_file_fails_is_undone(ask, fails):
+    port = Importing(fails)
+    with pytest.raises(NotImported) as told:
+        ask(port, lambda ws: ws.projects.import_archive(archive()))
+    name = ["notes.txt", "empty", "c.bin"][fails - 1]
+    assert str(told.value).startswith(
+        f"{name} could not be uploaded, and the project was deleted again: 409 Conflict: no room (POST "
+    )
+    assert (told.value.file, told.value.project_id) == (name, None)
+    assert isinstance(told.value.__cause__, Conflict)
+    last = port.requests[-1]
+    assert (last.operation, last.path.split("/")[-1]) == ("projects.delete", "p2")
+    assert port.uploads == fails
+
+
+def test_what_cannot_be_undone_is_told(ask):
+    port = Importing(2)
+    port.answer("projects.delete", Invalid("not now"))
+    with pytest.raises(
+        NotImported, match="empty could not be uploaded, and the project p2 could not be"
+    ) as told:
+        ask(port, lambda ws: ws.projects.import_archive(archive()))
+    assert told.value.project_id == "p2"
+    again = pickle.loads(pickle.dumps(told.value))
+    assert (str(again), again.file, again.project_id) == (str(told.value), "empty", "p2")
+
+
+def test_a_project_that_has_gone_is_undone(ask):
+    port = Importing(1, NotFound("Card not found"))
+    port.answer("projects.delete", NotFound("Project not found"))
+    with pytest.raises(NotImported, match="the project was deleted again"):
+        ask(port, lambda ws: ws.projects.import_archive(archive()))
+
+
+def test_an_import_that_is_refused_has_nothing_to_undo(ask):
+    port = Importing()
+    port.answer("projects.import", Invalid("columns must have at most 50 items"))
+    with pytest.raises(Invalid, match="at most 50"):
+        ask(port, lambda ws: ws.projects.import_archive(archive()))
+    assert [each.operation for each in port.changes] == ["projects.import"]
+
+
+def test_with_a_key_it_goes_on_where_it_ended(ask):
+    port = Importing(2, ServerError("oh"))
+
+    def imports(ws):
+        return ws.projects.with_options(idempotency_key="k", retries=0).import_archive(archive())
+
+    with pytest.raises(
+        NotImported, match="lacks files until the import is repeated with the same key"
+    ) as told:
+        ask(port, imports)
+    assert told.value.project_id == "p2"
+    ask(port, imports)
+    keys = [each.headers["idempotency-key"] for each in port.changes]
+    assert [keys[0], keys[3]] == ["k", "k"]
+    assert keys[1:3] == keys[4:6]
+    assert len(set(keys)) == 4
+
+
+def test_whoever_interrupts_an_import_leaves_nothing():
+    def interrupt(asked):
+        raise KeyboardInterrupt
+
+    port = Importing()
+    port.answer("attachments.upload", interrupt)
+    with pytest.raises(KeyboardInterrupt) as told:
+        blocking(port, lambda ws: ws.projects.import_archive(archive()))
+    assert told.value.__notes__ == ["the project was deleted again"]
+    assert port.requests[-1].operation == "projects.delete"
+
+
+@pytest.mark.parametrize("when", ["upload", "reading"])
+def test_whoever_is_cancelled_leaves_nothing(when, monkeypatch):
+    """In the midst of a call, or while a file is read in a thread."""
+    port, begun, end = Importing(), threading.Event(), threading.Event()
+
+    def wait(*_):
+        begun.set()
+        end.wait(10)
+        return make(Attachment)
+
+    if when == "upload":
+        port.answer("attachments.upload", wait)
+    else:
+        monkeypatch.setattr("stellary.client._archive.ReadArchive.unpacked", wait)
+
+    async def cancelled():
+        async with AsyncStellary.embedded(port) as client:
+            going = asyncio.ensure_future(client.workspace("acme", "eng").projects.import_archive(archive()))
+            await asyncio.to_thread(begun.wait, 10)
+            going.cancel()
+            asyncio.get_running_loop().call_later(0.05, end.set)
+            with pytest.raises(asyncio.CancelledError):
+                await going
+
+    asyncio.run(cancelled())
+    assert port.requests[-1].operation == "projects.delete"
