@@ -185,6 +185,20 @@ def keep(connection: Connection, job: Job, now: datetime) -> bool:
     return bool(found.rowcount)
 
 
+def mark(connection: Connection, job: Job, reached: int) -> Job:
+    """Note how far a job has come that takes long.
+
+    One that has come further since it was begun the last time is begun as if for the first time: what is given up in the
+    end is what comes no further.
+    """
+    before = job.payload.get("reached", reached)
+    payload = {**job.payload, "reached": reached}
+    attempts = job.attempts if before == reached else 1
+    noted = {"payload": payload, "attempts": attempts}
+    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **noted})
+    return attrs.evolve(job, payload=payload, attempts=attempts)
+
+
 def put_off(connection: Connection, job: Job, error: str, due_at: datetime | None) -> None:
     """Note that a job was not done, and when it is tried again; None gives it up. Nothing if the claim has expired."""
     noted = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None}

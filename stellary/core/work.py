@@ -67,16 +67,19 @@ class Long:
             itself, and may be called again for what it has done already.
         attempts: After so many the job is dropped.
         give_up: Called then, with the core, the payload, and why.
+        reached: Called with the core and the payload before another attempt; says how far it is. Attempts are counted
+            from where it was last seen to get further, so that what goes on is never dropped for having been interrupted.
     """
 
     do: Callable[[Core, Any, Callable[[], None]], None]
     give_up: Callable[[Core, Any, str], None]
+    reached: Callable[[Core, Any], int]
     attempts: int = 5
     first: None = None
 
 
 HANDLERS: Mapping[str, Handler | Long] = {
-    missions.RUN: Long(running.run, running.give_up),
+    missions.RUN: Long(running.run, running.give_up, running.reached),
     acting.ACT: Handler(acting.act),
     due.LOOK: Handler(due.look, attempts=None, first={}),
 }
@@ -199,6 +202,10 @@ class Work:
                     raise _Lost
 
         try:
+            if job.attempts > 1:
+                reached = handler.reached(self._core, job.payload)
+                with self._core.database.writing() as connection:
+                    job = jobs.mark(connection, job, reached)
             if job.attempts > handler.attempts:
                 handler.give_up(self._core, job.payload, "whoever did it ended before it was done")
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from datetime import timedelta
@@ -14,6 +13,7 @@ from stellary.core import Core, jobs
 from stellary.core.base import system_clock
 from stellary.core.unit import NOBODY
 from stellary.core.work import Handler, Work
+from tests.forked import context
 
 # Where the process is killed, and how often the job has had its effect in the end.
 STEPS = {
@@ -25,8 +25,6 @@ STEPS = {
     "before a failure is noted": 1,
     "after a failure is noted": 1,
 }
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["stellary.core"])
 
 
 def die(*_):
@@ -68,7 +66,7 @@ def live(url: str, step: str) -> None:
 def test_whoever_is_killed_leaves_a_job_that_is_done_once(core, database_url, step):
     with core.database.writing() as connection:
         connection.execute(text("CREATE TABLE notes (note TEXT)"))
-    process = _context.Process(target=live, args=(database_url, step))
+    process = context.Process(target=live, args=(database_url, step))
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGKILL

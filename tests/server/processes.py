@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import signal
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from reference_server.settings import Settings
+from tests.forked import context
 from tests.server.running import Reachable
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ class Process(Reachable):
 
 
 class Forked(Reachable):
-    """A server, or a worker, in a process that is forked from one that has loaded everything: starting it takes no time.
+    """A server, or a worker, in a process that is forked from one that has loaded everything.
 
     Args:
         target: What it does, a function of a module: called with the settings, and with a connection on which it sends
@@ -95,12 +95,9 @@ class Forked(Reachable):
         settings: For it.
     """
 
-    _context = multiprocessing.get_context("forkserver")
-    _context.set_forkserver_preload(["reference_server.serve"])
-
     def __init__(self, target: Callable[[Settings, Connection], None], settings: Settings) -> None:
-        ours, theirs = self._context.Pipe(duplex=False)
-        self._process = self._context.Process(target=target, args=(settings, theirs))
+        ours, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(target=target, args=(settings, theirs))
         self._process.start()
         theirs.close()
         assert ours.poll(30)

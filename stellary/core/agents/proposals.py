@@ -40,7 +40,8 @@ _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_miss
 _LIST = Pages(_HERE, proposals.c.id)
 _LIST_BY_STATUS = Pages(_HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
 _LIST_OF_MISSION = Pages(_OF_MISSION, proposals.c.id)
-_PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(proposals.c.id)
+# In their order, whichever process has made each of them: the ids of two processes say nothing within a second.
+_PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(proposals.c.created_at, proposals.c.id)
 # Whoever comes second finds that it is decided.
 _DECIDE = (
     update(proposals)

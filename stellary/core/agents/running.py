@@ -53,6 +53,7 @@ _STEP = (
     )
     .values(step=table.c.step + 1)
 )
+_REACHED = select(table.c.step).where(table.c.id == bindparam("_id"))
 _KEEP = update(table).where(table.c.id == bindparam("_id"))
 _DECIDED = select(proposals).where(proposals.c.mission_id == bindparam("_id"))
 
@@ -93,6 +94,12 @@ def give_up(core: Core, payload: Any, why: str) -> None:
         missions.end(
             uow, payload["missionId"], "failed", ("running",), error=f"it could not go on: {why}"[:1000]
         )
+
+
+def reached(core: Core, payload: Any) -> int:
+    """How many steps a mission has taken."""
+    with core.database.reading() as connection:
+        return connection.execute(_REACHED, {"_id": payload["missionId"]}).scalar() or 0
 
 
 def _looked(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
