@@ -22,6 +22,7 @@ from stellary.client._settings import checked_headers, checked_retries, checked_
 from stellary.client._stream import AsyncEventStream, EventStream, never
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
+from stellary.contract.presenting import Shown
 from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import wire_fields
@@ -68,7 +69,7 @@ class HasVersion(Protocol):
 Id = str | HasId | HasUserId
 
 
-class Resource(Generic[C]):
+class Resource(Shown, Generic[C]):
     """A place in the API. It holds a path and asks nothing until one of its methods is called."""
 
     def __init__(self, caller: SyncCaller | AsyncCaller, place: Mapping[str, str]) -> None:
@@ -137,6 +138,24 @@ class Resource(Generic[C]):
         if len(names) == 1:
             return {**self._place, names[0]: segment(names[0], ids[0])}
         return self._below(**dict(zip(names, ids, strict=True)))
+
+    @overload
+    def show(self: Resource[Sync], view: str | None = None) -> None: ...
+    @overload
+    def show(self: Resource[Async], view: str | None = None) -> Later[None]: ...
+    def show(self, view: str | None = None) -> Any:
+        """Ask for what is here, and show it: in the notebook, else on the standard output.
+
+        Args:
+            view: Of a project or a scope ``kanban``, ``list``, ``calendar``, ``roadmap`` or ``stats``.
+
+        Raises:
+            TypeError: There is nothing here that could be asked for.
+            ValueError: There is no such view.
+        """
+        from stellary.client.display._asking import shown
+
+        return shown(self, view)
 
     def __repr__(self) -> str:
         where = ", ".join(f"{name}={part!r}" for name, part in self._place.items())

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from stellary.client._presenting import picture
 from stellary.client.errors import EndlessPages
+from stellary.contract.presenting import Shown, present_by
+
+# Values show themselves wherever there is a client.
+present_by(picture)
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 200
 """Rows a page of ``iterate`` where no limit is named."""
 
 
-class _Listed(list[T]):
+class _Listed(list[T], Shown):
     """A list of rows, and the cursor of those that follow.
 
     Attributes:

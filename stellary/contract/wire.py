@@ -22,6 +22,7 @@ from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
 from stellary.contract.limits import Secret
 from stellary.contract.naming import base, camel, marks, members, once, whole, wire_fields, wire_name
+from stellary.contract.presenting import Shown
 from stellary.contract.unset import UNSET, Unset
 
 __all__ = [
@@ -67,7 +68,7 @@ class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
         return _shown(self, UNSET)
 
 
-class Value:
+class Value(Shown):
     """The base of what the API answers: compared by its fields, to be treated as immutable."""
 
     __slots__ = ("_raw",)

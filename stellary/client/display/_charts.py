@@ -1,0 +1,142 @@
+"""Charts: what is drawn to a scale. Each number is also there as a text, so that nothing is told by length or colour alone."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from stellary.client.display import _parts as p
+from stellary.client.display._markup import Markup, color, el, percent
+from stellary.client.display._words import MONTHS
+
+_FILLS = {tone: f"var(--sty-bar-{tone})" for tone in ("good", "warn", "bad", "info", "quiet")}
+
+
+def _fill(tone: p.Tone) -> str:
+    return _FILLS.get(tone, "var(--sty-bar)")
+
+
+def _title(text: str) -> Markup:
+    return el("h4", text, class_="sty-h", dir="auto")
+
+
+def timeline(part: p.Timeline) -> list[Markup | None]:
+    """Bars over time, a row each; the label says the dates as well."""
+    ticks = [
+        el("span", text, style=f"inset-inline-start:{percent(at)}") for at, text in part.ticks if at < 0.97
+    ]
+    rows: list[Markup] = [
+        el("div", class_="sty-corner"),
+        el("div", ticks, class_="sty-axis", aria_hidden="true"),
+    ]
+    now = (
+        None
+        if part.today is None
+        else el("div", class_="sty-now", style=f"inset-inline-start:{percent(part.today)}", title="today")
+    )
+    for bar in part.bars:
+        names = "sty-label sty-group" if bar.heading else "sty-label"
+        key = None if bar.key is None else el("span", bar.key, class_="sty-quiet sty-code")
+        name = el("b", key, Markup(" ") if key else None, el("bdi", bar.label), title=bar.label)
+        rows.append(el("div", name, el("small", bar.note), class_=names))
+        rows.append(el("div", now, _bar(bar), class_="sty-track"))
+    return [
+        el("div", rows, class_="sty-time"),
+        el("p", part.note, class_="sty-more") if part.note else None,
+    ]
+
+
+def _bar(bar: p.Bar) -> Markup | None:
+    if bar.start is None or bar.end is None:
+        return None
+    place = f"inset-inline-start:{percent(bar.start)};width:{percent(bar.end - bar.start)}"
+    done = None if bar.filled is None else el("i", style=f"width:{percent(bar.filled)}")
+    look = f"{place};background:{_fill(bar.tone)}"
+    return el("div", done, class_="sty-bar", style=look, title=f"{bar.label}: {bar.note}")
+
+
+def distribution(part: p.Distribution) -> list[Markup | None]:
+    """A bar for each, as long as it has much."""
+    most = max((share.count for share in part.shares), default=0)
+    rows = [
+        el(
+            "li",
+            el("span", share.name, title=share.name, dir="auto"),
+            Markup(" "),
+            el("i", el("i", style=_share(share, most)), aria_hidden="true"),
+            Markup(" "),
+            el("b", f"{share.count:,}"),
+            class_="sty-share",
+        )
+        for share in part.shares
+    ]
+    more = el("p", f"+ {part.hidden} more", class_="sty-more") if part.hidden else None
+    return [_title(part.title), el("ul", rows, class_="sty-shares"), more]
+
+
+def _share(share: p.Share, most: int) -> str:
+    width = percent(share.count / most if most else 0)
+    none = ";min-width:0" if not share.count else ""
+    return f"width:{width};background:{color(share.color) or _fill(share.tone)}{none}"
+
+
+def counts(part: p.Counts) -> list[Markup]:
+    """A column for each day."""
+    most = max((count for _, count in part.days), default=0)
+    number = max(len(part.days), 1)
+    bars = []
+    for at, (day, count) in enumerate(part.days):
+        height = 92 * count / most if most else 0
+        hint = el("title", f"{day.day} {MONTHS[day.month - 1]}: {count}")
+        bars.append(
+            el(
+                "rect",
+                hint,
+                x=f"{at * 10 + 1.5:g}",
+                y=f"{96 - max(height, 1):.1f}",
+                width="7",
+                height=f"{max(height, 1):.1f}",
+                rx="1",
+                style=f"fill:{_fill('good') if count else 'var(--sty-track)'}",
+            )
+        )
+    drawing = el(
+        "svg",
+        bars,
+        class_="sty-svg",
+        viewBox=f"0 0 {number * 10} 96",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"{part.title}. {part.summary}",
+    )
+    ends = [_short(part.days[0][0]), _short(part.days[-1][0])] if part.days else []
+    return [
+        _title(part.title),
+        el(
+            "figure",
+            drawing,
+            el("div", [el("span", each) for each in ends], class_="sty-ends", aria_hidden="true"),
+            el("figcaption", part.summary, class_="sty-cap"),
+        ),
+    ]
+
+
+def _short(day: date) -> str:
+    return f"{day.day} {MONTHS[day.month - 1][:3]}"
+
+
+def figures(part: p.Figures) -> Markup:
+    """Numbers, large."""
+    made = [
+        el(
+            "div",
+            el("dt", figure.name),
+            el(
+                "dd",
+                el("span", figure.text, class_=None if figure.tone == "plain" else f"sty-{figure.tone}"),
+                el("small", figure.hint) if figure.hint else None,
+            ),
+            class_="sty-figure",
+        )
+        for figure in part.figures
+    ]
+    return el("dl", made, class_="sty-figures")

@@ -1,0 +1,119 @@
+"""HTML as a tree, and what no view may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+VOID = {"br", "meta"}
+ALLOWED = {
+    *(
+        "div",
+        "section",
+        "span",
+        "style",
+        "h3",
+        "h4",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "b",
+        "i",
+        "bdi",
+        "small",
+    ),
+    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "title"),
+}
+ATTRIBUTES = {
+    *("class", "style", "title", "role", "dir", "scope", "aria-label", "aria-hidden", "aria-live"),
+    *("viewbox", "preserveaspectratio", "x", "y", "width", "height", "rx"),
+}
+STYLE = re.compile(
+    r"((width|min-width|inset-inline-start|background|fill):(\d+(\.\d+)?%|0|#[0-9a-f]{6}|var\(--sty-[a-z-]+\));?)+"
+)
+
+
+class Element:
+    """An element: its name, its attributes, and what is in it."""
+
+    def __init__(self, name: str, attributes: dict[str, str]) -> None:
+        self.name, self.attributes = name, attributes
+        self.children: list[Element | str] = []
+
+    @property
+    def classes(self) -> set[str]:
+        return set(self.attributes.get("class", "").split())
+
+    def all(self, name: str | None = None, cls: str | None = None) -> list[Element]:
+        """The elements in it, in their order, of that name and class."""
+        return [
+            each
+            for each in self.walk()
+            if (name is None or each.name == name) and (cls is None or f"sty-{cls}" in each.classes)
+        ]
+
+    def one(self, name: str | None = None, cls: str | None = None) -> Element:
+        (found,) = self.all(name, cls)
+        return found
+
+    def walk(self) -> Iterator[Element]:
+        for child in self.children:
+            if isinstance(child, Element):
+                yield child
+                yield from child.walk()
+
+    @property
+    def text(self) -> str:
+        """What a reader reads; no style."""
+        if self.name == "style":
+            return ""
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+    def texts(self, name: str | None = None, cls: str | None = None) -> list[str]:
+        return [each.text for each in self.all(name, cls)]
+
+
+class _Parser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Element("root", {})
+        self.open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        made = Element(tag, {name: found or "" for name, found in attrs})
+        assert len(made.attributes) == len(attrs), f"<{tag}> has an attribute twice"
+        self.open[-1].children.append(made)
+        if tag not in VOID:
+            self.open.append(made)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop().name == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1].children.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError("a comment")
+
+
+def parsed(html: str) -> Element:
+    """The one element of a view, which holds nothing but what a view may."""
+    parser = _Parser()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == [parser.root], "an element is not closed"
+    (root,) = parser.root.children
+    assert isinstance(root, Element)
+    for each in [root, *root.walk()]:
+        assert each.name in ALLOWED
+        assert set(each.attributes) <= ATTRIBUTES, each.attributes
+        assert "style" not in each.attributes or STYLE.fullmatch(each.attributes["style"])
+    (style,) = root.all("style")
+    assert not re.search(r"url|@import|expression|javascript|<", style.children[0])
+    assert "://" not in style.children[0]
+    return root

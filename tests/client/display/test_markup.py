@@ -1,0 +1,149 @@
+"""No text of anybody becomes markup, whatever it says and wherever it stands; and nothing reaches a terminal but text."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stellary.client.display import view
+from stellary.client.display._markup import Markup, color, el, line, percent, readable
+from stellary.client.testing import make
+from stellary.contract.cards import Card
+from stellary.contract.labels import Label
+from stellary.contract.projects import Board, BoardMember, Project
+from tests.client.display.boards import NOW, board, card, column, in_days
+from tests.client.display.parsed import parsed
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</div></div><h1>out</h1>",
+    "<!-- -->]]>",
+    "&lt;b&gt; &amp;amp;",
+    "javascript:alert(1)",
+    "\x1b[31mred\x1b]0;title\x07",
+    "abc\u202edcba\u2066",
+    "\x00\x0b\x85\ud800",
+    "x" * 900,
+    "a\nb\tc\r\nd",
+    "${alert(1)} {{7*7}} $$x$$",
+)
+COLORS = (
+    "red",
+    "url(javascript:alert(1))",
+    "#fff;background:url(//evil)",
+    '#ffffff"onload="x',
+    "#12345g",
+    "#ffffff\n",
+    "",
+    None,
+    "expression(1)",
+)
+texts = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(max_size=60),
+    st.text(alphabet="<>&\"'`=/ ;:\\\x1b\u202e\n", max_size=20),
+)
+colors = st.one_of(
+    st.sampled_from(COLORS), st.text(max_size=12), st.from_regex(r"#[0-9a-fA-F]{6}", fullmatch=True)
+)
+VIEWS = ("kanban", "list", "calendar")
+
+
+@st.composite
+def hostile_boards(draw: st.DrawFn) -> Board:
+    """A board on which everything says something nasty."""
+    title = draw(texts)
+    one = card(
+        1,
+        title,
+        key=draw(texts),
+        priority=draw(texts),
+        status=draw(texts),
+        assignee_id="jane",
+        label_ids=["bug"],
+        due_date=in_days(1),
+    )
+    return board(
+        one,
+        project=make(Project, name=draw(texts), key=draw(texts)),
+        labels=[make(Label, id="bug", name=draw(texts), color=draw(colors))],
+        members=[make(BoardMember, user_id="jane", name=draw(texts))],
+        columns=[column("todo", draw(texts))],
+    )
+
+
+def nothing_but_text(text: str) -> bool:
+    return all(
+        each == "\n" or each == "\N{REPLACEMENT CHARACTER}" or unicodedata.category(each) not in ("Cc", "Cs")
+        for each in text
+    ) and not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@given(hostile_boards(), st.sampled_from(VIEWS), st.integers(20, 120))
+def test_a_board_holds_no_markup_of_anybody(made: Board, way: str, width: int):
+    sheet = view(made, way, now=NOW)
+    found = parsed(sheet.html())
+    if way == "kanban":
+        assert found.texts(cls="name") == [line(made.cards[0].title, 160)]
+    assert nothing_but_text(sheet.text(width))
+    assert sheet.html().encode()
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_no_value_holds_markup_of_anybody(data: st.DataObject):
+    for kind in (Card, Project, Label, BoardMember):
+        said: dict[str, Any] = {
+            field.name: data.draw(texts)
+            for field in attrs.fields(kind)
+            if field.type in ("str", "str | None", "dict[str, Any]")
+        }
+        made = make(kind, **said)
+        for each in (made, [made]):
+            parsed(view(each, now=NOW).html())
+            assert nothing_but_text(view(each, now=NOW).text(80))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_is_read_as_it_was_written(text: str):
+    found = parsed(view(board(card(1, text)), now=NOW).html())
+    assert found.texts(cls="name") == [line(text, 160)]
+
+
+@pytest.mark.parametrize("text", COLORS)
+def test_what_is_no_colour_is_none(text: str | None):
+    assert color(text) is None
+    made = board(card(1, label_ids=["bug"]), labels=[make(Label, id="bug", name="bug", color=text)])
+    chip = parsed(view(made, now=NOW).html()).one(cls="chip")
+    assert "style" not in chip.one("i").attributes
+
+
+@given(st.text())
+def test_an_attribute_and_a_text_can_be_read_back(text: str):
+    markup = el("div", el("style", Markup("b{}")), el("span", text, title=text))
+    span = parsed(markup).one("span")
+    # As HTML reads it, a line ends in one way.
+    assert (span.text, span.attributes["title"]) == (readable(text), readable(text))
+
+
+def test_nothing_is_left_of_what_is_none():
+    assert (
+        el("p", None, ["a", None, [Markup("<b>")]], class_=None, aria_label="x")
+        == '<p aria-label="x">a<b></p>'
+    )
+    assert readable(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0, "0%"), (1 / 3, "33.33%"), (0.5, "50%"), (9, "100%"), (-1, "0%")]
+)
+def test_lengths_are_within_bounds(share: float, said: str):
+    assert percent(share) == said

@@ -1,0 +1,142 @@
+"""Values, pages and handles show themselves; who asks is show(), and never a handle that is merely looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from stellary import AsyncStellary, Stellary
+from stellary.client._page import Page
+from stellary.client.display import Sheet, view
+from stellary.client.testing import RecordingPort, make
+from stellary.contract import presenting
+from stellary.contract.labels import Label
+from stellary.contract.scopes import Scope
+from tests.client.display.boards import board, card
+
+BUG = make(Label, name="bug", color="#ef4444")
+
+
+def port() -> RecordingPort:
+    made = RecordingPort()
+    made.answer("projects.board", board(card(1, "Write")))
+    made.answer("labels.list", [BUG])
+    made.answer("scopes.list", [make(Scope, id="6" * 24, is_default=True)])
+    return made
+
+
+def in_terminal(made: object, width: int = 80, color: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=color, color_system="standard" if color else None)
+    console.print(made)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("made", [BUG, Page([BUG]), board(card(1)), view(BUG)])
+def test_whatever_there_is_shows_itself_in_a_notebook(made: object):
+    bundle = made._repr_mimebundle_(include=None, exclude=None)
+    assert bundle.keys() == {"text/html", "text/plain"}
+    assert bundle["text/html"].startswith('<div class="sty"')
+
+
+def test_rich_shows_it_in_colours():
+    made = board(card(1, "Write [red]this[/red]", priority="high"))
+    assert "Write [red]this[/red]" in in_terminal(made)
+    assert "\x1b[31m▲ high" in in_terminal(made, color=True)
+    assert max(map(len, in_terminal(made, width=40).splitlines())) <= 40
+
+
+def test_without_somebody_who_draws_a_value_has_its_repr(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(presenting, "_presenters", [])
+    assert BUG._repr_mimebundle_() is None
+    assert "Label(" in in_terminal(BUG, width=500)
+    assert f"color='{BUG.color}'" in in_terminal(BUG, width=500)
+
+
+def test_the_core_alone_draws_nothing():
+    code = "import sys; from stellary.core import Core; sys.exit('stellary.client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_client_does_not_load_what_draws():
+    code = "import sys, stellary; stellary.Stellary; sys.exit('stellary.client.display' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_repr_of_a_value_is_not_changed():
+    assert repr(BUG).startswith("Label(id=")
+
+
+def test_a_handle_says_what_it_is_and_asks_nothing():
+    asked = port()
+    with Stellary.embedded(asked) as client:
+        project = client.workspace("acme", "eng").project("6" * 24)
+        html = project._repr_mimebundle_()["text/html"]
+    assert "show()" in html
+    assert "acme" in html
+    assert asked.requests == []
+
+
+def test_show_asks_for_the_board(capsys: pytest.CaptureFixture[str]):
+    asked = port()
+    with Stellary.embedded(asked) as client:
+        client.workspace("acme", "eng").project("6" * 24).show()
+    assert [each.operation for each in asked.requests] == ["projects.board"]
+    assert "Write" in capsys.readouterr().out
+
+
+def test_show_awaits_where_the_client_does(capsys: pytest.CaptureFixture[str]):
+    async def shown() -> None:
+        async with AsyncStellary.embedded(port()) as client:
+            await client.workspace("acme", "eng").project("6" * 24).show("list")
+
+    asyncio.run(shown())
+    assert "Title" in capsys.readouterr().out
+
+
+def test_show_of_a_list_and_of_one_thing(capsys: pytest.CaptureFixture[str]):
+    with Stellary.embedded(port()) as client:
+        project = client.workspace("acme", "eng").project("6" * 24)
+        project.labels.show()
+        client.organization("acme").show()
+        client.auth.show()
+    out = capsys.readouterr().out
+    assert "1 label" in out
+    assert "Organization" in out
+
+
+def test_what_has_nothing_to_show_says_so():
+    with Stellary.embedded(port()) as client:
+        project = client.workspace("acme", "eng").project("6" * 24)
+        with pytest.raises(TypeError, match="ReceivedInvitations has nothing to show"):
+            client.invitations.show()
+        with pytest.raises(ValueError, match="Labels has no views"):
+            project.labels.show("kanban")
+        with pytest.raises(ValueError, match="no view 'gantt', but kanban, list, calendar, roadmap, stats"):
+            project.show("gantt")
+        with pytest.raises(ValueError, match="a scope has no view 'gantt'"):
+            project.scope("6" * 24).show("gantt")
+
+
+def test_without_rich_plain_text_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with Stellary.embedded(port()) as client:
+        client.workspace("acme", "eng").project("6" * 24).labels.show()
+    assert capsys.readouterr().out.splitlines()[0] == "1 label"
+
+
+def test_a_sheet_is_a_page_of_its_own():
+    sheet = view(BUG)
+    assert isinstance(sheet, Sheet)
+    assert sheet.page().startswith('<!DOCTYPE html><html lang="en"><head>')
+    assert 'data-theme="dark"' in sheet.page("dark")
+    assert str(sheet) == sheet.text()
+    assert view(sheet) is sheet
+    assert "parts" not in repr(sheet)

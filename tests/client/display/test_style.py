@@ -1,0 +1,68 @@
+"""Both themes can be read, and each front end is asked which one holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary.client.display import view
+from stellary.client.display._style import _RULES, DARK, LIGHT, style
+from tests.client.display.boards import NOW, board, card
+
+TEXTS = ("fg", "quiet", "accent", "good", "warn", "bad", "info")
+BARS = ("bar", "bar-good", "bar-info", "bar-bad", "bar-warn", "bar-quiet")
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_texts_stand_out_from_all_that_they_stand_on(theme: dict[str, str]):
+    grounds = [theme[each] for each in ("bg", "raised", "sunken")]
+    assert min(contrast(theme[text], ground) for text in TEXTS for ground in grounds) >= 4.5
+    # The number of today, and the initials of a person.
+    assert contrast(theme["bg"], theme["accent"]) >= 4.5
+    assert contrast(theme["fg"], theme["track"]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_bars_stand_out_from_the_page(theme: dict[str, str]):
+    assert min(contrast(theme[bar], theme["bg"]) for bar in BARS) >= 3
+
+
+def test_both_themes_say_the_same():
+    assert LIGHT.keys() == DARK.keys()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ['[data-jp-theme-light="false"]', ".vscode-dark", 'html[theme="dark"]', '[data-md-color-scheme="slate"]'],
+)
+def test_a_front_end_says_which_theme_holds(host: str):
+    before, after = style(set()).split(f"{host} .sty", 1)
+    assert "prefers-color-scheme" in before
+    assert DARK["fg"] in after
+
+
+def test_a_view_brings_only_the_rules_of_its_parts():
+    html = view(board(card(1)), now=NOW).html()
+    assert ".sty-tile" in html
+    assert ".sty-month" not in html
+    assert all(f".sty-{name}" in style({"grid", "lanes"}) for name in ("grid", "lanes"))
+
+
+def test_rules_touch_nothing_of_the_page():
+    everything = style(set(_RULES))
+    for rule in everything.replace("@media (prefers-color-scheme:dark){", "").split("}"):
+        selectors = rule.partition("{")[0].split("(max-width:520px)")[-1].strip("{")
+        for each in selectors.split(","):
+            assert not each or ".sty" in each, each
