@@ -91,4 +91,15 @@ CREATE TABLE notifications (
     read_at TIMESTAMP
 );
 CREATE INDEX notifications_by_user ON notifications (user_id, id);
+CREATE TABLE search_entries (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    id TEXT NOT NULL,
+    project_id TEXT NOT NULL REFERENCES projects (id),
+    card_id TEXT NOT NULL REFERENCES cards (id),
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX search_entries_by_project ON search_entries (project_id);
+CREATE INDEX search_entries_by_card ON search_entries (card_id);
 CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL;

@@ -95,6 +95,9 @@ class Server:
             await connection.run(insert("cards", card), *card.values())
             for label in body.get("labelIds", ()):
                 await connection.run(sql.ADD_LABEL, card["id"], label)
+            where = (project["workspace_id"], card["id"], project["id"], card["id"])
+            title, body_text = f"{project['key']}-{number} {card['title']}", card["description"] or ""
+            await connection.run(sql.ADD_SEARCH_ENTRY, *where, title.casefold(), body_text.casefold())
             await self._note(
                 connection,
                 request,

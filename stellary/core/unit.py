@@ -121,6 +121,8 @@ class UnitOfWork:
         cause: What leads to what happens now; None for what somebody does by hand.
         proxied: How many actions have been run by rules.
         seen: What doors have led to, and in which version; None where nobody asks.
+        reaching: Who has been found to reach a workspace, and so does until the unit ends: names by workspace and user.
+        unheard: The workspaces in which nothing waits for what happens, as doors have found: neither rule nor webhook.
     """
 
     __slots__ = (
@@ -136,7 +138,9 @@ class UnitOfWork:
         "new_id",
         "now",
         "proxied",
+        "reaching",
         "seen",
+        "unheard",
     )
 
     def __init__(
@@ -153,6 +157,8 @@ class UnitOfWork:
         self.cause: Cause | None = None
         self.proxied = 0
         self.seen: dict[str, str] | None = None
+        self.reaching: dict[tuple[str, str], str] = {}
+        self.unheard: set[str] = set()
         self._policies: list[Policy] = []
         self._admitted: list[bool] = []
 
@@ -224,6 +230,8 @@ class UnitOfWork:
                 yield
         except BaseException:
             del self.events[events:], self.after_commit[due:]
+            # What kept them there has been let go of with the savepoint.
+            self.reaching.clear()
             raise
 
     @contextmanager

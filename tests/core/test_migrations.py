@@ -120,54 +120,81 @@ def test_a_walk_through_the_history_ends_at_what_the_code_describes(empty_url):
 DOCUMENT = '{"type": "doc", "content": [{"type": "text", "text": "Text"}]}'
 
 
-def test_what_was_written_before_there_was_an_index_is_found(empty_url):
-    """Rows of the version before, in the columns that there were."""
-    engine = create_engine(empty_url)
+KNOWN = {
+    "organization_id": "a" * 24,
+    "workspace_id": "b" * 24,
+    "project_id": "c" * 24,
+    "scope_id": "d" * 24,
+    "column_id": "e" * 24,
+    "card_id": "f" * 24,
+}
+
+
+def write_at(url, revision, *rows):
+    """Make a database of an earlier version, and rows in the columns that there were: of a table, with these values."""
+    engine = create_engine(url)
     with engine.connect() as connection:
-        upgrade(connection, "0010")
+        upgrade(connection, revision)
     then, now = MetaData(), datetime(2026, 4, 1, tzinfo=UTC)
     then.reflect(engine)
-    known = {
-        "organization_id": "a" * 24,
-        "workspace_id": "b" * 24,
-        "project_id": "c" * 24,
-        "scope_id": "d" * 24,
-        "column_id": "e" * 24,
-        "card_id": "f" * 24,
-    }
-    said = {
-        "users": {"id": "0" * 24, "email": "a", "email_key": "a"},
-        "organizations": {"id": known["organization_id"], "slug": "acme", "name": "Acme"},
-        "workspaces": {"id": known["workspace_id"], "slug": "eng", "name": "Eng"},
-        "projects": {"id": known["project_id"], "key": "LAU", "name": "Launch", "description": "Café"},
-        "scopes": {"id": known["scope_id"], "name": "Main"},
-        "columns": {"id": known["column_id"], "name": "To Do"},
-        "cards": {"id": known["card_id"], "title": "Write", "checklist": '[{"title": "Step"}]'},
-        "comments": {"id": "1" * 24, "content": "Well."},
-        "documents": {"id": "2" * 24, "title": "Spec", "content": DOCUMENT, "context_type": "organization"},
-    }
     with engine.begin() as connection:
-        for name, values in said.items():
+        for name, values in rows:
             table = then.tables[PREFIX + name]
-            row = {column.name: filler(column, known, now) for column in table.columns if not column.nullable}
+            row = {column.name: filler(column, now) for column in table.columns if not column.nullable}
             connection.execute(table.insert(), row | values)
     engine.dispose()
+
+
+def filler(column, now):
+    """Something that a column takes."""
+    if column.name.endswith("_id"):
+        return KNOWN.get(column.name, "0" * 24)
+    kind = column.type.python_type
+    return {str: "[]", datetime: now, bool: False, int: 1}[kind]
+
+
+PLACE = [
+    ("users", {"id": "0" * 24, "email": "a", "email_key": "a"}),
+    ("organizations", {"id": KNOWN["organization_id"], "slug": "acme", "name": "Acme"}),
+    ("workspaces", {"id": KNOWN["workspace_id"], "slug": "eng", "name": "Eng"}),
+    ("projects", {"id": KNOWN["project_id"], "key": "LAU", "name": "Launch", "description": "Café"}),
+]
+
+
+def test_what_was_written_before_there_was_an_index_is_found(empty_url):
+    write_at(
+        empty_url,
+        "0010",
+        *PLACE,
+        ("scopes", {"id": KNOWN["scope_id"], "name": "Main"}),
+        ("columns", {"id": KNOWN["column_id"], "name": "To Do"}),
+        ("cards", {"id": KNOWN["card_id"], "title": "Write", "checklist": '[{"title": "Step"}]'}),
+        ("comments", {"id": "1" * 24, "content": "Well."}),
+        ("documents", {"id": "2" * 24, "title": "Spec", "content": DOCUMENT, "context_type": "organization"}),
+    )
     migrate(empty_url)
     found = run(empty_url, "SELECT kind, id, title, body FROM stellary_search_entries ORDER BY kind")
     assert [tuple(row) for row in found] == [
-        ("card", known["card_id"], " lau 1 write ", " step "),
+        ("card", KNOWN["card_id"], " lau 1 write ", " step "),
         ("comment", "1" * 24, " ", " well "),
         ("document", "2" * 24, " spec ", " text "),
-        ("project", known["project_id"], " lau launch ", " cafe "),
+        ("project", KNOWN["project_id"], " lau launch ", " cafe "),
     ]
 
 
-def filler(column, known, now):
-    """Something that a column takes."""
-    if column.name.endswith("_id"):
-        return known.get(column.name, "0" * 24)
-    kind = column.type.python_type
-    return {str: "[]", datetime: now, bool: False, int: 1}[kind]
+def test_rules_and_webhooks_that_were_there_before_are_still_looked_for(empty_url):
+    deaf, heard = "1" * 24, "2" * 24
+    write_at(
+        empty_url,
+        "0011",
+        *PLACE,
+        *[("workspaces", {"id": id, "slug": id, "name": "Other"}) for id in (deaf, heard)],
+        ("automations", {"id": "3" * 24}),
+        ("webhooks", {"id": "4" * 24, "workspace_id": heard}),
+    )
+    migrate(empty_url)
+    found = run(empty_url, "SELECT id FROM stellary_workspaces WHERE has_listeners ORDER BY id")
+    assert [id for (id,) in found] == [heard, KNOWN["workspace_id"]]
 
 
 def objects(url):

@@ -42,6 +42,7 @@ _WS_STANDING = (
     workspaces.c.id.label("_workspace_id"),
     workspaces.c.owner_id.label("_workspace_owner_id"),
     workspaces.c.is_personal.label("_is_personal"),
+    workspaces.c.has_listeners.label("_has_listeners"),
     workspace_members.c.role.label("_ws_role"),
     workspace_members.c.pilotage_role.label("_pilotage_role"),
 )
@@ -97,6 +98,8 @@ def reach(
     standing = _standing(uow, row)
     if row is None or standing is None or not standing.sees_workspace:
         raise NotFound("Workspace not found")
+    if not row._mapping["_has_listeners"]:
+        uow.unheard.add(row._mapping["_workspace_id"])
     agency = uow.actor.agency
     if agency is not None:
         if agency.workspace_id != standing.workspace_id:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
 
-from stellary.core.accounts import rules
+from stellary.core.accounts import people, rules
 from stellary.core.accounts.tables import (
     invitations,
     organization_members,
@@ -17,7 +17,6 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.base import IdType, UtcDateTime
-from stellary.core.events import WorkspaceLeft
 from stellary.core.unit import UnitOfWork
 
 _HERE = workspaces.c.organization_id == bindparam("_organization_id")
@@ -114,4 +113,4 @@ def _lost(uow: UnitOfWork, organization_id: str, user_id: str, before: str, afte
 
 def _tell(uow: UnitOfWork, workspace_ids: list[str], user_id: str) -> None:
     for workspace_id in workspace_ids:
-        uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id))
+        people.left(uow, workspace_id, user_id)

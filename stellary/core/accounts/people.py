@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.core.accounts.audience import audience, sees
 from stellary.core.accounts.tables import organizations, users, workspaces
+from stellary.core.events import WorkspaceLeft
 from stellary.core.unit import UnitOfWork
 
 
@@ -57,13 +58,21 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
         return {}
     _keep(uow, workspace_id)
     rows = uow.connection.execute(_REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    return {row[0]: Person(*row) for row in rows}
+    found = {row[0]: Person(*row) for row in rows}
+    uow.reaching.update({(workspace_id, person.id): person.name for person in found.values()})
+    return found
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     """Whether somebody reaches a workspace at this moment."""
     who = {"_workspace_id": workspace_id, "_ids": [user_id]}
     return uow.connection.execute(_REACHING_OF, who).first() is not None
+
+
+def left(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
+    """Tell that somebody no longer belongs to a workspace, or no longer reaches it."""
+    uow.reaching.pop((workspace_id, user_id), None)
+    uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id))
 
 
 def others_reach(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:

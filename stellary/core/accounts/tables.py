@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from stellary.core.base import IdType, Json, UtcDateTime, metadata
 
@@ -65,6 +76,8 @@ workspaces = Table(
     Column("is_personal", Boolean, nullable=False),
     # What it calls the current cycle of its pilotage.
     Column("pilotage_cycle", String(50), nullable=False, server_default="v1"),
+    # Whether a rule or a webhook was ever made in it: where none was, nobody has to be looked for at each change.
+    Column("has_listeners", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("organization_id", "slug"),

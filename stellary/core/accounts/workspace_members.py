@@ -16,10 +16,9 @@ from stellary.contract.workspaces import (
     UpdateWorkspaceMember,
     WorkspaceMember,
 )
-from stellary.core.accounts import access, rules
+from stellary.core.accounts import access, people, rules
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.tables import users, workspace_members
-from stellary.core.events import WorkspaceLeft
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 
@@ -90,7 +89,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Ok:
     workspace_id = at.standing.workspace_id
     assert workspace_id is not None
     uow.connection.execute(_DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id})
-    uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=at.row.user_id))
+    people.left(uow, workspace_id, at.row.user_id)
     return Ok()
 
 

@@ -28,6 +28,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, load, wire_fields
+from stellary.core.accounts.listeners import listen
 from stellary.core.automations import access, rows
 from stellary.core.automations.rules.conditions import checked
 from stellary.core.automations.rules.occurrences import with_place
@@ -83,6 +84,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     uow.connection.execute(_INSERT, {**rows.automation_row(made), "armed_at": uow.now})
+    listen(uow, project.workspace_id)
     return made
 
 

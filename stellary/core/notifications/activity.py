@@ -154,11 +154,18 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
     names: dict[str, str] = {}
     seeing: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
-    people_ids, card_ids = sorted(named | at_first_sight), sorted(commented)
+    workspace_id = events[0].workspace_id
+    for user_id in named | at_first_sight:
+        # Mostly whoever is assigned, whom the change itself has asked after.
+        name = uow.reaching.get((workspace_id, user_id))
+        if name is not None:
+            names[user_id] = name
+            seeing.add(user_id)
+    people_ids, card_ids = sorted((named | at_first_sight) - names.keys()), sorted(commented)
     # A column that is given up may send 100,000 cards away at once, and a statement takes so many parameters only.
     while people_ids or card_ids:
         wanted = {"_user_ids": people_ids[:AT_ONCE], "_card_ids": card_ids[:AT_ONCE]}
-        rows = uow.connection.execute(_AROUND_CARDS, {**wanted, "_workspace_id": events[0].workspace_id})
+        rows = uow.connection.execute(_AROUND_CARDS, {**wanted, "_workspace_id": workspace_id})
         for user_id, card_id, name, sees in rows:
             names[user_id] = name
             by_card[card_id].add(user_id)
@@ -167,7 +174,7 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
         people_ids, card_ids = people_ids[AT_ONCE:], card_ids[AT_ONCE:]
     handles: Mapping[str, set[str]] = {}
     if any(map(rules.may_mention, events)):
-        handles = _handles(uow, events[0].workspace_id, names)
+        handles = _handles(uow, workspace_id, names)
     for event in events:
         whom = rules.concerned(event)
         if rules.has_commenters(event):

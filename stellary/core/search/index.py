@@ -74,7 +74,8 @@ def keep(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for entry in changes.made.values():
         made[_insert_of(entry)].append(_row(entry))
     for statement, rows in made.items():
-        uow.connection.execute(statement, rows)
+        # One row is an ordinary statement; several take the drivers' long way round.
+        uow.connection.execute(statement, rows if len(rows) > 1 else rows[0])
     if changes.changed:
         rows = [
             {"_id": row.pop("id"), "_workspace_id": row.pop("workspace_id"), **row}

@@ -42,6 +42,8 @@ _FORGET = delete(deliveries).where(
 def keep(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
     """Write down what is to be told, to each webhook that listens."""
     for event in events:
+        if event.workspace_id in uow.unheard:
+            continue
         listening = uow.connection.execute(_LISTENING, {"_workspace_id": event.workspace_id}).fetchall()
         if listening:
             _write(uow, event, listening)

@@ -27,6 +27,7 @@ from stellary.contract.webhooks import (
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.listeners import listen
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
 from stellary.core.webhooks import access
@@ -70,6 +71,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
     secret = secret_of(secrets.token_bytes(KEY_BYTES))
     uow.connection.execute(_INSERT, {**row, "secret": secret})
+    listen(uow, workspace.id)
     return CreatedWebhook(**row, secret=secret)
 
 

@@ -8,15 +8,18 @@ import pytest
 from sqlalchemy import text
 
 from stellary.contract.actions import CardParams
-from stellary.contract.cards import UPDATE_CARD
+from stellary.contract.automations import ActionToRun, CreateAutomation
+from stellary.contract.cards import UPDATE_CARD, CreateCard
+from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import Core, actions
-from stellary.core.automations import acting, traces
+from stellary.core.automations import acting, automations, traces
 from stellary.core.automations.rules.occurrences import (
     CHAIN_ACTIONS_MAX,
     CHAIN_DEPTH_MAX,
     TOO_DEEP,
     TOO_MANY,
 )
+from stellary.core.board import cards
 from stellary.core.unit import NOBODY
 from tests.core.automations.workshop import Workshop
 from tests.world import World
@@ -439,15 +442,34 @@ def test_the_oldest_traces_are_forgotten(workshop, monkeypatch):
 
 
 def test_a_board_without_rules_pays_one_statement_for_what_could_trigger_one(workshop, statements):
-    card = workshop.card()
-
-    def asked(**fields):
-        with statements() as sent:
-            workshop.world.ask(workshop.owner, "PATCH", workshop.of(card), fields)
-        return sum("stellary_automation" in each for each in sent)
-
+    """And none before anybody in the workspace has made a rule."""
     doing = {"columnId": workshop.columns[DOING]["id"]}
-    assert [asked(title="new"), asked(order=0), asked(**doing), asked(status="done")] == [0, 0, 1, 1]
+    changes = [{"title": "new"}, {"order": 1}, doing, {"status": "done"}]
+
+    def asked():
+        card = workshop.card()
+        for fields in changes:
+            with statements() as sent:
+                workshop.world.ask(workshop.owner, "PATCH", workshop.of(card), fields)
+            yield sum("stellary_automation" in each for each in sent)
+
+    assert list(asked()) == [0, 0, 0, 0]
+    Workshop(workshop.world, workshop.owner, workshop.workspace).rule("task_moved", "archive_card")
+    assert list(asked()) == [0, 0, 1, 1]
+
+
+def test_a_rule_acts_on_what_follows_it_in_the_same_unit(workshop):
+    """The door to the board was gone through before there was a rule in the workspace."""
+    place = workshop.workspace
+    ref = ProjectRef(place.organization.slug, place.slug, workshop.project["id"])
+    column = ColumnRef(ref.org_slug, ref.ws_slug, ref.project_id, workshop.columns[0]["id"])
+    asked = CreateAutomation(
+        trigger="task_created", action=ActionToRun(type="set_priority", params={"priority": "high"})
+    )
+    with workshop.world.core.begin(workshop.owner.actor) as uow:
+        automations.create_automation(uow, ref, asked)
+        made = cards.create_card(uow, column, CreateCard(title="Write"))
+    assert workshop.read({"id": made.id})["priority"] == "high"
 
 
 def test_rules_that_do_not_apply_cost_two_statements_however_many_they_are(workshop, statements):

@@ -29,6 +29,11 @@ PERSON = st.fixed_dictionaries(
 )
 
 
+def id_of(kind: str, place: int) -> str:
+    """An id in a file: one that is no text in it."""
+    return f"the {kind} in place {place}"
+
+
 def _maybe(found: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | found
 
@@ -56,7 +61,7 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
     """
     scopes = [
         {
-            "id": f"s{place}",
+            "id": id_of("scope", place),
             "name": name,
             "description": draw(_maybe(TEXT)),
             "isDefault": False,
@@ -77,8 +82,8 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
     draw(st.sampled_from(scopes))["isDefault"] = True
     columns = [
         {
-            "id": f"c{place}",
-            "scopeId": f"s{at}",
+            "id": id_of("column", place),
+            "scopeId": id_of("scope", at),
             "name": draw(NAME),
             "cardStatus": draw(_maybe(st.sampled_from(["open", "in_progress", "done"]))),
             "wipLimit": draw(_maybe(st.integers(1, 10_000))),
@@ -86,12 +91,12 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
         for place, at in enumerate(sorted(draw(st.lists(st.integers(0, len(scopes) - 1), max_size=5))))
     ]
     labels = [
-        {"id": f"l{place}", "name": name, "color": draw(st.sampled_from(["#22c55e", "#EF4444"]))}
+        {"id": id_of("label", place), "name": name, "color": draw(st.sampled_from(["#22c55e", "#EF4444"]))}
         for place, name in enumerate(draw(_names(3)))
     ]
     fields = [
         {
-            "id": f"f{place}",
+            "id": id_of("field", place),
             "name": name,
             "type": (kind := draw(st.sampled_from(sorted(VALUES)))),
             "options": ["low", "high"] if "select" in kind else [],
@@ -106,7 +111,7 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
     )
     numbers = draw(st.lists(st.integers(1, 99), min_size=len(places), max_size=len(places), unique=True))
     cards = [
-        draw(_card(f"k{place}", number, archived, at, labels, fields, assignees))
+        draw(_card(id_of("card", place), number, archived, at, labels, fields, assignees))
         for place, (number, (archived, at)) in enumerate(zip(numbers, sorted(places), strict=True))
     ]
     _relate(draw, cards)
@@ -148,7 +153,7 @@ def _card(
         "number": number,
         "title": draw(NAME),
         "description": draw(_maybe(TEXT)),
-        "columnId": f"c{column}",
+        "columnId": id_of("column", column),
         "status": status,
         "priority": draw(_maybe(st.sampled_from(["low", "medium", "high"]))),
         "startDate": draw(_maybe(st.just("2026-01-01T00:00:00Z"))),

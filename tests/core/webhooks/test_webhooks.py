@@ -157,6 +157,17 @@ def test_what_is_done_in_bulk_is_told_one_by_one_with_few_statements(switchboard
     assert len(switchboard.send()) == len(switchboard.told(hook)) == 43
 
 
+def test_where_nobody_has_made_a_webhook_none_is_looked_for(switchboard, statements):
+    def asked():
+        with statements() as sent:
+            switchboard.card()
+        return sum("stellary_webhooks" in each for each in sent)
+
+    assert asked() == 0
+    switchboard.hook("card_moved")
+    assert asked() == 1
+
+
 @pytest.mark.parametrize(
     "receipt",
     [Receipt(None, "the connection failed"), Receipt(408), Receipt(429), Receipt(500), Receipt(503)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ class Occurrence:
         return 0 if self.event.cause is None else self.event.cause.depth
 
 
-def occurrences(events: Sequence[CardEvent]) -> Iterator[Occurrence]:
+def occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
     """The triggers that events are, in their order."""
     for event in events:
         for trigger in _triggers(event):
