@@ -22,7 +22,7 @@ def _title(text: str) -> Markup:
 def timeline(part: p.Timeline) -> list[Markup | None]:
     """Bars over time, a row each; the label says the dates as well."""
     ticks = [
-        el("span", text, style=f"inset-inline-start:{percent(at)}") for at, text in part.ticks if at < 0.97
+        el("span", text, style=f"inset-inline-start:{percent(at)}") for at, text in part.ticks if at < 0.93
     ]
     rows: list[Markup] = [
         el("div", class_="sty-corner"),

@@ -18,6 +18,8 @@ from stellary.client.display._words import WEEKDAYS, clock
 if TYPE_CHECKING:
     from stellary.client.display._sheet import Sheet
 
+LONG = 24
+
 
 def framed(sheet: Sheet) -> str:
     """A view as one element, with the style that it needs."""
@@ -132,23 +134,25 @@ def _more(hidden: int) -> Markup | None:
 def _table(part: p.Table, needed: set[str]) -> list[Markup | None]:
     if not part.rows:
         return [el("p", part.empty, class_="sty-quiet"), _note(part.note)]
-    numeric = [head.endswith("#") for head in part.heads]
+    names = [_look_of(part, at) for at in range(len(part.heads))]
     heads = [
-        el("th", head.rstrip("#"), scope="col", class_="sty-num" if number else None)
-        for head, number in zip(part.heads, numeric, strict=True)
+        el("th", head.rstrip("#"), scope="col", class_=name)
+        for head, name in zip(part.heads, names, strict=True)
     ]
     rows = [
-        el(
-            "tr",
-            [
-                el("td", cell(found), class_="sty-num" if number else None)
-                for found, number in zip(row, numeric, strict=True)
-            ],
-        )
+        el("tr", [el("td", cell(found), class_=name) for found, name in zip(row, names, strict=True)])
         for row in part.rows
     ]
     table = el("table", el("thead", el("tr", heads)), el("tbody", rows))
     return [el("div", table, class_="sty-scroll"), _note(part.note)]
+
+
+def _look_of(part: p.Table, at: int) -> str | None:
+    """Numbers stand to the right; what holds sentences needs room before a word is broken."""
+    if part.heads[at].endswith("#"):
+        return "sty-num"
+    longest = max(len(each.text) for row in part.rows for each in (*row[at], p.Span("")))
+    return "sty-wide" if longest > LONG else None
 
 
 def _note(note: str | None) -> Markup | None:

@@ -57,6 +57,8 @@ SHOWN: dict[str, str] = {
     "WorkspaceMember": "name email role pilotage_role",
 }
 _CODE = {"id", "key", "slug", "card_key", "trigger", "number", "mission_id", "priority_id", "action", "tool"}
+# What is seldom so, and worth a word only if it is.
+_RARE = {"archived", "is_default", "is_personal", "required"}
 _STATUS = {"status", "stage", "card_status", "outcome", "result_status"}
 
 
@@ -169,7 +171,7 @@ def _said(found: Any, name: str, look: Look) -> Cell:
     for kind, said in _KINDS:
         if isinstance(found, kind):
             return said(found, name, look)
-    return (Span(line(_summary(found), TEXT_MAX)),)
+    return (Span(line(summary(found), TEXT_MAX)),)
 
 
 def _some(found: Span | None) -> Cell:
@@ -177,7 +179,9 @@ def _some(found: Span | None) -> Cell:
 
 
 def _yes(found: bool, name: str, look: Look) -> Cell:
-    return (Span("yes", "good"),) if found else (Span("no", "quiet"),)
+    if found:
+        return (Span("yes", "good"),)
+    return () if name in _RARE else (Span("no", "quiet"),)
 
 
 def _number(found: float, name: str, look: Look) -> Cell:
@@ -203,22 +207,22 @@ def _text(found: str, name: str, look: Look) -> Cell:
 
 
 def _list(found: Sequence[Any], name: str, look: Look) -> Cell:
-    said = ", ".join(_summary(each) for each in found[:8])
+    said = ", ".join(summary(each) for each in found[:8])
     more = f" and {len(found) - 8} more" if len(found) > 8 else ""
     return (Span(line(said, TEXT_MAX) + more),)
 
 
 def _mapping(found: Mapping[str, Any], name: str, look: Look) -> Cell:
-    said = ", ".join(f"{key}: {_summary(each)}" for key, each in list(found.items())[:6])
+    said = ", ".join(f"{key}: {summary(each)}" for key, each in list(found.items())[:6])
     return (Span(line(said, TEXT_MAX)),)
 
 
-def _summary(found: Any) -> str:
+def summary(found: Any) -> str:
     """A value within another one, in a word or two."""
     if isinstance(found, Mapping):
-        return ", ".join(f"{key} {_summary(each)}" for key, each in list(found.items())[:6])
+        return ", ".join(f"{key} {summary(each)}" for key, each in list(found.items())[:6])
     if isinstance(found, list | tuple):
-        return ", ".join(_summary(each) for each in found[:6])
+        return ", ".join(summary(each) for each in found[:6])
     if not attrs.has(type(found)):
         return "" if found is None else str(found)
     for name in ("key", "name", "title", "label", "type", "tool"):
@@ -226,7 +230,7 @@ def _summary(found: Any) -> str:
             other = getattr(found, "title", None) if name == "key" else None
             return f"{said} {other}" if other else str(said)
     fields = [(name, getattr(found, name)) for name in _fields(type(found))]
-    return ", ".join(f"{w.words(name)} {_summary(each)}" for name, each in fields if each is not None)
+    return ", ".join(f"{w.words(name)} {summary(each)}" for name, each in fields if each is not None)
 
 
 def _bytes(size: int) -> str:

@@ -123,7 +123,8 @@ _RULES = {
 .sty th{padding:4px 12px 6px 0;border:0;border-bottom:1px solid var(--sty-line);font-size:11px;font-weight:650;text-align:start;
 color:var(--sty-quiet);white-space:nowrap;vertical-align:bottom;background:none}
 .sty td{padding:6px 12px 6px 0;border:0;border-bottom:1px solid var(--sty-line);text-align:start;vertical-align:top;max-width:420px;
-min-width:2.5em;white-space:normal;background:none}
+min-width:2.5em;white-space:normal;overflow-wrap:break-word;background:none}
+.sty td.sty-wide{min-width:15em;overflow-wrap:anywhere}
 .sty tbody tr:last-child td{border-bottom:0}
 .sty .sty-num{text-align:end}
 .sty td>span:not(:last-child){margin-inline-end:6px}
@@ -145,8 +146,8 @@ font-weight:650;text-align:center}
 .sty-axis{height:22px;font-size:11px;color:var(--sty-quiet)}
 .sty-axis span{position:absolute;top:0;white-space:nowrap;padding-inline-start:5px;border-inline-start:1px solid var(--sty-line);height:22px}
 .sty-label{display:flex;flex-direction:column;justify-content:center;min-width:0;padding:5px 0;border-top:1px solid var(--sty-line)}
-.sty-label b{font-weight:550;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.sty-label.sty-group b{font-weight:650}
+.sty-label b{font-weight:500;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.sty-label.sty-group b{font-weight:650}.sty-label b .sty-code{font-weight:400}
 .sty-label small{font-size:11px;color:var(--sty-quiet)}
 .sty-track{border-top:1px solid var(--sty-line);min-height:40px}
 .sty-bar{position:absolute;top:50%;height:14px;margin-top:-7px;min-width:6px;border-radius:4px;overflow:hidden}
@@ -177,12 +178,12 @@ font-weight:650;text-align:center}
 """,
     "list": """
 .sty-points li{padding:4px 0}.sty-points li+li{border-top:1px solid var(--sty-line)}
-.sty-points li>span+span{margin-inline-start:6px}
+.sty-points li>span:not(:last-child),.sty-facts dd>span:not(:last-child){margin-inline-end:8px}
 .sty-facts{display:grid;grid-template-columns:minmax(70px,max-content) 1fr;gap:5px 16px}
-.sty-facts dt{color:var(--sty-quiet)}.sty-facts dd>span+span{margin-inline-start:6px}
+.sty-facts dt{color:var(--sty-quiet)}
 .sty-prose{white-space:pre-wrap;max-width:76ch}
 .sty-log li{display:grid;grid-template-columns:62px 92px 1fr;gap:10px;padding:4px 0}
-.sty-log li+li{border-top:1px solid var(--sty-line)}.sty-log li>span:last-child>span+span{margin-inline-start:6px}
+.sty-log li+li{border-top:1px solid var(--sty-line)}.sty-log li>span:last-child>span:not(:last-child){margin-inline-end:8px}
 @media (max-width:520px){.sty-log li{grid-template-columns:62px 1fr}.sty-log li>span:last-child{grid-column:1/-1}}
 """,
 }

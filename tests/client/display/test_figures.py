@@ -1,0 +1,554 @@
+"""What roadmaps, figures, the cockpit, one card, missions and drafts look like."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from stellary.client.display import view
+from stellary.client.display._card import detail
+from stellary.client.display._look import Look, names
+from stellary.client.display._roadmap import Axis, axis, ticks
+from stellary.client.display._words import duration
+from stellary.client.testing import make
+from stellary.contract.activities import Activity
+from stellary.contract.agent_missions import AgentMission, MissionEntry
+from stellary.contract.attachments import Attachment
+from stellary.contract.cards import PriorityCounts, StatusCounts
+from stellary.contract.checklists import ChecklistItem, ChecklistProgress
+from stellary.contract.columns import ColumnCount
+from stellary.contract.comments import Comment
+from stellary.contract.custom_fields import CustomField
+from stellary.contract.labels import Label
+from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
+from stellary.contract.pilotage_state import PilotageCounts, PilotageState, UsageContext
+from stellary.contract.projects import BoardMember
+from stellary.contract.proposed_actions import ProposedAction
+from stellary.contract.relations import RelatedCard, Relation
+from stellary.contract.scope_views import (
+    AssigneeCount,
+    CardBar,
+    DayCount,
+    LabelCount,
+    RoadmapView,
+    ScopeBar,
+    ScopeViews,
+    StatsView,
+    TimeTaken,
+    ViewData,
+)
+from stellary.contract.wizard import (
+    Deliverable,
+    DraftAnswer,
+    NotUnderstood,
+    Phase,
+    ProjectDraft,
+    Question,
+    Roadmap,
+)
+from tests.client.display.boards import NOW, card, column, in_days
+from tests.client.display.parsed import Element, parsed
+
+
+def seen(made: object) -> Element:
+    return parsed(view(made, now=NOW).html())
+
+
+def told(made: object, width: int = 80) -> list[str]:
+    return view(made, now=NOW).text(width).splitlines()
+
+
+# ---------------------------------------------------------------------------------------------- roadmaps
+
+
+def bar(number: int, start: int, end: int, status: Any = "open") -> CardBar:
+    where = {"start": in_days(start), "end": in_days(end), "status": status, "assignee_id": None}
+    return make(CardBar, key=f"LAU-{number}", title=f"Card {number}", **where)
+
+
+ROADMAP = RoadmapView(
+    scopes=[
+        ScopeBar(scope_id="a", name="Main", start=in_days(-10), end=in_days(9), cards=4, percent_done=25),
+        ScopeBar(scope_id="b", name="Later", start=None, end=None, cards=0, percent_done=0),
+    ],
+    cards=[bar(1, -10, -1, "done"), bar(2, -5, -1), bar(3, 0, 9, "in_progress"), bar(4, 9, 9)],
+    undated=2,
+)
+
+
+def test_a_roadmap_has_a_bar_for_each_scope_and_card_and_its_dates_in_words():
+    found = seen(ROADMAP)
+    assert [label.one("small").text for label in found.all(cls="label")] == [
+        "5 Apr to 24 Apr; 4 cards, 25 % done",
+        "no dates; 0 cards, 0 % done",
+        "5 Apr to 14 Apr; done",
+        "10 Apr to 14 Apr; open, late",
+        "15 Apr to 24 Apr; in progress",
+        "24 Apr; open",
+    ]
+    assert found.texts("b")[2] == "LAU-1 Card 1"
+    assert found.texts(cls="more") == ["2 cards without a date"]
+    assert len(found.all(cls="now")) == 6
+
+
+def test_bars_are_where_their_dates_are():
+    found = [each.attributes["style"] for each in seen(ROADMAP).all(cls="bar")]
+    assert found == [
+        "inset-inline-start:0%;width:100%;background:var(--sty-bar)",
+        "inset-inline-start:0%;width:50%;background:var(--sty-bar-good)",
+        "inset-inline-start:25%;width:25%;background:var(--sty-bar-bad)",
+        "inset-inline-start:50%;width:50%;background:var(--sty-bar-info)",
+        "inset-inline-start:95%;width:5%;background:var(--sty-bar-quiet)",
+    ]
+
+
+def test_a_roadmap_is_drawn_in_a_terminal():
+    lines = told(ROADMAP, 60)
+    assert lines[3].endswith("█" * 8 + "░" * 26)
+    assert lines[7].endswith("▓" * 17 + "·" * 17)
+
+
+def test_a_roadmap_without_dates_says_so():
+    bare = RoadmapView(scopes=[attrs.evolve(ROADMAP.scopes[1])], cards=[], undated=3)
+    assert seen(bare).texts(cls="prose") == ["Nothing on this roadmap has a date."]
+
+
+def test_a_long_roadmap_is_folded():
+    many = RoadmapView(scopes=[], cards=[bar(at, at, at + 3) for at in range(100)], undated=0)
+    assert len(seen(many).all(cls="bar")) == 40
+    assert seen(many).texts(cls="more") == ["+ 60 more"]
+
+
+def test_today_is_shown_only_if_it_is_near():
+    far = RoadmapView(scopes=[], cards=[bar(1, 100, 103)], undated=0)
+    assert seen(far).all(cls="now") == []
+    assert axis([10, 20], 22) == Axis(10, 22)
+    assert axis([10, 20], 40) == Axis(10, 20)
+    assert axis([10, 10]) == Axis(10, 16)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (6, ["1 Jan", "2 Jan", "3 Jan", "4 Jan", "5 Jan", "6 Jan", "7 Jan"]),
+        (27, ["5 Jan", "12 Jan", "19 Jan", "26 Jan"]),
+        (60, ["5 Jan", "19 Jan", "2 Feb", "16 Feb", "2 Mar"]),
+        (150, ["Jan 2026", "Feb", "Mar", "Apr", "May"]),
+        (700, ["Jan 2026", "May", "Sep", "Jan 2027", "May", "Sep"]),
+    ],
+)
+def test_the_axis_is_told_in_days_weeks_or_months(days: int, said: list[str]):
+    start = datetime(2026, 1, 1, tzinfo=UTC).toordinal()
+    found = ticks(Axis(start, start + days))
+    assert [text for _, text in found][: len(said)] == said
+    assert len(found) <= 8
+
+
+def test_the_axis_ends_with_time():
+    last = datetime(9999, 12, 31, tzinfo=UTC).toordinal()
+    assert ticks(Axis(last - 400, last))
+
+
+# ---------------------------------------------------------------------------------------------- figures
+
+
+STATS = StatsView(
+    cards=10,
+    by_status=StatusCounts(open=5, in_progress=2, done=3),
+    by_column=[ColumnCount(column_id="a", scope_id="s", name="To Do", cards=5)],
+    by_priority=PriorityCounts(low=0, medium=1, high=2, none=7),
+    by_assignee=[
+        AssigneeCount(user_id="jane", name="Jane", cards=8),
+        AssigneeCount(user_id="gone", name=None, cards=1),
+        AssigneeCount(user_id=None, name=None, cards=1),
+    ],
+    by_label=[LabelCount(label_id=str(at), name=f"L{at}", color="#ef4444", cards=at) for at in range(12)],
+    completed_per_day=[DayCount(day=f"2026-04-{day:02}", cards=day % 4) for day in range(1, 31)],
+    lead_time=TimeTaken(median_seconds=2 * 86_400 + 3_600, cards=3),
+    cycle_time=TimeTaken(median_seconds=None, cards=0),
+)
+
+
+def test_figures_tell_each_number():
+    found = seen(STATS)
+    figures = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
+    assert figures == {
+        "Cards": "10",
+        "In progress": "2",
+        "Done": "330 % of them",
+        "Completed in 30 days": "45",
+        "Lead time": "2 d 1 hmedian of 3 cards",
+        "Cycle time": "-no card to tell of",
+    }
+    shares = [[each.text.strip() for each in box.all("li")] for box in found.all("section")]
+    assert shares[1:5] == [
+        ["open  5", "in progress  2", "done  3"],
+        ["To Do  5"],
+        ["▲ high  2", "◆ medium  1", "▽ low  0", "none  7"],
+        ["Jane  8", "somebody who has left  1", "nobody  1"],
+    ]
+    assert found.texts(cls="more") == ["+ 2 more"]
+
+
+def test_bars_are_as_long_as_their_numbers():
+    status = seen(STATS).all("section")[1]
+    widths = [share.all("i")[1].attributes["style"].split(";")[0] for share in status.all("li")]
+    assert widths == ["width:100%", "width:40%", "width:60%"]
+
+
+def test_a_chart_says_in_words_what_it_shows():
+    svg = seen(STATS).one("svg")
+    assert svg.attributes["role"] == "img"
+    said = "45 cards completed in 30 days, most on 3 April (3)."
+    assert svg.attributes["aria-label"] == f"Completed per day. {said}"
+    assert seen(STATS).texts("figcaption") == [said]
+    assert svg.texts("title")[:2] == ["1 April: 1", "2 April: 2"]
+    assert len(svg.all("rect")) == 30
+
+
+def test_figures_of_nothing_are_told():
+    none = attrs.evolve(
+        STATS,
+        cards=0,
+        by_status=StatusCounts(open=0, in_progress=0, done=0),
+        completed_per_day=[DayCount(day="2026-04-01", cards=0)],
+    )
+    assert seen(none).texts("figcaption") == ["No card was completed on these days."]
+    assert "No card was completed on these days." in told(none)
+    assert seen(attrs.evolve(none, completed_per_day=[])).one("svg").all("rect") == []
+
+
+def test_figures_are_drawn_in_a_terminal():
+    lines = told(STATS)
+    assert "Done                  3  30 % of them" in lines
+    assert "open         ████████████████████████ 5" in lines
+    assert "▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆" in lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "-"), (0, "0 s"), (59, "59 s"), (3_600, "1 h"), (90_061, "1 d 1 h"), (86_460, "1 d")],
+)
+def test_durations_are_told_in_their_two_largest_units(seconds: int | None, said: str):
+    assert duration(seconds) == said
+
+
+def test_of_a_scope_the_view_that_was_asked_for_is_shown():
+    views = ScopeViews(active_view="stats", views=[], data=ViewData(stats=STATS))
+    assert seen(views).one("h3").text == "Stats"
+    assert seen(ViewData(roadmap=ROADMAP)).one("h3").text == "Roadmap"
+    assert seen(ScopeViews(active_view="stats", views=[], data=None)).one("h3").text == "Scope views"
+
+
+# ---------------------------------------------------------------------------------------------- the cockpit
+
+
+def mission(id: str, status: Any, **said: Any) -> Mission:
+    return make(
+        Mission,
+        id=id,
+        objective=f"Reach {id}",
+        status=status,
+        **{"module": None, "blocked_reason": None, **said},
+    )
+
+
+STATE = make(
+    PilotageState,
+    cycle="v2",
+    missions=[mission("m-1", "blocked", blocked_reason="no hardware"), mission("m-2", "done", module="shop")],
+    active_priorities=[make(PilotagePriority, id="p-1", label="Ship")],
+    todos=[
+        make(Todo, id="t-1", label="Ask", mission_id="m-1", priority_id=None, status="done"),
+        make(Todo, id="t-2", label="Tell", mission_id="m-1", priority_id=None, status="todo"),
+        make(Todo, id="t-3", label="Sell", mission_id=None, priority_id="p-1", status="todo"),
+    ],
+    decisions=[make(Decision, title="Use Stripe", impact="faster", created_at=in_days(-1))],
+    active_docs=[],
+    counts=PilotageCounts(
+        missions=2,
+        active_priorities=1,
+        todos=3,
+        decisions=1,
+        active_docs=0,
+        suggested_actions=1,
+        approved_actions=0,
+    ),
+    ids=None,
+    traces=[
+        make(
+            ProposedAction, status="suggested", explanation="Nobody tests refunds", action_type="create_todo"
+        ),
+        make(ProposedAction, status="applied", explanation="Long ago"),
+    ],
+    history=[make(Activity, type="todo_created", actor_name=None, meta={"id": "t-3", "title": "Sell"})] * 9,
+    usage_context=UsageContext(
+        profile="pilotage", role="owner", intent="weekly_review", detail_level="detailed"
+    ),
+)
+
+
+def test_the_cockpit_tells_what_is_out_to_be_reached_and_what_waits():
+    found = seen(STATE)
+    assert found.one(cls="sub").text == "cycle v2as ownerpilotageweekly review"
+    boxes = {box.one("h4").text: box.texts("li") for box in found.all("section")}
+    assert boxes["Priorities1"] == ["Ship"]
+    assert boxes["Missions2"] == ["blocked Reach m-1 1/2 no hardware", "done Reach m-2 shop"]
+    assert boxes["Waiting for you1"] == ["suggested Nobody tests refunds create_todo"]
+    assert boxes["Todos3"][0] == "done Ask for Reach m-1"
+    assert boxes["Todos3"][2] == "todo Sell for Ship"
+    assert boxes["Decisions1"] == ["Use Stripe faster 14 Apr"]
+    assert boxes["History9"][0].endswith("somebody todo created Sell")
+    assert found.texts(cls="more") == ["+ 1 more"]
+    assert [each.text for each in found.all("dd")] == ["21 blocked", "1", "3", "1", "1", "0"]
+
+
+def test_the_cockpit_is_told_in_a_terminal():
+    lines = told(STATE)
+    assert "• blocked Reach m-1 1/2 no hardware" in lines
+    assert "To review   1" in lines
+
+
+def test_an_empty_cockpit_says_so():
+    lists = ("missions", "active_priorities", "todos", "decisions", "traces", "history")
+    empty = attrs.evolve(STATE, **{name: [] for name in lists})
+    assert seen(empty).texts("p") == ["Nothing here yet."]
+    assert told(empty)[-1] == "Nothing here yet."
+
+
+# ---------------------------------------------------------------------------------------------- one card
+
+
+FULL = card(
+    7,
+    "Invoices go out twice",
+    description="Two workers\ntake the <b>same</b> job.",
+    priority="high",
+    start_date=in_days(-3),
+    due_date=in_days(1),
+    completed_at=in_days(0),
+    assignee_id="jane",
+    label_ids=["bug"],
+    archived=True,
+    custom_fields={"f1": ["mail", "web"], "f2": 3},
+    checklist=[
+        ChecklistItem(id="a", title="Ask", done=True, order=0),
+        ChecklistItem(id="b", title="Do", done=False, order=1),
+    ],
+    checklist_progress=ChecklistProgress(done=1, total=2, percent=50),
+)
+
+
+def test_a_card_is_told_whole():
+    known = names(
+        [make(Label, id="bug", name="bug", color="#ef4444")],
+        [make(BoardMember, user_id="jane", name="Jane Doe")],
+        [column("todo", "To Do")],
+        [make(CustomField, id="f1", name="Channels")],
+    )
+    relation = make(Relation, type="blocked_by", card=make(RelatedCard, key="LAU-2", title="Ask"))
+    comments = [
+        make(Comment, author_name="Jane Doe", content=f"Said {at}\nmore", created_at=NOW) for at in range(12)
+    ]
+    sheet = detail(
+        FULL,
+        Look(NOW),
+        known,
+        comments=comments,
+        relations=[relation],
+        attachments=[make(Attachment, original_name="worker.log")],
+    )
+    found = parsed(sheet.html())
+    facts = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
+    assert facts == {
+        "Column": "To Do",
+        "Assignee": "JDJane Doe",
+        "Labels": "bug",
+        "Starts": "12 Apr",
+        "Due": "tomorrow",
+        "Done": "15 Apr",
+        "Progress": "1/2",
+        "Channels": "mail, web",
+        "f2": "3",
+    }
+    assert found.one(cls="sub").text == "LAU-7open▲ higharchived"
+    assert found.texts(cls="prose") == [FULL.description, "2 earlier"]
+    points = found.texts("li")
+    assert points[:4] == ["☑ Ask", "☐ Do", "blocked by LAU-2 Ask", "worker.log"]
+    assert points[4] == "JDJane Doe 15 Apr Said 2 more"
+    assert len(points) == 14
+    text = sheet.text(60).splitlines()
+    assert "Two workers" in text
+    assert "Due       tomorrow" in text
+
+
+def test_a_card_alone_tells_what_it_knows():
+    found = seen(FULL)
+    assert "Column" not in found.texts("dt")
+    assert found.texts("dd")[0] == "12 Apr"
+
+
+def test_a_long_text_is_cut():
+    found = seen(card(1, description="word " * 1_000))
+    assert len(found.one(cls="prose").text) == 3_000
+    assert found.one(cls="prose").text.endswith("…")
+
+
+# ---------------------------------------------------------------------------------------------- missions
+
+
+def entry(number: int, kind: Any, /, **data: Any) -> MissionEntry:
+    return MissionEntry(id=number, kind=kind, data=data, created_at=NOW + timedelta(seconds=number))
+
+
+LOG = [
+    entry(1, "status", status="running"),
+    entry(2, "step", number=1),
+    entry(3, "message", text="I will\nmove it"),
+    entry(4, "tool_call", tool="move_card", params={"cardId": "c", "to": "Done"}, outcome="done", error=None),
+    entry(5, "tool_call", tool="delete_card", params=None, outcome="refused", error="not allowed"),
+    entry(6, "proposal", proposalId="p", action="move_card", summary="Move it", status="pending"),
+]
+
+
+def test_a_log_is_told_entry_by_entry():
+    found = seen(LOG)
+    assert found.texts("li") == [
+        "12:00:01 status running",
+        "12:00:02 step 1",
+        "12:00:03 message I will move it",
+        "12:00:04 tool call move_card to: Done done",
+        "12:00:05 tool call delete_card refused not allowed",
+        "12:00:06 proposal Move it pending",
+    ]
+    assert found.one("ol").attributes["aria-live"] == "polite"
+    assert found.texts("p") == ["…"]
+    assert told(LOG)[-1] == "…"
+    assert told(LOG)[3] == "12:00:01  status      running"
+
+
+def test_a_log_ends_with_what_came_of_it():
+    over = [*LOG, entry(7, "done", status="failed", result=None, error="no such column")]
+    found = seen(over)
+    assert found.one(cls="sub").text == "failed"
+    assert found.texts("li")[-1] == "12:00:07 done failed no such column"
+    assert found.texts("p") == []
+
+
+def test_a_long_log_shows_its_end():
+    found = seen([entry(at, "new_kind", a=at) for at in range(1, 100)])
+    assert len(found.all("li")) == 60
+    assert found.texts("li")[-1].endswith("new kind a: 99")
+    assert found.texts("p") == ["39 earlier", "…"]
+    assert told([entry(at, "step", number=at) for at in range(1, 100)])[2] == "39 earlier"
+
+
+def test_a_mission_tells_how_far_it_is():
+    plain: dict[str, Any] = {
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=65),
+        "result": "Moved.",
+        "error": None,
+    }
+    made = make(
+        AgentMission,
+        prompt="move it",
+        status="completed",
+        pending_proposals=0,
+        autonomy_mode="autonomous",
+        **plain,
+    )
+    assert dict(zip(seen(made).texts("dt"), seen(made).texts("dd"), strict=True)) == {
+        "Asked": "move it",
+        "Mode": "autonomous",
+        "Took": "1 min 5 s",
+    }
+    assert seen(made).texts(cls="prose") == ["Moved."]
+    waits = attrs.evolve(
+        made, status="awaiting_approval", pending_proposals=2, finished_at=None, result=None, error="Odd."
+    )
+    assert "To decide2 proposals" in seen(waits).text
+    assert seen(waits).one(cls="prose").classes == {"sty-prose", "sty-bad"}
+
+
+# ---------------------------------------------------------------------------------------------- drafts
+
+
+def deliverable(title: str, start: int, end: int, **said: Any) -> Deliverable:
+    return make(
+        Deliverable, title=title, start_day=start, end_day=end, **{"priority": None, "checklist": [], **said}
+    )
+
+
+PLAN = Roadmap(
+    start_date=None,
+    days=20,
+    phases=[
+        Phase(
+            name="Build",
+            description=None,
+            start_day=0,
+            end_day=9,
+            deliverables=[deliverable("Page", 0, 4, priority="high", checklist=["a", "b"])],
+        ),
+        Phase(
+            name="Test",
+            description=None,
+            start_day=10,
+            end_day=19,
+            deliverables=[deliverable("Test", 19, 19)],
+        ),
+    ],
+    notes=["Nobody is named."],
+    not_understood=[NotUnderstood(text="paint it", reason="no such change")],
+)
+
+
+def test_a_plan_is_shown_in_days_and_with_a_beginning_in_dates():
+    found = seen(PLAN)
+    assert found.texts("small") == [
+        "day 0 to 9; 1 deliverable",
+        "day 0 to 4; high priority; 2 steps",
+        "day 10 to 19; 1 deliverable",
+        "day 19",
+    ]
+    assert found.texts("li") == ["Nobody is named.", "paint it no such change"]
+    assert found.one(cls="axis").text == "day 0day 7day 14"
+    dated = seen(attrs.evolve(PLAN, start_date=in_days(0)))
+    assert dated.texts("small")[0] == "15 Apr to 24 Apr; 1 deliverable"
+    assert dated.one(cls="axis").text == "20 Apr27 Apr"
+
+
+def test_an_empty_plan_shows_nothing():
+    assert seen(attrs.evolve(PLAN, phases=[], notes=[], not_understood=[])).all(cls="time") == []
+
+
+def test_a_long_plan_is_folded():
+    many = attrs.evolve(PLAN.phases[0], deliverables=[deliverable(f"D{at}", at, at) for at in range(60)])
+    assert seen(attrs.evolve(PLAN, phases=[many])).texts(cls="more") == ["+ 21 more"]
+
+
+def test_a_draft_tells_what_is_asked_missing_and_planned():
+    question = make(Question, text="Who?", format="single_choice", options=["a", "b"], required=True)
+    made = make(
+        ProjectDraft,
+        name="Booking",
+        stage="roadmap",
+        readiness_score=48,
+        round=1,
+        questions=[question],
+        missing=["Who works on it"],
+        roadmap=PLAN,
+        answers=[make(DraftAnswer, text="When?", value="June")],
+        feedback=[],
+    )
+    found = seen(made)
+    assert found.one(cls="meter").text == "48 of 100 ready"
+    assert found.texts("li")[:2] == ["Who? required single choice: a, b", "Who works on it"]
+    assert found.texts("li")[-1] == "When? June"
+    assert len(found.all(cls="bar")) == 4
+    bare = attrs.evolve(made, questions=[], missing=[], roadmap=None, answers=[])
+    assert seen(bare).texts("li") == []

@@ -1,0 +1,120 @@
+"""What show() of each handle shows, of a workspace that is there, on both databases."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from stellary import Stellary
+from stellary.client.projects import ProjectHandle
+from stellary.contract.checklists import AddChecklistItem
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def project(client: Stellary) -> ProjectHandle:
+    """A project with two scopes; on the board of one is a card with all that a card can have."""
+    ws = client.workspace("acme", "eng")
+    made = ws.projects.create(name="Q1 Launch", key="LAU")
+    project = ws.project(made)
+    todo, _, done = project.columns.list()
+    label = project.labels.create(name="customer waits", color="#ef4444")
+    field = project.custom_fields.create(name="Severity", type="text")
+    me = client.auth.me().user.id
+    card = project.column(todo).cards.create(
+        title="Write the spec",
+        description="All of it.",
+        label_ids=[label.id],
+        custom_fields={field.id: "critical"},
+        assignee_id=me,
+        due_date=date(2030, 4, 1),
+        checklist=[AddChecklistItem(title="Ask")],
+    )
+    project.card(card).comments.create(content="Well.")
+    project.card(card).attachments.upload(b"log", name="worker.log")
+    other = project.column(done).cards.create(title="Plan")
+    project.card(card).relations.create(target_card_id=other.id, type="blocks")
+    project.scopes.create(name="Beta")
+    return project
+
+
+def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture):
+    for view, said in {
+        None: "Write the spec",
+        "kanban": "Write the spec",
+        "list": "Assignee",
+        "calendar": "Mon  1 Apr  LAU-1",
+        "roadmap": "Main",
+        "stats": "By label",
+    }.items():
+        project.show(view)
+        assert said in capsys.readouterr().out, view
+
+
+def test_a_scope_in_the_view_in_which_everybody_finds_it(project: ProjectHandle, capsys: Capture):
+    main, beta = project.scopes.list()
+    project.scope(main).set_view(active_view="stats")
+    project.scope(main).show()
+    assert "By column" in capsys.readouterr().out
+    project.scope(main).show("kanban")
+    out = capsys.readouterr().out
+    assert "customer waits" in out
+    assert "Beta" not in out
+    project.scope(beta).show("list")
+    assert "No cards." in capsys.readouterr().out
+
+
+def test_a_scope_that_is_reached_without_its_project(
+    client: Stellary, project: ProjectHandle, capsys: Capture
+):
+    (main, _) = project.scopes.list()
+    client.workspace("acme", "eng").scopes(main).show()
+    assert "Write the spec" in capsys.readouterr().out
+
+
+def test_a_column(project: ProjectHandle, capsys: Capture):
+    todo = project.columns.list()[0]
+    project.column(todo).show()
+    out = capsys.readouterr().out
+    assert "Write the spec" in out
+    assert "Plan" not in out
+
+
+def test_a_card_with_all_that_is_on_it(project: ProjectHandle, capsys: Capture):
+    card = project.cards.list()[0]
+    project.card(card).show()
+    out = capsys.readouterr().out
+    said = (
+        "customer waits",
+        "Severity",
+        "critical",
+        "jane",
+        "☐ Ask",
+        "blocks LAU-2 Plan",
+        "worker.log",
+        "Well.",
+        "To Do",
+    )
+    for each in said:
+        assert each in out, each
+    with pytest.raises(ValueError, match="CardHandle has no views"):
+        project.card(card).show("kanban")
+
+
+def test_a_bare_card_asks_only_what_it_needs(client: Stellary, project: ProjectHandle):
+    with client.capture() as calls:
+        project.card(project.cards.list()[1]).show()
+    assert len(calls) == 4
+
+
+def test_a_workspace_and_its_cockpit(client: Stellary, project: ProjectHandle, capsys: Capture):
+    ws = client.workspace("acme", "eng")
+    ws.pilotage.create_mission(objective="Launch")
+    ws.pilotage.show()
+    assert "to launch Launch" in capsys.readouterr().out
+    ws.show()
+    out = capsys.readouterr().out
+    assert out.startswith("Engineering: projects")
+    assert "Q1 Launch" in out
