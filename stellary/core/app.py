@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from os import PathLike, fspath
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -37,6 +38,9 @@ from stellary.core.relay import Relay
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.work import HANDLERS, POST, Work
+
+if TYPE_CHECKING:
+    from stellary.core.backups import Backup, Named
 
 T = TypeVar("T")
 TRIES = 12
@@ -127,6 +131,28 @@ class Core:
             Unavailable: The store or the database does not answer.
         """
         return attachments.sweep(self, proposing.named_blobs)
+
+    def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
+        """Copy the database as of one moment, and every file that it names, into a new folder, while others write.
+
+        Args:
+            folder: That is not there yet; it appears once it is whole.
+            also: Files of yours to lay beside, as far as they are there.
+
+        Raises:
+            BackupFailed: It is there already, the database cannot be copied, or ``pg_dump`` is missing.
+            OSError: Something cannot be read or written.
+            Unavailable: The store or the database does not answer.
+        """
+        # Here, since most processes never make one.
+        from stellary.core import backups
+
+        paths = [Path(fspath(each)) for each in also]
+        return backups.back_up(self.database, self.blobs, self._named_files, Path(fspath(folder)), paths)
+
+    def _named_files(self, connection: Connection) -> Named:
+        with self.view(NOBODY, connection) as uow:
+            return attachments.all_files(uow) | proposing.all_files(uow)
 
     def close(self) -> None:
         """Close all connections."""

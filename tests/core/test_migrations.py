@@ -312,6 +312,29 @@ def test_several_threads_migrate_at_once(empty_url):
     assert tables(empty_url) == OURS
 
 
+def test_of_several_that_upgrade_at_once_one_walks_and_the_others_find_it_done(empty_url, statements):
+    core = Core(empty_url)
+    with core.database.unbegun() as connection:
+        upgrade(connection, "0001")
+    core.close()
+    with statements() as sent:
+        at_once(*[lambda: migrate(empty_url)] * 3)
+    assert tables(empty_url) == OURS
+    assert len([each for each in sent if "CREATE TABLE stellary_search_entries" in each]) == 1
+
+
+def test_what_a_newer_version_has_migrated_is_refused_and_left_alone(core):
+    """A version that does not know a column would write rows that lack it."""
+    with core.database.writing() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(
+        RuntimeError, match=r"a newer version of Stellary has migrated it to 9999; this one knows \d+"
+    ):
+        core.migrate()
+    with core.view(NOBODY) as uow:
+        assert uow.connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
+
+
 @pytest.mark.slow
 def test_several_processes_migrate_at_once(empty_url):
     program = (

@@ -32,6 +32,7 @@ _COUNT = select(func.count()).where(
 _NAMED = select(proposals.c.blob_key).where(
     proposals.c.blob_key.in_(bindparam("_keys", expanding=True)), proposals.c.status == "pending"
 )
+_WAITING = select(proposals.c.call).where(proposals.c.blob_key.is_not(None), proposals.c.status == "pending")
 
 
 class _Undone(Exception):
@@ -155,6 +156,12 @@ def _propose(uow: UnitOfWork, agency: Agency, **found: Any) -> Proposal:
 def named_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
     """Those of the keys under which a file lies that was brought along by what waits to be decided."""
     return set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+
+
+def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
+    """The size and the SHA-256 of each such file, by its key: of the whole database."""
+    found = [call["file"] for call in uow.connection.execute(_WAITING).scalars()]
+    return {file["key"]: (file["size"], file["sha256"]) for file in found}
 
 
 def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Any) -> Any:

@@ -45,6 +45,7 @@ _DELETE = delete(attachments).where(attachments.c.id == bindparam("_id"))
 _NAMED: Select[Any] = select(attachments.c.blob_key).where(
     attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
 )
+_ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
 # The version stays, as with comments: a file makes nobody's knowledge of the card stale.
 _COUNT = (
     update(cards)
@@ -124,6 +125,11 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
         )
     )
     return Ok()
+
+
+def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
+    """The size and the SHA-256 of each file that an attachment names, by its key: of the whole database."""
+    return {row.blob_key: (row.size, row.sha256) for row in uow.connection.execute(_ALL)}
 
 
 def sweep(core: Core, also_named: Callable[[UnitOfWork, list[str]], set[str]]) -> int:

@@ -61,11 +61,20 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
 
 def _is_current(connection: Connection) -> bool:
-    """Whether there is nothing to do: asked first, since alembic takes a server longer to load than all else, and 10 MB."""
+    """Whether there is nothing to do: asked first, since alembic takes a server longer to load than all else, and 10 MB.
+
+    Raises:
+        RuntimeError: A newer version of this package was here.
+    """
     with connection.begin():
-        return inspect(connection).has_table(VERSION_TABLE) and connection.scalars(_CURRENT).all() == [
-            _newest()
-        ]
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return False
+        found, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
+        if found is not None and found > newest:
+            raise RuntimeError(
+                f"a newer version of Stellary has migrated it to {found}; this one knows {newest}"
+            )
+        return found == newest
 
 
 def _newest() -> str:

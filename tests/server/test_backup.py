@@ -1,0 +1,158 @@
+"""Backups of a server that is written to: restored, they have what was acknowledged before, and every file that they name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import attrs
+import pytest
+from sqlalchemy import make_url
+
+from reference_server import backup
+from reference_server.__main__ import main
+from reference_server.settings import NO_LIMITS, Settings
+from tests.conftest import RUN
+from tests.databases import Postgres, statement, url_of
+from tests.forms import FORM, form
+from tests.postgres import found_first
+from tests.server.processes import Forked
+from tests.server.test_durability import serve
+from tests.server.test_uploads_killed import Uploader
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's own, of the server that the tests run."""
+    monkeypatch.setenv("PATH", found_first(os.environ["PATH"]))
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        data_dir=tmp_path / "data",
+        jwt_secret="x" * 32,
+        bcrypt_rounds=4,
+        limits=NO_LIMITS,
+        log="off",
+    )
+
+
+@contextmanager
+def restored(settings: Settings, folder: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """What a server is started with on a backup, by the guide's words."""
+    if settings.sqlite_file is not None:
+        yield attrs.evolve(settings, database_url=None, data_dir=folder)
+        return
+    server, name = Postgres(request.config.stash[RUN]), f"stellary_restored_{secrets.token_hex(8)}"
+    with server.administrator() as administrator:
+        administrator.execute(statement("CREATE DATABASE {}", name))
+        url = url_of(server.server(), name)
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        restore = [
+            "pg_restore",
+            "--no-owner",
+            "--exit-on-error",
+            f"--dbname={plain}",
+            folder / "stellary.dump",
+        ]
+        subprocess.run(restore, check=True)
+        yield attrs.evolve(settings, database_url=url, data_dir=folder)
+        administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+
+
+class Writer(Uploader):
+    """Uploads and deletes from several threads until the server is gone."""
+
+    def write(self, server: Forked, enough: threading.Semaphore) -> list[threading.Thread]:
+        writers = [
+            threading.Thread(target=self._write, args=(server, Random(number), enough)) for number in range(3)
+        ]
+        for writer in writers:
+            writer.start()
+        return writers
+
+
+@pytest.mark.slow
+def test_a_backup_of_a_server_under_writes_has_all_that_was_acknowledged(settings, tmp_path, request):
+    server, somebody, enough = Forked(serve, settings), Writer(), threading.Semaphore(0)
+    somebody.begin(server)
+    writers = somebody.write(server, enough)
+    for number in range(2):
+        for _ in range(8):
+            assert enough.acquire(timeout=20)
+        kept = dict(somebody.kept)
+        folder = tmp_path / f"backup-{number}"
+        assert backup.back_up(settings, folder) == 0
+    server.kill()
+    for writer in writers:
+        writer.join(30)
+    with restored(settings, folder, request) as settings_then:
+        server = Forked(serve, settings_then)
+        listed = server.ask("GET", somebody.path, token=somebody.token).json
+        digests = {}
+        for each in listed:
+            answer = server.ask("GET", f"{somebody.path}/{each['id']}", token=somebody.token)
+            assert (answer.status, len(answer.body)) == (200, each["size"])
+            digests[each["id"]] = hashlib.sha256(answer.body).hexdigest()
+        assert {id: digests.get(id) for id in kept} == kept
+        assert len([path for path in (folder / "files").rglob("*") if path.is_file()]) == len(listed)
+        # It is a server as any other one.
+        assert (
+            server.ask("POST", somebody.path, form(b"Hello."), somebody.token, content_type=FORM).status
+            == 201
+        )
+        server.kill()
+
+
+def test_it_is_a_command(sqlite_url, tmp_path, capsys):
+    places = ["--database-url", sqlite_url, "--data-dir", str(tmp_path / "data")]
+    assert main(["migrate", *places]) == 0
+    assert main(["backup", str(tmp_path / "backup"), *places]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "the schema of the database is up to date",
+        f"{tmp_path / 'backup'}: the database and 0 files",
+    ]
+    assert main(["backup", str(tmp_path / "backup"), *places]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "sqlite:////nowhere/at/all.db",
+            "there is no backup: the database cannot be copied: unable to open database file",
+        ),
+        ("postgresql://u:s3cret@127.0.0.1:1/d", "there is no backup: connection failed"),
+    ],
+)
+def test_a_database_that_is_not_there_is_one_sentence(tmp_path, capsys, url, said):
+    assert main(["backup", str(tmp_path / "backup"), "--database-url", url]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"stellary: {said}")
+    assert told.count("\n") == 1
+    assert "s3cret" not in told
+
+
+def test_postgresql_is_dumped_by_its_own_program(postgres_url, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    where = ["--database-url", postgres_url, "--data-dir", str(tmp_path)]
+    assert main(["backup", str(tmp_path / "backup"), *where]) == 2
+    assert "needs pg_dump" in capsys.readouterr().err
+    program = tmp_path / "pg_dump"
+    program.write_text('#!/bin/sh\necho "$PGPASSWORD $*" > "${0%/*}/said"\necho wrong version >&2\nexit 1\n')
+    program.chmod(0o755)
+    url = make_url(postgres_url).set(password="s3cret").render_as_string(hide_password=False)
+    assert main(["backup", str(tmp_path / "backup"), "--database-url", url, *where[2:]]) == 2
+    assert capsys.readouterr().err == "stellary: there is no backup: pg_dump: wrong version\n"
+    password, arguments = (tmp_path / "said").read_text().split(" ", 1)
+    assert (password, "s3cret" in arguments) == ("s3cret", False)
