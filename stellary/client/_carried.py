@@ -24,8 +24,8 @@ from stellary.client._archive import (
     WrittenArchive,
     packed,
 )
-from stellary.client._form import Progress
 from stellary.client._json_file import parsed
+from stellary.client._progress import Told
 from stellary.client._target import Target
 from stellary.client.attachments import next_part
 from stellary.client.auth import Auth
@@ -45,9 +45,7 @@ Steps = Generator[Callable[[], Any], Any, Any]
 # ---------------------------------------------------------------------------------------------- out
 
 
-def exporting(
-    project: ProjectHandle[Any], export: Callable[[], Any], path: Path, told: Progress | None
-) -> Steps:
+def exporting(project: ProjectHandle[Any], export: Callable[[], Any], path: Path, told: Told | None) -> Steps:
     """Write a project and its files to a path.
 
     Args:
@@ -72,7 +70,7 @@ def _exported(
     project: ProjectHandle[Any],
     export: Callable[[], Any],
     file: IO[bytes],
-    told: Progress | None,
+    told: Told | None,
     *,
     last: bool,
 ) -> Steps:
@@ -95,7 +93,7 @@ def _downloaded(
     files: Sequence[PackedFile],
     cards: Sequence[dict[str, Any]],
     archive: WrittenArchive,
-    told: Progress | None,
+    told: Told | None,
 ) -> Steps:
     came, total = 0, sum(each.size for each in files)
     for each in files:
@@ -114,7 +112,7 @@ def _downloaded(
 # ---------------------------------------------------------------------------------------------- in
 
 
-def importing(projects: Projects[Any], file: ArchiveFile, told: Progress | None) -> Steps:
+def importing(projects: Projects[Any], file: ArchiveFile, told: Told | None) -> Steps:
     """Make a project of an archive, and undo that if one of its files cannot be uploaded.
 
     With an idempotency key of the caller's nothing is undone: the project may be there since long, by an earlier import
@@ -155,7 +153,7 @@ def importing(projects: Projects[Any], file: ArchiveFile, told: Progress | None)
 
 
 def _uploaded(
-    files: Attachments[Any], archive: ReadArchive, packed: PackedFile, key: str | None, told: Progress | None
+    files: Attachments[Any], archive: ReadArchive, packed: PackedFile, key: str | None, told: Told | None
 ) -> Steps:
     # Each upload is a call of its own; with a key of the caller's, an import that is repeated uploads nothing twice.
     own = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
@@ -165,7 +163,7 @@ def _uploaded(
         yield partial(upload, unpacked, name=packed.name, mime_type=packed.mime_type, progress=told)
 
 
-def _told(told: Progress, before: int, total: int, sent: int, _: int) -> None:
+def _told(told: Told, before: int, total: int, sent: int, _: int) -> None:
     told(before + sent, total)
 
 

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
+from stellary.client._progress import Told
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import StellaryError, TooLarge
 
 BLOCK = 64 * 1024
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-Progress = Callable[[int, int], object]
-"""Is told after each block how many bytes of the file have been sent, and how many there are. Another attempt begins
-at the first block again. With AsyncStellary it is called in another thread."""
 
 
 class Form:
@@ -26,7 +24,7 @@ class Form:
             read at once.
         name: What it shall be called; by default as the path or the open file is.
         mime_type: By default what the name says.
-        progress: Is told how much has been sent.
+        progress: Is told after each block how much has been sent.
 
     Raises:
         TooLarge: It is larger than a file may be.
@@ -35,7 +33,7 @@ class Form:
     """
 
     def __init__(
-        self, source: Source, name: str | None, mime_type: str | None, progress: Progress | None
+        self, source: Source, name: str | None, mime_type: str | None, progress: Told | None
     ) -> None:
         if isinstance(source, io.TextIOBase):
             raise TypeError("a file must be opened for reading bytes: open(path, 'rb')")

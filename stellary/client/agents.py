@@ -35,7 +35,8 @@ from stellary.contract.proposals import (
     REJECT_PROPOSAL,
 )
 
-Progress = Callable[[MissionEntry], object]
+Teller = Callable[[MissionEntry], object]
+Progress = bool | Teller
 
 
 class Agents(Resource[C]):
@@ -110,15 +111,24 @@ class MissionHandle(Resource[C]):
         """Wait until the mission is over, or waits to be approved.
 
         Args:
-            progress: Called with each entry of its log.
+            progress: True to show its log as it grows; or what is called with each entry of it.
 
         Returns:
             The mission as it is then.
         """
-        return _awaited(self, progress) if self._awaits else _waited(self, progress)
+        tell = _teller(progress)
+        return _awaited(self, tell) if self._awaits else _waited(self, tell)
 
 
-def _waited(mission: Any, progress: Progress | None) -> AgentMission:
+def _teller(progress: Progress | None) -> Teller | None:
+    if progress is not True:
+        return progress or None
+    from stellary.client.display import LiveLog
+
+    return LiveLog()
+
+
+def _waited(mission: Any, progress: Teller | None) -> AgentMission:
     found: AgentMission
     with mission.stream() as entries:
         for entry in entries:
@@ -131,7 +141,7 @@ def _waited(mission: Any, progress: Progress | None) -> AgentMission:
     return found
 
 
-async def _awaited(mission: Any, progress: Progress | None) -> AgentMission:
+async def _awaited(mission: Any, progress: Teller | None) -> AgentMission:
     found: AgentMission
     async with mission.stream() as entries:
         async for entry in entries:

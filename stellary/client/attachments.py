@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, overload
 
 from stellary.client._call import Plan
-from stellary.client._form import Form, Progress, Source
+from stellary.client._form import Form, Source
 from stellary.client._method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.client._progress import Progress, Told, told
 from stellary.client._target import Target
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -69,15 +70,18 @@ class Attachments(Resource[C]):
                 attempt, and stays open.
             name: What it shall be called; without one, as the path or the open file is. Bytes need one.
             mime_type: Without one, what the name says.
-            progress: Called with the bytes sent and those that there are, after each block; with AsyncStellary in
-                another thread.
+            progress: True for a bar; or what is called with the bytes sent and those that there are, after each block,
+                with AsyncStellary in another thread.
 
         Raises:
             TooLarge: The file is larger than 10 MB; nothing has been sent.
             TypeError: Nothing says what it shall be called.
         """
-        form = Form(file, name, mime_type, progress)
-        return self._caller.one(_UPLOAD, self._place, _NOTHING, form)
+
+        def work(tell: Told | None) -> Any:
+            return self._caller.one(_UPLOAD, self._place, _NOTHING, Form(file, name, mime_type, tell))
+
+        return told(progress, "upload", "B", work, awaits=self._awaits)
 
     @overload
     def blocks(self: Attachments[Sync], attachment: Id) -> Iterator[bytes]: ...
@@ -93,24 +97,43 @@ class Attachments(Resource[C]):
         return _async_blocks(ask) if self._awaits else _blocks(ask)
 
     @overload
-    def download_to(self: Attachments[Sync], attachment: Id, path: str | os.PathLike[str]) -> Path: ...
+    def download_to(
+        self: Attachments[Sync],
+        attachment: Id,
+        path: str | os.PathLike[str],
+        *,
+        progress: Progress | None = None,
+    ) -> Path: ...
     @overload
     def download_to(
-        self: Attachments[Async], attachment: Id, path: str | os.PathLike[str]
+        self: Attachments[Async],
+        attachment: Id,
+        path: str | os.PathLike[str],
+        *,
+        progress: Progress | None = None,
     ) -> Later[Path]: ...
-    def download_to(self, attachment: Id, path: str | os.PathLike[str]) -> Any:
+    def download_to(
+        self, attachment: Id, path: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> Any:
         """Download a file to a path. What is there is replaced once all of it has come, and stays if that fails.
 
         Args:
             attachment: Its id, or the value that has it.
             path: Of the file, not of a folder.
+            progress: True for a bar; or what is called with the bytes that have come and those that there are.
 
         Returns:
             The path.
         """
         target = Target(Path(path))
-        blocks: Any = self.blocks(attachment)
-        return _awaited(target, blocks) if self._awaits else _written(target, blocks)
+        ask = self._parts(attachment)
+
+        def work(tell: Told | None) -> Any:
+            if self._awaits:
+                return _awaited(target, _async_blocks(ask, tell))
+            return _written(target, _blocks(ask, tell))
+
+        return told(progress, "download", "B", work, awaits=self._awaits)
 
     def _parts(self, attachment: Id) -> Callable[[int], Any]:
         """What asks for a part of a file, from a byte on; ``next_part`` says where the next one begins."""
@@ -144,20 +167,31 @@ async def _awaited(target: Target, blocks: AsyncIterator[bytes]) -> Path:
     return target.path
 
 
-def _blocks(ask: Callable[[int], Any]) -> Iterator[bytes]:
+def _blocks(ask: Callable[[int], Any], tell: Told | None = None) -> Iterator[bytes]:
     start: int | None = 0
     while start is not None:
         response = ask(start)
         yield response.body
+        if tell is not None:
+            tell(*_came(response, start))
         start = next_part(response, start)
 
 
-async def _async_blocks(ask: Callable[[int], Any]) -> AsyncIterator[bytes]:
+async def _async_blocks(ask: Callable[[int], Any], tell: Told | None = None) -> AsyncIterator[bytes]:
     start: int | None = 0
     while start is not None:
         response = await ask(start)
         yield response.body
+        if tell is not None:
+            tell(*_came(response, start))
         start = next_part(response, start)
+
+
+def _came(response: RawResponse, start: int) -> tuple[int, int]:
+    """How much of the file has come with that, and how much there is."""
+    found = re.search(r"/(\d+)$", response.headers.get("content-range", ""))
+    end = start + len(response.body)
+    return end, end if found is None else int(found[1])
 
 
 def next_part(response: RawResponse, start: int) -> int | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import builtins
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, overload
 
-from stellary.client._method import C, Id, Resource, by_id, iterates, method
+from stellary.client._method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
 from stellary.contract.cards import (
     CREATE_CARD,
     CREATE_CARDS,
@@ -13,9 +15,12 @@ from stellary.contract.cards import (
     LIST_CARDS,
     UPDATE_CARD,
     UPDATE_CARDS,
+    Card,
+    CardInColumn,
 )
 
 if TYPE_CHECKING:
+    from stellary.client._progress import Progress, Told
     from stellary.client.attachments import Attachments
     from stellary.client.checklists import Checklist
     from stellary.client.comments import Comments
@@ -35,6 +40,34 @@ class Cards(Resource[C]):
     delete = by_id(DELETE_CARD)
     create_many = method(CREATE_CARDS)
     update_many = method(UPDATE_CARDS)
+
+    @overload
+    def create_all(
+        self: Cards[Sync], cards: Iterable[CardInColumn], *, progress: Progress | None = None
+    ) -> builtins.list[Card]: ...
+    @overload
+    def create_all(
+        self: Cards[Async], cards: Iterable[CardInColumn], *, progress: Progress | None = None
+    ) -> Later[builtins.list[Card]]: ...
+    def create_all(self, cards: Iterable[CardInColumn], *, progress: Progress | None = None) -> Any:
+        """Create any number of cards, in their order, by as many calls of ``create_many`` as it takes.
+
+        Args:
+            cards: A hundred of them are created at a time, all or none. If a call fails, what was created before stays,
+                and a note of the error says how much that is.
+            progress: True for a bar; or what is called with the cards that have been created and those that there are.
+
+        Returns:
+            The cards, in the order given.
+        """
+        from stellary.client import _carried, _many
+        from stellary.client._progress import told
+
+        def work(tell: Told | None) -> Any:
+            steps = _many.cards_created(self, cards, tell)
+            return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+
+        return told(progress, "cards", "card", work, awaits=self._awaits)
 
     def __call__(self, card: Id) -> CardHandle[C]:
         return CardHandle(self._caller, self._below(card_id=card))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -29,7 +31,7 @@ from stellary.contract.projects import (
 
 if TYPE_CHECKING:
     from stellary.client._archive import ArchiveFile
-    from stellary.client._form import Progress
+    from stellary.client._progress import Progress, Told
     from stellary.client.activity import ProjectActivity
     from stellary.client.automations import Automations
     from stellary.client.cards import CardHandle, Cards
@@ -97,8 +99,8 @@ class Projects(Resource[C]):
 
         Args:
             file: A path, the bytes, or a file that is open for reading bytes and can be rewound.
-            progress: Called with the bytes of files that have been sent and those that there are; with AsyncStellary in
-                another thread.
+            progress: True for a bar; or what is called with the bytes of files that have been sent and those that there
+                are, with AsyncStellary in another thread.
 
         Raises:
             UnsuitableFile: It is no archive, is damaged, or lacks a file; nothing has been sent.
@@ -108,9 +110,45 @@ class Projects(Resource[C]):
             OSError: It cannot be read.
         """
         from stellary.client import _carried
+        from stellary.client._progress import told
 
-        steps = _carried.importing(self, file, progress)
-        return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+        def work(tell: Told | None) -> Any:
+            steps = _carried.importing(self, file, tell)
+            return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+
+        return told(progress, "import", "B", work, awaits=self._awaits)
+
+    @overload
+    def import_all(
+        self: Projects[Sync],
+        files: Iterable[JsonFile | ProjectFile | ImportProject],
+        *,
+        progress: Progress | None = None,
+    ) -> builtins.list[ProjectImport]: ...
+    @overload
+    def import_all(
+        self: Projects[Async],
+        files: Iterable[JsonFile | ProjectFile | ImportProject],
+        *,
+        progress: Progress | None = None,
+    ) -> Later[builtins.list[ProjectImport]]: ...
+    def import_all(
+        self, files: Iterable[JsonFile | ProjectFile | ImportProject], *, progress: Progress | None = None
+    ) -> Any:
+        """Make a project of each of many files, as ``import_file`` does: ``import_all(read_trello(path).projects)``.
+
+        Args:
+            files: One after the other; if one cannot be imported, those before it stay, and a note of the error says so.
+            progress: True for a bar; or what is called with the projects that have been made and those that there are.
+        """
+        from stellary.client import _carried, _many
+        from stellary.client._progress import told
+
+        def work(tell: Told | None) -> Any:
+            steps = _many.projects_imported(self, files, tell)
+            return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+
+        return told(progress, "projects", "project", work, awaits=self._awaits)
 
     async def _file_imported(self, file: Any) -> Any:
         import asyncio
@@ -164,18 +202,23 @@ class ProjectHandle(Resource[C]):
 
         Args:
             path: Of a ZIP file to be.
-            progress: Called with the bytes of files that have come and those that there are; with AsyncStellary in
-                another thread.
+            progress: True for a bar; or what is called with the bytes of files that have come and those that there are,
+                with AsyncStellary in another thread.
 
         Returns:
             The path.
         """
         from stellary.client import _carried
+        from stellary.client._progress import told
 
         caller: Any = self._caller
         export = partial(caller.response, _EXPORT, self._place, _NOTHING)
-        steps = _carried.exporting(self, export, Path(path), progress)
-        return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+
+        def work(tell: Told | None) -> Any:
+            steps = _carried.exporting(self, export, Path(path), tell)
+            return _carried.awaited(steps) if self._awaits else _carried.taken(steps)
+
+        return told(progress, "export", "B", work, awaits=self._awaits)
 
     async def _exported_to(self, path: Path) -> Path:
         import asyncio

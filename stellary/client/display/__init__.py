@@ -10,6 +10,7 @@ Values, pages and handles show themselves by this where they end a cell of a not
 from __future__ import annotations
 
 from stellary.client._presenting import picture
+from stellary.client.display._live import LiveLog
 from stellary.client.display._seen import seen as view
 from stellary.client.display._sheet import Sheet
 from stellary.contract.presenting import present_by
@@ -17,4 +18,4 @@ from stellary.contract.presenting import present_by
 # For those who have no client: values that the core gives show themselves too.
 present_by(picture)
 
-__all__ = ["Sheet", "view"]
+__all__ = ["LiveLog", "Sheet", "view"]

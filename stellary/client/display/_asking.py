@@ -146,6 +146,11 @@ def _workspace(workspace: Any, view: str | None) -> Asked:
     return attrs.evolve(seen(portfolio), title=f"{found.name}: projects")
 
 
+def _mission(mission: Any, view: str | None) -> Asked:
+    _no_views(mission, view)
+    return seen((yield lambda: mission.wait(progress=True)))
+
+
 def _no_views(handle: Resource[Any], view: str | None) -> None:
     if view is not None:
         raise ValueError(f"{type(handle).__name__} has no views")
@@ -154,6 +159,7 @@ def _no_views(handle: Resource[Any], view: str | None) -> None:
 _ASKED: dict[str, Callable[[Any, str | None], Asked]] = {
     "CardHandle": _card,
     "ColumnHandle": _column,
+    "MissionHandle": _mission,
     "Pilotage": _cockpit,
     "ProjectHandle": _project,
     "ScopeHandle": _scope,
