@@ -1,0 +1,144 @@
+"""The notebooks of the examples run from top to bottom against a server, and show what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbmake.nb_run import NotebookRun
+
+from stellary.core import Core
+from tests.client.display.parsed import Element, parsed
+from tests.server.running import running
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+
+
+class Shown:
+    """What a notebook has shown: of each of its cells, by how the cell begins."""
+
+    def __init__(self, cells: list[dict[str, Any]]) -> None:
+        self._cells = [cell for cell in cells if cell["cell_type"] == "code"]
+
+    def __iter__(self) -> Iterator[Element]:
+        for cell in self._cells:
+            yield from self._html(cell)
+
+    def after(self, last: str) -> list[Element]:
+        """What the cells have shown that end with that line."""
+        found = [cell for cell in self._cells if cell["source"].splitlines()[-1] == last]
+        assert found, f"no cell ends with {last}"
+        return [each for cell in found for each in self._html(cell)]
+
+    def _html(self, cell: dict[str, Any]) -> Iterator[Element]:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            data = output.get("data", {})
+            if "text/html" in data:
+                assert data["text/plain"]
+                yield parsed(data["text/html"])
+
+    def streams(self) -> str:
+        outputs = [output for cell in self._cells for output in cell["outputs"]]
+        return "".join(each["text"] for each in outputs if each["output_type"] == "stream")
+
+    def data(self, kind: str) -> list[str]:
+        outputs = [output for cell in self._cells for output in cell["outputs"]]
+        return [each["data"][kind] for each in outputs if kind in each.get("data", {})]
+
+
+@pytest.fixture
+def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """What runs a notebook against a server over the core, whose work is done meanwhile."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("PYTHONWARNINGS", "error::UserWarning")
+    core = Core(sqlite_url, bcrypt_rounds=4)
+    core.work.start()
+    with running(core) as server:
+        monkeypatch.setenv("STELLARY_URL", server.url)
+
+        def ran(name: str) -> Shown:
+            result = NotebookRun(EXAMPLES / name, 60).execute()
+            assert result.error is None, result.error
+            return Shown(result.nb["cells"])
+
+        yield ran
+    assert core.work.stop(30)
+    core.close()
+
+
+@pytest.mark.slow
+def test_a_project_is_set_up_from_nothing(run):
+    shown = run("set_up_a_project.ipynb")
+    before, after = (each for each in shown.after("board.show()"))
+    assert [lane.one("h4").text for lane in before.all(cls="lane")] == [
+        "Backlog 3",
+        "To Do 2",
+        "In Progress 2 / 3",
+        "In Review 0",
+        "Done 0",
+    ]
+    spec = before.all(cls="lane")[2].all("li")[0]
+    assert spec.text.startswith("LAUNCH-1 ▲ highWrite the spec")
+    assert spec.texts(cls="chip") == ["customer waits"]
+    assert spec.texts(cls="bad") == ["▲ high", spec.all(cls="bad")[-1].text]
+    assert "1 comment" in spec.text
+    done = after.all(cls="lane")[-1]
+    assert done.texts(cls="name") == ["Write the spec"]
+
+    (handle,) = shown.after("board")
+    assert "show()" in handle.text
+    (roadmap,) = shown.after('board.show("roadmap")')
+    assert len(roadmap.all(cls="bar")) == 8
+    (calendar,) = shown.after('board.show("calendar")')
+    assert sum(cell.text.count("LAUNCH-") for cell in calendar.all("td")) == 7
+    (card,) = shown.after("board.card(spec).show()")
+    assert "I ask on Monday" in card.text
+    log, mission = shown.after("ws.mission(mission).wait(progress=True)")
+    assert log.all(cls="log")[0].texts("li")[-1].startswith(tuple("0123456789"))
+    assert "done completed" in log.text
+    assert mission.one(cls="good").text == "completed"
+    assert shown.data("text/plain").count("'done'") == 1
+    assert "cards: 100%" in shown.streams()
+
+
+@pytest.mark.slow
+def test_a_week_is_reviewed(run):
+    shown = run("review_a_week.ipynb")
+    (portfolio,) = shown.after("ws.show()")
+    assert [row.texts("td")[1] for row in portfolio.all("tr")[1:]] == ["Web shop", "Handbook"]
+    (stats,) = shown.after('shop.show("stats")')
+    figures = dict(zip(stats.texts("dt"), stats.texts("dd"), strict=True))
+    assert figures["Cards"] == "7"
+    assert figures["Completed in 30 days"] == "2"
+    assert sum(": 2" in each for each in stats.texts("title")) == 1
+    (late,) = shown.after("view(late)  # a list that you have made yourself: view() says what it looks like")
+    assert late.one("h3").text in ("0 rows", "1 card")
+    (roadmap,) = shown.after('shop.show("roadmap")')
+    assert len(roadmap.all(cls="bar")) == 8
+    before, after = shown.after("ws.pilotage.show()")
+    assert "suggested Nobody tests refunds" in before.text
+    assert "Refunds are tested before the shop opens" in after.text
+    assert "suggested" not in after.one(cls="grid").text
+    (activity,) = shown.after("shop.activity.list(limit=10)")
+    assert activity.one("h3").text == "10+ activities"
+    (review,) = shown.data("text/markdown")
+    assert "## In the way" in review
+    assert shown.streams() == ""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_kept_without_what_it_has_shown(path: Path):
+    """What it shows has ids and days in it; a test runs it, and screenshots are what the guide shows."""
+    notebook = json.loads(path.read_text())
+    assert [cell for cell in notebook["cells"] if cell.get("outputs") or cell.get("execution_count")] == []
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+
+
+def test_there_are_two_notebooks():
+    assert [path.name for path in NOTEBOOKS] == ["review_a_week.ipynb", "set_up_a_project.ipynb"]
