@@ -10,13 +10,16 @@
     ├── Proposed                 the token is an agent's, and what it asks for waits to be approved
     ├── UnverifiedWebhook        what was received is no message of that webhook
     ├── UnsuitableFile           a file of the caller's cannot become a project
-    └── NotImported              an archive did not become a project as a whole
+    ├── NotImported              an archive did not become a project as a whole
+    ├── UnsuitableDeclaration    what is declared of a project makes no sense, in itself or in that project
+    └── StalePlan                what a plan is about has changed since it was made
 
 Those about calls are told in one line, with the request and how often it was tried.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stellary.contract.errors import StellaryError
@@ -122,6 +125,25 @@ class NotImported(StellaryError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class UnsuitableDeclaration(StellaryError, ValueError):
+    """What is declared of a project makes no sense, in itself or beside what there is. Nothing was changed.
+
+    Attributes:
+        problems: Each with its path in the declaration (``cards[3].labels[0]``) and what is wrong there.
+    """
+
+    def __init__(self, message: str, problems: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[UnsuitableDeclaration], tuple[str, tuple[tuple[str, str], ...]]]:
+        return type(self), (str(self), self.problems)
+
+
+class StalePlan(StellaryError):
+    """Somebody has changed what a plan of ``project_setup`` is about since it was made: it has to be made again."""
 
 
 class UnverifiedWebhook(StellaryError, ValueError):

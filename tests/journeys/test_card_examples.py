@@ -74,6 +74,21 @@ def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == told
 
 
+def test_project_setup(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    assert example("project_setup").set_up(client, "acme", "eng") == [
+        '~ label "Defect"',
+        '~ column "Product / Doing"',
+        '+ column "Product / Review" after "To do"',
+        '> card "Build it"',
+    ]
+    out = capsys.readouterr().out
+    assert out.startswith('Project "Q1 Launch": 17 to create\n  + project "Q1 Launch"\n')
+    assert "\ndone: card Announce it\n" in out
+    assert '\n- label "Risk"\nthe project has changed since this plan was made; plan again\n' in out
+    assert "\ncards[0].labels[0]: the label \"Bgu\" is not declared; did you mean 'Bug'?\nproject:\n" in out
+    assert "\n- title: Write the spec\n" in out
+
+
 def test_projects(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert example("projects").projects(client, "acme", "eng") == ["Q1 Launch"]
     *templates, keys, code, members, message = capsys.readouterr().out.splitlines()

@@ -13,6 +13,7 @@ from typing import assert_type
 import httpx
 
 from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
+from stellary.client import project_setup
 from stellary.client.cards import Cards
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
 from stellary.client.testing import RecordingPort, make
@@ -206,6 +207,26 @@ async def async_clients() -> None:
         assert_type(client, AsyncStellary)
     assert_type(await AsyncStellary.login("http://a", "a@b.c", "password"), AsyncStellary)
     AsyncStellary("http://a", http_client=httpx.Client())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def project_setups(client: Stellary) -> None:
+    ws = client.workspace("acme", "eng")
+    declared = project_setup.Declaration(
+        project_setup.Project("Launch"), columns=[project_setup.Column("Done", card_status="done")]
+    )
+    plan = project_setup.plan(ws, declared, prune=True)
+    assert_type(project_setup.apply(plan).project, Project)
+    assert_type(project_setup.plan(ws.project("p"), Path("x.yaml")).changes, tuple[project_setup.Change, ...])
+    assert_type(project_setup.describe(ws.project("p")), project_setup.Declaration)
+    project_setup.Column("Done", card_status="dun")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    project_setup.Column("Done", status="done")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def async_project_setups(client: AsyncStellary) -> None:
+    ws = client.workspace("acme", "eng")
+    plan = await project_setup.plan(ws, "x.yaml")
+    assert_type((await project_setup.apply(plan)).project, Project)
+    assert_type(await project_setup.describe(ws.project("p")), project_setup.Declaration)
 
 
 def testing(client: Stellary) -> None:

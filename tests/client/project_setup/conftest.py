@@ -1,0 +1,42 @@
+"""A workspace of three people, in process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stellary import Stellary
+from stellary.core import Core
+from tests.client.project_setup.declarations import PEOPLE
+from tests.conftest import RUN
+from tests.databases import Sqlite
+
+
+def workspace(core: Core) -> Any:
+    """A workspace in which all of them are."""
+    clients = [Stellary.embedded(core.port(core.user(external_id=email, email=email))) for email in PEOPLE]
+    clients[0].organizations.create(name="Acme", slug="acme")
+    clients[0].organization("acme").workspaces.create(name="Eng", slug="eng")
+    ws = clients[0].workspace("acme", "eng")
+    for email, client in zip(PEOPLE[1:], clients[1:], strict=True):
+        client.invitations.accept(ws.members.invite(email=email).token)
+    return ws
+
+
+@pytest.fixture
+def ws(core: Core) -> Any:
+    """The handle of one, on a database of each kind."""
+    return workspace(core)
+
+
+@pytest.fixture(scope="module")
+def any_ws(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The handle of one on SQLite, for many examples."""
+    with Sqlite(request.config.stash[RUN]).database() as url:
+        core = Core(url, bcrypt_rounds=4)
+        try:
+            yield workspace(core)
+        finally:
+            core.close()

@@ -1,0 +1,130 @@
+"""Whatever is declared, and whatever there is: after a plan is applied there is nothing to do."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from typing import Any
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stellary import Stellary
+from stellary.client import project_setup as ps
+from stellary.contract.unset import UNSET
+from tests.client.project_setup.declarations import declarations
+
+numbers = itertools.count(1)
+FEW = settings.default.max_examples // 5
+"""Each example is some hundred requests."""
+
+
+def called(declaration: ps.Declaration, name: str) -> ps.Declaration:
+    return attrs.evolve(declaration, project=attrs.evolve(declaration.project, name=name))
+
+
+def applied(at: Any, declaration: ps.Declaration, prune: bool = False) -> Any:
+    """The project that it was applied to, after which there is nothing to do."""
+    plan = ps.plan(at, declaration, prune=prune)
+    project = ps.apply(plan).project
+    again = ps.plan(at, declaration, prune=prune)
+    assert not again, again
+    assert ps.apply(again).changes == ()
+    return project
+
+
+def check(ws: Any, first: ps.Declaration, second: ps.Declaration, prune: bool) -> None:
+    name = f"Launch {next(numbers)}"
+    project = ws.project(applied(ws, called(first, name)))
+    assert_is_declared(ps.describe(project), called(first, name))
+    applied(project, called(second, name), prune)
+    found = ps.describe(project)
+    assert_is_declared(found, called(second, name))
+    assert not ps.plan(project, found, prune=True), ps.plan(project, found, prune=True)
+    assert ps.loads(ps.dumps(found).encode(), ".yaml") == found
+
+
+def assert_is_declared(found: ps.Declaration, wanted: ps.Declaration) -> None:
+    """What is declared of labels, fields, columns and cards is found, compared without the code of plans."""
+    for kind, key in (("labels", "name"), ("fields", "name"), ("cards", "title")):
+        by_name = {getattr(each, key): each for each in getattr(found, kind)}
+        for each in getattr(wanted, kind) or ():
+            there = by_name[getattr(each, key)]
+            for name in ("color", "type", "required", "priority", "status", "archived", "description"):
+                said = getattr(each, name, UNSET)
+                if said is not UNSET:
+                    expected = said.lower() if name == "color" else said
+                    assert (getattr(there, name) or None) == (expected or None), (kind, name)
+    default = next(each for each in found.scopes if each.default)
+    names = [each.name for each in default.columns]
+    assert sorted(map(names.index, (each.name for each in wanted.columns))) == [
+        names.index(each.name) for each in wanted.columns
+    ]
+
+
+@settings(max_examples=FEW)
+@given(first=declarations(), second=declarations(), prune=st.booleans())
+def test_nothing_is_to_be_done_once_it_is_applied(any_ws, first, second, prune):
+    check(any_ws, first, second, prune)
+
+
+class Cut(Exception):
+    """The connection is gone for good."""
+
+
+class Cutting:
+    """A port that stops in the middle of the work.
+
+    Args:
+        port: Does the work.
+        after: How many requests that write still get through.
+        answered: Whether the last one of them is answered.
+    """
+
+    def __init__(self, port: Any, after: int, answered: bool) -> None:
+        self.port, self.left, self.answered = port, after, answered
+
+    def send(self, request: Any) -> Any:
+        writes = request.method != "GET"
+        if writes and self.left == 0:
+            raise Cut
+        self.left -= writes
+        response = self.port.send(request)
+        if writes and self.left == 0 and not self.answered:
+            raise Cut
+        return response
+
+
+def in_the_end(project: Any) -> str:
+    """What there is, but for its name, and for the ids of columns that rules have outlived."""
+    found = attrs.evolve(ps.describe(project), project=ps.Project("Any"))
+    return re.sub("[0-9a-f]{24}", "…", ps.dumps(found))
+
+
+@settings(max_examples=FEW)
+@given(
+    first=declarations(),
+    second=declarations(),
+    prune=st.booleans(),
+    after=st.integers(0, 25),
+    answered=st.booleans(),
+)
+def test_what_was_interrupted_is_planned_again_and_ends_the_same(
+    any_ws, first, second, prune, after, answered
+):
+    one, other = f"One {next(numbers)}", f"Other {next(numbers)}"
+    at_once = any_ws.project(applied(any_ws, called(first, one)))
+    applied(at_once, called(second, one), prune)
+
+    for declaration, pruned in ((first, False), (second, prune)):
+        wanted = called(declaration, other)
+        port = Cutting(any_ws._caller.carrier._port, after, answered)
+        cut = Stellary.embedded(port).workspace("acme", "eng")
+        with contextlib.suppress(Cut):
+            ps.apply(ps.plan(cut, wanted, prune=pruned))
+        applied(any_ws, wanted, pruned)
+
+    (there,) = [each for each in any_ws.projects.iterate() if each.name == other]
+    assert in_the_end(any_ws.project(there)) == in_the_end(at_once)

@@ -1,0 +1,328 @@
+"""Declarations are read strictly: what is wrong is told with its place, and nothing is changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from stellary import UnsuitableDeclaration
+from stellary.client import project_setup as ps
+from stellary.contract.unset import UNSET
+
+YAML = """\
+project: {name: Launch, key: LAUNCH}
+columns:
+  - To do
+  - {name: Done, card_status: done, wip_limit: 3}
+labels: [Bug, "no"]
+fields:
+  - {name: Size, type: number}
+cards:
+  - title: Write
+    labels: [bug]
+    due_date: 2026-04-01
+    start_date: 2026-03-01T10:00:00Z
+    fields: {size: 3}
+    checklist: [Ask, {title: Draft, done: true}]
+    assignee: null
+"""
+
+TOML = """\
+columns = ["To do", { name = "Done", card_status = "done", wip_limit = 3 }]
+labels = ["Bug", "no"]
+fields = [{ name = "Size", type = "number" }]
+
+[project]
+name = "Launch"
+key = "LAUNCH"
+
+[[cards]]
+title = "Write"
+labels = ["bug"]
+due_date = 2026-04-01
+start_date = 2026-03-01T10:00:00Z
+fields = { size = 3 }
+checklist = ["Ask", { title = "Draft", done = true }]
+"""
+
+DECLARED = ps.Declaration(
+    ps.Project("Launch", key="LAUNCH"),
+    columns=[ps.Column("To do"), ps.Column("Done", card_status="done", wip_limit=3)],
+    labels=[ps.Label("Bug"), ps.Label("no")],
+    fields=[ps.Field("Size", "number")],
+    cards=[
+        ps.Card(
+            "Write",
+            labels=["bug"],
+            due_date=date(2026, 4, 1),
+            start_date=datetime(2026, 3, 1, 10, tzinfo=UTC),
+            fields={"size": 3},
+            checklist=[ps.Step("Ask"), ps.Step("Draft", True)],
+        )
+    ],
+)
+
+
+def refused(text: str, suffix: str = ".yaml") -> list[str]:
+    with pytest.raises(UnsuitableDeclaration) as caught:
+        ps.loads(text.encode(), suffix, f"launch{suffix}")
+    return str(caught.value).splitlines()
+
+
+def test_yaml_is_read():
+    found = ps.loads(YAML.encode(), ".yaml")
+    assert found.cards[0].assignee is None
+    assert ps.loads(YAML.replace("assignee: null", "").encode(), ".yml") == DECLARED
+
+
+def test_toml_is_read():
+    assert ps.loads(TOML.encode(), ".toml") == DECLARED
+
+
+def test_json_is_read(tmp_path: Path):
+    path = tmp_path / "launch.json"
+    path.write_text('{"project": "Launch", "scopes": [{"name": "MVP", "views": {"list": {"sort": null}}}]}')
+    assert ps.read(path) == ps.Declaration(
+        ps.Project("Launch"), scopes=[ps.Scope("MVP", views={"list": {"sort": None}})]
+    )
+
+
+def test_what_is_written_is_read_again():
+    assert ps.loads(ps.dumps(DECLARED).encode(), ".yaml") == DECLARED
+    assert "due_date: 2026-04-01\n" in ps.dumps(DECLARED)
+
+
+def test_texts_that_look_like_something_else_survive():
+    names = [
+        "no",
+        "on",
+        "null",
+        "1",
+        "1.5",
+        "1e3",
+        "0x10",
+        "089",
+        "12:30",
+        "~",
+        "2026-01-01",
+        "a: b",
+        "# c",
+        "",
+    ]
+    made = ps.Declaration(ps.Project("yes"), cards=[ps.Card(name or "empty") for name in names])
+    assert ps.loads(ps.dumps(made).encode(), ".yaml") == made
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "project: Launch\ncolums: []",
+            "launch.yaml:2: colums: 'colums' is not known here; did you mean 'columns'?",
+        ),
+        ("columns: []", "launch.yaml:1: 'project' is missing"),
+        ("", "launch.yaml: must have fields such as 'project', not be null"),
+        ("- a", "launch.yaml:1: must have fields such as 'project', not be a list"),
+        ("project: 7", "launch.yaml:1: project: must have fields such as 'name', not be 7"),
+        ("project: x\nlabels: Bug", "launch.yaml:2: labels: must be a list, not 'Bug'"),
+        ("project: x\nlabels: [1]", "launch.yaml:2: labels[0]: must have fields such as 'name', not be 1"),
+        (
+            "project: x\nlabels:\n- name: 1.0",
+            "launch.yaml:3: labels[0].name: must be a text, not 1.0; put it in quotes",
+        ),
+        ('project: x\nlabels: [""]', "launch.yaml:2: labels[0].name: must be 1 to 50 characters"),
+        ('project: "a\\0b"', "launch.yaml:1: project.name: must not contain a NUL character"),
+        (
+            "project: x\nlabels:\n- {name: Bug, color: red}",
+            "launch.yaml:3: labels[0].color: must be a colour such as #22c55e",
+        ),
+        (
+            "project: x\nfields:\n- {name: A, type: txt}",
+            "launch.yaml:3: fields[0].type: must be one of text, number, select, multi-select, date, boolean, not",
+        ),
+        (
+            "project: x\nfields:\n- {name: A, type: text, required: no}",
+            "launch.yaml:3: fields[0].required: must be true or false, not 'no'",
+        ),
+        (
+            "project: x\ncolumns:\n- {name: A, wip_limit: 1.5}",
+            "launch.yaml:3: columns[0].wip_limit: must be a whole number, not 1.5",
+        ),
+        (
+            "project: x\ncards:\n- {title: A, due_date: soon}",
+            "launch.yaml:3: cards[0].due_date: must be a date such as 2026-04-01, not 'soon'",
+        ),
+        (
+            "project: x\nscopes:\n- {name: A, views: {bord: {}}}",
+            "launch.yaml:3: scopes[0].views.bord: must be one of kanban, list, calendar, roadmap, stats, not 'bord'",
+        ),
+        (
+            "project: x\nscopes:\n- {name: A, views: []}",
+            "launch.yaml:3: scopes[0].views: must have names and values, not be a list",
+        ),
+        ("project: x\nproject: y", "launch.yaml:2: project: 'project' stands here twice"),
+        (
+            "project: &a x",
+            "launch.yaml: this is not YAML: anchors and aliases are not taken at line 1 column 10",
+        ),
+        (
+            "project: !!str x",
+            "launch.yaml: this is not YAML: tags such as tag:yaml.org,2002:str are not taken at line 1 column 10",
+        ),
+        ("project: [", "launch.yaml: this is not YAML: expected the node content, but found '<stream end>'"),
+        (
+            "a: \x01",
+            "launch.yaml: this is not YAML: unacceptable character #x0001: special characters are not allowed",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_with_its_line(text, said):
+    (first, *_) = refused(text)
+    assert first.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "said"),
+    [
+        ("a = ", ".toml", "launch.toml: this is not TOML: Invalid value"),
+        ("{", ".json", "launch.json: this is not JSON: Expecting property name"),
+        ('{"project": 1, "project": 2}', ".json", "launch.json: 'project' stands twice in one object"),
+        ("[" * 100_000, ".json", "launch.json: this cannot be read"),
+        ("1" * 5000, ".json", "launch.json: this cannot be read"),
+        (
+            "",
+            ".ini",
+            "launch.ini: the name of a declaration ends in .yaml, .yml, .toml, .json, not in '.ini'",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told(text, suffix, said):
+    (first, *_) = refused(text, suffix)
+    assert first.startswith(said)
+
+
+def test_what_is_not_utf_8_is_told():
+    with pytest.raises(UnsuitableDeclaration, match=r"^x: the file is not UTF-8$"):
+        ps.loads(b"\xff", ".yaml", "x")
+
+
+def problems(*args, **named) -> list[str]:
+    made = ps.Declaration(ps.Project("Launch"), *args, **named)
+    with pytest.raises(UnsuitableDeclaration) as caught:
+        ps.dumps(made) and ps.loads(ps.dumps(made).encode(), ".yaml")
+    return [": ".join(each) for each in caught.value.problems]
+
+
+def test_what_is_not_declared_is_told_with_what_may_be_meant():
+    assert problems(
+        scopes=[ps.Scope("MVP")],
+        columns=[ps.Column("To do")],
+        labels=[ps.Label("Bug")],
+        fields=[ps.Field("Size", "number")],
+        cards=[
+            ps.Card("A", scope="MPV", labels=["Bgu"], fields={"Sizes": 1}, blocks=["B"]),
+            ps.Card("C", column="Todo", fields={"Size": "big"}, parent="C"),
+        ],
+        automations=[
+            ps.Automation("R", "task_moved", ps.Action("x", {"a": [{"column": "Done"}, {"label": "Bux"}]})),
+        ],
+    ) == [
+        "cards[0].scope: the scope \"MPV\" is not declared; did you mean 'MVP'?",
+        "cards[0].labels[0]: the label \"Bgu\" is not declared; did you mean 'Bug'?",
+        "cards[0].fields.Sizes: the field \"Sizes\" is not declared; did you mean 'Size'?",
+        'cards[0].blocks[0]: the card "B" is not declared',
+        "cards[1].column: the column \"Todo\" is not declared; did you mean 'To do'?",
+        "cards[1].fields.Size: must be a number",
+        "cards[1].parent: must be another card",
+        'automations[0].action.params.a[0]: the column "Done" is not declared',
+        "automations[0].action.params.a[1]: the label \"Bux\" is not declared; did you mean 'Bug'?",
+    ]
+
+
+def test_what_stands_twice_is_told():
+    same = "665f1a2b3c4d5e6f7a8b9c0d"
+    assert problems(
+        scopes=[
+            ps.Scope("MVP", default=True, columns=[ps.Column("A"), ps.Column("A")]),
+            ps.Scope("MVP", default=True),
+        ],
+        columns=[ps.Column("A", id=same), ps.Column("A", id=same)],
+        labels=[ps.Label("Bug"), ps.Label("bug")],
+        fields=[ps.Field("Size", "number"), ps.Field("New", "number", was="size")],
+        cards=[
+            ps.Card("A"),
+            ps.Card("A", labels=["Bug", "BUG"]),
+            ps.Card("B", fields={"size": 1, "Size": 2}, related_to=["A"]),
+        ],
+        members=["a@example.com", "A@example.com"],
+    ) == [
+        "scopes[1]: the scope \"MVP\" stands at scopes[0] already; say by 'id' which is which",
+        "scopes[1].default: is true of scopes[0] already",
+        "scopes[0].columns[1]: the column \"A\" stands at scopes[0].columns[0] already; say by 'id' which is which",
+        "columns: are those of scopes[0], which names its own",
+        f"columns[1].id: {same} stands here twice",
+        'labels[1]: the label "bug" stands at labels[0] already',
+        'fields[1].was: the field "size" is declared as well',
+        "cards[1]: the card \"A\" stands at cards[0] already; say by 'key' which is which",
+        'cards[1].labels[1]: the label "BUG" stands here twice',
+        "cards[2].fields.Size: stands here twice",
+        'cards[2].related_to[0]: there are several cards "A"; say by its key which',
+        "members[1]: A@example.com stands here twice",
+    ]
+
+
+def test_what_contradicts_itself_is_told():
+    assert problems(
+        scopes=[ps.Scope("A", start_date=date(2026, 2, 2), due_date=date(2026, 1, 1))],
+        fields=[
+            ps.Field("A", "select"),
+            ps.Field("B", "text", options=["x"]),
+            ps.Field("C", "select", options=["x", "x"]),
+            *(ps.Field(f"F{number}", "text") for number in range(98)),
+        ],
+        cards=[ps.Card("A", start_date=date(2026, 2, 2), due_date=date(2026, 1, 1))],
+    ) == [
+        "scopes[0].start_date: must not be after due_date",
+        "fields: must have at most 100 items",
+        "fields[0]: 'options' is missing: a field of the type select has some",
+        "fields[1].options: must not be given: a field of the type text has none",
+        "fields[2].options: must be different from each other",
+        "cards[0].start_date: must not be after due_date",
+    ]
+
+
+def test_many_problems_are_told_as_far_as_somebody_reads():
+    lines = refused("project: x\ncards:\n" + "- {title: A, nix: 1}\n" * 40)
+    assert len(lines) == 21
+    assert lines[-1] == "… and 20 more"
+
+
+def test_a_value_of_python_is_checked_as_a_file_is(any_ws):
+    made = ps.Declaration(ps.Project("Launch"), cards=[ps.Card("", priority="urgent")])
+    with pytest.raises(UnsuitableDeclaration, match=r"cards\[0\].title: must be 1 to 500 characters"):
+        ps.plan(any_ws, made)
+    odd = {
+        "project": "x",
+        "cards": [{"title": "A", "fields": {"a": {1}, "b": 2**64, "c": float("nan"), "d": "\0"}}],
+    }
+    with pytest.raises(UnsuitableDeclaration) as caught:
+        ps.plan(any_ws, odd)
+    assert [each[1] for each in caught.value.problems] == [
+        "must be something that JSON has",
+        "must fit 64 bits",
+        "must be a finite number",
+        "must not contain a NUL character",
+    ]
+    with pytest.raises(TypeError, match="a declaration must be one, a dict or a path, not int"):
+        ps.plan(any_ws, 7)
+    assert ps.Project("x").key is UNSET
+
+
+def test_an_error_can_be_pickled():
+    import pickle
+
+    error = UnsuitableDeclaration("x: y", [("x", "y")])
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.problems) == ("x: y", (("x", "y"),))
