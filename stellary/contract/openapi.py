@@ -21,10 +21,10 @@ from stellary.contract.components import (
     error_response,
     header_references,
 )
-from stellary.contract.endpoint import EVENT_STREAM, TOKEN_SCOPES, Nothing
+from stellary.contract.endpoint import EVENT_STREAM, JSON, TOKEN_SCOPES, Nothing
 from stellary.contract.endpoints import ENDPOINTS, RESOURCES
 from stellary.contract.errors import BY_STATUS
-from stellary.contract.examples import example
+from stellary.contract.examples import answer_of, request_of
 from stellary.contract.naming import whole, wire_fields
 from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint
@@ -199,7 +199,7 @@ def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
     required = whole(cls) is None and any(
         field.default is attrs.NOTHING for field in wire_fields(cls).values()
     )
-    content = {"schema": schemas.of(cls), "example": example(cls)}
+    content = {"schema": schemas.of(cls), "example": request_of(endpoint)}
     return {"required": required, "content": {"application/json": content}}
 
 
@@ -216,8 +216,15 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
     return {
         "description": endpoint.summary,
         "headers": header_references(headers),
-        "content": {endpoint.media: {"schema": schema}},
+        "content": {endpoint.media: _told(endpoint, schema)},
     }
+
+
+def _told(endpoint: AnyEndpoint, schema: Json) -> Json:
+    # A document, a page or a line of text is its own example.
+    return (
+        {"schema": schema, "example": answer_of(endpoint)} if endpoint.media == JSON else {"schema": schema}
+    )
 
 
 def _proposed(schemas: Schemas) -> Json:

@@ -31,6 +31,8 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {
     operation["operationId"]: operation for path in DOCUMENT["paths"].values() for operation in path.values()
 }
+JSON_MEDIA = "application/json"
+FORMATS = jsonschema.FormatChecker()
 CARD = "/orgs/{orgSlug}/workspaces/{wsSlug}/projects/{projectId}/cards/{cardId}"
 each_class = pytest.mark.parametrize("cls", [*REQUESTS, *VALUES], ids=lambda cls: cls.__name__)
 each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
@@ -115,6 +117,19 @@ def test_an_example_has_something_for_every_kind_of_field():
         anything: Any
 
     assert example(Everything) == {"sizes": {ID: 1.5}, "anything": "a value"}
+
+
+@each_endpoint
+def test_each_example_of_an_operation_keeps_its_schema(endpoint):
+    """Of what is asked, and of what is answered; whatever is JSON has both."""
+    operation, components = OPERATIONS[endpoint.operation], {"components": DOCUMENT["components"]}
+    asked = operation.get("requestBody", {}).get("content", {}).get(JSON_MEDIA)
+    answered = operation["responses"][str(endpoint.status)].get("content", {}).get(JSON_MEDIA)
+    for each in filter(None, (asked, answered)):
+        strict = jsonschema.Draft202012Validator(each["schema"] | components, format_checker=FORMATS)
+        strict.validate(each["example"])
+    if asked:
+        load(endpoint.request_class, asked["example"])
 
 
 @each_endpoint

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 import pytest
 
+from stellary.contract.openapi import document
 from stellary.core.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.databases import Postgres, Sqlite
@@ -277,3 +278,45 @@ def test_each_published_call_to_what_is_served_is_sent():
             each["operation"] for each in csv.DictReader(file, delimiter="\t") if each["source"] == "seed"
         }
     assert published & set(SERVICES) == set(CALLED)
+
+
+# ---------------------------------------------------------------------------------------------- as the document shows it
+
+
+SHOWN = {
+    operation["operationId"]: operation
+    for path in document()["paths"].values()
+    for operation in path.values()
+}
+
+
+def shows(published: Any, shown: Any) -> bool:
+    """Whether an example says what was published: exactly that, but for ids that are cut short, and more besides."""
+    if isinstance(published, dict) and isinstance(shown, dict):
+        return all(name in shown and shows(each, shown[name]) for name, each in published.items())
+    if isinstance(published, list) and isinstance(shown, list):
+        return len(published) == len(shown) and all(map(shows, published, shown))
+    if isinstance(published, str) and re.fullmatch(r"[0-9a-f]{8}\.\.\.", published):
+        return isinstance(shown, str) and shown.startswith(published[:8])
+    return bool(published == shown)
+
+
+@pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
+def test_the_document_shows_what_the_reference_prints(call: Call):
+    operation = SHOWN[call.operation]
+    if call.body is not None and call.headers["Content-Type"] == "application/json":
+        shown = operation["requestBody"]["content"]["application/json"]["example"]
+        said = json.loads(call.body)
+        assert shows(said, shown)
+        assert said.keys() == shown.keys()
+    if call.sample is not None:
+        answer = operation["responses"][str(call.status)]["content"]["application/json"]
+        assert shows(call.sample, answer["example"])
+
+
+def test_a_difference_to_the_reference_is_noticed():
+    assert shows({"id": "665f1a2b...", "a": [1]}, {"id": "665f1a2b3c4d5e6f7a8b9c0d", "a": [1], "more": 1})
+    assert not shows({"id": "665f1a2b..."}, {"id": "665f4f6a3c4d5e6f7a8b9c0d"})
+    assert not shows({"a": [1]}, {"a": [1, 2]})
+    assert not shows({"a": 1}, {"b": 1})
+    assert not shows({"name": "Acme Corp"}, {"name": "Acme"})
