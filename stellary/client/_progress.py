@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
 import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Any, Literal, Self
+
+from stellary.client._front import in_notebook
 
 Told = Callable[[int, int], object]
 """Is told how much has been done, and how much there is. What is sent again after a failure is told again. With
@@ -52,12 +56,18 @@ class Bar:
 
     def __init__(self, what: str, unit: str) -> None:
         scale = {"unit_scale": True, "unit_divisor": 1024} if unit == "B" else {}
-        self._make = partial(_tqdm(), desc=what, unit=unit if unit == "B" else f" {unit}s", **scale)
+        # In a notebook what goes to the standard error looks like one.
+        file = sys.stdout if in_notebook() else sys.stderr
+        self._make = partial(
+            _tqdm(), desc=what, unit=unit if unit == "B" else f" {unit}s", file=file, **scale
+        )
         self._bar: Any = None
+        self._begun = time.time()
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None:
             self._bar = self._make(total=total)
+            self._bar.start_t = self._begun
         # What is sent again after a failure is counted once.
         self._bar.update(done - self._bar.n)
 

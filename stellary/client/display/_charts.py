@@ -22,7 +22,9 @@ def _title(text: str) -> Markup:
 def timeline(part: p.Timeline) -> list[Markup | None]:
     """Bars over time, a row each; the label says the dates as well."""
     ticks = [
-        el("span", text, style=f"inset-inline-start:{percent(at)}") for at, text in part.ticks if at < 0.93
+        [el("span", text, style=f"inset-inline-start:{percent(at)}"), Markup(" ")]
+        for at, text in part.ticks
+        if at < 0.93
     ]
     rows: list[Markup] = [
         el("div", class_="sty-corner"),
@@ -37,7 +39,7 @@ def timeline(part: p.Timeline) -> list[Markup | None]:
         names = "sty-label sty-group" if bar.heading else "sty-label"
         key = None if bar.key is None else el("span", bar.key, class_="sty-quiet sty-code")
         name = el("b", key, Markup(" ") if key else None, el("bdi", bar.label), title=bar.label)
-        rows.append(el("div", name, el("small", bar.note), class_=names))
+        rows.append(el("div", name, Markup(" "), el("small", bar.note), class_=names))
         rows.append(el("div", now, _bar(bar), class_="sty-track"))
     return [
         el("div", rows, class_="sty-time"),
@@ -114,7 +116,12 @@ def counts(part: p.Counts) -> list[Markup]:
         el(
             "figure",
             drawing,
-            el("div", [el("span", each) for each in ends], class_="sty-ends", aria_hidden="true"),
+            el(
+                "div",
+                [[el("span", each), Markup(" ")] for each in ends],
+                class_="sty-ends",
+                aria_hidden="true",
+            ),
             el("figcaption", part.summary, class_="sty-cap"),
         ),
     ]
@@ -133,7 +140,7 @@ def figures(part: p.Figures) -> Markup:
             el(
                 "dd",
                 el("span", figure.text, class_=None if figure.tone == "plain" else f"sty-{figure.tone}"),
-                el("small", figure.hint) if figure.hint else None,
+                [Markup(" "), el("small", figure.hint)] if figure.hint else None,
             ),
             class_="sty-figure",
         )

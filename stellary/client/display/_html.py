@@ -28,7 +28,7 @@ def framed(sheet: Sheet) -> str:
     head = el(
         "div",
         el("h3", sheet.title, class_="sty-title", dir="auto"),
-        el("div", [inline(each) for each in sheet.facts], class_="sty-sub") if sheet.facts else None,
+        el("div", cell(sheet.facts), class_="sty-sub") if sheet.facts else None,
         class_="sty-head",
     )
     rules = el("style", Markup(style(needed)))
@@ -63,7 +63,8 @@ def inline(part: p.Inline) -> Markup:
 
 def _span(part: p.Span) -> Markup:
     if part.kind == "person":
-        mark = el("i", _initials(part.text), aria_hidden="true")
+        # In an attribute, so that they are not read as a part of the name.
+        mark = el("i", data_initials=_initials(part.text), aria_hidden="true")
         return el("span", mark, el("bdi", part.text), class_="sty-who", title=part.hint or part.text)
     names = [] if part.tone == "plain" else [f"sty-{part.tone}"]
     if part.kind != "text":

@@ -6,11 +6,12 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from stellary.client._front import in_notebook
 from stellary.client.display._lines import entry_line
 from stellary.client.display._look import Look
 from stellary.client.display._markup import readable
 from stellary.client.display._missions import entry, log
-from stellary.client.display._sheet import PLAIN_WIDTH, in_notebook, put
+from stellary.client.display._sheet import PLAIN_WIDTH, put
 
 if TYPE_CHECKING:
     from stellary.contract.agent_missions import MissionEntry

@@ -56,6 +56,7 @@ SHOWN: dict[str, str] = {
     "Workspace": "name slug my_role is_personal",
     "WorkspaceMember": "name email role pilotage_role",
 }
+_FACTS = {"Me": "user.name user.email user.id pilotage_role", "Session": "user.name user.email user.id"}
 _CODE = {"id", "key", "slug", "card_key", "trigger", "number", "mission_id", "priority_id", "action", "tool"}
 # What is seldom so, and worth a word only if it is.
 _RARE = {"archived", "is_default", "is_personal", "required"}
@@ -69,6 +70,8 @@ def rows(found: Sequence[Any], look: Look, *, more: bool = False, title: str | N
         more: Whether there are further pages.
     """
     kind = _kind(found)
+    if not found:
+        return Sheet(kind="Table", title=title or "Nothing here", parts=(_table(found, look, more),))
     said = f"{len(found):,}{'+' if more else ''} {kind if len(found) == 1 and not more else _many(kind)}"
     table = card_table(found, look, Names(), more) if kind == "card" else _table(found, look, more)
     return Sheet(kind="Table", title=title or said, parts=(table,))
@@ -77,11 +80,12 @@ def rows(found: Sequence[Any], look: Look, *, more: bool = False, title: str | N
 def facts(made: Any, look: Look) -> Sheet:
     """One value, whatever it is."""
     said = []
-    for name in _fields(type(made)):
+    for name in _FACTS.get(type(made).__name__, "").split() or _fields(type(made)):
         found = cell(made, name, look)
         if found:
-            said.append((w.title(name), found))
-    title = next((str(getattr(made, each)) for each in _TITLES if getattr(made, each, None)), None)
+            said.append((w.title(name.rpartition(".")[2]), found))
+    named = getattr(made, "user", made)
+    title = next((str(getattr(named, each)) for each in _TITLES if getattr(named, each, None)), None)
     kind = _words_of(type(made).__name__)
     return Sheet(kind=kind, title=title or kind, parts=(Facts(tuple(said)),), facts=(Span(kind, "quiet"),))
 
@@ -91,7 +95,7 @@ _TITLES = ("title", "name", "objective", "label", "key", "slug", "email", "id")
 
 def _table(found: Sequence[Any], look: Look, more: bool) -> Table:
     if not found:
-        return Table((), (), beyond(0, more))
+        return Table((), (), beyond(0, more), "The list is empty.")
     shown = found[: look.of(ROWS)]
     asked = columns_of(type(found[0]))
     columns = [(name, [cell(each, name, look) for each in shown]) for name in asked]

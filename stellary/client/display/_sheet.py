@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from stellary.client._front import in_notebook
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Part
 
@@ -107,15 +108,3 @@ def put(sheet: Sheet) -> Any:
     else:
         Console().print(sheet)
     return None
-
-
-def in_notebook() -> bool:
-    """Whether what runs this is a kernel, whose front end draws HTML."""
-    import sys
-
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")

@@ -7,6 +7,9 @@ system where the page says nothing. Colours are our own in both, so that the con
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 LIGHT = {
     "bg": "#ffffff",
     "raised": "#ffffff",
@@ -74,7 +77,8 @@ font-family:var(--jp-ui-font-family,var(--vscode-font-family,system-ui,-apple-sy
 font-size:13px;font-weight:400;font-variant-numeric:tabular-nums}
 .sty *{box-sizing:border-box}
 .sty h3,.sty h4,.sty p,.sty ul,.sty ol,.sty dl,.sty dd,.sty figure{margin:0;padding:0;font-size:inherit;color:inherit;background:none}
-.sty ul,.sty ol{list-style:none}.sty li{margin:0}
+.sty ul,.sty ol{list-style:none}.sty li{margin:0}.sty dt,.sty dd{float:none;width:auto;font-weight:400}
+.sty h3,.sty h4{line-height:1.35;border:0;font-family:inherit}
 .sty-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:2px 10px;margin-bottom:14px}
 .sty .sty-title{font-size:17px;font-weight:650;letter-spacing:-.01em;line-height:1.3}
 .sty-sub{display:flex;flex-wrap:wrap;gap:2px 12px;color:var(--sty-quiet)}
@@ -94,6 +98,7 @@ font-size:11px;line-height:18px;color:var(--sty-fg);background:var(--sty-sunken)
 .sty-who{display:inline-flex;align-items:center;gap:5px;max-width:100%}
 .sty-who i{flex:none;width:18px;height:18px;border-radius:50%;background:var(--sty-track);color:var(--sty-fg);font-size:9px;
 font-style:normal;font-weight:650;line-height:18px;text-align:center}
+.sty-who i::before{content:attr(data-initials)}
 .sty-who bdi{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .sty-meter{display:inline-flex;align-items:center;gap:6px;color:var(--sty-quiet);white-space:nowrap}
 .sty-meter i{display:block;width:38px;height:5px;border-radius:3px;background:var(--sty-track);overflow:hidden}
@@ -104,12 +109,13 @@ font-style:normal;font-weight:650;line-height:18px;text-align:center}
 _RULES = {
     "lanes": """
 .sty-lanes{display:flex;gap:10px;overflow-x:auto;padding-bottom:2px;align-items:flex-start}
-.sty-lane{flex:1 1 0;min-width:184px;max-width:340px;padding:10px;border-radius:8px;background:var(--sty-sunken)}
+.sty-lane{flex:1 1 0;min-width:168px;max-width:340px;padding:10px;border-radius:8px;background:var(--sty-sunken)}
 .sty-lane .sty-h{display:flex;justify-content:space-between;gap:8px;margin:0 2px 8px}
 .sty-lane .sty-n{flex:none}.sty .sty-full{color:var(--sty-bad);font-weight:650}
 .sty-tile{padding:9px 10px;border:1px solid var(--sty-line);border-radius:7px;background:var(--sty-raised);box-shadow:var(--sty-shade)}
 .sty-tile+.sty-tile{margin-top:7px}
-.sty-over{display:flex;justify-content:space-between;gap:8px;font-size:11px;line-height:16px}
+.sty-over{display:flex;justify-content:space-between;gap:8px;font-size:11px;line-height:16px;white-space:nowrap}
+.sty-over span{overflow:hidden;text-overflow:ellipsis}
 .sty-name{display:-webkit-box;-webkit-line-clamp:4;-webkit-box-orient:vertical;overflow:hidden;margin-top:1px;font-weight:500}
 .sty-is-done .sty-name{color:var(--sty-quiet);font-weight:400}
 .sty-chips,.sty-foot{display:flex;flex-wrap:wrap;align-items:center;gap:4px 6px;margin-top:7px}
@@ -122,7 +128,7 @@ _RULES = {
 .sty thead,.sty tbody,.sty tr,.sty tbody tr:nth-child(odd),.sty tbody tr:hover{background:none;border:0}
 .sty th{padding:4px 12px 6px 0;border:0;border-bottom:1px solid var(--sty-line);font-size:11px;font-weight:650;text-align:start;
 color:var(--sty-quiet);white-space:nowrap;vertical-align:bottom;background:none}
-.sty td{padding:6px 12px 6px 0;border:0;border-bottom:1px solid var(--sty-line);text-align:start;vertical-align:top;max-width:420px;
+.sty td{padding:6px 12px 6px 0;border:0;border-bottom:1px solid var(--sty-line);text-align:start;vertical-align:top;line-height:1.45;max-width:420px;
 min-width:2.5em;white-space:normal;overflow-wrap:break-word;background:none}
 .sty td.sty-wide{min-width:15em;overflow-wrap:anywhere}
 .sty tbody tr:last-child td{border-bottom:0}
@@ -206,6 +212,22 @@ _COLORS = (
 )
 
 
+@cache
+def _ruled(name: str) -> str:
+    """Rules that hold against those that JupyterLab and its kin have for all that is HTML in an output."""
+    rules = _BASE if name == "base" else _RULES[name]
+    return re.sub(r"\.sty[^{}]*(?=\{)", _stronger, rules.replace("\n", ""))
+
+
+def _stronger(selectors: re.Match[str]) -> str:
+    return ",".join(_within_root(each) for each in selectors[0].split(","))
+
+
+def _within_root(selector: str) -> str:
+    inside = re.sub(r"^\.sty(?![\w-])", "", selector)
+    return f".sty.sty.sty{inside if inside != selector else f' {selector}'}"
+
+
 def style(needed: set[str]) -> str:
     """The rules of the parts that are named: of ``lanes``, ``table``, ``month``, ``timeline``, ``chart``, ``grid``, ``list``."""
-    return (_COLORS + _BASE + "".join(_RULES[name] for name in _RULES if name in needed)).replace("\n", "")
+    return _COLORS + _ruled("base") + "".join(_ruled(name) for name in _RULES if name in needed)

@@ -30,7 +30,18 @@ ALLOWED = {
     *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "title"),
 }
 ATTRIBUTES = {
-    *("class", "style", "title", "role", "dir", "scope", "aria-label", "aria-hidden", "aria-live"),
+    *(
+        "class",
+        "style",
+        "title",
+        "role",
+        "dir",
+        "scope",
+        "aria-label",
+        "aria-hidden",
+        "aria-live",
+        "data-initials",
+    ),
     *("viewbox", "preserveaspectratio", "x", "y", "width", "height", "rx"),
 }
 STYLE = re.compile(

@@ -14,6 +14,7 @@ from stellary.client.display._rows import SHOWN, columns_of
 from stellary.client.testing import make
 from stellary.contract.activities import Activity
 from stellary.contract.attachments import Attachment
+from stellary.contract.auth import Me, User
 from stellary.contract.automations import Automation, AutomationAction
 from stellary.contract.cards import Card
 from stellary.contract.documents import Document, DocumentSummary
@@ -54,7 +55,7 @@ def test_cards_of_a_list_are_shown_as_on_a_board():
 @pytest.mark.parametrize(
     ("made", "title"),
     [
-        ([], "0 rows"),
+        ([], "Nothing here"),
         ([make(Card)], "1 card"),
         ([make(DocumentSummary)] * 2, "2 documents"),
         ([make(Activity)] * 2, "2 activities"),
@@ -67,8 +68,8 @@ def test_a_list_says_what_it_is_of(made: list[Value], title: str):
 
 
 def test_an_empty_list_says_so():
-    assert seen(Page()).texts("p") == ["Nothing here."]
-    assert view(Page()).text().splitlines()[-1] == "Nothing here."
+    assert seen(Page()).texts("p") == ["The list is empty."]
+    assert view(Page()).text().splitlines()[-1] == "The list is empty."
 
 
 def test_a_page_with_another_one_behind_it_says_so():
@@ -130,6 +131,12 @@ def test_one_value_is_told_field_by_field():
     assert facts["Key"] == "QL"
     assert "Description" not in facts
     assert "Project" in found.one(cls="sub").text
+
+
+def test_whoever_one_is_is_told_as_a_person():
+    found = seen(make(Me, user=make(User, name="Jane Doe", email="jane@example.com")))
+    assert found.one("h3").text == "Jane Doe"
+    assert found.texts("dd")[:2] == ["Jane Doe", "jane@example.com"]
 
 
 def test_a_value_is_a_line_a_field_in_a_terminal():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from stellary.client.display import view
@@ -66,3 +68,12 @@ def test_rules_touch_nothing_of_the_page():
         selectors = rule.partition("{")[0].split("(max-width:520px)")[-1].strip("{")
         for each in selectors.split(","):
             assert not each or ".sty" in each, each
+
+
+def test_rules_are_stronger_than_those_that_jupyterlab_has_for_all_output():
+    _, rules = style(set(_RULES)).split(".sty.sty.sty{", 1)
+    selectors = re.findall(r"(\.sty[^{}]*)\{", rules)
+    assert len(selectors) > 80
+    assert [
+        each for found in selectors for each in found.split(",") if not each.startswith(".sty.sty.sty")
+    ] == []
