@@ -161,8 +161,9 @@ class Handler:
     def _asked(self, exchange: Exchange, caller: Caller, raw: RawRequest) -> asyncio.Future[Answer]:
         assert exchange.match is not None
         match, operation = exchange.match, exchange.match.endpoint.operation
-        if match.endpoint.returns_file:
-            return self._threads.files.run(lambda: dispatch.answer(self._core, raw, match=match))
+        if match.endpoint.returns_file or match.endpoint.thinks:
+            pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
+            return pool.run(lambda: dispatch.answer(self._core, raw, match=match))
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             return self._threads.run(mode, lambda: dispatch.answer(self._core, raw, match=match))

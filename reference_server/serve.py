@@ -27,6 +27,7 @@ from reference_server.sockets import BACKLOG
 from reference_server.state import State
 from stellary.core import Core
 from stellary.core.mail import log_letter
+from stellary.core.wizard.models import ModelPlanner
 
 _log = logging.getLogger("stellary.server")
 
@@ -65,6 +66,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             blobs=settings.blobs,
             courier=HttpCourier(),
             private_webhooks=settings.private_webhooks,
+            planner=ModelPlanner(settings.planner_model) if settings.planner_model else None,
         )
         try:
             migrate(core)

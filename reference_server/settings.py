@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
@@ -101,6 +102,7 @@ class Settings:
     jobs: bool = True
     private_webhooks: bool = False
     mcp_token: McpToken | None = None
+    planner_model: str | None = None
 
     @property
     def database(self) -> str:
@@ -241,6 +243,15 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
+def model_name(text: str) -> str:
+    """``openai:gpt-5-mini``: a provider that pydantic-ai knows, and a model of it."""
+    if not re.fullmatch(r"[a-z0-9-]+:[^\s:]\S*", text):
+        raise ValueError(f"must be a provider and a model such as openai:gpt-5-mini, not {text!r}")
+    if find_spec("pydantic_ai") is None:
+        raise ValueError('needs the extra agents: pip install "stellary[agents]"')
+    return text
+
+
 def limit(text: str) -> RateLimitItem | None:
     """``20 per 15 minutes``, ``100/hour``, or ``off``."""
     if text == "off":
@@ -311,6 +322,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
     "STELLARY_JOBS": ("jobs", lambda text: _one_of("on", "off")(text) == "on"),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", lambda text: _one_of("on", "off")(text) == "on"),
+    "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }
 

@@ -26,6 +26,7 @@ POSTGRES_UNITS = 8
 SQLITE_READERS = 2
 PASSWORD_HASHERS = 2
 FILE_THREADS = 4
+THINKING_THREADS = 4
 WAITING_MAX = 256
 WAITING_HASHES_MAX = 64
 # How many units are committed at once at most: the first of them waits for the last.
@@ -157,6 +158,7 @@ class Threads:
 
     Attributes:
         files: For what waits for a disk or a store of files, so that nobody else does.
+        thinking: The same for what a model may think about before it is written.
     """
 
     def __init__(self, core: Core) -> None:
@@ -167,6 +169,7 @@ class Threads:
         else:
             writer = reader = Pool("stellary-unit", POSTGRES_UNITS, WAITING_MAX)
         self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
+        self.thinking = Pool("stellary-think", THINKING_THREADS, WAITING_MAX)
         self.pools: dict[Mode, Pool] = {"view": reader, "begin": writer, "outside": hashers}
 
     def run(self, mode: Mode, job: Callable[[], T]) -> asyncio.Future[T]:
@@ -179,7 +182,7 @@ class Threads:
 
     async def close(self, patience: float) -> None:
         """Let what is waiting be done, for so many seconds at most, and end the threads."""
-        pools = {*self.pools.values(), self.files}
+        pools = {*self.pools.values(), self.files, self.thinking}
         for pool in pools:
             pool.stop()
         for pool in pools:

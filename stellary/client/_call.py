@@ -65,7 +65,7 @@ class Plan:
         names: The parts of its path that an address gives, in order, by the names of the ref's fields.
         repeatable: Whether to send it twice does no more than to send it once.
         keyed: Whether an ``Idempotency-Key`` makes it repeatable.
-        transfers: Whether it carries a file, which takes its time.
+        slow: Whether it takes its time: it carries a file, or somebody thinks about it.
         renews: Whether its answer holds a token that the client shall go on with.
     """
 
@@ -81,7 +81,7 @@ class Plan:
         self.empty = endpoint.takes is Nothing
         self.repeatable = endpoint.method != "POST" and endpoint.operation not in _FLIPS
         self.keyed = endpoint.idempotent and not endpoint.keeps_secret
-        self.transfers = endpoint.takes_file or endpoint.returns_file
+        self.slow = endpoint.takes_file or endpoint.returns_file or endpoint.thinks
         self.renews = endpoint.operation in _RENEWS
         self.kind: Any = list[endpoint.returns] if endpoint.many else endpoint.returns  # type: ignore[name-defined]
         hidden = {field.name for field in attrs.fields(endpoint.ref) if not field.repr}

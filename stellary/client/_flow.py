@@ -30,8 +30,8 @@ READ = 30.0
 """Seconds that one attempt may wait for bytes where the call has no time-out of its own."""
 WHOLE = 90.0
 """Seconds that such a call may take as a whole, pauses included."""
-TRANSFER = 300.0
-"""Seconds that a call may take that carries a file, and each attempt at it."""
+SLOW = 300.0
+"""Seconds that a call may take that carries a file or is thought about, and each attempt at it."""
 PAUSE_FIRST, PAUSE_MAX, JITTER = 0.5, 8.0, 0.25
 RETRY_AFTER_MAX = 60.0
 """Seconds of pause that a server can ask for, at most."""
@@ -86,7 +86,7 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
     """
     options = call.options
     began = world.clock()
-    longest, whole = (TRANSFER, TRANSFER) if call.plan.transfers else (READ, WHOLE)
+    longest, whole = (SLOW, SLOW) if call.plan.slow else (READ, WHOLE)
     deadline = began + (options.timeout or whole)
     longest = options.timeout or longest
     tries = 0

@@ -112,6 +112,7 @@ class Endpoint(Generic[R, P, Q, T]):
         returns_file: Whether it answers with the bytes of a file in place of JSON; ``returns`` is then ``bytes``.
         media: What the answer is: JSON; a page or a text that no value of the contract stands for (``returns`` is
             ``str``); or a stream of server-sent events, each with a ``returns`` for its data.
+        thinks: Whether a model may think about the answer, which can take a minute.
         idempotent: Whether it makes something and honours ``Idempotency-Key``.
     """
 
@@ -130,6 +131,7 @@ class Endpoint(Generic[R, P, Q, T]):
     also: tuple[int, ...] = ()
     takes_file: bool = False
     media: str = JSON
+    thinks: bool = False
 
     @property
     def returns_file(self) -> bool:
@@ -198,6 +200,7 @@ class _Maker:
         keeps_secret: bool = False,
         status: int | None = None,
         also: tuple[int, ...] = (),
+        thinks: bool = False,
     ) -> Endpoint[R, P, Q, T]: ...
     def __call__(
         self,
@@ -214,6 +217,7 @@ class _Maker:
         also: tuple[int, ...] = (),
         takes_file: bool = False,
         media: str = JSON,
+        thinks: bool = False,
     ) -> Any:
         return Endpoint(
             operation=operation,
@@ -230,6 +234,7 @@ class _Maker:
             also=also,
             takes_file=takes_file,
             media=media,
+            thinks=thinks,
         )
 
 

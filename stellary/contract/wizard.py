@@ -250,6 +250,7 @@ CREATE_PROJECT_DRAFT = creates(
     takes=CreateProjectDraft,
     returns=ProjectDraft,
     policy=DRAFTS,
+    thinks=True,
 )
 LIST_PROJECT_DRAFTS = lists(
     "project_drafts.list",
@@ -282,6 +283,7 @@ REFINE_PROJECT_DRAFT = acts(
     takes=RefineProjectDraft,
     returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
+    thinks=True,
 )
 GENERATE_ROADMAP = acts(
     "project_drafts.generate_roadmap",
@@ -291,6 +293,7 @@ GENERATE_ROADMAP = acts(
     takes=GenerateRoadmap,
     returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
+    thinks=True,
 )
 EXECUTE_PROJECT_DRAFT = creates(
     "project_drafts.execute",

@@ -60,7 +60,7 @@ class Core:
         clock: Says now, in UTC.
         ids: Makes ids of 24 hex digits.
         planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
-            brief itself, without a model.
+            brief itself, without a model. One that has a ``close`` is closed with the core.
         courier: Brings the messages of webhooks; without one they wait.
         private_webhooks: Whether webhooks may lead to addresses that are not public.
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
@@ -156,8 +156,8 @@ class Core:
 
     def close(self) -> None:
         """Close all connections."""
-        for brain in self.brains.values():
-            end = getattr(brain, "close", None)
+        for each in (*self.brains.values(), self.planner):
+            end = getattr(each, "close", None)
             if end is not None:
                 end()
         self.database.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from stellary.contract.errors import ApiError
 from stellary.core import jobs
 from stellary.core.agents import missions, running
 from stellary.core.automations import acting, due
@@ -95,6 +96,10 @@ POST_THREADS = 4
 
 class _Lost(Exception):
     """Somebody else has claimed the job meanwhile."""
+
+
+class _Stopped(Exception):
+    """Whoever does the job is to stop; somebody else goes on with it."""
 
 
 class Work:
@@ -193,10 +198,12 @@ class Work:
             _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
-            self._put_off(job, f"{type(error).__name__}: {error}", self._again_at(job, handler))
+            self._put_off(job, _told(error), self._again_at(job, handler))
 
     def _do_long(self, job: Job, handler: Long) -> None:
         def keep() -> None:
+            if self._stopping:
+                raise _Stopped
             with self._core.database.writing() as connection:
                 if not jobs.keep(connection, job, self._core.clock()):
                     raise _Lost
@@ -213,12 +220,15 @@ class Work:
         except _Lost:
             _log.warning("job %s (%s) took so long that somebody else does it", job.id, job.kind)
             return
+        except _Stopped:
+            self._put_off(job, "whoever did it was stopped", self._core.clock())
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             if job.attempts < handler.attempts:
-                self._put_off(job, f"{type(error).__name__}: {error}", self._later(job))
+                self._put_off(job, _told(error), max(self._later(job), self._asked_for(error)))
                 return
-            handler.give_up(self._core, job.payload, f"{type(error).__name__}: {error}")
+            handler.give_up(self._core, job.payload, _told(error))
         with self._core.database.writing() as connection:
             jobs.strike_off(connection, job)
 
@@ -236,6 +246,11 @@ class Work:
         doubled: int = 2 ** min(job.attempts - 1, 20)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
         return self._core.clock() + pause * (0.75 + 0.5 * self._chance())
+
+    def _asked_for(self, error: Exception) -> datetime:
+        """When whoever could not do it at the moment asks to be asked again."""
+        seconds = error.retry_after or 0 if isinstance(error, ApiError) else 0
+        return self._core.clock() + min(LONGEST_PAUSE, timedelta(seconds=seconds))
 
     # ------------------------------------------------------------------------------------------ in a thread
 
@@ -314,3 +329,8 @@ class Work:
         left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
         # Never at once: what is due and could not be claimed is being claimed by somebody else.
         return max(SHORTEST_SECONDS, min(POLL_SECONDS, left))
+
+
+def _told(error: Exception) -> str:
+    """What has failed, in a line."""
+    return error.message if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"

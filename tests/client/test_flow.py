@@ -52,7 +52,7 @@ def test_all_attempts_send_the_same(operation, outcomes, retries):
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5), TIMEOUTS)
 def test_the_deadline_is_kept(operation, outcomes, retries, timeout):
     call = call_of(operation, retries=retries, timeout=timeout)
-    longest, whole = (_flow.TRANSFER,) * 2 if call.plan.transfers else (_flow.READ, _flow.WHOLE)
+    longest, whole = (_flow.SLOW,) * 2 if call.plan.slow else (_flow.READ, _flow.WHOLE)
     seen = simulate(call, outcomes)
     assert seen.spent <= (timeout or whole) + 0.01
     assert all(seconds <= (timeout or longest) for seconds in seen.allowed)

@@ -73,6 +73,7 @@ SECRET = "0123456789abcdef" * 2
         ),
         ("STELLARY_LOG", "json", "log", "json"),
         ("STELLARY_STOP_DELAY", "5", "stop_delay", 5.0),
+        ("STELLARY_PLANNER_MODEL", "openai:gpt-5-mini", "planner_model", "openai:gpt-5-mini"),
         ("STELLARY_LIMITS", "off", "limits", NO_LIMITS),
         ("STELLARY_LIMITS", "on", "limits", Limits()),
         (
@@ -170,6 +171,11 @@ def test_a_variable_is_read(variable: str, text: str, field: str, value: object)
             "must be origins such as https://app.example.com, not 'https://a.example/'",
         ),
         ("STELLARY_LOG", "xml", "must be one of json, console, off, not 'xml'"),
+        (
+            "STELLARY_PLANNER_MODEL",
+            "gpt-5-mini",
+            "must be a provider and a model such as openai:gpt-5-mini, not 'gpt-5-mini'",
+        ),
         ("STELLARY_STOP_DELAY", "-1", "must be a number from 0 to 600, not '-1'"),
         ("STELLARY_LIMITS", "no", "must be one of on, off, not 'no'"),
         (
@@ -256,3 +262,9 @@ def test_half_a_token_for_mcp_is_none(said, problem):
     with pytest.raises(SettingsError) as raised:
         from_environment(said)
     assert str(raised.value) == problem
+
+
+def test_a_model_wants_what_asks_it(monkeypatch):
+    monkeypatch.setattr(settings, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r'needs the extra agents: pip install "stellary\[agents\]"'):
+        from_environment({"STELLARY_PLANNER_MODEL": "openai:gpt-5-mini"})

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from reference_server.threads import Pool, Threads
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.wizard.reader import BriefReader
+from tests.boards import Board
+from tests.world import World
 
 
 @pytest.fixture
@@ -98,3 +102,30 @@ async def test_closing_finishes_what_is_waiting(sqlite_core):
     await asyncio.gather(*jobs)
     assert done == list(range(50))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("stellary-")]
+
+
+def test_who_thinks_about_a_draft_holds_up_nobody(server, core):
+    world = World(core)
+    board = Board(world, world.person())
+    begun, gate = threading.Event(), threading.Event()
+
+    class Slow(BriefReader):
+        def refine(self, brief, round):
+            begun.set()
+            assert gate.wait(20)
+            return super().refine(brief, round)
+
+    core.planner = Slow()
+    bearer = world.bearer(board.owner)
+    with ThreadPoolExecutor(4) as pool:
+        drafts = [
+            pool.submit(server.ask, "POST", f"{board.flat}/project-drafts", {"name": "Shop"}, bearer)
+            for _ in range(4)
+        ]
+        assert begun.wait(20)
+        path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+        for number in range(3):
+            assert server.ask("POST", path, {"title": str(number)}, bearer).status == 201
+            assert server.ask("GET", board.path, token=bearer).status == 200
+        gate.set()
+        assert [each.result().status for each in drafts] == [201] * 4

@@ -6,7 +6,7 @@ them. Between two turns nothing is in memory: what a brain wants to know again i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -15,6 +15,7 @@ import attrs
 from stellary.contract.cards import Card
 from stellary.core.actions import AnyAction
 from stellary.core.agents.rules import instructions
+from stellary.core.models import nobody_asks
 
 Outcome = Literal["done", "gathered", "rejected", "refused"]
 
@@ -56,6 +57,8 @@ class Task:
         model: The name of a language model, if one is meant to think.
         history: What the last turn has said to be kept; None in the first one.
         answers: What came of the calls of the last turn.
+        waiting: To be called now and then by whoever takes long, at least twice a minute: it says to others that the mission
+            is being thought about. It raises once nobody waits for the answer any more; what it raises is to be let through.
     """
 
     prompt: str
@@ -65,6 +68,7 @@ class Task:
     model: str | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
+    waiting: Callable[[], None] = attrs.field(default=nobody_asks, eq=False, repr=False)
 
 
 @attrs.frozen

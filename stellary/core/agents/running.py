@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from sqlalchemy import Row, Select, bindparam, select, update
 
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
@@ -53,6 +54,9 @@ _STEP = (
     )
     .values(step=table.c.step + 1)
 )
+_AS_IT_WAS = select(table.c.id).where(
+    table.c.id == bindparam("_id"), table.c.status == "running", table.c.step == bindparam("_step_seen")
+)
 _REACHED = select(table.c.step).where(table.c.id == bindparam("_id"))
 _KEEP = update(table).where(table.c.id == bindparam("_id"))
 _DECIDED = select(proposals).where(proposals.c.mission_id == bindparam("_id"))
@@ -81,11 +85,24 @@ def run(core: Core, payload: Any, keep: Callable[[], None]) -> None:
                 core.run(True, partial(_wait, mission=mission))
             else:
                 keep()
-                task = core.run(False, partial(_task, mission=mission))
+                waiting = partial(_waited_for, core, mission, keep)
+                task = attrs.evolve(core.run(False, partial(_task, mission=mission)), waiting=waiting)
                 turn = core.brains[mission.runtime].think(task)
                 core.run(True, partial(_said, mission=mission, turn=turn))
     except _Overtaken:
         _log.info("mission %s goes on without us", mission_id)
+
+
+def _waited_for(core: Core, mission: Row[Any], keep: Callable[[], None]) -> None:
+    """Keep a mission while it is thought about.
+
+    Raises:
+        _Overtaken: It has ended meanwhile, or somebody else has gone on with it.
+    """
+    keep()
+    with core.database.reading() as connection:
+        if connection.execute(_AS_IT_WAS, {"_id": mission.id, "_step_seen": mission.step}).first() is None:
+            raise _Overtaken
 
 
 def give_up(core: Core, payload: Any, why: str) -> None:

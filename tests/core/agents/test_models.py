@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
 import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
-from pydantic_ai.models.function import AgentInfo, FunctionModel
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from stellary.core import models
 from stellary.core.agents.models import ModelBrain
+from stellary.core.work import HANDLERS, Work
 from tests.core.agents.office import Office
+from tests.provider import Cut, Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
 
 Script = list[ModelResponse]
 
@@ -24,17 +25,7 @@ Script = list[ModelResponse]
 @pytest.fixture(autouse=True)
 def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test may give its core one brain after another; only the last is closed with it."""
-    made: list[ModelBrain] = []
-    whole = ModelBrain.__init__
-
-    def init(self: ModelBrain, *given: Any, **named: Any) -> None:
-        whole(self, *given, **named)
-        made.append(self)
-
-    monkeypatch.setattr(ModelBrain, "__init__", init)
-    yield
-    for brain in made:
-        brain.close()
+    yield from closing_all(monkeypatch)
 
 
 def use(office: Office, script: Script) -> list[list[ModelMessage]]:
@@ -42,12 +33,17 @@ def use(office: Office, script: Script) -> list[list[ModelMessage]]:
     asked: list[list[ModelMessage]] = []
     tools: list[list[str]] = []
 
-    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+    async def answer(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[Any]:
         asked.append(messages)
         tools.append([tool.name for tool in info.function_tools])
-        return script.pop(0)
+        for number, part in enumerate(script.pop(0).parts):
+            if isinstance(part, TextPart):
+                yield part.content
+            else:
+                args = part.args if isinstance(part.args, str) else orjson.dumps(part.args).decode()
+                yield {number: DeltaToolCall(part.tool_name, args, tool_call_id=part.tool_call_id)}
 
-    model = FunctionModel(answer)
+    model = FunctionModel(stream_function=answer)
     office.world.core.brains = {"model": ModelBrain(lambda name: model)}
     return asked
 
@@ -144,75 +140,31 @@ def test_a_model_that_wants_too_much_at_once_is_told_what_was_not_done(office: O
 
 # ---------------------------------------------------------------------------------------------- an endpoint
 
-
-class Provider:
-    """A small endpoint that speaks as OpenAI's does.
-
-    Attributes:
-        answers: A status, or a message, for each request.
-        asked: The bodies of the requests.
-    """
-
-    def __init__(self) -> None:
-        self.answers: list[int | dict[str, Any]] = []
-        self.asked: list[Any] = []
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                provider.asked.append(orjson.loads(body))
-                answer = provider.answers.pop(0)
-                status = answer if isinstance(answer, int) else 200
-                said: Any = {"error": {"message": "no", "type": "error"}}
-                if not isinstance(answer, int):
-                    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **answer}}
-                    said = {
-                        "id": "x",
-                        "object": "chat.completion",
-                        "created": 1,
-                        "model": "some",
-                        "choices": [choice],
-                    }
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.end_headers()
-                self.wfile.write(orjson.dumps(said))
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What an endpoint does has nothing to do with the database."""
 
 
 @pytest.fixture
 def provider(office: Office) -> Iterator[Provider]:
-    from openai import AsyncOpenAI
+    with provided() as made:
+        use_provider(office, made)
+        yield made
 
-    made = Provider()
-    client = AsyncOpenAI(base_url=made.url, api_key="secret-key", max_retries=0)
-    model = OpenAIChatModel("some", provider=OpenAIProvider(openai_client=client))
-    office.world.core.brains = {"model": ModelBrain(lambda name: model)}
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+
+def use_provider(office: Office, provider: Provider, **more: Any) -> None:
+    model = model_of(provider)
+    office.world.core.brains = {"model": ModelBrain(lambda name: model, **more)}
 
 
 def test_an_endpoint_is_asked_with_the_tools_and_their_schemas(office: Office, provider: Provider):
     card = office.card()
-    arguments = orjson.dumps({"cardId": card["id"], "content": "Hi"}).decode()
-    function = {"name": "add_comment", "arguments": arguments}
-    provider.answers = [
-        {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]},
-        {"content": "Said."},
-    ]
+    provider.answers = [calls(add_comment={"cardId": card["id"], "content": "Hi"}), {"content": "Said."}]
     mission = office.mission(agent(office, "autonomous"), "Say hi", card)
     assert office.worked(mission)["result"] == "Said."
     tools = {tool["function"]["name"]: tool["function"] for tool in provider.asked[0]["tools"]}
     assert {"cardId", "content"} <= set(tools["add_comment"]["parameters"]["properties"])
     assert tools["add_comment"]["parameters"]["required"] == ["content", "cardId"]
+    assert provider.asked[0]["stream"]
     roles = [message["role"] for message in provider.asked[1]["messages"]]
     assert roles[-2:] == ["assistant", "tool"]
 
@@ -228,13 +180,138 @@ def test_an_endpoint_that_is_overloaded_is_asked_again_later(office: Office, pro
     assert (after["status"], after["result"], len(provider.asked)) == ("completed", "At last.", 3)
 
 
-def test_an_endpoint_that_refuses_ends_the_mission_and_no_key_is_told(office: Office, provider: Provider):
-    provider.answers = [401]
-    after = office.worked(office.mission(agent(office, "autonomous"), "Say hi"))
-    assert (after["status"], after["error"]) == (
-        "failed",
-        "the model openai:some cannot be asked: the provider says 401",
-    )
+def test_an_endpoint_says_when_to_ask_again(office: Office, provider: Provider):
+    clock = office.world.stop_clock()
+    provider.answers = [Failure(429, headers={"retry_after": "90"}), {"content": "At last."}]
+    mission = office.mission(agent(office, "autonomous"), "Say hi")
+    assert office.worked(mission)["status"] == "running"
+    clock.advance(timedelta(seconds=89))
+    assert (office.worked(mission)["status"], len(provider.asked)) == ("running", 1)
+    clock.advance(timedelta(seconds=1))
+    assert office.worked(mission)["result"] == "At last."
+
+
+REFUSALS = [
+    (Failure(401, "Incorrect API key provided: secret-key"), "the provider says 401"),
+    (
+        Failure(404, "The model `some` does not exist"),
+        "the provider says 404: The model `some` does not exist",
+    ),
+    (Failure(400, "bad  tool\nschema " + "x" * 500), f"the provider says 400: bad tool schema {'x' * 284}"),
+    (
+        Failure(400, "too long", "context_length_exceeded"),
+        "that is more than it takes in at once",
+    ),
+    (Failure(429, "pay", "insufficient_quota"), "the quota of its account is used up"),
+]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("answer", "why"), REFUSALS)
+def test_what_an_endpoint_would_say_again_ends_the_mission_at_once(
+    office: Office, provider: Provider, answer: Failure, why: str
+):
+    provider.answers = [answer]
+    mission = office.mission(agent(office, "autonomous"), "Say hi")
+    after = office.worked(mission)
+    assert (after["status"], after["error"]) == ("failed", f"the model openai:some cannot be asked: {why}")
+    assert office.log(mission)[-1] == ("done", "failed")
+    assert len(provider.asked) == 1
+
+
+TROUBLES = [
+    (503, "does not answer at the moment: the provider says 503"),
+    (Failure(429), "does not answer at the moment: the provider says 429"),
+    (Cut({"content": "This will never be said to its end."}), "cannot be reached"),
+    (Cut(calls(add_comment={"content": "This will never be said to its end."})), "cannot be reached"),
+    (Garbage(b"<html>Bad gateway</html>"), "says what makes no sense"),
+    (Hangs(), "takes too long for an answer"),
+    ({"content": ""}, "says what makes no sense"),
+    (calls(no_such_tool={}), "says what makes no sense"),
+]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("answer", "why"), TROUBLES)
+def test_what_an_endpoint_does_not_mend_within_five_tries_ends_the_mission(
+    office: Office, provider: Provider, answer: Any, why: str
+):
+    clock = office.world.stop_clock()
+    if isinstance(answer, Hangs):
+        use_provider(office, provider, seconds=0.2)
+    provider.answers = [answer]
+    card = office.card()
+    mission = office.mission(agent(office, "autonomous"), "Say hi", card)
+    for _ in range(4):
+        assert office.worked(mission)["status"] == "running"
+        clock.advance(timedelta(minutes=5))
+    after = office.worked(mission)
+    assert after["status"] == "failed"
+    assert f"it could not go on: the model openai:some {why}" in after["error"]
+    assert office.read(card) == card
+    assert office.world.core.work.jobs() == []
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("args", ['{"cardId": ', "nonsense"])
+def test_arguments_that_are_no_json_are_asked_for_anew(office: Office, provider: Provider, args: str):
+    card = office.card()
+    provider.answers = [
+        calls(add_comment=args),
+        calls(add_comment={"cardId": card["id"], "content": "Hi"}),
+        {"content": "Said."},
+    ]
+    mission = office.mission(agent(office, "autonomous"), "Say hi", card)
+    assert office.worked(mission)["result"] == "Said."
+    assert "Invalid JSON" in provider.asked[1]["messages"][-1]["content"]
+    assert office.read(card)["commentCount"] == 1
+
+
+def test_a_tool_that_is_not_there_is_not_called_and_the_endpoint_may_think_again(
+    office: Office, provider: Provider
+):
+    provider.answers = [calls(delete_everything={"sure": True}), {"content": "I cannot."}]
+    mission = office.mission(agent(office, "autonomous"), "Delete it")
+    assert office.worked(mission)["result"] == "I cannot."
+    assert office.tried(office.world.ask(office.owner, "GET", office.agents)[0]) == []
+
+
+def test_a_mission_that_is_cancelled_while_a_model_thinks_ends_its_thinking(
+    office: Office, provider: Provider, monkeypatch
+):
+    monkeypatch.setattr(models, "LOOK_SECONDS", 0.05)
+    provider.answers = [Hangs()]
+    mission = office.mission(agent(office, "autonomous"), "Say hi")
+    working = threading.Thread(target=office.world.core.work.run_due)
+    working.start()
+    until(lambda: provider.asked)
+    office.world.ask(office.owner, "POST", f"{office.of_mission(mission)}/cancel")
+    working.join(5)
+    assert not working.is_alive()
+    assert office.mission_now(mission)["status"] == "cancelled"
+
+
+def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next(
+    office: Office, provider: Provider, monkeypatch
+):
+    monkeypatch.setattr(models, "LOOK_SECONDS", 0.05)
+    provider.answers = [Hangs(), {"content": "Hi."}]
+    mission = office.mission(agent(office, "autonomous"), "Say hi")
+    work = office.world.core.work
+    work.start()
+    until(lambda: provider.asked)
+    assert work.stop(5)
+    assert office.mission_now(mission)["status"] == "running"
+    office.world.core.work = Work(office.world.core, HANDLERS)
+    assert office.worked(mission)["result"] == "Hi."
+
+
+def until(true: Any) -> None:
+    for _ in range(500):
+        if true():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came")
 
 
 def test_a_model_that_nobody_knows_ends_the_mission(office: Office):

@@ -1,0 +1,214 @@
+"""A small endpoint that speaks as OpenAI's does: it streams, calls tools, limits, hangs, breaks off and fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+from openai import AsyncOpenAI
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from stellary.core.models import Models
+
+HEAD = {"id": "x", "created": 1, "model": "some"}
+PIECE = 5
+"""Of the characters that come at once."""
+
+
+@attrs.frozen
+class Failure:
+    """An answer that is none."""
+
+    status: int
+    message: str = "no"
+    code: str | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Cut:
+    """An answer that breaks off in its midst."""
+
+    message: dict[str, Any]
+
+
+class Hangs:
+    """No answer at all, until the provider is closed."""
+
+
+@attrs.frozen
+class Garbage:
+    """Bytes that are no answer."""
+
+    body: bytes
+
+
+def calls(**tools: Any) -> dict[str, Any]:
+    """A message that calls tools, each by its name with its arguments, or with a text in their place."""
+    return {
+        "content": None,
+        "tool_calls": [
+            {
+                "index": number,
+                "id": f"call_{number}",
+                "type": "function",
+                "function": {
+                    "name": name,
+                    "arguments": args if isinstance(args, str) else orjson.dumps(args).decode(),
+                },
+            }
+            for number, (name, args) in enumerate(tools.items())
+        ],
+    }
+
+
+class Provider:
+    """The endpoint.
+
+    Attributes:
+        answers: What it answers to each request, in their order; the last one to all that come after.
+        asked: The bodies of the requests.
+        gone: Set when somebody has hung up who was being answered.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.asked: list[Any] = []
+        self.closing = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self) -> Any:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def _handler(provider) -> type[BaseHTTPRequestHandler]:  # noqa: C901, N805 - self is the handler
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def end_headers(self) -> None:
+                # A client's connections that stay would outlive its loop.
+                self.send_header("connection", "close")
+                super().end_headers()
+
+            def do_POST(self) -> None:
+                body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
+                provider.asked.append(body)
+                answer = provider.answer()
+                if isinstance(answer, Hangs):
+                    provider.closing.wait(20)
+                    self.close_connection = True
+                elif isinstance(answer, int | Failure):
+                    self.fail(answer if isinstance(answer, Failure) else Failure(answer))
+                elif isinstance(answer, Garbage):
+                    self.say(200, "application/json", answer.body)
+                elif body.get("stream"):
+                    self.stream(answer)
+                else:
+                    message = answer.message if isinstance(answer, Cut) else answer
+                    self.say(200, "application/json", orjson.dumps(whole(message)))
+
+            def fail(self, answer: Failure) -> None:
+                error = {"message": answer.message, "type": "error", "code": answer.code}
+                self.say(answer.status, "application/json", orjson.dumps({"error": error}), **answer.headers)
+
+            def say(self, status: int, kind: str, body: bytes, **headers: str) -> None:
+                self.send_response(status)
+                sent = {"content-type": kind, "content-length": str(len(body)), **headers}
+                for name, text in sent.items():
+                    self.send_header(name.replace("_", "-"), text)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def stream(self, answer: Any) -> None:
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                cut = isinstance(answer, Cut)
+                chunks = list(streamed(answer.message if cut else answer))
+                for chunk in chunks[: len(chunks) // 2] if cut else chunks:
+                    event = b"data: %b\n\n" % chunk
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+                if not cut:
+                    self.wfile.write(b"0\r\n\r\n")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Handler
+
+
+def whole(message: dict[str, Any]) -> dict[str, Any]:
+    """An answer at once."""
+    choice = {"index": 0, "finish_reason": reason(message), "message": {"role": "assistant", **message}}
+    return {**HEAD, "object": "chat.completion", "choices": [choice]}
+
+
+def streamed(message: dict[str, Any]) -> Iterator[bytes]:
+    """The same piece by piece."""
+    yield chunk({"role": "assistant", "content": ""})
+    for text in pieces(message.get("content") or ""):
+        yield chunk({"content": text})
+    for call in message.get("tool_calls") or ():
+        said = call["function"]
+        yield chunk({"tool_calls": [{**call, "function": {**said, "arguments": ""}}]})
+        for text in pieces(said["arguments"]):
+            yield chunk({"tool_calls": [{"index": call["index"], "function": {"arguments": text}}]})
+    yield chunk({}, reason(message))
+    yield b"[DONE]"
+
+
+def chunk(delta: dict[str, Any], reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return orjson.dumps({**HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def reason(message: dict[str, Any]) -> str:
+    return message.get("reason") or ("tool_calls" if message.get("tool_calls") else "stop")
+
+
+def pieces(text: str) -> Iterator[str]:
+    return (text[start : start + PIECE] for start in range(0, len(text), PIECE))
+
+
+def model_of(provider: Provider) -> OpenAIChatModel:
+    """A model that asks it once and no more."""
+    client = AsyncOpenAI(base_url=provider.url, api_key="secret-key", max_retries=0)
+    return OpenAIChatModel("some", provider=OpenAIProvider(openai_client=client))
+
+
+@contextmanager
+def provided() -> Iterator[Provider]:
+    made = Provider()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def closing_all(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close whatever has asked a model meanwhile."""
+    made: list[Models] = []
+    whole = Models.__init__
+
+    def init(self: Models) -> None:
+        whole(self)
+        made.append(self)
+
+    monkeypatch.setattr(Models, "__init__", init)
+    yield
+    for each in made:
+        each.close()
