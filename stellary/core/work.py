@@ -17,7 +17,7 @@ import attrs
 
 from stellary.contract.errors import ApiError
 from stellary.core import jobs
-from stellary.core.agents import missions, running
+from stellary.core.agents import absence, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
 from stellary.core.news import EVERYTHING, JOBS
@@ -81,6 +81,7 @@ class Long:
 
 HANDLERS: Mapping[str, Handler | Long] = {
     missions.RUN: Long(running.run, running.give_up, running.reached),
+    absence.LOOK: Handler(absence.look),
     acting.ACT: Handler(acting.act),
     due.LOOK: Handler(due.look, attempts=None, first={}),
 }

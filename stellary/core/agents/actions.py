@@ -34,7 +34,7 @@ from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
 from stellary.core.actions import Action, AnyAction
-from stellary.core.agents import access, agents, mission_log, missions, proposals
+from stellary.core.agents import absence, access, agents, mission_log, missions, proposals
 from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import aiming, comments
@@ -91,6 +91,7 @@ def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> Ag
         raise _not_external()
     for mission_id in uow.connection.execute(_QUEUE, {"_agent_id": agency.agent_id}).scalars().all():
         if missions.begin(uow, mission_id):
+            absence.expect(uow, mission_id)
             return missions.read(uow, mission_id)
     return None
 

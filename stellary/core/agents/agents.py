@@ -30,7 +30,7 @@ from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.personal import slugified
 from stellary.core.accounts.robots import create_robot, rename_robot
 from stellary.core.actions import Category
-from stellary.core.agents import access, missions, rows
+from stellary.core.agents import absence, access, missions, rows
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import found
@@ -136,8 +136,10 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     rules.check_model(changes.get("runtime", before.runtime), changes.get("model", before.model))
     if "name" in changes:
         rename_robot(uow, before.id, changes["name"])
-    if changes.get("status") == "active":
+    if changes.get("status") == "active" or "runtime" in changes:
         missions.wake(uow, before.id)
+    if changes.get("runtime") == "external":
+        absence.expect_all(uow, before.id)
     written = {**changes, "updated_at": uow.now, "_id": before.id}
     # A suspended one, or one with fewer tools or projects, may follow something at this moment.
     access_lost(uow)

@@ -297,6 +297,6 @@ def enqueue(uow: UnitOfWork, mission_id: str, due_at: Any = None) -> None:
 
 
 def wake(uow: UnitOfWork, agent_id: str) -> None:
-    """Have all missions worked on again that an agent has left lying when it was suspended."""
+    """Have all missions worked on again that an agent has left lying when it was suspended, or somebody else's."""
     for mission_id in uow.connection.execute(_WAKE, {"_agent_id": agent_id}).scalars().all():
         enqueue(uow, mission_id)

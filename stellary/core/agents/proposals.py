@@ -27,7 +27,7 @@ from stellary.contract.proposals import (
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
-from stellary.core.agents import access, audit, gate, mission_log, missions, proposing, rows
+from stellary.core.agents import absence, access, audit, gate, mission_log, missions, proposing, rows
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as missions_table
@@ -236,5 +236,7 @@ def _go_on(uow: UnitOfWork, mission: Any) -> None:
         return
     uow.connection.execute(_RESUME, {"_mission_id": mission.id})
     mission_log.write(uow, mission.id, ("status", {"status": "running"}))
-    if not missions.is_external(uow, mission.agent_id):
+    if missions.is_external(uow, mission.agent_id):
+        absence.expect(uow, mission.id)
+    else:
         missions.enqueue(uow, mission.id)
