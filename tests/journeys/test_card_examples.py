@@ -64,6 +64,16 @@ def test_events(client: Stellary, core: Core):
     assert asyncio.run(example("events").first_of(awaiting, "acme", "eng", "card_moved"))
 
 
+def test_showing(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    title, kind, days = example("showing").showing(client, "acme", "eng", tmp_path)
+    assert (title, kind) == ("20 cards", "Calendar")
+    assert int(days.split()[0]) % 7 == 0
+    told = capsys.readouterr()
+    assert "cards: 100%" in told.err
+    assert all(each in told.out for each in ("+ 217 more", "Cockpit", "Answer question 20"))
+    assert (tmp_path / "board.html").read_text().startswith("<!DOCTYPE html>")
+
+
 def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert example("importers").importers(client, "acme", "eng", tmp_path) == [
         "WR: Website relaunch, 2 cards",

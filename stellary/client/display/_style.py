@@ -133,7 +133,7 @@ min-width:2.5em;white-space:normal;overflow-wrap:break-word;background:none}
 .sty td.sty-wide{min-width:15em;overflow-wrap:anywhere}
 .sty tbody tr:last-child td{border-bottom:0}
 .sty .sty-num{text-align:end}
-.sty td>span:not(:last-child){margin-inline-end:6px}
+.sty td>span:not(:last-child){margin-inline-end:3px}
 .sty td .sty-code{white-space:nowrap}
 """,
     "month": """
@@ -178,18 +178,18 @@ font-weight:650;text-align:center}
 .sty .sty-figure dd small{display:block;font-size:11px;font-weight:400;letter-spacing:0;color:var(--sty-quiet)}
 """,
     "grid": """
-.sty-grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,250px),1fr));gap:12px}
-.sty-box{min-width:0;padding:12px 14px;border:1px solid var(--sty-line);border-radius:8px}
+.sty-grid{columns:250px;column-gap:12px}
+.sty-box{min-width:0;padding:12px 14px;border:1px solid var(--sty-line);border-radius:8px;margin-bottom:12px;break-inside:avoid}
 .sty-box .sty-part+.sty-part{margin-top:8px}
 """,
     "list": """
 .sty-points li{padding:4px 0}.sty-points li+li{border-top:1px solid var(--sty-line)}
-.sty-points li>span:not(:last-child),.sty-facts dd>span:not(:last-child){margin-inline-end:8px}
+.sty-points li>span:not(:last-child),.sty-facts dd>span:not(:last-child){margin-inline-end:5px}
 .sty-facts{display:grid;grid-template-columns:minmax(70px,max-content) 1fr;gap:5px 16px}
 .sty-facts dt{color:var(--sty-quiet)}
 .sty-prose{white-space:pre-wrap;max-width:76ch}
 .sty-log li{display:grid;grid-template-columns:62px 92px 1fr;gap:10px;padding:4px 0}
-.sty-log li+li{border-top:1px solid var(--sty-line)}.sty-log li>span:last-child>span:not(:last-child){margin-inline-end:8px}
+.sty-log li+li{border-top:1px solid var(--sty-line)}.sty-log li>span:last-child>span:not(:last-child){margin-inline-end:5px}
 @media (max-width:520px){.sty-log li{grid-template-columns:62px 1fr}.sty-log li>span:last-child{grid-column:1/-1}}
 """,
 }

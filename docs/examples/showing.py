@@ -1,0 +1,73 @@
+"""Showing: boards, lists and figures in a notebook, in a terminal, and in files.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/showing.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from stellary import Stellary
+from stellary.client.display import view
+from stellary.contract.cards import CardInColumn
+
+
+def showing(client: Stellary, organization: str, workspace: str, folder: Path) -> list[str]:
+    """Show a new project in each way, and keep what it looks like in a folder."""
+    ws = client.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Launch"))
+    to_do, *_ = board.columns.list()
+    today = datetime.now(UTC).date()
+
+    # --8<-- [start:progress]
+    rows = [f"Answer question {number}" for number in range(1, 251)]
+    cards = board.cards.create_all(
+        (
+            CardInColumn(column_id=to_do.id, title=title, due_date=today + timedelta(days=at // 10 - 2))
+            for at, title in enumerate(rows)
+        ),
+        progress=True,
+    )
+    # --8<-- [end:progress]
+    card = cards[0]
+
+    # --8<-- [start:show]
+    board.show()  # the board
+    board.show("list")  # or "calendar", "roadmap", "stats"
+    board.card(card).show()  # a card with all that is on it
+    board.labels.show()  # a list as a table
+    ws.show()  # where the projects stand
+    ws.pilotage.show()  # the cockpit
+    # --8<-- [end:show]
+
+    # --8<-- [start:view]
+    late = [card for card in board.cards.iterate() if card.due_date and card.due_date.date() < today]
+    sheet = view(late)  # what it looks like, to be shown where it ends a cell
+    calendar = view(board.board(), "calendar")
+    whole = view(board.board(), most=500)  # up to so many cards of a column, rows of a table
+    # --8<-- [end:view]
+
+    # --8<-- [start:keep]
+    (folder / "board.html").write_text(whole.page())  # a page of its own, with nothing beside it
+    mail = calendar.html()  # one element, to be put into a page of yours
+    print(sheet.text(width=60))
+    # --8<-- [end:keep]
+    return [sheet.title, calendar.kind, f"{mail.count('<td')} days"]
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Do it with a new account, and print what came of it."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        with tempfile.TemporaryDirectory() as folder:
+            print(*showing(client, name, "eng", Path(folder)), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
