@@ -111,6 +111,11 @@ def test_a_bar_is_drawn_for_callers_that_await(
     assert all(f"{each}: 100%" in err for each in ("cards", "upload", "download"))
 
 
+def test_of_nothing_no_bar_is_drawn(project: ProjectHandle, capsys: Capture):
+    assert project.cards.create_all([], progress=True) == []
+    assert capsys.readouterr().err == ""
+
+
 def test_a_download_tells_a_function(project: ProjectHandle, tmp_path: Path):
     (card,) = project.cards.create_all(cards(project, 1))
     files = project.card(card).attachments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from itertools import accumulate, takewhile
 from typing import Any
 
 Line = list[Any]
@@ -24,13 +25,9 @@ def cut(text: str, width: int) -> str:
     """A text that takes no more than that, with ``…`` where something is missing."""
     if cells(text) <= width:
         return text
-    kept, left = [], width - 1
-    for character in text:
-        left -= _cells(character)
-        if left < 0:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + "…" if width > 0 else ""
+    ends = accumulate(_cells(character) for character in text)
+    kept = sum(1 for _ in takewhile(lambda end: end < width, ends))
+    return text[:kept].rstrip() + "…" if width > 0 else ""
 
 
 def padded(text: str, width: int) -> str:

@@ -24,13 +24,12 @@ _NAMES = ("title", "objective", "label", "name", "explanation", "actionType")
 def cockpit(state: PilotageState, look: Look) -> Sheet:
     """What a workspace is out to reach, what is in the way, and what waits to be decided."""
     used = state.usage_context
-    facts = [Span(f"cycle {state.cycle}", "accent", "tag")]
-    if used is not None:
-        facts += [
-            Span(f"as {used.role}", "quiet"),
-            Span(w.words(str(used.profile)), "quiet"),
-            Span(w.words(str(used.intent)), "quiet"),
-        ]
+    facts = [
+        Span(f"cycle {state.cycle}", "accent", "tag"),
+        Span(f"as {used.role}", "quiet"),
+        Span(w.words(str(used.profile)), "quiet"),
+        Span(w.words(str(used.intent)), "quiet"),
+    ]
     parts: list[Part] = [_counts(state)]
     sections = _sections(state, look)
     if sections:

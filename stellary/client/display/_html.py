@@ -73,7 +73,7 @@ def _span(part: p.Span) -> Markup:
 
 
 def _initials(name: str) -> str:
-    words = [word for word in name.split() if word[0].isalnum()] or [name]
+    words = [word for word in name.split() if word[0].isalnum()] or [name[:1] or "?"]
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()[:2]
 
 

@@ -38,7 +38,11 @@ def lines(sheet: Sheet, width: int) -> list[Line]:
     for part in sheet.parts:
         made += [[], *_drawn(part, width)]
     # Whatever a part has let through: nothing reaches a terminal that does something to it.
-    return [[(readable(text), tone) for text, tone in each] for each in made]
+    return [[(_harmless(text), tone) for text, tone in each] for each in made]
+
+
+def _harmless(text: str) -> str:
+    return readable(text).replace("\n", " ").replace("\t", " ")
 
 
 def _drawn(part: p.Part, width: int) -> list[Line]:

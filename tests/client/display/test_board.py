@@ -118,6 +118,11 @@ def test_a_board_without_columns_says_so():
     assert told(board(columns=[], scopes=[]), 80)[-1] == "This board has no columns."
 
 
+def test_a_scope_without_columns_is_left_out():
+    scopes = [make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))]
+    assert [each.text for each in seen(board(scopes=scopes)).all("h4")] == ["Main", "To Do 0", "Done 0"]
+
+
 def test_a_column_without_cards_says_so():
     assert seen(board(card(1))).texts(cls="none") == ["No cards."]
     assert "No cards." in "\n".join(told(board(), 40))

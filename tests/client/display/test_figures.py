@@ -24,7 +24,7 @@ from stellary.contract.comments import Comment
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.labels import Label
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
-from stellary.contract.pilotage_state import PilotageCounts, PilotageState, UsageContext
+from stellary.contract.pilotage_state import PilotageCounts, PilotageIds, PilotageState, UsageContext
 from stellary.contract.projects import BoardMember
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import RelatedCard, Relation
@@ -315,6 +315,9 @@ def test_the_cockpit_is_told_in_a_terminal():
 def test_an_empty_cockpit_says_so():
     lists = ("missions", "active_priorities", "todos", "decisions", "traces", "history")
     empty = attrs.evolve(STATE, **{name: [] for name in lists})
+    minimal = attrs.evolve(empty, ids=make(PilotageIds))
+    assert seen(minimal).texts("p") == []
+    assert "2" in seen(minimal).texts("dd")
     assert seen(empty).texts("p") == ["Nothing here yet."]
     assert told(empty)[-1] == "Nothing here yet."
 

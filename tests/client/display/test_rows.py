@@ -17,12 +17,14 @@ from stellary.contract.attachments import Attachment
 from stellary.contract.auth import Me, User
 from stellary.contract.automations import Automation, AutomationAction
 from stellary.contract.cards import Card
+from stellary.contract.custom_fields import CustomField
 from stellary.contract.documents import Document, DocumentSummary
 from stellary.contract.labels import Label
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectTemplate, TemplateColumn
 from stellary.contract.search import Hit
 from stellary.contract.wire import Value
+from stellary.contract.wizard import Deliverable
 from tests.client.display.boards import NOW, card
 from tests.client.display.parsed import Element, parsed
 
@@ -131,6 +133,12 @@ def test_one_value_is_told_field_by_field():
     assert facts["Key"] == "QL"
     assert "Description" not in facts
     assert "Project" in found.one(cls="sub").text
+
+
+def test_priorities_and_yes_or_no_are_told_as_such():
+    assert seen([make(Deliverable, priority="high")]).one(cls="bad").text == "▲ high"
+    assert seen([make(CustomField, required=True)]).one(cls="good").text == "yes"
+    assert seen([make(CustomField, required=False)]).all(cls="good") == []
 
 
 def test_whoever_one_is_is_told_as_a_person():

@@ -82,6 +82,16 @@ def test_a_handle_says_what_it_is_and_asks_nothing():
     assert asked.requests == []
 
 
+def test_a_handle_tells_only_what_there_is_to_tell():
+    with Stellary.embedded(port()) as client:
+        root = view(client).text(200)
+        leaf = view(client.workspace("acme", "eng").members).text(200)
+    assert "Place" not in root
+    assert "api_tokens" in root
+    assert "Holds" not in leaf
+    assert "acme eng" in leaf
+
+
 def test_show_asks_for_the_board(capsys: pytest.CaptureFixture[str]):
     asked = port()
     with Stellary.embedded(asked) as client:
