@@ -1,4 +1,4 @@
-"""Webhooks: a receiver that believes only what is signed, and does what it is told once.
+"""Webhooks: made, followed, and sent again.
 
 Start a server with ``STELLARY_PRIVATE_WEBHOOKS=on python3 dev.py serve``, since this receiver is on your own machine, then run
 ``python docs/examples/webhooks.py``.
@@ -19,12 +19,11 @@ from stellary import Stellary, UnverifiedWebhook
 from stellary.client.webhooks import verified
 
 
-# --8<-- [start:receiver]
 class Receiver(BaseHTTPRequestHandler):
-    """Takes messages; your framework of choice does the same in a view."""
+    """Takes messages in this process, and forgets them with it: ``webhook_receiver.py`` is one to keep."""
 
     secret = ""
-    seen: ClassVar[set[str]] = set()  # yours is a table with a unique column
+    seen: ClassVar[set[str]] = set()
     told: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
@@ -34,10 +33,10 @@ class Receiver(BaseHTTPRequestHandler):
         except UnverifiedWebhook:
             self.answer(400)
             return
-        if id not in self.seen:  # it may come twice, and means one thing
+        if id not in self.seen:
             self.seen.add(id)
             self.told.append(f"{message.data.actor_name}: {message.type}, {message.data.meta}")
-        self.answer(204)  # within 20 seconds; what takes longer is done afterwards
+        self.answer(204)
 
     def answer(self, status: int) -> None:
         self.send_response(status)
@@ -45,9 +44,6 @@ class Receiver(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing on the terminal."""
-
-
-# --8<-- [end:receiver]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def test_the_code_of_the_guide_runs(sqlite_url, capsys):
         jane.organizations.create(name="Acme", slug="acme")
         jane.organization("acme").workspaces.create(name="Engineering", slug="eng")
         reached = PortTransport(core.port())
-        router.route().mock(side_effect=reached.handle_request)
+        router.route(host="localhost").mock(side_effect=reached.handle_request)
         names = {"token": jane._caller.credentials.token, "core": core}
         for code in re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL):
             exec(compile(code, str(GUIDE), "exec"), names)

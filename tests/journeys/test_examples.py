@@ -106,3 +106,20 @@ def test_the_core_is_embedded(database_url: str, capsys: pytest.CaptureFixture[s
     # What it had left open would be told by the collector, as a warning in the middle of some other test.
     gc.collect()
     assert "QL-1 Deliver order 7" in capsys.readouterr().out
+
+
+def test_a_core_is_given_its_parts(capsys: pytest.CaptureFixture[str]):
+    example("core_parts").main()
+    assert capsys.readouterr().out.splitlines() == ["['Week 1']", "0 files, 0 lost"]
+
+
+def test_somebody_looks_around(core: Core, capsys: pytest.CaptureFixture[str]):
+    account = ("jane@example.com", "a-long-password")
+    with running(core) as server:
+        with Stellary.register(server.url, *account) as client:
+            client.organizations.create(name="Acme", slug="acme")
+            client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+            client.workspace("acme", "eng").projects.create(name="Launch")
+        example("look_around").main(server.url, *account)
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["jane owner", "  jane []", "acme owner", "  eng ['Launch']"]

@@ -1,0 +1,108 @@
+"""What a program can give to the core that it embeds: a place for files, a courier, a planner; and when it does jobs.
+
+Run it: ``python docs/examples/core_parts.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reference_server.courier import HttpCourier
+from stellary import Stellary
+from stellary.contract.wizard import Deliverable, Phase, Roadmap
+from stellary.core import Core
+from stellary.core.blobs import Blobs
+from stellary.core.planner import Brief, Refinement
+
+
+def files(folder: Path) -> list[Core]:
+    """Cores that keep files in a folder, and in a bucket."""
+    url = f"sqlite:///{folder / 'stellary.db'}"
+    # --8<-- [start:blobs]
+    beside = Core(url, blobs=folder / "files")
+    bucket = Blobs("s3://stellary/files", endpoint="http://localhost:9000", region="eu-1")
+    away = Core(url, blobs=bucket)
+    # --8<-- [end:blobs]
+    return [beside, away]
+
+
+# --8<-- [start:planner]
+class Weekly:
+    """A planner that asks nothing, and gives each text a week of its own."""
+
+    def refine(self, brief: Brief, round: int) -> Refinement:
+        return Refinement(questions=(), score=100)
+
+    def plan(self, brief: Brief) -> Roadmap:
+        weeks = [text for text in brief.texts if text.content]
+        return Roadmap(
+            start_date=None,
+            days=7 * len(weeks),
+            phases=[_week(number, text.title or brief.name) for number, text in enumerate(weeks)],
+            notes=[],
+            not_understood=[],
+        )
+
+
+def _week(number: int, title: str) -> Phase:
+    first, last = 7 * number, 7 * number + 6
+    card = Deliverable(
+        title=title, description=None, priority=None, checklist=[], start_day=first, end_day=last
+    )
+    return Phase(
+        name=f"Week {number + 1}", description=None, start_day=first, end_day=last, deliverables=[card]
+    )
+
+
+# --8<-- [end:planner]
+
+
+def main() -> None:
+    """Plan a project in process, send what a webhook tells, and back it all up."""
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        for each in files(folder):
+            each.close()
+        # --8<-- [start:parts]
+        core = Core(
+            f"sqlite:///{folder / 'stellary.db'}",
+            blobs=folder / "files",
+            planner=Weekly(),
+            courier=HttpCourier(),  # it needs the extra "server"
+        )
+        # --8<-- [end:parts]
+        core.migrate()
+        client = Stellary.embedded(core.port(core.user(external_id="42", email="jane@example.com")))
+        client.organizations.create(name="Acme", slug="acme")
+        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+        ws = client.workspace("acme", "eng")
+        ws.webhooks.create(url="https://hooks.example.com/stellary", events=["comment_deleted"])
+
+        draft = ws.project_drafts.create(name="Web shop", description="Sell things.")
+        handle = ws.project_drafts(draft)
+        print([phase.name for phase in handle.generate_roadmap().roadmap.phases])
+
+        # --8<-- [start:jobs]
+        core.work.run_due()  # what is due now, in this thread; how many that were
+        core.work.start()  # or a thread that does it from now on
+        core.work.stop()
+        for job in core.work.jobs(given_up=True):
+            core.work.retry(job.id)
+        # --8<-- [end:jobs]
+
+        # --8<-- [start:post]
+        core.post.run_due()  # what webhooks have to tell now, in this thread
+        core.post.start(4)  # or four threads that send from now on
+        core.post.stop()
+        # --8<-- [end:post]
+
+        # --8<-- [start:backup]
+        made = core.back_up(folder / "backup")
+        print(f"{made.files} files, {len(made.lost)} lost")
+        # --8<-- [end:backup]
+        core.close()
+
+
+if __name__ == "__main__":
+    main()

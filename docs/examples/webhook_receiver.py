@@ -1,0 +1,63 @@
+"""A receiver of webhooks as a program of its own: it believes what is signed, and does each thing once, over restarts too.
+
+``STELLARY_WEBHOOK_SECRET=whsec_… python docs/examples/webhook_receiver.py 8080 received.db``
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from stellary import UnverifiedWebhook
+from stellary.client.webhooks import verified
+from stellary.contract.webhooks import WebhookMessage
+
+
+# --8<-- [start:receiver]
+class Receiver(BaseHTTPRequestHandler):
+    """Takes messages; your framework of choice does the same in a view."""
+
+    secret: str
+    database: sqlite3.Connection
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        try:
+            id, message = verified(dict(self.headers), body, self.secret)
+        except UnverifiedWebhook as error:
+            self.answer(400, str(error))
+            return
+        with self.database:  # one transaction: what was done, and that it was
+            found = self.database.execute("INSERT OR IGNORE INTO received (id) VALUES (?)", (id,))
+            if found.rowcount:  # it may come twice, and means one thing
+                self.do(message)
+        self.answer(204)  # within 20 seconds; what takes longer is done afterwards
+
+    def do(self, message: WebhookMessage) -> None:
+        print(f"{message.data.actor_name}: {message.type}, {message.data.meta}", flush=True)
+
+    # --8<-- [end:receiver]
+
+    def answer(self, status: int, said: str = "") -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(said.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests on the terminal."""
+
+
+def main(port: str = "8080", database: str = "received.db") -> None:
+    """Receive until somebody presses Ctrl-C."""
+    Receiver.secret = os.environ["STELLARY_WEBHOOK_SECRET"]
+    Receiver.database = sqlite3.connect(database)
+    Receiver.database.execute("CREATE TABLE IF NOT EXISTS received (id TEXT PRIMARY KEY)")
+    with HTTPServer(("127.0.0.1", int(port)), Receiver) as server:
+        print(f"receiving on port {server.server_port}", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

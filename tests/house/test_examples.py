@@ -1,0 +1,66 @@
+"""Whatever the docs show as Python runs in the tests: each example file in one of them, each block of a page as a part of one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+EXAMPLES = DOCS / "examples"
+TESTS = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)}
+PAGES = {path: path.read_text() for path in [*DOCS.rglob("*.md"), ROOT / "README.md"]}
+# Pages whose blocks are run as they stand, from the first to the last, by the test that is named.
+RUN_AS_THEY_STAND = {
+    DOCS / "guides" / "sdk.md": "tests/client/test_guide.py",
+    ROOT / "README.md": "tests/journeys/test_examples.py",
+}
+BLOCK = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+PART = re.compile(r'--8<-- "examples/([\w.]+)(?::(\w+))?"')
+
+
+def runs(example: Path, tests: str) -> bool:
+    """Whether a test names it in one of the ways in which examples are run."""
+    host = example.stem.removeprefix("embedding_")
+    ways = (
+        rf'example\("{example.stem}"',
+        rf'["/]{re.escape(example.name)}"',
+        # Those of hosts are run by the names of the hosts.
+        rf'^    "{host}": \[[^\0]*EXAMPLES / f"embedding_' if host != example.stem else r"\Z\A",
+    )
+    return any(re.search(way, tests, re.MULTILINE) for way in ways)
+
+
+@pytest.mark.parametrize(
+    "example", sorted(EXAMPLES.iterdir()), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_each_example_is_run_by_some_test(example: Path):
+    if example.is_file():
+        assert any(runs(example, text) for text in TESTS.values())
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_block_of_a_page_is_part_of_an_example(page: Path):
+    blocks = [block for _, block in BLOCK.findall(PAGES[page])]
+    if page in RUN_AS_THEY_STAND:
+        assert blocks
+        assert "```python" in (ROOT / RUN_AS_THEY_STAND[page]).read_text()
+        return
+    for block in blocks:
+        lines = [line for line in block.splitlines() if line.strip()]
+        assert all(PART.fullmatch(line.strip()) for line in lines), f"not an example's: {block}"
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_part_that_a_page_shows_is_there(page: Path):
+    for name, part in PART.findall(PAGES[page]):
+        text = (EXAMPLES / name).read_text()
+        assert not part or (f"[start:{part}]" in text and f"[end:{part}]" in text), f"{name}:{part}"
+
+
+def test_an_example_that_nobody_runs_would_be_noticed():
+    assert not runs(EXAMPLES / "cards.py", 'example("team")\nimport cards')
+    assert runs(EXAMPLES / "cards.py", 'example("cards").main()')
+    assert runs(EXAMPLES / "cards.py", 'root / "docs" / "examples" / "cards.py"')
