@@ -1,0 +1,108 @@
+"""The program: its commands, and how it tells what went wrong: in one line, and by an exit code.
+
+0 it was done · 1 it could not be · 2 the command makes no sense · 3 a plan has something to do (``setup plan --exit-code``)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from stellary import StellaryError, __version__
+from stellary.cli.output import warn
+from stellary.cli.session import Session
+
+SECTIONS = {
+    "Account": ("login", "register", "logout", "whoami", "tokens"),
+    "Where you work": ("orgs", "workspaces", "projects", "use"),
+    "Boards": ("board", "card"),
+    "Projects as files": ("setup", "import", "export"),
+    "More": ("serve", "completion"),
+}
+
+
+class Program(click.Group):
+    """Tells errors in one line."""
+
+    def main(self, *args: Any, **named: Any) -> Any:
+        """Run, and end the process with the exit code."""
+        named["standalone_mode"] = False
+        sys.exit(_run(super().main, *args, **named))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by what they are about."""
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                found = [(name, self.get_command(ctx, name)) for name in names]
+                formatter.write_dl([(name, each.get_short_help_str(70)) for name, each in found if each])
+
+
+def _run(main: Any, *args: Any, **named: Any) -> int:
+    try:
+        code = main(*args, **named)
+    except click.UsageError as error:
+        asked = error.ctx.command_path if error.ctx else "stellary"
+        warn(f"{_line(error.format_message())} (see {asked} --help)")
+        return 2
+    except click.ClickException as error:
+        warn(_line(error.format_message()))
+    except (click.Abort, KeyboardInterrupt):
+        warn("interrupted")
+        return 130
+    except BrokenPipeError:
+        # Who reads the output has enough of it; what is left is not told to anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _stdout())
+    except OSError as error:
+        warn(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (StellaryError, ImportError, ValueError) as error:
+        warn(str(error))
+    else:
+        return code if isinstance(code, int) else 0
+    return 1
+
+
+def _stdout() -> int:
+    return sys.stdout.fileno()
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command has a --help with an example. STELLARY_URL, STELLARY_TOKEN, STELLARY_ORG, STELLARY_WORKSPACE and"
+    " STELLARY_PROJECT say the same as what is remembered, and win over it.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="stellary", message="%(prog)s %(version)s")
+@click.option("--url", metavar="URL", help="Where the API is.")
+@click.pass_context
+def cli(ctx: click.Context, url: str | None) -> None:
+    """Stellary at the command line: boards, cards, and projects as files.
+
+    \b
+    Example, against a server of your own (stellary serve, in another terminal):
+      stellary register --email jane@example.com
+      stellary setup apply launch.yaml
+      stellary use --project LAUNCH
+      stellary board
+      stellary card add "Write the spec" --column "To do"
+      stellary card done "Write"
+    """
+    ctx.obj = Session(url=url)
+    ctx.call_on_close(ctx.obj.close)
+
+
+def _commands() -> None:
+    from stellary.cli import account, boards, cards, files, places, serving, setups
+
+    for module in (account, places, boards, cards, setups, files, serving):
+        for command in module.COMMANDS:
+            cli.add_command(command)
+
+
+_commands()

@@ -1,0 +1,21 @@
+"""Where ``stellary`` begins: says what to install if that is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+NEEDED = ("click", "rich")
+
+
+def main() -> None:
+    """Run the command line."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        sys.exit("stellary: the command line needs some packages more: pip install 'stellary[cli]'")
+    from stellary.cli.app import cli
+
+    cli(prog_name="stellary")
+
+
+if __name__ == "__main__":
+    main()
