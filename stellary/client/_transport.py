@@ -66,7 +66,10 @@ def _translated(error: Exception) -> Exception:
         reached = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
         return TimedOut(_said("no answer in time", error), reached=reached)
     if isinstance(error, _UNREACHED):
-        return ConnectionFailed(_said("no connection", error), reached=False)
+        url = error.request.url
+        return ConnectionFailed(
+            _said(f"no connection to {url.scheme}://{url.netloc.decode()}", error), reached=False
+        )
     if isinstance(error, httpx.HTTPError):
         return ConnectionFailed(_said("the connection broke", error))
     if isinstance(error, httpx.InvalidURL):

@@ -109,12 +109,12 @@ font-style:normal;font-weight:650;line-height:18px;text-align:center}
 _RULES = {
     "lanes": """
 .sty-lanes{display:flex;gap:10px;overflow-x:auto;padding-bottom:2px;align-items:flex-start}
-.sty-lane{flex:1 1 0;min-width:168px;max-width:340px;padding:10px;border-radius:8px;background:var(--sty-sunken)}
+.sty-lane{flex:1 1 0;min-width:150px;max-width:340px;padding:10px;border-radius:8px;background:var(--sty-sunken)}
 .sty-lane .sty-h{display:flex;justify-content:space-between;gap:8px;margin:0 2px 8px}
 .sty-lane .sty-n{flex:none}.sty .sty-full{color:var(--sty-bad);font-weight:650}
 .sty-tile{padding:9px 10px;border:1px solid var(--sty-line);border-radius:7px;background:var(--sty-raised);box-shadow:var(--sty-shade)}
 .sty-tile+.sty-tile{margin-top:7px}
-.sty-over{display:flex;justify-content:space-between;gap:8px;font-size:11px;line-height:16px;white-space:nowrap}
+.sty-over{display:flex;justify-content:space-between;gap:0 8px;font-size:11px;line-height:16px;white-space:nowrap;flex-wrap:wrap}
 .sty-over span{overflow:hidden;text-overflow:ellipsis}
 .sty-name{display:-webkit-box;-webkit-line-clamp:4;-webkit-box-orient:vertical;overflow:hidden;margin-top:1px;font-weight:500}
 .sty-is-done .sty-name{color:var(--sty-quiet);font-weight:400}
