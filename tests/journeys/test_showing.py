@@ -7,8 +7,11 @@ from datetime import date
 import pytest
 
 from stellary import Stellary
+from stellary.client.display import view
+from stellary.client.project_setup import apply, plan
 from stellary.client.projects import ProjectHandle
 from stellary.contract.checklists import AddChecklistItem
+from tests.client.display.parsed import parsed
 
 Capture = pytest.CaptureFixture[str]
 
@@ -41,7 +44,7 @@ def project(client: Stellary) -> ProjectHandle:
 
 
 def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture):
-    for view, said in {
+    for way, said in {
         None: "Write the spec",
         "kanban": "Write the spec",
         "list": "Assignee",
@@ -49,8 +52,8 @@ def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture)
         "roadmap": "Main",
         "stats": "By label",
     }.items():
-        project.show(view)
-        assert said in capsys.readouterr().out, view
+        project.show(way)
+        assert said in capsys.readouterr().out, way
 
 
 def test_a_scope_in_the_view_in_which_everybody_finds_it(project: ProjectHandle, capsys: Capture):
@@ -118,3 +121,18 @@ def test_a_workspace_and_its_cockpit(client: Stellary, project: ProjectHandle, c
     out = capsys.readouterr().out
     assert out.startswith("Engineering: projects")
     assert "Q1 Launch" in out
+
+
+def test_a_plan_of_a_declared_project(client: Stellary, project: ProjectHandle):
+    labels = [{"name": "customer waits", "color": "#000000"}, {"name": "<b>new</b>", "color": "#ffffff"}]
+    made = plan(
+        client.workspace("acme", "eng"), {"project": {"name": "Q1 Launch", "key": "LAU"}, "labels": labels}
+    )
+    sheet = view(made)
+    found = parsed(sheet.html())
+    assert found.one("h3").text == "Plan for Q1 Launch"
+    assert found.texts("td")[:4] == ["update", "label", "customer waits", "color: #ef4444 → #000000"]
+    assert found.texts("td")[4:] == ["create", "label", "<b>new</b>", "color: #ffffff"]
+    apply(made)
+    done = view(plan(project, {"project": {"name": "Q1 Launch"}, "labels": labels}))
+    assert done.text(60).splitlines()[-1] == "Everything is as it is declared."

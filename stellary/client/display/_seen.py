@@ -15,6 +15,7 @@ from stellary.client.display._draft import draft
 from stellary.client.display._handles import handle
 from stellary.client.display._look import Look
 from stellary.client.display._missions import log, mission
+from stellary.client.display._plan import plan
 from stellary.client.display._roadmap import planned, roadmap
 from stellary.client.display._rows import facts, rows
 from stellary.client.display._sheet import Sheet
@@ -32,6 +33,7 @@ _SEEN: dict[str, dict[str, Callable[[Any, Look], Sheet]]] = {
     "AgentMission": {"mission": mission},
     "ProjectDraft": {"draft": draft},
     "Roadmap": {"roadmap": planned},
+    "Plan": {"plan": plan},
     "Resource": {"handle": handle},
 }
 
