@@ -68,6 +68,15 @@ def test_a_client_does_not_load_what_draws():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_drawing_loads_nothing_that_draws_elsewhere():
+    code = (
+        "import sys; from stellary.client.testing import make; from stellary.contract.labels import Label; "
+        "from stellary.client.display import view; view(make(Label)).bundle(); "
+        "sys.exit(bool({'rich', 'IPython', 'tqdm', 'httpx'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_the_repr_of_a_value_is_not_changed():
     assert repr(BUG).startswith("Label(id=")
 
