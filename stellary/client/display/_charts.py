@@ -21,20 +21,17 @@ def _title(text: str) -> Markup:
 
 def timeline(part: p.Timeline) -> list[Markup | None]:
     """Bars over time, a row each; the label says the dates as well."""
+    ends = [*(at for at, _ in part.ticks[1:]), 1.0]
     ticks = [
-        [el("span", text, style=f"inset-inline-start:{percent(at)}"), Markup(" ")]
-        for at, text in part.ticks
+        [el("span", text, style=f"{_from(at)};width:{percent(end - at)}"), Markup(" ")]
+        for (at, text), end in zip(part.ticks, ends, strict=True)
         if at < 0.93
     ]
     rows: list[Markup] = [
         el("div", class_="sty-corner"),
         el("div", ticks, class_="sty-axis", aria_hidden="true"),
     ]
-    now = (
-        None
-        if part.today is None
-        else el("div", class_="sty-now", style=f"inset-inline-start:{percent(part.today)}", title="today")
-    )
+    now = None if part.today is None else el("div", class_="sty-now", style=_from(part.today), title="today")
     for bar in part.bars:
         names = "sty-label sty-group" if bar.heading else "sty-label"
         key = None if bar.key is None else el("span", bar.key, class_="sty-quiet sty-code")
@@ -47,10 +44,14 @@ def timeline(part: p.Timeline) -> list[Markup | None]:
     ]
 
 
+def _from(at: float) -> str:
+    return f"inset-inline-start:{percent(at)}"
+
+
 def _bar(bar: p.Bar) -> Markup | None:
     if bar.start is None or bar.end is None:
         return None
-    place = f"inset-inline-start:{percent(bar.start)};width:{percent(bar.end - bar.start)}"
+    place = f"{_from(bar.start)};width:{percent(bar.end - bar.start)}"
     done = None if bar.filled is None else el("i", style=f"width:{percent(bar.filled)}")
     look = f"{place};background:{_fill(bar.tone)}"
     return el("div", done, class_="sty-bar", style=look, title=f"{bar.label}: {bar.note}")

@@ -150,7 +150,7 @@ font-weight:650;text-align:center}
 .sty-time{display:grid;grid-template-columns:minmax(120px,30%) 1fr;gap:0 14px}
 .sty-axis,.sty-track{position:relative}
 .sty-axis{height:22px;font-size:11px;color:var(--sty-quiet)}
-.sty-axis span{position:absolute;top:0;white-space:nowrap;padding-inline-start:5px;border-inline-start:1px solid var(--sty-line);height:22px}
+.sty-axis span{position:absolute;top:0;overflow:hidden;white-space:nowrap;padding-inline-start:5px;border-inline-start:1px solid var(--sty-line);height:22px}
 .sty-label{display:flex;flex-direction:column;justify-content:center;min-width:0;padding:5px 0;border-top:1px solid var(--sty-line)}
 .sty-label b{font-weight:500;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .sty-label.sty-group b{font-weight:650}.sty-label b .sty-code{font-weight:400}
