@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import settings
 
+from stellary.core.actions import Category
 from stellary.core.agents.brains import Task, ToolCall, Turn
 from tests.core.agents.office import Office
 
@@ -110,6 +111,47 @@ def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(
     assert mission["status"] == "failed"
 
 
+def test_what_is_read_is_told_as_far_as_it_is_worth_reading(office: Office):
+    cards = [{"columnId": office.columns[0]["id"], "title": "x" * 500} for _ in range(80)]
+    office.world.ask(office.owner, "POST", f"{office.path}/cards/bulk", {"cards": cards})
+    where = {"contextType": "workspace", "contextId": office.workspace.id, "contentFormat": "markdown"}
+    document = {"title": "Minutes", "content": "So it was. " * 4000, **where}
+    made = office.world.ask(office.owner, "POST", f"{office.flat}/documents", document)
+    brain = Scripted(
+        Turn(
+            history=1,
+            calls=[
+                call("list_cards", "a", projectId=office.project["id"]),
+                call("get_document", "b", documentId=made["id"]),
+            ],
+        ),
+        Turn(result="ok"),
+    )
+    worked(office, brain, tools=["board.read", "documents.read"])
+    listed, read = (answer.value for answer in brain.asked[1].answers)
+    assert (len(listed["items"]) + listed["left"], read) == (81, {"tooLong": True})
+    assert 10 < len(listed["items"]) < 60
+
+
+def test_a_proposal_says_in_one_sentence_what_it_is_about(office: Office):
+    card = office.card()
+    items = [{"title": f"Step {number} of them all"} for number in range(40)]
+    brain = Scripted(
+        Turn(
+            history=1,
+            calls=[
+                call("add_comment", "a", cardId=card["id"], content="x" * 200),
+                call("create_cards_bulk", "b", projectId=office.project["id"], cards=items),
+            ],
+        ),
+        Turn(result="ok"),
+    )
+    mission, _ = worked(office, brain, "supervised")
+    comment, bulk = (each["summary"] for each in office.proposals(mission))
+    assert comment.endswith(f"content {'x' * 99}…")
+    assert bulk.startswith("Create up to 500 cards")
+
+
 # ---------------------------------------------------------------------------------------------- a hostile one
 
 
@@ -178,3 +220,33 @@ def test_a_hostile_brain_achieves_nothing_beyond_its_gate(office: Office, mode):
     # Nothing that has failed on the server: that would be tried again.
     assert world.core.work.jobs() == []
     assert office.mission_now(mission)["status"] in ("completed", "awaiting_approval")
+
+
+def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(office: Office):
+    """Somebody who only looks at pilotage: what an agent of the owner's does for that one is not the owner's doing."""
+    count = 2_000 if settings().max_examples > 1_000 else 200
+    world, bob = office.world, office.world.person("bob")
+    office.join(bob)
+    place = office.flat
+    mission = world.ask(office.owner, "POST", f"{place}/pilotage/missions", {"objective": "Launch"})
+    card = office.card()
+    ids = [mission["id"], card["id"], office.project["id"], office.owner.id]
+    good = {
+        "create_mission": {"objective": "Mine"},
+        "update_mission": {"missionId": mission["id"], "status": "in_progress"},
+        "create_priority": {"label": "Mine"},
+        "create_todo": {"label": "Mine"},
+    }
+    calls = [ToolCall(f"good-{name}", name, params) for name, params in good.items()]
+    calls += hostile_calls(office, ids, 5, count)
+    turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
+    state = world.ask(office.owner, "GET", f"{place}/pilotage/state")
+    world.core.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
+    agent = office.agent(tools=list(get_args(Category)))
+    asked = office.mission(agent, "go", card, by=bob)
+    assert office.worked(asked)["status"] == "completed"
+    assert world.ask(office.owner, "GET", f"{place}/pilotage/state") == state
+    reasons = {
+        entry["tool"]: (entry["outcome"], entry["reason"]) for entry in office.audit(agent)[: len(good)]
+    }
+    assert reasons == dict.fromkeys(good, ("refused", "your role does not allow that"))
