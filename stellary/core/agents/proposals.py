@@ -147,9 +147,7 @@ def _held(uow: UnitOfWork, mission_id: str | None, *, together: bool) -> Any:
     if mission_id is None:
         return None
     mission = missions.held(uow, mission_id)
-    if mission is None:
-        raise NotFound("Mission not found")
-    if mission.status not in missions.AT_WORK:
+    if mission is None or mission.status not in missions.AT_WORK:
         raise missions.over()
     if together and mission.status != "awaiting_approval":
         raise Conflict("the mission has not proposed all of it yet", code="still_at_work")

@@ -119,3 +119,10 @@ def test_a_long_prompt_is_read_in_no_time(part: str):
     begun = time.perf_counter()
     read((part * 10_000)[:10_000], WEDNESDAY)
     assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.parametrize("head", ["add checklist:", "add labels:", "comment:", "create card:"])
+def test_a_head_that_nothing_follows_is_not_understood_and_takes_nothing_from_what_comes(head):
+    found = read(f"{head}\nmove to Done", WEDNESDAY)
+    assert [step.action for step in found.steps] == ["move_card"]
+    assert [said.rstrip(":") for said in found.misunderstood] == [head.rstrip(":")]

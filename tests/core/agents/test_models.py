@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -333,3 +334,11 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(office: Office):
         # What is asked after that makes a new one.
         office.world.core.brains["model"].close()
         assert threads() == []
+
+
+def test_a_model_without_what_asks_it_ends_the_mission(office: Office, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pydantic_ai.exceptions", None)
+    after = office.worked(office.mission(agent(office, "autonomous"), "Say hi"))
+    assert after["error"] == (
+        "the model openai:some cannot be asked: stellary[agents] is not installed on the server"
+    )

@@ -290,3 +290,15 @@ def test_long_feedback_takes_no_longer(word):
     began = time.process_time()
     plan(TEXT, *[(word * 200)[:290]] * 20)
     assert time.process_time() - began < 3
+
+
+def test_letters_that_change_their_length_when_they_are_lowered_are_no_reason_to_hit_something_else():
+    assert said("remove the straße İ logo") == ["nothing in the roadmap is called “the straße İ logo”"]
+    assert said("rename Straße to x and remove the logo") == ["nothing in the roadmap is called “Straße”"]
+    assert list(phases(plan(TEXT, "remove Straße İ"))) == list(START)
+
+
+def test_a_name_of_nothing_is_no_name():
+    assert said("remove ''") == ["nothing in the roadmap is called “”"]
+    assert said("add '' to Design")[0].startswith("no such change is known")
+    assert phases(plan(TEXT, "add '' to Design", "remove ''")) == START

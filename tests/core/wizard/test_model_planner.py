@@ -108,6 +108,21 @@ def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(studio: Studio):
     ]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "answer", "why"),
+    [({"min": 5}, 4, "must be 5 or more"), ({"max": 5}, 6, "must be at most 5"), ({}, 10**9, None)],
+)
+def test_a_number_that_is_asked_for_may_be_bounded_on_one_side(studio: Studio, bounds, answer, why):
+    Scripted(studio, {**READY, "questions": [{"text": "How many?", "format": "number", **bounds}]}, PLAN)
+    draft = studio.draft(description=BRIEF)
+    (question,) = draft["questions"]
+    body = {"answers": {question["id"]: answer}}
+    if why is None:
+        assert studio.world.status(studio.owner, "POST", studio.of(draft, "refine"), body) == 200
+    else:
+        assert studio.problem(draft, "refine", body) == (400, f"answers.{question['id']} {why}")
+
+
 def test_feedback_is_told_with_the_roadmap_that_it_is_about(studio: Studio):
     left = [{"text": "and make it fly", "reason": "It is a web page"}]
     model = Scripted(studio, READY, PLAN, {**PLAN, "phases": PLAN["phases"][:1], "not_understood": left})
@@ -203,9 +218,13 @@ def test_a_model_that_makes_no_sense_at_all_is_done_without(studio: Studio):
 @pytest.fixture
 def provider(studio: Studio) -> Iterator[Provider]:
     with provided() as made:
-        planner = ModelPlanner(NAME, resolve=lambda name: model_of(made), seconds=0.5)
-        studio.world.core.planner = planner
+        use_provider(studio, made)
         yield made
+
+
+def use_provider(studio: Studio, provider: Provider, **more: Any) -> None:
+    model = model_of(provider)
+    studio.world.core.planner = ModelPlanner(NAME, resolve=lambda name: model, **more)
 
 
 def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Provider):
@@ -229,6 +248,8 @@ def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Pro
     ],
 )
 def test_whatever_an_endpoint_does_a_draft_is_made(studio: Studio, provider: Provider, answer: Any, why: str):
+    if isinstance(answer, Hangs):
+        use_provider(studio, provider, seconds=0.3)
     provider.answers = [answer]
     draft = studio.draft(description=BRIEF)
     assert draft["missing"][-1].startswith(f"This was made without a model: the model openai:some {why}")

@@ -324,6 +324,50 @@ LINES = st.lists(
 )
 
 
+def test_a_brief_with_more_topics_than_a_project_has_columns_loses_none_of_its_work():
+    text = "".join(
+        f"## Topic {number}\n- Build door {number}\n- Draw door {number}\n" for number in range(60)
+    )
+    made = plan(text)
+    assert len(made.phases) < 50
+    assert len(deliverables(made)) == 120
+
+
+def test_an_entry_takes_so_many_steps_and_goes_on_over_lines():
+    made = plan("- Build the shop\n" + "".join(f"  - step {number}\n" for number in range(300)))
+    assert [len(each.checklist) for phase in made.phases for each in phase.deliverables] == [100]
+    made = plan("- Build the shop\n  in May\n  - paint\n    it red\n")
+    (deliverable,) = [each for phase in made.phases for each in phase.deliverables]
+    assert (deliverable.title, deliverable.checklist) == ("Build the shop in May", ["paint it red"])
+
+
+def test_a_row_of_a_table_without_a_name_is_no_work():
+    made = plan("| Work | By |\n|---|---|\n|  | Ann |\n| Build a shop | Ann |\n")
+    assert list(deliverables(made)) == ["Build a shop"]
+
+
+def test_one_list_of_everything_is_ordered_by_what_its_entries_say():
+    text = "## Things\n- Launch the shop\n- Draw a logo\n- Build the shop\n- Test the shop\n"
+    assert list(phases(plan(text)))[:2] == ["Draw a logo", "Build the shop"]
+
+
+def test_what_is_said_in_one_sentence_is_taken_apart_where_another_thing_to_do_begins():
+    made = deliverables(plan("We must build and test it, and ship."))
+    assert sorted(made) == ["Build and test it", "Ship"]
+
+
+def test_a_title_of_nothing_but_quotes_names_no_phase():
+    made = plan("- Build: a\n- Draw the “”\n- “”\n- (“)\n- Test\n")
+    assert all(name.strip("“”() ") for name in phases(made))
+
+
+@pytest.mark.parametrize(
+    "said", ["A team of twelve people works on it.", "A team of several people works on it."]
+)
+def test_who_works_on_it_need_not_be_a_number(said):
+    assert "who works on it" not in plan(f"Build a shop. {said}").notes[0]
+
+
 def check(roadmap):
     """All that a project could not be made of otherwise."""
     assert 1 <= len(roadmap.phases) <= 50

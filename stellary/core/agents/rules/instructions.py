@@ -178,6 +178,9 @@ def _first(rest: str) -> tuple[str, re.Match[str] | None]:
 def _steps(kind: str, found: re.Match[str], said: str, today: date) -> Iterator[Step]:
     text = _unquoted((found.groupdict().get("text") or "").strip())
     words = " ".join(re.split(r"[\s_-]+", text.casefold()))
+    if found.groupdict().get("text") and not text.strip(":;,. "):
+        # "add checklist:" with nothing after it.
+        return
     if kind in _OF_EACH:
         action, name = _OF_EACH[kind]
         yield from (
