@@ -91,7 +91,7 @@ def test_a_server_that_is_not_there_is_told_in_a_line(shell):
     said = shell.refused(
         "projects", STELLARY_URL="http://127.0.0.1:1", STELLARY_TOKEN="x", STELLARY_MAX_RETRIES="0"
     )
-    assert said.startswith("no connection: ")
+    assert said.startswith("no connection to http://127.0.0.1:1: ")
     assert shell.refused("--url", "nowhere", "projects", STELLARY_TOKEN="x").startswith(
         "the URL must begin with http"
     )
