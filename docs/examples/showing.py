@@ -24,7 +24,7 @@ def showing(client: Stellary, organization: str, workspace: str, folder: Path) -
     today = datetime.now(UTC).date()
 
     # --8<-- [start:progress]
-    rows = [f"Answer question {number}" for number in range(1, 251)]
+    rows = [f"Answer question {number}" for number in range(1, 131)]
     cards = board.cards.create_all(
         (
             CardInColumn(column_id=to_do.id, title=title, due_date=today + timedelta(days=at // 10 - 2))

@@ -70,7 +70,7 @@ def test_showing(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixture
     assert int(days.split()[0]) % 7 == 0
     told = capsys.readouterr()
     assert "cards: 100%" in told.err
-    assert all(each in told.out for each in ("+ 217 more", "Cockpit", "Answer question 20"))
+    assert all(each in told.out for each in ("+ 97 more", "Cockpit", "Answer question 20"))
     assert (tmp_path / "board.html").read_text().startswith("<!DOCTYPE html>")
 
 

@@ -26,11 +26,22 @@ def handle(made: Resource[Any], look: Look) -> Sheet:
     if below:
         facts.append(("Holds", _named(below)))
     facts.append(("Does", _named(f"{name}()" for name in calls if name not in ("show", "with_options"))))
-    facts.append(("To see it", (Span(f"{'await ' if made._awaits else ''}….show()", kind="code"),)))  # noqa: SLF001
+    if _can_be_shown(made):
+        facts.append(("To see it", (Span(f"{'await ' if made._awaits else ''}….show()", kind="code"),)))  # noqa: SLF001
     said = "a handle: it has asked nothing yet"
     return Sheet(
         kind="Handle", title=kind.__name__, parts=(Facts(tuple(facts)),), facts=(Span(said, "quiet"),)
     )
+
+
+def _can_be_shown(made: Resource[Any]) -> bool:
+    from stellary.client.display._asking import asking
+
+    try:
+        asking(made, None).close()
+    except TypeError:
+        return False
+    return True
 
 
 def _named(names: Any) -> Cell:

@@ -58,11 +58,6 @@ def test_without_somebody_who_draws_a_value_has_its_repr(monkeypatch: pytest.Mon
     assert f"color='{BUG.color}'" in in_terminal(BUG, width=500)
 
 
-def test_the_core_alone_draws_nothing():
-    code = "import sys; from stellary.core import Core; sys.exit('stellary.client' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
 def test_a_client_does_not_load_what_draws():
     code = "import sys, stellary; stellary.Stellary; sys.exit('stellary.client.display' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -95,10 +90,13 @@ def test_a_handle_tells_only_what_there_is_to_tell():
     with Stellary.embedded(port()) as client:
         root = view(client).text(200)
         leaf = view(client.workspace("acme", "eng").members).text(200)
+        silent = view(client.invitations).text(200)
     assert "Place" not in root
     assert "api_tokens" in root
     assert "Holds" not in leaf
     assert "acme eng" in leaf
+    assert "show()" in leaf
+    assert "show()" not in silent
 
 
 def test_show_asks_for_the_board(capsys: pytest.CaptureFixture[str]):
