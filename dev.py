@@ -26,6 +26,7 @@ UV_DIR = ROOT / ".uv"
 VENV = ROOT / ".venv"
 STAMP = VENV / ".synced"
 PYTHON = VENV / "bin" / "python"
+COMPILED = VENV / "compiled"
 
 # What `uv sync` is asked for. "serve" is the smaller one, for a machine that only runs the server.
 FULL = "full"
@@ -295,6 +296,10 @@ def main() -> None:
     options = parser.parse_args()
     # mkdocs-material announces the end of mkdocs 1 at every build; the lock file keeps us on it.
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
+    # What Python compiles is kept, out of the way, even where the shell says that nothing is to be kept: otherwise
+    # each server that a test starts would compile all of its libraries again, for longer than it then runs.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(COMPILED))
     COMMANDS[options.command](options.arguments)
 
 
