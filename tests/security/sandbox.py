@@ -29,6 +29,7 @@ class Sandbox(Database):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._connection: Connection | None = None
+        self._first: Dump | None = None
         self.units = 0
 
     @contextmanager
@@ -36,6 +37,8 @@ class Sandbox(Database):
         """All that is done inside is thrown away at the end."""
         with self.unbegun() as connection, connection.begin() as transaction:
             self._connection = connection
+            # All transactions begin alike, since each was thrown away: to look once is enough.
+            self._first = self._first or self._dump()
             try:
                 yield
             finally:
@@ -78,8 +81,14 @@ class Sandbox(Database):
             yield self._connection
             savepoint.rollback()
 
-    def dump(self) -> Dump:
-        """What every table holds, to be compared with another dump."""
+    def changed(self) -> list[str]:
+        """The tables that hold something else than they did when the transaction was begun."""
+        assert self._first is not None
+        now = self._dump()
+        return [name for name, held in self._first.items() if held != now[name]]
+
+    def _dump(self) -> Dump:
+        """What every table holds."""
         if self.is_sqlite:
             cursor = self.connection.connection.cursor()
             return {name: cursor.execute(f"SELECT * FROM {name}").fetchall() for name in sorted(TABLES)}
@@ -91,8 +100,3 @@ TABLES = set(metadata.tables)
 _DIGESTS = " UNION ALL ".join(
     f"SELECT '{name}', md5(string_agg(r::text, '' ORDER BY r::text)) FROM {name} r" for name in sorted(TABLES)
 )
-
-
-def changed(before: Dump, after: Dump) -> list[str]:
-    """The tables in which two dumps differ."""
-    return [name for name in before if before[name] != after[name]]

@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import bindparam, select
+
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
+from stellary.core.accounts.tables import workspaces
+from stellary.core.agents.tables import agents
+from stellary.core.agents.tables import audit as agent_audit
 from stellary.core.work import POST, Work
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form
@@ -36,6 +41,14 @@ EVERY_TOOL = [
 ]
 PILOTAGE = {"PR": "reviewer", "PO": "owner", "PAT": "owner"}
 NEW_PASSWORD = "another battery staple"
+
+_AUDIT = (
+    select(agent_audit.c.tool, agent_audit.c.outcome)
+    .join_from(agent_audit, agents, agents.c.id == agent_audit.c.agent_id)
+    .join(workspaces, workspaces.c.id == agents.c.workspace_id)
+    .where(workspaces.c.slug == bindparam("_slug"), agent_audit.c.mission_id.is_(None))
+    .order_by(agent_audit.c.id)
+)
 
 
 class Stage:
@@ -111,13 +124,8 @@ class Stage:
 
     def audit(self, workspace: str) -> list[tuple[str, str]]:
         """What agents of a workspace have tried with their tokens, and what came of it."""
-        agents = f"/orgs/acme/workspaces/{workspace}/agents"
-        return [
-            (entry["tool"], entry["outcome"])
-            for agent in self.ask("OO", "GET", agents)
-            for entry in self.ask("OO", "GET", f"{agents}/{agent['id']}/audit")
-            if entry["missionId"] is None
-        ]
+        rows = self.sandbox.connection.execute(_AUDIT, {"_slug": workspace})
+        return [(row.tool, row.outcome) for row in rows]
 
     # ------------------------------------------------------------------------------------------ what is asked about
 

@@ -13,7 +13,6 @@ from stellary.contract.port import RawResponse
 from stellary.core.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import OTHER_TYPES, Bad, bad_bodies, bad_queries, not_json
-from tests.security.sandbox import changed
 from tests.security.shares import share
 from tests.security.stage import Stage
 from tests.security.table import SERVED, Row
@@ -50,14 +49,13 @@ def wrong_answers(stage: Stage, row: Row, bad: Iterable[tuple[Bad, Json]], statu
         status: What it must be answered with.
     """
     wrong: Json = {}
-    before = stage.sandbox.dump()
     place = place_of(stage, row, ALLOWED)
     with stage.sandbox.thrown_away():
         for each, said in bad:
             if problem := wrong_with(send(stage, row, ALLOWED, place, **said), status, each):
                 wrong[each.why, each.field] = problem
         # To look at all that there is takes longer than to ask: once for all of them.
-        if tables := changed(before, stage.sandbox.dump()):
+        if tables := stage.sandbox.changed():
             wrong["changed"] = tables
     return wrong
 

@@ -9,7 +9,6 @@ import pytest
 
 from reference_server.mcp.tools import TOOLS
 from tests.mcp import call, outcome, post
-from tests.security.sandbox import changed
 from tests.security.stage import Stage
 from tests.security.table import NOT_APPLICABLE, PERSONAS, ROWS
 from tests.security.test_permissions import NOTED
@@ -61,7 +60,6 @@ def test_each_persona_is_answered_by_a_tool_what_the_table_says(server: Running,
     row = ROW[TOOLS[name].action.endpoint.operation]
     said = {key: _there(stage, told) for key, told in ARGUMENTS[name].items()}
     expected, found = {}, {}
-    before = stage.sandbox.dump()
     for persona in PERSONAS:
         cell = row.cells[persona]
         if cell == NOT_APPLICABLE:
@@ -69,7 +67,7 @@ def test_each_persona_is_answered_by_a_tool_what_the_table_says(server: Running,
         expected[persona] = ALSO.get((name, persona), cell)
         with stage.sandbox.thrown_away():
             found[persona] = answered(server, stage.bearer(persona, row), name, said)
-            if found[persona] != "2xx" and (done := set(changed(before, stage.sandbox.dump())) - NOTED):
+            if found[persona] != "2xx" and (done := set(stage.sandbox.changed()) - NOTED):
                 found[persona] += f" and changed {done}"
     assert expected == found
 

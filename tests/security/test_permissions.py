@@ -9,7 +9,6 @@ import pytest
 
 from stellary.core.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
-from tests.security.sandbox import changed
 from tests.security.stage import Stage
 from tests.security.table import AGENTS, BOTH, NOT_APPLICABLE, PEOPLE, ROWS, SERVED, TOKENS, Row
 
@@ -30,20 +29,18 @@ def answered(stage: Stage, row: Row, persona: str, whose: str | None = None) -> 
     """What an answer is in the words of the table; a refusal that has changed something says what."""
     place = place_of(stage, row, persona, whose)
     with stage.sandbox.thrown_away():
-        before = stage.sandbox.dump()
         answer = send(stage, row, persona, place)
         if answer.status < 300:
             return "2xx"
         assert orjson.loads(answer.body)["statusCode"] == answer.status
-        return " and changed ".join([str(answer.status), *changed(before, stage.sandbox.dump())])
+        return " and changed ".join([str(answer.status), *stage.sandbox.changed()])
 
 
 def answered_to_agent(stage: Stage, row: Row, persona: str) -> str:
     """The same of an agent; with what else was done, and what was noted of it, if that is not as it should be."""
     with stage.sandbox.thrown_away():
-        before = stage.sandbox.dump()
         answer = send(stage, row, persona, place_of(stage, row, persona))
-        done = set(changed(before, stage.sandbox.dump())) - NOTED
+        done = set(stage.sandbox.changed()) - NOTED
         word = "proposal" if answer.status == 202 else "2xx" if answer.status < 300 else str(answer.status)
         if word != "2xx" and done:
             return f"{word} and changed {done}"
