@@ -229,9 +229,9 @@ def bench(arguments: list[str]) -> NoReturn:
 
 
 def fuzz(arguments: list[str]) -> NoReturn:
-    """Send the server arbitrary requests for as long as the profile `long` says: `fuzz [PYTEST ARGUMENTS]`."""
+    """Send the server arbitrary and hostile requests, all that there are: `fuzz [PYTEST ARGUMENTS]`."""
     prepare(FULL)
-    become("pytest", "tests/server/test_fuzz.py", "--hypothesis-profile=long", *arguments)
+    become("pytest", "tests/server/test_fuzz.py", "tests/security", "--hypothesis-profile=long", *arguments)
 
 
 def races(arguments: list[str]) -> NoReturn:

@@ -1,6 +1,8 @@
-"""Shares: what is the same on every database is tried in full on SQLite, and on PostgreSQL each operation has its fourth.
+"""Shares: what is the same on every database is tried on SQLite, and of it each operation has its sixth on PostgreSQL.
 
-The cells of the permission table are no such thing: they are run in full on both. Under the profile ``long`` so is all.
+Of the callers, who are mostly told alike what is not there, every second one tries each operation on SQLite. The cells of
+the permission table are no such thing: they are run in full on both. Under the profile ``long``, which is that of ``dev.py
+fuzz``, so is all.
 """
 
 from __future__ import annotations
@@ -15,21 +17,22 @@ from tests.security.stage import Stage
 from tests.security.table import NOT_APPLICABLE, PEOPLE, TOKENS, Row
 
 T = TypeVar("T")
-OF = 4
+ON_POSTGRESQL = 6
 # Of the personas, the one for whom nothing is in the way: never left out.
 THOROUGH = "OO"
 
 
-def share(stage: Stage, row: Row, everything: Iterable[T]) -> list[T]:
-    """All of it, or the share that falls to an operation."""
-    if stage.core.database.is_sqlite or settings.get_current_profile_name() == "long":
-        return list(everything)
-    first = zlib.crc32(row.operation.encode()) % OF
-    return [each for place, each in enumerate(everything) if place % OF == first]
+def share(stage: Stage, row: Row, everything: Iterable[T], on_sqlite: int = 1) -> list[T]:
+    """All of it, or the share that falls to an operation: one of so many."""
+    of = on_sqlite if stage.core.database.is_sqlite else ON_POSTGRESQL
+    if settings.get_current_profile_name() == "long":
+        of = 1
+    first = zlib.crc32(row.operation.encode()) % of
+    return [each for place, each in enumerate(everything) if place % of == first]
 
 
 def personas(stage: Stage, row: Row) -> list[str]:
     """Who asks for an operation, as far as the table has them."""
     asked = [each for each in (*PEOPLE, *TOKENS) if row.cells[each] != NOT_APPLICABLE]
-    shared = share(stage, row, asked)
+    shared = share(stage, row, asked, on_sqlite=2)
     return shared if THOROUGH in shared or THOROUGH not in asked else [THOROUGH, *shared]
