@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from stellary import Stellary, Unauthenticated
+from stellary import Forbidden, Stellary, Unauthenticated
 from stellary.cli.finding import one
 from stellary.cli.output import as_json, show, tell, tell_json
 from stellary.cli.session import Session, pass_session
@@ -85,26 +85,25 @@ def register(session: Session, url: str | None, email: str, name: str | None) ->
 def _enter(session: Session, url: str, token: str) -> None:
     """Remember a token that is good, and where there is only one place to work, that place."""
     with Stellary(url, token) as client:
-        user = client.auth.me().user
-        session.remember(url=url, token=token, org=None, workspace=None, project=None)
-        tell(f"Logged in at {url} as {_called(user)}.")
         try:
-            places = [
-                (org.slug, each.slug)
-                for org in client.organizations.iterate()
-                for each in client.organization(org.slug).workspaces.iterate()
-            ]
-        except Exception as error:  # noqa: BLE001 - the login holds, whatever else the token may see
-            tell(f"Which workspaces you reach is not known: {error}")
-            return
+            who = f" as {_called(client.auth.me().user)}"
+        except Forbidden:
+            # A token need not reach the account whose it is.
+            who = ""
+        session.remember(url=url, token=token, org=None, workspace=None, project=None)
+        tell(f"Logged in at {url}{who}.")
+        places = [
+            (org.slug, each.slug)
+            for org in client.organizations.iterate()
+            for each in client.organization(org.slug).workspaces.iterate()
+        ]
     if len(places) == 1:
         ((org, workspace),) = places
         session.remember(org=org, workspace=workspace)
         tell(f"You work in {org}/{workspace}.")
-    elif places:
-        tell(
-            "Say where you work: stellary use " + (f"{places[0][0]}/{places[0][1]}" if places else "ORG/SLUG")
-        )
+    else:
+        example = "/".join(places[0]) if places else "ORG/SLUG"
+        tell(f"Say where you work: stellary use {example}")
 
 
 def _called(user: User) -> str:

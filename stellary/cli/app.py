@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
@@ -15,13 +16,15 @@ from stellary import StellaryError, __version__
 from stellary.cli.output import warn
 from stellary.cli.session import Session
 
-SECTIONS = {
-    "Account": ("login", "register", "logout", "whoami", "tokens"),
-    "Where you work": ("orgs", "workspaces", "projects", "use"),
-    "Boards": ("board", "card"),
-    "Projects as files": ("setup", "import", "export"),
-    "More": ("serve", "completion"),
+SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Account": {"account": ("login", "register", "logout", "whoami", "tokens")},
+    "Where you work": {"places": ("orgs", "workspaces", "projects", "use")},
+    "Boards": {"boards": ("board",), "cards": ("card",)},
+    "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
+    "More": {"serving": ("serve", "completion")},
 }
+"""The commands by what they are about, and in which module they are: it is loaded when one of them is asked for."""
+MODULES = {name: module for part in SECTIONS.values() for module, names in part.items() for name in names}
 
 
 class Program(click.Group):
@@ -32,11 +35,23 @@ class Program(click.Group):
         named["standalone_mode"] = False
         sys.exit(_run(super().main, *args, **named))
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, whose module is loaded by this."""
+        if cmd_name not in MODULES:
+            return None
+        module = import_module(f"stellary.cli.{MODULES[cmd_name]}")
+        commands: tuple[click.Command, ...] = module.COMMANDS
+        return next(each for each in commands if each.name == cmd_name)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by what they are about."""
-        for title, names in SECTIONS.items():
+        for title, modules in SECTIONS.items():
             with formatter.section(title):
-                found = [(name, self.get_command(ctx, name)) for name in names]
+                found = [(name, self.get_command(ctx, name)) for names in modules.values() for name in names]
                 formatter.write_dl([(name, each.get_short_help_str(70)) for name, each in found if each])
 
 
@@ -54,7 +69,7 @@ def _run(main: Any, *args: Any, **named: Any) -> int:
         return 130
     except BrokenPipeError:
         # Who reads the output has enough of it; what is left is not told to anybody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _stdout())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         warn(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (StellaryError, ImportError, ValueError) as error:
@@ -62,10 +77,6 @@ def _run(main: Any, *args: Any, **named: Any) -> int:
     else:
         return code if isinstance(code, int) else 0
     return 1
-
-
-def _stdout() -> int:
-    return sys.stdout.fileno()
 
 
 def _line(text: str) -> str:
@@ -95,14 +106,3 @@ def cli(ctx: click.Context, url: str | None) -> None:
     """
     ctx.obj = Session(url=url)
     ctx.call_on_close(ctx.obj.close)
-
-
-def _commands() -> None:
-    from stellary.cli import account, boards, cards, files, places, serving, setups
-
-    for module in (account, places, boards, cards, setups, files, serving):
-        for command in module.COMMANDS:
-            cli.add_command(command)
-
-
-_commands()

@@ -15,7 +15,3 @@ def main() -> None:
     from stellary.cli.app import cli
 
     cli(prog_name="stellary")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,9 +11,6 @@ from typing import Any
 import click
 import orjson
 
-from stellary.client._carried import taken
-from stellary.client.display import view
-from stellary.client.display._asking import asking
 from stellary.client.display._markup import readable
 from stellary.contract.wire import dump
 
@@ -36,11 +33,16 @@ def show(made: Any, as_json: bool, otherwise: str = "", named: str | None = None
     elif isinstance(made, Sequence) and not made:
         tell(otherwise)
     else:
+        from stellary.client.display import view
+
         draw(view(made, named))
 
 
 def draw_handle(handle: Any, named: str | None = None) -> None:
     """Ask for what a handle shows, and print it."""
+    from stellary.client._carried import taken
+    from stellary.client.display._asking import asking
+
     draw(taken(asking(handle, named)))
 
 

@@ -151,6 +151,7 @@ def in_project(command: F) -> F:
 
 def _placed(command: F, *, project: bool) -> F:
     def placed(session: Session, *args: Any, **named: Any) -> Any:
+        session.org = named.pop("org") or session.org
         if workspace := named.pop("workspace"):
             place(session, workspace)
         if project:
@@ -158,13 +159,9 @@ def _placed(command: F, *, project: bool) -> F:
         return command(session, *args, **named)
 
     made: Any = pass_session(functools.update_wrapper(placed, command))
-    option = click.option(
-        "-w",
-        "--workspace",
-        metavar="ORG/SLUG",
-        help="The workspace, by the slugs of its organization and its own.",
-    )
-    made = option(made)
+    about = "The workspace, by the slugs of its organization and its own."
+    made = click.option("--org", metavar="SLUG", help="The organization.")(made)
+    made = click.option("-w", "--workspace", metavar="[ORG/]SLUG", help=about)(made)
     if project:
         made = click.option(
             "-p",
@@ -181,6 +178,7 @@ def _placed(command: F, *, project: bool) -> F:
 def _completing(ctx: click.Context) -> Iterator[Session]:
     """A session for completing a word: whoever waits for it does not wait long, and is told of no error."""
     session = Session(url=ctx.find_root().params.get("url"), patience=2, retries=0)
+    session.org = ctx.params.get("org")
     if named := ctx.params.get("workspace"):
         place(session, named)
     session.project_name = ctx.params.get("project")

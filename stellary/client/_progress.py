@@ -22,7 +22,7 @@ Progress = bool | Told
 def told(
     progress: Progress | None,
     what: str,
-    unit: Literal["B", "card", "project"],
+    unit: Literal["B", "card", "change", "project"],
     work: Callable[[Told | None], Any],
     *,
     awaits: bool,

@@ -74,9 +74,10 @@ def test_a_token_takes_the_place_of_a_password(shell):
 
 
 def test_a_token_that_sees_little_can_log_in(shell):
-    made = shell("tokens", "create", "Little", "--scope", "account:read")
+    made = shell("tokens", "create", "Little", "--scope", "projects:read")
     told = shell("login", "--token", input=made)
-    assert told.splitlines()[0].endswith("as Jane Doe <jane@example.com>.")
+    assert told.splitlines() == [f"Logged in at {shell.url}.", "You work in jane-doe/jane-doe."]
+    assert "Q1 Launch" in shell("projects")
     shell.run("login", "--email", "jane@example.com", input=PASSWORD)
     shell("tokens", "revoke", "Little")
 
@@ -117,6 +118,8 @@ def test_where_one_works_is_remembered_shown_and_overruled(shell):
     assert shell.run("board", "--project", "q1", STELLARY_PROJECT="OTHER").stdout
     assert shell.refused("projects", "--workspace", "acme/eng").startswith("404 Not Found: ")
     assert shell.run("projects", "--workspace", "jane-doe").stdout
+    assert shell.refused("projects", "--org", "acme").startswith("404 Not Found: ")
+    assert shell.run("projects", "--org", "jane-doe", "--workspace", "jane-doe", STELLARY_ORG="acme").stdout
 
 
 def test_whoever_works_in_several_workspaces_says_which(nobody, shell):

@@ -14,6 +14,9 @@ from __future__ import annotations
 from typing import Any, overload
 
 from stellary.client._method import Async, Later, Sync
+from stellary.client._progress import Progress
+from stellary.client._progress import Told as Tell
+from stellary.client._progress import told as with_progress
 from stellary.client.errors import StalePlan, UnsuitableDeclaration
 from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, Told, applied
@@ -87,20 +90,37 @@ def plan(at: Any, declaration: Source, *, prune: bool = False) -> Any:
 
 
 @overload
-def apply(plan: Plan[Sync], *, told: Told | None = None) -> Applied: ...
+def apply(plan: Plan[Sync], *, told: Told | None = None, progress: Progress | None = None) -> Applied: ...
 @overload
-def apply(plan: Plan[Async], *, told: Told | None = None) -> Later[Applied]: ...
-def apply(plan: Plan[Any], *, told: Told | None = None) -> Any:
+def apply(
+    plan: Plan[Async], *, told: Told | None = None, progress: Progress | None = None
+) -> Later[Applied]: ...
+def apply(plan: Plan[Any], *, told: Told | None = None, progress: Progress | None = None) -> Any:
     """Make a plan so. If that is interrupted, a new plan goes on from there.
 
     Args:
         plan: What ``plan`` has made.
         told: Is called with each change once it is made.
+        progress: True for a bar; or what is called with how many changes were made and how many there are.
 
     Raises:
         StalePlan: What it is about has changed since it was made; nothing was changed, or no more than was told.
     """
-    return _done(plan.at, applied(plan, told or _unheard))
+
+    def work(tell: Tell | None) -> Any:
+        made: list[Change] = []
+
+        def heard(change: Change) -> None:
+            made.append(change)
+            if told is not None:
+                told(change)
+            if tell is not None:
+                # What new scopes begin with, and lose, is not in the plan.
+                tell(len(made), max(len(made), len(plan.changes)))
+
+        return _done(plan.at, applied(plan, heard))
+
+    return with_progress(progress, "set-up", "change", work, awaits=plan.at._awaits)  # noqa: SLF001 - of the SDK
 
 
 @overload
@@ -119,7 +139,3 @@ def _described(project: ProjectHandle[Any]) -> _steps.Steps[Declaration]:
 
 def _done(at: Any, steps: _steps.Steps[Any]) -> Any:
     return _steps.awaited(steps) if at._awaits else _steps.done(steps)  # noqa: SLF001 - of the SDK
-
-
-def _unheard(change: Change) -> None:
-    """For whoever does not listen."""

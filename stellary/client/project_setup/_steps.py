@@ -36,9 +36,13 @@ async def awaited(steps: Steps[T]) -> T:
         return found
 
 
+ROWS = 200
+"""Of a page."""
+
+
 def all_rows(listed: Any, **named: Any) -> Steps[list[Any]]:
     """All rows of a list, by its method, page by page."""
-    page = yield listed(limit=200, **named)
+    page = yield listed(limit=ROWS, **named)
     rows = list(page)
     while page.has_more:
         page = yield page.next_page()

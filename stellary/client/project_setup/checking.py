@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from stellary.client._nearest import nearest
 from stellary.client.project_setup import values
 from stellary.client.project_setup.declaration import Card, Declaration, Field, Scope
-from stellary.client.project_setup.problems import Problems, nearest
+from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.references import references
 from stellary.contract.custom_fields import FIELDS_MAX
 from stellary.contract.unset import UNSET, Unset

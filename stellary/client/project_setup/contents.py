@@ -120,7 +120,7 @@ def _said(matched: Matched, card: Card, found: wire.Card | None, path: str, prun
         "due_date": utc(card.due_date) if card.due_date else card.due_date,
         "assignee": assignee,
         "labels": labels,
-        **_values(matched, card, path),
+        **_values(matched, card, found, path),
         "checklist": _checklist(card.checklist, found, prune),
         "archived": card.archived,
     }
@@ -163,7 +163,7 @@ def _there_values(found: wire.Card, matched: Matched) -> dict[str, Any]:
     return {f"fields.{called[id]}": each for id, each in found.custom_fields.items() if id in called}
 
 
-def _values(matched: Matched, card: Card, path: str) -> dict[str, Any]:
+def _values(matched: Matched, card: Card, there: wire.Card | None, path: str) -> dict[str, Any]:
     """Values of custom fields, as they are kept."""
     said = {}
     for name, found in (card.fields or {}).items():
@@ -171,6 +171,14 @@ def _values(matched: Matched, card: Card, path: str) -> dict[str, Any]:
         if matched.field(name, at) is None:
             continue
         field = _field(matched, name)
+        if (
+            found is None
+            and field.required
+            and there
+            and there.custom_fields.get(matched.field(name, at) or "")
+        ):
+            matched.problems.note(at, "must not be cleared, since the field is required")
+            continue
         try:
             made = values.kept(field.type, field.options or (), found)
         except ValueError as error:
@@ -188,7 +196,8 @@ def _field(matched: Matched, name: str) -> Any:
                 *(declared.options or ()),
                 *(found.options if found and found.type == declared.type else ()),
             ]
-            return attrs.evolve(declared, options=both)
+            required = found.required if found and declared.required is UNSET else declared.required
+            return attrs.evolve(declared, options=both, required=required)
     left: list[CustomField] = matched.fields.left
     return next(each for each in left if folded(each.name) == folded(name))
 

@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from stellary.client._nearest import nearest
 from stellary.client.project_setup.checking import exact, folded
 from stellary.client.project_setup.declaration import Column, Declaration, Scope
-from stellary.client.project_setup.problems import Problems, nearest
+from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.state import Person, State
 from stellary.contract import scopes as wire
 from stellary.contract.unset import UNSET, Unset

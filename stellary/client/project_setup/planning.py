@@ -17,10 +17,11 @@ from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.removals import removals
 from stellary.client.project_setup.state import Place, State, Wanted, find_project, read_state
 from stellary.client.projects import ProjectHandle
+from stellary.contract.presenting import Shown
 
 
 @attrs.frozen(kw_only=True)
-class Plan(Generic[C]):
+class Plan(Shown, Generic[C]):
     """What has to be done so that a project is as it is declared. True if there is something to do.
 
     Attributes:
@@ -50,10 +51,6 @@ class Plan(Generic[C]):
         for change in self.changes:
             below += [f"  {line}" for line in change.lines()]
         return "\n".join([self.summary, *below])
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Shown as it is printed, in notebooks too."""
-        printer.text(str(self))
 
 
 def planned(at: Place, declaration: Declaration, prune: bool) -> Steps[Plan[Any]]:

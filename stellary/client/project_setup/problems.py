@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 
 import attrs
 
@@ -68,10 +67,3 @@ class Problems:
                 return self.lines[path]
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get("")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What somebody may have meant, as a clause to be appended; empty if nothing is near."""
-    by_key = {each.casefold(): each for each in known}
-    found = get_close_matches(name.casefold(), by_key, n=1, cutoff=0.6)
-    return f"; did you mean {by_key[found[0]]!r}?" if found else ""

@@ -12,11 +12,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
 
+from stellary.client._nearest import nearest
 from stellary.client.project_setup.declaration import Declaration, Declared, shown_date
-from stellary.client.project_setup.problems import Problems, nearest
+from stellary.client.project_setup.problems import Problems
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
 from stellary.contract.limits import checks
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.unset import Unset
 
 BAD = object()
 """What is read where there is a problem."""
@@ -194,8 +195,6 @@ def _called(data: Any) -> str:
     """What was found, for a sentence."""
     if data is None or isinstance(data, bool):
         return {None: "null", True: "true", False: "false"}[data]
-    if data is UNSET:
-        return "UNSET"
     if isinstance(data, Mapping | list | tuple):
         return "names with values" if isinstance(data, Mapping) else "a list"
     shown = str(data) if not isinstance(data, str) else repr(data)

@@ -63,9 +63,9 @@ class _Places:
             for column in frame.columns.left if frame.columns and not frame.begun else []:
                 yield self._removal("column", below(frame.name, column.name), column.id, [column.id], frame)
         for frame in self.scopes:
-            if frame.existing is not None:
-                own = [column.id for column in frame.existing.columns]
-                yield self._removal("scope", frame.name, frame.existing.id, own, None)
+            assert frame.existing is not None
+            own = [column.id for column in frame.existing.columns]
+            yield self._removal("scope", frame.name, frame.existing.id, own, None)
 
     def _removal(self, kind: Any, name: str, id: str, columns: list[str], frame: Frame | None) -> Change:
         count = sum(card.column_id in columns for card in self.cards)
@@ -82,14 +82,18 @@ class _Places:
     def _target(self, first: Frame | None) -> tuple[str, str] | None:
         """The id and name of a column that stays: of the same scope, or else of the default one, or of any."""
         frames = sorted(self.staying, key=lambda frame: (frame is not first, not frame.is_default))
-        for frame in frames:
-            if frame.columns is not None:
-                for wanted, found, _ in frame.columns.pairs:
-                    return (found.id if found else "", below(frame.name, wanted.name))
-            elif frame.existing is not None:
-                for there in frame.existing.columns:
-                    return (there.id, below(frame.name, there.name))
-        return None
+        return next((column for frame in frames for column in _columns(frame)), None)
+
+
+def _columns(frame: Frame) -> list[tuple[str, str]]:
+    """The columns of a scope that stay, by id and name; the id is empty of one that is still to be made."""
+    if frame.columns is not None:
+        return [
+            (found.id if found else "", below(frame.name, wanted.name))
+            for wanted, found, _ in frame.columns.pairs
+        ]
+    there = frame.existing.columns if frame.existing else []
+    return [(each.id, below(frame.name, each.name)) for each in there]
 
 
 def _members(matched: Matched) -> Iterator[Change]:

@@ -16,7 +16,6 @@ from stellary.client.projects import ProjectHandle
 from stellary.client.workspaces import WorkspaceHandle
 from stellary.contract.automations import Automation
 from stellary.contract.cards import Card
-from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Forbidden
 from stellary.contract.labels import Label
@@ -72,11 +71,6 @@ class State:
     people: list[Person] = attrs.field(factory=list)
     members: list[str] = attrs.field(factory=list)
     me: str = ""
-
-    @property
-    def columns(self) -> list[Column]:
-        """All columns, by scope and then by place."""
-        return [column for scope in self.scopes for column in scope.columns]
 
 
 @attrs.frozen
@@ -137,10 +131,9 @@ def find_project(at: Place, declaration: Declaration, problems: Problems) -> Ste
         return at
     wanted = declaration.project
     projects: list[Project] = yield from all_rows(at.projects.list)
-    if wanted.key:
-        for each in projects:
-            if each.key == wanted.key:
-                return at.project(each)
+    by_key = {each.key: each for each in projects}
+    if wanted.key in by_key:
+        return at.project(by_key[wanted.key])
     for name in (wanted.name, wanted.was):
         found = [each for each in projects if each.name == name]
         if len(found) > 1:

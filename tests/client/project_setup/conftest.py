@@ -40,3 +40,13 @@ def any_ws(request: pytest.FixtureRequest) -> Iterator[Any]:
             yield workspace(core)
         finally:
             core.close()
+
+
+@pytest.fixture
+def postgres_ws(postgres_url: str) -> Iterator[Any]:
+    """The handle of one on PostgreSQL."""
+    core = Core(postgres_url, bcrypt_rounds=4)
+    try:
+        yield workspace(core)
+    finally:
+        core.close()

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 import attrs
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stellary import Stellary
@@ -128,3 +129,10 @@ def test_what_was_interrupted_is_planned_again_and_ends_the_same(
 
     (there,) = [each for each in any_ws.projects.iterate() if each.name == other]
     assert in_the_end(any_ws.project(there)) == in_the_end(at_once)
+
+
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=declarations(), second=declarations(), prune=st.booleans())
+@pytest.mark.postgres
+def test_nothing_is_to_be_done_on_postgresql_either(postgres_ws, first, second, prune):
+    check(postgres_ws, first, second, prune)

@@ -142,9 +142,11 @@ def test_differences_are_printed_with_what_there_was(ws):
 
 
 def test_what_is_applied_is_told(ws):
-    told = []
+    told, done = [], []
     plan = ps.plan(ws, LAUNCH)
-    result = ps.apply(plan, told=told.append)
+    result = ps.apply(plan, told=told.append, progress=lambda *much: done.append(much))
+    assert done[0] == (1, len(plan.changes))
+    assert done[-1] == (len(told), len(told))
     assert tuple(told) == result.changes
     assert str(result) == f'Project "Launch" (LAUNCH): {len(told)} changes made'
     assert str(ps.apply(ps.plan(ws, LAUNCH))) == 'Project "Launch" (LAUNCH): nothing had to be changed'
@@ -355,6 +357,12 @@ def test_relations_are_added_a_parent_is_replaced_and_others_go_when_pruned(ws):
         '- relation "A" is related to "C"',
     ]
     ps.apply(plan)
+    # What leads to other projects is none of a declaration's business.
+    (card,) = [each for each in at.cards.list() if each.title == "A"]
+    other = made(
+        ws, ps.Declaration(ps.Project("Other"), columns=[ps.Column("To do")], cards=[ps.Card("Far")])
+    )
+    at.card(card).relations.create(target_card_id=other.cards.list()[0].id, type="related_to")
     assert not ps.plan(at, wanted, prune=True)
     alone = changed(cards=[ps.Card("B", parent=None)])
     ps.apply(ps.plan(at, alone))
@@ -458,6 +466,110 @@ def test_dates_that_contradict_those_that_are_there_are_told(ws):
     )
     assert refused(at, early) == ["cards[0].due_date: must not be before start_date, which is 2026-03-01"]
     assert refused(at, late) == ["cards[0].start_date: must not be after due_date, which is 2026-04-01"]
+
+
+def test_all_pages_of_what_there_is_are_read(ws, monkeypatch):
+    at = made(ws)
+    ws.projects.create(name="Other")
+    monkeypatch.setattr("stellary.client.project_setup._steps.ROWS", 1)
+    assert not ps.plan(ws, LAUNCH)
+    assert not ps.plan(ws, ps.describe(at), prune=True)
+
+
+def test_people_of_one_name_are_told_apart_by_their_addresses(ws):
+    at = made(ws)
+    client = Stellary.embedded(ws._caller.carrier._port)
+    client.auth.update_me(name="joe")
+    assert refused(at, changed(cards=[ps.Card("Write", assignee="Joe")])) == [
+        'cards[0].assignee: several people are called "Joe"; use an e-mail address'
+    ]
+
+
+def test_a_token_that_may_not_tell_whose_it_is_can_plan(core):
+    workspace(core)
+    jane = Stellary.embedded(core.port(core.user(external_id="jane@example.com", email="jane@example.com")))
+    made(jane.workspace("acme", "eng"))
+    # Tokens are made by people who have logged in.
+    client = Stellary.embedded(core.port())
+    client.auth.register(email="tom@example.com", password="a-long-password")
+    token = client.api_tokens.create(name="CI", scopes=["projects:read", "projects:write"]).token
+    invited = jane.workspace("acme", "eng").members.invite(email="tom@example.com")
+    client.invitations.accept(invited.token)
+    ws = Stellary.embedded(core.port(), token=token).workspace("acme", "eng")
+    few = changed(cards=[ps.Card("Write", assignee="jane@example.com")], members=["joe@example.com"])
+    plan = ps.plan(ws, few, prune=True)
+    assert [str(each).splitlines()[0] for each in plan.changes] == ['~ card "Write"', '- card "Ship"']
+
+
+def test_rules_refer_by_names_and_are_compared_by_ids(ws):
+    fields = ps.Field("Level", "select", options=["low", "high"])
+    rule = ps.Automation(
+        "R",
+        "task_moved",
+        ps.Action("add_comment", {"content": "x", "cardId": {"card": "A"}}),
+        conditions={
+            "any": [
+                {"field": "customFields.Level", "op": "eq", "value": "high"},
+                {"field": "labelIds", "op": "contains", "value": {"label": "Bug"}},
+                {"field": "assigneeId", "op": "in", "value": [{"member": "joe@example.com"}]},
+                {"field": "scopeId", "op": "eq", "value": {"scope": "MVP"}},
+                {"field": "columnId", "op": "eq", "value": {"column": "Idea", "scope": "MVP"}},
+            ]
+        },
+    )
+    wanted = ps.Declaration(
+        ps.Project("Rules"),
+        scopes=[ps.Scope("MVP"), ps.Scope("MVP 2", columns=[ps.Column("Idea")])],
+        columns=[ps.Column("Idea")],
+        labels=[ps.Label("Bug")],
+        fields=[fields],
+        cards=[ps.Card("A")],
+        automations=[rule],
+    )
+    at = made(ws, wanted)
+    assert not ps.plan(at, wanted)
+    (found,) = ps.describe(at).automations
+    leaves = found.conditions["any"]
+    assert [leaves[0]["field"], *(leaf["value"] for leaf in leaves[1:])] == [
+        "customFields.Level",
+        {"label": "Bug"},
+        [{"member": "joe@example.com"}],
+        {"scope": "MVP"},
+        {"column": "Idea"},
+    ]
+    assert found.action.params["cardId"] == {"card": "RUL-1"}
+    other = ps.Declaration(
+        ps.Project("Rules"), automations=[ps.Automation("R", "task_moved", rule.action, conditions=None)]
+    )
+    (change,) = ps.plan(at, other).changes
+    assert [each.name for each in change.differences] == ["conditions"]
+
+
+def test_cards_of_a_scope_that_goes_find_a_column_that_nobody_declares(ws):
+    at = made(ws)
+    plan = ps.plan(at, changed(scopes=[ps.Scope("Main")]), prune=True)
+    assert [str(each) for each in plan.changes] == ['- scope "MVP" (its card goes to "Main / To do")']
+    at.columns.create(name="Idle", scope_id=at.scopes.create(name="Side").id)
+    none = changed(scopes=[ps.Scope("Main", columns=[]), ps.Scope("Side")])
+    assert '- column "Main / To do" (its card goes to "Side / To do")' in str(ps.plan(at, none, prune=True))
+
+
+def test_a_plan_shows_itself_in_a_notebook(ws):
+    shown = ps.plan(ws, LAUNCH)._repr_mimebundle_()
+    assert "Plan for Launch" in shown["text/plain"]
+    assert "Plan for Launch" in shown["text/html"]
+
+
+def test_a_required_value_is_not_cleared(ws):
+    at = made(ws)
+    fields = [ps.Field("Level", "select", options=["low", "high"], required=True)]
+    cleared = [ps.Card("Write", fields={"level": None})]
+    said = ["cards[0].fields.level: must not be cleared, since the field is required"]
+    assert refused(at, changed(fields=fields, cards=cleared)) == said
+    ps.apply(ps.plan(at, changed(fields=fields)))
+    assert refused(at, changed(cards=cleared)) == said
+    assert refused(at, changed(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared)) == said
+    assert ps.plan(at, changed(cards=[ps.Card("New", column="Done", fields={"level": None})]))
 
 
 def test_the_default_scope_stays_the_default_one(ws):

@@ -320,6 +320,63 @@ def test_a_value_of_python_is_checked_as_a_file_is(any_ws):
     assert ps.Project("x").key is UNSET
 
 
+def test_what_yaml_needs_is_said(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ImportError, match="PyYAML: pip install 'stellary"):
+        ps.loads(b"project: x", ".yaml")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "found", "kept"),
+    [
+        ("text", [], "x", "x"),
+        ("text", [], " ", ValueError),
+        ("number", [], 2.0, 2),
+        ("number", [], 2.5, 2.5),
+        ("number", [], 1e300, 1e300),
+        ("number", [], True, ValueError),
+        ("number", [], float("inf"), ValueError),
+        ("boolean", [], False, False),
+        ("boolean", [], 0, ValueError),
+        ("date", [], "2026-04-01", "2026-04-01"),
+        ("date", [], "2026-04-01T00:00:00Z", "2026-04-01"),
+        ("date", [], "2026-04-31", ValueError),
+        ("date", [], "20260401", ValueError),
+        ("date", [], 5, ValueError),
+        ("select", ["a"], "a", "a"),
+        ("select", ["a"], "b", ValueError),
+        ("multi-select", ["a", "b"], ["b", "a"], ["b", "a"]),
+        ("multi-select", ["a", "b"], [], None),
+        ("multi-select", ["a"], ["a", "a"], ValueError),
+        ("multi-select", ["a"], "a", ValueError),
+        ("text", [], None, None),
+    ],
+)
+def test_values_are_kept_as_the_api_keeps_them(kind, options, found, kept):
+    from stellary.client.project_setup import values
+
+    if kept is ValueError:
+        with pytest.raises(ValueError, match=r"^must be "):
+            values.kept(kind, options, found)
+    else:
+        assert values.kept(kind, options, found) == kept
+
+
+def test_dates_of_toml_in_values_become_texts():
+    text = "project = 'x'\n[[cards]]\ntitle = 'A'\nfields = { Day = 2026-04-01 }\n"
+    assert ps.loads(text.encode(), ".toml").cards[0].fields == {"Day": "2026-04-01"}
+
+
+def test_columns_of_one_name_are_meant_by_their_ids():
+    ids = ["665f1a2b3c4d5e6f7a8b9c0d", "665f1a2b3c4d5e6f7a8b9c0e"]
+    columns = [ps.Column("A", id=id) for id in ids]
+    assert problems(columns=columns, cards=[ps.Card("A", column="A"), ps.Card("B", column=ids[0])]) == [
+        'cards[0].column: there are several columns "A"; say by its id which'
+    ]
+
+
 def test_an_error_can_be_pickled():
     import pickle
 
