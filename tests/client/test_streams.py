@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from stellary import AsyncStellary, ConnectionFailed, NotFound, Stellary, UnreadableAnswer
-from stellary.client import _stream
+from stellary.client import _sse, _stream
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.activities import Activity
 from stellary.contract.errors import Unavailable
@@ -105,6 +105,26 @@ def test_an_answer_that_is_no_stream_is_told(follow):
 def test_data_that_is_no_activity_is_told(follow):
     with scripted(say(HEAD + b"id: 8\ndata: [1]\n\n")) as server, pytest.raises(UnreadableAnswer):
         follow(server.url)
+
+
+def test_an_event_without_an_end_is_told(follow, monkeypatch):
+    monkeypatch.setattr(_sse, "EVENT_MAX", 1000)
+    with (
+        scripted(say(HEAD + b"id: 8\ndata: " + b"x" * 2000)) as server,
+        pytest.raises(UnreadableAnswer, match="an event has no end"),
+    ):
+        follow(server.url)
+
+
+async def test_who_awaits_knows_what_was_seen_as_well():
+    with scripted(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server:
+        async with (
+            AsyncStellary(server.url, token="synth_x") as client,
+            client.workspace("acme", "eng").events() as events,
+        ):
+            assert events.last_event_id == ""
+            assert await anext(events) == FIRST
+            assert events.last_event_id == "8"
 
 
 def test_the_id_is_that_of_what_was_seen_not_of_what_has_come():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
 from stellary import AsyncStellary, NotFound, Stellary
+from stellary.contract.port import RawRequest
 from stellary.contract.refs import AgentMissionRef
+from stellary.core import streams
 from stellary.core.agents import mission_log
 from tests.core.agents.office import Office
 from tests.server.running import running
@@ -113,6 +116,38 @@ def test_a_mission_that_goes_ends_what_follows_it(office: Office, client):
     assert mission_log._read(ref.mission_id, office.world.core, 3).over
     with pytest.raises(NotFound):
         list(handle(office, client, mission).stream())
+
+
+def test_in_process_it_is_cut_with_the_right_to_read(office: Office):
+    bob = office.world.person("bob")
+    office.join(bob)
+    mission = office.mission(office.agent("supervised"), "set priority high")
+    office.worked(mission)
+    with Stellary.embedded(office.world.core.port(bob.actor)) as client:
+        entries = handle(office, client, mission).stream()
+        assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
+        office.world.ask(office.owner, "DELETE", f"{office.flat}/members/{bob.id}")
+        with pytest.raises(NotFound):
+            next(entries)
+
+
+def test_in_process_it_says_that_it_is_there_and_looks_whether_its_reader_may_be(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
+    mission = office.mission(office.agent("supervised"), "set priority high")
+    clock, bearer = office.world.stop_clock(), office.world.bearer(office.owner)
+    headers = {"authorization": f"Bearer {bearer}"}
+    port = office.world.core.port()
+    answer = port.stream(RawRequest("GET", f"{office.of_mission(mission)}/events", "", headers, b""))
+    assert answer.status == 200
+    blocks = iter(answer.blocks)
+    assert next(blocks) == streams.OPENING
+    assert next(blocks).startswith(b"id: 1\n")
+    assert next(blocks) == streams.HEARTBEAT
+    # A token that expires is noticed by that, though nobody tells of it.
+    clock.advance(timedelta(days=8))
+    assert [each for each in blocks if each != streams.HEARTBEAT] == []
 
 
 def test_over_http_it_is_cut_with_the_right_to_read(office: Office):

@@ -535,3 +535,21 @@ def test_a_rule_tells_its_own_owner(workshop):
     workshop.move(workshop.card(), DOING)
     found = workshop.world.ask(workshop.owner, "GET", "/notifications")
     assert [each["activity"]["meta"]["message"] for each in found] == ["It moves."]
+
+
+def test_what_its_owner_may_not_do_a_rule_may_not_and_stays_on(workshop):
+    """A document of the organization is changed where it was made, by whoever it is."""
+    organization = workshop.workspace.organization
+    elsewhere = workshop.world.workspace(workshop.owner, organization)
+    where = {"contextType": "organization", "contextId": organization.id, "contentFormat": "markdown"}
+    made = workshop.world.ask(
+        workshop.owner, "POST", f"{elsewhere.path}/documents", {"title": "Rules", "content": "Old.", **where}
+    )
+    rule = workshop.rule("task_created", "update_document", documentId=made["id"], title="New")
+    workshop.card()
+    assert workshop.results(rule) == [
+        "a document of the organization is changed in the workspace in which it was made"
+    ]
+    assert workshop.rule_now(rule)["enabled"]
+    workshop.card()
+    assert len(workshop.results(rule)) == 2

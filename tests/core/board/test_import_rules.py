@@ -9,6 +9,7 @@ import pytest
 from stellary.contract.errors import Invalid
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.wire import load
+from stellary.core.board.rules import import_relations
 from stellary.core.board.rules.imports import Importer, decided
 from tests.core.board.desk import NOW
 from tests.core.board.project_files import one_card
@@ -201,3 +202,9 @@ def related(*relations):
 )
 def test_relations_that_cannot_be(file, said):
     assert refusal(file) == said
+
+
+def test_a_file_has_so_many_relations_at_most(monkeypatch):
+    monkeypatch.setattr(import_relations, "IN_ALL_MAX", 2)
+    file = related("0 blocks 1", "0 blocks 2", "0 blocks 3")
+    assert refusal(file) == "cards must not have more than 2 relations in all"

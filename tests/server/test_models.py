@@ -1,0 +1,58 @@
+"""Models as an operator sets them up: by variables of the environment, for an endpoint that speaks as OpenAI's does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stellary import Stellary
+from tests.core.wizard.test_model_planner import PLAN, READY
+from tests.provider import calls, provided
+from tests.server.processes import started
+
+MODEL = "openai-chat:some"
+
+
+@pytest.mark.slow
+def test_a_server_plans_and_works_with_the_model_that_its_environment_names(tmp_path: Path):
+    with provided() as provider:
+        environment = {
+            "STELLARY_PLANNER_MODEL": MODEL,
+            "OPENAI_BASE_URL": provider.url,
+            "OPENAI_API_KEY": "secret-key",
+        }
+        with (
+            started(tmp_path, environment=environment) as server,
+            Stellary.register(server.url, "ann@example.com", "correct horse", name="Ann") as client,
+        ):
+            home = client.organizations.list()[0].slug
+            ws = client.workspace(home, client.organization(home).workspaces.list()[0].slug)
+            provider.answers = [calls(final_result=READY), calls(final_result=PLAN)]
+            draft = ws.project_drafts.create(name="Booking", description="Online booking.")
+            assert [each.text for each in draft.questions][:1] == ["Who tests it?"]
+            planned = ws.project_drafts(draft.id).generate_roadmap()
+            assert [phase.name for phase in planned.roadmap.phases] == ["Design", "Build"]
+
+            project = ws.projects.create(name="Shop")
+            board = ws.project(project)
+            card = board.column(board.columns.list()[0]).cards.create(title="Sign")
+            agent = ws.agents.create(
+                name="Scribe",
+                autonomy_mode="autonomous",
+                tools=["board.read", "board.write"],
+                runtime="model",
+                model=MODEL,
+            )
+            provider.answers = [
+                calls(add_comment={"cardId": card.id, "content": "Hi"}),
+                {"content": "I have said hello."},
+            ]
+            mission = ws.mission(ws.agents(agent).missions.create(card_id=card.id, prompt="Say hello"))
+            after = mission.wait()
+            assert (after.status, after.result) == ("completed", "I have said hello.")
+            (comment,) = board.card(card).comments.list()
+            assert (comment.author_name, comment.content) == ("Scribe", "Hi")
+    assert {each["model"] for each in provider.asked} == {"some"}
+    assert all(each["stream"] for each in provider.asked)
+    assert "secret-key" not in server.log.read_text()
