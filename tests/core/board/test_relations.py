@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from stellary.contract.refs import CardRef, ProjectRef
+from stellary.contract.refs import CardRef, ProjectRef, RelationRef
 from stellary.core.board.cards import delete_card
+from stellary.core.board.relations import delete_relation
 from stellary.core.board.tables import relations
 from stellary.core.unit import NOBODY
 from tests.boards import Board
-from tests.meanwhile import wait_until_blocked
+from tests.meanwhile import answered_meanwhile, wait_until_blocked
 from tests.world import at_once
 
 UNKNOWN = "a" * 24
@@ -372,3 +373,13 @@ def test_a_card_that_is_deleted_meanwhile_is_not_found(board):
         wait_until_blocked(board.world.core)
     waiting.join()
     assert answers == [(404, "Card not found")]
+
+
+def test_a_relation_that_is_deleted_meanwhile_is_not_found(board):
+    one, other = cards(board, 2)
+    made = relate(board, one, "blocks", other)
+    path, ref = f"{board.flat}/relations/{made['id']}", board.workspace.ref.child(RelationRef, made["id"])
+    answer = answered_meanwhile(
+        board.world, board.owner, lambda uow: delete_relation(uow, ref), lambda: error(board, "DELETE", path)
+    )
+    assert answer == (404, "Relation not found")

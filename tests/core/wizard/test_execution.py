@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
+from stellary.contract.refs import DraftRef
+from stellary.contract.wizard import ExecuteProjectDraft
 from stellary.core.board import imports
+from stellary.core.wizard.execution import execute_project_draft
 from tests.core.wizard.studio import BRIEF
+from tests.meanwhile import answered_meanwhile
 from tests.world import at_once
 
 
@@ -169,3 +173,16 @@ def test_it_is_told_once_however_many_cards_it_has(studio):
     )
     assert [each["type"] for each in activity] == ["project_imported"]
     assert orjson.dumps(activity[0]["meta"])
+
+
+def test_a_draft_that_is_executed_meanwhile_becomes_no_second_project(studio):
+    draft = studio.plan(studio.draft(description=BRIEF))
+    ref = studio.workspace.ref.child(DraftRef, draft["id"])
+    answer = answered_meanwhile(
+        studio.world,
+        studio.owner,
+        lambda uow: execute_project_draft(uow, ref, ExecuteProjectDraft()),
+        lambda: studio.world.status(studio.owner, "POST", studio.of(draft, "execute"), {}),
+    )
+    assert answer == 409
+    assert len(studio.world.ask(studio.owner, "GET", f"{studio.workspace.path}/projects")) == 1
