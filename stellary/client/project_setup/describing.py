@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +34,10 @@ class _Describer:
         self.labels = {each.id: each.name for each in state.labels}
         self.fields = {each.id: each.name for each in state.fields}
         self.people = {each.id: each.email for each in state.people if each.email}
+        self.parents = {each.target: each.source for each in state.edges if each.type == "parent_of"}
+        self.targets: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for each in sorted(state.edges, key=lambda each: (each.source, each.target)):
+            self.targets[each.type, each.source].append(each.target)
         self.card_names = {card.id: self._card_name(card) for card in state.cards}
 
     def declaration(self) -> declared.Declaration:
@@ -84,7 +88,7 @@ class _Describer:
         scope = next(each for each in self.state.scopes if each.id == card.scope_id)
         column = next(each for each in scope.columns if each.id == card.column_id)
         own_scope: str | Unset = scope.id if scope.name in self.scopes else scope.name
-        parents = self._others(card, "parent_of", of_target=True)
+        parent = self.parents.get(card.id)
         return declared.Card(
             card.title,
             key=card.key if card.title in self.titles else UNSET,
@@ -101,17 +105,14 @@ class _Describer:
             or UNSET,
             checklist=[declared.Step(each.title, each.done or UNSET) for each in card.checklist] or UNSET,
             archived=card.archived or UNSET,
-            parent=parents[0] if parents else UNSET,
+            parent=self.card_names[parent] if parent else UNSET,
             blocks=self._others(card, "blocks") or UNSET,
             related_to=self._others(card, "related_to") or UNSET,
             duplicates=self._others(card, "duplicates") or UNSET,
         )
 
-    def _others(self, card: wire.Card, type: str, *, of_target: bool = False) -> list[str]:
-        edges = sorted(self.state.edges, key=lambda each: (each.source, each.target))
-        if of_target:
-            return [self.card_names[e.source] for e in edges if e.type == type and e.target == card.id]
-        return [self.card_names[e.target] for e in edges if e.type == type and e.source == card.id]
+    def _others(self, card: wire.Card, type: str) -> list[str]:
+        return [self.card_names[target] for target in self.targets.get((type, card.id), ())]
 
     def _rule(self, rule: Any) -> declared.Automation:
         scopes = {each.id: each.id if each.name in self.scopes else each.name for each in self.state.scopes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -46,29 +47,33 @@ def pair(
     name: str = "name",
 ) -> Pairs[Any, Any]:
     """Find what there is of what is declared: by the id that it names, else by its name, else by what it was called."""
-    free = {each.id: each for each in existing}
-    found: dict[int, Any] = {}
     things = list(declared or ())
+    found: dict[int, Any] = {}
+    free = {each.id for each in existing}
 
-    def take(at: int, test: Callable[[Any], bool]) -> None:
-        if at not in found:
-            match = next((each for each in free.values() if test(each)), None)
-            if match is not None:
-                found[at] = free.pop(match.id)
-
-    for at, each in enumerate(things):
-        wanted = getattr(each, id) if id else UNSET
-        if wanted is not UNSET:
-            take(at, lambda one, wanted=wanted: getattr(one, str(id)) == wanted)  # type: ignore[misc]
-            if at not in found:
-                problems.note(f"{path}[{at}].{id}", f"the project has nothing of this kind that is {wanted}")
-    for word in (name, "was"):
+    def take(word: str, attribute: str, alike: Callable[[str], str]) -> None:
+        """Take those whose ``attribute`` is what ``word`` of a declared thing says."""
+        there: dict[str, list[Any]] = {}
+        for each in existing:
+            there.setdefault(alike(getattr(each, attribute)), []).append(each)
         for at, each in enumerate(things):
-            called = getattr(each, word)
-            if called is not UNSET:
-                take(at, lambda one, called=called: key(getattr(one, name)) == key(called))  # type: ignore[misc]
+            said = getattr(each, word)
+            if at not in found and said is not UNSET:
+                match = next((one for one in there.get(alike(said), ()) if one.id in free), None)
+                if match is not None:
+                    free.remove(match.id)
+                    found[at] = match
+
+    if id is not None:
+        take(id, id, exact)
+        for at, each in enumerate(things):
+            if getattr(each, id) and at not in found:
+                said = f"the project has nothing of this kind that is {getattr(each, id)}"
+                problems.note(f"{path}[{at}].{id}", said)
+    take(name, name, key)
+    take("was", name, key)
     pairs = [(each, found.get(at), f"{path}[{at}]") for at, each in enumerate(things)]
-    return Pairs(pairs, list(free.values()))
+    return Pairs(pairs, [each for each in existing if each.id in free])
 
 
 @attrs.frozen
@@ -206,13 +211,19 @@ class Matched:
         self._missing(what, name, names, path)
         return None
 
+    @cached_property
+    def _card_ids(self) -> dict[str, str]:
+        """The ids of cards by their keys and their titles; a title beats a key, and one that is declared any other."""
+        ids: dict[str, str] = {each.key: each.id for each in self.state.cards}
+        ids |= {each.title: each.id for each in self.cards.left}
+        return ids | {each.title: found.id if found else "" for each, found, _ in self.cards.pairs}
+
     def card(self, name: str, path: str) -> str | None:
         """The id of a card by its title or its key, empty if it is still to be made."""
-        known: dict[str, str] = {each.title: each.id for each in self.cards.left}
-        known |= {each.title: found.id if found else "" for each, found, _ in self.cards.pairs}
-        keys = {each.key: each.id for each in self.state.cards}
-        found: str | None = known[name] if name in known else keys.get(name)
-        return self._missing("card", name, known, path) if found is None else found
+        if name in self._card_ids:
+            return self._card_ids[name]
+        self._missing("card", name, [each.title for each, _, _ in self.cards.pairs], path)
+        return None
 
     def person(self, name: str, path: str) -> Person | None:
         """Somebody by e-mail address, or by a name that only one has."""

@@ -1,0 +1,44 @@
+"""A project to test with, and what is asked of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from stellary import UnsuitableDeclaration
+from stellary.client import project_setup as ps
+
+LAUNCH = ps.Declaration(
+    ps.Project("Launch", key="LAUNCH", description="Soon"),
+    scopes=[
+        ps.Scope("Main", default=True, columns=[ps.Column("To do"), ps.Column("Done", card_status="done")]),
+        ps.Scope("MVP", description="First", view="list", columns=[ps.Column("Idea"), ps.Column("Done")]),
+    ],
+    labels=[ps.Label("Bug", color="#ef4444")],
+    fields=[ps.Field("Level", "select", options=["low", "high"])],
+    cards=[
+        ps.Card(
+            "Write", labels=["bug"], fields={"level": "high"}, assignee="joe", checklist=[ps.Step("Ask")]
+        ),
+        ps.Card("Ship", scope="MVP", column="Done", parent="Write", archived=True),
+    ],
+    automations=[
+        ps.Automation(
+            "Move on", "checklist_complete", ps.Action("move_card", {"targetColumn": {"column": "Done"}})
+        )
+    ],
+    members=["jane@example.com", "joe@example.com"],
+)
+
+
+def made(ws, declaration=LAUNCH):
+    return ws.project(ps.apply(ps.plan(ws, declaration)).project)
+
+
+def changed(**what):
+    return ps.Declaration(ps.Project("Launch"), **what)
+
+
+def refused(at, declaration, prune=False):
+    with pytest.raises(UnsuitableDeclaration) as caught:
+        ps.plan(at, declaration, prune=prune)
+    return [": ".join(each) for each in caught.value.problems]
