@@ -90,12 +90,13 @@ class Life:
 
     def __init__(self, office: Office, url: str, mode: str) -> None:
         self.office, self.url, self.mode = office, url, mode
+        # Time goes on from one to the next.
+        self._ahead = office.world.core.clock() - system_clock() + timedelta(seconds=1)
+        live_in(office.world.core, lambda: self._ahead)
         self.agent, self.card = office.agent(mode), office.card("Spec")
         self.mission = office.mission(self.agent, PROMPT, self.card)
         self.deaths = 0
         self.told: list[tuple[str, Any]] = []
-        self._ahead = timedelta()
-        live_in(office.world.core, lambda: self._ahead)
 
     def killed(self, last: int, when: str, path: str | None = None) -> bool:
         """Let a process work that may be killed; whether it was. What was told until then stays told."""
