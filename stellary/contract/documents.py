@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Id, Items, Length
+from stellary.contract.limits import Different, Id, Items, Length
 from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     DOCUMENT_DELETE,
@@ -29,7 +29,7 @@ VersionStatus = Literal["pending_review", "approved", "changes_requested", "with
 
 DocumentTitle = Annotated[str, Length(1, 200)]
 Tag = Annotated[str, Length(1, 50)]
-Tags = Annotated[list[Tag], Items(0, TAGS_MAX)]
+Tags = Annotated[list[Tag], Items(0, TAGS_MAX), Different()]
 ReviewNotes = Annotated[str, Length(1, 5000)]
 
 

@@ -83,6 +83,17 @@ class Items(Check):
 
 
 @attrs.frozen
+class Different(Check):
+    """No entry of a list is there twice."""
+
+    def problem(self, found: Any) -> str | None:
+        return None if len(set(found)) == len(found) else "must not have the same one twice"
+
+    def schema(self) -> dict[str, Any]:
+        return {"uniqueItems": True}
+
+
+@attrs.frozen
 class Range(Check):
     """From ``min`` to ``max``, both included."""
 

@@ -20,7 +20,7 @@ from stellary.contract.project_exports import Format
 from stellary.contract.projects import Description, Project, ProjectKey
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
-from stellary.contract.rich_text import Content
+from stellary.contract.rich_text import TipTap
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -283,7 +283,7 @@ class ImportedDocument(Request):
     tags: Tags | Unset = UNSET
     status: DocumentStatus = "draft"
     author: ImportedPerson | Unset = UNSET
-    content: Content | Unset = UNSET
+    content: TipTap | Unset = UNSET
     created_at: date | Unset = UNSET
     updated_at: date | Unset = UNSET
 

@@ -22,20 +22,23 @@ Node = dict[str, Any]
 
 @attrs.frozen
 class RichText(Check):
-    """A TipTap document, or a text in Markdown: at most 1 MB either way."""
+    """A TipTap document, or a text in Markdown where that is taken: at most 1 MB either way."""
+
+    markdown: bool = True
 
     def problem(self, found: Any) -> str | None:
-        if isinstance(found, str):
+        if self.markdown and isinstance(found, str):
             return "must be at most 1 MB" if len(found.encode()) > BYTES_MAX else None
         if not isinstance(found, dict):
-            return "must be a TipTap document, or a text in Markdown"
+            return "must be a TipTap document" + (", or a text in Markdown" if self.markdown else "")
         return _wrong_document(found)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": ["object", "string"]}
+        return {"type": ["object", "string"] if self.markdown else "object"}
 
 
 Content = Annotated[Any, RichText()]
+TipTap = Annotated[Any, RichText(markdown=False)]
 
 
 def is_too_large(document: Node) -> bool:

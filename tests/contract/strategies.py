@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from stellary.contract import ENDPOINTS
-from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, checks
+from stellary.contract.limits import Blank, Different, Email, Items, Length, Pattern, Range, checks
 from stellary.contract.naming import members, whole, wire_fields
 from stellary.contract.rich_text import RichText
 from stellary.contract.unset import UNSET, Unset
@@ -104,7 +104,7 @@ def _single(kind: Any) -> st.SearchStrategy[Any]:
 def _limited(kind: Any) -> st.SearchStrategy[Any]:
     limits = {type(limit): limit for limit in checks(kind)}
     if RichText in limits:
-        return DOCUMENTS | TEXTS
+        return DOCUMENTS | TEXTS if limits[RichText].markdown else DOCUMENTS
     if Pattern in limits:
         return st.from_regex(limits[Pattern].regex, fullmatch=True)
     if Email in limits:
@@ -113,7 +113,8 @@ def _limited(kind: Any) -> st.SearchStrategy[Any]:
         return st.integers(limits[Range].min, limits[Range].max)
     if Items in limits:
         (item,) = get_args(get_args(kind)[0])
-        return st.lists(_kept(item), min_size=limits[Items].min, max_size=min(limits[Items].max, 3))
+        most = min(limits[Items].max, 3)
+        return st.lists(_kept(item), min_size=limits[Items].min, max_size=most, unique=Different in limits)
     made = _kept(get_args(kind)[0])
     if Length in limits:
         shortest, longest = limits[Length].min, limits[Length].max

@@ -35,8 +35,6 @@ def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], told
     for place, each in enumerate(entries):
         path = f"documents[{place}]"
         check_tags(each.tags or (), f"{path}.tags")
-        if isinstance(each.content, str):
-            raise invalid((f"{path}.content", "must be a TipTap document"))
         scope_id, parent = None, None
         if each.scope_id:
             scope_id = scope_ids[referred(scopes, each.scope_id, f"{path}.scopeId", "scopes")]
