@@ -16,6 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from stellary.contract import ENDPOINTS
 from stellary.contract.cards import Card, CardChange
+from stellary.contract.documents import CreateDocument
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.examples import ID, example
@@ -108,6 +109,14 @@ def test_what_the_contract_takes_is_what_the_document_says(cls, data):
 @pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
 def test_each_example_is_taken(cls):
     assert as_json(dump(load(cls, example(cls)))).keys() >= example(cls).keys()
+
+
+def test_tags_are_said_to_differ():
+    tags = SCHEMAS["CreateDocument"]["properties"]["tags"]
+    assert tags["uniqueItems"]
+    validator(CreateDocument).validate({"title": "Plan", "tags": ["a", "b"]})
+    with pytest.raises(jsonschema.ValidationError):
+        validator(CreateDocument).validate({"title": "Plan", "tags": ["a", "a"]})
 
 
 def test_an_example_has_something_for_every_kind_of_field():

@@ -16,8 +16,12 @@ import obstore
 import pytest
 
 from stellary.contract.errors import StorageFull, Unavailable
+from stellary.core import Core
 from stellary.core import blobs as module
 from stellary.core.blobs import Blobs, new_key
+from tests.boards import Board
+from tests.forms import FORM, form
+from tests.world import World
 
 KEY = "ab/" + "0123456789abcdef" * 2
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -193,3 +197,18 @@ def test_the_library_is_not_loaded_before_a_file_is_touched(sqlite_url, tmp_path
     )
     asked = [sys.executable, "-c", code, sqlite_url, tmp_path]
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_a_backup_has_the_files_of_any_store_in_a_folder(store, sqlite_url, tmp_path):
+    core = Core(sqlite_url, bcrypt_rounds=4, blobs=store)
+    world = World(core)
+    ann = world.person("ann")
+    board = Board(world, ann, world.workspace(ann))
+    path = f"{board.of(board.card('Files'))}/attachments"
+    for size in (0, 5, 300_000):
+        world.ask(ann, "POST", path, form(b"x" * size), content_type=FORM)
+    made = core.back_up(tmp_path / "backup")
+    core.close()
+    assert (made.files, made.lost) == (3, [])
+    copied = [found for found in (made.folder / "files").rglob("*") if found.is_file()]
+    assert sorted(found.stat().st_size for found in copied) == [0, 5, 300_000]

@@ -384,3 +384,10 @@ def test_what_is_no_document_is_told():
     assert RichText().problem(doc(deep)) == "must not have nodes nested deeper than 32"
     assert RichText().problem(5) == "must be a TipTap document, or a text in Markdown"
     assert RichText().schema() == {"type": ["object", "string"]}
+
+
+def test_where_markdown_is_not_taken_a_text_is_none():
+    alone = RichText(markdown=False)
+    assert alone.problem("# A") == alone.problem(5) == "must be a TipTap document"
+    assert alone.problem(doc({"type": "paragraph"})) is None
+    assert alone.schema() == {"type": "object"}
