@@ -12,7 +12,9 @@ import pytest
 from stellary.contract.errors import Unavailable
 from stellary.core.agents import audit, proposing, running
 from stellary.core.agents.brains import ToolCall, Turn
+from stellary.core.jobs import LEASE
 from stellary.core.unit import Agency
+from stellary.core.work import HANDLERS, Work
 from tests.core.agents.office import Office
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call
@@ -90,6 +92,26 @@ def test_what_cannot_be_done_at_the_moment_is_tried_again(office: Office):
     assert office.tried(office.world.ask(office.owner, "GET", office.agents)[0]) == [
         ("set_priority", "allowed")
     ]
+
+
+def test_who_has_thought_for_longer_than_is_claimed_finds_that_another_has_gone_on(office: Office):
+    core, clock = office.world.core, office.world.stop_clock()
+    brain, asked = core.brains["built_in"], []
+
+    class Slow:
+        def think(self, task: Any) -> Any:
+            asked.append(task)
+            if len(asked) == 1:
+                clock.advance(2 * LEASE)
+                Work(core, HANDLERS).run_due()
+                task.waiting()
+            return brain.think(task)
+
+    core.brains = {"built_in": Slow()}
+    card = office.card()
+    mission = office.mission(office.agent(), "comment: Hi", card)
+    assert office.worked(mission)["status"] == "completed"
+    assert (len(asked), office.read(card)["commentCount"], core.work.jobs()) == (3, 1, [])
 
 
 def test_what_was_read_and_what_was_approved_are_told_together(office: Office):

@@ -118,7 +118,7 @@ def test_what_a_model_gathers_is_decided_at_the_end(office: Office):
     assert (office.mission_now(mission)["result"], office.read(card)["commentCount"]) == ("Said.", 1)
 
 
-@pytest.mark.parametrize("args", ["[1]", '"x"', "", '{"cardId": 5}'])
+@pytest.mark.parametrize("args", ["[1]", '"x"', "", '{"cardId": 5}', '{"cardId": NaN}'])
 def test_arguments_that_are_none_are_refused_and_the_model_is_told(office: Office, args: str):
     asked = use(
         office, [ModelResponse([ToolCallPart("add_comment", args)]), ModelResponse([TextPart("Sorry.")])]
@@ -198,6 +198,7 @@ REFUSALS = [
         Failure(404, "The model `some` does not exist"),
         "the provider says 404: The model `some` does not exist",
     ),
+    (Failure(422, " "), "the provider says 422"),
     (Failure(400, "bad  tool\nschema " + "x" * 500), f"the provider says 400: bad tool schema {'x' * 284}"),
     (
         Failure(400, "too long", "context_length_exceeded"),
