@@ -48,7 +48,8 @@ class _Checker:
     """Looks at one kind of thing after the other.
 
     Attributes:
-        columns: The names of the columns of each scope that says which it has; that of None is the default one.
+        columns: The names and ids of the columns of each scope that says which it has, by its name and its id; that of
+            None is the default one.
     """
 
     def __init__(self, declaration: Declaration, problems: Problems) -> None:
@@ -90,25 +91,25 @@ class _Checker:
         defaults = [at for at, each in enumerate(scopes) if each.default]
         for at in defaults[1:]:
             self.note(f"scopes[{at}].default", f"is true of scopes[{defaults[0]}] already")
+        names = [each.name for each in scopes]
         for at, scope in enumerate(scopes):
-            self._columns(scope.columns, f"scopes[{at}].columns", scope.name)
             self._dates(scope, f"scopes[{at}]")
-        if self.all.columns is not UNSET:
-            for at in defaults:
-                if scopes[at].columns is not UNSET:
-                    self.note("columns", f"are those of scopes[{at}], which names its own")
-            self._columns(self.all.columns, "columns", None)
-        for at in defaults[:1]:
-            name = scopes[at].name
-            if name in self.columns:
-                self.columns.setdefault(None, self.columns[name])
-            elif None in self.columns:
-                self.columns[name] = self.columns[None]
+            # A name that several have says nothing of which columns there are.
+            called: list[Any] = [scope.id, scope.name] if names.count(scope.name) == 1 else [scope.id]
+            called += [None] if at in defaults[:1] else []
+            self._columns(scope.columns, f"scopes[{at}].columns", called)
+        for at in defaults:
+            if self.all.columns is not UNSET and scopes[at].columns is not UNSET:
+                self.note("columns", f"are those of scopes[{at}], which names its own")
+        own = [scopes[at].name for at in defaults[:1] if names.count(scopes[at].name) == 1]
+        self._columns(self.all.columns, "columns", [None, *own])
 
-    def _columns(self, columns: Any, path: str, scope: str | None) -> None:
+    def _columns(self, columns: Any, path: str, scopes: Iterable[Any]) -> None:
+        """Columns of a scope, which is called by each of these."""
         if columns is not UNSET:
             self._unlike(columns, path, "column")
-            self.columns[scope] = [each.name for each in columns] + [each.id for each in columns if each.id]
+            known = [each.name for each in columns] + [each.id for each in columns if each.id]
+            self.columns |= {scope: known for scope in scopes if scope is not UNSET}
 
     def _dates(self, found: Scope | Card, path: str) -> None:
         start, due = found.start_date, found.due_date

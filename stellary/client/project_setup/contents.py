@@ -373,7 +373,11 @@ def caller(state: Any, scopes: Mapping[str, str]) -> Any:
     found: dict[str, dict[str, str]] = {}
     for scope in state.scopes:
         found[scope.id] = {"scope": scopes[scope.id]}
+        names = [column.name for column in scope.columns]
         for column in scope.columns:
+            if names.count(column.name) > 1:
+                # Its id says which one it is, and no name does.
+                continue
             own = {} if scope.is_default else {"scope": scopes[scope.id]}
             found[column.id] = {"column": column.name, **own}
     found |= {each.id: {"label": each.name} for each in state.labels}

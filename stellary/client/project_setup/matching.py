@@ -119,7 +119,9 @@ class Matched:
         self.declaration = declaration
         self.state = state
         self.problems = problems
-        self.scopes = pair(declaration.scopes, state.scopes, "scopes", problems)
+        # Among scopes of one name the default one is meant.
+        default_first = sorted(state.scopes, key=lambda each: not each.is_default)
+        self.scopes = pair(declaration.scopes, default_first, "scopes", problems)
         self.labels = pair(declaration.labels, state.labels, "labels", problems, key=folded, id=None)
         self.fields = pair(declaration.fields, state.fields, "fields", problems, key=folded, id=None)
         # Among cards of one title, one that stands on the board is meant rather than one that is archived.
@@ -135,6 +137,8 @@ class Matched:
         frames = []
         for at, (scope, existing, path) in enumerate(pairs):
             own = self.declaration.columns if at == chosen and scope.columns is UNSET else scope.columns
+            if at == chosen and UNSET not in (scope.columns, self.declaration.columns):
+                self.problems.note("columns", f"are those of {path}, which names its own")
             where = f"{path}.columns" if scope.columns is not UNSET else "columns"
             frames.append(self._frame(scope, existing, path, at == chosen, own, where))
         for existing in self.scopes.left:

@@ -197,6 +197,15 @@ def test_cards_survive_the_columns_and_scopes_in_which_they_were(ws):
     ]
 
 
+def test_scopes_are_made_and_moved_in_one_go(ws):
+    names = ["One", "Two", "Three", "Main"]
+    at = made(ws, changed(scopes=[ps.Scope(each) for each in names]))
+    wanted = changed(scopes=[ps.Scope(each) for each in ("Main", "New", "Three", "Newer", "Two", "One")])
+    ps.apply(ps.plan(at, wanted))
+    assert [scope.name for scope in at.scopes.list()] == ["Main", "New", "Three", "Newer", "Two", "One"]
+    assert not ps.plan(at, wanted)
+
+
 def test_a_card_that_goes_with_its_column_still_gets_its_status(ws):
     at = made(ws)
     wanted = changed(columns=[ps.Column("Done")], cards=[ps.Card("Write", status="open")])

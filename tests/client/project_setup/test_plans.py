@@ -246,6 +246,13 @@ def test_a_plan_shows_itself_in_a_notebook(ws):
     assert "Plan for Launch" in shown["text/html"]
 
 
+def test_the_columns_of_the_default_scope_are_declared_in_one_place(ws):
+    scopes = [ps.Scope("Main", columns=[ps.Column("To do")])]
+    assert refused(made(ws), changed(scopes=scopes, columns=[ps.Column("Done")])) == [
+        "columns: are those of scopes[0], which names its own"
+    ]
+
+
 def test_a_required_value_is_not_cleared(ws):
     at = made(ws)
     fields = [ps.Field("Level", "select", options=["low", "high"], required=True)]
