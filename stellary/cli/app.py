@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -67,9 +66,6 @@ def _run(main: Any, *args: Any, **named: Any) -> int:
     except (click.Abort, KeyboardInterrupt):
         warn("interrupted")
         return 130
-    except BrokenPipeError:
-        # Who reads the output has enough of it; what is left is not told to anybody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         warn(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (StellaryError, ImportError, ValueError) as error:
