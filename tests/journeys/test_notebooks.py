@@ -53,12 +53,11 @@ class Shown:
 
 @pytest.fixture
 def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """What runs a notebook against a server over the core, whose work is done meanwhile."""
+    """What runs a notebook against a server over the core, which does its jobs meanwhile."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("PYTHONWARNINGS", "error::UserWarning")
     core = Core(sqlite_url, bcrypt_rounds=4)
-    core.work.start()
     with running(core) as server:
         monkeypatch.setenv("STELLARY_URL", server.url)
 
@@ -68,7 +67,6 @@ def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
             return Shown(result.nb["cells"])
 
         yield ran
-    assert core.work.stop(30)
     core.close()
 
 
