@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import compiled
 from tests.runs import SERVER_VARIABLE, OwnedRun, Run
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("STELLARY_") and name != SERVER_VARIABLE]:
         del os.environ[name]
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    compiled.share()
     config.stash[RUN] = Run(Path(worker[RUN_DIRECTORY])) if worker else OwnedRun()
 
 
