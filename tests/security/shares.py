@@ -1,6 +1,6 @@
 """Shares: what is the same on every database is tried on SQLite, and of it each operation has its sixth on PostgreSQL.
 
-Of the callers, who are mostly told alike what is not there, every second one tries each operation on SQLite. The cells of
+Of the callers, who are mostly told alike what is not there, every third one tries each operation on SQLite. The cells of
 the permission table are no such thing: they are run in full on both. Under the profile ``long``, which is that of ``dev.py
 fuzz``, so is all.
 """
@@ -34,5 +34,5 @@ def share(stage: Stage, row: Row, everything: Iterable[T], on_sqlite: int = 1) -
 def personas(stage: Stage, row: Row) -> list[str]:
     """Who asks for an operation, as far as the table has them."""
     asked = [each for each in (*PEOPLE, *TOKENS) if row.cells[each] != NOT_APPLICABLE]
-    shared = share(stage, row, asked, on_sqlite=2)
+    shared = share(stage, row, asked, on_sqlite=3)
     return shared if THOROUGH in shared or THOROUGH not in asked else [THOROUGH, *shared]

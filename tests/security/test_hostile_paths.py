@@ -7,7 +7,7 @@ import pytest
 from tests.security import hostile
 from tests.security.asking import place_of, send
 from tests.security.hostile import Nowhere
-from tests.security.shares import THOROUGH, personas
+from tests.security.shares import THOROUGH, personas, share
 from tests.security.stage import Stage
 from tests.security.table import SERVED, Row
 
@@ -25,7 +25,7 @@ def variants(stage: Stage, row: Row, persona: str, parameter: str):
     if row.role == "self_obj":
         elsewhere.append(Nowhere(parameter, "somebody else's", place_of(stage, row, persona, "other")))
     # How a malformed id is read does not depend on the caller: one for whom nothing else is in the way stands for all.
-    return (malformed if persona == THOROUGH else malformed[:1]) + elsewhere
+    return (share(stage, row, malformed) if persona == THOROUGH else malformed[:1]) + elsewhere
 
 
 def status_and_bytes(stage: Stage, row: Row, persona: str, nowhere: Nowhere) -> tuple[int, bytes]:

@@ -33,6 +33,8 @@ def _schema() -> Any:
     made.config.generation.allow_x00 = False
     # An If-Match, or a Range, that was made up.
     made.config.checks.positive_data_acceptance.expected_statuses += ["412", "416"]
+    # What is larger than any body may be is refused before anybody looks what else is wrong with it.
+    made.config.checks.negative_data_rejection.expected_statuses += ["413"]
     # A stream goes on answering for as long as somebody listens.
     made = made.exclude(
         lambda found: (
