@@ -52,12 +52,16 @@ def prepare(selection: str) -> None:
     with one_at_a_time():
         present, fingerprint = read_stamp()
         wanted = FULL if FULL in (selection, present) else SERVE
-        if present == wanted and fingerprint == current_fingerprint():
-            return
-        STAMP.unlink(missing_ok=True)
-        say("setting up .venv")
-        run_uv("sync", "--quiet", "--frozen", "--python", base_python(), *SELECTIONS[wanted])
-        STAMP.write_text(f"{wanted} {current_fingerprint()}\n")
+        if present != wanted or fingerprint != current_fingerprint():
+            STAMP.unlink(missing_ok=True)
+            say("setting up .venv")
+            run_uv("sync", "--quiet", "--frozen", "--python", base_python(), *SELECTIONS[wanted])
+            STAMP.write_text(f"{wanted} {current_fingerprint()}\n")
+    # What Python compiles is kept, out of the way, even where the shell says that nothing is to be kept: otherwise
+    # each server that a test starts would compile all of its libraries again, for longer than it then runs. Not
+    # before there is an environment: uv takes a directory that only holds this for a broken one.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(COMPILED))
 
 
 @contextlib.contextmanager
@@ -296,10 +300,6 @@ def main() -> None:
     options = parser.parse_args()
     # mkdocs-material announces the end of mkdocs 1 at every build; the lock file keeps us on it.
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
-    # What Python compiles is kept, out of the way, even where the shell says that nothing is to be kept: otherwise
-    # each server that a test starts would compile all of its libraries again, for longer than it then runs.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(COMPILED))
     COMMANDS[options.command](options.arguments)
 
 
