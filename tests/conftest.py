@@ -51,12 +51,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is None:
         return
-    if SERVER_VARIABLE in os.environ:
-        from tests.databases import Postgres
+    from tests.databases import Postgres
 
-        Postgres(run).drop_idle()
+    server = Postgres(run)
+    for name in list(server.sweepers):
+        server.close_sweeper(name)
+    if SERVER_VARIABLE in os.environ:
+        server.drop_idle()
         if isinstance(run, OwnedRun):
-            Postgres(run).drop_template()
+            server.drop_template()
     if isinstance(run, OwnedRun):
         run.end()
 

@@ -77,6 +77,8 @@ class Postgres:
 
     idle: ClassVar[dict[str, int]] = {}
     """Of this process: empty ones, and how often each was used."""
+    sweepers: ClassVar[dict[str, psycopg.Connection]] = {}
+    """Of this process: a connection to each of its databases that knows all tables by now, which a new one takes long for."""
     schema: ClassVar[Any] = None
     """What tells one schema from another: that of the template, once asked."""
 
@@ -110,18 +112,44 @@ class Postgres:
 
     def drop_idle(self) -> None:
         """Drop what this process keeps for its next test."""
+        while self.idle:
+            self.drop(self.idle.popitem()[0])
+
+    def drop(self, name: str) -> None:
+        """Drop a database of this process."""
+        self.close_sweeper(name)
         with self.administrator() as connection:
-            while self.idle:
-                connection.execute(statement("DROP DATABASE {} WITH (FORCE)", self.idle.popitem()[0]))
+            connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+
+    def sweeper(self, name: str) -> psycopg.Connection:
+        """The connection that empties a database: a new one if a test has ended all that there were."""
+        kept = self.sweepers.get(name)
+        try:
+            if kept is not None:
+                kept.execute("SELECT 1")
+                return kept
+        except psycopg.OperationalError:
+            self.close_sweeper(name)
+        self.sweepers[name] = self.connected(name)
+        return self.sweepers[name]
+
+    def close_sweeper(self, name: str) -> None:
+        """Close the connection that empties a database, if there is one."""
+        if name in self.sweepers:
+            self.sweepers.pop(name).close()
 
     @contextlib.contextmanager
     def administrator(self, database: str | None = None) -> Iterator[psycopg.Connection]:
         """A connection that may create and drop databases, or one to a database."""
+        with self.connected(database) as connection:
+            yield connection
+
+    def connected(self, database: str | None = None) -> psycopg.Connection:
+        """The same, for as long as one likes."""
         url = self.server().set(drivername="postgresql")
         if database is not None:
             url = url.set(database=database)
-        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
-            yield connection
+        return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
@@ -133,8 +161,7 @@ class Postgres:
             if uses < USES_MAX and self.emptied(name):
                 self.idle[name] = uses + 1
             else:
-                with self.administrator() as connection:
-                    connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+                self.drop(name)
 
     def copy(self) -> str:
         """The name of a new copy of the template."""
@@ -150,11 +177,11 @@ class Postgres:
 
     def emptied(self, name: str) -> bool:
         """Delete all rows of a database; False if the test has changed more than rows."""
-        with self.administrator(name) as connection:
-            connection.execute(_END_OTHERS)
-            if connection.execute(_SCHEMA).fetchone() != self.schema:
-                return False
-            connection.execute(delete_all())
+        connection = self.sweeper(name)
+        connection.execute(_END_OTHERS)
+        if connection.execute(_SCHEMA).fetchone() != self.schema:
+            return False
+        connection.execute(delete_all())
         return True
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 AT_ONCE = 200
 
 _LAST = select(func.coalesce(func.max(activities.c.seq), 0))
+_LAST_HERE = _LAST.where(activities.c.workspace_id == bindparam("_workspace_id"))
 _AFTER = (
     select(activities.c.seq, activities.c.id, *ACTIVITY)
     .where(
@@ -47,7 +48,12 @@ def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream
     """What happens in the workspace; whoever reaches it sees all of it, by a token what that may read."""
     workspace = access.workspace(uow, ref).row
     read = _AFTER if uow.actor.reaches(PILOTAGE_READ) else _BEYOND_PILOTAGE
-    after = None if request.last_event_id is UNSET else int(request.last_event_id)
+    after = None
+    if request.last_event_id is not UNSET:
+        # One from beyond the end is from before the database was restored. Where that is has to be found out now: what
+        # happens before the first read is told as well.
+        last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
+        after = min(int(request.last_event_id), last)
     return Record(of_workspace(workspace.id), after, partial(_read, read, workspace.id))
 
 
@@ -72,7 +78,6 @@ def _found(
     connection: Connection, wanted: Select[Any], workspace_id: str, after: int | None, end: int, pending: bool
 ) -> Batch:
     if after is None or after >= end:
-        # One from beyond the end is from before the database was restored.
         return Batch(end, pending=pending)
     place = {"_workspace_id": workspace_id, "_after": after, "_end": end}
     rows = connection.execute(wanted, place).fetchall()

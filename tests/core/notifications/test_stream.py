@@ -141,6 +141,14 @@ def test_a_unit_that_is_undone_tells_nobody(core, world, board):
     assert heard == [f"workspace:{board.workspace.id}"]
 
 
+def test_from_beyond_the_end_nothing_is_missed_that_happens_before_the_first_read(core, board):
+    board.card("Before")
+    with core.view(board.owner.actor) as uow:
+        record = stream_events(uow, board.workspace.ref, Follow(last_event_id="9" * 18))
+    board.card("Next")
+    assert [title for _, title in told(record.read(core, record.after))] == ["Next"]
+
+
 def test_a_place_beyond_the_end_is_the_end(core, board, record):
     assert record.read(core, 10**17).position == record.read(core, None).position
     assert isinstance(board.workspace.ref, WorkspaceRef)
