@@ -20,7 +20,7 @@ RUN = pytest.StashKey[Run]()
 RUN_DIRECTORY = "stellary_run_directory"
 
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("ci", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("ci"), max_examples=5_000)
 settings.load_profile("ci")
 

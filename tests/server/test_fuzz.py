@@ -243,7 +243,7 @@ OWNER, NOBODY = (
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    for few in (3, 1)
+    for few in (2, 1)
 )
 
 

@@ -78,7 +78,8 @@ def _found(
     connection: Connection, wanted: Select[Any], workspace_id: str, after: int | None, end: int, pending: bool
 ) -> Batch:
     if after is None or after >= end:
-        return Batch(end, pending=pending)
+        # What has been told is not told again, though the horizon may be behind it for a moment.
+        return Batch(end if after is None else after, pending=pending)
     place = {"_workspace_id": workspace_id, "_after": after, "_end": end}
     rows = connection.execute(wanted, place).fetchall()
     told = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
