@@ -21,6 +21,8 @@ from tests.client.project_setup.declarations import declarations
 numbers = itertools.count(1)
 FEW = settings.default.max_examples // 5
 """Each example is some hundred requests."""
+# The short run tries the same each time; the profile ``long`` looks further.
+SHORT = settings.get_current_profile_name() != "long"
 
 
 def called(declaration: ps.Declaration, name: str) -> ps.Declaration:
@@ -120,7 +122,7 @@ def assert_is_declared(found: ps.Declaration, wanted: ps.Declaration) -> None:
     ]
 
 
-@settings(max_examples=FEW)
+@settings(max_examples=FEW, derandomize=SHORT, database=None)
 @given(
     first=declarations(),
     second=declarations(),
@@ -164,7 +166,7 @@ def in_the_end(project: Any) -> str:
     return re.sub("[0-9a-f]{24}", "…", ps.dumps(found))
 
 
-@settings(max_examples=FEW)
+@settings(max_examples=FEW, derandomize=SHORT, database=None)
 @given(
     first=declarations(),
     second=declarations(),
@@ -191,7 +193,12 @@ def test_what_was_interrupted_is_planned_again_and_ends_the_same(
     assert in_the_end(any_ws.project(there)) == in_the_end(at_once)
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=3,
+    derandomize=SHORT,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(first=declarations(), second=declarations(), prune=st.booleans())
 @pytest.mark.postgres
 def test_nothing_is_to_be_done_on_postgresql_either(postgres_ws, first, second, prune):
