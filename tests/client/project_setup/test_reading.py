@@ -234,7 +234,7 @@ def test_what_is_not_declared_is_told_with_what_may_be_meant():
         "cards[0].fields.Sizes: the field \"Sizes\" is not declared; did you mean 'Size'?",
         'cards[0].blocks[0]: the card "B" is not declared',
         "cards[1].column: the column \"Todo\" is not declared; did you mean 'To do'?",
-        "cards[1].fields.Size: must be a number",
+        "cards[1].fields.Size: must be a finite number",
         "cards[1].parent: must be another card",
         'automations[0].action.params.a[0]: the column "Done" is not declared',
         "automations[0].action.params.a[1]: the label \"Bux\" is not declared; did you mean 'Bug'?",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
+from stellary.contract import field_values
 from stellary.contract.custom_fields import (
     OPTIONS_MAX,
-    TEXT_MAX,
     CreateCustomField,
     CustomField,
-    FieldType,
     UpdateCustomField,
 )
 from stellary.contract.errors import Conflict, Invalid
@@ -30,8 +28,6 @@ NO_FIELDS: Final[Mapping[str, CustomField]] = {}
 CHOSEN_FROM: Final = ("select", "multi-select")
 _NAME_SHOWN = 100
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)T00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:00)", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,100})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -57,7 +53,7 @@ def with_values(
         where = path + id[:_NAME_SHOWN]
         if id not in fields:
             raise unknown(where)
-        if found is None or (found == [] and fields[id].type == "multi-select"):
+        if field_values.clears(fields[id].type, found):
             if fields[id].required:
                 raise invalid((where, "must not be cleared, since the field is required"))
             after.pop(id, None)
@@ -69,69 +65,12 @@ def with_values(
 def checked(field: CustomField, found: Any, path: str) -> Any:
     """A value as it is kept.
 
-    A number without a fraction is kept as an integer. A date is kept as a day; midnight UTC is what a day means
-    elsewhere, so that it is taken for one.
-
     Raises:
         Invalid: It is none of the field's type.
     """
-    if (made := _READERS[field.type](found, field.options)) is None:
-        raise invalid((path, _SAID[field.type]))
+    if (made := field_values.read(field.type, field.options, found)) is None:
+        raise invalid((path, field_values.SAID[field.type]))
     return made
-
-
-def _text(found: Any, _: Sequence[str]) -> str | None:
-    return found if isinstance(found, str) and 1 <= len(found) <= TEXT_MAX and not found.isspace() else None
-
-
-def _number(found: Any, _: Sequence[str]) -> int | float | None:
-    if type(found) is int:
-        return found
-    if type(found) is not float or not math.isfinite(found):
-        return None
-    return int(found) if found.is_integer() and abs(found) < 2**63 else found
-
-
-def _boolean(found: Any, _: Sequence[str]) -> bool | None:
-    return found if isinstance(found, bool) else None
-
-
-def _date(found: Any, _: Sequence[str]) -> str | None:
-    if not isinstance(found, str):
-        return None
-    day = midnight[1] if (midnight := _MIDNIGHT.fullmatch(found)) else found
-    try:
-        return date.fromisoformat(day).isoformat() if _DATE.fullmatch(day) else None
-    except ValueError:
-        return None
-
-
-def _option(found: Any, options: Sequence[str]) -> str | None:
-    return found if isinstance(found, str) and found in options else None
-
-
-def _several(found: Any, options: Sequence[str]) -> list[str] | None:
-    if not isinstance(found, list) or not found or any(_option(each, options) is None for each in found):
-        return None
-    return list(found) if len(set(found)) == len(found) else None
-
-
-_READERS: Final[Mapping[FieldType, Callable[[Any, Sequence[str]], Any]]] = {
-    "text": _text,
-    "number": _number,
-    "boolean": _boolean,
-    "date": _date,
-    "select": _option,
-    "multi-select": _several,
-}
-_SAID: Final[Mapping[FieldType, str]] = {
-    "text": f"must be a text of 1 to {TEXT_MAX} characters",
-    "number": "must be a finite number",
-    "boolean": "must be true or false",
-    "date": "must be a date such as 2026-04-01",
-    "select": "must be one of the field's options",
-    "multi-select": "must be a list of different options of the field",
-}
 
 
 # ---------------------------------------------------------------------------------------------- values as text
@@ -153,7 +92,7 @@ def from_text(field: CustomField, text: str) -> Any:
         found = {"true": True, "false": False}.get(text)
     elif field.type == "multi-select":
         found = [text]
-    return _READERS[field.type](found, field.options)
+    return field_values.read(field.type, field.options, found)
 
 
 def _number_of(text: str) -> int | float | None:
@@ -176,8 +115,8 @@ def filtered(fields: Mapping[str, CustomField], said: str, path: str) -> tuple[C
         return field, None
     value = from_text(field, text)
     if value is None:
-        message = _SAID["select"] if field.type == "multi-select" else _SAID[field.type]
-        raise invalid((path, message))
+        kind = "select" if field.type == "multi-select" else field.type
+        raise invalid((path, field_values.SAID[kind]))
     return field, value
 
 
