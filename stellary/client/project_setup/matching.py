@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from stellary.client._nearest import nearest
 from stellary.client.project_setup.checking import exact, folded
-from stellary.client.project_setup.declaration import Column, Declaration, Scope
+from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
 from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.state import Person, State
+from stellary.contract import cards as wire_cards
 from stellary.contract import scopes as wire
 from stellary.contract.unset import UNSET, Unset
 
@@ -45,8 +46,13 @@ def pair(
     key: Callable[[str], str] = exact,
     id: str | None = "id",
     name: str = "name",
+    rank: Callable[[Any, Any], Any] = lambda _, each: each.id,
 ) -> Pairs[Any, Any]:
-    """Find what there is of what is declared: by the id that it names, else by its name, else by what it was called."""
+    """Find what there is of what is declared: by the id that it names, else by its name, else by what it was called.
+
+    Of several of one name the one is meant that ``rank`` puts first, of what is declared and what there is. It must not
+    hang on what a plan changes, or another one would be meant once that is applied.
+    """
     things = list(declared or ())
     found: dict[int, Any] = {}
     free = {each.id for each in existing}
@@ -59,8 +65,9 @@ def pair(
         for at, each in enumerate(things):
             said = getattr(each, word)
             if at not in found and said is not UNSET:
-                match = next((one for one in there.get(alike(said), ()) if one.id in free), None)
-                if match is not None:
+                alikes = [one for one in there.get(alike(said), ()) if one.id in free]
+                if alikes:
+                    match = min(alikes, key=partial(rank, each))
                     free.remove(match.id)
                     found[at] = match
 
@@ -74,6 +81,16 @@ def pair(
     take("was", name, key)
     pairs = [(each, found.get(at), f"{path}[{at}]") for at, each in enumerate(things)]
     return Pairs(pairs, [each for each in existing if each.id in free])
+
+
+def _scope_rank(_: Scope, there: wire.Scope) -> tuple[bool, str]:
+    """Among scopes of one name the default one is meant."""
+    return not there.is_default, there.id
+
+
+def _card_rank(wanted: Card, there: wire_cards.Card) -> tuple[bool, int]:
+    """Among cards of one title, one that stands on the board; one that does not, if it shall be archived."""
+    return there.archived != bool(wanted.archived), there.number
 
 
 @attrs.frozen
@@ -119,13 +136,12 @@ class Matched:
         self.declaration = declaration
         self.state = state
         self.problems = problems
-        # Among scopes of one name the default one is meant.
-        default_first = sorted(state.scopes, key=lambda each: not each.is_default)
-        self.scopes = pair(declaration.scopes, default_first, "scopes", problems)
+        self.scopes = pair(declaration.scopes, state.scopes, "scopes", problems, rank=_scope_rank)
         self.labels = pair(declaration.labels, state.labels, "labels", problems, key=folded, id=None)
         self.fields = pair(declaration.fields, state.fields, "fields", problems, key=folded, id=None)
-        # Among cards of one title, one that stands on the board is meant rather than one that is archived.
-        self.cards = pair(declaration.cards, state.cards, "cards", problems, id="key", name="title")
+        self.cards = pair(
+            declaration.cards, state.cards, "cards", problems, id="key", name="title", rank=_card_rank
+        )
         self.automations = pair(declaration.automations, state.automations, "automations", problems)
         self.frames = self._frames()
 
@@ -177,6 +193,13 @@ class Matched:
         columns = None if own is UNSET else pair(own, there, where, self.problems)
         return Frame(scope, existing, path, is_default, columns)
 
+    def begun_with(self, frame: Frame) -> list[Any]:
+        """The columns that a scope that was only begun began with: all but one into which somebody has put a card."""
+        if frame.columns is None or not frame.begun:
+            return []
+        holding = {card.column_id for card in self.state.cards}
+        return [column for column in frame.columns.left if column.id not in holding]
+
     # ------------------------------------------------------------------------------------------ what has which name
 
     def frame(self, name: str | Unset | None, path: str) -> Frame | None:
@@ -219,7 +242,9 @@ class Matched:
     def _card_ids(self) -> dict[str, str]:
         """The ids of cards by their keys and their titles; a title beats a key, and one that is declared any other."""
         ids: dict[str, str] = {each.key: each.id for each in self.state.cards}
-        ids |= {each.title: each.id for each in self.cards.left}
+        # Of several of one title the first that was made, wherever it stands by now.
+        left = sorted(self.cards.left, key=lambda each: each.number, reverse=True)
+        ids |= {each.title: each.id for each in left}
         return ids | {each.title: found.id if found else "" for each, found, _ in self.cards.pairs}
 
     def card(self, name: str, path: str) -> str | None:

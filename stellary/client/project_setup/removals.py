@@ -60,8 +60,11 @@ class _Places:
 
     def removals(self) -> Iterator[Change]:
         for frame in self.staying:
-            for column in frame.columns.left if frame.columns and not frame.begun else []:
-                yield self._removal("column", below(frame.name, column.name), column.id, [column.id], frame)
+            going = self.matched.begun_with(frame)
+            for column in frame.columns.left if frame.columns else []:
+                if column not in going:
+                    name = below(frame.name, column.name)
+                    yield self._removal("column", name, column.id, [column.id], frame)
         for frame in self.scopes:
             assert frame.existing is not None
             own = [column.id for column in frame.existing.columns]

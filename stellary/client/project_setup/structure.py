@@ -195,10 +195,9 @@ def columns(matched: Matched, prune: bool) -> Iterator[Change]:
         if frame.columns is not None:
             there = [each.id for each in frame.existing.columns] if frame.existing else []
             yield from of_scope(frame.columns, there, frame.name)
-            if frame.begun:
-                for left in frame.columns.left:
-                    name = below(frame.name, left.name)
-                    yield Change(action="delete", kind="column", name=name, id=left.id, about=UNFINISHED)
+            for left in matched.begun_with(frame):
+                name = below(frame.name, left.name)
+                yield Change(action="delete", kind="column", name=name, id=left.id, about=UNFINISHED)
 
 
 def of_scope(pairs: Pairs[Column, Any], there: list[str], scope: str) -> Iterator[Change]:

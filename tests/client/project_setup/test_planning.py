@@ -8,6 +8,7 @@ import pytest
 
 from stellary import AsyncStellary, NotFound, StalePlan, Stellary
 from stellary.client import project_setup as ps
+from stellary.client.project_setup.matching import UNFINISHED
 from stellary.contract.unset import UNSET
 from tests.client.project_setup.conftest import workspace
 from tests.client.project_setup.launch import LAUNCH, changed, made, refused
@@ -295,6 +296,49 @@ def test_things_of_one_name_are_told_apart_by_their_ids(ws):
         "cards[0].key: the project has nothing of this kind that is LAUNCH-99",
         f"columns[0].id: the project has nothing of this kind that is {nobody}",
     ]
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_card_that_was_put_into_a_scope_that_was_only_begun_is_kept(ws, prune):
+    """Its columns are nobody's, and go; but for the one in which there is something."""
+    at = made(ws)
+    begun = at.scopes.create(name="Later", description=UNFINISHED)
+    first, second, *_ = [each for each in at.columns.list() if each.scope_id == begun.id]
+    card = at.cards.create(second, title="Found")
+    wanted = ps.Declaration(LAUNCH.project, scopes=[ps.Scope("Main", default=True), *_scopes(first.name)])
+    ps.apply(ps.plan(at, wanted, prune=prune))
+    assert not ps.plan(at, wanted, prune=prune)
+    names = {each.id: each.name for each in at.columns.list() if each.scope_id == begun.id}
+    assert sorted(names.values()) == sorted([first.name] if prune else [first.name, second.name])
+    assert names[at.card(card).get().column_id] == (first.name if prune else second.name)
+
+
+def _scopes(column):
+    return [ps.Scope("MVP"), ps.Scope("Later", columns=[ps.Column(column)])]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"cards": [ps.Card("Ask", column="Done")]},
+        {"cards": [ps.Card("Ask", archived=True)]},
+        {"columns": [ps.Column("Done"), ps.Column("To do")]},
+        {"cards": [ps.Card("Ask", column="Done", parent="Twin"), ps.Card("Twin", column="Done")]},
+    ],
+)
+def test_of_twins_the_same_one_is_meant_once_it_was_changed(ws, wanted):
+    """Where a card or a column stands, and whether a card is archived, is what a plan changes."""
+    twins = [ps.Column("To do"), ps.Column("Doing"), ps.Column("Done")]
+    declared = ps.Declaration(ps.Project("Twins"), columns=twins)
+    at = ws.project(ps.apply(ps.plan(ws, declared)).project)
+    columns = at.columns.list()
+    for title in ("Ask", "Twin"):
+        for column in columns[:2]:
+            at.cards.create(column, title=title)
+    at.columns.create(name="To do")
+    after = ps.Declaration(ps.Project("Twins"), **wanted)
+    ps.apply(ps.plan(at, after))
+    assert not ps.plan(at, after)
 
 
 def test_a_token_that_may_not_tell_whose_it_is_can_plan(core):
