@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import compiled
+from tests import compiled, warm
 from tests.runs import SERVER_VARIABLE, OwnedRun, Run
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     compiled.share()
+    warm.keep()
     config.stash[RUN] = Run(Path(worker[RUN_DIRECTORY])) if worker else OwnedRun()
 
 
@@ -54,6 +56,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     from tests.databases import Postgres
 
     server = Postgres(run)
+    warm.end()
     for name in list(server.sweepers):
         server.close_sweeper(name)
     if SERVER_VARIABLE in os.environ:
@@ -62,6 +65,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             server.drop_template()
     if isinstance(run, OwnedRun):
         run.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the collector of garbage leave alone what stays to the end: the tests and all that they have imported."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-from tests import postgres
+from tests import postgres, warm
 from tests.runs import SERVER_VARIABLE, Run
 
 
@@ -68,7 +68,7 @@ _SCHEMA = """
 """
 _END_OTHERS = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)
 """
 
 
@@ -103,6 +103,7 @@ class Postgres:
         with self.administrator() as connection:
             connection.execute(statement("CREATE DATABASE {}", self.template_name))
         migrate(url_of(self.server(), self.template_name))
+        warm.forget(self.template_name)
         return self.template_name
 
     def drop_template(self) -> None:
@@ -118,6 +119,7 @@ class Postgres:
     def drop(self, name: str) -> None:
         """Drop a database of this process."""
         self.close_sweeper(name)
+        warm.forget(name)
         with self.administrator() as connection:
             connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
@@ -178,7 +180,7 @@ class Postgres:
     def emptied(self, name: str) -> bool:
         """Delete all rows of a database; False if the test has changed more than rows."""
         connection = self.sweeper(name)
-        connection.execute(_END_OTHERS)
+        connection.execute(_END_OTHERS, [warm.backends(name)])
         if connection.execute(_SCHEMA).fetchone() != self.schema:
             return False
         connection.execute(delete_all())

@@ -31,8 +31,8 @@ def share(stage: Stage, row: Row, everything: Iterable[T], on_sqlite: int = 1) -
     return [each for place, each in enumerate(everything) if place % of == first]
 
 
-def personas(stage: Stage, row: Row) -> list[str]:
+def personas(stage: Stage, row: Row, on_sqlite: int = 3) -> list[str]:
     """Who asks for an operation, as far as the table has them."""
     asked = [each for each in (*PEOPLE, *TOKENS) if row.cells[each] != NOT_APPLICABLE]
-    shared = share(stage, row, asked, on_sqlite=3)
+    shared = share(stage, row, asked, on_sqlite=on_sqlite)
     return shared if THOROUGH in shared or THOROUGH not in asked else [THOROUGH, *shared]

@@ -29,8 +29,7 @@ def variants(stage: Stage, row: Row, persona: str, parameter: str):
 
 
 def status_and_bytes(stage: Stage, row: Row, persona: str, nowhere: Nowhere) -> tuple[int, bytes]:
-    with stage.sandbox.thrown_away():
-        answer = send(stage, row, persona, nowhere.place, path=nowhere.path)
+    answer = send(stage, row, persona, nowhere.place, path=nowhere.path)
     return answer.status, answer.body
 
 

@@ -12,9 +12,10 @@ from stellary.contract.scopes import VIEW_TYPES
 from stellary.core.accounts.tables import invitations, organization_members, organizations, users, workspaces
 from stellary.core.board.tables import labels, project_members, projects
 from tests.security.asking import place_of, send
+from tests.security.shares import personas
 from tests.security.stage import Stage
 from tests.security.statements import Reader
-from tests.security.table import NOT_APPLICABLE, PEOPLE, SERVED, TOKENS, Row
+from tests.security.table import SERVED, Row
 
 # Statements without an anchor that are meant to have none.
 MEANT = {
@@ -34,9 +35,7 @@ MEANT = {
 def test_no_row_is_reached_by_its_bare_id(stage: Stage, row: Row):
     reader = Reader(stage.sandbox)
     with reader.listening():
-        for persona in (*PEOPLE, *TOKENS):
-            if row.cells[persona] == NOT_APPLICABLE:
-                continue
+        for persona in personas(stage, row, on_sqlite=1):
             place = place_of(stage, row, persona)
             actor = stage.people[stage.person_of(persona)].id
             with stage.sandbox.thrown_away(), reader.during(row.operation, actor):
