@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import attrs
 import orjson
 from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.auth import User
 from stellary.contract.endpoint import TOKEN_SCOPES
@@ -26,7 +27,7 @@ from stellary.core import Actor, Core
 from stellary.core.accounts import personal, tables, tokens
 from stellary.core.accounts.passwords import hash_password
 from stellary.core.mail import Letter
-from stellary.core.unit import NOBODY
+from stellary.core.unit import NOBODY, UnitOfWork
 
 T = TypeVar("T")
 PASSWORD = "correct horse"
@@ -134,28 +135,54 @@ class World:
 
     def person(self, name: str = "ann") -> Person:
         """Somebody new, ``<name>@example.com``, with a personal organization and workspace."""
-        email = f"{name}@example.com"
-        with self.core.begin(NOBODY) as uow:
-            user = User(id=uow.new_id(), email=email, name=name, pilotage_role="owner", created_at=uow.now)
-            uow.connection.execute(
-                insert(tables.users),
-                {
-                    "id": user.id,
-                    "email": email,
-                    "email_key": email.casefold(),
-                    "name": name,
-                    "password_hash": _PASSWORD_HASH,
-                    "token_generation": 0,
-                    "created_at": uow.now,
-                    "updated_at": uow.now,
-                },
-            )
-            personal.create_home(uow, user.id, name, email)
-        return Person(user, Actor(user.id))
+        return self.people(name)[0]
 
     def people(self, names: str) -> list[Person]:
         """Several at once: ``ann, bob = world.people("ann bob")``."""
-        return [self.person(name) for name in names.split()]
+        with self.core.begin(NOBODY) as uow:
+            users = [
+                User(
+                    id=uow.new_id(),
+                    email=f"{name}@example.com",
+                    name=name,
+                    pilotage_role="owner",
+                    created_at=uow.now,
+                )
+                for name in names.split()
+            ]
+            account = {"password_hash": _PASSWORD_HASH, "token_generation": 0, **_made_now(uow)}
+            uow.connection.execute(
+                insert(tables.users),
+                [
+                    {
+                        **account,
+                        "id": each.id,
+                        "email": each.email,
+                        "email_key": each.email.casefold(),
+                        "name": each.name,
+                    }
+                    for each in users
+                ],
+            )
+            slugs = self._free_slugs(uow, users)
+            homes = [Organization(uow.new_id(), slug) for slug in slugs]
+            _write_organizations(uow, dict(zip(homes, users, strict=True)))
+            _write_workspaces(
+                uow,
+                {
+                    Workspace(uow.new_id(), home.slug, home): owner
+                    for home, owner in zip(homes, users, strict=True)
+                },
+                is_personal=True,
+            )
+        return [Person(each, Actor(each.id)) for each in users]
+
+    def _free_slugs(self, uow: UnitOfWork, users: Sequence[User]) -> list[str]:
+        """The slugs of their homes: as when they register, another one where somebody has it."""
+        wanted = [personal.slugified(each.name) or personal.slugified(each.email) for each in users]
+        taken = select(tables.organizations.c.slug).where(tables.organizations.c.slug.in_(wanted))
+        seen = set(uow.connection.execute(taken).scalars())
+        return [f"{slug}-{next(self._numbers)}" if slug in seen else slug for slug in wanted]
 
     def home(self, person: Person) -> Workspace:
         """Somebody's personal workspace."""
@@ -173,56 +200,36 @@ class World:
 
     def organization(self, owner: Person, slug: str | None = None) -> Organization:
         """An organization with that owner and nobody else."""
-        slug = slug or f"org-{next(self._numbers)}"
         with self.core.begin(NOBODY) as uow:
-            made = Organization(uow.new_id(), slug)
-            times = {"created_at": uow.now, "updated_at": uow.now}
-            uow.connection.execute(
-                insert(tables.organizations),
-                {"id": made.id, "name": slug, "slug": slug, "owner_id": owner.id, **times},
-            )
-        self.join_organization(owner, made, "owner")
+            made = Organization(uow.new_id(), slug or f"org-{next(self._numbers)}")
+            _write_organizations(uow, {made: owner.user})
         return made
 
     def workspace(
         self, owner: Person, organization: Organization | None = None, slug: str | None = None
     ) -> Workspace:
         """A workspace with that owner and nobody else; in a new organization of the owner if none is given."""
-        organization = organization or self.organization(owner)
-        slug = slug or f"ws-{next(self._numbers)}"
         with self.core.begin(NOBODY) as uow:
-            made = Workspace(uow.new_id(), slug, organization)
-            uow.connection.execute(
-                insert(tables.workspaces),
-                {
-                    "id": made.id,
-                    "organization_id": organization.id,
-                    "name": slug,
-                    "slug": slug,
-                    "owner_id": owner.id,
-                    "is_personal": False,
-                    "created_at": uow.now,
-                    "updated_at": uow.now,
-                },
-            )
-        self.join(owner, made, role="admin", pilotage_role="owner")
+            if organization is None:
+                organization = Organization(uow.new_id(), f"org-{next(self._numbers)}")
+                _write_organizations(uow, {organization: owner.user})
+            else:
+                _write_member(uow, organization, owner)
+            made = Workspace(uow.new_id(), slug or f"ws-{next(self._numbers)}", organization)
+            _write_workspaces(uow, {made: owner.user})
         return made
 
     def join_organization(self, person: Person, organization: Organization, role: str = "member") -> None:
         """Make somebody a member of an organization; who is one already stays as is."""
-        member = {"organization_id": organization.id, "user_id": person.id}
         with self.core.begin(NOBODY) as uow:
-            if _there(uow.connection, tables.organization_members, member):
-                return
-            row = {**member, "role": role, "created_at": uow.now}
-            uow.connection.execute(insert(tables.organization_members), row)
+            _write_member(uow, organization, person, role)
 
     def join(
         self, person: Person, workspace: Workspace, role: str = "member", pilotage_role: str = "viewer"
     ) -> None:
         """Make somebody a member of a workspace, and of its organization if need be."""
-        self.join_organization(person, workspace.organization)
         with self.core.begin(NOBODY) as uow:
+            _write_member(uow, workspace.organization, person)
             uow.connection.execute(
                 insert(tables.workspace_members),
                 {
@@ -328,9 +335,68 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
         return list(threads.map(started, calls))
 
 
-def _there(connection: Any, table: Any, values: dict[str, Any]) -> bool:
-    found = select(table).filter_by(**values)
-    return connection.execute(found).first() is not None
+def _made_now(uow: UnitOfWork) -> dict[str, datetime]:
+    return {"created_at": uow.now, "updated_at": uow.now}
+
+
+def _write_organizations(uow: UnitOfWork, owners: Mapping[Organization, User]) -> None:
+    """New organizations, with their owners and nobody else."""
+    uow.connection.execute(
+        insert(tables.organizations),
+        [
+            {"id": each.id, "name": each.slug, "slug": each.slug, "owner_id": owner.id, **_made_now(uow)}
+            for each, owner in owners.items()
+        ],
+    )
+    uow.connection.execute(
+        insert(tables.organization_members),
+        [
+            {"organization_id": each.id, "user_id": owner.id, "role": "owner", "created_at": uow.now}
+            for each, owner in owners.items()
+        ],
+    )
+
+
+def _write_member(uow: UnitOfWork, organization: Organization, person: Person, role: str = "member") -> None:
+    dialect = {"sqlite": sqlite, "postgresql": postgresql}[uow.connection.dialect.name]
+    uow.connection.execute(
+        dialect.insert(tables.organization_members).on_conflict_do_nothing(),
+        {"organization_id": organization.id, "user_id": person.id, "role": role, "created_at": uow.now},
+    )
+
+
+def _write_workspaces(
+    uow: UnitOfWork, owners: Mapping[Workspace, User], *, is_personal: bool = False
+) -> None:
+    """New workspaces, with their owners and nobody else."""
+    uow.connection.execute(
+        insert(tables.workspaces),
+        [
+            {
+                "id": each.id,
+                "organization_id": each.organization.id,
+                "name": each.slug,
+                "slug": each.slug,
+                "owner_id": owner.id,
+                "is_personal": is_personal,
+                **_made_now(uow),
+            }
+            for each, owner in owners.items()
+        ],
+    )
+    uow.connection.execute(
+        insert(tables.workspace_members),
+        [
+            {
+                "workspace_id": each.id,
+                "user_id": owner.id,
+                "role": "admin",
+                "pilotage_role": "owner",
+                "created_at": uow.now,
+            }
+            for each, owner in owners.items()
+        ],
+    )
 
 
 def links(letter: Letter) -> list[str]:
