@@ -5,11 +5,12 @@ What a request does is real, and gone a moment later: the next request finds the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from stellary.core.base import metadata
 from stellary.core.database import Database
@@ -31,7 +32,8 @@ class Sandbox(Database):
         super().__init__(url)
         self._connection: Connection | None = None
         self._first: Dump | None = None
-        self._unchanged = 0
+        self._open = self._begun = 0
+        self._written: set[str] = set()
         self.units = 0
 
     @contextmanager
@@ -40,35 +42,51 @@ class Sandbox(Database):
         with self.unbegun() as connection, connection.begin() as transaction:
             self._connection = connection
             # All transactions begin alike, since each was thrown away: to look once is enough.
-            self._first = self._first or self._dump()
-            self._unchanged = self._written()
+            self._first = self._first or self._dump(TABLES)
+            self._open = self._begun = 0
+            self._written.clear()
+            event.listen(connection, "before_cursor_execute", self._hear)
             try:
                 yield
             finally:
+                event.remove(connection, "before_cursor_execute", self._hear)
                 self._connection = None
                 transaction.rollback()
 
     @contextmanager
     def thrown_away(self) -> Iterator[None]:
         """What is done inside is thrown away, and what the transaction held before stays."""
-        with self._savepoint(keep=False):
+        with self._part(keep=False):
             yield
 
     @contextmanager
-    def _savepoint(self, *, keep: bool) -> Iterator[None]:
+    def _part(self, *, keep: bool) -> Iterator[None]:
         """A part of the transaction, undone by itself on an exception, or anyway."""
-        # Not SQLAlchemy's, which compiles these statements anew each time.
-        driver = self._driver
-        driver.execute("SAVEPOINT part")
+        self._open += 1
         try:
             yield
         except BaseException:
             keep = False
             raise
         finally:
-            if not keep:
-                driver.execute("ROLLBACK TO part")
-            driver.execute("RELEASE part")
+            if self._begun == self._open:
+                driver = self._driver
+                if not keep:
+                    driver.execute("ROLLBACK TO part")
+                driver.execute("RELEASE part")
+                self._begun -= 1
+            self._open -= 1
+
+    def _hear(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        """Begin the parts that are open, now that there is something to be undone: most refusals have written nothing."""
+        if statement.startswith("SELECT"):
+            return
+        written = _ONE_TABLE.match(statement)
+        self._written |= {written[1]} if written else TABLES
+        for _number in range(self._begun, self._open):
+            # Not SQLAlchemy's, which compiles these statements anew each time.
+            self._driver.execute("SAVEPOINT part")
+        self._begun = self._open
 
     @property
     def connection(self) -> Connection:
@@ -84,7 +102,7 @@ class Sandbox(Database):
             with super().writing() as own:
                 yield own
             return
-        with self._savepoint(keep=True):
+        with self._part(keep=True):
             yield self._connection
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
@@ -105,14 +123,10 @@ class Sandbox(Database):
     def changed(self) -> list[str]:
         """The tables that hold something else than they did when the transaction was begun."""
         assert self._first is not None
-        # To look at all that there is takes longer than what is asked meanwhile, and few refusals have written at all.
-        written = self._written()
-        if written == self._unchanged:
-            return []
-        now = self._dump()
-        found = [name for name, held in self._first.items() if held != now[name]]
+        now = self._dump(self._written)
+        found = [name for name, held in now.items() if held != self._first[name]]
         if not found:
-            self._unchanged = written
+            self._written.clear()
         return found
 
     @property
@@ -120,28 +134,17 @@ class Sandbox(Database):
         """The driver's own connection."""
         return self.connection.connection.dbapi_connection
 
-    def _written(self) -> int:
-        """How many rows the transaction has written so far, those included that were undone since."""
-        driver = self._driver
+    def _dump(self, tables: Iterable[str]) -> Dump:
+        """What some tables hold."""
+        driver, names = self._driver, sorted(tables)
         if self.is_sqlite:
-            return int(driver.total_changes)
-        return int(driver.execute(_WRITTEN).fetchone()[0])
-
-    def _dump(self) -> Dump:
-        """What every table holds."""
-        if self.is_sqlite:
-            cursor = self.connection.connection.cursor()
-            return {name: cursor.execute(f"SELECT * FROM {name}").fetchall() for name in sorted(TABLES)}
-        found = self.connection.exec_driver_sql(_DIGESTS)
-        return dict(found.all())
+            return {name: driver.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+        return (
+            dict(driver.execute(" UNION ALL ".join(map(_DIGEST.format, names))).fetchall()) if names else {}
+        )
 
 
 TABLES = set(metadata.tables)
-_WRITTEN = """
-    SELECT sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
-        + pg_stat_get_xact_tuples_deleted(oid))
-    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-"""
-_DIGESTS = " UNION ALL ".join(
-    f"SELECT '{name}', md5(string_agg(r::text, '' ORDER BY r::text)) FROM {name} r" for name in sorted(TABLES)
-)
+_ONE_TABLE = re.compile(r"(?:INSERT INTO|UPDATE) (\w+)")
+"""Whose rows alone a statement writes: with what is deleted goes what belongs to it."""
+_DIGEST = "SELECT '{0}', md5(string_agg(r::text, '' ORDER BY r::text)) FROM {0} r"
