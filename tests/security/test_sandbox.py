@@ -8,7 +8,6 @@ from tests.security.asking import place_of, send
 from tests.security.stage import Stage
 from tests.security.table import SERVED
 
-
 WRITTEN = {
     "labels.create": "stellary_labels",
     "labels.update": "stellary_labels",
