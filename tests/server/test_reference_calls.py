@@ -150,47 +150,50 @@ CALLER = "OO"
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def built(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A stage on which the reference's samples can be seen, in a transaction."""
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
-    with staged(kind, request.config.stash[RUN]) as made:
+    with staged(kind, request.config.stash[RUN]) as made, made.sandbox.transaction():
+        _show_samples(made)
         yield made
 
 
 @pytest.fixture
 def stage(built: Stage) -> Iterator[Stage]:
-    """A stage on which the reference's samples can be seen, in a transaction that is thrown away."""
-    with built.sandbox.transaction():
-        world, project = built.world, f"{_workspace(built)}/projects/{built.here['projectId']}"
-        for email in ("new-member@acme.com", "dev@company.com"):
-            world.ask(None, "POST", "/auth/register", {"email": email, "password": PASSWORD})
-        # Somebody of the workspace who is not in the project yet.
-        invited = built.ask(
-            "BOSS", "POST", f"{_workspace(built)}/members/invite", {"email": "dev@company.com"}
-        )
-        dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
-        world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
-        caller = built.people[CALLER]
-        # Not the card of a proposal: that is approved as it was proposed, or not at all.
-        card = f"{project}/cards/{built.here['otherCardId']}"
-        seen = {
-            "description": "REST routes",
-            "priority": "high",
-            "dueDate": "2026-04-01",
-            "assigneeId": caller.id,
-            "checklist": [{"title": "Step"}],
-        }
-        built.ask("BOSS", "PATCH", card, seen)
-        in_progress = built.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
-        built.ask("BOSS", "PATCH", card, {"columnId": in_progress})
-        token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
-        secret = built.ask(CALLER, "POST", "/api-tokens", token)["token"]
-        world.ask(secret, "GET", _workspace(built))
+    """The same, for what is thrown away afterwards."""
+    with built.sandbox.thrown_away():
         yield built
 
 
-@pytest.fixture
-def server(stage: Stage) -> Iterator[Running]:
-    with running(stage.core, WITHOUT_JOBS) as server:
+@pytest.fixture(scope="module")
+def server(built: Stage) -> Iterator[Running]:
+    with running(built.core, WITHOUT_JOBS) as server:
         yield server
+
+
+def _show_samples(stage: Stage) -> None:
+    world, project = stage.world, f"{_workspace(stage)}/projects/{stage.here['projectId']}"
+    for email in ("new-member@acme.com", "dev@company.com"):
+        world.ask(None, "POST", "/auth/register", {"email": email, "password": PASSWORD})
+    # Somebody of the workspace who is not in the project yet.
+    invited = stage.ask("BOSS", "POST", f"{_workspace(stage)}/members/invite", {"email": "dev@company.com"})
+    dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
+    world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
+    caller = stage.people[CALLER]
+    # Not the card of a proposal: that is approved as it was proposed, or not at all.
+    card = f"{project}/cards/{stage.here['otherCardId']}"
+    seen = {
+        "description": "REST routes",
+        "priority": "high",
+        "dueDate": "2026-04-01",
+        "assigneeId": caller.id,
+        "checklist": [{"title": "Step"}],
+    }
+    stage.ask("BOSS", "PATCH", card, seen)
+    in_progress = stage.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
+    stage.ask("BOSS", "PATCH", card, {"columnId": in_progress})
+    token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
+    secret = stage.ask(CALLER, "POST", "/api-tokens", token)["token"]
+    world.ask(secret, "GET", _workspace(stage))
 
 
 def _workspace(stage: Stage) -> str:
