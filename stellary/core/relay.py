@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import selectors
+import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import NullPool, create_engine, text
@@ -45,16 +48,18 @@ class Relay:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._heard = threading.local()
+        self._end: socket.socket | None = None
 
     def start(self) -> None:
         """Carry news, in two threads, from now on."""
         if self._core.database.is_sqlite:
             return
         self._stopping.clear()
+        self._end, ended = socket.socketpair()
         self._core.news.listen(self._gather)
         self._threads = [
             threading.Thread(target=work, name=f"stellary-{name}", daemon=True)
-            for name, work in (("telling", self._send_all), ("hearing", self._hear_all))
+            for name, work in (("telling", self._send_all), ("hearing", partial(self._hear_all, ended)))
         ]
         for thread in self._threads:
             thread.start()
@@ -69,6 +74,8 @@ class Relay:
         self._stopping.set()
         with self._there_is:
             self._there_is.notify()
+        if self._end is not None:
+            self._end.close()
         for thread in self._threads:
             thread.join(timeout)
 
@@ -107,7 +114,7 @@ class Relay:
 
     # ------------------------------------------------------------------------------------------ from others
 
-    def _hear_all(self) -> None:
+    def _hear_all(self, ended: socket.socket) -> None:
         self._heard.from_others = True
         # A connection of its own, which waits: one of the pool would be missing there.
         engine = create_engine(
@@ -116,19 +123,25 @@ class Relay:
         while not self._stopping.is_set():
             try:
                 with engine.connect() as connection:
-                    self._hear(connection.connection.driver_connection)
+                    self._hear(connection.connection.driver_connection, ended)
             except Exception as error:  # noqa: BLE001 - the database may be back soon
                 _log.warning("news of other processes is not heard: %s", type(error).__name__)
                 self._stopping.wait(TROUBLED_SECONDS)
         engine.dispose()
+        ended.close()
 
-    def _hear(self, driver: Any) -> None:
+    def _hear(self, driver: Any, ended: socket.socket) -> None:
         driver.execute(f"LISTEN {CHANNEL}")
         # What was said while nobody listened.
         self._core.news.tell(EVERYTHING)
-        while not self._stopping.is_set():
-            for heard in driver.notifies(timeout=WAIT_SECONDS):
-                sender, *topics = heard.payload.split(" ")
-                if sender != self._me:
-                    for topic in topics:
-                        self._core.news.tell(topic)
+        with selectors.DefaultSelector() as selector:
+            selector.register(driver, selectors.EVENT_READ)
+            selector.register(ended, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                for heard in driver.notifies(timeout=0):
+                    sender, *topics = heard.payload.split(" ")
+                    if sender != self._me:
+                        for topic in topics:
+                            self._core.news.tell(topic)
+                # The driver's own way of waiting cannot be ended from another thread.
+                selector.select(WAIT_SECONDS)
