@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
@@ -58,11 +59,13 @@ REQUESTS = sorted(
 VALUES = sorted((cls for cls in _ALL if issubclass(cls, Value)), key=lambda cls: cls.__name__)
 
 
+@cache
 def requests(cls: type[Request]) -> st.SearchStrategy[Any]:
     """Any request of that class that keeps its limits."""
     return st.builds(cls, **{field.name: _kept(field.type) for field in wire_fields(cls).values()})
 
 
+@cache
 def values(cls: type[Value]) -> st.SearchStrategy[Any]:
     """Any value of that class."""
     return st.builds(cls, **{field.name: _kept(field.type) for field in wire_fields(cls).values()})
