@@ -62,7 +62,9 @@ def end() -> None:
 
 
 def _of(database: str) -> list[psycopg.Connection]:
-    return [each for kept in _kept.values() for each in kept if not each.closed and each.info.dbname == database]
+    return [
+        each for kept in _kept.values() for each in kept if not each.closed and each.info.dbname == database
+    ]
 
 
 def _connected(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connection:
@@ -107,5 +109,7 @@ def _initialized(dialect: Any, connection: Any) -> None:
     if not _known:
         before = dict(vars(dialect))
         _initialize(dialect, connection)
-        _known.update({name: value for name, value in vars(dialect).items() if before.get(name, _known) is not value})
+        _known.update(
+            {name: value for name, value in vars(dialect).items() if before.get(name, _known) is not value}
+        )
     vars(dialect).update(_known)

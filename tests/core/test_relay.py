@@ -72,6 +72,18 @@ def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):
     assert len(sent) < 20
 
 
+def test_who_is_to_stop_does_not_wait_for_news(postgres_url, monkeypatch):
+    monkeypatch.setattr(relay, "WAIT_SECONDS", 600)
+    core = Core(postgres_url)
+    ear = Ear(core)
+    core.relay.start()
+    assert ear.hears(EVERYTHING)
+    threads = core.relay._threads
+    core.relay.stop(SOON)
+    core.close()
+    assert [thread.is_alive() for thread in threads] == [False, False]
+
+
 def test_news_that_are_too_many_are_everything(two):
     here, there = two
     ear = Ear(there)
