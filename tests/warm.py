@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -72,15 +73,15 @@ def _connected(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connect
     key = repr((arguments, sorted((name, value) for name, value in options.items() if name != "context")))
     # A forked process has its parent's sockets, and may not speak on them.
     kept = _kept[key] if os.getpid() == _owner else []
-    while kept:
-        connection = kept.pop()
-        try:
-            connection.autocommit = True
-            connection.execute("SELECT 1")
-            connection.autocommit = False
-        except psycopg.Error:
-            continue
-        return connection
+    # Others may take them in the same moment.
+    with suppress(IndexError):
+        while True:
+            connection = kept.pop()
+            with suppress(psycopg.Error):
+                connection.autocommit = True
+                connection.execute("SELECT 1")
+                connection.autocommit = False
+                return connection
     connection = dialect.loaded_dbapi.connect(*arguments, **options)
     connection.kept_as = key
     connection._prepared = _Prepared()
