@@ -133,6 +133,7 @@ class Postgres:
         except psycopg.OperationalError:
             self.close_sweeper(name)
         self.sweepers[name] = self.connected(name)
+        self.sweepers[name].execute(sweep())
         return self.sweepers[name]
 
     def close_sweeper(self, name: str) -> None:
@@ -183,17 +184,23 @@ class Postgres:
         connection.execute(_END_OTHERS, [warm.backends(name)])
         if connection.execute(_SCHEMA).fetchone() != self.schema:
             return False
-        connection.execute(delete_all())
+        connection.execute("SELECT pg_temp.sweep()")
         return True
 
 
 @functools.cache
-def delete_all() -> sql.Composed:
-    """Deletes all rows, from the outermost leaves of the tree to its root."""
+def sweep() -> sql.Composed:
+    """Makes a function of one connection that deletes all rows, from the outermost leaves of the tree to its root.
+
+    Unlike the statements by themselves, it plans them once.
+    """
     from stellary.core.migrations.schema import metadata
 
     tables = [table.name for table in reversed(metadata.sorted_tables)]
-    return sql.SQL("; ").join(statement("DELETE FROM {}", table) for table in tables)
+    body = sql.SQL("; ").join(statement("DELETE FROM {}", table) for table in tables)
+    return sql.SQL(
+        "CREATE FUNCTION pg_temp.sweep() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {}; END $$"
+    ).format(body)
 
 
 def statement(text: str, *names: str) -> sql.Composed:

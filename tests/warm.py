@@ -94,9 +94,14 @@ def _closed(dialect: Any, connection: Any) -> None:
     if os.getpid() != _owner or not idle or len(kept) >= KEPT_MAX:
         connection.close()
         return
-    connection.autocommit = True
-    connection.execute(_SET_BACK)
-    connection.autocommit = False
+    try:
+        connection.autocommit = True
+        connection.execute(_SET_BACK)
+        connection.autocommit = False
+    except psycopg.Error:
+        # The server has ended it meanwhile.
+        connection.close()
+        return
     connection.isolation_level = connection.read_only = None
     connection._notice_handlers.clear()
     kept.append(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -150,7 +150,8 @@ class World:
                 )
                 for name in names.split()
             ]
-            account = {"password_hash": _PASSWORD_HASH, "token_generation": 0, **_made_now(uow)}
+            times = {"created_at": uow.now, "updated_at": uow.now}
+            account = {"password_hash": _PASSWORD_HASH, "token_generation": 0, **times}
             uow.connection.execute(
                 insert(tables.users),
                 [
@@ -164,25 +165,9 @@ class World:
                     for each in users
                 ],
             )
-            slugs = self._free_slugs(uow, users)
-            homes = [Organization(uow.new_id(), slug) for slug in slugs]
-            _write_organizations(uow, dict(zip(homes, users, strict=True)))
-            _write_workspaces(
-                uow,
-                {
-                    Workspace(uow.new_id(), home.slug, home): owner
-                    for home, owner in zip(homes, users, strict=True)
-                },
-                is_personal=True,
-            )
+            for each in users:
+                personal.create_home(uow, each.id, each.name, each.email)
         return [Person(each, Actor(each.id)) for each in users]
-
-    def _free_slugs(self, uow: UnitOfWork, users: Sequence[User]) -> list[str]:
-        """The slugs of their homes: as when they register, another one where somebody has it."""
-        wanted = [personal.slugified(each.name) or personal.slugified(each.email) for each in users]
-        taken = select(tables.organizations.c.slug).where(tables.organizations.c.slug.in_(wanted))
-        seen = set(uow.connection.execute(taken).scalars())
-        return [f"{slug}-{next(self._numbers)}" if slug in seen else slug for slug in wanted]
 
     def home(self, person: Person) -> Workspace:
         """Somebody's personal workspace."""
@@ -201,22 +186,39 @@ class World:
     def organization(self, owner: Person, slug: str | None = None) -> Organization:
         """An organization with that owner and nobody else."""
         with self.core.begin(NOBODY) as uow:
-            made = Organization(uow.new_id(), slug or f"org-{next(self._numbers)}")
-            _write_organizations(uow, {made: owner.user})
+            return self._organization(uow, owner, slug)
+
+    def _organization(self, uow: UnitOfWork, owner: Person, slug: str | None = None) -> Organization:
+        slug = slug or f"org-{next(self._numbers)}"
+        made = Organization(uow.new_id(), slug)
+        times = {"created_at": uow.now, "updated_at": uow.now}
+        row = {"id": made.id, "name": slug, "slug": slug, "owner_id": owner.id, **times}
+        uow.connection.execute(insert(tables.organizations), row)
+        _write_member(uow, made, owner, "owner")
         return made
 
     def workspace(
         self, owner: Person, organization: Organization | None = None, slug: str | None = None
     ) -> Workspace:
         """A workspace with that owner and nobody else; in a new organization of the owner if none is given."""
+        slug = slug or f"ws-{next(self._numbers)}"
         with self.core.begin(NOBODY) as uow:
-            if organization is None:
-                organization = Organization(uow.new_id(), f"org-{next(self._numbers)}")
-                _write_organizations(uow, {organization: owner.user})
-            else:
-                _write_member(uow, organization, owner)
-            made = Workspace(uow.new_id(), slug or f"ws-{next(self._numbers)}", organization)
-            _write_workspaces(uow, {made: owner.user})
+            organization = organization or self._organization(uow, owner)
+            made = Workspace(uow.new_id(), slug, organization)
+            uow.connection.execute(
+                insert(tables.workspaces),
+                {
+                    "id": made.id,
+                    "organization_id": organization.id,
+                    "name": slug,
+                    "slug": slug,
+                    "owner_id": owner.id,
+                    "is_personal": False,
+                    "created_at": uow.now,
+                    "updated_at": uow.now,
+                },
+            )
+            self._join(uow, owner, made, "admin", "owner")
         return made
 
     def join_organization(self, person: Person, organization: Organization, role: str = "member") -> None:
@@ -229,17 +231,22 @@ class World:
     ) -> None:
         """Make somebody a member of a workspace, and of its organization if need be."""
         with self.core.begin(NOBODY) as uow:
-            _write_member(uow, workspace.organization, person)
-            uow.connection.execute(
-                insert(tables.workspace_members),
-                {
-                    "workspace_id": workspace.id,
-                    "user_id": person.id,
-                    "role": role,
-                    "pilotage_role": pilotage_role,
-                    "created_at": uow.now,
-                },
-            )
+            self._join(uow, person, workspace, role, pilotage_role)
+
+    def _join(
+        self, uow: UnitOfWork, person: Person, workspace: Workspace, role: str, pilotage_role: str
+    ) -> None:
+        _write_member(uow, workspace.organization, person)
+        uow.connection.execute(
+            insert(tables.workspace_members),
+            {
+                "workspace_id": workspace.id,
+                "user_id": person.id,
+                "role": role,
+                "pilotage_role": pilotage_role,
+                "created_at": uow.now,
+            },
+        )
 
     def project(
         self, person: Person, workspace: Workspace, name: str = "a project", **fields: Any
@@ -335,67 +342,12 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
         return list(threads.map(started, calls))
 
 
-def _made_now(uow: UnitOfWork) -> dict[str, datetime]:
-    return {"created_at": uow.now, "updated_at": uow.now}
-
-
-def _write_organizations(uow: UnitOfWork, owners: Mapping[Organization, User]) -> None:
-    """New organizations, with their owners and nobody else."""
-    uow.connection.execute(
-        insert(tables.organizations),
-        [
-            {"id": each.id, "name": each.slug, "slug": each.slug, "owner_id": owner.id, **_made_now(uow)}
-            for each, owner in owners.items()
-        ],
-    )
-    uow.connection.execute(
-        insert(tables.organization_members),
-        [
-            {"organization_id": each.id, "user_id": owner.id, "role": "owner", "created_at": uow.now}
-            for each, owner in owners.items()
-        ],
-    )
-
-
 def _write_member(uow: UnitOfWork, organization: Organization, person: Person, role: str = "member") -> None:
+    """Make somebody a member; who is one already stays as is."""
     dialect = {"sqlite": sqlite, "postgresql": postgresql}[uow.connection.dialect.name]
     uow.connection.execute(
         dialect.insert(tables.organization_members).on_conflict_do_nothing(),
         {"organization_id": organization.id, "user_id": person.id, "role": role, "created_at": uow.now},
-    )
-
-
-def _write_workspaces(
-    uow: UnitOfWork, owners: Mapping[Workspace, User], *, is_personal: bool = False
-) -> None:
-    """New workspaces, with their owners and nobody else."""
-    uow.connection.execute(
-        insert(tables.workspaces),
-        [
-            {
-                "id": each.id,
-                "organization_id": each.organization.id,
-                "name": each.slug,
-                "slug": each.slug,
-                "owner_id": owner.id,
-                "is_personal": is_personal,
-                **_made_now(uow),
-            }
-            for each, owner in owners.items()
-        ],
-    )
-    uow.connection.execute(
-        insert(tables.workspace_members),
-        [
-            {
-                "workspace_id": each.id,
-                "user_id": owner.id,
-                "role": "admin",
-                "pilotage_role": "owner",
-                "created_at": uow.now,
-            }
-            for each, owner in owners.items()
-        ],
     )
 
 
