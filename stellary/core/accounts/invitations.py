@@ -12,6 +12,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
+from stellary.contract.roles import WorkspaceRole
 from stellary.contract.workspaces import (
     ACCEPT_INVITATION,
     INVITE_MEMBER,
@@ -61,6 +62,25 @@ _LIST = Pages(
     invitations.c.id,
 )
 _DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
+# Read in the statement that takes the invitation out, after the locks: the roles that the inviter has at that moment.
+_TAKE = _DELETE.returning(
+    invitations.c.role,
+    invitations.c.invited_by_id,
+    select(organization_members.c.role)
+    .where(
+        organization_members.c.organization_id == bindparam("_organization_id"),
+        organization_members.c.user_id == invitations.c.invited_by_id,
+    )
+    .scalar_subquery()
+    .label("inviter_org_role"),
+    select(workspace_members.c.role)
+    .where(
+        workspace_members.c.workspace_id == bindparam("_workspace_id"),
+        workspace_members.c.user_id == invitations.c.invited_by_id,
+    )
+    .scalar_subquery()
+    .label("inviter_ws_role"),
+)
 _USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
 _JOIN_ORGANIZATION = insert(organization_members).from_select(
     ["organization_id", "user_id", "role", "created_at"],
@@ -156,24 +176,55 @@ def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
 
 @serves(ACCEPT_INVITATION)
 def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvitation:
-    """Become a member of the workspace, and of its organization.
+    """Make the caller a member of the workspace, and of its organization.
+
+    Args:
+        uow: A unit that may write.
+        ref: The secret that was mailed.
+
+    Returns:
+        The workspace, as its new member sees it. The role is the one of the invitation, but never above the role
+        that the inviter has at this moment.
 
     Raises:
-        NotFound: The invitation is unknown, used, replaced, taken back or has expired.
+        NotFound: The invitation is unknown, used, replaced, taken back or has expired, or the inviter may no longer
+            invite.
         Forbidden: It was sent to another address than the caller's.
     """
-    found = access.invitation_by_token(uow, ref)
-    place = WorkspaceRef(found.org_slug, found.ws_slug)
+    invitation = access.invitation_by_token(uow, ref)
+    place = WorkspaceRef(invitation.org_slug, invitation.ws_slug)
     hold_organization(uow, place.parent(OrganizationRef))
     hold_workspace(uow, place)
-    if not uow.connection.execute(_DELETE, {"_id": found.id}).rowcount:
+    role = _take(uow, invitation)
+    who = {"_user_id": uow.user_id, "_now": uow.now}
+    uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": invitation.organization_id})
+    uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": invitation.workspace_id, "_role": role})
+    at = access.workspace_joined(uow, place)
+    return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.standing))
+
+
+def _take(uow: UnitOfWork, invitation: Row[Any]) -> WorkspaceRole:
+    """Take an invitation out, once; return the role that it grants at this moment."""
+    parameters = {
+        "_id": invitation.id,
+        "_organization_id": invitation.organization_id,
+        "_workspace_id": invitation.workspace_id,
+    }
+    taken = uow.connection.execute(_TAKE, parameters).first()
+    if taken is None:
         # Of two that accept at once, one takes it out.
         raise NotFound("Invitation not found")
-    who = {"_user_id": uow.user_id, "_now": uow.now}
-    uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": found.organization_id})
-    uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": found.workspace_id, "_role": found.role})
-    at = access.workspace_joined(uow, place)
-    return AcceptedInvitation(org_slug=found.org_slug, workspace=workspace_value(at.row, at.standing))
+    inviter = rules.Standing(
+        user_id=taken.invited_by_id,
+        organization_id=invitation.organization_id,
+        org_role=taken.inviter_org_role,
+        workspace_id=invitation.workspace_id,
+        ws_role=taken.inviter_ws_role,
+    )
+    granted = rules.granted_role(inviter, INVITE_MEMBER.policy.role, taken.role)
+    if granted is None:
+        raise NotFound("Invitation not found")
+    return granted
 
 
 def _letter(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Letter:

@@ -178,6 +178,22 @@ def check_workspace_member(is_owner: bool, before: tuple[str, str], after: tuple
         raise Conflict("the owner of a workspace cannot be changed, removed or leave", code="owner_stays")
 
 
+def granted_role(inviter: Standing, asked: Role, role: WorkspaceRole) -> WorkspaceRole | None:
+    """Return the role that an invitation grants when it is accepted.
+
+    Args:
+        inviter: The standing that the inviter has at this moment.
+        asked: The role that the policy of inviting asks for.
+        role: The role that the invitation names.
+
+    Returns:
+        The lower one of that role and the inviter's; None if the inviter may no longer invite.
+    """
+    if not inviter.grants(asked):
+        return None
+    return role if _RANKS[role] <= _RANKS[inviter.workspace_role or "member"] else inviter.workspace_role
+
+
 def check_shared(*, is_personal: bool) -> None:
     """A personal workspace is its owner's alone, for as long as the account is there.
 

@@ -223,3 +223,86 @@ def test_of_revoking_and_accepting_at_once_one_wins(world, eng):
         )
         assert (revoked, accepted) in [(200, 404), (404, 200)]
         assert world.status(person, "GET", eng["at"].path) == (200 if accepted == 200 else 404)
+
+
+def end_admin_role(world, eng, how):
+    """Take from cid what lets him invite, in one of the ways in which that happens."""
+    ann, cid, at = eng["ann"], eng["cid"], eng["at"]
+    if how == "demoted in the workspace":
+        world.ask(ann, "PATCH", f"{at.path}/members/{cid.id}", {"role": "member"})
+    elif how == "removed from the workspace":
+        world.ask(ann, "DELETE", f"{at.path}/members/{cid.id}")
+    elif how == "demoted in the organization":
+        world.ask(ann, "PATCH", f"{at.organization.path}/members/{cid.id}", {"role": "member"})
+    elif how == "removed from the organization":
+        world.ask(ann, "DELETE", f"{at.organization.path}/members/{cid.id}")
+    else:
+        world.ask(cid, "POST", f"{at.organization.path}/leave")
+
+
+def make_admin(world, eng, how):
+    ann, cid, at = eng["ann"], eng["cid"], eng["at"]
+    if how == "demoted in the organization":
+        world.ask(ann, "PATCH", f"{at.organization.path}/members/{cid.id}", {"role": "admin"})
+    else:
+        world.ask(ann, "PATCH", f"{at.path}/members/{cid.id}", {"role": "admin"})
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "demoted in the workspace",
+        "removed from the workspace",
+        "demoted in the organization",
+        "removed from the organization",
+        "leaves the organization",
+    ],
+)
+@pytest.mark.parametrize("role", ["admin", "member"])
+def test_invitation_of_a_former_admin_returns_404(world, eng, how, role):
+    make_admin(world, eng, how)
+    path = f"{eng['at'].path}/members/invite"
+    token = world.ask(eng["cid"], "POST", path, {"email": "eve@example.com", "role": role})["token"]
+    end_admin_role(world, eng, how)
+    unknown = accept(world, eng["eve"], "x" * 43)
+    refused = accept(world, eng["eve"], token)
+    assert (refused.status, outcome(refused)) == (404, outcome(unknown))
+    assert world.status(eng["eve"], "GET", eng["at"].path) == 404
+    assert world.status(eng["eve"], "GET", eng["at"].organization.path) == 404
+
+
+def test_invitation_of_an_implicit_admin_is_accepted_as_admin(world, eng):
+    dot = world.person("dot")
+    world.join_organization(dot, eng["at"].organization, "admin")
+    path = f"{eng['at'].path}/members/invite"
+    token = world.ask(dot, "POST", path, {"email": "eve@example.com", "role": "admin"})["token"]
+    accepted = orjson.loads(accept(world, eng["eve"], token).body)
+    assert accepted["workspace"]["myRole"] == "admin"
+
+
+def test_invitation_of_an_admin_who_lost_the_workspace_role_but_leads_the_organization_is_accepted(
+    world, eng
+):
+    make_admin(world, eng, "demoted in the workspace")
+    path = f"{eng['at'].path}/members/invite"
+    token = world.ask(eng["cid"], "POST", path, {"email": "eve@example.com", "role": "admin"})["token"]
+    make_admin(world, eng, "demoted in the organization")
+    end_admin_role(world, eng, "demoted in the workspace")
+    assert accept(world, eng["eve"], token).status == 200
+
+
+@pytest.mark.parametrize("how", ["demoted in the workspace", "demoted in the organization"])
+def test_of_accepting_and_demoting_the_inviter_at_once_one_comes_first(world, eng, how):
+    for number in range(5):
+        make_admin(world, eng, how)
+        person = world.person(f"new{number}")
+        path = f"{eng['at'].path}/members/invite"
+        body = {"email": person.email, "role": "admin"}
+        token = world.ask(eng["cid"], "POST", path, body)["token"]
+        _, accepted = at_once(
+            lambda: end_admin_role(world, eng, how),
+            lambda: accept(world, person, token).status,  # noqa: B023
+        )
+        # Accepted before the demotion, or not at all.
+        assert accepted in (200, 404)
+        assert world.status(person, "GET", eng["at"].path) == accepted

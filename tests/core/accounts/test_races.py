@@ -195,3 +195,34 @@ def test_what_is_deleted_while_somebody_accepts_takes_everything_along(world, wh
         assert deleted == 200
         assert accepted in (200, 404)
         assert world.status(person, "GET", place.path) == 404
+
+
+@pytest.mark.parametrize("table", ["stellary_workspace_members", "stellary_organization_members"])
+def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann, bob, eve = world.people("ann bob eve")
+    place = world.workspace(ann)
+    if table == "stellary_workspace_members":
+        world.join(bob, place, role="admin")
+    else:
+        world.join_organization(bob, place.organization, "admin")
+    body = {"email": eve.email, "role": "admin"}
+    token = world.ask(bob, "POST", f"{place.path}/members/invite", body)["token"]
+    answers = []
+    accepting = threading.Thread(
+        target=lambda: answers.append(world.status(eve, "POST", f"/invitations/{token}/accept"))
+    )
+    with core.database.writing() as connection:
+        # What the services that demote do: lock the container, then change the role.
+        container = table.removeprefix("stellary_").removesuffix("_members") + "s"
+        connection.execute(text(f"SELECT id FROM stellary_{container} FOR NO KEY UPDATE"))
+        accepting.start()
+        wait_for_a_lock(core)
+        connection.execute(
+            text(f"UPDATE {table} SET role = 'member' WHERE user_id = :id"),
+            {"id": bob.id},
+        )
+    accepting.join()
+    assert answers == [404]
+    core.close()
