@@ -10,8 +10,10 @@ import os
 import resource
 import signal
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvloop
 from aiohttp import web
@@ -151,15 +153,31 @@ def alone(settings: Settings) -> Iterator[None]:
             os.close(lock)
 
 
+def _make_private(file: Path) -> None:
+    """Make the files of an SQLite database unreadable for others, should something have left them readable."""
+    for path in (file, *(file.with_name(f"{file.name}{suffix}") for suffix in ("-wal", "-shm", ".lock"))):
+        try:
+            if not stat.S_IMODE(path.stat().st_mode) & 0o077:
+                continue
+            path.chmod(0o600)
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            _log.warning("%s can be read by others, and its mode cannot be changed", path)
+        else:
+            _log.warning("%s could be read by others: its mode is now 0600", path)
+
+
 def _lock_of(settings: Settings) -> int | None:
     file = settings.sqlite_file
     lock: int | None = None
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _make_private(file)
     except BlockingIOError:
         raise SettingsError(f"another server uses {file}: several need PostgreSQL") from None
     except OSError as error:

@@ -20,7 +20,7 @@ import attrs
 from sqlalchemy import URL, Connection, text
 
 from stellary.core.blobs import Blobs
-from stellary.core.database import Database
+from stellary.core.database import Database, create_private_file
 
 DATABASE = "stellary.db"
 DUMP = "stellary.dump"
@@ -79,6 +79,7 @@ def back_up(
         for file in also:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy2(file, part / file.name)
+                (part / file.name).chmod(0o600)
         part.rename(folder)
         _flush(folder.absolute().parent)
     finally:
@@ -133,6 +134,8 @@ def _copy_sqlite(database: Database, named: Callable[[Connection], Named], part:
     if file is None:
         raise BackupFailed("a database in memory cannot be backed up")
     copy.unlink(missing_ok=True)
+    # An empty file is accepted, and keeps its mode.
+    create_private_file(copy)
     uri = f"{file.absolute().as_uri()}?mode=rw"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=WAIT_SECONDS)) as connection:
@@ -168,6 +171,7 @@ def _pg_dump(url: URL, path: Path, moment: str) -> None:
     # Neither shown to whoever lists processes, nor asked for.
     environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
     command = ["pg_dump", "--format=custom", "--no-password", f"--snapshot={moment}", f"--file={path}", plain]
+    create_private_file(path)
     try:
         done = subprocess.run(  # noqa: S603 - as the operator has set it
             command, env=environment, stderr=subprocess.PIPE, text=True, check=False

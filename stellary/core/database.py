@@ -7,6 +7,7 @@ snapshot of its own. PostgreSQL: one pool; readers see one snapshot as well.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -355,6 +356,25 @@ def _postgresql(url: str) -> Engine:
     )
 
 
+def create_private_file(path: Path) -> None:
+    """Create an empty file that its owner alone can read and write, whatever the umask; keep one that exists.
+
+    SQLite creates ``-wal`` and ``-shm`` with the mode of the database file.
+
+    Args:
+        path: Of the file, in a directory that exists. If it cannot be created, opening it will say why.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return
+    try:
+        # The umask may have taken bits of the owner's as well.
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
 def _sqlite(url: str, begin: str, size: int) -> Engine:
     engine = create_engine(
         url,
@@ -365,6 +385,11 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         connect_args={"check_same_thread": False, "timeout": WAIT_MAX},
     )
     reads_only = begin == "BEGIN"
+
+    @event.listens_for(engine, "do_connect")
+    def create_file(_: object, __: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+        if arguments[0] != ":memory:" and not options.get("uri"):
+            create_private_file(Path(arguments[0]))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:

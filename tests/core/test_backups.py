@@ -131,6 +131,16 @@ def test_a_backup_is_for_its_owner_alone_and_has_what_is_to_lie_beside(core, kep
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_the_copy_of_the_database_is_private_whatever_the_umask(core, kept, tmp_path):
+    before = os.umask(0)
+    try:
+        made = core.back_up(tmp_path / "backup")
+    finally:
+        os.umask(before)
+    (copy,) = (path for path in made.folder.iterdir() if path.is_file())
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
 def test_a_backup_that_fails_leaves_nothing(core, kept, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

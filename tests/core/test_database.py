@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import sqlite3
+import stat
 import threading
 import time
 from contextlib import closing
@@ -491,3 +493,36 @@ def test_a_database_knows_its_file(sqlite_url):
     assert [found.file is not None for found in files.values()] == [True, False, False]
     for found in files.values():
         found.close()
+
+
+# ------------------------------------------------------------------------------------------------- who may read the files
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_sqlite_files_are_private_whatever_the_umask(tmp_path, umask):
+    # The directory existed, and can be read by all.
+    tmp_path.chmod(0o755)
+    file = tmp_path / "stellary.db"
+    core = Core(f"sqlite:///{file}", bcrypt_rounds=4)
+    core.migrate()
+    core.probe()
+    # While it is open, so that the write-ahead log is there too.
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    core.close()
+    assert modes == dict.fromkeys(("stellary.db", "stellary.db-wal", "stellary.db-shm"), 0o600)
+
+
+def test_sqlite_file_of_a_host_keeps_its_mode(tmp_path):
+    file = tmp_path / "product.db"
+    file.touch()
+    file.chmod(0o640)
+    core = Core(f"sqlite:///{file}", bcrypt_rounds=4)
+    core.migrate()
+    core.close()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640

@@ -115,6 +115,23 @@ def test_what_it_keeps_is_for_its_owner_alone(tmp_path):
         assert stat.S_IMODE((data / "jwt-secret").stat().st_mode) == 0o600
 
 
+def test_database_files_that_others_could_read_are_made_private(tmp_path):
+    data = tmp_path / "stellary-data"
+    data.mkdir(mode=0o755)
+    (data / "stellary.db").touch()
+    (data / "stellary.db").chmod(0o644)
+    with started(tmp_path) as server:
+        files = sorted(data.glob("stellary.db*"))
+        assert [path.name for path in files] == [
+            "stellary.db",
+            "stellary.db-shm",
+            "stellary.db-wal",
+            "stellary.db.lock",
+        ]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+        assert f"{Path('stellary-data/stellary.db')} could be read by others" in server.log.read_text()
+
+
 def test_a_port_in_use_is_one_sentence(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
