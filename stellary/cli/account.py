@@ -14,15 +14,15 @@ from stellary.cli.session import Session, pass_session
 from stellary.client._settings import DEFAULT_URL
 from stellary.contract.auth import User
 from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.contract.redaction import SecretStr
 from stellary.contract.unset import UNSET
 
 
 def _secret(prompt: str) -> str:
     """A secret that is asked for without being shown, or the first line of the standard input. Never an argument."""
     if _at_a_terminal():
-        found: str = click.prompt(prompt, hide_input=True, err=True)
-        return found
-    line = sys.stdin.readline().rstrip("\r\n")
+        return SecretStr(click.prompt(prompt, hide_input=True, err=True))
+    line = SecretStr(sys.stdin.readline().rstrip("\r\n"))
     if not line:
         raise click.ClickException(f"no {prompt.lower()} on the standard input")
     return line

@@ -17,9 +17,12 @@ from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
+from stellary.contract.limits import Secret
+from stellary.contract.naming import marks
 from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.redaction import SecretStr, conceal
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import Value, as_dict, camel, dump, read, utc
+from stellary.contract.wire import Value, as_dict, camel, dump, read, utc, wire_fields
 
 # To flip twice is not to flip at all.
 _FLIPS = frozenset({"automations.toggle"})
@@ -86,6 +89,20 @@ class Plan:
         self.kind: Any = list[endpoint.returns] if endpoint.many else endpoint.returns  # type: ignore[name-defined]
         hidden = {field.name for field in attrs.fields(endpoint.ref) if not field.repr}
         self.hides = tuple(index for index, name in enumerate(self.names) if name in hidden)
+        self.secret_fields = frozenset(
+            field.name
+            for field in wire_fields(endpoint.request_class).values()
+            if any(isinstance(mark, Secret) for mark in marks(field.type))
+        )
+        self.takes_secrets = bool(self.hides or self.secret_fields)
+
+    def conceal(self, ids: Sequence[Any], named: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of a method with the secrets among them as ``SecretStr``."""
+        hidden = {index - len(self.names) for index in self.hides}
+        return (
+            tuple(conceal(part) if index - len(ids) in hidden else part for index, part in enumerate(ids)),
+            {name: conceal(found) if name in self.secret_fields else found for name, found in named.items()},
+        )
 
     def said(self, named: Mapping[str, Any]) -> Any:
         """The request of these keywords.
@@ -109,6 +126,8 @@ class Plan:
             options: Of this one.
         """
         path = self.template % tuple([place[name] for name in self.names])
+        if self.hides:
+            path = SecretStr(path)
         query, body, repeatable = "", b"", self.repeatable
         sent = {**headers, **options.headers} if options.headers else dict(headers)
         if not self.empty:
@@ -151,10 +170,7 @@ class Plan:
         if self.endpoint.returns_file:
             return response.body
         try:
-            data = orjson.loads(response.body)
-            if self.many and not isinstance(data, list):
-                raise TypeError(f"a list was expected, not {type(data).__name__}")
-            return read(self.kind, data)
+            return self._parse(response.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             # Of an answer that should hold a secret, nothing is shown.
             beginning = b"" if self.endpoint.keeps_secret else response.body[:80]
@@ -163,6 +179,13 @@ class Plan:
                 f"{beginning.decode('utf-8', 'replace')!r}",
                 status=response.status,
             ) from None
+
+    def _parse(self, body: bytes) -> Any:
+        """Return the value that a body holds; in a frame of its own, since the parsed body may hold a token."""
+        data = orjson.loads(body)
+        if self.many and not isinstance(data, list):
+            raise TypeError(f"a list was expected, not {type(data).__name__}")
+        return read(self.kind, data)
 
     def _proposed(self, response: RawResponse) -> CallFailed:
         # Here, since few clients are agents.
@@ -192,7 +215,8 @@ def segment(name: str, text: object) -> str:
     if text in ("", ".", ".."):
         raise Invalid(f"{camel(name)} must not be {text!r}", code="invalid_path")
     try:
-        return quote(text, safe="")
+        quoted = quote(text, safe="")
+        return SecretStr(quoted) if isinstance(text, SecretStr) else quoted
     except UnicodeEncodeError:
         raise Invalid(f"{camel(name)} must not contain half a surrogate pair", code="invalid_path") from None
 

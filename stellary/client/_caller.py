@@ -13,6 +13,7 @@ from stellary.client._page import AsyncPage, Page, async_rows, page, rows
 from stellary.client._stream import AsyncEventStream, EventStream, Following, never
 from stellary.client._watch import Watch
 from stellary.contract.port import RawResponse
+from stellary.contract.redaction import SecretStr
 
 if TYPE_CHECKING:
     from stellary.client._form import Form
@@ -31,10 +32,10 @@ class Credentials:
 
     def renew(self, token: str | None) -> None:
         """Go on with that token, or with none."""
-        self.token = token
+        self.token = None if token is None else SecretStr(token)
         self.headers = {name: text for name, text in self.headers.items() if name != "authorization"}
         if token is not None:
-            self.headers["authorization"] = f"Bearer {token}"
+            self.headers["authorization"] = SecretStr(f"Bearer {token}")
 
     def __repr__(self) -> str:
         return "Credentials(…)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import cleandoc
@@ -19,6 +18,7 @@ from stellary.client._settings import Settings, checked_headers, settings, start
 from stellary.client._watch import Exchange, Watch
 from stellary.client.organizations import OrganizationHandle, Organizations
 from stellary.contract.port import Port
+from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Client(Resource[C], Generic[C, H]):
 
     Args:
         url: Where the API is; ``STELLARY_URL`` or http://localhost:3001 if not given.
-        token: A JWT or a personal access token; ``STELLARY_TOKEN`` if not given.
+        token: A JWT or a personal access token; ``STELLARY_TOKEN`` if not given. An empty string means no token, whatever the
+            environment says.
         timeout: Seconds in which a call must be done, pauses and further attempts included; ``STELLARY_TIMEOUT`` if
             not given. Without one: 5 to connect, 30 between bytes, 90 for the whole call.
         max_retries: How often a call is tried again, at most; ``STELLARY_MAX_RETRIES`` or 2 if not given.
@@ -89,6 +90,8 @@ class Client(Resource[C], Generic[C, H]):
         org: str | None = None,
         workspace: str | None = None,
     ) -> None:
+        # A token given in place of the URL, or a password in it, must not appear in a traceback with local variables.
+        url, token, headers = conceal(url), conceal(token), conceal_headers(headers or {})
         known = settings(
             url=url, token=token, timeout=timeout, max_retries=max_retries, org=org, workspace=workspace
         )
@@ -105,12 +108,9 @@ class Client(Resource[C], Generic[C, H]):
             token: For a port that has no actor. ``STELLARY_TOKEN`` is not meant for it.
             org, workspace: As for the client itself.
         """
+        token = conceal(token)
         client = cls.__new__(cls)
-        elsewhere = ("STELLARY_URL", "STELLARY_TOKEN")
-        environment = {name: text for name, text in os.environ.items() if name not in elsewhere}
-        known = settings(
-            url="http://embedded", token=token, org=org, workspace=workspace, environment=environment
-        )
+        known = settings(url="http://embedded", token=token or "", org=org, workspace=workspace)
         client._begin(known, cls._colour.in_process(port), None)  # noqa: SLF001 - of this class
         return client
 
@@ -128,6 +128,7 @@ class Client(Resource[C], Generic[C, H]):
     @classmethod
     def _nobody(cls, url: str | None, options: ClientOptions[H]) -> Self:
         """A client without a token, not even that of the environment."""
+        options["headers"] = conceal_headers(options.get("headers") or {})
         client = cls(url, **options)
         client._caller.credentials.renew(None)
         return client
@@ -206,7 +207,9 @@ class Client(Resource[C], Generic[C, H]):
             captures[:] = [each for each in captures if each is not calls]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._settings.url!r})"
+        # A traceback may show a client whose construction failed.
+        known = getattr(self, "_settings", None)
+        return f"{type(self).__name__}({'…' if known is None else repr(known.url)})"
 
 
 def _given(what: str, given: Id | None, default: str | None, variable: str) -> Id:
@@ -243,6 +246,7 @@ class Stellary(Client[Sync, "HttpClient"]):
         Raises:
             Unauthenticated: The password is wrong, or there is no such account.
         """
+        url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
         client.auth.login(email=email, password=password)
         return client
@@ -265,6 +269,7 @@ class Stellary(Client[Sync, "HttpClient"]):
         Raises:
             Conflict: Somebody has that e-mail address.
         """
+        url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
         client.auth.register(email=email, password=password, name=name)
         return client
@@ -291,6 +296,7 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
         cls, url: str | None, email: str, password: str, **options: Unpack[ClientOptions[AsyncHttpClient]]
     ) -> Self:
         """As ``Stellary.login``."""
+        url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
         await client.auth.login(email=email, password=password)
         return client
@@ -305,6 +311,7 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
         **options: Unpack[ClientOptions[AsyncHttpClient]],
     ) -> Self:
         """As ``Stellary.register``."""
+        url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
         await client.auth.register(email=email, password=password, name=name)
         return client

@@ -23,6 +23,7 @@ from stellary.client._stream import AsyncEventStream, EventStream, never
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
 from stellary.contract.presenting import Shown
+from stellary.contract.redaction import conceal_headers
 from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import wire_fields
@@ -98,6 +99,7 @@ class Resource(Shown, Generic[C]):
         Raises:
             ValueError: An option that cannot be.
         """
+        headers = headers if isinstance(headers, Unset) else conceal_headers(headers)
         changes: dict[str, Any] = {}
         if timeout is not UNSET:
             changes["timeout"] = None if timeout is None else checked_timeout(timeout)
@@ -225,6 +227,12 @@ class Method(Generic[P, S_co, A_co]):
 
             def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
                 return self._caller.list(plan, self._at(plan, names, ids), plan.said(named))
+
+        elif plan.takes_secrets:
+
+            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
+                ids, named = plan.conceal(ids, named)
+                return self._caller.one(plan, self._at(plan, names, ids), plan.said(named))
 
         else:
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import attrs
+
+from stellary.contract.redaction import conceal, conceal_headers
 
 DEFAULT_URL = "http://localhost:3001"
 DEFAULT_RETRIES = 2
@@ -41,37 +44,63 @@ def settings(
     max_retries: int | None = None,
     org: str | None = None,
     workspace: str | None = None,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The arguments, and ``STELLARY_…`` of the environment for those that are None.
+    """Return the arguments, completed from ``STELLARY_…`` in the environment for those that are None.
+
+    Args:
+        url: The base URL; ``http://localhost:3001`` if neither is given.
+        token: A JWT, a personal access token or an agent's token. An empty one means no token, whatever the environment says.
+        timeout: Seconds for a call as a whole.
+        max_retries: How often a call is tried again, at most; 2 if neither is given.
+        org: The slug of an organization.
+        workspace: The slug of a workspace.
+        environment: Read in place of ``os.environ``.
 
     Raises:
-        ValueError: One of them is no URL, no number, or cannot stand in a header.
+        ValueError: A URL, number or token is not valid. The message shows neither the URL nor the token.
     """
-    given_timeout = environment.get("STELLARY_TIMEOUT") if timeout is None else timeout
-    given_retries = environment.get("STELLARY_MAX_RETRIES") if max_retries is None else max_retries
+
+    # Not a local variable: a traceback would show the whole environment with it.
+    def read(name: str) -> str | None:
+        return (os.environ if environment is None else environment).get(name) or None
+
+    url, token = conceal(url), conceal(token)
+    chosen_timeout = read("STELLARY_TIMEOUT") if timeout is None else timeout
+    chosen_retries = read("STELLARY_MAX_RETRIES") if max_retries is None else max_retries
     return Settings(
-        url=checked_url(url or environment.get("STELLARY_URL") or DEFAULT_URL),
-        token=checked_token(token or environment.get("STELLARY_TOKEN") or None),
-        timeout=None if given_timeout in (None, "") else checked_timeout(given_timeout),
-        retries=DEFAULT_RETRIES if given_retries in (None, "") else checked_retries(given_retries),
-        org=org or environment.get("STELLARY_ORG") or None,
-        workspace=workspace or environment.get("STELLARY_WORKSPACE") or None,
+        url=checked_url(url or read("STELLARY_URL") or DEFAULT_URL),
+        token=checked_token(conceal(read("STELLARY_TOKEN")) if token is None else token or None),
+        timeout=None if chosen_timeout is None else checked_timeout(chosen_timeout),
+        retries=DEFAULT_RETRIES if chosen_retries is None else checked_retries(chosen_retries),
+        org=org or read("STELLARY_ORG"),
+        workspace=workspace or read("STELLARY_WORKSPACE"),
     )
 
 
 def checked_url(url: str) -> str:
-    """The base URL without its last slash.
+    """Return the base URL without its last slash.
 
     Raises:
-        ValueError: It is not ``http(s)://host…``, or has more than a path.
+        ValueError: It is not ``http(s)://host…``, or has more than a path. The message does not show it, as it may be a token
+            that was given in the wrong place.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"the URL must begin with http:// or https:// and a host, not be {url!r}")
+    url = conceal(url)
+    problem = _url_problem(url)
+    if problem is not None:
+        raise ValueError(problem)
+    return str(url).strip().rstrip("/")
+
+
+def _url_problem(url: str) -> str | None:
+    parts = None
+    with suppress(ValueError):
+        parts = urlsplit(str(url).strip())
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "the URL must begin with http:// or https:// and name a host; a token is given as token=…"
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("the URL must hold neither a query nor a fragment nor a user name")
-    return url.strip().rstrip("/")
+        return "the URL must hold neither a query nor a fragment nor a user name"
+    return None
 
 
 def checked_token(token: str | None) -> str | None:
@@ -82,7 +111,7 @@ def checked_token(token: str | None) -> str | None:
     """
     if token is None:
         return None
-    token = token.strip()
+    token = conceal(token).strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError("the token holds characters that no token has")
     return token
@@ -119,11 +148,12 @@ def checked_retries(retries: object) -> int:
 
 
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers with lower-case names.
+    """Return the headers with lower-case names; the repr of credentials among them is hidden.
 
     Raises:
-        ValueError: A name or a text that cannot stand in a header.
+        ValueError: A name or a value cannot stand in a header.
     """
+    headers = conceal_headers(headers)
     for name, text in headers.items():
         if (
             not text.isascii()

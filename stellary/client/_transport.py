@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -152,19 +153,20 @@ class HttpCarrier:
         """Send the request; each wait and the whole of it are kept within so many seconds."""
         client = self._client or self._made()
         until = time.monotonic() + seconds
-        parts = []
+        body = io.BytesIO()
         try:
             response = client.send(self._requests.made(request, seconds, request.blocks), stream=True)
             try:
                 for part in response.iter_bytes():
-                    parts.append(part)
+                    body.write(part)
                     if time.monotonic() > until:
+                        del part  # a traceback with local variables must not show a token in it
                         raise TimedOut("the answer was not complete in time")
             finally:
                 response.close()
         except _RAISED as error:
             raise _translated(error) from None
-        return RawResponse(response.status_code, response.headers, b"".join(parts))
+        return RawResponse(response.status_code, response.headers, body.getvalue())
 
     def open(self, request: RawRequest, silence: float, /) -> HttpStream:
         """Begin a stream, which breaks after so many seconds without a byte."""
@@ -204,20 +206,21 @@ class AsyncHttpCarrier:
         """Send the request; each wait and the whole of it are kept within so many seconds."""
         client = self._client or self._made()
         until = time.monotonic() + seconds
-        parts = []
-        body = None if request.blocks is None else _in_threads(request.blocks)
+        body = io.BytesIO()
+        sent = None if request.blocks is None else _in_threads(request.blocks)
         try:
-            response = await client.send(self._requests.made(request, seconds, body), stream=True)
+            response = await client.send(self._requests.made(request, seconds, sent), stream=True)
             try:
                 async for part in response.aiter_bytes():
-                    parts.append(part)
+                    body.write(part)
                     if time.monotonic() > until:
+                        del part  # a traceback with local variables must not show a token in it
                         raise TimedOut("the answer was not complete in time")
             finally:
                 await response.aclose()
         except _RAISED as error:
             raise _translated(error) from None
-        return RawResponse(response.status_code, response.headers, b"".join(parts))
+        return RawResponse(response.status_code, response.headers, body.getvalue())
 
     async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
         """Begin a stream, which breaks after so many seconds without a byte."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from stellary.client._method import C, Id, Resource, by_id, iterates, method
 from stellary.client.errors import UnverifiedWebhook
+from stellary.contract.redaction import SecretStr
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.contract.webhooks import (
     CREATE_WEBHOOK,
@@ -73,13 +74,14 @@ def verified(
         UnverifiedWebhook: A header is missing, the signature is of somebody else, or the message too old, or no message.
         ValueError: The secret is none.
     """
+    secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(each) for each in secret]
+    secret = ""  # a traceback with local variables must not show it
     told = {name.lower(): text for name, text in headers.items()}
     id, sent_at, signed = (told.get(name, "") for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER))
     if not (id and sent_at.isascii() and sent_at.isdigit() and len(sent_at) < 12 and signed):
         raise UnverifiedWebhook(
             f"the headers {ID_HEADER}, {TIMESTAMP_HEADER} and {SIGNATURE_HEADER} are required"
         )
-    secrets = [secret] if isinstance(secret, str) else secret
     expected = [signature(each, id, int(sent_at), body) for each in secrets]
     given = [each.encode("utf-8", "replace") for each in signed.split(" ")]
     # Each with each, so that the time it takes tells nothing.

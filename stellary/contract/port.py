@@ -7,10 +7,12 @@ from typing import Protocol
 
 import attrs
 
+from stellary.contract.redaction import show_body, show_headers
+
 
 @attrs.frozen
 class RawRequest:
-    """A request before anybody has read it.
+    """A request before anybody has read it. Its repr shows neither the body nor credentials.
 
     Attributes:
         method: In capitals.
@@ -24,22 +26,22 @@ class RawRequest:
     method: str
     path: str
     query: str = ""
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=show_headers)
+    body: bytes = attrs.field(default=b"", repr=show_body)
     blocks: Iterable[bytes] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
 class RawResponse:
-    """An answer as bytes; header names are lower-case.
+    """An answer as bytes; header names are lower-case. Its repr shows neither the body nor credentials.
 
     Attributes:
         blocks: A body that is not held in memory, to be read once. From a port, that of a stream.
     """
 
     status: int
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=show_headers)
+    body: bytes = attrs.field(default=b"", repr=show_body)
     blocks: Iterator[bytes] | None = attrs.field(default=None, eq=False, repr=False)
 
 

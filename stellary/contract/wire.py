@@ -348,7 +348,7 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
 
 def _twin(cls: type) -> type:
     """A class of the same layout whose fields can be assigned."""
-    free = {"__init__": object.__init__, "__setattr__": object.__setattr__}
+    free = {"__init__": object.__init__, "__setattr__": object.__setattr__, "__repr__": object.__repr__}
     return type(f"_{cls.__name__}Twin", cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **free})
 
 

@@ -52,6 +52,10 @@ def test_a_base_url_may_have_a_path():
     assert checked_url(" https://host/pm/ ") == "https://host/pm"
 
 
+def test_an_empty_token_means_nobody_whatever_the_environment_says():
+    assert settings(token="", environment=FULL).token is None
+
+
 def test_white_space_around_a_token_is_not_part_of_it():
     assert settings(token="synth_x\n", environment={}).token == "synth_x"
 
