@@ -20,7 +20,8 @@ import attrs
 from sqlalchemy import URL, Connection, text
 
 from stellary.core.blobs import Blobs
-from stellary.core.database import Database, create_private_file
+from stellary.core.database import Database
+from stellary.core.private_files import create_private_file
 
 DATABASE = "stellary.db"
 DUMP = "stellary.dump"

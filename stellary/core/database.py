@@ -7,7 +7,6 @@ snapshot of its own. PostgreSQL: one pool; readers see one snapshot as well.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -25,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from stellary.contract.errors import Unavailable
 from stellary.core.borrowing import on_commit_of
 from stellary.core.connections import Connections
+from stellary.core.private_files import create_private_file
 
 _log = logging.getLogger("stellary.core")
 POOL_SIZE = 8
@@ -354,25 +354,6 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,
         connect_args={"options": _POSTGRES_SETTINGS, "cursor_factory": Cursor},
     )
-
-
-def create_private_file(path: Path) -> None:
-    """Create an empty file that its owner alone can read and write, whatever the umask; keep one that exists.
-
-    SQLite creates ``-wal`` and ``-shm`` with the mode of the database file.
-
-    Args:
-        path: Of the file, in a directory that exists. If it cannot be created, opening it will say why.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return
-    try:
-        # The umask may have taken bits of the owner's as well.
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
 
 
 def _sqlite(url: str, begin: str, size: int) -> Engine:
