@@ -26,8 +26,9 @@ from stellary.contract.wire import Value, as_dict, camel, dump, read, utc, wire_
 
 # To flip twice is not to flip at all.
 _FLIPS = frozenset({"automations.toggle"})
-# Their answers hold the token to go on with; after a change of the password the one of before is dead.
-_RENEWS = frozenset({"auth.login", "auth.register", "auth.change_password"})
+# The answer holds a token of the same person, which replaces one that the call has ended. A login is not among these: a
+# client never turns into somebody else's.
+_RENEWS = frozenset({"auth.change_password"})
 
 
 @attrs.frozen
@@ -69,7 +70,7 @@ class Plan:
         repeatable: Whether to send it twice does no more than to send it once.
         keyed: Whether an ``Idempotency-Key`` makes it repeatable.
         slow: Whether it takes its time: it carries a file, or somebody thinks about it.
-        renews: Whether its answer holds a token that the client shall go on with.
+        renews: Whether its answer holds a token that replaces the client's own.
     """
 
     def __init__(self, endpoint: AnyEndpoint) -> None:

@@ -22,7 +22,7 @@ Place = Mapping[str, str]
 
 
 class Credentials:
-    """The token, shared by a client and all that was made of it, so that a new one reaches them all."""
+    """The token of a client, shared with its handles, so that a renewed one reaches them all."""
 
     __slots__ = ("headers", "token")
 
@@ -31,11 +31,15 @@ class Credentials:
         self.renew(token)
 
     def renew(self, token: str | None) -> None:
-        """Go on with that token, or with none."""
+        """Replace the token; None means none."""
         self.token = None if token is None else SecretStr(token)
         self.headers = {name: text for name, text in self.headers.items() if name != "authorization"}
         if token is not None:
             self.headers["authorization"] = SecretStr(f"Bearer {token}")
+
+    def replaced(self, token: str | None) -> Credentials:
+        """Return credentials of their own with that token, and the same other headers."""
+        return Credentials(token, self.headers)
 
     def __repr__(self) -> str:
         return "Credentials(…)"

@@ -127,11 +127,9 @@ class Client(Resource[C], Generic[C, H]):
 
     @classmethod
     def _nobody(cls, url: str | None, options: ClientOptions[H]) -> Self:
-        """A client without a token, not even that of the environment."""
+        """Return a client without a token, not even that of the environment."""
         options["headers"] = conceal_headers(options.get("headers") or {})
-        client = cls(url, **options)
-        client._caller.credentials.renew(None)
-        return client
+        return cls(url, "", **options)
 
     @property
     def auth(self) -> Auth[C]:
@@ -248,8 +246,8 @@ class Stellary(Client[Sync, "HttpClient"]):
         """
         url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
-        client.auth.login(email=email, password=password)
-        return client
+        session = client.auth.login(email=email, password=password)
+        return client.with_options(token=session.access_token)
 
     @classmethod
     def register(
@@ -271,8 +269,8 @@ class Stellary(Client[Sync, "HttpClient"]):
         """
         url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
-        client.auth.register(email=email, password=password, name=name)
-        return client
+        session = client.auth.register(email=email, password=password, name=name)
+        return client.with_options(token=session.access_token)
 
     def close(self) -> None:
         """Close the connections; calls fail from now on."""
@@ -298,8 +296,8 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
         """As ``Stellary.login``."""
         url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
-        await client.auth.login(email=email, password=password)
-        return client
+        session = await client.auth.login(email=email, password=password)
+        return client.with_options(token=session.access_token)
 
     @classmethod
     async def register(
@@ -313,8 +311,8 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
         """As ``Stellary.register``."""
         url, password = conceal(url), conceal(password)
         client = cls._nobody(url, options)
-        await client.auth.register(email=email, password=password, name=name)
-        return client
+        session = await client.auth.register(email=email, password=password, name=name)
+        return client.with_options(token=session.access_token)
 
     async def close(self) -> None:
         """Close the connections; calls fail from now on."""

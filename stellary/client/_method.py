@@ -18,12 +18,12 @@ import attrs
 from stellary.client._call import Plan, segment, version_tag
 from stellary.client._caller import AsyncCaller, SyncCaller
 from stellary.client._page import DEFAULT_LIMIT, AsyncPage, Page
-from stellary.client._settings import checked_headers, checked_retries, checked_timeout
+from stellary.client._settings import checked_headers, checked_retries, checked_timeout, checked_token
 from stellary.client._stream import AsyncEventStream, EventStream, never
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
 from stellary.contract.presenting import Shown
-from stellary.contract.redaction import conceal_headers
+from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import wire_fields
@@ -85,8 +85,9 @@ class Resource(Shown, Generic[C]):
         headers: Mapping[str, str] | Unset = UNSET,
         idempotency_key: str | Unset | None = UNSET,
         if_match: str | int | HasVersion | Unset | None = UNSET,
+        token: str | Unset | None = UNSET,
     ) -> Self:
-        """The same handle, with other options for the calls that are made through it.
+        """Return the same handle with other options for the calls that are made through it and below it.
 
         Args:
             timeout: Seconds in which a call must be done, pauses and further attempts included.
@@ -95,11 +96,15 @@ class Resource(Shown, Generic[C]):
             idempotency_key: A key of yours for one POST that makes something, so that it can be repeated by another
                 process: within 24 hours the same key and body get the first answer again.
             if_match: A version, or a value that has one: a PATCH or DELETE of any other version is a 412.
+            token: Whose calls they are: a JWT, a personal access token or an agent's token; None or an empty string for
+                nobody's. Connections are shared with the handle that this is called on.
 
         Raises:
             ValueError: An option that cannot be.
         """
+        # A traceback with local variables must not show them.
         headers = headers if isinstance(headers, Unset) else conceal_headers(headers)
+        token = token if isinstance(token, Unset) else conceal(token)
         changes: dict[str, Any] = {}
         if timeout is not UNSET:
             changes["timeout"] = None if timeout is None else checked_timeout(timeout)
@@ -114,7 +119,10 @@ class Resource(Shown, Generic[C]):
             changes["if_match"] = None if if_match is None else version_tag(if_match)
         made = copy.copy(self)
         options = attrs.evolve(self._caller.options, **changes)
-        made._caller = attrs.evolve(self._caller, options=options)  # noqa: SLF001 - of this class
+        credentials = self._caller.credentials
+        if token is not UNSET:
+            credentials = credentials.replaced(checked_token(token or None))
+        made._caller = attrs.evolve(self._caller, options=options, credentials=credentials)  # noqa: SLF001 - of this class
         return made
 
     @property

@@ -7,7 +7,12 @@ from stellary.contract.auth import CHANGE_PASSWORD, LOGIN, ME, REGISTER, UPDATE_
 
 
 class Auth(Resource[C]):
-    """The caller's account. What answers with a token lets the client, and all of its handles, go on with that one."""
+    """The caller's account.
+
+    ``login`` and ``register`` return a session with a token and leave this client as it is:
+    ``client.with_options(token=session.access_token)`` is a client of that account, and ``Stellary.login(…)`` does both.
+    ``change_password`` ends the caller's JWTs, so this client and its handles continue with the new one.
+    """
 
     me = method(ME)
     update_me = method(UPDATE_ME)

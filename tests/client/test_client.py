@@ -85,6 +85,49 @@ def test_after_a_change_of_the_password_all_handles_go_on_with_the_new_token(por
     assert port.requests[-1].headers["authorization"] == "Bearer jwt_new"
 
 
+@pytest.mark.parametrize("log_in", ["login", "register"])
+def test_logging_in_leaves_a_shared_client_and_its_handles_as_they_are(port, client, log_in):
+    port.answer(f"auth.{log_in}", SESSION)
+    handle = client.notifications
+    session = getattr(client.auth, log_in)(email="b@c.d", password="password")
+    handle.count()
+    client.auth.me()
+    assert session.access_token == "jwt_of_login"
+    assert [request.headers["authorization"] for request in port.requests[1:]] == ["Bearer synth_x"] * 2
+
+
+def test_a_token_can_be_given_for_some_calls_only(port, client):
+    board = client.workspace("acme", "eng").project("p1")
+    other = board.with_options(token="synth_other")
+    other.cards.list()
+    board.cards.list()
+    board.with_options(token=None).cards.list()
+    board.with_options(token="").with_options(timeout=5).cards.list()
+    assert [request.headers.get("authorization") for request in port.requests] == [
+        "Bearer synth_other",
+        "Bearer synth_x",
+        None,
+        None,
+    ]
+
+
+def test_a_client_of_another_account_keeps_its_own_token_when_passwords_change(port, client):
+    port.answer("auth.change_password", PasswordChanged(access_token="jwt_new"))
+    other = client.with_options(token="jwt_of_other")
+    other.auth.change_password(current_password="old", new_password="new enough")
+    client.auth.me()
+    other.auth.me()
+    assert isinstance(other, Stellary)
+    sent = [request.headers["authorization"] for request in port.requests[1:]]
+    assert sent == ["Bearer synth_x", "Bearer jwt_new"]
+
+
+def test_a_token_of_an_option_that_cannot_be_one_is_refused_without_being_shown(client):
+    with pytest.raises(ValueError, match="the token holds") as caught:
+        client.with_options(token="a b-secret")
+    assert "secret" not in str(caught.value)
+
+
 # ------------------------------------------------------------------------------------------------- handles
 
 

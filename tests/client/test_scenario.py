@@ -59,7 +59,7 @@ async def test_a_client_does_the_same_whatever_carries_it(sqlite_url, way, colou
     with WAYS[way](core, COLOURS[colour]) as client_of:
         client = client_of()
         try:
-            await an_account(client)
+            client = await an_account(client)
             board = await a_board(client)
             await cards_and_pages(board)
             await versions_and_keys(board)
@@ -70,13 +70,18 @@ async def test_a_client_does_the_same_whatever_carries_it(sqlite_url, way, colou
     core.close()
 
 
-async def an_account(client: Any) -> None:
-    """Register; change the password; go on with the new token."""
-    session = await given(client.auth.register(email="ann@example.com", password=PASSWORD, name="Ann"))
+async def an_account(client: Any) -> Any:
+    """Register, change the password, continue with the new token, and log in again; return that person's client."""
+    anonymous = client
+    session = await given(anonymous.auth.register(email="ann@example.com", password=PASSWORD, name="Ann"))
+    client = anonymous.with_options(token=session.access_token)
     await given(client.auth.change_password(current_password=PASSWORD, new_password=PASSWORD + "er"))
     assert (await given(client.auth.me())).user == session.user
     session = await given(client.auth.login(email="ann@example.com", password=PASSWORD + "er"))
     assert session.user.name == "Ann"
+    with pytest.raises(Unauthenticated):
+        await given(anonymous.auth.me())
+    return client
 
 
 async def a_board(client: Any) -> Any:

@@ -20,6 +20,7 @@ from stellary.client.importers import LeftOut, read_github_issues, read_trello
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.agent_missions import AgentMission
 from stellary.contract.attachments import Attachment
+from stellary.contract.auth import Session
 from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
@@ -114,6 +115,7 @@ def blocking(client: Stellary) -> None:
     assert_type(read_github_issues([]).left_out, tuple[LeftOut, ...])
     assert_type(ws.search(q="moon", kind=["card"]), Page[Hit])
     assert_type(ws.iterate_search(q="moon"), Iterator[Hit])
+    assert_type(client.with_options(token="t").auth.login(email="a", password="b"), Session)
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
     assert_type(board.export(), ProjectFile)
     assert_type(board.export_to("x"), Path)
