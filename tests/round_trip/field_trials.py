@@ -1,0 +1,344 @@
+"""A value that is not the default for every field of every request body, and where that value is read back.
+
+A field that is not listed gets a value by its type. It must come back under its own name in the answer, and in what
+the resource's GET endpoints answer about the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+import orjson
+
+from stellary.contract.limits import Range
+from stellary.contract.naming import base, marks, wire_fields
+from stellary.contract.wire import Request
+from stellary.core.dispatch import SERVICES
+from tests.security.asking import place_of, send
+from tests.security.stage import Place, Stage
+from tests.security.table import SERVED, Row
+
+CALLER = "OO"
+ROWS = {row.operation: row for row in SERVED}
+TEXT = "Round trip"
+DATE = "2031-05-06T00:00:00Z"
+PARAGRAPH = {"type": "paragraph", "content": [{"type": "text", "text": TEXT}]}
+HEADING = {"type": "heading", "attrs": {"level": 1}, "content": [{"type": "text", "text": TEXT}]}
+
+
+class Conversation:
+    """One write and the reads after it, by a caller who may do both."""
+
+    def __init__(self, stage: Stage, row: Row) -> None:
+        self.stage = stage
+        self.row = row
+        self.place: Place = {**stage.here, **place_of(stage, row, CALLER)}
+        self.answer: Any = None
+
+    def ask(self, operation: str, body: Any = None, query: str = "", **place: str) -> Any:
+        """Return what an operation answers; it must succeed."""
+        response = send(self.stage, ROWS[operation], CALLER, {**self.place, **place}, body=body, query=query)
+        content = orjson.loads(response.body)
+        assert response.status < 300, (operation, content)
+        return content
+
+    def send_usual(self, operation: str) -> None:
+        """Send the request with which the permission tests try an operation; it must succeed."""
+        response = send(self.stage, ROWS[operation], CALLER, place_of(self.stage, ROWS[operation], CALLER))
+        assert response.status < 300, (operation, response.body)
+
+    def log_in(self, email: str, password: str) -> Any:
+        """Return the answer to a login, without demanding that it succeeds."""
+        response = self.stage.world.call(None, "POST", "/auth/login", {"email": email, "password": password})
+        return orjson.loads(response.body)
+
+
+@attrs.frozen
+class FieldTrial:
+    """How one field is tried.
+
+    Attributes:
+        value: What is sent, or a function of the stage that makes it; by the field's type if not given.
+        body: The rest of the body, or a function of the stage; that of the permission tests if not given.
+        read: Return what came of the field; by default it is looked for under its own name.
+        expected: What ``read`` must return; the value if not given.
+        prepare: Called before the request is sent.
+    """
+
+    value: Any = ...
+    body: Any = ...
+    read: Callable[[Conversation], Any] | None = None
+    expected: Any = ...
+    prepare: Callable[[Conversation], object] | None = None
+
+
+def _here(*names: str) -> Callable[[Stage], Any]:
+    """Return a maker of a list of ids of the stage."""
+    return lambda stage: [stage.here[name] for name in names]
+
+
+def _read_from(operation: str, name: str, **place: str) -> Callable[[Conversation], Any]:
+    """Return a reader of one field of a single resource, addressed by the id that the write answered."""
+
+    def read(conversation: Conversation) -> Any:
+        ids = {parameter: conversation.answer[key] for parameter, key in place.items()}
+        return conversation.ask(operation, **ids)[name]
+
+    return read
+
+
+def _column_names(conversation: Conversation) -> list[str]:
+    return [
+        column["name"] for column in conversation.ask("columns.list", projectId=conversation.answer["id"])
+    ]
+
+
+def _proposal_reasons(conversation: Conversation) -> set[str]:
+    proposals = conversation.ask(
+        "agent_missions.list_proposals", missionId=conversation.place["agentMissionId"]
+    )
+    return {proposal["reason"] for proposal in proposals}
+
+
+def _view_settings(view: str) -> Callable[[Conversation], Any]:
+    """Return a reader of the settings of one view of the scope."""
+
+    def read(conversation: Conversation) -> Any:
+        views = conversation.ask("scopes.views")["views"]
+        return next(item["settings"] for item in views if item["type"] == view)
+
+    return read
+
+
+def _plan_two_phases(conversation: Conversation) -> None:
+    """Address a new draft whose roadmap has phases."""
+    brief = "# Phase 1: Build\n- Build the shop: 10 days\n# Phase 2: Launch\n- Launch the shop: 5 days"
+    draft = conversation.ask("project_drafts.create", {"name": "Web shop", "description": brief})
+    conversation.place["draftId"] = draft["id"]
+    conversation.ask("project_drafts.generate_roadmap")
+
+
+def _version_notes(conversation: Conversation) -> Any:
+    return conversation.ask("documents.versions")[0]["reviewNotes"]
+
+
+def _in_project(stage: Stage) -> Any:
+    """Return the body of a document that belongs to a project."""
+    return {"title": TEXT, "contextType": "project", "contextId": stage.here["projectId"]}
+
+
+_STATUS_ACTION = {"type": "set_status", "params": {"status": "in_progress"}}
+_CONDITIONS = {"all": [{"field": "priority", "op": "eq", "value": "high"}]}
+_CHECKLIST = [{"title": TEXT, "done": True}]
+
+TRIALS: Mapping[str, FieldTrial] = {
+    "auth.register.email": FieldTrial("trip@example.com", read=lambda c: c.answer["user"]["email"]),
+    "auth.register.name": FieldTrial(read=lambda c: c.answer["user"]["name"]),
+    "auth.register.password": FieldTrial(
+        "another passphrase",
+        read=lambda c: c.log_in("somebody@example.com", "another passphrase")["user"]["email"],
+        expected="somebody@example.com",
+    ),
+    "auth.update_me.name": FieldTrial(read=lambda c: c.ask("auth.me")["user"]["name"]),
+    "auth.change_password.newPassword": FieldTrial(
+        "another passphrase",
+        read=lambda c: c.log_in("oo@example.com", "another passphrase")["user"]["email"],
+        expected="oo@example.com",
+    ),
+    "organizations.create.slug": FieldTrial("round-trip"),
+    "organizations.update.slug": FieldTrial("round-trip"),
+    "organizations.add_member.email": FieldTrial("new@example.com"),
+    "workspaces.create.slug": FieldTrial("round-trip"),
+    "workspaces.update.slug": FieldTrial("round-trip"),
+    "workspaces.invite.email": FieldTrial(
+        "trip@example.com", read=lambda c: c.ask("invitations.list")[-1]["email"]
+    ),
+    "workspaces.invite.role": FieldTrial("admin", read=lambda c: c.ask("invitations.list")[-1]["role"]),
+    "projects.create.key": FieldTrial("TRIP"),
+    "projects.create.templateId": FieldTrial(
+        "agency",
+        read=_column_names,
+        expected=["Brief", "Design", "Development", "Client Review", "Shipped"],
+    ),
+    "projects.add_member.email": FieldTrial("wm@example.com"),
+    "labels.create.color": FieldTrial("#123456"),
+    "labels.update.color": FieldTrial("#123456"),
+    "columns.create.order": FieldTrial(0),
+    "columns.update.order": FieldTrial(0),
+    "scopes.create.order": FieldTrial(0),
+    "scopes.update.order": FieldTrial(0),
+    "scopes.set_view.activeView": FieldTrial("stats", read=lambda c: c.ask("scopes.get")["activeView"]),
+    "scopes.set_view.type": FieldTrial(
+        "calendar",
+        body={"settings": {"showWeekends": False}},
+        read=_view_settings("calendar"),
+        expected={"showWeekends": False},
+    ),
+    "scopes.set_view.settings": FieldTrial(
+        {"sortBy": "title"},
+        body={"type": "list"},
+        read=_view_settings("list"),
+    ),
+    "checklist.add.order": FieldTrial(0),
+    "checklist.update.order": FieldTrial(1, prepare=lambda c: c.ask("checklist.add", {"title": "Before"})),
+    "custom_fields.create.type": FieldTrial("number", body={"name": TEXT}),
+    "custom_fields.create.options": FieldTrial(["red", "green"]),
+    "custom_fields.update.type": FieldTrial("number"),
+    "custom_fields.update.options": FieldTrial(["red", "green"], body={"type": "select"}),
+    "cards.create.labelIds": FieldTrial(_here("labelId")),
+    "cards.create.customFields": FieldTrial(lambda stage: {stage.here["fieldId"]: TEXT}),
+    "cards.create.checklist": FieldTrial(_CHECKLIST),
+    "cards.update.labelIds": FieldTrial(_here("labelId")),
+    "cards.update.customFields": FieldTrial(lambda stage: {stage.here["fieldId"]: TEXT}),
+    "cards.update.checklist": FieldTrial(_CHECKLIST),
+    "cards.update_many.id": FieldTrial(
+        lambda stage: stage.here["otherCardId"],
+        body={"title": TEXT},
+        read=lambda c: c.ask("cards.get", cardId=c.place["otherCardId"])["title"],
+        expected=TEXT,
+    ),
+    "cards.update.before": FieldTrial(
+        lambda stage: stage.here["thirdCardId"],
+        read=_read_from("cards.get", "order", cardId="id"),
+        expected=1,
+    ),
+    "cards.update.after": FieldTrial(
+        lambda stage: stage.here["thirdCardId"],
+        read=_read_from("cards.get", "order", cardId="id"),
+        expected=2,
+    ),
+    "documents.create.content": FieldTrial({"type": "doc", "content": [PARAGRAPH]}),
+    "documents.update.content": FieldTrial({"type": "doc", "content": [PARAGRAPH]}),
+    "documents.create.contentFormat": FieldTrial(
+        "markdown",
+        body={"title": TEXT, "content": f"# {TEXT}"},
+        read=_read_from("documents.get", "content", documentId="id"),
+        expected={"type": "doc", "content": [HEADING]},
+    ),
+    "documents.update.contentFormat": FieldTrial(
+        "markdown",
+        body={"content": f"# {TEXT}"},
+        read=_read_from("documents.get", "content", documentId="id"),
+        expected={"type": "doc", "content": [HEADING]},
+    ),
+    "documents.create.contextType": FieldTrial("project", body=_in_project),
+    "documents.create.contextId": FieldTrial(body=_in_project),
+    "documents.update.contextType": FieldTrial("project", body=_in_project),
+    "documents.update.contextId": FieldTrial(body=_in_project),
+    "documents.update.parentId": FieldTrial(lambda stage: stage.here["pendingDocumentId"]),
+    "documents.review.notes": FieldTrial(read=_version_notes),
+    "automations.create.action": FieldTrial(_STATUS_ACTION),
+    "automations.update.action": FieldTrial(_STATUS_ACTION),
+    "automations.create.conditions": FieldTrial(_CONDITIONS),
+    "automations.update.conditions": FieldTrial(_CONDITIONS),
+    "project_drafts.create.documentIds": FieldTrial(
+        lambda stage: [stage.here["documentId"]],
+        body={"name": "Web shop"},
+        read=lambda c: [document["title"] for document in c.answer["contextDocuments"]],
+        expected=["Plan"],
+    ),
+    "project_drafts.refine.answers": FieldTrial(
+        {"work": TEXT},
+        read=lambda c: c.ask("project_drafts.get")["answers"][0]["value"],
+        expected=TEXT,
+    ),
+    "project_drafts.generate_roadmap.feedback": FieldTrial(
+        read=lambda c: c.ask("project_drafts.get")["feedback"], expected=[TEXT]
+    ),
+    "project_drafts.execute.name": FieldTrial(read=_read_from("projects.get", "name", projectId="id")),
+    "project_drafts.execute.startDate": FieldTrial(
+        prepare=_plan_two_phases,
+        read=lambda c: c.ask("cards.list", projectId=c.answer["id"])[0]["startDate"],
+    ),
+    "webhooks.create.url": FieldTrial("https://round-trip.example.com/"),
+    "webhooks.update.url": FieldTrial("https://round-trip.example.com/"),
+    "agents.create.slug": FieldTrial("round-trip"),
+    "agents.update.slug": FieldTrial("round-trip"),
+    "agents.create.tools": FieldTrial(["board.read"]),
+    "agents.update.tools": FieldTrial(["board.read"]),
+    "agents.create.projectIds": FieldTrial(_here("projectId")),
+    "agents.update.projectIds": FieldTrial(_here("projectId")),
+    "agents.create.model": FieldTrial("openai:gpt-5", body={"name": TEXT, "runtime": "model"}),
+    "agents.update.model": FieldTrial("openai:gpt-5", body={"runtime": "model"}),
+    "agent_missions.reject_all.reason": FieldTrial(read=_proposal_reasons, expected={TEXT}),
+    "pilotage.update_mission.blockedReason": FieldTrial(body={"status": "blocked"}),
+    "pilotage.update_mission.status": FieldTrial("in_progress"),
+    "pilotage.propose_action.actionType": FieldTrial(
+        "archive_card", body=lambda stage: {"explanation": TEXT, "payload": {"cardId": stage.here["cardId"]}}
+    ),
+    "pilotage.propose_action.payload": FieldTrial(
+        lambda stage: {"cardId": stage.here["otherCardId"], "targetColumn": "Done"},
+    ),
+    "pilotage.review_action.approved": FieldTrial(
+        False, read=_read_from("pilotage.get_action", "status", id="id"), expected="rejected"
+    ),
+    "pilotage.review_action.reason": FieldTrial(
+        read=_read_from("pilotage.get_action", "reviewReason", id="id")
+    ),
+}
+
+NOT_READ_BACK: Mapping[str, str] = {
+    "auth.login.email": "says who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",
+    "auth.login.password": "proves who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",
+    "auth.change_password.currentPassword": "proves who asks; a wrong one is refused in tests/core/accounts/test_auth.py",
+    "projects.import": "tests/core/board/test_imports.py compares what is exported with what was imported",
+}
+"""Fields, or operations, whose values are kept nowhere that can be read, with what holds them instead."""
+
+_REFERENCES = {
+    "columnId": "columnId",
+    "scopeId": "scopeId",
+    "assigneeId": "userId",
+    "missionId": "missionId",
+    "priorityId": "priorityId",
+    "parentId": "documentId",
+    "cardId": "thirdCardId",
+    "targetCardId": "thirdCardId",
+    "contextId": "projectId",
+}
+"""The thing of the stage to which a field of that name refers."""
+
+
+def sample_value(stage: Stage, name: str, kind: Any, usual: Any = None) -> Any:
+    """Return a good value of a field that differs from what the field is otherwise.
+
+    Args:
+        stage: Where the request is sent.
+        name: The field's wire name.
+        kind: The field's type, with its marks.
+        usual: The value that the field has in a usual request, if it is there.
+    """
+    if name in _REFERENCES:
+        return stage.here[_REFERENCES[name]]
+    plain = base(kind)
+    origin, arguments = get_origin(plain), get_args(plain)
+    if origin is Literal:
+        return [word for word in arguments if word != usual][-1]
+    if origin is list:
+        return [sample_value(stage, "", arguments[0])]
+    simple: dict[Any, Any] = {
+        str: TEXT,
+        int: next((mark.min + 1 for mark in marks(kind) if isinstance(mark, Range)), 1),
+        bool: not usual,
+        date: DATE,
+    }
+    if plain in simple:
+        return simple[plain]
+    assert issubclass(plain, Request), f"no value is known for {name}: {kind}"
+    return {key: sample_value(stage, key, field.type) for key, field in wire_fields(plain).items()}
+
+
+def readers_of(row: Row) -> list[Row]:
+    """Return the GET endpoints of an operation's resource, without streams, files and pages of text."""
+    resource = SERVICES[row.operation].endpoint.resource
+    return [
+        reader
+        for reader in SERVED
+        if reader.method == "GET"
+        and SERVICES[reader.operation].endpoint.resource == resource
+        and not SERVICES[reader.operation].endpoint.is_stream
+        and not SERVICES[reader.operation].endpoint.returns_file
+    ]

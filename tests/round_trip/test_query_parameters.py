@@ -1,0 +1,157 @@
+"""Every query parameter changes the answer, and every list is continued by its cursor alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+import pytest
+
+from stellary.contract.naming import whole, wire_fields
+from stellary.core.dispatch import SERVICES
+from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
+from tests.security.asking import ASKINGS, send
+from tests.security.stage import Stage
+from tests.security.table import SERVED, Row
+
+PAGING = ("limit", "cursor")
+LISTS = [row for row in SERVED if SERVICES[row.operation].endpoint.many]
+
+
+def parameters_of(row: Row) -> Mapping[str, Any]:
+    """Return the types of an operation's query parameters by wire name; none for a stream."""
+    endpoint = SERVICES[row.operation].endpoint
+    if row.method != "GET" or endpoint.is_stream or whole(endpoint.request_class):
+        return {}
+    return {
+        name: field.type for name, field in wire_fields(endpoint.request_class).items() if name not in PAGING
+    }
+
+
+FILTERED = [row for row in SERVED if parameters_of(row)]
+
+
+# ---------------------------------------------------------------------------------------------- what is needed first
+
+
+def repeat(operation: str, times: int = 1) -> Callable[[Conversation], None]:
+    """Return a preparation that sends the usual request of an operation some times."""
+
+    def prepare(conversation: Conversation) -> None:
+        for _ in range(times):
+            conversation.send_usual(operation)
+
+    return prepare
+
+
+def _run_mission(conversation: Conversation) -> None:
+    mission = conversation.ask(
+        "agent_missions.create",
+        {"cardId": conversation.place["thirdCardId"], "prompt": "set priority high and move to Done"},
+    )
+    conversation.stage.core.work.run_due()
+    if "missionId" in conversation.row.parameters:
+        conversation.place["missionId"] = mission["id"]
+
+
+def _fire_rule_twice(conversation: Conversation) -> None:
+    for name in ("cardId", "otherCardId"):
+        assignee = {"assigneeId": conversation.place["userId"]}
+        conversation.ask("cards.update", assignee, cardId=conversation.place[name])
+
+
+def _queue_deliveries(conversation: Conversation) -> None:
+    conversation.ask("webhooks.update", {"active": True})
+    for description in ("First.", "Second."):
+        conversation.ask("projects.update", {"description": description})
+
+
+def _submit_again(conversation: Conversation) -> None:
+    conversation.ask("documents.update", {"title": TEXT})
+    conversation.ask("documents.submit_review")
+
+
+BEFORE_FILTERING: Mapping[str, Callable[[Conversation], object]] = {
+    "notifications.list.unreadOnly": repeat("notifications.read"),
+    "documents.list.topLevel": repeat("documents.create"),
+    "webhooks.deliveries.status": _queue_deliveries,
+}
+SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
+    "agent_missions.list": repeat("agent_missions.create"),
+    "agent_missions.list_proposals": _run_mission,
+    "agents.audit": _run_mission,
+    "agents.list_tokens": repeat("agents.create_token"),
+    "api_tokens.list": repeat("api_tokens.create"),
+    "attachments.list": repeat("attachments.upload"),
+    "automations.list": repeat("automations.create"),
+    "automations.traces": _fire_rule_twice,
+    "checklist.list": repeat("checklist.add"),
+    "comments.list": repeat("comments.create"),
+    "custom_fields.list": repeat("custom_fields.create"),
+    "documents.versions": _submit_again,
+    "proposals.list": _run_mission,
+    "relations.list": repeat("relations.create"),
+    "webhooks.deliveries": _queue_deliveries,
+}
+VALUES: Mapping[str, Callable[[Stage], Any]] = {
+    "cards.list.customField": lambda stage: [f"{stage.here['fieldId']}:{TEXT}"],
+    "search.query.kind": lambda stage: ["document"],
+}
+"""Values that a parameter's type alone does not give."""
+
+
+# ---------------------------------------------------------------------------------------------- tests
+
+
+@pytest.mark.parametrize("row", FILTERED, ids=lambda row: row.operation)
+def test_each_parameter_changes_the_answer(stage: Stage, row: Row):
+    wrong = {}
+    for name, kind in parameters_of(row).items():
+        with stage.sandbox.thrown_away():
+            if problem := find_problem(stage, row, name, kind):
+                wrong[name] = problem
+    assert wrong == {}
+
+
+def find_problem(stage: Stage, row: Row, name: str, kind: Any) -> str | None:
+    """Send a request with and without a parameter; return how it was ignored, or None if it was not."""
+    conversation = Conversation(stage, row)
+    key = f"{row.operation}.{name}"
+    if prepare := BEFORE_FILTERING.get(key):
+        prepare(conversation)
+    usual = dict(parse_qsl(ASKINGS[row.operation].query))
+    value = VALUES[key](stage) if key in VALUES else sample_value(stage, name, kind, usual.get(name))
+    before = send(stage, row, CALLER, conversation.place)
+    query = urlencode({**usual, name: _as_text(value)}, doseq=True)
+    after = send(stage, row, CALLER, conversation.place, query=query)
+    if after.status != 200:
+        return f"{query}: {orjson.loads(after.body)['message']}"
+    return f"{query} changes nothing" if before.body == after.body else None
+
+
+def _as_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("row", LISTS, ids=lambda row: row.operation)
+def test_cursor_alone_continues_a_list(stage: Stage, row: Row):
+    conversation = Conversation(stage, row)
+    usual = ASKINGS[row.operation].query
+    with stage.sandbox.thrown_away():
+        if prepare := SECOND_ROW.get(row.operation):
+            prepare(conversation)
+        complete = send(stage, row, CALLER, conversation.place)
+        first = send(stage, row, CALLER, conversation.place, query=f"{usual}&limit=1".lstrip("&"))
+        cursor = re.search(r"[?&](cursor=[^&>]+)", first.headers["link"])
+        assert cursor is not None
+        rest = send(stage, row, CALLER, conversation.place, query=f"{usual}&{cursor[1]}".lstrip("&"))
+    pages = [orjson.loads(page.body) for page in (first, rest)]
+    assert len(pages[0]) == 1
+    assert _sorted(pages[0] + pages[1]) == _sorted(orjson.loads(complete.body))
+
+
+def _sorted(items: list[Any]) -> list[bytes]:
+    return sorted(orjson.dumps(item) for item in items)

@@ -1,0 +1,274 @@
+"""Every field of every request body changes something that can be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from stellary.contract.naming import base, members, whole, wire_fields
+from stellary.core.dispatch import SERVICES
+from tests.round_trip.field_trials import (
+    CALLER,
+    NOT_READ_BACK,
+    ROWS,
+    TRIALS,
+    Conversation,
+    FieldTrial,
+    readers_of,
+    sample_value,
+)
+from tests.security.asking import ASKINGS, send
+from tests.security.stage import Stage
+from tests.security.table import SERVED, Row
+
+BULK = {"cards.create_many": "cards.create", "cards.update_many": "cards.update"}
+"""Operations that take a list of what another operation takes one of."""
+
+
+def fields_of(row: Row) -> dict[str, Any]:
+    """Return the fields of a request body by wire name; of one item, where the body is a list of items."""
+    endpoint = SERVICES[row.operation].endpoint
+    if row.method not in ("POST", "PATCH") or endpoint.takes_file or whole(endpoint.request_class):
+        return {}
+    fields = wire_fields(endpoint.request_class)
+    if row.operation in BULK:
+        (items,) = fields.values()
+        return wire_fields(get_args(base(items.type))[0])
+    return fields
+
+
+WRITES = [row for row in SERVED if fields_of(row) and row.operation not in NOT_READ_BACK]
+UPDATES = [row for row in WRITES if row.method == "PATCH" and row.operation not in BULK]
+
+
+@pytest.mark.parametrize("row", WRITES, ids=lambda row: row.operation)
+def test_each_field_of_a_request_body_is_read_back(stage: Stage, row: Row):
+    wrong = {}
+    for name in fields_of(row):
+        if f"{row.operation}.{name}" in NOT_READ_BACK:
+            continue
+        with stage.sandbox.thrown_away():
+            if problem := find_problem(stage, row, name):
+                wrong[name] = problem
+    assert wrong == {}
+
+
+def find_problem(stage: Stage, row: Row, name: str) -> str | None:
+    """Send a request with one field set; return how the field was ignored, or None if it was not."""
+    field = fields_of(row)[name]
+    trial = _trial_of(row, name)
+    conversation = Conversation(stage, row)
+    usual = _usual_body(stage, row, trial)
+    value = trial.value(stage) if callable(trial.value) else trial.value
+    if value is ...:
+        value = sample_value(stage, name, field.type, usual.get(name))
+    if trial.prepare:
+        trial.prepare(conversation)
+    body = {**usual, name: value}
+    if row.operation in BULK:
+        body = {"cards": [body]}
+    response = send(stage, row, CALLER, conversation.place, body=body)
+    conversation.answer = orjson.loads(response.body)
+    if response.status >= 300:
+        return f"{response.status} {conversation.answer['message']}"
+    if row.operation in BULK:
+        (conversation.answer,) = conversation.answer
+    expected = value if trial.expected is ... else trial.expected
+    if trial.read:
+        actual = trial.read(conversation)
+        return None if contains(actual, expected) else f"{actual!r} is read, {expected!r} expected"
+    things = {row.operation: conversation.answer, **read_all(row, conversation)}
+    read = {operation: thing[name] for operation, thing in things.items() if name in thing}
+    wrong = {operation: value for operation, value in read.items() if not contains(value, expected)}
+    if wrong:
+        return f"{wrong} is read, {expected!r} expected"
+    return None if read.keys() - {row.operation} else "no GET endpoint answers it"
+
+
+def _trial_of(row: Row, name: str) -> FieldTrial:
+    """Return how a field is tried; in a list of items as in a single one."""
+    single = BULK.get(row.operation, row.operation)
+    return TRIALS.get(f"{row.operation}.{name}") or TRIALS.get(f"{single}.{name}") or FieldTrial()
+
+
+def _usual_body(stage: Stage, row: Row, trial: FieldTrial) -> dict[str, Any]:
+    """Return the rest of the body: what the trial says, or what a creation requires."""
+    usual = trial.body
+    if usual is ...:
+        usual = None if row in UPDATES else ASKINGS[row.operation].body
+    body: dict[str, Any] = (usual(stage) if callable(usual) else usual) or {}
+    return body.get("cards", [body])[0] if row.operation in BULK else body
+
+
+def read_all(row: Row, conversation: Conversation) -> dict[str, dict[str, Any]]:
+    """Return the thing that was written as the GET endpoints of its resource answer it."""
+    found = {}
+    for reader in readers_of(row):
+        parameters = _parameters(reader, conversation)
+        if parameters is None:
+            continue
+        response = send(conversation.stage, reader, CALLER, parameters)
+        thing = _same_thing(orjson.loads(response.body), conversation.answer)
+        if response.status == 200 and thing is not None:
+            found[reader.operation] = thing
+    return found
+
+
+def _parameters(reader: Row, conversation: Conversation) -> dict[str, str] | None:
+    """Return what stands in the path of a reader, so that its last parameter leads to what was written."""
+    answer, place = conversation.answer, dict(conversation.place)
+    if reader.parameters and reader.path.endswith(f":{reader.parameters[-1]}"):
+        name = reader.parameters[-1]
+        key = "slug" if name.endswith("Slug") else "id"
+        if key not in answer:
+            return None
+        place[name] = answer[key]
+    return place
+
+
+def _same_thing(content: Any, answer: Any) -> dict[str, Any] | None:
+    """Return the object of the same id within JSON."""
+    key = next((key for key in ("id", "_id", "userId") if key in answer), None)
+    if isinstance(content, dict) and key and content.get(key) == answer[key]:
+        return content
+    inner: Iterator[Any] = iter(
+        content if isinstance(content, list) else content.values() if isinstance(content, dict) else ()
+    )
+    return next((thing for item in inner if (thing := _same_thing(item, answer)) is not None), None)
+
+
+def contains(actual: Any, expected: Any) -> bool:
+    """Return whether JSON holds at least what is expected of it."""
+    if isinstance(expected, dict):
+        return isinstance(actual, dict) and all(
+            name in actual and contains(actual[name], value) for name, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return (
+            isinstance(actual, list) and len(actual) == len(expected) and all(map(contains, actual, expected))
+        )
+    return bool(actual == expected)
+
+
+# ---------------------------------------------------------------------------------------------- clearing and records
+
+CLEARABLE = [
+    row for row in UPDATES if any(type(None) in members(field.type) for field in fields_of(row).values())
+]
+
+
+@pytest.mark.parametrize("row", CLEARABLE, ids=lambda row: row.operation)
+def test_null_clears_each_nullable_field(stage: Stage, row: Row):
+    wrong = {}
+    for name, field in fields_of(row).items():
+        if type(None) not in members(field.type):
+            continue
+        with stage.sandbox.thrown_away():
+            assert find_problem(stage, row, name) is None
+            conversation = Conversation(stage, row)
+            body = {**_BESIDE_NULL.get(f"{row.operation}.{name}", {}), name: None}
+            response = send(stage, row, CALLER, conversation.place, body=body)
+            conversation.answer = orjson.loads(response.body)
+            things = {row.operation: conversation.answer, **read_all(row, conversation)}
+            read = {operation: thing[name] for operation, thing in things.items() if name in thing}
+            if response.status != 200 or len(read) < 2 or set(map(str, read.values())) not in _EMPTY:
+                wrong[name] = response.status, read or conversation.answer
+    assert wrong == {}
+
+
+_BESIDE_NULL = {"agents.update.model": {"runtime": "built_in"}}
+"""What must change together with a field that is cleared."""
+_EMPTY = ({"None"}, {"{}"})
+"""How nothing is read; conditions that are cleared are none."""
+
+
+NOT_EXPORTED: Mapping[str, str] = {
+    "scopes.set_view.type": "says which view the settings are of",
+}
+"""Fields of what an export holds that it leaves out, with the reason."""
+
+EXPORTED = [
+    row
+    for row in UPDATES
+    if row.operation
+    in (
+        "projects.update",
+        "scopes.update",
+        "scopes.set_view",
+        "columns.update",
+        "cards.update",
+        "checklist.update",
+        "comments.update",
+        "labels.update",
+        "custom_fields.update",
+    )
+]
+
+
+@pytest.mark.parametrize("row", EXPORTED, ids=lambda row: row.operation)
+def test_each_change_is_in_the_export_and_in_its_import(stage: Stage, row: Row):
+    wrong = {}
+    before = _export_twice(Conversation(stage, row))
+    for name in fields_of(row):
+        if f"{row.operation}.{name}" in NOT_EXPORTED:
+            continue
+        with stage.sandbox.thrown_away():
+            assert find_problem(stage, row, name) is None
+            after = _export_twice(Conversation(stage, row))
+        unchanged = [
+            copy
+            for copy, old, new in zip(("export", "export of the import"), before, after, strict=True)
+            if old == new
+        ]
+        if unchanged:
+            wrong[name] = unchanged
+    assert wrong == {}
+
+
+def _export_twice(conversation: Conversation) -> tuple[Any, Any]:
+    """Return a project's export, and the export of the project that an import makes of it, without ids and times."""
+    exported = conversation.ask("projects.export")
+    with conversation.stage.sandbox.thrown_away():
+        imported = conversation.ask("projects.import", exported)
+        again = conversation.ask("projects.export", projectId=imported["id"])
+    return _anonymous(exported), _anonymous(again)
+
+
+def _anonymous(content: Any) -> Any:
+    """Return JSON without what differs between two copies of the same: ids, and the times of writing."""
+    if isinstance(content, dict):
+        return {
+            key: _anonymous(value)
+            for key, value in content.items()
+            if key not in ("id", "_id", "exportedAt", "updatedAt", "createdAt", "lastNumber")
+        }
+    if isinstance(content, list):
+        return [_anonymous(item) for item in content]
+    return content
+
+
+def test_each_change_of_a_card_is_in_the_activity(stage: Stage):
+    row = ROWS["cards.update"]
+    wrong = {}
+    for name in fields_of(row):
+        with stage.sandbox.thrown_away():
+            assert find_problem(stage, row, name) is None
+            # The rule of the stage adds one of its own to an assignment.
+            latest = Conversation(stage, row).ask("projects.activity", query="limit=2")
+        recorded = [(item["type"], item["meta"].get("changed", [])) for item in latest]
+        if _ACTIVITY.get(name, ("card_updated", [_ACTIVITY_NAMES.get(name, name)])) not in recorded:
+            wrong[name] = recorded
+    assert wrong == {}
+
+
+_ACTIVITY = {
+    "columnId": ("card_moved", []),
+    "archived": ("card_archived", []),
+    "assigneeId": ("card_assigned", []),
+    "status": ("card_updated", ["status", "completedAt"]),
+}
+"""What is recorded for a field that is more than an update."""
+_ACTIVITY_NAMES = {"before": "order", "after": "order"}
