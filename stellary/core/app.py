@@ -23,7 +23,7 @@ from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
-from stellary.core.base import Clock, Ids, IdSource, system_clock
+from stellary.core.base import Clock, Ids, IdSource, newest_id, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.borrowing import Borrowing, OnCommit
@@ -96,6 +96,7 @@ class Core:
         self.public_url = public_url.rstrip("/")
         self.clock = clock
         self.new_id = ids or Ids()
+        self._ids_are_seeded = ids is not None
         self.actions = dispatch.ACTIONS
         self.services = dispatch.SERVICES
         self.news = News()
@@ -176,14 +177,14 @@ class Core:
         """
         if connection is not None:
             with self.database.joining(connection):
-                uow = self._unit(connection, actor)
+                uow = self._writing_unit(connection, actor)
                 yield uow
                 reactions.settle(uow)
             for do in uow.after_commit:
                 after_commit(connection, do)
             return
         with self.database.writing() as own:
-            uow = self._unit(own, actor)
+            uow = self._writing_unit(own, actor)
             yield uow
             reactions.settle(uow)
         self.database.after_commit(uow.after_commit)
@@ -284,6 +285,15 @@ class Core:
             actor: On whose behalf; without one, each request's Bearer token says.
         """
         return EmbeddedPort(self, actor)
+
+    def _writing_unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
+        if not self._ids_are_seeded:
+            # Once per core: a process before this one may have had a clock that was ahead.
+            newest = newest_id(connection)
+            if newest is not None and isinstance(self.new_id, Ids):
+                self.new_id.continue_after(newest)
+            self._ids_are_seeded = True
+        return self._unit(connection, actor)
 
     def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         return UnitOfWork(self, connection, actor, self.clock(), self.new_id)

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import DateTime, MetaData, String, Text
+from sqlalchemy import Connection, DateTime, MetaData, String, Text, TextClause, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 Clock = Callable[[], datetime]
 IdSource = Callable[[], str]
+
+_LAST_SECOND = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 metadata = MetaData(
     naming_convention={
@@ -86,19 +88,57 @@ def system_clock() -> datetime:
 
 
 class Ids:
-    """Makes ids: 4 bytes of time, 8 of randomness. Those of one process sort in the order in which they were made."""
+    """A source of ids: 4 bytes of time, 8 of randomness. Each id sorts after every earlier one of the same source.
+
+    If the clock is set back, the time within the ids goes on from where it was, at half speed, until the clock has
+    caught up with it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._second = 0
         self._rest = 0
+        self._advanced_at = time.monotonic()
 
     def __call__(self) -> str:
         with self._lock:
             second = int(time.time())
+            if second < self._second:
+                second = self._second + int((time.monotonic() - self._advanced_at) / 2)
             if second > self._second:
-                self._second, self._rest = second, secrets.randbits(63)
+                self._advance(second)
             else:
                 # Within a second the next id is a random step away: in order, and still not to be guessed.
                 self._rest += 1 + secrets.randbits(32)
             return f"{self._second:08x}{self._rest:016x}"
+
+    def continue_after(self, newest: str) -> None:
+        """Make only ids that sort after one that is stored already, perhaps made while a clock was ahead.
+
+        Args:
+            newest: The newest stored id. One beyond the year 2100 is ignored: no clock made it, and no room is left
+                after the largest ones.
+        """
+        second = int(newest[:8], 16)
+        with self._lock:
+            if self._second <= second < _LAST_SECOND:
+                self._advance(second + 1)
+
+    def _advance(self, second: int) -> None:
+        self._second, self._rest, self._advanced_at = second, secrets.randbits(63), time.monotonic()
+
+
+def newest_id(connection: Connection) -> str | None:
+    """Return the largest id in any table; None if the database is empty."""
+    found: str | None = connection.execute(_newest_id_query(len(metadata.tables))).scalar()
+    return found
+
+
+@functools.cache
+def _newest_id_query(_: int) -> TextClause:
+    # As text: it runs once per process, and SQLAlchemy would take longer to compile it than the database to answer.
+    tables = [
+        table.name for table in metadata.tables.values() if getattr(table.c.get("id"), "type", None) is IdType
+    ]
+    maxima = " UNION ALL ".join(f"SELECT max(id) AS id FROM {name}" for name in tables)  # noqa: S608
+    return text(f"SELECT max(id) FROM ({maxima}) AS maxima")  # noqa: S608
