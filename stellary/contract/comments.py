@@ -13,7 +13,8 @@ from stellary.contract.refs import CardRef, CommentRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
-CommentText = Annotated[str, Length(1, 2000)]
+COMMENT_MAX = 2000
+CommentText = Annotated[str, Length(1, COMMENT_MAX)]
 
 
 @value

@@ -25,6 +25,8 @@ class Proposal(Value):
         action: The name of the action, or the operation of the API: ``move_card``, ``cards.update``.
         params: Of the action; of an operation its ``path`` and ``body``.
         summary: What it is in a sentence.
+        status: In a mission of mode ``approval``, an ``approved`` change is made once the last proposal of the mission
+            is decided; until then it can still be rejected.
         reason: Why it was rejected, if somebody said so.
         decided_by_id: Who has approved or rejected it.
         result: What the change has answered once it was approved.

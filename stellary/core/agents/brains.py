@@ -14,7 +14,7 @@ import attrs
 
 from stellary.contract.cards import Card
 from stellary.core.actions import AnyAction
-from stellary.core.agents.rules import instructions
+from stellary.core.agents.rules import instructions, proposals
 from stellary.core.models import nobody_asks
 
 Outcome = Literal["done", "gathered", "rejected", "refused"]
@@ -79,7 +79,9 @@ class Turn:
         history: To be told in the next turn; JSON.
         message: For people to read.
         calls: What is to be done before the next turn.
-        result: What came of the mission: there is no next turn.
+        result: What came of the mission: there is no next turn. If proposals of a batch wait, it is what is to be said
+            once all of them are approved.
+        remarks: What else is to be said if some of them are rejected.
         error: Why it cannot be done: there is none either.
     """
 
@@ -88,6 +90,7 @@ class Turn:
     calls: Sequence[ToolCall] = ()
     result: str | None = None
     error: str | None = None
+    remarks: str | None = None
 
 
 class Brain(Protocol):
@@ -123,19 +126,23 @@ class RulesBrain:
         return Turn(history={"misunderstood": list(read.misunderstood)}, message=said, calls=calls)
 
     def _end(self, task: Task) -> Turn:
-        made = [answer.call.name for answer in task.answers if answer.outcome in ("done", "gathered")]
-        failed = [
-            f"{answer.call.name} was {answer.outcome} ({answer.why})"
+        done = [answer.call.name for answer in task.answers if answer.outcome in ("done", "gathered")]
+        rejected = [
+            proposals.describe_rejection(answer.call.name, answer.why)
             for answer in task.answers
-            if answer.outcome in ("rejected", "refused")
+            if answer.outcome == "rejected"
         ]
-        parts = [f"Done: {', '.join(made)}."] if made else []
-        parts += [f"Not done: {'; '.join(failed)}."] if failed else []
-        if task.history["misunderstood"]:
-            parts.append(_not_understood(task.history["misunderstood"]))
-        said = " ".join(parts)
-        rejected = any(answer.outcome == "rejected" for answer in task.answers)
-        return Turn(result=said) if made or rejected else Turn(error=said)
+        refused = [
+            f"{answer.call.name} was refused ({answer.why})"
+            for answer in task.answers
+            if answer.outcome == "refused"
+        ]
+        misunderstood = task.history["misunderstood"]
+        remarks = _not_understood(misunderstood) if misunderstood else None
+        outcome = proposals.describe_outcome(done, [*rejected, *refused], remarks)
+        if done or rejected:
+            return Turn(result=outcome, remarks=proposals.describe_outcome((), refused, remarks))
+        return Turn(error=outcome)
 
 
 def _not_understood(said: Sequence[str]) -> str:

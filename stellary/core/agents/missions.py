@@ -94,11 +94,13 @@ _END = (
         finished_at=bindparam("_now"),
         step=missions.c.step + 1,
     )
-    .returning(missions.c.card_id)
+    .returning(missions.c.card_id, missions.c.autonomy_mode)
 )
-_REJECT_PENDING = (
+_REJECT_OPEN = (
     update(proposals)
-    .where(proposals.c.mission_id == bindparam("_id"), proposals.c.status == "pending")
+    .where(
+        proposals.c.mission_id == bindparam("_id"), proposals.c.status.in_(bindparam("_open", expanding=True))
+    )
     .values(
         status="rejected",
         reason=bindparam("_reason"),
@@ -226,8 +228,16 @@ def end(
     ended = uow.connection.execute(_END, {**values, "_result": result, "_error": error}).first()
     if ended is None:
         return False
-    decided = {"_id": mission_id, "_user_id": decided_by_id, "_now": uow.now, "_reason": ENDED[status]}
-    rejected = uow.connection.execute(_REJECT_PENDING, decided).fetchall()
+    decided: dict[str, Any] = {
+        "_id": mission_id,
+        "_user_id": decided_by_id,
+        "_now": uow.now,
+        "_reason": ENDED[status],
+    }
+    # What is approved of a batch is carried out as the mission is completed, and not before.
+    undone = ended.autonomy_mode == "approval" and status != "completed"
+    decided["_open"] = ["pending", "approved"] if undone else ["pending"]
+    rejected = uow.connection.execute(_REJECT_OPEN, decided).fetchall()
     mission_log.write(
         uow,
         mission_id,

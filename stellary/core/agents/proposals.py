@@ -2,6 +2,9 @@
 
 What is approved is done in the transaction of the approval, within the rights of whoever approves, and to what was
 proposed: if something else has changed it since, nothing is done.
+
+The proposals of a mission in mode ``approval`` are one batch. Each can be approved or rejected by itself; the last
+decision carries out all approved ones in one transaction and ends the mission.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, update
 
-from stellary.contract.errors import Conflict, Invalid, NotFound
+from stellary.contract.comments import COMMENT_MAX, CreateComment
+from stellary.contract.errors import Conflict, Forbidden, Invalid, NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import (
     APPROVE_ALL,
@@ -22,30 +26,35 @@ from stellary.contract.proposals import (
     REJECT_PROPOSAL,
     ListProposals,
     Proposal,
+    ProposalStatus,
     RejectProposal,
 )
-from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
+from stellary.contract.refs import AgentMissionRef, CardRef, ProposalRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import absence, access, audit, gate, mission_log, missions, proposing, rows
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as missions_table
+from stellary.core.board import comments
 from stellary.core.events import CardEvent
 from stellary.core.paging import Pages
 from stellary.core.unit import Agency, UnitOfWork, serves
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
+_IN_ORDER = (proposals.c.created_at, proposals.c.id)
 _LIST = Pages(_HERE, proposals.c.id)
 _LIST_BY_STATUS = Pages(_HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
 _LIST_OF_MISSION = Pages(_OF_MISSION, proposals.c.id)
 # In their order, whichever process has made each of them: the ids of two processes say nothing within a second.
-_PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(proposals.c.created_at, proposals.c.id)
+_PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER)
+_BATCH = _OF_MISSION.order_by(*_IN_ORDER)
 # Whoever comes second finds that it is decided.
 _DECIDE = (
     update(proposals)
-    .where(proposals.c.id == bindparam("_id"), proposals.c.status == "pending")
+    .where(proposals.c.id == bindparam("_id"), proposals.c.status.in_(bindparam("_from", expanding=True)))
     .values(
         status=bindparam("_status"),
         reason=bindparam("_reason"),
@@ -53,6 +62,7 @@ _DECIDE = (
         decided_at=bindparam("_now"),
     )
 )
+_ONE = select(proposals).where(proposals.c.id == bindparam("_id"))
 _CHANGE = update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
 _AGENT: Select[Any] = select(agents.c.status, agents.c.tools, agents.c.project_ids).where(
     agents.c.id == bindparam("_agent_id")
@@ -62,6 +72,10 @@ _RESUME = (
     .where(missions_table.c.id == bindparam("_mission_id"), missions_table.c.status == "awaiting_approval")
     .values(status="running", step=missions_table.c.step + 1)
 )
+
+_PENDING_ONLY: tuple[ProposalStatus, ...] = ("pending",)
+# Of the proposals that ``_list_open`` returns.
+_NOT_CARRIED_OUT: tuple[ProposalStatus, ...] = ("pending", "approved")
 
 Versions = dict[str, tuple[str, str]]
 """Of what was changed: the version before, and the one after."""
@@ -85,33 +99,37 @@ def list_mission_proposals(uow: UnitOfWork, ref: AgentMissionRef, request: Paged
 
 @serves(APPROVE_PROPOSAL)
 def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
-    """Make the change that was proposed.
+    """Make the change that was proposed; in a batch, once the other proposals are decided as well.
 
     Raises:
-        Conflict: It is decided, what it is about has changed, or all of its mission are decided together.
+        Conflict: It is decided, or what it is about has changed.
         Forbidden: Whoever approves may not do it.
     """
     row = access.proposal(uow, ref).row
-    mission = _held(uow, row.mission_id, together=False)
-    made = _approve(uow, ref, row, {})
+    mission = _lock_mission(uow, row.mission_id)
+    if mission is not None and _is_batch(mission):
+        return _decide_in_batch(uow, ref, mission, row.id, "approved", None)
+    proposal = _approve(uow, ref, row, {})
     if mission is not None:
         _go_on(uow, mission)
-    return made
+    return proposal
 
 
 @serves(REJECT_PROPOSAL)
 def reject_proposal(uow: UnitOfWork, ref: ProposalRef, request: RejectProposal) -> Proposal:
-    """Leave all as it is.
+    """Leave all as it is. In a batch, an approval can be withdrawn this way until the last proposal is decided.
 
     Raises:
-        Conflict: It is decided, or all of its mission are decided together.
+        Conflict: It is decided, or it is the last of a batch and an approved one cannot be carried out any more.
     """
     row = access.proposal(uow, ref).row
-    mission = _held(uow, row.mission_id, together=False)
-    made = _reject(uow, row, request.reason)
+    mission = _lock_mission(uow, row.mission_id)
+    if mission is not None and _is_batch(mission):
+        return _decide_in_batch(uow, ref, mission, row.id, "rejected", request.reason)
+    proposal = _reject(uow, row, request.reason)
     if mission is not None:
         _go_on(uow, mission)
-    return made
+    return proposal
 
 
 @serves(APPROVE_ALL)
@@ -122,11 +140,11 @@ def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
         Conflict: Nothing waits, or one of them is about what has changed.
         Forbidden: Whoever approves may not do one of them.
     """
-    mission = _held(uow, access.mission(uow, ref).row.id, together=True)
+    mission = _lock_whole_mission(uow, ref)
     versions: Versions = {}
-    made = [_approve(uow, ref, row, versions) for row in _waiting(uow, mission)]
+    approved = [_approve(uow, ref, row, versions, _NOT_CARRIED_OUT) for row in _list_open(uow, mission)]
     _go_on(uow, mission)
-    return made
+    return approved
 
 
 @serves(REJECT_ALL)
@@ -136,44 +154,146 @@ def reject_all(uow: UnitOfWork, ref: AgentMissionRef, request: RejectProposal) -
     Raises:
         Conflict: Nothing waits.
     """
-    mission = _held(uow, access.mission(uow, ref).row.id, together=True)
-    made = [_reject(uow, row, request.reason) for row in _waiting(uow, mission)]
+    mission = _lock_whole_mission(uow, ref)
+    rejected = [_reject(uow, row, request.reason, _NOT_CARRIED_OUT) for row in _list_open(uow, mission)]
     _go_on(uow, mission)
-    return made
+    return rejected
 
 
-def _held(uow: UnitOfWork, mission_id: str | None, *, together: bool) -> Any:
-    """The mission of what is to be decided, which nobody else changes meanwhile."""
+def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> Row[Any] | None:
+    """Lock the mission of a proposal; None for what was proposed with a token of the agent's.
+
+    Raises:
+        Conflict: The mission is over, or its batch is not complete yet.
+    """
     if mission_id is None:
         return None
     mission = missions.held(uow, mission_id)
     if mission is None or mission.status not in missions.AT_WORK:
         raise missions.over()
-    if together and mission.status != "awaiting_approval":
-        raise Conflict("the mission has not proposed all of it yet", code="still_at_work")
-    if not together and mission.autonomy_mode == "approval":
-        raise Conflict("what this mission proposes is decided together", code="decided_together")
+    if _is_batch(mission) and mission.status != "awaiting_approval":
+        raise _still_at_work()
     return mission
 
 
-def _waiting(uow: UnitOfWork, mission: Any) -> Sequence[Row[Any]]:
+def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> Row[Any]:
+    mission = _lock_mission(uow, access.mission(uow, ref).row.id)
+    assert mission is not None
+    if mission.status != "awaiting_approval":
+        raise _still_at_work()
+    return mission
+
+
+def _still_at_work() -> Conflict:
+    return Conflict("the mission has not proposed all of it yet", code="still_at_work")
+
+
+def _is_batch(mission: Row[Any]) -> bool:
+    """Return whether the proposals of a mission are decided as one."""
+    return bool(mission.autonomy_mode == "approval")
+
+
+def _list_batch(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
+    return uow.connection.execute(_BATCH, {"_mission_id": mission.id}).fetchall()
+
+
+def _list_pending(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
     return uow.connection.execute(_PENDING, {"_mission_id": mission.id}).fetchall()
 
 
-def _decide(uow: UnitOfWork, row: Row[Any], status: str, reason: str | None) -> None:
+def _list_open(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
+    """Return the proposals that are not carried out yet: approved ones of a batch wait for its last decision."""
+    if not _is_batch(mission):
+        return _list_pending(uow, mission)
+    return [row for row in _list_batch(uow, mission) if row.status != "rejected"]
+
+
+def _decide(
+    uow: UnitOfWork,
+    row: Row[Any],
+    status: ProposalStatus,
+    reason: str | None,
+    before: Sequence[ProposalStatus] = _PENDING_ONLY,
+) -> None:
     values = {"_id": row.id, "_status": status, "_reason": reason, "_user_id": uow.user_id, "_now": uow.now}
-    if not uow.connection.execute(_DECIDE, values).rowcount:
+    if not uow.connection.execute(_DECIDE, {**values, "_from": list(before)}).rowcount:
         raise Conflict("the proposal is decided already", code="already_decided")
 
 
-def _approve(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], versions: Versions) -> Proposal:
-    _decide(uow, row, "approved", None)
+def _decide_in_batch(
+    uow: UnitOfWork,
+    ref: WorkspaceRef,
+    mission: Row[Any],
+    proposal_id: str,
+    status: ProposalStatus,
+    reason: str | None,
+) -> Proposal:
+    """Decide one proposal of a batch; the last decision carries out all that are approved, and ends the mission.
+
+    The mission is locked, so that of two people who decide at the same moment one is the last.
+    """
+    batch = _list_batch(uow, mission)
+    row = next(row for row in batch if row.id == proposal_id)
+    _decide(uow, row, status, reason, _PENDING_ONLY if status == "approved" else _NOT_CARRIED_OUT)
+    _log_decision(uow, row, status)
+    if any(other.status == "pending" for other in batch if other.id != row.id):
+        if status == "approved":
+            # Tried now, so that a person hears at once of what may not or cannot be done.
+            with proposing.rehearsal(uow):
+                _carry_out(uow, ref, row, uow.user_id, {})
+        return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
+    versions: Versions = {}
+    for other in _list_batch(uow, mission):
+        if other.status == "approved":
+            try:
+                _carry_out(uow, ref, other, other.decided_by_id, versions)
+            except (Conflict, Forbidden) as error:
+                if other.id == row.id:
+                    raise
+                raise rules.stale(
+                    f"another proposal of the mission, {other.summary!r}, was approved and cannot be carried out: "
+                    f"{error.message}; reject it first"
+                ) from None
+    _end_batch(uow, mission)
+    return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
+
+
+def _approve(
+    uow: UnitOfWork,
+    ref: WorkspaceRef,
+    row: Row[Any],
+    versions: Versions,
+    before: Sequence[ProposalStatus] = _PENDING_ONLY,
+) -> Proposal:
+    """Approve what is not carried out yet, in the caller's name, and carry it out."""
+    _decide(uow, row, "approved", None, before)
+    proposal = _carry_out(uow, ref, row, uow.user_id, versions)
+    _log_decision(uow, row, "approved")
+    return proposal
+
+
+def _carry_out(
+    uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str, versions: Versions
+) -> Proposal:
+    """Make the change of an approved proposal.
+
+    Args:
+        uow: The unit.
+        ref: The workspace.
+        row: The proposal.
+        principal_id: The person who approved it, within whose rights it is done.
+        versions: What the other proposals of the mission have changed in this unit; is added to.
+
+    Raises:
+        Conflict: What it is about has changed, or the agent is suspended.
+        Forbidden: The person may not do it.
+    """
     agent = uow.connection.execute(_AGENT, {"_agent_id": row.agent_id}).one()
     if agent.status != "active":
         raise Conflict("the agent is suspended", code="agent_suspended")
     agency = Agency(
         agent_id=row.agent_id,
-        principal_id=uow.user_id,
+        principal_id=principal_id,
         workspace_id=row.workspace_id,
         tools=frozenset(agent.tools),
         project_ids=None if agent.project_ids is None else frozenset(agent.project_ids),
@@ -191,9 +311,7 @@ def _approve(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], versions: Versio
     rules.check_fresh(expected, seen)
     _renew(uow, row, seen, before, versions)
     audit.record(uow, agency, row.action, "allowed", proposal_id=row.id)
-    made = uow.connection.execute(_CHANGE, {"_id": row.id, "result": result}).one()
-    _tell(uow, made)
-    return rows.proposal(made)
+    return rows.proposal(uow.connection.execute(_CHANGE, {"_id": row.id, "result": result}).one())
 
 
 def _renew(uow: UnitOfWork, row: Row[Any], seen: dict[str, str], before: int, versions: Versions) -> None:
@@ -210,27 +328,29 @@ def _renew(uow: UnitOfWork, row: Row[Any], seen: dict[str, str], before: int, ve
             uow.connection.execute(_CHANGE, {"_id": other.id, "seen": after}).one()
 
 
-def _reject(uow: UnitOfWork, row: Row[Any], reason: str | None) -> Proposal:
-    _decide(uow, row, "rejected", reason)
-    made = uow.connection.execute(_CHANGE, {"_id": row.id, "result": None}).one()
-    _tell(uow, made)
+def _reject(
+    uow: UnitOfWork, row: Row[Any], reason: str | None, before: Sequence[ProposalStatus] = _PENDING_ONLY
+) -> Proposal:
+    _decide(uow, row, "rejected", reason, before)
+    rejected = uow.connection.execute(_CHANGE, {"_id": row.id, "result": None}).one()
+    _log_decision(uow, row, "rejected")
     if row.blob_key is not None:
         blobs, key = uow.core.blobs, row.blob_key
         uow.after_commit.append(lambda: blobs.discard(key))
-    return rows.proposal(made)
+    return rows.proposal(rejected)
 
 
-def _tell(uow: UnitOfWork, row: Row[Any]) -> None:
+def _log_decision(uow: UnitOfWork, row: Row[Any], status: ProposalStatus) -> None:
     if row.mission_id is not None:
-        mission_log.write(uow, row.mission_id, ("proposal", missions.told(row, row.status)))
+        mission_log.write(uow, row.mission_id, ("proposal", missions.told(row, status)))
 
 
-def _go_on(uow: UnitOfWork, mission: Any) -> None:
+def _go_on(uow: UnitOfWork, mission: Row[Any]) -> None:
     """Let a mission go on, or end, once nothing of it waits any more."""
-    if mission.status != "awaiting_approval" or _waiting(uow, mission):
+    if mission.status != "awaiting_approval" or _list_pending(uow, mission):
         return
-    if mission.autonomy_mode == "approval":
-        missions.end(uow, mission.id, "completed", ("awaiting_approval",), result=mission.result)
+    if _is_batch(mission):
+        _end_batch(uow, mission)
         return
     uow.connection.execute(_RESUME, {"_mission_id": mission.id})
     mission_log.write(uow, mission.id, ("status", {"status": "running"}))
@@ -238,3 +358,27 @@ def _go_on(uow: UnitOfWork, mission: Any) -> None:
         absence.expect(uow, mission.id)
     else:
         missions.enqueue(uow, mission.id)
+
+
+def _end_batch(uow: UnitOfWork, mission: Row[Any]) -> None:
+    """End a mission whose batch is decided, and say what was done and what was not."""
+    decided = [(row.action, row.status, row.reason) for row in _list_batch(uow, mission)]
+    ending = mission.history or {}
+    result = rules.describe_batch(decided, ending.get("result") or mission.result, ending.get("remarks"))
+    missions.end(uow, mission.id, "completed", ("awaiting_approval",), result=result)
+    if any(status == "rejected" for _, status, _ in decided):
+        _comment_on_card(uow, mission, result)
+
+
+def _comment_on_card(uow: UnitOfWork, mission: Row[Any], text: str) -> None:
+    """Post what came of a mission on its card, in the agent's name."""
+    agency = Agency(
+        agent_id=mission.agent_id,
+        principal_id=uow.user_id,
+        workspace_id=mission.workspace_id,
+        at_once=True,
+        mission_id=mission.id,
+    )
+    ref = workspace_ref(uow, mission.workspace_id).child(CardRef, mission.project_id, mission.card_id)
+    with gate.acting(uow, agency):
+        comments.create_comment(uow, ref, CreateComment(content=rules.ellipsize(text, COMMENT_MAX)))

@@ -306,8 +306,9 @@ def _said(uow: UnitOfWork, mission: Row[Any], turn: Turn) -> None:
     if not over:
         return
     if turn.error is None and _pending(uow, mission):
-        result = {"_id": mission.id, "status": "awaiting_approval", "result": (turn.result or "")[:TEXT_MAX]}
-        uow.connection.execute(_KEEP, result)
+        # The brain is not asked again: its history makes room for what it says at the end.
+        ending = {"result": (turn.result or "")[:TEXT_MAX], "remarks": (turn.remarks or "")[:TEXT_MAX]}
+        uow.connection.execute(_KEEP, {"_id": mission.id, "status": "awaiting_approval", "history": ending})
         _ask(uow, mission)
         return
     status: Any = "completed" if turn.error is None else "failed"

@@ -82,12 +82,16 @@ class Office(Board):
             by or self.owner, "POST", f"{self.flat}/proposals/{proposal['id']}/{how}", body
         )
 
-    def log(self, mission: Json, after: int = 0) -> list[tuple[str, Any]]:
-        """What is in the log of a mission: of each entry its kind and what tells most."""
+    def entries(self, mission: Json, after: int = 0) -> list[MissionEntry]:
+        """Return the entries of a mission's log."""
         core = self.world.core
         ref = self.workspace.ref.child(AgentMissionRef, mission["id"])
         with core.view(self.owner.actor) as uow, uow.checking(AGENTS_READ):
-            found = read_log(uow, ref, after)
+            return read_log(uow, ref, after)
+
+    def log(self, mission: Json, after: int = 0) -> list[tuple[str, Any]]:
+        """What is in the log of a mission: of each entry its kind and what tells most."""
+        found = self.entries(mission, after)
         numbers = [entry.id for entry in found]
         assert numbers == list(range(after + 1, after + 1 + len(found)))
         return [(entry.kind, _most(entry)) for entry in found]

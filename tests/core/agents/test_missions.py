@@ -16,6 +16,17 @@ def error(answer) -> tuple[int, str]:
     return answer.status, orjson.loads(answer.body)["code"]
 
 
+def done_entry(office: Office, mission) -> dict:
+    """Return the last entry of a mission's stream."""
+    return office.entries(mission)[-1].data
+
+
+def comments_on(office: Office, card) -> list[tuple[str, str]]:
+    """Return the author and the text of each comment on a card."""
+    found = office.world.ask(office.owner, "GET", f"{office.of(card)}/comments")
+    return [(each["authorId"], each["content"]) for each in found]
+
+
 def test_an_autonomous_agent_does_what_it_is_told_and_says_what_it_has_done(office: Office):
     agent, card = office.agent("autonomous"), office.card()
     office.label("bug")
@@ -239,8 +250,7 @@ def test_what_a_mission_gathers_is_decided_at_once(office: Office):
         office.agent("approval"), "move to Done, set priority high, comment: On it.", card
     )
     assert (office.worked(mission)["status"], office.read(card)) == ("awaiting_approval", card)
-    one = office.proposals(mission)[0]
-    assert error(office.decide(one)) == error(office.decide(one, "reject")) == (409, "decided_together")
+    assert office.mission_now(mission)["result"] is None
     path = f"{office.of_mission(mission)}/proposals/approve"
     made = office.world.ask(office.owner, "POST", path)
     assert [each["status"] for each in made] == ["approved"] * 3
@@ -273,7 +283,139 @@ def test_all_of_what_was_gathered_can_be_rejected(office: Office):
     path = f"{office.of_mission(mission)}/proposals/reject"
     made = office.world.ask(office.owner, "POST", path, {"reason": "Not now"})
     assert [(each["status"], each["reason"]) for each in made] == [("rejected", "Not now")] * 2
-    assert (office.mission_now(mission)["status"], office.read(card)) == ("completed", card)
+    after = office.mission_now(mission)
+    said = "Not done: add_comment was rejected (Not now); move_card was rejected (Not now)."
+    assert (after["status"], after["result"]) == ("completed", said)
+    assert done_entry(office, mission)["result"] == said
+    assert comments_on(office, card) == [(mission["agentId"], said)]
+    now = office.read(card)
+    assert (now["version"], now["columnId"], now["commentCount"]) == (card["version"], card["columnId"], 1)
+
+
+def test_last_decision_on_a_proposal_decides_its_batch(office: Office):
+    card = office.card()
+    mission = office.mission(
+        office.agent("approval"), "move to Done, set priority high, comment: On it.", card
+    )
+    office.worked(mission)
+    move, priority, comment = office.proposals(mission)
+    first = orjson.loads(office.decide(move).body)
+    assert (first["status"], first["decidedById"], first["result"]) == ("approved", office.owner.id, None)
+    assert office.decide(comment, "reject", reason="Too chatty").status == 200
+    waiting = office.mission_now(mission)
+    assert (waiting["status"], waiting["pendingProposals"]) == ("awaiting_approval", 1)
+    assert office.read(card) == card
+    last = orjson.loads(office.decide(priority).body)
+    assert (last["status"], last["result"]["priority"]) == ("approved", "high")
+    after = office.mission_now(mission)
+    said = "Done: move_card, set_priority. Not done: add_comment was rejected (Too chatty)."
+    assert (after["status"], after["result"]) == ("completed", said)
+    assert done_entry(office, mission)["result"] == said
+    assert comments_on(office, card) == [(mission["agentId"], said)]
+    now = office.read(card)
+    assert (now["columnId"], now["priority"]) == (office.columns[2]["id"], "high")
+    assert [each["result"] is None for each in office.proposals(mission)] == [False, False, True]
+    assert error(office.decide(priority)) == (409, "mission_over")
+
+
+@pytest.mark.parametrize(
+    ("how", "result"),
+    [
+        ("approve", "Done: set_priority. I did not understand: 'dance'."),
+        (
+            "reject",
+            "Not done: set_priority was rejected (no reason was given). I did not understand: 'dance'.",
+        ),
+    ],
+)
+def test_batch_of_one_is_decided_by_its_proposal(office: Office, how, result):
+    card = office.card()
+    mission = office.mission(office.agent("approval"), "set priority high; dance", card)
+    office.worked(mission)
+    (proposal,) = office.proposals(mission)
+    assert office.decide(proposal, how).status == 200
+    after = office.mission_now(mission)
+    assert (after["status"], after["result"]) == ("completed", result)
+    assert (office.read(card)["priority"] == "high") == (how == "approve")
+
+
+def test_last_rejection_carries_out_what_was_approved(office: Office):
+    card = office.card()
+    mission = office.mission(office.agent("approval"), "set priority high, comment: On it.", card)
+    office.worked(mission)
+    priority, comment = office.proposals(mission)
+    assert office.decide(priority).status == 200
+    assert error(office.decide(priority)) == (409, "already_decided")
+    assert office.decide(comment, "reject").status == 200
+    assert office.read(card)["priority"] == "high"
+    assert office.mission_now(mission)["result"].startswith("Done: set_priority. Not done: add_comment was")
+
+
+def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_rejected(office: Office):
+    card = office.card()
+    mission = office.mission(office.agent("approval"), "set priority high, comment: On it.", card)
+    office.worked(mission)
+    priority, comment = office.proposals(mission)
+    assert office.decide(priority).status == 200
+    changed = office.world.ask(office.owner, "PATCH", office.of(card), {"title": "Renamed"})
+    answer = office.decide(comment, "reject")
+    assert error(answer) == (409, "stale")
+    assert (
+        "the card has changed since it was proposed; reject it first" in orjson.loads(answer.body)["message"]
+    )
+    assert office.read(card) == changed
+    assert [each["status"] for each in office.proposals(mission)] == ["approved", "pending"]
+    assert office.decide(priority, "reject", reason="Stale").status == 200
+    assert office.decide(comment, "reject").status == 200
+    assert office.mission_now(mission)["status"] == "completed"
+    assert office.read(card)["priority"] == changed["priority"]
+
+
+def test_approval_in_a_batch_is_refused_at_once_if_it_cannot_be_carried_out(office: Office):
+    card = office.card()
+    mission = office.mission(office.agent("approval"), "set priority high, comment: On it.", card)
+    office.worked(mission)
+    office.world.ask(office.owner, "PATCH", office.of(card), {"title": "Renamed"})
+    priority, _ = office.proposals(mission)
+    assert error(office.decide(priority)) == (409, "stale")
+    assert office.proposals(mission)[0]["status"] == "pending"
+
+
+def test_each_proposal_of_a_batch_is_carried_out_within_the_rights_of_its_approver(office: Office):
+    bob = office.world.person("bob")
+    office.join(bob)
+    agent, card = office.agent("approval"), office.card()
+    mission = office.mission(agent, "set priority high, comment: On it.", card)
+    office.worked(mission)
+    priority, comment = office.proposals(mission)
+    assert office.decide(priority, by=bob).status == 200
+    assert office.decide(comment).status == 200
+    assert [entry["onBehalfOfId"] for entry in office.audit(agent)[-2:]] == [bob.id, office.owner.id]
+
+
+def test_approving_all_takes_over_what_was_approved_before(office: Office):
+    card = office.card()
+    mission = office.mission(
+        office.agent("approval"), "move to Done, set priority high, comment: On it.", card
+    )
+    office.worked(mission)
+    move, priority, _ = office.proposals(mission)
+    assert office.decide(move, "reject").status == office.decide(priority).status == 200
+    decided = office.world.ask(office.owner, "POST", f"{office.of_mission(mission)}/proposals/approve")
+    assert [each["action"] for each in decided] == ["set_priority", "add_comment"]
+    now = office.read(card)
+    assert (now["columnId"], now["priority"]) == (card["columnId"], "high")
+    assert office.mission_now(mission)["result"].startswith("Done: set_priority, add_comment. Not done: move")
+
+
+def test_cancelled_batch_carries_out_nothing_that_was_approved(office: Office):
+    card = office.card()
+    mission = office.mission(office.agent("approval"), "set priority high, comment: On it.", card)
+    office.worked(mission)
+    assert office.decide(office.proposals(mission)[0]).status == 200
+    office.world.ask(office.owner, "POST", f"{office.of_mission(mission)}/cancel")
+    assert {each["status"] for each in office.proposals(mission)} == {"rejected"}
+    assert office.read(card) == card
 
 
 # ---------------------------------------------------------------------------------------------- one at a time, and to the end

@@ -38,6 +38,23 @@ def test_of_two_who_approve_all_one_has_done_it(office: Office):
     assert (now["commentCount"], len(now["checklist"])) == (1, 2)
 
 
+def test_of_two_who_decide_the_last_two_of_a_batch_one_decides_it(office: Office):
+    for how in ("approve", "reject"):
+        card, mission, _ = waiting(office, "set priority high, comment: On it.", "approval")
+        first, second = office.proposals(mission)
+        answers = at_once(
+            lambda: office.decide(first).status,  # noqa: B023 - called at once
+            lambda: office.decide(second, how).status,  # noqa: B023
+        )
+        assert answers == [200, 200]
+        after, now = office.mission_now(mission), office.read(card)
+        assert after["status"] == "completed"
+        assert (now["priority"], now["version"]) == ("high", card["version"] + 1)
+        # The comment that was asked for, or the one that says that it was rejected.
+        assert now["commentCount"] == 1
+        assert [entry for entry in office.log(mission) if entry[0] == "done"] == [("done", "completed")]
+
+
 def test_of_one_who_approves_and_one_who_rejects_one_has_decided(office: Office):
     card, _, proposal = waiting(office)
     approved, rejected = at_once(

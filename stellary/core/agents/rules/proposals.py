@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,12 +18,55 @@ def told(what: str, params: Mapping[str, Any]) -> str:
     """A proposal in a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``."""
     said = ", ".join(f"{name} {_shown(found)}" for name, found in params.items())
     sentence = what.rstrip(".") + (f": {said}" if said else "")
-    return sentence if len(sentence) <= SUMMARY_MAX else f"{sentence[: SUMMARY_MAX - 1]}…"
+    return ellipsize(sentence, SUMMARY_MAX)
 
 
 def _shown(found: Any) -> str:
     text = found if isinstance(found, str) else orjson.dumps(found).decode()
-    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
+    return ellipsize(text, _SHOWN_MAX)
+
+
+def ellipsize(text: str, length: int) -> str:
+    """Return the text, cut to a length in characters with an ellipsis as its last one."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def describe_outcome(done: Iterable[str], not_done: Iterable[str], remarks: str | None = None) -> str:
+    """Describe what came of a mission: ``Done: move_card. Not done: add_comment was rejected (Too chatty).``
+
+    Args:
+        done: The names of the actions that were carried out.
+        not_done: What was not, each with the reason.
+        remarks: What else there is to say, in sentences.
+    """
+    done, not_done = ", ".join(done), "; ".join(not_done)
+    sentences = (done and f"Done: {done}.", not_done and f"Not done: {not_done}.", remarks)
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def describe_rejection(action: str, reason: str | None) -> str:
+    """Describe one proposal that was rejected."""
+    return f"{action} was rejected ({reason or 'no reason was given'})"
+
+
+def describe_batch(
+    decisions: Sequence[tuple[str, str, str | None]], result: str | None, remarks: str | None
+) -> str:
+    """Describe what came of a mission whose proposals were decided as one batch.
+
+    Args:
+        decisions: Of each proposal its action, its status and the reason of a rejection.
+        result: The agent's own words, which take it for granted that all was approved.
+        remarks: What the agent has to say beside its proposals.
+
+    Returns:
+        The agent's own words if all was approved and it has found any, else what was done and what was not.
+    """
+    approved = [action for action, status, _ in decisions if status == "approved"]
+    if result and len(approved) == len(decisions):
+        return result
+    rejected = [describe_rejection(action, why) for action, status, why in decisions if status == "rejected"]
+    return describe_outcome(approved, rejected, remarks)
 
 
 def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
