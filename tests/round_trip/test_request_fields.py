@@ -64,7 +64,8 @@ def find_problem(stage: Stage, row: Row, name: str) -> str | None:
     usual = _usual_body(stage, row, trial)
     value = trial.value(stage) if callable(trial.value) else trial.value
     if value is ...:
-        value = sample_value(stage, name, field.type, usual.get(name))
+        default = field.default if isinstance(field.default, bool) else None
+        value = sample_value(stage, name, field.type, usual.get(name, default))
     if trial.prepare:
         trial.prepare(conversation)
     body = {**usual, name: value}
