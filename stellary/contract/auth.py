@@ -71,7 +71,7 @@ class Register(Request):
 
     Attributes:
         email: Unique without regard to case.
-        password: 8-128 characters of any script.
+        password: 8-128 characters of any script; neither one of the most common passwords nor the e-mail address.
         name: 1-100 characters; made from the e-mail address if it is not given.
     """
 
@@ -104,7 +104,8 @@ class ChangePassword(Request):
     """The password as it is, and as it shall be.
 
     Attributes:
-        new_password: 8-128 characters of any script.
+        new_password: 8-128 characters of any script; neither one of the most common passwords nor the e-mail
+            address.
     """
 
     current_password: GivenPassword

@@ -89,6 +89,8 @@ class Core:
         self._borrowing: Borrowing | None = None
         self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
         self.bcrypt_rounds = bcrypt_rounds
+        # The most rounds of any stored password; looked up at the first login.
+        self.stored_rounds: int | None = None
         self.mailer = mailer
         self.planner = planner or BriefReader()
         self.courier = courier

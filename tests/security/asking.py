@@ -46,7 +46,7 @@ _PLAIN = Asking()
 _OF_MISSION = Asking(places={"missionId": "agentMissionId"})
 
 ASKINGS: Mapping[str, Asking] = {
-    "auth.register": _saying(email="somebody@example.com", password="12345678"),
+    "auth.register": _saying(email="somebody@example.com", password="long enough"),
     "auth.login": _saying(email="wm@example.com", password=PASSWORD),
     "auth.me": _PLAIN,
     "auth.update_me": _saying(name="Renamed"),

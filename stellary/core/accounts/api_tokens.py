@@ -15,7 +15,7 @@ from stellary.contract.api_tokens import (
     CreatedApiToken,
 )
 from stellary.contract.endpoint import TOKEN_SCOPES, Ok
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.wire import invalid, utc
@@ -91,9 +91,14 @@ def list_api_tokens(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[ApiTok
 
 @serves(DELETE_API_TOKEN)
 def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
-    """Revoke a token; it is refused from the next request on."""
+    """Revoke a token; it is refused from the next request on.
+
+    Raises:
+        NotFound: The caller has no such token, or another request has just revoked it.
+    """
     token = access.api_token(uow, ref)
-    uow.connection.execute(_DELETE, {"_id": token.id})
+    if not uow.connection.execute(_DELETE, {"_id": token.id}).rowcount:
+        raise NotFound("API token not found")
     access_lost(uow)
     return Ok()
 

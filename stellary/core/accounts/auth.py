@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, and_, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.auth import (
@@ -26,7 +26,8 @@ from stellary.contract.errors import Conflict, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import invalid
 from stellary.core.accounts.addresses import address, address_key
-from stellary.core.accounts.passwords import hash_password, verify_password
+from stellary.core.accounts.common_passwords import check_new_password
+from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
 from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.news import access_lost
@@ -47,6 +48,8 @@ _RENAME = update(users).where(users.c.id == bindparam("_id"))
 _CHANGE_PASSWORD = update(users).where(
     users.c.id == bindparam("_id"), users.c.token_generation == bindparam("_generation")
 )
+_MOST_ROUNDS = select(func.max(func.substr(users.c.password_hash, 5, 2)))
+_REHASH = update(users).where(users.c.id == bindparam("_id"), users.c.password_hash == bindparam("_before"))
 
 
 @serves_outside(REGISTER)
@@ -54,9 +57,11 @@ def register(core: Core, actor: Actor, ref: Ref, request: Register) -> Session:
     """Make an account with a personal organization and workspace, and log in.
 
     Raises:
+        Invalid: The address is none, or the password is one of the most common ones.
         Conflict: There is an account with this address.
     """
     email = address(request.email)
+    check_new_password(request.password, email, "password")
     password_hash = hash_password(request.password, core.bcrypt_rounds)
     try:
         with core.begin(NOBODY) as uow:
@@ -75,10 +80,13 @@ def login(core: Core, actor: Actor, ref: Ref, request: Login) -> Session:
     """
     with core.view(NOBODY) as uow:
         row = uow.connection.execute(_BY_EMAIL, {"email_key": address_key(request.email)}).first()
+        rounds = _rounds_of_check(uow)
         now = uow.now
-    kept = None if row is None else row.password_hash
-    if not verify_password(request.password, kept, core.bcrypt_rounds) or row is None:
+    stored = None if row is None else row.password_hash
+    if not verify_password(request.password, stored, rounds) or row is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
+    if rounds_of(stored) != core.bcrypt_rounds:
+        _rehash(core, row, request.password)
     return Session(access_token=core.signer.issue(row.id, row.token_generation, now), user=_user(row))
 
 
@@ -101,13 +109,14 @@ def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword)
     """Change the caller's password; every JWT of before is refused from then on.
 
     Raises:
-        Invalid: The current password is another one.
+        Invalid: The current password is another one, or the new one is one of the most common ones.
         Conflict: The password was changed in the same moment.
     """
     with core.view(actor) as uow:
         before = uow.connection.execute(_BY_ID, {"user_id": uow.user_id}).one()
     if not verify_password(request.current_password, before.password_hash, core.bcrypt_rounds):
         raise invalid(("currentPassword", "is not the current password"))
+    check_new_password(request.new_password, before.email, "newPassword")
     password_hash = hash_password(request.new_password, core.bcrypt_rounds)
     generation = before.token_generation + 1
     with core.begin(actor) as uow:
@@ -125,6 +134,26 @@ def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword)
             raise Conflict("the password has been changed in the same moment", code="password_changed")
         access_lost(uow)
         return PasswordChanged(access_token=core.signer.issue(uow.user_id, generation, uow.now))
+
+
+def _rounds_of_check(uow: UnitOfWork) -> int:
+    """Return the rounds that every check of a password costs: those of the setting, or the most that are stored.
+
+    What is stored changes only where the setting has changed: it is looked up once.
+    """
+    core = uow.core
+    if core.stored_rounds is None:
+        core.stored_rounds = int(uow.connection.execute(_MOST_ROUNDS).scalar() or 0)
+    return max(core.bcrypt_rounds, core.stored_rounds)
+
+
+def _rehash(core: Core, row: Row[Any], password: str) -> None:
+    """Store a password that was right with the rounds of the setting, unless it has just been changed."""
+    password_hash = hash_password(password, core.bcrypt_rounds)
+    with core.begin(NOBODY) as uow:
+        uow.connection.execute(
+            _REHASH, {"_id": row.id, "_before": row.password_hash, "password_hash": password_hash}
+        )
 
 
 def _me(uow: UnitOfWork) -> Me:

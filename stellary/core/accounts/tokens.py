@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import secrets
 import string
 import zlib
@@ -18,6 +19,10 @@ from stellary.contract.errors import Unauthenticated
 API_TOKEN_PREFIX = "synth_"
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM = 40
+ISSUER = "stellary"
+AUDIENCE = "stellary-api"
+_REQUIRED = ["exp", "iat", "sub", "gen", "iss", "aud", "jti"]
+_ID = re.compile(r"[0-9a-f]{24}")
 
 
 @attrs.frozen
@@ -39,8 +44,25 @@ class Signer:
         self._verified = functools.lru_cache(maxsize=4096)(self._verify)
 
     def issue(self, user_id: str, generation: int, now: datetime) -> str:
-        """A JWT for somebody who has just proved who he is."""
-        claims = {"sub": user_id, "iat": now, "exp": now + self._lifetime, "gen": generation}
+        """Make a JWT for a user who has just proved who they are.
+
+        Args:
+            user_id: Of the user.
+            generation: The user's count of passwords; the token ends when it changes.
+            now: The moment of issue, from which the lifetime counts.
+
+        Returns:
+            The token, with an id of its own (``jti``), for this issuer and this audience alone.
+        """
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "jti": secrets.token_hex(16),
+            "sub": user_id,
+            "iat": now,
+            "exp": now + self._lifetime,
+            "gen": generation,
+        }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def read(self, token: str, now: datetime) -> Claims:
@@ -64,8 +86,13 @@ class Signer:
                 self._secret,
                 algorithms=["HS256"],
                 # Time is the core's own clock, and asked on every request: not remembered with the signature.
-                options={"require": ["exp", "iat", "sub", "gen"], "verify_exp": False, "verify_iat": False},
+                options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
+                issuer=ISSUER,
+                audience=AUDIENCE,
             )
+            # Whatever else a signature covers, no database is asked for a text that is no id.
+            if not _ID.fullmatch(found["sub"]):
+                raise _refused()
             return Claims(found["sub"], int(found["iat"]), int(found["exp"]), int(found["gen"]))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             raise _refused() from None

@@ -16,7 +16,7 @@ from stellary.contract.agents import (
     CreatedAgentToken,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.errors import Conflict, NotFound, Unauthenticated
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
 from stellary.contract.wire import invalid, utc
@@ -102,9 +102,14 @@ def list_agent_tokens(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing
 
 @serves(REVOKE_AGENT_TOKEN)
 def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
-    """Revoke a token; it is refused from the next request on."""
+    """Revoke a token; it is refused from the next request on.
+
+    Raises:
+        NotFound: The agent has no such token, or another request has just revoked it.
+    """
     token = access.token(uow, ref).row
-    uow.connection.execute(_DELETE, {"_id": token.id})
+    if not uow.connection.execute(_DELETE, {"_id": token.id}).rowcount:
+        raise NotFound("Token not found")
     access_lost(uow)
     return Ok()
 

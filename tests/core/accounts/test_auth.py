@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from datetime import timedelta
 
 import orjson
 import pytest
+from sqlalchemy import select, update
 
+from stellary.core.accounts import tables
+from stellary.core.accounts.passwords import hash_password, rounds_of
+from stellary.core.unit import NOBODY
 from tests.world import PASSWORD
 
-ANN = {"email": "ann@example.com", "password": "12345678"}
+ANN = {"email": "ann@example.com", "password": "long enough"}
 
 
 def register(world, **more):
@@ -93,7 +98,7 @@ def test_a_long_address_of_letters_that_fold_into_more_is_taken(world):
 def test_login_takes_the_address_in_any_case_and_encoding(world):
     register(world, email="zoë@example.com")
     for email in ("zoë@example.com", "ZOË@Example.com", unicodedata.normalize("NFD", "zoë@example.com")):
-        assert login(world, email, "12345678").status == 201
+        assert login(world, email, "long enough").status == 201
 
 
 def test_a_wrong_password_and_an_unknown_address_read_alike(world):
@@ -105,7 +110,7 @@ def test_a_wrong_password_and_an_unknown_address_read_alike(world):
 
 def test_login_answers_as_registering_does(world):
     made = register(world)
-    assert orjson.loads(login(world, password="12345678").body)["user"] == made["user"]
+    assert orjson.loads(login(world, password="long enough").body)["user"] == made["user"]
 
 
 def test_a_login_ends_after_a_week(world):
@@ -179,3 +184,73 @@ def test_a_new_password_keeps_the_rules(world):
 
 def test_an_api_token_changes_no_password(world):
     assert change(world, world.api_token(world.person("ann"))).status == 403
+
+
+@pytest.mark.parametrize("password", ["password", "PassWord", "12345678", "iloveyou1", "Ann@Example.com"])
+def test_password_that_is_tried_first_returns_400(world, password):
+    answer = world.call(None, "POST", "/auth/register", {**ANN, "password": password})
+    assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "password")
+    ann = world.person("ann")
+    answer = change(world, ann, new=password)
+    assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "newPassword")
+    assert login(world).status == 201
+
+
+def test_message_says_that_the_password_is_common(world):
+    answer = world.call(None, "POST", "/auth/register", {**ANN, "password": "password"})
+    message = "password is one of the most common passwords; choose another one"
+    assert orjson.loads(answer.body)["message"] == message
+
+
+# ------------------------------------------------------------------------------------------------ changed rounds
+
+
+def stored_hash(world, person):
+    of_person = select(tables.users.c.password_hash).where(tables.users.c.id == person.id)
+    with world.core.view(NOBODY) as uow:
+        return uow.connection.execute(of_person).scalar_one()
+
+
+def store_hash(world, person, rounds):
+    new = update(tables.users).where(tables.users.c.id == person.id)
+    with world.core.begin(NOBODY) as uow:
+        uow.connection.execute(new, {"password_hash": hash_password(PASSWORD, rounds)})
+
+
+def login_cost(world, email):
+    """Seconds of computing that a refused login takes, the least of several."""
+
+    def once():
+        begun = time.thread_time()
+        assert login(world, email, "wrong password").status == 401
+        return time.thread_time() - begun
+
+    return min(once() for _ in range(5))
+
+
+@pytest.mark.parametrize(("stored", "configured"), [(4, 9), (9, 4), (9, 9)])
+def test_login_to_an_unknown_account_costs_what_a_wrong_password_costs(world, stored, configured):
+    ann, bob = world.people("ann bob")
+    world.core.bcrypt_rounds = configured
+    store_hash(world, ann, stored)
+    # Of two that are stored in different ways, both cost the same as none.
+    store_hash(world, bob, configured)
+    unknown = login_cost(world, "nobody@example.com")
+    for person in (ann, bob):
+        assert 0.5 < login_cost(world, person.email) / unknown < 2
+
+
+@pytest.mark.parametrize(("stored", "configured"), [(4, 5), (5, 4)])
+def test_login_stores_the_password_with_the_rounds_of_the_setting(world, stored, configured):
+    ann = world.person("ann")
+    store_hash(world, ann, stored)
+    world.core.bcrypt_rounds = configured
+    token = world.bearer(ann)
+    assert login(world, password="wrong password").status == 401
+    assert rounds_of(stored_hash(world, ann)) == stored
+    assert login(world).status == 201
+    assert rounds_of(after := stored_hash(world, ann)) == configured
+    assert login(world).status == 201
+    assert stored_hash(world, ann) == after
+    # Nobody is logged out by that.
+    assert world.status(token, "GET", "/auth/me") == 200

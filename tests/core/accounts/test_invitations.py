@@ -100,7 +100,7 @@ def test_who_became_a_member_meanwhile_keeps_the_role(world, eng):
 
 def test_somebody_can_be_invited_who_has_no_account_yet(world, eng):
     token = invite(world, eng, "new@example.com")["token"]
-    body = {"email": "NEW@example.com", "password": "12345678"}
+    body = {"email": "NEW@example.com", "password": "long enough"}
     bearer = world.ask(None, "POST", "/auth/register", body)["access_token"]
     assert accept(world, bearer, token).status == 200
 

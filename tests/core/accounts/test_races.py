@@ -33,14 +33,14 @@ def test_of_several_that_take_a_workspaces_slug_one_gets_it(world):
 
 def test_of_several_that_register_an_address_one_gets_it(world):
     for number in range(5):
-        body = {"email": f"ann{number}@example.com", "password": "12345678"}
+        body = {"email": f"ann{number}@example.com", "password": "long enough"}
         answers = at_once(*[lambda: world.status(None, "POST", "/auth/register", body)] * 4)  # noqa: B023
         assert sorted(answers) == [201, 409, 409, 409]
 
 
 def test_several_of_one_name_register_at_once(world):
     bodies = [
-        {"email": f"ann{number}@example.com", "password": "12345678", "name": "Ann"} for number in range(8)
+        {"email": f"ann{number}@example.com", "password": "long enough", "name": "Ann"} for number in range(8)
     ]
     answers = at_once(
         *[lambda body=body: world.status(None, "POST", "/auth/register", body) for body in bodies]
@@ -52,7 +52,7 @@ def test_a_slug_that_is_taken_while_somebody_registers_is_left_to_the_other(post
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     ann = world.person("ann")
-    body = {"email": "bob@example.com", "password": "12345678", "name": "Bob"}
+    body = {"email": "bob@example.com", "password": "long enough", "name": "Bob"}
     answers = []
     registering = threading.Thread(
         target=lambda: answers.append(world.ask(None, "POST", "/auth/register", body))
@@ -224,5 +224,29 @@ def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
             {"id": bob.id},
         )
     accepting.join()
+    assert answers == [404]
+    core.close()
+
+
+@pytest.mark.parametrize("table", ["stellary_api_tokens", "stellary_agent_tokens"])
+def test_of_two_that_revoke_a_token_at_once_one_is_told_that_there_is_none(postgres_url, table):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann = world.person("ann")
+    tokens = "/api-tokens"
+    if table == "stellary_agent_tokens":
+        place = world.workspace(ann)
+        agent = world.ask(ann, "POST", f"{place.path}/agents", {"name": "Bot"})
+        tokens = f"{place.path}/agents/{agent['id']}/tokens"
+    made = world.ask(ann, "POST", tokens, {"name": "CI"})
+    answers = []
+    revoking = threading.Thread(
+        target=lambda: answers.append(world.status(ann, "DELETE", f"{tokens}/{made['id']}"))
+    )
+    with core.database.writing() as connection:
+        connection.execute(text(f"DELETE FROM {table}"))
+        revoking.start()
+        wait_for_a_lock(core)
+    revoking.join()
     assert answers == [404]
     core.close()

@@ -22,7 +22,15 @@ SECRET = "s" * 32
 WEEK = timedelta(days=7)
 SIGNER = Signer(SECRET, WEEK)
 USER = "a" * 24
-CLAIMS = {"sub": USER, "iat": NOW, "exp": NOW + WEEK, "gen": 0}
+CLAIMS = {
+    "iss": "stellary",
+    "aud": "stellary-api",
+    "jti": "1",
+    "sub": USER,
+    "iat": NOW,
+    "exp": NOW + WEEK,
+    "gen": 0,
+}
 
 
 def test_a_login_says_whose_it_is():
@@ -63,11 +71,48 @@ def test_nothing_may_follow_a_login(more):
         SIGNER.read(SIGNER.issue(USER, 0, NOW) + more, NOW)
 
 
-@pytest.mark.parametrize("missing", ["sub", "iat", "exp", "gen"])
+@pytest.mark.parametrize("missing", ["sub", "iat", "exp", "gen", "iss", "aud", "jti"])
 def test_a_login_has_all_claims(missing):
     claims = {name: value for name, value in CLAIMS.items() if name != missing}
     with pytest.raises(Unauthenticated):
         SIGNER.read(jwt.encode(claims, SECRET, algorithm="HS256"), NOW)
+
+
+def test_these_claims_are_accepted():
+    assert SIGNER.read(jwt.encode(CLAIMS, SECRET, algorithm="HS256"), NOW).user_id == USER
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("iss", "another"),
+        ("iss", ["stellary"]),
+        ("aud", "another"),
+        ("aud", []),
+        ("jti", 1),
+        ("sub", "\ud800" * 24),
+        ("sub", "a" * 23 + "\0"),
+        ("sub", "A" * 24),
+        ("sub", "a" * 24 + "\n"),
+        ("sub", 7),
+        ("gen", "x"),
+        ("gen", None),
+        ("exp", 1e400),
+        ("exp", "x"),
+    ],
+)
+def test_a_signed_claim_that_is_none_of_ours_is_refused(claim, value):
+    payload = jwt.encode(CLAIMS, SECRET, algorithm="HS256").split(".")[1]
+    claims = {**json.loads(base64.urlsafe_b64decode(payload + "==")), claim: value}
+    token = jwt.api_jws.encode(json.dumps(claims).encode(), SECRET, algorithm="HS256")
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(token, NOW)
+
+
+def test_each_login_has_an_id_of_its_own():
+    issued = [SIGNER.issue(USER, 0, NOW) for _ in range(2)]
+    ids = {jwt.decode(each, options={"verify_signature": False})["jti"] for each in issued}
+    assert len(ids) == 2
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
@@ -132,8 +177,15 @@ def test_a_password_counts_to_its_last_character(password):
     assert not verify_password(password + "?", kept, 4)
 
 
-def test_without_a_kept_hash_every_password_is_wrong():
+def test_without_a_stored_hash_every_password_is_wrong():
     assert not verify_password("nobody's password", None, 4)
+
+
+@pytest.mark.parametrize("rounds", [4, 5, 7])
+def test_a_password_is_checked_at_any_cost(rounds):
+    stored = hash_password("a password", 5)
+    assert verify_password("a password", stored, rounds)
+    assert not verify_password("another one", stored, rounds)
 
 
 # ---------------------------------------------------------------------------------------------- addresses

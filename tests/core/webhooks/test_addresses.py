@@ -7,7 +7,10 @@ import pytest
 from stellary.core.webhooks.rules.addresses import is_public
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8", "168.63.129.17", "192.0.1.1"],
+)
 def test_public(address):
     assert is_public(address)
 
@@ -37,6 +40,15 @@ def test_public(address):
         "64:ff9b:1::1",
         "2002:7f00:1::",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "192.0.0.1",
+        "192.0.0.9",
+        "192.0.0.170",
+        "192.88.99.1",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "fec0::1",
+        "feff::1",
+        "3fff::1",
         "localhost",
         "",
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from stellary.contract.wire import invalid
@@ -13,6 +13,21 @@ _CARRIERS = (
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("2002::/16"),
     IPv6Network("2001::/32"),
+)
+# What the standard library takes for global, in some versions or in all.
+_NOT_PUBLIC_4 = (
+    # Protocol assignments, such as the addresses of a provider's own translators.
+    IPv4Network("192.0.0.0/24"),
+    # Relays of 6to4, which is no longer in use.
+    IPv4Network("192.88.99.0/24"),
+    # Azure's platform, which tells a machine about itself.
+    IPv4Network("168.63.129.16/32"),
+)
+_NOT_PUBLIC_6 = (
+    # Site-local, which is no longer in use but still routed inside of sites.
+    IPv6Network("fec0::/10"),
+    # Documentation.
+    IPv6Network("3fff::/20"),
 )
 
 
@@ -31,6 +46,9 @@ def is_public(address: str) -> bool:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    excluded = _NOT_PUBLIC_4 if isinstance(address, IPv4Address) else _NOT_PUBLIC_6
+    if any(address in network for network in excluded):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
