@@ -85,7 +85,7 @@ def login(core: Core, actor: Actor, ref: Ref, request: Login) -> Session:
     stored = None if row is None else row.password_hash
     if not verify_password(request.password, stored, rounds) or row is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
-    if rounds_of(stored) != core.bcrypt_rounds:
+    if rounds_of(row.password_hash) != core.bcrypt_rounds:
         _rehash(core, row, request.password)
     return Session(access_token=core.signer.issue(row.id, row.token_generation, now), user=_user(row))
 
