@@ -27,6 +27,7 @@ from stellary.core.base import Clock, Ids, IdSource, newest_id, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.borrowing import Borrowing, OnCommit
+from stellary.core.claims import ClaimOwner
 from stellary.core.courier import Courier
 from stellary.core.database import Database, after_commit
 from stellary.core.failures import can_retry
@@ -103,6 +104,7 @@ class Core:
         self.services = dispatch.SERVICES
         self.news = News()
         self.relay = Relay(self)
+        self.claims = ClaimOwner(self)
         self.work = Work(self, HANDLERS)
         self.post = Work(self, POST if courier is not None else {})
         self.horizon = stream.horizon()
@@ -163,6 +165,7 @@ class Core:
             end = getattr(each, "close", None)
             if end is not None:
                 end()
+        self.claims.close()
         self.database.close()
 
     @contextmanager

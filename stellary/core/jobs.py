@@ -1,18 +1,21 @@
 """Jobs: what is to be done later, written down in the transaction of the change that asks for it.
 
 A job is claimed for a while, and done in a transaction that also strikes it off: whoever dies in between leaves it to the
-next one, and whoever comes too late finds it struck off. ``work`` does them.
+next one, and whoever comes too late finds it struck off. ``work`` does them; ``claims`` releases what a dead process
+had claimed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 from sqlalchemy import (
     Column,
+    CompoundSelect,
     Connection,
     Index,
     Integer,
@@ -25,7 +28,10 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
+    text,
+    union_all,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -35,6 +41,9 @@ from stellary.core.news import JOBS, announce
 from stellary.core.unit import UnitOfWork
 
 LEASE = timedelta(seconds=60)
+"""How long a claim holds; a long job renews it."""
+RELEASES_MAX = 3
+"""Attempts after which a job that ends its processes is no longer released at once, but waits for its lease to expire."""
 ERROR_MAX = 500
 
 jobs = Table(
@@ -48,19 +57,26 @@ jobs = Table(
     # When somebody may claim it. Who does sets it to when the claim expires; null once it has been given up.
     Column("due_at", UtcDateTime),
     Column("claim_id", IdType),
+    # The process that has claimed it, as ``claims`` numbers them; null if only the lease ends the claim.
+    Column("claimed_by", Integer),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
     Column("created_at", UtcDateTime, nullable=False),
-    Index("ix_stellary_jobs_due_at_id", "due_at", "id"),
+    Index("ix_stellary_jobs_kind_due_at_id", "kind", "due_at", "id"),
+    Index(
+        "ix_stellary_jobs_claimed_by",
+        "claimed_by",
+        sqlite_where=text("claimed_by IS NOT NULL"),
+        postgresql_where=text("claimed_by IS NOT NULL"),
+    ),
 )
 
-_KIND = jobs.c.kind.in_(bindparam("_kinds", expanding=True))
-_NEXT_DUE = select(func.min(jobs.c.due_at)).where(_KIND)
-_FIRST: Select[Any] = (
+_DUE: Select[Any] = (
     select(jobs)
-    .where(jobs.c.due_at <= bindparam("_now"), _KIND)
+    # One kind at a time: with several, both databases would read and sort the whole backlog.
+    .where(jobs.c.kind == bindparam("_kind"), jobs.c.due_at <= bindparam("_now"))
     .order_by(jobs.c.due_at, jobs.c.id)
-    .limit(1)
+    .limit(bindparam("_limit"))
     .with_for_update(skip_locked=True)
 )
 _BY_ID = jobs.c.id == bindparam("_id")
@@ -69,12 +85,18 @@ _INSERT = insert(jobs)
 _CLAIM = update(jobs).where(_BY_ID)
 _DONE = delete(jobs).where(*_CLAIMED)
 _PUT_OFF = update(jobs).where(*_CLAIMED)
+_RELEASE = (
+    update(jobs)
+    .where(jobs.c.claim_id.is_not(None), jobs.c.due_at.is_not(None), jobs.c.attempts < RELEASES_MAX)
+    .values(claim_id=None, claimed_by=None, due_at=bindparam("_now"))
+)
+_RELEASE_OF = _RELEASE.where(jobs.c.claimed_by == bindparam("_owner"))
 _ALL = select(jobs).order_by(jobs.c.id)
 _GIVEN_UP = _ALL.where(jobs.c.due_at.is_(None))
 _RETRY = (
     update(jobs)
     .where(_BY_ID, jobs.c.due_at.is_(None))
-    .values(due_at=bindparam("_now"), attempts=0, claim_id=None)
+    .values(due_at=bindparam("_now"), attempts=0, claim_id=None, claimed_by=None)
 )
 _HASTEN = (
     update(jobs)
@@ -129,6 +151,7 @@ def enqueue(
         "payload": payload,
         "due_at": due_at or uow.now,
         "claim_id": None,
+        "claimed_by": None,
         "attempts": 0,
         "error": None,
         "created_at": uow.now,
@@ -142,8 +165,11 @@ def enqueue(
 
 def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any]) -> None:
     """The same for many of a kind at once, each to be done as soon as it can be."""
-    row = {"kind": kind, "key": None, "due_at": uow.now, "claim_id": None, "attempts": 0, "error": None}
-    rows = [{"id": uow.new_id(), **row, "payload": each, "created_at": uow.now} for each in payloads]
+    row = {"kind": kind, "key": None, "due_at": uow.now, "claim_id": None, "claimed_by": None, "error": None}
+    rows = [
+        {"id": uow.new_id(), **row, "payload": payload, "attempts": 0, "created_at": uow.now}
+        for payload in payloads
+    ]
     uow.connection.execute(_INSERT, rows)
     announce(uow, JOBS)
 
@@ -157,20 +183,94 @@ def _inserted(connection: Connection, row: dict[str, Any]) -> bool:
     return True
 
 
+def due_by_kind(connection: Connection, kinds: Collection[str]) -> list[tuple[datetime, str]]:
+    """Return when the next job of each kind is due, claimed or not: the earliest first, without kinds that have none."""
+    if not kinds:
+        return []
+    rows = connection.execute(_due_by_kind(tuple(kinds)))
+    return sorted((row.due_at, row.kind) for row in rows if row.due_at is not None)
+
+
+@functools.lru_cache
+def _due_by_kind(kinds: tuple[str, ...]) -> CompoundSelect[Any]:
+    # One minimum per kind, each of which is one step in the index.
+    minima = [
+        select(literal(kind).label("kind"), func.min(jobs.c.due_at).label("due_at")).where(
+            jobs.c.kind == kind
+        )
+        for kind in kinds
+    ]
+    return union_all(*minima)
+
+
 def next_due(connection: Connection, kinds: Collection[str]) -> datetime | None:
-    """When the next job of those kinds is due, claimed or not."""
-    found: datetime | None = connection.execute(_NEXT_DUE, {"_kinds": list(kinds)}).scalar()
-    return found
+    """Return when the next job of those kinds is due, claimed or not."""
+    due = due_by_kind(connection, kinds)
+    return due[0][0] if due else None
 
 
-def claim(connection: Connection, kinds: Collection[str], now: datetime, new_id: IdSource) -> Job | None:
-    """The job that has been due for longest, for whoever asks alone until the claim expires; None if none is due."""
-    row = connection.execute(_FIRST, {"_now": now, "_kinds": list(kinds)}).first()
-    if row is None:
-        return None
-    claimed = {"claim_id": new_id(), "due_at": now + LEASE, "attempts": row.attempts + 1}
-    connection.execute(_CLAIM, {"_id": row.id, **claimed})
-    return attrs.evolve(_job(row), **claimed)
+def claim(
+    connection: Connection,
+    kinds: Iterable[str],
+    now: datetime,
+    new_id: IdSource,
+    claimed_by: int | None = None,
+) -> Job | None:
+    """Claim the job that has been due for longest; None if no job is due.
+
+    Args:
+        connection: In a transaction.
+        kinds: In the order in which they are looked at.
+        now: The moment.
+        new_id: Makes the id of the claim.
+        claimed_by: The number of this process; None if only the lease ends the claim.
+    """
+    for kind in kinds:
+        claimed = claim_many(connection, kind, now, new_id, claimed_by, limit=1)
+        if claimed:
+            return claimed[0]
+    return None
+
+
+def claim_many(
+    connection: Connection, kind: str, now: datetime, new_id: IdSource, claimed_by: int | None, *, limit: int
+) -> list[Job]:
+    """Claim the jobs of a kind that have been due for longest, up to a limit, the earliest first."""
+    rows = connection.execute(_DUE, {"_kind": kind, "_now": now, "_limit": limit}).fetchall()
+    if not rows:
+        return []
+    claims = [
+        {
+            "claim_id": new_id(),
+            "claimed_by": claimed_by,
+            "due_at": now + LEASE,
+            "attempts": row.attempts + 1,
+        }
+        for row in rows
+    ]
+    connection.execute(_CLAIM, [{"_id": row.id, **claim} for row, claim in zip(rows, claims, strict=True)])
+    return [
+        attrs.evolve(
+            _job(row), claim_id=claim["claim_id"], due_at=claim["due_at"], attempts=claim["attempts"]
+        )
+        for row, claim in zip(rows, claims, strict=True)
+    ]
+
+
+def release(connection: Connection, now: datetime, claimed_by: int | None = None) -> int:
+    """Make claimed jobs due again because the process that claimed them is dead.
+
+    Args:
+        connection: In a transaction.
+        now: The moment.
+        claimed_by: The number of that process; None releases every claim.
+
+    Returns:
+        How many jobs were released. One that has been begun three times waits for its lease: it may be what ends them.
+    """
+    if claimed_by is None:
+        return connection.execute(_RELEASE, {"_now": now}).rowcount
+    return connection.execute(_RELEASE_OF, {"_now": now, "_owner": claimed_by}).rowcount
 
 
 def strike_off(connection: Connection, job: Job) -> bool:
@@ -201,7 +301,7 @@ def mark(connection: Connection, job: Job, reached: int) -> Job:
 
 def put_off(connection: Connection, job: Job, error: str, due_at: datetime | None) -> None:
     """Note that a job was not done, and when it is tried again; None gives it up. Nothing if the claim has expired."""
-    noted = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None}
+    noted = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None, "claimed_by": None}
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **noted})
 
 

@@ -147,6 +147,7 @@ class Work:
         Raises:
             DBAPIError: The database does not answer. What fails in a job is noted there, and not raised.
         """
+        self._core.claims.hold_file()
         done = 0
         while not self._stopping and (job := self._claimed()) is not None:
             self._do(job)
@@ -163,13 +164,15 @@ class Work:
                     jobs.hasten(uow.connection, kind, uow.now, latest)
 
     def _claimed(self) -> Job | None:
-        due = self._next_due()
+        with self._core.database.reading() as connection:
+            due = jobs.due_by_kind(connection, self._kinds)
         now = self._core.clock()
-        if due is None or due > now:
+        kinds = [kind for due_at, kind in due if due_at <= now]
+        if not kinds:
             # Who only looks takes nobody's turn.
             return None
         with self._core.database.writing() as connection:
-            return jobs.claim(connection, self._kinds, now, self._core.new_id)
+            return jobs.claim(connection, kinds, now, self._core.new_id, self._core.claims.number)
 
     def _next_due(self) -> datetime | None:
         with self._core.database.reading() as connection:
@@ -297,9 +300,11 @@ class Work:
             self._beside = [Work(self._core, long, self._chance) for _ in range(LONG_AT_ONCE)]
             for other in self._beside:
                 other.start()
+        self._core.claims.start()
         try:
             self._run()
         finally:
+            self._core.claims.stop()
             for other in self._beside:
                 other.stop()
                 self._core.news.leave(other._heard)  # noqa: SLF001 - of this class

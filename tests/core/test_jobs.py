@@ -11,6 +11,7 @@ from sqlalchemy import text
 from stellary.core import jobs
 from stellary.core.unit import NOBODY
 from stellary.core.work import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, Work
+from tests.plans import explain, sent_statements, steps_that_read_much
 from tests.world import StoppedClock, at_once
 
 
@@ -161,6 +162,8 @@ def test_what_was_given_up_can_be_tried_again(core, clock, notes):
 
 
 def claimed(core, clock):
+    # As whoever does jobs in this process: what was claimed before that was claimed by the dead.
+    core.claims.hold_file()
     with core.database.writing() as connection:
         return jobs.claim(connection, ["note"], clock.now, core.new_id)
 
@@ -298,3 +301,29 @@ def test_of_some_jobs_there_is_always_one(core, clock, notes):
 
 def test_to_stop_what_was_not_started_is_nothing(core):
     assert work_of(core).stop()
+
+
+# ------------------------------------------------------------------------------------------------- a backlog
+
+
+def test_no_statement_of_a_worker_reads_the_backlog(core, clock, notes):
+    work = work_of(core, note=note, other=note, third=note)
+    with core.begin(NOBODY) as uow:
+        jobs.enqueue_all(uow, "unheard of", list(range(3_000)))
+        jobs.enqueue_all(uow, "note", list(range(3_000)))
+    with sent_statements() as sent:
+        job = work._claimed()
+        work._do(job)
+        work._pause()
+    ours = [statement for statement in sent if "stellary_jobs" in statement[0]]
+    assert len(ours) == 4
+    assert {statement[0]: steps_that_read_much(explain(core, statement)) for statement in ours} == {
+        statement[0]: [] for statement in ours
+    }
+
+
+def test_a_plan_that_reads_a_table_is_recognised(core, notes):
+    with core.begin(NOBODY) as uow:
+        jobs.enqueue_all(uow, "note", list(range(3_000)))
+    whole = ("SELECT min(created_at) FROM stellary_jobs WHERE attempts = 7", ())
+    assert steps_that_read_much(explain(core, whole)) != []

@@ -1,0 +1,181 @@
+"""Claims of dead processes: others do their jobs within seconds, and never those of a process that lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from contextlib import closing, contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from stellary.core import Core, claims, jobs
+from stellary.core.unit import NOBODY
+from stellary.core.work import Handler, Work
+from tests.forked import context
+from tests.world import StoppedClock
+
+SOON = jobs.LEASE.total_seconds() / 3
+"""Seconds: far more than it takes, far less than a lease."""
+
+
+def note(uow, payload):
+    uow.connection.execute(text("INSERT INTO notes VALUES (:note)"), {"note": payload})
+
+
+def notes(core):
+    with core.database.reading() as connection:
+        return connection.execute(text("SELECT note FROM notes")).scalars().all()
+
+
+def enqueue(core, payload="a"):
+    with core.begin(NOBODY) as uow:
+        jobs.enqueue(uow, "note", payload)
+
+
+def wait_for(condition, seconds=SOON):
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+@contextmanager
+def worker(core, do=note):
+    """A thread that does the jobs of a core."""
+    core.work = work = Work(core, {"note": Handler(do)})
+    work.start()
+    try:
+        yield work
+    finally:
+        assert work.stop(20)
+
+
+@pytest.fixture(autouse=True)
+def notes_table(request):
+    if "core" in request.fixturenames:
+        with request.getfixturevalue("core").database.writing() as connection:
+            connection.execute(text("CREATE TABLE notes (note TEXT)"))
+
+
+def hold_a_job(url: str, claimed) -> None:
+    """Begin a job and never end it."""
+
+    def hang(uow, payload):
+        claimed.set()
+        # With no transaction open a claim would do as well: what matters is who dies.
+        time.sleep(120)
+
+    with closing(Core(url)) as core:
+        core.work = work = Work(
+            core, {"note": Handler(note, outside=lambda core, payload: hang(None, payload))}
+        )
+        work.run()
+
+
+@contextmanager
+def process_with_a_job(url):
+    """Another process that has claimed the job."""
+    claimed = context.Event()
+    process = context.Process(target=hold_a_job, args=(url, claimed), daemon=True)
+    process.start()
+    try:
+        assert claimed.wait(60)
+        yield process
+    finally:
+        process.kill()
+        process.join(20)
+
+
+def test_jobs_of_a_killed_process_are_done_long_before_their_lease_ends(core, database_url):
+    enqueue(core)
+    with process_with_a_job(database_url) as process:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(20)
+        with worker(core, lambda uow, payload, *_: note(uow, payload)):
+            wait_for(lambda: notes(core) == ["a"])
+
+
+def test_jobs_of_a_living_process_are_left_to_it(core, database_url):
+    enqueue(core)
+    with process_with_a_job(database_url), worker(core):
+        time.sleep(claims.ABSENT_SECONDS + 4 * claims.CHECK_SECONDS)
+        (job,) = core.work.jobs()
+        assert (job.attempts, notes(core)) == (1, [])
+
+
+@pytest.mark.postgres
+def test_a_running_process_takes_over_when_another_one_dies(postgres_url):
+    with closing(Core(postgres_url)) as core:
+        with core.database.writing() as connection:
+            connection.execute(text("CREATE TABLE notes (note TEXT)"))
+        enqueue(core)
+        with process_with_a_job(postgres_url) as process, worker(core):
+            assert notes(core) == []
+            os.kill(process.pid, signal.SIGKILL)
+            wait_for(lambda: notes(core) == ["a"])
+
+
+@pytest.mark.postgres
+def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
+    with closing(Core(postgres_url)) as core, closing(Core(postgres_url)) as other:
+        with core.database.writing() as connection:
+            connection.execute(text("CREATE TABLE notes (note TEXT)"))
+        begun, may_end = threading.Event(), threading.Event()
+
+        def send(core, payload):
+            begun.set()
+            assert may_end.wait(60)
+
+        core.work = work = Work(
+            core, {"note": Handler(lambda uow, payload, _: note(uow, payload), outside=send)}
+        )
+        work.start()
+        enqueue(core)
+        assert begun.wait(20)
+        with worker(other):
+            session = core.claims._session
+            with other.database.writing() as connection:
+                ended = connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                        " WHERE locktype = 'advisory' AND objid::bigint = :number"
+                    ),
+                    {"number": session.number},
+                ).all()
+            assert len(ended) == 1
+            time.sleep(claims.ABSENT_SECONDS + 4 * claims.CHECK_SECONDS)
+            assert session.is_locked.is_set()
+            may_end.set()
+            wait_for(lambda: work.jobs() == [])
+        assert work.stop(20)
+        assert notes(core) == ["a"]
+
+
+def claim(core, now):
+    with core.database.writing() as connection:
+        return jobs.claim(connection, ["note"], now, core.new_id, 7)
+
+
+def test_a_job_that_ends_every_process_waits_for_its_lease_in_the_end(core):
+    clock = StoppedClock()
+    core.clock = clock
+    enqueue(core)
+    released = []
+    for _ in range(jobs.RELEASES_MAX):
+        assert claim(core, clock.now)
+        with core.database.writing() as connection:
+            released.append(jobs.release(connection, clock.now, 7))
+    assert released == [1, 1, 0]
+    assert claim(core, clock.now) is None
+    assert claim(core, clock.now + jobs.LEASE + timedelta(seconds=1))
+
+
+def test_the_lock_beside_an_sqlite_file_is_private(sqlite_url):
+    with closing(Core(sqlite_url)) as core:
+        core.work.run_due()
+        file = core.database.file
+        assert file.with_name(f"{file.name}.jobs.lock").stat().st_mode & 0o777 == 0o600

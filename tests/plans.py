@@ -1,0 +1,58 @@
+"""Query plans: what a database reads to answer the statements that some code sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from stellary.core import Core
+
+Statement = tuple[str, Any]
+
+
+@contextmanager
+def sent_statements(
+    start: tuple[str, ...] = ("SELECT", "UPDATE", "DELETE", "WITH"),
+) -> Iterator[list[Statement]]:
+    """Collect the statements that are sent to any database in the block, with their parameters, each once."""
+    sent: list[Statement] = []
+
+    def collect(_: Any, __: Any, sql: str, parameters: Any, ___: Any, many: bool) -> None:
+        if sql.startswith(start) and all(sql != known for known, _ in sent):
+            sent.append((sql, parameters[0] if many else parameters))
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", collect)
+
+
+def explain(core: Core, statement: Statement) -> str:
+    """Return the plan of a statement, one step a line; on PostgreSQL with the rows that it has read."""
+    sql, parameters = statement
+    prefix = "EXPLAIN QUERY PLAN " if core.database.is_sqlite else "EXPLAIN (ANALYZE, TIMING OFF) "
+    with core.database.unbegun() as connection, connection.begin() as transaction:
+        rows = connection.exec_driver_sql(prefix + sql, parameters).all()
+        # PostgreSQL has carried it out.
+        transaction.rollback()
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+def steps_that_read_much(plan: str, rows_max: int = 100) -> list[str]:
+    """Return the steps of a plan that read a whole table or index, sort it, or read more rows than so many."""
+    return [line.strip() for line in plan.splitlines() if _reads_much(line, rows_max)]
+
+
+def _reads_much(line: str, rows_max: int) -> bool:
+    if "TEMP B-TREE" in line or "Seq Scan on stellary" in line or "Sort Key" in line:
+        return True
+    if line.startswith(("SCAN stellary", "SEARCH stellary")):
+        # A range of an index may be all of it; only equality narrows it down.
+        return "=?" not in line
+    read = re.search(r"actual rows=(\d+)|Rows Removed by Filter: (\d+)", line)
+    return read is not None and int(read[1] or read[2]) > rows_max
