@@ -6,13 +6,13 @@ import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import attrs
 import orjson
 
+from stellary.client._encoding import encode_body, encode_query
 from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
@@ -22,7 +22,7 @@ from stellary.contract.naming import marks
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr, conceal
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import Value, as_dict, camel, dump, read, utc, wire_fields
+from stellary.contract.wire import Value, camel, read, wire_fields
 
 # To flip twice is not to flip at all.
 _FLIPS = frozenset({"automations.toggle"})
@@ -134,9 +134,9 @@ class Plan:
         if not self.empty:
             try:
                 if self.in_query:
-                    query = query_of(said)
+                    query = encode_query(said)
                 else:
-                    body = dump(said)
+                    body = encode_body(said)
                     sent["content-type"] = "application/json"
             except (TypeError, UnicodeEncodeError) as error:
                 raise _unsayable(self.operation, error) from None
@@ -244,24 +244,6 @@ def _unsayable(operation: str, error: Exception) -> Exception:
     if "surrogates" in str(error):
         return Invalid("a text must not contain half a surrogate pair")
     return TypeError(f"{operation}(): {error}")
-
-
-def query_of(said: Any) -> str:
-    """What a request says as a query string."""
-    pairs = as_dict(said)
-    if not pairs:
-        return ""
-    return urlencode({name: _in_query(found) for name, found in pairs.items()}, doseq=True)
-
-
-def _in_query(found: Any) -> str | list[str]:
-    if isinstance(found, (list, tuple)):
-        return [str(each) for each in found]
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if isinstance(found, date):
-        return found.isoformat() if type(found) is date else utc(found).isoformat()
-    return str(found)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
 from stellary.contract.limits import Items, checks
 from stellary.contract.naming import is_union, whole, wire_fields
 from stellary.contract.unset import Unset
-from stellary.contract.wire import Problems, Request, as_dict, utc
+from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Problems, Request, as_dict, utc
 
 Hook = Callable[[Any, Any], Any]
 
@@ -76,6 +76,8 @@ def _plain_scalar(made: Any) -> Any:
         raise _wrong("must fit 64 bits")
     if isinstance(made, float) and not math.isfinite(made):
         raise _wrong("must be a finite number")
+    if isinstance(made, datetime) and made.tzinfo is None:
+        raise _wrong(MOMENT_WITHOUT_ZONE)
     if isinstance(made, date):
         try:
             return utc(made).isoformat()

@@ -26,6 +26,7 @@ from stellary.contract.presenting import Shown
 from stellary.contract.unset import UNSET, Unset
 
 __all__ = [
+    "MOMENT_WITHOUT_ZONE",
     "Problems",
     "Request",
     "Stored",
@@ -49,6 +50,9 @@ C = TypeVar("C")
 R = TypeVar("R", bound="Request")
 _DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _DETAILS_MAX = 50
+
+MOMENT_WITHOUT_ZONE = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
+"""What is wrong with a naive datetime in a request that was built in Python."""
 
 
 class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.client._call import Plan, next_cursor, query_of, segment, version_tag
+from stellary.client._call import Plan, next_cursor, segment, version_tag
+from stellary.client._encoding import encode_body, encode_query
 from stellary.client.errors import UnreadableAnswer
 from stellary.client.testing import example, make
 from stellary.contract import ENDPOINTS
-from stellary.contract.cards import Card, ListCards
+from stellary.contract.cards import Card, CardInColumn, ChecklistEntry, ListCards
 from stellary.contract.columns import Column
 from stellary.contract.errors import ApiError, Invalid, StellaryError, error_from
 from stellary.contract.organizations import Organization, OrganizationMember
@@ -138,6 +140,142 @@ def test_a_request_of_nothing_has_no_body():
     assert (request.body, "content-type" in request.headers) == (b"", False)
 
 
+class Scalar:
+    """What a scalar of numpy looks like."""
+
+    shape = ()
+
+    def __init__(self, value, kind="f"):
+        self.value, self.dtype = value, types.SimpleNamespace(kind=kind)
+
+    def item(self):
+        return self.value
+
+
+class Timestamp(datetime):
+    """What a Timestamp of pandas is: a datetime that spells nanoseconds."""
+
+    def isoformat(self, *_):
+        return super().isoformat() + ".123456789"
+
+
+class NotATime(datetime):
+    """What NaT of pandas is."""
+
+    __hash__ = datetime.__hash__
+
+    def __ne__(self, other):
+        return True
+
+
+class Day(date):
+    """A subclass of date."""
+
+
+class Number(float):
+    """What a float64 of numpy is."""
+
+
+def sent(operation, **named):
+    """The body of a call."""
+    plan = Plan(endpoint(operation))
+    place = dict.fromkeys(plan.names, "x")
+    body = plan.call(place, plan.said(named), {}, call_of("cards.get").options).request.body
+    return orjson.loads(body)
+
+
+NOON = datetime(2026, 4, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (date(2026, 4, 1), "2026-04-01"),
+        (Day(2026, 4, 1), "2026-04-01"),
+        (NOON, "2026-04-01T10:00:00Z"),
+        (Timestamp(2026, 4, 1, 12, tzinfo=UTC), "2026-04-01T12:00:00Z"),
+        (None, None),
+    ],
+)
+def test_dates_and_their_subclasses_are_sent_in_utc(value, text):
+    assert sent("cards.update", due_date=value) == {"dueDate": text}
+
+
+def test_scalars_of_numpy_are_numbers_booleans_and_texts():
+    values = {
+        "a": Scalar(2.5),
+        "b": Scalar(3, "i"),
+        "c": Scalar(True, "b"),
+        "d": Number(1.5),
+        "e": [Scalar(1)],
+    }
+    assert sent("custom_fields.set_values", values=values) == {
+        "a": 2.5,
+        "b": 3,
+        "c": True,
+        "d": 1.5,
+        "e": [1],
+    }
+    assert sent("cards.update", order=Scalar(3, "i")) == {"order": 3}
+    assert (
+        encode_query(ListCards(archived=Scalar(False, "b"), limit=Scalar(5, "i"))) == "limit=5&archived=false"
+    )
+
+
+@pytest.mark.parametrize(
+    "number", [float("nan"), float("inf"), Number("nan"), Scalar(float("nan"))], ids=range(4)
+)
+def test_what_is_no_number_is_an_error_and_clears_nothing(number):
+    with pytest.raises(
+        Invalid, match=r"^400 Bad Request: estimate must be a finite number, not (nan|inf)$"
+    ) as caught:
+        sent("custom_fields.set_values", values={"estimate": number, "other": None})
+    assert [each.field for each in caught.value.details] == ["estimate"]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(2026, 4, 1), Timestamp(2026, 4, 1), Scalar(0, "M")],  # noqa: DTZ001 - what is meant
+)
+def test_a_moment_without_a_time_zone_is_an_error_that_says_how_to_mend_it(moment):
+    problem = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
+    with pytest.raises(Invalid) as caught:
+        sent("cards.update", title="x", due_date=moment, checklist=[ChecklistEntry(title="x")])
+    assert caught.value.message == f"dueDate {problem}"
+    with pytest.raises(Invalid) as caught:
+        sent("cards.create_many", cards=[CardInColumn(column_id="c", title="x", start_date=moment)])
+    assert caught.value.message == f"cards[0].startDate {problem}"
+    with pytest.raises(Invalid) as caught:
+        encode_query(ListCards(due_before=moment))
+    assert caught.value.message == f"dueBefore {problem}"
+
+
+def test_every_value_that_cannot_be_sent_is_named():
+    with pytest.raises(Invalid) as caught:
+        sent(
+            "cards.update",
+            due_date=NotATime(2026, 4, 1),
+            start_date=datetime.max.replace(tzinfo=timezone(-timedelta(hours=2))),
+        )
+    assert [(each.field, each.message) for each in caught.value.details] == [
+        ("startDate", "must be a moment from year 1 to 9999"),
+        ("dueDate", "must be a date or a time, not NaT"),
+    ]
+
+
+def test_what_contains_itself_is_a_type_error():
+    endless = []
+    endless.append(endless)
+    with pytest.raises(TypeError, match=r"^custom_fields\.set_values\(\): "):
+        sent("custom_fields.set_values", values={"a": endless})
+
+
+@given(JSON)
+def test_bodies_are_the_json_that_the_contract_writes(data):
+    request = Plan(endpoint("custom_fields.set_values")).said({"values": {"a": data}})
+    assert orjson.loads(encode_body(request)) == {"a": data}
+
+
 # ------------------------------------------------------------------------------------------------- queries
 
 
@@ -145,19 +283,19 @@ def test_a_query_spells_booleans_dates_and_moments():
     said = ListCards(
         archived=False,
         due_before=date(2026, 4, 1),
-        due_after=datetime(2026, 4, 1, 12),  # noqa: DTZ001 - what is meant
+        due_after=datetime(2026, 4, 1, 12, tzinfo=UTC),
         updated_since=datetime(2026, 4, 1, 12, tzinfo=timezone(timedelta(hours=2))),
         limit=5,
         q="a&b é",
     )
-    assert query_of(said) == (
-        "limit=5&archived=false&dueBefore=2026-04-01&dueAfter=2026-04-01T12%3A00%3A00%2B00%3A00"
-        "&q=a%26b+%C3%A9&updatedSince=2026-04-01T10%3A00%3A00%2B00%3A00"
+    assert encode_query(said) == (
+        "limit=5&archived=false&dueBefore=2026-04-01&dueAfter=2026-04-01T12%3A00%3A00Z"
+        "&q=a%26b+%C3%A9&updatedSince=2026-04-01T10%3A00%3A00Z"
     )
 
 
 def test_a_query_in_which_nothing_is_named_is_empty():
-    assert query_of(ListCards()) == ""
+    assert encode_query(ListCards()) == ""
 
 
 # ------------------------------------------------------------------------------------------------- options

@@ -224,12 +224,19 @@ NAIVE = datetime(2026, 4, 1)  # noqa: DTZ001 - what it means is the point
 
 
 @pytest.mark.parametrize(
-    "moment", [date(2026, 4, 1), NAIVE, datetime(2026, 4, 1, 2, tzinfo=timezone(timedelta(hours=2)))]
+    "moment", [date(2026, 4, 1), datetime(2026, 4, 1, 2, tzinfo=timezone(timedelta(hours=2)))]
 )
-def test_a_date_of_python_means_midnight_utc_and_a_naive_one_utc(moment):
+def test_a_date_of_python_means_midnight_utc(moment):
     made = CreateCard(title="x", due_date=moment)
     assert check(made).due_date == datetime(2026, 4, 1, tzinfo=UTC)
     assert load(CreateCard, as_json(dump(made))).due_date == check(made).due_date
+
+
+def test_a_naive_datetime_is_an_error_that_says_how_to_mend_it():
+    with pytest.raises(
+        Invalid, match=r"dueDate must have a time zone: pass tzinfo=UTC, or call \.astimezone\(\)"
+    ):
+        check(CreateCard(title="x", due_date=NAIVE))
 
 
 @pytest.mark.parametrize(

@@ -346,8 +346,9 @@ def test_a_token_that_may_not_tell_whose_it_is_can_plan(core):
     jane = Stellary.embedded(core.port(core.user(external_id="jane@example.com", email="jane@example.com")))
     made(jane.workspace("acme", "eng"))
     # Tokens are made by people who have logged in.
-    client = Stellary.embedded(core.port())
-    client.auth.register(email="tom@example.com", password="a-long-password")
+    anonymous = Stellary.embedded(core.port())
+    session = anonymous.auth.register(email="tom@example.com", password="a-long-password")
+    client = anonymous.with_options(token=session.access_token)
     token = client.api_tokens.create(name="CI", scopes=["projects:read", "projects:write"]).token
     invited = jane.workspace("acme", "eng").members.invite(email="tom@example.com")
     client.invitations.accept(invited.token)

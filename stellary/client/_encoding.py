@@ -1,0 +1,153 @@
+"""Encoding: a request as the JSON body or the query string to send.
+
+Beside what JSON has, a request may hold dates, subclasses of ``datetime`` such as ``pandas.Timestamp``, and numpy's scalars.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Request, Value, as_dict, invalid
+
+# Otherwise orjson would take a naive datetime as UTC, and would not encode a subclass of datetime at all.
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
+_DEPTH_MAX = 254
+"""How deep orjson goes."""
+
+
+def encode_body(request: Any) -> bytes:
+    """Return a request as JSON. Fields that are UNSET are left out; None becomes null.
+
+    Raises:
+        Invalid: A field holds NaN, an infinity, or a datetime without a time zone.
+        TypeError: A field holds something that cannot be JSON, or half a surrogate pair.
+    """
+    try:
+        body = orjson.dumps(request, default=_to_json, option=_OPTIONS)
+    except TypeError:
+        _refuse(request)
+        raise
+    if b"null" in body:
+        # orjson writes NaN as null, which would clear the field.
+        _refuse(request)
+    return body
+
+
+def encode_query(request: Any) -> str:
+    """Return the fields of a request as a query string, percent-encoded.
+
+    Raises:
+        Invalid: A field holds NaN, an infinity, or a datetime without a time zone.
+    """
+    pairs = as_dict(request)
+    if not pairs:
+        return ""
+    try:
+        return urlencode({name: _to_parameter(value) for name, value in pairs.items()}, doseq=True)
+    except ValueError:
+        _refuse(request)
+        raise
+
+
+def _to_json(value: Any) -> Any:
+    """Return what orjson can encode in place of what it cannot."""
+    if isinstance(value, (Request, Value)):
+        return as_dict(value)
+    if isinstance(value, datetime):
+        return _to_moment(value)
+    if isinstance(value, date):
+        return date.isoformat(value)
+    if isinstance(value, float):
+        return float(value)
+    return _to_plain(value) if _is_scalar(value) else as_dict(value)
+
+
+def _to_parameter(value: Any) -> str | list[str]:
+    if isinstance(value, (list, tuple)):
+        return [str(_to_parameter(item)) for item in value]
+    if _is_scalar(value):
+        value = _to_plain(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return _to_moment(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return str(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether it is a scalar of numpy, by its looks: numpy is not needed to use one."""
+    return getattr(value, "shape", None) == () and hasattr(value, "dtype") and hasattr(value, "item")
+
+
+def _to_plain(scalar: Any) -> Any:
+    """Return the number, boolean or text of a scalar of numpy; its datetimes count as naive ones."""
+    is_moment = getattr(scalar.dtype, "kind", "") == "M"
+    return datetime.min if is_moment else scalar.item()  # noqa: DTZ901
+
+
+def _to_moment(value: datetime) -> str:
+    """Return a moment in UTC as ISO 8601.
+
+    Raises:
+        ValueError: It has no time zone, or is none (``pandas.NaT``); the message says what must hold.
+    """
+    if value != value:
+        raise ValueError("must be a date or a time, not NaT")
+    if value.tzinfo is None:
+        raise ValueError(MOMENT_WITHOUT_ZONE)
+    # A plain one, since subclasses may spell themselves with nanoseconds.
+    plain = datetime(
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        value.tzinfo,
+        fold=value.fold,
+    )
+    try:
+        return plain.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    except OverflowError:
+        raise ValueError("must be a moment from year 1 to 9999") from None
+
+
+def _refuse(request: Any) -> None:
+    """Raise Invalid if there are problems in the values of a request, naming each field."""
+    problems = list(_find_problems(request, "", _DEPTH_MAX))
+    if problems:
+        raise invalid(*problems)
+
+
+def _find_problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, (Request, Value)):
+        value = as_dict(value)
+    if depth and isinstance(value, dict):
+        for name, item in value.items():
+            yield from _find_problems(item, f"{path}.{name}" if path else str(name), depth - 1)
+    elif depth and isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _find_problems(item, f"{path}[{index}]", depth - 1)
+    elif problem := _problem_with(_to_plain(value) if _is_scalar(value) else value):
+        yield path, problem
+
+
+def _problem_with(value: Any) -> str | None:
+    """Return what must hold of a number or a moment, if it does not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"must be a finite number, not {float(value)}"
+    if isinstance(value, datetime):
+        try:
+            _to_moment(value)
+        except ValueError as error:
+            return str(error)
+    return None
