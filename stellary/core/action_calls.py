@@ -20,6 +20,7 @@ from stellary.core.accounts.places import Place
 from stellary.core.actions import AnyAction
 from stellary.core.agents import gate, proposing
 from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.board.settled_answers import settle_answer
 from stellary.core.calls import Call
 from stellary.core.dispatch import DOORS, Answer, told
 from stellary.core.unit import Actor, Service, UnitOfWork
@@ -74,7 +75,7 @@ class ActionCall(Call):
         self.ref = self._there = place_meant(uow, self._place)
 
     def _done(self, uow: UnitOfWork, said: Request, **prepared: Any) -> RawResponse:
-        made = actions.run(uow, self._there, self.name, self._params)
+        made = settle_answer(uow, actions.run(uow, self._there, self.name, self._params))
         if isinstance(made, Listing):
             made = {"items": made.items, "next": made.next}
         elif isinstance(made, list):

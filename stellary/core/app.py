@@ -184,14 +184,14 @@ class Core:
             with self.database.joining(connection):
                 uow = self._writing_unit(connection, actor)
                 yield uow
-                reactions.settle(uow)
+                uow.settle()
             for do in uow.after_commit:
                 after_commit(connection, do)
             return
         with self.database.writing() as own:
             uow = self._writing_unit(own, actor)
             yield uow
-            reactions.settle(uow)
+            uow.settle()
         self.database.after_commit(uow.after_commit)
 
     @contextmanager
@@ -301,7 +301,7 @@ class Core:
         return self._unit(connection, actor)
 
     def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
-        return UnitOfWork(self, connection, actor, self.clock(), self.new_id)
+        return UnitOfWork(self, connection, actor, self.clock(), self.new_id, reactions.settle)
 
 
 class _TakenBack(Exception):

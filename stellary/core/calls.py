@@ -20,6 +20,7 @@ from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.blobs import StoredFile, new_key
+from stellary.core.board.settled_answers import settle_answer
 from stellary.core.idempotency import Attempt
 from stellary.core.streams import Record, streaming
 from stellary.core.transfers import begun, file_response
@@ -245,7 +246,8 @@ class Call:
         return response
 
     def _done(self, uow: UnitOfWork, said: Request, **prepared: Any) -> RawResponse:
-        return self._response(self.service.function(uow, self.ref, *self._arguments(said), **prepared))
+        answer = self.service.function(uow, self.ref, *self._arguments(said), **prepared)
+        return self._response(settle_answer(uow, answer))
 
     def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
         """What an agent would do that has to ask: written down, to be decided by a person."""

@@ -101,10 +101,9 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
 
 def settle(uow: UnitOfWork) -> None:
     """Let everything that has happened in the unit be reacted to; reactions may make more happen."""
-    settled = 0
-    while settled < len(uow.events):
-        wave = uow.events[settled:]
-        settled += len(wave)
+    while uow.settled < len(uow.events):
+        wave = uow.events[uow.settled :]
+        uow.settled += len(wave)
         # What a rule did on somebody's behalf is told as that person's doing.
         for user_id, events in groupby(wave, _acting):
             with uow.caused_by(None, uow.actor if user_id is None else Actor(user_id)):

@@ -121,6 +121,7 @@ class UnitOfWork:
         cause: What leads to what happens now; None for what somebody does by hand.
         proxied: How many actions have been run by rules.
         seen: What doors have led to, and in which version; None where nobody asks.
+        settled: How many of the events have been reacted to.
         reaching: Who has been found to reach a workspace, and so does until the unit ends: names by workspace and user.
         unheard: The workspaces in which nothing waits for what happens, as doors have found: neither rule nor webhook.
     """
@@ -128,6 +129,7 @@ class UnitOfWork:
     __slots__ = (
         "_admitted",
         "_policies",
+        "_react",
         "actor",
         "after_commit",
         "cause",
@@ -140,11 +142,18 @@ class UnitOfWork:
         "proxied",
         "reaching",
         "seen",
+        "settled",
         "unheard",
     )
 
     def __init__(
-        self, core: Core, connection: Connection, actor: Actor, now: datetime, new_id: IdSource
+        self,
+        core: Core,
+        connection: Connection,
+        actor: Actor,
+        now: datetime,
+        new_id: IdSource,
+        react: Callable[[UnitOfWork], None],
     ) -> None:
         self.core = core
         self.connection = connection
@@ -157,8 +166,10 @@ class UnitOfWork:
         self.cause: Cause | None = None
         self.proxied = 0
         self.seen: dict[str, str] | None = None
+        self.settled = 0
         self.reaching: dict[tuple[str, str], str] = {}
         self.unheard: set[str] = set()
+        self._react = react
         self._policies: list[Policy] = []
         self._admitted: list[bool] = []
 
@@ -221,6 +232,14 @@ class UnitOfWork:
         """Note what has happened; ``reactions`` says who reacts."""
         self.events.append(event if self.cause is None else event.because(self.cause))
 
+    def settle(self) -> None:
+        """Let everything that has happened so far be reacted to, at the latest before the commit.
+
+        A service that answers with what rules may change settles before it answers.
+        """
+        if self.settled < len(self.events):
+            self._react(self)
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """A part of the unit that is undone by itself on an exception, as if it had not been begun."""
@@ -230,6 +249,7 @@ class UnitOfWork:
                 yield
         except BaseException:
             del self.events[events:], self.after_commit[due:]
+            self.settled = min(self.settled, events)
             # What kept them there has been let go of with the savepoint.
             self.reaching.clear()
             raise

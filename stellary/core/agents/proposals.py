@@ -38,6 +38,7 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import comments
+from stellary.core.board.settled_answers import settle_answer
 from stellary.core.events import CardEvent
 from stellary.core.paging import Pages
 from stellary.core.unit import Agency, UnitOfWork, serves
@@ -109,7 +110,9 @@ def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
     mission = _lock_mission(uow, row.mission_id)
     if mission is not None and _is_batch(mission):
         return _decide_in_batch(uow, ref, mission, row.id, "approved", None)
-    proposal = _approve(uow, ref, row, {})
+    _decide(uow, row, "approved", None)
+    _log_decision(uow, row, "approved")
+    (proposal,) = _carry_out(uow, ref, [(row, uow.user_id)])
     if mission is not None:
         _go_on(uow, mission)
     return proposal
@@ -141,8 +144,11 @@ def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
         Forbidden: Whoever approves may not do one of them.
     """
     mission = _lock_whole_mission(uow, ref)
-    versions: Versions = {}
-    approved = [_approve(uow, ref, row, versions, _NOT_CARRIED_OUT) for row in _list_open(uow, mission)]
+    waiting = _list_open(uow, mission)
+    for row in waiting:
+        _decide(uow, row, "approved", None, _NOT_CARRIED_OUT)
+        _log_decision(uow, row, "approved")
+    approved = _carry_out(uow, ref, [(row, uow.user_id) for row in waiting])
     _go_on(uow, mission)
     return approved
 
@@ -240,53 +246,69 @@ def _decide_in_batch(
         if status == "approved":
             # Tried now, so that a person hears at once of what may not or cannot be done.
             with proposing.rehearsal(uow):
-                _carry_out(uow, ref, row, uow.user_id, {})
+                _perform(uow, ref, row, uow.user_id, {})
         return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
-    versions: Versions = {}
-    for other in _list_batch(uow, mission):
-        if other.status == "approved":
-            try:
-                _carry_out(uow, ref, other, other.decided_by_id, versions)
-            except (Conflict, Forbidden) as error:
-                if other.id == row.id:
-                    raise
-                raise rules.stale(
-                    f"another proposal of the mission, {other.summary!r}, was approved and cannot be carried out: "
-                    f"{error.message}; reject it first"
-                ) from None
+    approved = [
+        (other, other.decided_by_id) for other in _list_batch(uow, mission) if other.status == "approved"
+    ]
+    _carry_out(uow, ref, approved, decided=row.id)
     _end_batch(uow, mission)
     return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
 
 
-def _approve(
+def _carry_out(
     uow: UnitOfWork,
     ref: WorkspaceRef,
-    row: Row[Any],
-    versions: Versions,
-    before: Sequence[ProposalStatus] = _PENDING_ONLY,
-) -> Proposal:
-    """Approve what is not carried out yet, in the caller's name, and carry it out."""
-    _decide(uow, row, "approved", None, before)
-    proposal = _carry_out(uow, ref, row, uow.user_id, versions)
-    _log_decision(uow, row, "approved")
-    return proposal
+    approved: Sequence[tuple[Row[Any], str]],
+    decided: str | None = None,
+) -> list[Proposal]:
+    """Make the changes of approved proposals of one mission in their order, and keep what they have answered.
+
+    Args:
+        uow: The unit.
+        ref: The workspace.
+        approved: Each proposal, and the person who approved it, within whose rights it is done.
+        decided: The id of the one that the caller has just decided, if the others were approved before.
+
+    Raises:
+        Conflict: What one of them is about has changed, or the agent is suspended.
+        Forbidden: The person may not do it.
+    """
+    versions: Versions = {}
+    before, answers = len(uow.events), []
+    for row, person_id in approved:
+        try:
+            answers.append(_perform(uow, ref, row, person_id, versions))
+        except (Conflict, Forbidden) as error:
+            if decided in (None, row.id):
+                raise
+            raise rules.stale(
+                f"another proposal of the mission, {row.summary!r}, was approved and cannot be carried out: "
+                f"{error.message}; reject it first"
+            ) from None
+    answers = settle_answer(uow, answers)
+    # What rules have made of it makes no other proposal stale either.
+    for event in uow.events[before:]:
+        if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in versions:
+            versions[key] = (versions[key][0], str(event.card.version))
+    for mission_id in {row.mission_id for row, _ in approved if row.mission_id is not None}:
+        _renew_pending(uow, mission_id, versions)
+    kept = (
+        {"_id": row.id, "result": proposing.plain(answer)}
+        for (row, _), answer in zip(approved, answers, strict=True)
+    )
+    return [rows.proposal(uow.connection.execute(_CHANGE, values).one()) for values in kept]
 
 
-def _carry_out(
-    uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str, versions: Versions
-) -> Proposal:
-    """Make the change of an approved proposal.
+def _perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str, versions: Versions) -> Any:
+    """Make the change of one proposal, and return what the service answers.
 
     Args:
         uow: The unit.
         ref: The workspace.
         row: The proposal.
-        principal_id: The person who approved it, within whose rights it is done.
-        versions: What the other proposals of the mission have changed in this unit; is added to.
-
-    Raises:
-        Conflict: What it is about has changed, or the agent is suspended.
-        Forbidden: The person may not do it.
+        principal_id: The person within whose rights it is done.
+        versions: What other proposals of the mission have changed in this unit; what this one changes is added.
     """
     agent = uow.connection.execute(_AGENT, {"_agent_id": row.agent_id}).one()
     if agent.status != "active":
@@ -305,24 +327,21 @@ def _carry_out(
     before = len(uow.events)
     try:
         with proposing.watching(uow, seen), gate.acting(uow, agency):
-            result = proposing.perform(uow, WorkspaceRef(ref.org_slug, ref.ws_slug), row)
+            answer = proposing.perform(uow, WorkspaceRef(ref.org_slug, ref.ws_slug), row)
     except (NotFound, Invalid) as error:
         raise rules.stale(f"what was proposed cannot be done any more: {error.message}") from None
     rules.check_fresh(expected, seen)
-    _renew(uow, row, seen, before, versions)
-    audit.record(uow, agency, row.action, "allowed", proposal_id=row.id)
-    return rows.proposal(uow.connection.execute(_CHANGE, {"_id": row.id, "result": result}).one())
-
-
-def _renew(uow: UnitOfWork, row: Row[Any], seen: dict[str, str], before: int, versions: Versions) -> None:
-    """What one proposal of a mission changes makes no other one of it stale."""
     for event in uow.events[before:]:
         if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in seen:
             first = versions.get(key, (row.seen.get(key, seen[key]), ""))[0]
             versions[key] = (first, str(event.card.version))
-    if row.mission_id is None:
-        return
-    for other in uow.connection.execute(_PENDING, {"_mission_id": row.mission_id}).fetchall():
+    audit.record(uow, agency, row.action, "allowed", proposal_id=row.id)
+    return answer
+
+
+def _renew_pending(uow: UnitOfWork, mission_id: str, versions: Versions) -> None:
+    """Keep the other proposals of a mission from going stale by what one of it has changed."""
+    for other in uow.connection.execute(_PENDING, {"_mission_id": mission_id}).fetchall():
         after = rules.renewed(other.seen, versions)
         if after != other.seen:
             uow.connection.execute(_CHANGE, {"_id": other.id, "seen": after}).one()

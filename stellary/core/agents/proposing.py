@@ -165,20 +165,20 @@ def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
 
 
 def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Any) -> Any:
-    """Do what was proposed, on behalf of whoever acts in the unit; the answer as JSON.
+    """Do what was proposed, on behalf of whoever acts in the unit, and return the answer of the service.
 
     Raises:
         ApiError: Whatever the service raises.
     """
     if row.call is None:
-        return plain(actions.run(uow, ref, row.action, row.params))
+        return actions.run(uow, ref, row.action, row.params)
     service = uow.core.services[row.action]
     endpoint, call = service.endpoint, row.call
     named = endpoint.ref(**call["ref"])
     if call["file"] is not None:
-        return plain(service.function(uow, named, StoredFile(**call["file"])))
+        return service.function(uow, named, StoredFile(**call["file"]))
     said = () if call["body"] is None else (load(endpoint.request_class, call["body"]),)
-    return plain(service.function(uow, named, *said))
+    return service.function(uow, named, *said)
 
 
 def plain(answer: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import attrs
@@ -147,6 +147,11 @@ _COMMENT = through_workspace(
 )
 _CARD_LABEL = through_workspace(_OF_PROJECT, labels.c.id.label("label_id"), *_CARD, joins=_to_card_label)
 _LABEL = through_workspace(_OF_PROJECT, *labels.c, joins=_to_label)
+_CARDS_NOW: Select[Any] = (
+    select(*_CARD)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+)
 _HELD: Select[Any] = (
     select(*_CARD)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
@@ -338,6 +343,15 @@ def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
     if row.version != at.card.version:
         uow.saw("held card", row.id, row.version)
     return CardAt(at.row, at.standing, *_card(uow, row))
+
+
+def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
+    """Return cards that this unit has reached through an access check, as they are now, by id.
+
+    Those that are deleted are left out.
+    """
+    rows = uow.connection.execute(_CARDS_NOW, {"_ids": sorted(ids)}).fetchall()
+    return {row.id: card_rows.card(row[_STORED], row.project_key, place_of(uow, row)) for row in rows}
 
 
 def found(row: Row[Any] | None, name: str) -> Row[Any]:

@@ -159,6 +159,20 @@ def test_lists_take_as_many_statements_however_long_they_are(office: Office, sta
     assert counts[0] == counts[1] == [2] * 5
 
 
+def test_what_a_rule_makes_of_an_approved_change_makes_no_other_proposal_stale(office: Office):
+    card = office.card()
+    rule = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "in_progress"}}}
+    office.world.ask(office.owner, "POST", f"{office.path}/automations", rule)
+    mission = office.mission(office.agent("supervised"), "move to Done, set priority high", card)
+    office.worked(mission)
+    move, priority = office.proposals(mission)
+    approved = orjson.loads(office.decide(move).body)
+    assert approved["result"] == office.read(card)
+    assert approved["result"]["status"] == "in_progress"
+    assert office.decide(priority).status == 200
+    assert office.read(card)["priority"] == "high"
+
+
 def test_what_was_approved_bears_the_agents_name_and_takes_the_approvers_rights(office: Office):
     agent, card = office.agent("supervised"), office.card()
     mission = office.mission(agent, COMMENTS, card)

@@ -1,0 +1,57 @@
+"""Answers as the rules leave them: what a service returns was read before the rules acted on its change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from stellary.contract.cards import Card
+from stellary.contract.checklists import ChecklistItem
+from stellary.core.board import access
+from stellary.core.events import CardEvent
+from stellary.core.unit import UnitOfWork
+
+T = TypeVar("T")
+
+
+def settle_answer(uow: UnitOfWork, answer: T) -> T:
+    """Let the rules act on what has happened in a unit, and return an answer as it is after that.
+
+    Nothing is read again if no rule has changed a card.
+
+    Args:
+        uow: The unit.
+        answer: What a service has returned: a value, or a list of values.
+
+    Returns:
+        The same answer, its cards and checklist items replaced by their present state. What is deleted by now stays as
+        it was.
+    """
+    count = len(uow.events)
+    uow.settle()
+    if not any(isinstance(event, CardEvent) for event in uow.events[count:]):
+        return answer
+    ids = {card.id for card in _find_cards(answer)}
+    ids |= {event.card.id for event in uow.events if isinstance(event, CardEvent)}
+    cards = access.read_cards(uow, ids)
+    items = {item.id: item for card in cards.values() for item in card.checklist}
+    refreshed: T = _replace(answer, cards, items)
+    return refreshed
+
+
+def _find_cards(answer: Any) -> Iterator[Card]:
+    if isinstance(answer, Card):
+        yield answer
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from _find_cards(value)
+
+
+def _replace(answer: Any, cards: Mapping[str, Card], items: Mapping[str, ChecklistItem]) -> Any:
+    if isinstance(answer, Card):
+        return cards.get(answer.id, answer)
+    if isinstance(answer, ChecklistItem):
+        return items.get(answer.id, answer)
+    if isinstance(answer, list):
+        return [_replace(value, cards, items) for value in answer]
+    return answer
