@@ -86,7 +86,10 @@ async def test_the_official_client_gets_on_in_each_version(hall, version, monkey
         assert not made.is_error
         missed = await client.call_tool("get_card_details", {"cardId": "Nowhere"})
         assert missed.is_error
-        assert missed.content[0].text == "cardId must be the id of something that is there (invalid)"
+        assert missed.content[0].text.startswith(
+            "cardId must be the id of something that is there, or its name"
+        )
+        assert "the nearest are 'Over MCP' (" in missed.content[0].text
     assert hall.titles("To Do") == ["Over MCP"]
 
 

@@ -18,7 +18,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board import searching
-from stellary.core.board.rules.naming import Thing, ambiguous, meant
+from stellary.core.board.rules.naming import Thing, ambiguous, first_names, meant
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.unit import UnitOfWork
@@ -167,7 +167,8 @@ def label(uow: UnitOfWork, found: CardFound, said: str, field: str = "label") ->
 
 
 def person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
-    """The id of whoever of those who reach a workspace is meant by an id, an e-mail address or a name.
+    """The id of whoever of those who reach a workspace is meant by an id, an e-mail address, a name, or a first
+    name that is nobody else's.
 
     Raises:
         Invalid: Nobody is called so, or several are.
@@ -182,7 +183,7 @@ def persons(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict
         Invalid: One of them is nobody, or could be several people.
     """
     everybody = people.all_reaching(uow, workspace_id)
-    things = [Thing(each.id, (each.name, each.email)) for each in everybody]
+    things = [Thing(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
     found = {field: meant(each, things, field) for field, each in said.items()}
     for id in found.values():
         uow.saw("named person", id)

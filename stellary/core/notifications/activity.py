@@ -188,11 +188,17 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
 def _handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:
     """The ids of all who see the workspace, by what they can be mentioned with; their names are noted beside."""
     found: dict[str, set[str]] = defaultdict(set)
+    by_first_name: dict[str, set[str]] = defaultdict(set)
     for user_id, name, email in uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id}):
         names[user_id] = name
         for handle in rules.handles(name, email):
             found[handle].add(user_id)
-    return found
+        first = rules.first_name(name)
+        if first is not None:
+            by_first_name[first].add(user_id)
+    # Between two Janes nothing is guessed, and somebody who is called just Jane comes first.
+    unique = {first: ids for first, ids in by_first_name.items() if len(ids) == 1 and first not in found}
+    return {**found, **unique}
 
 
 def _concerned(uow: UnitOfWork, event: PilotageChanged) -> list[str]:

@@ -305,6 +305,12 @@ def handles(name: str, email: str) -> set[str]:
     return {_folded(name), _folded(email.rpartition("@")[0])} - {""}
 
 
+def first_name(name: str) -> str | None:
+    """Return the handle that is the first word of a name with several; it mentions somebody who alone has it."""
+    words = _folded(name).split()
+    return words[0] if len(words) > 1 else None
+
+
 def mentioned(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
     """The ids of those whom ``@name`` in a text means, without regard to case.
 

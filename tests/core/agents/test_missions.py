@@ -95,6 +95,18 @@ def test_a_mission_has_the_tools_of_its_agent_and_no_others(office: Office):
     assert office.tried(agent) == [("add_comment", "allowed"), ("move_card", "refused")]
 
 
+def test_agent_assigns_by_a_first_name_and_names_the_candidates_of_two(office: Office):
+    jane, rob, roy = people = office.world.people("jane rob roy")
+    office.join(*people)
+    for person, name in ((jane, "Jane Doe"), (rob, "Rob Ray"), (roy, "Rob Roy")):
+        office.world.ask(person, "PATCH", "/auth/me", {"name": name})
+    card = office.card()
+    after = office.worked(office.mission(office.agent("autonomous"), "assign to Jane", card))
+    assert (after["status"], office.read(card)["assigneeId"]) == ("completed", jane.id)
+    after = office.worked(office.mission(office.agent("autonomous"), "assign to Rob", card))
+    assert f"'Rob' could be 'Rob Ray' ({rob.id}), 'Rob Roy' ({roy.id})" in after["error"]
+
+
 # ---------------------------------------------------------------------------------------------- supervised
 
 

@@ -168,6 +168,21 @@ def test_a_card_is_given_to_somebody(board, card, said):
     assert run(board, "assign_card", cardId=card["id"], assigneeId=None).assignee_id is None
 
 
+def test_card_is_assigned_by_a_first_name(board, card):
+    jane, rob, roy = people = board.world.people("jane rob roy")
+    board.join(*people)
+    for person, name in ((jane, "Jane Doe"), (rob, "Rob Ray"), (roy, "Rob Roy")):
+        board.world.ask(person, "PATCH", "/auth/me", {"name": name})
+    assert run(board, "assign_card", cardId=card["id"], assigneeId="Jane").assignee_id == jane.id
+    message = problem(board, "assign_card", cardId=card["id"], assigneeId="Rob")
+    assert f"could be 'Rob Ray' ({rob.id}), 'Rob Roy' ({roy.id})" in message
+    message = problem(board, "assign_card", cardId=card["id"], assigneeId="Eve")
+    assert message.startswith(
+        "assigneeId must be the id of something that is there, or its name; 'Eve' is neither"
+    )
+    assert f"'Jane Doe' ({jane.id})" in message
+
+
 def test_a_card_is_given_to_nobody_who_does_not_reach_the_workspace(board, card):
     bob = board.world.person("bob")
     assert problem(board, "assign_card", cardId=card["id"], assigneeId=bob.id).startswith("assigneeId must")
@@ -218,8 +233,11 @@ def test_nobody_is_told_of_a_card_that_is_nobodys(board):
 
 def test_nobody_is_told_who_does_not_reach_the_workspace(board, card):
     board.world.person("eve")
-    said = "to[1] must be the id of something that is there"
-    assert problem(board, "notify", cardId=card["id"], message="x", to=["creator", "eve"]) == said
+    message = problem(board, "notify", cardId=card["id"], message="x", to=["creator", "eve"])
+    assert message.startswith(
+        "to[1] must be the id of something that is there, or its name; 'eve' is neither"
+    )
+    assert message.endswith(f"the nearest are 'ann' ({board.owner.id})")
     assert notified(board, board.owner) == []
 
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
-from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.board.rules.naming import Thing, first_names, meant
 
 STAGES = [Thing("1", ("To Do",)), Thing("2", ("Doing",)), Thing("3", ("Done",)), Thing("4", ("done",))]
 
 
-def problem(said, things=STAGES):
+def problem(said, things=STAGES, field="column"):
     with pytest.raises(Invalid) as error:
-        meant(said, things, "column")
+        meant(said, things, field)
     return error.value
 
 
@@ -50,8 +50,38 @@ def test_of_many_that_could_be_meant_five_are_told():
     assert problem("Ship", twins).message.endswith("'Ship' (4) and 2 more: give an id")
 
 
-def test_what_nothing_is_called_is_not_there():
-    assert problem("Archive").message == "column must be the id of something that is there"
+def test_name_that_nothing_has_is_answered_with_the_nearest_five():
+    things = [Thing(str(n), (name,)) for n, name in enumerate(("Ship", "Arch", "Done", "a", "b", "c"))]
+    assert problem("Archive", things).message == (
+        "column must be the id of something that is there, or its name; 'Archive' is neither, "
+        "the nearest are 'Arch' (1), 'Ship' (0), 'a' (3), 'c' (5), 'Done' (2) and 1 more"
+    )
+
+
+def test_id_of_what_is_not_there_gets_the_fixed_answer():
+    assert problem("0" * 24).message == "column must be the id of something that is there"
+    assert problem("Archive", []).message == "column must be the id of something that is there"
+
+
+PEOPLE = [
+    Thing("1", ("Jane Doe", "jd@example.com"), first_names("Jane Doe")),
+    Thing("2", ("Rob Ray", "rr@example.com"), first_names("Rob Ray")),
+    Thing("3", ("Rob Roy", "roy@example.com"), first_names("Rob Roy")),
+    Thing("4", ("Ana", "ana@example.com"), first_names("Ana")),
+    Thing("5", ("Áña Lee", "lee@example.com"), first_names("Áña Lee")),
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "id"), [("Jane", "1"), ("JANE", "1"), ("Rob Ray", "2"), ("Ana", "4"), ("ana", "4")]
+)
+def test_unique_first_name_is_meant(said, id):
+    assert meant(said, PEOPLE, "assigneeId") == id
+
+
+def test_first_name_of_two_is_answered_with_both():
+    message = "assigneeId 'Rob' could be 'Rob Ray' (2), 'Rob Roy' (3): give an id"
+    assert problem("Rob", PEOPLE, "assigneeId").message == message
 
 
 @given(st.text(max_size=12), st.lists(st.text(min_size=1, max_size=12), max_size=6))

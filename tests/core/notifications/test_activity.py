@@ -108,6 +108,18 @@ def test_a_mention_is_told_once_to_whom_it_means(board, ann, bob, cid):
     assert types(board, ann) == []
 
 
+def test_unique_first_name_mentions_a_person(board, ann, bob, cid):
+    for person, name in ((ann, "Ann Lee"), (bob, "Rob Ray"), (cid, "Rob Roy")):
+        board.world.ask(person, "PATCH", "/auth/me", {"name": name})
+    card = board.card(by=cid)
+    board.comment(card, "@Rob: @Ann is asked.", by=bob)
+    mentioned = [meta.get("mentioned") for _, meta in told(board, ann)]
+    assert mentioned == [["Ann Lee"]]
+    # Between two people nothing is guessed.
+    board.comment(card, "@rob?", by=ann)
+    assert all("mentioned" not in meta for _, meta in told(board, bob))
+
+
 def test_a_corrected_comment_tells_those_whom_it_mentions_newly_and_nobody_else(board, ann, bob, cid):
     card = board.card(assigneeId=bob.id)
     comment = board.comment(card, "@bob", by=ann)
