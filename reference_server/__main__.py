@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reference_server.settings import Settings, SettingsError, from_environment
+from reference_server.settings import Settings, SettingsError, from_environment, parse_environment
 from reference_server.sockets import bound, url_of
 from reference_server.workers import VARIABLE, Watched, supervise
 
@@ -40,12 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     environment = {**os.environ, **_given(options)}
+    if options.command == "doctor":
+        return _diagnose(parse_environment(environment))
     settings = from_environment(environment)
     if settings.sqlite_file is None and importlib.util.find_spec("psycopg") is None:
         raise SettingsError("PostgreSQL needs a driver: pip install 'stellary[postgres]'")
     if options.command is not None:
         return _command(settings, options)
     watched = os.environ.get(VARIABLE)
+    if settings.production and watched is None:
+        _warn(settings)
     listening = bound(options.host, settings.port, shared=watched is not None)
     url = url_of(listening, options.host)
 
@@ -66,6 +70,20 @@ def _main(options: argparse.Namespace) -> int:
     with listening:
         run(settings, listening, url, say if watched is None else Watched(int(watched)).up)
     return 0
+
+
+def _diagnose(settings: Settings) -> int:
+    from reference_server import doctor
+
+    return doctor.report(settings)
+
+
+def _warn(settings: Settings) -> None:
+    """Name the risks that production accepts, once for all workers."""
+    from reference_server.doctor import find_risks
+
+    for sentence in find_risks(settings):
+        sys.stderr.write(f"stellary: risk: {sentence}\n")
 
 
 def _load_signing() -> None:
@@ -148,6 +166,9 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", metavar="")
     commands.add_parser("worker", parents=[places], help="do jobs, beside the servers of a PostgreSQL")
     commands.add_parser("migrate", parents=[places], help="bring the schema of the database up to date")
+    commands.add_parser(
+        "doctor", parents=[places], help="list what is risky about the settings; 0 if nothing is"
+    )
     copied = commands.add_parser(
         "backup", parents=[places], help="copy the database and all files, while others use them"
     )

@@ -6,7 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
-from reference_server.settings import SECRET_BYTES_MIN, Settings, SettingsError
+from reference_server.secret_strength import find_weakness
+from reference_server.settings import Settings, SettingsError
 
 FILE_NAME = "jwt-secret"
 
@@ -46,6 +47,7 @@ def _kept(path: Path) -> tuple[str, Path | None]:
     if path.stat().st_mode & 0o077:
         raise SettingsError(f"{path} holds a secret and can be read by others: chmod 600 it, or remove it")
     secret = path.read_text().strip()
-    if len(secret) < SECRET_BYTES_MIN:
-        raise SettingsError(f"{path} does not hold a secret of {SECRET_BYTES_MIN} characters: remove it")
+    weakness = find_weakness(secret)
+    if weakness is not None:
+        raise SettingsError(f"the secret in {path} {weakness}: remove the file and one is made")
     return secret, made

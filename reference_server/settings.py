@@ -14,12 +14,13 @@ from urllib.parse import unquote, urlsplit
 import attrs
 from limits import RateLimitItem, parse, parse_many
 
+from reference_server.secret_strength import find_weakness
 from stellary.contract.limits import SLUG_PATTERN
 
 Network = IPv4Network | IPv6Network
 LogFormat = Literal["json", "console", "off"]
 
-SECRET_BYTES_MIN = 32
+BCRYPT_ROUNDS_MIN = 10
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -122,15 +123,25 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings that a process environment asks for; an empty variable counts as none.
+    """Return the settings of a process environment; an empty variable counts as not set.
 
     Raises:
-        SettingsError: A value cannot be used.
+        SettingsError: A value cannot be used, or is not safe enough to start with.
+    """
+    settings = parse_environment(environment)
+    for sentence in find_refusals(settings):
+        raise SettingsError(sentence)
+    return settings
+
+
+def parse_environment(environment: Mapping[str, str]) -> Settings:
+    """Return the settings of a process environment, however unsafe they are.
+
+    Raises:
+        SettingsError: A value cannot be read.
     """
     found = _read(environment, _VARIABLES)
-    settings = Settings(**found, limits=_limits(environment), mcp_token=_mcp_token(environment))
-    _refuse_weakness(settings)
-    return settings
+    return Settings(**found, limits=_limits(environment), mcp_token=_mcp_token(environment))
 
 
 def _read(
@@ -148,13 +159,23 @@ def _read(
     return found
 
 
-def _refuse_weakness(settings: Settings) -> None:
-    if settings.jwt_secret is not None and len(settings.jwt_secret.encode()) < SECRET_BYTES_MIN:
-        raise SettingsError(
-            f"JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long; leave it out and one is made"
+def find_refusals(settings: Settings) -> list[str]:
+    """Return what the settings are not safe enough for to start, one sentence each."""
+    found = []
+    weakness = None if settings.jwt_secret is None else find_weakness(settings.jwt_secret)
+    if weakness is not None:
+        found.append(f"JWT_SECRET {weakness}; leave it out and one is made")
+    if settings.production and settings.bcrypt_rounds < BCRYPT_ROUNDS_MIN:
+        found.append(f"STELLARY_BCRYPT_ROUNDS must be at least {BCRYPT_ROUNDS_MIN} in production")
+    if settings.production and any(map(_is_everybody, settings.trusted_proxies)):
+        found.append(
+            "STELLARY_TRUSTED_PROXIES must name the proxies in production, not everybody: anybody could claim any address"
         )
-    if settings.production and settings.bcrypt_rounds < 10:
-        raise SettingsError("STELLARY_BCRYPT_ROUNDS must be at least 10 in production")
+    return found
+
+
+def _is_everybody(network: Network) -> bool:
+    return network.prefixlen < (8 if network.version == 4 else 16)
 
 
 # ------------------------------------------------------------------------------------------ reading one value
@@ -277,9 +298,10 @@ def _workspace(text: str) -> str:
     return text
 
 
-def _long_token(text: str) -> str:
-    if len(text.encode()) < SECRET_BYTES_MIN:
-        raise ValueError(f"must be at least {SECRET_BYTES_MIN} bytes long")
+def _strong_secret(text: str) -> str:
+    weakness = find_weakness(text)
+    if weakness is not None:
+        raise ValueError(weakness)
     return text
 
 
@@ -343,7 +365,7 @@ def _limits(environment: Mapping[str, str]) -> Limits:
 
 
 _MCP: Mapping[str, tuple[str, Callable[[str], object]]] = {
-    "MCP_TOKEN": ("secret", _long_token),
+    "MCP_TOKEN": ("secret", _strong_secret),
     "MCP_USER": ("user", _email),
     "MCP_WORKSPACE": ("workspace", _workspace),
 }

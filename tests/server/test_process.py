@@ -22,6 +22,7 @@ from reference_server.sockets import bound, url_of
 from tests.server.processes import ROOT, attempted, clean_environment, started
 from tests.server.running import reply
 
+SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 MEMORY_MAX = 90 * 1024
 READY_SECONDS_MAX = 2.0
 
@@ -179,7 +180,7 @@ def test_two_servers_do_not_share_an_sqlite_file(tmp_path):
     ],
 )
 def test_what_keeps_it_from_starting_is_one_sentence(tmp_path, arguments, environment, sentence):
-    environment = {"PORT": "0", "JWT_SECRET": "x" * 32, **environment}
+    environment = {"PORT": "0", "JWT_SECRET": SECRET, **environment}
     code, said = attempted(tmp_path, *arguments, environment=environment)
     assert code == 2
     assert said.startswith(f"stellary: {sentence}")
@@ -211,7 +212,7 @@ def test_ctrl_c_twice_ends_it_at_once(tmp_path):
 
 
 def test_its_log_holds_nothing_secret(tmp_path):
-    environment = {"STELLARY_LOG": "json", "JWT_SECRET": "s3cret-" * 8}
+    environment = {"STELLARY_LOG": "json", "JWT_SECRET": f"s3cret-{SECRET}"}
     with started(tmp_path, environment=environment) as server:
         token = server.register("ann")
         server.ask("GET", f"/auth/me?token={token}", token=token)

@@ -45,7 +45,7 @@ def test_one_that_others_can_read_is_refused(tmp_path):
 def test_one_that_is_too_short_is_refused(tmp_path):
     path = tmp_path / "jwt-secret"
     path.touch(0o600)
-    with pytest.raises(SettingsError, match="does not hold a secret"):
+    with pytest.raises(SettingsError, match="must be at least 32 bytes long: remove the file"):
         signing_secret(Settings(data_dir=tmp_path))
 
 

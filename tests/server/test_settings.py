@@ -22,7 +22,7 @@ from reference_server.settings import (
     from_environment,
 )
 
-SECRET = "0123456789abcdef" * 2
+SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ SECRET = "0123456789abcdef" * 2
         ("STELLARY_DATABASE_URL", "postgresql+psycopg://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
         ("STELLARY_DATA_DIR", "/var/lib/stellary", "data_dir", Path("/var/lib/stellary")),
         ("JWT_SECRET", SECRET, "jwt_secret", SECRET),
-        ("JWT_SECRET", "é" * 16, "jwt_secret", "é" * 16),
+        ("JWT_SECRET", "éßñøåçæðþůžșčłőğ", "jwt_secret", "éßñøåçæðþůžșčłőğ"),
         ("JWT_EXPIRES_IN", "7d", "jwt_lifetime", timedelta(days=7)),
         ("JWT_EXPIRES_IN", "12h", "jwt_lifetime", timedelta(hours=12)),
         ("JWT_EXPIRES_IN", "30m", "jwt_lifetime", timedelta(minutes=30)),

@@ -1,0 +1,122 @@
+"""``python -m reference_server doctor``: what is risky about the settings, one sentence each."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+from reference_server.secret import FILE_NAME
+from reference_server.settings import Settings, find_refusals
+
+LIFETIME_MAX = timedelta(days=31)
+_ENCRYPTED = ("require", "verify-ca", "verify-full")
+
+
+def report(settings: Settings) -> int:
+    """Print every risk of the settings, as if they were for production.
+
+    Returns:
+        The exit code: 0 if there is no risk, 1 if production warns of each of them, 2 if it would not start.
+    """
+    refusals = find_refusals(attrs.evolve(settings, production=True))
+    risks = [*find_risks(settings)]
+    if not settings.production:
+        risks.append("STELLARY_ENV is not production, so that settings are accepted which are refused there.")
+    for sentence in refusals:
+        sys.stdout.write(f"refused: {sentence}.\n")
+    for sentence in risks:
+        sys.stdout.write(f"risk: {sentence}\n")
+    if not refusals and not risks:
+        sys.stdout.write("no risk found\n")
+    return 2 if refusals else 1 if risks else 0
+
+
+def find_risks(settings: Settings) -> Iterator[str]:
+    """Yield what production warns of but accepts, one sentence each. No sentence holds a secret."""
+    yield from _risks_of_access(settings)
+    yield from _risks_of_transport(settings)
+    yield from _risks_of_files(settings)
+
+
+def _risks_of_access(settings: Settings) -> Iterator[str]:
+    limits = settings.limits
+    open_limits = [
+        variable
+        for variable, limit in (
+            ("STELLARY_LIMIT_LOGINS_PER_ACCOUNT", limits.logins_per_account),
+            ("STELLARY_LIMIT_LOGINS_PER_ADDRESS", limits.logins_per_address),
+            ("STELLARY_LIMIT_REGISTRATIONS", limits.registrations),
+            ("STELLARY_LIMIT_BAD_TOKENS", limits.bad_tokens),
+        )
+        if limit is None
+    ]
+    if len(open_limits) == 4:
+        yield "STELLARY_LIMITS is off: passwords and tokens can be tried, and accounts made, without a limit."
+    else:
+        for variable in open_limits:
+            yield f"{variable} is off: what it limits can be tried without end."
+    if "*" in settings.cors_origins:
+        yield "STELLARY_CORS_ORIGINS is *: every page that somebody opens can call the API with a token it was given."
+    if settings.private_webhooks:
+        yield (
+            "STELLARY_PRIVATE_WEBHOOKS is on: admins of any workspace can make the server call addresses of its own"
+            " network."
+        )
+    if settings.jwt_lifetime > LIFETIME_MAX:
+        yield f"JWT_EXPIRES_IN is more than {LIFETIME_MAX.days} days: a login that leaks is good for that long."
+    if settings.jwt_secret is None and settings.sqlite_file is None:
+        yield "JWT_SECRET is not set: servers on several machines make one each, and refuse the logins of the others."
+    if settings.log == "off":
+        yield "STELLARY_LOG is off: nobody can see afterwards who has called what."
+
+
+def _risks_of_transport(settings: Settings) -> Iterator[str]:
+    if settings.smtp is None:
+        yield "STELLARY_SMTP_URL is not set: invitations are written to the log, where their links can be used."
+    if settings.public_url is None:
+        yield "STELLARY_PUBLIC_URL is not set: letters lead to the address on which the server listens."
+    elif not settings.public_url.startswith("https://"):
+        yield "STELLARY_PUBLIC_URL is not https: passwords and tokens can be read on their way."
+    if settings.sqlite_file is None and not _is_private_connection(settings.database):
+        yield (
+            "STELLARY_DATABASE_URL leads to another machine without sslmode=require or better: what is stored can be"
+            " read on its way."
+        )
+
+
+def _is_private_connection(url: str) -> bool:
+    """Return whether nobody on the way can read what a PostgreSQL connection carries."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    if query.get("sslmode", [""])[0] in _ENCRYPTED:
+        return True
+    host = parts.hostname or query.get("host", [""])[0]
+    if host in ("", "localhost") or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _risks_of_files(settings: Settings) -> Iterator[str]:
+    database = settings.sqlite_file
+    paths = [settings.data_dir / FILE_NAME]
+    if database is not None:
+        paths += [database, database.with_name(f"{database.name}-wal")]
+    if settings.blobs_url is None:
+        paths.append(Path(settings.blobs))
+    for path in paths:
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            continue
+        if mode & 0o077:
+            yield f"{path} has mode {mode:04o}: others on this machine can read it."
