@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from stellary.contract.comments import COMMENT_MAX, CreateComment
-from stellary.contract.errors import Conflict, Forbidden, Invalid, NotFound
+from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import (
     APPROVE_ALL,
@@ -33,13 +33,12 @@ from stellary.contract.refs import AgentMissionRef, CardRef, ProposalRef, Worksp
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
-from stellary.core.agents import absence, access, audit, gate, mission_log, missions, proposing, rows
+from stellary.core.agents import absence, access, gate, mission_log, missions, proposing, rows
+from stellary.core.agents.approvals import carry_out, perform
 from stellary.core.agents.rules import proposals as rules
-from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as missions_table
+from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
-from stellary.core.board.settled_answers import settle_answer
-from stellary.core.events import CardEvent
 from stellary.core.paging import Pages
 from stellary.core.unit import Agency, UnitOfWork, serves
 
@@ -65,9 +64,6 @@ _DECIDE = (
 )
 _ONE = select(proposals).where(proposals.c.id == bindparam("_id"))
 _CHANGE = update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
-_AGENT: Select[Any] = select(agents.c.status, agents.c.tools, agents.c.project_ids).where(
-    agents.c.id == bindparam("_agent_id")
-)
 _RESUME = (
     update(missions_table)
     .where(missions_table.c.id == bindparam("_mission_id"), missions_table.c.status == "awaiting_approval")
@@ -77,9 +73,6 @@ _RESUME = (
 _PENDING_ONLY: tuple[ProposalStatus, ...] = ("pending",)
 # Of the proposals that ``_list_open`` returns.
 _NOT_CARRIED_OUT: tuple[ProposalStatus, ...] = ("pending", "approved")
-
-Versions = dict[str, tuple[str, str]]
-"""Of what was changed: the version before, and the one after."""
 
 
 @serves(LIST_PROPOSALS)
@@ -112,7 +105,7 @@ def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
         return _decide_in_batch(uow, ref, mission, row.id, "approved", None)
     _decide(uow, row, "approved", None)
     _log_decision(uow, row, "approved")
-    (proposal,) = _carry_out(uow, ref, [(row, uow.user_id)])
+    (proposal,) = carry_out(uow, ref, [(row, uow.user_id)])
     if mission is not None:
         _go_on(uow, mission)
     return proposal
@@ -148,7 +141,7 @@ def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
     for row in waiting:
         _decide(uow, row, "approved", None, _NOT_CARRIED_OUT)
         _log_decision(uow, row, "approved")
-    approved = _carry_out(uow, ref, [(row, uow.user_id) for row in waiting])
+    approved = carry_out(uow, ref, [(row, uow.user_id) for row in waiting])
     _go_on(uow, mission)
     return approved
 
@@ -246,105 +239,14 @@ def _decide_in_batch(
         if status == "approved":
             # Tried now, so that a person hears at once of what may not or cannot be done.
             with proposing.rehearsal(uow):
-                _perform(uow, ref, row, uow.user_id, {})
+                perform(uow, ref, row, uow.user_id, {})
         return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
     approved = [
         (other, other.decided_by_id) for other in _list_batch(uow, mission) if other.status == "approved"
     ]
-    _carry_out(uow, ref, approved, decided=row.id)
+    carry_out(uow, ref, approved, decided=row.id)
     _end_batch(uow, mission)
     return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
-
-
-def _carry_out(
-    uow: UnitOfWork,
-    ref: WorkspaceRef,
-    approved: Sequence[tuple[Row[Any], str]],
-    decided: str | None = None,
-) -> list[Proposal]:
-    """Make the changes of approved proposals of one mission in their order, and keep what they have answered.
-
-    Args:
-        uow: The unit.
-        ref: The workspace.
-        approved: Each proposal, and the person who approved it, within whose rights it is done.
-        decided: The id of the one that the caller has just decided, if the others were approved before.
-
-    Raises:
-        Conflict: What one of them is about has changed, or the agent is suspended.
-        Forbidden: The person may not do it.
-    """
-    versions: Versions = {}
-    before, answers = len(uow.events), []
-    for row, person_id in approved:
-        try:
-            answers.append(_perform(uow, ref, row, person_id, versions))
-        except (Conflict, Forbidden) as error:
-            if decided in (None, row.id):
-                raise
-            raise rules.stale(
-                f"another proposal of the mission, {row.summary!r}, was approved and cannot be carried out: "
-                f"{error.message}; reject it first"
-            ) from None
-    answers = settle_answer(uow, answers)
-    # What rules have made of it makes no other proposal stale either.
-    for event in uow.events[before:]:
-        if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in versions:
-            versions[key] = (versions[key][0], str(event.card.version))
-    for mission_id in {row.mission_id for row, _ in approved if row.mission_id is not None}:
-        _renew_pending(uow, mission_id, versions)
-    kept = (
-        {"_id": row.id, "result": proposing.plain(answer)}
-        for (row, _), answer in zip(approved, answers, strict=True)
-    )
-    return [rows.proposal(uow.connection.execute(_CHANGE, values).one()) for values in kept]
-
-
-def _perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str, versions: Versions) -> Any:
-    """Make the change of one proposal, and return what the service answers.
-
-    Args:
-        uow: The unit.
-        ref: The workspace.
-        row: The proposal.
-        principal_id: The person within whose rights it is done.
-        versions: What other proposals of the mission have changed in this unit; what this one changes is added.
-    """
-    agent = uow.connection.execute(_AGENT, {"_agent_id": row.agent_id}).one()
-    if agent.status != "active":
-        raise Conflict("the agent is suspended", code="agent_suspended")
-    agency = Agency(
-        agent_id=row.agent_id,
-        principal_id=principal_id,
-        workspace_id=row.workspace_id,
-        tools=frozenset(agent.tools),
-        project_ids=None if agent.project_ids is None else frozenset(agent.project_ids),
-        at_once=True,
-        mission_id=row.mission_id,
-    )
-    expected = rules.renewed(row.seen, versions)
-    seen: dict[str, str] = {}
-    before = len(uow.events)
-    try:
-        with proposing.watching(uow, seen), gate.acting(uow, agency):
-            answer = proposing.perform(uow, WorkspaceRef(ref.org_slug, ref.ws_slug), row)
-    except (NotFound, Invalid) as error:
-        raise rules.stale(f"what was proposed cannot be done any more: {error.message}") from None
-    rules.check_fresh(expected, seen)
-    for event in uow.events[before:]:
-        if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in seen:
-            first = versions.get(key, (row.seen.get(key, seen[key]), ""))[0]
-            versions[key] = (first, str(event.card.version))
-    audit.record(uow, agency, row.action, "allowed", proposal_id=row.id)
-    return answer
-
-
-def _renew_pending(uow: UnitOfWork, mission_id: str, versions: Versions) -> None:
-    """Keep the other proposals of a mission from going stale by what one of it has changed."""
-    for other in uow.connection.execute(_PENDING, {"_mission_id": mission_id}).fetchall():
-        after = rules.renewed(other.seen, versions)
-        if after != other.seen:
-            uow.connection.execute(_CHANGE, {"_id": other.id, "seen": after}).one()
 
 
 def _reject(
