@@ -41,6 +41,7 @@ class Options:
         headers: Beside those of the call itself; with lower-case names.
         idempotency_key: In place of the one that is made for each call.
         if_match: What ``If-Match`` says.
+        wait: Seconds that an httpx client of the caller's lets a read wait, if that is more than the defaults of ``_flow``.
     """
 
     timeout: float | None = None
@@ -48,6 +49,7 @@ class Options:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     idempotency_key: str | None = None
     if_match: str | None = None
+    wait: float | None = None
 
 
 class Call:

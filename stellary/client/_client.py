@@ -67,8 +67,9 @@ class Client(Resource[C], Generic[C, H]):
             not given. Without one: 5 to connect, 30 between bytes, 90 for the whole call.
         max_retries: How often a call is tried again, at most; ``STELLARY_MAX_RETRIES`` or 2 if not given.
         headers: Sent with each call.
-        http_client: An ``httpx.Client`` (or ``AsyncClient``) of yours, with your proxies and certificates; it stays
-            yours to close.
+        http_client: An ``httpx.Client`` (or ``AsyncClient``) of yours; it stays yours to close. Its proxies, certificates,
+            headers, parameters, cookies, hooks and time-outs apply. A token takes the place of its ``auth``; with
+            ``token=""`` its ``auth`` applies.
         org, workspace: Slugs that ``client.workspace()`` falls back on; ``STELLARY_ORG``, ``STELLARY_WORKSPACE``.
 
     Raises:
@@ -121,7 +122,7 @@ class Client(Resource[C], Generic[C, H]):
             carrier,
             Credentials(known.token, _headers(headers)),
             Watch(),
-            Options(timeout=known.timeout, retries=known.retries),
+            Options(timeout=known.timeout, retries=known.retries, wait=getattr(carrier, "wait", None)),
         )
         Resource.__init__(self, caller, {})
 

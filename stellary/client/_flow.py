@@ -87,6 +87,8 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
     options = call.options
     began = world.clock()
     longest, whole = (SLOW, SLOW) if call.plan.slow else (READ, WHOLE)
+    if options.wait is not None:
+        longest, whole = max(longest, options.wait), max(whole, options.wait)
     deadline = began + (options.timeout or whole)
     longest = options.timeout or longest
     tries = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -19,20 +20,96 @@ CONNECT = 5.0
 """Seconds for making a connection, at most."""
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
 _URLS_MAX = 512
+_HTTPX_TIMEOUT = httpx.Timeout(5.0)
+"""That of an httpx client that was not told one."""
+_OUR_TIMEOUT = {"connect": CONNECT, "read": None, "write": None, "pool": CONNECT}
 
 HttpClient = httpx.Client
 AsyncHttpClient = httpx.AsyncClient
 
 
 class _Requests:
-    """Makes httpx's requests. ``client.build_request`` would cost more than all the rest of a call in Python."""
+    """A builder of httpx's requests.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: What stands before each path.
+        client: The caller's own, whose headers, parameters, cookies and time-outs are merged in. Without one, requests are
+            built here, because ``client.build_request`` costs more than all the rest of a call in Python.
+    """
+
+    def __init__(self, url: str, client: httpx.Client | httpx.AsyncClient | None) -> None:
         self._base = url
+        self._client = client
         self._urls: dict[str, httpx.URL] = {}
 
-    def made(
+    @property
+    def wait(self) -> float | None:
+        """Seconds that the caller's own client lets a read wait, if it was told; infinite if it has no limit."""
+        if self._client is None or self._client.timeout == _HTTPX_TIMEOUT:
+            return None
+        read = self._client.timeout.read
+        return math.inf if read is None else read
+
+    def build(
         self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None = None
+    ) -> httpx.Request:
+        """Return the request, each wait of which ends within so many seconds."""
+        return (
+            self._merged(request, seconds, seconds, body)
+            if self._client
+            else self._plain(request, seconds, body)
+        )
+
+    def build_stream(self, request: RawRequest, silence: float) -> httpx.Request:
+        """Return a request for a stream, which breaks after so many seconds without a byte."""
+        return (
+            self._merged(request, silence, None, None)
+            if self._client
+            else self._plain(request, silence, None)
+        )
+
+    def _merged(
+        self,
+        request: RawRequest,
+        seconds: float,
+        read: float | None,
+        body: Iterable[bytes] | AsyncIterator[bytes] | None,
+    ) -> httpx.Request:
+        """Return a request with what the caller's own client adds to each.
+
+        Args:
+            request: What to send; its headers win.
+            seconds: The longest wait.
+            read: The same for reading, within what the client allows; None if that does not count.
+            body: In place of the request's body.
+        """
+        client = self._client
+        assert client is not None
+        headers = dict(request.headers)
+        named = client.headers.get("user-agent", "")
+        if not named.startswith("python-httpx/") and headers.get("user-agent", "").startswith(
+            "stellary-python/"
+        ):
+            del headers["user-agent"]
+        limits = _OUR_TIMEOUT if client.timeout == _HTTPX_TIMEOUT else client.timeout.as_dict()
+        waits = {name: min(seconds, math.inf if limit is None else limit) for name, limit in limits.items()}
+        if read is None:
+            waits["read"] = seconds
+        target = f"{request.path}?{request.query}" if request.query else request.path
+        return client.build_request(
+            request.method,
+            self._base + target,
+            # httpx replaces the query by the client's parameters unless it knows ours as parameters too.
+            params=request.query if client.params else None,
+            headers=headers,
+            content=request.body or body,
+            timeout=httpx.Timeout(
+                **{name: None if wait == math.inf else wait for name, wait in waits.items()}
+            ),
+        )
+
+    def _plain(
+        self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None
     ) -> httpx.Request:
         target = f"{request.path}?{request.query}" if request.query else request.path
         url = self._urls.get(target)
@@ -49,6 +126,11 @@ class _Requests:
             content=request.body or body,
             extensions={"timeout": {"connect": connect, "read": seconds, "write": seconds, "pool": connect}},
         )
+
+
+def _auth(request: RawRequest) -> Any:
+    """Return the ``auth`` for a request: none beside a token of ours, else that of the httpx client."""
+    return None if "authorization" in request.headers else httpx.USE_CLIENT_DEFAULT
 
 
 async def _in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -133,7 +215,8 @@ class HttpCarrier:
     """
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
-        self._requests = _Requests(url)
+        self._requests = _Requests(url, client)
+        self.wait = self._requests.wait
         self._client = client
         self._own = client is None
         self._secure = url.startswith("https:")
@@ -155,7 +238,9 @@ class HttpCarrier:
         until = time.monotonic() + seconds
         body = io.BytesIO()
         try:
-            response = client.send(self._requests.made(request, seconds, request.blocks), stream=True)
+            response = client.send(
+                self._requests.build(request, seconds, request.blocks), stream=True, auth=_auth(request)
+            )
             try:
                 for part in response.iter_bytes():
                     body.write(part)
@@ -172,7 +257,9 @@ class HttpCarrier:
         """Begin a stream, which breaks after so many seconds without a byte."""
         client = self._client or self._made()
         try:
-            return HttpStream(client.send(self._requests.made(request, silence), stream=True))
+            return HttpStream(
+                client.send(self._requests.build_stream(request, silence), stream=True, auth=_auth(request))
+            )
         except _RAISED as error:
             raise _translated(error) from None
 
@@ -190,7 +277,8 @@ class AsyncHttpCarrier:
     """HTTP for callers that await; it belongs to the event loop that first uses it."""
 
     def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
-        self._requests = _Requests(url)
+        self._requests = _Requests(url, client)
+        self.wait = self._requests.wait
         self._client = client
         self._own = client is None
         self._secure = url.startswith("https:")
@@ -209,7 +297,9 @@ class AsyncHttpCarrier:
         body = io.BytesIO()
         sent = None if request.blocks is None else _in_threads(request.blocks)
         try:
-            response = await client.send(self._requests.made(request, seconds, sent), stream=True)
+            response = await client.send(
+                self._requests.build(request, seconds, sent), stream=True, auth=_auth(request)
+            )
             try:
                 async for part in response.aiter_bytes():
                     body.write(part)
@@ -226,7 +316,11 @@ class AsyncHttpCarrier:
         """Begin a stream, which breaks after so many seconds without a byte."""
         client = self._client or self._made()
         try:
-            return AsyncHttpStream(await client.send(self._requests.made(request, silence), stream=True))
+            return AsyncHttpStream(
+                await client.send(
+                    self._requests.build_stream(request, silence), stream=True, auth=_auth(request)
+                )
+            )
         except _RAISED as error:
             raise _translated(error) from None
 

@@ -1,0 +1,118 @@
+"""An httpx client of the caller's own: what it adds to each request is honoured, in both colours."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import httpx
+import pytest
+
+from stellary import AsyncStellary, Stellary
+from stellary.client.testing import RecordingPort
+
+COLOURS = {Stellary: httpx.Client, AsyncStellary: httpx.AsyncClient}
+
+
+@pytest.fixture(params=COLOURS, ids=["blocking", "awaiting"])
+def colour(request):
+    return request.param
+
+
+class Sent:
+    """What a client sends through an httpx client with those options."""
+
+    def __init__(self, colour, token="synth_x", *, headers=None, timeout=None, **options):
+        self.requests = []
+        transport = httpx.MockTransport(self._answer)
+        http = COLOURS[colour](transport=transport, **options)
+        self.client = colour("http://pm.test/api", token, http_client=http, headers=headers, timeout=timeout)
+
+    def _answer(self, request):
+        self.requests.append(request)
+        return httpx.Response(200, content=b"[]", headers={"set-cookie": "session=1"})
+
+    async def request(self, **query):
+        """The request of one call."""
+        found = self.client.organizations.list(**query)
+        if inspect.isawaitable(found):
+            await found
+        return self.requests[-1]
+
+    async def timeout(self, **query):
+        return (await self.request(**query)).extensions["timeout"]
+
+
+async def test_its_headers_parameters_and_cookies_are_sent(colour):
+    sent = Sent(colour, headers={"x-team": "client"}, params={"tenant": "a b"}, cookies={"affinity": "7"})
+    sent.client._caller.carrier._client.headers.update({"X-Gateway": "g", "X-Team": "http"})
+    request = await sent.request(limit=5)
+    assert str(request.url) == "http://pm.test/api/organizations?tenant=a+b&limit=5"
+    assert request.headers["x-gateway"] == "g"
+    assert request.headers["cookie"] == "affinity=7"
+    assert request.headers["x-team"] == "client"  # what the Stellary client was told wins
+    assert request.headers["accept"] == "application/json"
+    assert request.headers["user-agent"].startswith("stellary-python/")
+
+
+async def test_its_cookies_are_kept_from_answer_to_request(colour):
+    sent = Sent(colour)
+    await sent.request()
+    assert (await sent.request()).headers["cookie"] == "session=1"
+
+
+async def test_its_own_user_agent_stands(colour):
+    sent = Sent(colour)
+    sent.client._caller.carrier._client.headers["user-agent"] = "nightly-report/2"
+    assert (await sent.request()).headers["user-agent"] == "nightly-report/2"
+
+
+async def test_a_token_takes_the_place_of_its_auth(colour):
+    sent = Sent(colour, auth=("me", "password"))
+    assert (await sent.request()).headers["authorization"] == "Bearer synth_x"
+
+
+async def test_its_auth_applies_where_there_is_no_token(colour, monkeypatch):
+    monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
+    sent = Sent(colour, "", auth=("me", "password"))
+    assert (await sent.request()).headers["authorization"].startswith("Basic ")
+
+
+async def test_a_header_of_its_own_applies_where_there_is_no_token(colour):
+    sent = Sent(colour, "")
+    sent.client._caller.carrier._client.headers["authorization"] = "Bearer gateway"
+    assert (await sent.request()).headers["authorization"] == "Bearer gateway"
+
+
+async def test_without_time_outs_of_its_own_there_are_ours(colour):
+    found = await Sent(colour).timeout()
+    assert found == {"connect": 5, "read": pytest.approx(30), "write": pytest.approx(30), "pool": 5}
+
+
+async def test_its_time_outs_bound_each_wait(colour):
+    sent = Sent(colour)
+    sent.client._caller.carrier._client.timeout = httpx.Timeout(3, connect=1)
+    assert await sent.timeout() == {"connect": 1, "read": 3, "write": 3, "pool": 3}
+
+
+@pytest.mark.parametrize(("patience", "wait", "read"), [(120, 120, 120), (None, math.inf, None)])
+async def test_a_more_patient_one_may_wait_longer(colour, patience, wait, read):
+    transport = httpx.MockTransport(
+        lambda request: requests.append(request) or httpx.Response(200, content=b"[]")
+    )
+    requests = []
+    http = COLOURS[colour](transport=transport, timeout=patience)
+    client = colour("http://pm.test", http_client=http)
+    found = client.organizations.list()
+    if inspect.isawaitable(found):
+        await found
+    assert client._caller.options.wait == wait
+    assert requests[0].extensions["timeout"]["read"] == (read and pytest.approx(read, abs=1))
+
+
+async def test_the_time_out_of_a_call_bounds_its_waits(colour):
+    assert (await Sent(colour, timeout=2).timeout())["read"] == pytest.approx(2, abs=0.5)
+
+
+async def test_a_client_in_process_is_not_patient():
+    assert Stellary.embedded(RecordingPort())._caller.options.wait is None
