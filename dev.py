@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,9 @@ SELECTIONS = {
     FULL: ("--all-extras",),
     SERVE: ("--extra", "server", "--extra", "postgres", "--extra", "mcp", "--no-dev"),
 }
+
+# Programs that some tests need, each in a Debian package of its name.
+SERVICES = ("nginx", "pgbouncer")
 
 # A lock file made behind a mirror names that mirror, and then works nowhere else.
 LOCKABLE_HOSTS = {"pypi.org", "files.pythonhosted.org"}
@@ -244,6 +248,28 @@ def races(arguments: list[str]) -> NoReturn:
     become("pytest", "-m", "race", "--rounds=200", *arguments)
 
 
+def services(arguments: list[str]) -> None:
+    """Install the programs beside which some tests run, by Debian's packages: `services`.
+
+    Those tests are skipped, and named, where the programs are missing. It needs the rights to install packages.
+    """
+    refuse(arguments)
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
+    missing = [package for package in SERVICES if shutil.which(package, path=path) is None]
+    if not missing:
+        say(f"{', '.join(SERVICES)}: installed already")
+        return
+    if shutil.which("apt-get") is None:
+        sys.exit(f"dev.py: there is no apt-get here; install {', '.join(missing)} yourself")
+    run(["apt-get", "update", "--quiet"])
+    # Not started as services of the machine: the tests run their own.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    run(
+        ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing],
+        environment=environment,
+    )
+
+
 def docs(arguments: list[str]) -> NoReturn:
     """Show the documentation on a local port, rebuilt at each change: `docs [MKDOCS ARGUMENTS]`."""
     prepare(FULL)
@@ -272,6 +298,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "bench": bench,
     "fuzz": fuzz,
     "races": races,
+    "services": services,
     "docs": docs,
     "lock": lock,
 }
@@ -280,7 +307,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 def overview() -> str:
     """One line for each command, from its docstring."""
     lines = ["commands:"]
-    lines += [f"  {name:<8}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<10}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
     return "\n".join(lines)
 
 

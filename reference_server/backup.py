@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from reference_server.secret import FILE_NAME
+from reference_server.serve import open_core
 from reference_server.settings import Settings, SettingsError
-from stellary.core import Core
 
 
 def back_up(settings: Settings, folder: Path) -> int:
@@ -18,7 +18,7 @@ def back_up(settings: Settings, folder: Path) -> int:
     Raises:
         SettingsError: There is no backup.
     """
-    core = Core(settings.database, blobs=settings.blobs)
+    core = open_core(settings, blobs=settings.blobs)
     try:
         made = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
     except Exception as error:

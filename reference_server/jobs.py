@@ -10,7 +10,7 @@ from typing import Any
 
 from reference_server import log
 from reference_server.courier import HttpCourier
-from reference_server.serve import alone, migrate
+from reference_server.serve import alone, migrate, open_core
 from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.jobs import Job
@@ -79,8 +79,8 @@ def _line(job: Job) -> str:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Core]:
-    core = Core(
-        settings.database,
+    core = open_core(
+        settings,
         blobs=settings.blobs,
         courier=HttpCourier(),
         private_webhooks=settings.private_webhooks,

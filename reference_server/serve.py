@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from aiohttp import web
@@ -58,8 +59,8 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         if made is not None:
             _log.warning("no JWT_SECRET is set: made one and kept it in %s", made)
         mailer = SmtpMailer(settings.smtp, settings.mail_from) if settings.smtp else None
-        core = Core(
-            settings.database,
+        core = open_core(
+            settings,
             jwt_secret=secret,
             jwt_lifetime=settings.jwt_lifetime,
             bcrypt_rounds=settings.bcrypt_rounds,
@@ -84,6 +85,22 @@ def allow_connections() -> None:
     wanted = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
     if granted != resource.RLIM_INFINITY and granted < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def open_core(settings: Settings, **options: Any) -> Core:
+    """Return a core on the database of the settings.
+
+    Args:
+        settings: Of the process.
+        options: More arguments of ``Core``.
+
+    Raises:
+        SettingsError: The URL of the database cannot be read.
+    """
+    try:
+        return Core(settings.database, direct_database=settings.direct_database_url, **options)
+    except ValueError as error:
+        raise SettingsError(f"the URL of the database {error}") from None
 
 
 def migrate(core: Core) -> None:

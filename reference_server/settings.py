@@ -21,6 +21,7 @@ Network = IPv4Network | IPv6Network
 LogFormat = Literal["json", "console", "off"]
 
 BCRYPT_ROUNDS_MIN = 10
+_POSTGRES = ("postgres://", "postgresql://", "postgresql+psycopg://")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -85,6 +86,7 @@ class Settings:
     """What can be set, as ``docs/guides/self-hosting.md`` lists it."""
 
     database_url: str | None = attrs.field(default=None, repr=False)
+    direct_database_url: str | None = attrs.field(default=None, repr=False)
     data_dir: Path = Path("stellary-data")
     blobs_url: str | None = None
     jwt_secret: str | None = attrs.field(default=None, repr=False)
@@ -196,13 +198,19 @@ def port(text: str) -> int:
 
 
 def database_url(text: str) -> str:
-    """SQLite or PostgreSQL. Other spellings of PostgreSQL are understood."""
-    for prefix in ("postgres://", "postgresql://", "postgresql+psycopg://"):
-        if text.startswith(prefix):
-            return "postgresql+psycopg://" + text.removeprefix(prefix)
+    """SQLite or PostgreSQL. Other spellings of PostgreSQL are understood; the core reads the rest of them."""
+    if text.startswith(_POSTGRES):
+        return text
     if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
         return text
     raise ValueError("must start with postgresql:// or be sqlite:/// with the path of a file")
+
+
+def direct_database_url(text: str) -> str:
+    """PostgreSQL."""
+    if text.startswith(_POSTGRES):
+        return text
+    raise ValueError("must start with postgresql://")
 
 
 def blobs_url(text: str) -> str:
@@ -326,6 +334,7 @@ def _unquoted(text: str | None) -> str | None:
 
 _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_DATABASE_URL": ("database_url", database_url),
+    "STELLARY_DIRECT_DATABASE_URL": ("direct_database_url", direct_database_url),
     "STELLARY_DATA_DIR": ("data_dir", Path),
     "STELLARY_BLOBS_URL": ("blobs_url", blobs_url),
     "JWT_SECRET": ("jwt_secret", str),

@@ -84,11 +84,17 @@ def _connected(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connect
                 return connection
     connection = dialect.loaded_dbapi.connect(*arguments, **options)
     connection.kept_as = key
+    threshold = connection.prepare_threshold
     connection._prepared = _Prepared()
+    connection.prepare_threshold = threshold
     return connection
 
 
 def _closed(dialect: Any, connection: Any) -> None:
+    if not hasattr(connection, "kept_as"):
+        # A host has made it.
+        connection.close()
+        return
     kept = _kept[connection.kept_as]
     idle = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
     if os.getpid() != _owner or not idle or len(kept) >= KEPT_MAX:

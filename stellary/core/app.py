@@ -52,7 +52,7 @@ class Core:
     """The domain over one database.
 
     Args:
-        database: ``sqlite:///stellary.db``, ``postgresql+psycopg://…``, or an ``Engine`` of yours.
+        database: ``sqlite:///stellary.db``, ``postgresql://…`` as libpq spells it, or an ``Engine`` of yours.
         jwt_secret: Signs logins; 32 bytes or more. Without one, logins hold as long as this object.
         jwt_lifetime: How long a login holds; 7 days.
         bcrypt_rounds: Cost of a password hash; 12 takes about 0.3 s.
@@ -67,6 +67,11 @@ class Core:
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
             as long as this object.
         brains: Who thinks for agents, by their ``runtime``, in place of those that come with the package.
+        direct_database: The URL of the same PostgreSQL past a pooler such as PgBouncer: for LISTEN, migrations and
+            backups, which need a session of their own. Without one, ``database`` serves for them too.
+
+    Raises:
+        ValueError: A URL is of no database that we know.
     """
 
     def __init__(
@@ -85,8 +90,9 @@ class Core:
         private_webhooks: bool = False,
         blobs: Blobs | str | PathLike[str] = "memory:",
         brains: Mapping[str, Brain] | None = None,
+        direct_database: str | None = None,
     ) -> None:
-        self.database = Database(database)
+        self.database = Database(database, direct_database)
         self._borrowing: Borrowing | None = None
         self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
         self.bcrypt_rounds = bcrypt_rounds

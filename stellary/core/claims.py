@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, text
 
 from stellary.core import jobs
 from stellary.core.news import JOBS
+from stellary.core.postgres import is_pooled
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -149,20 +150,20 @@ class _Session:
         self._thread.join(5)
 
     def _run(self) -> None:
-        # A connection of its own: one of the pool would be missing there.
-        engine = create_engine(
-            self._core.database.engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT"
-        )
         while not self._stopping.is_set():
             try:
-                with engine.connect() as connection:
+                # A connection of its own: one of the pool would be missing there.
+                with self._core.database.dedicated(isolation_level="AUTOCOMMIT") as connection:
+                    if is_pooled(connection):
+                        # A pooler keeps its sessions, and with them the locks, whoever has died: leases end the claims.
+                        self._stopping.wait()
+                        return
                     self._watch(connection)
             except Exception as error:  # noqa: BLE001 - the database may be back soon
                 if self.is_locked.is_set():
                     _log.warning("the session that holds the claims was lost: %s", type(error).__name__)
             self.is_locked.clear()
             self._stopping.wait(RECONNECT_SECONDS)
-        engine.dispose()
 
     def _watch(self, connection: Connection) -> None:
         parameters = {"class": LOCK_CLASS, "owner": self.number}

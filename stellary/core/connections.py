@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from stellary.contract.errors import Unavailable
+from stellary.core import watchdog
 
 AS_IT_IS: Mapping[str, Any] = {}
 """Options that change nothing."""
@@ -28,6 +29,8 @@ class Connections:
         self._engine = engine
         self._turns = threading.Semaphore(most)
         self._wait = wait
+        # What a file does not answer, nothing would break off.
+        self._watches = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
         self._idle: list[tuple[Mapping[str, Any], Connection]] = []
 
@@ -42,9 +45,12 @@ class Connections:
             raise Unavailable("the database is busy; try again", retry_after=1)
         try:
             connection = self._taken(options)
+            watched = self._watches and watchdog.watch(connection.connection.dbapi_connection)
             try:
                 yield connection
             finally:
+                if watched is not False:
+                    watchdog.forget(watched)
                 self._put_back(connection, options)
         finally:
             self._turns.release()

@@ -1,7 +1,7 @@
 """Connections: who may write, who only reads, and how long anybody waits.
 
 SQLite: one connection writes, under a lock that is fair, and it alone checkpoints; a few others read, each in a
-snapshot of its own. PostgreSQL: one pool; readers see one snapshot as well.
+snapshot of its own. PostgreSQL: readers and writers have connections of their own; readers see one snapshot as well.
 """
 
 from __future__ import annotations
@@ -22,20 +22,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
+from stellary.core import postgres
 from stellary.core.borrowing import on_commit_of
 from stellary.core.connections import Connections
 from stellary.core.private_files import create_private_file
 
 _log = logging.getLogger("stellary.core")
-POOL_SIZE = 8
 READERS = 2
 WAIT_MAX = 30.0
-_POSTGRES_WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
-_POSTGRES_READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-# In UTC the driver's moments are as we want them.
-_POSTGRES_SETTINGS = (
-    "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
-)
 
 
 class FairLock:
@@ -95,11 +89,15 @@ class Database:
     """A database by its URL, or by an engine that the host has made.
 
     Args:
-        database: ``sqlite:///stellary.db``, ``postgresql+psycopg://…``, or an ``Engine``. One of SQLite keeps foreign
+        database: ``sqlite:///stellary.db``, ``postgresql://…``, or an ``Engine``. One of SQLite keeps foreign
             keys on the connections that it opens from then on: without that, nothing goes with what it belongs to.
+        direct: The URL of the same PostgreSQL past a pooler, for ``dedicated``; without one, as ``database``.
+
+    Raises:
+        ValueError: The URL is of no database that we know.
     """
 
-    def __init__(self, database: str | Engine) -> None:
+    def __init__(self, database: str | Engine, direct: str | None = None) -> None:
         self._kept: list[Connections] = []
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
@@ -113,19 +111,25 @@ class Database:
             if self.is_sqlite:
                 event.listen(database, "connect", _keep_foreign_keys)
             else:
-                self._reader = partial(_opened, database.execution_options(**_POSTGRES_READS))
-        elif make_url(database).get_backend_name() == "sqlite":
+                self._reader = partial(_opened, database.execution_options(**postgres.READS))
+        elif database.startswith("sqlite"):
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
             self._writer = self._keeping(self._engine, 1, WAIT_MAX).one
             if make_url(database).database not in (None, "", ":memory:"):
                 self._reader = self._keeping(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX).one
         else:
-            self._engine = _postgresql(database)
-            both = self._keeping(self._engine, POOL_SIZE, WAIT_MAX / 3)
-            self._writer = partial(both.one, _POSTGRES_WRITES)
-            self._reader = partial(both.one, _POSTGRES_READS)
+            url = postgres.parse_url(database)
+            self._engine = postgres.create_postgres_engine(url, postgres.WRITERS + postgres.READERS)
+            writers = self._keeping(self._engine, postgres.WRITERS, WAIT_MAX / 3)
+            readers = self._keeping(self._engine, postgres.READERS, WAIT_MAX / 3)
+            self._writer = partial(writers.one, postgres.WRITES)
+            self._reader = partial(readers.one, postgres.READS)
+        self._direct = self._engine
         if self.is_sqlite:
             self._lock = FairLock()
+        elif direct is not None:
+            self._direct = postgres.create_postgres_engine(postgres.parse_url(direct), 1)
+            self._own.append(self._direct)
 
     def _keeping(self, engine: Engine, most: int, wait: float) -> Connections:
         made = Connections(engine, most, wait)
@@ -137,6 +141,11 @@ class Database:
     def engine(self) -> Engine:
         """The engine that may write."""
         return self._engine
+
+    @property
+    def direct_engine(self) -> Engine:
+        """The engine that leads to PostgreSQL past a pooler, if there is such a way; otherwise ``engine``."""
+        return self._direct
 
     @property
     def is_sqlite(self) -> bool:
@@ -214,6 +223,14 @@ class Database:
         """A connection that may write, in no transaction yet."""
         with self._turn(), self._writer() as connection:
             yield connection
+
+    def dedicated(self, **options: Any) -> AbstractContextManager[Connection]:
+        """Open a connection to PostgreSQL that may be kept for long, past a pooler if there is a way.
+
+        Args:
+            options: Execution options of the connection.
+        """
+        return postgres.open_dedicated(self._direct, **options)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -340,20 +357,6 @@ def after_commit(connection: Connection, do: Callable[[], None]) -> None:
 
     event.listen(connection, "commit", committed)
     event.listen(connection, "rollback", lambda _: due.clear())
-
-
-def _postgresql(url: str) -> Engine:
-    # Here, since the driver is there only for whom PostgreSQL is.
-    from stellary.core.cursors import Cursor
-
-    return create_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
-        hide_parameters=True,
-        connect_args={"options": _POSTGRES_SETTINGS, "cursor_factory": Cursor},
-    )
 
 
 def _sqlite(url: str, begin: str, size: int) -> Engine:

@@ -30,6 +30,8 @@ def translated(error: Exception, request_id: str) -> ApiError:
         text = str(error.orig)
         if "disk is full" in text or "No space left" in text:
             return StorageFull("the disk of the server is full")
+        if getattr(error.orig, "sqlstate", None) == "55P03":
+            return Unavailable("others are changing the same; try again", code="busy", retry_after=1)
         _log.warning("request %s: the database is not available: %s", request_id, type(error.orig).__name__)
         return Unavailable("the database is not available; try again", retry_after=1)
     _log.error("request %s failed", request_id, exc_info=error)

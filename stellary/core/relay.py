@@ -14,9 +14,10 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import text
 
 from stellary.core.news import EVERYTHING
+from stellary.core.postgres import is_pooled
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -116,18 +117,20 @@ class Relay:
 
     def _hear_all(self, ended: socket.socket) -> None:
         self._heard.from_others = True
-        # A connection of its own, which waits: one of the pool would be missing there.
-        engine = create_engine(
-            self._core.database.engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT"
-        )
         while not self._stopping.is_set():
             try:
-                with engine.connect() as connection:
-                    self._hear(connection.connection.driver_connection, ended)
+                with self._core.database.dedicated(isolation_level="AUTOCOMMIT") as connection:
+                    if is_pooled(connection):
+                        _log.warning(
+                            "news of other processes is polled for: a pooler passes no notifications on; "
+                            "name the database itself as the direct one"
+                        )
+                        self._stopping.wait()
+                        break
+                    self._hear(connection.connection.dbapi_connection, ended)
             except Exception as error:  # noqa: BLE001 - the database may be back soon
                 _log.warning("news of other processes is not heard: %s", type(error).__name__)
                 self._stopping.wait(TROUBLED_SECONDS)
-        engine.dispose()
         ended.close()
 
     def _hear(self, driver: Any, ended: socket.socket) -> None:

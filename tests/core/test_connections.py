@@ -59,12 +59,12 @@ def test_all_are_replaced_when_the_server_has_ended_one(kept):
     assert before.isdisjoint(after)
 
 
-def test_a_unit_that_reads_and_one_that_writes_may_follow_each_other_on_one_connection(postgres_url):
+def test_units_that_read_and_units_that_write_have_connections_of_their_own(postgres_url):
     with closing(Database(postgres_url)) as database:
         with database.reading() as connection:
-            first = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            reader = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             assert connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
         with database.writing() as connection:
-            assert first == connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            assert reader != connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             assert connection.execute(text("SHOW transaction_read_only")).scalar_one() == "off"
             assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from sqlalchemy import create_engine, select, text
@@ -22,7 +22,7 @@ from stellary.contract.organizations import CreateOrganization
 from stellary.contract.paging import Paged
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.workspaces import InviteMember
-from stellary.core import Core, database
+from stellary.core import Core, database, postgres
 from stellary.core.accounts import invitations, organizations, tables
 from stellary.core.database import Database, FairLock
 from stellary.core.unit import NOBODY
@@ -292,19 +292,20 @@ def test_who_waits_too_long_for_the_writer_is_told_so(sqlite_url, monkeypatch):
     core.close()
 
 
-@pytest.mark.parametrize("unit", ["begin", "view"])
-def test_who_waits_too_long_for_a_connection_is_told_so(postgres_url, monkeypatch, unit):
+@pytest.mark.parametrize(
+    ("unit", "other", "count"), [("begin", "view", postgres.WRITERS), ("view", "begin", postgres.READERS)]
+)
+def test_writers_and_readers_wait_for_their_own_connections_only(
+    postgres_url, monkeypatch, unit, other, count
+):
     monkeypatch.setattr(database, "WAIT_MAX", 0.2)
-    core = Core(postgres_url)
-    taken = [core.database.writing() for _ in range(database.POOL_SIZE)]
-    for each in taken:
-        each.__enter__()
-    with pytest.raises(Unavailable), getattr(core, unit)(NOBODY):
-        pass
-    for each in taken:
-        each.__exit__(None, None, None)
-    core.probe()
-    core.close()
+    with closing(Core(postgres_url)) as core, ExitStack() as units:
+        for _ in range(count):
+            units.enter_context(getattr(core, unit)(NOBODY))
+        with pytest.raises(Unavailable), getattr(core, unit)(NOBODY):
+            pass
+        with getattr(core, other)(NOBODY) as uow:
+            uow.connection.execute(COUNT)
 
 
 def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres_url):

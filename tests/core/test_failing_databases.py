@@ -12,6 +12,12 @@ from sqlalchemy.exc import DataError, OperationalError
 from stellary.core.app import TRIES
 
 
+class Locked(Exception):
+    """As psycopg tells of a row that was locked by somebody else for too long."""
+
+    sqlstate = "55P03"
+
+
 class Undone(Exception):
     """As psycopg tells of a unit that was undone for the sake of another one."""
 
@@ -48,6 +54,7 @@ def of(kind, cause):
             507,
             "storage_full",
         ),
+        (of(OperationalError, Locked()), 503, "busy"),
         (of(OperationalError, Exception("server closed the connection")), 503, "unavailable"),
         (of(DataError, Exception("constraint s3cret")), 500, "internal_error"),
     ],

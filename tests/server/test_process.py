@@ -202,6 +202,17 @@ def test_a_database_that_is_none_is_one_sentence(tmp_path):
     assert said.splitlines()[-1] == "stellary: the database cannot be used: file is not a database"
 
 
+@pytest.mark.parametrize("command", [[], ["migrate"], ["backup", "copy"]])
+def test_a_url_of_postgresql_that_is_none_is_one_sentence(tmp_path, command):
+    code, said = attempted(
+        tmp_path, "--port", "0", "--database-url", "postgresql://ann:s3cret@db:port/app", *command
+    )
+    assert code == 2
+    assert "stellary: the URL of the database must look like postgresql://" in said
+    assert "s3cret" not in said
+    assert "Traceback" not in said
+
+
 def test_ctrl_c_twice_ends_it_at_once(tmp_path):
     with started(tmp_path, environment={"STELLARY_STOP_DELAY": "600"}) as server:
         server.signal(signal.SIGINT)

@@ -29,8 +29,9 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
     ("variable", "text", "field", "value"),
     [
         ("STELLARY_DATABASE_URL", "sqlite:///a.db", "database_url", "sqlite:///a.db"),
-        ("STELLARY_DATABASE_URL", "postgres://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
-        ("STELLARY_DATABASE_URL", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
+        ("STELLARY_DATABASE_URL", "postgres://u@h/d", "database_url", "postgres://u@h/d"),
+        ("STELLARY_DATABASE_URL", "postgresql://u@a,b:1/d", "database_url", "postgresql://u@a,b:1/d"),
+        ("STELLARY_DIRECT_DATABASE_URL", "postgresql://u@h/d", "direct_database_url", "postgresql://u@h/d"),
         ("STELLARY_DATABASE_URL", "postgresql+psycopg://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
         ("STELLARY_DATA_DIR", "/var/lib/stellary", "data_dir", Path("/var/lib/stellary")),
         ("JWT_SECRET", SECRET, "jwt_secret", SECRET),

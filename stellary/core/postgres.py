@@ -1,0 +1,181 @@
+"""Engines for PostgreSQL: how its URL is spelled, how connections are made, and how long each of them may wait.
+
+Directly connected, the settings are made once per connection. Behind a pooler such as PgBouncer in transaction mode a
+client has another server connection in each transaction, so there they are made per transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+from stellary.core import watchdog
+
+WRITERS = 8
+READERS = 4
+"""Connections of a process. Readers have their own, so that nobody who waits for a row makes them wait."""
+
+LOCK_TIMEOUT = "2s"
+WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
+READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+# In UTC the driver's moments are as we want them.
+_SETTINGS: Mapping[str, str] = {
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": LOCK_TIMEOUT,
+    "idle_in_transaction_session_timeout": "60s",
+}
+# A server that is gone without a word is noticed after a minute, or half of that where something was sent to it.
+_NETWORK: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_SPELLING = re.compile(
+    r"(?:postgres|postgresql|postgresql\+psycopg)://"
+    r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@]*))?@)?(?P<hosts>[^/?#]*)(?P<rest>(?:/[^?#]*)?(?:\?[^#]*)?)"
+)
+_HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(?P<port>[0-9]{1,5}))?")
+_OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_.]+)\s*=")
+_WRONG = "must look like postgresql://user:password@host:5432/database"
+_PREPARE = "prepare_threshold"
+
+
+def parse_url(text: str) -> URL:
+    """Return a PostgreSQL URL as SQLAlchemy takes it.
+
+    Args:
+        text: As libpq spells it, so ``postgres://``, ``postgresql://`` and several hosts separated by commas, or with
+            SQLAlchemy's ``postgresql+psycopg://``.
+
+    Raises:
+        ValueError: It is no such URL. The message is the end of a sentence that names where it came from.
+    """
+    parts = _SPELLING.fullmatch(text)
+    if parts is None:
+        raise ValueError(_WRONG)
+    url = make_url(f"postgresql+psycopg://{parts['rest']}")
+    _read_threshold(url)
+    if parts["user"]:
+        url = url.set(username=unquote(parts["user"]))
+    if parts["password"]:
+        url = url.set(password=unquote(parts["password"]))
+    hosts = [_HOST.fullmatch(host) for host in parts["hosts"].split(",")]
+    names = [unquote(host["host"]).strip("[]") for host in hosts if host is not None]
+    ports = [host["port"] or "" for host in hosts if host is not None]
+    if len(names) != len(hosts) or (len(hosts) > 1 and not all(names)):
+        raise ValueError(f"{_WRONG}, with the hosts separated by commas if there are several")
+    if len(names) == 1:
+        return url.set(host=names[0] or None, port=int(ports[0]) if ports[0] else None)
+    more = {"host": ",".join(names)} | ({"port": ",".join(ports)} if any(ports) else {})
+    return url.update_query_dict(more)
+
+
+def create_postgres_engine(url: URL, connections: int) -> Engine:
+    """Make an engine whose connections have our settings, beside those that the URL asks for.
+
+    Args:
+        url: From ``parse_url``. Its ``options`` are kept, and so are its values for what we would set ourselves.
+            ``prepare_threshold`` says after how many uses a statement is prepared (5); ``off`` never prepares.
+        connections: How many the pool holds at most.
+    """
+    # Here, since the driver is there only where PostgreSQL is used.
+    from stellary.core.cursors import Cursor
+
+    threshold = _read_threshold(url)
+    arguments: dict[str, Any] = {name: value for name, value in _NETWORK.items() if name not in url.query}
+    arguments["cursor_factory"] = Cursor
+    if _PREPARE in url.query:
+        arguments[_PREPARE] = threshold
+    engine = create_engine(
+        url.difference_update_query([_PREPARE]),
+        pool_size=connections,
+        # One that leaves the pool at once (``open_dedicated``) needs a place there for a moment.
+        max_overflow=1,
+        # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
+        hide_parameters=True,
+        connect_args=arguments,
+    )
+    _keep_settings(engine, {name: value for name, value in _SETTINGS.items() if name not in _options(url)})
+    return engine
+
+
+@contextmanager
+def open_dedicated(engine: Engine, **options: Any) -> Iterator[Connection]:
+    """Yield a connection outside the pool, made as the engine makes its own, and closed at the end.
+
+    For what keeps a connection for long: in the pool it would be missing.
+
+    Args:
+        engine: Whose ``creator``, ``connect_args`` and events make it.
+        options: Execution options, such as the isolation level. They cannot be changed later.
+    """
+    with engine.connect().execution_options(**options) as connection:
+        connection.detach()
+        yield connection
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Tell whether there is a pooler between this connection and PostgreSQL: a session is not ours alone then."""
+    with connection.begin():
+        return _is_pooled(connection.connection.dbapi_connection)
+
+
+def _is_pooled(driver: Any) -> bool:
+    told = getattr(getattr(driver, "info", None), "backend_pid", None)
+    with driver.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        # A pooler makes up a number, since clients have no process of their own there.
+        return told is not None and cursor.fetchone()[0] != told
+
+
+def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
+    pooled = False
+    for_session, for_transaction = (
+        "SELECT " + ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in settings.items())
+        for local in ("false", "true")
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver: Any, _: Any) -> None:
+        nonlocal pooled
+        watched = watchdog.watch(driver)
+        try:
+            driver.autocommit = True
+            pooled = _is_pooled(driver)
+            if not pooled:
+                driver.execute(for_session)
+            driver.autocommit = False
+        finally:
+            watchdog.forget(watched)
+
+    def begin(driver: Any) -> None:
+        if pooled:
+            driver.execute(for_transaction)
+
+    # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement.
+    engine.dialect.do_begin = begin  # type: ignore[method-assign, assignment]
+
+
+def _options(url: URL) -> set[str]:
+    """The names of the server's settings that the URL's ``options`` make."""
+    found = url.query.get("options", "")
+    return set(_OPTION.findall(found if isinstance(found, str) else " ".join(found)))
+
+
+def _read_threshold(url: URL) -> int | None:
+    text = url.query.get(_PREPARE, "off")
+    if text == "off":
+        return None
+    if not isinstance(text, str) or not re.fullmatch("[0-9]{1,4}", text):
+        raise ValueError("must name a prepare_threshold from 0 to 9999, or off")
+    return int(text)

@@ -1,0 +1,107 @@
+"""The core behind PgBouncer in transaction mode, where each transaction may have another connection to the server."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import closing
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from stellary.core import Core
+from stellary.core.news import EVERYTHING
+from stellary.core.unit import NOBODY
+from tests import pgbouncer
+from tests.core.test_relay import SOON, Ear
+from tests.world import World, at_once
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        pgbouncer.PROGRAM is None,
+        reason="PgBouncer is not installed: python3 dev.py services installs it",
+    ),
+]
+
+
+@pytest.fixture
+def pooled_url(postgres_url, tmp_path):
+    with pgbouncer.started(postgres_url, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def unprepared_url(postgres_url, tmp_path):
+    with pgbouncer.started(postgres_url, tmp_path, prepared=0) as url:
+        yield f"{url}?prepare_threshold=off"
+
+
+@pytest.fixture(params=["pooled_url", "unprepared_url"])
+def pooled(request):
+    with closing(Core(request.getfixturevalue(request.param), bcrypt_rounds=4)) as core:
+        yield core
+
+
+def test_requests_are_answered_with_statements_prepared_or_not(pooled):
+    world = World(pooled)
+    ann = world.person("ann")
+    project = world.project(ann, world.workspace(ann))
+    column = world.ask(ann, "GET", f"{project.path}/columns")[0]["id"]
+
+    def create():
+        for number in range(12):
+            path = f"{project.path}/columns/{column}/cards"
+            assert world.call(ann, "POST", path, {"title": f"Card {number}"}).status == 201
+            # A refusal rolls back, and with it goes what the connection had prepared.
+            assert world.call(ann, "POST", path, {"title": ""}).status == 400
+            assert world.call(ann, "GET", f"{project.path}/cards/{'0' * 24}").status == 404
+
+    at_once(*[create] * 6)
+    numbers = [card["number"] for card in world.ask(ann, "GET", f"{project.path}/cards")]
+    assert sorted(numbers) == list(range(1, 73))
+
+
+@pytest.mark.parametrize("unit", ["begin", "view"])
+def test_settings_hold_in_each_transaction_and_for_nobody_else(pooled_url, unit):
+    names = ("timezone", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    with closing(Core(pooled_url)) as core, psycopg.connect(pooled_url, autocommit=True) as other:
+        before = [other.execute(f"SHOW {name}").fetchone() for name in names]
+        for _ in range(3):
+            with getattr(core, unit)(NOBODY) as uow:
+                found = [uow.connection.execute(text(f"SHOW {name}")).scalar() for name in names]
+                assert found == ["UTC", "30s", "2s", "1min"]
+            assert [other.execute(f"SHOW {name}").fetchone() for name in names] == before
+
+
+def test_news_are_heard_past_the_pooler_by_the_direct_url(postgres_url, pooled_url):
+    with (
+        closing(Core(pooled_url, direct_database=postgres_url)) as here,
+        closing(Core(pooled_url, direct_database=postgres_url)) as there,
+    ):
+        ears = Ear(here), Ear(there)
+        for core in (here, there):
+            core.relay.start()
+        assert all(ear.hears(EVERYTHING) for ear in ears)
+        here.news.tell("workspace:1")
+        assert ears[1].hears("workspace:1")
+        for core in (here, there):
+            core.relay.stop(SOON)
+
+
+def test_without_a_direct_url_it_is_said_once_that_news_are_polled_for(pooled_url, caplog):
+    with caplog.at_level(logging.WARNING, "stellary.core"), closing(Core(pooled_url)) as core:
+        core.relay.start()
+        until = time.monotonic() + SOON
+        while not caplog.records and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        core.relay.stop(SOON)
+    assert len(caplog.records) == 1
+    assert "a pooler passes no notifications on" in caplog.text
+
+
+def test_migrating_again_through_the_pooler_is_nothing(pooled_url):
+    with closing(Core(pooled_url)) as core:
+        core.migrate()

@@ -1,0 +1,88 @@
+"""A PgBouncer before the PostgreSQL of a test run, in transaction mode, where it is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+
+from tests.postgres import unprivileged
+
+# Debian keeps it where only administrators look.
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+START_SECONDS = 20
+_SETTINGS = """\
+[databases]
+* = {target}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+max_prepared_statements = {prepared}
+logfile = {folder}/log
+"""
+
+
+@contextlib.contextmanager
+def started(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
+    """Run a PgBouncer and yield the URL that leads through it.
+
+    Args:
+        url: Of the database behind it.
+        folder: For its configuration and its log.
+        prepared: Its ``max_prepared_statements``; 0 refuses them.
+    """
+    assert PROGRAM is not None
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    configuration = folder / "pgbouncer.ini"
+    configuration.write_text(
+        _SETTINGS.format(target=_target(make_url(url)), port=port, prepared=prepared, folder=folder)
+    )
+    account = unprivileged()
+    # It refuses to be root, and finds its files below a directory that only root may enter.
+    identity = (
+        {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
+    )
+    if account is not None:
+        shutil.chown(folder, account.pw_uid, account.pw_gid)
+        for parent in (folder, *folder.parents):
+            if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+    with subprocess.Popen([PROGRAM, "-q", configuration], **identity) as process:
+        try:
+            _wait(port, process)
+            yield _through(make_url(url), port)
+        finally:
+            process.kill()
+
+
+def _target(url: URL) -> str:
+    """The server, as its configuration names it."""
+    host, port = url.query.get("host") or url.host, url.query.get("port") or url.port
+    parts = {"host": host, "port": port, "user": url.username, "password": url.password}
+    return " ".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def _through(url: URL, port: int) -> str:
+    user = f"{url.username or 'postgres'}@"
+    return f"postgresql://{user}127.0.0.1:{port}/{url.database}"
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"PgBouncer does not answer; it ended with {process.poll()}")
