@@ -1,122 +1,269 @@
-"""Bodies: read with a limit that is counted as they arrive, and a time within which they must have."""
+"""Request bodies: counted as they arrive, inflated within a limit, and large ones read only for admitted callers."""
 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
+import attrs
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from reference_server.throttle import GUARDED
 from stellary.contract.errors import ApiError, Invalid, TooLarge, UnsupportedMedia
 from stellary.contract.project_imports import FILE_MAX
+from stellary.contract.router import AnyEndpoint
 
 SECONDS = 60.0
 FILE_SECONDS = 300.0
 FILE_BLOCK = 256 << 10
-JSON_MAX = 1 << 20
-LARGE_MAX = 10 << 20
-PASSWORD_MAX = 16 << 10
-_MAXIMA: Mapping[str, int] = {
-    "projects.import": FILE_MAX,
-    "cards.create_many": LARGE_MAX,
-    "cards.update_many": LARGE_MAX,
+_SLICE = 64 << 10
+SMALL_MAX = 16 << 10
+"""Bytes of a body, inflated, that is read before anybody looks at the token."""
+NOT_INFLATED = web.RequestKey("NOT_INFLATED", bool)
+"""Marks a request whose connection leaves its content as it was sent; a host's connections inflate it."""
+
+_INCOMPLETE = "the body cannot be read: it is incomplete, or not encoded as Content-Encoding says"
+
+
+@attrs.frozen
+class BodyLimits:
+    """What the body of an operation may hold.
+
+    Attributes:
+        size: Bytes, inflated.
+        values: JSON values: objects, lists, strings, numbers, words, and the names of fields. Each costs some hundred
+            bytes once it is parsed, however short it is.
+    """
+
+    size: int
+    values: int
+
+
+STANDARD = BodyLimits(size=1 << 20, values=100_000)
+LARGE = BodyLimits(size=10 << 20, values=250_000)
+PASSWORD = BodyLimits(size=SMALL_MAX, values=1_000)
+_LIMITS: Mapping[str, BodyLimits] = {
+    "projects.import": BodyLimits(size=FILE_MAX, values=1_000_000),
+    "cards.create_many": LARGE,
+    "cards.update_many": LARGE,
     # A content of 1 MB, all of whose characters may be escaped.
-    "documents.create": LARGE_MAX,
-    "documents.update": LARGE_MAX,
-    # Small, since whoever has no account yet may send them.
-    **dict.fromkeys(GUARDED, PASSWORD_MAX),
+    "documents.create": LARGE,
+    "documents.update": LARGE,
+    **dict.fromkeys(GUARDED, PASSWORD),
 }
-# aiohttp unpacks these as they arrive, a little at a time, so that what is small and unpacks to much is noticed early.
-_ENCODINGS = ("", "identity", "gzip", "deflate")
 
 
-def body_max(operation: str) -> int:
-    """How many bytes a body of that operation may have, unpacked."""
-    return _MAXIMA.get(operation, JSON_MAX)
+def body_limits(endpoint: AnyEndpoint) -> BodyLimits:
+    """Return the limits of an endpoint's body. What takes no token takes no large body either."""
+    return _LIMITS.get(endpoint.operation, PASSWORD if endpoint.policy.role == "public" else STANDARD)
 
 
-async def read_body(request: web.BaseRequest, most: int) -> bytes:
-    """The body of a request.
+class RequestBody:
+    """The body of a request that is no file: small ones are read at once, others once the caller has been admitted.
 
     Args:
-        request: Whose body nobody has read.
-        most: How many bytes it may have.
+        request: Whose content has not been read.
+        size_max: Bytes that the body may have, inflated.
 
     Raises:
-        TooLarge: It has more, or says that it will.
-        UnsupportedMedia: It is packed in a way that is not understood.
-        Invalid: It breaks off, or cannot be unpacked.
-        ApiError: 408, it took too long; 417, something unknown is expected.
+        TooLarge: The request declares a larger body.
+        UnsupportedMedia: The encoding is not supported.
     """
-    if (request.content_length or 0) > most:
-        raise _too_large(most)
-    _check_encoding(request)
-    content = request.content
-    with _understood():
+
+    def __init__(self, request: web.BaseRequest, size_max: int) -> None:
+        if (request.content_length or 0) > size_max:
+            raise _too_large(size_max)
+        self._encoding = _encoding(request)
+        self._request = request
+        self._size_max = size_max
+        self._received = bytearray()
+        self._until: float | None = None
+        self._continued = False
+
+    async def read_small(self) -> bytes | None:
+        """Read the body if it has at most ``SMALL_MAX`` bytes, as sent and inflated.
+
+        Returns:
+            The inflated body; None for a larger one, of which no more than that has been read.
+
+        Raises:
+            TooLarge: It is larger, and so than the operation takes.
+            Invalid: It is incomplete, or not encoded as the request says.
+            ApiError: 408, it took too long; 417, the request expects something unknown.
+        """
+        size_max = min(SMALL_MAX, self._size_max)
+        if await self._receive(size_max):
+            body = _inflate(self._received, self._encoding, size_max) if self._encoding else self._received
+            if len(body) <= size_max:
+                return bytes(body)
+        if self._size_max <= SMALL_MAX:
+            raise _too_large(self._size_max)
+        return None
+
+    async def read(self) -> None:
+        """Read the rest of a larger body, as it is sent.
+
+        Raises:
+            TooLarge, Invalid, ApiError: As ``read_small``.
+        """
+        if not await self._receive(self._size_max):
+            raise _too_large(self._size_max)
+
+    def inflate(self) -> bytes:
+        """Return the inflated body once it has been read. Takes time, so call it in a thread.
+
+        Raises:
+            TooLarge: It is larger than the operation takes.
+            Invalid: It is incomplete, or not encoded as the request says.
+        """
+        received, self._received = self._received, bytearray()
+        body = _inflate(received, self._encoding, self._size_max) if self._encoding else received
+        if len(body) > self._size_max:
+            raise _too_large(self._size_max)
+        # Not copied, since it may be large; nobody changes it any more.
+        return cast("bytes", body)
+
+    async def _receive(self, size_max: int) -> bool:
+        """Read until the body is complete; False as soon as it has, or declares, more bytes than that."""
+        content = self._request.content
         if content.is_eof() and content.exception() is None:
             # It has arrived together with its headers, as nearly all do.
-            body = bytes(content.read_nowait(-1))
-        else:
-            async with asyncio.timeout(SECONDS):
-                await _continue(request)
-                body = await _counted(request, most)
-    if len(body) > most:
-        raise _too_large(most)
-    return body
+            self._received += content.read_nowait(-1)
+            return len(self._received) <= size_max
+        declared = self._request.content_length
+        if (declared or 0) > size_max:
+            return False
+        if hdrs.EXPECT in self._request.headers and not self._continued:
+            if declared is None and size_max < self._size_max:
+                # How much it will send is not known, so the caller has to be admitted first.
+                return False
+            self._continued = True
+            await _send_continue(self._request)
+        if self._until is None:
+            self._until = asyncio.get_running_loop().time() + SECONDS
+        with _translate_errors():
+            async with asyncio.timeout_at(self._until):
+                while chunk := await content.readany():
+                    self._received += chunk
+                    if len(self._received) > size_max:
+                        return False
+        return True
 
 
 async def body_blocks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    """The body of a request that brings a file, in blocks of 256 kB. Whoever takes them counts them.
+    """Yield the inflated body of a request that brings a file, in blocks of at most 256 kB. The caller counts them.
 
     Each block must arrive within ``SECONDS``, and the body within ``FILE_SECONDS``.
 
     Raises:
-        UnsupportedMedia, Invalid, ApiError: As ``read_body``.
+        UnsupportedMedia, Invalid, ApiError: As ``RequestBody``.
     """
-    _check_encoding(request)
+    encoding = _encoding(request)
+    inflater = _Inflater(encoding) if encoding else None
     block = bytearray()
     until = asyncio.get_running_loop().time() + FILE_SECONDS
-    await _continue(request)
+    await _send_continue(request)
     while True:
-        with _understood():
+        with _translate_errors():
             async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + SECONDS)):
                 while len(block) < FILE_BLOCK and (chunk := await request.content.readany()):
                     block += chunk
         if not block:
-            return
-        yield bytes(block)
+            break
+        if inflater is None:
+            yield bytes(block)
+        else:
+            for inflated in inflater.inflate(block):
+                yield inflated
         block.clear()
+    if inflater is not None:
+        inflater.finish()
 
 
-def _check_encoding(request: web.BaseRequest) -> None:
-    if request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() not in _ENCODINGS:
+class _Inflater:
+    """Inflates gzip (one member) or deflate, a block at a time.
+
+    Raises:
+        Invalid: From each method: the data is damaged, incomplete, or followed by something else.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._is_gzip = encoding == "gzip"
+        self._stream: zlib._Decompress | None = None
+
+    def inflate(self, data: bytes | bytearray) -> Iterator[bytes]:
+        """Yield what the data inflates to, in blocks of at most ``FILE_BLOCK`` bytes."""
+        # In slices, since what is left of one is copied at each step.
+        for start in range(0, len(data), _SLICE):
+            yield from self._inflate_slice(data[start : start + _SLICE])
+
+    def finish(self) -> None:
+        """Check that the data was complete."""
+        if self._stream is not None and not self._stream.eof:
+            raise Invalid(_INCOMPLETE)
+
+    def _inflate_slice(self, data: bytes | bytearray) -> Iterator[bytes]:
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = zlib.decompressobj(self._window(data[0]))
+        while True:
+            if stream.eof and data:
+                raise Invalid(_INCOMPLETE)
+            try:
+                block = stream.decompress(data, FILE_BLOCK)
+            except zlib.error:
+                raise Invalid(_INCOMPLETE) from None
+            data = stream.unconsumed_tail or stream.unused_data
+            if block:
+                yield block
+            if not data and len(block) < FILE_BLOCK:
+                return
+
+    def _window(self, first: int) -> int:
+        if self._is_gzip:
+            return 16 + zlib.MAX_WBITS
+        # Some clients send deflate without the header of zlib.
+        return zlib.MAX_WBITS if first & 0xF == 8 else -zlib.MAX_WBITS
+
+
+def _inflate(data: bytearray, encoding: str, size_max: int) -> bytearray:
+    """Inflate data up to a limit; the result is longer than that if the data inflates to more."""
+    inflater = _Inflater(encoding)
+    inflated = bytearray()
+    for block in inflater.inflate(data):
+        inflated += block
+        if len(inflated) > size_max:
+            return inflated
+    inflater.finish()
+    return inflated
+
+
+def _encoding(request: web.BaseRequest) -> str | None:
+    """Return how the content is still encoded: gzip, deflate, or None for not at all."""
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding not in ("gzip", "deflate"):
         raise UnsupportedMedia("Content-Encoding must be gzip or deflate")
+    return encoding if NOT_INFLATED in request else None
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
-    """What goes wrong while a body arrives is an error of whoever sends it."""
+def _translate_errors() -> Iterator[None]:
+    """Turn what goes wrong while a body arrives into errors of the sender."""
     try:
         yield
     except TimeoutError:
         raise _error(408, "the body took too long to arrive", "too_slow") from None
     except (web.RequestPayloadError, HttpProcessingError):
-        raise Invalid("the body cannot be read: it breaks off, or is not packed as it says") from None
+        raise Invalid(_INCOMPLETE) from None
 
 
-async def _counted(request: web.BaseRequest, most: int) -> bytes:
-    body = bytearray()
-    while chunk := await request.content.readany():
-        body += chunk
-        if len(body) > most:
-            raise _too_large(most)
-    return bytes(body)
-
-
-async def _continue(request: web.BaseRequest) -> None:
+async def _send_continue(request: web.BaseRequest) -> None:
     """Tell a client that waits for it that its body is wanted, after all that could speak against it."""
     expected = request.headers.get(hdrs.EXPECT)
     if expected is None:
@@ -128,8 +275,8 @@ async def _continue(request: web.BaseRequest) -> None:
     request.writer.output_size = 0
 
 
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"the body must not be larger than {most} bytes")
+def _too_large(size_max: int) -> TooLarge:
+    return TooLarge(f"the body must not be larger than {size_max} bytes")
 
 
 def _error(status: int, message: str, code: str) -> ApiError:

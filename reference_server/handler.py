@@ -10,7 +10,7 @@ from functools import partial
 
 from aiohttp import web
 
-from reference_server.body import body_max, read_body
+from reference_server.body import RequestBody, body_limits
 from reference_server.cors import Cors
 from reference_server.exchange import Exchange, Own, opened, response
 from reference_server.files import Files
@@ -25,6 +25,7 @@ from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import ApiError, MethodNotAllowed, ServerError, Unavailable
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
+from stellary.contract.wire import Request
 from stellary.core import Core, dispatch
 from stellary.core.dispatch import Answer
 from stellary.core.failures import error_response
@@ -138,7 +139,7 @@ class Handler:
         if match.endpoint.takes_file:
             answer = await self.files.receive(exchange)
         else:
-            answer = await self._asked(exchange, caller, exchange.raw(await self._body(exchange)))
+            answer = await self._answer_json(exchange, caller)
         exchange.actor = answer.actor
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
@@ -148,32 +149,55 @@ class Handler:
             self._throttle.note_token(caller, answer.status)
         return self._prefixed(answer)
 
-    async def _body(self, exchange: Exchange) -> bytes:
+    async def _answer_json(self, exchange: Exchange, caller: Caller) -> Answer:
+        """Answer a request that brings no file. The caller is admitted before a large body is read or inflated."""
         assert exchange.match is not None
-        endpoint = exchange.match.endpoint
-        if endpoint.in_query:
-            return b""
-        if endpoint.policy.role != "public" and "authorization" not in exchange.headers:
-            # It will be a 401, whatever the body says.
-            return b""
-        return await read_body(exchange.request, body_max(endpoint.operation))
+        match, endpoint = exchange.match, exchange.match.endpoint
+        if endpoint.in_query or (
+            endpoint.policy.role != "public" and "authorization" not in exchange.headers
+        ):
+            # There is no body, or it will be a 401 whatever the body says.
+            return await self._asked(exchange, caller, exchange.raw())
+        limits = body_limits(endpoint)
+        body = RequestBody(exchange.request, limits.size)
+        small = await body.read_small()
+        if small is not None:
+            return await self._asked(exchange, caller, exchange.raw(small))
+        head = exchange.raw()
+        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core, head, match))
+        if refused is not None:
+            return refused
+        await body.read()
 
-    def _asked(self, exchange: Exchange, caller: Caller, raw: RawRequest) -> asyncio.Future[Answer]:
+        def parse() -> tuple[RawRequest, Request | ApiError]:
+            raw = exchange.raw(body.inflate())
+            return raw, dispatch.read_payload(self._core, raw, match, limits.values)
+
+        raw, payload = await self._threads.bodies.run(parse)
+        return await self._asked(exchange, caller, raw, payload)
+
+    def _asked(
+        self, exchange: Exchange, caller: Caller, raw: RawRequest, payload: Request | ApiError | None = None
+    ) -> asyncio.Future[Answer]:
         assert exchange.match is not None
         match, operation = exchange.match, exchange.match.endpoint.operation
+
+        def answer() -> Answer:
+            return dispatch.answer(self._core, raw, match=match, payload=payload)
+
         if match.endpoint.returns_file or match.endpoint.thinks:
             pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
-            return pool.run(lambda: dispatch.answer(self._core, raw, match=match))
+            return pool.run(answer)
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
-            return self._threads.run(mode, lambda: dispatch.answer(self._core, raw, match=match))
+            return self._threads.run(mode, answer)
 
         def guarded() -> Answer:
             # Asked again when its turn has come: of many tries at once only so many are carried out.
             self._throttle.admit_password(operation, caller, raw.body)
-            answer = dispatch.answer(self._core, raw, match=match)
-            self._throttle.note_password(operation, caller, raw.body, answer.status)
-            return answer
+            guarded_answer = answer()
+            self._throttle.note_password(operation, caller, raw.body, guarded_answer.status)
+            return guarded_answer
 
         self._throttle.admit_password(operation, caller, raw.body)
         return self._threads.run(mode, guarded)

@@ -17,6 +17,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from reference_server.app import HANDLER
+from reference_server.body import NOT_INFLATED
 from reference_server.exchange import request_id, response
 from reference_server.handler import Handler
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
@@ -147,7 +148,8 @@ class Connections(web.Server):
     ) -> web.BaseRequest:
         assert isinstance(protocol, Connection)
         protocol.request_begins(payload)
-        return web.BaseRequest(message, payload, protocol, writer, task, self._loop)
+        state: dict[web.RequestKey[Any] | str, Any] = {NOT_INFLATED: True}
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, state=state)
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -161,6 +163,8 @@ class Listener(web.AppRunner):
         super().__init__(
             app,
             access_log=None,
+            # Bodies are inflated once it is clear whose they are.
+            auto_decompress=False,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=shutdown_timeout,

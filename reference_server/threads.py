@@ -27,6 +27,7 @@ SQLITE_READERS = 2
 PASSWORD_HASHERS = 2
 FILE_THREADS = 4
 THINKING_THREADS = 4
+BODY_THREADS = 2
 WAITING_MAX = 256
 WAITING_HASHES_MAX = 64
 # How many units are committed at once at most: the first of them waits for the last.
@@ -159,6 +160,7 @@ class Threads:
     Attributes:
         files: For what waits for a disk or a store of files, so that nobody else does.
         thinking: The same for what a model may think about before it is written.
+        bodies: For parsing large bodies, so that neither the event loop nor a transaction waits for that.
     """
 
     def __init__(self, core: Core) -> None:
@@ -170,6 +172,7 @@ class Threads:
             writer = reader = Pool("stellary-unit", POSTGRES_UNITS, WAITING_MAX)
         self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
         self.thinking = Pool("stellary-think", THINKING_THREADS, WAITING_MAX)
+        self.bodies = Pool("stellary-body", BODY_THREADS, WAITING_MAX)
         self.pools: dict[Mode, Pool] = {"view": reader, "begin": writer, "outside": hashers}
 
     def run(self, mode: Mode, job: Callable[[], T]) -> asyncio.Future[T]:
@@ -182,7 +185,7 @@ class Threads:
 
     async def close(self, patience: float) -> None:
         """Let what is waiting be done, for so many seconds at most, and end the threads."""
-        pools = {*self.pools.values(), self.files, self.thinking}
+        pools = {*self.pools.values(), self.files, self.thinking, self.bodies}
         for pool in pools:
             pool.stop()
         for pool in pools:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from reference_server.body import LARGE_MAX, read_body
+from reference_server.body import LARGE, RequestBody
 from reference_server.exchange import Exchange
 from reference_server.settings import McpToken, Settings
 from reference_server.state import State
@@ -76,14 +76,28 @@ class McpEndpoint:
             headers = {"content-type": "application/json", "www-authenticate": "Bearer"}
             return RawResponse(401, headers, dump({"error": "Bearer token required"}))
         exchange.actor = client.actor
-        body = await read_body(exchange.request, LARGE_MAX)
         try:
-            # What the API does not take as JSON goes no further: the library takes more than that.
-            parse(body)
+            body = await self._read(exchange)
         except Invalid as error:
             return _not_json(error)
         bridge = await self._bridged()
         return await bridge.answer(exchange.raw(body), client)
+
+    async def _read(self, exchange: Exchange) -> bytes:
+        """Read the body. What the API does not take as JSON goes no further: the library takes more than that."""
+        body = RequestBody(exchange.request, LARGE.size)
+        small = await body.read_small()
+        if small is not None:
+            parse(small)
+            return small
+        await body.read()
+
+        def inflate_and_check() -> bytes:
+            inflated = body.inflate()
+            parse(inflated, LARGE.values)
+            return inflated
+
+        return await self._threads.bodies.run(inflate_and_check)
 
     def _check_origin(self, origin: str | None) -> None:
         """A page in a browser says where it comes from; only one of an origin that is known may ask.
@@ -150,7 +164,7 @@ class McpEndpoint:
         from reference_server.mcp.bridge import Bridge
         from reference_server.mcp.calling import Caller
 
-        return Bridge(Caller(self._core, self._threads, self._state), product_version(), LARGE_MAX)
+        return Bridge(Caller(self._core, self._threads, self._state), product_version(), LARGE.size)
 
 
 def _origin(url: str) -> str:

@@ -11,8 +11,15 @@ from urllib.parse import parse_qsl, urlencode
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.endpoint import Nothing
-from stellary.contract.errors import ApiError, Invalid, Unauthenticated, Unavailable, UnsupportedMedia
-from stellary.contract.jsonic import parse
+from stellary.contract.errors import (
+    ApiError,
+    Invalid,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+from stellary.contract.jsonic import VALUES_MAX, parse
 from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.proposals import Proposal
@@ -42,6 +49,7 @@ class Call:
         service: Serves the endpoint.
         door: To what the path names, if there is one.
         upload: The body of a request that brings a file, where somebody has read it already.
+        payload: What ``read`` has made of the request, where that was asked already.
 
     Attributes:
         known: Whom the request came from, as far as that was found out.
@@ -57,6 +65,7 @@ class Call:
         service: Service,
         door: Callable[[UnitOfWork, Any], object] | None,
         upload: Upload | None = None,
+        payload: Request | ApiError | None = None,
     ) -> None:
         self.core = core
         self.request = request
@@ -69,6 +78,7 @@ class Call:
         self.stale_token = False
         self.known = actor
         self.upload = upload
+        self.payload = payload
         self.file: StoredFile | None = None
 
     def answered(self) -> RawResponse:
@@ -161,16 +171,27 @@ class Call:
         return response
 
     def _said(self) -> Request | ApiError:
-        """The request, or what is wrong with it: told later, since it must not be told to whom nothing is."""
+        return self.read() if self.payload is None else self.payload
+
+    def read(self, values_max: int = VALUES_MAX) -> Request | ApiError:
+        """Parse and validate the query or the body. It needs neither the database nor the caller.
+
+        Args:
+            values_max: How many JSON values the body may hold.
+
+        Returns:
+            The request; or what is wrong with it, which is raised later: 401, 403 and 404 come before it.
+        """
         kind: type[Request] = self.endpoint.request_class
         if self.endpoint.takes_file:
             return kind()
         try:
             if self.endpoint.in_query:
                 return load_query(kind, self._query())
-            return load(kind, self._json() if self.request.body else {})
-        except (Invalid, UnsupportedMedia) as error:
-            return error
+            return load(kind, self._json(values_max) if self.request.body else {})
+        except (Invalid, UnsupportedMedia, TooLarge) as error:
+            # Its frames hold the body, which may be large.
+            return error.with_traceback(None)
         except UnicodeDecodeError:
             return Invalid("the query must be UTF-8")
 
@@ -182,12 +203,12 @@ class Call:
         # A browser that comes back asks for the same URL again; only the header knows how far it had come.
         return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", seen)]
 
-    def _json(self) -> Any:
+    def _json(self, values_max: int) -> Any:
         media, _, rest = self.request.headers.get("content-type", "").partition(";")
         charset = rest.strip().lower().removeprefix("charset=").strip('"')
         if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
             raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
-        return parse(self.request.body)
+        return parse(self.request.body, values_max)
 
     def _outside(self, said: Request | ApiError) -> RawResponse:
         if self.endpoint.policy.role == "public":

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stellary.contract.errors import (
-    ApiError,
-)
+from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import Match, Router
+from stellary.contract.wire import Request
 from stellary.core import actions
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
@@ -307,6 +306,7 @@ def answer(
     actor: Actor | None = None,
     match: Match | None = None,
     upload: Upload | None = None,
+    payload: Request | ApiError | None = None,
 ) -> Answer:
     """Answer one request. Never raises: whatever goes wrong is an answer in the error shape.
 
@@ -316,8 +316,14 @@ def answer(
         actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
         match: What ``ROUTER`` says of the request, where somebody has asked it already.
         upload: The body of a request that brings a file, where somebody has read it already.
+        payload: What ``read_payload`` has returned, where that was asked already.
     """
-    return told(request, actor, lambda: _call(core, request, actor, match, upload), Call.answered)
+    return told(request, actor, lambda: _call(core, request, actor, match, upload, payload), Call.answered)
+
+
+def read_payload(core: Core, request: RawRequest, match: Match, values_max: int) -> Request | ApiError:
+    """Parse and validate a request's body where no transaction waits for it, for ``answer``. See ``Call.read``."""
+    return _call(core, request, None, match).read(values_max)
 
 
 def refusal(core: Core, request: RawRequest, match: Match | None = None) -> Answer | None:
@@ -363,10 +369,11 @@ def _call(
     actor: Actor | None,
     match: Match | None,
     upload: Upload | None = None,
+    payload: Request | ApiError | None = None,
 ) -> Call:
     match = match or ROUTER.match(request.method, request.path)
     service = SERVICES[match.endpoint.operation]
-    return Call(core, request, actor, match, service, DOORS.get(type(match.ref)), upload)
+    return Call(core, request, actor, match, service, DOORS.get(type(match.ref)), upload, payload)
 
 
 def told(
@@ -380,6 +387,8 @@ def told(
         response = do(call)
     except ApiError as error:
         response = error_response(error, request_id)
+        # It and its frames hold each other, and the body: they go now, and not when the collector comes.
+        error.__traceback__ = None
     except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
         response = error_response(translated(error, request_id), request_id)
     headers = {**response.headers, "x-request-id": request_id}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stellary.contract.errors import Invalid
+from stellary.contract import jsonic
+from stellary.contract.errors import Invalid, TooLarge
 from stellary.contract.jsonic import parse
 from tests.contract.strategies import JSON
 from tests.cost import quickest
@@ -92,6 +93,36 @@ def test_64_deep_is_read_and_brackets_in_texts_do_not_count():
     assert parse(b"[" * 64 + b"]" * 64)
     assert parse(b'["' + b"[" * 1000 + b'\\""]') == ["[" * 1000 + '"']
     assert parse(b"[" + b"[]," * 1000 + b"{}]")[-1] == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "values"),
+    [(b'{"a": [1, 2, {"b": "c"}]}', 7), (b'"a, b: [c], {d}"', 0), (b'["\\", {},[:", "\\\\", 1]', 3)],
+    ids=range(3),
+)
+def test_values_are_counted_outside_of_strings(data, values):
+    assert parse(data, values_max=values)
+    if values:
+        with pytest.raises(TooLarge) as caught:
+            parse(data, values_max=values - 1)
+        assert caught.value.message == f"the body must not hold more than {values - 1} JSON values"
+
+
+@given(JSON | NEARLY_JSON, st.integers(1, 9))
+@example(["\\", 1e300, 10**18], 1)
+def test_a_text_is_read_in_slices_as_in_one_piece(made, size):
+    data = made.encode("utf-8", "surrogatepass") if isinstance(made, str) else json.dumps(made).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        whole = outcome(data)
+        patch.setattr(jsonic, "_SLICE", size)
+        assert outcome(data) == whole
+
+
+def outcome(data):
+    try:
+        return parse(data)
+    except Invalid as error:
+        return error.message
 
 
 def test_a_name_given_twice_is_not_repeated_at_length():

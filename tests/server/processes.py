@@ -99,6 +99,7 @@ class Forked(Reachable):
         ours, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=target, args=(settings, theirs))
         self._process.start()
+        self.pid: int = self._process.pid
         theirs.close()
         assert ours.poll(30)
         self.port = ours.recv()
@@ -150,6 +151,17 @@ def clean_environment() -> dict[str, str]:
 def memory_of(pid: int) -> int:
     """Kilobytes that a process occupies."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1])
+
+
+def reset_peak_memory(pid: int) -> None:
+    """Let ``peak_memory_of`` count from now on."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_memory_of(pid: int) -> int:
+    """Kilobytes that a process has occupied at most."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     return int(found[1])
 
 

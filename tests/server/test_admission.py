@@ -1,0 +1,245 @@
+"""Admission: who may not send a large body is told before it is read, and nobody else waits for what hostile ones hold."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import statistics
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from http.client import HTTPConnection
+from multiprocessing.connection import Connection
+
+import orjson
+import pytest
+
+from reference_server.body import LARGE, SMALL_MAX, STANDARD
+from reference_server.serve import run
+from reference_server.settings import NO_LIMITS, Settings
+from reference_server.sockets import bound
+from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory
+from tests.server.running import Reachable, Running, reply
+
+WS = "/orgs/acme/workspaces/eng"
+IMPORT = f"{WS}/projects/import"
+MEMORY_GROWTH_MAX = 50 * 1024
+SLOWDOWN_MAX = 2.0
+
+
+def make_project(server: Reachable, token: str) -> str:
+    """Make the organization, the workspace and a project; the path of the project."""
+    for path, said in (
+        ("/organizations", {"name": "Acme", "slug": "acme"}),
+        ("/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}),
+    ):
+        assert server.ask("POST", path, said, token).status == 201
+    made = server.ask("POST", f"{WS}/projects", {"name": "Launch"}, token)
+    assert made.status == 201, made
+    return f"{WS}/projects/{made.json['id']}"
+
+
+def head(path: str, token: str, *headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, f"Authorization: Bearer {token}", "", ""]).encode()
+
+
+# ------------------------------------------------------------------------------------ before the body is read
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 5000000", "Transfer-Encoding: chunked"])
+def test_bad_token_is_refused_before_the_body_has_arrived(server: Running, length: str):
+    first = b'{"project":' + b" " * (SMALL_MAX + 1000)
+    chunk = first if "Length" in length else b"%x\r\n%b\r\n" % (len(first), first)
+    with server.connect() as connection:
+        connection.sendall(head(IMPORT, "nonsense", length) + chunk)
+        answer = reply(connection, "POST")
+    assert (answer.status, answer.json["code"]) == (401, "invalid_token")
+
+
+def test_caller_without_access_is_refused_before_the_body_has_arrived(server: Running):
+    make_project(server, server.register("ann"))
+    stranger = server.register("eve")
+    with server.connect() as connection:
+        connection.sendall(head(IMPORT, stranger, "Content-Length: 5000000") + b'{"project":')
+        assert reply(connection, "POST").status == 404
+
+
+def test_bad_token_is_refused_before_a_body_is_inflated(server: Running):
+    bomb = gzip.compress(b'{"x":[' + b"{}," * 1_000_000 + b"{}]}")
+    assert len(bomb) < SMALL_MAX
+    answer = server.ask("POST", IMPORT, bomb, "nonsense", content_encoding="gzip")
+    assert answer.status == 401
+
+
+def test_client_that_waits_is_told_to_go_on_once_it_is_admitted(server: Running):
+    token = server.register()
+    body = orjson.dumps({"name": "Acme", "slug": "acme"}) + b" " * 50_000
+    expecting = f"Content-Length: {len(body)}", "Expect: 100-continue"
+    with server.connect() as connection:
+        connection.sendall(head("/organizations", "nonsense", *expecting))
+        assert reply(connection, "POST").status == 401
+    with server.connect() as connection:
+        connection.sendall(head("/organizations", token, *expecting))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert reply(connection, "POST").status == 201
+
+
+# -------------------------------------------------------------------------------------------- large and good
+
+
+def test_large_bodies_are_carried_out_however_they_are_sent(server: Running):
+    token = server.register()
+    path = make_project(server, token)
+    column = server.ask("GET", f"{path}/columns", token=token).json[0]["id"]
+    cards = [
+        {"title": f"Card {n}", "columnId": column, "description": "x, {y}: [z] " * 20} for n in range(100)
+    ]
+    body = orjson.dumps({"cards": cards})
+    assert len(body) > SMALL_MAX
+    many = f"{path}/cards/bulk"
+    chunked = b"".join(
+        b"%x\r\n%b\r\n" % (len(body[n : n + 9000]), body[n : n + 9000]) for n in range(0, len(body), 9000)
+    )
+    answers = [
+        server.ask("POST", many, body, token),
+        server.ask("POST", many, gzip.compress(body), token, content_encoding="gzip"),
+        server.ask("POST", many, zlib.compress(body), token, content_encoding="deflate"),
+        server.ask("POST", many, zlib.compress(body)[2:-4], token, content_encoding="deflate"),
+        server.send(head(many, token, "Transfer-Encoding: chunked"), chunked + b"0\r\n\r\n"),
+    ]
+    assert [answer.status for answer in answers] == [201] * 5, answers
+    assert len(server.ask("GET", f"{path}/cards", token=token).json) == 500
+
+
+def test_large_body_is_carried_out_once_under_one_key(server: Running):
+    token = server.register()
+    body = orjson.dumps({"name": "Acme", "slug": "acme"}) + b" " * 50_000
+    first, second = (server.ask("POST", "/organizations", body, token, idempotency_key="k") for _ in range(2))
+    assert (first.status, second.status) == (201, 201)
+    assert first.json["id"] == second.json["id"]
+    other = server.ask("POST", "/organizations", body + b" ", token, idempotency_key="k")
+    assert other.status == 422
+
+
+def test_large_invalid_body_is_told_as_a_small_one_is(server: Running):
+    token = server.register()
+    large = server.ask("POST", "/organizations", b'{"name": 5}' + b" " * 50_000, token)
+    small = server.ask("POST", "/organizations", b'{"name": 5}', token)
+    assert (large.status, large.json["message"]) == (small.status, small.json["message"])
+
+
+# ----------------------------------------------------------------------------------------------- large and bad
+
+
+def test_body_with_too_many_values_is_too_large(server: Running):
+    token = server.register()
+    path = make_project(server, token)
+    for target, values_max in ((f"{path}/cards/bulk", LARGE.values), ("/organizations", STANDARD.values)):
+        answer = server.ask("POST", target, b'{"x":[' + b"0," * values_max + b"0]}", token)
+        assert (answer.status, answer.json["code"]) == (413, "too_many_values")
+        assert answer.json["message"] == f"the body must not hold more than {values_max} JSON values"
+
+
+def test_body_that_inflates_beyond_the_limit_is_too_large(server: Running):
+    token = server.register()
+    for size in (20_000_000, 1_100_000):
+        bomb = gzip.compress(b'{"name":"' + b"a" * size + b'"}')
+        answer = server.ask("POST", "/organizations", bomb, token, content_encoding="gzip")
+        assert (answer.status, answer.json["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(one_server: Running, size: int):
+    token = one_server.register()
+    body = orjson.dumps({"name": "Acme", "slug": "acme"}) + bytes(random.choices(b" \n\t\r", k=size))
+    packed, deflated = gzip.compress(body), zlib.compress(body)
+    damaged = {"gzip": [packed[:-1], packed[:-8], packed + b"x", packed[:-8] + b"\0" * 8, packed + packed]}
+    damaged |= {"deflate": [deflated[:-1], deflated[:-4], deflated + b"x"]}
+    for encoding, bodies in damaged.items():
+        for each in bodies:
+            answer = one_server.ask("POST", "/organizations", each, token, content_encoding=encoding)
+            assert (answer.status, answer.json["code"]) == (400, "invalid")
+            assert "Content-Encoding" in answer.json["message"]
+
+
+# ------------------------------------------------------------------------------------------- others meanwhile
+
+
+def serve(settings: Settings, up: Connection) -> None:
+    """Serve, and say on which port."""
+    with bound("127.0.0.1", 0) as listening:
+        run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
+
+
+@pytest.mark.slow
+def test_hostile_bodies_take_little_memory_and_hold_up_no_writes(tmp_path, database_url: str):
+    settings = Settings(
+        database_url=database_url,
+        data_dir=tmp_path,
+        jwt_secret="x" * 32,
+        bcrypt_rounds=4,
+        limits=NO_LIMITS,
+        log="off",
+    )
+    server = Forked(serve, settings)
+    try:
+        token = server.register()
+        path = make_project(server, token)
+        bomb = gzip.compress(b'{"project":{"name":"x"},"cards":[' + b"{}," * 11_000_000 + b"{}]}")
+        assert len(bomb) > SMALL_MAX
+        many = b'{"cards":[' + b"{}," * (LARGE.size // 3 - 10) + b"{}]}"
+
+        def send_bomb() -> int:
+            return server.ask("POST", IMPORT, bomb, "nonsense", content_encoding="gzip").status
+
+        def send_many() -> int:
+            return server.ask("POST", f"{path}/cards/bulk", many, token).status
+
+        for attack, status in ((send_bomb, 401), (send_many, 413)):
+            assert attack() == status
+            reset_peak_memory(server.pid)
+            before = memory_of(server.pid)
+            ratio = min(slowdown(server, token, path, attack) for _ in range(3))
+            assert ratio <= SLOWDOWN_MAX
+            assert peak_memory_of(server.pid) - before <= MEMORY_GROWTH_MAX
+    finally:
+        server.kill()
+
+
+def slowdown(server: Reachable, token: str, path: str, attack: Callable[[], int]) -> float:
+    """How many times as long a write takes, in the median, while somebody attacks."""
+    alone: list[float] = []
+    attacked: list[float] = []
+    for _ in range(4):
+        alone += times_of_writes(server, token, path)
+        ended = threading.Event()
+
+        def attack_on(ended: threading.Event = ended) -> None:
+            while not ended.wait(0.1):
+                attack()
+
+        attacker = threading.Thread(target=attack_on)
+        attacker.start()
+        attacked += times_of_writes(server, token, path)
+        ended.set()
+        attacker.join()
+    return statistics.median(attacked) / statistics.median(alone)
+
+
+def times_of_writes(server: Reachable, token: str, path: str) -> list[float]:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    times = []
+    for _ in range(40):
+        begun = time.perf_counter()
+        connection.request("PATCH", path, b'{"description":"%d"}' % time.time_ns(), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        answer.read()
+        times.append(time.perf_counter() - begun)
+        time.sleep(0.005)
+    connection.close()
+    return times
