@@ -11,13 +11,13 @@ from datetime import date
 from sqlalchemy import create_engine, text
 
 from stellary import Stellary
-from stellary.contract.cards import CreateCard, ListCards
+from stellary.contract.cards import CreateCard, ListCards, UpdateCard
 from stellary.contract.columns import ListColumns
 from stellary.contract.organizations import CreateOrganization
-from stellary.contract.projects import CreateProject
-from stellary.contract.refs import ColumnRef, ProjectRef, Ref, WorkspaceRef, WorkspacesRef
+from stellary.contract.projects import CreateProject, Project
+from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef, WorkspacesRef
 from stellary.contract.workspaces import CreateWorkspace
-from stellary.core import Core
+from stellary.core import Core, UnitOfWork
 from stellary.core.accounts import organizations, workspaces
 from stellary.core.board import cards, columns, listing, projects
 
@@ -35,26 +35,34 @@ def main(database_url: str = "sqlite://") -> None:
     # --8<-- [end:user]
 
     # --8<-- [start:unit]
-    with core.begin(actor) as uow:
+    def launch(uow: UnitOfWork) -> Project:
         organizations.create_organization(uow, Ref(), CreateOrganization(name="Acme", slug="acme"))
         workspaces.create_workspace(
             uow, WorkspacesRef("acme"), CreateWorkspace(name="Engineering", slug="eng")
         )
-        project = projects.create_project(uow, WorkspaceRef("acme", "eng"), CreateProject(name="Q1 Launch"))
+        return projects.create_project(uow, WorkspaceRef("acme", "eng"), CreateProject(name="Q1 Launch"))
+
+    project = core.run(actor, launch)
 
     board = ProjectRef("acme", "eng", project.id)
-    with core.view(actor) as uow:
-        to_do, *_ = columns.list_columns(uow, board, ListColumns()).items
+    to_do, *_ = core.run(
+        actor, lambda uow: columns.list_columns(uow, board, ListColumns()).items, read_only=True
+    )
     # --8<-- [end:unit]
 
     # --8<-- [start:joined]
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY, card_id TEXT)"))
-        with core.begin(actor, connection=connection) as uow:
-            wanted = CreateCard(title="Deliver order 7", due_date=date(2026, 4, 1))
-            card = cards.create_card(uow, board.child(ColumnRef, to_do.id), wanted)
+        wanted = CreateCard(title="Deliver order 7", due_date=date(2026, 4, 1))
+        column = board.child(ColumnRef, to_do.id)
+        card = core.run(actor, lambda uow: cards.create_card(uow, column, wanted), connection)
         connection.execute(text("INSERT INTO orders VALUES (7, :card_id)"), {"card_id": card.id})
     # --8<-- [end:joined]
+
+    # --8<-- [start:block]
+    with core.begin(actor) as uow:
+        cards.update_card(uow, board.child(CardRef, card.id), UpdateCard(priority="high"))
+    # --8<-- [end:block]
 
     with core.view(actor) as uow:
         assert [card.title for card in listing.list_cards(uow, board, ListCards()).items] == [

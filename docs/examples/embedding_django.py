@@ -41,8 +41,8 @@ def wish(request: HttpRequest) -> HttpResponse:
     ):
         user = User.objects.get(username=request.headers["X-User"])
         actor = core.user(external_id=str(user.pk), email=user.email, connection=borrowed)
-        with core.begin(actor, connection=borrowed) as uow:
-            card = cards.create_card(uow, place, CreateCard(title=json.loads(request.body)["title"]))
+        title = json.loads(request.body)["title"]
+        card = core.run(actor, lambda uow: cards.create_card(uow, place, CreateCard(title=title)), borrowed)
         user.last_name = card.key
         user.save()
         if "refused" in card.title:
@@ -56,9 +56,10 @@ def show(request: HttpRequest) -> HttpResponse:
     from django.contrib.auth.models import User
 
     user = User.objects.get(username=request.headers["X-User"])
-    with core.view(core.user(external_id=str(user.pk), email=user.email)) as uow:
-        found = board.get_board(uow, ProjectRef(place.org_slug, place.ws_slug, place.project_id))
-    return JsonResponse([card.title for card in found.cards], safe=False)
+    actor = core.user(external_id=str(user.pk), email=user.email or None)
+    project = ProjectRef(place.org_slug, place.ws_slug, place.project_id)
+    shown = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
+    return JsonResponse([card.title for card in shown.cards], safe=False)
 
 
 # --8<-- [start:errors]

@@ -68,16 +68,16 @@ def make_app(engine: Engine) -> FastAPI:
     ) -> dict[str, str]:
         connection = session.connection()
         actor = core.user(external_id=user, email=f"{user}@example.com", connection=connection)
-        with core.begin(actor, connection=connection) as uow:
-            card = cards.create_card(uow, place, CreateCard(title=title))
+        card = core.run(actor, lambda uow: cards.create_card(uow, place, CreateCard(title=title)), connection)
         session.add(Bug(card_id=card.id))
         return {"card": card.key}
 
     @app.get("/board")
     def show(user: Annotated[str, Header()]) -> list[str]:
-        with core.view(core.user(external_id=user, email=f"{user}@example.com")) as uow:
-            found = board.get_board(uow, ProjectRef(place.org_slug, place.ws_slug, place.project_id))
-        return [card.title for card in found.cards]
+        actor = core.user(external_id=user, email=f"{user}@example.com")
+        project = ProjectRef(place.org_slug, place.ws_slug, place.project_id)
+        shown = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
+        return [card.title for card in shown.cards]
 
     # --8<-- [end:report]
     return app

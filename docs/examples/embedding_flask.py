@@ -45,8 +45,8 @@ def make_app(engine: Engine) -> Flask:
     def order(number: int) -> tuple[dict[str, str], int]:
         with engine.begin() as connection:
             actor = core.user(external_id=g.user["id"], email=g.user["email"], connection=connection)
-            with core.begin(actor, connection=connection) as uow:
-                card = cards.create_card(uow, place, CreateCard(title=f"Deliver order {number}"))
+            wanted = CreateCard(title=f"Deliver order {number}")
+            card = core.run(actor, lambda uow: cards.create_card(uow, place, wanted), connection)
             row = {"number": number, "card_id": card.id}
             connection.execute(text("INSERT INTO orders VALUES (:number, :card_id)"), row)
         return {"card": card.key}, 201
@@ -54,9 +54,9 @@ def make_app(engine: Engine) -> Flask:
     @app.get("/board")
     def show() -> list[str]:
         actor = core.user(external_id=g.user["id"], email=g.user["email"])
-        with core.view(actor) as uow:
-            found = board.get_board(uow, ProjectRef(place.org_slug, place.ws_slug, place.project_id))
-        return [card.title for card in found.cards]
+        project = ProjectRef(place.org_slug, place.ws_slug, place.project_id)
+        shown = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
+        return [card.title for card in shown.cards]
 
     # --8<-- [end:order]
     return app

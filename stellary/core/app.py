@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.core import dispatch, migrations, reactions
@@ -19,23 +18,25 @@ from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.tokens import Signer
 from stellary.core.accounts.users import id_by_address
+from stellary.core.after_commit import after_commit
 from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
-from stellary.core.base import Clock, Ids, IdSource, newest_id, system_clock
+from stellary.core.base import Clock, Ids, IdSource, check_ids, newest_id, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.borrowing import Borrowing, OnCommit
 from stellary.core.claims import ClaimOwner
 from stellary.core.courier import Courier
-from stellary.core.database import Database, after_commit
-from stellary.core.failures import can_retry
+from stellary.core.database import Database
+from stellary.core.failures import raise_api_errors
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.news import News
 from stellary.core.notifications import stream
 from stellary.core.planner import Planner
 from stellary.core.relay import Relay
+from stellary.core.retries import Retries
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.work import HANDLERS, POST, Work
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from stellary.core.backups import Backup, Named
 
 T = TypeVar("T")
-TRIES = 12
-"""Of a unit: each of them fails because another one was done, so that somebody always gets on."""
 
 
 class Core:
@@ -59,7 +58,7 @@ class Core:
         mailer: Takes letters (invitations); without one they are logged.
         public_url: Where people reach the product; stands in letters.
         clock: Says now, in UTC.
-        ids: Makes ids of 24 hex digits.
+        ids: Makes ids of 24 lower-case hex digits, each time another one.
         planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
             brief itself, without a model. One that has a ``close`` is closed with the core.
         courier: Brings the messages of webhooks; without one they wait.
@@ -71,7 +70,7 @@ class Core:
             backups, which need a session of their own. Without one, ``database`` serves for them too.
 
     Raises:
-        ValueError: A URL is of no database that we know.
+        ValueError: A URL is of no database that we know; or ``ids`` makes something else than ids, or the same one twice.
     """
 
     def __init__(
@@ -94,6 +93,7 @@ class Core:
     ) -> None:
         self.database = Database(database, direct_database)
         self._borrowing: Borrowing | None = None
+        self._retries = Retries()
         self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
         self.bcrypt_rounds = bcrypt_rounds
         # The most rounds of any stored password; looked up at the first login.
@@ -104,7 +104,7 @@ class Core:
         self.private_webhooks = private_webhooks
         self.public_url = public_url.rstrip("/")
         self.clock = clock
-        self.new_id = ids or Ids()
+        self.new_id = Ids() if ids is None else check_ids(ids)
         self._ids_are_seeded = ids is not None
         self.actions = dispatch.ACTIONS
         self.services = dispatch.SERVICES
@@ -176,7 +176,10 @@ class Core:
 
     @contextmanager
     def begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        """A unit of work that may write: committed at the end, undone on an exception.
+        """Open a unit of work that may write: committed at the end of the block, undone on an exception.
+
+        The block cannot be repeated, so that a change that the database aborts in favour of another one fails here. Prefer
+        ``run``, which tries again.
 
         Args:
             actor: On whose behalf.
@@ -184,8 +187,14 @@ class Core:
                 ``session.connection()``.)
 
         Raises:
-            Unavailable: The database was busy for too long.
+            Unavailable: The database was busy for too long, away, or aborted the unit in favour of another one.
+            ApiError: The database has refused a statement of ours; its own error is the cause.
         """
+        with raise_api_errors(), self._begin(actor, connection) as uow:
+            yield uow
+
+    @contextmanager
+    def _begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
         if connection is not None:
             with self.database.joining(connection):
                 uow = self._writing_unit(connection, actor)
@@ -216,29 +225,72 @@ class Core:
 
     @contextmanager
     def view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        """A unit of work that only reads, and sees one moment throughout."""
+        """Open a unit of work that only reads, and sees one moment throughout.
+
+        Args:
+            actor: On whose behalf.
+            connection: One of yours, whose transaction is read in.
+
+        Raises:
+            Unavailable: The database was busy for too long, or away.
+        """
+        with raise_api_errors(), self._view(actor, connection) as uow:
+            yield uow
+
+    @contextmanager
+    def _view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
         if connection is not None:
             yield self._unit(connection, actor)
             return
         with self.database.reading() as own:
             yield self._unit(own, actor)
 
-    def run(self, write: bool, work: Callable[[UnitOfWork], T]) -> T:
-        """Do some work in a unit of its own, again if the database undid it for the sake of another one.
+    def run(
+        self,
+        actor: Actor,
+        work: Callable[[UnitOfWork], T],
+        connection: Connection | None = None,
+        *,
+        read_only: bool = False,
+    ) -> T:
+        """Call a function with a unit of work, and commit what it did.
+
+        Databases abort transactions that get in each other's way (a deadlock, a serialization failure). The function is
+        then called again, with a new unit, up to 20 times in all; so it must have no effect but through the unit, or none
+        that may not be repeated.
 
         Args:
-            write: Whether the unit may write.
-            work: Called with a unit in which nobody acts yet, once per try.
+            actor: On whose behalf.
+            work: Called with the unit, once per try. What it returns is returned.
+            connection: One of yours, in a transaction that you commit: the unit joins it. It is then tried once, since what
+                the database aborts is your whole transaction: repeat that on ``Unavailable``.
+            read_only: Whether the unit only reads, and sees one moment throughout, as with ``view``.
+
+        Returns:
+            What the function returned in the try that was committed.
+
+        Raises:
+            Unavailable: Each try was aborted; or the database was busy for too long, or away.
+            ApiError: Whatever a service has refused; or the database a statement of ours, with its error as the cause.
         """
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                with self.begin(NOBODY) if write else self.view(NOBODY) as uow:
-                    return work(uow)
-            except DBAPIError as error:
-                if tried == TRIES or not can_retry(error):
-                    raise
+        with raise_api_errors():
+            if connection is None:
+                return self.run_raw(not read_only, work, actor)
+            with (self._view if read_only else self._begin)(actor, connection) as uow:
+                return work(uow)
+
+    def run_raw(self, write: bool, work: Callable[[UnitOfWork], T], actor: Actor = NOBODY) -> T:
+        """Do the same for the core's own calls and jobs, which report database errors by themselves.
+
+        Raises:
+            DBAPIError: Whatever still fails.
+        """
+
+        def try_once() -> T:
+            with self._begin(actor) if write else self._view(actor) as uow:
+                return work(uow)
+
+        return self._retries.run(try_once)
 
     def authenticate(self, bearer: str) -> Actor:
         """Whose token that is: a JWT, a personal access token, or an agent's own.
@@ -246,7 +298,7 @@ class Core:
         Raises:
             Unauthenticated: It is neither, or no longer good.
         """
-        with self.database.reading() as connection:
+        with raise_api_errors(), self.database.reading() as connection:
             return self.authenticate_in(connection, bearer)[0]
 
     def authenticate_in(self, connection: Connection, bearer: str) -> tuple[Actor, bool]:
@@ -260,21 +312,24 @@ class Core:
         self,
         *,
         external_id: str,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         connection: Connection | None = None,
     ) -> Actor:
-        """The actor that stands for a user of the host's own accounts. Made at the first call, then kept in step.
+        """Return the actor that stands for a user of the host's own accounts. Made at the first call, then kept in step.
 
         Args:
             external_id: By which the host knows the user; 1-200 characters.
-            email: Unique without regard to case.
-            name: 1-100 characters; None for what it was, at first made from the address.
+            email: At most 254 characters with an @, unique without regard to case. None keeps the address; on creation,
+                the user gets one in the reserved domain ``users.invalid``.
+            name: 1-100 characters. None keeps the name; on creation, the local part of the address is used, or the
+                external id.
             connection: One of yours, in a transaction that you commit.
 
         Raises:
             Invalid: The id, the address or the name cannot be one.
             Conflict: The address is another user's.
+            Unavailable: The database was busy for too long, or away.
         """
         return map_user(self, external_id, email, name, connection)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 import threading
 import time
@@ -14,6 +15,8 @@ import orjson
 from sqlalchemy import Connection, DateTime, MetaData, String, Text, TextClause, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+_ID = re.compile("[0-9a-f]{24}")
 
 Clock = Callable[[], datetime]
 IdSource = Callable[[], str]
@@ -142,3 +145,18 @@ def _newest_id_query(_: int) -> TextClause:
     ]
     maxima = " UNION ALL ".join(f"SELECT max(id) AS id FROM {name}" for name in tables)  # noqa: S608
     return text(f"SELECT max(id) FROM ({maxima}) AS maxima")  # noqa: S608
+
+
+def check_ids(ids: IdSource) -> IdSource:
+    """Return a source of ids, after two were asked of it.
+
+    Raises:
+        ValueError: They are no ids, or the same.
+    """
+    samples: list[object] = [ids(), ids()]
+    for sample in samples:
+        if not isinstance(sample, str) or not _ID.fullmatch(sample):
+            raise ValueError(f"ids must make strings of 24 lower-case hex digits; it made {sample!r}")
+    if samples[0] == samples[1]:
+        raise ValueError(f"ids must make another id at each call; it made {samples[0]!r} twice")
+    return ids

@@ -95,7 +95,7 @@ class Call:
             prepared = self._prepared(said)
             # What an agent does is noted and counted, also if it only reads.
             writes = self.service.mode == "begin" or self._is_agents()
-            response = self.core.run(writes, lambda uow: self._within(uow, said, **prepared))
+            response = self.core.run_raw(writes, lambda uow: self._within(uow, said, **prepared))
         if self.stale_token and self.known is not None:
             # The request has been carried out: that the note of it failed is no reason to say it was not.
             with suppress(Unavailable, DBAPIError):
@@ -116,7 +116,7 @@ class Call:
                 gate.check_active(uow, uow.actor.agency)
             self._ask_door(uow)
 
-        self.core.run(False, ask)
+        self.core.run_raw(False, ask)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -160,7 +160,7 @@ class Call:
 
         try:
             blobs.put(key, upload.file)
-            response = self.core.run(True, work)
+            response = self.core.run_raw(True, work)
         except BaseException:
             # Of a commit that has failed nobody knows whether it was done: what is left of that is swept.
             if not committing:
@@ -214,7 +214,7 @@ class Call:
         if self.endpoint.policy.role == "public":
             self.actor = NOBODY
         else:
-            self.actor = self.core.run(False, self._authenticated)
+            self.actor = self.core.run_raw(False, self._authenticated)
         self.actor.require(self.endpoint.policy)
         if isinstance(said, ApiError):
             raise said

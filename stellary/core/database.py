@@ -22,8 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
-from stellary.core import postgres
-from stellary.core.borrowing import on_commit_of
+from stellary.core import host_engine, postgres
 from stellary.core.connections import Connections
 from stellary.core.private_files import create_private_file
 
@@ -111,7 +110,7 @@ class Database:
             if self.is_sqlite:
                 event.listen(database, "connect", _keep_foreign_keys)
             else:
-                self._reader = partial(_opened, database.execution_options(**postgres.READS))
+                self._reader = host_engine.reader_of(database, _opened, postgres.READS)
         elif database.startswith("sqlite"):
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
             self._writer = self._keeping(self._engine, 1, WAIT_MAX).one
@@ -343,20 +342,13 @@ def begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def after_commit(connection: Connection, do: Callable[[], None]) -> None:
-    """Do something once the transaction of the connection has been committed, and never if it is rolled back."""
-    on_commit = on_commit_of(connection)
-    if on_commit is not None:
-        on_commit(do)
-        return
-    due = [do]
-
-    def committed(_: Connection) -> None:
-        while due:
-            due.pop()()
-
-    event.listen(connection, "commit", committed)
-    event.listen(connection, "rollback", lambda _: due.clear())
+def _commit_or_roll_back(connection: Any) -> None:
+    """Commit; and end the transaction too where SQLite refuses to, which would leave it open for the next unit."""
+    try:
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 def _sqlite(url: str, begin: str, size: int) -> Engine:
@@ -394,4 +386,5 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
     # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement, at a third of
     # the statement's cost.
     engine.dialect.do_begin = start  # type: ignore[method-assign, assignment]
+    engine.dialect.do_commit = _commit_or_roll_back  # type: ignore[method-assign, assignment]
     return engine

@@ -1,16 +1,34 @@
-"""Failures: what goes wrong as an answer, and whether it is worth another try."""
+"""Failures: which error of the API stands for an error of the database, and whether another try may succeed."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from stellary.contract.errors import ApiError, ServerError, StorageFull, Unauthenticated, Unavailable
+from stellary.contract.errors import (
+    ApiError,
+    Conflict,
+    ServerError,
+    StorageFull,
+    Unauthenticated,
+    Unavailable,
+)
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 
 _log = logging.getLogger("stellary.core")
+
+_OUR_TABLES = "stellary_"
+_ABORTED = ("40P01", "40001")
+_FOREIGN_KEY = ("23503", "23001")
+_UNDEFINED = ("42P01", "42703")
+_SQLITE_ERROR = 1
+"""What SQLite says of a statement that is wrong, which its driver does not tell from a database that is away."""
+_SQLITE_FOREIGN_KEY = (787, 1811)
 
 
 def error_response(error: ApiError, request_id: str) -> RawResponse:
@@ -26,18 +44,88 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
 
 def translated(error: Exception, request_id: str) -> ApiError:
     """What was not meant to happen, as far as a caller may know of it; the log has the rest."""
-    if isinstance(error, OperationalError):
+    api_error = to_api_error(error) if isinstance(error, DBAPIError) else None
+    if api_error is None or api_error.code == ServerError.default_code:
+        _log.error("request %s failed", request_id, exc_info=error)
+        return ServerError("the server has failed; the request id helps to find out why")
+    if isinstance(api_error, Unavailable) and isinstance(error, DBAPIError):
+        _log.warning("request %s: the database is not available: %s", request_id, type(error.orig).__name__)
+    return api_error
+
+
+@contextmanager
+def raise_api_errors() -> Iterator[None]:
+    """Raise the API error that stands for a database error, with the database error as its cause.
+
+    An error in a statement that names none of our tables is the host's, and comes through unchanged unless the database
+    was busy, unavailable or aborted the transaction.
+
+    Raises:
+        ApiError: The database has refused a statement of ours, or the commit.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        api_error = to_api_error(error)
+        if api_error is None:
+            raise
+        if api_error.code == ServerError.default_code:
+            _log.error("a unit of work has failed", exc_info=error)
+        raise api_error from error
+
+
+def to_api_error(error: DBAPIError) -> ApiError | None:
+    """Return the API error that stands for a database error; None if it is in a statement of the host's."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _ABORTED:
+        return Unavailable("the database aborted this in favour of another change; try again", retry_after=1)
+    if _is_unavailable(error):
         text = str(error.orig)
         if "disk is full" in text or "No space left" in text:
             return StorageFull("the disk of the server is full")
-        if getattr(error.orig, "sqlstate", None) == "55P03":
+        if state == "55P03":
             return Unavailable("others are changing the same; try again", code="busy", retry_after=1)
-        _log.warning("request %s: the database is not available: %s", request_id, type(error.orig).__name__)
         return Unavailable("the database is not available; try again", retry_after=1)
-    _log.error("request %s failed", request_id, exc_info=error)
-    return ServerError("the server has failed; the request id helps to find out why")
+    if error.statement is not None and _OUR_TABLES not in error.statement:
+        return None
+    if _is_schema_missing(error, state):
+        return ServerError(
+            "the tables in the database are missing or out of date; call core.migrate() first",
+            code="not_migrated",
+        )
+    if isinstance(error, IntegrityError):
+        if _is_in_use(error, state):
+            return Conflict("this cannot be deleted, because other records refer to it", code="in_use")
+        if state == "23505" or "UNIQUE" in str(error.orig):
+            return Conflict("the same thing exists already, or was created at the same moment")
+    return ServerError("the database has refused this unexpectedly; the log says why")
 
 
 def can_retry(error: DBAPIError) -> bool:
     """Whether the database has undone the unit for the sake of another one: a deadlock or a serialization failure."""
-    return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
+    return getattr(error.orig, "sqlstate", None) in _ABORTED
+
+
+def _is_unavailable(error: DBAPIError) -> bool:
+    # SQLite's driver says "operational" of a wrong statement too.
+    wrong_statement = getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR
+    return isinstance(error, (OperationalError, InterfaceError)) and not wrong_statement
+
+
+def _is_schema_missing(error: DBAPIError, state: str | None) -> bool:
+    text = str(error.orig)
+    return state in _UNDEFINED or any(
+        words in text for words in ("no such table", "no such column", "has no column named")
+    )
+
+
+def _is_in_use(error: IntegrityError, state: str | None) -> bool:
+    """Whether something was to be deleted that a row of the host's refers to."""
+    # A foreign key that is checked at the end fails in the commit, which has no statement.
+    if not (error.statement or "DELETE").lstrip().upper().startswith("DELETE"):
+        return False
+    if state in _FOREIGN_KEY:
+        # asyncpg's diagnosis is on the error that SQLAlchemy's adapter wraps.
+        diagnosis: Any = getattr(error.orig, "diag", None) or getattr(error.orig, "__cause__", None)
+        return not (getattr(diagnosis, "table_name", None) or "").startswith(_OUR_TABLES)
+    return getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_FOREIGN_KEY

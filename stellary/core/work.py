@@ -197,7 +197,7 @@ class Work:
         try:
             if handler.outside is not None:
                 found = (handler.outside(self._core, job.payload),)
-            self._core.run(True, work)
+            self._core.run_raw(True, work)
         except _Lost:
             _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from stellary.contract.errors import Unavailable
 from stellary.core import Core, watchdog
 from stellary.core.database import Database
 from stellary.core.postgres import parse_url
@@ -217,7 +218,7 @@ def test_unit_on_a_frozen_database_ends_and_its_thread_is_free(frozen_core, free
             with frozen_core.view(NOBODY) as uow:
                 freezer.frozen.set()
                 uow.connection.execute(text("SELECT 1"))
-        except OperationalError as error:
+        except Unavailable as error:
             failed.append(error)
 
     thread = threading.Thread(target=read)

@@ -6,7 +6,10 @@ import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
 
+from stellary.contract.errors import Invalid
 from stellary.contract.wire import invalid
+
+ADDRESS_MAX = 254
 
 
 def address(email: str) -> str:
@@ -23,6 +26,26 @@ def address(email: str) -> str:
     except EmailNotValidError:
         raise invalid(("email", "must be a valid e-mail address")) from None
     return found.normalized
+
+
+def host_address(email: str) -> str:
+    """Return the address of a host's user as it is kept, which need not be one that letters can be sent to.
+
+    Hosts have accounts from before they checked, from directories, and from providers with rules of their own
+    (``jane..doe@docomo.ne.jp``, ``svc backup@corp``).
+
+    Raises:
+        Invalid: It has no @, characters that cannot be printed, or more than 254 of them.
+    """
+    try:
+        return address(email)
+    except Invalid:
+        if "@" in email and email.isprintable() and len(email) <= ADDRESS_MAX:
+            return email
+        problem = (
+            f"must have an @ and at most {ADDRESS_MAX} printable characters; or None for a user without one"
+        )
+        raise invalid(("email", problem)) from None
 
 
 def address_key(email: str) -> str:

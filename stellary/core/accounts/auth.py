@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, and_, bindparam, func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.auth import (
     CHANGE_PASSWORD,
@@ -66,7 +65,7 @@ def register(core: Core, actor: Actor, ref: Ref, request: Register) -> Session:
     try:
         with core.begin(NOBODY) as uow:
             user = create_user(uow, email, request.name or default_name(email), password_hash=password_hash)
-    except IntegrityError:
+    except Conflict:
         raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
     return Session(access_token=core.signer.issue(user.id, 0, user.created_at), user=user)
 

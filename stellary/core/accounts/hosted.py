@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.auth import UpdateMe
 from stellary.contract.errors import Conflict
 from stellary.contract.wire import check, invalid
-from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.addresses import address_key, host_address
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
@@ -25,9 +25,9 @@ _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
 def map_user(
-    core: Core, external_id: str, email: str, name: str | None, connection: Connection | None
+    core: Core, external_id: str, email: str | None, name: str | None, connection: Connection | None
 ) -> Actor:
-    """The user that stands for one of the host's: made at the first call, kept in step at the later ones.
+    """Return the actor that stands for one of the host's users: made at the first call, kept in step at the later ones.
 
     Raises:
         Invalid: The id, the address or the name cannot be one.
@@ -35,34 +35,39 @@ def map_user(
     """
     if not 0 < len(external_id) <= EXTERNAL_ID_MAX:
         raise invalid(("externalId", f"must be 1 to {EXTERNAL_ID_MAX} characters"))
-    email = address(email)
+    if email is not None:
+        email = host_address(email)
     if name is not None:
         check(UpdateMe(name=name))
-    with core.view(NOBODY, connection) as uow:
-        found = _found(uow, external_id)
-    if found is not None and found.email == email and name in (None, found.name):
-        return Actor(found.id)
+    find = partial(_find, external_id=external_id)
+    user = core.run(NOBODY, find, connection, read_only=True)
+    if user is not None and _is_in_step(user, email, name):
+        return Actor(user.id)
     try:
-        with core.begin(NOBODY, connection) as uow:
-            return Actor(_kept(uow, external_id, email, name))
-    except IntegrityError:
-        with core.view(NOBODY, connection) as uow:
-            found = _found(uow, external_id)
+        return Actor(core.run(NOBODY, partial(_keep, external_id, email, name), connection))
+    except Conflict:
+        user = core.run(NOBODY, find, connection, read_only=True)
         # Another thread may have mapped the same user in the same moment.
-        if found is not None and found.email == email:
-            return Actor(found.id)
+        if user is not None and _is_in_step(user, email, None):
+            return Actor(user.id)
         raise Conflict("the e-mail address is another user's", code="duplicate_email") from None
 
 
-def _found(uow: UnitOfWork, external_id: str) -> Row[Any] | None:
+def _is_in_step(user: Row[Any], email: str | None, name: str | None) -> bool:
+    return email in (None, user.email) and name in (None, user.name)
+
+
+def _find(uow: UnitOfWork, external_id: str) -> Row[Any] | None:
     return uow.connection.execute(_FIND, {"external_id": external_id}).first()
 
 
-def _kept(uow: UnitOfWork, external_id: str, email: str, name: str | None) -> str:
-    found = _found(uow, external_id)
-    if found is None:
-        return create_user(uow, email, name or default_name(email), external_id=external_id).id
-    changed = {"email": email, "email_key": address_key(email), "name": name or found.name}
-    uow.connection.execute(_UPDATE, {"_id": found.id, "updated_at": uow.now, **changed})
-    user_id: str = found.id
+def _keep(external_id: str, email: str | None, name: str | None, uow: UnitOfWork) -> str:
+    user = _find(uow, external_id)
+    if user is None:
+        name = name or default_name(email or external_id)
+        return create_user(uow, email, name, external_id=external_id).id
+    email = email or user.email
+    changed = {"email": email, "email_key": address_key(email), "name": name or user.name}
+    uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **changed})
+    user_id: str = user.id
     return user_id

@@ -16,7 +16,7 @@ _BY_ADDRESS = select(users.c.id).where(users.c.email_key == bindparam("_key"))
 
 def create_user(
     uow: UnitOfWork,
-    email: str,
+    email: str | None,
     name: str,
     *,
     password_hash: str | None = None,
@@ -26,7 +26,8 @@ def create_user(
 
     Args:
         uow: The unit.
-        email: As ``address`` has returned it.
+        email: As ``address`` has returned it; None for a user of a host's without one, who gets one in the reserved
+            domain ``invalid``, to which no letter can be sent.
         name: 1-100 characters.
         password_hash: None for somebody who cannot log in with a password.
         external_id: By which the host of an embedded core knows the user.
@@ -34,7 +35,9 @@ def create_user(
     Raises:
         IntegrityError: The address or the external id is another account's.
     """
-    made = User(id=uow.new_id(), email=email, name=name, pilotage_role="owner", created_at=uow.now)
+    user_id = uow.new_id()
+    email = email or f"{user_id}@users.invalid"
+    made = User(id=user_id, email=email, name=name, pilotage_role="owner", created_at=uow.now)
     row = {
         "id": made.id,
         "email": email,

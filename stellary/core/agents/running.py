@@ -77,19 +77,19 @@ def run(core: Core, payload: Any, keep: Callable[[], None]) -> None:
     """
     mission_id = payload["missionId"]
     try:
-        while (mission := core.run(True, partial(_looked, mission_id=mission_id))) is not None:
+        while (mission := core.run_raw(True, partial(_looked, mission_id=mission_id))) is not None:
             todo = next((i for i, call in enumerate(mission.calls) if call["outcome"] == "todo"), None)
             if todo is not None:
                 if not _made(core, mission, todo):
                     return
             elif any(call["outcome"] == "proposed" for call in mission.calls):
-                core.run(True, partial(_wait, mission=mission))
+                core.run_raw(True, partial(_wait, mission=mission))
             else:
                 keep()
                 waiting = partial(_waited_for, core, mission, keep)
-                task = attrs.evolve(core.run(False, partial(_task, mission=mission)), waiting=waiting)
+                task = attrs.evolve(core.run_raw(False, partial(_task, mission=mission)), waiting=waiting)
                 turn = core.brains[mission.runtime].think(task)
-                core.run(True, partial(_said, mission=mission, turn=turn))
+                core.run_raw(True, partial(_said, mission=mission, turn=turn))
     except _Overtaken:
         _log.info("mission %s goes on without us", mission_id)
 
@@ -160,10 +160,10 @@ def agency_of(mission: Row[Any], principal_id: str | None = None) -> Agency:
 def _made(core: Core, mission: Row[Any], index: int) -> bool:
     """Make a call; False if it has to wait."""
     try:
-        core.run(True, lambda uow: _call(uow, mission, index))
+        core.run_raw(True, lambda uow: _call(uow, mission, index))
     except RateLimited as error:
         pause = timedelta(seconds=error.retry_after or 1)
-        core.run(True, lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
+        core.run_raw(True, lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
         return False
     except ApiError as error:
         if error.status >= 500:
@@ -171,7 +171,7 @@ def _made(core: Core, mission: Row[Any], index: int) -> bool:
         if error.code == "agent_suspended":
             return False
         refusal = error.message
-        core.run(True, lambda uow: _refuse(uow, mission, index, refusal))
+        core.run_raw(True, lambda uow: _refuse(uow, mission, index, refusal))
     return True
 
 
