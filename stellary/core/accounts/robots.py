@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.core.accounts.tables import users
 from stellary.core.unit import UnitOfWork
 
 _INSERT = insert(users)
 _RENAME = update(users).where(users.c.id == bindparam("_id"))
+_LIST = select(users.c.id, users.c.name).where(users.c.agent_of_id == bindparam("_workspace_id"))
 _FORGET = delete(users).where(users.c.agent_of_id.in_(bindparam("_workspace_ids", expanding=True)))
 
 
@@ -33,6 +34,12 @@ def create_robot(uow: UnitOfWork, id: str, workspace_id: str, name: str) -> None
         "updated_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
+
+
+def list_robots(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
+    """Return the id and the name of each agent that a workspace has, or has had."""
+    rows = uow.connection.execute(_LIST, {"_workspace_id": workspace_id})
+    return [(row.id, row.name) for row in rows]
 
 
 def rename_robot(uow: UnitOfWork, id: str, name: str) -> None:

@@ -29,7 +29,7 @@ from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, load, wire_fields
 from stellary.core.accounts.listeners import listen
-from stellary.core.automations import access, rows
+from stellary.core.automations import access, rows, targets
 from stellary.core.automations.rules.conditions import checked
 from stellary.core.automations.rules.occurrences import with_place
 from stellary.core.automations.tables import automations
@@ -68,13 +68,14 @@ _TURN = _turned(bindparam("_enabled", type_=automations.c.enabled.type))
 def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomation) -> Automation:
     """Make a rule, which acts on behalf of whoever made it."""
     project = board_access.held_project(uow, ref).row
-    action = _action(uow, request.action)
+    candidates = targets.Candidates(uow, ref, project.workspace_id)
+    action = _action(candidates, request.action)
     made = Automation(
         id=uow.new_id(),
         project_id=project.id,
         name=request.name or f"{action.type} on {request.trigger}"[:100],
         trigger=request.trigger,
-        conditions=dict(checked(request.conditions or {})),
+        conditions=_conditions(candidates, request.conditions or {}),
         action=action,
         enabled=request.enabled,
         owner_id=uow.user_id,
@@ -104,14 +105,16 @@ def get_automation(uow: UnitOfWork, ref: AutomationRef) -> Automation:
 @serves(UPDATE_AUTOMATION)
 def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutomation) -> Automation:
     """Change a rule. Who says anew what it does answers for it: it acts on that person's behalf from then on."""
-    before = access.automation(uow, ref).row
+    at = access.automation(uow, ref)
+    before = at.row
+    candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.standing.workspace_id or "")
     changes: dict[str, Any] = {}
     if request.trigger is not UNSET:
         changes["trigger"] = request.trigger
     if request.conditions is not UNSET:
-        changes["conditions"] = checked(request.conditions or {})
+        changes["conditions"] = _conditions(candidates, request.conditions or {})
     if request.action is not UNSET:
-        action = _action(uow, request.action)
+        action = _action(candidates, request.action)
         changes |= {"action_type": action.type, "action_params": action.params}
     if request.enabled is not UNSET:
         changes["enabled"] = request.enabled
@@ -151,16 +154,25 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
     return rows.automation(board_access.found(made.first(), "Automation"))
 
 
-def _action(uow: UnitOfWork, asked: ActionToRun) -> AutomationAction:
+def _conditions(candidates: targets.Candidates, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the conditions of a rule, with ids in place of names.
+
+    Raises:
+        Invalid: They are malformed, or name what is not there.
+    """
+    return targets.resolve_conditions(candidates, checked(targets.name_fields(candidates, asked)))
+
+
+def _action(candidates: targets.Candidates, asked: ActionToRun) -> AutomationAction:
     """What a rule is to do, known to be something that can be done.
 
     Raises:
-        Invalid: There is no such action, it only reads, or the params are not right.
+        Invalid: There is no such action, it only reads, the params are not right, or what they name is not there.
     """
     # No missions: what an agent does there would set the rule off again, and nobody would count how often.
     writing = {
         name: each
-        for name, each in uow.core.actions.items()
+        for name, each in candidates.uow.core.actions.items()
         if each.kind == "write" and each.category != "missions"
     }
     action = writing.get(asked.type)
@@ -170,9 +182,10 @@ def _action(uow: UnitOfWork, asked: ActionToRun) -> AutomationAction:
     # Of what, only the event will tell.
     said = with_place(params, set(wire_fields(action.takes)), "the project", "the card")
     try:
-        load(action.takes, said)
+        loaded = load(action.takes, said)
     except Invalid as error:
         raise invalid(
             *((f"action.params.{problem.field}", problem.message) for problem in error.details)
         ) from None
+    targets.check_params(candidates, params, loaded)
     return AutomationAction(type=action.name, params=params)

@@ -41,6 +41,11 @@ _LABELS: Select[Any] = (
     .join_from(labels, projects, projects.c.id == labels.c.project_id)
     .where(_HERE, _IN_PROJECT)
 )
+_SCOPES: Select[Any] = (
+    select(scopes.c.id, scopes.c.name)
+    .join_from(scopes, projects, projects.c.id == scopes.c.project_id)
+    .where(_HERE, _IN_PROJECT)
+)
 _CARDS: Select[Any] = (
     select(cards.c.id, cards.c.title, cards.c.project_id, cards.c.scope_id)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
@@ -153,15 +158,39 @@ class Columns:
         return meant(said, here or self._all, field)
 
 
+def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Thing]:
+    """Return the columns of a project in the order of the board."""
+    return _list_named(uow, _COLUMNS, workspace_id, project_id)
+
+
+def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Thing]:
+    """Return the work packages of a project."""
+    return _list_named(uow, _SCOPES, workspace_id, project_id)
+
+
+def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Thing]:
+    """Return the labels of a project."""
+    return _list_named(uow, _LABELS, workspace_id, project_id)
+
+
+def _list_named(uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str) -> list[Thing]:
+    place = {"_workspace_id": workspace_id, "_project_id": project_id}
+    return [Thing(row.id, (row.name,)) for row in uow.connection.execute(rows, place)]
+
+
+def list_people(uow: UnitOfWork, workspace_id: str) -> list[Thing]:
+    """Return the people who reach a workspace, by name and e-mail address."""
+    everybody = people.all_reaching(uow, workspace_id)
+    return [Thing(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
+
+
 def label(uow: UnitOfWork, found: CardFound, said: str, field: str = "label") -> str:
     """The id of the label of a card's project that is meant by an id or a name.
 
     Raises:
         Invalid: The project has no such label, or several.
     """
-    place = {"_workspace_id": found.workspace_id, "_project_id": found.ref.project_id}
-    rows = uow.connection.execute(_LABELS, place)
-    id = meant(said, [Thing(row.id, (row.name,)) for row in rows], field)
+    id = meant(said, list_labels(uow, found.workspace_id, found.ref.project_id), field)
     uow.saw("named label", id)
     return id
 
@@ -182,8 +211,7 @@ def persons(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict
     Raises:
         Invalid: One of them is nobody, or could be several people.
     """
-    everybody = people.all_reaching(uow, workspace_id)
-    things = [Thing(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
+    things = list_people(uow, workspace_id)
     found = {field: meant(each, things, field) for field, each in said.items()}
     for id in found.values():
         uow.saw("named person", id)

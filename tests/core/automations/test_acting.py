@@ -202,8 +202,11 @@ def test_rules_act_on_all_cards_of_a_bulk_change(workshop):
 
 
 def test_an_action_that_fails_leaves_the_change_and_what_others_did(workshop):
+    path = f"{workshop.path}/columns"
+    column = workshop.world.ask(workshop.owner, "POST", path, {"name": "Nowhere"})
     failing = workshop.rule("task_created", "move_card", targetColumn="Nowhere")
     acting = workshop.rule("task_created", "set_priority", priority="high")
+    workshop.world.ask(workshop.owner, "DELETE", f"{path}/{column['id']}")
     card = workshop.read(workshop.card("stays"))
     assert (card["title"], card["priority"], card["columnId"]) == ("stays", "high", workshop.columns[0]["id"])
     (result,) = workshop.results(failing)

@@ -1,0 +1,232 @@
+"""What rules name: resolved when a rule is saved, or refused with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.core.automations.workshop import Workshop
+
+NOWHERE = "0" * 24
+DOING, DONE = 1, 2
+
+
+def when(field: str, op: str, value: Any) -> dict[str, Any]:
+    return {
+        "all": [{"field": "title", "op": "is_set"}, {"any": [{"field": field, "op": op, "value": value}]}]
+    }
+
+
+def refusal(workshop: Workshop, conditions: Any = None, action: Any = None) -> str:
+    """Return why a rule is refused, and check that none was made."""
+    body = {
+        "trigger": "task_moved",
+        "conditions": conditions,
+        "action": action or {"type": "set_priority", "params": {"priority": "high"}},
+    }
+    answer = workshop.world.call(workshop.owner, "POST", f"{workshop.path}/automations", body)
+    assert answer.status == 400
+    assert workshop.world.ask(workshop.owner, "GET", f"{workshop.path}/automations") == []
+    return orjson.loads(answer.body)["message"]
+
+
+def stored_value(rule: Any) -> Any:
+    return rule["conditions"]["all"][1]["any"][0]["value"]
+
+
+@pytest.fixture
+def named(workshop: Workshop) -> dict[str, str]:
+    """The ids of what the rules of these tests name."""
+    bob = workshop.world.person("bob")
+    workshop.join(bob)
+    workshop.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
+    ask = workshop.world.ask
+    field = {"name": "Size", "type": "select", "options": ["S", "L"]}
+    return {
+        "bob": bob.id,
+        "bug": workshop.label("bug")["id"],
+        "done": workshop.columns[DONE]["id"],
+        "main": workshop.columns[0]["scopeId"],
+        "size": ask(workshop.owner, "POST", f"{workshop.path}/custom-fields", field)["id"],
+        "scope": ask(workshop.owner, "GET", f"{workshop.path}/scopes")[0]["name"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "op", "value", "resolved"),
+    [
+        ("columnId", "eq", "Done", "done"),
+        ("toColumnId", "in", ["done"], ["done"]),
+        ("assigneeId", "ne", "Bob", "bob"),
+        ("createdById", "eq", "bob@example.com", "bob"),
+        ("labelIds", "contains", "Bug", "bug"),
+    ],
+)
+def test_names_in_conditions_are_kept_as_ids(workshop: Workshop, named, field, op, value, resolved):
+    rule = workshop.rule("task_moved", "archive_card", when(field, op, value))
+    expected = [named[name] for name in resolved] if isinstance(resolved, list) else named[resolved]
+    assert stored_value(rule) == expected
+    assert stored_value(workshop.rule_now(rule)) == expected
+
+
+def test_names_of_columns_statuses_and_priorities_are_kept_as_they_are_compared(workshop: Workshop):
+    for field, value, kept in (
+        ("toColumn", "done", "Done"),
+        ("toStatus", "In progress", "in_progress"),
+        ("priority", "High", "high"),
+    ):
+        assert stored_value(workshop.rule("task_moved", "archive_card", when(field, "eq", value))) == kept
+
+
+def test_rule_with_names_in_its_conditions_acts(workshop: Workshop, named):
+    conditions = {
+        "all": [
+            {"field": "toColumnId", "op": "eq", "value": "Done"},
+            {"field": "assigneeId", "op": "eq", "value": "Bob"},
+            {"field": "labelIds", "op": "contains", "value": "bug"},
+            {"field": "customFields.Size", "op": "eq", "value": "L"},
+        ]
+    }
+    rule = workshop.rule("task_moved", "set_priority", conditions, priority="high")
+    assert rule["conditions"]["all"][3]["field"] == f"customFields.{named['size']}"
+    card = workshop.card(assigneeId=named["bob"], labelIds=[named["bug"]], customFields={named["size"]: "L"})
+    assert workshop.move(card, DONE)["priority"] == "high"
+    assert workshop.results(rule) == ["success"]
+
+
+@pytest.mark.parametrize(
+    ("field", "op", "value", "message"),
+    [
+        (
+            "columnId",
+            "eq",
+            "Shipped",
+            "conditions.all[1].any[0].value must be the id of something that is there, or",
+        ),
+        (
+            "columnId",
+            "in",
+            ["Done", NOWHERE],
+            "conditions.all[1].any[0].value[1] must be the id of something",
+        ),
+        (
+            "scopeId",
+            "eq",
+            NOWHERE,
+            "conditions.all[1].any[0].value must be the id of something that is there",
+        ),
+        (
+            "assigneeId",
+            "eq",
+            "Eve",
+            "conditions.all[1].any[0].value must be the id of something that is there, or",
+        ),
+        ("labelIds", "contains", "urgent", "conditions.all[1].any[0].value must be the id of something"),
+        (
+            "toColumn",
+            "eq",
+            "Shipped",
+            "conditions.all[1].any[0].value must be the id of something that is there, or",
+        ),
+        ("status", "eq", "finished", "conditions.all[1].any[0].value must be one of open, in_progress, done"),
+        (
+            "priority",
+            "in",
+            ["high", "urgent"],
+            "conditions.all[1].any[0].value[1] must be one of low, medium, high",
+        ),
+        (f"customFields.{NOWHERE}", "eq", "L", "conditions.all[1].any[0].field must be the id of something"),
+        (
+            "customFields.Weight",
+            "eq",
+            "L",
+            "conditions.all[1].any[0].field must be the id of something that is",
+        ),
+        (
+            "customFields.Size",
+            "eq",
+            "XL",
+            "conditions.all[1].any[0].value must be one of the field's options",
+        ),
+    ],
+)
+def test_condition_on_what_is_not_there_is_refused(workshop: Workshop, named, field, op, value, message):
+    assert refusal(workshop, when(field, op, value)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("type", "params", "message"),
+    [
+        ("move_card", {"targetColumn": "Shipped"}, "action.params.targetColumn must be the id of something"),
+        ("move_card", {"targetColumn": "Done", "before": NOWHERE}, "action.params.before must be the id of"),
+        ("add_label", {"label": "urgent"}, "action.params.label must be the id of something"),
+        ("assign_card", {"assigneeId": "Eve"}, "action.params.assigneeId must be the id of something"),
+        ("notify", {"message": "x", "to": ["creator", "Eve"]}, "action.params.to[1] must be the id of"),
+        ("archive_card", {"cardId": "LAU-99"}, "action.params.cardId must be the id of something"),
+        ("create_card", {"title": "x", "projectId": "Else"}, "action.params.projectId must be the id of"),
+        ("create_card", {"title": "x", "labelIds": [NOWHERE]}, "action.params.labelIds[0] must be the id of"),
+        (
+            "create_cards_bulk",
+            {"cards": [{"title": "x", "column": "Z"}]},
+            "action.params.cards[0].column must",
+        ),
+        ("update_card", {"columnId": NOWHERE}, "action.params.columnId must be the id of something"),
+        (
+            "update_card",
+            {"customFields": {NOWHERE: 1}},
+            f"action.params.customFields.{NOWHERE} must be the id",
+        ),
+        (
+            "update_mission",
+            {"missionId": "m-009", "status": "done"},
+            "action.params.missionId must be the id",
+        ),
+        (
+            "update_document",
+            {"documentId": "Plan", "title": "x"},
+            "action.params.documentId must be the id of",
+        ),
+    ],
+)
+def test_action_on_what_is_not_there_is_refused(workshop: Workshop, type, params, message):
+    assert refusal(workshop, action={"type": type, "params": params}).startswith(message)
+
+
+def test_changed_rule_is_checked_as_a_new_one_is(workshop: Workshop):
+    rule = workshop.rule("task_moved", "move_card", targetColumn="Done")
+    for change in (
+        {"conditions": when("columnId", "eq", "Shipped")},
+        {"action": {"type": "move_card", "params": {"targetColumn": "Shipped"}}},
+    ):
+        assert workshop.world.status(workshop.owner, "PATCH", workshop.of_rule(rule), change) == 400
+    assert workshop.rule_now(rule) == rule
+
+
+def test_things_of_another_project_are_not_there(workshop: Workshop):
+    other = Workshop(workshop.world, workshop.owner, workshop.workspace)
+    theirs, unknown = (
+        refusal(workshop, when("columnId", "eq", id)) for id in (other.columns[0]["id"], NOWHERE)
+    )
+    assert theirs == unknown
+
+
+def test_column_of_a_name_that_two_work_packages_have_may_be_named(workshop: Workshop):
+    """Which of the two is meant depends on the card."""
+    scope = workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/scopes", {"name": "Next"})
+    body = {"name": "Done", "scopeId": scope["id"]}
+    workshop.world.call(workshop.owner, "POST", f"{workshop.path}/columns", body)
+    rule = workshop.rule("task_moved", "move_card", when("fromColumn", "eq", "Done"), targetColumn="Done")
+    assert rule["enabled"] is True
+
+
+def test_rule_whose_target_is_deleted_later_leaves_traces(workshop: Workshop, named):
+    failing = workshop.rule("task_moved", "add_label", label="bug")
+    waiting = workshop.rule("task_moved", "archive_card", when("labelIds", "contains", "bug"))
+    workshop.world.ask(workshop.owner, "DELETE", f"{workshop.path}/labels/{named['bug']}")
+    workshop.move(workshop.card(), DOING)
+    (error,) = workshop.results(failing)
+    assert error.startswith("label must be the id of something that is there")
+    assert workshop.results(waiting) == ["skipped"]
+    assert workshop.rule_now(failing)["enabled"] is True
