@@ -167,7 +167,7 @@ def test_what_could_never_be_applied_says_so_from_the_beginning(helm, action_typ
 @pytest.mark.parametrize(
     ("payload", "said"),
     [
-        ({"targetColumn": "Nowhere"}, "targetColumn must be the id of something that is there"),
+        ({"targetColumn": "0" * 24}, "targetColumn must be the id of something that is there"),
         ({"cardId": "a" * 24}, "cardId must be the id of something that is there"),
         ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of something that is there"),
     ],
