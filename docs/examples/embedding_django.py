@@ -74,7 +74,7 @@ class Refusals:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, ApiError):
-            return JsonResponse(error.body(request.headers.get("X-Request-Id", "")), status=error.status)
+            return JsonResponse(error.to_body(request.headers.get("X-Request-Id", "")), status=error.status)
         return None
 
 

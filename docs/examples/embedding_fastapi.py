@@ -56,7 +56,7 @@ def make_app(engine: Engine) -> FastAPI:
 
     @app.exception_handler(ApiError)
     def refuse(request: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body(request.headers.get("x-request-id", "")), error.status)
+        return JSONResponse(error.to_body(request.headers.get("x-request-id", "")), error.status)
 
     # --8<-- [end:app]
     place = _set_up(core)

@@ -33,7 +33,7 @@ def make_app(engine: Engine) -> Flask:
 
     @app.errorhandler(ApiError)
     def refuse(error: ApiError) -> tuple[Any, int]:
-        return jsonify(error.body(request.headers.get("X-Request-Id", ""))), error.status
+        return jsonify(error.to_body(request.headers.get("X-Request-Id", ""))), error.status
 
     # --8<-- [end:app]
     place = _set_up(core)

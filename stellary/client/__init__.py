@@ -7,18 +7,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stellary.client._client import AsyncStellary, Stellary
     from stellary.client._page import AsyncPage, Page
-    from stellary.client._transport import PortTransport
+    from stellary.client._port_transport import PortTransport
+    from stellary.client._raw import Response, with_raw_response
     from stellary.client._watch import Exchange
 
-__all__ = ["AsyncPage", "AsyncStellary", "Exchange", "Page", "PortTransport", "Stellary"]
+__all__ = [
+    "AsyncPage",
+    "AsyncStellary",
+    "Exchange",
+    "Page",
+    "PortTransport",
+    "Response",
+    "Stellary",
+    "with_raw_response",
+]
 
 _PLACES = {
     "AsyncPage": "_page",
     "AsyncStellary": "_client",
     "Exchange": "_watch",
     "Page": "_page",
-    "PortTransport": "_transport",
+    "PortTransport": "_port_transport",
+    "Response": "_raw",
     "Stellary": "_client",
+    "with_raw_response": "_raw",
 }
 
 

@@ -181,6 +181,7 @@ class Plan:
                 f"the answer cannot be read as {self.endpoint.returns.__name__} ({error}): "
                 f"{beginning.decode('utf-8', 'replace')!r}",
                 status=response.status,
+                body=response.body,
             ) from None
 
     def _parse(self, body: bytes) -> Any:
@@ -198,7 +199,9 @@ class Plan:
             return Proposed(read(Proposal, orjson.loads(response.body)))
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             return UnreadableAnswer(
-                f"the answer cannot be read as Proposal ({error})", status=response.status
+                f"the answer cannot be read as Proposal ({error})",
+                status=response.status,
+                body=response.body,
             )
 
 

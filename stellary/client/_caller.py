@@ -17,6 +17,7 @@ from stellary.contract.redaction import SecretStr
 
 if TYPE_CHECKING:
     from stellary.client._form import Form
+    from stellary.client._raw import Response
 
 Place = Mapping[str, str]
 
@@ -90,6 +91,11 @@ class _Caller:
             self.credentials.renew(value.access_token)
         return value
 
+    def _request(self, method: str, path: str, named: Mapping[str, Any]) -> Call:
+        from stellary.client._request import make_call
+
+        return make_call(method, path, self.credentials.headers, self.options, **named)
+
 
 class SyncCaller(_Caller):
     """Makes calls in the thread of whoever asks."""
@@ -105,6 +111,12 @@ class SyncCaller(_Caller):
         """The answer as it came."""
         response: RawResponse = run(flow(self._call(plan, place, said), self.watch), self.carrier)[0]
         return response
+
+    def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
+        """Return the answer to a request for which there is no method."""
+        from stellary.client._request import make_response
+
+        return make_response(run(flow(self._request(method, path, named), self.watch), self.carrier))
 
     def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
         """One page."""
@@ -138,6 +150,12 @@ class AsyncCaller(_Caller):
         found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
         response: RawResponse = found[0]
         return response
+
+    async def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
+        """Return the answer to a request for which there is no method."""
+        from stellary.client._request import make_response
+
+        return make_response(await arun(flow(self._request(method, path, named), self.watch), self.carrier))
 
     async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
         """One page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
 import attrs
 
@@ -13,7 +13,7 @@ from stellary import __version__
 from stellary.client._call import Options
 from stellary.client._caller import AsyncCaller, Credentials, SyncCaller
 from stellary.client._embedded import AsyncPortCarrier, PortCarrier
-from stellary.client._method import Async, C, Id, Resource, Sync
+from stellary.client._method import Async, C, Id, Later, Resource, Sync
 from stellary.client._settings import Settings, checked_headers, settings, start_logging
 from stellary.client._watch import Exchange, Watch
 from stellary.client.organizations import OrganizationHandle, Organizations
@@ -22,6 +22,7 @@ from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.unset import UNSET, Unset
 
 if TYPE_CHECKING:
+    from stellary.client._raw import Response
     from stellary.client._transport import AsyncHttpClient, HttpClient
     from stellary.client.api_tokens import ApiTokens
     from stellary.client.auth import Auth
@@ -54,6 +55,15 @@ class ClientOptions(TypedDict, Generic[H], total=False):
     http_client: H | None
     org: str | None
     workspace: str | None
+
+
+class RequestOptions(TypedDict, total=False):
+    """What ``client.request`` takes by name."""
+
+    params: Mapping[str, Any] | None
+    json: Any
+    content: bytes | None
+    headers: Mapping[str, str] | None
 
 
 class Client(Resource[C], Generic[C, H]):
@@ -189,6 +199,36 @@ class Client(Resource[C], Generic[C, H]):
         found = _given("workspace", workspace, self._settings.workspace, "STELLARY_WORKSPACE")
         return self.organization(organization).workspace(found)
 
+    @overload
+    def request(
+        self: Client[Sync, Any], method: str, path: str, **named: Unpack[RequestOptions]
+    ) -> Response[Any]: ...
+    @overload
+    def request(
+        self: Client[Async, Any], method: str, path: str, **named: Unpack[RequestOptions]
+    ) -> Later[Response[Any]]: ...
+    def request(self, method: str, path: str, **named: Unpack[RequestOptions]) -> Any:
+        """Send a request for which there is no method, with the token, retries and errors of all others.
+
+        A POST is repeated only with an ``idempotency_key`` of ``with_options``.
+
+        Args:
+            method: Such as ``GET``.
+            path: From the client's URL on, such as ``/orgs/acme/workspaces/eng``; percent-encoded, without a query.
+            params: The query, by name; a list for a name that is given several times.
+            json: What the body holds as JSON.
+            content: The bytes of the body, in place of ``json``.
+            headers: For this request.
+
+        Returns:
+            The response; ``value`` is the parsed JSON.
+
+        Raises:
+            ApiError: The answer is not 2xx.
+            ValueError: The method, the path or a header cannot be sent.
+        """
+        return self._caller.request(method, path, named)
+
     @contextmanager
     def capture(self) -> Iterator[list[Exchange]]:
         """Gather every call that is made while the block runs, by whatever handle of this client and in any thread.
@@ -285,7 +325,7 @@ class Stellary(Client[Sync, "HttpClient"]):
 
 
 class AsyncStellary(Client[Async, "AsyncHttpClient"]):
-    """The API for callers that await: the same names, and each method gives a coroutine. One for each event loop."""
+    """The API for callers that await: the same names, and each method gives a coroutine. It may be used in several event loops."""
 
     __doc__ += cleandoc(Client.__doc__ or "").partition("\n")[2]
     _colour = Colour(AsyncCaller, _over_async_http, AsyncPortCarrier)

@@ -1,4 +1,4 @@
-"""HTTP, by httpx: the only module that knows of it. Whatever httpx raises leaves here as an error of ours."""
+"""HTTP, by httpx. Whatever httpx raises leaves here as an error of ours."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import io
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 
 from stellary.client.errors import ConnectionFailed, TimedOut
 from stellary.contract.errors import StellaryError
-from stellary.contract.port import Port, RawRequest, RawResponse
+from stellary.contract.port import RawRequest, RawResponse
 
 CONNECT = 5.0
 """Seconds for making a connection, at most."""
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+_CONCURRENT = 100
+"""Requests of one event loop that are on their way at a time; as many as there may be connections."""
 _URLS_MAX = 512
 _HTTPX_TIMEOUT = httpx.Timeout(5.0)
 """That of an httpx client that was not told one."""
@@ -133,7 +136,7 @@ def _auth(request: RawRequest) -> Any:
     return None if "authorization" in request.headers else httpx.USE_CLIENT_DEFAULT
 
 
-async def _in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
     """The same blocks, each read in a thread: a file's disk may be slow."""
     reading = iter(blocks)
     while (block := await asyncio.to_thread(next, reading, None)) is not None:
@@ -273,29 +276,85 @@ class HttpCarrier:
             client.close()
 
 
+class _LoopClient:
+    """The httpx client of one event loop, and the places for requests on it."""
+
+    def __init__(self, secure: bool) -> None:
+        self.http = httpx.AsyncClient(verify=secure, limits=_LIMITS)
+        # httpcore looks through all its waiting requests whenever one ends; they wait here instead.
+        self.places = asyncio.Semaphore(_CONCURRENT)
+        self._closer: AsyncGenerator[None, None] | None = None
+
+    async def close_with_loop(self) -> None:
+        """Close the client when its event loop ends: ``asyncio.run`` closes the generators that its loop has begun."""
+        if self._closer is None:
+            self._closer = self._close_at_end()
+            await anext(self._closer)
+
+    async def _close_at_end(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.http.aclose()
+
+    async def close(self) -> None:
+        """Close the client now."""
+        if self._closer is not None:
+            await self._closer.aclose()
+
+
 class AsyncHttpCarrier:
-    """HTTP for callers that await; it belongs to the event loop that first uses it."""
+    """HTTP for callers that await. Each event loop has connections of its own, since they cannot move to another.
+
+    Args:
+        url: What stands before each path.
+        client: One of the caller's, which stays theirs to close and belongs to their event loop.
+    """
 
     def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
         self._requests = _Requests(url, client)
         self.wait = self._requests.wait
         self._client = client
-        self._own = client is None
         self._secure = url.startswith("https:")
+        self._lock = threading.Lock()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = WeakKeyDictionary()
         self._closed = False
 
-    def _made(self) -> httpx.AsyncClient:
-        if self._closed:
-            raise StellaryError("the client is closed")
-        self._client = httpx.AsyncClient(verify=self._secure, limits=_LIMITS)
-        return self._client
+    async def _loop_client(self) -> _LoopClient:
+        """Return what belongs to the running event loop."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._closed:
+                raise StellaryError("the client is closed")
+            found = self._loops.get(loop)
+            if found is None:
+                found = self._loops[loop] = _LoopClient(self._secure)
+        await found.close_with_loop()
+        return found
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
         """Send the request; each wait and the whole of it are kept within so many seconds."""
-        client = self._client or self._made()
+        if self._client is not None:
+            return await self._send(self._client, request, seconds)
+        own = await self._loop_client()
+        until = time.monotonic() + seconds
+        if own.places.locked():
+            try:
+                async with asyncio.timeout(seconds):
+                    await own.places.acquire()
+            except TimeoutError:
+                raise TimedOut("no connection became free in time", reached=False) from None
+        else:
+            await own.places.acquire()
+        try:
+            return await self._send(own.http, request, max(until - time.monotonic(), 0.001))
+        finally:
+            own.places.release()
+
+    async def _send(self, client: httpx.AsyncClient, request: RawRequest, seconds: float) -> RawResponse:
         until = time.monotonic() + seconds
         body = io.BytesIO()
-        sent = None if request.blocks is None else _in_threads(request.blocks)
+        sent = None if request.blocks is None else read_in_threads(request.blocks)
         try:
             response = await client.send(
                 self._requests.build(request, seconds, sent), stream=True, auth=_auth(request)
@@ -314,7 +373,7 @@ class AsyncHttpCarrier:
 
     async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
         """Begin a stream, which breaks after so many seconds without a byte."""
-        client = self._client or self._made()
+        client = self._client or (await self._loop_client()).http
         try:
             return AsyncHttpStream(
                 await client.send(
@@ -325,48 +384,14 @@ class AsyncHttpCarrier:
             raise _translated(error) from None
 
     async def close(self) -> None:
-        """Close our client; calls fail from now on. One of yours stays open."""
-        if not self._own:
+        """Close our connections, those of other event loops too; calls fail from now on. A client of yours stays open."""
+        if self._client is not None:
             return
-        self._closed, client, self._client = True, self._client, None
-        if client is not None:
-            await client.aclose()
-
-
-class PortTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """A port as a transport of httpx, for those who have an httpx client of their own.
-
-    ``httpx.Client(transport=PortTransport(core.port(actor)), base_url="http://stellary")`` asks the core in process.
-    """
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request in the calling thread."""
-        return _response(self._port.stream(_raw(request, request.read())))
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request in a thread of its own."""
-        raw = _raw(request, await request.aread())
-        response = await asyncio.to_thread(self._port.stream, raw)
-        return _response(response, _in_threads)
-
-    def close(self) -> None:
-        """Close the port."""
-        self._port.close()
-
-    async def aclose(self) -> None:
-        """Close the port."""
-        self._port.close()
-
-
-def _raw(request: httpx.Request, body: bytes) -> RawRequest:
-    path, _, query = request.url.raw_path.decode("ascii").partition("?")
-    return RawRequest(request.method, path, query, dict(request.headers), body)
-
-
-def _response(raw: RawResponse, colour: Callable[[Iterable[bytes]], Any] = iter) -> httpx.Response:
-    headers: Any = dict(raw.headers)
-    body: Any = raw.body if raw.blocks is None else colour(raw.blocks)
-    return httpx.Response(raw.status, headers=headers, content=body)
+        with self._lock:
+            self._closed = True
+            clients, self._loops = list(self._loops.items()), WeakKeyDictionary()
+        for loop, client in clients:
+            if loop is asyncio.get_running_loop():
+                await client.close()
+            elif loop.is_running():
+                asyncio.run_coroutine_threadsafe(client.close(), loop)

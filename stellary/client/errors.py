@@ -80,11 +80,13 @@ class UnreadableAnswer(CallFailed):
 
     Attributes:
         status: The HTTP status of the answer.
+        body: The bytes of the answer.
     """
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
+        self.body = body
 
 
 class EndlessPages(CallFailed):

@@ -143,7 +143,7 @@ def _response(endpoint: AnyEndpoint, answer: Answer) -> RawResponse:
     if isinstance(answer, ApiError):
         if answer.retry_after is not None:
             headers["retry-after"] = str(answer.retry_after)
-        return RawResponse(answer.status, headers, dump(answer.body("req_recorded")))
+        return RawResponse(answer.status, headers, dump(answer.to_body("req_recorded")))
     if endpoint.returns_file:
         return RawResponse(endpoint.status, {**headers, "content-type": "application/octet-stream"}, answer)
     return RawResponse(endpoint.status, headers, dump(answer))

@@ -55,6 +55,7 @@ class ApiError(StellaryError):
         method, path: The request, where it came from a server.
         retries: How often the client had tried again before it gave up.
         retry_after: Seconds to wait before the next try, if the server named them.
+        body: The bytes of the answer, where it came from a server: a proxy's page may say more than the message.
     """
 
     status: int = 500
@@ -74,6 +75,7 @@ class ApiError(StellaryError):
         self.details = tuple(details)
         self.retry_after = retry_after
         self.headers: dict[str, str] = {}
+        self.body = b""
         self.request_id: str | None = None
         self.method: str | None = None
         self.path: str | None = None
@@ -96,8 +98,8 @@ class ApiError(StellaryError):
         place = f" ({', '.join(where)})" if where else ""
         return f"{self.status} {self.reason}: {self.message}{place}"
 
-    def body(self, request_id: str | None = None) -> dict[str, Any]:
-        """The error shape of the API reference, with what this product adds to it."""
+    def to_body(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the error shape of the API reference, with what this product adds to it."""
         shape: dict[str, Any] = {
             "statusCode": self.status,
             "message": self.message,
@@ -265,6 +267,7 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str]) -> ApiError
     )
     error.status = status
     error.headers = dict(headers)
+    error.body = bytes(body)
     request_id = headers.get("x-request-id") or shape.get("requestId")
     error.request_id = request_id if isinstance(request_id, str) else None
     return error

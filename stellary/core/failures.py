@@ -39,7 +39,7 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
         headers["retry-after"] = str(max(1, round(error.retry_after)))
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    return RawResponse(error.status, headers, dump(error.body(request_id)))
+    return RawResponse(error.status, headers, dump(error.to_body(request_id)))
 
 
 def translated(error: Exception, request_id: str) -> ApiError:

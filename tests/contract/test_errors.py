@@ -60,9 +60,9 @@ def test_bodies_that_parsers_choke_on_make_an_error(body):
 @pytest.mark.parametrize("kind", BY_STATUS.values(), ids=lambda kind: kind.__name__)
 def test_what_the_core_raises_the_client_raises_again(kind):
     raised = kind("Card not found", code="gone", details=[FieldProblem("cardId", "is unknown")])
-    found = error_from(raised.status, json.dumps(raised.body("req_1")).encode(), {})
+    found = error_from(raised.status, json.dumps(raised.to_body("req_1")).encode(), {})
     assert type(found) is kind
-    assert found.body("req_1") == raised.body("req_1")
+    assert found.to_body("req_1") == raised.to_body("req_1")
     assert found.request_id == "req_1"
 
 
@@ -86,7 +86,7 @@ def test_a_status_without_a_class_of_its_own_has_that_of_its_kind():
 
 
 def test_the_shape_is_the_published_one():
-    assert NotFound("Card not found").body() == {
+    assert NotFound("Card not found").to_body() == {
         "statusCode": 404,
         "message": "Card not found",
         "error": "Not Found",
@@ -95,7 +95,7 @@ def test_the_shape_is_the_published_one():
 
 
 def test_the_shape_names_the_fields_and_the_request():
-    body = Invalid("title is required", details=[FieldProblem("title", "is required")]).body("req_1")
+    body = Invalid("title is required", details=[FieldProblem("title", "is required")]).to_body("req_1")
     assert body["details"] == [{"field": "title", "message": "is required"}]
     assert body["requestId"] == "req_1"
 

@@ -269,7 +269,7 @@ def test_an_error_is_described_and_has_the_published_shape():
     response = DOCUMENT["components"]["responses"]["RateLimited"]
     assert response["description"].startswith("Too many requests")
     assert "Retry-After" in response["headers"]
-    body = NotFound("Card not found").body("req_1")
+    body = NotFound("Card not found").to_body("req_1")
     jsonschema.validate(body, SCHEMAS["Error"])
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import httpx
 
 from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
-from stellary.client import project_setup
+from stellary.client import Response, project_setup, with_raw_response
 from stellary.client.cards import Cards
 from stellary.client.display import Sheet, view
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
@@ -115,6 +115,11 @@ def blocking(client: Stellary) -> None:
     assert_type(read_github_issues([]).left_out, tuple[LeftOut, ...])
     assert_type(ws.search(q="moon", kind=["card"]), Page[Hit])
     assert_type(ws.iterate_search(q="moon"), Iterator[Hit])
+    assert_type(with_raw_response(board.cards.get)(card), Response[Card])
+    assert_type(with_raw_response(board.cards.list)(limit=3).value, Page[Card])
+    with_raw_response(board.cards.get)(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(client.request("GET", "/auth/me"), Response[Any])
+    client.request("GET", "/auth/me", jsn={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert_type(client.with_options(token="t").auth.login(email="a", password="b"), Session)
     assert_type(ws.with_options(timeout=3, if_match=card).project("p").labels.create(name="bug"), Label)
     assert_type(board.export(), ProjectFile)
@@ -165,6 +170,8 @@ async def awaiting(client: AsyncStellary) -> None:
         assert_type(card, Card)
         assert_type(await board.cards.update(card, title="x"), Card)
     assert_type(await board.cards.delete("c"), Ok)
+    assert_type(await with_raw_response(board.cards.get)("c"), Response[Card])
+    assert_type(await client.request("GET", "/auth/me"), Response[Any])
     assert_type(await board.export_to("x"), Path)
     assert_type(await board.cards.create_all([], progress=print), list[Card])
     assert_type(await board.cards.show(), None)

@@ -1,0 +1,132 @@
+"""AsyncStellary in several event loops, and with many calls at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+import respx
+
+from stellary import AsyncStellary, StellaryError, TimedOut
+from stellary.client import _transport
+from tests.client.misbehaving import answer, misbehaving, stay_silent
+
+GOOD = answer("200 OK", b"[]")
+
+
+@pytest.fixture
+def server():
+    with misbehaving() as server:
+        yield server
+
+
+def test_one_client_works_in_one_event_loop_after_another(server):
+    server.then(GOOD)
+    client = AsyncStellary(server.url, "synth_x")
+
+    async def ask():
+        return await asyncio.gather(*(client.organizations.list() for _ in range(3)))
+
+    assert [asyncio.run(ask()) for _ in range(3)] == [[[], [], []]] * 3
+    asyncio.run(client.close())
+    with pytest.raises(StellaryError, match="the client is closed"):
+        asyncio.run(ask())
+
+
+def test_the_connections_of_an_event_loop_end_with_it(server):
+    server.then(GOOD)
+    client = AsyncStellary(server.url, "synth_x")
+    found = []
+
+    async def ask():
+        await client.organizations.list()
+        found.extend(client._caller.carrier._loops.values())
+
+    asyncio.run(ask())
+    assert [each.http.is_closed for each in found] == [True]
+
+
+def test_one_client_works_in_two_event_loops_at_a_time(server):
+    server.then(GOOD)
+    client = AsyncStellary(server.url, "synth_x")
+    both, answers = threading.Barrier(2), []
+
+    async def ask():
+        await client.organizations.list()
+        await asyncio.to_thread(both.wait, 10)
+        answers.append(await client.organizations.list())
+
+    threads = [threading.Thread(target=asyncio.run, args=[ask()]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert answers == [[], []]
+
+
+def test_closing_ends_the_connections_of_other_running_loops(server):
+    server.then(GOOD)
+    client = AsyncStellary(server.url, "synth_x")
+    begun, closed = threading.Event(), threading.Event()
+    found = []
+
+    async def stay():
+        await client.organizations.list()
+        found.extend(client._caller.carrier._loops.values())
+        begun.set()
+        await asyncio.to_thread(closed.wait, 10)
+        while not found[0].http.is_closed:  # noqa: ASYNC110 - httpx tells nobody
+            await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=asyncio.run, args=[asyncio.wait_for(stay(), 20)])
+    thread.start()
+    assert begun.wait(10)
+    asyncio.run(client.close())
+    closed.set()
+    thread.join(20)
+    assert found[0].http.is_closed
+
+
+async def test_no_more_calls_are_on_their_way_than_there_are_connections():
+    on_their_way, most = 0, 0
+
+    async def reply(request):
+        nonlocal on_their_way, most
+        on_their_way += 1
+        most = max(most, on_their_way)
+        await asyncio.sleep(0.001)
+        on_their_way -= 1
+        return httpx.Response(200, content=b"[]")
+
+    with respx.mock() as router:
+        router.get("http://pm.test/organizations").mock(side_effect=reply)
+        async with AsyncStellary("http://pm.test") as client:
+            found = await asyncio.gather(*(client.organizations.list() for _ in range(400)))
+    assert (len(found), most) == (400, _transport._CONCURRENT)
+
+
+async def test_waiting_for_a_place_ends_with_the_time_out_of_the_call(server, monkeypatch):
+    monkeypatch.setattr(_transport, "_CONCURRENT", 1)
+    server.then(stay_silent)
+    async with AsyncStellary(server.url, max_retries=0) as client:
+        first = asyncio.create_task(client.with_options(timeout=1.5).organizations.list())
+        await asyncio.sleep(0.1)
+        with pytest.raises(TimedOut, match="no connection became free in time") as caught:
+            await client.with_options(timeout=0.2).organizations.list()
+        assert not caught.value.reached
+        with pytest.raises(TimedOut, match="no answer in time"):
+            await first
+
+
+async def test_a_call_that_is_cancelled_gives_its_place_back(server, monkeypatch):
+    monkeypatch.setattr(_transport, "_CONCURRENT", 1)
+    server.then(stay_silent, GOOD)
+    async with AsyncStellary(server.url) as client:
+        waits = [asyncio.create_task(client.organizations.list()) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        assert await client.organizations.list() == []
