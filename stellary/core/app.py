@@ -26,7 +26,7 @@ from stellary.core.agents.models import ModelBrain
 from stellary.core.base import Clock, Ids, IdSource, check_ids, newest_id, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
-from stellary.core.borrowing import Borrowing, OnCommit
+from stellary.core.borrowing import Borrowing, OnCommit, check_borrowed
 from stellary.core.claims import ClaimOwner
 from stellary.core.courier import Courier
 from stellary.core.database import Database
@@ -200,8 +200,7 @@ class Core:
                 uow = self._writing_unit(connection, actor)
                 yield uow
                 uow.settle()
-            for do in uow.after_commit:
-                after_commit(connection, do)
+            after_commit(connection, uow.after_commit)
             return
         with self.database.writing() as own:
             uow = self._writing_unit(own, actor)
@@ -217,6 +216,10 @@ class Core:
             driver_connection: Of ``sqlite3`` or ``psycopg``, to the core's database, in a transaction that the host
                 commits; it is neither committed, rolled back nor closed here.
             on_commit: Called with what is to be done after the host's commit, such as Django's ``transaction.on_commit``.
+
+        Raises:
+            RuntimeError: It is None, or in no transaction: what is written on it, rows of the host's included, would be
+                lost, since nobody would commit it. A connection of ``psycopg`` without autocommit may be idle.
         """
         if self._borrowing is None:
             self._borrowing = Borrowing(self.database.engine.url)
@@ -240,6 +243,7 @@ class Core:
     @contextmanager
     def _view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
         if connection is not None:
+            check_borrowed(connection)
             yield self._unit(connection, actor)
             return
         with self.database.reading() as own:

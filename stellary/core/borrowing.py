@@ -37,13 +37,49 @@ class Borrowing:
 
     @contextmanager
     def borrowed(self, driver: Any, on_commit: OnCommit) -> Iterator[Connection]:
-        """The driver's connection as one of SQLAlchemy's, until the end of the block."""
+        """The driver's connection as one of SQLAlchemy's, until the end of the block.
+
+        Raises:
+            RuntimeError: It is in no transaction that the host will commit.
+        """
+        _check_transaction(driver)
         self._here.driver = driver
         with self._engine.connect() as connection:
             connection.info[_ON_COMMIT] = on_commit
             # In the host's transaction, of which SQLAlchemy knows nothing.
             with connection.begin():
                 yield connection
+
+
+def check_borrowed(connection: Connection) -> None:
+    """Check that a connection, if it is borrowed, is still in a transaction of the host's.
+
+    Raises:
+        RuntimeError: The host has ended the transaction meanwhile.
+    """
+    if on_commit_of(connection) is not None:
+        _check_transaction(connection.connection.dbapi_connection)
+
+
+def _check_transaction(driver: Any) -> None:
+    if driver is None:
+        raise RuntimeError(
+            "the connection is None: the host has not opened it yet (in Django: connection.ensure_connection())"
+        )
+    if not _is_in_transaction(driver):
+        raise RuntimeError(
+            "the connection is in no transaction, so nobody would commit what is written on it: "
+            "begin one first (in Django: transaction.atomic())"
+        )
+
+
+def _is_in_transaction(driver: Any) -> bool:
+    """Whether there is a transaction, or one begins with the next statement, that the host commits."""
+    if hasattr(driver, "in_transaction"):
+        # sqlite3. Its driver begins none before a statement of ours.
+        return bool(driver.in_transaction)
+    status = driver.info.transaction_status.name
+    return status in ("INTRANS", "ACTIVE") or (status == "IDLE" and not driver.autocommit)
 
 
 def on_commit_of(connection: Connection) -> OnCommit | None:

@@ -23,6 +23,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
 from stellary.core import host_engine, postgres
+from stellary.core.after_commit import run_effect
+from stellary.core.borrowing import check_borrowed
 from stellary.core.connections import Connections
 from stellary.core.private_files import create_private_file
 
@@ -109,6 +111,7 @@ class Database:
             self._writer = partial(_opened, database)
             if self.is_sqlite:
                 event.listen(database, "connect", _keep_foreign_keys)
+                database.dialect.do_commit = _commit_or_roll_back  # type: ignore[method-assign, assignment]
             else:
                 self._reader = host_engine.reader_of(database, _opened, postgres.READS)
         elif database.startswith("sqlite"):
@@ -193,10 +196,7 @@ class Database:
             if not _driver(connection).in_transaction:
                 raise Unavailable("the database has undone what was to be written", retry_after=1)
         for do in due:
-            try:
-                do()
-            except Exception:  # noqa: BLE001 - the units are kept, whatever this says
-                _log.exception("something that was to be done after a commit has failed")
+            run_effect(do)
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
         """Do some things, now that the transaction of a unit is over; or when those are that it was gathered with."""
@@ -204,7 +204,7 @@ class Database:
             self._gathered.due.extend(due)
             return
         for do in due:
-            do()
+            run_effect(do)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -252,6 +252,7 @@ class Database:
         """
         if not connection.in_transaction():
             raise RuntimeError("the connection is in no transaction: there would be nobody to commit it")
+        check_borrowed(connection)
         if self.is_sqlite:
             begin_sqlite(connection)
             if not _driver(connection).execute("PRAGMA foreign_keys").fetchone()[0]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import attrs
+
 from stellary.core.events import WorkspaceLeft
 
 if TYPE_CHECKING:
@@ -64,10 +66,20 @@ class News:
             listener(topic)
 
 
+@attrs.frozen
+class _Signal:
+    """Tells of a topic. Two of one topic are equal: of several that wait for one commit, one is enough."""
+
+    news: News
+    topic: str
+
+    def __call__(self) -> None:
+        self.news.tell(self.topic)
+
+
 def announce(uow: UnitOfWork, topic: str) -> None:
     """Tell of something once the unit is committed, and never if it is undone."""
-    news = uow.core.news
-    uow.after_commit.append(lambda: news.tell(topic))
+    uow.after_commit.append(_Signal(uow.core.news, topic))
 
 
 def left(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

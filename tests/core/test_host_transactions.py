@@ -1,0 +1,323 @@
+"""Units in a host's transaction: when their letters and signals go out, and which connections may be borrowed."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sqlite3
+import time
+import tracemalloc
+from contextlib import closing
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from stellary.contract.cards import CreateCard
+from stellary.contract.refs import ColumnRef, ProjectRef
+from stellary.core import Core
+from stellary.core.board import cards
+from stellary.core.unit import NOBODY
+from tests.boards import Board
+from tests.world import World
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = create_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def core(engine):
+    core = Core(engine, bcrypt_rounds=4)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY)"))
+    return core
+
+
+@pytest.fixture
+def effects():
+    return []
+
+
+@pytest.fixture
+def join(core, effects):
+    """Joins a transaction by a unit that has an effect."""
+
+    def join(connection, name):
+        core.run(NOBODY, lambda uow: uow.after_commit.append(lambda: effects.append(name)), connection)
+
+    return join
+
+
+# ------------------------------------------------------------------------------------------------- effects
+
+
+def test_effects_come_after_the_commit_and_see_what_was_committed(engine, core, effects):
+    def look():
+        with engine.connect() as other:
+            effects.append(other.execute(text("SELECT count(*) FROM orders")).scalar())
+
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO orders VALUES (7)"))
+        core.run(NOBODY, lambda uow: uow.after_commit.append(look), connection)
+        assert effects == []
+    assert effects == [1]
+
+
+def test_effects_of_a_rolled_back_savepoint_are_dropped_and_no_others(engine, join, effects):
+    with engine.begin() as connection:
+        join(connection, "before")
+        undone = connection.begin_nested()
+        join(connection, "undone")
+        undone.rollback()
+        with connection.begin_nested():
+            join(connection, "kept")
+        join(connection, "after")
+        assert effects == []
+    assert effects == ["before", "kept", "after"]
+
+
+def test_savepoints_older_than_the_first_unit_count(engine, join, effects):
+    with engine.begin() as connection:
+        undone = connection.begin_nested()
+        join(connection, "undone")
+        undone.rollback()
+        join(connection, "after")
+    assert effects == ["after"]
+
+
+def test_savepoints_within_savepoints_count(engine, join, effects):
+    with engine.begin() as connection:
+        outer = connection.begin_nested()
+        join(connection, "outer")
+        with connection.begin_nested():
+            join(connection, "released")
+        inner = connection.begin_nested()
+        join(connection, "undone")
+        inner.rollback()
+        join(connection, "outer again")
+        outer.commit()
+        outer = connection.begin_nested()
+        with connection.begin_nested():
+            join(connection, "released and undone")
+        outer.rollback()
+    assert effects == ["outer", "released", "outer again"]
+
+
+def test_savepoints_of_an_orm_session_count(engine, join, effects):
+    with Session(engine) as session:
+        join(session.connection(), "before")
+        with session.begin_nested() as nested:
+            join(session.connection(), "undone")
+            nested.rollback()
+        with session.begin_nested():
+            join(session.connection(), "kept")
+        session.commit()
+    assert effects == ["before", "kept"]
+
+
+def test_effects_of_a_unit_that_fails_are_dropped_and_no_others(engine, core, join, effects):
+    def fail(uow):
+        uow.after_commit.append(lambda: effects.append("failed"))
+        raise LookupError
+
+    with engine.begin() as connection:
+        join(connection, "before")
+        with pytest.raises(LookupError):
+            core.run(NOBODY, fail, connection)
+        join(connection, "after")
+    assert effects == ["before", "after"]
+
+
+def test_effects_of_a_rolled_back_transaction_do_not_come_with_the_next(engine, join, effects):
+    with engine.connect() as connection:
+        with connection.begin() as transaction:
+            join(connection, "undone")
+            transaction.rollback()
+        with connection.begin():
+            connection.execute(text("INSERT INTO orders VALUES (1)"))
+        with connection.begin():
+            join(connection, "kept")
+        with connection.begin():
+            connection.execute(text("INSERT INTO orders VALUES (2)"))
+    with engine.connect() as connection:
+        join_and_leave = connection.begin()
+        join(connection, "left open")
+        assert join_and_leave.is_active
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO orders VALUES (3)"))
+    assert effects == ["kept"]
+
+
+def test_effects_of_a_commit_that_fails_are_dropped(engine, join, effects):
+    with engine.begin() as connection:
+        key = "INTEGER REFERENCES orders (number) DEFERRABLE INITIALLY DEFERRED"
+        connection.execute(text(f"CREATE TABLE parcels (number {key})"))
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        join(connection, "undone")
+        connection.execute(text("INSERT INTO parcels VALUES (99)"))
+        with pytest.raises(IntegrityError):
+            transaction.commit()
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO orders VALUES (3)"))
+    assert effects == []
+
+
+def test_an_effect_that_fails_stops_neither_the_others_nor_the_host(engine, core, join, effects, caplog):
+    with caplog.at_level(logging.ERROR), engine.begin() as connection:
+        core.run(NOBODY, lambda uow: uow.after_commit.append(lambda: 1 // 0), connection)
+        join(connection, "after")
+    assert effects == ["after"]
+    assert "effect after a commit" in caplog.text
+    # And alike in a unit of the core's own.
+    core.run(NOBODY, lambda uow: uow.after_commit.extend([lambda: 1 // 0, lambda: effects.append("own")]))
+    assert effects == ["after", "own"]
+
+
+def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engine, core):
+    world = World(core)
+    board = Board(world, world.person("ann"))
+    column = board.workspace.ref.child(ProjectRef, board.project["id"]).child(
+        ColumnRef, board.columns[0]["id"]
+    )
+    heard = []
+    core.news.listen(heard.append)
+
+    def signal(uow):
+        cards.create_card(uow, column, CreateCard(title="A"))
+
+    def measure(connection, units):
+        gc.collect()
+        began, before = time.process_time(), tracemalloc.get_traced_memory()[0]
+        for _ in range(units):
+            core.run(NOBODY, lambda uow: uow.after_commit.append(wake), connection)
+        gc.collect()
+        return time.process_time() - began, tracemalloc.get_traced_memory()[0] - before
+
+    def wake():
+        heard.append("woken")
+
+    with engine.begin() as connection:
+        core.run(board.owner.actor, signal, connection)
+        core.run(board.owner.actor, signal, connection)
+        measure(connection, 50)
+        tracemalloc.start()
+        try:
+            first_seconds, first_bytes = measure(connection, 100)
+            measure(connection, 700)
+            last_seconds, last_bytes = measure(connection, 100)
+        finally:
+            tracemalloc.stop()
+        assert heard == []
+    assert last_seconds < 3 * first_seconds
+    assert last_bytes < first_bytes + 20_000
+    # Equal effects wait once.
+    assert heard.count("woken") == 1
+    assert len(heard) == len(set(heard))
+
+
+# ------------------------------------------------------------------------------------------------- borrowed ones
+
+
+def driver_of(url, *, autocommit):
+    """A connection of the driver's own, as a host has it."""
+    if url.startswith("sqlite"):
+        driver = sqlite3.connect(
+            url.removeprefix("sqlite:///"), isolation_level=None if autocommit else "DEFERRED"
+        )
+        driver.execute("PRAGMA foreign_keys=ON")
+        return driver
+    return psycopg.connect(
+        make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
+        autocommit=autocommit,
+    )
+
+
+@pytest.fixture
+def own_core(database_url):
+    core = Core(database_url, bcrypt_rounds=4)
+    core.run(NOBODY, lambda uow: uow.connection.execute(text("CREATE TABLE orders (number INTEGER)")))
+    yield core
+    core.close()
+
+
+def count_orders(core):
+    return core.run(
+        NOBODY,
+        lambda uow: uow.connection.execute(text("SELECT count(*) FROM orders")).scalar(),
+        read_only=True,
+    )
+
+
+def test_no_connection_is_told_from_one_that_is_none(own_core):
+    with pytest.raises(RuntimeError, match="is None"), own_core.borrowed(None, print):
+        pass
+
+
+def test_a_connection_in_no_transaction_is_not_borrowed(own_core, database_url):
+    """Or the host's own rows were lost, since nobody would commit the transaction that the core begins."""
+    with closing(driver_of(database_url, autocommit=True)) as driver:
+        with pytest.raises(RuntimeError, match="in no transaction"), own_core.borrowed(driver, print):
+            pass
+        driver.execute("INSERT INTO orders VALUES (7)")
+    assert count_orders(own_core) == 1
+
+
+def test_a_connection_whose_transaction_has_failed_is_not_borrowed(own_core, postgres_url):
+    with closing(driver_of(postgres_url, autocommit=False)) as driver:
+        with pytest.raises(psycopg.Error):
+            driver.execute("SELECT nothing FROM nowhere")
+        with pytest.raises(RuntimeError, match="in no transaction"), own_core.borrowed(driver, print):
+            pass
+
+
+def test_a_transaction_that_has_ended_is_not_joined(own_core, database_url):
+    with closing(driver_of(database_url, autocommit=True)) as driver:
+        driver.execute("BEGIN")
+        with own_core.borrowed(driver, print) as connection:
+            own_core.user(external_id="1", connection=connection)
+            driver.execute("COMMIT")
+            for unit in (own_core.begin, own_core.view):
+                with pytest.raises(RuntimeError, match="in no transaction"), unit(NOBODY, connection):
+                    pass
+        driver.execute("INSERT INTO orders VALUES (7)")
+    assert count_orders(own_core) == 1
+
+
+def test_a_connection_of_psycopg_that_begins_by_itself_is_borrowed(postgres_url):
+    core = Core(postgres_url)
+    with closing(driver_of(postgres_url, autocommit=False)) as driver:
+        with core.borrowed(driver, print) as connection:
+            actor = core.user(external_id="1", connection=connection)
+        driver.commit()
+    assert core.user(external_id="1") == actor
+    core.close()
+
+
+def test_effects_on_a_borrowed_connection_wait_for_the_host_and_obey_savepoints(
+    own_core, database_url, effects
+):
+    due = []
+
+    def join(connection, name):
+        own_core.run(NOBODY, lambda uow: uow.after_commit.append(lambda: effects.append(name)), connection)
+
+    with closing(driver_of(database_url, autocommit=True)) as driver:
+        driver.execute("BEGIN")
+        with own_core.borrowed(driver, due.append) as connection:
+            join(connection, "before")
+            undone = connection.begin_nested()
+            join(connection, "undone")
+            undone.rollback()
+            join(connection, "after")
+        driver.execute("COMMIT")
+    assert effects == []
+    for do in due:
+        do()
+    assert effects == ["before", "after"]
