@@ -103,7 +103,9 @@ def test_what_is_missing_is_said(nobody, monkeypatch):
     assert nobody.refused("serve") == "a server needs some packages more: pip install 'stellary[cli,server]'"
     assert "Example" in nobody("serve", "--help")
     monkeypatch.setattr(entry, "NEEDED", ("no_such_package",))
-    with pytest.raises(SystemExit, match="the command line needs some packages more: pip install 'stellary"):
+    with pytest.raises(
+        SystemExit, match="the command line is an extra; install it with: pip install 'stellary"
+    ):
         entry.main()
 
 

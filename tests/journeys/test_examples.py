@@ -87,16 +87,18 @@ async def test_the_quickstart_runs_over_http_and_awaits(core: Core, capsys: pyte
     assert told[-1].split() == ["QL-1", "Sketch", "billing", "done"]
 
 
-def test_the_lines_of_the_readme_run(core: Core, capsys: pytest.CaptureFixture[str]):
+def test_the_lines_of_the_readme_run_twice_in_a_row(core: Core, capsys: pytest.CaptureFixture[str]):
     (lines,) = re.findall(r"```python\n(.*?)```", (EXAMPLES.parents[1] / "README.md").read_text(), re.DOTALL)
     assert "http://localhost:3001" in lines
     scope: dict[str, Any] = {}
     with running(core) as server:
-        exec(lines.replace("http://localhost:3001", f"http://127.0.0.1:{server.port}"), scope)
-        scope["client"].close()
+        for _ in range(2):
+            exec(lines.replace("http://localhost:3001", f"http://127.0.0.1:{server.port}"), scope)
+            scope["client"].close()
 
     shown = capsys.readouterr().out
     assert shown.startswith("Q1 Launch\nQL  1 card  1 done\n")
+    assert shown.count("QL  1 card  1 done") == 2
     assert "Write the spec" in shown
 
 
