@@ -18,7 +18,6 @@ from reference_server.system import system_operations
 from reference_server.threads import Threads
 from stellary.contract.mcp import MCP
 from stellary.core import Core
-from stellary.core.work import POST_THREADS
 
 STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)
@@ -59,7 +58,7 @@ def make_app(
         core.relay.start()
         if does_jobs:
             core.work.start()
-            core.post.start(POST_THREADS)
+            core.webhook_worker.start()
         async with (
             asynccontextmanager(handler.files.sweeping)(),
             asynccontextmanager(handler.streams.running)(),
@@ -68,9 +67,9 @@ def make_app(
             yield
         if does_jobs:
             # One that is not done by then is done by the next process.
-            core.post.stop(0)
+            core.webhook_worker.stop(0)
             await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
-            await asyncio.to_thread(core.post.stop, UNITS_SECONDS)
+            await asyncio.to_thread(core.webhook_worker.stop, UNITS_SECONDS)
         await asyncio.to_thread(core.relay.stop, UNITS_SECONDS)
         await threads.close(UNITS_SECONDS)
 

@@ -14,7 +14,6 @@ from reference_server.serve import alone, migrate, open_core
 from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.jobs import Job
-from stellary.core.work import POST_THREADS
 
 
 def work(settings: Settings) -> None:
@@ -28,7 +27,7 @@ def work(settings: Settings) -> None:
 
         def stop(*_: Any) -> None:
             # One of a thread of its own is joined below; here it is only told.
-            core.post.stop(0)
+            core.webhook_worker.stop(0)
             core.work.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -36,9 +35,9 @@ def work(settings: Settings) -> None:
         sys.stdout.write("Stellary does jobs. Ctrl-C stops it.\n")
         sys.stdout.flush()
         core.relay.start()
-        core.post.start(POST_THREADS)
+        core.webhook_worker.start()
         core.work.run()
-        core.post.stop()
+        core.webhook_worker.stop()
         core.relay.stop()
     lines.close()
 

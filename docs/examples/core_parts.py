@@ -92,9 +92,9 @@ def main() -> None:
         # --8<-- [end:jobs]
 
         # --8<-- [start:post]
-        core.post.run_due()  # what webhooks have to tell now, in this thread
-        core.post.start(4)  # or four threads that send from now on
-        core.post.stop()
+        core.webhook_worker.run_due()  # send the messages of webhooks that are due, in this thread
+        core.webhook_worker.start()  # or in threads from now on
+        core.webhook_worker.stop()
         # --8<-- [end:post]
 
         # --8<-- [start:backup]

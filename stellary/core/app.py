@@ -38,8 +38,9 @@ from stellary.core.planner import Planner
 from stellary.core.relay import Relay
 from stellary.core.retries import Retries
 from stellary.core.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.webhooks.worker import WebhookWorker
 from stellary.core.wizard.reader import BriefReader
-from stellary.core.work import HANDLERS, POST, Work
+from stellary.core.work import HANDLERS, Work
 
 if TYPE_CHECKING:
     from stellary.core.backups import Backup, Named
@@ -112,7 +113,7 @@ class Core:
         self.relay = Relay(self)
         self.claims = ClaimOwner(self)
         self.work = Work(self, HANDLERS)
-        self.post = Work(self, POST if courier is not None else {})
+        self.webhook_worker = WebhookWorker(self)
         self.horizon = stream.horizon()
         self.brains: Mapping[str, Brain] = {
             "built_in": RulesBrain(),

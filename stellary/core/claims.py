@@ -155,8 +155,10 @@ class _Session:
                 # A connection of its own: one of the pool would be missing there.
                 with self._core.database.dedicated(isolation_level="AUTOCOMMIT") as connection:
                     if is_pooled(connection):
-                        # A pooler keeps its sessions, and with them the locks, whoever has died: leases end the claims.
-                        self._stopping.wait()
+                        _log.warning(
+                            "claims of a process that dies expire after a minute: a pooler shares sessions; "
+                            "name the database itself as the direct one"
+                        )
                         return
                     self._watch(connection)
             except Exception as error:  # noqa: BLE001 - the database may be back soon

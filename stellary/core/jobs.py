@@ -83,6 +83,8 @@ _BY_ID = jobs.c.id == bindparam("_id")
 _CLAIMED = (_BY_ID, jobs.c.claim_id == bindparam("_claim_id"))
 _INSERT = insert(jobs)
 _CLAIM = update(jobs).where(_BY_ID)
+_DELETE = delete(jobs).where(_BY_ID)
+_DEFER = update(jobs).where(_BY_ID)
 _DONE = delete(jobs).where(*_CLAIMED)
 _PUT_OFF = update(jobs).where(*_CLAIMED)
 _RELEASE = (
@@ -236,25 +238,49 @@ def claim_many(
     connection: Connection, kind: str, now: datetime, new_id: IdSource, claimed_by: int | None, *, limit: int
 ) -> list[Job]:
     """Claim the jobs of a kind that have been due for longest, up to a limit, the earliest first."""
-    rows = connection.execute(_DUE, {"_kind": kind, "_now": now, "_limit": limit}).fetchall()
-    if not rows:
-        return []
-    claims = [
-        {
-            "claim_id": new_id(),
-            "claimed_by": claimed_by,
-            "due_at": now + LEASE,
-            "attempts": row.attempts + 1,
-        }
-        for row in rows
+    due = lock_due(connection, kind, now, limit=limit)
+    return claim_locked(connection, due, now, new_id, claimed_by)
+
+
+def lock_due(connection: Connection, kind: str, now: datetime, *, limit: int) -> list[Job]:
+    """Lock the jobs of a kind that have been due for longest until the transaction ends, without those that others lock."""
+    return [_job(row) for row in connection.execute(_DUE, {"_kind": kind, "_now": now, "_limit": limit})]
+
+
+def claim_locked(
+    connection: Connection, locked: Sequence[Job], now: datetime, new_id: IdSource, claimed_by: int | None
+) -> list[Job]:
+    """Claim jobs that this transaction has locked."""
+    claimed = [
+        attrs.evolve(job, claim_id=new_id(), due_at=now + LEASE, attempts=job.attempts + 1) for job in locked
     ]
-    connection.execute(_CLAIM, [{"_id": row.id, **claim} for row, claim in zip(rows, claims, strict=True)])
-    return [
-        attrs.evolve(
-            _job(row), claim_id=claim["claim_id"], due_at=claim["due_at"], attempts=claim["attempts"]
+    if claimed:
+        connection.execute(
+            _CLAIM,
+            [
+                {
+                    "_id": job.id,
+                    "claim_id": job.claim_id,
+                    "claimed_by": claimed_by,
+                    "due_at": job.due_at,
+                    "attempts": job.attempts,
+                }
+                for job in claimed
+            ],
         )
-        for row, claim in zip(rows, claims, strict=True)
-    ]
+    return claimed
+
+
+def delete_locked(connection: Connection, locked: Sequence[Job]) -> None:
+    """Delete jobs that this transaction has locked."""
+    if locked:
+        connection.execute(_DELETE, [{"_id": job.id} for job in locked])
+
+
+def put_off_locked(connection: Connection, locked: Sequence[Job], due_at: datetime) -> None:
+    """Make jobs that this transaction has locked due later."""
+    if locked:
+        connection.execute(_DEFER, [{"_id": job.id, "due_at": due_at} for job in locked])
 
 
 def release(connection: Connection, now: datetime, claimed_by: int | None = None) -> int:
@@ -303,6 +329,12 @@ def put_off(connection: Connection, job: Job, error: str, due_at: datetime | Non
     """Note that a job was not done, and when it is tried again; None gives it up. Nothing if the claim has expired."""
     noted = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None, "claimed_by": None}
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **noted})
+
+
+def put_back(connection: Connection, job: Job, due_at: datetime) -> None:
+    """Make a claimed job due again as if it had never been begun. Nothing happens if the claim has ended."""
+    changes = {"due_at": due_at, "attempts": 0, "claim_id": None, "claimed_by": None}
+    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
 
 
 def listed(connection: Connection, *, given_up: bool) -> list[Job]:

@@ -22,7 +22,6 @@ from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
 from stellary.core.news import EVERYTHING, JOBS
 from stellary.core.unit import NOBODY, UnitOfWork
-from stellary.core.webhooks import deliveries
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -47,8 +46,6 @@ class Handler:
 
     Attributes:
         do: Called with a unit in which nobody acts yet, and the payload.
-        outside: Done before that with no transaction open, since it is slow: called with the core and the payload. What it
-            returns is the third argument of ``do``. Whoever dies in between leaves it to be done again.
         attempts: After so many the job is given up; None never gives up.
         first: A payload with which there is always one such job.
     """
@@ -56,7 +53,6 @@ class Handler:
     do: Callable[..., None]
     attempts: int | None = ATTEMPTS_MAX
     first: Any = None
-    outside: Callable[[Core, Any], Any] | None = None
 
 
 @attrs.frozen
@@ -86,13 +82,6 @@ HANDLERS: Mapping[str, Handler | Long] = {
     due.LOOK: Handler(due.look, attempts=None, first={}),
 }
 """Which kind of job is done by what."""
-
-POST: Mapping[str, Handler | Long] = {
-    deliveries.DELIVER: Handler(deliveries.note, attempts=None, outside=deliveries.send),
-}
-"""The same for what waits for other systems, which is done beside the rest so that nothing of ours waits for them."""
-
-POST_THREADS = 4
 
 
 class _Lost(Exception):
@@ -183,20 +172,17 @@ class Work:
         if isinstance(handler, Long):
             self._do_long(job, handler)
             return
-        found: tuple[Any, ...] = ()
 
         def work(uow: UnitOfWork) -> None:
             # First, so that of two who both believe that the job is theirs one waits for the other, and then finds it done.
             if not jobs.strike_off(uow.connection, job):
                 raise _Lost
-            handler.do(uow, job.payload, *found)
+            handler.do(uow, job.payload)
 
         if handler.attempts is not None and job.attempts > handler.attempts:
             self._put_off(job, "whoever did it ended before it was done", None)
             return
         try:
-            if handler.outside is not None:
-                found = (handler.outside(self._core, job.payload),)
             self._core.run_raw(True, work)
         except _Lost:
             _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from stellary.core import Core, claims, jobs
 from stellary.core.unit import NOBODY
-from stellary.core.work import Handler, Work
+from stellary.core.work import Handler, Long, Work
 from tests.forked import context
 from tests.world import StoppedClock
 
@@ -61,18 +61,22 @@ def notes_table(request):
             connection.execute(text("CREATE TABLE notes (note TEXT)"))
 
 
+def long(do):
+    """A handler that does its job with no transaction open."""
+    return Long(
+        do=lambda core, payload, keep: do(core, payload), give_up=lambda *_: None, reached=lambda *_: 0
+    )
+
+
 def hold_a_job(url: str, claimed) -> None:
     """Begin a job and never end it."""
 
-    def hang(uow, payload):
+    def hang(core, payload):
         claimed.set()
-        # With no transaction open a claim would do as well: what matters is who dies.
         time.sleep(120)
 
     with closing(Core(url)) as core:
-        core.work = work = Work(
-            core, {"note": Handler(note, outside=lambda core, payload: hang(None, payload))}
-        )
+        core.work = work = Work(core, {"note": long(hang)})
         work.run()
 
 
@@ -95,7 +99,7 @@ def test_jobs_of_a_killed_process_are_done_long_before_their_lease_ends(core, da
     with process_with_a_job(database_url) as process:
         os.kill(process.pid, signal.SIGKILL)
         process.join(20)
-        with worker(core, lambda uow, payload, *_: note(uow, payload)):
+        with worker(core):
             wait_for(lambda: notes(core) == ["a"])
 
 
@@ -129,10 +133,10 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
         def send(core, payload):
             begun.set()
             assert may_end.wait(60)
+            with core.begin(NOBODY) as uow:
+                note(uow, payload)
 
-        core.work = work = Work(
-            core, {"note": Handler(lambda uow, payload, _: note(uow, payload), outside=send)}
-        )
+        core.work = work = Work(core, {"note": long(send)})
         work.start()
         enqueue(core)
         assert begun.wait(20)

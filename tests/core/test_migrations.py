@@ -439,3 +439,26 @@ def test_rows_of_ours_that_point_nowhere_are_noticed(tmp_path, prefix, is_ours):
 def test_a_probe_writes_and_changes_nothing(core):
     core.probe()
     core.migrate()
+
+
+def test_messages_that_waited_one_by_one_wait_with_their_webhook(empty_url):
+    """Before 0014 each message had a job of its own."""
+    waiting, arrived = "1" * 24, "2" * 24
+    write_at(
+        empty_url,
+        "0013",
+        *PLACE,
+        *[("webhooks", {"id": id}) for id in (waiting, arrived)],
+        *[
+            ("webhook_deliveries", {"id": id, "webhook_id": webhook, "status": status})
+            for id, webhook, status in (
+                ("3" * 24, waiting, "pending"),
+                ("4" * 24, waiting, "pending"),
+                ("5" * 24, arrived, "succeeded"),
+            )
+        ],
+        *[("jobs", {"id": id, "kind": "webhooks.deliver", "key": id}) for id in ("3" * 24, "4" * 24)],
+    )
+    migrate(empty_url)
+    found = run(empty_url, "SELECT kind, payload FROM stellary_jobs")
+    assert [tuple(row) for row in found] == [("webhooks.deliver", f'{{"webhookId":"{waiting}"}}')]

@@ -22,7 +22,7 @@ from stellary import Stellary
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core import Core
 from stellary.core.webhooks.rules import retries
-from stellary.core.work import POST, Work
+from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import clean_environment
 from tests.server.running import running
@@ -133,7 +133,7 @@ def test_a_receiver_made_of_the_guide_does_each_thing_once_and_believes_nobody_e
 ):
     monkeypatch.setattr(retries, "PAUSES", (retries.PAUSES[0] / 50,) * 200)
     core.courier, core.private_webhooks = HttpCourier(), True
-    core.post = Work(core, POST)
+    core.webhook_worker = WebhookWorker(core)
     port = free_port()
     with (
         running(core, Settings(limits=NO_LIMITS)) as server,

@@ -17,7 +17,7 @@ from stellary import Stellary
 from stellary.core import Core
 from stellary.core.courier import Parcel
 from stellary.core.webhooks.rules import retries
-from stellary.core.work import POST, Work
+from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import example
 from tests.server.running import running
 from tests.world import World
@@ -177,7 +177,7 @@ def test_tls_is_checked():
 def posting(core: Core) -> Core:
     """A core with a courier that may go to this machine."""
     core.courier, core.private_webhooks = HttpCourier(), True
-    core.post = Work(core, POST)
+    core.webhook_worker = WebhookWorker(core)
     return core
 
 

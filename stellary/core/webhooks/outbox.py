@@ -14,7 +14,7 @@ from stellary.core import jobs
 from stellary.core.accounts import people
 from stellary.core.events import ActivitiesRecorded
 from stellary.core.unit import UnitOfWork
-from stellary.core.webhooks.deliveries import DELIVER
+from stellary.core.webhooks.queue import DELIVER
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 KEPT = 1_000
@@ -61,7 +61,9 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, listening: Sequence[Any])
     if not made:
         return
     uow.connection.execute(_INSERT, made)
-    jobs.enqueue_all(uow, DELIVER, [{"deliveryId": each["id"]} for each in made])
+    # Each change only adds rows: to mark the webhook's own row would let changes wait for each other.
+    webhook_ids = sorted({delivery["webhook_id"] for delivery in made})
+    jobs.enqueue_all(uow, DELIVER, [{"webhookId": webhook_id} for webhook_id in webhook_ids])
     for webhook_id in {each["webhook_id"] for each in made if int(each["id"], 16) % FORGETS_EVERY == 0}:
         forget(uow, webhook_id)
 
@@ -80,6 +82,7 @@ def _delivery(uow: UnitOfWork, webhook_id: str, event: str, payload: str) -> dic
         "status": "pending",
         "attempts": [],
         "tries": 0,
+        "queued_at": uow.now,
         "next_attempt_at": uow.now,
         "created_at": uow.now,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
 from stellary.core.base import IdType, Json, UtcDateTime, metadata
 
@@ -19,6 +19,12 @@ webhooks = Table(
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # The job of whoever sends its messages at the moment. It is nobody's if that job is gone or its claim has ended.
+    Column("sending_job_id", IdType),
+    # The retry schedule: how often in a row its receiver has failed, since when, and when it is tried again.
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("failing_since", UtcDateTime),
+    Column("retry_at", UtcDateTime),
     Index("ix_stellary_webhooks_workspace_id_id", "workspace_id", "id"),
 )
 
@@ -34,7 +40,17 @@ deliveries = Table(
     Column("attempts", Json, nullable=False),
     # Since it was asked for, for the first time or again.
     Column("tries", Integer, nullable=False),
+    # When it was asked for, for the first time or again.
+    Column("queued_at", UtcDateTime),
     Column("next_attempt_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
+    Index(
+        "ix_stellary_webhook_deliveries_pending",
+        "webhook_id",
+        "next_attempt_at",
+        "id",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
 )

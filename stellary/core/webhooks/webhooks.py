@@ -30,7 +30,7 @@ from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.listeners import listen
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
-from stellary.core.webhooks import access
+from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.rules.addresses import checked
 from stellary.core.webhooks.tables import webhooks
 
@@ -99,6 +99,8 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         changes["active"] = request.active
     if not changes:
         return _webhook(row)
+    if row.retry_at is not None:
+        queue.resume(uow, row.id)
     return _webhook(uow.connection.execute(_UPDATE, {**changes, "updated_at": uow.now, "_id": row.id}).one())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from stellary.core.courier import Parcel, Receipt
-from stellary.core.work import POST, Work
+from stellary.core.webhooks.worker import WebhookWorker
 from tests.boards import Board, Json
 from tests.world import Person, World
 
@@ -29,7 +29,7 @@ class Switchboard(Board):
         self.answers: list[Receipt] = []
         self.parcels: list[Parcel] = []
         world.core.courier = self.bring
-        self.post = Work(world.core, POST)
+        self.worker = WebhookWorker(world.core)
 
     def bring(self, parcel: Parcel) -> Receipt:
         self.parcels.append(parcel)
@@ -53,5 +53,5 @@ class Switchboard(Board):
     def send(self) -> list[Json]:
         """Do what is due; the messages that were sent meanwhile."""
         before = len(self.parcels)
-        self.post.run_due()
+        self.worker.run_due()
         return [orjson.loads(parcel.body) for parcel in self.parcels[before:]]

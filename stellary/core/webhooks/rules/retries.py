@@ -12,6 +12,10 @@ PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 21_600, 40_000)
 )
 """Between the tries: eleven of them in a day."""
+DAY = sum(PAUSES, timedelta())
+"""How long a message is tried, or waits for a receiver that fails all the time."""
+WEBHOOK_PAUSE_MAX = timedelta(minutes=10)
+"""How long a webhook waits before another message is tried: a receiver that is back is noticed by then."""
 ASKED_MAX = timedelta(hours=1)
 _AGAIN = frozenset((408, 429))
 
@@ -29,6 +33,7 @@ def outcome(
     tries: int,
     now: datetime,
     *,
+    expired: bool = False,
     retry_after: float | None = None,
     final: bool = False,
 ) -> Outcome:
@@ -40,15 +45,33 @@ def outcome(
         status: That of the last answer; None without one.
         tries: How many there were since it was asked for, that one included.
         now: The moment.
+        expired: Whether the message and its receiver have had their day already.
         retry_after: Seconds that whoever answered asks to wait.
         final: Whether there is no use in it anyway.
     """
     if status is not None and 200 <= status < 300:
         return Outcome("succeeded")
-    may_help = status is None or status in _AGAIN or status >= 500
-    if final or not may_help or tries > len(PAUSES):
+    if not is_failure(status, final=final) or tries > len(PAUSES) or expired:
         return Outcome("failed")
-    pause = PAUSES[tries - 1]
-    if retry_after is not None:
-        pause = max(pause, min(ASKED_MAX, timedelta(seconds=max(0.0, min(retry_after, 86_400.0)))))
-    return Outcome("pending", now + pause)
+    return Outcome("pending", now + max(PAUSES[tries - 1], _asked_pause(retry_after)))
+
+
+def is_failure(status: int | None, *, final: bool) -> bool:
+    """Return whether a receiver has failed, so that another try may help: it gave no answer, 408, 429 or 5xx."""
+    return not final and (status is None or status in _AGAIN or status >= 500)
+
+
+def webhook_retry_at(failures: int, now: datetime, retry_after: float | None) -> datetime:
+    """Return when a webhook whose receiver has failed sends its next message.
+
+    Args:
+        failures: How often the receiver has failed in a row; 1 or more.
+        now: The moment.
+        retry_after: Seconds that the receiver asks to wait.
+    """
+    pause = min(PAUSES[min(failures, len(PAUSES)) - 1], WEBHOOK_PAUSE_MAX)
+    return now + max(pause, _asked_pause(retry_after))
+
+
+def _asked_pause(retry_after: float | None) -> timedelta:
+    return min(ASKED_MAX, timedelta(seconds=max(0.0, min(retry_after or 0.0, 86_400.0))))

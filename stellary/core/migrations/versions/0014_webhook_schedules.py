@@ -1,0 +1,44 @@
+"""One retry schedule per webhook, and one job per webhook in place of one per message."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+
+ID = sa.String(24).with_variant(sa.String(24, collation="C"), "postgresql")
+MOMENT = sa.DateTime(timezone=True)
+PENDING = sa.text("status = 'pending'")
+
+# The id of the webhook serves as that of its job: no job has it.
+_JOBS = """
+    INSERT INTO stellary_jobs (id, kind, payload, due_at, attempts, created_at)
+    SELECT id, 'webhooks.deliver', '{"webhookId":"' || id || '"}', updated_at, 0, updated_at
+    FROM stellary_webhooks WHERE EXISTS (
+        SELECT 1 FROM stellary_webhook_deliveries AS d
+        WHERE d.webhook_id = stellary_webhooks.id AND d.status = 'pending'
+    )
+"""
+
+
+def upgrade() -> None:
+    op.add_column("stellary_webhooks", sa.Column("sending_job_id", ID, nullable=True))
+    op.add_column(
+        "stellary_webhooks", sa.Column("failures", sa.Integer(), nullable=False, server_default=sa.text("0"))
+    )
+    op.add_column("stellary_webhooks", sa.Column("failing_since", MOMENT, nullable=True))
+    op.add_column("stellary_webhooks", sa.Column("retry_at", MOMENT, nullable=True))
+    op.create_index(
+        "ix_stellary_webhook_deliveries_pending",
+        "stellary_webhook_deliveries",
+        ["webhook_id", "next_attempt_at", "id"],
+        sqlite_where=PENDING,
+        postgresql_where=PENDING,
+    )
+    op.add_column("stellary_webhook_deliveries", sa.Column("queued_at", MOMENT, nullable=True))
+    op.execute("UPDATE stellary_webhook_deliveries SET queued_at = created_at WHERE status = 'pending'")
+    op.execute("DELETE FROM stellary_jobs WHERE kind = 'webhooks.deliver'")
+    # As text it would take the colon for a parameter.
+    op.get_bind().exec_driver_sql(_JOBS)

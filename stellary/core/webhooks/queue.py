@@ -1,0 +1,395 @@
+"""The queue of webhooks: which of them have something to send, which process sends it, and what became of it.
+
+Each change adds the message and a job that names the webhook. A worker claims one of the jobs of a webhook, which gives it
+all of the webhook's messages, and deletes the others; it keeps that job until no message is left. While a receiver fails,
+the job waits until the webhook's next try, however many messages wait with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, update
+
+from stellary.contract.webhooks import DeliveryAttempt
+from stellary.contract.wire import as_dict
+from stellary.core import jobs
+from stellary.core.courier import Receipt
+from stellary.core.jobs import Job
+from stellary.core.unit import UnitOfWork
+from stellary.core.webhooks.rules.retries import DAY, outcome, webhook_retry_at
+from stellary.core.webhooks.tables import deliveries, webhooks
+
+DELIVER = "webhooks.deliver"
+LOAD_MAX = 50
+"""Messages of one webhook that are loaded at once."""
+JOBS_MAX = 200
+EXPIRED_MAX = 2_000
+BUSY_PAUSE = timedelta(seconds=1)
+"""How long a job waits whose webhook is locked, or whose messages another process sends."""
+RENEW_BEFORE = jobs.LEASE / 2
+ATTEMPTS_KEPT = 50
+ERROR_MAX = 300
+EXPIRED = "the receiver has taken no message for a day"
+
+# As text, not as a parameter: only so do both databases use the partial index.
+_PENDING = text("stellary_webhook_deliveries.status = 'pending'")
+_OF_WEBHOOK = (deliveries.c.webhook_id == bindparam("_webhook_id"), _PENDING)
+_IDS = webhooks.c.id.in_(bindparam("_ids", expanding=True))
+_LOCK: Select[Any] = (
+    select(
+        webhooks.c.id,
+        webhooks.c.url,
+        webhooks.c.secret,
+        webhooks.c.active,
+        webhooks.c.failures,
+        webhooks.c.failing_since,
+        webhooks.c.retry_at,
+        jobs.jobs.c.id.label("job_id"),
+        jobs.jobs.c.claim_id,
+        jobs.jobs.c.due_at.label("claimed_until"),
+    )
+    .join_from(webhooks, jobs.jobs, jobs.jobs.c.id == webhooks.c.sending_job_id, isouter=True)
+    .where(_IDS)
+    .order_by(webhooks.c.id)
+    # Not FOR UPDATE: whoever writes a message refers to its webhook.
+    .with_for_update(of=webhooks, key_share=True, skip_locked=True)
+)
+_EXISTING = select(webhooks.c.id).where(_IDS)
+_UPDATE = update(webhooks).where(webhooks.c.id == bindparam("_id"))
+_RESUME = _UPDATE.values(retry_at=None)
+_LOAD = (
+    select(
+        deliveries.c.id,
+        deliveries.c.payload,
+        deliveries.c.attempts,
+        deliveries.c.tries,
+        deliveries.c.queued_at,
+    )
+    .where(*_OF_WEBHOOK, deliveries.c.next_attempt_at <= bindparam("_until"))
+    .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+    .limit(bindparam("_limit"))
+)
+_NEXT = select(func.min(deliveries.c.next_attempt_at)).where(*_OF_WEBHOOK)
+# The tries tell whether another process has noted a try of the same message.
+_NOTE = update(deliveries).where(
+    deliveries.c.id == bindparam("_id"), _PENDING, deliveries.c.tries == bindparam("_tries")
+)
+
+
+@attrs.frozen
+class Message:
+    """A message that waits.
+
+    Attributes:
+        payload: The exact text that is signed and sent.
+        attempts: Earlier ones, as JSON.
+        tries: Since it was asked for.
+        queued_at: When it was asked for.
+    """
+
+    id: str
+    payload: str
+    attempts: list[Any]
+    tries: int
+    queued_at: datetime
+
+
+@attrs.frozen
+class ClaimedWebhook:
+    """A webhook whose messages this process alone sends.
+
+    Attributes:
+        job: The claimed job that says so.
+        failures: How often the receiver has failed in a row: if it has, one message at a time is tried.
+        messages: Those that were loaded last, the earliest first.
+    """
+
+    job: Job
+    id: str
+    url: str
+    secret: str = attrs.field(repr=False)
+    active: bool
+    failures: int
+    messages: Sequence[Message]
+
+
+@attrs.frozen
+class Sent:
+    """A message that was sent, with what became of it."""
+
+    message: Message
+    at: datetime
+    receipt: Receipt
+
+
+@attrs.frozen
+class Report:
+    """What has become of the messages of a claimed webhook since the last report.
+
+    Attributes:
+        failed: Whether sending has stopped because the receiver fails.
+        answered: Whether the receiver has taken a message, or refused it for good.
+        retry_after: Seconds that the receiver asks to wait.
+        is_done: Whether none of the loaded messages is still to be sent, or being sent.
+    """
+
+    webhook: ClaimedWebhook
+    sent: Sequence[Sent]
+    failed: bool
+    answered: bool
+    retry_after: float | None
+    is_done: bool
+
+
+@attrs.frozen
+class Settled:
+    """What ``settle`` has done.
+
+    Attributes:
+        noted: The ids of the webhooks whose report is in the database.
+        claimed: Webhooks that were claimed, loaded again, or whose claim was renewed.
+        ended: The ids of those that this process no longer sends for.
+    """
+
+    noted: set[str] = attrs.field(factory=set)
+    claimed: dict[str, ClaimedWebhook] = attrs.field(factory=dict)
+    ended: set[str] = attrs.field(factory=set)
+
+
+def resume(uow: UnitOfWork, webhook_id: str) -> None:
+    """Send what a webhook has to send at once, even if its receiver has failed."""
+    uow.connection.execute(_RESUME, {"_id": webhook_id})
+    jobs.enqueue(uow, DELIVER, {"webhookId": webhook_id})
+
+
+def settle(
+    uow: UnitOfWork,
+    reports: Sequence[Report],
+    held: Mapping[str, ClaimedWebhook],
+    claimed_by: int | None,
+    *,
+    closing: bool = False,
+) -> Settled:
+    """Note what became of messages, load more of them, and claim webhooks that have something to send.
+
+    Args:
+        uow: The transaction.
+        reports: About webhooks that this process sends for.
+        held: All webhooks that this process sends for, by id.
+        claimed_by: The number of this process.
+        closing: Whether the process stops: everything is left to others, and nothing is claimed.
+    """
+    settled = Settled()
+    if reports:
+        _note(uow, reports, settled, closing=closing)
+    if closing:
+        return settled
+    remaining = {id: webhook for id, webhook in held.items() if id not in settled.ended}
+    _renew(uow, {**remaining, **settled.claimed}, settled)
+    if len(remaining) < JOBS_MAX:
+        _claim(uow, remaining, claimed_by, settled)
+    return settled
+
+
+def _note(uow: UnitOfWork, reports: Sequence[Report], settled: Settled, *, closing: bool) -> None:
+    rows = _lock(uow.connection, [report.webhook.id for report in reports])
+    existing = _existing(uow.connection, [report.webhook.id for report in reports], rows)
+    changes: list[dict[str, Any]] = []
+    for report in reports:
+        webhook = report.webhook
+        if webhook.id in rows:
+            changes += [_changes(sent, rows[webhook.id], uow.now) for sent in report.sent]
+            settled.noted.add(webhook.id)
+        elif webhook.id not in existing:
+            jobs.strike_off(uow.connection, webhook.job)
+            settled.noted.add(webhook.id)
+            settled.ended.add(webhook.id)
+    if changes:
+        uow.connection.execute(_NOTE, changes)
+    for report in reports:
+        row = rows.get(report.webhook.id)
+        if row is None:
+            continue
+        if row.job_id != report.webhook.job.id or row.claim_id != report.webhook.job.claim_id:
+            # The claim has ended: another process sends the rest.
+            settled.ended.add(row.id)
+        else:
+            _schedule(uow, row, report, settled, closing=closing)
+
+
+def _changes(sent: Sent, row: Row[Any], now: datetime) -> dict[str, Any]:
+    receipt, tries = sent.receipt, sent.message.tries + 1
+    result = outcome(
+        receipt.status,
+        tries,
+        now,
+        expired=_has_failed_for_a_day(row.failing_since, now) and sent.message.queued_at <= now - DAY,
+        retry_after=receipt.retry_after,
+        final=receipt.final,
+    )
+    return {
+        "_id": sent.message.id,
+        "_tries": sent.message.tries,
+        "status": result.status,
+        "tries": tries,
+        "attempts": _with_attempt(sent.message, sent.at, receipt),
+        "next_attempt_at": result.again_at,
+    }
+
+
+def _with_attempt(message: Message, at: datetime, receipt: Receipt) -> list[Any]:
+    attempt = DeliveryAttempt(
+        at=at,
+        status_code=receipt.status,
+        error=None if receipt.error is None else receipt.error[:ERROR_MAX],
+        duration_ms=receipt.duration_ms,
+    )
+    return [*message.attempts, as_dict(attempt)][-ATTEMPTS_KEPT:]
+
+
+def _schedule(uow: UnitOfWork, row: Row[Any], report: Report, settled: Settled, *, closing: bool) -> None:
+    """Decide when the next message of a webhook is sent, and load it if that is now."""
+    schedule = {"failures": row.failures, "failing_since": row.failing_since, "retry_at": row.retry_at}
+    changed = dict(schedule)
+    if report.failed and report.is_done:
+        failures = row.failures + 1
+        changed = {
+            "failures": failures,
+            "failing_since": row.failing_since or uow.now,
+            "retry_at": webhook_retry_at(failures, uow.now, report.retry_after),
+        }
+    elif report.answered and not report.failed:
+        changed = {"failures": 0, "failing_since": None, "retry_at": None}
+    if changed != schedule:
+        uow.connection.execute(_UPDATE, {"_id": row.id, **changed})
+    if closing:
+        jobs.put_back(uow.connection, report.webhook.job, changed["retry_at"] or uow.now)
+        settled.ended.add(row.id)
+    elif report.is_done:
+        if _has_failed_for_a_day(changed["failing_since"], uow.now):
+            _expire(uow, row.id)
+        webhook = attrs.evolve(report.webhook, failures=changed["failures"])
+        _load(uow, row, webhook, changed["retry_at"], settled)
+
+
+def _has_failed_for_a_day(failing_since: datetime | None, now: datetime) -> bool:
+    return failing_since is not None and failing_since <= now - DAY
+
+
+def _expire(uow: UnitOfWork, webhook_id: str) -> None:
+    """Give up messages that have waited for a day for a receiver that fails all the time."""
+    # Those that are due are looked at: the others are given up when they are tried.
+    waiting = _pending(uow.connection, webhook_id, uow.now, EXPIRED_MAX)
+    expired = [message for message in waiting if message.queued_at <= uow.now - DAY]
+    receipt = Receipt(error=EXPIRED)
+    changes = [
+        {
+            "_id": message.id,
+            "_tries": message.tries,
+            "status": "failed",
+            "tries": message.tries,
+            "attempts": _with_attempt(message, uow.now, receipt),
+            "next_attempt_at": None,
+        }
+        for message in expired
+    ]
+    if changes:
+        uow.connection.execute(_NOTE, changes)
+
+
+def _load(
+    uow: UnitOfWork, row: Row[Any], webhook: ClaimedWebhook, retry_at: datetime | None, settled: Settled
+) -> None:
+    """Load messages that are due; if there are none, let the job wait for the next, or end it."""
+    messages: list[Message] = []
+    if retry_at is None or retry_at <= uow.now:
+        # The receiver may still fail: one message is enough to see that.
+        limit = 1 if webhook.failures else LOAD_MAX
+        messages = _pending(uow.connection, row.id, uow.now, limit)
+    if messages:
+        settled.claimed[row.id] = attrs.evolve(
+            webhook, url=row.url, secret=row.secret, active=row.active, messages=messages
+        )
+        return
+    settled.claimed.pop(row.id, None)
+    settled.ended.add(row.id)
+    next_at = uow.connection.execute(_NEXT, {"_webhook_id": row.id}).scalar()
+    if next_at is None:
+        jobs.strike_off(uow.connection, webhook.job)
+    else:
+        jobs.put_back(uow.connection, webhook.job, max(next_at, retry_at or next_at))
+
+
+def _pending(connection: Connection, webhook_id: str, until: datetime, limit: int) -> list[Message]:
+    rows = connection.execute(_LOAD, {"_webhook_id": webhook_id, "_until": until, "_limit": limit})
+    return [Message(row.id, row.payload, row.attempts, row.tries, row.queued_at) for row in rows]
+
+
+def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled) -> None:
+    for id, webhook in held.items():
+        assert webhook.job.due_at is not None
+        if webhook.job.due_at - uow.now > RENEW_BEFORE:
+            continue
+        if jobs.keep(uow.connection, webhook.job, uow.now):
+            job = attrs.evolve(webhook.job, due_at=uow.now + jobs.LEASE)
+            settled.claimed[id] = attrs.evolve(webhook, job=job)
+        else:
+            settled.claimed.pop(id, None)
+            settled.ended.add(id)
+
+
+def _claim(
+    uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], claimed_by: int | None, settled: Settled
+) -> None:
+    due: dict[str, list[Job]] = {}
+    for job in jobs.lock_due(uow.connection, DELIVER, uow.now, limit=JOBS_MAX):
+        due.setdefault(job.payload["webhookId"], []).append(job)
+    # What they tell of is loaded before the claim ends.
+    superfluous = [job for id in due if id in held for job in due[id]]
+    wanted = [id for id in due if id not in held]
+    busy: list[Job] = []
+    if wanted:
+        rows = _lock(uow.connection, wanted)
+        existing = _existing(uow.connection, wanted, rows)
+        free: dict[str, Job] = {}
+        for id in wanted:
+            row = rows.get(id)
+            if row is None:
+                (busy if id in existing else superfluous).extend(due[id])
+            elif row.retry_at is not None and row.retry_at > uow.now:
+                # Another job of this webhook waits for that moment.
+                superfluous += due[id]
+            elif _is_sent_elsewhere(row, uow.now):
+                busy += due[id]
+            else:
+                free[id] = due[id][0]
+                superfluous += due[id][1:]
+        claims = jobs.claim_locked(uow.connection, list(free.values()), uow.now, uow.new_id, claimed_by)
+        if claims:
+            senders = [{"_id": id, "sending_job_id": job.id} for id, job in zip(free, claims, strict=True)]
+            uow.connection.execute(_UPDATE, senders)
+        for id, job in zip(free, claims, strict=True):
+            row = rows[id]
+            webhook = ClaimedWebhook(job, id, row.url, row.secret, row.active, row.failures, ())
+            _load(uow, row, webhook, None, settled)
+    jobs.delete_locked(uow.connection, superfluous)
+    jobs.put_off_locked(uow.connection, busy, uow.now + BUSY_PAUSE)
+
+
+def _is_sent_elsewhere(row: Row[Any], now: datetime) -> bool:
+    return row.claim_id is not None and row.claimed_until is not None and row.claimed_until > now
+
+
+def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    return {row.id: row for row in connection.execute(_LOCK, {"_ids": list(ids)})}
+
+
+def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, Row[Any]]) -> set[str]:
+    """Return the ids of webhooks that exist; those that are missing from the rows are locked by others or deleted."""
+    if len(rows) == len(ids):
+        return set(ids)
+    return set(connection.execute(_EXISTING, {"_ids": list(ids)}).scalars())

@@ -1,0 +1,336 @@
+"""The worker that sends the messages of webhooks: one thread that talks to the database, others that send.
+
+What was sent is noted, and what is to be sent is claimed, for all webhooks in one transaction, at most ten a second unless
+there is much to do: on SQLite each of them holds up other writers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import attrs
+
+from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from stellary.core import jobs
+from stellary.core.courier import Parcel, Receipt
+from stellary.core.news import EVERYTHING, JOBS
+from stellary.core.webhooks import queue
+from stellary.core.webhooks.queue import ClaimedWebhook, Message, Report, Sent
+from stellary.core.webhooks.rules.retries import is_failure
+
+if TYPE_CHECKING:
+    from stellary.core.app import Core
+
+_log = logging.getLogger("stellary.core")
+
+SENDERS_MAX = 16
+PER_WEBHOOK_MAX = 4
+"""Messages of one webhook that are on their way at once."""
+FAILING_MAX = 4
+"""Messages that are on their way at once to receivers which have failed before: they leave room for the others."""
+FAILURES_IN_A_ROW = 3
+"""How many tries must fail, one after the other, before a receiver that has answered is left alone for a while."""
+SETTLE_SECONDS = 0.1
+NOTE_SECONDS = 1.0
+"""How long it may take until what was sent is noted, while more is being sent."""
+RENEW_SECONDS = 10.0
+POLL_SECONDS = 5.0
+TROUBLED_SECONDS = 2.0
+IDLE_SECONDS = 30.0
+TURNED_OFF = "the webhook is turned off"
+
+
+@attrs.define
+class _Lane:
+    """A claimed webhook and where its messages are: waiting, on their way, or sent and not noted yet."""
+
+    webhook: ClaimedWebhook
+    waiting: deque[Message]
+    on_their_way: int = 0
+    sent: list[Sent] = attrs.field(factory=list)
+    failures_in_a_row: int = 0
+    failed: bool = False
+    answered: bool = False
+    retry_after: float | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.on_their_way == 0 and not self.waiting
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be more messages than were loaded, so that there is no point in waiting for changes."""
+        return self.is_done and not self.failed and len(self.webhook.messages) >= queue.LOAD_MAX
+
+    def update(self, webhook: ClaimedWebhook) -> None:
+        """Take over what was settled: other messages if the last ones are done, or only a claim that was renewed."""
+        if webhook.messages is not self.webhook.messages:
+            self.waiting = deque(webhook.messages)
+            self.failures_in_a_row, self.failed, self.answered, self.retry_after = 0, False, False, None
+        self.webhook = webhook
+
+    def take(self, on_their_way_max: int) -> Message | None:
+        if not self.waiting or self.on_their_way >= on_their_way_max:
+            return None
+        self.on_their_way += 1
+        return self.waiting.popleft()
+
+    def add(self, sent: Sent) -> None:
+        """Keep what became of a message, and send no other one if the receiver fails."""
+        self.on_their_way -= 1
+        self.sent.append(sent)
+        if not is_failure(sent.receipt.status, final=sent.receipt.final):
+            self.answered, self.failures_in_a_row = True, 0
+            return
+        self.failures_in_a_row += 1
+        if sent.receipt.retry_after is not None:
+            self.retry_after = max(self.retry_after or 0.0, sent.receipt.retry_after)
+        if (
+            not self.answered
+            or self.failures_in_a_row >= FAILURES_IN_A_ROW
+            or sent.receipt.retry_after is not None
+        ):
+            self.failed = True
+            self.waiting.clear()
+
+    def report(self) -> Report:
+        return Report(
+            self.webhook, tuple(self.sent), self.failed, self.answered, self.retry_after, self.is_done
+        )
+
+
+class WebhookWorker:
+    """Sends the messages of webhooks, in threads beside a server or when the host asks for it.
+
+    Args:
+        core: Whose messages. Without a courier they wait.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._alarm = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lanes: dict[str, _Lane] = {}
+        # Guards the lanes and the counts of threads.
+        self._changed = threading.Condition()
+        self._senders = 0
+        self._idle = 0
+        self._settled_at = 0.0
+        core.news.listen(self._on_signal)
+
+    # ------------------------------------------------------------------------------------------ in this thread
+
+    def run_due(self) -> int:
+        """Send what is due, in this thread, until nothing is or ``stop`` is called.
+
+        Returns:
+            How many messages were sent, whatever became of them.
+
+        Raises:
+            DBAPIError: The database does not answer.
+        """
+        if self._core.courier is None:
+            return 0
+        self._core.claims.hold_file()
+        lanes: dict[str, _Lane] = {}
+        count = 0
+        while not self._stopping.is_set() and (lanes or self._is_due()):
+            self._settle(lanes)
+            for lane in lanes.values():
+                while not self._stopping.is_set() and (message := lane.take(1)) is not None:
+                    lane.add(self._deliver(lane.webhook, message))
+                    count += 1
+        if lanes:
+            self._settle(lanes, closing=True)
+        return count
+
+    def _is_due(self) -> bool:
+        due = self._next_due()
+        return due is not None and due <= self._core.clock()
+
+    def _next_due(self) -> datetime | None:
+        with self._core.database.reading() as connection:
+            return jobs.next_due(connection, (queue.DELIVER,))
+
+    # ------------------------------------------------------------------------------------------ in threads
+
+    def wake(self) -> None:
+        """Look for messages now: there may be some."""
+        self._alarm.set()
+
+    def _on_signal(self, topic: str) -> None:
+        if topic in (JOBS, EVERYTHING):
+            self.wake()
+
+    def start(self) -> None:
+        """Send messages in threads from now on."""
+        if self._core.courier is None:
+            return
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="stellary-webhooks", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Begin to send no other message, and wait until those on their way have arrived and are noted.
+
+        Args:
+            timeout: Seconds; None waits as long as it takes. What is not noted by then is sent again by another process.
+
+        Returns:
+            Whether all threads have ended.
+        """
+        self._stopping.set()
+        self.wake()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        self._core.claims.start()
+        try:
+            while not self._stopping.is_set():
+                # Before looking: whoever adds something from now on wakes this thread again.
+                self._alarm.clear()
+                try:
+                    pause = self._step()
+                except Exception as error:  # noqa: BLE001 - the database may be back soon
+                    _log.warning("webhooks wait: %s", type(error).__name__)
+                    self._stopping.wait(TROUBLED_SECONDS)
+                else:
+                    self._alarm.wait(pause)
+            self._finish()
+        finally:
+            self._core.claims.stop()
+
+    def _step(self) -> float:
+        """Settle what there is to settle; the seconds after which to look again."""
+        with self._changed:
+            done = any(lane.is_done for lane in self._lanes.values())
+            sent = sum(len(lane.sent) for lane in self._lanes.values())
+            urgent = sent >= queue.LOAD_MAX or any(lane.has_more for lane in self._lanes.values())
+        due = self._next_due()
+        since = time.monotonic() - self._settled_at
+        is_due = due is not None and due <= self._core.clock()
+        is_late = since >= (NOTE_SECONDS if sent else RENEW_SECONDS) and bool(self._lanes)
+        if not (urgent or done or is_due or is_late):
+            left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
+            return max(0.0, min(NOTE_SECONDS if self._lanes else POLL_SECONDS, left))
+        if not urgent and since < SETTLE_SECONDS:
+            # What else happens in this time goes into the same transaction.
+            self._stopping.wait(SETTLE_SECONDS - since)
+        self._settle(self._lanes)
+        self._begin_to_send()
+        return 0.0 if is_due else SETTLE_SECONDS
+
+    def _begin_to_send(self) -> None:
+        with self._changed:
+            waiting = sum(len(lane.waiting) for lane in self._lanes.values())
+            for _ in range(min(waiting - self._idle, SENDERS_MAX - self._senders)):
+                self._senders += 1
+                threading.Thread(target=self._send_all, name="stellary-webhook", daemon=True).start()
+            self._changed.notify(waiting)
+
+    def _send_all(self) -> None:
+        """Send one message after the other, until there has been none for a while."""
+        while (taken := self._take()) is not None:
+            lane, message = taken
+            sent = self._deliver(lane.webhook, message)
+            with self._changed:
+                lane.add(sent)
+                if lane.is_done or len(lane.sent) >= queue.LOAD_MAX:
+                    self._alarm.set()
+                if self._stopping.is_set():
+                    self._changed.notify_all()
+
+    def _take(self) -> tuple[_Lane, Message] | None:
+        with self._changed:
+            until = time.monotonic() + IDLE_SECONDS
+            while not self._stopping.is_set():
+                taken = self._next_message()
+                if taken is not None:
+                    return taken
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._idle += 1
+                self._changed.wait(left)
+                self._idle -= 1
+            self._senders -= 1
+            return None
+
+    def _next_message(self) -> tuple[_Lane, Message] | None:
+        failing = sum(lane.on_their_way for lane in self._lanes.values() if lane.webhook.failures)
+        # Those with the fewest on their way first, so that none waits behind another one's many.
+        for lane in sorted(self._lanes.values(), key=lambda lane: lane.on_their_way):
+            if lane.webhook.failures and failing >= FAILING_MAX:
+                continue
+            message = lane.take(PER_WEBHOOK_MAX)
+            if message is not None:
+                return lane, message
+        return None
+
+    def _finish(self) -> None:
+        """Wait for what is on its way, note it, and leave the rest to another process."""
+        with self._changed:
+            self._changed.wait_for(lambda: all(lane.on_their_way == 0 for lane in self._lanes.values()))
+        try:
+            self._settle(self._lanes, closing=True)
+        except Exception as error:  # noqa: BLE001 - another process sends it again
+            _log.warning("what webhooks have sent last could not be noted: %s", type(error).__name__)
+        self._lanes.clear()
+
+    # ------------------------------------------------------------------------------------------ both
+
+    def _settle(self, lanes: dict[str, _Lane], *, closing: bool = False) -> None:
+        with self._changed:
+            held = {id: lane.webhook for id, lane in lanes.items()}
+            reports = [lane.report() for lane in lanes.values() if lane.sent or lane.is_done or closing]
+        settled = self._core.run_raw(
+            True,
+            lambda uow: queue.settle(uow, reports, held, self._core.claims.number, closing=closing),
+        )
+        self._settled_at = time.monotonic()
+        with self._changed:
+            for report in reports:
+                if report.webhook.id in settled.noted:
+                    del lanes[report.webhook.id].sent[: len(report.sent)]
+            for id in settled.ended:
+                lanes.pop(id, None)
+            for id, webhook in settled.claimed.items():
+                if id in lanes:
+                    lanes[id].update(webhook)
+                else:
+                    lanes[id] = _Lane(webhook, deque(webhook.messages))
+
+    def _deliver(self, webhook: ClaimedWebhook, message: Message) -> Sent:
+        """Send a message once. No transaction is open while it is on its way."""
+        try:
+            receipt = self._send(webhook, message)
+        except Exception as error:  # noqa: BLE001 - the other messages have nothing to do with it
+            _log.warning("a message of webhook %s could not be sent", webhook.id, exc_info=error)
+            receipt = Receipt(error=f"it could not be sent: {type(error).__name__}")
+        return Sent(message, self._core.clock(), receipt)
+
+    def _send(self, webhook: ClaimedWebhook, message: Message) -> Receipt:
+        if not webhook.active:
+            return Receipt(error=TURNED_OFF, final=True)
+        assert self._core.courier is not None
+        body = message.payload.encode()
+        timestamp = int(self._core.clock().timestamp())
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "Stellary-Webhooks/1",
+            ID_HEADER: message.id,
+            TIMESTAMP_HEADER: str(timestamp),
+            SIGNATURE_HEADER: signature(webhook.secret, message.id, timestamp, body),
+        }
+        return self._core.courier(Parcel(webhook.url, headers, body, self._core.private_webhooks))

@@ -1,0 +1,346 @@
+"""The retry schedule of each webhook, and messages that are claimed, sent and noted many at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from datetime import datetime, timedelta
+
+import pytest
+
+from stellary.core import Core, jobs
+from stellary.core.courier import Receipt
+from stellary.core.unit import NOBODY
+from stellary.core.webhooks import queue, worker
+from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
+from stellary.core.webhooks.worker import WebhookWorker
+from tests.plans import explain, sent_statements, steps_that_read_much
+from tests.world import at_once
+
+DEAD = "https://dead.example.com/"
+WAIT_SECONDS = 30
+
+
+class Receivers:
+    """A courier to several receivers, some of which are down.
+
+    Attributes:
+        down: Their URLs, each with what it answers.
+        messages: The ids of the messages that were sent, by URL.
+    """
+
+    def __init__(self, switchboard) -> None:
+        self.down: dict[str, Receipt] = {}
+        self.messages: dict[str, list[str]] = {}
+        self.on_their_way: Counter[str] = Counter()
+        self.busiest: Counter[str] = Counter()
+        self.gate: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        switchboard.world.core.courier = self.bring
+
+    def bring(self, parcel):
+        with self._lock:
+            self.messages.setdefault(parcel.url, []).append(parcel.headers["webhook-id"])
+            self.on_their_way[parcel.url] += 1
+            self.busiest[parcel.url] = max(self.busiest[parcel.url], self.on_their_way[parcel.url])
+        if parcel.url in self.gate:
+            assert self.gate[parcel.url].wait(WAIT_SECONDS)
+        with self._lock:
+            self.on_their_way[parcel.url] -= 1
+        return self.down.get(parcel.url, Receipt(200))
+
+    def count(self, url) -> int:
+        with self._lock:
+            return len(self.messages.get(url, []))
+
+
+@pytest.fixture
+def receivers(switchboard):
+    return Receivers(switchboard)
+
+
+def make_cards(switchboard, count):
+    cards = [{"title": str(number), "columnId": switchboard.columns[0]["id"]} for number in range(count)]
+    switchboard.world.ask(switchboard.owner, "POST", f"{switchboard.path}/cards/bulk", {"cards": cards})
+
+
+def wait_for(condition):
+    ends = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def statuses(switchboard, hook):
+    return Counter(message["status"] for message in switchboard.told(hook))
+
+
+def test_many_messages_are_sent_and_noted_with_few_transactions(switchboard, receivers):
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, 120)
+    commits = []
+    run = switchboard.world.core.run_raw
+    switchboard.world.core.run_raw = lambda write, work: (commits.append(write), run(write, work))[1]
+    assert switchboard.worker.run_due() == 120
+    # Two loads of 50, one of 20, and the last note: the claim comes with the first load.
+    assert commits == [True] * 4
+    assert statuses(switchboard, hook) == {"succeeded": 120}
+
+
+def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(switchboard, receivers):
+    dead = switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(503)
+    make_cards(switchboard, 60)
+    switchboard.send()
+    assert receivers.count(DEAD) == 1
+    for pause, count in ((5, 2), (30, 3), (120, 4)):
+        switchboard.clock.advance(timedelta(seconds=pause))
+        switchboard.send()
+        switchboard.send()
+        assert receivers.count(DEAD) == count
+    # Each of them with another message: one that is not to the receiver's liking does not delay the others.
+    assert len(set(receivers.messages[DEAD])) == 4
+    assert statuses(switchboard, dead) == {"pending": 60}
+    del receivers.down[DEAD]
+    switchboard.clock.advance(WEBHOOK_PAUSE_MAX)
+    switchboard.send()
+    assert statuses(switchboard, dead) == {"succeeded": 60}
+
+
+def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(switchboard, receivers):
+    hook = switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(None, "the connection failed")
+    switchboard.card()
+    switchboard.send()
+    switchboard.clock.advance(timedelta(seconds=1))
+    switchboard.card()
+    assert switchboard.worker.run_due() == 0
+    newest, _ = switchboard.told(hook)
+    assert newest["attempts"] == []
+    assert datetime.fromisoformat(newest["nextAttemptAt"]) - switchboard.clock.now == timedelta(seconds=4)
+    # One job waits, however many messages do.
+    assert len(switchboard.world.core.work.jobs()) == 1
+
+
+def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(switchboard, receivers):
+    switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(500)
+    make_cards(switchboard, 40)
+    began = switchboard.clock.now
+    while switchboard.clock.now < began + timedelta(hours=3):
+        switchboard.send()
+        (job,) = switchboard.world.core.work.jobs()
+        assert job.due_at - switchboard.clock.now <= WEBHOOK_PAUSE_MAX
+        switchboard.clock.now = job.due_at
+
+
+def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(switchboard, receivers):
+    switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(429, retry_after=1800.0)
+    make_cards(switchboard, 3)
+    switchboard.send()
+    (job,) = switchboard.world.core.work.jobs()
+    assert job.due_at - switchboard.clock.now == timedelta(minutes=30)
+
+
+def test_one_message_that_a_receiver_cannot_take_delays_no_other(switchboard):
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, 9)
+    switchboard.answers = [Receipt(200), Receipt(500)]
+    switchboard.send()
+    assert statuses(switchboard, hook) == {"succeeded": 8, "pending": 1}
+
+
+def test_messages_that_wait_for_a_day_for_a_receiver_that_fails_all_the_time_are_given_up(
+    switchboard, receivers
+):
+    hook = switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(500)
+    make_cards(switchboard, 250)
+    began = switchboard.clock.now
+    while waiting := switchboard.world.core.work.jobs():
+        switchboard.clock.now = max(switchboard.clock.now, waiting[0].due_at)
+        switchboard.send()
+    # The last ones to be tried wait for their own next try, which is at most eleven hours later.
+    assert timedelta(0) <= switchboard.clock.now - began - DAY < timedelta(hours=12)
+    told = switchboard.told(hook)
+    assert {message["status"] for message in told} == {"failed"}
+    errors = Counter(message["attempts"][-1]["error"] for message in told)
+    assert errors[queue.EXPIRED] > 50
+
+
+def test_messages_that_waited_for_a_server_that_was_down_are_not_given_up(switchboard, receivers):
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, 3)
+    switchboard.clock.advance(3 * DAY)
+    receivers.down[hook["url"]] = Receipt(500)
+    switchboard.send()
+    assert statuses(switchboard, hook) == {"pending": 3}
+
+
+@pytest.mark.parametrize("how", ["redeliver", "change"])
+def test_a_webhook_that_waits_is_resumed_by_its_admin(switchboard, receivers, how):
+    hook = switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(410)
+    refused = switchboard.card()
+    switchboard.send()
+    receivers.down[DEAD] = Receipt(500)
+    make_cards(switchboard, 5)
+    for _ in range(6):
+        switchboard.send()
+        switchboard.clock.advance(WEBHOOK_PAUSE_MAX)
+    switchboard.send()
+    assert refused
+    receivers.down.clear()
+    if how == "redeliver":
+        (failed,) = switchboard.told(hook, "status=failed")
+        path = f"{switchboard.of_hook(hook)}/deliveries/{failed['id']}/redeliver"
+        assert switchboard.world.status(switchboard.owner, "POST", path) == 200
+    else:
+        switchboard.world.ask(switchboard.owner, "PATCH", switchboard.of_hook(hook), {"url": DEAD + "new"})
+    # What was tried keeps its own pauses.
+    assert switchboard.worker.run_due() >= 4
+
+
+def test_several_workers_send_each_message_once(switchboard, receivers):
+    hooks = [switchboard.hook("card_created", url=f"https://{number}.example.com/") for number in range(5)]
+    make_cards(switchboard, 70)
+    workers = [WebhookWorker(switchboard.world.core) for _ in range(4)]
+    at_once(*[worker.run_due for worker in workers])
+    for hook in hooks:
+        assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 70}
+    switchboard.clock.advance(queue.BUSY_PAUSE)
+    assert switchboard.worker.run_due() == 0
+    assert switchboard.world.core.work.jobs() == []
+
+
+def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(switchboard, receivers):
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, 3)
+    bring = receivers.bring
+
+    def lose(parcel):
+        switchboard.world.core.courier = bring
+        with switchboard.world.core.database.writing() as connection:
+            assert jobs.release(connection, switchboard.clock.now) == 1
+        return bring(parcel)
+
+    switchboard.world.core.courier = lose
+    switchboard.worker.run_due()
+    assert statuses(switchboard, hook) == {"succeeded": 3}
+    assert switchboard.world.core.work.jobs() == []
+
+
+# ------------------------------------------------------------------------------------------------ in threads
+
+
+@pytest.fixture
+def started(switchboard, receivers):
+    """The worker in its threads, with a clock that goes on."""
+    switchboard.world.core.clock = Core.__init__.__kwdefaults__["clock"]
+    switchboard.worker.start()
+    yield switchboard.worker
+    for gate in receivers.gate.values():
+        gate.set()
+    assert switchboard.worker.stop(WAIT_SECONDS)
+
+
+def test_receivers_that_hang_do_not_hold_up_others(switchboard, receivers, started):
+    hanging = [f"https://hanging-{number}.example.com/" for number in range(3)]
+    for url in hanging:
+        receivers.gate[url] = threading.Event()
+        switchboard.hook("card_created", url=url)
+    good = switchboard.hook("card_created")
+    make_cards(switchboard, 60)
+    wait_for(lambda: receivers.count(good["url"]) == 60)
+    wait_for(lambda: statuses(switchboard, good) == {"succeeded": 60})
+    assert all(receivers.count(url) <= worker.PER_WEBHOOK_MAX for url in hanging)
+
+
+def test_receivers_that_failed_before_get_a_share_of_the_threads(switchboard, receivers, started):
+    dead = [f"https://dead-{number}.example.com/" for number in range(12)]
+    for url in dead:
+        receivers.down[url] = Receipt(None, "the connection failed")
+        switchboard.hook("card_created", url=url)
+    make_cards(switchboard, 1)
+    wait_for(lambda: all(receivers.count(url) == 1 for url in dead))
+    receivers.gate = {url: threading.Event() for url in dead}
+    good = switchboard.hook("card_created")
+    # By now they are tried again, and hang.
+    wait_for(lambda: sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX)
+    make_cards(switchboard, 10)
+    wait_for(lambda: receivers.count(good["url"]) == 10)
+    assert sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX
+
+
+def test_messages_of_one_webhook_are_on_their_way_at_once_up_to_a_limit(switchboard, receivers, started):
+    hook = switchboard.hook("card_created")
+    receivers.gate[hook["url"]] = threading.Event()
+    make_cards(switchboard, 20)
+    wait_for(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
+    receivers.gate[hook["url"]].set()
+    wait_for(lambda: statuses(switchboard, hook) == {"succeeded": 20})
+    assert receivers.busiest[hook["url"]] == worker.PER_WEBHOOK_MAX
+
+
+def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(switchboard, receivers, database_url):
+    hook = switchboard.hook("card_created")
+    receivers.gate[hook["url"]] = threading.Event()
+    make_cards(switchboard, 30)
+    switchboard.worker.start()
+    wait_for(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
+    assert not switchboard.worker.stop(0)
+    receivers.gate[hook["url"]].set()
+    assert switchboard.worker.stop(WAIT_SECONDS)
+    assert statuses(switchboard, hook) == {"succeeded": worker.PER_WEBHOOK_MAX, "pending": 26}
+    with closing(Core(database_url, courier=receivers.bring)) as other:
+        other.clock = switchboard.clock
+        assert other.webhook_worker.run_due() == 26
+    assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 30}
+
+
+def test_a_courier_that_raises_ends_no_thread(switchboard, receivers, started):
+    hook = switchboard.hook("card_created")
+    bring, failed = receivers.bring, threading.Event()
+
+    def fail(parcel):
+        failed.set()
+        switchboard.world.core.courier = bring
+        raise RuntimeError("no more threads")
+
+    switchboard.world.core.courier = fail
+    switchboard.card()
+    assert failed.wait(WAIT_SECONDS)
+    wait_for(lambda: len(switchboard.told(hook)[0]["attempts"]) == 1)
+    assert switchboard.told(hook)[0]["attempts"][0]["error"] == "it could not be sent: RuntimeError"
+
+
+# ------------------------------------------------------------------------------------------------ a backlog
+
+
+def test_no_statement_of_the_worker_reads_the_backlog(switchboard, receivers):
+    dead = switchboard.hook("card_created", url=DEAD)
+    receivers.down[DEAD] = Receipt(500)
+    for _ in range(5):
+        make_cards(switchboard, 500)
+    switchboard.send()
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, 60)
+    with switchboard.world.core.begin(NOBODY) as uow:
+        jobs.enqueue_all(uow, "unheard of", list(range(2_000)))
+    with sent_statements() as sent:
+        assert switchboard.worker.run_due() == 60
+        switchboard.clock.advance(timedelta(seconds=5))
+        assert switchboard.worker.run_due() == 1
+    tables = ("stellary_jobs", "stellary_webhook_deliveries")
+    ours = [statement for statement in sent if any(table in statement[0] for table in tables)]
+    assert len(ours) >= 8
+    much = {
+        statement[0]: steps_that_read_much(explain(switchboard.world.core, statement)) for statement in ours
+    }
+    # The webhooks themselves are locked in the order of their ids, so that two workers wait in no circle.
+    few = {'Sort Key: stellary_webhooks.id COLLATE "C"', "Sort Key: stellary_webhooks.id"}
+    assert {sql: steps for sql, steps in much.items() if set(steps) - few} == {}
+    assert (statuses(switchboard, dead)["pending"], statuses(switchboard, hook)) == (2560, {"succeeded": 60})
