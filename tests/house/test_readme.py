@@ -45,3 +45,8 @@ def test_the_page_installs_before_it_imports():
 def test_the_readme_installs_before_it_imports():
     readme = (ROOT / "README.md").read_text()
     assert 0 < readme.index(".venv/bin/python") < readme.index("from stellary import")
+
+
+def test_the_source_distribution_has_what_the_page_is_made_of():
+    included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {f"/{part['path']}" for part in HOOK["fragments"] if "path" in part} <= set(included)
