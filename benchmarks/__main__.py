@@ -35,11 +35,12 @@ def over_http(options: Options) -> Iterator[tuple[str, float]]:
 
 
 def many_at_once(options: Options) -> Iterator[tuple[str, float]]:
-    """32 writers on SQLite, 16 movers on PostgreSQL."""
+    """32 writers on SQLite; 16 movers, and 12 creators beside another tenant, on PostgreSQL."""
     if "sqlite" in options.kinds:
         yield from contention.writers(options.made, options.seconds * options.rounds)
     if "postgresql" in options.kinds:
         yield from contention.movers(options.made, options.seconds * options.rounds)
+        yield from contention.neighbours(options.made, options.seconds * options.rounds)
 
 
 def large_columns(options: Options) -> Iterator[tuple[str, float]]:

@@ -1,20 +1,26 @@
-"""Many at once: 32 clients that write on SQLite, 16 that move cards of one board on PostgreSQL."""
+"""Many at once: 32 clients that write on SQLite, 16 that move cards of one board and 12 that make some on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import statistics
 from collections.abc import Iterator
 
 import psycopg
 
-from benchmarks.databases import Databases
-from benchmarks.http import reference_server, seeded
-from benchmarks.load import Slot, load
+from benchmarks.databases import Database, Databases
+from benchmarks.http import SECRET, reference_server, seeded
+from benchmarks.load import Requests, Slot, load, request_bytes
 from benchmarks.processes import Server
 from benchmarks.project import Site
+from stellary.core import Core
+from tests.world import World
 
 WRITERS = 32
 MOVERS = 16
+CREATORS = 12
+NEIGHBOUR_ROUNDS = 4
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 _DUPLICATES = """
     SELECT count(*) FROM (
@@ -50,6 +56,50 @@ def movers(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
     yield "postgresql.movers.deadlocks", deadlocks
     yield "postgresql.movers.duplicates", duplicates
     yield "postgresql.movers.p99/p50", latencies[len(latencies) * 99 // 100] / latencies[len(latencies) // 2]
+
+
+def neighbours(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
+    """12 clients make cards in one project on PostgreSQL: how much longer does a read of another tenant take?"""
+    database = made.new("postgresql")
+    site = seeded(database)
+    reader = _other_tenant(database)
+    seconds /= NEIGHBOUR_ROUNDS
+    alone: list[float] = []
+    beside: list[float] = []
+    failures = creates = 0
+    with reference_server(made, database) as server:
+
+        async def read_beside() -> tuple[Slot, Slot]:
+            creating = load(server.port, site.clients("create", CREATORS), seconds)
+            return await asyncio.gather(creating, load(server.port, [reader], seconds))
+
+        asyncio.run(load(server.port, [reader], min(seconds, 0.3)))
+        # In turn, so that whatever else the machine does falls on both.
+        for _ in range(NEIGHBOUR_ROUNDS):
+            slot = asyncio.run(load(server.port, [reader], seconds))
+            created, read = asyncio.run(read_beside())
+            alone += slot.latencies
+            beside += read.latencies
+            creates += created.count
+            failures += sum(len(each.failures) for each in (slot, created, read))
+    yield "postgresql.neighbours.creates", creates / seconds / NEIGHBOUR_ROUNDS
+    yield "postgresql.neighbours.errors", failures
+    yield "postgresql.neighbours.get.p50/alone", statistics.median(beside) / statistics.median(alone)
+
+
+def _other_tenant(database: Database) -> Requests:
+    """Make another organization with a card in it, and return a client that reads it."""
+    core = Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)
+    try:
+        world = World(core)
+        dan = world.person("dan")
+        organization = world.organization(dan, "neighbours")
+        project = world.project(dan, world.workspace(dan, organization=organization))
+        card = world.card(dan, project)
+        request = request_bytes("GET", f"{project.path}/cards/{card['id']}", world.bearer(dan))
+    finally:
+        core.close()
+    return itertools.repeat(request)
 
 
 def _loaded(server: Server, site: Site, measure: str, clients: int, seconds: float) -> Slot:

@@ -44,6 +44,8 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.movers.deadlocks": Target(0),
     "postgresql.movers.errors": Target(0),
     "postgresql.movers.p99/p50": Target(3),
+    "postgresql.neighbours.errors": Target(0),
+    "postgresql.neighbours.get.p50/alone": Target(3),
     "sqlite.places.100000/100": Target(1.2),
     "postgresql.places.100000/100": Target(1.4),
     "start.ready_s": Target(2),

@@ -23,7 +23,7 @@ SUBJECTS: tuple[Subject, ...] = ("bare", "floor", "ours")
 MEASURES = ("whoami", "list", "get", "create", "move")
 CLIENTS = 8
 ROUNDS = 5
-SECRET = "what signs the logins of this run, and of no other"
+SECRET = "b9c1f04e7d52a86390cf1be47a2d6e18"
 
 
 @attrs.frozen

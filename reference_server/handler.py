@@ -17,6 +17,7 @@ from reference_server.files import Files
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
 from reference_server.settings import Settings
+from reference_server.shares import owner_of
 from reference_server.state import State
 from reference_server.streams import Streams
 from reference_server.threads import Threads
@@ -190,7 +191,7 @@ class Handler:
             return pool.run(answer)
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
-            return self._threads.run(mode, answer)
+            return self._threads.run(mode, answer, owner_of(match.ref))
 
         def guarded() -> Answer:
             # Asked again when its turn has come: of many tries at once only so many are carried out.

@@ -13,6 +13,7 @@ import attrs
 import orjson
 
 from reference_server.mcp.tools import TOOLS, WORKSPACE, InWorkspace, Tool, WaitForMission
+from reference_server.shares import Owner
 from reference_server.state import State
 from reference_server.threads import Threads
 from stellary.contract.errors import ApiError, NotFound, ServerError
@@ -120,7 +121,7 @@ class Caller:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
         job = partial(action_calls.act, self._core, request, tool.action.name, params, place, actor)
-        return await self._threads.run("view" if tool.reads else "begin", job)
+        return await self._threads.run("view" if tool.reads else "begin", job, Owner(place))
 
     async def _comes(self, client: Client, until: float) -> bool:
         """Wait until a mission is there for an agent; False if none comes in time, or nobody waits any more.

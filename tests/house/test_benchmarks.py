@@ -12,7 +12,7 @@ import pytest
 from benchmarks.figures import TARGETS, Target, at_least, shown, table
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = ("writers", "movers", "places", "start", "import")
+OTHERS = ("writers", "movers", "neighbours", "places", "start", "import")
 # What the SDK takes is told by benchmarks/sdk.py, which has no short way.
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from reference_server.shares import Owner, Shares
 from reference_server.threads import Pool, Threads
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.postgres import READERS, WRITERS
 from stellary.core.wizard.reader import BriefReader
 from tests.boards import Board
 from tests.world import World
@@ -85,13 +87,93 @@ async def test_sqlite_has_one_thread_that_writes_and_two_that_read(sqlite_core):
     await threads.close(5)
 
 
-async def test_postgres_has_eight_for_both(postgres_url):
+async def test_postgres_has_a_thread_for_each_connection(postgres_url):
     core = Core(postgres_url)
     threads = Threads(core)
-    assert threads.pools["view"] is threads.pools["begin"]
-    assert len(threads.pools["view"]._threads) == 8
+    assert {mode: len(pool._threads) for mode, pool in threads.pools.items()} == {
+        "view": READERS,
+        "begin": WRITERS,
+        "outside": 2,
+    }
     await threads.close(5)
     core.close()
+
+
+ACME = Owner("acme/eng", "1" * 24)
+SAME_WORKSPACE = Owner("acme/eng", "2" * 24)
+OTHER = Owner("other/eng", "3" * 24)
+
+
+@pytest.fixture
+def shared():
+    pool = Pool("test", 8, 17, shares=Shares(8))
+    yield pool
+    pool.stop()
+    pool.join(5)
+
+
+class Blocked:
+    """Jobs that wait at a gate, and say when they have begun."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.gate = threading.Event()
+        self.begun = threading.Semaphore(0)
+        self.running: list[asyncio.Future[bool]] = []
+
+    def add(self, owner: Owner, count: int) -> None:
+        self.running += [self.pool.run(self._wait, owner) for _ in range(count)]
+
+    def _wait(self) -> bool:
+        self.begun.release()
+        return self.gate.wait(20)
+
+    async def end(self) -> list[bool]:
+        self.gate.set()
+        return await asyncio.gather(*self.running)
+
+
+async def test_a_project_has_half_of_the_threads_and_a_workspace_three_quarters(shared: Pool):
+    blocked = Blocked(shared)
+    blocked.add(ACME, 6)
+    blocked.add(SAME_WORKSPACE, 4)
+    # Two threads are left, for whoever else comes.
+    assert await asyncio.gather(*[shared.run(lambda: 5, OTHER) for _ in range(2)]) == [5, 5]
+    assert await shared.run(lambda: 5) == 5
+    begun = 0
+    while blocked.begun.acquire(blocking=False):
+        begun += 1
+    assert begun == 6
+    assert await blocked.end() == [True] * 10
+
+
+async def test_what_was_held_back_is_done_in_order_once_its_owner_has_threads_again(shared: Pool):
+    blocked = Blocked(shared)
+    blocked.add(ACME, 4)
+    done: list[int] = []
+    jobs = [shared.run(lambda number=number: done.append(number), ACME) for number in range(6)]
+    await shared.run(lambda: None, OTHER)
+    assert done == []
+    await blocked.end()
+    await asyncio.gather(*jobs)
+    assert sorted(done) == list(range(6))
+
+
+async def test_what_is_held_back_leaves_room_for_others_to_wait(shared: Pool):
+    blocked = Blocked(shared)
+    blocked.add(ACME, 4 + 12)
+    with pytest.raises(Unavailable) as raised:
+        blocked.add(ACME, 1)
+    assert raised.value.code == "busy"
+    assert await shared.run(lambda: 5, OTHER) == 5
+    await blocked.end()
+
+
+async def test_a_pool_that_ends_does_what_was_held_back(shared: Pool):
+    blocked = Blocked(shared)
+    blocked.add(ACME, 6)
+    shared.stop()
+    assert await blocked.end() == [True] * 6
 
 
 async def test_closing_finishes_what_is_waiting(sqlite_core):
@@ -101,7 +183,9 @@ async def test_closing_finishes_what_is_waiting(sqlite_core):
     await threads.close(5)
     await asyncio.gather(*jobs)
     assert done == list(range(50))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stellary-")]
+    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stellary-")}
+    # That one is of all cores on PostgreSQL that this process has had.
+    assert not names - {"stellary-watchdog"}
 
 
 def test_who_thinks_about_a_draft_holds_up_nobody(server, core):

@@ -75,7 +75,11 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
 
 
 def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> int:
-    """Take the next numbers of a project, which are given to no other card ever. The first of them."""
+    """Take the next numbers of a project, which are given to no other card ever. Return the first of them.
+
+    Take them before the columns are locked, in every unit: one that makes cards in two columns would otherwise hold the
+    numbers while it waits for the second column, whose holder waits for the numbers.
+    """
     last: int | None = uow.connection.execute(_NUMBERS, {"_project_id": project_id, "_count": count}).scalar()
     if last is None:
         raise NotFound("Project not found")
