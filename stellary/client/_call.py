@@ -253,7 +253,7 @@ def _unsayable(operation: str, error: Exception) -> Exception:
 
 @functools.cache
 def _link_pattern() -> re.Pattern[str]:
-    return re.compile(r'<([^>]*)>\s*;[^,]*?\brel="?next"?', re.IGNORECASE)
+    return re.compile(r'<([^<>]*+)>\s*+;[^,<]*?\brel="?next"?', re.IGNORECASE)
 
 
 def next_cursor(headers: Mapping[str, str]) -> str | None:

@@ -10,12 +10,16 @@ import attrs
 import orjson
 
 from stellary.contract.limits import Check
+from stellary.contract.wire import invalid
 
 ContentFormat = Literal["tiptap", "markdown"]
 
 BYTES_MAX = 1_048_576
 DEPTH_MAX = 32
 """Of nodes in each other: the document itself is the first, a text the last."""
+
+HREF_MAX = 2_000
+"""Of the characters of a link's target."""
 
 Node = dict[str, Any]
 
@@ -44,6 +48,16 @@ TipTap = Annotated[Any, RichText(markdown=False)]
 def is_too_large(document: Node) -> bool:
     """Whether a document is larger than one may be."""
     return len(orjson.dumps(document)) > BYTES_MAX
+
+
+def check_rich_text(document: Node) -> None:
+    """Check a TipTap document that was not a request's own field.
+
+    Raises:
+        Invalid: It is not one that a request could contain; the sentence names ``content``.
+    """
+    if problem := _wrong_document(document):
+        raise invalid(("content", problem))
 
 
 def nodes(document: Node) -> Iterator[tuple[Any, int]]:
@@ -83,6 +97,8 @@ def _wrong_node(node: Any) -> str | None:
         return "must have marks that are objects with a type"
     if not all(isinstance(mark.get("attrs", {}), (dict, NoneType)) for mark in marks):
         return "must have marks whose attrs are an object"
+    if any(len(str((mark.get("attrs") or {}).get("href", ""))) > HREF_MAX for mark in marks):
+        return f"must have links whose href is at most {HREF_MAX:,} characters"
     return None
 
 

@@ -216,11 +216,14 @@ _COLORS = (
 def _ruled(name: str) -> str:
     """Rules that hold against those that JupyterLab and its kin have for all that is HTML in an output."""
     rules = _BASE if name == "base" else _RULES[name]
-    return re.sub(r"\.sty[^{}]*(?=\{)", _stronger, rules.replace("\n", ""))
+    return re.sub(r"[^{}]++\{?", _stronger, rules.replace("\n", ""))
 
 
-def _stronger(selectors: re.Match[str]) -> str:
-    return ",".join(_within_root(each) for each in selectors[0].split(","))
+def _stronger(opening: re.Match[str]) -> str:
+    before, mark, selectors = opening[0].removesuffix("{").partition(".sty")
+    if not mark or not opening[0].endswith("{"):
+        return opening[0]
+    return before + ",".join(_within_root(selector) for selector in (mark + selectors).split(",")) + "{"
 
 
 def _within_root(selector: str) -> str:

@@ -22,7 +22,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
-from stellary.contract.rich_text import ContentFormat, Node, is_too_large
+from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, is_too_large
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access import At
@@ -243,4 +243,5 @@ def _content(said: object, content_format: ContentFormat) -> Node | Unset:
     made = from_markdown(said)
     if is_too_large(made):
         raise too_large()
+    check_rich_text(made)
     return made

@@ -53,70 +53,73 @@ _STATUSES = {
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NOTHING = r"(?:none|nothing|nobody|no one|null)"
 
-_IT = r"(?:\s+(?:it|this|this\s+card|the\s+card))?"
-_THE = r"(?:(?:the|a|an|its)\s+)?"
-_TO = r"(?:\s*(?::|=|\bto\b|\bas\b|\bis\b|\bon\b|\bby\b)\s*|\s+)"
+# Runs of white space are matched as a whole (`++`), and a text ends only after a character that is none: so each run is
+# looked at once, and the time stays in proportion to the length.
+_IT = r"(?:\s++(?:it|this|this\s++card|the\s++card))?"
+_THE = r"(?:(?:the|a|an|its)\s++)?"
+_TO = r"(?:\s*+(?::|=|\bto\b|\bas\b|\bis\b|\bon\b|\bby\b)\s*+|\s++)"
 _PRIORITY = "|".join(_PRIORITIES)
-_STATUS = "|".join(name.replace(" ", r"[\s_-]+") for name in _STATUSES)
-_DATE = rf"\d{{4}}-\d\d-\d\d|today|tomorrow|in\s+\d{{1,4}}\s+(?:day|week)s?|(?:next\s+)?(?:{'|'.join(_DAYS)})"
+_STATUS = "|".join(name.replace(" ", r"[\s_-]++") for name in _STATUSES)
+_DATE = (
+    rf"\d{{4}}-\d\d-\d\d|today|tomorrow|in\s++\d{{1,4}}\s++(?:day|week)s?|(?:next\s++)?(?:{'|'.join(_DAYS)})"
+)
 
 # Where another instruction may begin, so that the text of the one before it has ended.
 _BEGINS = (
-    rf"(?:move|put)\b|set\s+{_THE}(?:priority|status|due|start|title|description)|(?:priority|status|due)\b|"
-    rf"(?:add|remove)\s+{_THE}(?:checklist|steps?|items?|labels?|tags?|comment)\b|(?:label|tag|comment)\b|"
-    r"(?:un)?assign\b|rename\b|(?:un)?archive\b|restore\b|mark\b|(?:un)?check\b|clear\b|create\b|description\s*:"
+    rf"(?:move|put)\b|set\s++{_THE}(?:priority|status|due|start|title|description)|(?:priority|status|due)\b|"
+    rf"(?:add|remove)\s++{_THE}(?:checklist|steps?|items?|labels?|tags?|comment)\b|(?:label|tag|comment)\b|"
+    r"(?:un)?assign\b|rename\b|(?:un)?archive\b|restore\b|mark\b|(?:un)?check\b|clear\b|create\b|description\s*+:"
 )
-_BETWEEN = (
-    r"(?:\s*[,;.]\s*(?:(?:and|then|also|please)\s+)*|\s+(?:and\s+then|and|then)\s+(?:(?:also|please)\s+)*)"
-)
-_HARD = r"\s*;\s*|\.\s+"
+_BETWEEN = r"(?:\s*+[,;.]\s*+(?:(?:and|then|also|please)\s++)*|\s++(?:and\s++then|and|then)\s++(?:(?:also|please)\s++)*)"
+_HARD = r"\s*+;\s*+|\s*+\.\s++"
 # Of a list, of a name, and of one of so many words: the less a text can be, the sooner it has ended.
-_LISTED = rf"(?=\s*[.;,]?\s*$|{_BETWEEN}(?:{_BEGINS}))"
-_UNTIL = rf"(?=\s*[.;,]?\s*$|{_HARD}|{_BETWEEN}(?:{_BEGINS}))"
-_THEN = rf"(?=\s*[.;,]?\s*$|{_BETWEEN})"
+_LISTED = rf"(?<!\s)(?=\s*+(?:[.;,]\s*+)?$|{_BETWEEN}(?:{_BEGINS}))"
+_UNTIL = rf"(?<!\s)(?=\s*+(?:[.;,]\s*+)?$|{_HARD}|{_BETWEEN}(?:{_BEGINS}))"
+_THEN = rf"(?<!\s)(?=\s*+(?:[.;,]\s*+)?$|{_BETWEEN})"
 
 # Each with what it becomes. The text of a comment or a description goes to the end of its line.
 _PATTERNS: Sequence[tuple[str, str]] = (
-    ("comment", rf"(?:add\s+{_THE})?comment\s*(?::|\bthat\b|\bsaying\b)\s*(?P<text>.+)$"),
-    ("description", rf"(?:set\s+{_THE})?description{_TO}(?P<text>.+)$"),
-    ("move", rf"(?:move|put){_IT}\s+(?:in)?to\s+{_THE}(?P<text>.+?)(?:\s+column)?{_UNTIL}"),
-    ("no_priority", rf"clear\s+{_THE}priority{_THEN}|(?:set\s+{_THE})?priority{_TO}{_NOTHING}{_THEN}"),
-    ("priority", rf"(?:set\s+{_THE})?priority{_TO}(?P<text>{_PRIORITY}){_THEN}"),
-    ("status", rf"(?:set\s+{_THE})?status{_TO}(?P<text>{_STATUS}){_THEN}"),
-    ("status", rf"mark{_IT}(?:\s+as)?\s+(?P<text>{_STATUS}){_THEN}"),
+    ("comment", rf"(?:add\s++{_THE})?comment\s*+(?::|\bthat\b|\bsaying\b)\s*+(?P<text>.+)$"),
+    ("description", rf"(?:set\s++{_THE})?description{_TO}(?P<text>.+)$"),
+    ("move", rf"(?:move|put){_IT}\s++(?:in)?to\s++{_THE}(?P<text>.+?)(?:(?<!\s)\s++column)?{_UNTIL}"),
+    ("no_priority", rf"clear\s++{_THE}priority{_THEN}|(?:set\s++{_THE})?priority{_TO}{_NOTHING}{_THEN}"),
+    ("priority", rf"(?:set\s++{_THE})?priority{_TO}(?P<text>{_PRIORITY}){_THEN}"),
+    ("status", rf"(?:set\s++{_THE})?status{_TO}(?P<text>{_STATUS}){_THEN}"),
+    ("status", rf"mark{_IT}(?:\s++as)?\s++(?P<text>{_STATUS}){_THEN}"),
     (
         "checklist",
-        rf"add\s+{_THE}(?:checklist(?:\s+(?:items?|steps?))?|steps?|items?)\s*:?\s*(?P<text>.+?){_LISTED}",
+        rf"add\s++{_THE}(?:checklist(?:\s++(?:items?|steps?))?|steps?|items?)\s*+(?::\s*+)?(?P<text>.+?){_LISTED}",
     ),
-    ("check", rf"check(?:\s+off)?\s+{_THE}(?P<text>.+?){_UNTIL}"),
-    ("uncheck", rf"uncheck\s+{_THE}(?P<text>.+?){_UNTIL}"),
-    ("unassign", rf"unassign{_IT}{_THEN}|assign{_IT}\s+to\s+{_NOTHING}{_THEN}"),
-    ("assign", rf"assign{_IT}\s+(?:to\s+)?(?P<text>.+?){_UNTIL}"),
+    ("check", rf"check(?:\s++off)?\s++{_THE}(?P<text>.+?){_UNTIL}"),
+    ("uncheck", rf"uncheck\s++{_THE}(?P<text>.+?){_UNTIL}"),
+    ("unassign", rf"unassign{_IT}{_THEN}|assign{_IT}\s++to\s++{_NOTHING}{_THEN}"),
+    ("assign", rf"assign{_IT}\s++(?:to\s++)?(?P<text>.+?){_UNTIL}"),
     (
         "label",
-        rf"(?:add\s+{_THE}(?:labels?|tags?)|(?:label|tag){_IT}(?:\s+(?:as|with))?)\s*:?\s*(?P<text>.+?){_UNTIL}",
+        rf"(?:add\s++{_THE}(?:labels?|tags?)|(?:label|tag){_IT}(?:\s++(?:as|with))?)\s*+(?::\s*+)?(?P<text>.+?){_UNTIL}",
     ),
-    ("unlabel", rf"remove\s+{_THE}(?:labels?|tags?)\s*:?\s*(?P<text>.+?){_UNTIL}"),
+    ("unlabel", rf"remove\s++{_THE}(?:labels?|tags?)\s*+(?::\s*+)?(?P<text>.+?){_UNTIL}"),
     (
         "no_due",
-        rf"(?:clear|remove)\s+{_THE}due(?:\s+date)?{_THEN}|(?:set\s+{_THE})?due(?:\s+date)?{_TO}{_NOTHING}{_THEN}",
+        rf"(?:clear|remove)\s++{_THE}due(?:\s++date)?{_THEN}|(?:set\s++{_THE})?due(?:\s++date)?{_TO}{_NOTHING}{_THEN}",
     ),
-    ("due", rf"(?:set\s+{_THE})?due(?:\s+date)?{_TO}(?P<text>{_DATE}){_THEN}"),
-    ("start", rf"(?:set\s+{_THE})?start(?:\s+date)?{_TO}(?P<text>{_DATE}){_THEN}"),
-    ("rename", rf"(?:rename{_IT}|set\s+{_THE}title)(?:\s+to\b|\s*:)?\s+(?P<text>.+?){_UNTIL}"),
+    ("due", rf"(?:set\s++{_THE})?due(?:\s++date)?{_TO}(?P<text>{_DATE}){_THEN}"),
+    ("start", rf"(?:set\s++{_THE})?start(?:\s++date)?{_TO}(?P<text>{_DATE}){_THEN}"),
+    ("rename", rf"(?:rename{_IT}|set\s++{_THE}title)(?:\s++to\b|\s*+:)?\s++(?P<text>.+?){_UNTIL}"),
     ("unarchive", rf"(?:unarchive|restore){_IT}{_THEN}"),
     ("archive", rf"archive{_IT}{_THEN}"),
     (
         "create",
-        rf"create\s+{_THE}card\s*:?\s*(?P<text>.+?)(?:\s+in\s+(?:column\s+)?(?P<column>[^,;]+?))?{_UNTIL}",
+        rf"create\s++{_THE}card\s*+(?::\s*+)?(?P<text>.+?){_UNTIL}",
     ),
 )
 _READERS = tuple(
-    (kind, re.compile(rf"(?:please\s+)?(?:{pattern})", re.IGNORECASE)) for kind, pattern in _PATTERNS
+    (kind, re.compile(rf"(?:please\s++)?(?:{pattern})", re.IGNORECASE)) for kind, pattern in _PATTERNS
 )
-_NEXT = re.compile(rf"{_HARD}|{_BETWEEN}(?={_BEGINS})", re.IGNORECASE)
-_SEPARATOR = re.compile(r"\s*[,;.]?\s*(?:(?:and|then|also|please)\s+)*", re.IGNORECASE)
-_BULLET = re.compile(r"\s*(?:[-*\u2022]|\d{1,3}[.)])\s+")
+_NEXT = re.compile(rf"(?<!\s)(?:{_HARD}|{_BETWEEN}(?={_BEGINS}))", re.IGNORECASE)
+_SEPARATOR = re.compile(r"\s*+(?:[,;.]\s*+)?(?:(?:and|then|also|please)\s++)*+", re.IGNORECASE)
+_COLUMN = re.compile(r"(?<=\S)\s++in\s++(?:column\s++)?(?P<column>.+)", re.IGNORECASE)
+_BULLET = re.compile(r"\s*+(?:[-*\u2022]|\d{1,3}[.)])\s++")
 
 
 def read(prompt: str, today: date) -> Read:
@@ -196,8 +199,11 @@ def _steps(kind: str, found: re.Match[str], said: str, today: date) -> Iterator[
         action, fixed = _FIXED[kind]
         yield Step(action, fixed, said)
     elif kind == "create":
-        column = {"column": found["column"].strip()} if found["column"] else {}
-        yield Step("create_card", {"title": text, **column}, said)
+        end = max(text.rfind(","), text.rfind(";")) + 1
+        column = _COLUMN.search(text, end)
+        title = text if column is None else _unquoted(text[: column.start()])
+        named = {} if column is None else {"column": column["column"].strip()}
+        yield Step("create_card", {"title": title, **named}, said)
     elif (day := _day(words, today)) is not None:
         yield Step("update_card", {f"{kind}Date": day.isoformat()}, said)
 
@@ -244,7 +250,7 @@ def _day(words: str, today: date) -> date | None:
 
 
 def _list(text: str) -> list[str]:
-    return [each for part in re.split(r"\s*[,;]\s*", text) if (each := _unquoted(part.strip()))]
+    return [each for part in re.split(r"[,;]", text) if (each := _unquoted(part.strip()))]
 
 
 def _unquoted(text: str) -> str:

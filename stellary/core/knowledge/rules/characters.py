@@ -10,7 +10,8 @@ from typing import Final, Literal
 CharacterKind = Literal["space", "punctuation", "other"]
 
 SAFE_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps", "sms", "xmpp"})
-_SCHEME = re.compile(r"[\x00-\x20]*([^/?#:]*):")
+_SCHEME = re.compile(r"([^/?#:]*+):")
+_CONTROLS: Final = "".join(map(chr, range(0x21)))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -40,5 +41,5 @@ def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[
 
 def is_safe(href: str) -> bool:
     """Whether a link leads to a place, and does not run something."""
-    found = _SCHEME.match(href)
-    return found is None or found[1].lower() in SAFE_SCHEMES
+    scheme = _SCHEME.match(href)
+    return scheme is None or scheme[1].lstrip(_CONTROLS).lower() in SAFE_SCHEMES

@@ -30,7 +30,7 @@ _BREAK = re.compile(r"<br[ \t]*/?>", re.IGNORECASE)
 _AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x20]*)>")
 _ESCAPABLE: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _ANGLES = re.compile(r"<((?:[^<>\\\n]|\\.)*)>")
-_SPACES = re.compile(r"[ \t]*\n?[ \t]*")
+_SPACES = re.compile(r"[ \t]*+(?:\n[ \t]*+)?")
 _TITLES: Final = {
     '"': re.compile(r'"((?:[^"\\]|\\[\s\S])*)"'),
     "'": re.compile(r"'((?:[^'\\]|\\[\s\S])*)'"),

@@ -24,11 +24,11 @@ Change = Callable[[Plan, Callable[[str], str], date], None]
 _POLITE = re.compile(
     r"^(?:please|could you|can you|i(?:'d| would) like (?:you )?to|let's|we should|and|then|also|but|s'il (?:te|vous) plait|merci de|il faut|et|puis|aussi)\b,?\s*"
 )
-_THANKS = re.compile(r",?\s+(?:please|thanks?|thank you|s'il (?:te|vous) plait|merci)$")
+_THANKS = re.compile(r"(?:,|(?<!\s))\s++(?:please|thanks?|thank you|s'il (?:te|vous) plait|merci)$")
 _PARTS = re.compile(r"\n+|;\s*|(?<=\w\w[.!])\s+|(?<=[.!])\s+(?=[^\W\d_a-zà-ÿ])")
 _VERBS = "add|remove|delete|drop|merge|combine|join|rename|move|split|start|begin|finish|end|shorten|make|put|undo|ajoute|ajouter|supprime|supprimer|enleve|fusionne|fusionner|renomme|renommer|deplace|deplacer|commence|termine"
 _AND = re.compile(
-    rf"(?:,\s*(?:and\s+|et\s+)?(?:then\s+|puis\s+)?|\s+(?:and|et)\s+(?:then\s+|puis\s+)?)(?=(?:{_VERBS})\b)"
+    rf"(?:,\s*+(?:(?:and|et)\s++)?(?:(?:then|puis)\s++)?|(?<!\s)\s++(?:and|et)\s++(?:(?:then|puis)\s++)?)(?=(?:{_VERBS})\b)"
 )
 
 _WHERE = r"(?:\s+(?P<side>before|after|avant|apres)\s+(?P<where>.+?)|\s+(?P<edge>(?:at|to) the (?:end|beginning|start)|first|last|au debut|a la fin|en premier|en dernier))?"

@@ -50,7 +50,7 @@ KEPT_MAX = 200
 _LIST = re.compile(
     r"(?:\(|\b)(?:including|such as|e\.?g\.?|for example|namely|like|notamment|comme|par exemple|p\. ?ex\.?)\b[:,]?\s+([^)]*)|:\s+(.+)$"
 )
-_COMMA = re.compile(r",\s+(?:and\s+|or\s+|et\s+|ou\s+)?|\s+(?:and|et)\s+|;\s+")
+_COMMA = re.compile(r",\s++(?:(?:and|or|et|ou)\s++)?|(?<!\s)\s++(?:and|et)\s++|;\s++")
 
 
 @attrs.define

@@ -19,7 +19,7 @@ SHOWN = 4
 _ROLE = re.compile(
     r"^(?:the |a |an |la |le |l'|les |un |une )?(?P<role>phase|stage|column|deliverable|task|card|item|step|livrable|tache|carte|etape)s?\b\s*(?:called|named|nommee?|appelee?|of|for|de|pour)?\s*[:]?\s*|^(?:the |a |an |some |la |le |l'|les |un |une )"
 )
-_ROLE_AFTER = re.compile(r"\s+(?P<role>phase|stage|column|deliverable|task|card|item|step)$")
+_ROLE_AFTER = re.compile(r"(?<!\s)\s++(?P<role>phase|stage|column|deliverable|task|card|item|step)$")
 _QUOTES = " \t\"'“”«».,;:!"
 _NUMBER = re.compile(r"(?:(?:phase|stage|column|etape)s?\s+)?(\d{1,2})")
 _ORDINALS = {

@@ -27,8 +27,8 @@ _NUMBER = re.compile(
     r"^\W*[^\W\d_]+ (?:\d{1,3}|[IVXivx]{1,5}|[A-Ea-e])\b\s*(?:\([^)]*\))?\s*[:.\u2013\u2014-]*\s*"
 )
 _NUMBER_ALONE = re.compile(r"\W*(?:[^\W\d_]+ ?)?(?:\d{1,3}|[IVX]{1,5})\W*")
-_ASIDE = re.compile(r"\s*\([^)]*\)\s*$")
-_PART = re.compile(r"\s*(?::|\s[\u2013\u2014-]\s|\s→\s)\s*")
+_ASIDE = re.compile(r"(?<!\s)\s*+\([^()]*+\)\s*+$")
+_PART = re.compile(r"(?<!\s)(?:\s*+:|\s++[\u2013\u2014→-]\s)\s*+")
 
 
 def planned(made: Findings, brief: Brief) -> Plan:

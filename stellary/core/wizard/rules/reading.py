@@ -24,7 +24,7 @@ _BOLD = re.compile(r"(?:\*\*|__)([^*_]+)(?:\*\*|__):?")
 _NUMBERED = re.compile(
     r"(?:phase|stage|step|sprint|milestone|etape|lot|jalon|week|semaine|partie|part|sprint) (?:\d{1,3}|[ivx]{1,5}|[a-e])\b"
 )
-_LABEL = re.compile(r"([^\W\d_][^:.!?]{1,40}?)\s*:\s+(\S.*)")
+_LABEL = re.compile(r"([^\W\d_][^:.!?]{1,40}?)\s{0,9}+:\s++(\S.*)")
 _MARKS = re.compile(r"\*\*|__|`|\[([^\[\]]{0,200})\]\([^()]{0,300}\)")
 # Each run of stops is looked at once, however long.
 _STOPS = re.compile(r"(?<![.!?…])[.!?…]++[\"»”')\]]*+\s+")

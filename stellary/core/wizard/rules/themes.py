@@ -119,7 +119,7 @@ _SENTENCES: Sequence[tuple[Theme, re.Pattern[str]]] = (
     (
         "success",
         re.compile(
-            r"\b(?:success|succeed\w*|measured? by|we know (?:it|that)|kpi|(?:at least|less than|more than|fewer than|under) \d+ ?%|\d+ ?% (?:of|fewer|less|more)|reussi\w*|succes|au moins \d+ ?%)\b|\d+ ?%"
+            r"\b(?:success|succeed\w*|measured? by|we know (?:it|that)|kpi|(?:at least|less than|more than|fewer than|under) \d+ ?%|\d+ ?% (?:of|fewer|less|more)|reussi\w*|succes|au moins \d+ ?%)\b|(?<!\d)\d++ ?%"
         ),
     ),
     (
@@ -208,7 +208,7 @@ _MODAL = re.compile(
     r"\b(?:must|should|shall|will|need(?:s)? to|has to|have to|can|doit|doivent|devra|devront|faut|permet\w*)\s+(?:also\s+|be able to\s+|etre\s+|pouvoir\s+)?(\w+)"
 )
 _BETWEEN = re.compile(
-    r"(?:,\s+(?:and\s+|then\s+|and then\s+|et\s+|puis\s+)?|;\s+|\s+(?:and then|and|then|et|puis)\s+)"
+    r",\s++(?:(?:and then|and|then|et|puis)\s++)?|;\s++|(?<!\s)\s++(?:and then|and|then|et|puis)\s++"
 )
 _OWN_SUBJECT = re.compile(
     r"(?:the |our |les |le |la )?[^\W\d_]+ (?:must|should|need|needs|can|doit|doivent)\b"

@@ -1,0 +1,101 @@
+"""No regular expression of the product takes longer than 50 ms for 100 kB, whatever the text."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.security.regular_expressions import (
+    COMPUTED,
+    Expression,
+    HostileText,
+    expressions,
+    hostile_texts,
+    modules_with_computed_patterns,
+)
+
+LENGTH = 100_000
+SECONDS_MAX = 0.05
+# What grows with the square of the length takes 16 times as long for a text of four times the length.
+GROWTH_MAX = 8
+# Short texts first: what is hopeless is found before it takes minutes.
+TRIAL_LENGTHS = (16, 20, 24, 28, 64, 256, 1_500)
+TRIAL_SECONDS_MAX = 0.02
+LONG_TRIAL_LENGTHS = (2_000, 2_500, 3_000, 4_000, 6_000, 12_000)
+LONG_TRIAL_SECONDS_MAX = 0.1
+
+
+def seconds(expression: Expression, text: HostileText, length: int, tries: int = 1) -> float:
+    """Return the processor time of one run, the best of several tries."""
+    is_bytes = isinstance(expression.pattern.pattern, bytes)
+    said = text.of_length(length, as_bytes=is_bytes)
+    found = []
+    for _ in range(tries):
+        start = time.process_time()
+        expression.run(said)
+        found.append(time.process_time() - start)
+    return min(found)
+
+
+def trial(expression: Expression, text: HostileText) -> float:
+    """Return the seconds of the longest short text that is worth a try."""
+    spent = 0.0
+    for length in TRIAL_LENGTHS:
+        spent = seconds(expression, text, length)
+        if spent > TRIAL_SECONDS_MAX and seconds(expression, text, length, tries=2) > TRIAL_SECONDS_MAX:
+            return float("inf")
+    return spent
+
+
+def is_slow(expression: Expression, text: HostileText) -> bool:
+    """Return whether a pattern takes too long for a text, and the more so the longer the text is."""
+    if any(seconds(expression, text, length) > LONG_TRIAL_SECONDS_MAX for length in LONG_TRIAL_LENGTHS):
+        return True
+    quarter = seconds(expression, text, LENGTH // 4, tries=2)
+    whole = seconds(expression, text, LENGTH)
+    if whole <= SECONDS_MAX:
+        return False
+    whole = min(whole, seconds(expression, text, LENGTH, tries=2))
+    # A slow machine takes longer for everything: there only the growth counts.
+    return whole > SECONDS_MAX and (whole > GROWTH_MAX * quarter or whole > 10 * SECONDS_MAX)
+
+
+def is_slow_when_cut(expression: Expression, text: HostileText) -> bool:
+    """Return whether a pattern takes too long for a text of the length that it is cut to."""
+    length = expression.length_max or 0
+    return all(seconds(expression, text, length) > SECONDS_MAX for _ in range(3))
+
+
+def slow_text(expression: Expression) -> HostileText | None:
+    """Return a text that takes too long, if there is one: of all short ones, those that cost most are tried at length."""
+    if expression.length_max is not None:
+        texts = hostile_texts(expression.pattern)
+        return next((text for text in texts if is_slow_when_cut(expression, text)), None)
+    costs = {}
+    for text in hostile_texts(expression.pattern):
+        costs[text] = trial(expression, text)
+        if costs[text] == float("inf"):
+            return text
+    worst = sorted(costs, key=costs.__getitem__, reverse=True)[:4]
+    return next((text for text in worst if is_slow(expression, text)), None)
+
+
+EXPRESSIONS = expressions()
+
+
+def test_every_call_names_its_pattern():
+    assert modules_with_computed_patterns() == COMPUTED
+    assert len(EXPRESSIONS) > 100
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS, ids=lambda expression: expression.name)
+def test_hostile_text_ends_within_time(expression):
+    assert slow_text(expression) is None, f"{expression.pattern.pattern!r} by {sorted(expression.methods)}"
+
+
+@pytest.mark.parametrize("pattern", [r"[\x00-\x20]*([^/?#:]*):", r"<([^>]*)>\s*;", r"(?:a|a)*b", r"\s+$"])
+def test_slow_pattern_is_found(pattern):
+    expression = Expression("slow", re.compile(pattern), frozenset({"search"}))
+    assert slow_text(expression) is not None
