@@ -47,17 +47,15 @@ def find_risks(settings: Settings) -> Iterator[str]:
 
 def _risks_of_access(settings: Settings) -> Iterator[str]:
     limits = settings.limits
-    open_limits = [
-        variable
-        for variable, limit in (
-            ("STELLARY_LIMIT_LOGINS_PER_ACCOUNT", limits.logins_per_account),
-            ("STELLARY_LIMIT_LOGINS_PER_ADDRESS", limits.logins_per_address),
-            ("STELLARY_LIMIT_REGISTRATIONS", limits.registrations),
-            ("STELLARY_LIMIT_BAD_TOKENS", limits.bad_tokens),
-        )
-        if limit is None
-    ]
-    if len(open_limits) == 4:
+    every_limit = (
+        ("STELLARY_LIMIT_LOGINS", limits.logins),
+        ("STELLARY_LIMIT_LOGINS_PER_ACCOUNT", limits.logins_per_account),
+        ("STELLARY_LIMIT_LOGINS_PER_ADDRESS", limits.logins_per_address),
+        ("STELLARY_LIMIT_REGISTRATIONS", limits.registrations),
+        ("STELLARY_LIMIT_BAD_TOKENS", limits.bad_tokens),
+    )
+    open_limits = [variable for variable, limit in every_limit if limit is None]
+    if len(open_limits) == len(every_limit):
         yield "STELLARY_LIMITS is off: passwords and tokens can be tried, and accounts made, without a limit."
     else:
         for variable in open_limits:

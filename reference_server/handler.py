@@ -16,6 +16,7 @@ from reference_server.exchange import Exchange, Own, opened, response
 from reference_server.files import Files
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
+from reference_server.password_limits import PasswordLimits
 from reference_server.settings import Settings
 from reference_server.shares import owner_of
 from reference_server.state import State
@@ -76,6 +77,7 @@ class Handler:
         self._proxies = settings.trusted_proxies
         self._cors = Cors(settings.cors_origins)
         self._throttle = Throttle(settings.limits)
+        self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
         self._router = routed(own)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -193,14 +195,16 @@ class Handler:
         if operation not in GUARDED:
             return self._threads.run(mode, answer, owner_of(match.ref))
 
+        attempt = self._password_limits.attempt(operation, caller, raw.body)
+
         def guarded() -> Answer:
             # Asked again when its turn has come: of many tries at once only so many are carried out.
-            self._throttle.admit_password(operation, caller, raw.body)
+            attempt.admit()
             guarded_answer = answer()
-            self._throttle.note_password(operation, caller, raw.body, guarded_answer.status)
+            attempt.record(guarded_answer.status)
             return guarded_answer
 
-        self._throttle.admit_password(operation, caller, raw.body)
+        attempt.refuse_early()
         return self._threads.run(mode, guarded)
 
     def _prefixed(self, answer: Answer) -> RawResponse:

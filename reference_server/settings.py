@@ -65,20 +65,25 @@ class Limits:
     """How often something may happen until it is answered by 429. None: as often as one likes.
 
     Attributes:
-        logins_per_account, logins_per_address: Failed logins.
+        logins: Failed logins of one account from one address.
+        logins_per_account: Failed logins of one account, from all addresses that it has not been used from.
+        logins_per_address: Failed logins from one address.
         registrations: New accounts, per address.
         bad_tokens: Tokens that were not good, per address.
         requests: Any, per token or else per address.
     """
 
-    logins_per_account: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per 15 minutes"))
+    logins: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per 15 minutes"))
+    logins_per_account: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
     logins_per_address: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per 15 minutes"))
     registrations: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
     bad_tokens: RateLimitItem | None = attrs.field(factory=lambda: parse("300 per 5 minutes"))
     requests: RateLimitItem | None = None
 
 
-NO_LIMITS = Limits(logins_per_account=None, logins_per_address=None, registrations=None, bad_tokens=None)
+NO_LIMITS = Limits(
+    logins=None, logins_per_account=None, logins_per_address=None, registrations=None, bad_tokens=None
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -358,6 +363,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
 }
 
 _LIMITS: Mapping[str, str] = {
+    "STELLARY_LIMIT_LOGINS": "logins",
     "STELLARY_LIMIT_LOGINS_PER_ACCOUNT": "logins_per_account",
     "STELLARY_LIMIT_LOGINS_PER_ADDRESS": "logins_per_address",
     "STELLARY_LIMIT_REGISTRATIONS": "registrations",

@@ -1,6 +1,6 @@
-"""Throttle: who tries passwords and tokens too often is answered by 429 for a while. Never for good.
+"""Throttle: who sends too many requests, or tokens that are not good, is answered by 429 for a while. Never for good.
 
-Counts are kept in memory, per process. What fails is counted, so that whoever is right is not held up.
+Counts are kept in memory, per process. Of tokens, what fails is counted, so that whoever is right is not held up.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
 
 import attrs
-import orjson
 from limits import RateLimitItem
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
@@ -24,8 +22,6 @@ GOOD_TOKENS_MAX = 10_000
 LOGIN, REGISTER, CHANGE_PASSWORD = "auth.login", "auth.register", "auth.change_password"
 GUARDED = frozenset({LOGIN, REGISTER, CHANGE_PASSWORD})
 """The operations that take or make a password."""
-
-Watched = tuple[RateLimitItem, str]
 
 
 class Windows(Storage):
@@ -124,17 +120,6 @@ class Throttle:
         if not self._windows.test(limit, "tokens", caller.address):
             raise self._refused(limit, ("tokens", caller.address), "too many tokens that are not good")
 
-    def admit_password(self, operation: str, caller: Caller, body: bytes) -> None:
-        """Refuse one more try at a password, or one more account.
-
-        Raises:
-            RateLimited: Too many have failed, or have been made.
-        """
-        for limit, key in self._watched(operation, caller, body):
-            if not self._windows.test(limit, key):
-                what = "too many accounts" if operation == REGISTER else "too many failed logins"
-                raise self._refused(limit, (key,), what)
-
     def note_token(self, caller: Caller, status: int) -> None:
         """Count a token that was not good, and remember one that was."""
         limit = self._limits.bad_tokens
@@ -147,28 +132,6 @@ class Throttle:
             self._good[hash(caller.authorization)] = None
             if len(self._good) > GOOD_TOKENS_MAX:
                 del self._good[next(iter(self._good))]
-
-    def note_password(self, operation: str, caller: Caller, body: bytes, status: int) -> None:
-        """Count a password that was wrong, or an account that was made or is there already."""
-        # A 409 tells that an address has an account: asking that is limited like making one.
-        counts = status in (201, 409) if operation == REGISTER else 400 <= status < 500
-        for limit, key in self._watched(operation, caller, body):
-            if counts:
-                self._windows.hit(limit, key)
-            elif status < 300 and limit is self._limits.logins_per_account:
-                self._windows.clear(limit, key)
-
-    def _watched(self, operation: str, caller: Caller, body: bytes) -> Iterator[Watched]:
-        limits = self._limits
-        if operation == REGISTER:
-            if limits.registrations is not None:
-                yield limits.registrations, f"registrations/{caller.address}"
-            return
-        if limits.logins_per_account is not None:
-            account = _account(body) if operation == LOGIN else caller.authorization or ""
-            yield limits.logins_per_account, f"logins/{_digest(account)}"
-        if limits.logins_per_address is not None:
-            yield limits.logins_per_address, f"logins/{caller.address}"
 
     def _headers(self, limit: RateLimitItem, key: tuple[str, ...]) -> dict[str, str]:
         stats = self._windows.get_window_stats(limit, *key)
@@ -184,16 +147,6 @@ class Throttle:
         error = RateLimited(f"{what}; try again in {round(wait)} seconds", retry_after=wait)
         error.headers.update(headers)
         return error
-
-
-def _account(body: bytes) -> str:
-    """The e-mail address in a login, in the form in which addresses are compared; empty if there is none."""
-    try:
-        said = orjson.loads(body)
-    except ValueError:
-        return ""
-    email = said.get("email") if isinstance(said, dict) else None
-    return email.strip().casefold() if isinstance(email, str) else ""
 
 
 def _digest(text: str) -> str:

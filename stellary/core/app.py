@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.core import dispatch, migrations, reactions
 from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
+from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.accounts.tokens import Signer
 from stellary.core.accounts.users import id_by_address
 from stellary.core.after_commit import after_commit
@@ -105,6 +106,7 @@ class Core:
         self.private_webhooks = private_webhooks
         self.public_url = public_url.rstrip("/")
         self.clock = clock
+        self.login_attempts = LoginAttempts(self.database, self._read_clock)
         self.new_id = Ids() if ids is None else check_ids(ids)
         self._ids_are_seeded = ids is not None
         self.actions = dispatch.ACTIONS
@@ -137,11 +139,13 @@ class Core:
         """Delete the files that no attachment has named for an hour; how many that were.
 
         They are those of deleted cards, projects and organizations, and what was left behind by a process that died.
+        Counts of failed logins that no longer matter are deleted as well.
         The server does it at its start and then every hour; who embeds the core calls it now and then.
 
         Raises:
             Unavailable: The store or the database does not answer.
         """
+        self.login_attempts.sweep()
         return attachments.sweep(self, proposing.named_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
@@ -365,6 +369,10 @@ class Core:
                 self.new_id.continue_after(newest)
             self._ids_are_seeded = True
         return self._unit(connection, actor)
+
+    def _read_clock(self) -> datetime:
+        # Whatever the clock is by then: it may be replaced.
+        return self.clock()
 
     def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         return UnitOfWork(self, connection, actor, self.clock(), self.new_id, reactions.settle)

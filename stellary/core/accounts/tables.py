@@ -128,6 +128,20 @@ api_tokens = Table(
     Index("ix_stellary_api_tokens_user_id_id", "user_id", "id"),
 )
 
+login_attempts = Table(
+    "stellary_login_attempts",
+    metadata,
+    # A digest of what is counted: an account and an address of the network, or one of the two.
+    Column("key", String(64), primary_key=True),
+    # Of an account and an address: the account's own key, so that few addresses of each are remembered. No foreign
+    # key: whether there is such an account must not matter.
+    Column("account", String(64), index=True),
+    Column("failures", Integer, nullable=False),
+    Column("window_ends_at", UtcDateTime, nullable=False),
+    # Until when the account counts as having been used from the address.
+    Column("known_until", UtcDateTime),
+)
+
 ONE_PERSONAL_WORKSPACE = Index(
     "uq_stellary_workspaces_owner_id_personal",
     workspaces.c.owner_id,

@@ -1,0 +1,220 @@
+"""Limits on passwords: how often one may be tried, by whom and from where, and how many accounts may be made.
+
+What fails is counted in the database, beside the request that fails: for an account and an address together, for an
+account from all addresses that it has not been used from before, and for an address. So an attack from elsewhere locks
+nobody out of an address from which they have logged in before.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import attrs
+import orjson
+from limits import RateLimitItem
+
+from reference_server.settings import Limits
+from reference_server.throttle import CHANGE_PASSWORD, LOGIN, REGISTER, Caller
+from stellary.contract.errors import ApiError, RateLimited
+from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
+
+_log = logging.getLogger("stellary.server")
+REFUSALS_MAX = 10_000
+NEVER = Attempts()
+
+
+@attrs.frozen
+class Refusal:
+    """A limit that has been reached.
+
+    Attributes:
+        ends_at: When its window ends, in seconds since 1970.
+        amount: How many failures it allows.
+        reason: What there were too many of.
+    """
+
+    ends_at: float
+    amount: int
+    reason: str
+
+    def error(self, now: float) -> RateLimited:
+        """Return it as an error, at a moment in seconds since 1970."""
+        wait = max(1.0, self.ends_at - now)
+        error = RateLimited(f"{self.reason}; try again in {round(wait)} seconds", retry_after=wait)
+        error.headers.update(
+            {
+                "x-ratelimit-limit": str(self.amount),
+                "x-ratelimit-remaining": "0",
+                "x-ratelimit-reset": str(int(self.ends_at)),
+            }
+        )
+        return error
+
+
+class PasswordLimits:
+    """Refuses tries at passwords of which too many have failed.
+
+    Args:
+        limits: How many that are.
+        attempts: Counts them.
+    """
+
+    def __init__(self, limits: Limits, attempts: LoginAttempts) -> None:
+        self.limits = limits
+        self.attempts = attempts
+        self._lock = threading.Lock()
+        # What was refused lately, so that a flood does not ask the database; in the order of the refusals.
+        self._refusals: dict[str, Refusal] = {}
+
+    def attempt(self, operation: str, caller: Caller, body: bytes) -> Attempt:
+        """Return the attempt that a request makes.
+
+        Args:
+            operation: One of ``GUARDED``.
+            caller: Where it comes from.
+            body: Its body, whatever that holds.
+        """
+        return Attempt(self, operation, caller, body)
+
+    def remember(self, key: str, refusal: Refusal) -> None:
+        """Refuse what has that key until the window ends, without asking the database."""
+        with self._lock:
+            self._refusals.pop(key, None)
+            self._refusals[key] = refusal
+            if len(self._refusals) > REFUSALS_MAX:
+                del self._refusals[next(iter(self._refusals))]
+
+    def recall(self, key: str, now: float) -> Refusal | None:
+        """Return the refusal that still holds for a key, if there is one."""
+        refusal = self._refusals.get(key)
+        return refusal if refusal is not None and refusal.ends_at > now else None
+
+
+class Attempt:
+    """One try at a password, or one registration."""
+
+    def __init__(self, owner: PasswordLimits, operation: str, caller: Caller, body: bytes) -> None:
+        self._owner = owner
+        self._operation = operation
+        if operation == REGISTER:
+            self._reason = "too many accounts"
+            self._here = attempts_key("registrations", caller.address)
+        else:
+            self._reason = "too many failed logins"
+            self._here = attempts_key("address", caller.address)
+        # Whoever changes a password tries the one of the login that is used.
+        name = caller.authorization or "" if operation == CHANGE_PASSWORD else _email(body)
+        self._account = attempts_key(operation if operation == CHANGE_PASSWORD else "account", name)
+        self._pair = attempts_key("pair", self._account, caller.address)
+        self._before: dict[str, Attempts] = {}
+
+    def refuse_early(self) -> None:
+        """Refuse what was refused lately. Asks no database, and may be called on the event loop.
+
+        Raises:
+            RateLimited: Too many have failed.
+        """
+        now = self._owner.attempts.now().timestamp()
+        for key in (self._pair, self._here):
+            refusal = self._owner.recall(key, now)
+            if refusal is not None:
+                raise refusal.error(now)
+
+    def admit(self) -> None:
+        """Refuse the attempt if too many have failed before.
+
+        Raises:
+            RateLimited: Too many have.
+            Unavailable: The database does not answer.
+        """
+        self.refuse_early()
+        watched = list(self._watched())
+        if not watched:
+            return
+        keys = dict.fromkeys(
+            [key for key, _ in watched] + ([] if self._operation == REGISTER else [self._pair])
+        )
+        self._before = self._owner.attempts.read([*keys])
+        now = self._owner.attempts.now().timestamp()
+        for key, limit in watched:
+            found = self._before[key]
+            if found.window_ends_at is None or found.failures < limit.amount or self._is_exempt(key):
+                continue
+            refusal = Refusal(found.window_ends_at.timestamp(), limit.amount, self._reason)
+            # That of an account does not hold for everybody: it is remembered for this address.
+            self._owner.remember(self._here if key == self._here else self._pair, refusal)
+            raise refusal.error(now)
+
+    def record(self, status: int) -> None:
+        """Count the attempt, by the status of its answer: a password that was wrong, or an account that was made.
+
+        Should the database not answer, the answer is given all the same.
+        """
+        try:
+            windows = [
+                (key, timedelta(seconds=limit.get_expiry()))
+                for key, limit in self._watched()
+                if self._has_failed(status, key) and not self._is_exempt(key)
+            ]
+            if windows:
+                self._owner.attempts.count_failure(windows)
+            if status < 300:
+                self._note_success()
+        except ApiError as error:
+            _log.warning("an attempt to log in could not be counted: %s", error)
+
+    def _has_failed(self, status: int, key: str) -> bool:
+        """Return whether an answer of that status counts as a failure under a key."""
+        if self._operation == REGISTER:
+            # A 409 tells that an address has an account: asking that is limited like making one.
+            return status in (201, 409)
+        if self._operation == LOGIN and key != self._here:
+            # What is malformed has tried no password. Only a try, which takes its time, makes a count of an account.
+            return status == 401
+        return 400 <= status < 500
+
+    def _note_success(self) -> None:
+        limits = self._owner.limits
+        if limits.logins is None and limits.logins_per_account is None:
+            return
+        before = self._before.get(self._pair, NEVER)
+        if self._operation == CHANGE_PASSWORD:
+            if before.failures:
+                self._owner.attempts.note_success(self._pair, None)
+            return
+        # Written again once a third of the time has passed, so that most logins write nothing.
+        renew_at = self._owner.attempts.now() + KNOWN_FOR * 2 / 3
+        if before.failures or before.known_until is None or before.known_until < renew_at:
+            self._owner.attempts.note_success(self._pair, self._account)
+
+    def _watched(self) -> Iterator[tuple[str, RateLimitItem]]:
+        """Yield the keys under which the attempt counts, and their limits; always in the same order."""
+        limits = self._owner.limits
+        if self._operation == REGISTER:
+            if limits.registrations is not None:
+                yield self._here, limits.registrations
+            return
+        if limits.logins is not None:
+            yield self._pair, limits.logins
+        if limits.logins_per_account is not None:
+            yield self._account, limits.logins_per_account
+        if limits.logins_per_address is not None:
+            yield self._here, limits.logins_per_address
+
+    def _is_exempt(self, key: str) -> bool:
+        """Return whether a count does not concern the caller: that of an account which has been used from here."""
+        return key == self._account and self._before.get(self._pair, NEVER).known_until is not None
+
+
+def _email(body: bytes) -> str:
+    """Return the e-mail address in a body, in the form in which addresses are compared; empty if there is none."""
+    try:
+        request = orjson.loads(body)
+    except ValueError:
+        return ""
+    email = request.get("email") if isinstance(request, dict) else None
+    return address_key(email.strip()) if isinstance(email, str) else ""

@@ -1,0 +1,190 @@
+"""Attempts to log in: how many have failed, and from where an account has been used, in the database.
+
+Counted in transactions of their own, before and after the request that makes the attempt: a request that fails is
+undone, its count is not. What is stored are digests, neither e-mail addresses nor addresses of the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+from sqlalchemy import Row, bindparam, case, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+
+from stellary.contract.errors import Unavailable
+from stellary.core.accounts.tables import login_attempts
+from stellary.core.database import Database
+
+KNOWN_FOR = timedelta(days=90)
+KNOWN_MAX = 20
+
+_READ = select(login_attempts).where(login_attempts.c.key.in_(bindparam("keys", expanding=True)))
+_TRIM = (
+    update(login_attempts)
+    .where(
+        login_attempts.c.account == bindparam("_account"),
+        login_attempts.c.known_until
+        <= (
+            select(login_attempts.c.known_until)
+            .where(
+                login_attempts.c.account == bindparam("_account"), login_attempts.c.known_until.is_not(None)
+            )
+            .order_by(login_attempts.c.known_until.desc())
+            .limit(1)
+            .offset(KNOWN_MAX)
+            .scalar_subquery()
+        ),
+    )
+    .values(known_until=None)
+)
+_SWEEP = delete(login_attempts).where(
+    login_attempts.c.window_ends_at <= bindparam("_now"),
+    or_(login_attempts.c.known_until.is_(None), login_attempts.c.known_until <= bindparam("_now")),
+)
+
+
+def _upsert(dialect: Any, *, counts: bool) -> Any:
+    """Return the statement that counts a failure, or the one that notes a success."""
+    row = dialect.insert(login_attempts)
+    if not counts:
+        return row.on_conflict_do_update(
+            index_elements=["key"],
+            set_={name: row.excluded[name] for name in ("failures", "window_ends_at", "known_until")},
+        )
+    is_over = login_attempts.c.window_ends_at <= bindparam("_now", type_=login_attempts.c.window_ends_at.type)
+    return row.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "failures": case((is_over, 1), else_=login_attempts.c.failures + 1),
+            "window_ends_at": case(
+                (is_over, row.excluded.window_ends_at), else_=login_attempts.c.window_ends_at
+            ),
+        },
+    )
+
+
+_COUNT = {"sqlite": _upsert(sqlite, counts=True), "postgresql": _upsert(postgresql, counts=True)}
+_SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postgresql, counts=False)}
+
+
+def attempts_key(*parts: str) -> str:
+    """Return the key under which something is counted: a digest of what names it."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@attrs.frozen
+class Attempts:
+    """What is counted under one key.
+
+    Attributes:
+        failures: In the window that runs; 0 if none does.
+        window_ends_at: When it ends; None if none runs.
+        known_until: Until when what the key names counts as used before by its account; None if it does not.
+    """
+
+    failures: int = 0
+    window_ends_at: datetime | None = None
+    known_until: datetime | None = None
+
+
+class LoginAttempts:
+    """Counts attempts in a database.
+
+    Args:
+        database: Whose schema is up to date.
+        clock: Tells the moment.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """Return the moment by which windows are measured."""
+        return self._clock()
+
+    def read(self, keys: Sequence[str]) -> dict[str, Attempts]:
+        """Return what is counted under each of some keys.
+
+        Raises:
+            Unavailable: The database does not answer.
+        """
+        now = self._clock()
+        with _available(), self._database.reading() as connection:
+            rows = connection.execute(_READ, {"keys": list(keys)}).fetchall()
+        return dict.fromkeys(keys, Attempts()) | {row.key: _attempts(row, now) for row in rows}
+
+    def count_failure(self, windows: Sequence[tuple[str, timedelta]]) -> None:
+        """Count a failure under some keys.
+
+        Args:
+            windows: The keys, always in the same order, and how long a window lasts that begins with this failure.
+
+        Raises:
+            Unavailable: The database does not answer.
+        """
+        now = self._clock()
+        rows = [
+            {"key": key, "account": None, "failures": 1, "window_ends_at": now + window, "_now": now}
+            for key, window in windows
+        ]
+        with _available(), self._database.writing() as connection:
+            # One after the other, in their order: of two that count the same, neither waits for the other in turn.
+            for row in rows:
+                connection.execute(_COUNT[connection.dialect.name], row)
+
+    def note_success(self, key: str, account: str | None) -> None:
+        """Forget the failures under a key.
+
+        Args:
+            key: Of an account and an address.
+            account: The key of the account, if the address shall count as known to it: for 90 days, one of the 20
+                addresses that the account has used last. None if not.
+
+        Raises:
+            Unavailable: The database does not answer.
+        """
+        now = self._clock()
+        row = {
+            "key": key,
+            "account": account,
+            "failures": 0,
+            "window_ends_at": now,
+            "known_until": None if account is None else now + KNOWN_FOR,
+        }
+        with _available(), self._database.writing() as connection:
+            connection.execute(_SUCCEED[connection.dialect.name], row)
+            if account is not None:
+                connection.execute(_TRIM, {"_account": account})
+
+    def sweep(self) -> int:
+        """Delete what no longer counts; return how many rows that were.
+
+        Raises:
+            Unavailable: The database does not answer.
+        """
+        with _available(), self._database.writing() as connection:
+            return connection.execute(_SWEEP, {"_now": self._clock()}).rowcount
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable("the database is not available; try again", retry_after=1) from error
+
+
+def _attempts(row: Row[Any], now: datetime) -> Attempts:
+    runs = row.window_ends_at > now
+    return Attempts(
+        failures=row.failures if runs else 0,
+        window_ends_at=row.window_ends_at if runs else None,
+        known_until=row.known_until if row.known_until is not None and row.known_until > now else None,
+    )
