@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, http, places, sdk, start
+from benchmarks import contention, http, places, sdk, start, webhooks
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -49,6 +49,12 @@ def large_columns(options: Options) -> Iterator[tuple[str, float]]:
         yield from places.run(options.made, kind, options.rounds * 8, (places.SMALL, options.cards))
 
 
+def webhooks_beside_writers(options: Options) -> Iterator[tuple[str, float]]:
+    """Writes with a webhook beside writes without one, and the delivery of a backlog."""
+    for kind in options.kinds:
+        yield from webhooks.run(options.made, kind, options.seconds, options.rounds)
+
+
 def starting(options: Options) -> Iterator[tuple[str, float]]:
     """The server's start, and the import of the package."""
     yield from start.server(options.made, min(3, options.rounds))
@@ -64,6 +70,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "http": over_http,
     "contention": many_at_once,
     "places": large_columns,
+    "webhooks": webhooks_beside_writers,
     "start": starting,
     "sdk": the_client,
 }

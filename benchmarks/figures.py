@@ -26,6 +26,9 @@ def at_least(limit: float) -> Target:
     return Target(limit, at_least=True)
 
 
+WEBHOOK_BACKLOG_MAX = 20
+"""Messages: those of one second. The backlog of a webhook that keeps up does not grow with the length of the run."""
+
 TARGETS: Mapping[str, Target] = {
     "sqlite.whoami.rate/bare": at_least(0.8),
     "sqlite.list.rate/floor": at_least(1.5),
@@ -48,6 +51,12 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.neighbours.get.p50/alone": Target(3),
     "sqlite.places.100000/100": Target(1.2),
     "postgresql.places.100000/100": Target(1.4),
+    "sqlite.webhooks.write_p50/without": Target(1.2),
+    "sqlite.webhooks.deliveries_per_s": at_least(200),
+    "sqlite.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),
+    "postgresql.webhooks.write_p50/without": Target(1.2),
+    "postgresql.webhooks.deliveries_per_s": at_least(200),
+    "postgresql.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),
     "start.ready_s": Target(2),
     "start.memory_mb": Target(90),
     "import.stellary_ms": Target(5),

@@ -6,6 +6,7 @@ import asyncio
 import statistics
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
@@ -150,7 +151,9 @@ def seeded(database: Database) -> Site:
 
 
 @contextmanager
-def reference_server(made: Databases, database: Database) -> Iterator[Server]:
+def reference_server(
+    made: Databases, database: Database, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Server]:
     """Our server, as anybody starts it, on a database; without limits on how much one may ask."""
     environment = {
         "STELLARY_DATABASE_URL": database.url,
@@ -159,6 +162,7 @@ def reference_server(made: Databases, database: Database) -> Iterator[Server]:
         "STELLARY_LOG": "off",
         "JWT_SECRET": SECRET,
         "PORT": "0",
+        **settings,
     }
     ready = rb"http://[^ ]*:(\d+)"
     with server(

@@ -12,19 +12,21 @@ import pytest
 from benchmarks.figures import TARGETS, Target, at_least, shown, table
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = ("writers", "movers", "neighbours", "places", "start", "import")
+OTHERS = ("writers", "movers", "neighbours", "places", "webhooks", "start", "import")
 # What the SDK takes is told by benchmarks/sdk.py, which has no short way.
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {
     ("http",): [name for name in TOLD if not any(other in name for other in OTHERS)],
-    ("contention", "places", "start"): [name for name in TOLD if any(other in name for other in OTHERS)],
+    ("contention", "places", "webhooks", "start"): [
+        name for name in TOLD if any(other in name for other in OTHERS)
+    ],
 }
 
 
 @pytest.mark.bench
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.parametrize("names", [("http",), ("contention", "places", "start")])
+@pytest.mark.parametrize("names", [("http",), ("contention", "places", "webhooks", "start")])
 def test_a_short_run_tells_every_figure_that_has_a_target(names, tmp_path):
     told = tmp_path / "figures.json"
     amount = ["--seconds", "0.05", "--rounds", "1", "--cards", "300"]

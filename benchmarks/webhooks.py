@@ -1,0 +1,178 @@
+"""Webhooks: what they cost the writers beside them, and how fast a backlog is delivered while others write."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import statistics
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import attrs
+import orjson
+
+from benchmarks.databases import Databases, Kind
+from benchmarks.http import reference_server, seeded
+from benchmarks.processes import Server
+from benchmarks.project import Site
+
+WRITES_PER_SECOND = 20
+BULK = 500
+"""Cards that one request makes, each of which is a message."""
+ANSWER = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+DRAIN_SECONDS = 300
+
+
+class Receiver:
+    """A receiver that answers at once.
+
+    Attributes:
+        arrivals: When each message arrived.
+    """
+
+    def __init__(self) -> None:
+        self.arrivals: list[float] = []
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> Any:
+        """Listen until the block ends, and yield the port."""
+        receiver = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        async with receiver:
+            yield receiver.sockets[0].getsockname()[1]
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            self.arrivals.append(time.perf_counter())
+            writer.write(ANSWER)
+            await writer.drain()
+        writer.close()
+
+
+@attrs.frozen
+class Api:
+    """Requests to the server one after the other, in the name of who owns the workspace."""
+
+    server: Server
+    site: Site
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the answer to a request, which must be a good one."""
+        return await asyncio.to_thread(self._ask, method, path, body)
+
+    def _ask(self, method: str, path: str, body: Any) -> Any:
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        headers = {"authorization": f"Bearer {self.site.token}", "content-type": "application/json"}
+        connection.request(method, path, None if body is None else orjson.dumps(body), headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path} answered {answer.status}: {content.decode()}")
+        return orjson.loads(content)
+
+
+def run(made: Databases, kind: Kind, seconds: float, rounds: int) -> Iterator[tuple[str, float]]:
+    """Measure on one kind of database.
+
+    Args:
+        made: Where databases come from.
+        kind: Of the database.
+        seconds: Of one slot of writes without the webhook, and of one with it.
+        rounds: How many of each; and how many times 500 messages are a backlog.
+    """
+    database = made.new(kind)
+    site = seeded(database)
+    with reference_server(made, database, {"STELLARY_PRIVATE_WEBHOOKS": "on"}) as server:
+        figures = asyncio.run(_measure(Api(server, site), Receiver(), seconds, rounds))
+    for name, value in figures.items():
+        yield f"{kind}.webhooks.{name}", value
+
+
+async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) -> dict[str, float]:
+    async with receiver.running() as port:
+        hook = await api.ask(
+            "POST", f"{api.site.workspace}/webhooks", {"url": f"http://127.0.0.1:{port}/", "active": False}
+        )
+        path = f"{api.site.workspace}/webhooks/{hook['id']}"
+        await _write(api, min(seconds, 0.5))
+        latencies: dict[bool, list[float]] = {False: [], True: []}
+        backlogs: list[int] = []
+        for number in range(rounds):
+            # In turn, and each first in its turn: what else the machine does meets both.
+            for active in (False, True) if number % 2 else (True, False):
+                await api.ask("PATCH", path, {"active": active})
+                latencies[active] += await _write(api, seconds)
+                if active:
+                    backlogs.append(await _backlog(api, path))
+                    await _drained(api, path)
+        await api.ask("PATCH", path, {"active": True})
+        rate = await _drain(api, receiver, path, rounds)
+    return {
+        "write_p50/without": statistics.median(latencies[True]) / statistics.median(latencies[False]),
+        "write_mean/without": statistics.fmean(latencies[True]) / statistics.fmean(latencies[False]),
+        "backlog": max(backlogs),
+        "deliveries_per_s": rate,
+    }
+
+
+async def _write(api: Api, seconds: float) -> list[float]:
+    """Make cards at a steady pace; how long each took."""
+    # One client that is paced: each slot sends one request.
+    requests = itertools.cycle(api.site.create_cards())
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    latencies = []
+    began = time.perf_counter()
+    for number in range(max(1, round(seconds * WRITES_PER_SECOND))):
+        await asyncio.sleep(max(0.0, began + number / WRITES_PER_SECOND - time.perf_counter()))
+        sent = time.perf_counter()
+        writer.write(next(requests))
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head[9:10] != b"2":
+            raise RuntimeError(head.decode())
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]))
+        latencies.append(time.perf_counter() - sent)
+    writer.close()
+    return latencies
+
+
+async def _backlog(api: Api, path: str) -> int:
+    return len(await api.ask("GET", f"{path}/deliveries?status=pending"))
+
+
+async def _drained(api: Api, path: str) -> None:
+    ends = time.monotonic() + DRAIN_SECONDS
+    while await _backlog(api, path):
+        if time.monotonic() > ends:
+            raise RuntimeError("the backlog does not end")
+        await asyncio.sleep(0.1)
+
+
+async def _drain(api: Api, receiver: Receiver, path: str, rounds: int) -> float:
+    """Make a backlog, and go on writing until it is delivered; the messages per second from the first to the last."""
+    before = len(receiver.arrivals)
+    column = api.site.growing_columns[0]["id"]
+    cards = [{"title": str(number), "columnId": column} for number in range(BULK)]
+    for _ in range(rounds):
+        await api.ask("POST", f"{api.site.growing_path}/cards/bulk", {"cards": cards})
+    writing = asyncio.create_task(_write_until_cancelled(api))
+    ends = time.monotonic() + DRAIN_SECONDS
+    while len(receiver.arrivals) - before < rounds * BULK:
+        if time.monotonic() > ends:
+            raise RuntimeError("the backlog does not end")
+        await asyncio.sleep(0.01)
+    arrivals = receiver.arrivals[before : before + rounds * BULK]
+    writing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writing
+    return len(arrivals) / (arrivals[-1] - arrivals[0])
+
+
+async def _write_until_cancelled(api: Api) -> None:
+    while True:
+        await _write(api, 1.0)
