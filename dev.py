@@ -25,6 +25,7 @@ UV_VERSION = "0.13.9"
 ROOT = Path(__file__).resolve().parent
 UV_DIR = ROOT / ".uv"
 VENV = ROOT / ".venv"
+OTHER_VENVS = ROOT / ".venvs"
 STAMP = VENV / ".synced"
 PYTHON = VENV / "bin" / "python"
 COMPILED = VENV / "compiled"
@@ -39,6 +40,17 @@ SELECTIONS = {
 
 # Programs that some tests need, each in a Debian package of its name.
 SERVICES = ("nginx", "pgbouncer")
+
+# What `versions` runs, on SQLite: what depends on Python and on libraries more than on the database.
+OTHER_PYTHONS = ("3.12", "3.13")
+SHARED_TESTS = (
+    "tests/contract/test_errors.py",
+    "tests/contract/test_jsonic.py",
+    "tests/client",
+    "tests/cli",
+    "tests/core/accounts",
+    "tests/core/board/test_cards.py",
+)
 
 # A lock file made behind a mirror names that mirror, and then works nowhere else.
 LOCKABLE_HOSTS = {"pypi.org", "files.pythonhosted.org"}
@@ -100,10 +112,10 @@ def base_python() -> str:
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
-def run_uv(*arguments: str) -> None:
-    """Run the pinned uv in this checkout; its failure ends the program."""
+def run_uv(*arguments: str, directory: Path = VENV) -> None:
+    """Run the pinned uv for an environment of this checkout; its failure ends the program."""
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    environment |= {"UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never"}
+    environment |= {"UV_PROJECT_ENVIRONMENT": str(directory), "UV_PYTHON_DOWNLOADS": "never"}
     environment.setdefault("UV_HTTP_TIMEOUT", "180")
     run([str(installed_uv()), *arguments], environment=environment)
 
@@ -270,6 +282,47 @@ def services(arguments: list[str]) -> None:
     )
 
 
+def versions(arguments: list[str]) -> None:
+    """Run a share of the tests on Python 3.12 and 3.13, and with the oldest libraries that are allowed.
+
+    A Python that is not installed is named and left out. What is installed goes into `.venvs/`.
+    """
+    refuse(arguments)
+    prepare(FULL)
+    failed = []
+    for version in OTHER_PYTHONS:
+        directory = OTHER_VENVS / version
+        found = [str(installed_uv()), "python", "find", "--no-python-downloads", version]
+        if subprocess.run(found, cwd=ROOT, capture_output=True, check=False).returncode:
+            say(f"left out: Python {version} is not installed")
+            continue
+        run_uv("sync", "--quiet", "--frozen", "--python", version, *SELECTIONS[FULL], directory=directory)
+        if not passes_tests(f"Python {version}", directory):
+            failed.append(version)
+    directory, pins = OTHER_VENVS / "oldest", OTHER_VENVS / "oldest.txt"
+    python = directory / "bin" / "python"
+    if not python.exists():
+        run_uv("venv", "--quiet", "--python", base_python(), str(directory))
+    resolve = ("pip", "compile", "--quiet", "--resolution", "lowest-direct", "--python", str(python))
+    run_uv(*resolve, "--all-extras", "pyproject.toml", "--output-file", str(pins))
+    run_uv(
+        "pip", "install", "--quiet", "--python", str(python), "-r", str(pins), "--group", "test", "-e", "."
+    )
+    if not passes_tests("the oldest libraries", directory):
+        failed.append("the oldest libraries")
+    if failed:
+        sys.exit(f"dev.py: failed: {', '.join(failed)}")
+
+
+def passes_tests(name: str, directory: Path) -> bool:
+    """Run the shared tests in an environment; return whether they passed."""
+    say(f"tests with {name}")
+    options = ["-n", "2", "-q", "-m", "not postgres and not bench and not packaging and not slow"]
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(directory / "compiled")}
+    command = [directory / "bin" / "python", "-m", "pytest", *options, *SHARED_TESTS]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
+
+
 def docs(arguments: list[str]) -> NoReturn:
     """Show the documentation on a local port, rebuilt at each change: `docs [MKDOCS ARGUMENTS]`."""
     prepare(FULL)
@@ -299,6 +352,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fuzz": fuzz,
     "races": races,
     "services": services,
+    "versions": versions,
     "docs": docs,
     "lock": lock,
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -84,6 +85,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+
+
+ALLOWED_SKIPS = {
+    "nginx is not installed: python3 dev.py services installs it",
+    "PgBouncer is not installed: python3 dev.py services installs it",
+}
+"""Reasons for which a test may be skipped; ``dev.py services`` installs what is missing."""
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Count what was skipped, by reason."""
+    for reason, number in _count_skips(terminalreporter).items():
+        terminalreporter.write_line(f"skipped, since {reason}: {number}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which something was skipped for a reason that nobody has allowed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not _count_skips(reporter).keys() <= ALLOWED_SKIPS:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _count_skips(reporter: Any) -> Counter[str]:
+    """Return how many tests were skipped for each reason."""
+    return Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in reporter.stats.get("skipped", ())
+    )
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_a_checklist_can_be_sent_back_as_it_came():
 
 
 def test_a_misspelt_keyword_is_told_by_the_name_of_the_method():
-    with pytest.raises(TypeError, match=r"^cards\.update\(\) got an unexpected keyword argument 'titel'$"):
+    with pytest.raises(TypeError, match=r"^cards\.update\(\) got an unexpected keyword argument 'titel'"):
         Plan(endpoint("cards.update")).said({"titel": "x"})
 
 

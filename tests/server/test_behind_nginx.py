@@ -25,7 +25,9 @@ from tests.server.test_workers import until
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed"),
+    pytest.mark.skipif(
+        shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
+    ),
 ]
 ROOM = "daemon off; pid {0}/pid; error_log stderr warn; {1} events {{}} http {{ access_log off; {2}\n{3} }}"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -1,0 +1,145 @@
+"""The wheel, installed alone and with each of its extras in new environments, does what it is installed for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.processes import clean_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+UV = ROOT / ".uv" / "bin" / "uv"
+
+pytestmark = [pytest.mark.packaging, pytest.mark.slow]
+
+SDK_ALONE = {
+    "anyio", "attrs", "cattrs", "certifi", "h11", "httpcore", "httpx", "idna", "orjson", "stellary",
+    "typing-extensions",
+}  # fmt: skip
+
+EXTRAS = {
+    "core": """
+from stellary import Stellary
+from stellary.core import Core
+core = Core("sqlite://", bcrypt_rounds=4)
+core.migrate()
+client = Stellary.embedded(core.port(core.user(external_id="1", email="jane@example.com")))
+client.organizations.create(name="Acme", slug="acme")
+assert [organization.slug for organization in client.organizations.list()][-1] == "acme"
+""",
+    "postgres,core": """
+from stellary.core import Core
+Core("postgresql://localhost/unused").close()
+""",
+    "setup": """
+from stellary.client import project_setup
+assert project_setup.loads(b"project: {name: Launch}", ".yaml").project.name == "Launch"
+""",
+    "notebook": """
+from stellary.client.testing import example
+from stellary.contract.cards import GET_CARD
+assert "<" in example(GET_CARD)._repr_mimebundle_()["text/html"]
+import rich, tqdm
+""",
+    "cli": """
+import subprocess, sys
+from pathlib import Path
+program = Path(sys.executable).with_name("stellary")
+for words in (["--help"], ["card", "--help"]):
+    assert "Usage" in subprocess.run([program, *words], capture_output=True, text=True, check=True).stdout
+""",
+    "agents": """
+from pydantic_ai.models.function import FunctionModel
+from stellary.core.agents.models import ModelBrain
+ModelBrain().close()
+""",
+    "mcp": """
+import mcp
+from reference_server.mcp import endpoint
+""",
+}
+"""By extra, what must run where the wheel was installed with it."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    directory = tmp_path_factory.mktemp("wheel")
+    run(UV, "build", "--quiet", "--wheel", "--out-dir", directory, ROOT)
+    (found,) = directory.glob("*.whl")
+    return found
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Return what a program prints; it must succeed."""
+    environment = {**clean_environment(), "UV_PYTHON_DOWNLOADS": "never"}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def install(wheel: Path, directory: Path, extras: str = "") -> Path:
+    """Return the interpreter of a new environment with the wheel and some of its extras."""
+    run(UV, "venv", "--quiet", "--python", sys.executable, directory)
+    python = directory / "bin" / "python"
+    requirement = f"{wheel}[{extras}]" if extras else str(wheel)
+    run(UV, "pip", "install", "--quiet", "--python", python, requirement)
+    return python
+
+
+@pytest.fixture(scope="module")
+def sdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the wheel alone."""
+    return install(wheel, tmp_path_factory.mktemp("sdk") / "venv")
+
+
+@pytest.fixture
+def server(wheel: Path, tmp_path: Path) -> Iterator[str]:
+    """The URL of a server that runs from the wheel."""
+    python = install(wheel, tmp_path / "venv", "server")
+    command = [python, "-m", "reference_server", "--port", "0", "--data-dir", tmp_path / "data"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        lines = iter(process.stdout.readline, "")
+        yield next(url[0] for line in lines if (url := re.search(r"http://[\w.]+:\d+", line)))
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def test_the_sdk_alone_installs_little(sdk: Path):
+    listed = run(UV, "pip", "freeze", "--python", sdk)
+    assert {re.split(r"[ =@]", line)[0] for line in listed.splitlines()} == SDK_ALONE
+
+
+def test_the_sdk_alone_talks_to_a_server_from_the_wheel(sdk: Path, server: str, tmp_path: Path):
+    code = f"""
+from stellary import Stellary
+client = Stellary.register({server!r}, "jane@example.com", "a-long-password", name="Jane Doe")
+client.organizations.create(name="Acme", slug="acme")
+client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+project = client.workspace("acme", "eng").projects.create(name="Launch")
+print(project.key)
+"""
+    assert run(sdk, "-c", code, cwd=tmp_path) == "LAU\n"
+
+
+@pytest.mark.parametrize("extras", EXTRAS)
+def test_each_extra_brings_what_it_is_for(wheel: Path, tmp_path: Path, extras: str):
+    python = install(wheel, tmp_path / "venv", extras)
+    run(python, "-W", "error::ImportWarning", "-c", EXTRAS[extras], cwd=tmp_path)
+
+
+def test_every_extra_is_tried(wheel: Path, sdk: Path):
+    code = "from importlib.metadata import metadata; print(*metadata('stellary').get_all('Provides-Extra'))"
+    tried = {extra for extras in EXTRAS for extra in extras.split(",")} | {"server"}
+    assert set(run(sdk, "-c", code).split()) == tried
