@@ -41,6 +41,7 @@ from stellary.client import project_setup
 assert project_setup.loads(b"project: {name: Launch}", ".yaml").project.name == "Launch"
 """,
     "notebook": """
+from stellary.client import display
 from stellary.client.testing import example
 from stellary.contract.cards import GET_CARD
 assert "<" in example(GET_CARD)._repr_mimebundle_()["text/html"]
