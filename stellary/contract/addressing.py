@@ -10,11 +10,12 @@ from urllib.parse import quote
 import attrs
 
 from stellary.contract.errors import Invalid
-from stellary.contract.limits import ID_PATTERN, SLUG_PATTERN
+from stellary.contract.limits import CARD_KEY_PATTERN, ID_PATTERN, SLUG_PATTERN
 from stellary.contract.naming import snake
 
 R = TypeVar("R", bound="Ref")
-_NOWHERE = ""
+NOWHERE = ""
+"""Stands in a ref for a part of the path that cannot be an id or a slug."""
 
 
 @attrs.frozen
@@ -50,7 +51,7 @@ class Ref:
         """The ref of what stood in a path. A part that cannot be an id or a slug becomes one that is nowhere, so that
         it is answered, and costs, as an unknown one.
         """
-        return cls(**{name: text if _possible(name, text) else _NOWHERE for name, text in parts.items()})
+        return cls(**{name: text if _possible(name, text) else NOWHERE for name, text in parts.items()})
 
     def child(self, kind: type[R], *ids: str) -> R:
         """The ref of something in this place: ``project.child(CardRef, card_id)``."""
@@ -72,6 +73,8 @@ _PATTERNS = {
     "org_slug": re.compile(SLUG_PATTERN),
     "ws_slug": re.compile(SLUG_PATTERN),
     "token": re.compile(r"[A-Za-z0-9_-]{1,200}"),
+    # A card may be named by its key: ``LAUNCH-12``.
+    "card_id": re.compile(f"{ID_PATTERN}|{CARD_KEY_PATTERN}"),
     # Those of pilotage are short, and count: ``m-001``.
     "id": re.compile(r"[a-z0-9-]{1,40}"),
 }

@@ -160,6 +160,7 @@ def checks(kind: Any) -> list[Check]:
 
 
 ID_PATTERN = "[0-9a-f]{24}"
+CARD_KEY_PATTERN = "[A-Za-z]{2,6}-[1-9][0-9]{0,9}"
 SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])"
 
 Id = Annotated[str, Reference()]

@@ -115,7 +115,7 @@ class ColumnRef(ProjectRef):
 
 @attrs.frozen
 class CardRef(ProjectRef):
-    """A card of a project."""
+    """A card of a project, by its id or its key."""
 
     template: ClassVar[str] = _PROJECT + "/cards/:cardId"
     card_id: str
@@ -131,7 +131,7 @@ class CommentRef(CardRef):
 
 @attrs.frozen
 class FlatCardRef(WorkspaceRef):
-    """A card of a workspace, whatever its project."""
+    """A card of a workspace, whatever its project, by its id or its key."""
 
     template: ClassVar[str] = _WORKSPACE + "/cards/:cardId"
     alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId"

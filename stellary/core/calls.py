@@ -27,6 +27,7 @@ from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.blobs import StoredFile, new_key
+from stellary.core.board.card_keys import resolve_card_key
 from stellary.core.board.settled_answers import settle_answer
 from stellary.core.idempotency import Attempt
 from stellary.core.streams import Record, streaming
@@ -237,10 +238,11 @@ class Call:
         return self._once(uow, said, self._proposed if proposes else done)
 
     def _require(self, uow: UnitOfWork) -> None:
-        """What the token reaches, before anything is looked up."""
+        """Check what the token reaches before anything is looked up; then the path may name a card by its key."""
         uow.actor.require(self.endpoint.policy)
         if uow.actor.agency is not None and self.endpoint.policy.role != "public":
             gate.check_call(uow.actor.agency, self.endpoint, self.core.actions)
+        self.ref = resolve_card_key(uow, self.ref)
 
     def _once(
         self,

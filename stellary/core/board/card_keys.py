@@ -1,0 +1,52 @@
+"""Keys of cards in paths: ``LAUNCH-12`` stands wherever the id of a card does."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import attrs
+from sqlalchemy import FromClause, and_, bindparam
+
+from stellary.contract.addressing import NOWHERE
+from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.core.accounts.access import WORKSPACE_ID, through_workspace
+from stellary.core.board.tables import cards, projects
+from stellary.core.unit import UnitOfWork
+
+R = TypeVar("R", bound=Ref)
+_NUMBER_MAX = 2**31 - 1
+
+
+def _to_card(source: FromClause) -> FromClause:
+    return source.outerjoin(
+        projects, and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.key == bindparam("_key"))
+    ).outerjoin(cards, and_(cards.c.project_id == projects.c.id, cards.c.number == bindparam("_number")))
+
+
+_CARD_BY_KEY = through_workspace(cards.c.id.label("card_id"), joins=_to_card)
+
+
+def resolve_card_key(uow: UnitOfWork, ref: R) -> R:
+    """Return the ref with a card's id in place of its key.
+
+    It decides nothing about access: the service goes on to check that by the id. A key that the workspace does not have
+    becomes an id that nothing has.
+
+    Args:
+        uow: The unit, whose actor is known.
+        ref: Of any endpoint. One that names no card, or names it by its id, costs no statement.
+    """
+    named = getattr(ref, "card_id", NOWHERE)
+    if not isinstance(ref, WorkspaceRef) or "-" not in named:
+        return ref
+    key, _, digits = named.partition("-")
+    place = {
+        "_user_id": uow.principal_id,
+        "_org_slug": ref.org_slug,
+        "_ws_slug": ref.ws_slug,
+        "_key": key.upper(),
+        "_number": int(digits),
+    }
+    row = uow.connection.execute(_CARD_BY_KEY, place).first() if int(digits) <= _NUMBER_MAX else None
+    found = NOWHERE if row is None or row.card_id is None else row.card_id
+    return attrs.evolve(ref, card_id=found)

@@ -1,0 +1,134 @@
+"""The key of a card stands wherever its id does in a path, and opens nothing that the id does not."""
+
+from __future__ import annotations
+
+import attrs
+import orjson
+import pytest
+
+from stellary import NotFound, Stellary
+from stellary.contract import ENDPOINTS
+from stellary.core.dispatch import SERVICES
+from tests.world import World
+
+
+def told(answer) -> tuple[int, dict[str, str]]:
+    """The status and the body of an error, without what is its own."""
+    body = orjson.loads(answer.body)
+    body.pop("requestId")
+    return answer.status, body
+
+
+OF_CARDS = [each for each in ENDPOINTS if any(field.name == "card_id" for field in attrs.fields(each.ref))]
+
+
+@pytest.fixture
+def place(world: World):
+    """Ann's project with a card, APP-1, and another project of hers with WEB-1."""
+    ann = world.person()
+    workspace = world.home(ann)
+    app = world.project(ann, workspace, "app", key="APP")
+    web = world.project(ann, workspace, "web", key="WEB")
+    return ann, workspace, app, web, world.card(ann, app), world.card(ann, web)
+
+
+def test_every_method_of_a_card_takes_its_key(world: World, place):
+    ann, workspace, app, _, card, other = place
+    client = Stellary.embedded(world.core.port(ann.actor))
+    board = client.workspace(workspace.organization.slug, workspace.slug).project(app.id)
+    by_key = board.card("APP-1")
+    label = board.labels.create(name="bug")
+    field = board.custom_fields.create(name="Estimate", type="number")
+    with client.capture() as calls:
+        assert by_key.get().id == card["id"] == board.cards.get("app-1").id
+        assert by_key.update(title="By its key").title == "By its key"
+        comment = by_key.comments.create(content="x")
+        by_key.comments.update(comment, content="y")
+        assert [each.content for each in by_key.comments.list()] == ["y"]
+        by_key.comments.delete(comment)
+        by_key.labels.add(label)
+        by_key.labels.remove(label)
+        by_key.custom_fields.set(values={field.id: 3})
+        item = by_key.checklist.add(title="x")
+        by_key.checklist.update(item, done=True)
+        assert by_key.checklist.list()[0].done
+        by_key.checklist.delete(item)
+        by_key.relations.create(target_card_id=other["id"], type="blocks")
+        assert [each.target_card_id for each in by_key.relations.list()] == [other["id"]]
+        file = by_key.attachments.upload(b"abc", name="a.txt")
+        assert by_key.attachments.download(file) == b"abc"
+        by_key.attachments.list()
+        by_key.attachments.delete(file)
+        by_key.delete()
+    assert {each.operation for each in OF_CARDS} <= {call.operation for call in calls}
+    assert board.cards.list() == []
+
+
+def test_no_service_of_cards_resolves_its_own_path():
+    assert {SERVICES[each.operation].mode for each in OF_CARDS} <= {"view", "begin"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "APP-2",
+        "WEB-1",
+        "APP-0",
+        "APP-01",
+        "APP-",
+        "-1",
+        "APP-99999999999",
+        "APP-9999999999",
+        "APP-1 ",
+        "ÄPP-1",
+    ],
+)
+def test_what_is_no_key_here_is_not_found_like_an_unknown_id(world: World, place, key):
+    ann, _, app, *_ = place
+    unknown = world.call(ann, "GET", f"{app.path}/cards/{'0' * 24}")
+    found = world.call(ann, "GET", f"{app.path}/cards/{key.replace(' ', '%20').replace('Ä', '%C3%84')}")
+    assert found.status == 404
+    assert told(found) == told(unknown)
+
+
+def test_the_key_of_a_card_on_a_flat_path_is_that_of_the_workspace(world: World, place):
+    ann, workspace, *_ = place
+    path = f"{workspace.path}/cards/WEB-1/checklist"
+    assert world.status(ann, "GET", path) == world.status(ann, "GET", f"{path}") == 200
+    assert world.status(ann, "GET", f"{workspace.path}/cards/WEB-2/checklist") == 404
+
+
+def test_a_key_opens_nothing_to_strangers(world: World, place):
+    ann, _, app, *_ = place
+    eve = world.person("eve")
+    for who in (eve, None):
+        by_id = world.call(who, "GET", f"{app.path}/cards/{'0' * 24}")
+        by_key = world.call(who, "GET", f"{app.path}/cards/APP-1")
+        assert told(by_key) == told(by_id)
+    assert world.status(ann, "GET", f"{app.path}/cards/APP-1") == 200
+
+
+def test_a_key_leads_only_into_its_own_workspace(world: World, place):
+    """The same key in two workspaces names two cards."""
+    ann, _, app, _, card, _ = place
+    bob = world.person("bob")
+    theirs = world.project(bob, world.home(bob), "app", key="APP")
+    other = world.card(bob, theirs)
+    assert world.ask(bob, "GET", f"{theirs.path}/cards/APP-1")["id"] == other["id"]
+    assert world.ask(ann, "GET", f"{app.path}/cards/APP-1")["id"] == card["id"]
+
+
+def test_an_agent_finds_no_key_of_a_project_that_it_does_not_see(world: World, place):
+    ann, workspace, app, web, *_ = place
+    client = Stellary.embedded(world.core.port(ann.actor))
+    ws = client.workspace(workspace.organization.slug, workspace.slug)
+    agent = ws.agents.create(name="Helper", tools=["board.read"], project_ids=[app.id])
+    token = ws.agents(agent).tokens.create(name="x").token
+    theirs = Stellary.embedded(world.core.port(), token=token)
+    cards = theirs.workspace(workspace.organization.slug, workspace.slug)
+    assert cards.project(app.id).cards.get("APP-1").key == "APP-1"
+    with pytest.raises(NotFound) as caught:
+        cards.project(web.id).cards.get("WEB-1")
+    with pytest.raises(NotFound) as unknown:
+        cards.project(web.id).cards.get("0" * 24)
+    assert caught.value.message == unknown.value.message
