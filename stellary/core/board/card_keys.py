@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from sqlalchemy import FromClause, and_, bindparam
@@ -48,5 +48,5 @@ def resolve_card_key(uow: UnitOfWork, ref: R) -> R:
         "_number": int(digits),
     }
     row = uow.connection.execute(_CARD_BY_KEY, place).first() if int(digits) <= _NUMBER_MAX else None
-    found = NOWHERE if row is None or row.card_id is None else row.card_id
-    return attrs.evolve(ref, card_id=found)
+    changes: dict[str, Any] = {"card_id": NOWHERE if row is None else row.card_id or NOWHERE}
+    return attrs.evolve(ref, **changes)
