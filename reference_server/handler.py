@@ -24,7 +24,7 @@ from reference_server.streams import Streams
 from reference_server.threads import Threads
 from reference_server.throttle import GUARDED, Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
-from stellary.contract.errors import ApiError, MethodNotAllowed, ServerError, Unavailable
+from stellary.contract.errors import ApiError, MethodNotAllowed, ServerError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
 from stellary.contract.wire import Request
@@ -44,7 +44,7 @@ class Handler:
         core: Decides.
         settings: Proxies, origins and limits are taken from them.
         threads: Where the core's units run.
-        state: Says whether new requests are taken.
+        state: Says whether connections are kept.
         own: What the server answers by itself, by operation.
         access: Is told of each answer.
         metrics: Counts them.
@@ -130,8 +130,6 @@ class Handler:
         own = self._own.get(match.endpoint.operation)
         if own is not None and match.endpoint.policy.role == "public":
             return await own(exchange)
-        if self._state.closed:
-            raise Unavailable("the server is stopping; try again", code="stopping", retry_after=1)
         caller = Caller(exchange.client, exchange.headers.get("authorization"))
         more.update(self._throttle.admit(caller))
         self._throttle.admit_token(caller)

@@ -6,7 +6,14 @@ is sent to it, is dropped.
 
 from __future__ import annotations
 
+import array
 import asyncio
+import fcntl
+import os
+import socket
+import termios
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from aiohttp import web
@@ -26,6 +33,10 @@ from stellary.core.failures import error_response
 HEADER_SECONDS = 10.0
 SEND_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75.0
+POLL_SECONDS = 0.02
+IDLE_SECONDS = 1.0
+"""How long a kept connection must have been silent to be closed when the server stops: whoever has used it lately will
+use it again, and learns by ``Connection: close`` of that answer that it ends."""
 LINGER_SECONDS = 5.0
 """How long the rest of a body that nobody wanted is taken in, so that its sender can read the answer."""
 
@@ -33,7 +44,7 @@ LINGER_SECONDS = 5.0
 class Connection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_body", "_header_timer", "_send_timer")
+    __slots__ = ("_body", "_header_timer", "_heard_at", "_send_timer")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -43,6 +54,7 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._heard_at = self._loop.time()
         self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
 
     def force_close(self) -> None:
@@ -52,6 +64,7 @@ class Connection(RequestHandler):
         super().force_close()
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
         known = len(self._messages)
         super().data_received(data)
         if self._close or self._force_close:
@@ -67,6 +80,15 @@ class Connection(RequestHandler):
         """A header is complete, and its request's turn has come."""
         self._body = body
         self._stop_header_timer()
+
+    def is_idle(self, seconds: float) -> bool:
+        """Return whether no request is being answered, and none has been for so many seconds."""
+        if self._waiter is None or self._waiter.done() or self.transport is None:
+            return False
+        answered_at = self._next_keepalive_close_time - self._keepalive_timeout
+        if max(self._heard_at, answered_at) > self._loop.time() - seconds:
+            return False
+        return not _has_unread(self.transport)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -170,10 +192,57 @@ class Listener(web.AppRunner):
             shutdown_timeout=shutdown_timeout,
         )
 
+    async def stop_listening(self) -> None:
+        """Take no new connections. Those that the system has taken already are kept, and answered."""
+        loop = asyncio.get_running_loop()
+        accepted: list[socket.socket] = []
+        with ExitStack() as stack:
+            listening = [stack.enter_context(each) for site in self._sites for each in _duplicates(site)]
+            for site in list(self._sites):
+                await site.stop()
+            # What is in the queue of a socket when it is closed would be reset.
+            for each in listening:
+                with suppress(BlockingIOError):
+                    while True:
+                        accepted.append(each.accept()[0])
+        for connection in accepted:
+            connection.setblocking(False)
+            await loop.connect_accepted_socket(self._connections, connection)
+
+    async def end_connections(self, patience: float) -> None:
+        """Wait until all connections have ended, as they do with their next answer; close those that are idle.
+
+        Args:
+            patience: For how many seconds at most.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience
+        while self._connections.connections and loop.time() < until:
+            for connection in self._connections.connections:
+                if isinstance(connection, Connection) and connection.is_idle(IDLE_SECONDS):
+                    connection.force_close()
+            await asyncio.sleep(POLL_SECONDS)
+
     async def _make_server(self) -> web.Server:
         # Starts the application; its own server is not needed.
         await super()._make_server()
-        return Connections(self._handler, **self._kwargs)
+        self._connections = Connections(self._handler, **self._kwargs)
+        return self._connections
+
+
+def _duplicates(site: web.BaseSite) -> Iterator[socket.socket]:
+    """Yield second handles of the sockets that a site listens on, which stay open when the site closes its own."""
+    for listening in site._server.sockets:  # type: ignore[union-attr] # noqa: SLF001
+        duplicate = socket.socket(fileno=os.dup(listening.fileno()))
+        duplicate.setblocking(False)
+        yield duplicate
+
+
+def _has_unread(transport: asyncio.BaseTransport) -> bool:
+    """Return whether something has arrived that the event loop has not read yet."""
+    unread = array.array("i", [0])
+    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, unread)
+    return bool(unread[0])
 
 
 def _told(status: int, exc: BaseException | None) -> ApiError:

@@ -141,7 +141,7 @@ async def _serve(
     await stop.wait()
     # Who is in a hurry presses Ctrl-C again.
     loop.add_signal_handler(signal.SIGINT, _hurry)
-    await wind_down(app[STATE], settings.stop_delay)
+    await wind_down(app[STATE], listener, settings.stop_delay)
     await listener.cleanup()
     if mailer is not None:
         await mailer.close(LETTERS_SECONDS)
@@ -151,11 +151,14 @@ def _hurry() -> None:
     raise KeyboardInterrupt
 
 
-async def wind_down(state: State, delay: float) -> None:
-    """Deny readiness, and after a delay refuse what is new and wait for what is in flight."""
+async def wind_down(state: State, listener: Listener, delay: float) -> None:
+    """Deny readiness, and after a delay stop listening and answer what is still asked on connections that are kept."""
     state.stopping = True
     await asyncio.sleep(delay)
-    if not await state.idle(IN_FLIGHT_SECONDS):
+    await listener.stop_listening()
+    state.close()
+    await listener.end_connections(IN_FLIGHT_SECONDS)
+    if state.in_flight:
         _log.warning("stopped with %d requests that were not answered", state.in_flight)
 
 

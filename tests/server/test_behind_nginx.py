@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -29,7 +31,9 @@ pytestmark = [
         shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
     ),
 ]
-ROOM = "daemon off; pid {0}/pid; error_log stderr warn; {1} events {{}} http {{ access_log off; {2}\n{3} }}"
+ROOM = (
+    "daemon off; pid {0}/pid; error_log {0}/errors warn; {1} events {{}} http {{ access_log off; {2}\n{3} }}"
+)
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -61,15 +65,32 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         with started(folder, "--workers", "2", environment=environment) as server:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
-            conf = folder / "nginx.conf"
-            conf.write_text(configuration(folder, port, server.port))
-            with subprocess.Popen(["nginx", "-p", folder, "-e", "stderr", "-c", conf]) as nginx:
-                front = Front(port, server)
-                try:
-                    until(lambda: nginx.poll() is None and is_up(front))
-                    yield front
-                finally:
-                    nginx.terminate()
+            front = Front(port, server)
+            with nginx_before(folder, port, server.port):
+                until(lambda: is_up(front))
+                yield front
+
+
+@contextmanager
+def nginx_before(folder: Path, port: int, *behind: int) -> Iterator[None]:
+    """An nginx before servers on these ports."""
+    conf = folder / "nginx.conf"
+    conf.write_text(configuration(folder, port, *behind))
+    with subprocess.Popen(["nginx", "-p", folder, "-e", "stderr", "-c", conf]) as nginx:
+        try:
+            until(lambda: nginx.poll() is not None or listens(port))
+            assert nginx.poll() is None
+            yield
+        finally:
+            nginx.terminate()
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_up(front: Front) -> bool:
@@ -79,15 +100,16 @@ def is_up(front: Front) -> bool:
         return False
 
 
-def configuration(folder: Path, port: int, behind: int) -> str:
-    """The guide's, but for what belongs to the host: the port, the certificate, where the server is."""
+def configuration(folder: Path, port: int, *behind: int) -> str:
+    """The guide's, but for what belongs to the host: the port, the certificate, where the servers are."""
     said = (EXAMPLES / "nginx.conf").read_text()
     said, certificates = re.subn(r"\n *ssl_certificate.*", "", said)
     assert certificates == 2
-    changes = {"listen 443 ssl;": f"listen 127.0.0.1:{port};", "127.0.0.1:3001 ": f"127.0.0.1:{behind} "}
-    for old, new in changes.items():
-        assert old in said
-        said = said.replace(old, new)
+    assert said.count("127.0.0.1:3001 ") == 4
+    ports = itertools.cycle(behind)
+    said = re.sub("127.0.0.1:3001 ", lambda _: f"127.0.0.1:{next(ports)} ", said)
+    assert "listen 443 ssl;" in said
+    said = said.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     account = "user root;" if os.geteuid() == 0 else ""
     paths = " ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
     return ROOM.format(folder, account, paths, said)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reference_server import serve
-from tests.server.running import Running, reply
+from reference_server import listener, serve
+from tests.server.running import Replies, Running, reply
 
 
 def until(true) -> None:
@@ -29,26 +29,48 @@ def test_readiness_ends_while_all_else_goes_on(one_server: Running):
     assert one_server.ask("GET", "/auth/me").status == 401
 
 
-def test_what_is_in_flight_is_answered_and_what_is_new_is_refused(one_server: Running):
+def test_request_in_flight_and_request_on_a_kept_connection_are_answered(one_server: Running):
     token = one_server.register()
-    with ThreadPoolExecutor(4) as pool:
+    head = f"Host: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    with ThreadPoolExecutor(4) as pool, one_server.connect() as kept:
+        answers = Replies(kept)
+        kept.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
+        assert "connection" not in answers.next().headers
         with one_server.core.database.writing():
             begun = pool.submit(
                 one_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
             )
             until(lambda: one_server.state.in_flight == 1)
-            idle = pool.submit(one_server.on_loop, one_server.state.idle(10))
+            stopped = pool.submit(one_server.on_loop, stop(one_server))
             until(lambda: one_server.state.closed)
-            refused = one_server.ask("GET", "/auth/me", token=token)
-            ready = one_server.ask("GET", "/health/ready")
+            with pytest.raises(ConnectionRefusedError):
+                one_server.ask("GET", "/auth/me", token=token)
+            kept.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
+            late = answers.next()
+            assert kept.recv(1) == b""
             assert not begun.done()
-            assert not idle.done()
+            assert not stopped.done()
         assert begun.result().status == 201
         assert begun.result().headers["connection"] == "close"
-        assert idle.result() is True
-    assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (503, "stopping", "1")
-    assert refused.headers["connection"] == "close"
-    assert ready.status == 503
+        stopped.result()
+    assert (late.status, late.headers["connection"]) == (200, "close")
+
+
+def test_connection_that_waits_to_be_accepted_is_answered(one_server: Running):
+    async def stop_with_a_connection_in_the_queue() -> socket.socket:
+        # Nothing is awaited in between, so the event loop has not accepted it.
+        connection = socket.create_connection(("127.0.0.1", one_server.port), timeout=20)
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        await stop(one_server)
+        return connection
+
+    with one_server.on_loop(stop_with_a_connection_in_the_queue()) as connection:
+        answer = reply(connection)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+
+def stop(server: Running):
+    return serve.wind_down(server.state, server.listener, 0)
 
 
 def test_patience_ends(one_server: Running, monkeypatch, caplog):
@@ -60,13 +82,16 @@ def test_patience_ends(one_server: Running, monkeypatch, caplog):
                 one_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
             )
             until(lambda: one_server.state.in_flight == 1)
-            one_server.on_loop(serve.wind_down(one_server.state, 0))
+            one_server.on_loop(stop(one_server))
             assert "stopped with 1 requests that were not answered" in caplog.text
         assert begun.result().status == 201
 
 
-def test_nothing_in_flight_is_idle_at_once(one_server: Running):
-    assert one_server.on_loop(one_server.state.idle(0)) is True
+def test_server_without_connections_stops_at_once(one_server: Running):
+    until(lambda: not one_server.listener.server.connections)
+    begun = time.monotonic()
+    one_server.on_loop(stop(one_server))
+    assert time.monotonic() - begun < listener.IDLE_SECONDS
 
 
 def test_a_stop_in_the_middle_of_a_request_lets_it_be_answered(one_server: Running):
