@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from stellary.contract.automations import Trigger
 from stellary.contract.cards import CardStatus, Priority
 from stellary.contract.custom_fields import FieldType
 from stellary.contract.documents import DocType, DocumentStatus
@@ -199,6 +200,36 @@ class FileDocument(Value):
 
 
 @value
+class FileAction(Value):
+    """What a rule does.
+
+    Attributes:
+        params: As the action takes them, with the ids of the file, and people by e-mail address.
+    """
+
+    type: str
+    params: dict[str, Any]
+
+
+@value
+class FileAutomation(Value):
+    """A rule of the project; they act in their order.
+
+    Attributes:
+        conditions: With the ids of the file, and people by e-mail address; of those who do not reach the workspace, the
+            id stays, which means nothing elsewhere.
+        owner: On whose behalf it acted; an imported one acts for whoever imports it.
+    """
+
+    name: str
+    trigger: Trigger
+    conditions: dict[str, Any]
+    action: FileAction
+    enabled: bool
+    owner: FilePerson
+
+
+@value
 class ProjectFile(Value):
     """A project as one file, which ``projects.import`` takes. Its ids mean nothing outside of it.
 
@@ -207,6 +238,7 @@ class ProjectFile(Value):
         cards: By column and then by place, the archived ones last.
         members: The project's.
         documents: In the order in which they were made.
+        automations: In the order in which they act.
     """
 
     format: Format
@@ -219,13 +251,14 @@ class ProjectFile(Value):
     cards: list[FileCard]
     members: list[FilePerson]
     documents: list[FileDocument]
+    automations: list[FileAutomation]
 
 
 EXPORT_PROJECT = reads(
     "projects.export",
     ProjectRef,
     "export",
-    summary="The whole project as one file: scopes, columns, cards with all that is on them, labels, fields, members.",
+    summary="The whole project as one file: scopes, columns, cards with all that is on them, labels, fields, members, documents, rules.",
     returns=ProjectFile,
     policy=BOARD_READ,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
+from stellary.contract.automations import RULES_MAX, ActionToRun, Trigger
 from stellary.contract.cards import CardStatus, Priority, Title
 from stellary.contract.cards import Description as CardDescription
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem
@@ -289,6 +290,35 @@ class ImportedDocument(Request):
 
 
 @request
+class ImportedAction(ActionToRun):
+    """What a rule does."""
+
+    tolerant: ClassVar[bool] = True
+
+
+@request
+class ImportedAutomation(Request):
+    """A rule, which acts on behalf of whoever imports it, after those before it.
+
+    Attributes:
+        name: Made of the trigger and the action if not given.
+        conditions: As a rule has them, with the ids of the file. What is neither in the file nor in the workspace turns the
+            rule off, and is told.
+        action: The same holds for its params.
+        owner: On whose behalf it acted; told, not kept.
+    """
+
+    tolerant: ClassVar[bool] = True
+
+    trigger: Trigger
+    action: ImportedAction
+    name: Name | Unset = UNSET
+    conditions: dict[str, Any] | Unset | None = UNSET
+    enabled: bool = True
+    owner: ImportedPerson | Unset = UNSET
+
+
+@request
 class ImportProject(Request):
     """A project to be: what ``projects.export`` gives, or as much of it as there is to say.
 
@@ -304,6 +334,7 @@ class ImportProject(Request):
         custom_fields: 100 at most.
         members: By e-mail address. Who is nobody of the workspace is not let in, and told.
         documents: 1000 at most; they become drafts.
+        automations: 100 at most. A token needs all scopes for them; without, they are not carried over, and told.
         exported_at: When it was made; it changes nothing.
     """
 
@@ -318,10 +349,13 @@ class ImportProject(Request):
     custom_fields: Annotated[list[ImportedCustomField], Items(0, FIELDS_MAX)] | Unset = UNSET
     members: Annotated[list[ImportedMember], Items(0, MEMBERS_MAX)] | Unset = UNSET
     documents: Annotated[list[ImportedDocument], Items(0, DOCUMENTS_MAX)] | Unset = UNSET
+    automations: Annotated[list[ImportedAutomation], Items(0, RULES_MAX)] | Unset = UNSET
     exported_at: date | Unset = UNSET
 
 
-NotCarriedKind = Literal["assignee", "attachment", "creator", "key", "member", "relation", "review"]
+NotCarriedKind = Literal[
+    "assignee", "attachment", "automation", "creator", "key", "member", "relation", "review"
+]
 
 
 @value

@@ -33,7 +33,7 @@ from stellary.core.agents import actions as agents_actions
 from stellary.core.agents import agents, audit, mission_log, missions, proposals
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.automations import access as automations_access
-from stellary.core.automations import automations, traces
+from stellary.core.automations import automations, project_files, traces
 from stellary.core.board import access as board_access
 from stellary.core.board import actions as board_actions
 from stellary.core.board import (
@@ -63,7 +63,7 @@ from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
-from stellary.core.knowledge import documents, project_files, reviews
+from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
 from stellary.core.notifications import feed, notifications, stream

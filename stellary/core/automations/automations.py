@@ -27,7 +27,7 @@ from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, load, wire_fields
+from stellary.contract.wire import Request, invalid, load, wire_fields
 from stellary.core.accounts.listeners import listen
 from stellary.core.automations import access, rows, targets
 from stellary.core.automations.rules.conditions import checked
@@ -169,23 +169,44 @@ def _action(candidates: targets.Candidates, asked: ActionToRun) -> AutomationAct
     Raises:
         Invalid: There is no such action, it only reads, the params are not right, or what they name is not there.
     """
+    params = asked.params or {}
+    action, loaded = check_action(candidates.uow, asked.type, params)
+    targets.check_params(candidates, params, loaded)
+    return action
+
+
+def check_action(
+    uow: UnitOfWork, type: str, params: dict[str, Any], path: str = "action"
+) -> tuple[AutomationAction, Request]:
+    """Check that an action is one that rules can run, and that its params are well-formed.
+
+    Args:
+        uow: The unit.
+        type: The name of the action.
+        params: Its params, without the card and the project of the event.
+        path: Where the action stands in the request.
+
+    Returns:
+        The action, and the params as it takes them.
+
+    Raises:
+        Invalid: There is no such action, it only reads, or the params are not right.
+    """
     # No missions: what an agent does there would set the rule off again, and nobody would count how often.
     writing = {
         name: each
-        for name, each in candidates.uow.core.actions.items()
+        for name, each in uow.core.actions.items()
         if each.kind == "write" and each.category != "missions"
     }
-    action = writing.get(asked.type)
+    action = writing.get(type)
     if action is None:
-        raise invalid(("action.type", f"must be one of {', '.join(writing)}"))
-    params = asked.params or {}
+        raise invalid((f"{path}.type", f"must be one of {', '.join(writing)}"))
     # Of what, only the event will tell.
     said = with_place(params, set(wire_fields(action.takes)), "the project", "the card")
     try:
-        loaded = load(action.takes, said)
+        loaded: Request = load(action.takes, said)
     except Invalid as error:
         raise invalid(
-            *((f"action.params.{problem.field}", problem.message) for problem in error.details)
+            *((f"{path}.params.{problem.field}", problem.message) for problem in error.details)
         ) from None
-    targets.check_params(candidates, params, loaded)
-    return AutomationAction(type=action.name, params=params)
+    return AutomationAction(type=action.name, params=params), loaded

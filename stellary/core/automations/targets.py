@@ -195,13 +195,16 @@ def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: 
 # ---------------------------------------------------------------------------------------------- params
 
 
-def check_params(candidates: Candidates, given: Mapping[str, Any], params: Request) -> None:
+def check_params(
+    candidates: Candidates, given: Mapping[str, Any], params: Request, path: str = PARAMS
+) -> None:
     """Check that what the params of an action name is there.
 
     Args:
         candidates: What can be named in the rule's project.
         given: The params as the rule has them; the card and the project of the event are not among them.
         params: The same, as the action takes them.
+        path: Where they stand in the request.
 
     Raises:
         Invalid: Something is not there, or could be several things; with its place.
@@ -209,21 +212,21 @@ def check_params(candidates: Candidates, given: Mapping[str, Any], params: Reque
     uow, workspace = candidates.uow, candidates.ref.parent(WorkspaceRef)
     project = candidates.ref
     if "projectId" in given:
-        project = aiming.project(uow, workspace, given["projectId"], f"{PARAMS}projectId")
+        project = aiming.project(uow, workspace, given["projectId"], f"{path}projectId")
     if "cardId" in given:
-        card = aiming.card(uow, workspace, given["cardId"], UNSET, f"{PARAMS}cardId")
+        card = aiming.card(uow, workspace, given["cardId"], UNSET, f"{path}cardId")
         if "projectId" in given and card.ref.project_id != project.project_id:
-            raise unknown(f"{PARAMS}cardId")
+            raise unknown(f"{path}cardId")
         project = card.project
     if project != candidates.ref:
         candidates = Candidates(uow, project, candidates.workspace_id)
     for name, wire_name in (("target_column", "targetColumn"), ("column", "column")):
-        _check_column(candidates, getattr(params, name, UNSET), f"{PARAMS}{wire_name}")
+        _check_column(candidates, getattr(params, name, UNSET), f"{path}{wire_name}")
     if isinstance(label := getattr(params, "label", UNSET), str) and hasattr(params, "card_id"):
-        meant(label, candidates.labels, f"{PARAMS}label")
-    _check_people(candidates, params)
-    _check_cards(candidates, params)
-    _check_elsewhere(uow, workspace, candidates.workspace_id, params)
+        meant(label, candidates.labels, f"{path}label")
+    _check_people(candidates, params, path)
+    _check_cards(candidates, params, path)
+    _check_elsewhere(uow, workspace, candidates.workspace_id, params, path)
 
 
 def _check_column(candidates: Candidates, name: Any, path: str) -> None:
@@ -240,54 +243,56 @@ def _check_column(candidates: Candidates, name: Any, path: str) -> None:
         meant(name, candidates.column_names, path)
 
 
-def _check_people(candidates: Candidates, params: Request) -> None:
+def _check_people(candidates: Candidates, params: Request, path: str) -> None:
     if isinstance(params, CreateCard | UpdateCard):
         # These take an id, and no name.
         return
     if isinstance(assignee := getattr(params, "assignee_id", None), str):
-        meant(assignee, aiming.list_people(candidates.uow, candidates.workspace_id), f"{PARAMS}assigneeId")
+        meant(assignee, aiming.list_people(candidates.uow, candidates.workspace_id), f"{path}assigneeId")
     if to := getattr(params, "to", UNSET):
         people = aiming.list_people(candidates.uow, candidates.workspace_id)
         for index, name in enumerate(to):
             if name not in ("assignee", "creator"):
-                meant(name, people, f"{PARAMS}to[{index}]")
+                meant(name, people, f"{path}to[{index}]")
 
 
-def _check_cards(candidates: Candidates, params: Request) -> None:
+def _check_cards(candidates: Candidates, params: Request, path: str) -> None:
     """Check what cards are to be, or to become, and beside which others they are to stand."""
     uow, project_id = candidates.uow, candidates.ref.project_id
     asked: list[tuple[str, CreateCard | UpdateCard]] = [
-        (f"{PARAMS}cards[{index}].", card)
+        (f"{path}cards[{index}].", card)
         for index, card in enumerate(getattr(params, "cards", None) or ())
         if isinstance(card, CardOfManyParams)
     ]
-    for path, card in asked:
-        _check_column(candidates, getattr(card, "column", UNSET), f"{path}column")
+    for at, card in asked:
+        _check_column(candidates, getattr(card, "column", UNSET), f"{at}column")
     if isinstance(params, CreateCard | UpdateCard):
-        asked.append((PARAMS, params))
+        asked.append((path, params))
     fields = check_references(uow, candidates.workspace_id, project_id, asked)
-    for path, card in asked:
-        custom_fields.with_values({}, card.custom_fields or {}, fields, f"{path}customFields.")
+    for at, card in asked:
+        custom_fields.with_values({}, card.custom_fields or {}, fields, f"{at}customFields.")
     if isinstance(column_id := getattr(params, "column_id", UNSET), str) and column_id not in {
         thing.id for thing in candidates.columns
     }:
-        raise unknown(f"{PARAMS}columnId")
+        raise unknown(f"{path}columnId")
     anchors = {
         name: id for name in ("before", "after") if isinstance(id := getattr(params, name, UNSET), str)
     }
     there = ordering.are_there(uow, project_id, set(anchors.values()))
     for name, id in anchors.items():
         if id not in there:
-            raise unknown(PARAMS + name)
+            raise unknown(path + name)
 
 
-def _check_elsewhere(uow: UnitOfWork, workspace: WorkspaceRef, workspace_id: str, params: Request) -> None:
+def _check_elsewhere(
+    uow: UnitOfWork, workspace: WorkspaceRef, workspace_id: str, params: Request, path: str
+) -> None:
     """Check what is named of the workspace: missions, priorities, todos, documents."""
     for name, ledger in _LEDGERS.items():
-        ledger.refer(uow, workspace_id, getattr(params, name, UNSET), f"{PARAMS}{_camel(name)}")
+        ledger.refer(uow, workspace_id, getattr(params, name, UNSET), f"{path}{_camel(name)}")
     for name in ("document_id", "parent_id"):
         if isinstance(said := getattr(params, name, UNSET), str):
-            document_aiming.document(uow, workspace, said, f"{PARAMS}{_camel(name)}")
+            document_aiming.document(uow, workspace, said, f"{path}{_camel(name)}")
 
 
 def _camel(name: str) -> str:

@@ -184,6 +184,11 @@ def list_people(uow: UnitOfWork, workspace_id: str) -> list[Thing]:
     return [Thing(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
 
 
+def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
+    """Return the id and the e-mail address of each person who reaches a workspace."""
+    return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
+
+
 def label(uow: UnitOfWork, found: CardFound, said: str, field: str = "label") -> str:
     """The id of the label of a card's project that is meant by an id or a name.
 

@@ -1,4 +1,4 @@
-"""Exports: a project as one file, as of one moment; its documents are knowledge's to add."""
+"""Exports: a project as one file, as of one moment; its documents and rules are for other areas to add."""
 
 from __future__ import annotations
 
@@ -175,6 +175,7 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         cards=[_card(card, on_cards, known) for card in found],
         members=[known.person(id) for id in members],
         documents=[],
+        automations=[],
     )
     return file, project.workspace_id
 

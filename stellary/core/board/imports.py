@@ -18,7 +18,7 @@ from stellary.core.accounts.people import Person
 from stellary.core.board import card_rows
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
 from stellary.core.board.rules.fields import given
-from stellary.core.board.rules.imports import Decided, Importer, Row, decided
+from stellary.core.board.rules.imports import Called, Decided, Importer, Row, decided
 from stellary.core.board.rules.keys import free_key
 from stellary.core.board.tables import (
     cards,
@@ -52,12 +52,14 @@ class Imported:
         importer: Who has made it.
         organization_id: Where.
         scope_ids: Of its scopes, in the file's order.
+        new_ids: By the parts of the file (``columns``, ``customFields`` …), then by the ids that the file gives.
     """
 
     told: ProjectImport
     importer: Person
     organization_id: str
     scope_ids: Sequence[str]
+    new_ids: Mapping[str, Mapping[str, str]]
 
 
 def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> Imported:
@@ -123,7 +125,21 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         not_carried=[*_other_key(request, key), *strangers, *made.not_carried],
     )
     scope_ids = [each["id"] for each in made.scopes]
-    return Imported(told, importer, workspace.organization_id, scope_ids)
+    return Imported(told, importer, workspace.organization_id, scope_ids, _new_ids(request, made))
+
+
+def _new_ids(request: ImportProject, made: Decided) -> dict[str, dict[str, str]]:
+    parts: dict[str, tuple[Sequence[Called], Sequence[str]]] = {
+        "scopes": (request.scopes or [], [row["id"] for row in made.scopes]),
+        "columns": (request.columns or [], [row["id"] for row in made.columns]),
+        "labels": (request.labels or [], [row["id"] for row in made.labels]),
+        "customFields": (request.custom_fields or [], [field.id for field in made.custom_fields]),
+        "cards": (request.cards or [], [card.id for card, _ in made.cards]),
+    }
+    return {
+        part: {entry.id: id for entry, id in zip(entries, ids, strict=False) if entry.id}
+        for part, (entries, ids) in parts.items()
+    }
 
 
 def _write(uow: UnitOfWork, project_id: str, made: Decided, member_ids: Sequence[str]) -> None:

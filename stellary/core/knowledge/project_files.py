@@ -1,4 +1,4 @@
-"""Projects as files, with their documents. Section Project Import & Export of the API reference."""
+"""Projects as files, with their documents; their rules are for automations to add."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 from sqlalchemy import Select, bindparam, insert, select
 
-from stellary.contract.project_exports import EXPORT_PROJECT, FileDocument, ProjectFile
-from stellary.contract.project_imports import IMPORT_PROJECT, ImportProject, ProjectImport
+from stellary.contract.project_exports import FileDocument, ProjectFile
+from stellary.contract.project_imports import ImportProject
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.core.accounts import people
 from stellary.core.board import exports, imports
@@ -16,7 +16,7 @@ from stellary.core.knowledge.documents import written_event
 from stellary.core.knowledge.rules import imports as rules
 from stellary.core.knowledge.rules.documents import tag_keys
 from stellary.core.knowledge.tables import documents
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.unit import UnitOfWork
 
 _OF_PROJECT: Select[Any] = (
     select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)
@@ -24,9 +24,8 @@ _OF_PROJECT: Select[Any] = (
 _INSERT = insert(documents)
 
 
-@serves(EXPORT_PROJECT)
-def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
-    """The project with everything that is in it."""
+def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
+    """Return the project with everything that is in it but for rules, and the id of its workspace."""
     file: Any
     file, workspace_id = exports.project_file(uow, ref)
     found = uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id}).fetchall()
@@ -51,12 +50,11 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
             for row in found
         ],
     )
-    return made
+    return made, workspace_id
 
 
-@serves(IMPORT_PROJECT)
-def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
-    """Make a project of a file; whoever imports it becomes its member, and the author of its documents."""
+def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> imports.Imported:
+    """Make a project of a file, without its rules; whoever imports it becomes its member and its documents' author."""
     made = imports.make_project(uow, ref, request)
     told = {
         "organization_id": made.organization_id,
@@ -79,5 +77,5 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
         uow.happened(written_event(row, is_new=True))
     answer: Any = made.told
     left = [*made.told.not_carried, *rules.left_behind(request, made.importer.email)]
-    told_of: ProjectImport = attrs.evolve(answer, not_carried=left)
-    return told_of
+    told_of: Any = attrs.evolve(answer, not_carried=left)
+    return attrs.evolve(made, told=told_of)

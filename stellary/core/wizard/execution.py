@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.project_imports import (
+    IMPORT_PROJECT,
     ImportedCard,
     ImportedChecklistItem,
     ImportedColumn,
@@ -55,7 +56,8 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
     if not uow.connection.execute(_CLAIM, claim).rowcount:
         raise Conflict("the draft was executed or changed meanwhile: look at it again", code="draft_changed")
     file = _file(uow, row, request)
-    made = project_files.import_project(uow, ref.parent(WorkspaceRef), file)
+    with uow.checking(IMPORT_PROJECT.policy):
+        made = project_files.import_file(uow, ref.parent(WorkspaceRef), file).told
     uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": made.id})
     return Project(**{name: getattr(made, name) for name in _PROJECT})
 

@@ -132,7 +132,38 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
         "cards": cards,
         "members": [],
         "documents": [],
+        "automations": draw(st.lists(_rule(columns, labels, fields, cards, assignees), max_size=3)),
     }
+
+
+def _rule(
+    columns: list[Json], labels: list[Json], fields: list[Json], cards: list[Json], assignees: list[str]
+) -> st.SearchStrategy[Json]:
+    """A rule that names whatever the file has."""
+
+    def ids(things: list[Json]) -> list[str]:
+        return [thing["id"] for thing in things]
+
+    comparisons: list[Json] = [{"field": "assigneeId", "op": "in", "value": [*assignees, None]}]
+    comparisons += [{"field": "toColumnId", "op": "eq", "value": id} for id in ids(columns)]
+    comparisons += [{"field": "labelIds", "op": "contains", "value": id} for id in ids(labels)]
+    comparisons += [{"field": f"customFields.{id}", "op": "is_set"} for id in ids(fields)]
+    actions: list[Json] = [{"type": "assign_card", "params": {"assigneeId": assignees[0]}}]
+    actions += [{"type": "move_card", "params": {"targetColumn": id}} for id in ids(columns)]
+    actions += [{"type": "add_label", "params": {"label": id}} for id in ids(labels)]
+    actions += [{"type": "add_comment", "params": {"cardId": id, "content": "x"}} for id in ids(cards)]
+    actions += [{"type": "create_card", "params": {"title": "x", "labelIds": ids(labels)}}]
+    any_of = st.lists(st.sampled_from(comparisons), min_size=1, max_size=3)
+    return st.fixed_dictionaries(
+        {
+            "name": NAME,
+            "trigger": st.sampled_from(["task_moved", "task_created", "due_date_reached"]),
+            "conditions": st.just({}) | any_of.map(lambda parts: {"all": [{"any": parts}]}),
+            "action": st.sampled_from(actions),
+            "enabled": st.booleans(),
+            "owner": st.just({"name": "ann", "email": "ann@example.com"}),
+        }
+    )
 
 
 @st.composite
@@ -209,6 +240,8 @@ def alike(file: Json) -> Json:
             return {ids.get(key, key): renamed(each) for key, each in found.items() if key not in left_out}
         if isinstance(found, list):
             return [renamed(each) for each in found]
+        if isinstance(found, str) and found.startswith("customFields."):
+            return f"customFields.{renamed(found.removeprefix('customFields.'))}"
         return ids.get(found, found) if isinstance(found, str) else found
 
     made: Json = renamed(file)

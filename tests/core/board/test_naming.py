@@ -79,6 +79,10 @@ def test_unique_first_name_is_meant(said, id):
     assert meant(said, PEOPLE, "assigneeId") == id
 
 
+def test_address_that_is_nearly_right_is_nobodys():
+    assert "'Jane Doe' (1)" in problem("ja@example.com", PEOPLE).message
+
+
 def test_first_name_of_two_is_answered_with_both():
     message = "assigneeId 'Rob' could be 'Rob Ray' (2), 'Rob Roy' (3): give an id"
     assert problem("Rob", PEOPLE, "assigneeId").message == message

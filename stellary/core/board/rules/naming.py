@@ -17,6 +17,7 @@ from stellary.core.board.rules.references import unknown
 NEAR = 0.75
 _COMPARED_MAX = 100
 _SHOWN_MAX = 5
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 @attrs.frozen
@@ -112,7 +113,11 @@ def _readings(said: str) -> Iterator[Callable[[Thing], bool]]:
     yield lambda thing: any(_plain(name) == plain for name in thing.names)
     yield lambda thing: any(_plain(name) == plain for name in thing.short_names)
     matcher = SequenceMatcher(b=plain[:_COMPARED_MAX], autojunk=False)
-    yield lambda thing: any(_is_near(matcher, _plain(name)) for name in thing.names)
+    # An address that is nearly right is somebody else's.
+    if not _ADDRESS.fullmatch(said):
+        yield lambda thing: any(
+            _is_near(matcher, _plain(name)) for name in thing.names if not _ADDRESS.fullmatch(name)
+        )
 
 
 def _is_near(matcher: SequenceMatcher[str], name: str) -> bool:

@@ -1,0 +1,164 @@
+"""Projects as files, with their rules. Section Project Import & Export of the API reference.
+
+A file names what belongs to its project by the ids that the file gives, and people by their e-mail addresses. A rule that
+names something else is imported turned off, and the answer says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+from sqlalchemy import Select, bindparam, insert, select
+
+from stellary.contract.automations import CREATE_AUTOMATION, Automation
+from stellary.contract.errors import Forbidden, Invalid
+from stellary.contract.project_exports import EXPORT_PROJECT, FileAction, FileAutomation, ProjectFile
+from stellary.contract.project_imports import (
+    IMPORT_PROJECT,
+    ImportedAutomation,
+    ImportProject,
+    NotCarried,
+    ProjectImport,
+)
+from stellary.contract.refs import ProjectRef, WorkspaceRef
+from stellary.core.accounts import people
+from stellary.core.accounts.listeners import listen
+from stellary.core.automations import rows, targets
+from stellary.core.automations.automations import check_action
+from stellary.core.automations.rules import file_references
+from stellary.core.automations.rules.conditions import checked
+from stellary.core.automations.tables import automations
+from stellary.core.board import aiming
+from stellary.core.board.exports import People
+from stellary.core.board.imports import Imported
+from stellary.core.board.rules.import_losses import other_makers
+from stellary.core.knowledge import project_files
+from stellary.core.unit import UnitOfWork, serves
+
+_OF_PROJECT: Select[Any] = (
+    select(automations).where(automations.c.project_id == bindparam("_project_id")).order_by(automations.c.id)
+)
+_INSERT = insert(automations)
+
+
+@serves(EXPORT_PROJECT)
+def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
+    """Return the project with everything that is in it."""
+    file: Any
+    file, workspace_id = project_files.export_file(uow, ref)
+    if workspace_id in uow.unheard:
+        # The access check has found no rule in the whole workspace.
+        return file  # type: ignore[no-any-return] # attrs.evolve wants the same type below
+    rules = [
+        rows.automation(row) for row in uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id})
+    ]
+    if not rules:
+        return file  # type: ignore[no-any-return] # as above
+    ids = {rule.owner_id for rule in rules}
+    for rule in rules:
+        ids |= file_references.find_people(rule.conditions, rule.action.params)
+    found = people.introduced(uow, workspace_id, ids)
+    addresses = {id: person.email for id, (person, reaches) in found.items() if reaches}
+    known = People(found)
+    names = {ref.project_id, file.project.key.casefold(), file.project.name.casefold()}
+    exported: ProjectFile = attrs.evolve(
+        file, automations=[_file_automation(rule, known, addresses, names) for rule in rules]
+    )
+    return exported
+
+
+def _file_automation(
+    rule: Automation, known: People, addresses: Mapping[str, str], names: set[str]
+) -> FileAutomation:
+    conditions, params = file_references.rename_people(rule.conditions, rule.action.params, addresses)
+    params = file_references.leave_out_project(params, names)
+    return FileAutomation(
+        name=rule.name,
+        trigger=rule.trigger,
+        conditions=conditions,
+        action=FileAction(type=rule.action.type, params=params),
+        enabled=rule.enabled,
+        owner=known.person(rule.owner_id),
+    )
+
+
+@serves(IMPORT_PROJECT)
+def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
+    """Make a project of a file; whoever imports it becomes its member, and the owner of its rules."""
+    imported = project_files.import_file(uow, ref, request)
+    answer: Any = imported.told
+    entries = request.automations or []
+    if not entries:
+        return imported.told
+    try:
+        uow.actor.require(CREATE_AUTOMATION.policy)
+    except Forbidden as error:
+        left = [_not_carried(entry, place, error.message) for place, entry in enumerate(entries)]
+    else:
+        project = ref.child(ProjectRef, imported.told.id)
+        candidates = targets.Candidates(uow, project, imported.told.workspace_id)
+        left = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
+    owners = [entry.owner for entry in entries if entry.owner]
+    reason = "the rules act on behalf of whoever imports them"
+    left += other_makers(owners, imported.importer.email, "automations[].owner", reason)
+    result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.told.not_carried, *left])
+    return result
+
+
+def _new_ids(
+    candidates: targets.Candidates, request: ImportProject, imported: Imported
+) -> dict[str, Mapping[str, str]]:
+    """Return what the file's ids, card keys and e-mail addresses stand for here."""
+    cards = dict(imported.new_ids["cards"])
+    for card, id in zip(request.cards or (), imported.told.card_ids, strict=True):
+        if request.project.key and card.number:
+            cards[f"{request.project.key}-{card.number}"] = id
+    addresses = {email: id for id, email in aiming.list_addresses(candidates.uow, candidates.workspace_id)}
+    return {**imported.new_ids, "cards": cards, "people": addresses}
+
+
+def _create_rules(
+    candidates: targets.Candidates,
+    entries: list[ImportedAutomation],
+    new_ids: Mapping[str, Mapping[str, str]],
+) -> Iterator[NotCarried]:
+    """Write the rules of a file, and yield those that are turned off since what they name is not there."""
+    uow, created = candidates.uow, []
+    for place, entry in enumerate(entries):
+        path = f"automations[{place}]"
+        conditions, params = file_references.rename_ids(
+            entry.conditions or {}, entry.action.params or {}, new_ids
+        )
+        checked(conditions, f"{path}.conditions")
+        enabled = entry.enabled
+        action, loaded = check_action(uow, entry.action.type, params, f"{path}.action")
+        try:
+            if (foreign := file_references.find_foreign(params)) is not None:
+                raise Invalid(f"it names {foreign} of the workspace that the file comes from")
+            conditions = targets.resolve_conditions(candidates, conditions, f"{path}.conditions")
+            targets.check_params(candidates, params, loaded, f"{path}.action.params.")
+        except Invalid as error:
+            enabled = False
+            yield _not_carried(entry, place, f"it is turned off: {error.message}")
+        rule = Automation(
+            id=uow.new_id(),
+            project_id=candidates.ref.project_id,
+            name=entry.name or f"{action.type} on {entry.trigger}"[:100],
+            trigger=entry.trigger,
+            conditions=dict(conditions),
+            action=action,
+            enabled=enabled,
+            owner_id=uow.user_id,
+            created_at=uow.now,
+            updated_at=uow.now,
+        )
+        created.append({**rows.automation_row(rule), "armed_at": uow.now})
+    uow.connection.execute(_INSERT, created)
+    listen(uow, candidates.workspace_id)
+
+
+def _not_carried(entry: ImportedAutomation, place: int, reason: str) -> NotCarried:
+    name = entry.name or f"{entry.action.type} on {entry.trigger}"
+    return NotCarried(kind="automation", path=f"automations[{place}]", name=name, count=1, reason=reason)

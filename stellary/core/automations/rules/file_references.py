@@ -1,0 +1,137 @@
+"""References of rules in a project's file: ids of the file's own things, and people by their e-mail addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+_KINDS: Final[Mapping[str, str]] = {
+    "columnId": "columns",
+    "fromColumnId": "columns",
+    "toColumnId": "columns",
+    "targetColumn": "columns",
+    "column": "columns",
+    "scopeId": "scopes",
+    "labelIds": "labels",
+    "label": "labels",
+    "assigneeId": "people",
+    "createdById": "people",
+    "fromAssigneeId": "people",
+    "toAssigneeId": "people",
+    "to": "people",
+    "cardId": "cards",
+    "before": "cards",
+    "after": "cards",
+}
+"""The kind of thing that a field of a condition, or a param of an action, names."""
+_FIELD: Final = "customFields."
+_OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "todoId": "a todo"}
+
+Rename = Callable[[str, str], str]
+"""Returns what is put in place of a text: of the field or param that holds it, and of itself."""
+
+
+def find_people(conditions: Mapping[str, Any], params: Mapping[str, Any]) -> set[str]:
+    """Return what a rule names people by: mostly their ids."""
+    found: set[str] = set()
+
+    def note(name: str, text: str) -> str:
+        if _KINDS.get(name) == "people":
+            found.add(text)
+        return text
+
+    _rename(conditions, params, note)
+    return found
+
+
+def rename_people(
+    conditions: Mapping[str, Any], params: Mapping[str, Any], addresses: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the conditions and the params of a rule with e-mail addresses in place of the ids of people.
+
+    Args:
+        conditions: Of the rule.
+        params: Of its action.
+        addresses: By the ids of people. Others keep their ids, which mean nothing elsewhere.
+    """
+    return rename_ids(conditions, params, {"people": addresses})
+
+
+def rename_ids(
+    conditions: Mapping[str, Any], params: Mapping[str, Any], new_ids: Mapping[str, Mapping[str, str]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the conditions and the params of a rule with new ids in place of those of the file.
+
+    Args:
+        conditions: Of the rule.
+        params: Of its action.
+        new_ids: By the parts of the file (``columns``, ``customFields`` …, and ``people``), then by the ids in it.
+    """
+
+    def rename(name: str, text: str) -> str:
+        if name == _FIELD:
+            return new_ids.get("customFields", {}).get(text, text)
+        return new_ids.get(_KINDS.get(name, ""), {}).get(text, text)
+
+    return _rename(conditions, params, rename)
+
+
+def _rename(
+    conditions: Mapping[str, Any], params: Mapping[str, Any], rename: Rename
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    return _rename_conditions(conditions, rename), dict(_rename_params(params, rename))
+
+
+def _rename_conditions(group: Any, rename: Rename) -> Any:
+    """Return a group or a comparison with other names; whatever is malformed stays, to be refused as it is."""
+    if not isinstance(group, Mapping):
+        return group
+    field = group.get("field")
+    if not isinstance(field, str):
+        return {
+            word: [_rename_conditions(part, rename) for part in parts] if isinstance(parts, list) else parts
+            for word, parts in group.items()
+        }
+    if field.startswith(_FIELD):
+        return {**group, "field": _FIELD + rename(_FIELD, field.removeprefix(_FIELD))}
+    return {**group, "value": _rename_value(field, group["value"], rename)} if "value" in group else {**group}
+
+
+def _rename_params(params: Mapping[str, Any], rename: Rename) -> Iterator[tuple[str, Any]]:
+    for name, value in params.items():
+        if name == "customFields" and isinstance(value, Mapping):
+            yield name, {rename(_FIELD, id): content for id, content in value.items()}
+        elif name == "cards" and isinstance(value, list):
+            yield (
+                name,
+                [dict(_rename_params(card, rename)) if isinstance(card, Mapping) else card for card in value],
+            )
+        else:
+            yield name, _rename_value(name, value, rename)
+
+
+def _rename_value(name: str, value: Any, rename: Rename) -> Any:
+    if isinstance(value, list):
+        return [_rename_value(name, item, rename) for item in value]
+    return rename(name, value) if isinstance(value, str) else value
+
+
+def find_foreign(params: Mapping[str, Any]) -> str | None:
+    """Return what a rule names of the workspace that the file comes from; None if it names no such thing.
+
+    Ids such as ``m-001`` are counted in each workspace: here they may stand for something else.
+    """
+    return next((kind for name, kind in _OF_WORKSPACE.items() if isinstance(params.get(name), str)), None)
+
+
+def leave_out_project(params: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return params without ``projectId`` if that is the file's own project, which is meant without it as well.
+
+    Args:
+        params: Of the action.
+        names: The id, the key and the name of the project, in lower case.
+    """
+    project = params.get("projectId")
+    if isinstance(project, str) and project.casefold() in names:
+        return {name: value for name, value in params.items() if name != "projectId"}
+    return dict(params)
