@@ -69,6 +69,8 @@ def _to_json(value: Any) -> Any:
 
 
 def _to_parameter(value: Any) -> str | list[str]:
+    if value is None:
+        return "none"
     if isinstance(value, (list, tuple)):
         return [str(_to_parameter(item)) for item in value]
     if _is_scalar(value):

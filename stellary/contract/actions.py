@@ -59,6 +59,8 @@ class ListCardsParams(ListCards):
 
     Attributes:
         column: Those of this column, by its id or name.
+        assignee_id: Those of this person, by id, e-mail address or name; null for those of nobody.
+        label_id: Those with this label, by its id or name; null for those without any.
     """
 
     project_id: Said

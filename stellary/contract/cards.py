@@ -93,10 +93,14 @@ class PriorityCounts(Value):
 
 @request
 class ListCards(Paged):
-    """Which cards; all of the project, archived ones too, if nothing is named.
+    """Which cards; all of the project, archived ones too, if nothing is named. An id that is not there is a 400.
 
     Attributes:
+        column_id, scope_id: Only those of that column, or of that scope.
+        assignee_id: Only those of that person; ``none`` (in Python ``None``) for those of nobody.
+        label_id: Only those with that label; ``none`` (in Python ``None``) for those without any.
         archived: Only those that are, or only those that are not.
+        priority: Only those of that priority; ``none`` (in Python ``None``) for those without one.
         due_before: Due before that moment; cards without a due date are not meant.
         due_after: Due at that moment or later.
         q: A text to be found in the title, the description or the key, without regard to case.
@@ -107,9 +111,9 @@ class ListCards(Paged):
 
     column_id: Id | Unset = UNSET
     scope_id: Id | Unset = UNSET
-    assignee_id: Id | Unset = UNSET
-    label_id: Id | Unset = UNSET
-    priority: Priority | Unset = UNSET
+    assignee_id: Id | Unset | None = UNSET
+    label_id: Id | Unset | None = UNSET
+    priority: Priority | Unset | None = UNSET
     status: CardStatus | Unset = UNSET
     archived: bool | Unset = UNSET
     due_before: date | Unset = UNSET

@@ -154,7 +154,7 @@ class ListDocuments(Paged):
         context_type: Only those of an organization, a workspace, a project or a scope.
         context_id: Only those of that one.
         project_id: Only those of that project and of its scopes.
-        parent_id: Only those right below that document.
+        parent_id: Only those right below that document; ``none`` (in Python ``None``) for those below no other one.
         top_level: ``true`` for those below no other one.
         status: Only those of that status.
         author_id: Only those that this user made.
@@ -167,7 +167,7 @@ class ListDocuments(Paged):
     context_type: ContextType | Unset = UNSET
     context_id: Id | Unset = UNSET
     project_id: Id | Unset = UNSET
-    parent_id: Id | Unset = UNSET
+    parent_id: Id | Unset | None = UNSET
     top_level: bool | Unset = UNSET
     status: DocumentStatus | Unset = UNSET
     author_id: Id | Unset = UNSET

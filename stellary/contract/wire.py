@@ -201,8 +201,8 @@ def check(made: R) -> R:
 
 
 def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
-    """Read a request from the pairs of a query string; numbers and booleans are spelled in text there, and what is a
-    list is given once for each entry.
+    """Read a request from the pairs of a query string; numbers and booleans are spelled in text there, what is a list is
+    given once for each entry, and ``none`` is the null of a parameter that takes one.
 
     Raises:
         Invalid: Also for a parameter that is unknown, or is no list and given twice.
@@ -220,7 +220,8 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
         if get_origin(kind) is list:
             data.setdefault(name, []).append(text)
         else:
-            data[name] = _from_text(kind, text)
+            takes_null = type(None) in members(fields[name].type)
+            data[name] = None if takes_null and text == "none" else _from_text(kind, text)
     return load(cls, data)
 
 

@@ -98,7 +98,12 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
 }
 VALUES: Mapping[str, Callable[[Stage], Any]] = {
     "cards.list.customField": lambda stage: [f"{stage.here['fieldId']}:{TEXT}"],
+    "cards.list.labelId": lambda stage: stage.here["labelId"],
+    "documents.list.authorId": lambda stage: stage.here["userId"],
+    "documents.list.projectId": lambda stage: stage.beside["projectId"],
+    "projects.activity.actorId": lambda stage: stage.here["userId"],
     "search.query.kind": lambda stage: ["document"],
+    "search.query.projectId": lambda stage: stage.beside["projectId"],
 }
 """Values that a parameter's type alone does not give."""
 

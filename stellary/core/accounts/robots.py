@@ -15,6 +15,7 @@ from stellary.core.unit import UnitOfWork
 _INSERT = insert(users)
 _RENAME = update(users).where(users.c.id == bindparam("_id"))
 _LIST = select(users.c.id, users.c.name).where(users.c.agent_of_id == bindparam("_workspace_id"))
+_THIS_ONE = _LIST.where(users.c.id == bindparam("_id"))
 _FORGET = delete(users).where(users.c.agent_of_id.in_(bindparam("_workspace_ids", expanding=True)))
 
 
@@ -40,6 +41,12 @@ def list_robots(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
     """Return the id and the name of each agent that a workspace has, or has had."""
     rows = uow.connection.execute(_LIST, {"_workspace_id": workspace_id})
     return [(row.id, row.name) for row in rows]
+
+
+def is_robot(uow: UnitOfWork, workspace_id: str, id: str) -> bool:
+    """Return whether an id is that of an agent that a workspace has, or has had."""
+    place = {"_workspace_id": workspace_id, "_id": id}
+    return uow.connection.execute(_THIS_ONE, place).first() is not None
 
 
 def rename_robot(uow: UnitOfWork, id: str, name: str) -> None:

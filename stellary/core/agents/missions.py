@@ -28,6 +28,7 @@ from stellary.core import jobs
 from stellary.core.agents import access, mission_log, rows
 from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board.card_references import card_of_workspace
+from stellary.core.board.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.paging import Pages
 from stellary.core.unit import NOBODY, UnitOfWork, serves
@@ -169,7 +170,10 @@ def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) ->
     if request.card_id is not UNSET:
         named["_card_id"] = request.card_id
     pages = _LISTS["_status" in named, "_card_id" in named]
-    return pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **named)
+    found = pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **named)
+    if not found.items and request.card_id is not UNSET:
+        check_in_workspace(uow, agent.workspace_id, "cardId", request.card_id)
+    return found
 
 
 @serves(GET_MISSION)

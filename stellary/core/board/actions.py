@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from stellary.contract.actions import (
     AddChecklistItemParams,
@@ -54,6 +54,7 @@ from stellary.contract.refs import (
     ChecklistItemRef,
     ColumnRef,
     FlatCardRef,
+    ProjectRef,
     WorkspaceRef,
 )
 from stellary.contract.unset import UNSET, Unset
@@ -93,10 +94,23 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
 
 def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
     project = aiming.project(uow, ref, params.project_id)
-    named = {}
+    named: dict[str, Any] = {}
     if params.column is not UNSET:
         named["column_id"] = aiming.column(uow, project, params.column)
+    for name, said in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
+        if said == "none":
+            named[name] = None
+        elif isinstance(said, str):
+            named[name] = _find_filter(uow, project, name, said)
     return listing.list_cards(uow, project, part(ListCards, params, **named))
+
+
+def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, said: str) -> str:
+    """Return the id of the person or the label by which cards are filtered."""
+    workspace_id = aiming.workspace(uow, project)
+    if name == "assignee_id":
+        return aiming.person(uow, workspace_id, said, "assigneeId")
+    return meant(said, aiming.list_labels(uow, workspace_id, project.project_id), "labelId")
 
 
 def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) -> Card:

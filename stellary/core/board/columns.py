@@ -34,6 +34,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, ordering
 from stellary.core.board.dense import DensePlaces
+from stellary.core.board.filters import check_in_project
 from stellary.core.board.holds import hold_columns, hold_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
@@ -99,14 +100,19 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
 @serves(LIST_COLUMNS)
 def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> Listing[Column]:
     """The columns by scope and then by place; pages come in the order in which they were made."""
-    place = {"_project_id": access.project(uow, ref).row.id}
+    project = access.project(uow, ref).row
+    place = {"_project_id": project.id}
     whole, pages = _LIST, _PAGES
     if request.scope_id is not UNSET:
         place["_scope_id"] = request.scope_id
         whole, pages = _LIST_SCOPE, _PAGES_SCOPE
     if request.limit or request.cursor:
-        return pages.fetch(uow, request, column_value, **place)
-    return Listing([column_value(row) for row in uow.connection.execute(whole, place)])
+        found = pages.fetch(uow, request, column_value, **place)
+    else:
+        found = Listing([column_value(row) for row in uow.connection.execute(whole, place)])
+    if not found.items and request.scope_id is not UNSET:
+        check_in_project(uow, project.workspace_id, project.id, "scopeId", request.scope_id)
+    return found
 
 
 def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:

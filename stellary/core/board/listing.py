@@ -30,6 +30,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
 from stellary.core.board import access, card_rows, field_filters, searching
 from stellary.core.board.card_lists import COLUMNS, CardList
+from stellary.core.board.filters import check_in_project, check_person
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.paging import make_cursor, read_cursor
 from stellary.core.unit import UnitOfWork, serves
@@ -56,6 +57,13 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
         searching.contains(_KEY, _q),
     ),
 }
+_NONE: Mapping[str, ColumnElement[bool]] = {
+    "assignee_id": cards.c.assignee_id.is_(None),
+    "label_id": type_coerce(cards.c.label_ids, Text) == "[]",
+    "priority": cards.c.priority.is_(None),
+}
+"""What is asked for where a filter is ``none``."""
+_CONDITIONS = {**_FILTERS, **{f"no {name}": condition for name, condition in _NONE.items()}}
 _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that leave columns whole, so that places are counted as the cards come."""
@@ -76,22 +84,26 @@ _BOARD_ORDER = (
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
     """The cards that pass all filters."""
     project = access.project(uow, ref).row
-    filters = _asked(request)
+    filters, absent = _asked(request)
     place = {"_project_id": project.id}
     if "q" in filters:
         searching.prepare(uow)
         place["_project_key"] = project.key
-    names = frozenset(filters)
+    names = frozenset(filters) | absent
     valued = field_filters.conditions(uow, project.id, request.custom_field or ())
     if not request.limit and not request.cursor:
         counted = names <= _WHOLE_COLUMNS and not valued
         whole = _also(_whole(names, counted=counted), valued)
         rows = uow.connection.execute(whole, {**place, **filters}).fetchall()
+        if not rows:
+            _check_ids(uow, project.workspace_id, project.id, request)
         return Listing(_cards(rows, project.key, counted=counted))
     limit = request.limit or PAGE
     after = read_cursor(request.cursor) if request.cursor else ""
     page = {**place, **filters, "_after": after, "_limit": limit + 1}
     rows = uow.connection.execute(_also(_page(names), valued), page).fetchall()
+    if not rows:
+        _check_ids(uow, project.workspace_id, project.id, request)
     found = _cards(rows, project.key, counted=False)
     more = make_cursor(found[limit - 1].id) if len(found) > limit else None
     return Listing(found[:limit], more)
@@ -118,8 +130,24 @@ def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
     return list(_cards(rows, project_key, counted=True))
 
 
-def _asked(request: ListCards) -> dict[str, Any]:
-    found = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
+def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
+    """Check the ids of a list in which nothing was found.
+
+    Raises:
+        Invalid: One of them names nothing.
+    """
+    for name, field in (("column_id", "columnId"), ("scope_id", "scopeId"), ("label_id", "labelId")):
+        if isinstance(id := getattr(request, name), str):
+            check_in_project(uow, workspace_id, project_id, field, id)
+    if isinstance(request.assignee_id, str):
+        check_person(uow, workspace_id, "assigneeId", request.assignee_id)
+
+
+def _asked(request: ListCards) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the values of the filters that are given, and the names of those that ask for what has none."""
+    asked = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    absent = frozenset(f"no {name}" for name, value in asked.items() if value is None)
+    found = {name: value for name, value in asked.items() if value is not None}
     for name in _MOMENTS:
         if name in found:
             found[name] = utc(found[name])
@@ -129,7 +157,7 @@ def _asked(request: ListCards) -> dict[str, Any]:
         # An id is 24 hex digits: in quotes it is found as itself and nothing else. Whatever is none is on no card.
         id = found["label_id"]
         found["label_id"] = f'%"{id}"%' if re.fullmatch(ID_PATTERN, id) else ""
-    return found
+    return found, absent
 
 
 @functools.lru_cache(maxsize=256)
@@ -159,7 +187,7 @@ def _also(rows: Select[Any], valued: Sequence[ColumnElement[bool]]) -> Select[An
 
 
 def _filtered(names: frozenset[str], *, counted: bool) -> Select[Any]:
-    conditions = [_IN_PROJECT, *(_FILTERS[name] for name in sorted(names))]
+    conditions = [_IN_PROJECT, *(_CONDITIONS[name] for name in sorted(names))]
     if counted:
         return select(*COLUMNS).where(*conditions)
     # A card's place is that among all of its column, not among those that are asked for.

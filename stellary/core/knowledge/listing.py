@@ -22,7 +22,12 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
+from stellary.core.accounts import people
+from stellary.core.accounts.robots import is_robot
+from stellary.core.accounts.rules import Standing
 from stellary.core.board import searching
+from stellary.core.board.filters import check_in_workspace, is_in_workspace
+from stellary.core.board.rules.references import unknown
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.tables import documents, versions
 from stellary.core.paging import Pages
@@ -51,6 +56,8 @@ SHOWN_HERE = (
 )
 """The conditions of what is shown in a workspace."""
 _SHOWN: Select[Any] = select(*rows.SUMMARY).where(*SHOWN_HERE)
+_ONE_SHOWN = select(documents.c.id).where(*SHOWN_HERE, documents.c.id == bindparam("_id"))
+_ONE_BY = select(documents.c.id).where(*SHOWN_HERE, documents.c.author_id == bindparam("_id")).limit(1)
 _VERSIONS = Pages(
     select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
     versions.c.id,
@@ -66,7 +73,43 @@ def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -
     if "q" in filters:
         searching.prepare(uow)
     place = {"_organization_id": standing.organization_id, "_workspace_id": standing.workspace_id}
-    return _pages(frozenset(filters)).fetch(uow, request, _summary, **place, **filters)
+    if filters.get("parent_id", "") is None:
+        del filters["parent_id"]
+        filters["top_level"] = filters.get("top_level", True)
+        if not filters["top_level"]:
+            return Listing([])
+    found = _pages(frozenset(filters)).fetch(uow, request, _summary, **place, **filters)
+    if not found.items:
+        _check_ids(uow, standing, request)
+    return found
+
+
+def _check_ids(uow: UnitOfWork, standing: Standing, request: ListDocuments) -> None:
+    """Check the ids of a list in which nothing was found.
+
+    Raises:
+        Invalid: One of them names nothing.
+    """
+    workspace_id = standing.workspace_id or ""
+    place = {"_organization_id": standing.organization_id, "_workspace_id": workspace_id}
+    if request.project_id is not UNSET:
+        check_in_workspace(uow, workspace_id, "projectId", request.project_id)
+    if (id := request.context_id) is not UNSET and not (
+        id in place.values()
+        or any(is_in_workspace(uow, workspace_id, field, id) for field in ("projectId", "scopeId"))
+    ):
+        raise unknown("contextId")
+    if (
+        isinstance(parent_id := request.parent_id, str)
+        and not uow.connection.execute(_ONE_SHOWN, {**place, "_id": parent_id}).first()
+    ):
+        raise unknown("parentId")
+    if (id := request.author_id) is not UNSET and not (
+        people.reaches(uow, workspace_id, id)
+        or is_robot(uow, workspace_id, id)
+        or uow.connection.execute(_ONE_BY, {**place, "_id": id}).first()
+    ):
+        raise unknown("authorId")
 
 
 @serves(LIST_VERSIONS)

@@ -12,7 +12,11 @@ from stellary.contract.activities import LIST_ACTIVITY, Activity, ListActivity
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
+from stellary.core.accounts import people
+from stellary.core.accounts.robots import is_robot
 from stellary.core.board import access
+from stellary.core.board.filters import is_in_project
+from stellary.core.board.rules.references import unknown
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.tables import activities
 from stellary.core.paging import Pages
@@ -24,13 +28,39 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "type": activities.c.type == bindparam("type"),
 }
 
+_HERE = select(activities.c.id).where(activities.c.project_id == bindparam("_project_id")).limit(1)
+_OF_CARD, _OF_ACTOR = (_HERE.where(_FILTERS[name]) for name in ("card_id", "actor_id"))
+
 
 @serves(LIST_ACTIVITY)
 def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
     """What has happened; whoever sees the board sees all of it."""
     project = access.project(uow, ref).row
     filters = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
-    return _pages(frozenset(filters)).fetch(uow, request, _activity, _project_id=project.id, **filters)
+    found = _pages(frozenset(filters)).fetch(uow, request, _activity, _project_id=project.id, **filters)
+    if not found.items:
+        _check_ids(uow, project.workspace_id, project.id, request)
+    return found
+
+
+def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListActivity) -> None:
+    """Check the ids of a list in which nothing was found. What has left its traces here is known.
+
+    Raises:
+        Invalid: One of them names nothing.
+    """
+    place = {"_project_id": project_id}
+    if request.card_id is not UNSET and not (
+        is_in_project(uow, workspace_id, project_id, "cardId", request.card_id)
+        or uow.connection.execute(_OF_CARD, {**place, "card_id": request.card_id}).first()
+    ):
+        raise unknown("cardId")
+    if request.actor_id is not UNSET and not (
+        people.reaches(uow, workspace_id, request.actor_id)
+        or is_robot(uow, workspace_id, request.actor_id)
+        or uow.connection.execute(_OF_ACTOR, {**place, "actor_id": request.actor_id}).first()
+    ):
+        raise unknown("actorId")
 
 
 @functools.cache

@@ -30,6 +30,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
 from stellary.core.board import findable
+from stellary.core.board.filters import check_in_workspace
 from stellary.core.knowledge import findable as knowledge
 from stellary.core.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.search import rules
@@ -63,6 +64,8 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     statement = _page(len(terms), frozenset(place))
     page = {**place, **_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
     rows = uow.connection.execute(statement, page).fetchall()
+    if not rows and request.project_id is not UNSET:
+        check_in_workspace(uow, at.id, "projectId", request.project_id)
     here, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
     shown = _shown(uow, at, here, terms)
     hits = [shown[row.id] for row in here if row.id in shown]

@@ -115,7 +115,8 @@ def test_filters_are_combined(board, ann, bob):
     assert types(board, f"{of_card}&type=comment_added") == ["comment_added"] * 2
     assert types(board, f"{of_card}&type=comment_added&actorId={bob.id}") == ["comment_added"]
     assert types(board, f"actorId={bob.id}") == ["card_created", "comment_added", "comment_added"]
-    assert feed(board, "actorId=nobody") == feed(board, f"cardId={'a' * 24}") == []
+    for query in ("actorId=nobody", f"cardId={'a' * 24}"):
+        assert board.world.status(ann, "GET", f"{board.path}/activity?{query}") == 400
     assert board.world.status(ann, "GET", f"{board.path}/activity?type=nonsense") == 400
 
 
@@ -131,7 +132,7 @@ def test_other_projects_have_feeds_of_their_own(board, ann):
     card = other.card()
     assert types(other) == ["project_created", "card_created"]
     assert types(board) == ["project_created"]
-    assert feed(board, f"cardId={card['id']}") == []
+    assert board.world.status(ann, "GET", f"{board.path}/activity?cardId={card['id']}") == 400
 
 
 def test_who_does_not_see_the_board_does_not_see_what_happens_on_it(board, ann, bob):

@@ -1,0 +1,90 @@
+"""Filters by ids: an id that names nothing is a 400, and not an empty list.
+
+Lists ask only once they have found nothing: whatever was found, the ids of its filters are there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+
+from stellary.core.accounts import people
+from stellary.core.board.rules.references import unknown
+from stellary.core.board.tables import cards, columns, labels, projects, scopes
+from stellary.core.unit import UnitOfWork
+
+_ID: Any = bindparam("_id")
+_HERE = projects.c.workspace_id == bindparam("_workspace_id")
+_PROJECT = select(projects.c.id).where(projects.c.id == _ID, _HERE)
+
+
+def _within_project(table: Any) -> Select[Any]:
+    return (
+        select(table.c.id)
+        .join_from(table, projects, projects.c.id == table.c.project_id)
+        .where(table.c.id == _ID, _HERE)
+    )
+
+
+_IN_WORKSPACE = {"cardId": _within_project(cards), "scopeId": _within_project(scopes), "projectId": _PROJECT}
+_IN_PROJECT = {
+    field: _within_project(table).where(table.c.project_id == bindparam("_project_id"))
+    for field, table in (("columnId", columns), ("scopeId", scopes), ("labelId", labels), ("cardId", cards))
+}
+
+
+def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> bool:
+    """Return whether a workspace has the project, the scope or the card that a filter names.
+
+    Args:
+        uow: The unit.
+        workspace_id: The workspace.
+        field: The wire name of the filter: ``projectId``, ``scopeId`` or ``cardId``.
+        id: As it was given.
+    """
+    place = {"_workspace_id": workspace_id, "_id": id}
+    return uow.connection.execute(_IN_WORKSPACE[field], place).first() is not None
+
+
+def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
+    """Check that a workspace has what a filter names.
+
+    Raises:
+        Invalid: It has no such thing.
+    """
+    if not is_in_workspace(uow, workspace_id, field, id):
+        raise unknown(field)
+
+
+def is_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: str, id: str) -> bool:
+    """Return whether a project has the column, the scope, the label or the card that a filter names."""
+    place = {"_workspace_id": workspace_id, "_project_id": project_id, "_id": id}
+    return uow.connection.execute(_IN_PROJECT[field], place).first() is not None
+
+
+def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: str, id: str) -> None:
+    """Check that a project has what a filter names.
+
+    Args:
+        uow: The unit.
+        workspace_id: The workspace of the project.
+        project_id: The project.
+        field: The wire name of the filter: ``columnId``, ``scopeId``, ``labelId`` or ``cardId``.
+        id: As it was given.
+
+    Raises:
+        Invalid: It has no such thing.
+    """
+    if not is_in_project(uow, workspace_id, project_id, field, id):
+        raise unknown(field)
+
+
+def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
+    """Check that somebody whom a filter names reaches a workspace.
+
+    Raises:
+        Invalid: Nobody of that id does.
+    """
+    if not people.reaches(uow, workspace_id, id):
+        raise unknown(field)

@@ -1,0 +1,136 @@
+"""Filters of lists by ids: what has none, and ids that name nothing."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from stellary import Stellary
+from tests.boards import Board
+from tests.world import World
+
+NOWHERE = "0" * 24
+
+
+@pytest.fixture
+def board(world: World) -> Board:
+    return Board(world, world.person("ann"))
+
+
+def titles(board: Board, query: str) -> list[str]:
+    found = board.world.ask(board.owner, "GET", f"{board.path}/cards?{query}")
+    return [card["title"] for card in found]
+
+
+def test_none_filters_cards_that_have_none(board: Board):
+    label = board.label()
+    board.card("plain")
+    board.card("mine", assigneeId=board.owner.id)
+    board.card("labelled", labelIds=[label["id"]])
+    board.card("urgent", priority="high")
+    assert titles(board, "assigneeId=none") == ["plain", "labelled", "urgent"]
+    assert titles(board, "labelId=none") == ["plain", "mine", "urgent"]
+    assert titles(board, "priority=none") == ["plain", "mine", "labelled"]
+    assert titles(board, "assigneeId=none&labelId=none&priority=none&limit=5") == ["plain"]
+    assert titles(board, f"assigneeId={board.owner.id}&labelId=none") == ["mine"]
+
+
+def test_sdk_filters_by_none_and_by_the_word(board: Board):
+    board.card("plain")
+    board.card("mine", assigneeId=board.owner.id, priority="high")
+    slug = board.workspace.organization.slug
+    client = Stellary.embedded(board.world.core.port(board.owner.actor))
+    with client:
+        listed = client.workspace(slug, board.workspace.slug).project(board.project["id"]).cards.list
+        for found in (listed(assignee_id=None, priority=None), listed(assignee_id="none")):
+            assert [card.title for card in found] == ["plain"]
+
+
+def test_none_filters_documents_at_the_top(board: Board):
+    path = f"{board.flat}/documents"
+    top = board.world.ask(board.owner, "POST", path, {"title": "Top"})
+    board.world.ask(board.owner, "POST", path, {"title": "Below", "parentId": top["id"]})
+
+    def found(query: str) -> list[str]:
+        return [each["title"] for each in board.world.ask(board.owner, "GET", f"{path}?{query}")]
+
+    assert found("parentId=none") == found("parentId=none&topLevel=true") == ["Top"]
+    assert found("parentId=none&topLevel=false") == []
+
+
+def lists(board: Board) -> list[tuple[str, str]]:
+    """Return the path of each list with the name of each of its filters by an id."""
+    agent = board.world.ask(board.owner, "POST", f"{board.flat}/agents", {"name": "Scribe"})
+    return [
+        *((f"{board.path}/cards", name) for name in ("columnId", "scopeId", "assigneeId", "labelId")),
+        (f"{board.path}/columns", "scopeId"),
+        *((f"{board.path}/activity", name) for name in ("cardId", "actorId")),
+        *((f"{board.flat}/documents", name) for name in ("contextId", "projectId", "parentId", "authorId")),
+        (f"{board.flat}/agents/{agent['id']}/missions", "cardId"),
+        (f"{board.flat}/search?q=x", "projectId"),
+    ]
+
+
+def test_id_that_names_nothing_is_refused_by_every_list(board: Board):
+    for path, name in lists(board):
+        for text in (NOWHERE, "nonsense", "", "None", board.workspace.organization.path):
+            for more in ("", "&limit=5"):
+                mark = "&" if "?" in path else "?"
+                answer = board.world.call(board.owner, "GET", f"{path}{mark}{name}={text}{more}")
+                message = orjson.loads(answer.body)["message"]
+                expected = (400, f"{name} must be the id of something that is there")
+                assert (answer.status, message) == expected, (path, name, text)
+
+
+def test_ids_of_another_workspace_are_answered_as_unknown_ones(board: Board):
+    other = Board(board.world, board.world.person("bob"))
+    theirs = {
+        "columnId": other.columns[0]["id"],
+        "scopeId": other.columns[0]["scopeId"],
+        "assigneeId": other.owner.id,
+        "labelId": other.label()["id"],
+        "cardId": other.card()["id"],
+        "actorId": other.owner.id,
+        "authorId": other.owner.id,
+        "contextId": other.project["id"],
+        "projectId": other.project["id"],
+        "parentId": other.world.ask(other.owner, "POST", f"{other.flat}/documents", {"title": "x"})["id"],
+    }
+    for path, name in lists(board):
+        mark = "&" if "?" in path else "?"
+        answers = [
+            board.world.call(board.owner, "GET", f"{path}{mark}{name}={id}") for id in (theirs[name], NOWHERE)
+        ]
+        told = [orjson.loads(answer.body) | {"requestId": ""} for answer in answers]
+        assert [answer.status for answer in answers] == [400, 400]
+        assert told[0] == told[1]
+
+
+def test_id_that_is_there_and_on_no_card_finds_nothing(board: Board):
+    label = board.label()
+    scope = board.world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Next"})
+    for query in (
+        f"columnId={board.columns[1]['id']}",
+        f"scopeId={scope['id']}",
+        f"assigneeId={board.owner.id}",
+        f"labelId={label['id']}",
+    ):
+        assert titles(board, query) == []
+
+
+def test_deleted_card_is_known_by_its_activity(board: Board):
+    card = board.card()
+    board.world.ask(board.owner, "DELETE", board.of(card))
+    path = f"{board.path}/activity?cardId={card['id']}"
+    assert board.world.ask(board.owner, "GET", path) != []
+    assert board.world.ask(board.owner, "GET", f"{path}&type=comment_added") == []
+
+
+def test_filter_that_finds_something_takes_no_statement_more(board: Board, statements):
+    board.card("mine", assigneeId=board.owner.id)
+    counts = []
+    for query in ("", f"?assigneeId={board.owner.id}", f"?columnId={board.columns[0]['id']}"):
+        with statements() as sent:
+            board.world.ask(board.owner, "GET", f"{board.path}/cards{query}")
+        counts.append(len(sent))
+    assert len(set(counts)) == 1
