@@ -249,7 +249,10 @@ def bench(arguments: list[str]) -> NoReturn:
 
 
 def fuzz(arguments: list[str]) -> NoReturn:
-    """Send the server arbitrary and hostile requests, all that there are: `fuzz [PYTEST ARGUMENTS]`."""
+    """Send 5,000 arbitrary requests to each operation on each database, and all hostile ones: `fuzz [PYTEST ARGUMENTS]`.
+
+    It takes about an hour. `--fuzz-count=N` sends another number, `--fuzz-seed=N` other ones.
+    """
     prepare(FULL)
     become("pytest", "tests/server/test_fuzz.py", "tests/security", "--hypothesis-profile=long", *arguments)
 

@@ -28,8 +28,14 @@ settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long races are run: a few rounds each say that nothing is wrong on the whole."""
+    """Add what says how long races and fuzzing go on."""
     parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
+    parser.addoption(
+        "--fuzz-count",
+        type=int,
+        help="requests made at random for each operation; 25, or 5,000 in dev.py fuzz",
+    )
+    parser.addoption("--fuzz-seed", type=int, default=1, help="seed of requests that are made at random")
 
 
 def pytest_configure(config: pytest.Config) -> None:
