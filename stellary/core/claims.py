@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 from stellary.core import jobs
-from stellary.core.news import JOBS
+from stellary.core.news import EVERYTHING
 from stellary.core.postgres import is_pooled
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class _Session:
                         _log.warning(
                             "a process that did jobs has died: what it had claimed is done by others"
                         )
-                        self._core.news.tell(JOBS)
+                        self._core.news.tell(EVERYTHING)
             missing_since = dead
             self._stopping.wait(CHECK_SECONDS)
 

@@ -135,7 +135,13 @@ class Job:
 
 
 def enqueue(
-    uow: UnitOfWork, kind: str, payload: Any, *, due_at: datetime | None = None, key: str | None = None
+    uow: UnitOfWork,
+    kind: str,
+    payload: Any,
+    *,
+    due_at: datetime | None = None,
+    key: str | None = None,
+    topic: str = JOBS,
 ) -> None:
     """Have something done once the unit has been committed, and never if it is undone.
 
@@ -145,6 +151,7 @@ def enqueue(
         payload: What is to be JSON.
         due_at: Not before that; at once if not given.
         key: Nothing is asked for if a job of that key is there already.
+        topic: Wakes whoever does jobs of that kind.
     """
     row = {
         "id": uow.new_id(),
@@ -162,10 +169,10 @@ def enqueue(
         uow.connection.execute(_INSERT, row)
     elif not _inserted(uow.connection, row):
         return
-    announce(uow, JOBS)
+    announce(uow, topic)
 
 
-def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any]) -> None:
+def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, topic: str = JOBS) -> None:
     """The same for many of a kind at once, each to be done as soon as it can be."""
     row = {"kind": kind, "key": None, "due_at": uow.now, "claim_id": None, "claimed_by": None, "error": None}
     rows = [
@@ -173,7 +180,7 @@ def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any]) -> None:
         for payload in payloads
     ]
     uow.connection.execute(_INSERT, rows)
-    announce(uow, JOBS)
+    announce(uow, topic)
 
 
 def _inserted(connection: Connection, row: dict[str, Any]) -> bool:

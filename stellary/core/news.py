@@ -25,6 +25,8 @@ ACCESS = "access"
 """The topic of all that takes access from somebody: what is open on that account is asked again."""
 JOBS = "jobs"
 """The topic of what is to be done later."""
+WEBHOOKS = "webhooks"
+"""The topic of messages of webhooks that are to be sent."""
 EVERYTHING = "*"
 """The topic of whom the details were too many, or were lost."""
 

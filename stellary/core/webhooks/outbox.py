@@ -10,11 +10,10 @@ from sqlalchemy import bindparam, delete, insert, select
 from stellary.contract.activities import Activity
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import dump
-from stellary.core import jobs
 from stellary.core.accounts import people
 from stellary.core.events import ActivitiesRecorded
 from stellary.core.unit import UnitOfWork
-from stellary.core.webhooks.queue import DELIVER
+from stellary.core.webhooks import queue
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 KEPT = 1_000
@@ -61,9 +60,7 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, listening: Sequence[Any])
     if not made:
         return
     uow.connection.execute(_INSERT, made)
-    # Each change only adds rows: to mark the webhook's own row would let changes wait for each other.
-    webhook_ids = sorted({delivery["webhook_id"] for delivery in made})
-    jobs.enqueue_all(uow, DELIVER, [{"webhookId": webhook_id} for webhook_id in webhook_ids])
+    queue.enqueue(uow, sorted({delivery["webhook_id"] for delivery in made}))
     for webhook_id in {each["webhook_id"] for each in made if int(each["id"], 16) % FORGETS_EVERY == 0}:
         forget(uow, webhook_id)
 

@@ -1,6 +1,6 @@
 """The worker that sends the messages of webhooks: one thread that talks to the database, others that send.
 
-What was sent is noted, and what is to be sent is claimed, for all webhooks in one transaction, at most ten a second unless
+What was sent is noted, and what is to be sent is claimed, for all webhooks in one transaction, at most five a second unless
 there is much to do: on SQLite each of them holds up other writers.
 """
 
@@ -18,9 +18,9 @@ import attrs
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core import jobs
 from stellary.core.courier import Parcel, Receipt
-from stellary.core.news import EVERYTHING, JOBS
+from stellary.core.news import EVERYTHING, WEBHOOKS
 from stellary.core.webhooks import queue
-from stellary.core.webhooks.queue import ClaimedWebhook, Message, Report, Sent
+from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent
 from stellary.core.webhooks.rules.retries import is_failure
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FAILING_MAX = 4
 """Messages that are on their way at once to receivers which have failed before: they leave room for the others."""
 FAILURES_IN_A_ROW = 3
 """How many tries must fail, one after the other, before a receiver that has answered is left alone for a while."""
-SETTLE_SECONDS = 0.1
+SETTLE_SECONDS = 0.2
 NOTE_SECONDS = 1.0
 """How long it may take until what was sent is noted, while more is being sent."""
 RENEW_SECONDS = 10.0
@@ -165,7 +165,7 @@ class WebhookWorker:
         self._alarm.set()
 
     def _on_signal(self, topic: str) -> None:
-        if topic in (JOBS, EVERYTHING):
+        if topic in (WEBHOOKS, EVERYTHING):
             self.wake()
 
     def start(self) -> None:
@@ -213,23 +213,30 @@ class WebhookWorker:
 
     def _step(self) -> float:
         """Settle what there is to settle; the seconds after which to look again."""
-        with self._changed:
-            done = any(lane.is_done for lane in self._lanes.values())
-            sent = sum(len(lane.sent) for lane in self._lanes.values())
-            urgent = sent >= queue.LOAD_MAX or any(lane.has_more for lane in self._lanes.values())
-        due = self._next_due()
         since = time.monotonic() - self._settled_at
-        is_due = due is not None and due <= self._core.clock()
-        is_late = since >= (NOTE_SECONDS if sent else RENEW_SECONDS) and bool(self._lanes)
-        if not (urgent or done or is_due or is_late):
-            left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
-            return max(0.0, min(NOTE_SECONDS if self._lanes else POLL_SECONDS, left))
-        if not urgent and since < SETTLE_SECONDS:
+        if since < SETTLE_SECONDS and not self._is_urgent():
             # What else happens in this time goes into the same transaction.
             self._stopping.wait(SETTLE_SECONDS - since)
+            since = SETTLE_SECONDS
+        with self._changed:
+            done = any(lane.is_done for lane in self._lanes.values())
+            sent = any(lane.sent for lane in self._lanes.values())
+            is_late = since >= (NOTE_SECONDS if sent else RENEW_SECONDS) and bool(self._lanes)
+        due = self._next_due()
+        left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
+        if left > 0 and not (done or is_late or self._is_urgent()):
+            return min(NOTE_SECONDS if self._lanes else POLL_SECONDS, left)
         self._settle(self._lanes)
         self._begin_to_send()
-        return 0.0 if is_due else SETTLE_SECONDS
+        return 0.0 if left <= 0 else SETTLE_SECONDS
+
+    def _is_urgent(self) -> bool:
+        """Whether so much was sent, or is to be sent, that there is no point in waiting for more."""
+        with self._changed:
+            lanes = self._lanes.values()
+            return sum(len(lane.sent) for lane in lanes) >= queue.LOAD_MAX or any(
+                lane.has_more for lane in lanes
+            )
 
     def _begin_to_send(self) -> None:
         with self._changed:
