@@ -83,11 +83,7 @@ class ImportedProject(Request):
 
 @request
 class ImportedView(Request):
-    """What is remembered of a view of a scope.
-
-    Attributes:
-        settings: 50 at most, and 10 000 bytes of JSON.
-    """
+    """What is remembered of a view of a scope: 50 settings at most, and 10 000 bytes of JSON."""
 
     tolerant: ClassVar[bool] = True
 
@@ -302,9 +298,7 @@ class ImportedAutomation(Request):
 
     Attributes:
         name: Made of the trigger and the action if not given.
-        conditions: As a rule has them, with the ids of the file. What is neither in the file nor in the workspace turns the
-            rule off, and is told.
-        action: The same holds for its params.
+        conditions: With the ids of the file. A rule that names what is not here is turned off, and told.
         owner: On whose behalf it acted; told, not kept.
     """
 
