@@ -322,7 +322,7 @@ def passes_tests(name: str, directory: Path) -> bool:
     say(f"tests with {name}")
     options = ["-n", "2", "-q", "-m", "not postgres and not bench and not packaging and not slow"]
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(directory / "compiled")}
-    command = [directory / "bin" / "python", "-m", "pytest", *options, *SHARED_TESTS]
+    command = [str(directory / "bin" / "python"), "-m", "pytest", *options, *SHARED_TESTS]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
