@@ -371,7 +371,6 @@ class Core:
         return self._unit(connection, actor)
 
     def _read_clock(self) -> datetime:
-        # Whatever the clock is by then: it may be replaced.
         return self.clock()
 
     def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
