@@ -17,7 +17,8 @@ from stellary.core import Core
 from stellary.core.accounts.tables import workspaces
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
-from stellary.core.work import POST, Work
+from stellary.core.courier import Parcel, Receipt
+from stellary.core.webhooks.worker import WebhookWorker
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form
 from tests.runs import Run
@@ -262,7 +263,10 @@ class Stage:
         id = self.ask(owner, "POST", hooks, hook)["id"]
         self.ask(owner, "PATCH", project, {"description": "What is told."})
         self.ask(owner, "PATCH", f"{hooks}/{id}", {"active": False})
-        Work(self.core, POST).run_due()
+        # It is asked for nothing: the webhook is off.
+        self.core.courier = _refuse_to_send
+        WebhookWorker(self.core).run_due()
+        self.core.courier = None
         delivery = self.ask(owner, "GET", f"{hooks}/{id}/deliveries?status=failed")[0]
         return {"webhookId": id, "deliveryId": delivery["id"]}
 
@@ -352,3 +356,7 @@ def staged(kind: type[Sqlite | Postgres], run: Run) -> Iterator[Stage]:
 
 def _project(place: Place) -> str:
     return f"/orgs/{place['orgSlug']}/workspaces/{place['wsSlug']}/projects/{place['projectId']}"
+
+
+def _refuse_to_send(parcel: Parcel) -> Receipt:
+    raise AssertionError(f"{parcel.url} is called")
