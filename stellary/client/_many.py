@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stellary.client._method import Resource
+from stellary.contract.errors import ApiError, FieldProblem, StellaryError
 
 if TYPE_CHECKING:
     from stellary.client._progress import Told
@@ -49,13 +51,31 @@ def _each(
         try:
             answer = yield call(number, batch)
         except Exception as error:
+            if isinstance(error, StellaryError):
+                error.made = tuple(made)
+            if isinstance(error, ApiError):
+                _count_from_first(error, f"{noun}s", len(made))
             if made:
-                error.add_note(f"{len(made)} of {total} {noun}s were made before that, and stay")
+                error.add_note(f"{len(made)} of {total} {noun}s were made before that, and stay (error.made)")
             raise
         made += answer if isinstance(answer, list) else [answer]
         if tell is not None:
             tell(len(made), total)
     return made
+
+
+def _count_from_first(error: ApiError, field: str, before: int) -> None:
+    """Let an error about a row of one call (``cards[3].title``) name the row among all that the caller gave."""
+    row = re.compile(rf"\b{field}\[([0-9]{{1,9}})\]")
+
+    def renumber(text: str) -> str:
+        return row.sub(lambda found: f"{field}[{int(found[1]) + before}]", text)
+
+    error.message = renumber(error.message)
+    error.args = (error.message,)
+    error.details = tuple(
+        FieldProblem(renumber(each.field), renumber(each.message)) for each in error.details
+    )
 
 
 def _own(at: R, number: int) -> R:

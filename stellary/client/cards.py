@@ -53,8 +53,8 @@ class Cards(Resource[C]):
         """Create any number of cards, in their order, by as many calls of ``create_many`` as it takes.
 
         Args:
-            cards: A hundred of them are created at a time, all or none. If a call fails, what was created before stays,
-                and a note of the error says how much that is.
+            cards: A hundred of them are created at a time, all or none. If a call fails, what was created before stays:
+                ``error.made`` has it, and rows in the error's message are counted from the first of all cards.
             progress: True for a bar; or what is called with the cards that have been created and those that there are.
 
         Returns:

@@ -14,22 +14,25 @@ import itertools
 import types
 import typing
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import attrs
 import orjson
 
+from stellary.client._nearest import nearest
 from stellary.contract import ENDPOINTS
+from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import EVENT_STREAM, Endpoint
-from stellary.contract.errors import ApiError
+from stellary.contract.errors import ApiError, Invalid
+from stellary.contract.limits import Items
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Router
 from stellary.contract.unset import Unset
-from stellary.contract.wire import Request, Value, dump, wire_fields
+from stellary.contract.wire import Request, Value, camel, dump, load, load_query, wire_fields
 
 V = TypeVar("V", bound=Value)
 Answer = Any
@@ -45,7 +48,7 @@ class Recorded:
 
     Attributes:
         operation: ``resource.verb``, as in the contract.
-        ref: The address in its path.
+        ref: The address in its path, with the ids as they were given.
         query: By wire names.
         body: Parsed; bytes where it is a form; None if there is none.
         headers: With lower-case names.
@@ -63,6 +66,9 @@ class Recorded:
 class RecordingPort:
     """A port that keeps what it is asked, and answers as it was told: with made-up values where it was not.
 
+    It checks requests as the API does, so that a misspelt or missing field is a 400 here too, and divides lists into pages.
+    A made-up answer has the ids of the path and the fields of the body.
+
     Attributes:
         requests: All that were made, in order.
         closed: Whether the client has been closed.
@@ -73,37 +79,57 @@ class RecordingPort:
         self.closed = False
         self._router = Router(ENDPOINTS)
         self._answers: dict[str, deque[Answer]] = {}
+        # What is left of the lists of which a page was answered, by the cursor of the next one.
+        self._pages: dict[str, list[Any]] = {}
 
     def answer(self, operation: str, *answers: Answer) -> None:
         """Answer the next calls of an operation with these, in turn; the last one goes on answering.
 
+        Args:
+            operation: ``resource.verb``, as in the contract.
+            answers: What the API could answer: a value of the endpoint (of a list its rows, or all of them at once; of a file
+                its bytes), an ``ApiError``, a ``RawResponse``, or a function that makes one of these of the ``Recorded``.
+
         Raises:
-            ValueError: There is no such operation.
+            ValueError: There is no such operation, or no answer.
+            TypeError: The operation does not answer that.
         """
-        if all(endpoint.operation != operation for endpoint in ENDPOINTS):
-            raise ValueError(f"there is no operation {operation!r}")
+        endpoint = next((each for each in ENDPOINTS if each.operation == operation), None)
+        if endpoint is None:
+            raise ValueError(f"there is no operation {operation!r}{nearest(operation, _OPERATIONS)}")
+        if not answers:
+            raise ValueError(f"no answer to {operation} was given")
+        for answer in answers:
+            _check(endpoint, answer)
         self._answers[operation] = deque(answers)
 
     def send(self, request: RawRequest, /) -> RawResponse:
         """Record the request, and answer it."""
-        match = self._router.match(request.method, request.path)
+        try:
+            match = self._router.match(request.method, request.path)
+        except ApiError as error:
+            return _to_response(error)
+        endpoint = match.endpoint
         recorded = Recorded(
-            operation=match.endpoint.operation,
+            operation=endpoint.operation,
             method=request.method,
             path=request.path,
-            ref=match.ref,
+            ref=_ref_at(endpoint, request.path),
             query=dict(parse_qsl(request.query, keep_blank_values=True)),
-            body=_said(request),
+            body=_parse_body(request),
             headers=dict(request.headers),
         )
         self.requests.append(recorded)
-        return _response(match.endpoint, self._next(recorded, match.endpoint))
+        try:
+            _check_request(endpoint, request, recorded.body)
+            return self._respond(endpoint, recorded)
+        except ApiError as error:
+            return _to_response(error)
 
     def stream(self, request: RawRequest, /) -> RawResponse:
         """Record the request, and answer it: a stream with the values that it was told, which then has an end."""
         response = self.send(request)
-        match = self._router.match(request.method, request.path)
-        if not match.endpoint.is_stream or response.status != 200:
+        if response.status != 200 or not self._router.match(request.method, request.path).endpoint.is_stream:
             return response
         if request.headers.get("last-event-id"):
             return RawResponse(204)
@@ -120,33 +146,120 @@ class RecordingPort:
         """Note that the client has been closed."""
         self.closed = True
 
-    def _next(self, recorded: Recorded, endpoint: AnyEndpoint) -> Answer:
+    def _respond(self, endpoint: AnyEndpoint, recorded: Recorded) -> RawResponse:
+        cursor = recorded.query.get("cursor")
+        if cursor in self._pages:
+            return self._page(endpoint, recorded, self._pages[cursor])
         waiting = self._answers.get(recorded.operation)
         if not waiting:
-            return [] if endpoint.many else example(endpoint)
-        found = waiting.popleft() if len(waiting) > 1 else waiting[0]
-        if isinstance(found, Callable):  # type: ignore[arg-type]
-            return found(recorded)
-        return found
+            if cursor is not None and endpoint.many:
+                raise Invalid("cursor must be one that was answered")
+            return self._page(endpoint, recorded, []) if endpoint.many else _made_up(endpoint, recorded)
+        answer = waiting.popleft() if len(waiting) > 1 else waiting[0]
+        if callable(answer):
+            answer = answer(recorded)
+            _check(endpoint, answer)
+        if isinstance(answer, RawResponse):
+            return answer
+        if isinstance(answer, ApiError):
+            return _to_response(answer)
+        if endpoint.many:
+            return self._page(endpoint, recorded, answer)
+        if endpoint.returns_file:
+            return RawResponse(
+                endpoint.status, {**_HEADERS, "content-type": "application/octet-stream"}, answer
+            )
+        return RawResponse(endpoint.status, _HEADERS, dump(answer))
+
+    def _page(self, endpoint: AnyEndpoint, recorded: Recorded, rows: Sequence[Any]) -> RawResponse:
+        """Answer the rows, or as many as the request's limit allows, with a link to the next page."""
+        limit = int(recorded.query.get("limit", len(rows) or 1))
+        if len(rows) <= limit:
+            return RawResponse(endpoint.status, _HEADERS, dump(list(rows)))
+        cursor = f"recorded-{len(self._pages) + 1}"
+        self._pages[cursor] = list(rows[limit:])
+        link = f'<{recorded.path}?{urlencode({**recorded.query, "cursor": cursor})}>; rel="next"'
+        return RawResponse(endpoint.status, {**_HEADERS, "link": link}, dump(list(rows[:limit])))
 
 
-def _said(request: RawRequest) -> Any:
+_HEADERS: Mapping[str, str] = {"content-type": "application/json", "x-request-id": "req_recorded"}
+_OPERATIONS = tuple(each.operation for each in ENDPOINTS)
+
+
+def _ref_at(endpoint: AnyEndpoint, path: str) -> Ref:
+    """Return what a path names, with its ids as they stand there: tests have short ones."""
+    parts = path.split("/")
+    template = next(
+        each
+        for each in (endpoint.path, endpoint.alias)
+        if each is not None and each.count("/") == len(parts) - 1
+    )
+    names = parameter_names(template)
+    pairs = zip(template.split("/"), parts, strict=True)
+    made: Ref = endpoint.ref(
+        **{names[word[1:]]: unquote(part) for word, part in pairs if word.startswith(":")}
+    )
+    return made
+
+
+def _parse_body(request: RawRequest) -> Any:
     if request.blocks is not None:
         return b"".join(request.blocks)
     return orjson.loads(request.body) if request.body else None
 
 
-def _response(endpoint: AnyEndpoint, answer: Answer) -> RawResponse:
-    if isinstance(answer, RawResponse):
-        return answer
-    headers = {"content-type": "application/json", "x-request-id": "req_recorded"}
-    if isinstance(answer, ApiError):
-        if answer.retry_after is not None:
-            headers["retry-after"] = str(answer.retry_after)
-        return RawResponse(answer.status, headers, dump(answer.to_body("req_recorded")))
+def _check_request(endpoint: AnyEndpoint, request: RawRequest, body: Any) -> None:
+    """Check the query or the body as the API does.
+
+    Raises:
+        Invalid: It does not keep the limits of the contract.
+    """
+    if endpoint.in_query:
+        load_query(endpoint.request_class, parse_qsl(request.query, keep_blank_values=True))
+    elif not endpoint.takes_file:
+        load(endpoint.request_class, body or {})
+
+
+def _check(endpoint: AnyEndpoint, answer: Answer) -> None:
+    """Check that an endpoint can answer that.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    if isinstance(answer, (ApiError, RawResponse)) or callable(answer):
+        return
+    kind: Any = bytes if endpoint.returns_file else endpoint.returns
+    several = endpoint.many or endpoint.is_stream
+    rows = answer if several and isinstance(answer, (list, tuple)) else [answer]
+    if (endpoint.many and rows is not answer) or not all(isinstance(row, kind) for row in rows):
+        wanted = f"a list of {kind.__name__}" if endpoint.many else kind.__name__
+        raise TypeError(f"{endpoint.operation} answers {wanted}, not {answer!r}")
+
+
+def _to_response(error: ApiError) -> RawResponse:
+    headers = dict(_HEADERS)
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    return RawResponse(error.status, headers, dump(error.to_body("req_recorded")))
+
+
+def _made_up(endpoint: AnyEndpoint, recorded: Recorded) -> RawResponse:
+    """Answer a value that nobody has given, with the ids of the path and the fields of the body."""
+    value = example(endpoint)
     if endpoint.returns_file:
-        return RawResponse(endpoint.status, {**headers, "content-type": "application/octet-stream"}, answer)
-    return RawResponse(endpoint.status, headers, dump(answer))
+        return RawResponse(endpoint.status, {**_HEADERS, "content-type": "application/octet-stream"}, value)
+    data = orjson.loads(dump(value))
+    if isinstance(data, dict):
+        known = {camel(name): part for name, part in attrs.asdict(recorded.ref).items() if part}
+        named = list(parameter_names(endpoint.path).values())
+        if named and named[-1].endswith("id") and endpoint.method != "POST":
+            known["id"] = known[camel(named[-1])]
+        if isinstance(recorded.body, dict):
+            known |= {
+                name: said for name, said in recorded.body.items() if not isinstance(said, (dict, list))
+            }
+        data |= {name: said for name, said in known.items() if name in data}
+    return RawResponse(endpoint.status, _HEADERS, orjson.dumps(data))
 
 
 def example(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
@@ -181,7 +294,10 @@ def make(kind: type[V], /, **named: Any) -> V:
 def _made(name: str, kind: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _made(name, args[0])
+        needs_one = get_origin(args[0]) is list and any(
+            isinstance(mark, Items) and mark.min for mark in args[1:]
+        )
+        return [_made(name, get_args(args[0])[0])] if needs_one else _made(name, args[0])
     if origin in (typing.Union, types.UnionType):
         return None if type(None) in args else _made(name, next(part for part in args if part is not Unset))
     if origin is Literal:

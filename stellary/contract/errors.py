@@ -40,7 +40,14 @@ class FieldProblem:
 
 
 class StellaryError(Exception):
-    """The root of everything that this package raises on purpose."""
+    """The root of everything that this package raises on purpose.
+
+    Attributes:
+        made: What a method that makes many by several calls, such as ``cards.create_all``, had made before this one failed.
+            It stays.
+    """
+
+    made: tuple[Any, ...] = ()
 
 
 class ApiError(StellaryError):

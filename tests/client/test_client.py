@@ -334,5 +334,7 @@ def test_a_client_over_the_transport_of_a_port_is_one_over_the_port(port):
 
 
 def test_an_answer_of_the_recording_port_is_one_of_the_api(port):
-    answer = port.send(RawRequest("POST", "/auth/login"))
+    answer = port.send(
+        RawRequest("POST", "/auth/login", body=orjson.dumps({"email": "a@b.c", "password": "password"}))
+    )
     assert orjson.loads(answer.body).keys() == orjson.loads(dump(example(LOGIN))).keys()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 import pytest
 
-from stellary import NotFound, RateLimited, Stellary
+from stellary import Invalid, MethodNotAllowed, NotFound, RateLimited, Stellary
 from stellary.client.testing import RecordingPort, make
 from stellary.contract import ENDPOINTS
 from stellary.contract.cards import Card
@@ -77,6 +79,92 @@ def test_without_an_answer_one_is_made_up(cards):
 def test_an_answer_to_nothing_is_refused(port):
     with pytest.raises(ValueError, match=r"there is no operation 'cards\.fly'"):
         port.answer("cards.fly", None)
+
+
+def test_the_ids_of_a_request_are_kept_as_they_were_given(port):
+    board = Stellary.embedded(port).workspace("acme", "eng").project("p1")
+    board.card("c1").comments.list()
+    board.cards.update("QL-7", title="x")
+    board.card("c1").attachments.list()
+    refs = [recorded.ref for recorded in port.requests]
+    assert [(ref.org_slug, ref.ws_slug, ref.project_id, ref.card_id) for ref in refs] == [
+        ("acme", "eng", "p1", "c1"),
+        ("acme", "eng", "p1", "QL-7"),
+        ("acme", "eng", "p1", "c1"),
+    ]
+
+
+def test_a_made_up_answer_has_the_ids_of_the_path_and_the_fields_of_the_body(port):
+    board = Stellary.embedded(port).workspace("acme", "eng").project("p1")
+    assert (board.get().id, board.cards.get("c1").id, board.cards.get("c1").project_id) == ("p1", "c1", "p1")
+    card = board.cards.update("c1", title="as asked", order=3, due_date=date(2026, 4, 1))
+    assert (card.id, card.title, card.due_date) == ("c1", "as asked", datetime(2026, 4, 1, tzinfo=UTC))
+    made = board.column("k1").cards.create(title="new")
+    assert (made.title, made.column_id, len(made.id)) == ("new", "k1", 24)
+
+
+def test_a_request_that_the_api_refuses_is_refused(port):
+    client = Stellary.embedded(port)
+    board = client.workspace("acme", "eng").project("p1")
+    with pytest.raises(Invalid, match="title must be 1 to 500 characters"):
+        board.cards.create("k1", title="")
+    with pytest.raises(Invalid, match="limit must be 1 to 500"):
+        board.cards.list(limit=501)
+    with pytest.raises(Invalid, match="priority must be one of"):
+        board.cards.update("c1", priority="urgent")
+    with pytest.raises(NotFound, match="there is nothing at /nowhere"):
+        client.request("GET", "/nowhere")
+    with pytest.raises(MethodNotAllowed):
+        client.request("PUT", "/auth/me")
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        ("cards.get", make(Column)),
+        ("cards.get", [make(Card)]),
+        ("cards.get", None),
+        ("cards.list", make(Card)),
+        ("cards.list", [make(Column)]),
+        ("attachments.download", "text"),
+    ],
+    ids=range(6),
+)
+def test_an_answer_that_the_operation_does_not_have_is_refused(port, cards, operation, answer):
+    with pytest.raises(TypeError, match=rf"^{operation} answers "):
+        port.answer(operation, answer)
+    port.answer("cards.get", lambda _: "nonsense")
+    with pytest.raises(TypeError, match=r"^cards\.get answers Card, not 'nonsense'"):
+        cards.get("x")
+
+
+def test_no_answer_and_no_operation_are_refused(port):
+    with pytest.raises(ValueError, match=r"no answer to cards\.get was given"):
+        port.answer("cards.get")
+    with pytest.raises(ValueError, match=r"no operation 'cards\.gte'; did you mean 'cards\.get'"):
+        port.answer("cards.gte", make(Card))
+
+
+def test_a_list_is_divided_into_pages(port, cards):
+    rows = [make(Card) for _ in range(5)]
+    port.answer("cards.list", rows)
+    page = cards.list(limit=2)
+    seen = []
+    while page:
+        seen.append(len(page))
+        page = page.next_page()
+    assert seen == [2, 2, 1]
+    assert list(cards.iterate(limit=2)) == rows == cards.list()
+    assert cards.list(limit=5).next_cursor is None
+
+
+def test_pages_take_no_later_answers(port, cards):
+    first, second = [make(Card), make(Card)], [make(Card)]
+    port.answer("cards.list", first, second)
+    assert list(cards.iterate(limit=1)) == first
+    assert list(cards.iterate(limit=1)) == second
+    with pytest.raises(Invalid, match="cursor must be one that was answered"):
+        Stellary.embedded(RecordingPort()).organizations.list(cursor="made-up")
 
 
 def test_the_end_is_kept(port):

@@ -50,11 +50,16 @@ def test_of_cards_that_cannot_be_created_those_before_stay_and_that_is_told(proj
     wanted[120] = CardInColumn(column_id="0" * 24, title="Nowhere")
     with pytest.raises((NotFound, Invalid)) as failed:
         project.cards.create_all(wanted)
-    assert failed.value.__notes__ == ["100 of 150 cards were made before that, and stay"]
-    assert len(project.cards.list()) == 100
+    assert failed.value.__notes__ == ["100 of 150 cards were made before that, and stay (error.made)"]
+    assert [card.id for card in failed.value.made] == [card.id for card in project.cards.list()]
+    assert len(failed.value.made) == 100
+    assert [problem.field for problem in failed.value.details] == ["cards[120].columnId"]
+    assert "cards[120].columnId" in str(failed.value)
+    assert "cards[20]" not in str(failed.value)
     with pytest.raises((NotFound, Invalid)) as failed:
         project.cards.create_all(wanted[100:])
     assert not hasattr(failed.value, "__notes__")
+    assert failed.value.made == ()
 
 
 def test_cards_that_are_created_again_with_the_same_key_are_there_once(project: ProjectHandle):
