@@ -16,6 +16,8 @@ from sqlalchemy import Connection, DateTime, MetaData, String, Text, TextClause,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from stellary.core import forks
+
 _ID = re.compile("[0-9a-f]{24}")
 
 Clock = Callable[[], datetime]
@@ -102,6 +104,12 @@ class Ids:
         self._second = 0
         self._rest = 0
         self._advanced_at = time.monotonic()
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Go on from another place than the parent, within the same second."""
+        self._lock = threading.Lock()
+        self._rest = secrets.randbits(63)
 
     def __call__(self) -> str:
         with self._lock:

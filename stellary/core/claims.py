@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from stellary.core import jobs
+from stellary.core import forks, jobs
 from stellary.core.news import EVERYTHING
 from stellary.core.postgres import is_pooled
 
@@ -60,6 +60,15 @@ class ClaimOwner:
         self._holds_file = False
         self._users = 0
         self._session: _Session | None = None
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Own nothing in the child: the claims, their session and the lock on the file are the parent's."""
+        self._mutex = threading.Lock()
+        self._users, self._session = 0, None
+        if self._file_lock is not None:
+            os.close(self._file_lock)
+        self._file_lock, self._holds_file = None, False
 
     @property
     def number(self) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from stellary.contract.errors import Unavailable
-from stellary.core import watchdog
+from stellary.core import forks, watchdog
 
 AS_IT_IS: Mapping[str, Any] = {}
 """Options that change nothing."""
@@ -27,6 +27,7 @@ class Connections:
 
     def __init__(self, engine: Engine, most: int, wait: float) -> None:
         self._engine = engine
+        self._most = most
         self._turns = threading.Semaphore(most)
         self._wait = wait
         # What a file does not answer, nothing would break off.
@@ -72,6 +73,36 @@ class Connections:
             return
         with self._mutex:
             self._idle.append((options, connection))
+
+    def pause(self, timeout: float) -> bool:
+        """Wait until none is in use, and hand none out until ``resume``; False if that takes longer.
+
+        Args:
+            timeout: Seconds to wait for each.
+        """
+        for taken in range(self._most):
+            if not self._turns.acquire(timeout=timeout):
+                self._release(taken)
+                return False
+        return True
+
+    def resume(self) -> None:
+        """Hand them out again after a pause."""
+        self._release(self._most)
+
+    def _release(self, turns: int) -> None:
+        for _ in range(turns):
+            self._turns.release()
+
+    def abandon(self) -> None:
+        """Leave all connections to the parent of this process."""
+        forks.abandon(self._idle)
+        self._idle = []
+        self.renew_locks()
+
+    def renew_locks(self) -> None:
+        """Have locks again that no thread of the parent holds."""
+        self._turns, self._mutex = threading.Semaphore(self._most), threading.Lock()
 
     def close(self) -> None:
         """Close those that are not in use."""

@@ -10,9 +10,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,68 +21,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
-from stellary.core import host_engine, postgres
+from stellary.core import forks, host_engine, postgres
 from stellary.core.after_commit import run_effect
 from stellary.core.borrowing import check_borrowed
 from stellary.core.connections import Connections
+from stellary.core.fair_lock import FairLock
 from stellary.core.private_files import create_private_file
 
 _log = logging.getLogger("stellary.core")
 READERS = 2
 WAIT_MAX = 30.0
-
-
-class FairLock:
-    """A lock that is handed on in the order in which it was asked for: nobody starves."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._waiting: deque[threading.Lock] = deque()
-        self._owner: int | None = None
-
-    def acquire(self, timeout: float) -> bool:
-        """Take the lock, waiting at most that many seconds; False if it was not to be had."""
-        me = threading.get_ident()
-        with self._mutex:
-            if self._owner is None:
-                self._owner = me
-                return True
-            if self._owner == me:
-                raise RuntimeError(
-                    "this thread is writing already: a unit of work cannot be opened inside another"
-                )
-            turn = threading.Lock()
-            turn.acquire()
-            self._waiting.append(turn)
-        try:
-            got = turn.acquire(timeout=timeout)
-        except BaseException:
-            # Interrupted from the keyboard: nobody may wait for one who has gone.
-            if not self._gave_up(turn):
-                self.release()
-            raise
-        if not got and self._gave_up(turn):
-            return False
-        self._owner = me
-        return True
-
-    def _gave_up(self, turn: threading.Lock) -> bool:
-        """Wait no longer; False if the lock was handed over in the very moment."""
-        with self._mutex:
-            if turn not in self._waiting:
-                return False
-            self._waiting.remove(turn)
-            return True
-
-    def release(self) -> None:
-        """Hand the lock to whoever has waited longest."""
-        with self._mutex:
-            if self._waiting:
-                # -1: between two owners, so that nobody takes it past the one whose turn it is.
-                self._owner = -1
-                self._waiting.popleft().release()
-            else:
-                self._owner = None
+FORK_SECONDS = 5.0
+"""How long a fork waits for a unit on SQLite to end."""
 
 
 class Database:
@@ -103,6 +52,10 @@ class Database:
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
         self._gathered = _Gathered()
+        # Between the two sides of a fork: what was halted for it.
+        self._has_turn = False
+        self._paused: list[Connections] = []
+        forks.follow(self)
         # How to have a connection. None: reading is done where writing is.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
@@ -261,6 +214,43 @@ class Database:
         with connection.begin_nested():
             yield connection
 
+    def before_fork(self) -> None:
+        """Wait until no unit uses SQLite, and close its files: SQLite allows no open one to be inherited."""
+        if self._lock is None:
+            return
+        with suppress(RuntimeError):
+            # Of a thread that forks within a unit of its own.
+            self._has_turn = self._lock.acquire(FORK_SECONDS)
+        self._paused = [kept for kept in self._kept if kept.pause(FORK_SECONDS)] if self._has_turn else []
+        if self.file is not None:
+            for kept in self._paused:
+                kept.close()
+            for engine in self._own or [self._engine]:
+                engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Let units go on; connections are opened again when they are needed."""
+        for kept in self._paused:
+            kept.resume()
+        if self._lock is not None and self._has_turn:
+            self._lock.release()
+        self._paused, self._has_turn = [], False
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's connections and locks to the parent."""
+        is_quiet = self._has_turn and len(self._paused) == len(self._kept)
+        in_memory = self.is_sqlite and self.file is None
+        for kept in self._kept:
+            kept.renew_locks() if in_memory else kept.abandon()
+        for engine in [] if in_memory else self._own or [self._engine]:
+            forks.abandon_pool(engine)
+        self._gathered = _Gathered()
+        self._paused, self._has_turn = [], False
+        if self._lock is not None:
+            self._lock = FairLock()
+            if not is_quiet:
+                self._writer = self._reader = _refuse_after_fork
+
     def close(self) -> None:
         """Close all connections; those of a host's engine are the host's."""
         for kept in self._kept:
@@ -276,6 +266,13 @@ class _Gathered(threading.local):
 
     def __init__(self) -> None:
         self.due: list[Callable[[], None]] = []
+
+
+def _refuse_after_fork() -> AbstractContextManager[Connection]:
+    raise RuntimeError(
+        "this process was forked while a unit of work was open, so that it cannot use the SQLite database; "
+        "fork while no unit is open"
+    )
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import threading
 
 from sqlalchemy import Connection, Table, text
 
+from stellary.core import forks
+
 
 class Horizon:
     """The horizon of one record, for all who read it in this process.
@@ -29,9 +31,14 @@ class Horizon:
             "AND relation = CAST(:name AS regclass)"
         ).bindparams(name=table.name)
         self._lock = threading.Lock()
+        forks.follow(self)
         self._reached = 0
         # A number that was given out, and who was still adding then: it is decided once they all are over.
         self._ahead: tuple[int, set[str]] | None = None
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
+        self._lock = threading.Lock()
 
     def reached(self, connection: Connection) -> tuple[int, bool]:
         """The last number that is decided with all before it; and whether others have been given out.

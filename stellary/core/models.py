@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from stellary.contract.errors import Unavailable
+from stellary.core import forks
 
 T = TypeVar("T")
 
@@ -40,6 +41,13 @@ class Models:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Leave the event loop to the parent, whose thread runs it."""
+        self._lock = threading.Lock()
+        forks.abandon(self._loop)
+        self._loop = self._thread = None
 
     def close(self) -> None:
         """Give up the connections to providers; whatever is asked next makes new ones."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from stellary.core import forks
 from stellary.core.events import WorkspaceLeft
 
 if TYPE_CHECKING:
@@ -42,6 +43,23 @@ class News:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: tuple[Listener, ...] = ()
+        self._on_next_use: Callable[[], None] | None = None
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
+        self._lock = threading.Lock()
+
+    def on_next_use(self, do: Callable[[], None]) -> None:
+        """Call a function once, when somebody listens or tells of something the next time."""
+        self._on_next_use = do
+
+    def _use(self) -> None:
+        if self._on_next_use is not None:
+            with self._lock:
+                do, self._on_next_use = self._on_next_use, None
+            if do is not None:
+                do()
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
@@ -54,6 +72,7 @@ class News:
 
     def listen(self, listener: Listener) -> None:
         """Have a listener called from now on."""
+        self._use()
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
@@ -64,6 +83,7 @@ class News:
 
     def tell(self, topic: str) -> None:
         """Tell all who listen, at once."""
+        self._use()
         for listener in self._listeners:
             listener(topic)
 

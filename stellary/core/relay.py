@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from stellary.core import forks
 from stellary.core.news import EVERYTHING
 from stellary.core.postgres import is_pooled
 
@@ -50,6 +51,24 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self._heard = threading.local()
         self._end: socket.socket | None = None
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Carry news in the child too, from its first use of them on, if the parent does."""
+        if not self._threads:
+            return
+        assert self._end is not None
+        # The parent's threads end when its side of this is closed everywhere.
+        self._end.close()
+        self._core.news.leave(self._gather)
+        self._me = secrets.token_hex(4)
+        self._waiting, self._threads, self._end = set(), [], None
+        self._there_is, self._stopping, self._heard = (
+            threading.Condition(),
+            threading.Event(),
+            threading.local(),
+        )
+        self._core.news.on_next_use(self.start)
 
     def start(self) -> None:
         """Carry news, in two threads, from now on."""
@@ -77,7 +96,8 @@ class Relay:
             self._there_is.notify()
         if self._end is not None:
             self._end.close()
-        for thread in self._threads:
+        threads, self._threads = self._threads, []
+        for thread in threads:
             thread.join(timeout)
 
     # ------------------------------------------------------------------------------------------ to others

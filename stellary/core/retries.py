@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from stellary.core import forks
 from stellary.core.failures import can_retry
 
 T = TypeVar("T")
@@ -27,6 +28,11 @@ class Retries:
     """Retries the units of one core. Those that were aborted twice run one at a time from then on."""
 
     def __init__(self) -> None:
+        self._turn = threading.Lock()
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
         self._turn = threading.Lock()
 
     def run(self, try_once: Callable[[], T]) -> T:

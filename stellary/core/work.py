@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from stellary.contract.errors import ApiError
-from stellary.core import jobs
+from stellary.core import forks, jobs
 from stellary.core.agents import absence, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.jobs import Job
@@ -113,6 +113,12 @@ class Work:
         core.news.listen(self._heard)
         self._kinds: Collection[str] = handlers
         self._beside: list[Work] = []
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Do no jobs in the child until it is started there: the threads that did are the parent's."""
+        self._alarm = threading.Event()
+        self._threads, self._kinds, self._beside = [], self._handlers, []
 
     # ------------------------------------------------------------------------------------------ the list
 

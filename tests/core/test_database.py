@@ -25,7 +25,8 @@ from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.workspaces import InviteMember
 from stellary.core import Core, database, postgres
 from stellary.core.accounts import invitations, organizations, tables
-from stellary.core.database import Database, FairLock
+from stellary.core.database import Database
+from stellary.core.fair_lock import FairLock
 from stellary.core.unit import NOBODY
 from tests.world import World
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 
+from stellary.core import forks
 from stellary.core.database import begin_sqlite
 
 PREFIX = "stellary_"
@@ -40,7 +41,19 @@ _CURRENT = text("SELECT version_num FROM stellary_alembic_version")
 _LOCK = 7_355_608_204_117
 """Of PostgreSQL's advisory locks: whoever starts first migrates, the others wait and find nothing to do."""
 
-_alembic = threading.Lock()
+
+class _Alembic:
+    """A lock over what alembic keeps in its modules."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        self.lock = threading.Lock()
+
+
+_alembic = _Alembic()
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -130,7 +143,7 @@ def _walk(connection: Connection, revision: str) -> None:
     from alembic.config import Config
 
     # Alembic keeps what it works on in its modules.
-    with _alembic, as_file(files(__name__)) as folder:
+    with _alembic.lock, as_file(files(__name__)) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection

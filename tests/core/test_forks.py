@@ -1,0 +1,66 @@
+"""Forks, as under ``gunicorn --preload`` and Celery's prefork pool: children leave connections and locks to the parent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.core.forking import CHILDREN, UNITS
+from tests.server.processes import clean_environment
+
+ALL = sorted([f"parent: {UNITS}", *(f"child-{number}: {UNITS}" for number in range(CHILDREN))])
+
+
+def fork(scenario: str, url: str) -> list[str]:
+    """What parent and children say at their end, in order."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.core.forking", scenario, url],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
+    return sorted(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("scenario", ["busy_pool", "busy_host_engine"])
+def test_children_of_a_busy_process_write_and_read_their_own(database_url, scenario):
+    assert fork(scenario, database_url) == ALL
+
+
+def test_children_of_a_process_that_commits_in_groups_write(sqlite_url):
+    assert fork("group_commit", sqlite_url) == ALL
+
+
+def test_a_child_may_fork(database_url):
+    assert fork("grandchildren", database_url) == [
+        f"{name}: {UNITS}" for name in ("child", "grandchild", "parent")
+    ]
+
+
+def test_a_database_in_memory_is_copied():
+    assert fork("in_memory", "") == [f"child: {UNITS}", f"parent: {UNITS}"]
+
+
+def test_a_fork_within_a_unit_leaves_the_unit_to_the_parent(database_url):
+    child = "child: refused" if database_url.startswith("sqlite") else f"child: {UNITS}"
+    assert fork("within_a_unit", database_url) == [child, f"parent: {UNITS}"]
+
+
+def test_signals_go_on_between_parent_and_children(postgres_url):
+    assert fork("relay", postgres_url) == [
+        "child-0: heard the parent",
+        "child-1: heard the parent",
+        "parent: heard both",
+    ]
+
+
+def test_children_make_ids_of_their_own(sqlite_url):
+    made = " ".join(fork("ids", sqlite_url)).split()
+    assert len(set(made)) == len(made) == 3 * CHILDREN
+    # Nor do they go on from the same place.
+    assert len({each[8:13] for each in made}) == CHILDREN
