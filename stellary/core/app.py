@@ -24,7 +24,7 @@ from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
-from stellary.core.base import Clock, Ids, IdSource, check_ids, newest_id, system_clock
+from stellary.core.base import Clock, Ids, IdSource, check_ids, continue_after_stored, system_clock
 from stellary.core.blobs import Blobs
 from stellary.core.board import attachments
 from stellary.core.borrowing import Borrowing, OnCommit, check_borrowed
@@ -364,9 +364,7 @@ class Core:
     def _writing_unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         if not self._ids_are_seeded:
             # Once per core: a process before this one may have had a clock that was ahead.
-            newest = newest_id(connection)
-            if newest is not None and isinstance(self.new_id, Ids):
-                self.new_id.continue_after(newest)
+            continue_after_stored(self.new_id, connection)
             self._ids_are_seeded = True
         return self._unit(connection, actor)
 

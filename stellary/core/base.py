@@ -139,10 +139,11 @@ class Ids:
         self._second, self._rest, self._advanced_at = second, secrets.randbits(63), time.monotonic()
 
 
-def newest_id(connection: Connection) -> str | None:
-    """Return the largest id in any table; None if the database is empty."""
-    found: str | None = connection.execute(_newest_id_query(len(metadata.tables))).scalar()
-    return found
+def continue_after_stored(new_id: IdSource, connection: Connection) -> None:
+    """Make only ids that sort after all that are stored, if the source is one of ``Ids``."""
+    newest: str | None = connection.execute(_newest_id_query(len(metadata.tables))).scalar()
+    if newest is not None and isinstance(new_id, Ids):
+        new_id.continue_after(newest)
 
 
 @functools.cache
