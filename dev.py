@@ -52,6 +52,29 @@ SHARED_TESTS = (
     "tests/core/board/test_cards.py",
 )
 
+# The fault tests by kind: what they do, and where they are.
+FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "kill": (
+        "processes end by SIGKILL under load: no acknowledged write is lost, no message, no job",
+        (
+            "tests/faults/test_kill.py",
+            "tests/core/test_jobs_killed.py",
+            "tests/core/test_claims.py",
+            "tests/core/agents/test_killed.py",
+            "tests/server/test_rules_killed.py",
+            "tests/server/test_uploads_killed.py",
+        ),
+    ),
+    "power": (
+        "SQLite's files as a power cut may leave them, at any moment: no acknowledged write is lost",
+        ("tests/faults/test_power.py",),
+    ),
+    "postgres": (
+        "PostgreSQL ends sessions, crashes, is cut off or freezes at COMMIT: each write is done once",
+        ("tests/faults/test_postgres.py",),
+    ),
+}
+
 # A lock file made behind a mirror names that mirror, and then works nowhere else.
 LOCKABLE_HOSTS = {"pypi.org", "files.pythonhosted.org"}
 
@@ -263,6 +286,25 @@ def races(arguments: list[str]) -> NoReturn:
     become("pytest", "-m", "race", "--rounds=200", *arguments)
 
 
+def faults(arguments: list[str]) -> NoReturn:
+    """Try what must survive kill -9, power cuts and a failing PostgreSQL: `faults [KIND] [--rounds N]`; `faults --help`."""
+    kinds = "\n".join(f"  {name:<9}{about}" for name, (about, _) in FAULTS.items())
+    parser = argparse.ArgumentParser(
+        prog="dev.py faults",
+        description=f"Run the fault tests, of which `test` runs three rounds:\n\n{kinds}",
+        epilog="Other arguments are pytest's. What failed keeps its files; pytest says where.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("kind", nargs="?", choices=FAULTS, metavar="KIND", help="one of them; all by default")
+    parser.add_argument("--rounds", type=int, default=25, metavar="N", help="of each test (%(default)s)")
+    chosen, others = parser.parse_known_args(arguments)
+    prepare(FULL)
+    paths = [path for name, (_, paths) in FAULTS.items() if chosen.kind in (None, name) for path in paths]
+    # Many rounds take longer than a test may.
+    patience = ["-o", "faulthandler_timeout=0"]
+    become("pytest", *paths, f"--rounds={chosen.rounds}", *patience, *others)
+
+
 def services(arguments: list[str]) -> None:
     """Install the programs beside which some tests run, by Debian's packages: `services`.
 
@@ -354,6 +396,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "bench": bench,
     "fuzz": fuzz,
     "races": races,
+    "faults": faults,
     "services": services,
     "versions": versions,
     "docs": docs,

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,22 +97,44 @@ def keep(directory: Path) -> None:
 
 def launch(programs: Path, data: Path, account: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
     """Make a cluster in ``data`` and start a server on it, whose socket is there as well."""
+    make_cluster(programs, data, account)
+    return run_server(programs, data, account, SETTINGS)
+
+
+def make_cluster(programs: Path, data: Path, account: pwd.struct_passwd | None) -> None:
+    """Make an empty cluster in ``data``."""
     data.mkdir(mode=0o700)
-    identity: dict[str, Any] = {"cwd": data}
     if account:
         os.chown(data, account.pw_uid, account.pw_gid)
-        identity |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     # C.UTF-8 sorts by code point on every machine, as SQLite does.
     locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     options = [f"--username={SUPERUSER}", "--auth=trust", "--no-sync", "--no-instructions"]
-    subprocess.run([programs / "initdb", "-D", data, *locale, *options], check=True, **identity)
-    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    server = subprocess.Popen([programs / "postgres", "-D", data, "-k", data, *settings], **identity)
-    while "ready" not in postmaster_state(data):
+    subprocess.run(
+        [programs / "initdb", "-D", data, *locale, *options], check=True, **identity_of(account, data)
+    )
+
+
+def run_server(
+    programs: Path, data: Path, account: pwd.struct_passwd | None, settings: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a server on a cluster, with its socket beside it, and wait until it answers."""
+    arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    server = subprocess.Popen(
+        [programs / "postgres", "-D", data, "-k", data, *arguments], **identity_of(account, data)
+    )
+    # The file of a server that was killed says that it is ready.
+    while postmaster_lines(data)[:1] != [str(server.pid)] or "ready" not in postmaster_state(data):
         if server.poll() is not None:
             raise SystemExit(f"postgres ended with code {server.returncode}")
         time.sleep(0.01)
     return server
+
+
+def identity_of(account: pwd.struct_passwd | None, data: Path) -> dict[str, Any]:
+    """Return how a program of PostgreSQL is run."""
+    if account is None:
+        return {"cwd": data}
+    return {"cwd": data, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def unprivileged() -> pwd.struct_passwd | None:
@@ -146,9 +169,14 @@ def copied(place: Path) -> Path:
 
 def postmaster_state(data: Path) -> str:
     """The last line of the server's own state file; empty while there is none."""
-    with contextlib.suppress(OSError, IndexError):
-        return (data / "postmaster.pid").read_text().splitlines()[-1]
-    return ""
+    return (postmaster_lines(data) or [""])[-1]
+
+
+def postmaster_lines(data: Path) -> list[str]:
+    """The lines of the server's own state file; none while there is no file."""
+    with contextlib.suppress(OSError):
+        return (data / "postmaster.pid").read_text().splitlines()
+    return []
 
 
 if __name__ == "__main__":

@@ -338,6 +338,12 @@ def put_off(connection: Connection, job: Job, error: str, due_at: datetime | Non
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **noted})
 
 
+def forget_attempts(connection: Connection, job: Job) -> Job:
+    """Count the attempts of a claimed job from this one on: it has got further."""
+    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "attempts": 1})
+    return attrs.evolve(job, attempts=1)
+
+
 def put_back(connection: Connection, job: Job, due_at: datetime) -> None:
     """Make a claimed job due again as if it had never been begun. Nothing happens if the claim has ended."""
     changes = {"due_at": due_at, "attempts": 0, "claim_id": None, "claimed_by": None}

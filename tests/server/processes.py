@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from reference_server.serve import run
 from reference_server.settings import Settings
+from reference_server.sockets import bound
 from tests.forked import context
 from tests.server.running import Reachable
 
@@ -110,6 +112,12 @@ class Forked(Reachable):
         self._process.kill()
         self._process.join(20)
         assert self._process.exitcode == -signal.SIGKILL
+
+
+def serve(settings: Settings, up: Connection) -> None:
+    """Serve, and say on which port."""
+    with bound("127.0.0.1", 0) as listening:
+        run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
 @contextmanager

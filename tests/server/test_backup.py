@@ -23,8 +23,7 @@ from tests.conftest import RUN
 from tests.databases import Postgres, statement, url_of
 from tests.forms import FORM, form
 from tests.postgres import found_first
-from tests.server.processes import Forked
-from tests.server.test_durability import serve
+from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader
 
 

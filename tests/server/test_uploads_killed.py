@@ -14,8 +14,7 @@ from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
 from stellary.core.base import system_clock
 from tests.forms import FORM, form
-from tests.server.processes import Forked
-from tests.server.test_durability import serve
+from tests.server.processes import Forked, serve
 
 CYCLES = {"sqlite": 3, "postgresql": 2}
 WRITERS = 4

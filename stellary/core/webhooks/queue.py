@@ -202,7 +202,10 @@ def _schedule(uow: UnitOfWork, row: Row[Any], report: Report, settled: Settled, 
     elif report.is_done:
         if _has_failed_for_a_day(changed["failing_since"], uow.now):
             _expire(uow, row.id)
-        webhook = attrs.evolve(report.webhook, failures=changed["failures"])
+        job = report.webhook.job
+        if job.attempts > 1:
+            job = jobs.forget_attempts(uow.connection, job)
+        webhook = attrs.evolve(report.webhook, job=job, failures=changed["failures"])
         _load(uow, row, webhook, changed["retry_at"], settled)
 
 

@@ -1,0 +1,174 @@
+"""A PostgreSQL server of a test's own, which can be ended, and a proxy before it, which can be cut and frozen."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+
+from tests import postgres
+
+# What is acknowledged is in the log by then: only the machine's own power supply is trusted.
+SETTINGS = {**postgres.SETTINGS, "synchronous_commit": "on"}
+SOCKET = ".s.PGSQL.5432"
+FROZEN_SECONDS = 0.5
+Fate = Literal["pass", "lose request", "lose answer", "freeze"]
+"""What becomes of a COMMIT: it may never reach the server, or its answer may never reach the client, or it is late."""
+
+
+class PostgresServer:
+    """A server with one database, ``faults``."""
+
+    def __init__(self, programs: Path, data: Path) -> None:
+        self._account = postgres.unprivileged()
+        self._programs = programs
+        self.data = data
+        postgres.make_cluster(programs, data, self._account)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+        with self.connect("postgres") as connection:
+            connection.execute("CREATE DATABASE faults")
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        self._process = postgres.run_server(self._programs, self.data, self._account, SETTINGS)
+
+    def crash(self) -> None:
+        """End it at once: nothing that is only in its memory is written."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(20)
+
+    def connect(self, database: str = "faults") -> psycopg.Connection:
+        """Return a connection past the proxy."""
+        url = f"postgresql://{postgres.SUPERUSER}@/{database}?host={self.data}"
+        return psycopg.connect(url, autocommit=True)
+
+    def terminate_backends(self) -> int:
+        """End all connections from the server's side, and return how many that were."""
+        with self.connect() as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = 'faults' AND pid <> pg_backend_pid()"
+            )
+            return len(ended.fetchall())
+
+
+class Proxy:
+    """Passes on connections to a server.
+
+    Attributes:
+        fate: Decides what becomes of a COMMIT.
+        cut: How many connections were cut.
+    """
+
+    def __init__(self, upstream: Path) -> None:
+        self._upstream = upstream
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
+        self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self.fate: Callable[[], Fate] = lambda: "pass"
+        self.cut = 0
+        port = self._listening.getsockname()[1]
+        self.url = f"postgresql+psycopg://{postgres.SUPERUSER}@127.0.0.1:{port}/faults?sslmode=disable&gssencmode=disable"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections, and cut those that there are."""
+        self._listening.close()
+        self.cut_some(1.0)
+
+    def cut_some(self, share: float) -> None:
+        """Reset a share of the connections, on both sides."""
+        with self._lock:
+            pairs = [pair for pair in self._pairs if random.random() < share]
+        for pair in pairs:
+            self._reset(pair)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.socket(socket.AF_UNIX)
+                try:
+                    server.connect(str(self._upstream))
+                except OSError:
+                    # The server is down.
+                    client.close()
+                    server.close()
+                    continue
+                pair = (client, server)
+                with self._lock:
+                    self._pairs.add(pair)
+                answers = threading.Event()
+                threading.Thread(target=self._requests, args=(pair, answers), daemon=True).start()
+                threading.Thread(target=self._answers, args=(pair, answers), daemon=True).start()
+
+    def _requests(self, pair: tuple[socket.socket, socket.socket], swallow: threading.Event) -> None:
+        client, server = pair
+        with suppress(OSError):
+            while data := client.recv(65536):
+                fate = self.fate() if b"COMMIT" in data else "pass"
+                if fate == "lose request":
+                    break
+                if fate == "lose answer":
+                    swallow.set()
+                    server.sendall(data)
+                    # Long enough for the server to have committed.
+                    time.sleep(0.05)
+                    break
+                if fate == "freeze":
+                    time.sleep(FROZEN_SECONDS)
+                server.sendall(data)
+        self._reset(pair)
+
+    def _answers(self, pair: tuple[socket.socket, socket.socket], swallow: threading.Event) -> None:
+        client, server = pair
+        with suppress(OSError):
+            while data := server.recv(65536):
+                if not swallow.is_set():
+                    client.sendall(data)
+        self._reset(pair)
+
+    def _reset(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with self._lock:
+            if pair not in self._pairs:
+                return
+            self._pairs.remove(pair)
+            self.cut += 1
+        for end in pair:
+            with suppress(OSError):
+                # Not an orderly end: a reset, as of a machine that is gone.
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@contextmanager
+def running_server() -> Iterator[tuple[PostgresServer, Proxy]]:
+    """Run a server and a proxy before it until the block ends."""
+    with ExitStack() as stack:
+        # Another account may have to run PostgreSQL in there.
+        folders = []
+        for name in ("data", "programs"):
+            made = tempfile.TemporaryDirectory(prefix=f"stellary-{name}-", ignore_cleanup_errors=True)
+            folders.append(Path(stack.enter_context(made)))
+            folders[-1].chmod(0o755)
+        programs = postgres.copied(folders[1]) if postgres.unprivileged() else postgres.installed()
+        server = PostgresServer(programs / "bin", folders[0] / "data")
+        stack.callback(server.crash)
+        proxy = Proxy(server.data / SOCKET)
+        stack.callback(proxy.close)
+        yield server, proxy

@@ -1,0 +1,158 @@
+"""``kill -9`` under load, at any moment: what was acknowledged is there afterwards, and what has to be told is told."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import orjson
+import pytest
+
+from reference_server.settings import NO_LIMITS, Settings
+from stellary.core import Core
+from stellary.core.courier import Parcel, Receipt
+from stellary.core.webhooks.queue import LOAD_MAX
+from tests.boards import Board
+from tests.forked import context
+from tests.server.processes import Forked, serve
+from tests.world import World
+
+WRITERS = 4
+WRITES_MAX = 40
+"""A server is killed after 1 to so many acknowledged writes."""
+WEBHOOK_SECONDS = 150
+URL = "https://hooks.example.com/"
+
+
+@pytest.mark.slow
+def test_no_write_that_was_acknowledged_is_lost(tmp_path, database_url: str, rounds: int):
+    kind = "sqlite" if database_url.startswith("sqlite") else "postgresql"
+    settings = Settings(
+        database_url=database_url,
+        data_dir=tmp_path,
+        jwt_secret="x" * 32,
+        bcrypt_rounds=4,
+        limits=NO_LIMITS,
+        log="off",
+    )
+    names = (f"acme-{number}" for number in itertools.count())
+    acknowledged: set[str] = set()
+    token = ""
+    for _ in range(rounds):
+        server = Forked(serve, settings)
+        token = token or server.register("ann")
+        assert missing(server, token, acknowledged) == set()
+        acknowledged |= write_until_killed(server, token, names)
+    server = Forked(serve, settings)
+    assert missing(server, token, acknowledged) == set()
+    server.kill()
+    if kind == "sqlite":
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def write_until_killed(server: Forked, token: str, names) -> set[str]:
+    """Write from several threads at once, kill the server in the midst of it; what was acknowledged."""
+    acknowledged: list[str] = []
+    enough = threading.Semaphore(0)
+    lock = threading.Lock()
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+
+    def write() -> None:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+        try:
+            while True:
+                with lock:
+                    name = next(names)
+                said = orjson.dumps({"name": name, "slug": name})
+                connection.request("POST", "/organizations", said, headers)
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == 201
+                acknowledged.append(name)
+                enough.release()
+        except (OSError, HTTPException):
+            connection.close()
+
+    writers = [threading.Thread(target=write) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for _ in range(random.randint(1, WRITES_MAX)):
+        assert enough.acquire(timeout=20)
+    # Between two writes, or in the midst of one.
+    time.sleep(random.uniform(0.0, 0.02))
+    server.kill()
+    for writer in writers:
+        writer.join(20)
+    return set(acknowledged)
+
+
+def missing(server: Forked, token: str, acknowledged: set[str]) -> set[str]:
+    """What was acknowledged, and is not there."""
+    answer = server.ask("GET", "/organizations", token=token)
+    assert answer.status == 200
+    return acknowledged - {each["slug"] for each in answer.json}
+
+
+def send_webhooks(url: str, log: str) -> None:
+    """Send messages until killed, each to a receiver that keeps a list."""
+
+    def deliver(parcel: Parcel) -> Receipt:
+        with Path(log).open("a") as file:
+            file.write(parcel.headers["webhook-id"] + "\n")
+        time.sleep(0.002)
+        return Receipt(200)
+
+    core = Core(url, courier=deliver)
+    core.webhook_worker.start()
+    threading.Event().wait()
+
+
+@pytest.mark.slow
+def test_no_message_of_a_webhook_is_lost_and_few_come_twice(
+    tmp_path, core: Core, database_url: str, rounds: int
+):
+    board = Board(World(core), World(core).person("ann"))
+    board.world.ask(board.owner, "POST", f"{board.flat}/webhooks", {"url": URL, "events": ["card_created"]})
+    log = tmp_path / "received"
+    log.touch()
+    count = 0
+    for _ in range(rounds):
+        process = context.Process(target=send_webhooks, args=(database_url, str(log)), daemon=True)
+        process.start()
+        received = len(log.read_text().splitlines())
+        # Before anything that was sent is noted, or later.
+        wanted = random.choice((random.randint(1, 20), random.randint(LOAD_MAX, 2 * LOAD_MAX)))
+        ends = time.monotonic() + WEBHOOK_SECONDS
+        while len(log.read_text().splitlines()) < received + wanted:
+            board.card(str(count))
+            count += 1
+            assert time.monotonic() < ends
+        time.sleep(random.uniform(0.0, 0.05))
+        process.kill()
+        process.join(20)
+
+    def deliver(parcel: Parcel) -> Receipt:
+        with log.open("a") as file:
+            file.write(parcel.headers["webhook-id"] + "\n")
+        return Receipt(200)
+
+    core.courier = deliver
+    # With PostgreSQL the claims of the last process end with its session, which this one watches.
+    core.webhook_worker.start()
+    ends = time.monotonic() + WEBHOOK_SECONDS
+    while core.work.jobs():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    assert core.webhook_worker.stop(20)
+    received = Counter(log.read_text().splitlines())
+    assert len(received) == count
+    # Only what was sent and not noted yet: at most one load for each process that was killed.
+    assert received.total() - count <= rounds * LOAD_MAX

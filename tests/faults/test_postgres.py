@@ -1,0 +1,186 @@
+"""Faults of PostgreSQL under load: what was acknowledged is there once, and what was not is there once or not at all.
+
+Each client repeats a write with its Idempotency-Key until it is acknowledged, as the SDK does: a connection that is lost at
+COMMIT leaves it open whether the write was done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+from stellary.core import Core
+from tests.boards import Board
+from tests.faults.postgres_server import PostgresServer, Proxy, running_server
+from tests.world import World
+
+pytestmark = pytest.mark.postgres
+
+CLIENTS = 4
+PATIENCE = 60.0
+EXPECTED = {201, 409, 503}
+"""What a client may be told: done, still under way, or to try again. Never a 500."""
+
+
+class Load:
+    """Clients that make cards until they are stopped.
+
+    Attributes:
+        acknowledged: The titles of the cards that were acknowledged.
+        answers: How often each status was answered.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.acknowledged: list[str] = []
+        self.answers: Counter[int] = Counter()
+        self.unfinished: list[str] = []
+        self._stopping = threading.Event()
+        self._numbers = itertools.count()
+        self._threads = [threading.Thread(target=self._write, daemon=True) for _ in range(CLIENTS)]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            for thread in self._threads:
+                thread.join(PATIENCE + 10)
+
+    def wait_for_more(self, count: int) -> None:
+        """Wait until so many more writes are acknowledged."""
+        ends, wanted = time.monotonic() + PATIENCE, len(self.acknowledged) + count
+        while len(self.acknowledged) < wanted:
+            assert time.monotonic() < ends
+            time.sleep(0.005)
+
+    def _write(self) -> None:
+        path = f"{self.board.path}/columns/{self.board.columns[0]['id']}/cards"
+        while not self._stopping.is_set():
+            title = str(next(self._numbers))
+            ends = time.monotonic() + PATIENCE
+            while True:
+                answer = self.board.world.call(
+                    self.board.owner, "POST", path, {"title": title}, idempotency_key=title
+                )
+                self.answers[answer.status] += 1
+                if answer.status == 201:
+                    self.acknowledged.append(title)
+                    break
+                if time.monotonic() > ends:
+                    self.unfinished.append(title)
+                    return
+                time.sleep(0.02)
+
+    def _read_cards(self) -> Any:
+        ends = time.monotonic() + PATIENCE
+        while True:
+            answer = self.board.world.call(self.board.owner, "GET", f"{self.board.path}/cards")
+            if answer.status == 200:
+                return orjson.loads(answer.body)
+            # A connection that was idle during the fault is found to be lost when it is used.
+            assert answer.status == 503
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """Compare what is stored with what was acknowledged.
+
+        Raises:
+            AssertionError: Something was lost, or done twice, or a client was told of an internal error.
+        """
+        stored = Counter(card["title"] for card in self._read_cards())
+        assert set(self.answers) <= EXPECTED
+        assert self.unfinished == []
+        assert stored == Counter(self.acknowledged)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[tuple[PostgresServer, Proxy]]:
+    with running_server() as running:
+        server, _ = running
+        url = f"postgresql+psycopg://postgres@/faults?host={server.data}"
+        with closing(Core(url)) as core:
+            core.migrate()
+        yield running
+
+
+@pytest.fixture
+def load(machine) -> Iterator[Load]:
+    _, proxy = machine
+    with closing(Core(proxy.url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        ann = world.person(f"ann-{random.randrange(2**32)}")
+        yield Load(Board(world, ann, world.home(ann)))
+        proxy.fate = lambda: "pass"
+
+
+def pause():
+    time.sleep(random.uniform(0.0, 0.15))
+
+
+def test_terminated_backends(machine, load, rounds):
+    server, _ = machine
+    with load.running():
+        for _ in range(rounds):
+            load.wait_for_more(5)
+            pause()
+            assert server.terminate_backends() > 0
+        load.wait_for_more(5)
+    load.check()
+
+
+def test_connections_that_are_reset(machine, load, rounds):
+    _, proxy = machine
+    with load.running():
+        for _ in range(rounds):
+            load.wait_for_more(5)
+            pause()
+            proxy.cut_some(0.7)
+        load.wait_for_more(5)
+    load.check()
+
+
+@pytest.mark.parametrize("fate", ["lose request", "lose answer", "freeze"])
+def test_connections_that_are_lost_or_frozen_at_commit(machine, load, rounds, fate):
+    _, proxy = machine
+    hit: list[str] = []
+
+    def decide():
+        if random.random() > 0.1:
+            return "pass"
+        hit.append(fate)
+        return fate
+
+    proxy.fate = decide
+    with load.running():
+        load.wait_for_more(10 * rounds)
+        proxy.fate = lambda: "pass"
+        load.wait_for_more(5)
+    assert hit
+    load.check()
+
+
+def test_a_server_that_crashes_and_comes_back(machine, load, rounds):
+    server, _ = machine
+    with load.running():
+        for _ in range(rounds):
+            load.wait_for_more(5)
+            pause()
+            server.crash()
+            pause()
+            server.start()
+        load.wait_for_more(5)
+    load.check()

@@ -1,0 +1,145 @@
+"""Power cuts on SQLite: what was acknowledged is there afterwards, whatever was left of the writes not yet synchronised.
+
+The core runs as it is, with its own settings, transactions and checkpoints; only the driver below it writes to a disk that
+keeps a log. From the log come files as they may be after a power cut at any moment, and SQLite opens them.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import attrs
+import pytest
+from sqlalchemy import create_engine
+
+from stellary.core import Core, database
+from tests.boards import Board
+from tests.faults import driver
+from tests.faults.disk import Entry, Image, RecordingDisk, images
+from tests.world import World
+
+IMAGES_PER_ROUND = 15
+CARDS_PER_ROUND = 12
+TOGETHER = 4
+PAGES_UNTIL_CHECKPOINT = 60
+"""In place of SQLite's 1,000, so that a short run has several checkpoints."""
+
+
+@attrs.frozen
+class Run:
+    """A run of the core, and what may be on the disk if the power is cut in it."""
+
+    disk: RecordingDisk
+    before: dict[str, bytes]
+    cuts: list[int]
+    chance: random.Random
+
+    def lost(self, folder: Path) -> list[set[str]]:
+        """Open an image for each cut, and return what is missing of what was acknowledged.
+
+        Raises:
+            AssertionError: The database is damaged, or a unit is there in part.
+        """
+        found = []
+        for number, image in enumerate(images(self.before, self.disk.log, self.cuts, self.chance)):
+            place = folder / str(number)
+            place.mkdir()
+            image.write(place)
+            found.append(image.acknowledged - stored_cards(place / "stellary.db"))
+        return found
+
+
+def stored_cards(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        titles = {title for (title,) in connection.execute("SELECT title FROM stellary_cards")}
+        # A unit is whole: what a card's creation writes elsewhere is there with it.
+        told = connection.execute(
+            "SELECT count(*) FROM stellary_activities WHERE type = 'card_created'"
+        ).fetchone()
+        assert told == (len(titles),)
+    return titles
+
+
+@pytest.fixture
+def run(sqlite_url, monkeypatch, rounds, request) -> Callable[[str], Run]:
+    """Runs the core on a disk with a log, with the core's own setting or another one in its place."""
+
+    def make(synchronous: str) -> Run:
+        path = Path(sqlite_url.removeprefix("sqlite:///"))
+        disk = RecordingDisk(f"recording-{request.node.name}")
+
+        def rewrite(sql: str) -> str:
+            return sql.replace("synchronous=FULL", f"synchronous={synchronous}")
+
+        monkeypatch.setattr(
+            database, "create_engine", partial(create_engine, module=driver.module(disk.name, rewrite))
+        )
+        before = {path.name: path.read_bytes()}
+        with closing(Core(sqlite_url, bcrypt_rounds=4)) as core:
+            with core.database.unbegun() as connection:
+                checkpoint = f"PRAGMA wal_autocheckpoint={PAGES_UNTIL_CHECKPOINT}"
+                connection.connection.dbapi_connection.execute(checkpoint)
+            write_cards(core, disk, rounds * CARDS_PER_ROUND)
+            # What closing writes comes after the end of the run.
+            entries = len(disk.log)
+        # Not repeatable: ids differ from run to run. The images of a failure stay in the test's folder.
+        chance = random.Random()
+        cuts = [chance.randrange(entries) for _ in range(rounds * IMAGES_PER_ROUND)]
+        return Run(disk, before, cuts, chance)
+
+    return make
+
+
+def write_cards(core: Core, disk: RecordingDisk, count: int) -> None:
+    """Make cards, by themselves and several in one commit, and note which were acknowledged when."""
+    world = World(core)
+    board = Board(world, world.person("ann"))
+    numbers = iter(range(count))
+    while titles := [str(number) for _, number in zip(range(1 + TOGETHER), numbers, strict=False)]:
+        board.card(titles[0])
+        disk.acknowledge(titles[0])
+        with core.database.gathering():
+            for title in titles[1:]:
+                board.card(title)
+        for title in titles[1:]:
+            disk.acknowledge(title)
+
+
+def test_nothing_acknowledged_is_lost(run, tmp_path):
+    made = run("FULL")
+    written = {entry.name for entry in made.disk.log if entry.kind == "write"}
+    # A checkpoint has been among it: the most delicate moment.
+    assert written == {"stellary.db", "stellary.db-wal"}
+    lost = made.lost(tmp_path)
+    assert len(lost) == len(made.cuts)
+    assert [titles for titles in lost if titles] == []
+
+
+def test_a_setting_that_loses_writes_is_seen(run, tmp_path):
+    lost = run("NORMAL").lost(tmp_path)
+    assert [titles for titles in lost if titles] != []
+
+
+def test_an_image_holds_what_was_synchronised_and_any_part_of_the_rest():
+    log = [
+        Entry("write", "a", 0, b"x" * 1024),
+        Entry("sync", "a"),
+        Entry("acknowledge", "x"),
+        Entry("write", "a", 512, b"y" * 1024),
+    ]
+    made: list[Image] = list(images({}, log, [4] * 200, random.Random(1)))
+    assert {image.files["a"][:512] for image in made} == {b"x" * 512}
+    assert {image.files["a"][512:] for image in made} == {
+        b"x" * 512,
+        b"y" * 1024,
+        b"y" * 512,
+        b"x" * 512 + b"y" * 512,
+    }
+    assert {(image.acknowledged, image.lost) for image in made} == {(frozenset({"x"}), 1)}
