@@ -132,10 +132,10 @@ async def supervise(
     metrics = tempfile.TemporaryDirectory(prefix="stellary-metrics-")
     workers = [Worker({**environment, SHARED: metrics.name}, arguments) for _ in range(count)]
     try:
-        # The first migrates, and says what is wrong if something is; the others need not say it again.
-        for some in (workers[:1], workers[1:]):
+        # The first migrates, however long that takes, and says what is wrong if something is; the others need not.
+        for some, patience in ((workers[:1], None), (workers[1:], STARTING_SECONDS)):
             tasks += [asyncio.create_task(worker.keep()) for worker in some]
-            if not await _all_up(some, [*tasks, stopped]):
+            if not await _all_up(some, [*tasks, stopped], patience):
                 break
         else:
             up()
@@ -147,15 +147,15 @@ async def supervise(
         metrics.cleanup()
 
 
-async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]]) -> bool:
-    """Wait until they are up; False if a task is over before."""
+async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]], patience: float | None) -> bool:
+    """Wait until they are up; False if a task is over before, or the patience in seconds is."""
 
     async def wait() -> None:
         for worker in workers:
             await worker.up.wait()
 
     up = asyncio.create_task(wait())
-    await asyncio.wait([up, *over], timeout=STARTING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([up, *over], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     if not up.done():
         up.cancel()
         await asyncio.wait([up])

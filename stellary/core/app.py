@@ -125,8 +125,10 @@ class Core:
         self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
 
     def migrate(self) -> None:
-        """Bring the schema up to date, under a lock: several processes may do it at once."""
-        with self.database.unbegun() as connection:
+        """Bring the schema up to date. Of several processes that do so at once one works and the others wait for it."""
+        database = self.database
+        # On PostgreSQL not one of the pool, whose units are broken off when they take long.
+        with database.unbegun() if database.is_sqlite else database.dedicated() as connection:
             migrations.upgrade(connection)
 
     def probe(self) -> None:

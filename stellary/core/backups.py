@@ -21,7 +21,6 @@ from sqlalchemy import URL, Connection, text
 
 from stellary.core.blobs import Blobs
 from stellary.core.database import Database
-from stellary.core.postgres import READS
 from stellary.core.private_files import create_private_file
 
 DATABASE = "stellary.db"
@@ -160,7 +159,7 @@ def _copy_sqlite(database: Database, named: Callable[[Connection], Named], part:
 def _dump_postgresql(database: Database, named: Callable[[Connection], Named], part: Path) -> Named:
     """By ``pg_dump``, which reads the very moment at which the files are listed."""
     # Not a connection of the pool: the dump may take long, and this transaction has nothing to do meanwhile.
-    with database.dedicated(**READS) as connection, connection.begin():
+    with database.dedicated("REPEATABLE READ") as connection, connection.begin():
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         moment = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         found = named(connection)

@@ -162,7 +162,7 @@ class _Session:
         while not self._stopping.is_set():
             try:
                 # A connection of its own: one of the pool would be missing there.
-                with self._core.database.dedicated(isolation_level="AUTOCOMMIT") as connection:
+                with self._core.database.dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
                             "claims of a process that dies expire after a minute: a pooler shares sessions; "

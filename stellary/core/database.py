@@ -176,13 +176,13 @@ class Database:
         with self._turn(), self._writer() as connection:
             yield connection
 
-    def dedicated(self, **options: Any) -> AbstractContextManager[Connection]:
+    def dedicated(self, isolation_level: str | None = None) -> AbstractContextManager[Connection]:
         """Open a connection to PostgreSQL that may be kept for long, past a pooler if there is a way.
 
         Args:
-            options: Execution options of the connection.
+            isolation_level: As SQLAlchemy names them, or ``AUTOCOMMIT``; None for the engine's own.
         """
-        return postgres.open_dedicated(self._direct, **options)
+        return postgres.open_dedicated(self._direct, isolation_level)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -110,17 +110,21 @@ def create_postgres_engine(url: URL, connections: int) -> Engine:
 
 
 @contextmanager
-def open_dedicated(engine: Engine, **options: Any) -> Iterator[Connection]:
+def open_dedicated(engine: Engine, isolation_level: str | None = None) -> Iterator[Connection]:
     """Yield a connection outside the pool, made as the engine makes its own, and closed at the end.
 
     For what keeps a connection for long: in the pool it would be missing.
 
     Args:
         engine: Whose ``creator``, ``connect_args`` and events make it.
-        options: Execution options, such as the isolation level. They cannot be changed later.
+        isolation_level: As SQLAlchemy names them, or ``AUTOCOMMIT``; None for the engine's own.
     """
-    with engine.connect().execution_options(**options) as connection:
+    with engine.connect() as connection:
         connection.detach()
+        if isolation_level is not None:
+            # Not an execution option, which the pool would take back from the connection that it has in place of this one.
+            dialect: Any = engine.dialect
+            dialect.set_isolation_level(connection.connection.dbapi_connection, isolation_level)
         yield connection
 
 

@@ -139,7 +139,7 @@ class Relay:
         self._heard.from_others = True
         while not self._stopping.is_set():
             try:
-                with self._core.database.dedicated(isolation_level="AUTOCOMMIT") as connection:
+                with self._core.database.dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
                             "news of other processes is polled for: a pooler passes no notifications on; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from contextlib import closing
 
@@ -10,13 +11,16 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core
+from stellary.core import Core, migrations
 from stellary.core.news import EVERYTHING
 from stellary.core.unit import NOBODY
 from tests import pgbouncer
+from tests.conftest import RUN
 from tests.core.test_relay import SOON, Ear
+from tests.databases import Postgres, statement, url_of
 from tests.world import World, at_once
 
+VERSION = text("SELECT version_num FROM stellary_alembic_version")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -100,6 +104,21 @@ def test_without_a_direct_url_it_is_said_once_that_news_are_polled_for(pooled_ur
         core.relay.stop(SOON)
     assert len(caplog.records) == 1
     assert "a pooler passes no notifications on" in caplog.text
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+def test_an_old_database_is_migrated_through_the_pooler_or_past_it(request, tmp_path, is_direct):
+    server, name = Postgres(request.config.stash[RUN]), f"stellary_pooled_{secrets.token_hex(8)}"
+    url = url_of(server.server(), name)
+    with server.administrator() as administrator, pgbouncer.started(url, tmp_path) as pooled_url:
+        administrator.execute(statement("CREATE DATABASE {}", name))
+        with closing(Core(pooled_url, direct_database=url if is_direct else None)) as core:
+            with core.database.unbegun() as connection:
+                migrations.upgrade(connection, "0001")
+            core.migrate()
+            with core.database.reading() as connection:
+                assert connection.execute(VERSION).scalar() == migrations._newest()
+        administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
 
 def test_migrating_again_through_the_pooler_is_nothing(pooled_url):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from stellary.core.migrations.operations import create_index
+
 revision = "0014"
 down_revision = "0013"
 
 ID = sa.String(24).with_variant(sa.String(24, collation="C"), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
-PENDING = sa.text("status = 'pending'")
 
 # The id of the webhook serves as that of its job: no job has it.
 _JOBS = """
@@ -24,19 +25,18 @@ _JOBS = """
 
 
 def upgrade() -> None:
+    create_index(
+        "ix_stellary_webhook_deliveries_pending",
+        "stellary_webhook_deliveries",
+        ["webhook_id", "next_attempt_at", "id"],
+        where="status = 'pending'",
+    )
     op.add_column("stellary_webhooks", sa.Column("sending_job_id", ID, nullable=True))
     op.add_column(
         "stellary_webhooks", sa.Column("failures", sa.Integer(), nullable=False, server_default=sa.text("0"))
     )
     op.add_column("stellary_webhooks", sa.Column("failing_since", MOMENT, nullable=True))
     op.add_column("stellary_webhooks", sa.Column("retry_at", MOMENT, nullable=True))
-    op.create_index(
-        "ix_stellary_webhook_deliveries_pending",
-        "stellary_webhook_deliveries",
-        ["webhook_id", "next_attempt_at", "id"],
-        sqlite_where=PENDING,
-        postgresql_where=PENDING,
-    )
     op.add_column("stellary_webhook_deliveries", sa.Column("queued_at", MOMENT, nullable=True))
     op.execute("UPDATE stellary_webhook_deliveries SET queued_at = created_at WHERE status = 'pending'")
     op.execute("DELETE FROM stellary_jobs WHERE kind = 'webhooks.deliver'")

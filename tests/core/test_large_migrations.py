@@ -1,0 +1,228 @@
+"""Migrations of tables that are large and in use: whatever time they take, they make nobody wait for long."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
+
+from stellary.core import Core, database, migrations
+from tests.boards import Board
+from tests.world import World, at_once
+
+CARDS = 200_000
+WRITTEN = """\
+import sqlalchemy as sa
+from alembic import op
+from stellary.core.migrations.operations import add_column, create_index, read_in_batches, update_in_batches
+
+revision = "9000"
+down_revision = "{newest}"
+
+
+def upgrade():
+{body}
+"""
+SHADE = 'add_column("stellary_cards", sa.Column("shade", sa.Integer()))'
+UPDATE = 'update_in_batches("stellary_cards", "shade = number % 7", "shade IS NULL AND number % 5 = 0")'
+INDEX = 'create_index("ix_test_shade", "stellary_cards", ["shade", "id"])'
+
+
+@pytest.fixture
+def next_version(tmp_path, monkeypatch):
+    """Make the package have one migration more, of these lines."""
+    copied = tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, copied)
+    newest = migrations._newest()
+    monkeypatch.setattr(migrations, "files", lambda _: copied)
+
+    def write(*lines):
+        body = "\n".join(f"    {line}" for line in lines)
+        (copied / "versions" / "9000_next.py").write_text(WRITTEN.format(newest=newest, body=body))
+
+    return write
+
+
+def migrate(url):
+    with closing(Core(url)) as core:
+        core.migrate()
+
+
+def ask(url, statement):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        rows = connection.execute(text(statement)).fetchall()
+    engine.dispose()
+    return [tuple(row) for row in rows]
+
+
+def version(url):
+    return ask(url, "SELECT version_num FROM stellary_alembic_version")
+
+
+def fill(url, count):
+    """Make so many cards, copies of one that is made as people make them."""
+    with closing(Core(url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        card = Board(world, world.person("ann")).card()
+        is_sqlite = core.database.is_sqlite
+        hexadecimal = "printf('%024x', n)" if is_sqlite else "lpad(to_hex(n), 24, '0')"
+        own = {"id": hexadecimal, "number": "n + 10", "position": "CAST(n AS BIGINT) * 4294967296"}
+        numbers = (
+            f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
+            if is_sqlite
+            else f"(SELECT generate_series(1, {count}) AS n)"
+        )
+        with core.database.writing() as connection:
+            if not is_sqlite:
+                # Foreign keys that are checked row by row take most of the time.
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+            found = connection.execute(text("SELECT * FROM stellary_cards"))
+            columns = list(found.keys())
+            found.close()
+            values = ", ".join(own.get(name, f"c.{name}") for name in columns)
+            connection.execute(
+                text(
+                    f"INSERT INTO stellary_cards ({', '.join(columns)}) SELECT {values} FROM {numbers} AS s,"
+                    " stellary_cards AS c WHERE c.id = :id"
+                ),
+                {"id": card["id"]},
+            )
+
+
+@pytest.mark.slow
+def test_two_hundred_thousand_cards_get_a_column_its_values_and_an_index(database_url, next_version):
+    fill(database_url, CARDS)
+    next_version(SHADE, UPDATE, INDEX)
+    migrate(database_url)
+    assert version(database_url) == [("9000",)]
+    counts = "SELECT count(shade), count(CASE WHEN shade = number % 7 THEN 1 END) FROM stellary_cards"
+    assert ask(database_url, counts) == [(CARDS // 5, CARDS // 5)]
+    if not database_url.startswith("sqlite"):
+        assert ask(
+            database_url,
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_test_shade')",
+        ) == [(True,)]
+
+
+@pytest.mark.slow
+def test_a_batch_is_committed_before_the_next_one(postgres_url, next_version):
+    fill(postgres_url, 12_500)
+    next_version(SHADE, UPDATE, "raise LookupError")
+    with pytest.raises(LookupError):
+        migrate(postgres_url)
+    # Three transactions have written them, and none was undone by what failed later.
+    written = "SELECT count(*), count(DISTINCT xmin::text) FROM stellary_cards WHERE shade IS NOT NULL"
+    assert ask(postgres_url, written) == [(2_500, 3)]
+    assert version(postgres_url) != [("9000",)]
+    next_version(SHADE, UPDATE, INDEX)
+    migrate(postgres_url)
+    assert version(postgres_url) == [("9000",)]
+
+
+def test_rows_are_read_in_batches_by_their_key(database_url, next_version):
+    fill(database_url, 25)
+    next_version(
+        'counts = [len(rows) for rows in read_in_batches("stellary_cards", ["title"], size=10)]',
+        "assert counts == [10, 10, 6], counts",
+    )
+    migrate(database_url)
+    assert version(database_url) == [("9000",)]
+
+
+def test_an_index_that_failed_half_way_is_made_again(postgres_url, next_version):
+    fill(postgres_url, 3)
+    next_version('create_index("ix_test_title", "stellary_cards", ["title"], unique=True)')
+    with pytest.raises(IntegrityError):
+        migrate(postgres_url)
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_test_title')"
+    assert ask(postgres_url, valid) == [(False,)]
+    with closing(Core(postgres_url)) as core, core.database.writing() as connection:
+        connection.execute(text("UPDATE stellary_cards SET title = id"))
+    migrate(postgres_url)
+    assert ask(postgres_url, valid) == [(True,)]
+
+
+def test_indexes_may_be_partial_and_unique(database_url, next_version):
+    fill(database_url, 3)
+    next_version(
+        """create_index("ix_test_title", "stellary_cards", ["title"], unique=True, where="title = 'None'")"""
+    )
+    migrate(database_url)
+    assert version(database_url) == [("9000",)]
+
+
+def test_a_step_has_no_limit_on_its_time(postgres_url, next_version):
+    next_version("""op.execute("SELECT pg_sleep(1.5)")""")
+    joint = "&" if "?" in postgres_url else "?"
+    migrate(f"{postgres_url}{joint}options=-c%20statement_timeout%3D1s")
+    assert version(postgres_url) == [("9000",)]
+
+
+def wait_for(condition):
+    for _ in range(2_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never did")
+
+
+def plain(url):
+    return url.replace("postgresql+psycopg://", "postgresql://")
+
+
+@pytest.mark.slow
+def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url, next_version, caplog):
+    """Whoever comes later waits behind it, so it may not wait for long."""
+    caplog.set_level(logging.INFO, "stellary.core")
+    next_version('op.add_column("stellary_cards", sa.Column("shade", sa.Integer()))')
+    with psycopg.connect(plain(postgres_url)) as reader:
+        reader.execute("SELECT count(*) FROM stellary_cards")
+        thread = threading.Thread(target=migrate, args=[postgres_url])
+        thread.start()
+        wait_for(lambda: "migration 9000 waits for what others are doing" in caplog.text)
+        assert version(postgres_url) != [("9000",)]
+        reader.rollback()
+    thread.join()
+    assert version(postgres_url) == [("9000",)]
+
+
+def test_others_wait_for_the_one_that_migrates_on_postgresql(postgres_url, next_version, caplog):
+    caplog.set_level(logging.INFO, "stellary.core")
+    next_version(SHADE)
+    with psycopg.connect(plain(postgres_url), autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
+        others = threading.Thread(target=lambda: at_once(*[lambda: migrate(postgres_url)] * 2))
+        others.start()
+        wait_for(lambda: caplog.text.count("waiting for another process") == 2)
+        # An index that is created concurrently waits for all who have a snapshot: they have none.
+        snapshots = (
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()"
+        )
+        wait_for(lambda: first.execute(snapshots).fetchone() == (0,))
+        first.execute("SELECT pg_advisory_unlock_all()")
+        others.join()
+    assert version(postgres_url) == [("9000",)]
+
+
+def test_others_wait_for_the_one_that_migrates_on_sqlite(sqlite_url, next_version, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, "stellary.core")
+    monkeypatch.setattr(database, "WAIT_MAX", 0.1)
+    next_version(SHADE)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        other = threading.Thread(target=migrate, args=[sqlite_url])
+        other.start()
+        wait_for(lambda: caplog.text.count("waiting for another process") > 1)
+        first.execute("COMMIT")
+        other.join()
+    assert version(sqlite_url) == [("9000",)]
