@@ -1,15 +1,27 @@
-"""The front end: whether what runs this draws HTML."""
+"""The front end: where what is shown by this process is drawn."""
 
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 
 def in_notebook() -> bool:
-    """Whether it is a kernel, whose front end is a notebook."""
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
+    """Whether it is a notebook, which draws HTML: Jupyter and its kin, or marimo."""
+    return front_end() is not None
 
-    shell = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")
+
+def front_end() -> Literal["jupyter", "marimo"] | None:
+    """Return which notebook runs this; None for a terminal."""
+    if "marimo" in sys.modules:
+        import marimo
+
+        if marimo.running_in_notebook():
+            return "marimo"
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        if shell is not None and hasattr(shell, "kernel"):
+            return "jupyter"
+    return None

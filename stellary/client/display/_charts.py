@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from stellary.client.display import _parts as p
-from stellary.client.display._markup import Markup, color, el, percent
+from stellary.client.display._markup import HEADING_CLASSES, Markup, color, el, percent
 from stellary.client.display._words import MONTHS
 
 _FILLS = {tone: f"var(--sty-bar-{tone})" for tone in ("good", "warn", "bad", "info", "quiet")}
@@ -16,7 +16,7 @@ def _fill(tone: p.Tone) -> str:
 
 
 def _title(text: str) -> Markup:
-    return el("h4", text, class_="sty-h", dir="auto")
+    return el("h4", text, class_=HEADING_CLASSES, dir="auto")
 
 
 def timeline(part: p.Timeline) -> list[Markup | None]:

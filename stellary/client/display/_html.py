@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _parts as p
 from stellary.client.display._charts import counts, distribution, figures, timeline
-from stellary.client.display._markup import Markup, color, el, percent
+from stellary.client.display._markup import HEADING_CLASSES, TITLE_CLASSES, Markup, color, el, percent
 from stellary.client.display._style import style
 from stellary.client.display._words import WEEKDAYS, clock
 
@@ -27,12 +27,14 @@ def framed(sheet: Sheet) -> str:
     body = drawn(sheet.parts, needed)
     head = el(
         "div",
-        el("h3", sheet.title, class_="sty-title", dir="auto"),
+        el("h3", sheet.title, class_=TITLE_CLASSES, dir="auto"),
         el("div", cell(sheet.facts), class_="sty-sub") if sheet.facts else None,
         class_="sty-head",
     )
     rules = el("style", Markup(style(needed)))
-    return el("div", rules, head, body, class_="sty", role="group", aria_label=f"{sheet.kind}: {sheet.title}")
+    made = el("div", rules, head, body, class_="sty", role="group", aria_label=f"{sheet.kind}: {sheet.title}")
+    # A plain string: marimo cannot serialize a subclass in a MIME bundle.
+    return str(made)
 
 
 def drawn(parts: Iterable[p.Part], needed: set[str]) -> list[Markup]:
@@ -87,7 +89,7 @@ def cell(parts: p.Cell) -> list[Markup]:
 
 def _heading(title: str, count: Any = None) -> Markup:
     said = None if count is None else el("span", str(count), class_="sty-n")
-    return el("h4", el("span", title, dir="auto"), said, class_="sty-h")
+    return el("h4", el("span", title, dir="auto"), said, class_=HEADING_CLASSES)
 
 
 # ---------------------------------------------------------------------------------------------- boards and lists
@@ -102,7 +104,7 @@ def _lane(lane: p.Lane) -> Markup:
     count = el("span", lane.count, class_="sty-n sty-full" if lane.full else "sty-n")
     return el(
         "section",
-        el("h4", el("span", lane.title, dir="auto"), Markup(" "), count, class_="sty-h"),
+        el("h4", el("span", lane.title, dir="auto"), Markup(" "), count, class_=HEADING_CLASSES),
         el("ul", [_tile(tile) for tile in lane.tiles]) if lane.tiles else None,
         el("p", "No cards.", class_="sty-none") if not lane.tiles and not lane.hidden else None,
         _more(lane.hidden),

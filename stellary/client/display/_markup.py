@@ -12,6 +12,11 @@ _VOID = frozenset({"br", "meta"})
 # What no text should hold that people read: control characters, and what turns the direction of all that follows.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
+# Keeps a heading out of JupyterLab's table of contents, which would also put a number into it.
+_NO_CONTENTS = "jp-toc-ignore"
+TITLE_CLASSES = f"sty-title {_NO_CONTENTS}"
+HEADING_CLASSES = f"sty-h {_NO_CONTENTS}"
+
 
 class Markup(str):
     """A text that is markup already."""

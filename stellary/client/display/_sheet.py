@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stellary.client._front import in_notebook
+from stellary.client._front import front_end
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Part
 
@@ -89,6 +89,21 @@ class Sheet:
         return self.text()
 
 
+class _Output:
+    """A sheet in the output of a marimo cell."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        import marimo
+
+        marimo.output.append(sheet)
+
+    def update(self, sheet: Sheet) -> None:
+        """Show another sheet in place of the last one."""
+        import marimo
+
+        marimo.output.replace_at_index(sheet, -1)
+
+
 def put(sheet: Sheet) -> Any:
     """Show a sheet to whoever runs this: in the notebook, else on the standard output.
 
@@ -97,7 +112,10 @@ def put(sheet: Sheet) -> Any:
     """
     import sys
 
-    if in_notebook():
+    front = front_end()
+    if front == "marimo":
+        return _Output(sheet)
+    if front == "jupyter":
         from IPython.display import display
 
         return display(sheet, display_id=True)  # type: ignore[no-untyped-call]

@@ -83,6 +83,7 @@ font-size:13px;font-weight:400;font-variant-numeric:tabular-nums}
 .sty .sty-title{font-size:17px;font-weight:650;letter-spacing:-.01em;line-height:1.3}
 .sty-sub{display:flex;flex-wrap:wrap;gap:2px 12px;color:var(--sty-quiet)}
 .sty-part+.sty-part{margin-top:16px}
+.sty .numbering-entry{display:none}
 .sty .sty-h{margin:0 0 8px;font-size:12px;font-weight:650;color:var(--sty-fg)}
 .sty-n{margin-inline-start:6px;color:var(--sty-quiet);font-weight:400}
 .sty .sty-quiet{color:var(--sty-quiet)}.sty .sty-strong{font-weight:650}.sty .sty-good{color:var(--sty-good)}
@@ -110,8 +111,8 @@ _RULES = {
     "lanes": """
 .sty-lanes{display:flex;gap:10px;overflow-x:auto;padding-bottom:2px;align-items:flex-start}
 .sty-lane{flex:1 1 0;min-width:150px;max-width:340px;padding:10px;border-radius:8px;background:var(--sty-sunken)}
-.sty-lane .sty-h{display:flex;justify-content:space-between;gap:8px;margin:0 2px 8px}
-.sty-lane .sty-n{flex:none}.sty .sty-full{color:var(--sty-bad);font-weight:650}
+.sty-lane .sty-h{display:flex;gap:8px;margin:0 2px 8px}
+.sty-lane .sty-n{flex:none;margin-inline-start:auto}.sty .sty-full{color:var(--sty-bad);font-weight:650}
 .sty-tile{padding:9px 10px;border:1px solid var(--sty-line);border-radius:7px;background:var(--sty-raised);box-shadow:var(--sty-shade)}
 .sty-tile+.sty-tile{margin-top:7px}
 .sty-over{display:flex;justify-content:space-between;gap:0 8px;font-size:11px;line-height:16px;white-space:nowrap;flex-wrap:wrap}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from stellary import AsyncStellary, Stellary
 from stellary.client._page import Page
 from stellary.client.display import Sheet, view
+from stellary.client.display._sheet import put
 from stellary.client.testing import RecordingPort, make
 from stellary.contract import presenting
 from stellary.contract.labels import Label
@@ -42,6 +44,52 @@ def test_whatever_there_is_shows_itself_in_a_notebook(made: object):
     bundle = made._repr_mimebundle_(include=None, exclude=None)
     assert bundle.keys() == {"text/html", "text/plain"}
     assert bundle["text/html"].startswith('<div class="sty"')
+
+
+@pytest.mark.parametrize("made", [BUG, Page([BUG]), board(card(1)), view(BUG)])
+def test_a_bundle_holds_plain_strings_which_marimo_can_serialize(made: object):
+    assert {type(text) for text in made._repr_mimebundle_().values()} == {str}
+    assert type(view(BUG).html()) is type(view(BUG).page()) is str
+
+
+def test_headings_stay_out_of_the_contents_of_jupyterlab():
+    html = view(board(card(1))).html()
+    headings = re.findall(r'<h[1-6] class="([^"]*)"', html)
+    assert headings
+    assert html.count("<h3") + html.count("<h4") == len(headings)
+    assert all("jp-toc-ignore" in classes.split() for classes in headings)
+
+
+def test_a_number_in_a_heading_does_not_push_its_title_to_the_middle():
+    html = view(board(card(1))).html()
+    assert "justify-content:space-between" not in re.search(r"\.sty-lane \.sty-h\{[^}]*\}", html)[0]
+    assert re.search(r"\.numbering-entry\{display:none\}", html)
+
+
+class Marimo:
+    """What of marimo is asked, while one of its notebooks runs this."""
+
+    def __init__(self) -> None:
+        self.output = self
+        self.shown: list[Sheet] = []
+
+    def running_in_notebook(self) -> bool:
+        return True
+
+    def append(self, sheet: Sheet) -> None:
+        self.shown.append(sheet)
+
+    def replace_at_index(self, sheet: Sheet, index: int) -> None:
+        self.shown[index] = sheet
+
+
+def test_show_draws_in_marimo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    marimo = Marimo()
+    monkeypatch.setitem(sys.modules, "marimo", marimo)
+    Stellary.embedded(port()).workspace("acme", "eng").project("p1").show()
+    put(view(BUG)).update(view(Page([BUG])))
+    assert [sheet.title for sheet in marimo.shown] == ["Q1 Launch", "1 label"]
+    assert capsys.readouterr().out == ""
 
 
 def test_rich_shows_it_in_colours():
