@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import attrs
 import orjson
 
+from stellary.contract.errors import Invalid
 from stellary.contract.limits import Check
 from stellary.contract.wire import invalid
 
@@ -50,6 +51,11 @@ def is_too_large(document: Node) -> bool:
     return len(orjson.dumps(document)) > BYTES_MAX
 
 
+def document_too_large() -> Invalid:
+    """Return the error for a text in Markdown whose document would be larger than one may be."""
+    return invalid(("content", "must be at most 1 MB as a TipTap document"))
+
+
 def check_rich_text(document: Node) -> None:
     """Check a TipTap document that was not a request's own field.
 
@@ -74,12 +80,17 @@ def nodes(document: Node) -> Iterator[tuple[Any, int]]:
 def _wrong_document(document: Node) -> str | None:
     if document.get("type") != "doc":
         return 'must be a TipTap document: an object whose type is "doc"'
-    for node, depth in nodes(document):
+    return node_problem(document) or ("must be at most 1 MB" if is_too_large(document) else None)
+
+
+def node_problem(root: Any) -> str | None:
+    """Return what is wrong with a node or with one of those in it; None if nothing is."""
+    for node, depth in nodes(root):
         if depth > DEPTH_MAX:
             return f"must not have nodes nested deeper than {DEPTH_MAX}"
-        if said := _wrong_node(node):
-            return said
-    return "must be at most 1 MB" if is_too_large(document) else None
+        if problem := _wrong_node(node):
+            return problem
+    return None
 
 
 def _wrong_node(node: Any) -> str | None:

@@ -22,7 +22,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
-from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, is_too_large
+from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access import At
@@ -32,7 +32,7 @@ from stellary.core.events import DocumentCreated, DocumentDeleted, DocumentUpdat
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.rows import Found
 from stellary.core.knowledge.rules import documents as rules
-from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown, too_large
+from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.tables import documents, versions
 from stellary.core.unit import UnitOfWork, serves
 
@@ -242,6 +242,6 @@ def _content(said: object, content_format: ContentFormat) -> Node | Unset:
         raise invalid(("content", "must be a text if contentFormat is markdown"))
     made = from_markdown(said)
     if is_too_large(made):
-        raise too_large()
+        raise document_too_large()
     check_rich_text(made)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from stellary.contract.errors import ApiError, Forbidden
@@ -84,3 +85,51 @@ def test_a_rule_writes_a_document_for_its_project(shelf):
     board.card()
     (made,) = shelf.world.ask(shelf.ann, "GET", shelf.path)
     assert (made["title"], made["docType"], made["projectId"]) == ("Minutes", "note", board.project["id"])
+
+
+def test_editing_a_word_as_markdown_keeps_everything_else(shelf):
+    def row(kind, *texts):
+        return {
+            "type": "tableRow",
+            "content": [{"type": kind, "content": content(each)["content"]} for each in texts],
+        }
+
+    rich = {
+        "type": "doc",
+        "content": [
+            {
+                "type": "table",
+                "content": [row("tableHeader", "Task", "Owner"), row("tableCell", "Draft", "ann")],
+            },
+            {
+                "type": "taskList",
+                "content": [
+                    {"type": "taskItem", "attrs": {"checked": done}, "content": content(title)["content"]}
+                    for title, done in (("Write it", True), ("Ship it", False))
+                ],
+            },
+            {"type": "image", "attrs": {"src": "https://a.example/b.png", "alt": "A plan"}},
+            {"type": "callout", "attrs": {"kind": "warning"}, "content": content("Careful")["content"]},
+            {
+                "type": "paragraph",
+                "attrs": {"textAlign": "center"},
+                "content": [
+                    {"type": "text", "text": "Ask "},
+                    {"type": "mention", "attrs": {"id": "u1", "label": "Ann"}},
+                    {
+                        "type": "text",
+                        "text": " red",
+                        "marks": [{"type": "textStyle", "attrs": {"color": "#f00"}}],
+                    },
+                ],
+            },
+        ],
+    }
+    made = shelf.document("Release", content=rich)
+    markdown = run(shelf, "get_document", documentId="Release").content
+    assert "| Draft | ann |" in markdown
+    assert "- [x] Write it" in markdown
+    run(shelf, "update_document", documentId="Release", content=markdown.replace("Draft", "Review"))
+    edited = run(shelf, "get_document", documentId=made["id"], contentFormat="tiptap").content
+    expected = orjson.loads(orjson.dumps(rich).replace(b"Draft", b"Review"))
+    assert edited == expected

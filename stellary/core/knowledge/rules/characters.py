@@ -10,6 +10,11 @@ from typing import Final, Literal
 CharacterKind = Literal["space", "punctuation", "other"]
 
 SAFE_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps", "sms", "xmpp"})
+WHITE_SPACE: Final = " \t\n\v\f\r\xa0\u1680\u202f\u205f\u3000\u2028\u2029" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""Characters that Markdown drops at either end of a text."""
+
 _SCHEME = re.compile(r"([^/?#:]*+):")
 _CONTROLS: Final = "".join(map(chr, range(0x21)))
 
@@ -17,7 +22,7 @@ _CONTROLS: Final = "".join(map(chr, range(0x21)))
 @functools.lru_cache(maxsize=4096)
 def kind_of(character: str) -> CharacterKind:
     """What a character is; nothing at all, as before a line and after it, is a space."""
-    if character in ("", "\t", "\n", "\f", "\r"):
+    if character in ("", "\t", "\n", "\v", "\f", "\r"):
         return "space"
     category = unicodedata.category(character)
     if category == "Zs":

@@ -8,150 +8,199 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
-from stellary.contract.rich_text import Node
-from stellary.core.knowledge.rules.characters import CharacterKind, flanking, is_safe, kind_of
+from stellary.contract.rich_text import HREF_MAX, Node
+from stellary.core.knowledge.rules.characters import WHITE_SPACE, CharacterKind, flanking, is_safe, kind_of
+from stellary.core.knowledge.rules.embedded_json import encode, mark_rank, set_attributes
 
-_MARKERS: Final = {"underline": "++", "bold": "**", "italic": "_", "strike": "~~"}
-_ORDER: Final = ("link", *_MARKERS, "code")
-"""From the outside in."""
+_PAIRS: Final = {"bold": "**", "italic": "_", "strike": "~~", "underline": "++", "highlight": "=="}
+_TAGS: Final = {"subscript": "sub", "superscript": "sup"}
+_CODE: Final[Node] = {"type": "code"}
 
 _SPECIAL = re.compile(
-    r"[\\`*\[\]~]|<(?=\S)|&(?=[#A-Za-z])|(?<![^\W_])_|_(?![^\W_])|\+(?=\+)|(?<=\+)\+|[\n\r]"
+    r"[\\`*\[\]~]|<(?=\S)|&(?=[#A-Za-z])|(?<![^\W_])_|_(?![^\W_])|\+(?=\+)|(?<=\+)\+|=(?==)|(?<==)=|[\n\r]"
 )
 _BEGINS_BLOCK = re.compile(r"[-+*>#=]|[0-9]{1,9}(?=[.)])")
+_BEGINS_LINE = re.compile(r"[-+*>#=|:]|[0-9]{1,9}(?=[.)])")
+# Of a link or an image these become another character.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _LAST_HASH = re.compile(r"(?<!\\)((?:\\\\)*)#$")
-_HREF_SPECIAL = re.compile(r"[\\<>()&]|[\x00-\x20\x7f]")
+_HREF_SPECIAL = re.compile(r"[\\<>()&\"]|[\x00-\x20\x7f]")
 
-Mark = tuple[str, str | None]
 TokenKind = Literal["text", "open", "close", "solid", "break"]
 
 
 @attrs.define
 class _Token:
-    """A piece of what is written.
+    """A piece of the Markdown of a text.
 
     Attributes:
-        kind: A text; what opens or closes a mark; what is written as it is and begins and ends with a punctuation mark.
+        kind: A text; a marker that opens or closes a mark; something else that begins and ends with a punctuation mark; a
+            line break.
+        text: The text itself, or the Markdown of what is not one.
         first, last: Of a text, whether its first or last character is written by its number.
     """
 
     kind: TokenKind
-    said: str
+    text: str
     first: bool = False
     last: bool = False
 
 
 def paragraph(nodes: Sequence[Node]) -> str:
-    """The lines of a paragraph."""
-    return _written(nodes, line_break="\\\n")
+    """Return the lines of a paragraph."""
+    return _write(nodes, line_break="\\\n")
 
 
-def one_line(nodes: Sequence[Node]) -> str:
-    """The same as one line, which a heading does not take for its own end."""
-    return _LAST_HASH.sub(r"\1\#", _written(nodes, line_break="<br>"))
+def one_line(nodes: Sequence[Node], *, in_table: bool = False) -> str:
+    """Return the text on one line: as a heading that does not take its last character for its end, or as a table cell."""
+    written = _write(nodes, line_break="<br>", in_table=in_table)
+    return written.replace("|", "\\|") if in_table else _LAST_HASH.sub(r"\1\#", written)
 
 
-def _written(nodes: Sequence[Node], line_break: str) -> str:
+def image_markdown(node: Node) -> str | None:
+    """Return the Markdown of an image; None if it has attributes that Markdown cannot express."""
+    attributes = set_attributes(node)
+    source, alt, title = (attributes.pop(name, None) for name in ("src", "alt", "title"))
+    if attributes or not (_is_target(source) and source) or _CONTROL.search(source + str(title)):
+        return None
+    if not all(text is None or (isinstance(text, str) and text) for text in (alt, title)):
+        return None
+    written = _write([{"type": "text", "text": alt}], line_break="<br>", in_table=True) if alt else ""
+    return f"![{written}]({_destination(source, title)})"
+
+
+def _write(nodes: Sequence[Node], line_break: str, *, in_table: bool = False) -> str:
     tokens = list(_tokens(nodes))
+    for token, following in zip(tokens, [*tokens[1:], None], strict=False):
+        if token.kind == "break":
+            # A mark cannot be closed at the beginning of a line, nor can a text end with an empty one.
+            is_last = following is None or following.kind == "close"
+            token.text = "<br>" if is_last else line_break
     _settle_edges(tokens)
-    _settle_lines(tokens, line_break)
-    return "".join(_said(tokens, line_break))
+    _settle_lines(tokens)
+    return "".join(_written_tokens(tokens, in_table=in_table))
 
 
 # ---------------------------------------------------------------------------------------------- tokens
 
 
 def _tokens(nodes: Iterable[Node]) -> Iterator[_Token]:
-    """The pieces; each mark is open as long as it can be, and they are closed in the other order."""
-    open_marks: list[Mark] = []
-    for text, marks in _joined(nodes):
-        outer = [mark for mark in marks if mark[0] != "code"]
+    """Yield the pieces; each mark is open as long as it can be, and they are closed in the opposite order."""
+    open_marks: list[Node] = []
+    for token, marks in _joined(nodes):
         common = 0
-        while common < min(len(outer), len(open_marks)) and outer[common] == open_marks[common]:
+        while common < min(len(marks), len(open_marks)) and marks[common] == open_marks[common]:
             common += 1
         yield from (_closing(mark) for mark in reversed(open_marks[common:]))
-        yield from (_opening(mark) for mark in outer[common:])
-        open_marks = outer
-        if text is None:
-            yield _Token("break", "")
-        elif ("code", None) in marks:
-            yield _Token("solid", _code(text))
-        else:
-            yield _Token("text", text)
+        yield from (_opening(mark) for mark in marks[common:])
+        open_marks = marks
+        yield token
     yield from (_closing(mark) for mark in reversed(open_marks))
 
 
-def _joined(nodes: Iterable[Node]) -> Iterator[tuple[str | None, list[Mark]]]:
-    """The texts with their marks, those of the same marks as one; None for a break."""
+def _joined(nodes: Iterable[Node]) -> Iterator[tuple[_Token, list[Node]]]:
+    """Yield the inline nodes with their marks, texts of the same marks as one; code is no mark but a token."""
     texts: list[str] = []
-    before: list[Mark] = []
+    before: list[Node] = []
     for node in nodes:
-        text = _text(node)
-        if text == "":
-            continue
-        marks = [] if text is None else _marks(node)
-        if texts and (text is None or marks != before):
-            yield "".join(texts), before
+        marks = _marks(node)
+        is_text = (
+            node["type"] == "text"
+            and node.keys() <= {"type", "text", "marks", "attrs"}
+            and not node.get("attrs")
+        )
+        if texts and not (is_text and marks == before):
+            yield _text("".join(texts), before)
             texts = []
-        if text is None:
-            yield None, []
-        else:
-            texts.append(text)
+        if is_text:
+            texts.append(node["text"])
             before = marks
-    if texts:
-        yield "".join(texts), before
-
-
-def _text(node: Node) -> str | None:
-    match node["type"]:
-        case "text":
-            said: str = node["text"]
-            return said
-        case "hardBreak":
-            return None
-        case "mention":
-            attributes = node.get("attrs") or {}
-            label = attributes.get("label") or attributes.get("id")
-            return f"@{label}" if isinstance(label, str) else ""
-        case _:
-            return ""
-
-
-def _marks(node: Node) -> list[Mark]:
-    found: dict[str, str | None] = {}
-    for mark in node.get("marks") or ():
-        if mark["type"] == "link":
-            href = (mark.get("attrs") or {}).get("href")
-            if isinstance(href, str) and is_safe(href):
-                found["link"] = href
         else:
-            found[mark["type"]] = None
-    return [(kind, found[kind]) for kind in _ORDER if kind in found]
+            yield _Token("break" if _is_break(node, marks) else "solid", _atom(node)), marks
+    if texts:
+        yield _text("".join(texts), before)
 
 
-def _opening(mark: Mark) -> _Token:
-    return _Token("solid", "[") if mark[0] == "link" else _Token("open", _MARKERS[mark[0]])
+def _text(text: str, marks: list[Node]) -> tuple[_Token, list[Node]]:
+    if marks and marks[-1] == _CODE and not re.search(r"[\r\n\0]", text):
+        return _Token("solid", _code(text)), marks[:-1]
+    return _Token("text", text), marks
 
 
-def _closing(mark: Mark) -> _Token:
-    kind, href = mark
-    return _Token("solid", f"]({_place(href or '')})") if kind == "link" else _Token("close", _MARKERS[kind])
+def _is_break(node: Node, marks: list[Node]) -> bool:
+    return node["type"] == "hardBreak" and node.keys() <= {"type", "marks"} and _CODE not in marks
 
 
-def _place(href: str) -> str:
-    return _HREF_SPECIAL.sub(lambda found: _escaped(found[0]), href)
+def _atom(node: Node) -> str:
+    """Return an inline node that is no text."""
+    if node["type"] == "image" and node.keys() <= {"type", "attrs", "marks"}:
+        written = image_markdown(node)
+        if written is not None:
+            return written
+    return f"<tiptap-node {encode({name: value for name, value in node.items() if name != 'marks'})}>"
+
+
+def _marks(node: Node) -> list[Node]:
+    """Return the marks from the outside in, each once, without attributes that say nothing."""
+    found: dict[str, Node] = {}
+    for mark in node.get("marks") or ():
+        attributes = set_attributes(mark)
+        if mark["type"] == "link" and not _is_target(attributes.get("href")):
+            continue
+        kept = {name: value for name, value in mark.items() if name != "attrs"}
+        kept |= {"attrs": attributes} if attributes else {}
+        found.setdefault(str(kept), kept)
+    return sorted(found.values(), key=mark_rank)
+
+
+def _is_target(href: Any) -> bool:
+    return isinstance(href, str) and len(href) <= HREF_MAX and is_safe(href)
+
+
+def _opening(mark: Node) -> _Token:
+    if mark.keys() == {"type"} and mark["type"] in _PAIRS:
+        return _Token("open", _PAIRS[mark["type"]])
+    if mark.keys() == {"type"} and mark["type"] in _TAGS:
+        return _Token("solid", f"<{_TAGS[mark['type']]}>")
+    return _Token("solid", "[" if _is_plain_link(mark) else f"<tiptap-mark {encode(mark)}>")
+
+
+def _closing(mark: Node) -> _Token:
+    if mark.keys() == {"type"} and mark["type"] in _PAIRS:
+        return _Token("close", _PAIRS[mark["type"]])
+    if mark.keys() == {"type"} and mark["type"] in _TAGS:
+        return _Token("solid", f"</{_TAGS[mark['type']]}>")
+    if _is_plain_link(mark):
+        return _Token("solid", f"]({_destination(mark['attrs']['href'], mark['attrs'].get('title'))})")
+    return _Token("solid", "</tiptap-mark>")
+
+
+def _is_plain_link(mark: Node) -> bool:
+    if mark["type"] != "link" or mark.keys() != {"type", "attrs"} or mark["attrs"].keys() - {"href", "title"}:
+        return False
+    title = mark["attrs"].get("title", "title")
+    if not (isinstance(title, str) and title):
+        return False
+    return not (_CONTROL.search(title) or _CONTROL.search(mark["attrs"]["href"]))
+
+
+def _destination(href: str, title: str | None) -> str:
+    written = _HREF_SPECIAL.sub(lambda found: _escaped(found[0]), href)
+    if title is None:
+        return written
+    escaped = re.sub(r"[\\\"&\n\r]", lambda found: _escaped(found[0]), title)
+    return f'{written or "<>"} "{escaped}"'
 
 
 def _code(text: str) -> str:
-    said = re.sub(r"\r\n|[\n\r]", " ", text)
-    longest = {len(found) for found in re.findall("`+", said)}
+    longest = {len(run) for run in re.findall("`+", text)}
     length = next(length for length in range(1, len(longest) + 2) if length not in longest)
-    pad = " " if said[0] == "`" or said[-1] == "`" or (said[0] == said[-1] == " " and said.strip(" ")) else ""
-    return "`" * length + pad + said + pad + "`" * length
+    pad = " " if "`" in (text[0], text[-1]) or (text[0] == text[-1] == " " and text.strip(" ")) else ""
+    return "`" * length + pad + text + pad + "`" * length
 
 
 # ---------------------------------------------------------------------------------------------- what stands beside marks
@@ -189,8 +238,8 @@ def _settle(left: _Token | None, marks: Sequence[_Token], right: _Token | None) 
 
 
 def _edge(token: _Token | None, index: int) -> CharacterKind:
-    """What stands beside a mark."""
-    return "space" if token is None or token.kind == "break" else kind_of(token.said[index])
+    """Return the kind of character that stands beside a mark."""
+    return "space" if token is None else kind_of(token.text[index])
 
 
 def _is_seen(marks: Sequence[_Token], before: CharacterKind, after: CharacterKind) -> bool:
@@ -198,7 +247,7 @@ def _is_seen(marks: Sequence[_Token], before: CharacterKind, after: CharacterKin
     last = len(marks) - 1
     for index, mark in enumerate(marks):
         opens, closes = flanking(
-            mark.said[0],
+            mark.text[0],
             "punctuation" if index else before,
             "punctuation" if index < last else after,
         )
@@ -210,46 +259,43 @@ def _is_seen(marks: Sequence[_Token], before: CharacterKind, after: CharacterKin
 # ---------------------------------------------------------------------------------------------- lines
 
 
-def _settle_lines(tokens: Sequence[_Token], line_break: str) -> None:
-    """White space at either end of a line would be none."""
+def _settle_lines(tokens: Sequence[_Token]) -> None:
+    """Write white space at either end of a line by its number: it would be dropped."""
     for index, token in enumerate(tokens):
         if token.kind != "text":
             continue
         begins = index == 0 or tokens[index - 1].kind == "break"
-        if begins and token.said[0] in " \t":
+        if begins and token.text[0] in WHITE_SPACE:
             token.first = True
-        if index == len(tokens) - 1 and token.said[-1] in " \t":
+        if index == len(tokens) - 1 and token.text[-1] in WHITE_SPACE:
             token.last = True
 
 
-def _said(tokens: Sequence[_Token], line_break: str) -> Iterator[str]:
-    begins = True
+def _written_tokens(tokens: Sequence[_Token], *, in_table: bool) -> Iterator[str]:
+    begins = None if in_table else _BEGINS_BLOCK
     for index, token in enumerate(tokens):
-        ends = index == len(tokens) - 1
-        if token.kind == "break":
-            yield "<br>" if ends else line_break
-        elif token.kind == "text":
-            before_link = not ends and tokens[index + 1].said[:1] == "["
-            yield _said_text(token, begins=begins, before_link=before_link)
+        if token.kind == "text":
+            before_link = index < len(tokens) - 1 and tokens[index + 1].text[:1] == "["
+            yield _written_text(token, begins, before_link=before_link)
         else:
-            yield token.said
-        begins = token.kind == "break"
+            yield token.text
+        begins = _BEGINS_LINE if token.text.endswith("\n") else None
 
 
-def _said_text(token: _Token, *, begins: bool, before_link: bool) -> str:
-    text, head, tail = token.said, "", ""
+def _written_text(token: _Token, begins: re.Pattern[str] | None, *, before_link: bool) -> str:
+    text, head, tail = token.text, "", ""
     if token.first:
         head, text = _by_number(text[0]), text[1:]
-    elif begins and (found := _BEGINS_BLOCK.match(text)):
-        # A number is none without the mark that follows it.
+    elif begins is not None and (found := begins.match(text)):
+        # A number begins a list only with the character that follows it.
         end = found.end() if found[0].isdigit() else 0
         head, text = f"{text[:end]}\\{text[end]}", text[end + 1 :]
     if token.last and text:
         tail, text = _by_number(text[-1]), text[:-1]
-    elif text.endswith(("+", "!", "_")) and (text[-1] != "!" or before_link):
+    elif text.endswith(("+", "=", "!", "_")) and (text[-1] != "!" or before_link):
         tail, text = f"\\{text[-1]}", text[:-1]
-    if text[:1] == "+" and not head:
-        head, text = "\\+", text[1:]
+    if text[:1] in ("+", "=") and not head:
+        head, text = f"\\{text[0]}", text[1:]
     return head + _SPECIAL.sub(lambda found: _escaped(found[0]), text) + tail
 
 

@@ -1,0 +1,174 @@
+"""The Markdown parser: markdown-it-py for CommonMark and tables, with the marks and tags that TipTap needs.
+
+Imported when the first Markdown is read: it takes a tenth of a second and a few megabytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, blockquote, list_block, table
+from markdown_it.rules_inline import StateInline, image
+from markdown_it.rules_inline.state_inline import Delimiter
+from markdown_it.token import Token
+
+from stellary.contract.rich_text import DEPTH_MAX, node_problem
+from stellary.core.knowledge.rules.characters import is_safe
+from stellary.core.knowledge.rules.embedded_json import CELLS, decode
+
+BlockRule = Callable[[StateBlock, int, int, bool], bool]
+
+LEVEL_MAX = DEPTH_MAX - 3
+"""Of blocks in each other: beside them the document, a paragraph and its text are nodes."""
+
+_PAIRS: Final = {"~": "strike", "+": "underline", "=": "highlight"}
+_TAG_MARKS: Final = {"sub": "subscript", "sup": "superscript", "u": "underline", "mark": "highlight"}
+_NUMBER = re.compile(r"&#([0-9]{1,5});")
+_TAG = re.compile(
+    r"<(?:(?P<break>br[ \t]{0,9}/?)|(?P<end>/?)(?P<name>sub|sup|u|mark)|(?P<other_end>/tiptap-mark)"
+    r"|tiptap-(?P<kind>node|mark|block) (?P<json>\{[^<>\n]*+))>",
+    re.IGNORECASE,
+)
+
+
+class _Parser(MarkdownIt):
+    """A parser that keeps the targets of links as they are written, and makes links of safe ones only."""
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802
+        return url
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        return is_safe(url)
+
+
+@cache
+def markdown_parser() -> MarkdownIt:
+    """Return the parser; one is enough for all threads, since each text has a state of its own."""
+    parser = _Parser("commonmark", {"html": False, "maxNesting": DEPTH_MAX})
+    parser.enable("table").disable(["html_block", "html_inline", "fragments_join"])
+    interrupts = ["paragraph", "reference", "blockquote"]
+    parser.block.ruler.at("table", _bounded(table, 3), {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.at("blockquote", _bounded(blockquote, 1), {"alt": [*interrupts, "list"]})
+    parser.block.ruler.at("list", _bounded(list_block, 2), {"alt": interrupts})
+    parser.inline.ruler.at("image", _image)
+    parser.inline.ruler.before("autolink", "tag", _tag)
+    parser.inline.ruler.before("entity", "number", _number)
+    parser.inline.ruler.before("emphasis", "pair", _pair)
+    parser.inline.ruler2.before("emphasis", "pair", _join_pairs)
+    return parser
+
+
+def _bounded(rule: BlockRule, levels: int) -> BlockRule:
+    """Return a rule that leaves a block as text where it would be nested too deeply."""
+
+    def bounded(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        return state.level + levels <= LEVEL_MAX and rule(state, start, end, silent)
+
+    return bounded
+
+
+def _image(state: StateInline, silent: bool) -> bool:
+    """Read an image; inside the text of another one it is text, so that these are not read again and again."""
+    if silent or state.env.get("inside_image"):
+        return not state.env.get("inside_image") and image(state, silent)
+    state.env["inside_image"] = True
+    try:
+        return image(state, silent)
+    finally:
+        state.env["inside_image"] = False
+
+
+def _number(state: StateInline, silent: bool) -> bool:
+    """Read a character that is written by its number, control characters too; others are left to the next rule."""
+    found = _NUMBER.match(state.src, state.pos)
+    if found is None or not 0 < int(found[1]) < 0xD800:
+        return False
+    if not silent:
+        state.push("text_special", "", 0).content = chr(int(found[1]))
+    state.pos = found.end()
+    return True
+
+
+# ---------------------------------------------------------------------------------------------- ~~ ++ ==
+
+
+def _pair(state: StateInline, silent: bool) -> bool:
+    """Read a run of a marker; two of them may open or close a mark."""
+    marker = state.src[state.pos]
+    if silent or marker not in _PAIRS:
+        return False
+    scanned = state.scanDelims(state.pos, True)
+    state.push("text", "", 0).content = marker * scanned.length
+    if scanned.length == 2:
+        place = len(state.tokens) - 1
+        # A length of 0 leaves out the rule of three, which holds for emphasis alone.
+        state.delimiters.append(Delimiter(ord(marker), 0, place, -1, scanned.can_open, scanned.can_close))
+    state.pos += scanned.length
+    return True
+
+
+def _join_pairs(state: StateInline) -> None:
+    nested = [meta["delimiters"] for meta in state.tokens_meta if meta and "delimiters" in meta]
+    for delimiters in (state.delimiters, *nested):
+        for delimiter in delimiters:
+            name = _PAIRS.get(chr(delimiter.marker))
+            if name is not None and delimiter.end != -1:
+                for place, nesting in ((delimiter.token, 1), (delimiters[delimiter.end].token, -1)):
+                    token = state.tokens[place]
+                    token.type, token.tag, token.nesting, token.content = "mark", name, nesting, ""
+
+
+# ---------------------------------------------------------------------------------------------- tags
+
+
+def _tag(state: StateInline, silent: bool) -> bool:
+    """Read one of the known tags; all others are text."""
+    if state.src[state.pos] != "<" or (found := _TAG.match(state.src, state.pos)) is None:
+        return False
+    token = Token("tag", "", 0, content=found[0])
+    if not _complete(token, found, state):
+        return False
+    if not silent:
+        pushed = state.push(token.type, token.tag, 0)
+        pushed.content, pushed.meta = token.content, token.meta
+    state.pos = found.end()
+    return True
+
+
+def _complete(token: Token, found: re.Match[str], state: StateInline) -> bool:
+    """Set what a tag means; return whether it means something."""
+    if found["break"]:
+        token.type = "hardbreak"
+    elif found["other_end"]:
+        token.type, token.tag = "tag_close", "tiptap-mark"
+    elif found["name"]:
+        token.tag = found["name"].lower()
+        token.type = "tag_close" if found["end"] else "tag_open"
+        token.meta = {"mark": {"type": _TAG_MARKS[token.tag]}}
+    else:
+        return _complete_embedded(token, found["kind"].lower(), decode(found["json"]), state)
+    return True
+
+
+def _complete_embedded(token: Token, kind: str, value: dict[str, Any] | None, state: StateInline) -> bool:
+    if value is None:
+        return False
+    token.meta = {kind: value}
+    if kind == "block":
+        token.type = "tag_block"
+        return state.pos == 0 and _is_block(value, is_cell=bool(state.env.get("is_cell")))
+    if kind == "node":
+        token.type = "tag_node"
+        return node_problem(value) is None
+    token.type, token.tag = "tag_open", "tiptap-mark"
+    return node_problem({"type": "text", "text": "a", "marks": [value]}) is None
+
+
+def _is_block(value: dict[str, Any], *, is_cell: bool) -> bool:
+    if value.keys() - {"attrs", "type"} or not isinstance(value.get("attrs", {}), dict):
+        return False
+    return "type" not in value or (is_cell and value["type"] in CELLS)
