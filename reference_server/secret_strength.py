@@ -154,6 +154,8 @@ _WORDS = re.compile(
     ),
     re.IGNORECASE,
 )
+_YEARS = re.compile(r"(?:19|20)[0-9]{2}")
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 def find_weakness(secret: str) -> str | None:
@@ -175,7 +177,7 @@ def find_weakness(secret: str) -> str | None:
     if _is_sequence(secret):
         return "is easy to guess: it counts up or down"
     # What an attacker who knows the words has to guess.
-    rest = re.sub(r"[\W_]+", "", re.sub(r"(19|20)[0-9]{2}", "", _WORDS.sub("", secret)))
+    rest = _SEPARATORS.sub("", _YEARS.sub("", _WORDS.sub("", secret)))
     if len(rest.encode()) < REST_MIN or _is_repetition(rest) or _is_sequence(rest):
         return "is easy to guess: it consists of well-known words"
     return None

@@ -47,7 +47,8 @@ def team(
     # --8<-- [end:token]
 
     # --8<-- [start:out]
-    ws.members.remove(member)  # and with that out of its projects, rules, notifications and streams
+    removed = ws.members.remove(member)  # and with that out of its projects, rules, notifications and streams
+    told.append(f"{removed.ended.webhooks} webhooks to look at")
     try:
         script.workspace(organization, workspace).projects.list()
     except NotFound:

@@ -59,10 +59,14 @@ class PasswordChanged(Value):
 
     Attributes:
         access_token: A new JWT, since those of before are no longer good.
+        live_api_tokens: How many personal access tokens of the caller are still good.
+        revoked_tokens: How many tokens were revoked: personal ones, and those that the caller gave to agents.
     """
 
     ok: bool = True
     access_token: AccessToken
+    live_api_tokens: int
+    revoked_tokens: int
 
 
 @request
@@ -106,10 +110,13 @@ class ChangePassword(Request):
     Attributes:
         new_password: 8-128 characters of any script; neither one of the most common passwords nor the e-mail
             address.
+        revoke_tokens: Whether to revoke all personal access tokens of the caller, and all tokens of agents that act
+            within the caller's rights; not if not given. JWTs of before end in any case.
     """
 
     current_password: GivenPassword
     new_password: Password
+    revoke_tokens: bool | Unset = UNSET
 
 
 REGISTER = creates(
@@ -147,7 +154,7 @@ CHANGE_PASSWORD = acts(
     "auth.change_password",
     Ref,
     "auth/change-password",
-    summary="Change the caller's password; every JWT of before is refused from then on.",
+    summary="Change the caller's password; every JWT of before is refused from then on, API tokens if that is asked.",
     takes=ChangePassword,
     returns=PasswordChanged,
     policy=PERSON_ONLY,

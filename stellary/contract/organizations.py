@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from stellary.contract.departures import EndedRights, MemberRemoved
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import EmailAddress, Name, Slug
 from stellary.contract.paging import Paged
@@ -53,6 +54,18 @@ class OrganizationMember(Value):
     email: str
     name: str
     created_at: datetime
+
+
+@value
+class UpdatedOrganizationMember(OrganizationMember):
+    """A member after a change.
+
+    Attributes:
+        ended: What ended in the organization's workspaces with the role of an admin, if the member was one and is none
+            any more.
+    """
+
+    ended: EndedRights
 
 
 @request
@@ -159,14 +172,14 @@ UPDATE_ORGANIZATION_MEMBER = updates(
     OrganizationMemberRef,
     summary="Change a member's role; you must outrank whom you change, and the owner stays the owner.",
     takes=UpdateOrganizationMember,
-    returns=OrganizationMember,
+    returns=UpdatedOrganizationMember,
     policy=ORGANIZATION_ADMIN,
 )
 REMOVE_ORGANIZATION_MEMBER = deletes(
     "organizations.remove_member",
     OrganizationMemberRef,
-    summary="Remove a member, also from the organization's workspaces and projects.",
-    returns=Ok,
+    summary="Remove a member, also from the organization's workspaces and projects; the answer says what ended.",
+    returns=MemberRemoved,
     policy=ORGANIZATION_ADMIN,
 )
 LEAVE_ORGANIZATION = acts(
@@ -174,7 +187,7 @@ LEAVE_ORGANIZATION = acts(
     OrganizationRef,
     "leave",
     summary="Leave an organization, with its workspaces and projects; its owner cannot.",
-    returns=Ok,
+    returns=MemberRemoved,
     policy=ORGANIZATION_MEMBER,
 )
 

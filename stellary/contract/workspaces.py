@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
+from stellary.contract.departures import EndedRights, MemberRemoved
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import EmailAddress, Length, Name, Secret, Slug
 from stellary.contract.paging import Paged
@@ -70,6 +71,17 @@ class WorkspaceMember(Value):
     email: str
     name: str
     created_at: datetime
+
+
+@value
+class UpdatedWorkspaceMember(WorkspaceMember):
+    """A member after a change.
+
+    Attributes:
+        ended: What ended with the role of an admin, if the member was one and is none any more.
+    """
+
+    ended: EndedRights
 
 
 @value
@@ -205,14 +217,14 @@ UPDATE_WORKSPACE_MEMBER = updates(
     WorkspaceMemberRef,
     summary="Change a member's role in the workspace or in its pilotage.",
     takes=UpdateWorkspaceMember,
-    returns=WorkspaceMember,
+    returns=UpdatedWorkspaceMember,
     policy=WORKSPACE_ADMIN,
 )
 REMOVE_WORKSPACE_MEMBER = deletes(
     "workspaces.remove_member",
     WorkspaceMemberRef,
-    summary="Remove a member, or leave: also from the workspace's projects and cards.",
-    returns=Ok,
+    summary="Remove a member, or leave: also from the workspace's projects and cards; the answer says what ended.",
+    returns=MemberRemoved,
     policy=WORKSPACE_ADMIN_OR_SELF,
 )
 INVITE_MEMBER = creates(

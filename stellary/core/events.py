@@ -44,14 +44,13 @@ class Cause:
 
 
 @attrs.frozen(kw_only=True)
-class Event:
-    """Something that has happened in a workspace; it is undone with the transaction in which it happened.
+class BaseEvent:
+    """Something that has happened; it is undone with the transaction in which it happened.
 
     Attributes:
         cause: What led to it; None if somebody did it by hand.
     """
 
-    workspace_id: str
     cause: Cause | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
     def because(self, cause: Cause) -> Self:
@@ -62,10 +61,41 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
-class WorkspaceLeft(Event):
-    """Somebody no longer belongs to a workspace, or no longer reaches it."""
+class Event(BaseEvent):
+    """Something that has happened in a workspace."""
+
+    workspace_id: str
+
+
+@attrs.frozen(kw_only=True)
+class TokensRevoked(BaseEvent):
+    """A user has revoked every token that acts within the user's rights."""
 
     user_id: str
+
+
+@attrs.frozen(kw_only=True)
+class WorkspaceLeft(Event):
+    """Somebody no longer belongs to a workspace, or no longer reaches it.
+
+    Attributes:
+        successor_id: The admin who takes over what serves the workspace.
+    """
+
+    user_id: str
+    successor_id: str
+
+
+@attrs.frozen(kw_only=True)
+class AdminRightsLost(Event):
+    """Somebody is no longer an admin of a workspace, but still reaches it.
+
+    Attributes:
+        successor_id: The admin who takes over what serves the workspace.
+    """
+
+    user_id: str
+    successor_id: str
 
 
 @attrs.frozen(kw_only=True)

@@ -8,14 +8,17 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core import news
+from stellary.core.accounts import leaving
 from stellary.core.agents import departures as agent_departures
 from stellary.core.automations import acting
 from stellary.core.automations import departures as rule_departures
 from stellary.core.board import departures
 from stellary.core.events import (
     ActivitiesRecorded,
+    AdminRightsLost,
     AttachmentAdded,
     AttachmentRemoved,
+    BaseEvent,
     CardArchived,
     CardAssigned,
     CardCreated,
@@ -34,7 +37,6 @@ from stellary.core.events import (
     DocumentSubmitted,
     DocumentUpdated,
     DocumentWritten,
-    Event,
     NoticeGiven,
     PilotageChanged,
     ProjectCreated,
@@ -44,18 +46,20 @@ from stellary.core.events import (
     ProjectUpdated,
     RelationAdded,
     RelationRemoved,
+    TokensRevoked,
     WorkspaceLeft,
 )
 from stellary.core.notifications import activity
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.unit import Actor, UnitOfWork
+from stellary.core.webhooks import departures as webhook_departures
 from stellary.core.webhooks import outbox
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
 
-REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
+REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     CardCreated: (activity.record, index.keep, acting.react),
     CardUpdated: (activity.record, index.keep, acting.react),
     CardMoved: (activity.record, acting.react),
@@ -92,8 +96,17 @@ REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = {
         proposed_actions.withdraw,
         departures.leave_boards,
         rule_departures.turn_off,
-        agent_departures.end_agency,
+        agent_departures.revoke_tokens,
+        agent_departures.cancel_missions,
+        webhook_departures.hand_over,
+        leaving.end_invitations,
         activity.forget,
+    ),
+    TokensRevoked: (agent_departures.revoke_all_tokens,),
+    AdminRightsLost: (
+        agent_departures.revoke_tokens,
+        webhook_departures.hand_over,
+        leaving.end_invitations,
     ),
 }
 """Who reacts to what, in that order."""
@@ -110,12 +123,12 @@ def settle(uow: UnitOfWork) -> None:
                 _react(uow, events)
 
 
-def _acting(event: Event) -> str | None:
+def _acting(event: BaseEvent) -> str | None:
     return None if event.cause is None else event.cause.user_id
 
 
-def _react(uow: UnitOfWork, events: Iterable[Event]) -> None:
-    due: dict[Reaction, list[Event]] = defaultdict(list)
+def _react(uow: UnitOfWork, events: Iterable[BaseEvent]) -> None:
+    due: dict[Reaction, list[BaseEvent]] = defaultdict(list)
     for event in events:
         for react in REACTIONS.get(type(event), ()):
             due[react].append(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,7 +18,7 @@ from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
 from stellary.core.base import IdSource
 from stellary.core.blobs import StoredFile
-from stellary.core.events import Cause, Event
+from stellary.core.events import BaseEvent, Cause
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -123,6 +124,7 @@ class UnitOfWork:
         seen: What doors have led to, and in which version; None where nobody asks.
         settled: How many of the events have been reacted to.
         reaching: Who has been found to reach a workspace, and so does until the unit ends: names by workspace and user.
+        ended: How much has ended in this unit with somebody's rights, by the fields of ``EndedRights``; reactions count.
         unheard: The workspaces in which nothing waits for what happens, as doors have found: neither rule nor webhook.
     """
 
@@ -135,6 +137,7 @@ class UnitOfWork:
         "cause",
         "connection",
         "core",
+        "ended",
         "events",
         "if_match",
         "new_id",
@@ -161,13 +164,14 @@ class UnitOfWork:
         self.now = now
         self.new_id = new_id
         self.if_match: frozenset[str] | None = None
-        self.events: list[Event] = []
+        self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
         self.cause: Cause | None = None
         self.proxied = 0
         self.seen: dict[str, str] | None = None
         self.settled = 0
         self.reaching: dict[tuple[str, str], str] = {}
+        self.ended: Counter[str] = Counter()
         self.unheard: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
@@ -228,7 +232,7 @@ class UnitOfWork:
         finally:
             self.leave()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: BaseEvent) -> None:
         """Note what has happened; ``reactions`` says who reacts."""
         self.events.append(event if self.cause is None else event.because(self.cause))
 
@@ -244,12 +248,14 @@ class UnitOfWork:
     def attempt(self) -> Iterator[None]:
         """A part of the unit that is undone by itself on an exception, as if it had not been begun."""
         events, due = len(self.events), len(self.after_commit)
+        settled, ended = self.settled, self.ended.copy()
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
             del self.events[events:], self.after_commit[due:]
-            self.settled = min(self.settled, events)
+            # What was settled in it is undone as well, whenever it happened.
+            self.settled, self.ended = settled, ended
             # What kept them there has been let go of with the savepoint.
             self.reaching.clear()
             raise

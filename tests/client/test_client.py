@@ -78,7 +78,9 @@ async def test_register_gives_a_client_with_the_token_awaited(api):
 
 
 def test_after_a_change_of_the_password_all_handles_go_on_with_the_new_token(port, client):
-    port.answer("auth.change_password", PasswordChanged(access_token="jwt_new"))
+    port.answer(
+        "auth.change_password", PasswordChanged(access_token="jwt_new", live_api_tokens=0, revoked_tokens=0)
+    )
     before = client.notifications.with_options(timeout=5)
     client.auth.change_password(current_password="old", new_password="new enough")
     before.count()
@@ -112,7 +114,9 @@ def test_a_token_can_be_given_for_some_calls_only(port, client):
 
 
 def test_a_client_of_another_account_keeps_its_own_token_when_passwords_change(port, client):
-    port.answer("auth.change_password", PasswordChanged(access_token="jwt_new"))
+    port.answer(
+        "auth.change_password", PasswordChanged(access_token="jwt_new", live_api_tokens=0, revoked_tokens=0)
+    )
     other = client.with_options(token="jwt_of_other")
     other.auth.change_password(current_password="old", new_password="new enough")
     client.auth.me()

@@ -49,6 +49,7 @@ def test_team(client: Stellary, core: Core):
     assert told == [
         "2 members",
         "0 projects",
+        "0 webhooks to look at",
         "the workspace is out of sight, for the token too",
         "the token is dead",
     ]

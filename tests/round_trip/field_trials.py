@@ -148,6 +148,12 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=lambda c: c.log_in("oo@example.com", "another passphrase")["user"]["email"],
         expected="oo@example.com",
     ),
+    "auth.change_password.revokeTokens": FieldTrial(
+        True,
+        read=lambda c: c.answer["liveApiTokens"],
+        expected=0,
+        prepare=lambda c: c.send_usual("api_tokens.create"),
+    ),
     "organizations.create.slug": FieldTrial("round-trip"),
     "organizations.update.slug": FieldTrial("round-trip"),
     "organizations.add_member.email": FieldTrial("new@example.com"),

@@ -155,7 +155,7 @@ class At:
 # ---------------------------------------------------------------------------------------------- the doors
 
 _org_member = organization_members.alias("member")
-_ws_member = workspace_members.alias("member")
+_ws_member = workspace_members.alias("ws_member")
 _person = users.alias("person")
 _PERSON = (_person.c.email, _person.c.name)
 
@@ -169,10 +169,20 @@ def _through_organization(*columns: ColumnElement[Any], source: FromClause) -> S
 
 
 def _to_ws_member(source: FromClause) -> FromClause:
-    return source.outerjoin(
-        _ws_member,
-        and_(_ws_member.c.workspace_id == WORKSPACE_ID, _ws_member.c.user_id == bindparam("_member_id")),
-    ).outerjoin(_person, _person.c.id == _ws_member.c.user_id)
+    return (
+        source.outerjoin(
+            _ws_member,
+            and_(_ws_member.c.workspace_id == WORKSPACE_ID, _ws_member.c.user_id == bindparam("_member_id")),
+        )
+        .outerjoin(
+            _org_member,
+            and_(
+                _org_member.c.organization_id == organizations.c.id,
+                _org_member.c.user_id == _ws_member.c.user_id,
+            ),
+        )
+        .outerjoin(_person, _person.c.id == _ws_member.c.user_id)
+    )
 
 
 def _to_invitation(source: FromClause) -> FromClause:
@@ -201,6 +211,7 @@ _WORKSPACE = through_workspace(*workspaces.c)
 _WORKSPACE_MEMBER = through_workspace(
     _ws_member.c.user_id,
     _ws_member.c.role,
+    _org_member.c.role.label("member_org_role"),
     _ws_member.c.pilotage_role,
     _ws_member.c.created_at,
     *_PERSON,
@@ -281,7 +292,8 @@ def workspace_joined(uow: UnitOfWork, ref: WorkspaceRef) -> At:
 
 
 def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> At:
-    """The door to a member of a workspace: user_id, role, pilotage_role, created_at, email, name.
+    """The door to a member of a workspace: user_id, role, pilotage_role, created_at, email, name; the role in the
+    organization beside, as member_org_role.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such member.

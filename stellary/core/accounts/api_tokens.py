@@ -23,6 +23,7 @@ from stellary.core.accounts import access
 from stellary.core.accounts.holds import hold_caller
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
+from stellary.core.events import TokensRevoked
 from stellary.core.news import access_lost
 from stellary.core.paging import Pages
 from stellary.core.unit import UnitOfWork, serves
@@ -36,6 +37,7 @@ _COUNT_LIVE = select(func.count()).where(
 )
 _INSERT = insert(api_tokens)
 _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
+_DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
 _LIST = Pages(select(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id")), api_tokens.c.id)
 
 
@@ -51,8 +53,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     if expires_at is not None and expires_at <= uow.now:
         raise invalid(("expiresAt", "must be in the future"))
     hold_caller(uow)
-    live = uow.connection.execute(_COUNT_LIVE, {"_user_id": uow.user_id, "_now": uow.now}).scalar_one()
-    if live >= LIVE_MAX:
+    if count_live(uow) >= LIVE_MAX:
         raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
     secret = new_api_token()
     scopes = request.scopes or TOKEN_SCOPES
@@ -101,6 +102,26 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
         raise NotFound("API token not found")
     access_lost(uow)
     return Ok()
+
+
+def count_live(uow: UnitOfWork) -> int:
+    """Return how many tokens of the caller have not expired."""
+    found: int = uow.connection.execute(_COUNT_LIVE, {"_user_id": uow.user_id, "_now": uow.now}).scalar_one()
+    return found
+
+
+def revoke_all(uow: UnitOfWork) -> int:
+    """Revoke all tokens of the caller, and let other areas revoke those that act within the caller's rights.
+
+    Returns:
+        How many were revoked that had not expired, and those of other areas.
+    """
+    live = count_live(uow)
+    uow.connection.execute(_DELETE_ALL, {"_user_id": uow.user_id})
+    uow.happened(TokensRevoked(user_id=uow.user_id))
+    uow.settle()
+    of_agents = uow.ended.pop("agent_tokens", 0)
+    return live + of_agents
 
 
 def _api_token(row: Row[Any]) -> ApiToken:

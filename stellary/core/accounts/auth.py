@@ -24,6 +24,7 @@ from stellary.contract.auth import (
 from stellary.contract.errors import Conflict, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import invalid
+from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
@@ -107,6 +108,15 @@ def update_me(uow: UnitOfWork, ref: Ref, request: UpdateMe) -> Me:
 def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword) -> PasswordChanged:
     """Change the caller's password; every JWT of before is refused from then on.
 
+    Args:
+        core: The core.
+        actor: Who has logged in.
+        ref: Names nothing.
+        request: The passwords, and whether tokens shall be revoked as well.
+
+    Returns:
+        A new JWT, and how many tokens are still good.
+
     Raises:
         Invalid: The current password is another one, or the new one is one of the most common ones.
         Conflict: The password was changed in the same moment.
@@ -132,7 +142,12 @@ def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword)
         if not changed:
             raise Conflict("the password has been changed in the same moment", code="password_changed")
         access_lost(uow)
-        return PasswordChanged(access_token=core.signer.issue(uow.user_id, generation, uow.now))
+        revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
+        return PasswordChanged(
+            access_token=core.signer.issue(uow.user_id, generation, uow.now),
+            live_api_tokens=api_tokens.count_live(uow),
+            revoked_tokens=revoked,
+        )
 
 
 def _rounds_of_check(uow: UnitOfWork) -> int:

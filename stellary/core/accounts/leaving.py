@@ -1,13 +1,17 @@
 """Leaving: what somebody gives up who no longer belongs to an organization, or no longer leads it.
 
 What other areas hold of somebody in a workspace (assignments, project membership, notifications) is theirs to end:
-they react to ``WorkspaceLeft``.
+they react to ``WorkspaceLeft`` and ``AdminRightsLost``, and count in ``uow.ended`` what has ended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
 
+from stellary.contract.departures import EndedRights
+from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
 from stellary.core.accounts.tables import (
     invitations,
@@ -17,6 +21,7 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.base import IdType, UtcDateTime
+from stellary.core.events import AdminRightsLost, WorkspaceLeft
 from stellary.core.unit import UnitOfWork
 
 _HERE = workspaces.c.organization_id == bindparam("_organization_id")
@@ -24,7 +29,7 @@ _OWNED = and_(_HERE, workspaces.c.owner_id == bindparam("_user_id"))
 _WORKSPACES = select(workspaces.c.id).where(_HERE)
 
 _SEATS = (
-    select(workspaces.c.id, workspaces.c.is_personal, workspace_members.c.role)
+    select(workspaces.c.id, workspaces.c.is_personal, workspaces.c.owner_id, workspace_members.c.role)
     .select_from(
         workspaces.outerjoin(
             workspace_members,
@@ -35,6 +40,9 @@ _SEATS = (
         )
     )
     .where(_HERE)
+    # Whoever makes something in one of them at this moment is waited for, or waits and then is no admin any more.
+    .order_by(workspaces.c.id)
+    .with_for_update(key_share=True, of=workspaces)
 )
 _SEAT_THE_HEIR = insert(workspace_members).from_select(
     ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
@@ -71,6 +79,10 @@ _END_INVITATIONS = delete(invitations).where(
     invitations.c.email_key
     == select(users.c.email_key).where(users.c.id == bindparam("_user_id")).scalar_subquery(),
 )
+_END_SENT_INVITATIONS = delete(invitations).where(
+    invitations.c.workspace_id == bindparam("_workspace_id"),
+    invitations.c.invited_by_id == bindparam("_user_id"),
+)
 _LEAVE = delete(organization_members).where(
     organization_members.c.organization_id == bindparam("_organization_id"),
     organization_members.c.user_id == bindparam("_user_id"),
@@ -87,7 +99,7 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
         user_id: Who goes; not the owner.
         role: What the user was in the organization.
     """
-    lost = _lost(uow, organization_id, user_id, role, None)
+    seats, owners = _load_seats(uow, organization_id, user_id)
     who = {"_organization_id": organization_id, "_user_id": user_id}
     heir = {**who, "_heir_id": owner_id}
     uow.connection.execute(_RAISE_THE_HEIR, heir)
@@ -97,20 +109,41 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     # One that is still open would lead straight back in.
     uow.connection.execute(_END_INVITATIONS, who)
     uow.connection.execute(_LEAVE, who)
-    _tell(uow, lost, user_id)
+    for workspace_id in rules.lost(seats, role, None):
+        owner = owners[workspace_id]
+        people.emit_left(uow, workspace_id, user_id, owner_id if owner == user_id else owner)
 
 
 def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:
-    """Tell which workspaces somebody leaves by another role: an admin reaches them all without being a member."""
-    if before != after:
-        _tell(uow, _lost(uow, organization_id, user_id, before, after), user_id)
+    """Emit what somebody loses by another role: an admin reaches and leads all workspaces without being a member."""
+    if before == after:
+        return
+    seats, owners = _load_seats(uow, organization_id, user_id)
+    for workspace_id in rules.lost(seats, before, after):
+        people.emit_left(uow, workspace_id, user_id, owners[workspace_id])
+    for workspace_id in rules.lost_admin(seats, before, after):
+        people.emit_admin_rights_lost(uow, workspace_id, user_id, owners[workspace_id])
 
 
-def _lost(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str | None) -> list[str]:
-    rows = uow.connection.execute(_SEATS, {"_organization_id": organization_id, "_user_id": user_id})
-    return rules.lost((rules.Seat(row.id, row.is_personal, row.role) for row in rows), before, after)
+def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
+    """End the pending invitations that those have sent who may no longer invite."""
+    for event in events:
+        sent_by = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
+        uow.ended["invitations"] += uow.connection.execute(_END_SENT_INVITATIONS, sent_by).rowcount
 
 
-def _tell(uow: UnitOfWork, workspace_ids: list[str], user_id: str) -> None:
-    for workspace_id in workspace_ids:
-        people.left(uow, workspace_id, user_id)
+def settle_ended_rights(uow: UnitOfWork) -> EndedRights:
+    """Let all areas react to what somebody has lost, and return how much has ended with it."""
+    uow.settle()
+    counts = {field.name: uow.ended[field.name] for field in wire_fields(EndedRights).values()}
+    uow.ended.clear()
+    return EndedRights(**counts)
+
+
+def _load_seats(
+    uow: UnitOfWork, organization_id: str, user_id: str
+) -> tuple[list[rules.Seat], dict[str, str]]:
+    """Load a user's seats in the workspaces of an organization, and the owner of each workspace."""
+    rows = uow.connection.execute(_SEATS, {"_organization_id": organization_id, "_user_id": user_id}).all()
+    seats = [rules.Seat(row.id, row.is_personal, row.role) for row in rows]
+    return seats, {row.id: row.owner_id for row in rows}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, insert, select, update
 
-from stellary.contract.endpoint import Ok
+from stellary.contract.departures import MemberRemoved
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.organizations import (
     ADD_ORGANIZATION_MEMBER,
@@ -16,6 +16,7 @@ from stellary.contract.organizations import (
     UPDATE_ORGANIZATION_MEMBER,
     AddOrganizationMember,
     OrganizationMember,
+    UpdatedOrganizationMember,
     UpdateOrganizationMember,
 )
 from stellary.contract.paging import Listing, Paged
@@ -95,8 +96,16 @@ def add_organization_member(
 @serves(UPDATE_ORGANIZATION_MEMBER)
 def update_organization_member(
     uow: UnitOfWork, ref: OrganizationMemberRef, request: UpdateOrganizationMember
-) -> OrganizationMember:
+) -> UpdatedOrganizationMember:
     """Give a member another role. What an admin reached only as one is left behind.
+
+    Args:
+        uow: A unit that may write.
+        ref: The member.
+        request: What is to change.
+
+    Returns:
+        The member, and what ended in the workspaces of which the member is no longer an admin.
 
     Raises:
         Conflict: The member is the owner.
@@ -106,7 +115,7 @@ def update_organization_member(
     at = access.organization_member(uow, ref)
     before = _member(at.row)
     if not request.role:
-        return before
+        return _updated(uow, before)
     rules.check_touch(at.standing.org_role, before.role)
     rules.check_grant(at.standing.org_role, request.role)
     after = OrganizationMember(
@@ -125,11 +134,11 @@ def update_organization_member(
             "role": after.role,
         },
     )
-    return after
+    return _updated(uow, after)
 
 
 @serves(REMOVE_ORGANIZATION_MEMBER)
-def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Ok:
+def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> MemberRemoved:
     """Remove a member from the organization and all that is in it.
 
     Raises:
@@ -140,11 +149,11 @@ def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> O
     at = access.organization_member(uow, ref)
     rules.check_touch(at.standing.org_role, at.row.role)
     leaving.leave_organization(uow, at.standing.organization_id, at.row.owner_id, at.row.user_id, at.row.role)
-    return Ok()
+    return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
 @serves(LEAVE_ORGANIZATION)
-def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
+def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
     """Leave an organization and all that is in it.
 
     Raises:
@@ -156,7 +165,18 @@ def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     assert role is not None
     rules.check_leave(role)
     leaving.leave_organization(uow, at.row.id, at.row.owner_id, uow.user_id, role)
-    return Ok()
+    return MemberRemoved(ended=leaving.settle_ended_rights(uow))
+
+
+def _updated(uow: UnitOfWork, member: OrganizationMember) -> UpdatedOrganizationMember:
+    return UpdatedOrganizationMember(
+        user_id=member.user_id,
+        role=member.role,
+        email=member.email,
+        name=member.name,
+        created_at=member.created_at,
+        ended=leaving.settle_ended_rights(uow),
+    )
 
 
 def _member(row: Row[Any]) -> OrganizationMember:

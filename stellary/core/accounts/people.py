@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.core.accounts.audience import audience, sees
 from stellary.core.accounts.tables import organizations, users, workspaces
-from stellary.core.events import WorkspaceLeft
+from stellary.core.events import AdminRightsLost, WorkspaceLeft
 from stellary.core.unit import UnitOfWork
 
 
@@ -69,10 +69,36 @@ def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     return uow.connection.execute(_REACHING_OF, who).first() is not None
 
 
-def left(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
-    """Tell that somebody no longer belongs to a workspace, or no longer reaches it."""
+def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:
+    """Emit that a user no longer belongs to a workspace, or no longer reaches it.
+
+    Args:
+        uow: A unit that may write.
+        workspace_id: Of the workspace.
+        user_id: Of the user.
+        owner_id: The owner of the workspace, who takes over from somebody who leaves of their own accord.
+    """
     uow.reaching.pop((workspace_id, user_id), None)
-    uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id))
+    successor_id = _successor(uow, user_id, owner_id)
+    uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
+
+
+def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:
+    """Emit that a user is no longer an admin of a workspace, but still reaches it.
+
+    Args:
+        uow: A unit that may write.
+        workspace_id: Of the workspace.
+        user_id: Of the user.
+        owner_id: The owner of the workspace, who takes over from somebody who gives up the role.
+    """
+    successor_id = _successor(uow, user_id, owner_id)
+    uow.happened(AdminRightsLost(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
+
+
+def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
+    """Return who takes over: the admin who removes somebody; the workspace's owner if they go by themselves."""
+    return owner_id if uow.user_id == user_id else uow.user_id
 
 
 def others_reach(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:

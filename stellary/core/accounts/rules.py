@@ -18,6 +18,11 @@ def reaches(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> 
     return ws_role is not None or (org_role in ("owner", "admin") and not is_personal)
 
 
+def is_admin(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
+    """Return whether somebody is an admin of a workspace: as a member, or since they lead the organization."""
+    return ws_role == "admin" or (org_role in ("owner", "admin") and not is_personal)
+
+
 @attrs.frozen
 class Standing:
     """How somebody stands to a place: the roles that were read together with it.
@@ -160,6 +165,23 @@ def lost(seats: Iterable[Seat], before: str, after: str | None) -> list[str]:
         for seat in seats
         if reaches(before, seat.ws_role, is_personal=seat.is_personal)
         and not reaches(after, seat.ws_role if after else None, is_personal=seat.is_personal)
+    ]
+
+
+def lost_admin(seats: Iterable[Seat], before: str, after: str) -> list[str]:
+    """Return the workspaces in which a user is no longer an admin, but which the user still reaches.
+
+    Args:
+        seats: All workspaces of the organization.
+        before: The user's role in the organization until now.
+        after: The role from now on.
+    """
+    return [
+        seat.workspace_id
+        for seat in seats
+        if reaches(after, seat.ws_role, is_personal=seat.is_personal)
+        and is_admin(before, seat.ws_role, is_personal=seat.is_personal)
+        and not is_admin(after, seat.ws_role, is_personal=seat.is_personal)
     ]
 
 

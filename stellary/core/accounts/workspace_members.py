@@ -6,17 +6,18 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, select, update
 
-from stellary.contract.endpoint import Ok
+from stellary.contract.departures import MemberRemoved
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef
 from stellary.contract.workspaces import (
     LIST_WORKSPACE_MEMBERS,
     REMOVE_WORKSPACE_MEMBER,
     UPDATE_WORKSPACE_MEMBER,
+    UpdatedWorkspaceMember,
     UpdateWorkspaceMember,
     WorkspaceMember,
 )
-from stellary.core.accounts import access, people, rules
+from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.tables import users, workspace_members
 from stellary.core.paging import Pages
@@ -46,8 +47,16 @@ def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -
 @serves(UPDATE_WORKSPACE_MEMBER)
 def update_workspace_member(
     uow: UnitOfWork, ref: WorkspaceMemberRef, request: UpdateWorkspaceMember
-) -> WorkspaceMember:
+) -> UpdatedWorkspaceMember:
     """Change a member's role in the workspace or in its pilotage.
+
+    Args:
+        uow: A unit that may write.
+        ref: The member.
+        request: What is to change.
+
+    Returns:
+        The member, and what ended if the member is no longer an admin.
 
     Raises:
         Conflict: The member owns the workspace.
@@ -73,12 +82,28 @@ def update_workspace_member(
             "pilotage_role": after.pilotage_role,
         },
     )
-    return after
+    _emit_admin_rights_lost(uow, at, before.role, after.role)
+    return UpdatedWorkspaceMember(
+        user_id=after.user_id,
+        role=after.role,
+        pilotage_role=after.pilotage_role,
+        email=after.email,
+        name=after.name,
+        created_at=after.created_at,
+        ended=leaving.settle_ended_rights(uow),
+    )
 
 
 @serves(REMOVE_WORKSPACE_MEMBER)
-def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Ok:
+def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberRemoved:
     """Remove a member, or leave: also from the workspace's projects and cards.
+
+    Args:
+        uow: A unit that may write.
+        ref: The member.
+
+    Returns:
+        What ended with the membership.
 
     Raises:
         Conflict: The member owns the workspace.
@@ -89,8 +114,25 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Ok:
     workspace_id = at.standing.workspace_id
     assert workspace_id is not None
     uow.connection.execute(_DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id})
-    people.left(uow, workspace_id, at.row.user_id)
-    return Ok()
+    people.emit_left(uow, workspace_id, at.row.user_id, _owner_id(at))
+    return MemberRemoved(ended=leaving.settle_ended_rights(uow))
+
+
+def _emit_admin_rights_lost(uow: UnitOfWork, at: access.At, before: str, after: str) -> None:
+    """Emit that the member is no longer an admin, unless they still are one since they lead the organization."""
+    org_role, is_personal = at.row.member_org_role, at.standing.is_personal
+    if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
+        org_role, after, is_personal=is_personal
+    ):
+        workspace_id = at.standing.workspace_id
+        assert workspace_id is not None
+        people.emit_admin_rights_lost(uow, workspace_id, at.row.user_id, _owner_id(at))
+
+
+def _owner_id(at: access.At) -> str:
+    owner_id = at.standing.workspace_owner_id
+    assert owner_id is not None
+    return owner_id
 
 
 def _check(at: access.At, before: WorkspaceMember, after: WorkspaceMember | None) -> None:

@@ -31,7 +31,8 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     made: list[dict[str, Any]] = []
     for event in events:
         left = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
-        turned = uow.connection.execute(_TURN_OFF, left).scalars()
+        turned = uow.connection.execute(_TURN_OFF, left).scalars().all()
+        uow.ended["automations"] += len(turned)
         made += [_trace(uow, rule_id, event.user_id) for rule_id in turned]
     traces.record(uow, made)
 

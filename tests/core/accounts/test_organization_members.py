@@ -120,7 +120,7 @@ def test_a_role_that_somebody_has_may_be_given_again(world, acme):
 def test_the_next_request_of_who_was_removed_finds_nothing(world, acme):
     token = world.api_token(acme["cid"])
     assert world.status(token, "GET", ACME) == 200
-    assert world.ask(acme["bob"], "DELETE", member(acme["cid"])) == {"ok": True}
+    assert world.ask(acme["bob"], "DELETE", member(acme["cid"]))["ok"] is True
     assert world.status(token, "GET", ACME) == 404
     assert world.status(token, "GET", "/auth/me") == 200
     assert "cid" not in roles(world, acme["ann"])
@@ -134,7 +134,7 @@ def test_who_was_removed_can_be_added_again(world, acme):
 
 @pytest.mark.parametrize("who", ["bob", "cid"])
 def test_others_leave_as_they_like(world, acme, who):
-    assert world.ask(acme[who], "POST", f"{ACME}/leave") == {"ok": True}
+    assert world.ask(acme[who], "POST", f"{ACME}/leave")["ok"] is True
     assert world.status(acme[who], "POST", f"{ACME}/leave") == 404
 
 

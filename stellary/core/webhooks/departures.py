@@ -1,0 +1,32 @@
+"""Departures: the webhooks of somebody who may no longer have any are turned off, and given to an admin who may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, update
+
+from stellary.core.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.unit import UnitOfWork
+from stellary.core.webhooks.tables import webhooks
+
+_HAND_OVER = (
+    update(webhooks)
+    .where(
+        webhooks.c.workspace_id == bindparam("_workspace_id"),
+        webhooks.c.created_by_id == bindparam("_user_id"),
+    )
+    .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
+)
+
+
+def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
+    """Turn off the webhooks of those who have lost the rights of an admin, and give them to their successors."""
+    for event in events:
+        parameters = {
+            "_workspace_id": event.workspace_id,
+            "_user_id": event.user_id,
+            "_successor_id": event.successor_id,
+            "_now": uow.now,
+        }
+        uow.ended["webhooks"] += uow.connection.execute(_HAND_OVER, parameters).rowcount

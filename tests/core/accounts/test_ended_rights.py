@@ -1,0 +1,250 @@
+"""What ends with the rights of somebody who is removed, leaves or is demoted, and what the answer says of it."""
+
+from __future__ import annotations
+
+import threading
+
+import attrs
+import pytest
+from sqlalchemy import text
+
+from stellary.core import Core
+from tests.core.accounts.rows import make_row
+from tests.core.accounts.test_races import wait_for_a_lock
+from tests.world import PASSWORD, World
+
+NOTHING = {"invitations": 0, "webhooks": 0, "automations": 0, "agentTokens": 0, "missions": 0}
+URL = "https://example.com/hook"
+
+
+@attrs.frozen
+class Team:
+    """A workspace of ann in which bob, an admin, has set things up; cid is an admin as well."""
+
+    world: World
+    ann: object
+    bob: object
+    cid: object
+    here: object
+    agent_token: str
+    invitation: str
+
+    def end(self, how):
+        """Take bob's rights from him in one of the ways in which that happens; return the answer."""
+        here, organization = self.here.path, self.here.organization.path
+        if how == "removed from the workspace":
+            return self.world.ask(self.ann, "DELETE", f"{here}/members/{self.bob.id}")
+        if how == "leaves the workspace":
+            return self.world.ask(self.bob, "DELETE", f"{here}/members/{self.bob.id}")
+        if how == "demoted in the workspace":
+            return self.world.ask(self.ann, "PATCH", f"{here}/members/{self.bob.id}", {"role": "member"})
+        if how == "demotes himself":
+            return self.world.ask(self.bob, "PATCH", f"{here}/members/{self.bob.id}", {"role": "member"})
+        if how == "removed from the organization":
+            return self.world.ask(self.ann, "DELETE", f"{organization}/members/{self.bob.id}")
+        assert how == "leaves the organization"
+        return self.world.ask(self.bob, "POST", f"{organization}/leave")
+
+    def webhooks(self):
+        found = self.world.ask(self.ann, "GET", f"{self.here.path}/webhooks")
+        return [(each["createdById"], each["active"]) for each in found]
+
+    def invitations(self):
+        return [each["email"] for each in self.world.ask(self.ann, "GET", f"{self.here.path}/invitations")]
+
+    def set_up(self, person):
+        """Let somebody make a webhook, an invitation, an agent with a token, and a rule."""
+        here = self.here.path
+        self.world.ask(person, "POST", f"{here}/webhooks", {"url": URL})
+        body = {"email": f"invited-by-{person.user.name}@example.com"}
+        invitation = self.world.ask(person, "POST", f"{here}/members/invite", body)["token"]
+        agent = self.world.ask(person, "POST", f"{here}/agents", {"name": f"Bot of {person.user.name}"})
+        path = f"{here}/agents/{agent['id']}/tokens"
+        return self.world.ask(person, "POST", path, {"name": "laptop"})["token"], invitation
+
+
+@pytest.fixture
+def team(world):
+    ann, bob, cid = world.people("ann bob cid")
+    here = world.workspace(ann)
+    world.join(bob, here, role="admin")
+    world.join(cid, here, role="admin")
+    team = Team(world, ann, bob, cid, here, "", "")
+    team.set_up(cid)
+    token, invitation = team.set_up(bob)
+    project = world.project(ann, here)
+    rule = {
+        "name": "Urgent",
+        "trigger": "task_created",
+        "action": {"type": "set_priority", "params": {"priority": "high"}},
+    }
+    world.ask(bob, "POST", f"{project.path}/automations", rule)
+    return attrs.evolve(team, agent_token=token, invitation=invitation)
+
+
+LEAVING = [
+    "removed from the workspace",
+    "leaves the workspace",
+    "removed from the organization",
+    "leaves the organization",
+]
+DEMOTED = ["demoted in the workspace", "demotes himself"]
+
+
+@pytest.mark.parametrize("how", LEAVING)
+def test_who_goes_leaves_nothing_that_acts(team, how):
+    answer = team.end(how)
+    assert answer == {
+        "ok": True,
+        "ended": NOTHING | {"invitations": 1, "webhooks": 1, "automations": 1, "agentTokens": 1},
+    }
+    assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 401
+
+
+@pytest.mark.parametrize("how", DEMOTED)
+def test_who_is_demoted_keeps_what_a_member_may_have(team, how):
+    answer = team.end(how)
+    assert answer["role"] == "member"
+    # Members of a workspace have rules of their own.
+    assert answer["ended"] == NOTHING | {"invitations": 1, "webhooks": 1, "agentTokens": 1}
+    assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 401
+
+
+@pytest.mark.parametrize("how", [*LEAVING, *DEMOTED])
+def test_webhooks_are_turned_off_and_handed_over(team, how):
+    team.end(how)
+    # By somebody else, they pass to that person; otherwise to the owner of the workspace, who is ann as well.
+    assert sorted(team.webhooks()) == sorted([(team.cid.id, True), (team.ann.id, False)])
+
+
+def test_webhooks_pass_to_the_admin_who_removes_their_maker(team):
+    team.world.ask(team.cid, "DELETE", f"{team.here.path}/members/{team.bob.id}")
+    assert sorted(team.webhooks()) == sorted([(team.cid.id, True), (team.cid.id, False)])
+
+
+@pytest.mark.parametrize("how", [*LEAVING, *DEMOTED])
+def test_invitations_of_others_stay(team, how):
+    team.end(how)
+    assert team.invitations() == ["invited-by-cid@example.com"]
+
+
+def test_a_new_role_that_takes_nothing_ends_nothing(team):
+    path = f"{team.here.path}/members/{team.bob.id}"
+    for body in ({}, {"role": "admin"}, {"pilotageRole": "owner"}):
+        assert team.world.ask(team.ann, "PATCH", path, body)["ended"] == NOTHING
+    assert (team.bob.id, True) in team.webhooks()
+
+
+def test_who_still_leads_the_organization_loses_nothing_by_another_role(team):
+    organization = team.here.organization.path
+    team.world.ask(team.ann, "PATCH", f"{organization}/members/{team.bob.id}", {"role": "admin"})
+    assert team.end("demoted in the workspace")["ended"] == NOTHING
+    # Then the role in the organization goes as well.
+    answer = team.world.ask(team.ann, "PATCH", f"{organization}/members/{team.bob.id}", {"role": "member"})
+    assert answer["ended"] == NOTHING | {"invitations": 1, "webhooks": 1, "agentTokens": 1}
+
+
+def test_who_leads_the_organization_no_more_stays_an_admin_where_he_is_one(team):
+    organization = team.here.organization.path
+    for role in ("admin", "member"):
+        answer = team.world.ask(team.ann, "PATCH", f"{organization}/members/{team.bob.id}", {"role": role})
+        assert answer["ended"] == NOTHING
+    assert (team.bob.id, True) in team.webhooks()
+
+
+def test_missions_that_were_asked_for_are_counted(team):
+    world, here = team.world, team.here
+    project = world.project(team.ann, here, "another")
+    card = world.card(team.ann, project)
+    agent = world.ask(team.bob, "POST", f"{here.path}/agents", {"name": "Scribe"})
+    body = {"cardId": card["id"], "prompt": "move it to Done"}
+    world.ask(team.bob, "POST", f"{here.path}/agents/{agent['id']}/missions", body)
+    assert team.end("removed from the workspace")["ended"]["missions"] == 1
+
+
+def test_removal_that_fails_ends_nothing(team):
+    path = f"{team.here.path}/members/{team.ann.id}"
+    assert team.world.status(team.bob, "DELETE", path) == 409
+    assert len(team.invitations()) == 2
+
+
+def test_what_ends_is_said_of_each_removal_by_itself(team):
+    # Two in one unit of a host.
+    from stellary.contract.refs import WorkspaceMemberRef
+    from stellary.core.accounts.workspace_members import remove_workspace_member
+
+    with team.world.core.begin(team.ann.actor) as uow:
+        answers = [
+            remove_workspace_member(uow, team.here.ref.child(WorkspaceMemberRef, person.id))
+            for person in (team.bob, team.cid)
+        ]
+    assert [(each.ended.webhooks, each.ended.automations) for each in answers] == [(1, 1), (1, 0)]
+
+
+def test_removal_waits_for_a_webhook_that_is_being_made(postgres_url):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann, bob = world.people("ann bob")
+    place = world.workspace(ann)
+    world.join(bob, place, role="admin")
+    answers = []
+    removing = threading.Thread(
+        target=lambda: answers.append(world.ask(ann, "DELETE", f"{place.organization.path}/members/{bob.id}"))
+    )
+    from stellary.core.webhooks.tables import webhooks
+
+    with core.database.writing() as connection:
+        # What the service that makes a webhook does: lock the workspace, then write.
+        connection.execute(
+            text("SELECT id FROM stellary_workspaces WHERE id = :id FOR NO KEY UPDATE"), {"id": place.id}
+        )
+        removing.start()
+        wait_for_a_lock(core)
+        make_row(connection, webhooks, workspace_id=place.id, created_by_id=bob.id, active=True)
+    removing.join()
+    assert answers[0]["ended"]["webhooks"] == 1
+    (webhook,) = world.ask(ann, "GET", f"{place.path}/webhooks")
+    assert (webhook["createdById"], webhook["active"]) == (ann.id, False)
+    core.close()
+
+
+# ------------------------------------------------------------------------------------------ a change of the password
+
+
+def change_password(world, person, **body):
+    said = {"currentPassword": PASSWORD, "newPassword": "a new password", **body}
+    return world.ask(person, "POST", "/auth/change-password", said)
+
+
+def test_changed_password_says_how_many_tokens_are_still_good(team):
+    clock = team.world.stop_clock()
+    live = team.world.api_token(team.bob)
+    team.world.api_token(team.bob, expires_at=clock.now)
+    team.world.api_token(team.cid)
+    answer = change_password(team.world, team.bob)
+    assert (answer["liveApiTokens"], answer["revokedTokens"]) == (1, 0)
+    assert team.world.status(live, "GET", "/auth/me") == 200
+    assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 200
+
+
+def test_changed_password_revokes_all_tokens_if_that_is_asked(team):
+    clock = team.world.stop_clock()
+    tokens = [team.world.api_token(team.bob) for _ in range(2)]
+    team.world.api_token(team.bob, expires_at=clock.now)
+    others = team.world.api_token(team.cid)
+    login = team.world.bearer(team.bob)
+    answer = change_password(team.world, team.bob, revokeTokens=True)
+    # Two of his own, and the one that he gave to an agent.
+    assert (answer["liveApiTokens"], answer["revokedTokens"]) == (0, 3)
+    for token in (*tokens, login):
+        assert team.world.status(token, "GET", "/auth/me") == 401
+    assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 401
+    assert team.world.ask(answer["access_token"], "GET", "/api-tokens") == []
+    assert team.world.status(others, "GET", "/auth/me") == 200
+
+
+def test_password_that_is_not_changed_revokes_nothing(team):
+    token = team.world.api_token(team.bob)
+    body = {"currentPassword": "wrong", "newPassword": "a new password", "revokeTokens": True}
+    assert team.world.status(team.bob, "POST", "/auth/change-password", body) == 400
+    assert team.world.status(token, "GET", "/auth/me") == 200
