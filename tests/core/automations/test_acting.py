@@ -63,6 +63,17 @@ def assigned(workshop):
     return workshop.change(workshop.card(), assigneeId=workshop.owner.id)
 
 
+def created_with_assignee(workshop):
+    return workshop.card(assigneeId=workshop.owner.id)
+
+
+def moved_to_another_scope(workshop):
+    scope = workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/scopes", {"name": "Next"})
+    body = {"name": "Later", "scopeId": scope["id"]}
+    column = workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/columns", body)
+    return workshop.change(workshop.card(), columnId=column["id"])
+
+
 def restored(workshop):
     card = workshop.change(workshop.card(), archived=True)
     return workshop.change(card, archived=False)
@@ -80,6 +91,8 @@ def renamed(workshop):
         (completed, "task_created task_added_to_board checklist_complete"),
         (status_changed, "task_created task_added_to_board task_status_changed"),
         (assigned, "task_created task_added_to_board task_assigned"),
+        (created_with_assignee, "task_created task_added_to_board task_assigned"),
+        (moved_to_another_scope, "task_created task_added_to_board task_moved task_added_to_board"),
         (restored, "task_created task_added_to_board task_added_to_board"),
         (renamed, "task_created task_added_to_board"),
     ],
@@ -104,9 +117,17 @@ def acting_triggers():
 
 
 def test_a_card_that_is_given_to_nobody_is_not_assigned(workshop):
+    card = workshop.card(assigneeId=workshop.owner.id)
     rule = workshop.rule("task_assigned", "set_status", status="done")
-    workshop.change(workshop.card(assigneeId=workshop.owner.id), assigneeId=None)
+    workshop.change(card, assigneeId=None)
     assert workshop.traces(rule) == []
+
+
+def test_rule_asks_for_the_assignee_that_a_card_is_made_with(workshop):
+    conditions = {"all": [when("toAssigneeId", "eq", "ann"), when("fromAssigneeId", "is_set", False)]}
+    workshop.rule("task_assigned", "set_priority", conditions, priority="high")
+    assert workshop.card(assigneeId=workshop.owner.id)["priority"] == "high"
+    assert workshop.card()["priority"] is None
 
 
 # ------------------------------------------------------------------------------------------------- what they do

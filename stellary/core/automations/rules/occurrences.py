@@ -55,8 +55,12 @@ def _triggers(event: CardEvent) -> Iterator[Trigger]:
         case CardCreated():
             yield "task_created"
             yield "task_added_to_board"
+            if event.card.assignee_id is not None:
+                yield "task_assigned"
         case CardMoved():
             yield "task_moved"
+            if event.before.scope_id != event.card.scope_id:
+                yield "task_added_to_board"
         case CardAssigned() if event.card.assignee_id is not None:
             yield "task_assigned"
         case CardUpdated() if event.before.archived and not event.card.archived:
@@ -85,6 +89,8 @@ def facts(event: CardEvent) -> Facts:
             }
         case CardAssigned():
             found |= {"fromAssigneeId": event.before.assignee_id, "toAssigneeId": event.card.assignee_id}
+        case CardCreated():
+            found |= {"fromAssigneeId": None, "toAssigneeId": event.card.assignee_id}
         case _:
             pass
     if isinstance(event, CardMoved | CardUpdated):
