@@ -49,11 +49,13 @@ class AddChecklistItem(Request):
 
     Attributes:
         title: 1-500 characters.
+        checked: Another word for ``done``, which it replaces.
         order: The wanted index, from 0; the end if not given.
     """
 
     title: ItemTitle
     done: bool = False
+    checked: bool | Unset = UNSET
     order: Place | Unset = UNSET
 
 
@@ -62,11 +64,13 @@ class UpdateChecklistItem(Request):
     """What is not named stays.
 
     Attributes:
+        checked: Another word for ``done``; the two must not contradict each other.
         order: The wanted index, from 0; beyond the end means the end.
     """
 
     title: ItemTitle | Unset = UNSET
     done: bool | Unset = UNSET
+    checked: bool | Unset = UNSET
     order: Place | Unset = UNSET
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.checklists import AddChecklistItem, ChecklistItem, UpdateChecklistItem
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.refs import ChecklistItemRef
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
@@ -50,6 +50,16 @@ def test_an_item_is_added_where_it_is_wanted(wanted, expected):
 )
 def test_an_item_is_moved_where_it_is_wanted(order, expected):
     assert titles(rules.edited(items("a", "b", "c"), "c", UpdateChecklistItem(order=order))) == expected
+
+
+def test_checked_is_another_word_for_done():
+    assert rules.added([], AddChecklistItem(title="a", checked=True), "a")[0].done
+    (item, _) = rules.edited(items("a", "b"), "a", UpdateChecklistItem(checked=True))
+    assert item.done
+    (item,) = rules.edited([item], "a", UpdateChecklistItem(checked=False, done=False))
+    assert not item.done
+    with pytest.raises(Invalid, match="checked must not contradict done"):
+        rules.edited([item], "a", UpdateChecklistItem(checked=True, done=False))
 
 
 def test_what_is_not_named_of_an_item_stays():

@@ -14,7 +14,7 @@ from stellary.contract.checklists import (
     UpdateChecklistItem,
 )
 from stellary.contract.errors import Conflict, Invalid, NotFound
-from stellary.contract.unset import Unset
+from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.base import IdSource
 from stellary.core.board.rules.tallies import percent
@@ -55,7 +55,7 @@ def added(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str) -
     """
     if len(before) >= CHECKLIST_MAX:
         raise Conflict(f"a checklist takes {CHECKLIST_MAX} items", code="checklist_full")
-    made = ChecklistItem(id=id, title=request.title, done=request.done, order=0)
+    made = ChecklistItem(id=id, title=request.title, done=is_done(request), order=0)
     return _put(before, made, _wanted(request, len(before)))
 
 
@@ -64,16 +64,25 @@ def edited(before: Sequence[ChecklistItem], id: str, request: UpdateChecklistIte
 
     Raises:
         NotFound: The item is not there.
+        Invalid: ``done`` and ``checked`` contradict each other.
     """
     item = found(before, id)
+    if isinstance(request.checked, bool) and request.done not in (UNSET, request.checked):
+        raise invalid(("checked", "must not contradict done"))
+    done = request.done if isinstance(request.checked, Unset) else request.checked
     made = ChecklistItem(
         id=id,
         title=request.title or item.title,
-        done=item.done if isinstance(request.done, Unset) else request.done,
+        done=item.done if isinstance(done, Unset) else done,
         order=item.order,
     )
     place = item.order if isinstance(request.order, Unset) else request.order
     return _put(without(before, id), made, place)
+
+
+def is_done(entry: AddChecklistItem) -> bool:
+    """Return whether a step to be is done, in either of the two words for it."""
+    return entry.done if isinstance(entry.checked, Unset) else entry.checked
 
 
 def without(before: Sequence[ChecklistItem], id: str) -> list[ChecklistItem]:
@@ -126,7 +135,7 @@ def replaced(
         ids.append(named or new_id())
     wanted = sorted(range(len(entries)), key=lambda index: _wanted(entries[index], index))
     return [
-        ChecklistItem(id=ids[index], title=entries[index].title, done=entries[index].done, order=place)
+        ChecklistItem(id=ids[index], title=entries[index].title, done=is_done(entries[index]), order=place)
         for place, index in enumerate(wanted)
     ]
 
