@@ -62,7 +62,8 @@ class UpdateCustomField(Request):
 
     Attributes:
         type: Values are kept where they can be said in the new type, and back again; one that cannot is a 409.
-        options: All that there shall be; one that is left out is cleared from the cards.
+        options: All that there shall be; one that is left out is cleared from the cards. With as many as before, one that
+            is new renames the one whose place it takes, also on the cards.
     """
 
     name: Name | Unset = UNSET

@@ -388,6 +388,20 @@ def test_whatever_is_set_and_cleared_a_card_has_what_was_said_last(board, data):
 # ------------------------------------------------------------------------------------------------- changing a field
 
 
+def test_option_that_is_renamed_is_kept_on_cards(board):
+    one, several = field(board, "select"), field(board, "multi-select", required=True)
+    card = board.card(customFields={one["id"]: "high", several["id"]: ["low", "high"]})
+    low, others = OPTIONS[0], OPTIONS[2:]
+    for each in (one, several):
+        ask(board, "PATCH", path_of(board, each), {"options": [low, "urgent", *others]})
+    after = board.read(card)
+    assert after["customFields"] == {one["id"]: "urgent", several["id"]: ["low", "urgent"]}
+    # Another order renames nothing.
+    for each in (one, several):
+        ask(board, "PATCH", path_of(board, each), {"options": ["urgent", low, *others]})
+    assert board.read(card)["customFields"] == after["customFields"]
+
+
 def test_an_option_that_is_removed_is_cleared_from_cards(board):
     one, several = field(board, "select"), field(board, "multi-select", required=True)
     text = field(board)["id"]

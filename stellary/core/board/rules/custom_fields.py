@@ -196,21 +196,38 @@ def _options(path: str, message: str) -> Invalid:
 
 
 def loses_options(before: CustomField, after: CustomField) -> bool:
-    """Whether something that could be chosen no longer can."""
+    """Whether something that could be chosen no longer can, or is called otherwise."""
     return not set(before.options) <= set(after.options)
+
+
+def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
+    """Return the new names of options by their old ones.
+
+    An option is renamed if as many options as before are given, and in its place stands one that is new.
+    """
+    if after.type not in CHOSEN_FROM or len(before.options) != len(after.options):
+        return {}
+    old_names, new_names = set(before.options), set(after.options)
+    return {
+        old: new
+        for old, new in zip(before.options, after.options, strict=True)
+        if old not in new_names and new not in old_names
+    }
 
 
 def kept(value: Any, before: CustomField, after: CustomField) -> Any:
     """What becomes of a value when its field changes; None if nothing is left of it.
 
-    An option that is removed is cleared. Another type keeps what can be said in it and back again: a choice becomes a
+    An option that is removed is cleared, one that is renamed is kept by its new name. Another type keeps what can be said in it and back again: a choice becomes a
     text, a text a choice if it is among the options, one choice of several a single one, a number a text and back.
 
     Raises:
         Conflict: The new type would lose it.
     """
     if after.type == before.type:
-        return _still_there(value, after.options) if after.type in CHOSEN_FROM else value
+        if after.type not in CHOSEN_FROM:
+            return value
+        return _still_there(_rename(value, renamed_options(before, after)), after.options)
     text = as_text(value)
     made = None if text is None else from_text(after, text)
     if made is None or as_text(made) != text:
@@ -218,6 +235,12 @@ def kept(value: Any, before: CustomField, after: CustomField) -> Any:
             f"{after.name!r} cannot become {after.type}: values on cards would be lost", code="values_lost"
         )
     return made
+
+
+def _rename(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [names.get(option, option) for option in value]
+    return names.get(value, value)
 
 
 def _still_there(value: Any, options: Collection[str]) -> Any:
