@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.project_imports import (
+    COLUMNS_MAX,
     IMPORT_PROJECT,
     ImportedCard,
     ImportedChecklistItem,
@@ -30,6 +31,7 @@ from stellary.core.wizard.rules import stages
 from stellary.core.wizard.tables import drafts
 
 PROJECT_DESCRIPTION_MAX = 5_000
+_DONE = frozenset({"done", "completed", "finished", "shipped"})
 
 _PROJECT = [field.name for field in wire_fields(Project).values()]
 _THIS = drafts.c.id == bindparam("_id")
@@ -72,10 +74,21 @@ def _file(uow: UnitOfWork, row: Row[Any], request: ExecuteProjectDraft) -> Impor
         members = [ImportedMember(email=author.email)]
     return ImportProject(
         project=ImportedProject(name=request.name or row.name, description=_description(row.description)),
-        columns=[ImportedColumn(name=phase.name) for phase in roadmap.phases],
+        columns=_columns(roadmap),
         cards=list(_cards(roadmap, start)),
         members=members,
     )
+
+
+def _columns(roadmap: Roadmap) -> list[ImportedColumn]:
+    """Return a column for each phase, and one at the end for what is done, unless the last phase is called so."""
+    columns = [ImportedColumn(name=phase.name) for phase in roadmap.phases]
+    if columns and columns[-1].name.casefold() in _DONE:
+        columns.pop()
+        columns.append(ImportedColumn(name=roadmap.phases[-1].name, card_status="done"))
+    elif len(columns) < COLUMNS_MAX:
+        columns.append(ImportedColumn(name="Done", card_status="done"))
+    return columns
 
 
 def _midnight(now: datetime) -> datetime:
