@@ -31,6 +31,8 @@ class ProposedAction(Value):
             nothing shows, or nothing will be applied any more.
         reviewed_by_id: Who has approved or rejected it. Approved, it is applied with that person's rights.
         applied_by_id: Who has applied it.
+        result: What it has made or changed once it was applied: for ``create_card`` the card. Of a long list, as many
+            items as 32 kB hold; None until then.
     """
 
     id: str
@@ -45,6 +47,7 @@ class ProposedAction(Value):
     reviewed_at: datetime | None
     applied_by_id: str | None
     applied_at: datetime | None
+    result: Any = None
     created_at: datetime
     updated_at: datetime
 

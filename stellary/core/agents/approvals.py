@@ -13,7 +13,7 @@ from stellary.contract.refs import WorkspaceRef
 from stellary.core.agents import audit, gate, proposing, rows
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
-from stellary.core.board.settled_answers import settle_answer
+from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.events import CardEvent
 from stellary.core.unit import Agency, UnitOfWork
 
@@ -69,8 +69,7 @@ def carry_out(
     for mission_id in {row.mission_id for row, _ in approved if row.mission_id is not None}:
         _renew_pending(uow, mission_id, versions)
     kept = (
-        {"_id": row.id, "result": proposing.plain(answer)}
-        for (row, _), answer in zip(approved, answers, strict=True)
+        {"_id": row.id, "result": as_json(answer)} for (row, _), answer in zip(approved, answers, strict=True)
     )
     return [rows.proposal(uow.connection.execute(_CHANGE, values).one()) for values in kept]
 

@@ -11,7 +11,6 @@ import orjson
 from sqlalchemy import bindparam, func, insert, select
 
 from stellary.contract.errors import Conflict
-from stellary.contract.paging import Listing
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
@@ -179,10 +178,3 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Any) -> Any:
         return service.function(uow, named, StoredFile(**call["file"]))
     said = () if call["body"] is None else (load(endpoint.request_class, call["body"]),)
     return service.function(uow, named, *said)
-
-
-def plain(answer: Any) -> Any:
-    """An answer of a service as JSON, as far as it is worth keeping."""
-    if isinstance(answer, Listing):
-        answer = list(answer.items)
-    return rules.shortened(orjson.loads(dump(answer)))

@@ -24,7 +24,7 @@ from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.concerned import known_cards
-from stellary.core.board.settled_answers import settle_answer
+from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.events import NoticeGiven
 from stellary.core.unit import NOBODY, Agency, UnitOfWork
 
@@ -187,7 +187,7 @@ def _call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
     if action.kind == "read" or action.policy.agent == "w0" or agency.at_once:
         with gate.acting(uow, agency):
             answer = actions.run(uow, ref, action.name, call["params"])
-        value = proposing.plain(settle_answer(uow, answer))
+        value = as_json(settle_answer(uow, answer))
         audit.record(uow, agency, action.name, "allowed")
         _note(uow, mission, index, "done", value=value)
         return

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import orjson
+
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
+from stellary.contract.paging import Listing
+from stellary.contract.wire import dump
 from stellary.core.board import access
 from stellary.core.events import CardEvent
 from stellary.core.unit import UnitOfWork
 
 T = TypeVar("T")
+KEPT_MAX = 32_000
+"""Bytes of an answer that is kept as JSON."""
 
 
 def settle_answer(uow: UnitOfWork, answer: T) -> T:
@@ -55,3 +61,24 @@ def _replace(answer: Any, cards: Mapping[str, Card], items: Mapping[str, Checkli
     if isinstance(answer, list):
         return [_replace(value, cards, items) for value in answer]
     return answer
+
+
+def as_json(answer: Any) -> Any:
+    """Return an answer of a service as JSON, as far as it is worth keeping: 32 kB of it.
+
+    Of a long list as many items are kept as fit, in ``items``, and ``left`` says how many there are more.
+    """
+    if isinstance(answer, Listing):
+        answer = list(answer.items)
+    content = orjson.loads(dump(answer))
+    if len(orjson.dumps(content)) <= KEPT_MAX:
+        return content
+    if not isinstance(content, list):
+        return {"tooLong": True}
+    kept, size = [], 0
+    for item in content:
+        size += len(orjson.dumps(item))
+        if size > KEPT_MAX:
+            break
+        kept.append(item)
+    return {"items": kept, "left": len(content) - len(kept)}

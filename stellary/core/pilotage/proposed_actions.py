@@ -29,6 +29,7 @@ from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.core import actions
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
+from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.events import Cause, Chain, WorkspaceLeft
 from stellary.core.pilotage import access, rows, rules
 from stellary.core.pilotage.ledger import ACTIONS
@@ -42,6 +43,7 @@ _STEP = (
     .values(updated_at=bindparam("_now"))
     .returning(*table.c)
 )
+_KEEP = update(table).where(ACTIONS.this).returning(*table.c)
 _WITHDRAW = (
     update(table)
     .where(_HERE, table.c.status == "approved", table.c.reviewed_by_id == bindparam("_user_id"))
@@ -116,8 +118,9 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     """
     found = access.action(uow, ref).row
     row = _step(uow, found, "applied", applied_by_id=uow.user_id, applied_at=uow.now)
-    _run(uow, ref.parent(WorkspaceRef), row)
-    return rows.action(uow, row)
+    answer = settle_answer(uow, _run(uow, ref.parent(WorkspaceRef), row))
+    place = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
+    return rows.action(uow, uow.connection.execute(_KEEP, place).one())
 
 
 def withdraw(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
@@ -150,14 +153,14 @@ def _step(uow: UnitOfWork, found: Row[Any], to: ProposedActionStatus, **values: 
     return row
 
 
-def _run(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> None:
+def _run(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> Any:
     problem = rows.problem(uow, row.action_type, row.payload)
     if problem is not None:
         raise _failed(problem)
     approver: str = row.reviewed_by_id
     try:
         with uow.caused_by(Cause(Chain(uow.new_id()), approver, 0), Actor(approver)):
-            actions.run(uow, ref, row.action_type, row.payload)
+            return actions.run(uow, ref, row.action_type, row.payload)
     except ServerError:
         raise
     except (NotFound, Forbidden) as error:

@@ -100,6 +100,7 @@ def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
         reviewed_at=row.reviewed_at,
         applied_by_id=row.applied_by_id,
         applied_at=row.applied_at,
+        result=row.result,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -76,6 +76,8 @@ actions = _numbered(
     Column("reviewed_at", UtcDateTime),
     Column("applied_by_id", IdType, ForeignKey("stellary_users.id")),
     Column("applied_at", UtcDateTime),
+    # What it has answered once it was applied.
+    Column("result", Json),
     Index("ix_stellary_pilotage_actions_workspace_id_status_number", "workspace_id", "status", "number"),
 )
 

@@ -60,6 +60,7 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(helm):
         "reviewedAt": None,
         "appliedById": None,
         "appliedAt": None,
+        "result": None,
         "createdAt": proposed["createdAt"],
         "updatedAt": proposed["createdAt"],
     }
@@ -178,6 +179,15 @@ def test_what_cannot_be_done_leaves_everything_as_it_was(helm, payload, said):
     assert cannot(helm, action, "applied") == (409, f"the action cannot be applied: {said}", "action_failed")
     assert helm.action(action) == action
     assert helm.read(card) == card
+
+
+def test_applied_action_names_what_it_has_made(helm):
+    action = helm.approved("create_card", projectId=helm.project["id"], title="Write")
+    assert action["result"] is None
+    applied = step(helm, action, "applied")
+    assert applied["result"]["title"] == "Write"
+    assert applied["result"] == helm.read(applied["result"])
+    assert helm.action(action) == applied
 
 
 def test_what_could_not_be_done_can_be_done_later(helm):

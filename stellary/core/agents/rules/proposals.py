@@ -10,7 +10,6 @@ import orjson
 from stellary.contract.errors import Conflict
 
 SUMMARY_MAX = 500
-ANSWER_MAX = 32_000
 _SHOWN_MAX = 100
 
 
@@ -100,18 +99,3 @@ def renewed(seen: Mapping[str, str], versions: Mapping[str, tuple[str, str]]) ->
         key: versions[key][1] if key in versions and versions[key][0] == version else version
         for key, version in seen.items()
     }
-
-
-def shortened(answer: Any) -> Any:
-    """An answer, as far as an agent can be expected to read it."""
-    if len(orjson.dumps(answer)) <= ANSWER_MAX:
-        return answer
-    if not isinstance(answer, list):
-        return {"tooLong": True}
-    kept, size = [], 0
-    for each in answer:
-        size += len(orjson.dumps(each))
-        if size > ANSWER_MAX:
-            break
-        kept.append(each)
-    return {"items": kept, "left": len(answer) - len(kept)}

@@ -1,0 +1,14 @@
+"""What an action that was applied has answered."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+
+revision = "0016"
+down_revision = "0015"
+
+
+def upgrade() -> None:
+    op.add_column("stellary_pilotage_actions", sa.Column("result", sa.Text(), nullable=True))
