@@ -22,6 +22,25 @@ EntryKind = Literal["status", "step", "message", "tool_call", "proposal", "done"
 
 
 @value
+class MissionProgress(Value):
+    """How far a mission is.
+
+    Attributes:
+        turns: How often the agent was asked what to do next.
+        done: How many of its calls were made, or refused; not those that wait to be decided.
+        total: How many calls it has wanted until now.
+        percent: 0 to 100, rounded down: ``done`` of ``total``; 100 for a mission that is completed.
+        message: What the agent has said last: in a turn, or by ``report_step``.
+    """
+
+    turns: int
+    done: int
+    total: int
+    percent: int
+    message: str | None
+
+
+@value
 class AgentMission(Value):
     """A task that an agent works on by itself.
 
@@ -31,6 +50,7 @@ class AgentMission(Value):
         autonomy_mode: That of the agent when the mission began.
         result: What came of it, in words, once it is over.
         error: Why it failed.
+        progress: How far it is.
         pending_proposals: How many changes wait to be decided.
         created_by_id: Within whose rights the agent acts.
     """
@@ -45,6 +65,7 @@ class AgentMission(Value):
     autonomy_mode: AutonomyMode
     result: str | None
     error: str | None
+    progress: MissionProgress
     pending_proposals: int
     created_by_id: str
     created_at: datetime

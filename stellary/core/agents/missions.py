@@ -26,6 +26,7 @@ from stellary.contract.refs import AgentMissionRef, AgentRef
 from stellary.contract.unset import UNSET
 from stellary.core import jobs
 from stellary.core.agents import access, mission_log, rows
+from stellary.core.agents.rules.missions import progress
 from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board.card_references import card_of_workspace
 from stellary.core.board.filters import check_in_workspace
@@ -157,7 +158,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
     mission_log.write(uow, row["id"], ("status", {"status": "queued"}))
     if agent.runtime != "external":
         enqueue(uow, row["id"])
-    return AgentMission(pending_proposals=0, **row)
+    return AgentMission(progress=progress("queued", 0, 0, 0, 0, None), pending_proposals=0, **row)
 
 
 @serves(LIST_MISSIONS)

@@ -10,7 +10,8 @@ from stellary.contract.agent_missions import AgentMission, MissionEntry
 from stellary.contract.agents import Agent, AgentToken, AuditEntry, RateLimit
 from stellary.contract.proposals import Proposal
 from stellary.contract.wire import wire_fields
-from stellary.core.agents.tables import missions, proposals
+from stellary.core.agents.rules import missions as missions_rules
+from stellary.core.agents.tables import mission_log, missions, proposals
 
 PENDING: ColumnElement[int] = (
     select(func.count())
@@ -19,12 +20,28 @@ PENDING: ColumnElement[int] = (
     .scalar_subquery()
     .label("pending_proposals")
 )
-MISSION = (*missions.c, PENDING)
+_OF_MISSION = mission_log.c.mission_id == missions.c.id
+_CALLS: ColumnElement[int] = (
+    select(func.count())
+    .select_from(mission_log)
+    .where(_OF_MISSION, mission_log.c.kind == "tool_call")
+    .scalar_subquery()
+    .label("calls_logged")
+)
+_MESSAGE: ColumnElement[Any] = (
+    select(mission_log.c.data)
+    .where(_OF_MISSION, mission_log.c.kind == "message")
+    .order_by(mission_log.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("last_message")
+)
+MISSION = (*missions.c, PENDING, _CALLS, _MESSAGE)
 """What a statement selects of a mission."""
 
 _AGENT = [field.name for field in wire_fields(Agent).values() if field.name != "rate_limit"]
 _TOKEN = [field.name for field in wire_fields(AgentToken).values()]
-_MISSION = [field.name for field in wire_fields(AgentMission).values()]
+_MISSION = [field.name for field in wire_fields(AgentMission).values() if field.name != "progress"]
 _PROPOSAL = [field.name for field in wire_fields(Proposal).values()]
 _ENTRY = [field.name for field in wire_fields(AuditEntry).values()]
 
@@ -49,7 +66,11 @@ def token(row: Row[Any]) -> AgentToken:
 
 def mission(row: Row[Any]) -> AgentMission:
     """The mission of a row that has what ``MISSION`` names."""
-    return AgentMission(**{name: getattr(row, name) for name in _MISSION})
+    waiting = sum(call["outcome"] == "todo" for call in row.calls)
+    progress = missions_rules.progress(
+        row.status, row.turns, row.calls_logged, waiting, row.pending_proposals, row.last_message
+    )
+    return AgentMission(progress=progress, **{name: getattr(row, name) for name in _MISSION})
 
 
 def proposal(row: Row[Any]) -> Proposal:

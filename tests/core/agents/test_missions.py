@@ -68,6 +68,22 @@ def test_the_log_tells_it_from_the_beginning(office: Office):
     assert office.log(mission, after=6) == [("status", "completed"), ("done", "completed")]
 
 
+def test_progress_of_a_mission_is_told(office: Office):
+    mission = office.mission(office.agent("supervised"), "set priority high, comment: On it.")
+    nothing = {"turns": 0, "done": 0, "total": 0, "percent": 0, "message": None}
+    assert mission["progress"] == office.mission_now(mission)["progress"] == nothing
+    waiting = office.worked(mission)["progress"]
+    assert (waiting["turns"], waiting["done"], waiting["total"], waiting["percent"]) == (1, 0, 2, 0)
+    priority, comment = office.proposals(mission)
+    office.decide(priority)
+    half = office.mission_now(mission)["progress"]
+    assert (half["done"], half["total"], half["percent"]) == (1, 2, 50)
+    assert half["message"].startswith("I will set priority high")
+    office.decide(comment, "reject")
+    ended = office.worked(mission)["progress"]
+    assert (ended["done"], ended["total"], ended["percent"]) == (2, 2, 100)
+
+
 def test_what_is_not_understood_is_said_and_nothing_is_done(office: Office):
     card = office.card()
     after = office.worked(office.mission(office.agent("autonomous"), "make it nicer", card))
@@ -255,6 +271,29 @@ def test_what_an_agent_has_asked_for_with_its_token_is_listed_and_approved(offic
     assert office.read(card)["title"] == "Renamed"
     assert office.world.ask(office.owner, "GET", f"{office.flat}/proposals?status=pending") == []
     assert len(office.world.ask(office.owner, "GET", f"{office.flat}/proposals")) == 1
+
+
+def test_proposed_change_of_many_cards_goes_stale_as_a_whole(office: Office):
+    agent, cards = office.agent("supervised"), [office.card(title) for title in ("one", "two", "three")]
+    changes = [{"id": card["id"], "priority": "high"} for card in cards]
+    token, path = office.token(agent), f"{office.path}/cards/bulk"
+
+    def propose() -> dict:
+        return orjson.loads(office.world.call(token, "PATCH", path, {"cards": changes}).body)
+
+    first, second = propose(), propose()
+    assert first["action"] == "cards.update_many"
+    office.world.ask(office.owner, "PATCH", office.of(cards[1]), {"title": "Renamed"})
+    before = [office.read(card) for card in cards]
+    answer = office.decide(first)
+    assert error(answer) == (409, "stale")
+    assert orjson.loads(answer.body)["message"] == "the card has changed since it was proposed"
+    assert [office.read(card) for card in cards] == before
+    # One that was proposed after the change is carried out; the other then is stale because of that.
+    third = propose()
+    assert office.decide(third).status == 200
+    assert [office.read(card)["priority"] for card in cards] == ["high"] * 3
+    assert error(office.decide(second)) == (409, "stale")
 
 
 def test_nothing_of_a_suspended_agent_is_approved(office: Office):
@@ -458,6 +497,18 @@ def test_one_mission_at_a_time_works_on_a_card(office: Office):
     body = {"cardId": card["id"], "prompt": "x"}
     full = office.world.call(office.owner, "POST", f"{office.agents}/{agent['id']}/missions", body)
     assert error(full) == (409, "missions_full")
+
+
+def test_next_mission_that_begins_is_one_of_the_same_card(office: Office):
+    """Though a mission of another card has waited for longer."""
+    agent, card, other = office.agent("supervised"), office.card(), office.card()
+    of_other = [office.mission(agent, COMMENTS, other) for _ in range(2)]
+    of_card = [office.mission(agent, COMMENTS, card) for _ in range(2)]
+    expected = ["awaiting_approval", "queued"]
+    assert [office.worked(each)["status"] for each in of_other + of_card] == expected * 2
+    assert office.decide(office.proposals(of_card[0])[0]).status == 200
+    assert [office.worked(each)["status"] for each in of_card] == ["completed", "awaiting_approval"]
+    assert [office.mission_now(each)["status"] for each in of_other] == expected
 
 
 @pytest.mark.parametrize("mode", ["supervised", "approval", "autonomous"])
