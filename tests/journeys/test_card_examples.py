@@ -149,7 +149,7 @@ def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
         "day 18 to 41: Design booking page, test it",
         "day 42 to 130: Build first version, migrate existing appointments",
         "day 131 to 149: Testing",
-        "OB: 4 columns, 13 cards",
+        "OB: 5 columns, 13 cards",
     ]
     out = capsys.readouterr().out.splitlines()
     assert out[3] == "The brief asks: “Which text message provider do we use?” (text) "

@@ -134,7 +134,16 @@ _STATUS_ACTION = {"type": "set_status", "params": {"status": "in_progress"}}
 _CONDITIONS = {"all": [{"field": "priority", "op": "eq", "value": "high"}]}
 _CHECKLIST = [{"title": TEXT, "done": True}]
 
+
+def _is_step_done(conversation: Conversation) -> bool:
+    """Return whether the step that was written is done."""
+    steps = conversation.ask("checklist.list")
+    return next(step["done"] for step in steps if step["_id"] == conversation.answer["_id"])
+
+
 TRIALS: Mapping[str, FieldTrial] = {
+    "checklist.add.checked": FieldTrial(True, read=_is_step_done),
+    "checklist.update.checked": FieldTrial(True, read=_is_step_done),
     "auth.register.email": FieldTrial("trip@example.com", read=lambda c: c.answer["user"]["email"]),
     "auth.register.name": FieldTrial(read=lambda c: c.answer["user"]["name"]),
     "auth.register.password": FieldTrial(
