@@ -1,0 +1,66 @@
+"""What the databases themselves guarantee: every unique key, foreign key and check, as ``keys.tsv`` lists them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sqlalchemy import create_engine, inspect
+
+from stellary.core.migrations import PREFIX
+
+LISTED = Path(__file__).with_name("keys.tsv")
+
+
+def normalize(condition):
+    """A condition as both databases spell it: without casts, brackets and prefixes of tables."""
+    text = re.sub(r"::[a-z ]+(\[\])?|[()\"\]]|\bstellary_\w+\.", "", str(condition))
+    return " ".join(text.replace("= ANY ARRAY[", " IN ").replace("=", " = ").split())
+
+
+def find_keys(url):
+    """Each guarantee as a line: table, kind, columns, and what it refers to or is limited to."""
+    engine = create_engine(url)
+    inspector = inspect(engine)
+    found = set()
+    for table in (name for name in inspector.get_table_names() if name.startswith(PREFIX)):
+        found.add((table, "primary", ",".join(inspector.get_pk_constraint(table)["constrained_columns"]), ""))
+        uniques = [(each["column_names"], "") for each in inspector.get_unique_constraints(table)]
+        for index in inspector.get_indexes(table):
+            if index["unique"]:
+                options = index.get("dialect_options", {})
+                where = options.get("sqlite_where", options.get("postgresql_where"))
+                columns = index.get("expressions") or index["column_names"]
+                uniques.append((columns, "" if where is None else f"where {normalize(where)}"))
+        found |= {(table, "unique", normalize(",".join(columns)), where) for columns, where in uniques}
+        for key in inspector.get_foreign_keys(table):
+            rule = key["options"].get("ondelete", "NO ACTION").lower()
+            target = f"{key['referred_table']}({','.join(key['referred_columns'])}) on delete {rule}"
+            found.add((table, "foreign", ",".join(key["constrained_columns"]), target))
+        for check in inspector.get_check_constraints(table):
+            found.add((table, "check", "", normalize(check["sqltext"])))
+    engine.dispose()
+    return sorted(found)
+
+
+def test_both_databases_keep_exactly_the_keys_that_are_listed(database_url):
+    """A key that is dropped, or made weaker, is dropped from the list in the same change, and its race with it."""
+    lines = ["\t".join(key).rstrip() for key in find_keys(database_url)]
+    assert lines == LISTED.read_text().splitlines()
+
+
+OWNERLESS = {
+    "stellary_alembic_version",
+    "stellary_idempotency_keys",
+    "stellary_jobs",
+    "stellary_login_attempts",
+    "stellary_organizations",
+    "stellary_users",
+}
+"""Swept by age, or deleted by nobody."""
+
+
+def test_every_other_table_refers_to_what_it_is_deleted_with():
+    keys = [line.split("\t") for line in LISTED.read_text().splitlines()]
+    owned = {key[0] for key in keys if key[1] == "foreign" and key[3].endswith("on delete cascade")}
+    assert {key[0] for key in keys} - owned == OWNERLESS
