@@ -47,15 +47,14 @@ keys = Table(
 _FIND = select(keys).where(keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
 _KEEP = insert(keys)
 _OLD = keys.alias("old")
-_FORGET = delete(keys).where(
-    tuple_(keys.c.user_id, keys.c.key_digest).in_(
-        select(_OLD.c.user_id, _OLD.c.key_digest)
-        .where(_OLD.c.created_at <= bindparam("before"))
-        .limit(FORGOTTEN_AT_ONCE)
-        # Nobody waits for somebody else who forgets the same.
-        .with_for_update(skip_locked=True)
-    )
+_OLDEST = (
+    select(_OLD.c.user_id, _OLD.c.key_digest)
+    .where(_OLD.c.created_at <= bindparam("before"))
+    .limit(FORGOTTEN_AT_ONCE)
+    # A request does not wait for another one that deletes the same keys.
+    .with_for_update(skip_locked=True)
 )
+_FORGET = delete(keys).where(tuple_(keys.c.user_id, keys.c.key_digest).in_(_OLDEST))
 _FORGET_ONE = delete(keys).where(
     keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest")
 )

@@ -14,6 +14,7 @@ from stellary.core.unit import UnitOfWork
 OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
 _IN_ORDER = OF_PROJECT.order_by(custom_fields.c.id)
 _NAMED = _IN_ORDER.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
+_NAMED_LOCKED = _NAMED.with_for_update(read=True)
 
 
 def field(row: Row[Any]) -> CustomField:
@@ -48,10 +49,12 @@ def shared_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dic
 def _found(uow: UnitOfWork, project_id: str, ids: Collection[str], *, shared: bool) -> dict[str, CustomField]:
     if not ids:
         return {}
-    # Whoever names more than a project can have has made some up, perhaps more than a statement can take.
+    # Whoever names more than a project can have has made some up, perhaps more than a statement can take. No lock: that
+    # is refused in any case.
     statement = _IN_ORDER
     parameters: dict[str, Any] = {"_project_id": project_id}
     if len(ids) <= FIELDS_MAX:
-        statement, parameters = _NAMED, {**parameters, "_ids": list(ids)}
-    rows = uow.connection.execute(statement.with_for_update(read=True) if shared else statement, parameters)
+        statement = _NAMED_LOCKED if shared else _NAMED
+        parameters["_ids"] = list(ids)
+    rows = uow.connection.execute(statement, parameters)
     return {row.id: field(row) for row in rows}

@@ -49,12 +49,8 @@ _DOCUMENT = through_workspace(_CALLER_NAME, *rows.DOCUMENT, joins=_to_document)
 _VERSION = through_workspace(
     documents.c.id.label("of_document"), *rows.VERSION_SUMMARY, versions.c.content, joins=_to_version
 )
-_HOLD: Select[Any] = (
-    select(*rows.DOCUMENT)
-    .where(documents.c.id == bindparam("_document_id"))
-    .with_for_update(of=documents, key_share=True)
-)
-_HOLD_TO_DELETE: Select[Any] = _HOLD.with_for_update(of=documents)
+_NOW: Select[Any] = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_document_id"))
+_LOCK_TO_DELETE: Select[Any] = _NOW.with_for_update(of=documents)
 
 
 def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
@@ -106,18 +102,25 @@ def version(uow: UnitOfWork, ref: DocumentVersionRef) -> At:
     return At(row, standing)
 
 
-def hold_document(uow: UnitOfWork, document_id: str, *, to_delete: bool = False) -> Row[Any]:
-    """A document that a door has found, as it is by now; until the unit ends, nobody else changes it.
-
-    Args:
-        uow: The unit.
-        document_id: Which one.
-        to_delete: Whether nobody may put another one below it either.
+def reload_document(uow: UnitOfWork, document_id: str) -> Row[Any]:
+    """Return a document as it was committed last. It is not locked: whoever changes it does so on condition of its version.
 
     Raises:
         NotFound: It was deleted in the meantime.
     """
-    statement = _HOLD_TO_DELETE if to_delete else _HOLD
+    return _found(uow, _NOW, document_id)
+
+
+def lock_document_to_delete(uow: UnitOfWork, document_id: str) -> Row[Any]:
+    """Lock a document until the unit ends, and return it as it was committed last: nothing is put below it either.
+
+    Raises:
+        NotFound: It was deleted in the meantime.
+    """
+    return _found(uow, _LOCK_TO_DELETE, document_id)
+
+
+def _found(uow: UnitOfWork, statement: Select[Any], document_id: str) -> Row[Any]:
     row = uow.connection.execute(statement, {"_document_id": document_id}).first()
     if row is None:
         raise NotFound("Document not found")

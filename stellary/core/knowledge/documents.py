@@ -153,7 +153,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     at = access.document(uow, ref)
     found: Found = at.row._mapping
     if is_shared(uow):
-        found = access.hold_document(uow, at.row.id, to_delete=True)._mapping
+        found = access.lock_document_to_delete(uow, at.row.id)._mapping
     uow.require_version(found["version"])
     uow.connection.execute(_LIFT, {"_id": found["id"], "_parent_id": found["parent_id"], "_now": uow.now})
     uow.connection.execute(_DELETE, {"_id": found["id"]})
@@ -169,7 +169,7 @@ def written(
     Args:
         uow: The unit.
         at: What the door has found.
-        decide: The columns to change, of the document as it is; it may be called twice.
+        decide: The columns to change, of the document as it is; it may be called several times.
 
     Returns:
         The document before that, and what has been changed of it.
@@ -180,7 +180,7 @@ def written(
         condition = {"_id": before["id"], "_version": before["version"]}
         if uow.connection.execute(_UPDATE, {**changes, **condition}).rowcount:
             return before, changes
-        held = access.hold_document(uow, before["id"])._mapping
+        held = access.reload_document(uow, before["id"])._mapping
         before = {**before, **held}
     return before, {}
 
