@@ -34,7 +34,7 @@ from stellary.client.project_setup.declaration import (
     Step,
 )
 from stellary.client.project_setup.describing import described
-from stellary.client.project_setup.files import Source, declared, dumps, loads, read
+from stellary.client.project_setup.files import Source, dumps, gathered, loads, read
 from stellary.client.project_setup.planning import Plan, planned
 from stellary.client.project_setup.state import EVERYTHING, read_state
 from stellary.client.projects import ProjectHandle
@@ -86,7 +86,8 @@ def plan(at: Any, declaration: Source, *, prune: bool = False) -> Any:
         UnsuitableDeclaration: It makes no sense, or refers to what is not there.
         OSError: The file cannot be read.
     """
-    return _done(at, planned(at, declared(declaration), prune))
+    declared, problems = gathered(declaration)
+    return _done(at, planned(at, declared, problems, prune))
 
 
 @overload

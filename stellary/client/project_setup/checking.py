@@ -10,6 +10,7 @@ from stellary.client._nearest import nearest
 from stellary.client.project_setup import values
 from stellary.client.project_setup.declaration import Card, Declaration, Field, Scope
 from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.reading import are_known
 from stellary.client.project_setup.references import references
 from stellary.contract.custom_fields import FIELDS_MAX
 from stellary.contract.unset import UNSET, Unset
@@ -19,18 +20,14 @@ CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
 
 
 def check(declaration: Declaration, problems: Problems) -> Declaration:
-    """The declaration, which makes sense in itself.
-
-    Raises:
-        UnsuitableDeclaration: It does not.
-    """
+    """Return the declaration, and note what makes no sense in itself."""
+    problems.begin_pass()
     checker = _Checker(declaration, problems)
     checker.scopes()
     checker.labels_and_fields()
     checker.cards()
     checker.automations()
     checker.members()
-    problems.refuse()
     return declaration
 
 
@@ -123,7 +120,8 @@ class _Checker:
         if len(self.all.fields or ()) > FIELDS_MAX:
             self.note("fields", f"must have at most {FIELDS_MAX} items")
         for at, field in enumerate(self.all.fields or ()):
-            self._options(field, f"fields[{at}]")
+            if are_known([field.name]):
+                self._options(field, f"fields[{at}]")
 
     def _options(self, field: Field, path: str) -> None:
         if field.type not in ("select", "multi-select"):
@@ -226,7 +224,8 @@ class _Checker:
     def _declared(
         self, name: str, known: Iterable[str], path: str, what: str, key: Callable[[str], str] = exact
     ) -> None:
-        if key(name) not in map(key, known):
+        known = list(known)
+        if key(name) not in map(key, known) and are_known(known):
             self.note(path, f'the {what} "{name}" is not declared{nearest(name, known)}')
 
 

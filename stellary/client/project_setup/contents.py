@@ -10,6 +10,7 @@ import attrs
 from stellary.client.project_setup import values
 from stellary.client.project_setup.changes import Change, Difference, differences
 from stellary.client.project_setup.checking import folded
+from stellary.client.project_setup.circles import Declared, note_circles
 from stellary.client.project_setup.declaration import Automation, Card, Step
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.references import named, references, resolved
@@ -231,11 +232,14 @@ class Related:
 def relations(matched: Matched, prune: bool) -> Iterator[Change]:
     """Relations that are to be deleted, then those that are to be made."""
     managed = set(_managed(matched))
-    wanted = dict(_wanted(matched))
+    found = list(_wanted(matched))
+    wanted = {made: related for made, related, _ in found}
     titles = _titles(matched)
-    for each in sorted(matched.state.edges, key=lambda each: (each.type, each.source, each.target)):
-        if each not in wanted and _is_to_go(each, managed, prune):
-            yield _relation("delete", titles, Related(each.type, each.source, each.target), each)
+    going = {each for each in matched.state.edges if each not in wanted and _is_to_go(each, managed, prune)}
+    declared = [Declared(made, path) for made, _, path in found]
+    note_circles(declared, matched.state.edges - going, titles, matched.problems)
+    for each in sorted(going, key=lambda each: (each.type, each.source, each.target)):
+        yield _relation("delete", titles, Related(each.type, each.source, each.target), each)
     for new, related in wanted.items():
         if new not in matched.state.edges:
             yield _relation("create", titles, related, None)
@@ -249,7 +253,7 @@ def _managed(matched: Matched) -> Iterator[tuple[str, str]]:
                 yield type, found.id
 
 
-def _wanted(matched: Matched) -> Iterator[tuple[Edge, Related]]:
+def _wanted(matched: Matched) -> Iterator[tuple[Edge, Related, str]]:
     for card, found, path in matched.cards.pairs:
         id = found.id if found else f"+{card.title}"
         own = found.key if found else card.title
@@ -258,7 +262,7 @@ def _wanted(matched: Matched) -> Iterator[tuple[Edge, Related]]:
             if other is not None:
                 made = edge("child_of" if type == "parent" else type, id, other or f"+{title}")
                 ends = (title, own) if type == "parent" else (own, title)
-                yield made, Related(made.type, *ends)
+                yield made, Related(made.type, *ends), at
 
 
 def _relations_of(card: Card, path: str) -> Iterator[tuple[str, str, str]]:

@@ -27,21 +27,22 @@ _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-def declared(source: Source) -> Declaration:
-    """What is declared, known to make sense in itself.
+def gathered(source: Source) -> tuple[Declaration, Problems]:
+    """Return what is declared, as far as it can be read, and what is wrong with it so far.
 
     Raises:
-        UnsuitableDeclaration: It does not; with the place of each problem.
+        UnsuitableDeclaration: Nothing of it can be read.
         OSError: The file cannot be read.
         TypeError: It is nothing that declares.
     """
     if isinstance(source, str | os.PathLike):
-        return read(source)
+        file = Path(source)
+        return _gathered(file.read_bytes(), file.suffix, file.name)
     if not isinstance(source, Declaration | Mapping):
         raise TypeError(f"a declaration must be one, a dict or a path, not {type(source).__name__}")
     problems = Problems()
     data = as_dict(source) if isinstance(source, Declaration) else source
-    return check(read_data(data, problems), problems)
+    return check(read_data(data, problems), problems), problems
 
 
 def read(path: str | os.PathLike[str]) -> Declaration:
@@ -51,8 +52,9 @@ def read(path: str | os.PathLike[str]) -> Declaration:
         UnsuitableDeclaration: It makes no sense; with the line, where that is known, and the place of each problem.
         OSError: It cannot be read.
     """
-    file = Path(path)
-    return loads(file.read_bytes(), file.suffix, file.name)
+    declaration, problems = gathered(path)
+    problems.refuse()
+    return declaration
 
 
 def loads(data: bytes, suffix: str, name: str = "") -> Declaration:
@@ -63,6 +65,12 @@ def loads(data: bytes, suffix: str, name: str = "") -> Declaration:
         suffix: ``.yaml``, ``.yml``, ``.toml`` or ``.json``.
         name: What the file is called in messages.
     """
+    declaration, problems = _gathered(data, suffix, name)
+    problems.refuse()
+    return declaration
+
+
+def _gathered(data: bytes, suffix: str, name: str) -> tuple[Declaration, Problems]:
     problems = Problems(name)
     parsers = {".yaml": _yaml, ".yml": _yaml, ".toml": _toml, ".json": _json}
     parser = parsers.get(suffix.lower())
@@ -77,8 +85,9 @@ def loads(data: bytes, suffix: str, name: str = "") -> Declaration:
         problems.note("", "the file is not UTF-8")
         problems.refuse()
     parsed = parser(text, problems)
-    problems.refuse()
-    return check(read_data(parsed, problems), problems)
+    if not isinstance(parsed, Mapping):
+        problems.refuse()
+    return check(read_data(parsed, problems), problems), problems
 
 
 def dumps(declaration: Declaration) -> str:

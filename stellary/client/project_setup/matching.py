@@ -12,6 +12,7 @@ from stellary.client._nearest import nearest
 from stellary.client.project_setup.checking import exact, folded
 from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
 from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.reading import are_known
 from stellary.client.project_setup.state import Person, State
 from stellary.contract import cards as wire_cards
 from stellary.contract import scopes as wire
@@ -286,7 +287,9 @@ class Matched:
 
     def _missing(self, what: str, name: str, known: Iterable[str], path: str) -> Any:
         """None, since nothing has that name; it is noted."""
-        self.problems.note(path, f'the project has no {what} "{name}"{nearest(name, known)}')
+        names = list(known)
+        if are_known(names):
+            self.problems.note(path, f'the project has no {what} "{name}"{nearest(name, names)}')
         return None
 
 

@@ -14,6 +14,7 @@ from stellary.client.project_setup.changes import Change, counted
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.reading import are_known
 from stellary.client.project_setup.removals import removals
 from stellary.client.project_setup.state import Place, State, Wanted, find_project, read_state
 from stellary.client.projects import ProjectHandle
@@ -53,9 +54,16 @@ class Plan(Shown, Generic[C]):
         return "\n".join([self.summary, *below])
 
 
-def planned(at: Place, declaration: Declaration, prune: bool) -> Steps[Plan[Any]]:
-    """Read what there is, and say what has to be done."""
-    _, matched, changes = yield from compared(at, declaration, prune)
+def planned(at: Place, declaration: Declaration, problems: Problems, prune: bool) -> Steps[Plan[Any]]:
+    """Read what there is, and say what has to be done.
+
+    Raises:
+        UnsuitableDeclaration: Something is wrong with the declaration in itself, or beside what there is: all of it is told.
+    """
+    if not are_known([declaration.project.name]):
+        problems.refuse()
+    problems.begin_pass()
+    _, matched, changes = yield from compared(at, declaration, prune, problems)
     project = matched.state.project
     return Plan(
         changes=changes, declaration=declaration, prune=prune, key=project.key if project else None, at=at
@@ -63,27 +71,28 @@ def planned(at: Place, declaration: Declaration, prune: bool) -> Steps[Plan[Any]
 
 
 def compared(
-    at: Place, declaration: Declaration, prune: bool
+    at: Place, declaration: Declaration, prune: bool, problems: Problems | None = None
 ) -> Steps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
     """Read what there is, and compare.
 
     Raises:
         UnsuitableDeclaration: It refers to what is not there.
     """
-    problems = Problems()
+    problems = Problems() if problems is None else problems
     project = yield from find_project(at, declaration, problems)
     state = yield from read_state(at, project, Wanted.by(declaration, prune))
-    matched, changes = difference(declaration, state, prune)
+    matched, changes = difference(declaration, state, prune, problems)
     return project, matched, changes
 
 
-def difference(declaration: Declaration, state: State, prune: bool) -> tuple[Matched, tuple[Change, ...]]:
+def difference(
+    declaration: Declaration, state: State, prune: bool, problems: Problems
+) -> tuple[Matched, tuple[Change, ...]]:
     """What has to be done. Asks nothing.
 
     Raises:
         UnsuitableDeclaration: It refers to what is not there.
     """
-    problems = Problems()
     matched = Matched(declaration, state, problems)
     changes = tuple(_changes(matched, prune))
     problems.refuse()

@@ -37,10 +37,16 @@ class Problems:
         self.source = source
         self.lines = lines or {}
         self._found: list[Problem] = []
+        self._told: set[str] = set()
 
     def note(self, path: str, message: str) -> None:
-        """Note a problem."""
-        self._found.append(Problem(path, message))
+        """Note a problem, unless an earlier pass has found one at that place, from which it may follow."""
+        if path not in self._told:
+            self._found.append(Problem(path, message))
+
+    def begin_pass(self) -> None:
+        """Begin to look at all of it in another way, knowing where something is wrong already."""
+        self._told = {each.path for each in self._found if each.path}
 
     def refuse(self) -> None:
         """End here if there is one.
@@ -50,12 +56,12 @@ class Problems:
         """
         if not self._found:
             return
-        told = [self._told(each) for each in self._found[:SHOWN]]
+        told = [self._shown(each) for each in self._found[:SHOWN]]
         if len(self._found) > SHOWN:
             told.append(f"… and {len(self._found) - SHOWN} more")
         raise UnsuitableDeclaration("\n".join(told), [(each.path, each.message) for each in self._found])
 
-    def _told(self, problem: Problem) -> str:
+    def _shown(self, problem: Problem) -> str:
         line = self._line(problem.path)
         place = f"{self.source}:{line}" if self.source and line else self.source
         return ": ".join(part for part in (place, problem.path, problem.message) if part)
@@ -65,5 +71,10 @@ class Problems:
         while path:
             if path in self.lines:
                 return self.lines[path]
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+            path = _around(path)
         return self.lines.get("")
+
+
+def _around(path: str) -> str:
+    """The path of what something stands in: ``cards[3]`` of ``cards[3].title``."""
+    return path[: max(path.rfind("."), path.rfind("["), 0)]

@@ -6,7 +6,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -24,15 +24,34 @@ BAD = object()
 
 
 def read(data: Any, problems: Problems) -> Declaration:
-    """The declaration that parsed data is.
+    """Return what parsed data declares, as far as it can be read.
+
+    A field that cannot be read is left out. What lacks something that is required gets an ``Unreadable`` name, so that the rest
+    of it can be looked at as well.
+
+    Args:
+        data: Of a file, or a dict.
+        problems: Is told of all that cannot be read.
 
     Raises:
-        UnsuitableDeclaration: It is none.
+        UnsuitableDeclaration: Nothing of it can be.
     """
-    found = _thing(Declaration, data, "", problems)
-    problems.refuse()
-    made: Declaration = found
+    if not isinstance(data, Mapping):
+        _thing(Declaration, data, "", problems)
+        problems.refuse()
+    made: Declaration = _thing(Declaration, data, "", problems)
     return made
+
+
+class Unreadable(str):
+    """Stands for a name that is missing or cannot be read: nobody knows which names there are beside it."""
+
+    __slots__ = ()
+
+
+def are_known(names: Iterable[str]) -> bool:
+    """Whether these are all the names that are declared, none being unreadable."""
+    return not any(isinstance(each, Unreadable) for each in names)
 
 
 @functools.cache
@@ -70,7 +89,7 @@ def _thing(kind: Any, data: Any, path: str, problems: Problems) -> Any:
     if not isinstance(data, Mapping):
         said = f"must have fields such as {next(iter(_fields(kind)))!r}, not be {_called(data)}"
         problems.note(path, said)
-        return BAD
+        return _unreadable(kind, path)
     fields, kinds = _fields(kind), _kinds(kind)
     for name in data:
         if name not in fields:
@@ -79,11 +98,29 @@ def _thing(kind: Any, data: Any, path: str, problems: Problems) -> Any:
     found = {
         name: _read(kinds[name], data[name], _join(path, name), problems) for name in fields if name in data
     }
-    for name, field in fields.items():
-        if field.default is attrs.NOTHING and name not in data:
+    required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
+    for name in required:
+        if name not in data:
             problems.note(path, f"{name!r} is missing")
-            return BAD
-    return BAD if BAD in found.values() else kind(**found)
+    readable = {name: each for name, each in found.items() if each is not BAD}
+    if any(name not in readable for name in required):
+        readable |= {name: _stand_in(kinds[name], _join(path, name)) for name in required}
+    return kind(**readable)
+
+
+def _unreadable(kind: Any, path: str) -> Any:
+    """A thing of which nothing can be read."""
+    required = [name for name, field in _fields(kind).items() if field.default is attrs.NOTHING]
+    return kind(**{name: _stand_in(_kinds(kind)[name], _join(path, name)) for name in required})
+
+
+def _stand_in(kind: Any, path: str) -> Any:
+    """What stands in for a required field that cannot be read."""
+    if get_origin(kind) is Annotated:
+        return _stand_in(get_args(kind)[0], path)
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    return _unreadable(kind, path) if issubclass(kind, Declared) else Unreadable(path)
 
 
 @functools.cache
@@ -151,13 +188,18 @@ def _scalar(kind: Any, data: Any, path: str, problems: Problems) -> Any:
 
 
 def _date(data: Any, path: str, problems: Problems) -> Any:
-    if isinstance(data, date):
-        return data
-    try:
-        return date.fromisoformat(data) if len(data) == len("2026-04-01") else datetime.fromisoformat(data)
-    except (TypeError, ValueError):
-        problems.note(path, f"must be a date such as 2026-04-01, not {_called(data)}")
+    found = data
+    if not isinstance(data, date):
+        try:
+            is_day = len(data) == len("2026-04-01")
+            found = date.fromisoformat(data) if is_day else datetime.fromisoformat(data)
+        except (TypeError, ValueError):
+            problems.note(path, f"must be a date such as 2026-04-01, not {_called(data)}")
+            return BAD
+    if isinstance(found, datetime) and found.tzinfo is None:
+        problems.note(path, "must have an offset such as +02:00 beside the time; in Python, a time zone")
         return BAD
+    return found
 
 
 def _free(data: Any, path: str, problems: Problems, depth: int = DEPTH_MAX) -> Any:

@@ -261,6 +261,62 @@ def test_relations_are_added_a_parent_is_replaced_and_others_go_when_pruned(ws):
     assert [each.parent for each in ps.describe(at).cards] == [UNSET] * 3
 
 
+def _cards(**related):
+    return [ps.Card(title, **said) for title, said in related.items()]
+
+
+def _in_one_column(cards):
+    return ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards)
+
+
+@pytest.mark.parametrize(
+    ("cards", "problem"),
+    [
+        (
+            _cards(A={"blocks": ["B"]}, B={"blocks": ["C"]}, C={"blocks": ["A"]}),
+            'cards[0].blocks[0]: goes in a circle: "B" blocks "C" blocks "A" blocks "B"',
+        ),
+        (
+            _cards(A={"parent": "B"}, B={"parent": "A"}),
+            'cards[0].parent: goes in a circle: "A" is the parent of "B" is the parent of "A"',
+        ),
+    ],
+    ids=["blocks", "parents"],
+)
+def test_circles_are_refused_before_anything_is_made(ws, cards, problem):
+    assert refused(ws, _in_one_column(cards)) == [problem]
+    assert ws.projects.list() == []
+
+
+def test_a_circle_with_what_is_there_is_refused_unless_that_goes(ws):
+    at = made(ws, _in_one_column(_cards(A={"blocks": ["B"]}, B={"blocks": ["C"]}, C={})))
+    closing = _in_one_column(_cards(A={}, C={"blocks": ["A"]}))
+    assert refused(at, closing) == [
+        'cards[1].blocks[0]: goes in a circle: "A" blocks "B" blocks "C" blocks "A"'
+    ]
+    turned = _in_one_column(_cards(A={"blocks": []}, B={}, C={"blocks": ["A"]}))
+    assert refused(at, turned) == [
+        'cards[2].blocks[0]: goes in a circle: "A" blocks "B" blocks "C" blocks "A"'
+    ]
+    ps.apply(ps.plan(at, turned, prune=True))
+    assert not ps.plan(at, turned, prune=True)
+
+
+def test_a_parent_and_its_child_can_be_swapped(ws):
+    at = made(ws, _in_one_column(_cards(A={"parent": "B"}, B={})))
+    swapped = _in_one_column(_cards(A={"parent": None}, B={"parent": "A"}))
+    ps.apply(ps.plan(at, swapped))
+    assert not ps.plan(at, swapped)
+
+
+def test_a_card_that_names_itself_by_its_key_is_refused(ws):
+    at = made(ws, _in_one_column(_cards(A={})))
+    key = at.cards.list()[0].key
+    assert refused(at, _in_one_column(_cards(A={"blocks": [key]}))) == [
+        "cards[0].blocks[0]: must be another card"
+    ]
+
+
 def test_things_of_one_name_are_told_apart_by_their_ids(ws):
     at = made(ws)
     main, mvp = at.board().scopes

@@ -296,7 +296,54 @@ def test_what_contradicts_itself_is_told():
 def test_many_problems_are_told_as_far_as_somebody_reads():
     lines = refused("project: x\ncards:\n" + "- {title: A, nix: 1}\n" * 40)
     assert len(lines) == 21
-    assert lines[-1] == "… and 20 more"
+    assert lines[-1] == "… and 59 more"  # each field, and that a card stands twice
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-04-01T12:00", datetime(2026, 4, 1), "2026-04-01T12:00:00"],  # noqa: DTZ001 - what is meant
+)
+def test_a_moment_without_an_offset_is_told(any_ws, moment):
+    with pytest.raises(UnsuitableDeclaration) as caught:
+        ps.plan(any_ws, {"project": "x", "columns": ["A"], "cards": [{"title": "A", "due_date": moment}]})
+    assert caught.value.problems == (
+        ("cards[0].due_date", "must have an offset such as +02:00 beside the time; in Python, a time zone"),
+    )
+
+
+def test_every_problem_is_told_at_once_with_its_line(any_ws, tmp_path):
+    """Those of the file, those within the declaration, and those beside what there is."""
+    path = tmp_path / "launch.yaml"
+    path.write_text(
+        "project: All at once\n"
+        "columns: [To do, {nmae: Done}]\n"
+        "labels: [Bug, {name: Late, color: red}]\n"
+        "fields: [{name: Level, type: txt}]\n"
+        "cards:\n"
+        "- {title: One, priority: urgent, labels: [Bgu, Late], column: Nowhere, fields: {Level: 3}}\n"
+        "- {title: Two, column: To do, assignee: nobody@example.com, start_date: 2026-05-01, due_date: 2026-04-01}\n"
+        "- {column: To do, labels: [Gub]}\n"
+        "- {title: Four, column: To do, blocks: [Five]}\n"
+        "- {title: Five, column: To do, blocks: [Four, Unknown]}\n"
+        "members: [stranger@example.com]\n"
+    )
+    with pytest.raises(UnsuitableDeclaration) as caught:
+        ps.plan(any_ws, path)
+    assert str(caught.value).splitlines() == [
+        "launch.yaml:2: columns[1].nmae: 'nmae' is not known here; did you mean 'name'?",
+        "launch.yaml:2: columns[1]: 'name' is missing",
+        "launch.yaml:3: labels[1].color: must be a colour such as #22c55e",
+        "launch.yaml:4: fields[0].type: must be one of text, number, select, multi-select, date, boolean, not 'txt'; did you mean 'text'?",
+        "launch.yaml:6: cards[0].priority: must be one of low, medium, high, not 'urgent'",
+        "launch.yaml:8: cards[2]: 'title' is missing",
+        "launch.yaml:6: cards[0].labels[0]: the label \"Bgu\" is not declared; did you mean 'Bug'?",
+        "launch.yaml:7: cards[1].start_date: must not be after due_date",
+        'launch.yaml:8: cards[2].labels[0]: the label "Gub" is not declared',
+        "launch.yaml:11: members[0]: nobody in the workspace is \"stranger@example.com\"; did you mean 'jane@example.com'?",
+        "launch.yaml:7: cards[1].assignee: nobody in the workspace is \"nobody@example.com\"; did you mean 'joe@example.com'?",
+        'launch.yaml:9: cards[3].blocks[0]: goes in a circle: "Five" blocks "Four" blocks "Five"',
+    ]
+    assert [each.name for each in any_ws.projects.list() if each.name == "All at once"] == []
 
 
 def test_a_value_of_python_is_checked_as_a_file_is(any_ws):
@@ -314,6 +361,7 @@ def test_a_value_of_python_is_checked_as_a_file_is(any_ws):
         "must fit 64 bits",
         "must be a finite number",
         "must not contain a NUL character",
+        "there is no column to put it in",
     ]
     with pytest.raises(TypeError, match="a declaration must be one, a dict or a path, not int"):
         ps.plan(any_ws, 7)
