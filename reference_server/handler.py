@@ -24,13 +24,13 @@ from reference_server.streams import Streams
 from reference_server.threads import Threads
 from reference_server.throttle import GUARDED, Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
-from stellary.contract.errors import ApiError, MethodNotAllowed, ServerError
+from stellary.contract.errors import ApiError, MethodNotAllowed
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
 from stellary.contract.wire import Request
 from stellary.core import Core, dispatch
 from stellary.core.dispatch import Answer
-from stellary.core.failures import error_response
+from stellary.core.failures import error_response, translated
 
 _log = logging.getLogger("stellary.server")
 CLIENT_GONE = 499
@@ -116,10 +116,8 @@ class Handler:
             return error_response(error, exchange.request_id)
         except ConnectionError:
             raise
-        except Exception:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
-            _log.exception("request %s failed", exchange.request_id)
-            failed = ServerError("the server has failed; the request id helps to find out why")
-            return error_response(failed, exchange.request_id)
+        except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
+            return error_response(translated(error, exchange.request_id), exchange.request_id)
 
     async def _routed(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
         try:

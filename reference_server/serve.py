@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import gc
 import logging
@@ -11,8 +12,9 @@ import resource
 import signal
 import socket
 import stat
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
 from reference_server.sockets import BACKLOG
 from reference_server.state import State
+from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.mail import log_letter
 from stellary.core.wizard.models import ModelPlanner
@@ -38,6 +41,9 @@ IN_FLIGHT_SECONDS = 10.0
 LETTERS_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 FILES_MAX = 65_536
+STACK_BYTES = 2 << 20
+ARENAS_MAX = 2
+_M_ARENA_MAX = -8
 
 
 def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[], None]) -> None:
@@ -50,8 +56,9 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         up: Called once requests are taken.
 
     Raises:
-        SettingsError: The data directory or the database cannot be used.
+        SettingsError: The data directory, the database or the file store cannot be used.
     """
+    reserve_little()
     lines = log.configure(settings.log)
     allow_connections()
     with alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -73,10 +80,22 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         )
         try:
             migrate(core)
+            start_store(core)
             runner.run(_serve(core, settings, mailer, listening, up))
         finally:
             core.close()
             lines.close()
+
+
+def reserve_little() -> None:
+    """Let threads to come reserve little address space, so that a limit of 400 MB (``ulimit -v``) is enough.
+
+    Unasked, each of some twenty threads takes 8 MB for its stack, and 64 MB more when it first allocates.
+    """
+    threading.stack_size(STACK_BYTES)
+    with suppress(AttributeError, OSError):
+        # Of the GNU C library; others do not have it, nor the habit.
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
 
 
 def allow_connections() -> None:
@@ -101,6 +120,18 @@ def open_core(settings: Settings, **options: Any) -> Core:
         return Core(settings.database, direct_database=settings.direct_database_url, **options)
     except ValueError as error:
         raise SettingsError(f"the URL of the database {error}") from None
+
+
+def start_store(core: Core) -> None:
+    """Make ready what files are kept with, while there are descriptors and memory for it.
+
+    Raises:
+        SettingsError: There are not.
+    """
+    try:
+        core.blobs.start()
+    except Unavailable as error:
+        raise SettingsError(f"the file store cannot be used: {error.__cause__}") from error
 
 
 def migrate(core: Core) -> None:

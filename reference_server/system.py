@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from reference_server.api_page import ApiPage, api_page
@@ -13,7 +14,7 @@ from reference_server.exchange import Exchange, Own
 from reference_server.metrics import Metrics
 from reference_server.state import State
 from reference_server.threads import Threads
-from stellary.contract.errors import Unavailable
+from stellary.contract.errors import ApiError, Unavailable
 from stellary.contract.port import RawResponse
 from stellary.contract.system import (
     DOCS,
@@ -37,16 +38,23 @@ FREE_BYTES_MIN = 8 << 20
 
 
 class Probe:
-    """Whether the database can be written: tried at most once a second, however many ask.
+    """Whether something can be used: tried at most once a second, however many ask.
 
     Args:
-        core: Whose database.
-        threads: Where the try takes its turn among the units that write.
+        find_problem: Tries it; returns what is wrong in one sentence, or None.
+        run: Runs that in a thread.
+        name: What is tried, for a sentence.
     """
 
-    def __init__(self, core: Core, threads: Threads) -> None:
-        self._core = core
-        self._threads = threads
+    def __init__(
+        self,
+        find_problem: Callable[[], str | None],
+        run: Callable[[Callable[[], str | None]], asyncio.Future[str | None]],
+        name: str,
+    ) -> None:
+        self._find_problem = find_problem
+        self._run = run
+        self._name = name
         self._tried: asyncio.Future[str | None] | None = None
         self._tried_at = 0.0
 
@@ -59,23 +67,51 @@ class Probe:
         now = asyncio.get_running_loop().time()
         if self._tried is None or (self._tried.done() and now - self._tried_at >= PROBE_EVERY):
             self._tried_at = now
-            self._tried = self._threads.run("begin", self._problem)
+            self._tried = self._run(self._find_problem)
         await asyncio.wait({self._tried}, timeout=PROBE_PATIENCE)
-        problem = self._tried.result() if self._tried.done() else "the database does not answer"
+        problem = self._tried.result() if self._tried.done() else f"{self._name} does not answer"
         if problem is not None:
             raise Unavailable(problem, code="not_ready", retry_after=PROBE_EVERY)
 
-    def _problem(self) -> str | None:
-        try:
-            self._core.probe()
-        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the answer is the same
-            _log.warning("not ready: %s: %s", type(error).__name__, error)
-            return "the database cannot be written"
-        # A write that is taken back does not reach the disk, so that a full one has to be asked for.
-        file = self._core.database.file
-        if file is not None and shutil.disk_usage(file.resolve().parent).free < FREE_BYTES_MIN:
-            return "the disk is full"
-        return None
+
+def database_probe(core: Core, threads: Threads) -> Probe:
+    """Return a probe of whether the database can be written, which takes its turn among the units that write."""
+    return Probe(partial(_database_problem, core), partial(threads.run, "begin"), "the database")
+
+
+def store_probe(core: Core, threads: Threads) -> Probe:
+    """Return a probe of whether files can be kept."""
+    return Probe(partial(_store_problem, core), threads.files.run, "the file store")
+
+
+async def check_all(probes: Iterable[Probe]) -> None:
+    """Return if everything can be used. Raises Unavailable otherwise."""
+    for probe in probes:
+        await probe.check()
+
+
+def _database_problem(core: Core) -> str | None:
+    """Return why the database cannot be written, if it cannot."""
+    try:
+        core.probe()
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, the answer is the same
+        _log.warning("not ready: %s: %s", type(error).__name__, error)
+        return "the database cannot be written"
+    # A write that is taken back does not reach the disk, so that a full one has to be asked for.
+    file = core.database.file
+    if file is not None and shutil.disk_usage(file.resolve().parent).free < FREE_BYTES_MIN:
+        return "the disk is full"
+    return None
+
+
+def _store_problem(core: Core) -> str | None:
+    """Return why the file store cannot be used, if it cannot."""
+    try:
+        core.blobs.probe()
+    except ApiError as error:
+        _log.warning("not ready: %s", error.__cause__ or error)
+        return error.message
+    return None
 
 
 def product_version() -> str:
@@ -98,7 +134,7 @@ def system_operations(
         metrics: What was counted.
         prefix: Of the paths, known once the application has started.
     """
-    probe = Probe(core, threads)
+    probes = database_probe(core, threads), store_probe(core, threads)
     document: list[bytes] = []
     page: list[ApiPage] = []
 
@@ -117,7 +153,7 @@ def system_operations(
     async def ready(_: Exchange) -> RawResponse:
         if state.stopping:
             raise Unavailable("the server is stopping", code="stopping", retry_after=1)
-        await probe.check()
+        await check_all(probes)
         return _json(dump(Readiness()))
 
     async def openapi(_: Exchange) -> RawResponse:

@@ -6,11 +6,16 @@ behind in between is a file without a row; ``sweep`` in ``board/attachments`` fi
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import secrets
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,7 +23,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from stellary.contract.errors import StorageFull, Unavailable
+from stellary.contract.errors import ApiError, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -63,7 +68,40 @@ class Blobs:
         self._options = options
         self._opened: ObjectStore | None = None
         stored_elsewhere = url == "memory:" or url.startswith("s3://")
-        self._folder = None if stored_elsewhere else _path(url)
+        self._folder = None if stored_elsewhere else _Folder(_path(url))
+
+    def start(self) -> None:
+        """Load the library of a bucket and make its runtime, which is never made again where descriptors are lacking.
+
+        A server calls it before it takes requests. Without it, both happen when the first file is written or read. A
+        folder needs neither.
+
+        Raises:
+            Unavailable: The process has too few descriptors.
+        """
+        if self._folder is None and self._url != "memory:":
+            from obstore.store import MemoryStore
+
+            self._look_up(MemoryStore())
+
+    def probe(self) -> None:
+        """Check that files can be written (a folder) or at least asked for (a bucket), and leave nothing behind.
+
+        Raises:
+            StorageFull: There is no room left.
+            Unavailable: The store does not answer, or the process has too few descriptors.
+        """
+        if self._folder is None:
+            self._look_up(self._store)
+        else:
+            with _translate_errors():
+                self._folder.probe()
+
+    def _look_up(self, store: ObjectStore) -> None:
+        import obstore
+
+        with suppress(FileNotFoundError), _translate_errors(but=FileNotFoundError):
+            obstore.head(store, "probe")
 
     @property
     def _store(self) -> ObjectStore:
@@ -73,11 +111,8 @@ class Blobs:
         return self._opened
 
     def _open(self) -> ObjectStore:
-        from obstore.store import LocalStore, MemoryStore, S3Store
+        from obstore.store import MemoryStore, S3Store
 
-        if self._folder is not None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return LocalStore(str(self._folder.resolve()))
         if self._url == "memory:":
             return MemoryStore()
         return S3Store.from_url(self._url, **self._options)
@@ -89,16 +124,13 @@ class Blobs:
             StorageFull: There is no room left.
             Unavailable: The store does not answer.
         """
-        import obstore
-
-        try:
-            obstore.put(self._store, key, data)
+        with _translate_errors():
             if self._folder is not None:
-                # The row that will name it survives a power cut: so must the file.
-                _sync(self._folder / key)
-                _sync((self._folder / key).parent)
-        except (OSError, obstore.exceptions.BaseError) as error:
-            raise _told(error) from error
+                self._folder.put(key, data)
+            else:
+                import obstore
+
+                obstore.put(self._store, key, data)
 
     def read(self, key: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes from ``start`` up to ``end``, in blocks.
@@ -107,18 +139,24 @@ class Blobs:
             FileNotFoundError: There is no such blob.
             Unavailable: The store does not answer.
         """
-        import obstore
-
         if start >= end:
             return
-        try:
-            found = obstore.get(self._store, key, options={"range": (start, end)})
-            for block in found.stream(min_chunk_size=BLOCK):
-                yield bytes(block)
-        except FileNotFoundError:
-            raise
-        except (OSError, obstore.exceptions.BaseError) as error:
-            raise _told(error) from error
+        with _translate_errors(but=FileNotFoundError):
+            blocks = self._blocks(key, start, end)
+        while True:
+            with _translate_errors(but=FileNotFoundError):
+                block = next(blocks, None)
+            if block is None:
+                return
+            yield bytes(block)
+
+    def _blocks(self, key: str, start: int, end: int) -> Iterator[Any]:
+        if self._folder is not None:
+            return self._folder.open(key, start, end)
+        import obstore
+
+        found = obstore.get(self._store, key, options={"range": (start, end)})
+        return iter(found.stream(min_chunk_size=BLOCK))
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete blobs; one that is not there is no error.
@@ -126,19 +164,15 @@ class Blobs:
         Raises:
             Unavailable: The store does not answer.
         """
-        import obstore
-
         for key in keys:
             # A folder raises for a missing file, S3 does not.
-            try:
-                if self._folder is not None and "#" in key:
-                    (self._folder / key).unlink()
+            with suppress(FileNotFoundError), _translate_errors(but=FileNotFoundError):
+                if self._folder is not None:
+                    self._folder.delete(key)
                 else:
+                    import obstore
+
                     obstore.delete(self._store, key)
-            except FileNotFoundError:
-                continue
-            except (OSError, obstore.exceptions.BaseError) as error:
-                raise _told(error) from error
 
     def discard(self, key: str) -> None:
         """Delete a blob that nothing names any more. Should that fail, it is left to the sweep."""
@@ -165,17 +199,20 @@ class Blobs:
 
     def _listed(self) -> Iterator[tuple[str, datetime]]:
         if self._folder is not None:
-            yield from _in_folder(self._folder)
+            yield from self._folder.list()
             return
         if self._opened is None and self._url == "memory:":
             return
         import obstore
 
-        try:
-            for batch in obstore.list(self._store, chunk_size=LISTED):
-                yield from ((found["path"], found["last_modified"]) for found in batch)
-        except (OSError, obstore.exceptions.BaseError) as error:
-            raise _told(error) from error
+        with _translate_errors():
+            batches = obstore.list(self._store, chunk_size=LISTED)
+        while True:
+            with _translate_errors():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield from ((found["path"], found["last_modified"]) for found in batch)
 
 
 def new_key() -> str:
@@ -188,15 +225,72 @@ def _path(url: str) -> Path:
     return Path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url)
 
 
-def _in_folder(folder: Path) -> Iterator[tuple[str, datetime]]:
-    # Not by the library, which hides what a process that died had not finished; and it stays unloaded where there is
-    # nothing to list.
-    for path in folder.glob("??/*"):
+class _Folder:
+    """A store in a folder, without the library: a blob is a file that appears once it is whole and on the disk.
+
+    Args:
+        path: Made when it is needed, for its owner alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._durable: set[Path] = set()
+
+    def put(self, key: str, data: bytes | IO[bytes]) -> None:
+        file = self._path / key
+        # The row that will name it survives a power cut: so must the file, and the way to it.
+        if file.parent not in self._durable:
+            _make_durable(file.parent)
+            self._durable.add(file.parent)
+        # What a process that dies leaves of it is swept by this name.
+        unfinished = file.with_name(f"{file.name}#{secrets.randbelow(10**9)}")
         try:
-            written = path.stat().st_mtime
-        except FileNotFoundError:
-            continue
-        yield path.relative_to(folder).as_posix(), datetime.fromtimestamp(written, UTC)
+            with unfinished.open("xb") as made:
+                shutil.copyfileobj(io.BytesIO(data) if isinstance(data, bytes) else data, made, BLOCK)
+                made.flush()
+                os.fsync(made.fileno())
+            unfinished.rename(file)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        _sync(file.parent)
+
+    def open(self, key: str, start: int, end: int) -> Iterator[bytes]:
+        return self._blocks((self._path / key).open("rb"), start, end)
+
+    def _blocks(self, file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+        with file:
+            file.seek(start)
+            while start < end and (block := file.read(min(BLOCK, end - start))):
+                start += len(block)
+                yield block
+
+    def delete(self, key: str) -> None:
+        (self._path / key).unlink()
+
+    def list(self) -> Iterator[tuple[str, datetime]]:
+        for path in self._path.glob("??/*"):
+            try:
+                written = path.stat().st_mtime
+            except FileNotFoundError:
+                continue
+            yield path.relative_to(self._path).as_posix(), datetime.fromtimestamp(written, UTC)
+
+    def probe(self) -> None:
+        if not self._path.exists():
+            _make_durable(self._path)
+        with tempfile.TemporaryFile(dir=self._path) as file:
+            file.write(b"probe")
+
+
+def _make_durable(folder: Path) -> None:
+    """Make a folder, for its owner alone, and write to the disk that it and those above it that were missing are there."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+    # Another thread may have made it just now, and not have written that yet.
+    for path in missing or [folder]:
+        _sync(path.parent)
 
 
 def _sync(path: Path) -> None:
@@ -207,7 +301,30 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _told(error: Exception) -> Exception:
+@contextmanager
+def _translate_errors(but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Raise what goes wrong with a store as an error of the API.
+
+    Args:
+        but: An exception that is raised as it is.
+    """
+    try:
+        yield
+    except but:
+        raise
+    except OSError as error:
+        raise _to_api_error(error) from error
+    except BaseException as error:
+        # Of the library, which a folder does not load. A panic of it derives from BaseException, and cannot be imported.
+        library = sys.modules.get("obstore.exceptions")
+        if type(error).__name__ != "PanicException" and not (
+            library is not None and isinstance(error, library.BaseError)
+        ):
+            raise
+        raise _to_api_error(error) from error
+
+
+def _to_api_error(error: BaseException) -> ApiError:
     if "No space left" in str(error) or "QuotaExceeded" in str(error):
         return StorageFull("the file store of the server is full")
     return Unavailable("the file store is not available; try again", retry_after=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from stellary.contract.wire import dump
 
 _log = logging.getLogger("stellary.core")
 
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _OUR_TABLES = "stellary_"
 _ABORTED = ("40P01", "40001")
 _FOREIGN_KEY = ("23503", "23001")
@@ -44,6 +46,9 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
 
 def translated(error: Exception, request_id: str) -> ApiError:
     """What was not meant to happen, as far as a caller may know of it; the log has the rest."""
+    if isinstance(error, OSError) and error.errno in _SCARCE:
+        _log.warning("request %s: %s", request_id, error)
+        return Unavailable("the server is short of file descriptors or memory; try again", retry_after=1)
     api_error = to_api_error(error) if isinstance(error, DBAPIError) else None
     if api_error is None or api_error.code == ServerError.default_code:
         _log.error("request %s failed", request_id, exc_info=error)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import obstore
 import pytest
 
 from stellary.contract.errors import StorageFull, Unavailable
@@ -137,24 +136,58 @@ def test_a_folder_is_made_for_its_owner_alone_when_it_is_needed(tmp_path):
     assert (tmp_path / "data" / "files").stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_is_left_of_a_put_that_fails(tmp_path):
-    class Broken(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            raise OSError(errno.EIO, "the disk is broken")
+class Broken(io.BytesIO):
+    """A file of which reading fails at its end."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__(b"x" * 100_000)
+        self._number = number
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = super().read(size)
+        if block:
+            return block
+        raise OSError(self._number, os.strerror(self._number))
+
+
+def test_nothing_is_left_of_a_put_that_fails(tmp_path):
     store = Blobs(str(tmp_path))
     with pytest.raises(Unavailable, match="the file store is not available"):
-        store.put(KEY, Broken(b"x" * 100))
+        store.put(KEY, Broken(errno.EIO))
+    with pytest.raises(StorageFull):
+        store.put(KEY, Broken(errno.ENOSPC))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_file_and_the_folders_that_lead_to_it_are_on_the_disk_before_put_returns(tmp_path, monkeypatch):
+    synced: list[Path] = []
 
-    monkeypatch.setattr(obstore, "put", full)
-    with pytest.raises(StorageFull):
-        Blobs(str(tmp_path)).put(KEY, b"x")
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", note)
+    store = Blobs(str(tmp_path / "data" / "files"))
+    store.put(KEY, b"x")
+    files = tmp_path / "data" / "files"
+    # The folders that name each other, from the one that was there; the file; and the folder that names it at last.
+    assert {tmp_path, tmp_path / "data", files} <= set(synced)
+    assert synced[-2].parent == synced[-1] == files / "ab"
+    synced.clear()
+    store.put("ab/" + "0" * 32, b"x")
+    assert len(synced) == 2
+    # One that another process has made may not have been written yet.
+    Blobs(str(files)).put("ab/" + "1" * 32, b"x")
+    assert files in synced
+
+
+def test_a_probe_finds_a_folder_that_cannot_be_written(tmp_path):
+    store = Blobs(str(tmp_path / "files"))
+    store.probe()
+    assert listed(store) == []
+    (tmp_path / "files").rmdir()
+    (tmp_path / "files").write_bytes(b"in its place")
+    with pytest.raises(Unavailable):
+        store.probe()
 
 
 @pytest.fixture
@@ -176,6 +209,7 @@ def test_a_store_that_does_not_answer_is_unavailable(unreachable):
         lambda: list(unreachable.read(KEY, 0, 1)),
         lambda: unreachable.delete([KEY]),
         lambda: list(unreachable.older_than(LATER)),
+        unreachable.probe,
     ):
         with pytest.raises(Unavailable) as caught:
             ask()
@@ -187,13 +221,12 @@ def test_what_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog):
     assert "left to the sweep" in caplog.text
 
 
-def test_the_library_is_not_loaded_before_a_file_is_touched(sqlite_url, tmp_path):
-    # What is there is looked at by a sweep, and that alone loads nothing.
+def test_a_folder_does_not_load_the_library(sqlite_url, tmp_path):
     (tmp_path / "ab").mkdir()
     (tmp_path / KEY).write_bytes(b"x")
     code = (
         "import sys; from stellary.core import Core; core = Core(*sys.argv[1:2], blobs=sys.argv[2]);"
-        "core.sweep(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
+        "core.sweep(); core.blobs.put('ab/' + '1' * 32, b'x'); core.blobs.probe(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
     )
     asked = [sys.executable, "-c", code, sqlite_url, tmp_path]
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == ""

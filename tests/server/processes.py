@@ -33,12 +33,20 @@ class Process(Reachable):
         ready_after: Seconds from its start until the banner.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path,
+        address_space: int | None = None,
+    ) -> None:
         self.log = directory / "log"
+        limit = f'ulimit -v {(address_space or 0) >> 10} && exec "$@"'
+        within = ["sh", "-c", limit, "sh"] if address_space else []
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "reference_server", *arguments],
+                [*within, sys.executable, "-m", "reference_server", *arguments],
                 cwd=directory,
                 env={**clean_environment(), **QUICK, **environment},
                 stdout=subprocess.PIPE,
@@ -122,10 +130,13 @@ def serve(settings: Settings, up: Connection) -> None:
 
 @contextmanager
 def started(
-    directory: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    directory: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    address_space: int | None = None,
 ) -> Iterator[Process]:
     """A server whose data is in a directory, on any port, until the end of the block."""
-    process = Process(["--port", "0", *arguments], environment or {}, directory)
+    process = Process(["--port", "0", *arguments], environment or {}, directory, address_space)
     try:
         yield process
     finally:

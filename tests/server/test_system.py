@@ -11,7 +11,6 @@ import time
 import pytest
 
 from reference_server import system
-from reference_server.system import Probe
 from reference_server.threads import Threads
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
@@ -124,7 +123,7 @@ def test_it_is_not_ready_on_a_disk_that_is_full(one_server: Running, monkeypatch
 async def test_a_database_that_does_not_answer_is_not_ready(sqlite_core: Core, monkeypatch):
     monkeypatch.setattr(system, "PROBE_PATIENCE", 0.05)
     threads = Threads(sqlite_core)
-    probe = Probe(sqlite_core, threads)
+    probe = system.database_probe(sqlite_core, threads)
     with sqlite_core.database.writing():
         for _ in range(2):
             with pytest.raises(Unavailable, match="the database does not answer"):
@@ -137,7 +136,7 @@ async def test_however_many_ask_it_is_tried_once_a_second(sqlite_core: Core, mon
     whole = sqlite_core.probe
     monkeypatch.setattr(sqlite_core, "probe", lambda: (tries.append(time.monotonic()), whole()))
     threads = Threads(sqlite_core)
-    probe = Probe(sqlite_core, threads)
+    probe = system.database_probe(sqlite_core, threads)
     for _ in range(100):
         await probe.check()
     assert len(tries) == 1
