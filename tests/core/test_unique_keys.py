@@ -1,0 +1,244 @@
+"""Two who want the same unique key at once: what each unique key in ``keys.tsv`` is for.
+
+The second request comes while the unit of the first one is still open, so that no look at the table has seen its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from stellary.core import Core, idempotency, jobs
+from stellary.core.accounts import tables as accounts
+from stellary.core.automations import tables as automations
+from stellary.core.automations import traces
+from stellary.core.board import tables as board
+from stellary.core.unit import NOBODY
+from tests.core.agents.office import Office
+from tests.core.automations.workshop import Workshop
+from tests.core.test_row_locks import race, run_beside
+from tests.world import World
+
+LISTED = Path(__file__).with_name("keys.tsv")
+
+
+@pytest.fixture
+def office(core: Core) -> Iterator[Office]:
+    world = World(core)
+    return Office(world, world.person("ann"))
+
+
+def post_twice(office: Office, path: str, body: Any, other: Any = None) -> int:
+    """The status of the second of two equal requests."""
+    return race(office, (office.owner, "POST", path, body), (office.owner, "POST", path, other or body))
+
+
+def number_cards(office: Office) -> None:
+    path = f"{office.path}/columns/{office.columns[0]['id']}/cards"
+    assert post_twice(office, path, {"title": "A"}) == 201
+    keys = [card["key"] for card in office.world.ask(office.owner, "GET", f"{office.path}/cards")]
+    assert len(set(keys)) == len(keys) == 2
+
+
+def relate_cards(office: Office) -> None:
+    card, other = office.card(), office.card()
+    body = {"targetCardId": other["id"], "type": "blocks"}
+    assert post_twice(office, f"{office.flat_of(card)}/relations", body) == 409
+    assert len(office.world.ask(office.owner, "GET", f"{office.flat_of(card)}/relations")) == 1
+
+
+def adopt_card(office: Office) -> None:
+    child, first, second = (office.card() for _ in range(3))
+    body = {"targetCardId": child["id"], "type": "parent_of"}
+    status = race(
+        office,
+        (office.owner, "POST", f"{office.flat_of(first)}/relations", body),
+        (office.owner, "POST", f"{office.flat_of(second)}/relations", body),
+    )
+    assert status == 409
+    assert len(office.world.ask(office.owner, "GET", f"{office.flat_of(child)}/relations")) == 1
+
+
+def name_label(office: Office) -> None:
+    assert post_twice(office, f"{office.path}/labels", {"name": "bug"}, {"name": "BUG"}) == 409
+
+
+def name_field(office: Office) -> None:
+    body = {"name": "Size", "type": "text"}
+    assert post_twice(office, f"{office.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
+
+
+def key_project(office: Office) -> None:
+    assert post_twice(office, f"{office.flat}/projects", {"name": "Other", "key": "OTH"}) == 409
+    # One that is made of the name is another one.
+    assert post_twice(office, f"{office.flat}/projects", {"name": "Third"}) == 201
+
+
+def slug_organization(office: Office) -> None:
+    assert post_twice(office, "/organizations", {"name": "Acme", "slug": "acme"}) == 409
+
+
+def slug_workspace(office: Office) -> None:
+    path = f"/orgs/{office.workspace.organization.slug}/workspaces"
+    assert post_twice(office, path, {"name": "Eng", "slug": "eng"}) == 409
+
+
+def slug_agent(office: Office) -> None:
+    body = {"name": "Scribe", "tools": ["board.read"]}
+    assert post_twice(office, office.agents, body) == 201
+    slugs = [agent["slug"] for agent in office.world.ask(office.owner, "GET", office.agents)]
+    assert len(set(slugs)) == len(slugs) == 2
+
+
+def invite(office: Office) -> None:
+    path = f"{office.flat}/members/invite"
+    post_twice(office, path, {"email": "bob@example.com"}, {"email": "BOB@example.com"})
+    with office.world.core.view(NOBODY) as uow:
+        assert len(uow.connection.execute(select(accounts.invitations.c.id)).all()) == 1
+
+
+def number_versions(office: Office) -> None:
+    document = office.world.ask(office.owner, "POST", f"{office.flat}/documents", {"title": "A"})
+    path = f"{office.flat}/documents/{document['id']}"
+    assert post_twice(office, f"{path}/submit-review", None) == 409
+    assert len(office.world.ask(office.owner, "GET", f"{path}/versions")) == 1
+
+
+def map_user(office: Office) -> None:
+    core = office.world.core
+    first, second, _ = run_beside(
+        core,
+        lambda uow: core.user(external_id="7", email="bob@example.com", connection=uow.connection),
+        lambda: core.user(external_id="7", email="bob@example.com"),
+    )
+    assert first == second
+
+
+def take_address(office: Office) -> None:
+    core, register = office.world.core, {"email": "BOB@example.com", "password": "correct horse"}
+    _, status, _ = run_beside(
+        core,
+        lambda uow: core.user(external_id="7", email="bob@example.com", connection=uow.connection),
+        lambda: office.world.status(None, "POST", "/auth/register", register),
+    )
+    assert status == 409
+
+
+def enqueue_job(office: Office) -> None:
+    core = office.world.core
+
+    def enqueue(uow: Any) -> None:
+        jobs.enqueue(uow, "test", {}, key="only one")
+
+    def enqueue_beside() -> None:
+        core.run(NOBODY, enqueue)
+
+    run_beside(core, enqueue, enqueue_beside)
+    with core.view(NOBODY) as uow:
+        assert len(uow.connection.execute(select(jobs.jobs.c.id)).all()) == 1
+
+
+def repeat_request(office: Office) -> None:
+    core = office.world.core
+    row = {"user_id": "a" * 24, "key_digest": "k", "request_digest": "r", "status": 200, "headers": {}}
+    assert insert_twice(core, idempotency.keys, {**row, "created_at": core.clock()}, {}) == "refused"
+
+
+def trace_event(office: Office) -> None:
+    core = office.world.core
+    workshop = Workshop(office.world, office.owner)
+    rule = workshop.rule("task_created", "archive_card")
+    workshop.card()
+    with core.view(NOBODY) as uow:
+        trace = dict(uow.connection.execute(select(automations.traces)).mappings().one())
+    assert trace["automation_id"] == rule["id"]
+
+    def record(uow: Any) -> None:
+        traces.record(uow, [{**trace, "id": uow.new_id(), "event_id": "e" * 24}])
+
+    def record_beside() -> str:
+        try:
+            core.run(NOBODY, record)
+        except Exception:  # noqa: BLE001 - whatever the database says
+            return "refused"
+        return "recorded"
+
+    assert run_beside(core, record, record_beside)[1] == "refused"
+
+
+def own_two_homes(office: Office) -> None:
+    core = office.world.core
+    with core.view(NOBODY) as uow:
+        home = uow.connection.execute(select(accounts.workspaces).where(accounts.workspaces.c.is_personal))
+        row = dict(home.mappings().one())
+    assert insert_twice(core, accounts.workspaces, row, {"slug": "another"}, first=False) == "refused"
+
+
+def insert_twice(core: Core, table: Any, row: Any, changes: Any, *, first: bool = True) -> str:
+    """What becomes of a row that is written beside another one of the same key."""
+    if first:
+        core.run(NOBODY, lambda uow: uow.connection.execute(insert(table), row))
+    if "id" in row:
+        changes = {**changes, "id": core.new_id()}
+    try:
+        with core.database.writing() as connection:
+            connection.execute(insert(table), {**row, **changes})
+    except IntegrityError:
+        return "refused"
+    return "written"
+
+
+RACES: dict[str, Callable[[Office], None]] = {
+    "stellary_agents workspace_id,slug": slug_agent,
+    "stellary_automation_traces automation_id,event_id": trace_event,
+    "stellary_cards project_id,number": number_cards,
+    "stellary_custom_fields project_id,name_key": name_field,
+    "stellary_document_versions document_id,number": number_versions,
+    "stellary_invitations workspace_id,email_key": invite,
+    "stellary_jobs key": enqueue_job,
+    "stellary_labels project_id,name_key": name_label,
+    "stellary_organizations slug": slug_organization,
+    "stellary_projects workspace_id,key": key_project,
+    "stellary_relations source_id,target_id,type": relate_cards,
+    "stellary_relations target_id": adopt_card,
+    "stellary_users email_key": take_address,
+    "stellary_users external_id": map_user,
+    "stellary_workspaces organization_id,slug": slug_workspace,
+    "stellary_workspaces owner_id": own_two_homes,
+}
+RANDOM = {
+    "stellary_agent_tokens token_digest",
+    "stellary_api_tokens token_digest",
+    "stellary_attachments blob_key",
+    "stellary_invitations token_digest",
+    "stellary_activities id",
+}
+"""Keys of values that are drawn at random: nobody else wants the same."""
+ELSEWHERE = {"stellary_agent_missions card_id": "tests/core/agents/test_races.py"}
+
+
+@pytest.mark.parametrize("key", RACES)
+def test_two_at_once_do_not_get_the_same_key(office: Office, key: str) -> None:
+    RACES[key](office)
+
+
+def test_a_request_is_noted_once(office: Office) -> None:
+    repeat_request(office)
+
+
+def test_every_unique_key_has_its_race() -> None:
+    lines = (line.split("\t") for line in LISTED.read_text().splitlines())
+    listed = {f"{table} {columns}" for table, kind, columns, *_ in lines if kind == "unique"}
+    assert listed == RACES.keys() | RANDOM | ELSEWHERE.keys()
+
+
+def test_a_unique_number_is_refused_by_the_database(office: Office) -> None:
+    office.card()
+    with office.world.core.view(NOBODY) as uow:
+        row = dict(uow.connection.execute(select(board.cards)).mappings().one())
+    assert insert_twice(office.world.core, board.cards, row, {}, first=False) == "refused"
