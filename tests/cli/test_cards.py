@@ -117,7 +117,9 @@ def test_an_archived_card_is_found_as_well(shell):
         board = client.workspace("jane-doe", "jane-doe").project(shell.json("board")["project"]["id"])
         card = board.cards.create(board.columns.list()[0], title="Old news")
         board.cards.update(card, archived=True)
-    assert shell.json("card", "show", "old")["archived"] is True
+        assert shell.json("card", "show", "old")["archived"] is True
+        # Other tests of the board list what is archived.
+        board.cards.delete(card)
 
 
 @pytest.mark.parametrize(
