@@ -14,6 +14,7 @@ from stellary.core import Core, jobs
 from stellary.core.courier import Receipt
 from stellary.core.unit import NOBODY
 from stellary.core.webhooks import queue, worker
+from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.plans import explain, sent_statements, steps_that_read_much
@@ -259,7 +260,10 @@ def test_receivers_that_hang_do_not_hold_up_others(switchboard, receivers, start
     assert all(receivers.count(url) <= worker.PER_WEBHOOK_MAX for url in hanging)
 
 
-def test_receivers_that_failed_before_get_a_share_of_the_threads(switchboard, receivers, started):
+def test_receivers_that_failed_before_get_a_share_of_the_threads(
+    switchboard, receivers, started, monkeypatch
+):
+    monkeypatch.setattr(retries, "PAUSES", (timedelta(seconds=0.5),) * 10)
     dead = [f"https://dead-{number}.example.com/" for number in range(12)]
     for url in dead:
         receivers.down[url] = Receipt(None, "the connection failed")
