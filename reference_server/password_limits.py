@@ -1,8 +1,8 @@
 """Limits on passwords: how often one may be tried, by whom and from where, and how many accounts may be made.
 
-What fails is counted in the database, beside the request that fails: for an account and an address together, for an
-account from all addresses that it has not been used from before, and for an address. So an attack from elsewhere locks
-nobody out of an address from which they have logged in before.
+Failures are counted in the database, in transactions of their own: per account and address, per account over all
+addresses that the account has not been used from, and per address. An attack from other addresses therefore does not lock
+a user out of an address from which they have logged in before.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class PasswordLimits:
         return Attempt(self, operation, caller, body)
 
     def remember(self, key: str, refusal: Refusal) -> None:
-        """Refuse what has that key until the window ends, without asking the database."""
+        """Refuse attempts with this key until the window ends, without a query."""
         with self._lock:
             self._refusals.pop(key, None)
             self._refusals[key] = refusal
@@ -106,7 +106,7 @@ class Attempt:
         else:
             self._reason = "too many failed logins"
             self._here = attempts_key("address", caller.address)
-        # Whoever changes a password tries the one of the login that is used.
+        # A change of the password is a try at the password of the login that is used.
         name = caller.authorization or "" if operation == CHANGE_PASSWORD else _email(body)
         self._account = attempts_key(operation if operation == CHANGE_PASSWORD else "account", name)
         self._pair = attempts_key("pair", self._account, caller.address)
@@ -145,7 +145,7 @@ class Attempt:
             if found.window_ends_at is None or found.failures < limit.amount or self._is_exempt(key):
                 continue
             refusal = Refusal(found.window_ends_at.timestamp(), limit.amount, self._reason)
-            # That of an account does not hold for everybody: it is remembered for this address.
+            # The limit of an account holds for unknown addresses only: it is remembered for this address alone.
             self._owner.remember(self._here if key == self._here else self._pair, refusal)
             raise refusal.error(now)
 
@@ -173,7 +173,7 @@ class Attempt:
             # A 409 tells that an address has an account: asking that is limited like making one.
             return status in (201, 409)
         if self._operation == LOGIN and key != self._here:
-            # What is malformed has tried no password. Only a try, which takes its time, makes a count of an account.
+            # A malformed request tries no password. Only a try, which costs a hash, adds rows for an account.
             return status == 401
         return 400 <= status < 500
 

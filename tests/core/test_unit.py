@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import attrs
@@ -20,6 +21,7 @@ from stellary.contract.labels import CREATE_LABEL, LIST_LABELS, CreateLabel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef
 from stellary.core import Actor, reactions
+from stellary.core.accounts import people
 from stellary.core.board import labels
 from stellary.core.events import Event
 from stellary.core.unit import NOBODY, served, serves, serves_outside
@@ -262,3 +264,20 @@ def test_a_unit_has_one_moment(world):
         before = uow.now
         clock.advance(timedelta(hours=1))
         assert uow.now == before
+
+
+def test_reactions_that_are_undone_with_an_attempt_are_settled_again(world):
+    ann, bob = world.people("ann bob")
+    place = world.workspace(ann)
+    world.join(bob, place)
+    project = world.project(ann, place)
+    world.ask(ann, "POST", f"{project.path}/members", {"email": bob.email})
+    with world.core.begin(ann.actor) as uow:
+        people.emit_left(uow, place.id, bob.id, ann.id)
+        with suppress(ZeroDivisionError), uow.attempt():
+            uow.settle()
+            uow.ended["webhooks"] += 1
+            raise ZeroDivisionError
+        assert uow.ended == {}
+    members = world.ask(ann, "GET", f"{project.path}/members")
+    assert [member["userId"] for member in members] == [ann.id]

@@ -149,7 +149,7 @@ def _say_what_holds(case: schemathesis.Case, stage: Stage) -> None:
             say(body, stage)
     if "currentPassword" in body:
         body["currentPassword"] = PASSWORD
-    _say_uncommon_passwords(body)
+    _avoid_common_passwords(body)
     if "expiresAt" in body:
         body["expiresAt"] = "2999-01-01"
     if case.path.endswith("/cards/{cardId}/custom-fields"):
@@ -164,8 +164,8 @@ def _say_what_holds(case: schemathesis.Case, stage: Stage) -> None:
         _say_of_card(card, stage)
 
 
-def _say_uncommon_passwords(body: dict[str, Any]) -> None:
-    """Say no password that is among the most common ones, which a schema does not list."""
+def _avoid_common_passwords(body: dict[str, Any]) -> None:
+    """Replace passwords that may be among the most common ones, which a schema does not list."""
     for name in {"password", "newPassword"} & body.keys():
         body[name] = f"~{body[name][1:]}"
 

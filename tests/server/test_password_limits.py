@@ -1,4 +1,4 @@
-"""Who tries passwords too often is held up for a while, and nobody else is."""
+"""Limits on failed logins and registrations."""
 
 from __future__ import annotations
 

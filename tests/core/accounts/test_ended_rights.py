@@ -1,4 +1,4 @@
-"""What ends with the rights of somebody who is removed, leaves or is demoted, and what the answer says of it."""
+"""Rights that end when a member is removed, leaves or is demoted, and what the answer says about them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ DEMOTED = ["demoted in the workspace", "demotes himself"]
 
 
 @pytest.mark.parametrize("how", LEAVING)
-def test_who_goes_leaves_nothing_that_acts(team, how):
+def test_removal_ends_what_the_member_set_up(team, how):
     answer = team.end(how)
     assert answer == {
         "ok": True,
@@ -102,7 +102,7 @@ def test_who_goes_leaves_nothing_that_acts(team, how):
 
 
 @pytest.mark.parametrize("how", DEMOTED)
-def test_who_is_demoted_keeps_what_a_member_may_have(team, how):
+def test_demotion_ends_what_only_admins_may_have(team, how):
     answer = team.end(how)
     assert answer["role"] == "member"
     # Members of a workspace have rules of their own.
@@ -128,14 +128,14 @@ def test_invitations_of_others_stay(team, how):
     assert team.invitations() == ["invited-by-cid@example.com"]
 
 
-def test_a_new_role_that_takes_nothing_ends_nothing(team):
+def test_update_that_keeps_the_admin_role_ends_nothing(team):
     path = f"{team.here.path}/members/{team.bob.id}"
     for body in ({}, {"role": "admin"}, {"pilotageRole": "owner"}):
         assert team.world.ask(team.ann, "PATCH", path, body)["ended"] == NOTHING
     assert (team.bob.id, True) in team.webhooks()
 
 
-def test_who_still_leads_the_organization_loses_nothing_by_another_role(team):
+def test_demotion_of_an_organization_admin_in_the_workspace_ends_nothing(team):
     organization = team.here.organization.path
     team.world.ask(team.ann, "PATCH", f"{organization}/members/{team.bob.id}", {"role": "admin"})
     assert team.end("demoted in the workspace")["ended"] == NOTHING
@@ -144,7 +144,7 @@ def test_who_still_leads_the_organization_loses_nothing_by_another_role(team):
     assert answer["ended"] == NOTHING | {"invitations": 1, "webhooks": 1, "agentTokens": 1}
 
 
-def test_who_leads_the_organization_no_more_stays_an_admin_where_he_is_one(team):
+def test_demotion_in_the_organization_ends_nothing_where_the_member_is_a_workspace_admin(team):
     organization = team.here.organization.path
     for role in ("admin", "member"):
         answer = team.world.ask(team.ann, "PATCH", f"{organization}/members/{team.bob.id}", {"role": role})
@@ -152,7 +152,7 @@ def test_who_leads_the_organization_no_more_stays_an_admin_where_he_is_one(team)
     assert (team.bob.id, True) in team.webhooks()
 
 
-def test_missions_that_were_asked_for_are_counted(team):
+def test_removal_counts_cancelled_missions(team):
     world, here = team.world, team.here
     project = world.project(team.ann, here, "another")
     card = world.card(team.ann, project)
@@ -168,7 +168,7 @@ def test_removal_that_fails_ends_nothing(team):
     assert len(team.invitations()) == 2
 
 
-def test_what_ends_is_said_of_each_removal_by_itself(team):
+def test_two_removals_in_one_unit_are_counted_separately(team):
     # Two in one unit of a host.
     from stellary.contract.refs import WorkspaceMemberRef
     from stellary.core.accounts.workspace_members import remove_workspace_member
@@ -216,7 +216,7 @@ def change_password(world, person, **body):
     return world.ask(person, "POST", "/auth/change-password", said)
 
 
-def test_changed_password_says_how_many_tokens_are_still_good(team):
+def test_password_change_returns_the_number_of_live_tokens(team):
     clock = team.world.stop_clock()
     live = team.world.api_token(team.bob)
     team.world.api_token(team.bob, expires_at=clock.now)
@@ -227,7 +227,7 @@ def test_changed_password_says_how_many_tokens_are_still_good(team):
     assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 200
 
 
-def test_changed_password_revokes_all_tokens_if_that_is_asked(team):
+def test_password_change_with_revoke_tokens_revokes_all_tokens(team):
     clock = team.world.stop_clock()
     tokens = [team.world.api_token(team.bob) for _ in range(2)]
     team.world.api_token(team.bob, expires_at=clock.now)
@@ -243,7 +243,7 @@ def test_changed_password_revokes_all_tokens_if_that_is_asked(team):
     assert team.world.status(others, "GET", "/auth/me") == 200
 
 
-def test_password_that_is_not_changed_revokes_nothing(team):
+def test_failed_password_change_revokes_nothing(team):
     token = team.world.api_token(team.bob)
     body = {"currentPassword": "wrong", "newPassword": "a new password", "revokeTokens": True}
     assert team.world.status(team.bob, "POST", "/auth/change-password", body) == 400
