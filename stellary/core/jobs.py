@@ -105,6 +105,11 @@ _HASTEN = (
     .where(jobs.c.key == bindparam("_key"), jobs.c.due_at > bindparam("_latest"), jobs.c.attempts == 0)
     .values(due_at=bindparam("_now"))
 )
+_HASTEN_ALL = (
+    update(jobs)
+    .where(jobs.c.kind == bindparam("_kind"), jobs.c.due_at > bindparam("_latest"))
+    .values(due_at=bindparam("_now"), claim_id=None, claimed_by=None)
+)
 
 
 @attrs.frozen
@@ -363,6 +368,11 @@ def retry(connection: Connection, job_id: str, now: datetime) -> bool:
 def hasten(connection: Connection, key: str, now: datetime, latest: datetime) -> None:
     """Make due what waits for a moment beyond the latest, and has not failed: the clock that put it off was ahead."""
     connection.execute(_HASTEN, {"_key": key, "_now": now, "_latest": latest})
+
+
+def hasten_all(connection: Connection, kind: str, now: datetime, latest: datetime) -> None:
+    """Make all jobs of a kind due that wait for a moment beyond the latest: the clock that put them off was ahead."""
+    connection.execute(_HASTEN_ALL, {"_kind": kind, "_now": now, "_latest": latest})
 
 
 def _job(row: Row[Any]) -> Job:

@@ -22,7 +22,7 @@ from stellary.core.jobs import Job
 from stellary.core.news import WEBHOOKS
 from stellary.core.unit import UnitOfWork
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent, Settled
-from stellary.core.webhooks.rules.retries import DAY, outcome, webhook_retry_at
+from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 DELIVER = "webhooks.deliver"
@@ -76,6 +76,7 @@ _LOAD = (
     .limit(bindparam("_limit"))
 )
 _NEXT = select(func.min(deliveries.c.next_attempt_at)).where(*_OF_WEBHOOK)
+_HASTEN = update(deliveries).where(*_OF_WEBHOOK)
 # The tries tell whether another process has noted a try of the same message.
 _NOTE = update(deliveries).where(
     deliveries.c.id == bindparam("_id"), _PENDING, deliveries.c.tries == bindparam("_tries")
@@ -251,6 +252,9 @@ def _load(
     settled.claimed.pop(row.id, None)
     settled.ended.add(row.id)
     next_at = uow.connection.execute(_NEXT, {"_webhook_id": row.id}).scalar()
+    if next_at is not None and next_at > uow.now + FURTHEST:
+        uow.connection.execute(_HASTEN, {"_webhook_id": row.id, "next_attempt_at": uow.now})
+        next_at = uow.now
     if next_at is None:
         jobs.strike_off(uow.connection, webhook.job)
     else:
@@ -293,7 +297,7 @@ def _claim(
             row = rows.get(id)
             if row is None:
                 (busy if id in existing else superfluous).extend(due[id])
-            elif row.retry_at is not None and row.retry_at > uow.now:
+            elif row.retry_at is not None and uow.now < row.retry_at <= uow.now + FURTHEST:
                 # Another job of this webhook waits for that moment.
                 superfluous += due[id]
             elif _is_sent_elsewhere(row, uow.now):

@@ -21,7 +21,7 @@ from stellary.core.courier import Parcel, Receipt
 from stellary.core.news import EVERYTHING, WEBHOOKS
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent
-from stellary.core.webhooks.rules.retries import is_failure
+from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -156,7 +156,13 @@ class WebhookWorker:
 
     def _next_due(self) -> datetime | None:
         with self._core.database.reading() as connection:
-            return jobs.next_due(connection, (queue.DELIVER,))
+            due = jobs.next_due(connection, (queue.DELIVER,))
+        now = self._core.clock()
+        if due is None or due <= now + FURTHEST:
+            return due
+        with self._core.database.writing() as connection:
+            jobs.hasten_all(connection, queue.DELIVER, now, now + FURTHEST)
+        return now
 
     # ------------------------------------------------------------------------------------------ in threads
 

@@ -205,6 +205,18 @@ def test_a_webhook_that_waits_is_resumed_by_its_admin(switchboard, receivers, ho
     assert switchboard.worker.run_due() >= 4
 
 
+def test_messages_put_off_by_a_clock_that_was_ahead_are_sent_when_it_is_right_again(switchboard, receivers):
+    hook = switchboard.hook("card_created", url=DEAD)
+    switchboard.clock.advance(timedelta(days=30))
+    make_cards(switchboard, 3)
+    receivers.down[DEAD] = Receipt(500)
+    switchboard.send()
+    switchboard.clock.advance(timedelta(days=-30))
+    del receivers.down[DEAD]
+    switchboard.send()
+    assert statuses(switchboard, hook) == {"succeeded": 3}
+
+
 def test_several_workers_send_each_message_once(switchboard, receivers):
     hooks = [switchboard.hook("card_created", url=f"https://{number}.example.com/") for number in range(5)]
     make_cards(switchboard, 70)

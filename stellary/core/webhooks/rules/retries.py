@@ -17,6 +17,8 @@ DAY = sum(PAUSES, timedelta())
 WEBHOOK_PAUSE_MAX = timedelta(minutes=10)
 """How long a webhook waits before another message is tried: a receiver that is back is noticed by then."""
 ASKED_MAX = timedelta(hours=1)
+FURTHEST = PAUSES[-1] + ASKED_MAX
+"""Nothing waits for longer: a moment beyond that was set by a clock that was ahead."""
 _AGAIN = frozenset((408, 429))
 
 
