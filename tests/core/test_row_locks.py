@@ -18,12 +18,13 @@ import attrs
 import orjson
 import psycopg
 import pytest
-from sqlalchemy import delete, insert, make_url, tuple_
+from sqlalchemy import delete, insert, make_url, text, tuple_
 
 import stellary.core
 from stellary.contract.port import RawRequest
 from stellary.core import Core, dispatch, idempotency, jobs
 from stellary.core.accounts import api_tokens
+from stellary.core.horizon import Horizon
 from stellary.core.notifications.stream import horizon
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.unit import NOBODY
@@ -481,8 +482,21 @@ def test_every_lock_in_the_source_has_a_race() -> None:
 
 
 def test_the_horizon_waits_for_what_may_still_come_before(office: Office) -> None:
+    wait_for_horizon(office)
+
+
+def test_the_horizon_goes_too_far_if_it_does_not_look_at_locks(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = horizon()
+    monkeypatch.setattr(reader, "_adding", text("SELECT '1/1' WHERE false"))
+    with pytest.raises(AssertionError):
+        wait_for_horizon(office, reader)
+
+
+def wait_for_horizon(office: Office, reader: Horizon | None = None) -> None:
     """Numbers are given out before they are committed: a later one may be visible first."""
-    core, reader = office.world.core, horizon()
+    core, reader = office.world.core, reader or horizon()
 
     def reached() -> tuple[int, bool]:
         with core.begin(NOBODY) as uow:

@@ -1,0 +1,86 @@
+"""A stream in process on which nothing happens: it sleeps until a signal of its own, or the next look."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from stellary import Stellary
+from stellary.core import streams
+from stellary.core.streams import Followed
+
+IDLE_SECONDS = 1.0
+POLL_SECONDS = 0.1
+
+
+@pytest.fixture
+def wakeups(monkeypatch):
+    """How often each stream has woken up; all of them look ten times a second."""
+    monkeypatch.setattr(streams, "POLL_SECONDS", POLL_SECONDS)
+    counted = []
+    wait = Followed._rung
+
+    def count(self, seconds):
+        counted.append(seconds)
+        return wait(self, seconds)
+
+    monkeypatch.setattr(Followed, "_rung", count)
+    return counted
+
+
+@pytest.fixture
+def follow(world, wakeups):
+    """Follows a workspace in a thread, and tells what came."""
+    ann = world.person("ann")
+    place = world.workspace(ann)
+    client = Stellary.embedded(world.core.port(ann.actor))
+    events = client.workspace(place.organization.slug, place.slug).events()
+    received = []
+    thread = threading.Thread(target=lambda: received.extend(iter_until_closed(events)))
+    thread.start()
+    yield ann, place, received
+    events.close()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def until(condition):
+    for _ in range(3_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never did")
+
+
+def iter_until_closed(events):
+    yield from events
+
+
+def test_an_idle_stream_looks_as_often_as_it_should(world, follow, wakeups, statements):
+    until(lambda: len(wakeups) > 2)
+    del wakeups[:]
+    with statements() as sent:
+        time.sleep(IDLE_SECONDS)
+    # A slow machine looks less often, none more often.
+    assert 0 < len(wakeups) <= IDLE_SECONDS / POLL_SECONDS + 5
+    assert len(sent) <= 3 * (len(wakeups) + 1)
+    assert all(seconds > 0 for seconds in wakeups)
+
+
+def test_signals_of_other_workspaces_do_not_wake_a_stream(world, follow, wakeups):
+    until(lambda: len(wakeups) > 2)
+    del wakeups[:]
+    began = time.monotonic()
+    for number in range(1_000):
+        world.core.news.tell(f"workspace:{number}")
+    assert len(wakeups) <= (time.monotonic() - began) / POLL_SECONDS + 5
+
+
+def test_a_stream_that_slept_tells_what_happens(world, follow, wakeups):
+    ann, place, received = follow
+    until(lambda: len(wakeups) > 2)
+    world.project(ann, place)
+    until(lambda: received)
+    assert received[0].type == "project_created"
