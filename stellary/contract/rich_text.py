@@ -11,6 +11,7 @@ import orjson
 
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import Check
+from stellary.contract.safe_content import unsafe_part
 from stellary.contract.wire import invalid
 
 ContentFormat = Literal["tiptap", "markdown"]
@@ -18,9 +19,6 @@ ContentFormat = Literal["tiptap", "markdown"]
 BYTES_MAX = 1_048_576
 DEPTH_MAX = 32
 """Of nodes in each other: the document itself is the first, a text the last."""
-
-HREF_MAX = 2_000
-"""Of the characters of a link's target."""
 
 Node = dict[str, Any]
 
@@ -83,14 +81,37 @@ def _wrong_document(document: Node) -> str | None:
     return node_problem(document) or ("must be at most 1 MB" if is_too_large(document) else None)
 
 
-def node_problem(root: Any) -> str | None:
-    """Return what is wrong with a node or with one of those in it; None if nothing is."""
+def node_problem(root: Any, *, allow_unsafe: bool = False) -> str | None:
+    """Return what is wrong with a node or with one of those in it; None if nothing is.
+
+    Args:
+        root: What may be a node.
+        allow_unsafe: Whether only the form is checked, and not what it contains.
+    """
     for node, depth in nodes(root):
         if depth > DEPTH_MAX:
             return f"must not have nodes nested deeper than {DEPTH_MAX}"
         if problem := _wrong_node(node):
             return problem
+        if not allow_unsafe and (unsafe := unsafe_part(node)):
+            problem, path = unsafe
+            place = f"{_path_to(root, node)}{path}".lstrip(".")
+            return f"{problem}: see {place}" if place else problem
     return None
+
+
+def _path_to(root: Node, node: Node) -> str:
+    """Return where a node is in another one, such as ``content[0].content[2]``; empty for that one itself."""
+    waiting: list[tuple[Any, str]] = [(root, "")]
+    while waiting:
+        known, path = waiting.pop()
+        if known is node:
+            return path
+        if isinstance(known, dict):
+            waiting += [
+                (inner, f"{path}.content[{index}]") for index, inner in enumerate(known.get("content") or ())
+            ]
+    return ""
 
 
 def _wrong_node(node: Any) -> str | None:
@@ -108,8 +129,6 @@ def _wrong_node(node: Any) -> str | None:
         return "must have marks that are objects with a type"
     if not all(isinstance(mark.get("attrs", {}), (dict, NoneType)) for mark in marks):
         return "must have marks whose attrs are an object"
-    if any(len(str((mark.get("attrs") or {}).get("href", ""))) > HREF_MAX for mark in marks):
-        return f"must have links whose href is at most {HREF_MAX:,} characters"
     return None
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, insert, select
 from stellary.contract.project_exports import FileDocument, ProjectFile
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.refs import ProjectRef, WorkspaceRef
+from stellary.contract.safe_content import make_safe
 from stellary.core.accounts import people
 from stellary.core.board import exports, imports
 from stellary.core.knowledge.documents import written_event
@@ -43,7 +44,7 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
                 tags=row.tags,
                 status=row.status,
                 author=known.person(row.author_id),
-                content=row.content,
+                content=make_safe(row.content),
                 created_at=row.created_at,
                 updated_at=row.updated_at,
             )

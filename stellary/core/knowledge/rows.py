@@ -12,6 +12,7 @@ from stellary.contract.documents import (
     DocumentVersionSummary,
 )
 from stellary.contract.rich_text import ContentFormat
+from stellary.contract.safe_content import make_safe
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts.audience import name_of
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
@@ -58,7 +59,8 @@ def version(found: Found, content_format: ContentFormat) -> DocumentVersion:
 
 
 def _told(found: Found, content_format: ContentFormat) -> dict[str, Any]:
-    content = found["content"]
+    # Documents that were stored before unsafe content was refused may still have some.
+    content = make_safe(found["content"])
     return {
         "content_format": content_format,
         "content": to_markdown(content) if content_format == "markdown" else content,

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import functools
-import re
 import unicodedata
 from typing import Final, Literal
 
 CharacterKind = Literal["space", "punctuation", "other"]
 
-SAFE_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps", "sms", "xmpp"})
 WHITE_SPACE: Final = " \t\n\v\f\r\xa0\u1680\u202f\u205f\u3000\u2028\u2029" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 """Characters that Markdown drops at either end of a text."""
-
-_SCHEME = re.compile(r"([^/?#:]*+):")
-_CONTROLS: Final = "".join(map(chr, range(0x21)))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -42,9 +37,3 @@ def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[
     if marker != "_":
         return left, right
     return left and (not right or before == "punctuation"), right and (not left or after == "punctuation")
-
-
-def is_safe(href: str) -> bool:
-    """Whether a link leads to a place, and does not run something."""
-    scheme = _SCHEME.match(href)
-    return scheme is None or scheme[1].lstrip(_CONTROLS).lower() in SAFE_SCHEMES

@@ -17,7 +17,7 @@ from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
 from stellary.contract.rich_text import DEPTH_MAX, node_problem
-from stellary.core.knowledge.rules.characters import is_safe
+from stellary.contract.safe_content import is_safe_url
 from stellary.core.knowledge.rules.embedded_json import CELLS, decode
 
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
@@ -42,7 +42,7 @@ class _Parser(MarkdownIt):
         return url
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
-        return is_safe(url)
+        return is_safe_url(url)
 
 
 @cache
@@ -163,9 +163,9 @@ def _complete_embedded(token: Token, kind: str, value: dict[str, Any] | None, st
         return state.pos == 0 and _is_block(value, is_cell=bool(state.env.get("is_cell")))
     if kind == "node":
         token.type = "tag_node"
-        return node_problem(value) is None
+        return node_problem(value, allow_unsafe=True) is None
     token.type, token.tag = "tag_open", "tiptap-mark"
-    return node_problem({"type": "text", "text": "a", "marks": [value]}) is None
+    return node_problem({"type": "text", "text": "a", "marks": [value]}, allow_unsafe=True) is None
 
 
 def _is_block(value: dict[str, Any], *, is_cell: bool) -> bool:

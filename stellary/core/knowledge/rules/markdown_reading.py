@@ -199,7 +199,7 @@ def _code(token: Token) -> Node:
     language = next(iter(unescapeAll(token.info).split()), None)
     if language == LANGUAGE and token.info.strip() == LANGUAGE:
         node = decode(token.content)
-        if node is not None and node_problem(node) is None:
+        if node is not None and node_problem(node, allow_unsafe=True) is None:
             return node
     text = token.content.removesuffix("\n")
     return {

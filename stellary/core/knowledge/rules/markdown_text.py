@@ -12,8 +12,9 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from stellary.contract.rich_text import HREF_MAX, Node
-from stellary.core.knowledge.rules.characters import WHITE_SPACE, CharacterKind, flanking, is_safe, kind_of
+from stellary.contract.rich_text import Node
+from stellary.contract.safe_content import HREF_MAX, is_safe_url
+from stellary.core.knowledge.rules.characters import WHITE_SPACE, CharacterKind, flanking, kind_of
 from stellary.core.knowledge.rules.embedded_json import encode, mark_rank, set_attributes
 
 _PAIRS: Final = {"bold": "**", "italic": "_", "strike": "~~", "underline": "++", "highlight": "=="}
@@ -158,7 +159,7 @@ def _marks(node: Node) -> list[Node]:
 
 
 def _is_target(href: Any) -> bool:
-    return isinstance(href, str) and len(href) <= HREF_MAX and is_safe(href)
+    return isinstance(href, str) and len(href) <= HREF_MAX and is_safe_url(href)
 
 
 def _opening(mark: Node) -> _Token:
