@@ -85,7 +85,7 @@ def _opened(settings: Settings) -> Iterator[Core]:
         private_webhooks=settings.private_webhooks,
     )
     try:
-        migrate(core)
+        migrate(core, settings.database_wait)
         yield core
     finally:
         core.close()

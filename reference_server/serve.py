@@ -13,6 +13,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ from reference_server.sockets import BACKLOG
 from reference_server.state import State
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.failures import may_become_reachable
 from stellary.core.mail import log_letter
 from stellary.core.wizard.models import ModelPlanner
 
@@ -41,6 +43,7 @@ IN_FLIGHT_SECONDS = 10.0
 LETTERS_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 FILES_MAX = 65_536
+AWAY_SECONDS = 1.0
 STACK_BYTES = 2 << 20
 ARENAS_MAX = 2
 _M_ARENA_MAX = -8
@@ -79,7 +82,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             planner=ModelPlanner(settings.planner_model) if settings.planner_model else None,
         )
         try:
-            migrate(core)
+            migrate(core, settings.database_wait)
             start_store(core)
             runner.run(_serve(core, settings, mailer, listening, up))
         finally:
@@ -134,17 +137,33 @@ def start_store(core: Core) -> None:
         raise SettingsError(f"the file store cannot be used: {error.__cause__}") from error
 
 
-def migrate(core: Core) -> None:
-    """Bring the schema up to date.
+def migrate(core: Core, patience: float = 0) -> None:
+    """Bring the schema up to date, as soon as the database can be reached.
+
+    Args:
+        core: Whose.
+        patience: For how many seconds a database is waited for that is not there yet.
 
     Raises:
         SettingsError: The database cannot be used.
     """
-    try:
-        core.migrate()
-    except Exception as error:
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise SettingsError(f"the database cannot be used: {said or type(error).__name__}") from error
+    until = time.monotonic() + patience
+    waiting = False
+    while True:
+        try:
+            core.migrate()
+        except Exception as error:
+            problem = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            if not may_become_reachable(error) or time.monotonic() >= until:
+                raise SettingsError(
+                    f"the database cannot be used: {problem or type(error).__name__}"
+                ) from error
+            if not waiting:
+                _log.warning("the database is not there yet; waiting up to %d seconds: %s", patience, problem)
+            waiting = True
+            time.sleep(AWAY_SECONDS)
+        else:
+            return
 
 
 async def _serve(

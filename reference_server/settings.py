@@ -107,6 +107,7 @@ class Settings:
     limits: Limits = Limits()
     log: LogFormat | None = None
     stop_delay: float = 0.0
+    database_wait: float = 60.0
     jobs: bool = True
     private_webhooks: bool = False
     mcp_token: McpToken | None = None
@@ -359,6 +360,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_JOBS": ("jobs", lambda text: _one_of("on", "off")(text) == "on"),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", lambda text: _one_of("on", "off")(text) == "on"),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
+    "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }
 

@@ -24,6 +24,7 @@ from stellary.contract.wire import dump
 _log = logging.getLogger("stellary.core")
 
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_REFUSED = ("authentication failed", "pg_hba.conf", "does not exist", "unable to open database file")
 _OUR_TABLES = "stellary_"
 _ABORTED = ("40P01", "40001")
 _FOREIGN_KEY = ("23503", "23001")
@@ -104,6 +105,13 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
         if state == "23505" or "UNIQUE" in str(error.orig):
             return Conflict("the same thing exists already, or was created at the same moment")
     return ServerError("the database has refused this unexpectedly; the log says why")
+
+
+def may_become_reachable(error: Exception) -> bool:
+    """Return whether no database server answers, rather than one that refuses the account or has no such database."""
+    if not isinstance(error, OperationalError) or error.statement is not None:
+        return False
+    return not any(words in str(error.orig) for words in _REFUSED)
 
 
 def can_retry(error: DBAPIError) -> bool:

@@ -173,7 +173,7 @@ def test_two_servers_do_not_share_an_sqlite_file(tmp_path):
         (["--database-url", "oracle://x"], {}, "STELLARY_DATABASE_URL must start with postgresql://"),
         (
             ["--database-url", "postgresql://u:s3cret@127.0.0.1:1/d"],
-            {},
+            {"STELLARY_DATABASE_WAIT": "0"},
             "the database cannot be used: connection failed: ",
         ),
         (["--data-dir", "/dev/null/x"], {}, "/dev/null/x cannot be used: Not a directory"),

@@ -112,6 +112,7 @@ def test_what_keeps_them_from_starting_is_told_once(tmp_path):
         environment={
             "PORT": "0",
             "STELLARY_DATABASE_URL": "postgresql://u@127.0.0.1:1/d",
+            "STELLARY_DATABASE_WAIT": "0",
             "JWT_SECRET": "8f3b1c0d9e7a45626b0f4d2c7e1a9583",
         },
     )
