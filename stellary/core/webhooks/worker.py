@@ -142,12 +142,21 @@ class WebhookWorker:
         count = 0
         while not self._stopping.is_set() and (lanes or self._is_due()):
             self._settle(lanes)
-            for lane in lanes.values():
-                while not self._stopping.is_set() and (message := lane.take(1)) is not None:
-                    lane.add(self._deliver(lane.webhook, message))
-                    count += 1
+            count += self._send_here(lanes)
         if lanes:
             self._settle(lanes, closing=True)
+        return count
+
+    def _send_here(self, lanes: dict[str, _Lane]) -> int:
+        """Send what was loaded, in this thread, until the claims have to be renewed."""
+        until = time.monotonic() + RENEW_SECONDS
+        count = 0
+        for lane in lanes.values():
+            while not self._stopping.is_set() and (message := lane.take(1)) is not None:
+                lane.add(self._deliver(lane.webhook, message))
+                count += 1
+                if time.monotonic() >= until:
+                    return count
         return count
 
     def _is_due(self) -> bool:

@@ -246,6 +246,25 @@ def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(switc
     assert switchboard.world.core.work.jobs() == []
 
 
+def test_a_claim_is_renewed_while_a_slow_receiver_takes_one_message_after_the_other(
+    switchboard, receivers, monkeypatch
+):
+    monkeypatch.setattr(worker, "RENEW_SECONDS", 0.0)
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, 8)
+    others = []
+
+    def take_long(parcel):
+        switchboard.clock.advance(timedelta(seconds=20))
+        others.append(WebhookWorker(switchboard.world.core).run_due())
+        return receivers.bring(parcel)
+
+    switchboard.world.core.courier = take_long
+    assert switchboard.worker.run_due() == 8
+    assert others == [0] * 8
+    assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 8}
+
+
 # ------------------------------------------------------------------------------------------------ in threads
 
 
