@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import stellary.core
 from tests.core.forking import CHILDREN, UNITS
 from tests.server.processes import clean_environment
 
 ALL = sorted([f"parent: {UNITS}", *(f"child-{number}: {UNITS}" for number in range(CHILDREN))])
+
+
+ROOT = Path(stellary.core.__file__).parent
+LOCKS = {"Lock", "RLock", "Condition", "Event", "Semaphore"}
+RENEWED_BY_OTHERS = {
+    "Connections": "Database",
+    "FairLock": "Database",
+    "_Session": "ClaimOwner",
+    "_Watchdog": "os.register_at_fork",
+}
 
 
 def fork(scenario: str, url: str) -> list[str]:
@@ -64,3 +77,17 @@ def test_children_make_ids_of_their_own(sqlite_url):
     assert len(set(made)) == len(made) == 3 * CHILDREN
     # Nor do they go on from the same place.
     assert len({each[8:13] for each in made}) == CHILDREN
+
+
+def test_every_class_with_a_lock_renews_it_in_a_child() -> None:
+    """A thread of the parent may hold it at that moment, and is not there to release it."""
+    found = set()
+    for path in ROOT.rglob("*.py"):
+        for made in (
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+        ):
+            names = {node.attr for node in ast.walk(made) if isinstance(node, ast.Attribute)}
+            methods = {node.name for node in made.body if isinstance(node, ast.FunctionDef)}
+            if "threading" in ast.unparse(made) and names & LOCKS and "after_fork_in_child" not in methods:
+                found.add(made.name)
+    assert found == RENEWED_BY_OTHERS.keys()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from stellary.core import jobs
+from stellary.core import forks, jobs
 from stellary.core.courier import Parcel, Receipt
 from stellary.core.news import EVERYTHING, WEBHOOKS
 from stellary.core.webhooks import queue
@@ -113,6 +113,11 @@ class WebhookWorker:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._reset()
+        core.news.listen(self._on_signal)
+        forks.follow(self)
+
+    def _reset(self) -> None:
         self._alarm = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -122,7 +127,10 @@ class WebhookWorker:
         self._senders = 0
         self._idle = 0
         self._settled_at = 0.0
-        core.news.listen(self._on_signal)
+
+    def after_fork_in_child(self) -> None:
+        """Send nothing in the child until it is started there: the threads that did are the parent's."""
+        self._reset()
 
     # ------------------------------------------------------------------------------------------ in this thread
 
