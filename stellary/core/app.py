@@ -32,6 +32,7 @@ from stellary.core.claims import ClaimOwner
 from stellary.core.courier import Courier
 from stellary.core.database import Database
 from stellary.core.failures import raise_api_errors
+from stellary.core.joined import check_not_joined
 from stellary.core.mail import Mailer, log_letter
 from stellary.core.news import News
 from stellary.core.notifications import stream
@@ -68,8 +69,7 @@ class Core:
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
             as long as this object.
         brains: Who thinks for agents, by their ``runtime``, in place of those that come with the package.
-        direct_database: The URL of the same PostgreSQL past a pooler such as PgBouncer: for LISTEN, migrations and
-            backups, which need a session of their own. Without one, ``database`` serves for them too.
+        direct_database: The URL of the same PostgreSQL past PgBouncer, for LISTEN, migrations and backups; ``database``.
 
     Raises:
         ValueError: A URL is of no database that we know; or ``ids`` makes something else than ids, or the same one twice.
@@ -126,9 +126,7 @@ class Core:
 
     def migrate(self) -> None:
         """Bring the schema up to date. Of several processes that do so at once one works and the others wait for it."""
-        database = self.database
-        # On PostgreSQL not one of the pool, whose units are broken off when they take long.
-        with database.unbegun() if database.is_sqlite else database.dedicated() as connection:
+        with self.database.migrating() as connection:
             migrations.upgrade(connection)
 
     def probe(self) -> None:
@@ -209,6 +207,7 @@ class Core:
                 uow.settle()
             after_commit(connection, uow.after_commit)
             return
+        check_not_joined()
         with self.database.writing() as own:
             uow = self._writing_unit(own, actor)
             yield uow

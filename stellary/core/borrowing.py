@@ -82,6 +82,13 @@ def _is_in_transaction(driver: Any) -> bool:
     return status in ("INTRANS", "ACTIVE") or (status == "IDLE" and not driver.autocommit)
 
 
+def is_within_transaction(driver: Any) -> bool:
+    """Return whether a driver's connection is in a transaction that has begun, failed ones included."""
+    if hasattr(driver, "info"):
+        return driver.info.transaction_status.name in ("INTRANS", "ACTIVE", "INERROR")
+    return bool(driver.in_transaction)
+
+
 def on_commit_of(connection: Connection) -> OnCommit | None:
     """Whom to tell what is to be done once a borrowed connection's transaction is committed; None if it is not borrowed."""
     found: OnCommit | None = connection.info.get(_ON_COMMIT)

@@ -26,6 +26,7 @@ from stellary.core.after_commit import run_effect
 from stellary.core.borrowing import check_borrowed
 from stellary.core.connections import Connections
 from stellary.core.fair_lock import FairLock
+from stellary.core.joined import note_joined
 from stellary.core.private_files import create_private_file
 
 _log = logging.getLogger("stellary.core")
@@ -79,6 +80,8 @@ class Database:
             readers = self._keeping(self._engine, postgres.READERS, WAIT_MAX / 3)
             self._writer = partial(writers.one, postgres.WRITES)
             self._reader = partial(readers.one, postgres.READS)
+        # The connections of a host's engine have its own settings.
+        self._limits_locks = isinstance(database, Engine) and not self.is_sqlite
         self._direct = self._engine
         if self.is_sqlite:
             self._lock = FairLock()
@@ -126,6 +129,8 @@ class Database:
             return
         with self.unbegun() as connection, connection.begin():
             begin_sqlite(connection)
+            if self._limits_locks:
+                host_engine.limit_locks(connection, postgres.LOCK_TIMEOUT)
             yield connection
 
     @contextmanager
@@ -184,6 +189,10 @@ class Database:
         """
         return postgres.open_dedicated(self._direct, isolation_level)
 
+    def migrating(self) -> AbstractContextManager[Connection]:
+        """Open a connection that may write for as long as it takes, in no transaction yet."""
+        return self.unbegun() if self.is_sqlite else self.dedicated()
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if self._lock is None:
@@ -210,6 +219,7 @@ class Database:
             begin_sqlite(connection)
             if not _driver(connection).execute("PRAGMA foreign_keys").fetchone()[0]:
                 raise RuntimeError("the connection was opened before the core, and keeps no foreign keys")
+        note_joined(connection)
         # A savepoint, so that a unit that fails leaves the transaction as it was.
         with connection.begin_nested():
             yield connection

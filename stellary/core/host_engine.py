@@ -45,3 +45,20 @@ def _open_reader(
             if not connection.invalidated:
                 dialect.set_readonly(driver, False)
                 dialect.set_isolation_level(driver, level)
+
+
+def limit_locks(connection: Connection, timeout: str) -> None:
+    """Let this transaction wait for locks of others only so long, unless the host has set a limit itself.
+
+    Args:
+        connection: To PostgreSQL, in a transaction of ours.
+        timeout: As PostgreSQL spells it.
+    """
+    # By the driver, whose cursor SQLAlchemy need not describe: there is one such statement per unit.
+    cursor = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
+    try:
+        cursor.execute(
+            f"SELECT set_config('lock_timeout', '{timeout}', true) WHERE current_setting('lock_timeout') = '0'"
+        )
+    finally:
+        cursor.close()

@@ -7,7 +7,8 @@ import logging
 import sqlite3
 import time
 import tracemalloc
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from stellary.contract.cards import CreateCard
+from stellary.contract.errors import Unavailable
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import Core
 from stellary.core.board import cards
@@ -321,3 +323,90 @@ def test_effects_on_a_borrowed_connection_wait_for_the_host_and_obey_savepoints(
     for do in due:
         do()
     assert effects == ["before", "after"]
+
+
+# ------------------------------------------------------------------------------------------------- forgotten connections
+
+
+def test_a_unit_of_its_own_beside_a_joined_transaction_is_refused_at_once(engine, core):
+    """On SQLite it would wait for the host's transaction, on PostgreSQL for any row that it has changed."""
+    with engine.begin() as connection:
+        ann = core.user(external_id="ann", email="ann@example.com", connection=connection)
+        for write in (core.begin(ann), closing_run(core, ann)):
+            with pytest.raises(RuntimeError, match="pass its connection"), write:
+                pass
+        # Reading waits for nobody; and whoever passes the connection goes on.
+        core.run(ann, lambda uow: uow.connection.execute(text("SELECT 1")), connection)
+    with core.begin(ann):
+        pass
+
+
+def closing_run(core, actor):
+    """``core.run`` as a block."""
+    stack = ExitStack()
+    stack.callback(core.run, actor, lambda uow: None)
+    return stack
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_unit_of_its_own_after_the_joined_transaction_is_none_beside_it(engine, core, end):
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        core.run(NOBODY, lambda uow: None, connection)
+        getattr(transaction, end)()
+        core.run(NOBODY, lambda uow: None)
+    with Session(engine) as session:
+        core.run(NOBODY, lambda uow: None, session.connection())
+        getattr(session, end)()
+        core.run(NOBODY, lambda uow: None)
+
+
+def test_a_transaction_that_another_thread_has_joined_is_no_matter(engine, core):
+    with engine.begin() as connection, ThreadPoolExecutor(1) as pool:
+        pool.submit(core.run, NOBODY, lambda uow: None, connection).result()
+        if not core.database.is_sqlite:
+            core.run(NOBODY, lambda uow: None)
+
+
+def test_a_unit_of_its_own_beside_a_borrowed_connection_is_refused_until_its_commit(own_core, database_url):
+    committed = []
+    with closing(driver_of(database_url, autocommit=True)) as driver:
+        driver.execute("BEGIN")
+        with own_core.borrowed(driver, committed.append) as connection:
+            own_core.run(NOBODY, lambda uow: None, connection)
+        with pytest.raises(RuntimeError, match="pass its connection"), own_core.begin(NOBODY):
+            pass
+        driver.execute("COMMIT")
+        for effect in committed:
+            effect()
+        driver.execute("BEGIN")
+        if not own_core.database.is_sqlite:
+            own_core.run(NOBODY, lambda uow: None)
+        driver.execute("ROLLBACK")
+    own_core.run(NOBODY, lambda uow: None)
+
+
+def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(postgres_url):
+    engine = create_engine(postgres_url)
+    core = Core(engine, bcrypt_rounds=4)
+    ann = World(core).person("ann")
+    lock = text("SELECT FROM stellary_users WHERE id = :id FOR UPDATE")
+    with engine.begin() as connection:
+        # Of the host's own, which no unit has joined.
+        connection.execute(lock, {"id": ann.id})
+        with pytest.raises(Unavailable) as caught:
+            core.run(ann.actor, lambda uow: uow.connection.execute(lock, {"id": ann.id}))
+        assert caught.value.code == "busy"
+    with core.begin(NOBODY) as uow:
+        assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "2s"
+    # The host's own transactions are as the host wants them.
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == "0"
+    engine.dispose()
+
+
+def test_a_hosts_own_limit_for_locks_is_kept(postgres_url):
+    engine = create_engine(postgres_url, connect_args={"options": "-c lock_timeout=7s"})
+    with Core(engine).begin(NOBODY) as uow:
+        assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "7s"
+    engine.dispose()
