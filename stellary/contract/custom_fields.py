@@ -47,7 +47,8 @@ class CreateCustomField(Request):
     Attributes:
         name: 1-100 characters, unique in the project without regard to case.
         options: 1-100 different texts for ``select`` and ``multi-select``; none for the other types.
-        required: Whether its value can be cleared once it is set.
+        required: Whether every new card needs a value of it, which cannot be cleared. Cards that are there already, and
+            imported ones, may lack it.
     """
 
     name: Name

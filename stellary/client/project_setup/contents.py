@@ -167,6 +167,11 @@ def _there_values(found: wire.Card, matched: Matched) -> dict[str, Any]:
 def _values(matched: Matched, card: Card, there: wire.Card | None, path: str) -> dict[str, Any]:
     """Values of custom fields, as they are kept."""
     said = {}
+    if there is None:
+        given = {folded(name) for name, value in (card.fields or {}).items() if value is not None}
+        for name in _required(matched):
+            if folded(name) not in given:
+                matched.problems.note(f"{path}.fields.{name}", "is required of every new card")
     for name, found in (card.fields or {}).items():
         at = f"{path}.fields.{name}"
         if matched.field(name, at) is None:
@@ -187,6 +192,12 @@ def _values(matched: Matched, card: Card, there: wire.Card | None, path: str) ->
         else:
             said[f"fields.{field.name}"] = made
     return said
+
+
+def _required(matched: Matched) -> list[str]:
+    """Return the names of the fields of which every new card needs a value."""
+    fields = [_field(matched, declared.name) for declared, _, _ in matched.fields.pairs]
+    return [field.name for field in (*fields, *matched.fields.left) if field.required]
 
 
 def _field(matched: Matched, name: str) -> Any:

@@ -136,7 +136,7 @@ class Field(Declared):
     Attributes:
         was: What it was called before.
         options: For ``select`` and ``multi-select``. Those that are there and not named are kept, unless pruned.
-        required: Whether its value can be cleared once it is set.
+        required: Whether every new card needs a value of it, which cannot be cleared.
     """
 
     name: Name

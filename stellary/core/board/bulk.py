@@ -24,6 +24,7 @@ from stellary.core.board.cards import INSERT, take_numbers
 from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AtIndex, Beside, Stage, Wish
+from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.places import GAP, Line
 from stellary.core.board.rules.references import unknown
 from stellary.core.events import CardCreated
@@ -36,7 +37,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     at = access.project(uow, ref)
     asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
     fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
-    number = take_numbers(uow, at.row.id, len(asked))
+    number, required = take_numbers(uow, at.row.id, len(asked))
     stages = hold_columns(uow, at.row.id, {each.column_id for _, each in asked})
     ends = ordering.find_ends(uow, stages)
     made: list[tuple[Card, int]] = []
@@ -59,6 +60,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             path=path,
             fields=fields,
         )
+        check_required(required, card.custom_fields, path)
         made.append((card, spot.position))
         ends[stage.id] = ordering.Spot(spot.position + GAP, spot.order + 1)
     # All of them have been found right by then: what cannot be is told before what has no room.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import attrs
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.contract.cards import (
     CREATE_CARD,
@@ -21,12 +21,13 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
-from stellary.core.board import access, card_rows, ordering
+from stellary.core.board import access, card_rows, field_rows, ordering
 from stellary.core.board.card_references import check_references
 from stellary.core.board.concerned import commenter_ids
 from stellary.core.board.holds import begin_again, hold_columns, is_shared
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AtEnd, Stage
+from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
 from stellary.core.events import CardCreated, CardDeleted
@@ -36,7 +37,11 @@ _NUMBERS = (
     update(projects)
     .where(projects.c.id == bindparam("_project_id"))
     .values(last_number=projects.c.last_number + bindparam("_count"))
-    .returning(projects.c.last_number)
+    .returning(
+        projects.c.last_number,
+        # Asked here, so that a project without such fields pays no statement for them.
+        select(field_rows.has_required(bindparam("_project_id"))).scalar_subquery().label("has_required"),
+    )
 )
 INSERT = insert(cards)
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
@@ -49,7 +54,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     at = access.column(uow, ref)
     workspace_id = at.standing.workspace_id or ""
     fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
-    number = take_numbers(uow, ref.project_id, 1)
+    number, required = take_numbers(uow, ref.project_id, 1)
     stage = hold_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
     if stage is None:
         raise NotFound("Column not found")
@@ -67,6 +72,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
         now=uow.now,
         fields=fields,
     )
+    check_required(required, made.custom_fields)
     rules.check_room(stage, spot.order + 1)
     uow.connection.execute(INSERT, card_rows.row(made, spot.position))
     ordering.write_entered(uow, stage, spot)
@@ -74,16 +80,23 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     return made
 
 
-def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> int:
-    """Take the next numbers of a project, which are given to no other card ever. Return the first of them.
+def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, list[CustomField]]:
+    """Take the next numbers of a project, which are given to no other card ever.
 
     Take them before the columns are locked, in every unit: one that makes cards in two columns would otherwise hold the
     numbers while it waits for the second column, whose holder waits for the numbers.
+
+    Returns:
+        The first of them, and the custom fields of which every new card needs a value.
+
+    Raises:
+        NotFound: The project was deleted in the meantime.
     """
-    last: int | None = uow.connection.execute(_NUMBERS, {"_project_id": project_id, "_count": count}).scalar()
-    if last is None:
+    row = uow.connection.execute(_NUMBERS, {"_project_id": project_id, "_count": count}).first()
+    if row is None:
         raise NotFound("Project not found")
-    return last - count + 1
+    fields = field_rows.project_fields(uow, project_id) if row.has_required else []
+    return row.last_number - count + 1, [field for field in fields if field.required]
 
 
 @serves(GET_CARD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, exists, select
 
 from stellary.contract.custom_fields import FIELDS_MAX, CustomField
 from stellary.core.board.tables import custom_fields
@@ -15,6 +15,11 @@ OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id
 _IN_ORDER = OF_PROJECT.order_by(custom_fields.c.id)
 _NAMED = _IN_ORDER.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
 _NAMED_LOCKED = _NAMED.with_for_update(read=True)
+
+
+def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a project has a custom field of which every new card needs a value."""
+    return exists().where(custom_fields.c.project_id == project_id, custom_fields.c.required)
 
 
 def field(row: Row[Any]) -> CustomField:

@@ -88,7 +88,8 @@ def fields(draw: Any) -> list[ps.Field]:
         options = UNSET
         if "select" in kind:
             options = draw(st.lists(st.sampled_from(OPTIONS), min_size=1, unique=True))
-        made.append(ps.Field(name, kind, was=was, options=options, required=draw(maybe(st.booleans()))))
+        # None is required: a new card without a value of one would be refused, whichever project it is declared for.
+        made.append(ps.Field(name, kind, was=was, options=options, required=draw(maybe(st.just(False)))))
     return made
 
 

@@ -262,7 +262,12 @@ def test_a_required_value_is_not_cleared(ws):
     ps.apply(ps.plan(at, changed(fields=fields)))
     assert refused(at, changed(cards=cleared)) == said
     assert refused(at, changed(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared)) == said
-    assert ps.plan(at, changed(cards=[ps.Card("New", column="Done", fields={"level": None})]))
+    needed = ["cards[0].fields.Level: is required of every new card"]
+    for fields_of_card in ({}, {"level": None}):
+        new = [ps.Card("New", column="Done", fields=fields_of_card)]
+        assert refused(at, changed(cards=new)) == needed
+    new = [ps.Card("New", column="Done", fields={"level": "low"})]
+    assert ps.plan(at, changed(cards=new))
 
 
 def test_the_default_scope_stays_the_default_one(ws):

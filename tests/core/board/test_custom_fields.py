@@ -251,11 +251,46 @@ def test_values_are_set_where_cards_are_made_and_changed(board):
     assert [each["customFields"] for each in changed] == [{text: "y"}] * 2
 
 
+def test_new_card_needs_a_value_of_each_required_field(board):
+    there = board.card("there")
+    size, due = field(board, required=True), field(board, "date", required=True)
+    column = board.columns[0]["id"]
+    single, bulk = f"{board.path}/columns/{column}/cards", f"{board.path}/cards/bulk"
+    is_required = "is required: every new card has a value of"
+    asked = {"title": "x", "customFields": {size["id"]: "L"}}
+    message = f"customFields.{due['id']} {is_required} {due['name']!r}"
+    assert error(board, "POST", single, asked) == (400, message)
+    cards = [{**asked, "columnId": column}, {"title": "y", "columnId": column}]
+    assert error(board, "POST", bulk, {"cards": cards}) == (400, f"cards[0].{message}")
+    cleared = {"title": "x", "customFields": {size["id"]: None, due["id"]: "2026-04-01"}}
+    assert error(board, "POST", single, cleared)[0] == 400
+    assert [card["title"] for card in ask(board, "GET", f"{board.path}/cards")] == ["there"]
+    whole = {size["id"]: "L", due["id"]: "2026-04-01"}
+    assert board.card(customFields=whole)["customFields"] == whole
+    # What was there before may lack it, and can be changed all the same; so may what is imported.
+    assert ask(board, "PATCH", board.of(there), {"title": "still there"})["customFields"] == {}
+    file = ask(board, "GET", f"{board.path}/export")
+    assert len(ask(board, "POST", f"{board.flat}/projects/import", file)["cardIds"]) == 2
+
+
+def test_creating_a_card_takes_no_statement_more_for_required_fields(board, statements):
+    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+    with statements() as without:
+        ask(board, "POST", path, {"title": "x"})
+    field(board)
+    with statements() as beside:
+        ask(board, "POST", path, {"title": "x"})
+    assert len(without) == len(beside)
+    assert not any(
+        "SELECT" in sql and "FROM stellary_custom_fields" in sql for sql in beside if "UPDATE" not in sql
+    )
+
+
 def test_a_required_value_cannot_be_cleared(board):
-    id, several, card = (
+    card = board.card()
+    id, several = (
         field(board, required=True)["id"],
         field(board, "multi-select", required=True)["id"],
-        board.card(),
     )
     put(board, card, {id: "x", several: ["low"]})
     path = f"{board.flat_of(card)}/custom-fields"
@@ -403,7 +438,7 @@ def test_option_that_is_renamed_is_kept_on_cards(board):
 
 
 def test_an_option_that_is_removed_is_cleared_from_cards(board):
-    one, several = field(board, "select"), field(board, "multi-select", required=True)
+    one, several = field(board, "select"), field(board, "multi-select")
     text = field(board)["id"]
     chosen = [
         {one["id"]: "low", several["id"]: ["low"]},
@@ -411,6 +446,7 @@ def test_an_option_that_is_removed_is_cleared_from_cards(board):
         {text: f'"{one["id"]}":"low"'},
     ]
     made = [board.card(customFields=each) for each in chosen]
+    several = ask(board, "PATCH", path_of(board, several), {"required": True})
     for each in (one, several):
         changed = ask(board, "PATCH", path_of(board, each), {"options": ["late", "high", "new"]})
         assert changed["options"] == ["late", "high", "new"]

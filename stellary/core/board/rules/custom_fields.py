@@ -62,6 +62,26 @@ def with_values(
     return after
 
 
+def check_required(required: Collection[CustomField], values: Values, path: str = "") -> None:
+    """Check that a new card has a value of each required field.
+
+    Args:
+        required: The required fields of the project.
+        values: The values of the card.
+        path: Where the card stands in the request: ``cards[3].``.
+
+    Raises:
+        Invalid: It lacks one.
+    """
+    lacking = [
+        (f"{path}customFields.{field.id}", f"is required: every new card has a value of {field.name!r}")
+        for field in required
+        if field.id not in values
+    ]
+    if lacking:
+        raise invalid(*lacking)
+
+
 def checked(field: CustomField, found: Any, path: str) -> Any:
     """A value as it is kept.
 
