@@ -61,3 +61,19 @@ def begun(database_url: str) -> Any:
         driver.execute("BEGIN IMMEDIATE")
         return driver
     return psycopg.connect(database_url.replace("+psycopg", ""))
+
+
+def test_effects_obey_the_savepoints_of_django(database_url: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.journeys.django_host", database_url],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+    )
+    assert done.stdout.splitlines() == [
+        "in the transaction: []",
+        "after it: ['before', 'kept']",
+        "the connection is in no transaction",
+        "the connection is None",
+        "at the end: ['before', 'kept']",
+    ], done.stderr
