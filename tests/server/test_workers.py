@@ -138,6 +138,29 @@ async def test_one_that_cannot_be_started_ends_all(tmp_path):
     assert await supervise("pass", lambda: None) == 1
 
 
+@pytest.mark.slow
+async def test_the_first_may_take_longer_than_the_others_since_it_migrates(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "STARTING_SECONDS", 4)
+    slow = (
+        "import os, pathlib, signal, socket, time\n"
+        f"first = pathlib.Path({str(tmp_path / 'first')!r})\n"
+        "if not first.exists():\n"
+        "    first.touch()\n"
+        "    time.sleep(5)\n"
+        f"watched = socket.socket(fileno=int(os.environ['{workers.VARIABLE}']))\n"
+        "watched.sendall(b'u')\n"
+        "time.sleep(60)"
+    )
+    up = []
+
+    def stop() -> None:
+        up.append(True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert await supervise(slow, stop) == 0
+    assert up == [True]
+
+
 async def test_one_that_is_to_stop_is_not_started_again(monkeypatch, capfd):
     monkeypatch.setattr(workers, "PAUSE", 30)
     dying = f"import os, socket; socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')"

@@ -20,6 +20,7 @@ from stellary.core.automations.rules.occurrences import (
     TOO_MANY,
 )
 from stellary.core.board import cards
+from stellary.core.postgres import LOCK_TIMEOUT
 from stellary.core.unit import NOBODY
 from tests.core.automations.workshop import Workshop
 from tests.world import World
@@ -415,7 +416,7 @@ def test_nobody_waits_for_what_somebody_else_holds(postgres_url):
     assert workshop.read(card)["columnId"] == workshop.columns[DONE]["id"]
     assert workshop.results(rule) == ["success"]
     with core.begin(NOBODY) as uow:
-        assert uow.connection.execute(acting._PATIENCE).scalar_one() == "10s"
+        assert uow.connection.execute(acting._PATIENCE).scalar_one() == LOCK_TIMEOUT
     core.close()
 
 
