@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,13 +23,17 @@ class Connections:
         engine: Where they come from.
         most: How many may be in use at once; the engine must have as many to give.
         wait: For how many seconds one waits for its turn.
+        same_server: Others that lead to the same server: if one connection is lost, the idle ones of all are closed.
     """
 
-    def __init__(self, engine: Engine, most: int, wait: float) -> None:
+    def __init__(
+        self, engine: Engine, most: int, wait: float, same_server: Sequence[Connections] = ()
+    ) -> None:
         self._engine = engine
         self._most = most
         self._turns = threading.Semaphore(most)
         self._wait = wait
+        self._same_server = same_server
         # What a file does not answer, nothing would break off.
         self._watches = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
@@ -69,7 +73,8 @@ class Connections:
         if connection.invalidated:
             # The server is gone, or was: the others are of no use either.
             connection.close()
-            self.close()
+            for connections in (self, *self._same_server):
+                connections.close()
             return
         with self._mutex:
             self._idle.append((options, connection))

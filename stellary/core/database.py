@@ -90,7 +90,7 @@ class Database:
             self._own.append(self._direct)
 
     def _keeping(self, engine: Engine, most: int, wait: float) -> Connections:
-        made = Connections(engine, most, wait)
+        made = Connections(engine, most, wait, self._kept)
         self._own.append(engine)
         self._kept.append(made)
         return made

@@ -314,17 +314,21 @@ def test_writers_and_readers_wait_for_their_own_connections_only(
 def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres_url):
     core = Core(postgres_url)
     pid = text("SELECT pg_backend_pid()")
-    with core.database.writing() as one, core.database.writing() as other:
-        pids = [each.execute(pid).scalar() for each in (one, other)]
+
+    def pids():
+        units = core.database.writing, core.database.writing, core.database.reading
+        with ExitStack() as stack:
+            return {stack.enter_context(unit()).execute(pid).scalar() for unit in units}
+
+    ended = pids()
     engine = create_engine(postgres_url)
     with engine.connect() as administrator:
-        for each in pids:
+        for each in ended:
             administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": each})
     engine.dispose()
     with pytest.raises(OperationalError):
         core.probe()
-    with core.database.writing() as one, core.database.writing() as other:
-        assert not {each.execute(pid).scalar() for each in (one, other)} & set(pids)
+    assert not pids() & ended
     core.close()
 
 

@@ -1,0 +1,35 @@
+"""Migrations, as files: they are carried out beside processes that read and write large tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+VERSIONS = Path(__file__).parents[2] / "stellary" / "core" / "migrations" / "versions"
+EARLIER = "0016"
+"""The last of those that were written before there was ``operations``."""
+_CREATES_TABLE = re.compile(r"op\.create_table\(\s*\"(\w+)\"")
+_CREATES_INDEX = re.compile(r"op\.create_index\(\s*\"(\w+)\",\s*\"(\w+)\"")
+
+
+def test_indexes_of_tables_that_exist_are_created_concurrently():
+    offenders = [
+        f"{path.name}: {index} by create_index of stellary.core.migrations.operations"
+        for path in sorted(VERSIONS.glob("[0-9]*.py"))
+        if path.name[:4] > EARLIER
+        for index, table in _CREATES_INDEX.findall(path.read_text())
+        if table not in _CREATES_TABLE.findall(path.read_text())
+    ]
+    assert offenders == []
+
+
+def test_each_migration_follows_the_one_before_it():
+    numbers = [path.name[:4] for path in sorted(VERSIONS.glob("[0-9]*.py"))]
+    follows = [
+        (
+            re.search(r"^revision = \"(\d+)\"", text, re.MULTILINE)[1],
+            re.search(r"^down_revision = \"?(\w+)", text, re.MULTILINE)[1],
+        )
+        for text in (path.read_text() for path in sorted(VERSIONS.glob("[0-9]*.py")))
+    ]
+    assert follows == list(zip(numbers, ["None", *numbers[:-1]], strict=True))
