@@ -36,6 +36,8 @@ FAILING_MAX = 4
 FAILURES_IN_A_ROW = 3
 """How many tries must fail, one after the other, before a receiver that has answered is left alone for a while."""
 SETTLE_SECONDS = 0.2
+URGENT_SECONDS = 0.01
+"""The same with a backlog: what cannot be noted, as others lock the webhook, must not keep the thread busy."""
 NOTE_SECONDS = 1.0
 """How long it may take until what was sent is noted, while more is being sent."""
 RENEW_SECONDS = 10.0
@@ -229,18 +231,17 @@ class WebhookWorker:
                     _log.warning("webhooks wait: %s", type(error).__name__)
                     self._stopping.wait(TROUBLED_SECONDS)
                 else:
-                    self._alarm.wait(pause)
+                    # Told to stop in the meantime, it may have cleared the alarm that said so.
+                    if not self._stopping.is_set():
+                        self._alarm.wait(pause)
             self._finish()
         finally:
             self._core.claims.stop()
 
     def _step(self) -> float:
         """Settle what there is to settle; the seconds after which to look again."""
+        self._gather()
         since = time.monotonic() - self._settled_at
-        if since < SETTLE_SECONDS and not self._is_urgent():
-            # What else happens in this time goes into the same transaction.
-            self._stopping.wait(SETTLE_SECONDS - since)
-            since = SETTLE_SECONDS
         with self._changed:
             done = any(lane.is_done for lane in self._lanes.values())
             sent = any(lane.sent for lane in self._lanes.values())
@@ -252,6 +253,16 @@ class WebhookWorker:
         self._settle(self._lanes)
         self._begin_to_send()
         return 0.0 if left <= 0 else SETTLE_SECONDS
+
+    def _gather(self) -> None:
+        """Wait until the last transaction is long enough ago: what happens meanwhile goes into the next one."""
+        while not self._stopping.is_set():
+            pause = URGENT_SECONDS if self._is_urgent() else SETTLE_SECONDS
+            left = self._settled_at + pause - time.monotonic()
+            if left <= 0:
+                return
+            self._alarm.wait(left)
+            self._alarm.clear()
 
     def _is_urgent(self) -> bool:
         """Whether so much was sent, or is to be sent, that there is no point in waiting for more."""

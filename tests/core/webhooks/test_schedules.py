@@ -320,6 +320,19 @@ def test_messages_of_one_webhook_are_on_their_way_at_once_up_to_a_limit(switchbo
     assert receivers.busiest[hook["url"]] == worker.PER_WEBHOOK_MAX
 
 
+def test_a_backlog_does_not_wait_for_the_pause_between_transactions(switchboard, receivers, monkeypatch):
+    monkeypatch.setattr(worker, "SETTLE_SECONDS", 3.0)
+    loads = 5
+    hook = switchboard.hook("card_created")
+    make_cards(switchboard, loads * queue.LOAD_MAX)
+    began = time.monotonic()
+    switchboard.worker.start()
+    wait_for(lambda: receivers.count(hook["url"]) == loads * queue.LOAD_MAX)
+    # The pauses between the loads alone would take twice as long.
+    assert time.monotonic() - began < (loads - 1) * worker.SETTLE_SECONDS / 2
+    assert switchboard.worker.stop(WAIT_SECONDS)
+
+
 def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(switchboard, receivers, database_url):
     hook = switchboard.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
