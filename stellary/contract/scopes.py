@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.columns import Column
+from stellary.contract.cards import CardStatus
+from stellary.contract.columns import Column, WipLimit
 from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Id, Length, Name, Place
+from stellary.contract.limits import Id, Items, Length, Name, Place
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ProjectRef, ScopeRef
@@ -16,6 +17,9 @@ from stellary.contract.wire import Request, Value, request, value
 
 ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
 VIEW_TYPES: tuple[ViewType, ...] = ("kanban", "list", "calendar", "roadmap", "stats")
+
+SCOPE_COLUMNS_MAX = 100
+"""Columns that a new scope may bring along."""
 
 ScopeDescription = Annotated[str, Length(0, 5000)]
 
@@ -60,10 +64,26 @@ class Scope(Value):
 
 
 @request
-class CreateScope(Request):
-    """A scope to be. It begins with columns like those that the default scope has by then, and no cards.
+class ScopeColumn(Request):
+    """A column of a scope to be.
 
     Attributes:
+        name: 1-100 characters.
+        card_status: What a card becomes that enters.
+        wip_limit: 1 to 10 000 unarchived cards.
+    """
+
+    name: Name
+    card_status: CardStatus | Unset | None = UNSET
+    wip_limit: WipLimit | Unset | None = UNSET
+
+
+@request
+class CreateScope(Request):
+    """A scope to be, without cards.
+
+    Attributes:
+        columns: At most 100, in their order; like those of the default scope if not given.
         name: 1-100 characters.
         description: At most 5000 characters.
         order: The wanted index, from 0; the end if not given.
@@ -75,6 +95,7 @@ class CreateScope(Request):
     order: Place | Unset = UNSET
     start_date: date | Unset | None = UNSET
     due_date: date | Unset | None = UNSET
+    columns: Annotated[list[ScopeColumn], Items(0, SCOPE_COLUMNS_MAX)] | Unset = UNSET
 
 
 @request

@@ -184,6 +184,13 @@ TRIALS: Mapping[str, FieldTrial] = {
     "columns.create.order": FieldTrial(0),
     "columns.update.order": FieldTrial(0),
     "scopes.create.order": FieldTrial(0),
+    "scopes.create.columns": FieldTrial(
+        [{"name": TEXT, "cardStatus": "done", "wipLimit": 7}],
+        read=lambda c: [
+            {name: column[name] for name in ("name", "cardStatus", "wipLimit")}
+            for column in c.ask("columns.list", query=f"scopeId={c.answer['id']}")
+        ],
+    ),
     "scopes.update.order": FieldTrial(0),
     "scopes.set_view.activeView": FieldTrial("stats", read=lambda c: c.ask("scopes.get")["activeView"]),
     "scopes.set_view.type": FieldTrial(

@@ -116,8 +116,7 @@ def apply(plan: Plan[Any], *, told: Told | None = None, progress: Progress | Non
             if told is not None:
                 told(change)
             if tell is not None:
-                # What new scopes begin with, and lose, is not in the plan.
-                tell(len(made), max(len(made), len(plan.changes)))
+                tell(len(made), len(plan.changes))
 
         return _done(plan.at, applied(plan, heard))
 

@@ -6,7 +6,7 @@ meanwhile is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -15,10 +15,10 @@ from stellary.client.errors import StalePlan
 from stellary.client.project_setup._steps import Steps
 from stellary.client.project_setup.changes import Change
 from stellary.client.project_setup.making import Work
-from stellary.client.project_setup.matching import UNFINISHED
 from stellary.client.project_setup.planning import Plan, compared
 from stellary.contract.cards import BULK_MAX
 from stellary.contract.projects import Project
+from stellary.contract.scopes import SCOPE_COLUMNS_MAX
 
 Told = Callable[[Change], None]
 """Is told of each change once it is made."""
@@ -74,8 +74,7 @@ def _rest(change: Change) -> bool:
 
 
 def _removal(change: Change) -> bool:
-    # A column that a new scope began with goes with the making of that scope.
-    return change.action == "delete" and change.kind != "relation" and change.about != UNFINISHED
+    return change.action == "delete" and change.kind != "relation"
 
 
 def _moved_cards(change: Change) -> bool:
@@ -102,29 +101,41 @@ def applied(plan: Plan[Any], told: Told) -> Steps[Applied]:
         todo = [each for each in changes if stage(each)]
         if not todo:
             continue
-        if made and stage is not _moved_cards and not any(_project(each) for each in made):
-            _check_planned(todo, known, made)
         work = Work(project, matched, plan)
-        yield from _each(work, todo, made, told)
+        if stage is _moved_cards:
+            # A part of deleting the column, and no change that the plan tells of.
+            for change in todo:
+                yield from work.make(change)
+        else:
+            if made and not any(_project(each) for each in made):
+                _check_planned(todo, known)
+            yield from _each(work, todo, changes, made, told)
         project, matched, changes = yield from compared(work.project or plan.at, declaration, prune)
     assert matched.state.project is not None
     return Applied(matched.state.project, tuple(made))
 
 
-def _check_planned(todo: list[Change], known: set[tuple[Any, str]], made: list[Change]) -> None:
-    """Nothing is done that nobody has seen in the plan; but for the columns that new scopes begin with."""
-    new = tuple(f"{each.name} / " for each in made if _new_scope(each))
-    scopes = {each.name for each in made if _new_scope(each)}
+def _check_planned(todo: list[Change], known: set[tuple[Any, str]]) -> None:
+    """Nothing is done that nobody has seen in the plan."""
     for each in todo:
-        of_new = each.kind == "column" and each.name.startswith(new) if new else False
-        if (each.kind, each.name) not in known and not of_new and each.name not in scopes:
+        if (each.kind, each.name) not in known:
             raise StalePlan(
                 f'the {each.kind} "{each.name}" was changed while the plan was applied; plan again'
             )
 
 
-def _each(work: Work, todo: list[Change], made: list[Change], told: Told) -> Steps[None]:
-    """Make changes one after the other, new cards many at once."""
+def _each(
+    work: Work, todo: list[Change], changes: Sequence[Change], made: list[Change], told: Told
+) -> Steps[None]:
+    """Make changes one after the other, new cards many at once, and the columns of a new scope with it.
+
+    Args:
+        work: Makes them.
+        todo: The changes of a stage.
+        changes: All that are left.
+        made: Gets those that are made.
+        told: Is called with each of them.
+    """
     new = [each for each in todo if each.kind == "card" and each.action == "create"]
     parts = [new[first : first + BULK_MAX] for first in range(0, len(new), BULK_MAX)]
     for part in parts:
@@ -134,5 +145,20 @@ def _each(work: Work, todo: list[Change], made: list[Change], told: Told) -> Ste
             told(change)
     for change in todo if not new else [each for each in todo if each.action != "create"]:
         yield from work.make(change)
-        made.append(change)
-        told(change)
+        for each in (change, *_brought_along(change, changes)):
+            made.append(each)
+            told(each)
+
+
+def _brought_along(change: Change, changes: Sequence[Change]) -> list[Change]:
+    """The columns that a new scope has from the beginning."""
+    if not _new_scope(change) or change.about[1] is None:
+        return []
+    own = change.about[1][:SCOPE_COLUMNS_MAX]
+    return [
+        each
+        for each in changes
+        if each.kind == "column"
+        and each.action == "create"
+        and any(each.about[1] is column for column in own)
+    ]

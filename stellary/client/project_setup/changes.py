@@ -85,6 +85,11 @@ def differences(wanted: Mapping[str, Any], there: Mapping[str, Any] | None) -> t
     )
 
 
+def is_default(given: Difference) -> bool:
+    """Whether a new card has that value without being given it."""
+    return given.new is None or given.new == [] or (given.name == "archived" and not given.new)
+
+
 def shown(found: Any) -> str:
     """A value for a person, in a line."""
     if found is None:

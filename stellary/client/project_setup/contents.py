@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from stellary.client.project_setup import values
-from stellary.client.project_setup.changes import Change, Difference, differences
+from stellary.client.project_setup.changes import Change, Difference, differences, is_default
 from stellary.client.project_setup.checking import folded
 from stellary.client.project_setup.circles import Declared, note_circles
 from stellary.client.project_setup.declaration import Automation, Card, Step
@@ -49,13 +49,13 @@ def cards(matched: Matched, prune: bool) -> Iterator[Change]:
         place, moves = _place(matched, card, found, path, names)
         check_dates(matched, path, wanted, found)
         if found is None:
-            given = tuple(each for each in differences(place | wanted, None) if not _is_so_anyway(each))
+            given = tuple(each for each in differences(place | wanted, None) if not is_default(each))
             yield Change(action="create", kind="card", name=card.title, differences=given, about=card)
         else:
             there = _there(found, names, matched)
-            changed = differences(place if moves else {}, there) + differences(
-                {"title": card.title, **wanted}, there
-            )
+            # Told also where the other column has the same name.
+            column = (Difference("column", there["column"], place["column"]),) if moves else ()
+            changed = column + differences({"title": card.title, **wanted}, there)
             only_moves = moves and len(changed) == 1
             if changed:
                 yield Change(
@@ -66,11 +66,6 @@ def cards(matched: Matched, prune: bool) -> Iterator[Change]:
                     id=found.id,
                     about=card,
                 )
-
-
-def _is_so_anyway(given: Difference) -> bool:
-    """Whether a new card is like that without being told."""
-    return given.new is None or given.new == [] or (given.name == "archived" and not given.new)
 
 
 def _place(

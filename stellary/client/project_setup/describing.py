@@ -8,7 +8,6 @@ from typing import Any
 
 from stellary.client.project_setup import declaration as declared
 from stellary.client.project_setup.contents import caller
-from stellary.client.project_setup.matching import UNFINISHED
 from stellary.client.project_setup.references import named
 from stellary.client.project_setup.state import State
 from stellary.contract import cards as wire
@@ -66,7 +65,7 @@ class _Describer:
             scope.name,
             id=scope.id if scope.name in self.scopes else UNSET,
             default=scope.is_default,
-            description=UNSET if scope.description == UNFINISHED else _said(scope.description),
+            description=_said(scope.description),
             start_date=_date(scope.start_date),
             due_date=_date(scope.due_date),
             view=scope.active_view if scope.active_view != "kanban" else UNSET,

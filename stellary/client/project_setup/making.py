@@ -10,7 +10,7 @@ from stellary.client.project_setup._steps import Steps, all_rows
 from stellary.client.project_setup.changes import Change
 from stellary.client.project_setup.contents import Related, first_column
 from stellary.client.project_setup.declaration import Automation, Card, Declaration, Step
-from stellary.client.project_setup.matching import UNFINISHED, Matched
+from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.planning import Plan
 from stellary.client.project_setup.references import resolved
 from stellary.client.project_setup.state import Edge, edge, workspace_of
@@ -20,6 +20,7 @@ from stellary.contract.cards import CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.errors import PreconditionFailed
 from stellary.contract.project_imports import ImportedColumn, ImportedProject, ImportedScope
+from stellary.contract.scopes import SCOPE_COLUMNS_MAX, ScopeColumn
 from stellary.contract.unset import UNSET
 
 
@@ -95,13 +96,16 @@ class Work:
         yield self.at.members.remove(change.id)
 
     def _create_scope(self, change: Change) -> Steps[None]:
-        scope, has_columns = change.about
-        said = {each.name: each.new for each in change.differences if "view" not in each.name}
-        if has_columns:
-            said["description"] = UNFINISHED
-        made = yield self.at.scopes.create(name=scope.name, order=change.order, **said)
-        if not has_columns:
-            yield from self._set_views(made.id, change)
+        scope, declared = change.about
+        said = {each.name: each.new for each in change.differences if not each.name.startswith("view")}
+        columns: Any = UNSET
+        if declared is not None:
+            columns = [
+                ScopeColumn(name=each.name, card_status=each.card_status, wip_limit=each.wip_limit)
+                for each in declared[:SCOPE_COLUMNS_MAX]
+            ]
+        made = yield self.at.scopes.create(name=scope.name, order=change.order, columns=columns, **said)
+        yield from self._set_views(made.id, change)
 
     def _update_scope(self, change: Change) -> Steps[None]:
         yield from self._set_views(change.id, change)
@@ -259,7 +263,7 @@ def _named(change: Change) -> dict[str, Any]:
 
 
 def _moving(change: Change) -> dict[str, str]:
-    return {"move_cards_to": change.about[0]} if change.about and change.about != UNFINISHED else {}
+    return {"move_cards_to": change.about[0]} if change.about else {}
 
 
 def _holds(frame: Any, column: Any) -> bool:

@@ -21,9 +21,6 @@ from stellary.contract.unset import UNSET, Unset
 D = TypeVar("D")
 E = TypeVar("E")
 
-UNFINISHED = "This scope is being set up. If it stays like this, apply the set-up of the project again."
-"""The description of a new scope until it has its own columns in place of those that each new scope begins with."""
-
 
 @attrs.frozen
 class Pairs(Generic[D, E]):
@@ -118,11 +115,6 @@ class Frame:
             return self.scope.name
         return self.existing.name if self.existing else ""
 
-    @property
-    def begun(self) -> bool:
-        """Whether it was made by a set-up that did not get to its columns."""
-        return self.existing is not None and self.existing.description == UNFINISHED
-
 
 class Matched:
     """All that is declared of a project beside what there is, and the names of both.
@@ -193,13 +185,6 @@ class Matched:
         there = existing.columns if existing else []
         columns = None if own is UNSET else pair(own, there, where, self.problems)
         return Frame(scope, existing, path, is_default, columns)
-
-    def begun_with(self, frame: Frame) -> list[Any]:
-        """The columns that a scope that was only begun began with: all but one into which somebody has put a card."""
-        if frame.columns is None or not frame.begun:
-            return []
-        holding = {card.column_id for card in self.state.cards}
-        return [column for column in frame.columns.left if column.id not in holding]
 
     # ------------------------------------------------------------------------------------------ what has which name
 

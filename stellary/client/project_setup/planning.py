@@ -106,7 +106,6 @@ def _changes(matched: Matched, prune: bool) -> Iterator[Change]:
     yield from structure.members(matched)
     yield from structure.scopes(matched)
     yield from structure.columns(matched, prune)
-    yield from structure.begun_scopes(matched)
     cards = list(contents.cards(matched, prune))
     yield from cards
     yield from contents.relations(matched, prune)

@@ -60,11 +60,9 @@ class _Places:
 
     def removals(self) -> Iterator[Change]:
         for frame in self.staying:
-            going = self.matched.begun_with(frame)
             for column in frame.columns.left if frame.columns else []:
-                if column not in going:
-                    name = below(frame.name, column.name)
-                    yield self._removal("column", name, column.id, [column.id], frame)
+                name = below(frame.name, column.name)
+                yield self._removal("column", name, column.id, [column.id], frame)
         for frame in self.scopes:
             assert frame.existing is not None
             own = [column.id for column in frame.existing.columns]

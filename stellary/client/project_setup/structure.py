@@ -8,7 +8,7 @@ from typing import Any
 from stellary.client.project_setup.arranging import Put, arranged
 from stellary.client.project_setup.changes import Change, Difference, differences, shown
 from stellary.client.project_setup.declaration import Column, Field, Scope
-from stellary.client.project_setup.matching import UNFINISHED, Frame, Matched, Pairs
+from stellary.client.project_setup.matching import Frame, Matched, Pairs
 from stellary.contract import scopes as wire
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.unset import UNSET
@@ -85,7 +85,7 @@ def members(matched: Matched) -> Iterator[Change]:
 
 
 def scopes(matched: Matched) -> Iterator[Change]:
-    """Scopes that are to be made, changed or moved, but for those whose making was interrupted."""
+    """Scopes that are to be made, changed or moved."""
     frames = {_key(frame): frame for frame in matched.frames if frame.scope is not None}
     there = [each.id for each in matched.state.scopes]
     puts = {put.key: put for put in arranged(there, list(frames))}
@@ -98,12 +98,15 @@ def scopes(matched: Matched) -> Iterator[Change]:
         check_dates(matched, frame.path, wanted, frame.existing)
         if frame.existing is None and not (fresh and frame.is_default):
             given = _said(differences(wanted, None))
-            about = (frame.scope, frame.columns is not None)
+            about = (
+                frame.scope,
+                tuple(column for column, _, _ in frame.columns.pairs) if frame.columns else None,
+            )
             yield _put("create", puts[key], names, given, about)
-        elif not frame.begun and frame.existing is not None:
+        elif frame.existing is not None:
             if changed := scope_differences(frame.scope, frame.existing):
                 yield Change(action="update", kind="scope", name=frame.name, differences=changed, id=key)
-        elif frame.existing is None and (given := _said(differences(wanted, None))):
+        elif given := _said(differences(wanted, None)):
             yield Change(action="update", kind="scope", name=frame.name, differences=given)
         if key in puts and frame.existing is not None:
             yield _put("move", puts[key], names, (), None)
@@ -122,20 +125,6 @@ def check_dates(matched: Matched, path: str, wanted: Mapping[str, Any], there: A
         matched.problems.note(
             f"{path}.{name}", f"must not be {end}, which is {shown(due if 'after' in end else start)}"
         )
-
-
-def begun_scopes(matched: Matched) -> Iterator[Change]:
-    """Scopes whose making was interrupted, once they have their columns."""
-    for frame in matched.frames:
-        if frame.begun and frame.scope is not None and frame.existing is not None:
-            wanted = frame.scope
-            description = None if wanted.description is UNSET else wanted.description
-            changed = scope_differences(wanted, frame.existing)
-            rest = tuple(each for each in changed if each.name != "description")
-            last = (Difference("description", UNFINISHED, description),)
-            yield Change(
-                action="update", kind="scope", name=frame.name, differences=rest + last, id=frame.existing.id
-            )
 
 
 def _put(
@@ -190,14 +179,11 @@ def scope_differences(scope: Scope, found: wire.Scope) -> tuple[Difference, ...]
 
 
 def columns(matched: Matched, prune: bool) -> Iterator[Change]:
-    """Columns that are to be made, changed or moved; and of scopes that were only begun, those they began with."""
+    """Columns that are to be made, changed or moved."""
     for frame in matched.frames:
         if frame.columns is not None:
             there = [each.id for each in frame.existing.columns] if frame.existing else []
             yield from of_scope(frame.columns, there, frame.name)
-            for left in matched.begun_with(frame):
-                name = below(frame.name, left.name)
-                yield Change(action="delete", kind="column", name=name, id=left.id, about=UNFINISHED)
 
 
 def of_scope(pairs: Pairs[Column, Any], there: list[str], scope: str) -> Iterator[Change]:

@@ -31,6 +31,7 @@ from stellary.core.board.dense import DensePlaces
 from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import Stage
+from stellary.core.board.rules.fields import given
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
 from stellary.core.events import CardDeleted
@@ -66,12 +67,23 @@ _PLACES = DensePlaces(scopes.c.position, scopes.c.project_id)
 
 @serves(CREATE_SCOPE)
 def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scope:
-    """Make a scope, at the end unless a place is named, with columns like those of the default one."""
+    """Make a scope, at the end unless a place is named, with its own columns or those of the default one."""
     project = access.held_project(uow, ref).row
     place = {"_project_id": project.id}
     count = uow.connection.execute(_COUNT, place).scalar_one()
     order = count if request.order is UNSET else min(request.order, count)
     id = uow.new_id()
+    if request.columns is UNSET:
+        begin = [dict(row._mapping) for row in uow.connection.execute(_DEFAULT_COLUMNS, place)]
+    else:
+        begin = [
+            {
+                "name": column.name,
+                "card_status": given(column.card_status, None),
+                "wip_limit": given(column.wip_limit, None),
+            }
+            for column in request.columns
+        ]
     made = rules.created(
         request,
         id=id,
@@ -80,17 +92,15 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
         columns=[
             Column(
                 id=uow.new_id(),
-                name=row.name,
                 project_id=project.id,
                 scope_id=id,
                 order=index,
-                card_status=row.card_status,
-                wip_limit=row.wip_limit,
                 card_count=0,
                 created_at=uow.now,
                 updated_at=uow.now,
+                **column,
             )
-            for index, row in enumerate(uow.connection.execute(_DEFAULT_COLUMNS, place))
+            for index, column in enumerate(begin)
         ],
         now=uow.now,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+from collections import Counter
 from typing import Any
 
 import attrs
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 
 from stellary import Stellary
 from stellary.client import project_setup as ps
-from stellary.client.project_setup.matching import UNFINISHED
 from stellary.contract.unset import UNSET
 from tests.client.project_setup.declarations import declarations
 
@@ -32,11 +32,17 @@ def called(declaration: ps.Declaration, name: str) -> ps.Declaration:
 def applied(at: Any, declaration: ps.Declaration, prune: bool = False) -> Any:
     """The project that it was applied to, after which there is nothing to do."""
     plan = ps.plan(at, declaration, prune=prune)
-    project = ps.apply(plan).project
+    result = ps.apply(plan)
+    assert _counted(result.changes) == _counted(plan.changes)
+    project = result.project
     again = ps.plan(at, declaration, prune=prune)
     assert not again, again
     assert ps.apply(again).changes == ()
     return project
+
+
+def _counted(changes: Any) -> Counter[Any]:
+    return Counter((each.action, each.kind) for each in changes)
 
 
 def check(
@@ -88,16 +94,10 @@ def clear_up(project: Any, board: Any) -> None:
         project.scopes.delete(scope)
 
 
-def begin_scope(project: Any, board: Any) -> None:
-    """Leave a scope as a set-up leaves it that is interrupted right after it was made."""
-    project.scopes.create(name="MVP", description=UNFINISHED)
-
-
 MEANWHILE: dict[str, Any] = {
     "twins": add_twins,
     "shuffled": shuffle,
     "cleared": clear_up,
-    "begun": begin_scope,
 }
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from stellary import AsyncStellary, NotFound, StalePlan, Stellary
 from stellary.client import project_setup as ps
-from stellary.client.project_setup.matching import UNFINISHED
 from stellary.contract.unset import UNSET
 from tests.client.project_setup.conftest import workspace
 from tests.client.project_setup.launch import LAUNCH, changed, made, refused
@@ -354,23 +353,39 @@ def test_things_of_one_name_are_told_apart_by_their_ids(ws):
     ]
 
 
-@pytest.mark.parametrize("prune", [False, True])
-def test_a_card_that_was_put_into_a_scope_that_was_only_begun_is_kept(ws, prune):
-    """Its columns are nobody's, and go; but for the one in which there is something."""
+def test_a_card_moves_to_the_declared_one_of_two_columns_of_one_name(ws):
+    at = made(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("Review"), ps.Column("To do")]))
+    twin = at.columns.create(name="To do")
+    card = at.cards.create(twin, title="Ask")
+    wanted = ps.Declaration(
+        ps.Project("Launch"),
+        columns=[ps.Column("Review"), ps.Column("To do")],
+        cards=[ps.Card("Ask", column="To do")],
+    )
+    ps.apply(ps.plan(at, wanted, prune=True))
+    kept = {column.id: column.name for column in at.columns.list()}
+    assert sorted(kept.values()) == ["Review", "To do"]
+    assert kept[at.card(card).get().column_id] == "To do"
+    assert not ps.plan(at, wanted, prune=True)
+
+
+def test_a_new_scope_has_its_description_and_its_columns_from_the_beginning(ws):
     at = made(ws)
-    begun = at.scopes.create(name="Later", description=UNFINISHED)
-    first, second, *_ = [each for each in at.columns.list() if each.scope_id == begun.id]
-    card = at.cards.create(second, title="Found")
-    wanted = ps.Declaration(LAUNCH.project, scopes=[ps.Scope("Main", default=True), *_scopes(first.name)])
-    ps.apply(ps.plan(at, wanted, prune=prune))
-    assert not ps.plan(at, wanted, prune=prune)
-    names = {each.id: each.name for each in at.columns.list() if each.scope_id == begun.id}
-    assert sorted(names.values()) == sorted([first.name] if prune else [first.name, second.name])
-    assert names[at.card(card).get().column_id] == (first.name if prune else second.name)
+    columns = [ps.Column("Idea", wip_limit=3), ps.Column("Done", card_status="done")]
+    wanted = changed(scopes=[ps.Scope("Later", description="Third", view="list", columns=columns)])
+    seen = []
 
+    def told(change):
+        seen.extend(scope for scope in at.scopes.list() if scope.name == "Later")
 
-def _scopes(column):
-    return [ps.Scope("MVP"), ps.Scope("Later", columns=[ps.Column(column)])]
+    plan = ps.plan(at, wanted)
+    applied = ps.apply(plan, told=told)
+    assert {scope.description for scope in seen} == {"Third"}
+    assert {tuple(column.name for column in scope.columns) for scope in seen} == {("Idea", "Done")}
+    idea, done = seen[-1].columns
+    assert (idea.wip_limit, done.card_status, seen[-1].active_view) == (3, "done", "list")
+    assert len(plan.changes) == 3
+    assert applied.changes == plan.changes
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,40 @@ def test_scope_begins_with_columns_like_those_of_the_default_one(desk):
     assert {column["cardCount"] for column in made["columns"]} == {0}
 
 
+def test_scope_begins_with_the_columns_that_it_is_given(desk):
+    columns = [{"name": "Idea", "wipLimit": 3}, {"name": "Done", "cardStatus": "done"}]
+    made = scope(desk, columns=columns)
+    told = [(each["name"], each["order"], each["cardStatus"], each["wipLimit"]) for each in made["columns"]]
+    assert told == [("Idea", 0, None, 3), ("Done", 1, "done", None)]
+    assert desk.ask("GET", "/scopes")[1] == made
+    assert [each["id"] for each in desk.ask("GET", "/columns") if each["scopeId"] == made["id"]] == [
+        each["id"] for each in made["columns"]
+    ]
+
+
+def test_scope_may_begin_without_columns(desk):
+    assert scope(desk, columns=[])["columns"] == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ([{"name": ""}], "columns[0].name must be 1 to 100 characters"),
+        ([{"name": "A"}, {"name": "B", "wipLimit": 0}], "columns[1].wipLimit must be 1 to 10000"),
+        ([{"name": "A", "cardStatus": "gone"}], "columns[0].cardStatus must be one of"),
+        ([{"name": "A", "order": 1}], "columns[0].order is not a field of this request"),
+        ([{"name": "A"}] * 101, "columns must have at most 100 items"),
+        (None, "columns must not be null"),
+    ],
+    ids=["name", "limit", "status", "unknown", "many", "null"],
+)
+def test_scope_with_columns_that_cannot_be_is_not_made(desk, columns, message):
+    status, told = desk.error("POST", "/scopes", {"name": "Phase 2", "columns": columns})
+    assert status == 400
+    assert message in told
+    assert len(scopes(desk)) == 1
+
+
 def test_scope_of_a_default_one_without_columns_has_none(desk):
     for column in desk.columns():
         desk.ask("DELETE", f"/columns/{column['id']}")
