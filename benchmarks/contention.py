@@ -73,6 +73,8 @@ def neighbours(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
             creating = load(server.port, site.clients("create", CREATORS), seconds)
             return await asyncio.gather(creating, load(server.port, [reader], seconds))
 
+        # Until all connections know their statements.
+        asyncio.run(load(server.port, site.clients("create", CREATORS), min(seconds, 0.5)))
         asyncio.run(load(server.port, [reader], min(seconds, 0.3)))
         # In turn, so that whatever else the machine does falls on both.
         for _ in range(NEIGHBOUR_ROUNDS):
