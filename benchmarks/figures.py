@@ -54,7 +54,7 @@ TARGETS: Mapping[str, Target] = {
     "sqlite.webhooks.write_p50/without": Target(1.2),
     "sqlite.webhooks.deliveries_per_s": at_least(200),
     "sqlite.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),
-    "postgresql.webhooks.write_p50/without": Target(1.2),
+    "postgresql.webhooks.write_p50/without": Target(1.3),
     "postgresql.webhooks.deliveries_per_s": at_least(200),
     "postgresql.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),
     "start.ready_s": Target(2),

@@ -27,14 +27,17 @@ DRAIN_SECONDS = 300
 
 
 class Receiver:
-    """A receiver that answers at once.
+    """A receiver that answers at once, or as soon as it is open.
 
     Attributes:
-        arrivals: When each message arrived.
+        answers: When each message was answered.
+        opened: Set while it answers.
     """
 
     def __init__(self) -> None:
-        self.arrivals: list[float] = []
+        self.answers: list[float] = []
+        self.opened = asyncio.Event()
+        self.opened.set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:
@@ -48,7 +51,8 @@ class Receiver:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)
-            self.arrivals.append(time.perf_counter())
+            await self.opened.wait()
+            self.answers.append(time.perf_counter())
             writer.write(ANSWER)
             await writer.drain()
         writer.close()
@@ -112,7 +116,7 @@ async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) ->
                     backlogs.append(await _backlog(api, path))
                     await _drained(api, path)
         await api.ask("PATCH", path, {"active": True})
-        rate = await _drain(api, receiver, path, rounds)
+        rate = await _drain(api, receiver, rounds)
     return {
         "write_p50/without": statistics.median(latencies[True]) / statistics.median(latencies[False]),
         "write_mean/without": statistics.fmean(latencies[True]) / statistics.fmean(latencies[False]),
@@ -153,24 +157,25 @@ async def _drained(api: Api, path: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _drain(api: Api, receiver: Receiver, path: str, rounds: int) -> float:
-    """Make a backlog, and go on writing until it is delivered; the messages per second from the first to the last."""
-    before = len(receiver.arrivals)
+async def _drain(api: Api, receiver: Receiver, rounds: int) -> float:
+    """Make a backlog, and then go on writing until it is delivered; the messages per second."""
+    before, count = len(receiver.answers), rounds * BULK
     column = api.site.growing_columns[0]["id"]
     cards = [{"title": str(number), "columnId": column} for number in range(BULK)]
+    receiver.opened.clear()
     for _ in range(rounds):
         await api.ask("POST", f"{api.site.growing_path}/cards/bulk", {"cards": cards})
     writing = asyncio.create_task(_write_until_cancelled(api))
-    ends = time.monotonic() + DRAIN_SECONDS
-    while len(receiver.arrivals) - before < rounds * BULK:
-        if time.monotonic() > ends:
+    began = time.perf_counter()
+    receiver.opened.set()
+    while len(receiver.answers) - before < count:
+        if time.perf_counter() > began + DRAIN_SECONDS:
             raise RuntimeError("the backlog does not end")
         await asyncio.sleep(0.01)
-    arrivals = receiver.arrivals[before : before + rounds * BULK]
     writing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await writing
-    return len(arrivals) / (arrivals[-1] - arrivals[0])
+    return count / (receiver.answers[before + count - 1] - began)
 
 
 async def _write_until_cancelled(api: Api) -> None:
