@@ -99,7 +99,8 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "get_document",
-        "One document with its content, as Markdown unless TipTap JSON is asked for.",
+        "One document with its content, as Markdown unless TipTap JSON is asked for. What Markdown cannot express is JSON "
+        "in blocks and tags named tiptap.",
         GetDocumentParams,
         GET_DOCUMENT,
         "documents.read",
@@ -115,7 +116,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_document",
-        "Change a document; only the fields that are named.",
+        "Change a document; only the fields that are named. Write back blocks and tags named tiptap as they are.",
         UpdateDocumentParams,
         UPDATE_DOCUMENT,
         "documents.write",

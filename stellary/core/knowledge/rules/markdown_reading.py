@@ -23,6 +23,8 @@ EMPTY_PARAGRAPH = "&nbsp;"
 """Markdown for a paragraph without text."""
 
 MARKS_MAX = 300_000
+_BRACKET_COST = 10
+"""Each bracket may begin a link, and is looked at more often than other characters."""
 _MARKS = "\\`*_~+=[]<>&|\n"
 TOKENS_MAX = BYTES_MAX // 8
 """Of the tokens for blocks: the smallest, ``{"type":"paragraph"}``, takes three tokens and 21 bytes."""
@@ -47,10 +49,13 @@ def from_markdown(text: str) -> Node:
     Raises:
         Invalid: The text has more characters that could be marks than anybody writes, or the document would be too large.
     """
-    # A bracket costs several times as much as the others: each may begin a link.
-    if sum(map(text.count, _MARKS)) + 4 * text.count("[") > MARKS_MAX:
+    if sum(map(text.count, _MARKS)) + (_BRACKET_COST - 1) * text.count("[") > MARKS_MAX:
+        limit = f"{MARKS_MAX:_}".replace("_", " ")
         raise invalid(
-            ("content", f"must have at most {MARKS_MAX:_} characters that could be marks".replace("_", " "))
+            (
+                "content",
+                f"must have at most {limit} characters that could be marks, where [ counts {_BRACKET_COST} times",
+            )
         )
     # The parser takes a while to import, and most processes read no Markdown.
     from stellary.core.knowledge.rules.markdown_inline import Budget
