@@ -33,6 +33,7 @@ class Entry:
 
     Attributes:
         ms: From the headers until the answer was made.
+        token_id: Of the API token, of the agent's token, or of the login (``jti``); never the token itself.
         client: The address that the request came from.
     """
 
@@ -43,6 +44,7 @@ class Entry:
     request_id: str
     user_id: str | None
     client: str
+    token_id: str | None = None
 
 
 class AccessLog(Protocol):
@@ -71,6 +73,7 @@ def access_log() -> AccessLog:
             ms=entry.ms,
             request_id=entry.request_id,
             user_id=entry.user_id,
+            token_id=entry.token_id,
             client=entry.client,
         )
 

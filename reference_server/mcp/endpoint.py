@@ -72,9 +72,6 @@ class McpEndpoint:
             client = await self._client(exchange)
         except Unauthenticated as error:
             return error_response(error, exchange.request_id)
-        if client is None:
-            headers = {"content-type": "application/json", "www-authenticate": "Bearer"}
-            return RawResponse(401, headers, dump({"error": "Bearer token required"}))
         exchange.actor = client.actor
         try:
             body = await self._read(exchange)
@@ -112,11 +109,11 @@ class McpEndpoint:
 
     # ------------------------------------------------------------------------------------------ who asks
 
-    async def _client(self, exchange: Exchange) -> Client | None:
-        """Who asks; None for somebody without a token.
+    async def _client(self, exchange: Exchange) -> Client:
+        """Return who asks.
 
         Raises:
-            Unauthenticated: The token is not good.
+            Unauthenticated: There is no token, or it is not good.
         """
         _installed()
         from reference_server.mcp.calling import Client
@@ -125,7 +122,7 @@ class McpEndpoint:
         scheme, _, bearer = exchange.headers.get("authorization", "").partition(" ")
         bearer = bearer.strip()
         if scheme.lower() != "bearer" or not bearer:
-            return None
+            raise Unauthenticated("a Bearer token is required")
         if self._token is not None and _same(bearer, self._token.secret):
             return Client(
                 await self._operators(self._token), headers, fixed=True, place=self._token.workspace

@@ -13,7 +13,7 @@ from stellary.contract.wire import Request, request
 
 @request
 class McpMessage(Request):
-    """A JSON-RPC message of the Model Context Protocol. Its answers, and its errors, are the protocol's own."""
+    """A JSON-RPC message of the Model Context Protocol. Its answers, and the errors in them, are the protocol's own."""
 
     message: Annotated[dict[str, Any], Whole()]
 

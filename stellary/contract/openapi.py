@@ -144,8 +144,33 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
             str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
             for status in statuses(endpoint, guarded=guarded)
         },
+        **({"400": _protocol_error()} if endpoint.resource == "mcp" else {}),
     }
     return made
+
+
+def _protocol_error() -> Json:
+    """The 400 of an endpoint that speaks JSON-RPC, which has a shape of its own for errors."""
+    code, message = {"type": "integer"}, {"type": "string"}
+    error = {
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {"code": code, "message": message},
+    }
+    schema = {
+        "type": "object",
+        "required": ["jsonrpc", "id", "error"],
+        "properties": {
+            "jsonrpc": {"const": "2.0"},
+            "id": {"type": ["string", "integer", "null"]},
+            "error": error,
+        },
+    }
+    return {
+        "description": "The body is no message of the protocol. The error is one of JSON-RPC.",
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _security(endpoint: AnyEndpoint) -> list[Json]:

@@ -63,12 +63,14 @@ class Actor:
         scopes: Those of a personal access token; None for a person who has logged in, or an embedding host.
         token_id: The token, if it is not a login.
         agency: What holds an agent; None for a person.
+        login_id: The login (``jti``), if it is one: for the log.
     """
 
     user_id: str | None
     scopes: frozenset[str] | None = None
     token_id: str | None = None
     agency: Agency | None = None
+    login_id: str | None = attrs.field(default=None, eq=False, repr=False)
 
     def require(self, policy: Policy) -> None:
         """Check what the token reaches, before anything is looked up.

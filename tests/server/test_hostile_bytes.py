@@ -62,6 +62,17 @@ def test_authorization_of_any_bytes_is_unauthenticated(one_server: Running, valu
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+def test_two_authorization_headers_are_a_bad_request(one_server: Running):
+    good, bad = b"Bearer " + one_server.register().encode(), b"Bearer nonsense"
+    for first, second in ((good, bad), (bad, good), (good, good)):
+        headers = b"Authorization: %b\r\nX-Other: a\r\nX-Other: b\r\nauthorization: %b\r\n" % (first, second)
+        answer = one_server.send(request(b"GET /auth/me", headers=headers))
+        assert_error(answer, 400, "repeated_header")
+        assert answer.json["message"] == "Authorization must be sent once"
+    once = b"Authorization: %b\r\nX-Other: a\r\nX-Other: b\r\n" % good
+    assert one_server.send(request(b"GET /auth/me", headers=once)).status == 200
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import jwt
 import orjson
 import pytest
 import structlog
@@ -41,7 +42,18 @@ def test_an_answer_is_told_with_who_asked_and_how_long_it_took(one_server: Runni
     user = one_server.ask("GET", "/auth/me", token=token, x_request_id="abc").json["user"]
     entry = one_server.entries[-1]
     assert entry.ms > 0
-    assert entry == Entry("GET", "/auth/me", 200, entry.ms, "abc", user["id"], "127.0.0.1")
+    login_id = jwt.decode(token, options={"verify_signature": False})["jti"]
+    assert entry == Entry("GET", "/auth/me", 200, entry.ms, "abc", user["id"], "127.0.0.1", login_id)
+
+
+def test_the_id_of_an_api_token_is_told_and_not_the_token(one_server: Running):
+    made = one_server.ask("POST", "/api-tokens", {"name": "CI"}, one_server.register()).json
+    (secret,) = (text for text in made.values() if isinstance(text, str) and len(text) > 40)
+    assert one_server.ask("GET", "/auth/me", token=secret).status == 200
+    assert one_server.entries[-1].token_id == made["id"]
+    assert one_server.ask("GET", "/auth/me", token="nonsense").status == 401
+    assert one_server.entries[-1].token_id is None
+    assert secret[10:] not in repr(one_server.entries)
 
 
 def test_neither_query_nor_headers_nor_bodies_are_told(one_server: Running):
@@ -98,6 +110,7 @@ def test_lines_are_json(restored):
         "ms": 1.5,
         "request_id": "req_1",
         "user_id": None,
+        "token_id": None,
         "client": "1.2.3.4",
     }
     assert (warning["event"], warning["level"], warning["logger"]) == (

@@ -23,6 +23,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from reference_server.mcp.calling import Caller
 from reference_server.settings import NO_LIMITS, McpToken, Settings
+from stellary.contract.openapi import document
 from tests.boards import Board
 from tests.mcp import ACCEPT, call, post, send, tools
 from tests.server.running import WITHOUT_JOBS, running
@@ -95,8 +96,19 @@ async def test_the_official_client_gets_on_in_each_version(hall, version, monkey
 
 def test_who_has_no_token_is_told_so(hall):
     answer = post(hall.server, {}, None)
-    assert (answer.status, answer.json) == (401, {"error": "Bearer token required"})
+    assert (answer.status, answer.json["statusCode"], answer.json["code"]) == (401, 401, "unauthenticated")
+    assert answer.json["message"] == "a Bearer token is required"
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_errors_have_the_shape_that_the_document_says(small_hall):
+    said = document()["paths"]["/mcp"]["post"]["responses"]
+    assert said["401"] == {"$ref": "#/components/responses/Unauthenticated"}
+    schema = said["400"]["content"]["application/json"]["schema"]
+    for body in (b"{", b"[]", b'{"jsonrpc": "2.0"}'):
+        answer = post(small_hall.server, body, small_hall.token)
+        assert answer.status == 400
+        Draft202012Validator(schema).validate(answer.json)
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", f"synth_{'0' * 40}", f"synth_agent_{'0' * 40}", "é"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
 import pytest
 import time_machine
 from limits import parse
@@ -130,3 +131,21 @@ def test_a_trusted_proxy_says_whom_to_count(sqlite_core: Core):
         ]
         assert [entry.client for entry in server.entries] == ["1.1.1.1", "2.2.2.2", "1.1.1.1"]
     assert statuses == [401, 401, 429]
+
+
+def test_a_good_token_is_let_in_from_an_address_of_many_bad_ones(core: Core):
+    limits = attrs.evolve(NO_LIMITS, bad_tokens=parse("2/hour"))
+    with running(core, Settings(limits=limits, jobs=False)) as server:
+        tokens = [server.register(name) for name in ("ann", "bob")]
+        assert [server.ask("GET", "/auth/me", token=f"bad{n}").status for n in range(4)] == [
+            401,
+            401,
+            429,
+            429,
+        ]
+        # Neither has been used before.
+        assert [server.ask("GET", "/auth/me", token=token).status for token in tokens] == [200, 200]
+        body = {"name": "Acme", "slug": "acme"}
+        assert server.ask("POST", "/organizations", body, token=tokens[0]).status == 201
+        assert server.ask("GET", "/auth/me", token="bad5").status == 429
+        assert server.ask("GET", "/auth/me", token=tokens[1] + "x").status == 429

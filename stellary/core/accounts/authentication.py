@@ -50,7 +50,7 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
         claims = signer.read(bearer, now)
         generation = connection.execute(_USER, {"user_id": claims.user_id}).scalar()
         if generation == claims.generation:
-            return Authenticated(Actor(claims.user_id))
+            return Authenticated(Actor(claims.user_id, login_id=claims.token_id))
     elif looks_like_api_token(bearer):
         found = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
         if found is not None and (found.expires_at is None or found.expires_at > now):

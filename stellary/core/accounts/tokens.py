@@ -27,12 +27,13 @@ _ID = re.compile(r"[0-9a-f]{24}")
 
 @attrs.frozen
 class Claims:
-    """What a JWT says: whose it is, when it was made, until when it holds, and the user's count of passwords."""
+    """What a JWT says: whose it is, when it was made, until when it holds, the user's count of passwords, and its id."""
 
     user_id: str
     issued_at: int
     expires_at: int
     generation: int
+    token_id: str
 
 
 class Signer:
@@ -93,7 +94,9 @@ class Signer:
             # Whatever else a signature covers, no database is asked for a text that is no id.
             if not _ID.fullmatch(found["sub"]):
                 raise _refused()
-            return Claims(found["sub"], int(found["iat"]), int(found["exp"]), int(found["gen"]))
+            return Claims(
+                found["sub"], int(found["iat"]), int(found["exp"]), int(found["gen"]), found["jti"][:64]
+            )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             raise _refused() from None
 
