@@ -78,7 +78,7 @@ def test_markdown_is_taken_and_told(shelf):
         ),
         (
             {"content": "*" * 300_001, "contentFormat": "markdown"},
-            "content must have at most 300 000 characters that could be marks",
+            "content must have at most 300 000 characters that could be marks, where [ counts 10 times",
         ),
         ({"tags": ["api", "API"]}, "tags[1] must not be there twice"),
         ({"tags": ["api", "api"]}, "tags must not have the same one twice"),
