@@ -362,6 +362,18 @@ def act_as_demoted_workspace_admin(office: Office) -> None:
     assert status == 403
 
 
+def invite_as_removed_organization_admin(office: Office) -> None:
+    bob = office.world.person("bob")
+    organization = office.workspace.organization
+    office.world.join_organization(bob, organization, "admin")
+    status = race(
+        office,
+        (office.owner, "DELETE", f"{organization.path}/members/{bob.id}"),
+        (bob, "POST", f"{office.flat}/members/invite", {"email": "cid@example.com"}),
+    )
+    assert status == 404
+
+
 def make_too_many_tokens(office: Office) -> None:
     create = (office.owner, "POST", "/api-tokens", {"name": "A"})
     for _ in range(api_tokens.LIVE_MAX - 1):
@@ -420,6 +432,7 @@ LOCKS = [
     Lock("accounts.holds", "_ORGANIZATION", act_as_demoted_organization_admin),
     Lock("accounts.holds", "_USER", make_too_many_tokens),
     Lock("accounts.holds", "_WORKSPACE", act_as_demoted_workspace_admin),
+    Lock("accounts.leaving", "_SEATS", invite_as_removed_organization_admin),
     Lock("accounts.people", "_KEEP", assign_removed_member),
     Lock("agents.gate", "_HOLD", exceed_rate_of_agent),
     Lock("agents.missions", "_HOLD", decide_last_two_of_batch),
