@@ -127,6 +127,7 @@ def test_database_files_that_others_could_read_are_made_private(tmp_path):
             "stellary.db",
             "stellary.db-shm",
             "stellary.db-wal",
+            "stellary.db.jobs.lock",
             "stellary.db.lock",
         ]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
