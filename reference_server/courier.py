@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from stellary.core.courier import Parcel, Receipt
+from stellary.core.ports.webhook_sender import Parcel, Receipt
 from stellary.core.webhooks.rules.addresses import is_public
 
 CONNECT_SECONDS = 5.0

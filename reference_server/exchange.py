@@ -18,7 +18,7 @@ from reference_server.streams import Opening
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
-from stellary.core.unit import Actor
+from stellary.core.kernel.unit import Actor
 
 # Names, and no secrets: the system's own source would let go of the interpreter, and wait to get it back.
 _numbers = Random()  # noqa: S311

@@ -13,9 +13,10 @@ from reference_server.exchange import Exchange
 from reference_server.threads import Threads
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest
-from stellary.core import Core, dispatch
-from stellary.core.dispatch import Answer
-from stellary.core.uploads import FORM_MAX, Upload, too_large
+from stellary.core import Core
+from stellary.core.api import dispatch
+from stellary.core.api.dispatch import Answer
+from stellary.core.api.uploads import FORM_MAX, Upload, too_large
 
 _log = logging.getLogger("stellary.server")
 

@@ -28,9 +28,10 @@ from stellary.contract.errors import ApiError, Invalid, MethodNotAllowed, RateLi
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
 from stellary.contract.wire import Request
-from stellary.core import Core, dispatch
-from stellary.core.dispatch import Answer
-from stellary.core.failures import error_response, translated
+from stellary.core import Core
+from stellary.core.api import dispatch
+from stellary.core.api.dispatch import Answer
+from stellary.core.db.errors import error_response, translated
 
 _log = logging.getLogger("stellary.server")
 CLIENT_GONE = 499

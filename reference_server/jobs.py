@@ -13,7 +13,7 @@ from reference_server.courier import HttpCourier
 from reference_server.serve import alone, migrate, open_core
 from reference_server.settings import Settings
 from stellary.core import Core
-from stellary.core.jobs import Job
+from stellary.core.kernel.jobs import Job
 
 
 def work(settings: Settings) -> None:

@@ -28,7 +28,7 @@ from reference_server.body import NOT_INFLATED
 from reference_server.exchange import request_id, response
 from reference_server.handler import Handler
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
-from stellary.core.failures import error_response
+from stellary.core.db.errors import error_response
 
 HEADER_SECONDS = 10.0
 SEND_SECONDS = 60.0

@@ -12,7 +12,7 @@ from email.utils import formatdate, make_msgid
 from ipaddress import ip_address
 
 from reference_server.settings import SmtpServer
-from stellary.core.mail import Letter
+from stellary.core.ports.mail import Letter
 
 _log = logging.getLogger("stellary.mail")
 

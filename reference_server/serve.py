@@ -33,8 +33,8 @@ from reference_server.sockets import BACKLOG
 from reference_server.state import State
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from stellary.core.failures import may_become_reachable
-from stellary.core.mail import log_letter
+from stellary.core.db.errors import may_become_reachable
+from stellary.core.ports.mail import log_letter
 from stellary.core.wizard.models import ModelPlanner
 
 _log = logging.getLogger("stellary.server")

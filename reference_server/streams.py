@@ -19,8 +19,10 @@ from aiohttp import HttpVersion11, web
 
 from reference_server.threads import Threads
 from stellary.contract.errors import RateLimited, Unavailable
-from stellary.core import Core, news, streams
-from stellary.core.streams import Batch, Record
+from stellary.core import Core
+from stellary.core.kernel import signals
+from stellary.core.streaming import streams
+from stellary.core.streaming.streams import Batch, Record
 
 _log = logging.getLogger("stellary.server")
 
@@ -196,9 +198,9 @@ class Streams:
         return [follower for here in self._followers.values() for follower in here]
 
     def _rang(self, topic: str) -> None:
-        if topic in (news.ACCESS, news.EVERYTHING):
+        if topic in (signals.ACCESS, signals.EVERYTHING):
             self._check_soon(self._all())
-        if topic == news.EVERYTHING:
+        if topic == signals.EVERYTHING:
             for each in [*self._followers]:
                 self._read_soon(each)
         elif topic in self._followers:

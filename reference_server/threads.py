@@ -19,8 +19,8 @@ import attrs
 from reference_server.shares import NO_OWNER, Owner, Shares
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from stellary.core.postgres import READERS, WRITERS
-from stellary.core.unit import Mode
+from stellary.core.db.postgres import READERS, WRITERS
+from stellary.core.kernel.unit import Mode
 
 T = TypeVar("T")
 _log = logging.getLogger("stellary.server")

@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import text
 
 from stellary.core import Core
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 from tests.world import Person, World
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from openai import AsyncOpenAI
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from stellary.core.models import Models
+from stellary.core.ports.llm import Models
 
 HEAD = {"id": "x", "created": 1, "model": "some"}
 PIECE = 5

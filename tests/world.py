@@ -26,8 +26,8 @@ from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.core import Actor, Core
 from stellary.core.accounts import personal, tables, tokens
 from stellary.core.accounts.passwords import hash_password
-from stellary.core.mail import Letter
-from stellary.core.unit import NOBODY, UnitOfWork
+from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from stellary.core.ports.mail import Letter
 
 T = TypeVar("T")
 PASSWORD = "correct horse"

@@ -12,8 +12,8 @@ from reference_server.courier import HttpCourier
 from stellary import Stellary
 from stellary.contract.wizard import Deliverable, Phase, Roadmap
 from stellary.core import Core
-from stellary.core.blobs import Blobs
-from stellary.core.planner import Brief, Refinement
+from stellary.core.ports.blobs import Blobs
+from stellary.core.ports.planner import Brief, Refinement
 
 
 def files(folder: Path) -> list[Core]:

@@ -20,10 +20,11 @@ from stellary.contract.errors import ApiError, NotFound, ServerError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import load
-from stellary.core import Core, action_calls
+from stellary.core import Core
 from stellary.core.agents import missions
-from stellary.core.failures import error_response
-from stellary.core.unit import Actor
+from stellary.core.api import action_calls
+from stellary.core.db.errors import error_response
+from stellary.core.kernel.unit import Actor
 
 _log = logging.getLogger("stellary.server")
 

@@ -23,8 +23,8 @@ from stellary.contract.jsonic import parse
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from stellary.core import Core
-from stellary.core.failures import error_response
-from stellary.core.unit import Actor
+from stellary.core.db.errors import error_response
+from stellary.core.kernel.unit import Actor
 
 if TYPE_CHECKING:
     from reference_server.mcp.bridge import Bridge

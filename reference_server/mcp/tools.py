@@ -12,8 +12,8 @@ from stellary.contract.limits import Range
 from stellary.contract.schemas import Schema, Schemas
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, request
-from stellary.core.actions import AnyAction
-from stellary.core.dispatch import ACTIONS
+from stellary.core.api.dispatch import ACTIONS
+from stellary.core.kernel.actions import AnyAction
 
 WORKSPACE = "workspace"
 WAIT_SECONDS_MAX = 25

@@ -13,39 +13,40 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.core import dispatch, migrations, reactions
+from stellary.core import migrations
 from stellary.core.accounts.authentication import authenticate, touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.accounts.tokens import Signer
 from stellary.core.accounts.users import id_by_address
-from stellary.core.after_commit import after_commit
 from stellary.core.agents import proposing
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
-from stellary.core.base import Clock, Ids, IdSource, check_ids, continue_after_stored, system_clock
-from stellary.core.blobs import Blobs
+from stellary.core.api import dispatch, reactions
+from stellary.core.api.job_runner import HANDLERS, Work
 from stellary.core.board import attachments
-from stellary.core.borrowing import Borrowing, OnCommit, check_borrowed
-from stellary.core.claims import ClaimOwner
-from stellary.core.courier import Courier
-from stellary.core.database import Database
-from stellary.core.failures import raise_api_errors
-from stellary.core.joined import check_not_joined
-from stellary.core.mail import Mailer, log_letter
-from stellary.core.news import News
+from stellary.core.db.after_commit import after_commit
+from stellary.core.db.base import Clock, Ids, IdSource, check_ids, continue_after_stored, system_clock
+from stellary.core.db.database import Database
+from stellary.core.db.errors import raise_api_errors
+from stellary.core.db.host_connection import Borrowing, OnCommit, check_borrowed
+from stellary.core.db.joined import check_not_joined
+from stellary.core.db.retries import Retries
+from stellary.core.kernel.claims import ClaimOwner
+from stellary.core.kernel.signals import News
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.notifications import stream
-from stellary.core.planner import Planner
-from stellary.core.relay import Relay
-from stellary.core.retries import Retries
-from stellary.core.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.ports.blobs import Blobs
+from stellary.core.ports.mail import Mailer, log_letter
+from stellary.core.ports.planner import Planner
+from stellary.core.ports.webhook_sender import Courier
+from stellary.core.streaming.relay import Relay
 from stellary.core.webhooks.worker import WebhookWorker
 from stellary.core.wizard.reader import BriefReader
-from stellary.core.work import HANDLERS, Work
 
 if TYPE_CHECKING:
-    from stellary.core.backups import Backup, Named
+    from stellary.core.api.backups import Backup, Named
 
 T = TypeVar("T")
 
@@ -161,7 +162,7 @@ class Core:
             Unavailable: The store or the database does not answer.
         """
         # Here, since most processes never make one.
-        from stellary.core import backups
+        from stellary.core.api import backups
 
         paths = [Path(fspath(each)) for each in also]
         return backups.back_up(self.database, self.blobs, self._named_files, Path(fspath(folder)), paths)

@@ -18,7 +18,7 @@ from stellary.contract.attachments import SIZE_MAX, Attachment
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
-from stellary.core.uploads import Upload
+from stellary.core.api.uploads import Upload
 from tests.client.misbehaving import answer, misbehaving, reset
 from tests.client.test_failures import Awaiting, Blocking
 

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 
 CHILDREN = 4
 UNITS = 8

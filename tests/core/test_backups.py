@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from stellary.core import Core, backups
-from stellary.core.backups import BackupFailed
+from stellary.core import Core
+from stellary.core.api import backups
+from stellary.core.api.backups import BackupFailed
 from tests.boards import Board
 from tests.core.agents.office import Office
 from tests.forms import FORM, form

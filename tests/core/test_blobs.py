@@ -16,8 +16,8 @@ import pytest
 
 from stellary.contract.errors import StorageFull, Unavailable
 from stellary.core import Core
-from stellary.core import blobs as module
-from stellary.core.blobs import Blobs, new_key
+from stellary.core.ports import blobs as module
+from stellary.core.ports.blobs import Blobs, new_key
 from tests.boards import Board
 from tests.forms import FORM, form
 from tests.world import World

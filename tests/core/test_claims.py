@@ -12,9 +12,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core, claims, jobs
-from stellary.core.unit import NOBODY
-from stellary.core.work import Handler, Long, Work
+from stellary.core import Core
+from stellary.core.api.job_runner import Handler, Long, Work
+from stellary.core.kernel import claims, jobs
+from stellary.core.kernel.unit import NOBODY
 from tests.forked import context
 from tests.world import StoppedClock
 

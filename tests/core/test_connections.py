@@ -10,8 +10,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
-from stellary.core.connections import Connections
-from stellary.core.database import Database
+from stellary.core.db.connection_pool import Connections
+from stellary.core.db.database import Database
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from stellary.core.cursors import Cursor
+from stellary.core.db.psycopg_cursor import Cursor
 
 
 @pytest.fixture

@@ -23,11 +23,12 @@ from stellary.contract.organizations import CreateOrganization
 from stellary.contract.paging import Paged
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.workspaces import InviteMember
-from stellary.core import Core, database, postgres
+from stellary.core import Core
 from stellary.core.accounts import invitations, organizations, tables
-from stellary.core.database import Database
-from stellary.core.fair_lock import FairLock
-from stellary.core.unit import NOBODY
+from stellary.core.db import database, postgres
+from stellary.core.db.database import Database
+from stellary.core.db.fair_lock import FairLock
+from stellary.core.kernel.unit import NOBODY
 from tests.world import World
 
 COUNT = text("SELECT count(*) FROM stellary_users")

@@ -23,8 +23,8 @@ from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref
 from stellary.core import Actor, Core
 from stellary.core.accounts import organizations
 from stellary.core.board import cards
-from stellary.core.retries import TRIES
-from stellary.core.unit import NOBODY
+from stellary.core.db.retries import TRIES
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 from tests.core.test_failing_databases import Undone, failing, of
 from tests.world import World

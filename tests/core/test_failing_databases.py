@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DataError, OperationalError
 
-from stellary.core.retries import TRIES
+from stellary.core.db.retries import TRIES
 
 
 class Locked(Exception):

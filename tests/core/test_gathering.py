@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 
 MAKE = text("INSERT INTO things VALUES (:name)")
 NAMES = text("SELECT name FROM things ORDER BY name")

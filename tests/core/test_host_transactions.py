@@ -21,7 +21,7 @@ from stellary.contract.errors import Unavailable
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import Core
 from stellary.core.board import cards
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 from tests.world import World
 

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from stellary.contract.labels import CREATE_LABEL
 from stellary.core import Core
-from stellary.core.idempotency import FORGOTTEN_AT_ONCE, Attempt, keys
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.idempotency import FORGOTTEN_AT_ONCE, Attempt, keys
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 from tests.world import World, at_once
 

@@ -8,9 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from stellary.core import Core, base
-from stellary.core.base import Ids
-from stellary.core.unit import NOBODY
+from stellary.core import Core
+from stellary.core.db import base
+from stellary.core.db.base import Ids
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 from tests.world import World
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core import jobs
-from stellary.core.unit import NOBODY
-from stellary.core.work import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, Work
+from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, Work
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import NOBODY
 from tests.plans import explain, sent_statements, steps_that_read_much
 from tests.world import StoppedClock, at_once
 
@@ -243,7 +243,7 @@ def test_what_is_asked_for_is_done_at_once(core, running):
 
 
 def test_what_another_process_asks_for_is_found(core, running, monkeypatch):
-    monkeypatch.setattr("stellary.core.work.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("stellary.core.api.job_runner.POLL_SECONDS", 0.1)
     done = threading.Event()
     work = running(note=lambda uow, payload: done.set())
     monkeypatch.setattr(work, "wake", lambda: None)
@@ -252,7 +252,7 @@ def test_what_another_process_asks_for_is_found(core, running, monkeypatch):
 
 
 def test_a_database_that_does_not_answer_ends_no_thread(core, running, monkeypatch):
-    monkeypatch.setattr("stellary.core.work.TROUBLED_SECONDS", 0.1)
+    monkeypatch.setattr("stellary.core.api.job_runner.TROUBLED_SECONDS", 0.1)
     done, failed = threading.Event(), threading.Event()
     look = jobs.next_due
 

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core, jobs
-from stellary.core.base import system_clock
-from stellary.core.unit import NOBODY
-from stellary.core.work import Handler, Work
+from stellary.core import Core
+from stellary.core.api.job_runner import Handler, Work
+from stellary.core.db.base import system_clock
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import NOBODY
 from tests.forked import context
 
 # Where the process is killed, and how often the job has had its effect in the end.

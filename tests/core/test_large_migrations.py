@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from stellary.core import Core, database, migrations
+from stellary.core import Core, migrations
+from stellary.core.db import database
 from tests.boards import Board
 from tests.world import World, at_once
 

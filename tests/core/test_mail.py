@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.core.mail import Letter, log_letter
+from stellary.core.ports.mail import Letter, log_letter
 
 
 def test_without_a_mail_server_a_letter_is_logged_with_its_link(caplog):

@@ -16,9 +16,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, Table, create_engine, event, inspect, text
 
 from stellary.core import Core
-from stellary.core.base import IdType, metadata
+from stellary.core.db.base import IdType, metadata
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
-from stellary.core.unit import NOBODY
 from tests.conftest import RUN
 from tests.databases import Postgres, statement, url_of
 from tests.world import at_once

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
 from stellary.contract.paging import LIMIT_MAX, Paged
-from stellary.core.paging import make_cursor, page_of, read_cursor
+from stellary.core.kernel.paging import make_cursor, page_of, read_cursor
 
 
 @given(st.from_regex("[0-9a-z]{1,40}", fullmatch=True))

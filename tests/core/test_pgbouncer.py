@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core, migrations
-from stellary.core.news import EVERYTHING
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.signals import EVERYTHING
+from stellary.core.kernel.unit import NOBODY
 from tests import pgbouncer
 from tests.conftest import RUN
 from tests.core.test_relay import SOON, Ear

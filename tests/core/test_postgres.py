@@ -14,10 +14,11 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from stellary.contract.errors import Unavailable
-from stellary.core import Core, watchdog
-from stellary.core.database import Database
-from stellary.core.postgres import parse_url
-from stellary.core.unit import NOBODY
+from stellary.core import Core
+from stellary.core.db import watchdog
+from stellary.core.db.database import Database
+from stellary.core.db.postgres import parse_url
+from stellary.core.kernel.unit import NOBODY
 
 
 def show(connection, name):

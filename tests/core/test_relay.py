@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core, relay
-from stellary.core.news import EVERYTHING
-from stellary.core.unit import NOBODY
+from stellary.core import Core
+from stellary.core.kernel.signals import EVERYTHING
+from stellary.core.kernel.unit import NOBODY
+from stellary.core.streaming import relay
 
 SOON = 10.0
 
@@ -129,7 +130,7 @@ def test_news_that_cannot_be_told_harm_nobody(two, monkeypatch, caplog):
 
 
 def test_what_is_to_be_done_later_wakes_whoever_does_it_elsewhere(two):
-    from stellary.core import jobs
+    from stellary.core.kernel import jobs
 
     here, there = two
     ear = Ear(there)

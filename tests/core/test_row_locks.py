@@ -22,12 +22,14 @@ from sqlalchemy import delete, insert, make_url, text, tuple_
 
 import stellary.core
 from stellary.contract.port import RawRequest
-from stellary.core import Core, dispatch, idempotency, jobs
+from stellary.core import Core
 from stellary.core.accounts import api_tokens
-from stellary.core.horizon import Horizon
+from stellary.core.api import dispatch
+from stellary.core.kernel import idempotency, jobs
+from stellary.core.kernel.commit_watermark import Horizon
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.stream import horizon
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
-from stellary.core.unit import NOBODY
 from stellary.core.webhooks import queue
 from tests.core.agents.office import Office
 from tests.world import Person, World

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
-from stellary.core.blobs import Blobs, StoredFile
-from stellary.core.transfers import begun, disposition, file_response
+from stellary.core.api.transfers import begun, disposition, file_response
+from stellary.core.ports.blobs import Blobs, StoredFile
 
 KEY = "ab/" + "0" * 32
 TAG = '"5af1"'

@@ -13,12 +13,13 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from stellary.core import Core, idempotency, jobs
+from stellary.core import Core
 from stellary.core.accounts import tables as accounts
 from stellary.core.automations import tables as automations
 from stellary.core.automations import traces
 from stellary.core.board import tables as board
-from stellary.core.unit import NOBODY
+from stellary.core.kernel import idempotency, jobs
+from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.office import Office
 from tests.core.automations.workshop import Workshop
 from tests.core.test_row_locks import race, run_beside

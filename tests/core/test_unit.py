@@ -20,11 +20,12 @@ from stellary.contract.errors import (
 from stellary.contract.labels import CREATE_LABEL, LIST_LABELS, CreateLabel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef
-from stellary.core import Actor, reactions
+from stellary.core import Actor
 from stellary.core.accounts import people
+from stellary.core.api import reactions
 from stellary.core.board import labels
-from stellary.core.events import Event
-from stellary.core.unit import NOBODY, served, serves, serves_outside
+from stellary.core.kernel.events import Event
+from stellary.core.kernel.unit import NOBODY, served, serves, serves_outside
 from tests.boards import Board
 
 PERSON = Actor("ann")

@@ -17,7 +17,7 @@ import pytest
 
 from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
-from stellary.core.courier import Parcel, Receipt
+from stellary.core.ports.webhook_sender import Parcel, Receipt
 from stellary.core.webhooks.queue import LOAD_MAX
 from tests.boards import Board
 from tests.forked import context

@@ -17,7 +17,8 @@ import attrs
 import pytest
 from sqlalchemy import create_engine
 
-from stellary.core import Core, database
+from stellary.core import Core
+from stellary.core.db import database
 from tests.boards import Board
 from tests.faults import driver
 from tests.faults.disk import Entry, Image, RecordingDisk, images

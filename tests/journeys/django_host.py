@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from docs.examples import embedding_django as example
 from stellary.core import Core
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 
 effects: list[str] = []
 

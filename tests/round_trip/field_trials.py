@@ -16,7 +16,7 @@ import orjson
 from stellary.contract.limits import Range
 from stellary.contract.naming import base, marks, wire_fields
 from stellary.contract.wire import Request
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import place_of, send
 from tests.security.stage import Place, Stage
 from tests.security.table import SERVED, Row

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from stellary.contract.naming import whole, wire_fields
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
 from tests.security.asking import ASKINGS, send
 from tests.security.stage import Stage

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from stellary.contract.naming import base, members, whole, wire_fields
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import (
     CALLER,
     NOT_READ_BACK,

@@ -13,7 +13,7 @@ import attrs
 from stellary.contract.limits import Email, Items, Length, Range, Reference
 from stellary.contract.naming import base, marks, whole, wire_fields
 from stellary.contract.wire import Request
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of
 from tests.security.stage import Place, Stage
 from tests.security.table import AGENTS, Row

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from stellary.core.base import metadata
-from stellary.core.database import Database
+from stellary.core.db.base import metadata
+from stellary.core.db.database import Database
 
 Dump = dict[str, object]
 

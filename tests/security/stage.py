@@ -17,7 +17,7 @@ from stellary.core import Core
 from stellary.core.accounts.tables import workspaces
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
-from stellary.core.courier import Parcel, Receipt
+from stellary.core.ports.webhook_sender import Parcel, Receipt
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form

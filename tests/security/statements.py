@@ -29,7 +29,7 @@ from sqlalchemy.sql.elements import (
 )
 from sqlalchemy.sql.selectable import Alias, FromClause, Join, ScalarSelect, Select
 
-from stellary.core.base import metadata
+from stellary.core.db.base import metadata
 from tests.security.sandbox import Sandbox
 
 ROOT = metadata.tables["stellary_organizations"]

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from stellary.contract.port import RawResponse
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import OTHER_TYPES, Bad, bad_bodies, bad_queries, not_json
 from tests.security.shares import share

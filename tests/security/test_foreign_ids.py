@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from stellary.contract.port import RawResponse
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import references
 from tests.security.hostile import UNKNOWN_ID

@@ -7,7 +7,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.stage import Stage
 from tests.security.table import AGENTS, BOTH, NOT_APPLICABLE, PEOPLE, ROWS, SERVED, TOKENS, Row

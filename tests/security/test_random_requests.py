@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from stellary.contract.port import RawResponse
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import send
 from tests.security.random_requests import RandomRequest, RequestMaker
 from tests.security.stage import Stage

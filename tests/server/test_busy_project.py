@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from stellary.core import Core
-from stellary.core.postgres import WRITERS
+from stellary.core.db.postgres import WRITERS
 from tests.boards import Board
 from tests.server.running import Reply, Running, running
 from tests.world import World

@@ -15,7 +15,7 @@ from reference_server.courier import HttpCourier
 from reference_server.settings import NO_LIMITS, Settings
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.courier import Parcel
+from stellary.core.ports.webhook_sender import Parcel
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import example

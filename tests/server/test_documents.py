@@ -8,8 +8,8 @@ import orjson
 import pytest
 from sqlalchemy import update
 
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.knowledge.tables import documents, versions
-from stellary.core.unit import NOBODY
 from tests.world import World
 
 SPACES = " " * 30_000

@@ -9,7 +9,7 @@ import pytest
 from reference_server import system
 from reference_server.handler import routed
 from stellary.contract.endpoints import ENDPOINTS
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.server.running import Running
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from reference_server.__main__ import main
 from reference_server.settings import Settings
-from stellary.core import Core, jobs
-from stellary.core.base import system_clock
-from stellary.core.unit import NOBODY
-from stellary.core.work import Handler, Work
+from stellary.core import Core
+from stellary.core.api.job_runner import Handler, Work
+from stellary.core.db.base import system_clock
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import NOBODY
 from tests.server.processes import attempted, clean_environment, started
 from tests.server.running import running
 

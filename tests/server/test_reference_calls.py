@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from stellary.contract.openapi import document
-from stellary.core.dispatch import SERVICES
+from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form

@@ -13,8 +13,8 @@ from reference_server import jobs as worker
 from reference_server.serve import run
 from reference_server.settings import NO_LIMITS, Settings
 from reference_server.sockets import bound
-from stellary.core import jobs
 from stellary.core.automations.rules import occurrences
+from stellary.core.kernel import jobs
 from tests.server.processes import Forked
 
 CARDS = 16

@@ -12,7 +12,7 @@ from reference_server.shares import Owner, Shares
 from reference_server.threads import Pool, Threads
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from stellary.core.postgres import READERS, WRITERS
+from stellary.core.db.postgres import READERS, WRITERS
 from stellary.core.wizard.reader import BriefReader
 from tests.boards import Board
 from tests.world import World

@@ -16,7 +16,7 @@ import pytest
 from reference_server.serve import run
 from reference_server.settings import NO_LIMITS, Settings
 from reference_server.sockets import bound
-from stellary.core import jobs
+from stellary.core.kernel import jobs
 from tests.conftest import RUN
 from tests.databases import Postgres
 from tests.server.listening import listening

@@ -12,7 +12,7 @@ import pytest
 
 from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
-from stellary.core.base import system_clock
+from stellary.core.db.base import system_clock
 from tests.forms import FORM, form
 from tests.server.processes import Forked, serve
 

@@ -31,7 +31,7 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.accounts.tokens import digest
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _ORG_STANDING = (
     organizations.c.id.label("_organization_id"),

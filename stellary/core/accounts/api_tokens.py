@@ -23,10 +23,10 @@ from stellary.core.accounts import access
 from stellary.core.accounts.holds import hold_caller
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
-from stellary.core.events import TokensRevoked
-from stellary.core.news import access_lost
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import TokensRevoked
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 LIVE_MAX = 100
 _PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4

@@ -30,8 +30,8 @@ from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
 from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
-from stellary.core.news import access_lost
-from stellary.core.unit import NOBODY, Actor, UnitOfWork, serves, serves_outside
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_outside
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

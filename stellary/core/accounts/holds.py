@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.refs import OrganizationRef, WorkspaceRef
 from stellary.core.accounts.tables import organizations, users, workspaces
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _ORGANIZATION = (
     select(organizations.c.id)

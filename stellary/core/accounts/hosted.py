@@ -13,7 +13,7 @@ from stellary.contract.wire import check, invalid
 from stellary.core.accounts.addresses import address_key, host_address
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import create_user, default_name
-from stellary.core.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

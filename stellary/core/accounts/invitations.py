@@ -34,10 +34,10 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
-from stellary.core.base import IdType, UtcDateTime
-from stellary.core.mail import Letter
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.ports.mail import Letter
 
 LIFETIME = timedelta(days=7)
 

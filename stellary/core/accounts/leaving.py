@@ -20,9 +20,9 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.base import IdType, UtcDateTime
-from stellary.core.events import AdminRightsLost, WorkspaceLeft
-from stellary.core.unit import UnitOfWork
+from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.unit import UnitOfWork
 
 _HERE = workspaces.c.organization_id == bindparam("_organization_id")
 _OWNED = and_(_HERE, workspaces.c.owner_id == bindparam("_user_id"))

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.accounts.tables import login_attempts
-from stellary.core.database import Database
+from stellary.core.db.database import Database
 
 KNOWN_FOR = timedelta(days=90)
 KNOWN_MAX = 20

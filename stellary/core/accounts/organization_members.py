@@ -25,8 +25,8 @@ from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.holds import hold_organization
 from stellary.core.accounts.tables import organization_members, users
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(
     select(*organization_members.c, users.c.email, users.c.name)

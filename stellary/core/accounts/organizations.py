@@ -26,9 +26,9 @@ from stellary.core.accounts.holds import hold_organization
 from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
-from stellary.core.news import access_lost
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
 _UPDATE = update(organizations).where(organizations.c.id == bindparam("_id"))

@@ -10,8 +10,8 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.core.accounts.audience import audience, sees
 from stellary.core.accounts.tables import organizations, users, workspaces
-from stellary.core.events import AdminRightsLost, WorkspaceLeft
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.unit import UnitOfWork
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _SLUG_MAX = 60
 _TAKEN = select(organizations.c.id).where(organizations.c.slug == bindparam("slug"))

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.core.accounts.tables import users
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _INSERT = insert(users)
 _RENAME = update(users).where(users.c.id == bindparam("_id"))

@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from stellary.core.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
 users = Table(
     "stellary_users",

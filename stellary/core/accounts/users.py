@@ -8,7 +8,7 @@ from stellary.contract.auth import User
 from stellary.core.accounts import personal
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.tables import users
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _INSERT = insert(users)
 _BY_ADDRESS = select(users.c.id).where(users.c.email_key == bindparam("_key"))

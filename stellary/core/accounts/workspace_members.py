@@ -20,8 +20,8 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.tables import users, workspace_members
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(
     select(*workspace_members.c, users.c.email, users.c.name)

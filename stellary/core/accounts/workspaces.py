@@ -26,9 +26,9 @@ from stellary.core.accounts.holds import hold_organization
 from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import workspace_members, workspaces
-from stellary.core.news import access_lost
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 FIRST_CYCLE = "v1"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
-from stellary.core import jobs
 from stellary.core.agents import missions
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import UnitOfWork
 
 LOOK = "agents.absence"
 LIMIT = timedelta(hours=1)

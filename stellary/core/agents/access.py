@@ -12,7 +12,7 @@ from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, Pro
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 
 def _to(table: Table) -> Callable[[FromClause], FromClause]:

@@ -33,13 +33,13 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
-from stellary.core.actions import Action, AnyAction
 from stellary.core.agents import absence, access, agents, mission_log, missions, proposals
 from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import aiming, comments
 from stellary.core.board.rules.naming import Thing, meant
-from stellary.core.unit import Agency, UnitOfWork
+from stellary.core.kernel.actions import Action, AnyAction
+from stellary.core.kernel.unit import Agency, UnitOfWork
 
 _AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(
     table.c.workspace_id == bindparam("_workspace_id")

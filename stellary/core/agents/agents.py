@@ -29,16 +29,16 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.personal import slugified
 from stellary.core.accounts.robots import create_robot, rename_robot
-from stellary.core.actions import Category
 from stellary.core.agents import absence, access, missions, rows
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import found
 from stellary.core.board.concerned import projects_of
 from stellary.core.board.rules.references import unknown
-from stellary.core.news import access_lost
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.actions import Category
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(select(agents).where(_HERE), agents.c.id)

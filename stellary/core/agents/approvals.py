@@ -14,8 +14,8 @@ from stellary.core.agents import audit, gate, proposing, rows
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.board.settled_answers import as_json, settle_answer
-from stellary.core.events import CardEvent
-from stellary.core.unit import Agency, UnitOfWork
+from stellary.core.kernel.events import CardEvent
+from stellary.core.kernel.unit import Agency, UnitOfWork
 
 _PENDING = (
     select(proposals.c.id, proposals.c.seen)

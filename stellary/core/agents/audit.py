@@ -11,8 +11,8 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agents, audit
-from stellary.core.paging import Pages
-from stellary.core.unit import NOBODY, Agency, UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import NOBODY, Agency, UnitOfWork, serves
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

@@ -13,9 +13,9 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from stellary.contract.cards import Card
-from stellary.core.actions import AnyAction
 from stellary.core.agents.rules import instructions, proposals
-from stellary.core.models import nobody_asks
+from stellary.core.kernel.actions import AnyAction
+from stellary.core.ports.llm import nobody_asks
 
 Outcome = Literal["done", "gathered", "rejected", "refused"]
 

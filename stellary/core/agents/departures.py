@@ -9,9 +9,9 @@ from sqlalchemy import bindparam, delete, select
 from stellary.core.agents import missions
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
-from stellary.core.events import AdminRightsLost, TokensRevoked, WorkspaceLeft
-from stellary.core.news import access_lost
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import AdminRightsLost, TokensRevoked, WorkspaceLeft
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import UnitOfWork
 
 LEFT = "whoever has asked for it no longer reaches the workspace"
 _REVOKE = delete(agent_tokens).where(

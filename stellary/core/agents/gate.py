@@ -14,11 +14,11 @@ from sqlalchemy import Select, bindparam, select, update
 
 from stellary.contract.errors import Forbidden
 from stellary.contract.router import AnyEndpoint
-from stellary.core.actions import AnyAction
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
-from stellary.core.events import Cause, Chain
-from stellary.core.unit import Actor, Agency, UnitOfWork
+from stellary.core.kernel.actions import AnyAction
+from stellary.core.kernel.events import Cause, Chain
+from stellary.core.kernel.unit import Actor, Agency, UnitOfWork
 
 _THIS = agents.c.id == bindparam("_agent_id")
 # Held, so that of two calls at once the second counts from what the first has left.

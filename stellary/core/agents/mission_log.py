@@ -14,9 +14,9 @@ from stellary.contract.streaming import Stream
 from stellary.contract.wire import dump
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import mission_log, missions
-from stellary.core.news import announce
-from stellary.core.streams import Batch, Record, frames
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.signals import announce
+from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.streaming.streams import Batch, Record, frames
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

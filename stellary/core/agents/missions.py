@@ -24,15 +24,15 @@ from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing
 from stellary.contract.refs import AgentMissionRef, AgentRef
 from stellary.contract.unset import UNSET
-from stellary.core import jobs
 from stellary.core.agents import access, mission_log, rows
 from stellary.core.agents.rules.missions import progress
 from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board.card_references import card_of_workspace
 from stellary.core.board.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
-from stellary.core.paging import Pages
-from stellary.core.unit import NOBODY, UnitOfWork, serves
+from stellary.core.kernel import jobs
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

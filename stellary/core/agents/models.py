@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from stellary.contract.schemas import Schemas
-from stellary.core.actions import AnyAction
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
-from stellary.core.models import Models, Refused, passed_over
+from stellary.core.kernel.actions import AnyAction
+from stellary.core.ports.llm import Models, Refused, passed_over
 
 SECONDS = 300.0
 """That a model may take for one answer: those that reason need minutes."""

@@ -39,8 +39,8 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
-from stellary.core.paging import Pages
-from stellary.core.unit import Agency, UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import Agency, UnitOfWork, serves
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))

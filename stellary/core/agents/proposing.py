@@ -15,12 +15,12 @@ from stellary.contract.proposals import Proposal
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, dump, load
-from stellary.core import actions
-from stellary.core.actions import AnyAction
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
-from stellary.core.blobs import StoredFile
-from stellary.core.unit import Agency, UnitOfWork
+from stellary.core.kernel import actions
+from stellary.core.kernel.actions import AnyAction
+from stellary.core.kernel.unit import Agency, UnitOfWork
+from stellary.core.ports.blobs import StoredFile
 
 PENDING_MAX = 500
 _INSERT = insert(proposals)

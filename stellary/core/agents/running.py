@@ -17,7 +17,6 @@ import attrs
 from sqlalchemy import Row, Select, bindparam, select, update
 
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
-from stellary.core import actions
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
@@ -25,8 +24,9 @@ from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.concerned import known_cards
 from stellary.core.board.settled_answers import as_json, settle_answer
-from stellary.core.events import NoticeGiven
-from stellary.core.unit import NOBODY, Agency, UnitOfWork
+from stellary.core.kernel import actions
+from stellary.core.kernel.events import NoticeGiven
+from stellary.core.kernel.unit import NOBODY, Agency, UnitOfWork
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

@@ -24,9 +24,9 @@ from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agent_tokens, agents
-from stellary.core.news import access_lost
-from stellary.core.paging import Pages
-from stellary.core.unit import Actor, Agency, UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import Actor, Agency, UnitOfWork, serves
 
 PREFIX = "synth_agent_"
 TOUCH_AFTER = timedelta(minutes=1)

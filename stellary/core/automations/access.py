@@ -12,7 +12,7 @@ from stellary.contract.refs import AutomationRef, Ref
 from stellary.core.accounts.access import At, grant, reach
 from stellary.core.automations.tables import automations
 from stellary.core.board.access import OF_PROJECT, through_project
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 
 def _to_automation(source: FromClause) -> FromClause:

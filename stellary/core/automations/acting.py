@@ -20,7 +20,6 @@ from stellary.contract.automations import TraceResult
 from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import wire_fields
-from stellary.core import actions, jobs
 from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
@@ -30,8 +29,9 @@ from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
 from stellary.core.board.holds import is_shared
-from stellary.core.events import CardEvent, Cause, Chain
-from stellary.core.unit import Actor, UnitOfWork
+from stellary.core.kernel import actions, jobs
+from stellary.core.kernel.events import CardEvent, Cause, Chain
+from stellary.core.kernel.unit import Actor, UnitOfWork
 
 _log = logging.getLogger("stellary.core")
 

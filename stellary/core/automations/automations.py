@@ -34,8 +34,8 @@ from stellary.core.automations.rules.conditions import checked
 from stellary.core.automations.rules.occurrences import with_place
 from stellary.core.automations.tables import automations
 from stellary.core.board import access as board_access
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
 _LIST = Pages(select(automations).where(_IN_PROJECT), automations.c.id)

@@ -11,8 +11,8 @@ from stellary.core.automations import traces
 from stellary.core.automations.acting import OWNER_LEFT
 from stellary.core.automations.tables import automations
 from stellary.core.board.concerned import projects_of
-from stellary.core.events import WorkspaceLeft
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import WorkspaceLeft
+from stellary.core.kernel.unit import UnitOfWork
 
 _TURN_OFF = (
     update(automations)

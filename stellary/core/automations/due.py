@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
-from stellary.core import jobs
 from stellary.core.automations.tables import automations, due_dates
 from stellary.core.board.concerned import dated_card, dated_cards
-from stellary.core.events import CardDue
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel import jobs
+from stellary.core.kernel.events import CardDue
+from stellary.core.kernel.unit import UnitOfWork
 
 LOOK = "automations.due_dates"
 PAUSE = timedelta(minutes=1)

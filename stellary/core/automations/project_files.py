@@ -34,8 +34,8 @@ from stellary.core.board import aiming
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported
 from stellary.core.board.rules.import_losses import other_makers
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
-from stellary.core.unit import UnitOfWork, serves
 
 _OF_PROJECT: Select[Any] = (
     select(automations).where(automations.c.project_id == bindparam("_project_id")).order_by(automations.c.id)

@@ -26,9 +26,9 @@ from stellary.core.board.card_references import check_references
 from stellary.core.board.rules import custom_fields
 from stellary.core.board.rules.naming import Thing, first_names, meant
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import aiming as document_aiming
 from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
-from stellary.core.unit import UnitOfWork
 
 PARAMS: Final = "action.params."
 _FIELD = "customFields."

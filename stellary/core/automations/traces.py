@@ -12,8 +12,8 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef
 from stellary.core.automations import access, rows
 from stellary.core.automations.tables import traces
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 KEPT = 1_000
 FORGETS_EVERY = 100

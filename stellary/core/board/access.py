@@ -29,7 +29,7 @@ from stellary.core.board.holds import hold_project, is_shared
 from stellary.core.board.ordering import PLACE, place_of
 from stellary.core.board.rules import checklists
 from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _IN_PROJECT = project_members.c.user_id.label("_in_project")
 _OF_PROJECT = projects.c.id.label("of_project")

@@ -58,7 +58,6 @@ from stellary.contract.refs import (
     WorkspaceRef,
 )
 from stellary.contract.unset import UNSET, Unset
-from stellary.core.actions import Action, AnyAction, part
 from stellary.core.board import (
     access,
     aiming,
@@ -73,8 +72,9 @@ from stellary.core.board import (
     projects,
 )
 from stellary.core.board.rules.naming import Thing, meant
-from stellary.core.events import NoticeGiven
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.events import NoticeGiven
+from stellary.core.kernel.unit import UnitOfWork
 
 
 def _list_projects(uow: UnitOfWork, ref: WorkspaceRef, params: ListProjects) -> Listing[Project]:

@@ -21,7 +21,7 @@ from stellary.core.board import searching
 from stellary.core.board.rules.naming import Thing, ambiguous, first_names, meant
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 NEAR_CARDS = 1_000
 _KEY = re.compile(r"([A-Za-z]{2,6})-([0-9]{1,9})", re.ASCII)

@@ -23,15 +23,15 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
-from stellary.core.blobs import StoredFile
 from stellary.core.board import access, attachment_access
 from stellary.core.board.concerned import known_cards
 from stellary.core.board.rules.attachments import clean_name, type_of
 from stellary.core.board.rules.cards import altered
 from stellary.core.board.tables import attachments, cards
-from stellary.core.events import AttachmentAdded, AttachmentRemoved
-from stellary.core.paging import Pages
-from stellary.core.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
+from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
+from stellary.core.ports.blobs import StoredFile
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

@@ -18,7 +18,7 @@ from stellary.core.board.listing import board_cards
 from stellary.core.board.projects import project_value
 from stellary.core.board.scope_rows import project_scopes
 from stellary.core.board.tables import project_members
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 MEMBERS = (
     select(project_members.c.user_id)

@@ -27,8 +27,8 @@ from stellary.core.board.rules.cards import AtIndex, Beside, Stage, Wish
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.places import GAP, Line
 from stellary.core.board.rules.references import unknown
-from stellary.core.events import CardCreated
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import CardCreated
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 
 @serves(CREATE_CARDS)

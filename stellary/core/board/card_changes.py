@@ -11,7 +11,7 @@ from stellary.core.board import card_rows
 from stellary.core.board.access import CardAt
 from stellary.core.board.rules.cards import altered, events, settled
 from stellary.core.board.tables import cards
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
 

@@ -11,7 +11,7 @@ from stellary.contract.addressing import NOWHERE
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.core.accounts.access import WORKSPACE_ID, through_workspace
 from stellary.core.board.tables import cards, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 R = TypeVar("R", bound=Ref)
 _NUMBER_MAX = 2**31 - 1

@@ -14,7 +14,7 @@ from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import Stage
 from stellary.core.board.rules.places import GAP
 from stellary.core.board.tables import cards, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _CARDS: Select[Any] = (
     select(projects.c.key, cards.c.position, *card_rows.STORED)

@@ -13,7 +13,7 @@ from stellary.core.accounts import people
 from stellary.core.board.field_rows import shared_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, labels, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 # Nobody deletes a label while a card is about to bear it.
 _LABELS: Select[Any] = (

@@ -30,8 +30,8 @@ from stellary.core.board.rules.cards import AtEnd, Stage
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
-from stellary.core.events import CardCreated, CardDeleted
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import CardCreated, CardDeleted
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _NUMBERS = (
     update(projects)

@@ -18,8 +18,8 @@ from stellary.contract.refs import ChecklistItemRef, FlatCardRef
 from stellary.core.board import access
 from stellary.core.board.card_changes import change_card
 from stellary.core.board.rules import checklists as rules
-from stellary.core.paging import page_of
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import page_of
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 
 @serves(LIST_CHECKLIST_ITEMS)

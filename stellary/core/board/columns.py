@@ -38,8 +38,8 @@ from stellary.core.board.filters import check_in_project
 from stellary.core.board.holds import hold_columns, hold_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _IN_PROJECT: Select[Any] = select(*columns.c, ordering.CARD_COUNT).where(
     columns.c.project_id == bindparam("_project_id")

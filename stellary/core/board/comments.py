@@ -23,9 +23,9 @@ from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
 from stellary.core.board.rules.cards import altered
 from stellary.core.board.tables import cards, comments
-from stellary.core.events import CommentAdded, CommentDeleted, CommentUpdated
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _COMMENTS: Select[Any] = select(comments, name_of(comments.c.author_id).label("author_name")).where(
     comments.c.card_id == bindparam("_card_id")

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, FromClause, Row, ScalarSelect, Select, bin
 from stellary.contract.cards import Card
 from stellary.core.board import card_rows
 from stellary.core.board.tables import cards, comments, project_members, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
 _CARDS: Select[Any] = (

@@ -28,8 +28,8 @@ from stellary.core.board import access, field_access, field_rows
 from stellary.core.board.card_changes import change_card
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
 _INSERT = insert(custom_fields)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, bindparam, update
 
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _END = 2**31 - 1
 

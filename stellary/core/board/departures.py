@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, select, update
 
 from stellary.core.board.tables import cards, project_members, projects
-from stellary.core.events import WorkspaceLeft
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import WorkspaceLeft
+from stellary.core.kernel.unit import UnitOfWork
 
 _PROJECTS = select(projects.c.id).where(projects.c.workspace_id == bindparam("_workspace_id"))
 _UNASSIGN = (

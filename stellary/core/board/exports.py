@@ -36,7 +36,7 @@ from stellary.core.board.listing import all_cards
 from stellary.core.board.rules import relations as relation_rules
 from stellary.core.board.scope_rows import project_scopes
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
 ByCard = Mapping[str, Sequence[T]]

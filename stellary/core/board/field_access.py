@@ -15,7 +15,7 @@ from stellary.core.board import field_rows
 from stellary.core.board.access import found
 from stellary.core.board.holds import is_shared
 from stellary.core.board.tables import custom_fields, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 
 def _to_custom_field(source: FromClause) -> FromClause:

@@ -14,7 +14,7 @@ from stellary.core.board.field_rows import named_fields
 from stellary.core.board.holds import is_shared
 from stellary.core.board.rules.custom_fields import filtered
 from stellary.core.board.tables import cards
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _text = type_coerce(cards.c.custom_fields, Text)
 _json = cast(_text, JSONB)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, exists, select
 
 from stellary.contract.custom_fields import FIELDS_MAX, CustomField
 from stellary.core.board.tables import custom_fields
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
 _IN_ORDER = OF_PROJECT.order_by(custom_fields.c.id)

@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, select
 from stellary.core.accounts import people
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _ID: Any = bindparam("_id")
 _HERE = projects.c.workspace_id == bindparam("_workspace_id")

@@ -22,8 +22,8 @@ from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
 from stellary.core.board.tables import cards, comments, projects
-from stellary.core.sources import Cut, Entry, Source
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.search_sources import Cut, Entry, Source
+from stellary.core.kernel.unit import UnitOfWork
 
 # ---------------------------------------------------------------------------------------------- into the index
 

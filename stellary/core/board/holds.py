@@ -14,7 +14,7 @@ from sqlalchemy import Row, Select, bindparam, select, text
 from stellary.core.board.rules.cards import Stage
 from stellary.core.board.rules.directories import Directory
 from stellary.core.board.tables import columns, projects
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _STAGE = (
     columns.c.id,

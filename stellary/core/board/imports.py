@@ -30,8 +30,8 @@ from stellary.core.board.tables import (
     relations,
     scopes,
 )
-from stellary.core.events import ProjectImported
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import ProjectImported
+from stellary.core.kernel.unit import UnitOfWork
 
 _MEMBERS = insert(project_members)
 _SCOPES = insert(scopes)

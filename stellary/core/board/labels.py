@@ -40,8 +40,8 @@ from stellary.core.board import access
 from stellary.core.board.card_changes import change_card
 from stellary.core.board.holds import is_shared
 from stellary.core.board.tables import cards, labels
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _INSERT = insert(labels)
 _UPDATE = update(labels).where(labels.c.id == bindparam("_id"))

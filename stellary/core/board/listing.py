@@ -32,8 +32,8 @@ from stellary.core.board import access, card_rows, field_filters, searching
 from stellary.core.board.card_lists import COLUMNS, CardList
 from stellary.core.board.filters import check_in_project, check_person
 from stellary.core.board.tables import cards, columns, scopes
-from stellary.core.paging import make_cursor, read_cursor
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import make_cursor, read_cursor
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 PAGE = 100
 _COLUMN = card_rows.STORED.index(cards.c.column_id)

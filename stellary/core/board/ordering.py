@@ -33,7 +33,7 @@ from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
 from stellary.core.board.rules.places import GAP, Line, settled, spread
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 REACH = 32
 """How many cards on either side are looked at first when room has to be made."""

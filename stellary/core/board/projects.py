@@ -32,9 +32,9 @@ from stellary.core.board.holds import hold_columns
 from stellary.core.board.rules.keys import free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
-from stellary.core.events import ProjectCreated, ProjectUpdated
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 DEFAULT_SCOPE = "Main"
 

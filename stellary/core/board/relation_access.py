@@ -11,7 +11,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, RelationRef
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
 from stellary.core.board.tables import cards, projects, relations
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _target = cards.alias("target")
 

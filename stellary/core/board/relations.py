@@ -26,9 +26,9 @@ from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
-from stellary.core.events import RelationAdded, RelationRemoved
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import RelationAdded, RelationRemoved
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _OTHER = (
     cards.c.id.label("other_id"),

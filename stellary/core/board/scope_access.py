@@ -12,7 +12,7 @@ from stellary.contract.refs import Ref, ScopeRef
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
 from stellary.core.board.holds import hold_project, is_shared
 from stellary.core.board.tables import projects, scopes
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 
 def _to_scope(source: FromClause) -> FromClause:

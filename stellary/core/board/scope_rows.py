@@ -12,7 +12,7 @@ from stellary.contract.columns import Column
 from stellary.contract.scopes import Scope
 from stellary.core.board.rules.scopes import views
 from stellary.core.board.tables import scopes
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
 BY_PLACE = OF_PROJECT.order_by(scopes.c.position, scopes.c.id)

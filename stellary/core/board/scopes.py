@@ -34,9 +34,9 @@ from stellary.core.board.rules.cards import Stage
 from stellary.core.board.rules.fields import given
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
-from stellary.core.events import CardDeleted
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.events import CardDeleted
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(scope_rows.OF_PROJECT, scopes.c.id)
 _COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))

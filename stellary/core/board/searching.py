@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _FUNCTION = "stellary_folded"
 

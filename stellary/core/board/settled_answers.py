@@ -12,8 +12,8 @@ from stellary.contract.checklists import ChecklistItem
 from stellary.contract.paging import Listing
 from stellary.contract.wire import dump
 from stellary.core.board import access
-from stellary.core.events import CardEvent
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import CardEvent
+from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
 KEPT_MAX = 32_000

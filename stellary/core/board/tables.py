@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from stellary.core.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
 projects = Table(
     "stellary_projects",

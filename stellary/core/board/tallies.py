@@ -15,7 +15,7 @@ from stellary.core.accounts import people
 from stellary.core.board.project_members import member_value
 from stellary.core.board.rules.tallies import Completion, ProjectTally, ScopeProgress, Since, Tally
 from stellary.core.board.tables import cards, columns, project_members, projects, scopes
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 _IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
 _OF_SCOPE = columns.c.scope_id == bindparam("_scope_id")

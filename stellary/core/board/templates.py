@@ -15,8 +15,8 @@ from stellary.contract.projects import (
 )
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
-from stellary.core.paging import page_of
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import page_of
+from stellary.core.kernel.unit import UnitOfWork, serves
 
 
 def _columns(*stages: tuple[str, CardStatus]) -> list[TemplateColumn]:

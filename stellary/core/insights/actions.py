@@ -9,10 +9,10 @@ from stellary.contract.projects import ListProjects
 from stellary.contract.proposed_actions import ListActions
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
-from stellary.core.actions import Action, AnyAction
 from stellary.core.insights import portfolio
+from stellary.core.kernel.actions import Action, AnyAction
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import proposed_actions, state
-from stellary.core.unit import UnitOfWork
 
 
 def _get_cockpit_dashboard(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> CockpitDashboard:

@@ -15,8 +15,8 @@ from stellary.core.board import tallies
 from stellary.core.board.projects import projects_of
 from stellary.core.insights.rules import portfolio as rules
 from stellary.core.insights.rules.days import since
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import last_activity
-from stellary.core.unit import UnitOfWork, serves
 
 T = TypeVar("T")
 

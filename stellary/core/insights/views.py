@@ -33,8 +33,8 @@ from stellary.core.board.scopes import views_of
 from stellary.core.insights.rules import stats as stats_rules
 from stellary.core.insights.rules import views as rules
 from stellary.core.insights.rules.days import day_of, first_day
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import first_in_progress
-from stellary.core.unit import UnitOfWork, serves
 
 _BEGAN = first_in_progress(tallies.COMPLETED_IDS)
 

@@ -19,10 +19,10 @@ from stellary.core.accounts.access import (
     through_workspace,
 )
 from stellary.core.accounts.audience import name_of
-from stellary.core.base import IdType
+from stellary.core.db.base import IdType
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import rows
 from stellary.core.knowledge.tables import documents, versions
-from stellary.core.unit import UnitOfWork
 
 _CALLER_NAME = name_of(bindparam("_caller_id", type_=IdType)).label("caller_name")
 

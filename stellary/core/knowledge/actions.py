@@ -26,10 +26,10 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat
 from stellary.contract.unset import UNSET
-from stellary.core.actions import Action, AnyAction, part
 from stellary.core.board import aiming as board_aiming
+from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access, aiming, documents, listing
-from stellary.core.unit import UnitOfWork
 
 
 def _list_documents(

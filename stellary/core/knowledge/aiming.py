@@ -12,10 +12,10 @@ from stellary.contract.refs import WorkspaceRef
 from stellary.core.board import searching
 from stellary.core.board.rules.naming import Thing, meant
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access
 from stellary.core.knowledge.listing import SHOWN_HERE
 from stellary.core.knowledge.tables import documents
-from stellary.core.unit import UnitOfWork
 
 NEAR = 1_000
 

@@ -28,13 +28,13 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts.access import At
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.board.holds import is_shared
-from stellary.core.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
+from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.rows import Found
 from stellary.core.knowledge.rules import documents as rules
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.tables import documents, versions
-from stellary.core.unit import UnitOfWork, serves
 
 _INSERT = insert(documents)
 _UPDATE = update(documents).where(

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
 
 from stellary.contract.policies import DOCUMENT_READ
 from stellary.contract.search import Hit
-from stellary.core.events import DocumentWritten
+from stellary.core.kernel.events import DocumentWritten
+from stellary.core.kernel.search_sources import Cut, Entry, Source
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.rules.plain_text import plain_text
 from stellary.core.knowledge.tables import documents
-from stellary.core.sources import Cut, Entry, Source
-from stellary.core.unit import UnitOfWork
 
 SHOWN_MAX = 256 << 10
 """A page of hits may name 500 documents of a megabyte: of larger ones than that no piece is shown."""

@@ -28,10 +28,10 @@ from stellary.core.accounts.rules import Standing
 from stellary.core.board import searching
 from stellary.core.board.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.tables import documents, versions
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
 
 _q: ColumnElement[str] = bindparam("q", type_=String)
 _FILTERS: Mapping[str, ColumnElement[bool]] = {

@@ -16,8 +16,8 @@ from stellary.core.accounts.access import At
 from stellary.core.board import access as board_access
 from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.tables import documents
-from stellary.core.unit import UnitOfWork
 
 _HERE = documents.c.workspace_id == bindparam("_workspace_id")
 # Nobody deletes it until the unit ends: who does so waits for what comes to stand below it.

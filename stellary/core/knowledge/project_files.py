@@ -13,11 +13,11 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.safe_content import make_safe
 from stellary.core.accounts import people
 from stellary.core.board import exports, imports
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.documents import written_event
 from stellary.core.knowledge.rules import imports as rules
 from stellary.core.knowledge.rules.documents import tag_keys
 from stellary.core.knowledge.tables import documents
-from stellary.core.unit import UnitOfWork
 
 _OF_PROJECT: Select[Any] = (
     select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)

@@ -10,13 +10,13 @@ from stellary.contract.documents import REVIEW_DOCUMENT, SUBMIT_REVIEW, Document
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import DocumentRef
 from stellary.core.accounts import people
-from stellary.core.events import ChangesRequested, DocumentApproved, DocumentSubmitted
+from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.documents import place, written
 from stellary.core.knowledge.rows import Found
 from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, moved
 from stellary.core.knowledge.tables import versions
-from stellary.core.unit import UnitOfWork, serves
 
 _KEEP = insert(versions)
 _DECIDE = (

@@ -31,9 +31,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stellary.core import forks
-from stellary.core.database import begin_sqlite
-from stellary.core.postgres import LOCK_TIMEOUT, open_dedicated
+from stellary.core.db import forks
+from stellary.core.db.database import begin_sqlite
+from stellary.core.db.postgres import LOCK_TIMEOUT, open_dedicated
 
 _log = logging.getLogger("stellary.core")
 

@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from stellary.core.db.postgres import is_pooled, open_dedicated
 from stellary.core.migrations import begin_step
-from stellary.core.postgres import is_pooled, open_dedicated
 
 BATCH = 1_000
 

@@ -10,10 +10,10 @@ from sqlalchemy import Row, Select, bindparam, select
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import NotificationRef, Ref
 from stellary.core.accounts.audience import seen_by
-from stellary.core.base import IdType
+from stellary.core.db.base import IdType
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.rows import ACTIVITY
 from stellary.core.notifications.tables import activities, notifications
-from stellary.core.unit import UnitOfWork
 
 _USER_ID = bindparam("_user_id", type_=IdType)
 # Asked whenever they are read: who no longer leads an organization has left nothing, and sees less all the same.

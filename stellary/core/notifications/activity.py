@@ -15,9 +15,9 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.contract.activities import ActivityType
 from stellary.core.accounts.audience import audience, by_ids, introduced, reviewers
 from stellary.core.accounts.people import reaches
-from stellary.core.base import IdType
 from stellary.core.board.concerned import commenters, project_name, project_people
-from stellary.core.events import (
+from stellary.core.db.base import IdType
+from stellary.core.kernel.events import (
     ActivitiesRecorded,
     CardEvent,
     DocumentEvent,
@@ -27,11 +27,11 @@ from stellary.core.events import (
     ProjectImported,
     WorkspaceLeft,
 )
-from stellary.core.news import announce, of_workspace
+from stellary.core.kernel.signals import announce, of_workspace
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
-from stellary.core.unit import UnitOfWork
 
 AT_ONCE = 5_000
 

@@ -17,10 +17,10 @@ from stellary.core.accounts.robots import is_robot
 from stellary.core.board import access
 from stellary.core.board.filters import is_in_project
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.tables import activities
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
 
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "card_id": activities.c.card_id == bindparam("card_id"),

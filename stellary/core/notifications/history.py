@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, func, select, type_coerce
 
 from stellary.contract.activities import Activity
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
-from stellary.core.unit import UnitOfWork
 
 _OF_PILOTAGE = (
     select(activities.c.id, *ACTIVITY)

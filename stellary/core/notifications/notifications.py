@@ -19,11 +19,11 @@ from stellary.contract.notifications import (
 )
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.rows import activity_of
 from stellary.core.notifications.tables import notifications
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
 
 _UNREAD = notifications.c.read_at.is_(None)
 _ALL = Pages(access.OWN_ROWS, notifications.c.id, newest_first=True)

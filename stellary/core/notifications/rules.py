@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import CardStatus
-from stellary.core.events import (
+from stellary.core.kernel.events import (
     AttachmentAdded,
     AttachmentRemoved,
     CardArchived,

@@ -15,13 +15,13 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
-from stellary.core.horizon import Horizon
-from stellary.core.news import of_workspace
+from stellary.core.kernel.commit_watermark import Horizon
+from stellary.core.kernel.signals import of_workspace
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
-from stellary.core.streams import Batch, Record, frames
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.streaming.streams import Batch, Record, frames
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

@@ -17,8 +17,8 @@ from stellary.contract.refs import (
     TodoRef,
 )
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
-from stellary.core.unit import UnitOfWork
 
 AnyThingRef = MissionRef | PilotagePriorityRef | TodoRef | ActiveDocRef | ProposedActionRef
 

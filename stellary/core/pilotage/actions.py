@@ -26,10 +26,10 @@ from stellary.contract.pilotage_state import GET_STATE, GetState
 from stellary.contract.proposed_actions import PROPOSE_ACTION, ProposeAction
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
-from stellary.core.actions import Action, AnyAction, part
+from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
-from stellary.core.unit import UnitOfWork
 
 
 def _update_mission(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateMissionParams) -> Mission:

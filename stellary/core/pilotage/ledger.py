@@ -17,11 +17,11 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.board.holds import is_shared
 from stellary.core.board.rules.references import unknown
-from stellary.core.events import PilotageChanged
-from stellary.core.paging import Pages
+from stellary.core.kernel.events import PilotageChanged
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import rows, rules
 from stellary.core.pilotage.tables import actions, decisions, docs, missions, numbers, priorities, todos
-from stellary.core.unit import UnitOfWork
 
 T = TypeVar("T")
 

@@ -51,11 +51,11 @@ from stellary.contract.refs import ActiveDocRef, MissionRef, PilotagePriorityRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, wire_fields
 from stellary.core.accounts import access as accounts_access
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage import access
 from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS
 from stellary.core.pilotage.rules import with_blocked_reason, with_completion
 from stellary.core.pilotage.tables import todos
-from stellary.core.unit import UnitOfWork, serves
 
 _OF_WORKSPACE = update(todos).where(todos.c.workspace_id == bindparam("_workspace_id"))
 _LEAVE_MISSION = _OF_WORKSPACE.where(todos.c.mission_number == bindparam("_number")).values(

@@ -26,15 +26,15 @@ from stellary.contract.proposed_actions import (
     ReviewAction,
 )
 from stellary.contract.refs import ProposedActionRef, WorkspaceRef
-from stellary.core import actions
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board.settled_answers import as_json, settle_answer
-from stellary.core.events import Cause, Chain, WorkspaceLeft
+from stellary.core.kernel import actions
+from stellary.core.kernel.events import Cause, Chain, WorkspaceLeft
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage import access, rows, rules
 from stellary.core.pilotage.ledger import ACTIONS
 from stellary.core.pilotage.tables import actions as table
-from stellary.core.unit import Actor, UnitOfWork, serves
 
 _HERE = table.c.workspace_id == bindparam("_workspace_id")
 _STEP = (

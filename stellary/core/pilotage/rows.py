@@ -11,8 +11,8 @@ from stellary.contract.errors import Invalid
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import load
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.rules import OPEN, short_id
-from stellary.core.unit import UnitOfWork
 
 
 def mission(uow: UnitOfWork, row: Row[Any]) -> Mission:

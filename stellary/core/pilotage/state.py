@@ -18,10 +18,10 @@ from stellary.contract.pilotage_state import (
 from stellary.contract.proposed_actions import ProposedActionStatus
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import of_pilotage
 from stellary.core.pilotage import proposed_actions, rules
 from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS
-from stellary.core.unit import UnitOfWork, serves
 
 _WHOLE = Paged()
 

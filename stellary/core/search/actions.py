@@ -7,10 +7,10 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.search import SEARCH, Hit, Search
 from stellary.contract.unset import UNSET
-from stellary.core.actions import Action, AnyAction, part
 from stellary.core.board import aiming
+from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.search import search
-from stellary.core.unit import UnitOfWork
 
 
 def _search(uow: UnitOfWork, ref: WorkspaceRef, params: SearchParams) -> Listing[Hit]:

@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import Insert, bindparam, delete, insert, select, update
 
 from stellary.core.board import findable
-from stellary.core.events import (
+from stellary.core.kernel.events import (
     CardCreated,
     CardUpdated,
     CommentAdded,
@@ -22,11 +22,11 @@ from stellary.core.events import (
     ProjectImported,
     ProjectUpdated,
 )
+from stellary.core.kernel.search_sources import Entry
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import findable as knowledge
 from stellary.core.search.rules import folded
 from stellary.core.search.tables import entries
-from stellary.core.sources import Entry
-from stellary.core.unit import UnitOfWork
 
 _NAMES = [column.name for column in entries.columns]
 _GIVEN = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}

@@ -31,11 +31,11 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts import access
 from stellary.core.board import findable
 from stellary.core.board.filters import check_in_workspace
+from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import findable as knowledge
-from stellary.core.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.search import rules
 from stellary.core.search.tables import entries
-from stellary.core.unit import UnitOfWork, serves
 
 SOURCES = (*findable.SOURCES, *knowledge.SOURCES)
 """What is found, as the areas lend it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, String, Table, Text
 
-from stellary.core.base import IdType, metadata
+from stellary.core.db.base import IdType, metadata
 
 entries = Table(
     "stellary_search_entries",

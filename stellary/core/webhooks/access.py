@@ -10,7 +10,7 @@ from sqlalchemy import FromClause, and_, bindparam
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DeliveryRef, Ref, WebhookRef
 from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 

@@ -19,8 +19,8 @@ from stellary.contract.webhooks import (
     WebhookDelivery,
 )
 from stellary.contract.wire import read, wire_fields
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.tables import deliveries
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, update
 
-from stellary.core.events import AdminRightsLost, WorkspaceLeft
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.tables import webhooks
 
 _HAND_OVER = (

@@ -11,8 +11,8 @@ from stellary.contract.activities import Activity
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import dump
 from stellary.core.accounts import people
-from stellary.core.events import ActivitiesRecorded
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.events import ActivitiesRecorded
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.tables import deliveries, webhooks
 

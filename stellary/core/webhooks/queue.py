@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, u
 
 from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
-from stellary.core import jobs
-from stellary.core.courier import Receipt
-from stellary.core.jobs import Job
-from stellary.core.news import WEBHOOKS
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel import jobs
+from stellary.core.kernel.jobs import Job
+from stellary.core.kernel.signals import WEBHOOKS
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.ports.webhook_sender import Receipt
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent, Settled
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from stellary.core.courier import Receipt
-from stellary.core.jobs import Job
+from stellary.core.kernel.jobs import Job
+from stellary.core.ports.webhook_sender import Receipt
 
 
 @attrs.frozen

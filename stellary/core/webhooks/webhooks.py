@@ -28,8 +28,8 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.holds import hold_workspace
 from stellary.core.accounts.listeners import listen
-from stellary.core.paging import Pages
-from stellary.core.unit import UnitOfWork, serves
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.rules.addresses import checked
 from stellary.core.webhooks.tables import webhooks

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from stellary.core import forks, jobs
-from stellary.core.courier import Parcel, Receipt
-from stellary.core.news import EVERYTHING, WEBHOOKS
+from stellary.core.db import forks
+from stellary.core.kernel import jobs
+from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
+from stellary.core.ports.webhook_sender import Parcel, Receipt
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure

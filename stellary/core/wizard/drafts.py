@@ -38,10 +38,10 @@ from stellary.contract.wizard import (
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.knowledge.documents import get_document
-from stellary.core.paging import Pages
-from stellary.core.planner import Brief, Refinement, Text
-from stellary.core.unit import Actor, UnitOfWork, serves
+from stellary.core.ports.planner import Brief, Refinement, Text
 from stellary.core.wizard import access, rows
 from stellary.core.wizard.rules import answers as answer_rules
 from stellary.core.wizard.rules import fitting, stages

@@ -24,8 +24,8 @@ from stellary.contract.refs import DraftRef, WorkspaceRef
 from stellary.contract.wire import invalid, utc, wire_fields
 from stellary.contract.wizard import EXECUTE_PROJECT_DRAFT, Deliverable, ExecuteProjectDraft, Roadmap
 from stellary.core.accounts import people
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
-from stellary.core.unit import UnitOfWork, serves
 from stellary.core.wizard import access, rows
 from stellary.core.wizard.rules import stages
 from stellary.core.wizard.tables import drafts

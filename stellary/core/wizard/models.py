@@ -28,8 +28,8 @@ from stellary.contract.wizard import (
     QuestionFormat,
     Roadmap,
 )
-from stellary.core.models import Models, Refused, passed_over
-from stellary.core.planner import Brief, Planner, Refinement, Text
+from stellary.core.ports.llm import Models, Refused, passed_over
+from stellary.core.ports.planner import Brief, Planner, Refinement, Text
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.fitting import NAME_MAX, NOTES_MAX, OPTIONS_MAX, QUESTION_MAX
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stellary.contract.wizard import Roadmap
-from stellary.core.planner import Brief, Refinement
+from stellary.core.ports.planner import Brief, Refinement
 from stellary.core.wizard.rules.feedback import heeded
 from stellary.core.wizard.rules.findings import found
 from stellary.core.wizard.rules.phases import planned

@@ -17,7 +17,7 @@ from stellary.contract.wizard import (
     Question,
     Roadmap,
 )
-from stellary.core.planner import Brief, Text
+from stellary.core.ports.planner import Brief, Text
 from stellary.core.wizard.tables import drafts
 
 _SUMMARY = [field.name for field in wire_fields(DraftSummary).values()]

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from stellary.core.accounts import tables
 from stellary.core.board import tables as board
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.core.accounts.rows import make_one_of_each, make_row
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, Invalid
-from stellary.core import actions
+from stellary.core.kernel import actions
 from tests.core.agents.office import Office
 from tests.world import at_once
 

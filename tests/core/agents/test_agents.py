@@ -12,7 +12,7 @@ from stellary.core.accounts.tables import users
 from stellary.core.agents import audit
 from stellary.core.agents import tables as agents_tables
 from stellary.core.agents.rules.agents import Window, counted, free_slug
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.office import Office
 from tests.forms import FORM, form
 

@@ -12,9 +12,9 @@ import pytest
 from stellary.contract.errors import Unavailable
 from stellary.core.agents import audit, proposing, running
 from stellary.core.agents.brains import ToolCall, Turn
-from stellary.core.jobs import LEASE
-from stellary.core.unit import Agency
-from stellary.core.work import HANDLERS, Work
+from stellary.core.api.job_runner import HANDLERS, Work
+from stellary.core.kernel.jobs import LEASE
+from stellary.core.kernel.unit import Agency
 from tests.core.agents.office import Office
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call

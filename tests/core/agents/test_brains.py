@@ -9,8 +9,8 @@ from typing import Any, get_args
 import pytest
 from hypothesis import settings
 
-from stellary.core.actions import Category
 from stellary.core.agents.brains import Task, ToolCall, Turn
+from stellary.core.kernel.actions import Category
 from tests.core.agents.office import Office
 
 

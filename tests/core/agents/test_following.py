@@ -13,8 +13,8 @@ import pytest
 from stellary import AsyncStellary, NotFound, Stellary
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import AgentMissionRef
-from stellary.core import streams
 from stellary.core.agents import mission_log
+from stellary.core.streaming import streams
 from tests.core.agents.office import Office
 from tests.server.running import running
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.core.agents.rules.instructions import read
-from stellary.core.dispatch import ACTIONS
+from stellary.core.api.dispatch import ACTIONS
 
 WEDNESDAY = date(2026, 4, 1)
 # What is said, and what it asks for.

@@ -17,9 +17,9 @@ from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.agents import running
 from stellary.core.agents.brains import RulesBrain
-from stellary.core.base import Ids, system_clock
-from stellary.core.jobs import LEASE
-from stellary.core.unit import Actor
+from stellary.core.db.base import Ids, system_clock
+from stellary.core.kernel.jobs import LEASE
+from stellary.core.kernel.unit import Actor
 from tests.core.agents.office import Office
 from tests.forked import context
 

@@ -14,9 +14,9 @@ import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
-from stellary.core import models
 from stellary.core.agents.models import ModelBrain
-from stellary.core.work import HANDLERS, Work
+from stellary.core.api.job_runner import HANDLERS, Work
+from stellary.core.ports import llm
 from tests.core.agents.office import Office
 from tests.provider import Cut, Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
 
@@ -281,7 +281,7 @@ def test_a_tool_that_is_not_there_is_not_called_and_the_endpoint_may_think_again
 def test_a_mission_that_is_cancelled_while_a_model_thinks_ends_its_thinking(
     office: Office, provider: Provider, monkeypatch
 ):
-    monkeypatch.setattr(models, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
     provider.answers = [Hangs()]
     mission = office.mission(agent(office, "autonomous"), "Say hi")
     working = threading.Thread(target=office.world.core.work.run_due)
@@ -296,7 +296,7 @@ def test_a_mission_that_is_cancelled_while_a_model_thinks_ends_its_thinking(
 def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next(
     office: Office, provider: Provider, monkeypatch
 ):
-    monkeypatch.setattr(models, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
     provider.answers = [Hangs(), {"content": "Hi."}]
     mission = office.mission(agent(office, "autonomous"), "Say hi")
     work = office.world.core.work

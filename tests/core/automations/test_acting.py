@@ -11,7 +11,7 @@ from stellary.contract.actions import CardParams
 from stellary.contract.automations import ActionToRun, CreateAutomation
 from stellary.contract.cards import UPDATE_CARD, CreateCard
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core import Core, actions
+from stellary.core import Core
 from stellary.core.automations import acting, automations, traces
 from stellary.core.automations.rules.occurrences import (
     CHAIN_ACTIONS_MAX,
@@ -20,8 +20,9 @@ from stellary.core.automations.rules.occurrences import (
     TOO_MANY,
 )
 from stellary.core.board import cards
-from stellary.core.postgres import LOCK_TIMEOUT
-from stellary.core.unit import NOBODY
+from stellary.core.db.postgres import LOCK_TIMEOUT
+from stellary.core.kernel import actions
+from stellary.core.kernel.unit import NOBODY
 from tests.core.automations.workshop import Workshop
 from tests.world import World
 

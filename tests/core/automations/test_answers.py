@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from stellary.contract.port import RawRequest
-from stellary.core import action_calls
+from stellary.core.api import action_calls
 from tests.core.automations.workshop import Workshop
 
 DOING = 1

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from stellary.core.api.job_runner import HANDLERS, Work
 from stellary.core.automations import due
-from stellary.core.work import HANDLERS, Work
 from tests.world import at_once
 
 
@@ -151,7 +151,7 @@ def test_a_clock_that_is_set_back_tells_nothing_twice_and_stops_nothing(workshop
 def test_the_thread_notices_that_the_clock_was_set_back(workshop, clock, work, monkeypatch):
     begun = []
     monkeypatch.setattr(work, "begin", lambda: begun.append(clock.now))
-    monkeypatch.setattr("stellary.core.work.POLL_SECONDS", 0)
+    monkeypatch.setattr("stellary.core.api.job_runner.POLL_SECONDS", 0)
 
     def run_due():
         if len(begun) == 1:

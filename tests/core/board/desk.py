@@ -15,7 +15,7 @@ from stellary.core.board.rules.cards import altered
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.places import GAP
 from stellary.core.board.tables import cards
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.world import Person, Workspace, World
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)

@@ -8,10 +8,11 @@ import pytest
 from stellary.contract.cards import UpdateCard
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound, PreconditionFailed
 from stellary.contract.refs import CardRef
-from stellary.core import actions, dispatch
+from stellary.core.api import dispatch
 from stellary.core.board import cards
 from stellary.core.board.actions import ACTIONS
-from stellary.core.unit import Actor
+from stellary.core.kernel import actions
+from stellary.core.kernel.unit import Actor
 from tests.boards import Board
 
 

@@ -14,7 +14,7 @@ from stellary.core import app
 from stellary.core.board import attachments
 from stellary.core.board.tables import attachments as table
 from stellary.core.board.tables import cards
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.forms import FORM, form
 from tests.world import World
 
@@ -201,7 +201,7 @@ def test_a_file_on_another_card_is_not_found(files):
 
 def test_a_host_can_put_a_file_by_itself_and_undo_it(files):
     from stellary.contract.refs import CardRef
-    from stellary.core.blobs import StoredFile, new_key
+    from stellary.core.ports.blobs import StoredFile, new_key
 
     key = new_key()
     files.core.blobs.put(key, b"Hello.")

@@ -11,7 +11,7 @@ from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.refs import ChecklistItemRef
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
-from stellary.core.events import CardUpdated, ChecklistCompleted
+from stellary.core.kernel.events import CardUpdated, ChecklistCompleted
 from tests.boards import Board
 from tests.world import at_once
 

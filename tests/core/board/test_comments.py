@@ -9,7 +9,7 @@ import pytest
 from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core.board import comments
-from stellary.core.events import CommentAdded
+from stellary.core.kernel.events import CommentAdded
 from tests.boards import Board
 from tests.world import at_once
 

@@ -15,7 +15,7 @@ from stellary.contract.custom_fields import SetCustomFields, UpdateCustomField
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.refs import CardRef, ColumnRef, CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import cards, custom_fields
-from stellary.core.events import CardUpdated
+from stellary.core.kernel.events import CardUpdated
 from tests.boards import Board
 from tests.world import at_once
 

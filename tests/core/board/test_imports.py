@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from stellary.contract.endpoint import TOKEN_SCOPES
-from stellary.core.base import metadata
-from stellary.core.unit import NOBODY
+from stellary.core.db.base import metadata
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 from tests.core.board.project_files import alike, one_card, project_files
 from tests.core.board.test_import_rules import WRONG, related

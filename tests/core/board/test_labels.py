@@ -14,7 +14,7 @@ from stellary.contract.errors import Conflict
 from stellary.contract.labels import CreateLabel
 from stellary.contract.refs import CardLabelRef, ProjectRef
 from stellary.core.board import labels
-from stellary.core.events import CardUpdated
+from stellary.core.kernel.events import CardUpdated
 from tests.boards import Board
 from tests.world import at_once
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
 from stellary.core.board.tables import cards, columns
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.core.board.test_races import at_once, random_move, statuses
 
 SIZE = LARGE + 300

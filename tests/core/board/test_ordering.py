@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import select
 
 from stellary.core.board.tables import cards
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.core.board.desk import Desk
 
 PLACE = st.integers(0, 12)

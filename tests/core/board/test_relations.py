@@ -16,7 +16,7 @@ from stellary.contract.refs import CardRef, ProjectRef, RelationRef
 from stellary.core.board.cards import delete_card
 from stellary.core.board.relations import delete_relation
 from stellary.core.board.tables import relations
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 from tests.meanwhile import answered_meanwhile, wait_until_blocked
 from tests.world import at_once

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from stellary.core.base import Ids
 from stellary.core.board import card_rows
 from stellary.core.board.rules.cards import altered
 from stellary.core.board.tables import cards, columns, project_members, projects, scopes
-from stellary.core.unit import NOBODY
+from stellary.core.db.base import Ids
+from stellary.core.kernel.unit import NOBODY
 from tests.core.board.desk import CARD
 from tests.core.board.test_statements import sent
 

@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from stellary.contract.errors import ApiError, Forbidden
-from stellary.core import actions
-from stellary.core.unit import Actor
+from stellary.core.kernel import actions
+from stellary.core.kernel.unit import Actor
 from tests.boards import Board
 from tests.core.knowledge.shelf import content
 

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core.board import comments
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications import activity
 from stellary.core.notifications.tables import activities, notifications
-from stellary.core.unit import NOBODY
 from tests.boards import Board
 from tests.forms import FORM, form
 

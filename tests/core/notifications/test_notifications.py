@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from stellary.core.accounts import tables
-from stellary.core.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY
 from tests.boards import Board
 
 

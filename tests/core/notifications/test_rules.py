@@ -17,7 +17,7 @@ from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistProgress
 from stellary.contract.comments import Comment
 from stellary.contract.projects import Project
-from stellary.core.events import (
+from stellary.core.kernel.events import (
     AttachmentAdded,
     AttachmentRemoved,
     CardArchived,

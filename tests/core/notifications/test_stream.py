@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from stellary.contract.streaming import Follow
-from stellary.core import dispatch, streams
-from stellary.core.news import access_lost
+from stellary.core.api import dispatch
+from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
-from stellary.core.unit import NOBODY, Actor
+from stellary.core.streaming import streams
 from tests.boards import Board
 from tests.world import World
 

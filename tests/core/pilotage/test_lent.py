@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
-from stellary.core import actions
 from stellary.core.insights import actions as insights_actions
+from stellary.core.kernel import actions
+from stellary.core.kernel.unit import Actor
 from stellary.core.pilotage.actions import ACTIONS
-from stellary.core.unit import Actor
 
 
 def run(helm, name, *, actor=None, **params):

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, update
 
 from stellary.contract.pilotage import CreateTodo
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.pilotage import tables
 from stellary.core.pilotage.pilotage import create_todo
-from stellary.core.unit import NOBODY
 from tests.core.pilotage.helm import Helm
 from tests.world import at_once
 

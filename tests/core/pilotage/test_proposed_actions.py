@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from stellary.contract.errors import ServerError
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.pilotage import rules
-from stellary.core.unit import NOBODY
 from tests.core.pilotage.helm import Helm
 
 STEPS = {

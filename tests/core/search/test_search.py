@@ -18,12 +18,12 @@ from stellary.core.board.cards import create_card
 from stellary.core.board.columns import list_columns
 from stellary.core.board.projects import create_project, delete_project
 from stellary.core.board.tables import projects
+from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.knowledge.documents import written_event as written
 from stellary.core.knowledge.findable import document_entry
 from stellary.core.knowledge.tables import documents
 from stellary.core.search.rules import folded
 from stellary.core.search.tables import entries
-from stellary.core.unit import NOBODY, Actor
 from tests.boards import Board
 from tests.world import at_once
 

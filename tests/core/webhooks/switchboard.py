@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from stellary.core.courier import Parcel, Receipt
+from stellary.core.ports.webhook_sender import Parcel, Receipt
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.boards import Board, Json
 from tests.world import Person, World

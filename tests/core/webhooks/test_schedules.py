@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from stellary.core import Core, jobs
-from stellary.core.courier import Receipt
-from stellary.core.unit import NOBODY
+from stellary.core import Core
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import NOBODY
+from stellary.core.ports.webhook_sender import Receipt
 from stellary.core.webhooks import queue, worker
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX

@@ -15,7 +15,7 @@ from stellary.contract.cards import CreateCard
 from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core.board import cards
-from stellary.core.courier import Receipt
+from stellary.core.ports.webhook_sender import Receipt
 from stellary.core.webhooks import outbox
 from stellary.core.webhooks.tables import deliveries
 from tests.core.webhooks.switchboard import URL

@@ -18,7 +18,7 @@ from stellary.contract.wizard import (
     RefineProjectDraft,
     Roadmap,
 )
-from stellary.core.planner import Refinement
+from stellary.core.ports.planner import Refinement
 from stellary.core.wizard import drafts
 from tests.core.wizard.studio import BRIEF
 from tests.world import at_once

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.wire import load
-from stellary.core.planner import Brief, Text
+from stellary.core.ports.planner import Brief, Text
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.fitting import fitted
 from tests.core.wizard.studio import BRIEF

@@ -11,7 +11,7 @@ import attrs
 from stellary.contract.automations import Trigger
 from stellary.contract.cards import Card
 from stellary.core.automations.rules.conditions import Facts
-from stellary.core.events import (
+from stellary.core.kernel.events import (
     CardAssigned,
     CardCreated,
     CardDue,

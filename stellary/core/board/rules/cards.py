@@ -14,12 +14,12 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import camel, invalid, wire_fields
-from stellary.core.base import IdSource
 from stellary.core.board.rules.checklists import is_complete, progress, replaced
 from stellary.core.board.rules.custom_fields import NO_FIELDS, with_values
 from stellary.core.board.rules.directories import Directory
 from stellary.core.board.rules.fields import check_dates, given, moment
-from stellary.core.events import (
+from stellary.core.db.base import IdSource
+from stellary.core.kernel.events import (
     CardArchived,
     CardAssigned,
     CardEvent,

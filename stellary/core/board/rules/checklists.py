@@ -16,8 +16,8 @@ from stellary.contract.checklists import (
 from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
-from stellary.core.base import IdSource
 from stellary.core.board.rules.tallies import percent
+from stellary.core.db.base import IdSource
 
 
 def progress(items: Sequence[ChecklistItem]) -> ChecklistProgress:

@@ -25,7 +25,6 @@ from stellary.contract.project_imports import (
 from stellary.contract.scope_views import SetView
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid, utc
-from stellary.core.base import IdSource
 from stellary.core.board.rules import cards as card_rules
 from stellary.core.board.rules import custom_fields as field_rules
 from stellary.core.board.rules.cards import Stage
@@ -34,6 +33,7 @@ from stellary.core.board.rules.import_losses import left_behind
 from stellary.core.board.rules.import_relations import related
 from stellary.core.board.rules.places import GAP
 from stellary.core.board.rules.scopes import Settings, viewed
+from stellary.core.db.base import IdSource
 
 T = TypeVar("T")
 Row = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
-from stellary.core.planner import Brief
+from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.dates import found_dates, spans, starts_and_ends
 from stellary.core.wizard.rules.fitting import shortened
 from stellary.core.wizard.rules.reading import LINES_MAX, Line, Section, all_lines, sections

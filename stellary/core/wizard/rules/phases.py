@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from stellary.contract.project_imports import COLUMNS_MAX
-from stellary.core.planner import Brief
+from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.dates import spans
 from stellary.core.wizard.rules.findings import Findings, Work, listed, themed, title_of
 from stellary.core.wizard.rules.fitting import shortened

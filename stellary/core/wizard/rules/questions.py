@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stellary.contract.wizard import READY, Question, QuestionFormat
-from stellary.core.planner import Brief, Refinement
+from stellary.core.ports.planner import Brief, Refinement
 from stellary.core.wizard.rules.findings import Findings, found
 from stellary.core.wizard.rules.fitting import shortened
 from stellary.core.wizard.rules.phases import missing, planned

@@ -23,8 +23,8 @@ from sqlalchemy import (
 from stellary.contract.errors import Conflict, Invalid, Unprocessable
 from stellary.contract.port import RawResponse
 from stellary.contract.router import AnyEndpoint
-from stellary.core.base import IdType, Json, UtcDateTime, metadata
-from stellary.core.unit import UnitOfWork
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.kernel.unit import UnitOfWork
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255

@@ -17,7 +17,7 @@ import attrs
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawResponse
 from stellary.contract.streaming import Stream
-from stellary.core import news
+from stellary.core.kernel import signals
 
 if TYPE_CHECKING:
     from stellary.core.app import Core
@@ -135,7 +135,7 @@ class Followed:
                     return
                 if time.monotonic() - checked >= HEARTBEAT_SECONDS:
                     checked = time.monotonic()
-                    topics.add(news.ACCESS)
+                    topics.add(signals.ACCESS)
                     yield HEARTBEAT
                 if topics - {record.topic} and not self._allowed():
                     return
@@ -146,7 +146,7 @@ class Followed:
                     return
 
     def _ring(self, topic: str) -> None:
-        if topic in (self._record.topic, news.ACCESS, news.EVERYTHING):
+        if topic in (self._record.topic, signals.ACCESS, signals.EVERYTHING):
             self._bell.put(topic)
 
     def _patience(self, batch: Batch, checked: float) -> float:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from stellary.core import forks
-from stellary.core.events import WorkspaceLeft
+from stellary.core.db import forks
+from stellary.core.kernel.events import WorkspaceLeft
 
 if TYPE_CHECKING:
-    from stellary.core.unit import UnitOfWork
+    from stellary.core.kernel.unit import UnitOfWork
 
 Listener = Callable[[str], None]
 """Called with a topic, in the thread that has committed; it must not take long."""

@@ -14,7 +14,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import Unset
 from stellary.contract.wire import invalid
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
 _LIMIT = 100

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Transaction
 
-from stellary.core.borrowing import is_within_transaction, on_commit_of
+from stellary.core.db.host_connection import is_within_transaction, on_commit_of
 
 
 class _Joined:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from stellary.contract.errors import ApiError
-from stellary.core import forks, jobs
 from stellary.core.agents import absence, missions, running
 from stellary.core.automations import acting, due
-from stellary.core.jobs import Job
-from stellary.core.news import EVERYTHING, JOBS
-from stellary.core.unit import NOBODY, UnitOfWork
+from stellary.core.db import forks
+from stellary.core.kernel import jobs
+from stellary.core.kernel.jobs import Job
+from stellary.core.kernel.signals import EVERYTHING, JOBS
+from stellary.core.kernel.unit import NOBODY, UnitOfWork
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

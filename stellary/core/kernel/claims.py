@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from stellary.core import forks, jobs
-from stellary.core.news import EVERYTHING
-from stellary.core.postgres import is_pooled
+from stellary.core.db import forks
+from stellary.core.db.postgres import is_pooled
+from stellary.core.kernel import jobs
+from stellary.core.kernel.signals import EVERYTHING
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

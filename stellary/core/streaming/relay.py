@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from stellary.core import forks
-from stellary.core.news import EVERYTHING
-from stellary.core.postgres import is_pooled
+from stellary.core.db import forks
+from stellary.core.db.postgres import is_pooled
+from stellary.core.kernel.signals import EVERYTHING
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, DateTime, MetaData, String, Text, TextClause,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from stellary.core import forks
+from stellary.core.db import forks
 
 _ID = re.compile("[0-9a-f]{24}")
 

@@ -11,7 +11,7 @@ import threading
 
 from sqlalchemy import Connection, Table, text
 
-from stellary.core import forks
+from stellary.core.db import forks
 
 
 class Horizon:

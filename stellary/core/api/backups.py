@@ -19,9 +19,9 @@ from pathlib import Path
 import attrs
 from sqlalchemy import URL, Connection, text
 
-from stellary.core.blobs import Blobs
-from stellary.core.database import Database
-from stellary.core.private_files import create_private_file
+from stellary.core.db.database import Database
+from stellary.core.db.private_files import create_private_file
+from stellary.core.ports.blobs import Blobs
 
 DATABASE = "stellary.db"
 DUMP = "stellary.dump"

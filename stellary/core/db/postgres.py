@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from stellary.core import watchdog
+from stellary.core.db import watchdog
 
 WRITERS = 8
 READERS = 4
@@ -89,7 +89,7 @@ def create_postgres_engine(url: URL, connections: int) -> Engine:
         connections: How many the pool holds at most.
     """
     # Here, since the driver is there only where PostgreSQL is used.
-    from stellary.core.cursors import Cursor
+    from stellary.core.db.psycopg_cursor import Cursor
 
     threshold = _read_threshold(url)
     arguments: dict[str, Any] = {name: value for name, value in _NETWORK.items() if name not in url.query}

@@ -16,7 +16,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, load, wire_fields
-from stellary.core.unit import UnitOfWork, is_service
+from stellary.core.kernel.unit import UnitOfWork, is_service
 
 Q = TypeVar("Q", bound=Request)
 

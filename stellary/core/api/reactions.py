@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from stellary.core import news
 from stellary.core.accounts import leaving
 from stellary.core.agents import departures as agent_departures
 from stellary.core.automations import acting
 from stellary.core.automations import departures as rule_departures
 from stellary.core.board import departures
-from stellary.core.events import (
+from stellary.core.kernel import signals
+from stellary.core.kernel.events import (
     ActivitiesRecorded,
     AdminRightsLost,
     AttachmentAdded,
@@ -49,10 +49,10 @@ from stellary.core.events import (
     TokensRevoked,
     WorkspaceLeft,
 )
+from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.notifications import activity
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
-from stellary.core.unit import Actor, UnitOfWork
 from stellary.core.webhooks import departures as webhook_departures
 from stellary.core.webhooks import outbox
 
@@ -92,7 +92,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     PilotageChanged: (activity.record,),
     # What was approved first: whoever applies it holds that before the cards.
     WorkspaceLeft: (
-        news.left,
+        signals.left,
         proposed_actions.withdraw,
         departures.leave_boards,
         rule_departures.turn_off,

@@ -16,9 +16,9 @@ from stellary.contract.endpoint import TOKEN_SCOPES, Endpoint, Nothing, Policy
 from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
-from stellary.core.base import IdSource
-from stellary.core.blobs import StoredFile
-from stellary.core.events import BaseEvent, Cause
+from stellary.core.db.base import IdSource
+from stellary.core.kernel.events import BaseEvent, Cause
+from stellary.core.ports.blobs import StoredFile
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

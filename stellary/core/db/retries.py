@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from stellary.core import forks
-from stellary.core.failures import can_retry
+from stellary.core.db import forks
+from stellary.core.db.errors import can_retry
 
 T = TypeVar("T")
 

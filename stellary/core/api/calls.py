@@ -26,14 +26,14 @@ from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.agents import audit, gate, proposing, tokens
-from stellary.core.blobs import StoredFile, new_key
+from stellary.core.api.transfers import begun, file_response
+from stellary.core.api.uploads import Upload
 from stellary.core.board.card_keys import resolve_card_key
 from stellary.core.board.settled_answers import settle_answer
-from stellary.core.idempotency import Attempt
-from stellary.core.streams import Record, streaming
-from stellary.core.transfers import begun, file_response
-from stellary.core.unit import NOBODY, Actor, Agency, Service, UnitOfWork
-from stellary.core.uploads import Upload
+from stellary.core.kernel.idempotency import Attempt
+from stellary.core.kernel.unit import NOBODY, Actor, Agency, Service, UnitOfWork
+from stellary.core.ports.blobs import StoredFile, new_key
+from stellary.core.streaming.streams import Record, streaming
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from stellary.contract.errors import Unavailable
-from stellary.core import forks, watchdog
+from stellary.core.db import forks, watchdog
 
 AS_IT_IS: Mapping[str, Any] = {}
 """Options that change nothing."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from stellary.contract.errors import Unavailable
-from stellary.core import forks
+from stellary.core.db import forks
 
 T = TypeVar("T")
 

@@ -21,13 +21,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from stellary.contract.errors import Unavailable
-from stellary.core import forks, host_engine, postgres
-from stellary.core.after_commit import run_effect
-from stellary.core.borrowing import check_borrowed
-from stellary.core.connections import Connections
-from stellary.core.fair_lock import FairLock
-from stellary.core.joined import note_joined
-from stellary.core.private_files import create_private_file
+from stellary.core.db import forks, host_engine, postgres
+from stellary.core.db.after_commit import run_effect
+from stellary.core.db.connection_pool import Connections
+from stellary.core.db.fair_lock import FairLock
+from stellary.core.db.host_connection import check_borrowed
+from stellary.core.db.joined import note_joined
+from stellary.core.db.private_files import create_private_file
 
 _log = logging.getLogger("stellary.core")
 READERS = 2

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from stellary.core.borrowing import on_commit_of
+from stellary.core.db.host_connection import on_commit_of
 
 _log = logging.getLogger("stellary.core")
 

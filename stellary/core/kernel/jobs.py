@@ -36,9 +36,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from stellary.core.base import IdSource, IdType, Json, UtcDateTime, metadata
-from stellary.core.news import JOBS, announce
-from stellary.core.unit import UnitOfWork
+from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
+from stellary.core.kernel.signals import JOBS, announce
+from stellary.core.kernel.unit import UnitOfWork
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds; a long job renews it."""

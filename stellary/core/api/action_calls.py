@@ -14,16 +14,16 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import Match
 from stellary.contract.wire import Request, dump, load
-from stellary.core import actions
 from stellary.core.accounts import places
 from stellary.core.accounts.places import Place
-from stellary.core.actions import AnyAction
 from stellary.core.agents import gate, proposing
+from stellary.core.api.calls import Call
+from stellary.core.api.dispatch import DOORS, Answer, told
 from stellary.core.board.rules.naming import Thing, meant
 from stellary.core.board.settled_answers import settle_answer
-from stellary.core.calls import Call
-from stellary.core.dispatch import DOORS, Answer, told
-from stellary.core.unit import Actor, Service, UnitOfWork
+from stellary.core.kernel import actions
+from stellary.core.kernel.actions import AnyAction
+from stellary.core.kernel.unit import Actor, Service, UnitOfWork
 
 if TYPE_CHECKING:
     from stellary.core.app import Core

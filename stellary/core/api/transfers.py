@@ -11,7 +11,7 @@ import attrs
 
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
 from stellary.contract.port import RawResponse
-from stellary.core.blobs import Blobs, StoredFile
+from stellary.core.ports.blobs import Blobs, StoredFile
 
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 # What may stand in a file name between quotes, for readers that know nothing of RFC 5987.

@@ -17,7 +17,7 @@ import attrs
 
 from stellary.contract.endpoint import Policy
 from stellary.contract.search import FoundKind, Hit
-from stellary.core.unit import UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 
 
 @attrs.frozen(kw_only=True)

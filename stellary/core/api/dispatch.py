@@ -17,7 +17,6 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import Match, Router
 from stellary.contract.wire import Request
-from stellary.core import actions
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
     api_tokens,
@@ -32,6 +31,8 @@ from stellary.core.agents import access as agents_access
 from stellary.core.agents import actions as agents_actions
 from stellary.core.agents import agents, audit, mission_log, missions, proposals
 from stellary.core.agents import tokens as agent_tokens
+from stellary.core.api.calls import Call
+from stellary.core.api.uploads import Upload
 from stellary.core.automations import access as automations_access
 from stellary.core.automations import automations, project_files, traces
 from stellary.core.board import access as board_access
@@ -57,10 +58,11 @@ from stellary.core.board import (
     scopes,
     templates,
 )
-from stellary.core.calls import Call
-from stellary.core.failures import error_response, translated
+from stellary.core.db.errors import error_response, translated
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
+from stellary.core.kernel import actions
+from stellary.core.kernel.unit import Actor, Service, UnitOfWork, served
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
 from stellary.core.knowledge import documents, reviews
@@ -72,9 +74,7 @@ from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import actions as search_actions
 from stellary.core.search import search
-from stellary.core.streams import Followed, Record, StreamResponse
-from stellary.core.unit import Actor, Service, UnitOfWork, served
-from stellary.core.uploads import Upload
+from stellary.core.streaming.streams import Followed, Record, StreamResponse
 from stellary.core.webhooks import access as webhooks_access
 from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access

@@ -1,0 +1,1 @@
+"""The database: engines, connections, locks and migrations' helpers for SQLite and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Streams of events, and the relay that carries signals between processes."""
