@@ -44,7 +44,7 @@ class Files:
             ApiError: The body is too large or too slow, or is no form with a file.
         """
         match, raw = exchange.match, exchange.raw()
-        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core, raw, match))
+        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core.units, raw, match))
         if refused is not None:
             return refused
         if (exchange.request.content_length or 0) > FORM_MAX:
@@ -60,7 +60,7 @@ class Files:
 
     def _kept(self, exchange: Exchange, raw: RawRequest, upload: Upload) -> Answer:
         with upload:
-            return dispatch.answer(self._core, raw, match=exchange.match, upload=upload)
+            return dispatch.answer(self._core.units, raw, match=exchange.match, upload=upload)
 
     async def send(
         self, request: web.BaseRequest, answer: web.StreamResponse, blocks: Iterator[bytes]

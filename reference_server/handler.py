@@ -147,7 +147,7 @@ class Handler:
         exchange.actor = answer.actor
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
-            allowed = partial(dispatch.may_go_on, self._core, exchange.raw())
+            allowed = partial(dispatch.may_go_on, self._core.units, exchange.raw())
             exchange.opening = await self.streams.open(answer.record, reader, allowed)
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
@@ -179,14 +179,14 @@ class Handler:
         if small is not None:
             return await self._asked(exchange, caller, exchange.raw(small))
         head = exchange.raw()
-        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core, head, match))
+        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core.units, head, match))
         if refused is not None:
             return refused
         await body.read()
 
         def parse() -> tuple[RawRequest, Request | ApiError]:
             raw = exchange.raw(body.inflate())
-            return raw, dispatch.read_payload(self._core, raw, match, limits.values)
+            return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
 
         raw, payload = await self._threads.bodies.run(parse)
         return await self._asked(exchange, caller, raw, payload)
@@ -198,7 +198,7 @@ class Handler:
         match, operation = exchange.match, exchange.match.endpoint.operation
 
         def answer() -> Answer:
-            return dispatch.answer(self._core, raw, match=match, payload=payload)
+            return dispatch.answer(self._core.units, raw, match=match, payload=payload)
 
         if match.endpoint.returns_file or match.endpoint.thinks:
             pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking

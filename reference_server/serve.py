@@ -132,7 +132,7 @@ def start_store(core: Core) -> None:
         SettingsError: There are not.
     """
     try:
-        core.blobs.start()
+        core.env.blobs.start()
     except Unavailable as error:
         raise SettingsError(f"the file store cannot be used: {error.__cause__}") from error
 

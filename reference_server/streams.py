@@ -178,7 +178,7 @@ class Streams:
                 loop.call_soon_threadsafe(self._rang, topic)
 
         ticking = asyncio.create_task(self._tick())
-        with self._core.news.listening(ring):
+        with self._core.env.signals.listening(ring):
             try:
                 yield
             finally:
@@ -277,7 +277,7 @@ class Streams:
         return pause
 
     async def _read(self, record: Record[Any], position: int | None) -> Batch:
-        return await self._threads.run("view", lambda: record.read(self._core, position))
+        return await self._threads.run("view", lambda: record.read(self._core.units, position))
 
     # ------------------------------------------------------------------------------------------ rights
 

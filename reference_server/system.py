@@ -107,7 +107,7 @@ def _database_problem(core: Core) -> str | None:
 def _store_problem(core: Core) -> str | None:
     """Return why the file store cannot be used, if it cannot."""
     try:
-        core.blobs.probe()
+        core.env.blobs.probe()
     except ApiError as error:
         _log.warning("not ready: %s", error.__cause__ or error)
         return error.message

@@ -123,12 +123,12 @@ class World:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.letters: list[Letter] = []
-        core.mailer = self.letters.append
+        core.env.mailer = self.letters.append
         self._numbers = itertools.count(1)
 
     def stop_clock(self) -> StoppedClock:
         """Give the core a clock that stands still."""
-        self.core.clock = clock = StoppedClock()
+        self.core.env.clock = clock = StoppedClock()
         return clock
 
     # ------------------------------------------------------------------------------------------ people and places
@@ -269,7 +269,9 @@ class World:
         """A JWT of somebody who has just logged in."""
         generation = select(tables.users.c.token_generation).where(tables.users.c.id == person.id)
         with self.core.view(NOBODY) as uow:
-            return self.core.signer.issue(person.id, uow.connection.execute(generation).scalar_one(), uow.now)
+            return self.core.env.signer.issue(
+                person.id, uow.connection.execute(generation).scalar_one(), uow.now
+            )
 
     def api_token(
         self, person: Person, scopes: Sequence[str] = TOKEN_SCOPES, expires_at: datetime | None = None

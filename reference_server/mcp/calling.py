@@ -89,7 +89,7 @@ class Caller:
             tool
             for tool in TOOLS.values()
             if (is_agent or not tool.for_agents)
-            and action_calls.may_act(self._core, client.actor, tool.action.name)
+            and action_calls.may_act(self._core.units, client.actor, tool.action.name)
         ]
 
     async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> Outcome:
@@ -121,7 +121,7 @@ class Caller:
     ) -> RawResponse:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
-        job = partial(action_calls.act, self._core, request, tool.action.name, params, place, actor)
+        job = partial(action_calls.act, self._core.units, request, tool.action.name, params, place, actor)
         return await self._threads.run("view" if tool.reads else "begin", job, Owner(place))
 
     async def _comes(self, client: Client, until: float) -> bool:
@@ -136,7 +136,7 @@ class Caller:
             await asyncio.sleep(min(LOOK_SECONDS, left))
             if self._state.closed or client.gone():
                 return False
-            if await self._threads.run("view", partial(missions.waits, self._core, agency.agent_id)):
+            if await self._threads.run("view", partial(missions.waits, self._core.units, agency.agent_id)):
                 return True
         return False
 

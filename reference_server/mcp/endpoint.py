@@ -52,7 +52,7 @@ class McpEndpoint:
         self._threads = threads
         self._state = state
         self._token = settings.mcp_token
-        self._origins = {_origin(core.public_url), *settings.cors_origins}
+        self._origins = {_origin(core.env.public_url), *settings.cors_origins}
         self._bridge: asyncio.Future[Bridge] | None = None
         self._serving: asyncio.Task[None] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,28 +14,26 @@ from sqlalchemy import Connection, Engine
 
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.core import migrations
-from stellary.core.accounts.authentication import authenticate, touch
+from stellary.core.accounts.authentication import touch
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
-from stellary.core.accounts.tokens import Signer
 from stellary.core.accounts.users import id_by_address
 from stellary.core.agents import proposing
-from stellary.core.agents import tokens as agent_tokens
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
+from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.job_runner import HANDLERS, Work
 from stellary.core.board import attachments
-from stellary.core.db.after_commit import after_commit
-from stellary.core.db.base import Clock, Ids, IdSource, check_ids, continue_after_stored, system_clock
+from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
-from stellary.core.db.host_connection import Borrowing, OnCommit, check_borrowed
-from stellary.core.db.joined import check_not_joined
-from stellary.core.db.retries import Retries
+from stellary.core.db.host_connection import Borrowing, OnCommit
 from stellary.core.kernel.claims import ClaimOwner
-from stellary.core.kernel.signals import News
+from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_letter
@@ -94,36 +92,37 @@ class Core:
         brains: Mapping[str, Brain] | None = None,
         direct_database: str | None = None,
     ) -> None:
-        self.database = Database(database, direct_database)
+        own_ids = Ids() if ids is None else check_ids(ids)
+        self.env = Environment(
+            clock=clock,
+            new_id=own_ids,
+            signer=Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime),
+            bcrypt_rounds=bcrypt_rounds,
+            mailer=mailer,
+            public_url=public_url.rstrip("/"),
+            planner=planner or BriefReader(),
+            webhook_sender=courier,
+            private_webhooks=private_webhooks,
+            blobs=blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs)),
+            watermark=stream.horizon(),
+            brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
+            actions=dispatch.ACTIONS,
+            services=dispatch.SERVICES,
+        )
+        self.units = Units(
+            Database(database, direct_database), self.env, reactions.settle, seeds_ids=ids is None
+        )
         self._borrowing: Borrowing | None = None
-        self._retries = Retries()
-        self.signer = Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime)
-        self.bcrypt_rounds = bcrypt_rounds
-        # The most rounds of any stored password; looked up at the first login.
-        self.stored_rounds: int | None = None
-        self.mailer = mailer
-        self.planner = planner or BriefReader()
-        self.courier = courier
-        self.private_webhooks = private_webhooks
-        self.public_url = public_url.rstrip("/")
-        self.clock = clock
-        self.login_attempts = LoginAttempts(self.database, self._read_clock)
-        self.new_id = Ids() if ids is None else check_ids(ids)
-        self._ids_are_seeded = ids is not None
-        self.actions = dispatch.ACTIONS
-        self.services = dispatch.SERVICES
-        self.news = News()
-        self.relay = Relay(self)
-        self.claims = ClaimOwner(self)
-        self.work = Work(self, HANDLERS)
-        self.webhook_worker = WebhookWorker(self)
-        self.horizon = stream.horizon()
-        self.brains: Mapping[str, Brain] = {
-            "built_in": RulesBrain(),
-            "model": ModelBrain(),
-            **(brains or {}),
-        }
-        self.blobs = blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs))
+        self.login_attempts = LoginAttempts(self.units)
+        self.relay = Relay(self.units)
+        self.claims = ClaimOwner(self.units)
+        self.work = Work(self.units, self.claims, HANDLERS)
+        self.webhook_worker = WebhookWorker(self.units, self.claims)
+
+    @property
+    def database(self) -> Database:
+        """The database in which the units work."""
+        return self.units.database
 
     def migrate(self) -> None:
         """Bring the schema up to date. Of several processes that do so at once one works and the others wait for it."""
@@ -147,7 +146,7 @@ class Core:
             Unavailable: The store or the database does not answer.
         """
         self.login_attempts.sweep()
-        return attachments.sweep(self, proposing.named_blobs)
+        return attachments.sweep(self.units, proposing.named_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
         """Copy the database as of one moment, and every file that it names, into a new folder, while others write.
@@ -165,7 +164,7 @@ class Core:
         from stellary.core.api import backups
 
         paths = [Path(fspath(each)) for each in also]
-        return backups.back_up(self.database, self.blobs, self._named_files, Path(fspath(folder)), paths)
+        return backups.back_up(self.database, self.env.blobs, self._named_files, Path(fspath(folder)), paths)
 
     def _named_files(self, connection: Connection) -> Named:
         with self.view(NOBODY, connection) as uow:
@@ -173,7 +172,7 @@ class Core:
 
     def close(self) -> None:
         """Close all connections."""
-        for each in (*self.brains.values(), self.planner):
+        for each in (*self.env.brains.values(), self.env.planner):
             end = getattr(each, "close", None)
             if end is not None:
                 end()
@@ -196,24 +195,8 @@ class Core:
             Unavailable: The database was busy for too long, away, or aborted the unit in favour of another one.
             ApiError: The database has refused a statement of ours; its own error is the cause.
         """
-        with raise_api_errors(), self._begin(actor, connection) as uow:
+        with raise_api_errors(), self.units.transaction(actor, connection) as uow:
             yield uow
-
-    @contextmanager
-    def _begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        if connection is not None:
-            with self.database.joining(connection):
-                uow = self._writing_unit(connection, actor)
-                yield uow
-                uow.settle()
-            after_commit(connection, uow.after_commit)
-            return
-        check_not_joined()
-        with self.database.writing() as own:
-            uow = self._writing_unit(own, actor)
-            yield uow
-            uow.settle()
-        self.database.after_commit(uow.after_commit)
 
     @contextmanager
     def borrowed(self, driver_connection: Any, on_commit: OnCommit) -> Iterator[Connection]:
@@ -244,17 +227,8 @@ class Core:
         Raises:
             Unavailable: The database was busy for too long, or away.
         """
-        with raise_api_errors(), self._view(actor, connection) as uow:
+        with raise_api_errors(), self.units.read(actor, connection) as uow:
             yield uow
-
-    @contextmanager
-    def _view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        if connection is not None:
-            check_borrowed(connection)
-            yield self._unit(connection, actor)
-            return
-        with self.database.reading() as own:
-            yield self._unit(own, actor)
 
     def run(
         self,
@@ -285,23 +259,7 @@ class Core:
             ApiError: Whatever a service has refused; or the database a statement of ours, with its error as the cause.
         """
         with raise_api_errors():
-            if connection is None:
-                return self.run_raw(not read_only, work, actor)
-            with (self._view if read_only else self._begin)(actor, connection) as uow:
-                return work(uow)
-
-    def run_raw(self, write: bool, work: Callable[[UnitOfWork], T], actor: Actor = NOBODY) -> T:
-        """Do the same for the core's own calls and jobs, which report database errors by themselves.
-
-        Raises:
-            DBAPIError: Whatever still fails.
-        """
-
-        def try_once() -> T:
-            with self._begin(actor) if write else self._view(actor) as uow:
-                return work(uow)
-
-        return self._retries.run(try_once)
+            return self.units.run(work, actor, connection, read_only=read_only)
 
     def authenticate(self, bearer: str) -> Actor:
         """Whose token that is: a JWT, a personal access token, or an agent's own.
@@ -310,14 +268,7 @@ class Core:
             Unauthenticated: It is neither, or no longer good.
         """
         with raise_api_errors(), self.database.reading() as connection:
-            return self.authenticate_in(connection, bearer)[0]
-
-    def authenticate_in(self, connection: Connection, bearer: str) -> tuple[Actor, bool]:
-        """The same on a connection of a unit; and whether the token's last use should be noted."""
-        if agent_tokens.is_agent_token(bearer):
-            return agent_tokens.authenticate(connection, bearer, self.clock()), False
-        found = authenticate(connection, bearer, self.signer, self.clock())
-        return found.actor, found.stale
+            return authenticate_bearer(connection, bearer, self.env)[0]
 
     def user(
         self,
@@ -342,7 +293,8 @@ class Core:
             Conflict: The address is another user's.
             Unavailable: The database was busy for too long, or away.
         """
-        return map_user(self, external_id, email, name, connection)
+        with raise_api_errors():
+            return map_user(self.units, external_id, email, name, connection)
 
     def known_by(self, email: str) -> Actor | None:
         """The actor of an e-mail address, for whoever runs the core; None if it is nobody's."""
@@ -353,7 +305,7 @@ class Core:
     def touch(self, actor: Actor) -> None:
         """Note that the actor's API token was used now."""
         with self.database.writing() as connection:
-            touch(connection, actor, self.clock())
+            touch(connection, actor, self.env.clock())
 
     def port(self, actor: Actor | None = None) -> EmbeddedPort:
         """A port for ``Stellary.embedded``: request bytes in, answer bytes out, no socket.
@@ -361,20 +313,7 @@ class Core:
         Args:
             actor: On whose behalf; without one, each request's Bearer token says.
         """
-        return EmbeddedPort(self, actor)
-
-    def _writing_unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
-        if not self._ids_are_seeded:
-            # Once per core: a process before this one may have had a clock that was ahead.
-            continue_after_stored(self.new_id, connection)
-            self._ids_are_seeded = True
-        return self._unit(connection, actor)
-
-    def _read_clock(self) -> datetime:
-        return self.clock()
-
-    def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
-        return UnitOfWork(self, connection, actor, self.clock(), self.new_id, reactions.settle)
+        return EmbeddedPort(self.units, actor)
 
 
 class _TakenBack(Exception):
@@ -384,17 +323,17 @@ class _TakenBack(Exception):
 class EmbeddedPort:
     """The API in process: the same router, authentication and validation as over HTTP."""
 
-    def __init__(self, core: Core, actor: Actor | None) -> None:
-        self._core = core
+    def __init__(self, units: Units, actor: Actor | None) -> None:
+        self._units = units
         self._actor = actor
 
     def send(self, request: RawRequest, /) -> RawResponse:
         """Answer a request in the calling thread."""
-        return dispatch.answered_whole(self._core, request, self._actor)
+        return dispatch.answered_whole(self._units, request, self._actor)
 
     def stream(self, request: RawRequest, /) -> RawResponse:
         """Answer a request that asks for a stream: its blocks come as things happen, in the thread that reads them."""
-        return dispatch.answered_in_blocks(self._core, request, self._actor)
+        return dispatch.answered_in_blocks(self._units, request, self._actor)
 
     def close(self) -> None:
         """Nothing to close: the core belongs to whoever made it."""

@@ -117,8 +117,8 @@ class Busy:
             self._write()
 
     def _ring(self) -> None:
-        with self._core.news.listening(lambda topic: None):
-            self._core.news.tell("workspace:x")
+        with self._core.env.signals.listening(lambda topic: None):
+            self._core.env.signals.send("workspace:x")
         time.sleep(0.001)
 
 
@@ -202,19 +202,19 @@ def relay(url: str) -> None:
     core = Core(url)
     core.relay.start()
     heard: list[str] = []
-    core.news.listen(heard.append)
+    core.env.signals.listen(heard.append)
     until(lambda: "*" in heard)
 
     def child(number: int) -> str:
-        with core.news.listening(heard.append):
-            core.news.tell(f"child:{number}")
+        with core.env.signals.listening(heard.append):
+            core.env.signals.send(f"child:{number}")
             until(lambda: "parent" in heard)
         return f"child-{number}: heard the parent"
 
     children = [in_child(lambda number=number: child(number)) for number in range(2)]
     until(lambda: {"child:0", "child:1"} <= set(heard))
     for _ in range(20):
-        core.news.tell("parent")
+        core.env.signals.send("parent")
         time.sleep(0.1)
     wait_for(children)
     began = time.monotonic()
@@ -234,10 +234,10 @@ def until(condition: Callable[[], bool]) -> None:
 def ids(url: str) -> None:
     """No two processes make the same ids."""
     core = Core(url)
-    core.new_id()
+    core.env.new_id()
 
     def child() -> str:
-        return " ".join(core.new_id() for _ in range(3))
+        return " ".join(core.env.new_id() for _ in range(3))
 
     children = [in_child(child) for _ in range(CHILDREN)]
     wait_for(children)

@@ -56,7 +56,7 @@ class Kept:
         self.world.ask(self.ann, "DELETE", f"{self.path}/{id}")
 
     def keys(self) -> set[str]:
-        return {key for key, _ in self.core.blobs._listed()}
+        return {key for key, _ in self.core.env.blobs._listed()}
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_backup_holds_the_files_that_are_named(core, kept, tmp_path):
-    core.blobs.put("00/" + "0" * 32, b"nobody's")
+    core.env.blobs.put("00/" + "0" * 32, b"nobody's")
     made = core.back_up(tmp_path / "backup")
     assert (made.folder, made.files, made.lost) == (tmp_path / "backup", 4, [])
     assert sorted(files_in(made.folder).values()) == [b"0", b"1", b"2", b"3"]

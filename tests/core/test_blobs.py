@@ -226,7 +226,7 @@ def test_a_folder_does_not_load_the_library(sqlite_url, tmp_path):
     (tmp_path / KEY).write_bytes(b"x")
     code = (
         "import sys; from stellary.core import Core; core = Core(*sys.argv[1:2], blobs=sys.argv[2]);"
-        "core.sweep(); core.blobs.put('ab/' + '1' * 32, b'x'); core.blobs.probe(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
+        "core.sweep(); core.env.blobs.put('ab/' + '1' * 32, b'x'); core.env.blobs.probe(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
     )
     asked = [sys.executable, "-c", code, sqlite_url, tmp_path]
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == ""

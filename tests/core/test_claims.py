@@ -47,7 +47,7 @@ def wait_for(condition, seconds=SOON):
 @contextmanager
 def worker(core, do=note):
     """A thread that does the jobs of a core."""
-    core.work = work = Work(core, {"note": Handler(do)})
+    core.work = work = Work(core.units, core.claims, {"note": Handler(do)})
     work.start()
     try:
         yield work
@@ -77,7 +77,7 @@ def hold_a_job(url: str, claimed) -> None:
         time.sleep(120)
 
     with closing(Core(url)) as core:
-        core.work = work = Work(core, {"note": long(hang)})
+        core.work = work = Work(core.units, core.claims, {"note": long(hang)})
         work.run()
 
 
@@ -137,7 +137,7 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
             with core.begin(NOBODY) as uow:
                 note(uow, payload)
 
-        core.work = work = Work(core, {"note": long(send)})
+        core.work = work = Work(core.units, core.claims, {"note": long(send)})
         work.start()
         enqueue(core)
         assert begun.wait(20)
@@ -162,12 +162,12 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
 
 def claim(core, now):
     with core.database.writing() as connection:
-        return jobs.claim(connection, ["note"], now, core.new_id, 7)
+        return jobs.claim(connection, ["note"], now, core.env.new_id, 7)
 
 
 def test_a_job_that_ends_every_process_waits_for_its_lease_in_the_end(core):
     clock = StoppedClock()
-    core.clock = clock
+    core.env.clock = clock
     enqueue(core)
     released = []
     for _ in range(jobs.RELEASES_MAX):

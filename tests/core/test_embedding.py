@@ -214,7 +214,7 @@ def psycopg_url(url):
     "call",
     [
         lambda core: core.user(external_id="1"),
-        lambda core: core.authenticate(core.signer.issue("a" * 24, 0, core.clock())),
+        lambda core: core.authenticate(core.env.signer.issue("a" * 24, 0, core.env.clock())),
         lambda core: core.known_by("ann@example.com"),
         lambda core: core.run(
             Actor("a" * 24), lambda uow: organizations.list_organizations(uow, Ref(), Paged())

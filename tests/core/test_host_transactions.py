@@ -189,7 +189,7 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
         ColumnRef, board.columns[0]["id"]
     )
     heard = []
-    core.news.listen(heard.append)
+    core.env.signals.listen(heard.append)
 
     def signal(uow):
         cards.create_card(uow, column, CreateCard(title="A"))

@@ -74,7 +74,7 @@ def test_signals_of_other_workspaces_do_not_wake_a_stream(world, follow, wakeups
     del wakeups[:]
     began = time.monotonic()
     for number in range(1_000):
-        world.core.news.tell(f"workspace:{number}")
+        world.core.env.signals.send(f"workspace:{number}")
     assert len(wakeups) <= (time.monotonic() - began) / POLL_SECONDS + 5
 
 

@@ -17,7 +17,7 @@ from tests.world import StoppedClock, at_once
 
 @pytest.fixture
 def clock(core):
-    core.clock = clock = StoppedClock()
+    core.env.clock = clock = StoppedClock()
     return clock
 
 
@@ -44,7 +44,9 @@ def refuse(uow, payload):
 
 
 def work_of(core, **handlers):
-    core.work = Work(core, {kind: Handler(do) for kind, do in handlers.items()}, lambda: 0.5)
+    core.work = Work(
+        core.units, core.claims, {kind: Handler(do) for kind, do in handlers.items()}, lambda: 0.5
+    )
     return core.work
 
 
@@ -125,7 +127,9 @@ def test_what_has_failed_is_undone_and_tried_again_later_and_later(core, clock, 
 
 
 def test_what_never_gives_up_is_tried_every_hour_in_the_end(core, clock):
-    core.work = work = Work(core, {"note": Handler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5)
+    core.work = work = Work(
+        core.units, core.claims, {"note": Handler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5
+    )
     ask(core)
     for _ in range(30):
         work.run_due()
@@ -145,7 +149,7 @@ def test_pauses_differ_by_chance(core, clock):
 
 
 def test_what_was_given_up_can_be_tried_again(core, clock, notes):
-    core.work = work = Work(core, {"note": Handler(refuse, attempts=1)})
+    core.work = work = Work(core.units, core.claims, {"note": Handler(refuse, attempts=1)})
     ask(core)
     work.run_due()
     (job,) = work.jobs(given_up=True)
@@ -165,7 +169,7 @@ def claimed(core, clock):
     # As whoever does jobs in this process: what was claimed before that was claimed by the dead.
     core.claims.hold_file()
     with core.database.writing() as connection:
-        return jobs.claim(connection, ["note"], clock.now, core.new_id)
+        return jobs.claim(connection, ["note"], clock.now, core.env.new_id)
 
 
 def test_what_is_claimed_is_nobody_elses_until_the_claim_expires(core, clock, notes):
@@ -207,7 +211,7 @@ def test_a_job_that_ends_whoever_does_it_is_given_up(core, clock, notes):
 
 def test_several_at_once_do_each_job_once(core, notes):
     work = work_of(core, note=note)
-    others = [Work(core, {"note": Handler(note)}) for _ in range(3)]
+    others = [Work(core.units, core.claims, {"note": Handler(note)}) for _ in range(3)]
     for number in range(20):
         ask(core, number)
     done = at_once(*[each.run_due for each in (work, *others)])
@@ -291,7 +295,7 @@ def test_of_some_jobs_there_is_always_one(core, clock, notes):
         note(uow, payload)
         jobs.enqueue(uow, "note", payload + 1, due_at=uow.now + timedelta(minutes=1), key="note")
 
-    core.work = work = Work(core, {"note": Handler(again, first=0)})
+    core.work = work = Work(core.units, core.claims, {"note": Handler(again, first=0)})
     for _ in range(3):
         work.begin()
         work.run_due()

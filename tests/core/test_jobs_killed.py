@@ -49,7 +49,7 @@ def live(url: str, step: str) -> None:
             raise LookupError
 
     core = Core(url)
-    core.work = work = Work(core, {"note": Handler(do)})
+    core.work = work = Work(core.units, core.claims, {"note": Handler(do)})
     if step == "after the claim":
         work._do = die
     if step == "before a failure is noted":
@@ -71,8 +71,8 @@ def test_whoever_is_killed_leaves_a_job_that_is_done_once(core, database_url, st
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGKILL
-    core.work = work = Work(core, {"note": Handler(note)})
-    core.clock = lambda: system_clock() + 2 * jobs.LEASE + timedelta(seconds=1)
+    core.work = work = Work(core.units, core.claims, {"note": Handler(note)})
+    core.env.clock = lambda: system_clock() + 2 * jobs.LEASE + timedelta(seconds=1)
     work.run_due()
     with core.database.reading() as connection:
         assert len(connection.execute(text("SELECT note FROM notes")).all()) == STEPS[step]

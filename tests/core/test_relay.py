@@ -23,7 +23,7 @@ class Ear:
     def __init__(self, core: Core) -> None:
         self.heard: list[str] = []
         self._rung = threading.Condition()
-        core.news.listen(self._ring)
+        core.env.signals.listen(self._ring)
 
     def _ring(self, topic: str) -> None:
         with self._rung:

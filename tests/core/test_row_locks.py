@@ -92,7 +92,7 @@ def race(office: Office, first: Request, second: Request) -> int:
     if actor is None:
         headers["authorization"] = f"Bearer {who}"
     request = RawRequest(method, path, "", headers, b"" if body is None else orjson.dumps(body))
-    call = dispatch._call(core, request, actor, None)
+    call = dispatch._call(core.units, request, actor, None)
     answer, status, _ = run_beside(
         core, lambda uow: call._within(uow, call._said()), lambda: office.world.status(*second)
     )
@@ -244,7 +244,7 @@ def claim_job_twice(office: Office) -> None:
             jobs.enqueue(uow, "test", {"number": number})
 
     def claim(connection: Any) -> Any:
-        return jobs.claim(connection, ["test"], core.clock(), core.new_id)
+        return jobs.claim(connection, ["test"], core.env.clock(), core.env.new_id)
 
     def claim_beside() -> Any:
         with core.begin(NOBODY) as uow:
@@ -262,7 +262,7 @@ def forget_same_keys(office: Office) -> None:
         uow.connection.execute(insert(idempotency.keys), {**old, "created_at": uow.now})
 
     def forget(connection: Any) -> None:
-        connection.execute(idempotency._FORGET, {"before": core.clock()})
+        connection.execute(idempotency._FORGET, {"before": core.env.clock()})
 
     def forget_beside() -> None:
         with core.begin(NOBODY) as uow:

@@ -147,7 +147,7 @@ def enqueue_job(office: Office) -> None:
 def repeat_request(office: Office) -> None:
     core = office.world.core
     row = {"user_id": "a" * 24, "key_digest": "k", "request_digest": "r", "status": 200, "headers": {}}
-    assert insert_twice(core, idempotency.keys, {**row, "created_at": core.clock()}, {}) == "refused"
+    assert insert_twice(core, idempotency.keys, {**row, "created_at": core.env.clock()}, {}) == "refused"
 
 
 def trace_event(office: Office) -> None:
@@ -185,7 +185,7 @@ def insert_twice(core: Core, table: Any, row: Any, changes: Any, *, first: bool 
     if first:
         core.run(NOBODY, lambda uow: uow.connection.execute(insert(table), row))
     if "id" in row:
-        changes = {**changes, "id": core.new_id()}
+        changes = {**changes, "id": core.env.new_id()}
     try:
         with core.database.writing() as connection:
             connection.execute(insert(table), {**row, **changes})

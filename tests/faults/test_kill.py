@@ -144,7 +144,7 @@ def test_no_message_of_a_webhook_is_lost_and_few_come_twice(
             file.write(parcel.headers["webhook-id"] + "\n")
         return Receipt(200)
 
-    core.courier = deliver
+    core.env.webhook_sender = deliver
     # With PostgreSQL the claims of the last process end with its session, which this one watches.
     core.webhook_worker.start()
     ends = time.monotonic() + WEBHOOK_SECONDS

@@ -125,7 +125,7 @@ def test_an_upload_that_is_refused_undoes_the_import(
     path = board.export_archive(tmp_path / "launch.zip")
     card.delete()
     core.sweep()
-    kept, put = [], core.blobs.put
+    kept, put = [], core.env.blobs.put
 
     def full(*given: Any) -> Any:
         if len(kept) == 2:
@@ -133,7 +133,7 @@ def test_an_upload_that_is_refused_undoes_the_import(
         kept.append(given)
         return put(*given)
 
-    monkeypatch.setattr(core.blobs, "put", full)
+    monkeypatch.setattr(core.env.blobs, "put", full)
     with pytest.raises(
         NotImported, match=r"2\.txt could not be uploaded, and the project was deleted again: 507"
     ):

@@ -36,7 +36,7 @@ def test_what_is_to_be_done_after_a_commit_waits_for_the_hosts(database_url: str
     """And nothing is committed, rolled back or closed on a connection that was borrowed."""
     core = Core(database_url)
     heard: list[str] = []
-    core.news.listen(heard.append)
+    core.env.signals.listen(heard.append)
     actor = core.user(external_id="1", email="ann@example.com")
     due = []
     with closing(begun(database_url)) as driver:

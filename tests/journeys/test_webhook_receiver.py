@@ -132,8 +132,8 @@ def test_a_receiver_made_of_the_guide_does_each_thing_once_and_believes_nobody_e
     core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Program]
 ):
     monkeypatch.setattr(retries, "PAUSES", (retries.PAUSES[0] / 50,) * 200)
-    core.courier, core.private_webhooks = HttpCourier(), True
-    core.webhook_worker = WebhookWorker(core)
+    core.env.webhook_sender, core.env.private_webhooks = HttpCourier(), True
+    core.webhook_worker = WebhookWorker(core.units, core.claims)
     port = free_port()
     with (
         running(core, Settings(limits=NO_LIMITS)) as server,

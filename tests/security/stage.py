@@ -264,9 +264,9 @@ class Stage:
         self.ask(owner, "PATCH", project, {"description": "What is told."})
         self.ask(owner, "PATCH", f"{hooks}/{id}", {"active": False})
         # It is asked for nothing: the webhook is off.
-        self.core.courier = _refuse_to_send
-        WebhookWorker(self.core).run_due()
-        self.core.courier = None
+        self.core.env.webhook_sender = _refuse_to_send
+        WebhookWorker(self.core.units, self.core.claims).run_due()
+        self.core.env.webhook_sender = None
         delivery = self.ask(owner, "GET", f"{hooks}/{id}/deliveries?status=failed")[0]
         return {"webhookId": id, "deliveryId": delivery["id"]}
 
@@ -345,7 +345,7 @@ def staged(kind: type[Sqlite | Postgres], run: Run) -> Iterator[Stage]:
     with kind(run).database() as url:
         core = Core(url, bcrypt_rounds=4)
         core.close()
-        core.database = sandbox = Sandbox(url)
+        core.units.database = sandbox = Sandbox(url)
         # Its threads would use the sandbox's one connection beside the test.
         core.relay.start = lambda: None
         try:

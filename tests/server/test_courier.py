@@ -176,8 +176,8 @@ def test_tls_is_checked():
 @pytest.fixture
 def posting(core: Core) -> Core:
     """A core with a courier that may go to this machine."""
-    core.courier, core.private_webhooks = HttpCourier(), True
-    core.webhook_worker = WebhookWorker(core)
+    core.env.webhook_sender, core.env.private_webhooks = HttpCourier(), True
+    core.webhook_worker = WebhookWorker(core.units, core.claims)
     return core
 
 

@@ -45,7 +45,7 @@ class Place:
 
     def kept(self) -> list[str]:
         """The keys of all blobs."""
-        return [key for key, _ in self.world.core.blobs._listed()]
+        return [key for key, _ in self.world.core.env.blobs._listed()]
 
     def head(self, length: int, token: str | None = None, **more: str) -> bytes:
         lines = [
@@ -309,8 +309,8 @@ def broken_off(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def test_a_download_that_breaks_off_ends_the_connection(one_place, monkeypatch):
     path = f"{one_place.path}/{one_place.upload(b'x' * 500_000).json['id']}"
-    read = one_place.world.core.blobs.read
-    monkeypatch.setattr(one_place.world.core.blobs, "read", lambda *what: broken_off(read(*what)))
+    read = one_place.world.core.env.blobs.read
+    monkeypatch.setattr(one_place.world.core.env.blobs, "read", lambda *what: broken_off(read(*what)))
     with one_place.server.connect() as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one_place.token}\r\n\r\n".encode()
@@ -353,9 +353,9 @@ def test_a_client_that_takes_too_long_is_dropped(one_place, monkeypatch):
 
 def test_the_server_sweeps_at_its_start(sqlite_url, tmp_path):
     core = Core(sqlite_url, bcrypt_rounds=4, blobs=tmp_path)
-    core.blobs.put("ab/" + "0" * 32, b"left behind")
+    core.env.blobs.put("ab/" + "0" * 32, b"left behind")
     world = World(core)
-    world.stop_clock().now = world.core.clock().replace(year=2100)
+    world.stop_clock().now = world.core.env.clock().replace(year=2100)
     try:
         with running(core):
             assert eventually(lambda: list(tmp_path.glob("*/*")) == [])

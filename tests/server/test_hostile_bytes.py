@@ -239,7 +239,7 @@ def test_a_body_that_does_not_say_its_length_is_counted(one_server: Running):
 
 @pytest.mark.parametrize("operation", ["/auth/login", "/auth/register"])
 def test_a_password_of_megabytes_is_refused_before_it_is_hashed(one_server: Running, operation: str):
-    one_server.core.bcrypt_rounds = None  # whoever hashed would fail
+    one_server.core.env.bcrypt_rounds = None  # whoever hashed would fail
     body = b'{"email": "ann@example.com", "password": "' + b"a" * 10_000_000 + b'"}'
     with one_server.connect() as connection:
         connection.sendall(request(b"POST " + operation.encode(), headers=JSON, length=len(body)))

@@ -29,7 +29,7 @@ def ask(core, kind="note", **more):
 @pytest.mark.parametrize("does_jobs", [True, False])
 def test_a_server_does_jobs_unless_it_is_told_not_to(sqlite_url, does_jobs):
     core, done = Core(sqlite_url), threading.Event()
-    core.work = Work(core, {"note": Handler(lambda uow, payload: done.set())})
+    core.work = Work(core.units, core.claims, {"note": Handler(lambda uow, payload: done.set())})
     with running(core, settings=Settings(jobs=does_jobs)):
         ask(core)
         assert done.wait(10 if does_jobs else 0.2) == does_jobs
@@ -40,7 +40,7 @@ def given_up(core):
     """The id of a job that was given up."""
     ask(core)
     with core.database.writing() as connection:
-        job = jobs.claim(connection, ["note"], system_clock(), core.new_id)
+        job = jobs.claim(connection, ["note"], system_clock(), core.env.new_id)
         jobs.put_off(connection, job, "LookupError: no a", None)
     return job.id
 

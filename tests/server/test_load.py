@@ -12,7 +12,7 @@ from tests.server.running import Running, running
 
 def test_fifty_logins_at_once_hold_up_nobody_else(server: Running):
     token = server.register()
-    server.core.bcrypt_rounds = 8
+    server.core.env.bcrypt_rounds = 8
     hashed: list[float] = []
     said = {"email": "nobody@example.com", "password": "correct horse"}
 

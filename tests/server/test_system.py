@@ -94,12 +94,12 @@ def test_answers_are_not_kept_by_anybody_in_between(one_server: Running):
 def test_it_is_not_ready_without_its_database(server: Running):
     assert server.ask("GET", "/health/ready").status == 200
     broken = Core("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
-    server.core.database, whole = broken.database, server.core.database
+    server.core.units.database, whole = broken.database, server.core.database
     try:
         assert not_ready(server) == "the database cannot be written"
         assert server.ask("GET", "/health/live").status == 200
     finally:
-        server.core.database = whole
+        server.core.units.database = whole
     assert ready_again(server)
 
 

@@ -199,7 +199,7 @@ def test_who_thinks_about_a_draft_holds_up_nobody(server, core):
             assert gate.wait(20)
             return super().refine(brief, round)
 
-    core.planner = Slow()
+    core.env.planner = Slow()
     bearer = world.bearer(board.owner)
     with ThreadPoolExecutor(4) as pool:
         drafts = [

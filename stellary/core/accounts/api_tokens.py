@@ -25,7 +25,7 @@ from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
 from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 LIVE_MAX = 100
@@ -100,7 +100,7 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
     token = access.api_token(uow, ref)
     if not uow.connection.execute(_DELETE, {"_id": token.id}).rowcount:
         raise NotFound("API token not found")
-    access_lost(uow)
+    uow.send_on_commit(ACCESS)
     return Ok()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, func, select, update
 
@@ -30,11 +30,10 @@ from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
 from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
-from stellary.core.kernel.signals import access_lost
+from stellary.core.db.errors import raise_api_errors
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_outside
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 _USERS = select(users, workspace_members.c.pilotage_role).select_from(
     users.join(workspaces, and_(workspaces.c.owner_id == users.c.id, workspaces.c.is_personal)).join(
@@ -53,7 +52,7 @@ _REHASH = update(users).where(users.c.id == bindparam("_id"), users.c.password_h
 
 
 @serves_outside(REGISTER)
-def register(core: Core, actor: Actor, ref: Ref, request: Register) -> Session:
+def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session:
     """Make an account with a personal organization and workspace, and log in.
 
     Raises:
@@ -62,32 +61,32 @@ def register(core: Core, actor: Actor, ref: Ref, request: Register) -> Session:
     """
     email = address(request.email)
     check_new_password(request.password, email, "password")
-    password_hash = hash_password(request.password, core.bcrypt_rounds)
+    password_hash = hash_password(request.password, units.env.bcrypt_rounds)
     try:
-        with core.begin(NOBODY) as uow:
+        with raise_api_errors(), units.transaction(NOBODY) as uow:
             user = create_user(uow, email, request.name or default_name(email), password_hash=password_hash)
     except Conflict:
         raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
-    return Session(access_token=core.signer.issue(user.id, 0, user.created_at), user=user)
+    return Session(access_token=units.env.signer.issue(user.id, 0, user.created_at), user=user)
 
 
 @serves_outside(LOGIN)
-def login(core: Core, actor: Actor, ref: Ref, request: Login) -> Session:
+def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     """Exchange e-mail address and password for a JWT.
 
     Raises:
         Unauthenticated: There is no such account, or its password is another one: told alike, in the same time.
     """
-    with core.view(NOBODY) as uow:
+    with units.read(NOBODY) as uow:
         row = uow.connection.execute(_BY_EMAIL, {"email_key": address_key(request.email)}).first()
         rounds = _rounds_of_check(uow)
         now = uow.now
     stored = None if row is None else row.password_hash
     if not verify_password(request.password, stored, rounds) or row is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
-    if rounds_of(row.password_hash) != core.bcrypt_rounds:
-        _rehash(core, row, request.password)
-    return Session(access_token=core.signer.issue(row.id, row.token_generation, now), user=_user(row))
+    if rounds_of(row.password_hash) != units.env.bcrypt_rounds:
+        _rehash(units, row, request.password)
+    return Session(access_token=units.env.signer.issue(row.id, row.token_generation, now), user=_user(row))
 
 
 @serves(ME)
@@ -105,11 +104,11 @@ def update_me(uow: UnitOfWork, ref: Ref, request: UpdateMe) -> Me:
 
 
 @serves_outside(CHANGE_PASSWORD)
-def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword) -> PasswordChanged:
+def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePassword) -> PasswordChanged:
     """Change the caller's password; every JWT of before is refused from then on.
 
     Args:
-        core: The core.
+        units: The core.
         actor: Who has logged in.
         ref: Names nothing.
         request: The passwords, and whether tokens shall be revoked as well.
@@ -121,14 +120,14 @@ def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword)
         Invalid: The current password is another one, or the new one is one of the most common ones.
         Conflict: The password was changed in the same moment.
     """
-    with core.view(actor) as uow:
+    with units.read(actor) as uow:
         before = uow.connection.execute(_BY_ID, {"user_id": uow.user_id}).one()
-    if not verify_password(request.current_password, before.password_hash, core.bcrypt_rounds):
+    if not verify_password(request.current_password, before.password_hash, units.env.bcrypt_rounds):
         raise invalid(("currentPassword", "is not the current password"))
     check_new_password(request.new_password, before.email, "newPassword")
-    password_hash = hash_password(request.new_password, core.bcrypt_rounds)
+    password_hash = hash_password(request.new_password, units.env.bcrypt_rounds)
     generation = before.token_generation + 1
-    with core.begin(actor) as uow:
+    with units.transaction(actor) as uow:
         changed = uow.connection.execute(
             _CHANGE_PASSWORD,
             {
@@ -141,10 +140,10 @@ def change_password(core: Core, actor: Actor, ref: Ref, request: ChangePassword)
         ).rowcount
         if not changed:
             raise Conflict("the password has been changed in the same moment", code="password_changed")
-        access_lost(uow)
+        uow.send_on_commit(ACCESS)
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
         return PasswordChanged(
-            access_token=core.signer.issue(uow.user_id, generation, uow.now),
+            access_token=units.env.signer.issue(uow.user_id, generation, uow.now),
             live_api_tokens=api_tokens.count_live(uow),
             revoked_tokens=revoked,
         )
@@ -155,16 +154,16 @@ def _rounds_of_check(uow: UnitOfWork) -> int:
 
     What is stored changes only where the setting has changed: it is looked up once.
     """
-    core = uow.core
-    if core.stored_rounds is None:
-        core.stored_rounds = int(uow.connection.execute(_MOST_ROUNDS).scalar() or 0)
-    return max(core.bcrypt_rounds, core.stored_rounds)
+    env = uow.env
+    if env.stored_rounds is None:
+        env.stored_rounds = int(uow.connection.execute(_MOST_ROUNDS).scalar() or 0)
+    return max(env.bcrypt_rounds, env.stored_rounds)
 
 
-def _rehash(core: Core, row: Row[Any], password: str) -> None:
+def _rehash(units: Units, row: Row[Any], password: str) -> None:
     """Store a password that was right with the rounds of the setting, unless it has just been changed."""
-    password_hash = hash_password(password, core.bcrypt_rounds)
-    with core.begin(NOBODY) as uow:
+    password_hash = hash_password(password, units.env.bcrypt_rounds)
+    with units.transaction(NOBODY) as uow:
         uow.connection.execute(
             _REHASH, {"_id": row.id, "_before": row.password_hash, "password_hash": password_hash}
         )

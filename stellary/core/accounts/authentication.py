@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 
 from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.tables import api_tokens, users
-from stellary.core.accounts.tokens import Signer, digest, looks_like_api_token
+from stellary.core.accounts.tokens import digest, looks_like_api_token
+from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import Actor
 
 TOUCH_AFTER = timedelta(minutes=1)

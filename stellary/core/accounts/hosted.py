@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
@@ -13,10 +13,9 @@ from stellary.contract.wire import check, invalid
 from stellary.core.accounts.addresses import address_key, host_address
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import create_user, default_name
+from stellary.core.db.errors import raise_api_errors
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 EXTERNAL_ID_MAX = 200
 
@@ -25,7 +24,7 @@ _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
 def map_user(
-    core: Core, external_id: str, email: str | None, name: str | None, connection: Connection | None
+    units: Units, external_id: str, email: str | None, name: str | None, connection: Connection | None
 ) -> Actor:
     """Return the actor that stands for one of the host's users: made at the first call, kept in step at the later ones.
 
@@ -40,13 +39,14 @@ def map_user(
     if name is not None:
         check(UpdateMe(name=name))
     find = partial(_find, external_id=external_id)
-    user = core.run(NOBODY, find, connection, read_only=True)
+    user = units.run(find, NOBODY, connection, read_only=True)
     if user is not None and _is_in_step(user, email, name):
         return Actor(user.id)
     try:
-        return Actor(core.run(NOBODY, partial(_keep, external_id, email, name), connection))
+        with raise_api_errors():
+            return Actor(units.run(partial(_keep, external_id, email, name), NOBODY, connection))
     except Conflict:
-        user = core.run(NOBODY, find, connection, read_only=True)
+        user = units.run(find, NOBODY, connection, read_only=True)
         # Another thread may have mapped the same user in the same moment.
         if user is not None and _is_in_step(user, email, None):
             return Actor(user.id)

@@ -148,8 +148,8 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         },
     )
     inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
-    letter = _letter(made, inviter, workspace.name, uow.core.public_url)
-    uow.after_commit.append(lambda: uow.core.mailer(letter))
+    letter = _letter(made, inviter, workspace.name, uow.env.public_url)
+    uow.after_commit.append(lambda: uow.env.mailer(letter))
     return made
 
 

@@ -7,7 +7,7 @@ undone, its count is not. What is stored are digests, neither e-mail addresses n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.accounts.tables import login_attempts
-from stellary.core.db.database import Database
+from stellary.core.kernel.units import Units
 
 KNOWN_FOR = timedelta(days=90)
 KNOWN_MAX = 20
@@ -101,13 +101,12 @@ class LoginAttempts:
         clock: Tells the moment.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, units: Units) -> None:
+        self._units = units
 
     def now(self) -> datetime:
         """Return the moment by which windows are measured."""
-        return self._clock()
+        return self._units.env.clock()
 
     def read(self, keys: Sequence[str]) -> dict[str, Attempts]:
         """Return what is counted under each of some keys.
@@ -115,8 +114,8 @@ class LoginAttempts:
         Raises:
             Unavailable: The database does not answer.
         """
-        now = self._clock()
-        with _available(), self._database.reading() as connection:
+        now = self._units.env.clock()
+        with _available(), self._units.database.reading() as connection:
             rows = connection.execute(_READ, {"keys": list(keys)}).fetchall()
         return dict.fromkeys(keys, Attempts()) | {row.key: _attempts(row, now) for row in rows}
 
@@ -129,12 +128,12 @@ class LoginAttempts:
         Raises:
             Unavailable: The database does not answer.
         """
-        now = self._clock()
+        now = self._units.env.clock()
         rows = [
             {"key": key, "account": None, "failures": 1, "window_ends_at": now + window, "_now": now}
             for key, window in windows
         ]
-        with _available(), self._database.writing() as connection:
+        with _available(), self._units.database.writing() as connection:
             # One after the other, in their order: of two that count the same, neither waits for the other in turn.
             for row in rows:
                 connection.execute(_COUNT[connection.dialect.name], row)
@@ -150,7 +149,7 @@ class LoginAttempts:
         Raises:
             Unavailable: The database does not answer.
         """
-        now = self._clock()
+        now = self._units.env.clock()
         row = {
             "key": key,
             "account": account,
@@ -158,7 +157,7 @@ class LoginAttempts:
             "window_ends_at": now,
             "known_until": None if account is None else now + KNOWN_FOR,
         }
-        with _available(), self._database.writing() as connection:
+        with _available(), self._units.database.writing() as connection:
             connection.execute(_SUCCEED[connection.dialect.name], row)
             if account is not None:
                 connection.execute(_TRIM, {"_account": account})
@@ -169,8 +168,8 @@ class LoginAttempts:
         Raises:
             Unavailable: The database does not answer.
         """
-        with _available(), self._database.writing() as connection:
-            return connection.execute(_SWEEP, {"_now": self._clock()}).rowcount
+        with _available(), self._units.database.writing() as connection:
+            return connection.execute(_SWEEP, {"_now": self._units.env.clock()}).rowcount
 
 
 @contextmanager

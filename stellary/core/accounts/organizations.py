@@ -27,7 +27,7 @@ from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
@@ -124,7 +124,7 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     inside = uow.connection.execute(_INSIDE, {"_organization_id": organization.id}).scalars().all()
     uow.connection.execute(_DELETE, {"_id": organization.id})
     forget_robots(uow, inside)
-    access_lost(uow)
+    uow.send_on_commit(ACCESS)
     return Ok()
 
 

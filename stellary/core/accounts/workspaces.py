@@ -27,7 +27,7 @@ from stellary.core.accounts.robots import forget_robots
 from stellary.core.accounts.rules import Standing
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 FIRST_CYCLE = "v1"
@@ -168,7 +168,7 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     rules.check_shared(is_personal=workspace.is_personal)
     uow.connection.execute(_DELETE, {"_id": workspace.id})
     forget_robots(uow, [workspace.id])
-    access_lost(uow)
+    uow.send_on_commit(ACCESS)
     return Ok()
 
 

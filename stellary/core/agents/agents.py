@@ -37,7 +37,7 @@ from stellary.core.board.concerned import projects_of
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
@@ -142,7 +142,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         absence.expect_all(uow, before.id)
     written = {**changes, "updated_at": uow.now, "_id": before.id}
     # A suspended one, or one with fewer tools or projects, may follow something at this moment.
-    access_lost(uow)
+    uow.send_on_commit(ACCESS)
     return rows.agent(found(_kept(uow, _UPDATE, changes.get("slug", ""), written), "Agent"))
 
 
@@ -151,7 +151,7 @@ def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     """Delete an agent with its tokens, missions and proposals. The name stays on what it has done."""
     agent = access.agent(uow, ref).row
     uow.connection.execute(_DELETE, {"_id": agent.id})
-    access_lost(uow)
+    uow.send_on_commit(ACCESS)
     return Ok()
 
 
@@ -166,7 +166,7 @@ def _kept(uow: UnitOfWork, statement: Any, slug: str, row: dict[str, Any]) -> Ro
 
 def _check(uow: UnitOfWork, workspace_id: str, tools: list[str], project_ids: list[str] | None) -> None:
     """Tools and projects that are named have to be there."""
-    known = {*uow.core.actions, *get_args(Category)}
+    known = {*uow.env.actions, *get_args(Category)}
     problems = [
         (f"tools[{index}]", "must be the name of an action, or of a category of actions")
         for index, name in enumerate(tools)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import bindparam, delete, insert, select
 
 from stellary.contract.agents import LIST_AUDIT, AuditEntry, AuditOutcome
@@ -13,9 +11,7 @@ from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agents, audit
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, Agency, UnitOfWork, serves
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 KEPT = 10_000
 FORGETS_EVERY = 100
@@ -72,9 +68,9 @@ def record(
         forget(uow, agency.agent_id)
 
 
-def refused(core: Core, agency: Agency, tool: str, reason: str) -> None:
+def refused(units: Units, agency: Agency, tool: str, reason: str) -> None:
     """Note what was refused, in a unit of its own: that of the call was undone."""
-    with core.begin(NOBODY) as uow:
+    with units.transaction(NOBODY) as uow:
         if uow.connection.execute(_IS_THERE, {"_agent_id": agency.agent_id}).first() is not None:
             record(uow, agency, tool, "refused", reason=reason)
 

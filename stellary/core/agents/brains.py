@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import attrs
 
 from stellary.contract.cards import Card
 from stellary.core.agents.rules import instructions, proposals
 from stellary.core.kernel.actions import AnyAction
+from stellary.core.kernel.environment import Environment
 from stellary.core.ports.llm import nobody_asks
 
 Outcome = Literal["done", "gathered", "rejected", "refused"]
@@ -100,6 +101,11 @@ class Brain(Protocol):
     """
 
     def think(self, task: Task, /) -> Turn: ...
+
+
+def find_brain(env: Environment, runtime: str) -> Brain:
+    """Return the brain that a core was made with for a runtime."""
+    return cast("Brain", env.brains[runtime])
 
 
 class RulesBrain:

@@ -10,7 +10,7 @@ from stellary.core.agents import missions
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
 from stellary.core.kernel.events import AdminRightsLost, TokensRevoked, WorkspaceLeft
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
 
 LEFT = "whoever has asked for it no longer reaches the workspace"
@@ -39,14 +39,14 @@ def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsL
         revoked = uow.connection.execute(_REVOKE, made_by).rowcount
         if revoked:
             uow.ended["agent_tokens"] += revoked
-            access_lost(uow)
+            uow.send_on_commit(ACCESS)
 
 
 def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
     """Revoke the tokens of agents that act within the rights of those who want none any more, wherever they are."""
     for event in events:
         uow.ended["agent_tokens"] += uow.connection.execute(_REVOKE_ALL, {"_user_id": event.user_id}).rowcount
-        access_lost(uow)
+        uow.send_on_commit(ACCESS)
 
 
 def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

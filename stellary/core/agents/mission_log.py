@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
@@ -14,12 +14,9 @@ from stellary.contract.streaming import Stream
 from stellary.contract.wire import dump
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import mission_log, missions
-from stellary.core.kernel.signals import announce
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.units import Units
 from stellary.core.streaming.streams import Batch, Record, frames
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 READ_MAX = 1_000
 Entry = tuple[EntryKind, Mapping[str, Any]]
@@ -48,7 +45,7 @@ def of_mission(mission_id: str) -> str:
 
 def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
     """Write entries to the log of a mission, in their order."""
-    announce(uow, of_mission(mission_id))
+    uow.send_on_commit(of_mission(mission_id))
     more = {"_id": mission_id, "_more": len(entries)}
     last = uow.connection.execute(_COUNT, more).scalar_one()
     first = last - len(entries) + 1
@@ -87,11 +84,11 @@ def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission
     return Record(of_mission(mission.id), int(request.last_event_id or 0), partial(_read, mission.id))
 
 
-def _read(mission_id: str, core: Core, after: int | None) -> Batch:
+def _read(mission_id: str, units: Units, after: int | None) -> Batch:
     """What comes after an entry. Whoever writes one holds the mission, so that none is put before another later."""
     seen = after or 0
     place = {"_id": mission_id, "_after": seen}
-    with core.database.reading() as connection:
+    with units.database.reading() as connection:
         found = [rows.mission_entry(row) for row in connection.execute(_AFTER, place)]
         over = not found and connection.execute(_IS_ON, {"_id": mission_id}).first() is None
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, exists, func, select, update
 from sqlalchemy import insert as inserting
@@ -33,9 +33,7 @@ from stellary.core.board.rules.references import unknown
 from stellary.core.kernel import jobs
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 RUN = "agents.run"
 AT_WORK = ("running", "awaiting_approval")
@@ -279,9 +277,9 @@ def begin(uow: UnitOfWork, mission_id: str) -> bool:
     return bool(begun)
 
 
-def waits(core: Core, agent_id: str) -> bool:
+def waits(units: Units, agent_id: str) -> bool:
     """Whether an agent has a mission that can be begun at this moment."""
-    with core.view(NOBODY) as uow:
+    with units.read(NOBODY) as uow:
         return bool(uow.connection.execute(_WAITS, {"_agent_id": agent_id}).scalar())
 
 

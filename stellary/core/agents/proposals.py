@@ -256,7 +256,7 @@ def _reject(
     rejected = uow.connection.execute(_CHANGE, {"_id": row.id, "result": None}).one()
     _log_decision(uow, row, "rejected")
     if row.blob_key is not None:
-        blobs, key = uow.core.blobs, row.blob_key
+        blobs, key = uow.env.blobs, row.blob_key
         uow.after_commit.append(lambda: blobs.discard(key))
     return rows.proposal(rejected)
 

@@ -19,7 +19,7 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
-from stellary.core.kernel.unit import Agency, UnitOfWork
+from stellary.core.kernel.unit import Agency, UnitOfWork, find_service
 from stellary.core.ports.blobs import StoredFile
 
 PENDING_MAX = 500
@@ -171,7 +171,7 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Any) -> Any:
     """
     if row.call is None:
         return actions.run(uow, ref, row.action, row.params)
-    service = uow.core.services[row.action]
+    service = find_service(uow, row.action)
     endpoint, call = service.endpoint, row.call
     named = endpoint.ref(**call["ref"])
     if call["file"] is not None:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from sqlalchemy import Row, Select, bindparam, select, update
@@ -19,7 +19,7 @@ from sqlalchemy import Row, Select, bindparam, select, update
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
-from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
+from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, find_brain
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.concerned import known_cards
@@ -27,9 +27,7 @@ from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import NOBODY, Agency, UnitOfWork
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 _log = logging.getLogger("stellary.core")
 TURNS_MAX = 50
@@ -67,56 +65,58 @@ class _Overtaken(Exception):
     """Somebody else has gone on with the mission, or ended it: what was about to be done is undone."""
 
 
-def run(core: Core, payload: Any, keep: Callable[[], None]) -> None:
+def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
     """Work on a mission until it is over, or waits for somebody.
 
     Args:
-        core: Whose.
+        units: Whose.
         payload: Of the job.
         keep: To be called before whatever takes long, so that nobody else takes the mission for abandoned.
     """
     mission_id = payload["missionId"]
     try:
-        while (mission := core.run_raw(True, partial(_looked, mission_id=mission_id))) is not None:
+        while (mission := units.run(partial(_looked, mission_id=mission_id))) is not None:
             todo = next((i for i, call in enumerate(mission.calls) if call["outcome"] == "todo"), None)
             if todo is not None:
-                if not _made(core, mission, todo):
+                if not _made(units, mission, todo):
                     return
             elif any(call["outcome"] == "proposed" for call in mission.calls):
-                core.run_raw(True, partial(_wait, mission=mission))
+                units.run(partial(_wait, mission=mission))
             else:
                 keep()
-                waiting = partial(_waited_for, core, mission, keep)
-                task = attrs.evolve(core.run_raw(False, partial(_task, mission=mission)), waiting=waiting)
-                turn = core.brains[mission.runtime].think(task)
-                core.run_raw(True, partial(_said, mission=mission, turn=turn))
+                waiting = partial(_waited_for, units, mission, keep)
+                task = attrs.evolve(
+                    units.run(partial(_task, mission=mission), read_only=True), waiting=waiting
+                )
+                turn = find_brain(units.env, mission.runtime).think(task)
+                units.run(partial(_said, mission=mission, turn=turn))
     except _Overtaken:
         _log.info("mission %s goes on without us", mission_id)
 
 
-def _waited_for(core: Core, mission: Row[Any], keep: Callable[[], None]) -> None:
+def _waited_for(units: Units, mission: Row[Any], keep: Callable[[], None]) -> None:
     """Keep a mission while it is thought about.
 
     Raises:
         _Overtaken: It has ended meanwhile, or somebody else has gone on with it.
     """
     keep()
-    with core.database.reading() as connection:
+    with units.database.reading() as connection:
         if connection.execute(_AS_IT_WAS, {"_id": mission.id, "_step_seen": mission.step}).first() is None:
             raise _Overtaken
 
 
-def give_up(core: Core, payload: Any, why: str) -> None:
+def give_up(units: Units, payload: Any, why: str) -> None:
     """End a mission that could not be worked on, however often it was tried."""
-    with core.begin(NOBODY) as uow:
+    with units.transaction(NOBODY) as uow:
         missions.end(
             uow, payload["missionId"], "failed", ("running",), error=f"it could not go on: {why}"[:1000]
         )
 
 
-def reached(core: Core, payload: Any) -> int:
+def reached(units: Units, payload: Any) -> int:
     """How many steps a mission has taken."""
-    with core.database.reading() as connection:
+    with units.database.reading() as connection:
         return connection.execute(_REACHED, {"_id": payload["missionId"]}).scalar() or 0
 
 
@@ -157,13 +157,13 @@ def agency_of(mission: Row[Any], principal_id: str | None = None) -> Agency:
     )
 
 
-def _made(core: Core, mission: Row[Any], index: int) -> bool:
+def _made(units: Units, mission: Row[Any], index: int) -> bool:
     """Make a call; False if it has to wait."""
     try:
-        core.run_raw(True, lambda uow: _call(uow, mission, index))
+        units.run(lambda uow: _call(uow, mission, index))
     except RateLimited as error:
         pause = timedelta(seconds=error.retry_after or 1)
-        core.run_raw(True, lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
+        units.run(lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
         return False
     except ApiError as error:
         if error.status >= 500:
@@ -171,14 +171,14 @@ def _made(core: Core, mission: Row[Any], index: int) -> bool:
         if error.code == "agent_suspended":
             return False
         refusal = error.message
-        core.run_raw(True, lambda uow: _refuse(uow, mission, index, refusal))
+        units.run(lambda uow: _refuse(uow, mission, index, refusal))
     return True
 
 
 def _call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
     call, agency = mission.calls[index], agency_of(mission)
     _step(uow, mission)
-    action = uow.core.actions.get(call["name"])
+    action = actions.registered_actions(uow.env).get(call["name"])
     if action is None:
         raise Forbidden(f"there is no tool {call['name']!r}", code="tool_not_allowed")
     gate.check_action(agency, action)
@@ -273,7 +273,7 @@ def _task(uow: UnitOfWork, mission: Row[Any]) -> Task:
         card=card,
         tools=[
             each
-            for each in uow.core.actions.values()
+            for each in actions.registered_actions(uow.env).values()
             if {each.name, each.category} & named and each.policy.agent != "-"
         ],
         now=uow.now,

@@ -25,7 +25,7 @@ from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import Actor, Agency, UnitOfWork, serves
 
 PREFIX = "synth_agent_"
@@ -110,7 +110,7 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
     token = access.token(uow, ref).row
     if not uow.connection.execute(_DELETE, {"_id": token.id}).rowcount:
         raise NotFound("Token not found")
-    access_lost(uow)
+    uow.send_on_commit(ACCESS)
     return Ok()
 
 

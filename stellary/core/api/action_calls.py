@@ -6,7 +6,7 @@ The same steps as a request takes, so that whoever asks may do no more by an act
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
 from stellary.contract.paging import Listing
@@ -24,9 +24,7 @@ from stellary.core.board.settled_answers import settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 _SHOWN_MAX = 20
 
@@ -35,7 +33,7 @@ class ActionCall(Call):
     """An action on its way: who asks, what is said, and in which workspace.
 
     Args:
-        core: The core that is asked.
+        units: Opens the units of work.
         request: With lower-case header names; of it, only the headers count.
         actor: Whoever acts; without one, the Bearer token says.
         action: What is to be done.
@@ -45,7 +43,7 @@ class ActionCall(Call):
 
     def __init__(
         self,
-        core: Core,
+        units: Units,
         request: RawRequest,
         actor: Actor | None,
         action: AnyAction,
@@ -55,7 +53,7 @@ class ActionCall(Call):
         service = Service(action.endpoint, "view" if action.kind == "read" else "begin", action.do)
         self._there = WorkspaceRef("", "")
         match = Match(action.endpoint, self._there)
-        super().__init__(core, request, actor, match, service, DOORS[WorkspaceRef])
+        super().__init__(units, request, actor, match, service, DOORS[WorkspaceRef])
         self.name = action.name
         self._action = action
         self._params = params
@@ -90,7 +88,7 @@ class ActionCall(Call):
 
 
 def act(
-    core: Core,
+    units: Units,
     request: RawRequest,
     name: str,
     params: Mapping[str, Any],
@@ -100,7 +98,7 @@ def act(
     """Do something by its name, as ``dispatch.answer`` answers a request. Never raises.
 
     Args:
-        core: The core to ask.
+        units: Opens the units of work.
         request: Whose headers say who asks, and what the request is called.
         name: Of the action.
         params: As parsed JSON, in wire names.
@@ -109,14 +107,14 @@ def act(
     """
 
     def begin() -> Call:
-        return ActionCall(core, request, actor, core.actions[name], params, place)
+        return ActionCall(units, request, actor, actions.registered_actions(units.env)[name], params, place)
 
     return told(request, actor, begin, Call.answered)
 
 
-def may_act(core: Core, actor: Actor, name: str) -> bool:
+def may_act(units: Units, actor: Actor, name: str) -> bool:
     """Whether somebody may do something by its name, as far as that shows without looking anything up."""
-    action = core.actions[name]
+    action = actions.registered_actions(units.env)[name]
     if not actor.reaches(action.policy):
         return False
     try:

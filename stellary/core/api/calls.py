@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.exc import DBAPIError
@@ -25,25 +25,26 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
+from stellary.core.accounts.authentication import touch
 from stellary.core.agents import audit, gate, proposing, tokens
+from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.transfers import begun, file_response
 from stellary.core.api.uploads import Upload
 from stellary.core.board.card_keys import resolve_card_key
 from stellary.core.board.settled_answers import settle_answer
+from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.idempotency import Attempt
 from stellary.core.kernel.unit import NOBODY, Actor, Agency, Service, UnitOfWork
+from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, new_key
 from stellary.core.streaming.streams import Record, streaming
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 
 class Call:
     """One request on its way: who asks, what is said, which service answers.
 
     Args:
-        core: The core that is asked.
+        units: Opens the units of work.
         request: With lower-case header names.
         actor: Whoever acts; without one, the Bearer token says.
         match: The endpoint, and what the path names.
@@ -59,7 +60,7 @@ class Call:
 
     def __init__(
         self,
-        core: Core,
+        units: Units,
         request: RawRequest,
         actor: Actor | None,
         match: Match,
@@ -68,7 +69,7 @@ class Call:
         upload: Upload | None = None,
         payload: Request | ApiError | None = None,
     ) -> None:
-        self.core = core
+        self.units = units
         self.request = request
         self.actor = actor
         self.ref = match.ref
@@ -96,11 +97,11 @@ class Call:
             prepared = self._prepared(said)
             # What an agent does is noted and counted, also if it only reads.
             writes = self.service.mode == "begin" or self._is_agents()
-            response = self.core.run_raw(writes, lambda uow: self._within(uow, said, **prepared))
+            response = self.units.run(lambda uow: self._within(uow, said, **prepared), read_only=not writes)
         if self.stale_token and self.known is not None:
             # The request has been carried out: that the note of it failed is no reason to say it was not.
-            with suppress(Unavailable, DBAPIError):
-                self.core.touch(self.known)
+            with suppress(Unavailable, DBAPIError), self.units.database.writing() as connection:
+                touch(connection, self.known, self.units.env.clock())
         return begun(response)
 
     def admitted(self) -> RawResponse:
@@ -117,7 +118,7 @@ class Call:
                 gate.check_active(uow, uow.actor.agency)
             self._ask_door(uow)
 
-        self.core.run_raw(False, ask)
+        self.units.run(ask, read_only=True)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -126,7 +127,7 @@ class Call:
             yield
         except ApiError as error:
             if self.known is not None and self.known.agency is not None:
-                audit.refused(self.core, self.known.agency, self.name, error.message)
+                audit.refused(self.units, self.known.agency, self.name, error.message)
             raise
 
     def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
@@ -135,7 +136,7 @@ class Call:
             return {}
         self._admit()
         assert self.known is not None
-        return {"prepared": self.service.prepare(self.core, self.known, self.ref, said)}
+        return {"prepared": self.service.prepare(self.units, self.known, self.ref, said)}
 
     def _with_file(self, said: Request | ApiError) -> RawResponse:
         if self.upload is not None:
@@ -148,7 +149,7 @@ class Call:
     def _keep(self, upload: Upload, said: Request | ApiError) -> RawResponse:
         """Keep a file: its bytes first, then the row that names them."""
         upload.finish()
-        blobs, key = self.core.blobs, new_key()
+        blobs, key = self.units.env.blobs, new_key()
         self.file = StoredFile(key, upload.name or "", upload.mime_type, upload.size, upload.sha256)
         committing = False
 
@@ -161,7 +162,7 @@ class Call:
 
         try:
             blobs.put(key, upload.file)
-            response = self.core.run_raw(True, work)
+            response = self.units.run(work)
         except BaseException:
             # Of a commit that has failed nobody knows whether it was done: what is left of that is swept.
             if not committing:
@@ -215,11 +216,11 @@ class Call:
         if self.endpoint.policy.role == "public":
             self.actor = NOBODY
         else:
-            self.actor = self.core.run_raw(False, self._authenticated)
+            self.actor = self.units.run(self._authenticated, read_only=True)
         self.actor.require(self.endpoint.policy)
         if isinstance(said, ApiError):
             raise said
-        return self._response(self.service.function(self.core, self.actor, self.ref, *self._arguments(said)))
+        return self._response(self.service.function(self.units, self.actor, self.ref, *self._arguments(said)))
 
     def _within(self, uow: UnitOfWork, said: Request | ApiError, **prepared: Any) -> RawResponse:
         policy = self.endpoint.policy
@@ -241,7 +242,7 @@ class Call:
         """Check what the token reaches before anything is looked up; then the path may name a card by its key."""
         uow.actor.require(self.endpoint.policy)
         if uow.actor.agency is not None and self.endpoint.policy.role != "public":
-            gate.check_call(uow.actor.agency, self.endpoint, self.core.actions)
+            gate.check_call(uow.actor.agency, self.endpoint, registered_actions(self.units.env))
         self.ref = resolve_card_key(uow, self.ref)
 
     def _once(
@@ -308,7 +309,7 @@ class Call:
         bearer = self._bearer()
         if not bearer:
             raise Unauthenticated("a Bearer token is required")
-        self.known, self.stale_token = found = self.core.authenticate_in(uow.connection, bearer)
+        self.known, self.stale_token = found = authenticate_bearer(uow.connection, bearer, self.units.env)
         return found[0]
 
     def _ask_door(self, uow: UnitOfWork) -> None:
@@ -334,7 +335,7 @@ class Call:
 
     def _response(self, made: Any) -> RawResponse:
         if isinstance(made, StoredFile):
-            return file_response(self.core.blobs, made, self.request.headers)
+            return file_response(self.units.env.blobs, made, self.request.headers)
         if isinstance(made, Record):
             return streaming(made)
         headers = {"content-type": "application/json"}

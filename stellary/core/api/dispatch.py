@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -63,6 +63,7 @@ from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork, served
+from stellary.core.kernel.units import Units
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
 from stellary.core.knowledge import documents, reviews
@@ -79,9 +80,6 @@ from stellary.core.webhooks import access as webhooks_access
 from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
 from stellary.core.wizard import drafts, execution
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 _log = logging.getLogger("stellary.core")
 
@@ -301,7 +299,7 @@ class Answer(RawResponse):
 
 
 def answer(
-    core: Core,
+    units: Units,
     request: RawRequest,
     actor: Actor | None = None,
     match: Match | None = None,
@@ -311,47 +309,47 @@ def answer(
     """Answer one request. Never raises: whatever goes wrong is an answer in the error shape.
 
     Args:
-        core: The core to ask.
+        units: Opens the units of work.
         request: With lower-case header names; ``x-request-id`` is taken over, or made.
         actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
         match: What ``ROUTER`` says of the request, where somebody has asked it already.
         upload: The body of a request that brings a file, where somebody has read it already.
         payload: What ``read_payload`` has returned, where that was asked already.
     """
-    return told(request, actor, lambda: _call(core, request, actor, match, upload, payload), Call.answered)
+    return told(request, actor, lambda: _call(units, request, actor, match, upload, payload), Call.answered)
 
 
-def read_payload(core: Core, request: RawRequest, match: Match, values_max: int) -> Request | ApiError:
+def read_payload(units: Units, request: RawRequest, match: Match, values_max: int) -> Request | ApiError:
     """Parse and validate a request's body where no transaction waits for it, for ``answer``. See ``Call.read``."""
-    return _call(core, request, None, match).read(values_max)
+    return _call(units, request, None, match).read(values_max)
 
 
-def refusal(core: Core, request: RawRequest, match: Match | None = None) -> Answer | None:
+def refusal(units: Units, request: RawRequest, match: Match | None = None) -> Answer | None:
     """The error that a request will be answered with whatever its body says; None if all is well so far.
 
     For bodies that are large: who may not send one is told before it is sent.
     """
-    found = told(request, None, lambda: _call(core, request, None, match), Call.admitted)
+    found = told(request, None, lambda: _call(units, request, None, match), Call.admitted)
     return found if found.status >= 400 else None
 
 
-def answered_in_blocks(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
+def answered_in_blocks(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
     """An answer that goes on, block by block as things happen; any other as it is."""
-    response = answer(core, request, actor)
+    response = answer(units, request, actor)
     if response.record is None:
         return _whole(response)
-    blocks = Followed(core, response.record, lambda: may_go_on(core, request, actor))
+    blocks = Followed(units, response.record, lambda: may_go_on(units, request, actor))
     return RawResponse(response.status, response.headers, blocks=blocks)
 
 
-def may_go_on(core: Core, request: RawRequest, actor: Actor | None = None) -> bool:
+def may_go_on(units: Units, request: RawRequest, actor: Actor | None = None) -> bool:
     """Whether whoever follows something may still do so."""
-    return told(request, actor, lambda: _call(core, request, actor, None), Call.admitted).status < 400
+    return told(request, actor, lambda: _call(units, request, actor, None), Call.admitted).status < 400
 
 
-def answered_whole(core: Core, request: RawRequest, actor: Actor | None) -> RawResponse:
+def answered_whole(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
     """The same with the body in memory, as a port has it."""
-    return _whole(answer(core, request, actor))
+    return _whole(answer(units, request, actor))
 
 
 def _whole(response: RawResponse) -> RawResponse:
@@ -364,7 +362,7 @@ def _whole(response: RawResponse) -> RawResponse:
 
 
 def _call(
-    core: Core,
+    units: Units,
     request: RawRequest,
     actor: Actor | None,
     match: Match | None,
@@ -373,7 +371,7 @@ def _call(
 ) -> Call:
     match = match or ROUTER.match(request.method, request.path)
     service = SERVICES[match.endpoint.operation]
-    return Call(core, request, actor, match, service, DOORS.get(type(match.ref)), upload, payload)
+    return Call(units, request, actor, match, service, DOORS.get(type(match.ref)), upload, payload)
 
 
 def told(

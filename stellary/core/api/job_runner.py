@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -20,12 +20,11 @@ from stellary.core.agents import absence, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
+from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import EVERYTHING, JOBS
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 _log = logging.getLogger("stellary.core")
 
@@ -61,17 +60,17 @@ class Long:
     """What does the jobs of a kind that take long, each in a thread of its own beside the others.
 
     Attributes:
-        do: Called with the core, the payload, and what is to be called before whatever takes long. It opens units by
+        do: Called with the units, the payload, and what is to be called before whatever takes long. It opens units by
             itself, and may be called again for what it has done already.
         attempts: After so many the job is dropped.
-        give_up: Called then, with the core, the payload, and why.
+        give_up: Called then, with the units, the payload, and why.
         reached: Called with the core and the payload before another attempt; says how far it is. Attempts are counted
             from where it was last seen to get further, so that what goes on is never dropped for having been interrupted.
     """
 
-    do: Callable[[Core, Any, Callable[[], None]], None]
-    give_up: Callable[[Core, Any, str], None]
-    reached: Callable[[Core, Any], int]
+    do: Callable[[Units, Any, Callable[[], None]], None]
+    give_up: Callable[[Units, Any, str], None]
+    reached: Callable[[Units, Any], int]
     attempts: int = 5
     first: None = None
 
@@ -97,21 +96,27 @@ class Work:
     """The jobs of a core, and who does them.
 
     Args:
-        core: Whose.
+        units: Opens the units of work.
+        claims: Owns what this process claims.
         handlers: By the kind of job that each does. Others are left to whom knows them.
         chance: 0 to 1, at random; so that what has failed together is not tried again together.
     """
 
     def __init__(
-        self, core: Core, handlers: Mapping[str, Handler | Long], chance: Callable[[], float] = random.random
+        self,
+        units: Units,
+        claims: ClaimOwner,
+        handlers: Mapping[str, Handler | Long],
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._core = core
+        self._units = units
+        self._claims = claims
         self._handlers = handlers
         self._chance = chance
         self._alarm = threading.Event()
         self._stopping = False
         self._threads: list[threading.Thread] = []
-        core.news.listen(self._heard)
+        units.env.signals.listen(self._heard)
         self._kinds: Collection[str] = handlers
         self._beside: list[Work] = []
         forks.follow(self)
@@ -125,13 +130,13 @@ class Work:
 
     def jobs(self, *, given_up: bool = False) -> list[Job]:
         """What is still to be done, the oldest first; or what has been given up, and waits for somebody to look at it."""
-        with self._core.database.reading() as connection:
+        with self._units.database.reading() as connection:
             return jobs.listed(connection, given_up=given_up)
 
     def retry(self, job_id: str) -> bool:
         """Try a job again that was given up, as if for the first time; False if there is no such job."""
-        with self._core.database.writing() as connection:
-            found = jobs.retry(connection, job_id, self._core.clock())
+        with self._units.database.writing() as connection:
+            found = jobs.retry(connection, job_id, self._units.env.clock())
         self.wake()
         return found
 
@@ -143,7 +148,7 @@ class Work:
         Raises:
             DBAPIError: The database does not answer. What fails in a job is noted there, and not raised.
         """
-        self._core.claims.hold_file()
+        self._claims.hold_file()
         done = 0
         while not self._stopping and (job := self._claimed()) is not None:
             self._do(job)
@@ -152,26 +157,26 @@ class Work:
 
     def begin(self) -> None:
         """See that there is a job of each kind of which there always is one, and that it is not waiting for a far day."""
-        latest = self._core.clock() + FURTHEST
+        latest = self._units.env.clock() + FURTHEST
         for kind, handler in self._handlers.items():
             if handler.first is not None:
-                with self._core.begin(NOBODY) as uow:
+                with self._units.transaction(NOBODY) as uow:
                     jobs.enqueue(uow, kind, handler.first, key=kind)
                     jobs.hasten(uow.connection, kind, uow.now, latest)
 
     def _claimed(self) -> Job | None:
-        with self._core.database.reading() as connection:
+        with self._units.database.reading() as connection:
             due = jobs.due_by_kind(connection, self._kinds)
-        now = self._core.clock()
+        now = self._units.env.clock()
         kinds = [kind for due_at, kind in due if due_at <= now]
         if not kinds:
             # Who only looks takes nobody's turn.
             return None
-        with self._core.database.writing() as connection:
-            return jobs.claim(connection, kinds, now, self._core.new_id, self._core.claims.number)
+        with self._units.database.writing() as connection:
+            return jobs.claim(connection, kinds, now, self._units.env.new_id, self._claims.number)
 
     def _next_due(self) -> datetime | None:
-        with self._core.database.reading() as connection:
+        with self._units.database.reading() as connection:
             return jobs.next_due(connection, self._kinds)
 
     def _do(self, job: Job) -> None:
@@ -190,7 +195,7 @@ class Work:
             self._put_off(job, "whoever did it ended before it was done", None)
             return
         try:
-            self._core.run_raw(True, work)
+            self._units.run(work)
         except _Lost:
             _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
@@ -201,36 +206,36 @@ class Work:
         def keep() -> None:
             if self._stopping:
                 raise _Stopped
-            with self._core.database.writing() as connection:
-                if not jobs.keep(connection, job, self._core.clock()):
+            with self._units.database.writing() as connection:
+                if not jobs.keep(connection, job, self._units.env.clock()):
                     raise _Lost
 
         try:
             if job.attempts > 1:
-                reached = handler.reached(self._core, job.payload)
-                with self._core.database.writing() as connection:
+                reached = handler.reached(self._units, job.payload)
+                with self._units.database.writing() as connection:
                     job = jobs.mark(connection, job, reached)
             if job.attempts > handler.attempts:
-                handler.give_up(self._core, job.payload, "whoever did it ended before it was done")
+                handler.give_up(self._units, job.payload, "whoever did it ended before it was done")
             else:
-                handler.do(self._core, job.payload, keep)
+                handler.do(self._units, job.payload, keep)
         except _Lost:
             _log.warning("job %s (%s) took so long that somebody else does it", job.id, job.kind)
             return
         except _Stopped:
-            self._put_off(job, "whoever did it was stopped", self._core.clock())
+            self._put_off(job, "whoever did it was stopped", self._units.env.clock())
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             if job.attempts < handler.attempts:
                 self._put_off(job, _told(error), max(self._later(job), self._asked_for(error)))
                 return
-            handler.give_up(self._core, job.payload, _told(error))
-        with self._core.database.writing() as connection:
+            handler.give_up(self._units, job.payload, _told(error))
+        with self._units.database.writing() as connection:
             jobs.strike_off(connection, job)
 
     def _put_off(self, job: Job, error: str, due_at: datetime | None) -> None:
-        with self._core.database.writing() as connection:
+        with self._units.database.writing() as connection:
             jobs.put_off(connection, job, error, due_at)
 
     def _again_at(self, job: Job, handler: Handler) -> datetime | None:
@@ -242,12 +247,12 @@ class Work:
         # 20 times is far beyond the longest one.
         doubled: int = 2 ** min(job.attempts - 1, 20)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
-        return self._core.clock() + pause * (0.75 + 0.5 * self._chance())
+        return self._units.env.clock() + pause * (0.75 + 0.5 * self._chance())
 
     def _asked_for(self, error: Exception) -> datetime:
         """When whoever could not do it at the moment asks to be asked again."""
         seconds = error.retry_after or 0 if isinstance(error, ApiError) else 0
-        return self._core.clock() + min(LONGEST_PAUSE, timedelta(seconds=seconds))
+        return self._units.env.clock() + min(LONGEST_PAUSE, timedelta(seconds=seconds))
 
     # ------------------------------------------------------------------------------------------ in a thread
 
@@ -290,17 +295,17 @@ class Work:
         long = {kind: handler for kind, handler in self._handlers.items() if isinstance(handler, Long)}
         if long and len(long) < len(self._handlers):
             self._kinds = self._handlers.keys() - long.keys()
-            self._beside = [Work(self._core, long, self._chance) for _ in range(LONG_AT_ONCE)]
+            self._beside = [Work(self._units, self._claims, long, self._chance) for _ in range(LONG_AT_ONCE)]
             for other in self._beside:
                 other.start()
-        self._core.claims.start()
+        self._claims.start()
         try:
             self._run()
         finally:
-            self._core.claims.stop()
+            self._claims.stop()
             for other in self._beside:
                 other.stop()
-                self._core.news.leave(other._heard)  # noqa: SLF001 - of this class
+                self._units.env.signals.stop_listening(other._heard)  # noqa: SLF001 - of this class
             self._kinds, self._beside = self._handlers, []
 
     def _run(self) -> None:
@@ -310,7 +315,7 @@ class Work:
             self._alarm.clear()
             try:
                 # How far the clock is ahead of time that only goes on. If that shrinks, it was set back.
-                ahead = self._core.clock().timestamp() - time.monotonic()
+                ahead = self._units.env.clock().timestamp() - time.monotonic()
                 if begun is None or ahead < begun - BACK_SECONDS:
                     self.begin()
                 begun = ahead
@@ -325,7 +330,7 @@ class Work:
     def _pause(self) -> float:
         """Seconds until something is due; others may add something without waking us."""
         due = self._next_due()
-        left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
+        left = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
         # Never at once: what is due and could not be claimed is being claimed by somebody else.
         return max(SHORTEST_SECONDS, min(POLL_SECONDS, left))
 

@@ -59,6 +59,12 @@ from stellary.core.webhooks import outbox
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
 
+
+def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+    """Have open streams check whether their reader may go on."""
+    uow.send_on_commit(signals.ACCESS)
+
+
 REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     CardCreated: (activity.record, index.keep, acting.react),
     CardUpdated: (activity.record, index.keep, acting.react),
@@ -92,7 +98,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     PilotageChanged: (activity.record,),
     # What was approved first: whoever applies it holds that before the cards.
     WorkspaceLeft: (
-        signals.left,
+        end_streams,
         proposed_actions.withdraw,
         departures.leave_boards,
         rule_departures.turn_off,

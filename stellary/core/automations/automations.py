@@ -34,6 +34,7 @@ from stellary.core.automations.rules.conditions import checked
 from stellary.core.automations.rules.occurrences import with_place
 from stellary.core.automations.tables import automations
 from stellary.core.board import access as board_access
+from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -195,7 +196,7 @@ def check_action(
     # No missions: what an agent does there would set the rule off again, and nobody would count how often.
     writing = {
         name: each
-        for name, each in uow.core.actions.items()
+        for name, each in registered_actions(uow.env).items()
         if each.kind == "write" and each.category != "missions"
     }
     action = writing.get(type)

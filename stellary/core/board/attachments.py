@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
 
@@ -31,10 +31,8 @@ from stellary.core.board.tables import attachments, cards
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
+from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 SWEPT_AFTER = timedelta(hours=1)
 """How long a file may be without a row: much longer than any upload takes."""
@@ -114,7 +112,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     _count(uow, row.card_id, -1)
     if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
         raise NotFound("Attachment not found")
-    blobs, key = uow.core.blobs, row.blob_key
+    blobs, key = uow.env.blobs, row.blob_key
     uow.after_commit.append(lambda: blobs.discard(key))
     uow.happened(
         AttachmentRemoved(
@@ -132,22 +130,22 @@ def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     return {row.blob_key: (row.size, row.sha256) for row in uow.connection.execute(_ALL)}
 
 
-def sweep(core: Core, also_named: Callable[[UnitOfWork, list[str]], set[str]]) -> int:
+def sweep(units: Units, also_named: Callable[[UnitOfWork, list[str]], set[str]]) -> int:
     """Delete the files that have been without a row for an hour; how many that were.
 
     Those of deleted cards, projects and organizations are among them.
 
     Args:
-        core: Whose.
+        units: Whose.
         also_named: Those of the keys that another area's rows name.
     """
     swept = 0
-    for keys in core.blobs.older_than(core.clock() - SWEPT_AFTER):
-        with core.view(NOBODY) as uow:
+    for keys in units.env.blobs.older_than(units.env.clock() - SWEPT_AFTER):
+        with units.read(NOBODY) as uow:
             named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars()) | also_named(uow, keys)
         gone = [key for key in keys if key not in named]
         if gone:
-            core.blobs.delete(gone)
+            units.env.blobs.delete(gone)
             swept += len(gone)
     return swept
 

@@ -7,7 +7,7 @@ that it stands for, and so to the same policy row and the same doors: whoever ac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import attrs
 
@@ -16,6 +16,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, load, wire_fields
+from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.unit import UnitOfWork, is_service
 
 Q = TypeVar("Q", bound=Request)
@@ -79,6 +80,11 @@ def table(*lent: Iterable[AnyAction]) -> Mapping[str, AnyAction]:
     return made
 
 
+def registered_actions(env: Environment) -> Mapping[str, AnyAction]:
+    """Return the actions that a core was made with, by name."""
+    return cast("Mapping[str, AnyAction]", env.actions)
+
+
 def find(uow: UnitOfWork, name: str, field: str = "action") -> AnyAction:
     """The action of a name.
 
@@ -90,9 +96,10 @@ def find(uow: UnitOfWork, name: str, field: str = "action") -> AnyAction:
     Raises:
         Invalid: There is none.
     """
-    action = uow.core.actions.get(name)
+    known_actions = registered_actions(uow.env)
+    action = known_actions.get(name)
     if action is None:
-        known = ", ".join(uow.core.actions)
+        known = ", ".join(known_actions)
         raise Invalid(f"{field} must be one of {known}", code="unknown_action")
     return action
 

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
@@ -22,9 +21,7 @@ from stellary.core.db import forks
 from stellary.core.db.postgres import is_pooled
 from stellary.core.kernel import jobs
 from stellary.core.kernel.signals import EVERYTHING
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 if sys.platform != "win32":
     import fcntl
@@ -51,11 +48,11 @@ class ClaimOwner:
     """A process as the owner of its claims.
 
     Args:
-        core: Whose jobs are claimed.
+        units: Whose jobs are claimed.
     """
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, units: Units) -> None:
+        self._units = units
         self._mutex = threading.Lock()
         self._file_lock: int | None = None
         self._holds_file = False
@@ -83,7 +80,7 @@ class ClaimOwner:
         Raises:
             DBAPIError: The database does not answer; the next call tries again.
         """
-        file = self._core.database.file
+        file = self._units.database.file
         if file is None or self._holds_file:
             return
         with self._mutex:
@@ -102,8 +99,8 @@ class ClaimOwner:
         try:
             if _locks(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 # No other process does jobs, and this one has claimed none yet: whoever made these claims is dead.
-                with self._core.database.writing() as connection:
-                    jobs.release(connection, self._core.clock())
+                with self._units.database.writing() as connection:
+                    jobs.release(connection, self._units.env.clock())
             # Shared from now on: nobody else gets the exclusive lock while this process lives.
             _locks(descriptor, fcntl.LOCK_SH)
         except BaseException:
@@ -116,8 +113,8 @@ class ClaimOwner:
         self.hold_file()
         with self._mutex:
             self._users += 1
-            if self._users == 1 and not self._core.database.is_sqlite:
-                self._session = _Session(self._core)
+            if self._users == 1 and not self._units.database.is_sqlite:
+                self._session = _Session(self._units)
                 self._session.start()
             session = self._session
         if session is not None:
@@ -145,10 +142,10 @@ class ClaimOwner:
 class _Session:
     """A thread with a connection to PostgreSQL that holds the lock of this process and looks for those that are missing."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, units: Units) -> None:
         self.number = 1 + secrets.randbelow(2**31 - 1)
         self.is_locked = threading.Event()
-        self._core = core
+        self._units = units
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stellary-claims", daemon=True)
 
@@ -163,7 +160,7 @@ class _Session:
         while not self._stopping.is_set():
             try:
                 # A connection of its own: one of the pool would be missing there.
-                with self._core.database.dedicated("AUTOCOMMIT") as connection:
+                with self._units.database.dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
                             "claims of a process that dies expire after a minute: a pooler shares sessions; "
@@ -193,11 +190,11 @@ class _Session:
             for owner, since in list(dead.items()):
                 if now - since >= ABSENT_SECONDS:
                     del dead[owner]
-                    if jobs.release(connection, self._core.clock(), owner):
+                    if jobs.release(connection, self._units.env.clock(), owner):
                         _log.warning(
                             "a process that did jobs has died: what it had claimed is done by others"
                         )
-                        self._core.news.tell(EVERYTHING)
+                        self._units.env.signals.send(EVERYTHING)
             missing_since = dead
             self._stopping.wait(CHECK_SECONDS)
 

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
-from stellary.core.kernel.signals import JOBS, announce
+from stellary.core.kernel.signals import JOBS
 from stellary.core.kernel.unit import UnitOfWork
 
 LEASE = timedelta(seconds=60)
@@ -174,7 +174,7 @@ def enqueue(
         uow.connection.execute(_INSERT, row)
     elif not _inserted(uow.connection, row):
         return
-    announce(uow, topic)
+    uow.send_on_commit(topic)
 
 
 def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, topic: str = JOBS) -> None:
@@ -185,7 +185,7 @@ def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, topic: s
         for payload in payloads
     ]
     uow.connection.execute(_INSERT, rows)
-    announce(uow, topic)
+    uow.send_on_commit(topic)
 
 
 def _inserted(connection: Connection, row: dict[str, Any]) -> bool:

@@ -1,44 +1,37 @@
-"""News: tells whoever listens in this process that something was committed. What it was, the listener reads itself.
+"""Signals: wake up whoever in this process waits for a change. A listener reads by itself what has changed.
 
-A bell and not a message: ringing it once too often does no harm, and everything is on record. What has to reach other
-processes too is carried there by a ``relay``.
+A signal carries no message, so a spurious one does no harm. What has to reach other processes is carried by the
+``relay`` of ``stellary.core.streaming``.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-import attrs
 
 from stellary.core.db import forks
-from stellary.core.kernel.events import WorkspaceLeft
-
-if TYPE_CHECKING:
-    from stellary.core.kernel.unit import UnitOfWork
 
 Listener = Callable[[str], None]
 """Called with a topic, in the thread that has committed; it must not take long."""
 
 ACCESS = "access"
-"""The topic of all that takes access from somebody: what is open on that account is asked again."""
+"""The topic of changes that take access from somebody: open streams check again whether their reader may go on."""
 JOBS = "jobs"
-"""The topic of what is to be done later."""
+"""The topic of new jobs."""
 WEBHOOKS = "webhooks"
-"""The topic of messages of webhooks that are to be sent."""
+"""The topic of new webhook messages."""
 EVERYTHING = "*"
-"""The topic of whom the details were too many, or were lost."""
+"""The topic that stands for all of them, where the details were lost."""
 
 
 def of_workspace(workspace_id: str) -> str:
-    """The topic of what happens in a workspace."""
+    """Return the topic of what happens in a workspace."""
     return f"workspace:{workspace_id}"
 
 
-class News:
-    """The bells of a core."""
+class Signals:
+    """Wakes up those in this process who wait for a change."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +44,7 @@ class News:
         self._lock = threading.Lock()
 
     def on_next_use(self, do: Callable[[], None]) -> None:
-        """Call a function once, when somebody listens or tells of something the next time."""
+        """Call a function once, at the next call of ``listen`` or ``send``."""
         self._on_next_use = do
 
     def _use(self) -> None:
@@ -63,52 +56,26 @@ class News:
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
-        """Have a listener called until the end of the block."""
+        """Call a listener until the end of the block."""
         self.listen(listener)
         try:
             yield
         finally:
-            self.leave(listener)
+            self.stop_listening(listener)
 
     def listen(self, listener: Listener) -> None:
-        """Have a listener called from now on."""
+        """Call a listener from now on."""
         self._use()
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
-    def leave(self, listener: Listener) -> None:
-        """Call it no more."""
+    def stop_listening(self, listener: Listener) -> None:
+        """Call a listener no more."""
         with self._lock:
             self._listeners = tuple(each for each in self._listeners if each != listener)
 
-    def tell(self, topic: str) -> None:
-        """Tell all who listen, at once."""
+    def send(self, topic: str) -> None:
+        """Call all listeners with a topic, at once."""
         self._use()
         for listener in self._listeners:
             listener(topic)
-
-
-@attrs.frozen
-class _Signal:
-    """Tells of a topic. Two of one topic are equal: of several that wait for one commit, one is enough."""
-
-    news: News
-    topic: str
-
-    def __call__(self) -> None:
-        self.news.tell(self.topic)
-
-
-def announce(uow: UnitOfWork, topic: str) -> None:
-    """Tell of something once the unit is committed, and never if it is undone."""
-    uow.after_commit.append(_Signal(uow.core.news, topic))
-
-
-def left(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Those who have left a workspace follow it no more."""
-    access_lost(uow)
-
-
-def access_lost(uow: UnitOfWork) -> None:
-    """Somebody may do less from now on: what is open on that account ends within a second."""
-    announce(uow, ACCESS)

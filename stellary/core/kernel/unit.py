@@ -6,8 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 import attrs
 from sqlalchemy import Connection
@@ -16,16 +15,15 @@ from stellary.contract.endpoint import TOKEN_SCOPES, Endpoint, Nothing, Policy
 from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
-from stellary.core.db.base import IdSource
+from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.events import BaseEvent, Cause
+from stellary.core.kernel.signals import Signals
 from stellary.core.ports.blobs import StoredFile
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 R = TypeVar("R", bound=Ref)
 Q = TypeVar("Q", bound=Request)
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @attrs.frozen
@@ -113,7 +111,7 @@ class UnitOfWork:
     """One transaction on behalf of one actor. Services take it first; doors check the policy row that it carries.
 
     Attributes:
-        core: Where it was begun; mailer, settings and secrets are found there.
+        env: The environment of the core: its clock, settings and ports.
         connection: The database connection, in a transaction.
         actor: On whose behalf.
         now: The moment, the same throughout.
@@ -138,8 +136,8 @@ class UnitOfWork:
         "after_commit",
         "cause",
         "connection",
-        "core",
         "ended",
+        "env",
         "events",
         "if_match",
         "new_id",
@@ -153,18 +151,16 @@ class UnitOfWork:
 
     def __init__(
         self,
-        core: Core,
+        env: Environment,
         connection: Connection,
         actor: Actor,
-        now: datetime,
-        new_id: IdSource,
         react: Callable[[UnitOfWork], None],
     ) -> None:
-        self.core = core
+        self.env = env
         self.connection = connection
         self.actor = actor
-        self.now = now
-        self.new_id = new_id
+        self.now = env.clock()
+        self.new_id = env.new_id
         self.if_match: frozenset[str] | None = None
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
@@ -246,6 +242,10 @@ class UnitOfWork:
         if self.settled < len(self.events):
             self._react(self)
 
+    def send_on_commit(self, topic: str) -> None:
+        """Send a signal once the unit is committed; none if it is undone."""
+        self.after_commit.append(_SendSignal(self.env.signals, topic))
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """A part of the unit that is undone by itself on an exception, as if it had not been begun."""
@@ -282,8 +282,20 @@ class UnitOfWork:
             raise PreconditionFailed(f"the current version is {version}", code="stale_version")
 
 
-Prepare = Callable[["Core", Actor, Any, Any], Any]
-"""Something slow that is done before the unit is begun: what it returns is given to the service as ``prepared``."""
+@attrs.frozen
+class _SendSignal:
+    """Sends a signal. Two of one topic are equal: of several that wait for one commit, one is enough."""
+
+    signals: Signals
+    topic: str
+
+    def __call__(self) -> None:
+        self.signals.send(self.topic)
+
+
+Prepare = Callable[[Any, Actor, Any, Any], Any]
+"""Something slow that is done before the unit is begun: called with the ``Units`` of the core, the actor, the ref and the
+request. What it returns is given to the service as ``prepared``."""
 
 Mode = Literal["view", "begin", "outside"]
 """How a service wants to be run: in a unit that only reads, in one that may write, or by itself (it opens its own)."""
@@ -354,11 +366,11 @@ def serves_download(
 @overload
 def serves_outside(  # type: ignore[overload-overlap] # as above
     endpoint: Endpoint[R, [], Nothing, T],
-) -> Callable[[Callable[[Core, Actor, R], T]], Callable[[Core, Actor, R], T]]: ...
+) -> Callable[[Callable[[U, Actor, R], T]], Callable[[U, Actor, R], T]]: ...
 @overload
 def serves_outside(
     endpoint: Endpoint[R, ..., Q, T],
-) -> Callable[[Callable[[Core, Actor, R, Q], T]], Callable[[Core, Actor, R, Q], T]]: ...
+) -> Callable[[Callable[[U, Actor, R, Q], T]], Callable[[U, Actor, R, Q], T]]: ...
 def serves_outside(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
     """The same for a function that opens units of work itself, since it does something slow between them.
 
@@ -367,14 +379,19 @@ def serves_outside(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def service(core: Core, actor: Actor, ref: Ref, *requests: Request) -> Any:
+        def service(units: Any, actor: Actor, ref: Ref, *requests: Request) -> Any:
             actor.require(endpoint.policy)
-            return function(core, actor, ref, *map(check, requests))
+            return function(units, actor, ref, *map(check, requests))
 
         service.served = Service(endpoint, "outside", service)  # type: ignore[attr-defined]
         return service
 
     return decorate
+
+
+def find_service(uow: UnitOfWork, operation: str) -> Service:
+    """Return the service of an operation, out of those that the core was made with."""
+    return cast("Service", uow.env.services[operation])
 
 
 def is_service(function: Callable[..., Any]) -> bool:

@@ -27,7 +27,7 @@ from stellary.core.kernel.events import (
     ProjectImported,
     WorkspaceLeft,
 )
-from stellary.core.kernel.signals import announce, of_workspace
+from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
@@ -132,7 +132,7 @@ def record(
     if rows:
         uow.connection.execute(_NOTIFY, rows)
     for workspace_id in dict.fromkeys(each["workspace_id"] for each in recorded):
-        announce(uow, of_workspace(workspace_id))
+        uow.send_on_commit(of_workspace(workspace_id))
         here = tuple(each for each in recorded if each["workspace_id"] == workspace_id)
         uow.happened(ActivitiesRecorded(workspace_id=workspace_id, rows=here))
 

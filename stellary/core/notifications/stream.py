@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
@@ -18,13 +18,11 @@ from stellary.core.accounts import access
 from stellary.core.kernel.commit_watermark import Horizon
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.units import Units
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
 from stellary.core.streaming.streams import Batch, Record, frames
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 AT_ONCE = 200
 
@@ -62,16 +60,16 @@ def horizon() -> Horizon:
     return Horizon(activities)
 
 
-def _read(rows: Select[Any], workspace_id: str, core: Core, after: int | None) -> Batch:
+def _read(rows: Select[Any], workspace_id: str, units: Units, after: int | None) -> Batch:
     """What has happened after a place in the record; on PostgreSQL up to its horizon."""
-    if core.database.is_sqlite:
+    if units.database.is_sqlite:
         # One transaction writes at a time: the record grows at its end.
-        with core.database.reading() as connection:
+        with units.database.reading() as connection:
             return _found(
                 connection, rows, workspace_id, after, connection.execute(_LAST).scalar_one(), False
             )
-    with core.database.writing() as connection:
-        return _found(connection, rows, workspace_id, after, *core.horizon.reached(connection))
+    with units.database.writing() as connection:
+        return _found(connection, rows, workspace_id, after, *units.env.watermark.reached(connection))
 
 
 def _found(

@@ -11,6 +11,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import load
+from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.rules import OPEN, short_id
 
@@ -108,9 +109,10 @@ def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
 
 def problem(uow: UnitOfWork, action_type: str, payload: Any) -> str | None:
     """Why an action could not be applied, as far as that shows without looking anything up."""
-    found = uow.core.actions.get(action_type)
+    known_actions = registered_actions(uow.env)
+    found = known_actions.get(action_type)
     if found is None or found.kind != "write":
-        known = ", ".join(name for name, each in uow.core.actions.items() if each.kind == "write")
+        known = ", ".join(name for name, each in known_actions.items() if each.kind == "write")
         return f"actionType must be one of {known}"
     try:
         load(found.takes, payload)

@@ -12,16 +12,14 @@ import selectors
 import socket
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import text
 
 from stellary.core.db import forks
 from stellary.core.db.postgres import is_pooled
 from stellary.core.kernel.signals import EVERYTHING
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 _log = logging.getLogger("stellary.core")
 
@@ -39,11 +37,11 @@ class Relay:
     """Sends the news of a core to other processes, and tells it theirs.
 
     Args:
-        core: Whose; on SQLite nothing is done.
+        units: Whose; on SQLite nothing is done.
     """
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, units: Units) -> None:
+        self._units = units
         self._me = secrets.token_hex(4)
         self._waiting: set[str] = set()
         self._there_is = threading.Condition()
@@ -60,7 +58,7 @@ class Relay:
         assert self._end is not None
         # The parent's threads end when its side of this is closed everywhere.
         self._end.close()
-        self._core.news.leave(self._gather)
+        self._units.env.signals.stop_listening(self._gather)
         self._me = secrets.token_hex(4)
         self._waiting, self._threads, self._end = set(), [], None
         self._there_is, self._stopping, self._heard = (
@@ -68,15 +66,15 @@ class Relay:
             threading.Event(),
             threading.local(),
         )
-        self._core.news.on_next_use(self.start)
+        self._units.env.signals.on_next_use(self.start)
 
     def start(self) -> None:
         """Carry news, in two threads, from now on."""
-        if self._core.database.is_sqlite:
+        if self._units.database.is_sqlite:
             return
         self._stopping.clear()
         self._end, ended = socket.socketpair()
-        self._core.news.listen(self._gather)
+        self._units.env.signals.listen(self._gather)
         self._threads = [
             threading.Thread(target=work, name=f"stellary-{name}", daemon=True)
             for name, work in (("telling", self._send_all), ("hearing", partial(self._hear_all, ended)))
@@ -90,7 +88,7 @@ class Relay:
         Args:
             timeout: Seconds to wait for that.
         """
-        self._core.news.leave(self._gather)
+        self._units.env.signals.stop_listening(self._gather)
         self._stopping.set()
         with self._there_is:
             self._there_is.notify()
@@ -128,7 +126,7 @@ class Relay:
         if len(payload) > PAYLOAD_MAX:
             payload = f"{self._me} {EVERYTHING}"
         try:
-            with self._core.database.writing() as connection:
+            with self._units.database.writing() as connection:
                 connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
         except Exception as error:  # noqa: BLE001 - others poll
             _log.warning("news could not be told to other processes: %s", type(error).__name__)
@@ -139,7 +137,7 @@ class Relay:
         self._heard.from_others = True
         while not self._stopping.is_set():
             try:
-                with self._core.database.dedicated("AUTOCOMMIT") as connection:
+                with self._units.database.dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
                             "news of other processes is polled for: a pooler passes no notifications on; "
@@ -156,7 +154,7 @@ class Relay:
     def _hear(self, driver: Any, ended: socket.socket) -> None:
         driver.execute(f"LISTEN {CHANNEL}")
         # What was said while nobody listened.
-        self._core.news.tell(EVERYTHING)
+        self._units.env.signals.send(EVERYTHING)
         with selectors.DefaultSelector() as selector:
             selector.register(driver, selectors.EVENT_READ)
             selector.register(ended, selectors.EVENT_READ)
@@ -165,6 +163,6 @@ class Relay:
                     sender, *topics = heard.payload.split(" ")
                     if sender != self._me:
                         for topic in topics:
-                            self._core.news.tell(topic)
+                            self._units.env.signals.send(topic)
                 # The driver's own way of waiting cannot be ended from another thread.
                 selector.select(WAIT_SECONDS)

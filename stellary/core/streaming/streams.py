@@ -10,7 +10,7 @@ import queue
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -18,9 +18,7 @@ from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawResponse
 from stellary.contract.streaming import Stream
 from stellary.core.kernel import signals
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
+from stellary.core.kernel.units import Units
 
 T = TypeVar("T")
 
@@ -66,7 +64,7 @@ class Record(Stream[T], Generic[T]):
 
     topic: str
     after: int | None
-    read: Callable[[Core, int | None], Batch]
+    read: Callable[[Units, int | None], Batch]
 
 
 @attrs.frozen
@@ -97,19 +95,19 @@ class Followed:
     """A stream block by block, in the thread of whoever reads it; it ends with its reader's rights if not before.
 
     Args:
-        core: Whose record it is.
+        units: Whose record it is.
         record: What is followed.
         allowed: Whether its reader still may read; asked when somebody has lost access, and now and then.
     """
 
-    def __init__(self, core: Core, record: Record[Any], allowed: Callable[[], bool]) -> None:
-        self._core = core
+    def __init__(self, units: Units, record: Record[Any], allowed: Callable[[], bool]) -> None:
+        self._units = units
         self._record = record
         self._allowed = allowed
         self._bell: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closed = False
         # At once: what happens until the first block is asked for is told as well.
-        self._position = record.read(core, None).position if record.after is None else record.after
+        self._position = record.read(units, None).position if record.after is None else record.after
         self._blocks = self._all()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -125,7 +123,7 @@ class Followed:
 
     def _all(self) -> Iterator[bytes]:
         record = self._record
-        with self._core.news.listening(self._ring):
+        with self._units.env.signals.listening(self._ring):
             yield OPENING
             batch = Batch(self._position, more=True)
             checked = time.monotonic()
@@ -139,7 +137,7 @@ class Followed:
                     yield HEARTBEAT
                 if topics - {record.topic} and not self._allowed():
                     return
-                batch = record.read(self._core, batch.position)
+                batch = record.read(self._units, batch.position)
                 if batch.frames:
                     yield batch.frames
                 if batch.over:

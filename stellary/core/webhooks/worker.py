@@ -11,21 +11,19 @@ import threading
 import time
 from collections import deque
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import attrs
 
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
+from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
+from stellary.core.kernel.units import Units
 from stellary.core.ports.webhook_sender import Parcel, Receipt
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 _log = logging.getLogger("stellary.core")
 
@@ -111,13 +109,15 @@ class WebhookWorker:
     """Sends the messages of webhooks, in threads beside a server or when the host asks for it.
 
     Args:
-        core: Whose messages. Without a courier they wait.
+        units: Opens the units of work. Without a webhook sender in their environment, messages wait.
+        claims: Owns what this process claims.
     """
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, units: Units, claims: ClaimOwner) -> None:
+        self._units = units
+        self._claims = claims
         self._reset()
-        core.news.listen(self._on_signal)
+        units.env.signals.listen(self._on_signal)
         forks.follow(self)
 
     def _reset(self) -> None:
@@ -146,9 +146,9 @@ class WebhookWorker:
         Raises:
             DBAPIError: The database does not answer.
         """
-        if self._core.courier is None:
+        if self._units.env.webhook_sender is None:
             return 0
-        self._core.claims.hold_file()
+        self._claims.hold_file()
         lanes: dict[str, _Lane] = {}
         count = 0
         while not self._stopping.is_set() and (lanes or self._is_due()):
@@ -172,15 +172,15 @@ class WebhookWorker:
 
     def _is_due(self) -> bool:
         due = self._next_due()
-        return due is not None and due <= self._core.clock()
+        return due is not None and due <= self._units.env.clock()
 
     def _next_due(self) -> datetime | None:
-        with self._core.database.reading() as connection:
+        with self._units.database.reading() as connection:
             due = jobs.next_due(connection, (queue.DELIVER,))
-        now = self._core.clock()
+        now = self._units.env.clock()
         if due is None or due <= now + FURTHEST:
             return due
-        with self._core.database.writing() as connection:
+        with self._units.database.writing() as connection:
             jobs.hasten_all(connection, queue.DELIVER, now, now + FURTHEST)
         return now
 
@@ -196,7 +196,7 @@ class WebhookWorker:
 
     def start(self) -> None:
         """Send messages in threads from now on."""
-        if self._core.courier is None:
+        if self._units.env.webhook_sender is None:
             return
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="stellary-webhooks", daemon=True)
@@ -221,7 +221,7 @@ class WebhookWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        self._core.claims.start()
+        self._claims.start()
         try:
             while not self._stopping.is_set():
                 # Before looking: whoever adds something from now on wakes this thread again.
@@ -237,7 +237,7 @@ class WebhookWorker:
                         self._alarm.wait(pause)
             self._finish()
         finally:
-            self._core.claims.stop()
+            self._claims.stop()
 
     def _step(self) -> float:
         """Settle what there is to settle; the seconds after which to look again."""
@@ -248,7 +248,7 @@ class WebhookWorker:
             sent = any(lane.sent for lane in self._lanes.values())
             is_late = since >= (NOTE_SECONDS if sent else RENEW_SECONDS) and bool(self._lanes)
         due = self._next_due()
-        left = POLL_SECONDS if due is None else (due - self._core.clock()).total_seconds()
+        left = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
         if left > 0 and not (done or is_late or self._is_urgent()):
             return min(NOTE_SECONDS if self._lanes else POLL_SECONDS, left)
         self._settle(self._lanes)
@@ -336,9 +336,8 @@ class WebhookWorker:
         with self._changed:
             held = {id: lane.webhook for id, lane in lanes.items()}
             reports = [lane.report() for lane in lanes.values() if lane.sent or lane.is_done or closing]
-        settled = self._core.run_raw(
-            True,
-            lambda uow: queue.settle(uow, reports, held, self._core.claims.number, closing=closing),
+        settled = self._units.run(
+            lambda uow: queue.settle(uow, reports, held, self._claims.number, closing=closing),
         )
         self._settled_at = time.monotonic()
         with self._changed:
@@ -360,14 +359,14 @@ class WebhookWorker:
         except Exception as error:  # noqa: BLE001 - the other messages have nothing to do with it
             _log.warning("a message of webhook %s could not be sent", webhook.id, exc_info=error)
             receipt = Receipt(error=f"it could not be sent: {type(error).__name__}")
-        return Sent(message, self._core.clock(), receipt)
+        return Sent(message, self._units.env.clock(), receipt)
 
     def _send(self, webhook: ClaimedWebhook, message: Message) -> Receipt:
         if not webhook.active:
             return Receipt(error=TURNED_OFF, final=True)
-        assert self._core.courier is not None
+        assert self._units.env.webhook_sender is not None
         body = message.payload.encode()
-        timestamp = int(self._core.clock().timestamp())
+        timestamp = int(self._units.env.clock().timestamp())
         headers = {
             "content-type": "application/json",
             "user-agent": "Stellary-Webhooks/1",
@@ -375,4 +374,6 @@ class WebhookWorker:
             TIMESTAMP_HEADER: str(timestamp),
             SIGNATURE_HEADER: signature(webhook.secret, message.id, timestamp, body),
         }
-        return self._core.courier(Parcel(webhook.url, headers, body, self._core.private_webhooks))
+        return self._units.env.webhook_sender(
+            Parcel(webhook.url, headers, body, self._units.env.private_webhooks)
+        )

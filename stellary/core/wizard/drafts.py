@@ -7,7 +7,7 @@ the one that it was told about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from sqlalchemy import Row, bindparam, delete, insert, select, update
@@ -38,17 +38,16 @@ from stellary.contract.wizard import (
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
+from stellary.core.kernel.units import Units
 from stellary.core.knowledge.documents import get_document
 from stellary.core.ports.planner import Brief, Refinement, Text
 from stellary.core.wizard import access, rows
 from stellary.core.wizard.rules import answers as answer_rules
 from stellary.core.wizard.rules import fitting, stages
 from stellary.core.wizard.tables import drafts
-
-if TYPE_CHECKING:
-    from stellary.core.app import Core
 
 _LIST = Pages(
     select(*rows.SUMMARY).where(drafts.c.workspace_id == bindparam("_workspace_id")),
@@ -80,12 +79,12 @@ class Framed:
     found: Refinement
 
 
-def _frame(core: Core, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framed:
+def _frame(units: Units, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framed:
     documents: list[ContextDocument] = []
     if request.document_ids:
-        with core.view(actor) as uow:
+        with units.read(actor) as uow:
             documents = _from_knowledge(uow, ref, request)
-    return _framed(core, request, documents)
+    return _framed(units.env, request, documents)
 
 
 def _from_knowledge(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft) -> list[ContextDocument]:
@@ -100,7 +99,7 @@ def _from_knowledge(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDr
     return made
 
 
-def _framed(core: Core, request: CreateProjectDraft, known: Sequence[ContextDocument]) -> Framed:
+def _framed(env: Environment, request: CreateProjectDraft, known: Sequence[ContextDocument]) -> Framed:
     given = [
         ContextDocument(title=each.title or "", content=each.content)
         for each in request.context_documents or ()
@@ -118,7 +117,7 @@ def _framed(core: Core, request: CreateProjectDraft, known: Sequence[ContextDocu
                 f"must not have more than {BRIEF_MAX} characters together with the description",
             )
         )
-    found = core.planner.refine(Brief(request.name, texts, core.clock().date()), 1)
+    found = env.planner.refine(Brief(request.name, texts, env.clock().date()), 1)
     return Framed(documents, found)
 
 
@@ -133,7 +132,7 @@ def create_project_draft(
         Unavailable: The planner does not answer.
     """
     workspace = accounts_access.workspace(uow, ref).row
-    framed = prepared or _framed(uow.core, request, _from_knowledge(uow, ref, request))
+    framed = prepared or _framed(uow.env, request, _from_knowledge(uow, ref, request))
     questions = fitting.fitted_questions(framed.found.questions, (), 1)
     row = {
         "id": uow.new_id(),
@@ -189,16 +188,16 @@ def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
 # ---------------------------------------------------------------------------------------------- refinement
 
 
-def _refine(core: Core, actor: Actor, ref: DraftRef, request: RefineProjectDraft) -> Thought:
-    return _refined(core, _seen(core, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
+def _refine(units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDraft) -> Thought:
+    return _refined(units.env, _seen(units, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
 
 
-def _seen(core: Core, actor: Actor, ref: DraftRef, policy: Policy) -> Row[Any]:
-    with core.view(actor) as uow, uow.checking(policy):
+def _seen(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> Row[Any]:
+    with units.read(actor) as uow, uow.checking(policy):
         return access.draft(uow, ref).row
 
 
-def _refined(core: Core, row: Row[Any], request: RefineProjectDraft) -> Thought:
+def _refined(env: Environment, row: Row[Any], request: RefineProjectDraft) -> Thought:
     said = request.answers or {}
     stage = stages.after(row.stage, "answer" if said else "look")
     if not said:
@@ -207,7 +206,7 @@ def _refined(core: Core, row: Row[Any], request: RefineProjectDraft) -> Thought:
     kept = answer_rules.checked(said, asked, row.open_ids)
     answers = {**row.answers, **kept}
     closed = not kept.keys().isdisjoint(row.open_ids)
-    found = core.planner.refine(rows.brief(row, answers), row.round + 1)
+    found = env.planner.refine(rows.brief(row, answers), row.round + 1)
     changes = {"stage": stage, "answers": answers, "roadmap": None, **_readiness(found, row.readiness_score)}
     if closed:
         questions = []
@@ -233,7 +232,7 @@ def refine_project_draft(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _written(uow, row, prepared or _refined(uow.core, row, request))
+    return _written(uow, row, prepared or _refined(uow.env, row, request))
 
 
 def _written(uow: UnitOfWork, row: Row[Any], thought: Thought) -> ProjectDraft:
@@ -255,16 +254,16 @@ def _written(uow: UnitOfWork, row: Row[Any], thought: Thought) -> ProjectDraft:
 # ---------------------------------------------------------------------------------------------- roadmap
 
 
-def _plan(core: Core, actor: Actor, ref: DraftRef, request: GenerateRoadmap) -> Thought:
-    return _planned(core, _seen(core, actor, ref, GENERATE_ROADMAP.policy), request)
+def _plan(units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap) -> Thought:
+    return _planned(units.env, _seen(units, actor, ref, GENERATE_ROADMAP.policy), request)
 
 
-def _planned(core: Core, row: Row[Any], request: GenerateRoadmap) -> Thought:
+def _planned(env: Environment, row: Row[Any], request: GenerateRoadmap) -> Thought:
     stage = stages.after(row.stage, "generate")
     feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
     if len(feedback) > FEEDBACKS_MAX:
         raise Conflict(f"a draft takes feedback {FEEDBACKS_MAX} times at most", code="feedback_full")
-    roadmap = fitting.fitted(core.planner.plan(rows.brief(row, feedback=feedback)))
+    roadmap = fitting.fitted(env.planner.plan(rows.brief(row, feedback=feedback)))
     return Thought(row.version, {"stage": stage, "roadmap": rows.stored(roadmap), "feedback": feedback})
 
 
@@ -279,4 +278,4 @@ def generate_roadmap(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _written(uow, row, prepared or _planned(uow.core, row, request))
+    return _written(uow, row, prepared or _planned(uow.env, row, request))

@@ -231,7 +231,7 @@ def login_cost(world, email):
 @pytest.mark.parametrize(("stored", "configured"), [(4, 9), (9, 4), (9, 9)])
 def test_login_to_an_unknown_account_costs_what_a_wrong_password_costs(world, stored, configured):
     ann, bob = world.people("ann bob")
-    world.core.bcrypt_rounds = configured
+    world.core.env.bcrypt_rounds = configured
     store_hash(world, ann, stored)
     # Of two that are stored in different ways, both cost the same as none.
     store_hash(world, bob, configured)
@@ -244,7 +244,7 @@ def test_login_to_an_unknown_account_costs_what_a_wrong_password_costs(world, st
 def test_login_stores_the_password_with_the_rounds_of_the_setting(world, stored, configured):
     ann = world.person("ann")
     store_hash(world, ann, stored)
-    world.core.bcrypt_rounds = configured
+    world.core.env.bcrypt_rounds = configured
     token = world.bearer(ann)
     assert login(world, password="wrong password").status == 401
     assert rounds_of(stored_hash(world, ann)) == stored

@@ -9,7 +9,9 @@ from tests.world import at_once
 
 
 def me(world, actor):
-    return world.ask(world.core.signer.issue(actor.user_id, 0, world.core.clock()), "GET", "/auth/me")["user"]
+    return world.ask(
+        world.core.env.signer.issue(actor.user_id, 0, world.core.env.clock()), "GET", "/auth/me"
+    )["user"]
 
 
 def test_a_hosts_user_is_made_once(world):
@@ -20,7 +22,7 @@ def test_a_hosts_user_is_made_once(world):
 
 def test_a_hosts_user_has_a_home(world):
     actor = world.core.user(external_id="42", email="ann@example.com")
-    token = world.core.signer.issue(actor.user_id, 0, world.core.clock())
+    token = world.core.env.signer.issue(actor.user_id, 0, world.core.env.clock())
     assert [each["slug"] for each in world.ask(token, "GET", "/organizations")] == ["ann"]
 
 

@@ -15,7 +15,8 @@ from stellary.contract.errors import Invalid, Unauthenticated
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.passwords import hash_password, verify_password
 from stellary.core.accounts.personal import slugified
-from stellary.core.accounts.tokens import Signer, digest, looks_like_api_token, new_api_token, new_secret
+from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token, new_secret
+from stellary.core.kernel.signer import Signer
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 SECRET = "s" * 32

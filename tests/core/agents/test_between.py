@@ -40,7 +40,7 @@ def test_what_the_server_works_on_is_not_ended_by_a_program(office: Office):
 
 
 def test_an_agent_that_is_suspended_while_it_thinks_goes_on_when_it_may(office: Office):
-    brain = office.world.core.brains["built_in"]
+    brain = office.world.core.env.brains["built_in"]
     agent, card = office.agent(), office.card()
 
     class Suspended:
@@ -50,7 +50,7 @@ def test_an_agent_that_is_suspended_while_it_thinks_goes_on_when_it_may(office: 
                 office.change(agent, status="suspended")
             return turn
 
-    office.world.core.brains = {"built_in": Suspended()}
+    office.world.core.env.brains = {"built_in": Suspended()}
     mission = office.mission(agent, "set priority high", card)
     assert (office.worked(mission)["status"], office.read(card)) == ("running", card)
     office.change(agent, status="active")
@@ -62,7 +62,7 @@ def test_a_mission_whose_card_goes_before_it_is_thought_about_ends_with_it(offic
     card = office.card()
     mission = office.mission(office.agent(), "set priority high", card)
     running.run(
-        office.world.core,
+        office.world.core.units,
         {"missionId": mission["id"]},
         lambda: office.world.ask(office.owner, "DELETE", office.of(card)),
     )
@@ -71,7 +71,7 @@ def test_a_mission_whose_card_goes_before_it_is_thought_about_ends_with_it(offic
 
 def test_what_cannot_be_done_at_the_moment_is_tried_again(office: Office):
     core, clock = office.world.core, office.world.stop_clock()
-    whole = core.actions
+    whole = core.env.actions
     down = {"left": 2}
 
     def unavailable(uow: Any, ref: Any, params: Any) -> Any:
@@ -80,7 +80,7 @@ def test_what_cannot_be_done_at_the_moment_is_tried_again(office: Office):
             raise Unavailable("the store does not answer", retry_after=300)
         return whole["set_priority"].do(uow, ref, params)
 
-    core.actions = {**whole, "set_priority": attrs.evolve(whole["set_priority"], do=unavailable)}
+    core.env.actions = {**whole, "set_priority": attrs.evolve(whole["set_priority"], do=unavailable)}
     mission = office.mission(office.agent(), "set priority high")
     assert office.worked(mission)["status"] == "running"
     (job,) = core.work.jobs()
@@ -96,18 +96,18 @@ def test_what_cannot_be_done_at_the_moment_is_tried_again(office: Office):
 
 def test_who_has_thought_for_longer_than_is_claimed_finds_that_another_has_gone_on(office: Office):
     core, clock = office.world.core, office.world.stop_clock()
-    brain, asked = core.brains["built_in"], []
+    brain, asked = core.env.brains["built_in"], []
 
     class Slow:
         def think(self, task: Any) -> Any:
             asked.append(task)
             if len(asked) == 1:
                 clock.advance(2 * LEASE)
-                Work(core, HANDLERS).run_due()
+                Work(core.units, core.claims, HANDLERS).run_due()
                 task.waiting()
             return brain.think(task)
 
-    core.brains = {"built_in": Slow()}
+    core.env.brains = {"built_in": Slow()}
     card = office.card()
     mission = office.mission(office.agent(), "comment: Hi", card)
     assert office.worked(mission)["status"] == "completed"
@@ -121,7 +121,7 @@ def test_what_was_read_and_what_was_approved_are_told_together(office: Office):
         call("set_priority", "b", cardId=card["id"], priority="high"),
         call("fly", "c"),
     ]
-    office.world.core.brains = {
+    office.world.core.env.brains = {
         "built_in": (brain := Scripted(Turn(history=1, calls=calls), Turn(result="ok")))
     }
     mission = office.mission(office.agent("supervised"), "go", card)
@@ -186,13 +186,13 @@ def test_what_is_refused_to_an_agent_that_is_gone_is_noted_nowhere(office: Offic
     agent = office.agent()
     gone = Agency(agent["id"], office.owner.id, office.workspace.id, frozenset(), None, at_once=True)
     office.world.ask(office.owner, "DELETE", f"{office.agents}/{agent['id']}")
-    audit.refused(office.world.core, gone, "move_card", "it is suspended")
+    audit.refused(office.world.core.units, gone, "move_card", "it is suspended")
     assert office.world.ask(office.owner, "GET", office.agents) == []
 
 
 def test_a_call_of_a_name_without_end_is_refused(office: Office):
     calls = [ToolCall("a", "x" * 5000, {})]
-    office.world.core.brains = {"built_in": Scripted(Turn(history=1, calls=calls), Turn(result="ok"))}
+    office.world.core.env.brains = {"built_in": Scripted(Turn(history=1, calls=calls), Turn(result="ok"))}
     agent = office.agent()
     assert office.worked(office.mission(agent, "go"))["status"] == "completed"
     assert office.tried(agent) == [("x" * 100, "refused")]

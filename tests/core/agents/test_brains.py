@@ -31,7 +31,7 @@ class Scripted:
 
 def worked(office: Office, brain: Any, mode: str = "autonomous", **more: Any) -> tuple[Any, Any]:
     """A mission that this brain has thought about, and its card."""
-    office.world.core.brains = {"built_in": brain}
+    office.world.core.env.brains = {"built_in": brain}
     card = office.card()
     mission = office.mission(office.agent(mode, **more), "Do something", card)
     return office.worked(mission), card
@@ -158,7 +158,7 @@ def test_a_proposal_says_in_one_sentence_what_it_is_about(office: Office):
 def hostile_calls(office: Office, ids: list[str], seed: int, count: int) -> list[ToolCall]:
     """Calls of all tools that there are and of some that are not, about all things that there are."""
     chance = random.Random(seed)
-    names = [*office.world.core.actions, "delete_card", "agents.delete", "", "x" * 500]
+    names = [*office.world.core.env.actions, "delete_card", "agents.delete", "", "x" * 500]
     keys = [
         "cardId",
         "projectId",
@@ -210,7 +210,7 @@ def test_a_hostile_brain_achieves_nothing_beyond_its_gate(office: Office, mode):
     # Nothing beyond the tools that it has.
     (agent,) = world.ask(office.owner, "GET", office.agents)
     done = {tool for tool, outcome in office.tried(agent) if outcome != "refused"}
-    reads = {name for name, action in world.core.actions.items() if action.category == "board.read"}
+    reads = {name for name, action in world.core.env.actions.items() if action.category == "board.read"}
     assert done <= reads | {"move_card", "add_comment"}
     activity = world.ask(office.owner, "GET", f"{office.path}/activity?limit=500")
     assert {each["type"] for each in activity if each["actorId"] == agent["id"]} <= {
@@ -241,7 +241,7 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
     calls += hostile_calls(office, ids, 5, count)
     turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
     state = world.ask(office.owner, "GET", f"{place}/pilotage/state")
-    world.core.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
+    world.core.env.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
     agent = office.agent(tools=list(get_args(Category)))
     asked = office.mission(agent, "go", card, by=bob)
     assert office.worked(asked)["status"] == "completed"

@@ -64,8 +64,8 @@ def live_in(core: Core, ahead: Callable[[], timedelta]) -> None:
         made = ids()
         return f"{int(made[:8], 16) + int(ahead().total_seconds()):08x}{made[8:]}"
 
-    core.new_id = new_id
-    core.clock = lambda: system_clock() + ahead()
+    core.env.new_id = new_id
+    core.env.clock = lambda: system_clock() + ahead()
 
 
 class Dying(RulesBrain):
@@ -91,7 +91,7 @@ class Life:
     def __init__(self, office: Office, url: str, mode: str) -> None:
         self.office, self.url, self.mode = office, url, mode
         # Time goes on from one to the next.
-        self._ahead = office.world.core.clock() - system_clock() + timedelta(seconds=1)
+        self._ahead = office.world.core.env.clock() - system_clock() + timedelta(seconds=1)
         live_in(office.world.core, lambda: self._ahead)
         self.agent, self.card = office.agent(mode), office.card("Spec")
         self.mission = office.mission(self.agent, PROMPT, self.card)
@@ -252,7 +252,7 @@ def both(url: str, mission_id: str, gate: Any) -> None:
     """Work on a mission, whoever else does."""
     core = Core(url)
     gate.wait(30)
-    running.run(core, {"missionId": mission_id}, lambda: None)
+    running.run(core.units, {"missionId": mission_id}, lambda: None)
     core.close()
 
 

@@ -45,7 +45,7 @@ def use(office: Office, script: Script) -> list[list[ModelMessage]]:
                 yield {number: DeltaToolCall(part.tool_name, args, tool_call_id=part.tool_call_id)}
 
     model = FunctionModel(stream_function=answer)
-    office.world.core.brains = {"model": ModelBrain(lambda name: model)}
+    office.world.core.env.brains = {"model": ModelBrain(lambda name: model)}
     return asked
 
 
@@ -154,7 +154,7 @@ def provider(office: Office) -> Iterator[Provider]:
 
 def use_provider(office: Office, provider: Provider, **more: Any) -> None:
     model = model_of(provider)
-    office.world.core.brains = {"model": ModelBrain(lambda name: model, **more)}
+    office.world.core.env.brains = {"model": ModelBrain(lambda name: model, **more)}
 
 
 def test_an_endpoint_is_asked_with_the_tools_and_their_schemas(office: Office, provider: Provider):
@@ -304,7 +304,7 @@ def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next
     until(lambda: provider.asked)
     assert work.stop(5)
     assert office.mission_now(mission)["status"] == "running"
-    office.world.core.work = Work(office.world.core, HANDLERS)
+    office.world.core.work = Work(office.world.core.units, office.world.core.claims, HANDLERS)
     assert office.worked(mission)["result"] == "Hi."
 
 
@@ -317,7 +317,7 @@ def until(true: Any) -> None:
 
 
 def test_a_model_that_nobody_knows_ends_the_mission(office: Office):
-    office.world.core.brains = {"model": ModelBrain()}
+    office.world.core.env.brains = {"model": ModelBrain()}
     after = office.worked(office.mission(office.agent(runtime="model", model="nobody:some"), "Say hi"))
     assert after["status"] == "failed"
     assert after["error"].startswith("the model nobody:some cannot be asked: ")
@@ -333,7 +333,7 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(office: Office):
         assert office.worked(office.mission(agent(office, "autonomous"), "Say hi"))["result"] == said
         assert len(threads()) == 1
         # What is asked after that makes a new one.
-        office.world.core.brains["model"].close()
+        office.world.core.env.brains["model"].close()
         assert threads() == []
 
 

@@ -87,7 +87,7 @@ def test_of_two_missions_on_a_card_one_is_at_work(office: Office):
 
 
 def run(core: Core, mission: Any) -> None:
-    running.run(core, {"missionId": mission["id"]}, lambda: None)
+    running.run(core.units, {"missionId": mission["id"]}, lambda: None)
 
 
 @pytest.mark.parametrize("mode", ["autonomous", "supervised"])
@@ -108,7 +108,7 @@ def test_of_two_workers_on_a_mission_each_step_is_done_by_one(office: Office, mo
 
 def test_a_mission_that_is_cancelled_while_it_is_thought_about_does_nothing(office: Office):
     core = office.world.core
-    brain = core.brains["built_in"]
+    brain = core.env.brains["built_in"]
     card = office.card()
     mission = office.mission(office.agent("autonomous"), PROMPT, card)
 
@@ -117,7 +117,7 @@ def test_a_mission_that_is_cancelled_while_it_is_thought_about_does_nothing(offi
             office.world.ask(office.owner, "POST", f"{office.of_mission(mission)}/cancel")
             return brain.think(task)
 
-    core.brains = {"built_in": Slow()}
+    core.env.brains = {"built_in": Slow()}
     assert office.worked(mission)["status"] == "cancelled"
     assert office.read(card) == card
     assert core.work.jobs() == []

@@ -246,7 +246,7 @@ def test_half_of_an_action_is_undone_and_never_told(workshop, monkeypatch):
 
     broken = actions.Action("break", "Break.", CardParams, UPDATE_CARD, "board.write", break_off)
     core = workshop.world.core
-    core.actions = {**core.actions, "break": broken}
+    core.env.actions = {**core.env.actions, "break": broken}
     rule = workshop.rule("task_created", "break")
     watching = workshop.rule("task_status_changed", "archive_card")
     assert workshop.read(workshop.card())["status"] == "open"

@@ -10,7 +10,6 @@ import orjson
 import pytest
 from sqlalchemy import delete, select
 
-from stellary.core import app
 from stellary.core.board import attachments
 from stellary.core.board.tables import attachments as table
 from stellary.core.board.tables import cards
@@ -40,7 +39,7 @@ class Files:
         return f"{self.path}/{orjson.loads(answer.body)['id']}"
 
     def blobs(self) -> list[str]:
-        return sorted(key for key, _ in self.core.blobs._listed())
+        return sorted(key for key, _ in self.core.env.blobs._listed())
 
     def rows(self) -> list[str]:
         with self.core.view(NOBODY) as uow:
@@ -51,7 +50,7 @@ class Files:
 
     def swept_later(self) -> int:
         """An hour later. The files are dated by the machine, whatever the core's clock says."""
-        now = self.core.clock()
+        now = self.core.env.clock()
         self.world.stop_clock().now = now + attachments.SWEPT_AFTER + timedelta(seconds=1)
         return self.core.sweep()
 
@@ -102,7 +101,7 @@ def test_a_process_that_dies_between_file_and_row_leaves_a_file_that_is_swept(fi
     with monkeypatch.context() as dying:
         dying.setattr(attachments, "clean_name", lambda _: (_ for _ in ()).throw(SystemExit))
         # A process that has died deletes nothing.
-        dying.setattr(files.core.blobs, "discard", lambda _: None)
+        dying.setattr(files.core.env.blobs, "discard", lambda _: None)
         with pytest.raises(SystemExit):
             files.upload()
     assert (files.rows(), len(files.blobs()), files.count()) == ([], 1, 0)
@@ -116,7 +115,7 @@ def test_a_process_that_dies_between_file_and_row_leaves_a_file_that_is_swept(fi
 def test_a_commit_that_fails_leaves_its_file_to_the_sweep(files, monkeypatch):
     with monkeypatch.context() as failing:
         failing.setattr(
-            app.reactions, "settle", lambda _: (_ for _ in ()).throw(RuntimeError("at the commit"))
+            files.core.units, "_react", lambda _: (_ for _ in ()).throw(RuntimeError("at the commit"))
         )
         assert files.upload().status == 500
     assert (files.rows(), len(files.blobs())) == ([], 1)
@@ -125,7 +124,7 @@ def test_a_commit_that_fails_leaves_its_file_to_the_sweep(files, monkeypatch):
 
 
 def test_a_commit_whose_answer_is_lost_keeps_file_and_row(files, monkeypatch):
-    begin = files.core.begin
+    begin = files.core.units.transaction
 
     @contextmanager
     def cut_off(*given: Any):
@@ -134,7 +133,7 @@ def test_a_commit_whose_answer_is_lost_keeps_file_and_row(files, monkeypatch):
         raise ConnectionError("after the commit")
 
     with monkeypatch.context() as cutting:
-        cutting.setattr(files.core, "begin", cut_off)
+        cutting.setattr(files.core.units, "transaction", cut_off)
         assert files.upload(idempotency_key="k").status == 500
     assert files.rows() == files.blobs() != []
     assert files.upload(idempotency_key="k").headers["idempotency-replayed"] == "true"
@@ -146,7 +145,7 @@ def test_a_file_that_cannot_be_written_gets_no_row(files, monkeypatch):
     def full(*_: object) -> None:
         raise OSError("disk")
 
-    monkeypatch.setattr(files.core.blobs, "put", full)
+    monkeypatch.setattr(files.core.env.blobs, "put", full)
     assert files.upload().status == 500
     assert files.rows() == []
 
@@ -204,7 +203,7 @@ def test_a_host_can_put_a_file_by_itself_and_undo_it(files):
     from stellary.core.ports.blobs import StoredFile, new_key
 
     key = new_key()
-    files.core.blobs.put(key, b"Hello.")
+    files.core.env.blobs.put(key, b"Hello.")
     ref = files.project.ref.child(CardRef, files.card.rpartition("/")[2])
     with files.core.begin(files.ann.actor) as uow:
         made = attachments.upload_attachment(uow, ref, StoredFile(key, "a.txt", None, 6, "0" * 64))
@@ -231,5 +230,5 @@ def test_a_port_tells_of_a_download_that_breaks_off(files, monkeypatch):
         raise Unavailable("the file store is not available; try again")
 
     path = files.made()
-    monkeypatch.setattr(files.core.blobs, "read", broken)
+    monkeypatch.setattr(files.core.env.blobs, "read", broken)
     assert files.world.status(files.ann, "GET", path) == 503

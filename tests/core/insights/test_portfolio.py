@@ -118,7 +118,7 @@ def test_portfolio_of_another_workspace_is_its_own(desk):
 
 def furnish(desk, numbers):
     """A project for each number, each with a scope, a column, a card and a member, written straight into the tables."""
-    new_id, now = Ids(), desk.world.core.clock()
+    new_id, now = Ids(), desk.world.core.env.clock()
     times = {"created_at": now, "updated_at": now}
     made = {table: [] for table in (projects, scopes, columns, cards, project_members)}
     for number in numbers:

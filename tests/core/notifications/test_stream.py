@@ -10,7 +10,7 @@ import pytest
 
 from stellary.contract.streaming import Follow
 from stellary.core.api import dispatch
-from stellary.core.kernel.signals import access_lost
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
 from stellary.core.streaming import streams
@@ -130,11 +130,11 @@ def test_a_number_is_never_used_twice(core, world, board, record):
 
 def test_a_unit_that_is_undone_tells_nobody(core, world, board):
     heard = []
-    core.news.listen(heard.append)
+    core.env.signals.listen(heard.append)
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     assert world.status(board.owner, "POST", path, {"title": "", "assigneeId": "x"}) == 400
     with suppress(ZeroDivisionError), core.begin(NOBODY) as uow:
-        access_lost(uow)
+        uow.send_on_commit(ACCESS)
         raise ZeroDivisionError
     assert heard == []
     board.card("Told")

@@ -31,6 +31,6 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 @pytest.fixture
 def helm(world: World) -> Iterator[Helm]:
     """A workspace whose owner pilots it, beside those of other tests."""
-    clock = world.core.clock
+    clock = world.core.env.clock
     yield Helm(world, world.person(f"ann{next(_numbers)}"))
-    world.core.clock = clock
+    world.core.env.clock = clock

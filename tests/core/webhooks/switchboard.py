@@ -28,8 +28,8 @@ class Switchboard(Board):
         self.clock = world.stop_clock()
         self.answers: list[Receipt] = []
         self.parcels: list[Parcel] = []
-        world.core.courier = self.bring
-        self.worker = WebhookWorker(world.core)
+        world.core.env.webhook_sender = self.bring
+        self.worker = WebhookWorker(world.core.units, world.core.claims)
 
     def bring(self, parcel: Parcel) -> Receipt:
         self.parcels.append(parcel)

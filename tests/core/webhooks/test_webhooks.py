@@ -66,7 +66,7 @@ def test_a_webhook_leads_to_a_public_url(switchboard, url, said):
 
 
 def test_other_addresses_will_do_where_that_is_allowed(switchboard):
-    switchboard.world.core.private_webhooks = True
+    switchboard.world.core.env.private_webhooks = True
     hook = switchboard.hook(url="http://127.0.0.1:8080/")
     assert (
         switchboard.world.ask(
@@ -293,7 +293,7 @@ def test_a_webhook_that_is_deleted_while_a_message_is_on_its_way_leaves_nothing(
         switchboard.world.ask(switchboard.owner, "DELETE", switchboard.of_hook(hook))
         return Receipt(500)
 
-    switchboard.world.core.courier = deletes
+    switchboard.world.core.env.webhook_sender = deletes
     switchboard.worker.run_due()
     assert switchboard.world.core.work.jobs() == []
 
@@ -342,7 +342,7 @@ def test_deliveries_come_by_the_page(switchboard):
 def test_without_a_courier_messages_wait(core, switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    core.courier = None
+    core.env.webhook_sender = None
     assert core.webhook_worker.run_due() == 0
     assert switchboard.told(hook)[0]["status"] == "pending"
 
@@ -354,17 +354,17 @@ class Died(BaseException):
 def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_again(switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    bring = switchboard.world.core.courier
+    bring = switchboard.world.core.env.webhook_sender
 
     def dies(parcel):
         bring(parcel)
         raise Died
 
-    switchboard.world.core.courier = dies
+    switchboard.world.core.env.webhook_sender = dies
     with pytest.raises(Died):
         switchboard.worker.run_due()
     assert switchboard.told(hook)[0]["status"] == "pending"
-    switchboard.world.core.courier = bring
+    switchboard.world.core.env.webhook_sender = bring
     assert switchboard.send() == []
     switchboard.clock.advance(timedelta(seconds=61))
     assert len(switchboard.send()) == 1
@@ -375,14 +375,14 @@ def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_a
 def test_a_courier_that_fails_is_asked_again(switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    bring = switchboard.world.core.courier
+    bring = switchboard.world.core.env.webhook_sender
 
     def fails(parcel):
         raise RuntimeError("no more threads")
 
-    switchboard.world.core.courier = fails
+    switchboard.world.core.env.webhook_sender = fails
     assert switchboard.send() == []
-    switchboard.world.core.courier = bring
+    switchboard.world.core.env.webhook_sender = bring
     switchboard.clock.advance(timedelta(seconds=10))
     assert len(switchboard.send()) == 1
     assert switchboard.told(hook)[0]["status"] == "succeeded"

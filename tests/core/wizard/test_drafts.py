@@ -359,7 +359,7 @@ def test_what_a_planner_says_is_fitted_to_what_can_be_told(studio):
             deliverables=[deliverable] * 20 + [empty],
         )
     ] * 60
-    studio.world.core.planner = model = Model(phases=phases)
+    studio.world.core.env.planner = model = Model(phases=phases)
     draft = studio.draft()
     assert [each["id"] for each in draft["questions"]] == ["same", "round1"]
     assert (draft["readinessScore"], draft["missing"]) == (100, ["much"])
@@ -378,7 +378,7 @@ def test_what_a_planner_says_is_fitted_to_what_can_be_told(studio):
 
 
 def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(studio, statements):
-    studio.world.core.planner = model = Model()
+    studio.world.core.env.planner = model = Model()
     draft = studio.draft(description="Sell.", contextDocuments=[{"title": "Minutes", "content": "Well."}])
     studio.plan(studio.refine(draft, same="this"), "shorter")
     brief = model.seen[-1]
@@ -395,13 +395,13 @@ def test_what_was_thought_of_an_older_draft_is_not_written(studio):
     ref = studio.workspace.ref.child(DraftRef, draft["id"])
 
     def plan(brief):
-        studio.world.core.planner = Model()
+        studio.world.core.env.planner = Model()
         with studio.world.core.begin(studio.owner.actor) as uow:
             drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
         return real(brief)
 
     model.plan = plan
-    studio.world.core.planner = model
+    studio.world.core.env.planner = model
     assert studio.problem(draft, "generate-roadmap") == (
         409,
         "the draft was changed meanwhile: look at it again",

@@ -60,7 +60,7 @@ class Scripted:
     def __init__(self, studio: Studio, *said: Any) -> None:
         self.said, self.asked = list(said), []
         self.planner = ModelPlanner(NAME, resolve=lambda name: FunctionModel(stream_function=self.answer))
-        studio.world.core.planner = self.planner
+        studio.world.core.env.planner = self.planner
 
     async def answer(self, messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[Any]:
         self.asked.append(messages)
@@ -224,7 +224,7 @@ def provider(studio: Studio) -> Iterator[Provider]:
 
 def use_provider(studio: Studio, provider: Provider, **more: Any) -> None:
     model = model_of(provider)
-    studio.world.core.planner = ModelPlanner(NAME, resolve=lambda name: model, **more)
+    studio.world.core.env.planner = ModelPlanner(NAME, resolve=lambda name: model, **more)
 
 
 def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Provider):

@@ -1,0 +1,25 @@
+"""Authentication: from a Bearer token of any kind to an actor."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from stellary.core.accounts.authentication import authenticate
+from stellary.core.agents import tokens as agent_tokens
+from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.unit import Actor
+
+
+def authenticate_bearer(connection: Connection, bearer: str, env: Environment) -> tuple[Actor, bool]:
+    """Return the actor that a bearer token (JWT, personal access token or agent token) belongs to.
+
+    Returns:
+        The actor, and whether the last use of the token should be noted.
+
+    Raises:
+        Unauthenticated: The token is invalid, revoked or has expired.
+    """
+    if agent_tokens.is_agent_token(bearer):
+        return agent_tokens.authenticate(connection, bearer, env.clock()), False
+    authenticated = authenticate(connection, bearer, env.signer, env.clock())
+    return authenticated.actor, authenticated.stale
