@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import re
 import subprocess
 import sys
@@ -40,6 +41,25 @@ def test_contracts_of_pyproject_are_kept():
     assert found.returncode == 0, found.stdout + found.stderr
 
 
+@pytest.mark.parametrize("package", ["stellary.core", "reference_server"])
+def test_no_module_imports_itself_in_a_circle(package):
+    graph = grimp.build_graph(package.partition(".")[0], exclude_type_checking_imports=False, cache_dir=None)
+    imports = {
+        module: {
+            imported
+            for imported in graph.find_modules_directly_imported_by(module)
+            # What a package offers by itself is imported from elsewhere.
+            if imported != package
+        }
+        for module in graph.modules
+        if module.startswith(package)
+    }
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
 def test_tables_are_imported_only_within_their_area(graph):
     strangers = [
         f"{importer} imports {tables}"
@@ -53,7 +73,7 @@ def test_tables_are_imported_only_within_their_area(graph):
 
 def test_rules_import_only_contract_events_base_briefs_and_each_other(graph):
     allowed = re.compile(
-        rf"stellary\.contract(\..+)?|{CORE}\.(events|base|planner)|{CORE}\.\w+\.rules(\..+)?"
+        rf"stellary\.contract(\..+)?|{CORE}\.(kernel\.events|db\.base|ports\.planner)|{CORE}\.\w+\.rules(\..+)?"
     )
     strangers = [
         f"{rules} imports {imported}"
