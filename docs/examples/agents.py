@@ -1,4 +1,4 @@
-"""Agents: one that has to ask works on a card, and a person approves what it wants to change.
+"""Agents: a supervised agent works on a card, and a person approves its changes.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/agents.py``.
 """
@@ -14,7 +14,7 @@ from stellary.contract.agents import SetRateLimit
 
 
 def supervised(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Make an agent in a workspace that is there, give it a task, approve what it proposes, and tell what happened."""
+    """Create an agent in an existing workspace, give it a task, approve its proposals, and return its log."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Web shop"))
     to_do, _, done = board.columns.list()
@@ -23,7 +23,7 @@ def supervised(client: Stellary, organization: str, workspace: str) -> list[str]
     # --8<-- [start:create]
     agent = ws.agents.create(
         name="Scribe",
-        autonomy_mode="supervised",  # every change waits for somebody
+        autonomy_mode="supervised",  # every change waits for approval
         tools=["board.read", "move_card", "set_priority", "add_comment"],
         rate_limit=SetRateLimit(max_actions=100, window_seconds=60),
     )
@@ -41,7 +41,7 @@ def supervised(client: Stellary, organization: str, workspace: str) -> list[str]
         told.append(f"{entry.id} {entry.kind}")
         print(entry.id, entry.kind, entry.data)
 
-    waiting = mission.wait(progress=tell)  # until it is over, or somebody is asked
+    waiting = mission.wait(progress=tell)  # until it is over or needs a decision
     assert waiting.status == "awaiting_approval"
     # --8<-- [end:mission]
 
@@ -67,7 +67,7 @@ def supervised(client: Stellary, organization: str, workspace: str) -> list[str]
 def with_a_token(
     client: Stellary, as_agent: Stellary, organization: str, workspace: str, project: str
 ) -> str:
-    """What a program gets that acts as a supervised agent, with a token of the agent's."""
+    """Act as a supervised agent with a token of the agent, and return the proposal."""
     # --8<-- [start:proposed]
     mine = as_agent.workspace(organization, workspace).project(project)
     (first, *_) = mine.cards.list()

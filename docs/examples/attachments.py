@@ -1,4 +1,4 @@
-"""Attachments: a file goes up to a card and comes down again.
+"""Attachments: upload files to a card and download them.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/attachments.py``.
 """
@@ -14,7 +14,7 @@ from stellary import Stellary, TooLarge
 
 
 def attachments(client: Stellary, organization: str, workspace: str, folder: Path) -> list[str]:
-    """Upload files from a folder to a new card, download them into it, and list what the card has."""
+    """Upload files from a folder to a new card, download them to the folder, and list the files of the card."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Launch"))
     to_do, *_ = board.columns.list()
@@ -54,7 +54,7 @@ def attachments(client: Stellary, organization: str, workspace: str, folder: Pat
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what the card has in the end."""
+    """Run the example with a new account, and print the files of the card."""
     name = f"acme-{uuid4().hex[:8]}"
     with (
         Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client,

@@ -1,4 +1,4 @@
-"""Automations: three rules of a project, and what they make of one card.
+"""Automations: three rules of a project, and their effects on a card.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/automations.py``.
 """
@@ -13,7 +13,7 @@ from stellary.contract.automations import ActionToRun
 
 
 def automations(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Make a project with three rules in a workspace that is there, and tell what they have done."""
+    """Create a project with three rules in an existing workspace, and return their effects."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Support"))
     to_do, doing, done = board.columns.list()
@@ -45,7 +45,7 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
 
     # --8<-- [start:work]
     card = board.column(to_do).cards.create(title="Urgent: invoices go out twice")
-    (step,) = board.card(card).checklist.list()  # two rules have acted: moved, and planned
+    (step,) = board.card(card).checklist.list()  # two rules have run: the card is moved, and has a checklist
     assert board.card(card).get().column_id == doing.id
 
     board.card(card).checklist.update(step, done=True)
@@ -61,13 +61,13 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     # --8<-- [end:traces]
 
     # --8<-- [start:toggle]
-    board.automations.toggle(urgent)  # the other way round; enabled=False to be sure
+    board.automations.toggle(urgent)  # inverts the state; use enabled=False to set it
     # --8<-- [end:toggle]
     return told
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what the rules have done."""
+    """Run the example with a new account, and print the effects of the rules."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -1,4 +1,4 @@
-"""Cards: the board at once, filters, pages, many at a time, and two people who change the same card.
+"""Cards: the board, filters, pages, bulk operations, and concurrent edits of a card.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/cards.py``.
 """
@@ -14,7 +14,7 @@ from stellary.contract.cards import CardChange, CardInColumn
 
 
 def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Work with the cards of a new project in a workspace that is there."""
+    """Work with the cards of a new project in an existing workspace."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Q1 Launch"))
 
@@ -42,7 +42,7 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
             cards=[CardChange(id=spec.id, title="Changed"), CardChange(id="0" * 24, title="Unknown")]
         )
     except Invalid as error:
-        print(error.message)  # which one, and nothing was changed
+        print(error.message)  # names the card; nothing was changed
     # --8<-- [end:nothing]
     assert board.cards.get(spec.id).title == "Write the spec"
 
@@ -60,9 +60,9 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert [each[0].id for each in (urgent, soon, called)] == [spec.id, users.id, screens.id]
 
     # --8<-- [start:moves]
-    board.cards.update(users.id, column_id=doing.id)  # to the end
-    board.cards.update(users.id, before=spec.id)  # beside another card, which beats a number
-    board.cards.update(screens.id, order=0)  # to that place, clamped to the end
+    board.cards.update(users.id, column_id=doing.id)  # to the end of the column
+    board.cards.update(users.id, before=spec.id)  # before another card; takes precedence over order
+    board.cards.update(screens.id, order=0)  # to that position, at most the end
     # --8<-- [end:moves]
 
     # --8<-- [start:pages]
@@ -74,7 +74,7 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:versions]
     seen = board.cards.get(spec.id)
-    board.cards.update(spec.id, title="Write the specification")  # somebody else is faster
+    board.cards.update(spec.id, title="Write the specification")  # another user changes it first
     try:
         board.cards.with_options(if_match=seen).update(spec.id, priority="low")
     except PreconditionFailed:
@@ -91,7 +91,7 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what is being done."""
+    """Run the example with a new account, and print the cards in progress."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

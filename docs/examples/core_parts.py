@@ -1,4 +1,4 @@
-"""What a program can give to the core that it embeds: a place for files, a courier, a planner; and when it does jobs.
+"""Options of an embedded core: file storage, a courier, a planner, and running jobs.
 
 Run it: ``python docs/examples/core_parts.py``.
 """
@@ -17,7 +17,7 @@ from stellary.core.ports.planner import Brief, Refinement
 
 
 def files(folder: Path) -> list[Core]:
-    """Cores that keep files in a folder, and in a bucket."""
+    """Create cores that store files in a folder and in a bucket."""
     url = f"sqlite:///{folder / 'stellary.db'}"
     # --8<-- [start:blobs]
     beside = Core(url, blobs=folder / "files")
@@ -29,7 +29,7 @@ def files(folder: Path) -> list[Core]:
 
 # --8<-- [start:planner]
 class Weekly:
-    """A planner that asks nothing, and gives each text a week of its own."""
+    """A planner that asks no questions, and plans a week for each text."""
 
     def refine(self, brief: Brief, round: int) -> Refinement:
         return Refinement(questions=(), score=100)
@@ -59,7 +59,7 @@ def _week(number: int, title: str) -> Phase:
 
 
 def main() -> None:
-    """Plan a project in process, send what a webhook tells, and back it all up."""
+    """Plan a project in process, send webhook messages, and back up the database."""
     with TemporaryDirectory() as place:
         folder = Path(place)
         for each in files(folder):
@@ -69,7 +69,7 @@ def main() -> None:
             f"sqlite:///{folder / 'stellary.db'}",
             blobs=folder / "files",
             planner=Weekly(),
-            courier=HttpCourier(),  # it needs the extra "server"
+            courier=HttpCourier(),  # requires the extra "server"
         )
         # --8<-- [end:parts]
         core.migrate()
@@ -84,16 +84,16 @@ def main() -> None:
         print([phase.name for phase in handle.generate_roadmap().roadmap.phases])
 
         # --8<-- [start:jobs]
-        core.work.run_due()  # what is due now, in this thread; how many that were
-        core.work.start()  # or a thread that does it from now on
+        core.work.run_due()  # runs due jobs in this thread, and returns their number
+        core.work.start()  # or runs jobs in a background thread
         core.work.stop()
         for job in core.work.jobs(given_up=True):
             core.work.retry(job.id)
         # --8<-- [end:jobs]
 
         # --8<-- [start:post]
-        core.webhook_worker.run_due()  # send the messages of webhooks that are due, in this thread
-        core.webhook_worker.start()  # or in threads from now on
+        core.webhook_worker.run_due()  # sends due webhook messages in this thread
+        core.webhook_worker.start()  # or sends them in background threads
         core.webhook_worker.stop()
         # --8<-- [end:post]
 

@@ -1,4 +1,4 @@
-"""Custom fields: a project asks of its cards what it wants to know, and finds them by the answers.
+"""Custom fields: define fields for the cards of a project, and filter by their values.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/custom_fields.py``.
 """
@@ -14,7 +14,7 @@ from stellary.contract.cards import Card
 
 
 def custom_fields(client: Stellary, organization: str, workspace: str) -> list[Card]:
-    """Make a project for bugs in a workspace that is there, and find the worst of them."""
+    """Create a project for bugs in an existing workspace, and find the most severe ones."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Bugs"))
     to_do, *_ = board.columns.list()
@@ -34,7 +34,7 @@ def custom_fields(client: Stellary, organization: str, workspace: str) -> list[C
         custom_fields={severity.id: "critical", seen_in.id: ["mail", "web"]},
     )
     board.card(card).custom_fields.set(values={hours.id: 7.5, reported.id: date(2026, 4, 1)})
-    board.card(card).custom_fields.set(values={hours.id: None})  # cleared; the others stay
+    board.card(card).custom_fields.set(values={hours.id: None})  # clears the value; others are unchanged
     # --8<-- [end:set]
     board.column(to_do).cards.create(title="A typo", custom_fields={severity.id: "low"})
 
@@ -45,14 +45,14 @@ def custom_fields(client: Stellary, organization: str, workspace: str) -> list[C
     assert len(not_estimated) == 2
 
     # --8<-- [start:change]
-    # An option that is left out is cleared from the cards; one that is new can be chosen from now on.
+    # Omitted options are cleared from the cards; new options become available.
     board.custom_fields.update(seen_in, options=["web", "mail", "terminal"])
     # --8<-- [end:change]
     return list(worst)
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what was found."""
+    """Run the example with a new account, and print the bugs."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -1,4 +1,4 @@
-"""Documents: a specification written in Markdown, reviewed, changed and found again.
+"""Documents: write a specification in Markdown, review, edit and find it.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/documents.py``.
 """
@@ -20,7 +20,7 @@ Whoever has an account logs in with an e-mail address and a **password**.
 
 
 def documents(author: Stellary, reviewer: Stellary, organization: str, workspace: str) -> list[str]:
-    """Write a specification and have it reviewed by somebody who may, in a workspace of both. What became of it."""
+    """Write a specification, have it reviewed by another member of the workspace, and return its history."""
     ws = author.workspace(organization, workspace)
     project = ws.projects.create(name="Web shop")
 
@@ -48,7 +48,7 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
     # --8<-- [start:save]
     saved = ws.document(spec).update(content=SPEC + "\nNobody is locked out.", content_format="markdown")
     try:
-        ws.documents.with_options(if_match=spec).update(spec, title="Sign in")  # as it was before that
+        ws.documents.with_options(if_match=spec).update(spec, title="Sign in")  # an outdated version
     except PreconditionFailed as error:
         print(error.message)
     # --8<-- [end:save]
@@ -79,7 +79,7 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with two new accounts, and print what became of the specification."""
+    """Run the example with two new accounts, and print the history of the specification."""
     name = f"acme-{uuid4().hex[:8]}"
     with (
         Stellary.register(url, f"jane-{name}@example.com", "a-long-password", name="Jane Doe") as jane,

@@ -1,4 +1,4 @@
-"""The core in a program of yours: no server, a database of your own, your own users.
+"""The core in your own program: no server, with your own database and users.
 
 Run it: ``python docs/examples/embedding.py [DATABASE_URL]``.
 """
@@ -23,9 +23,9 @@ from stellary.core.board import cards, columns, listing, projects
 
 
 def main(database_url: str = "sqlite://") -> None:
-    """Make a board in a database of the host's, beside the host's own tables."""
+    """Create a board in the database of the host, beside the host's own tables."""
     # --8<-- [start:core]
-    engine = create_engine(database_url)  # the host's own; a URL will do as well
+    engine = create_engine(database_url)  # the host's engine; a URL works as well
     core = Core(engine)
     core.migrate()
     # --8<-- [end:core]
@@ -75,7 +75,7 @@ def main(database_url: str = "sqlite://") -> None:
         print(card.key, card.title, card.due_date)
     # --8<-- [end:client]
     core.close()
-    engine.dispose()  # the core leaves the host's engine open
+    engine.dispose()  # the core does not close the host's engine
 
 
 if __name__ == "__main__":

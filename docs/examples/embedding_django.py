@@ -1,6 +1,6 @@
 """The core in a Django application: Django's users, Django's connection, and one transaction for both.
 
-Run it: ``python docs/examples/embedding_django.py [DATABASE_URL]`` takes a wish, and shows the board.
+Run it: ``python docs/examples/embedding_django.py [DATABASE_URL]`` adds a wish, and prints the board.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ place: ColumnRef
 
 
 def wish(request: HttpRequest) -> HttpResponse:
-    """Take a wish: a row of Django's and a card of the core's, both or neither."""
+    """Add a wish: a Django row and a card of the core, in one transaction."""
     # --8<-- [start:wish]
     from django.contrib.auth.models import User
     from django.db import connection, transaction
@@ -52,7 +52,7 @@ def wish(request: HttpRequest) -> HttpResponse:
 
 
 def show(request: HttpRequest) -> HttpResponse:
-    """The board, as that user may see it."""
+    """Return the board that the user may see."""
     from django.contrib.auth.models import User
 
     user = User.objects.get(username=request.headers["X-User"])
@@ -64,7 +64,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 # --8<-- [start:errors]
 class Refusals:
-    """A middleware that answers as the API would."""
+    """A middleware that converts errors of the core to responses of the API."""
 
     def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
@@ -83,8 +83,8 @@ urlpatterns = [path("wishes", wish), path("board", show)]
 
 
 def configure(database_url: str) -> None:
-    """What stands in the settings of a project."""
-    global core  # noqa: PLW0603 - where a project has a module
+    """Configure Django, as the settings of a project would."""
+    global core  # noqa: PLW0603 - a project would use a module
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         database = {"ENGINE": "django.db.backends.sqlite3", "NAME": url.database}
@@ -112,7 +112,7 @@ def configure(database_url: str) -> None:
 
 
 def set_up() -> None:
-    """Two of Django's users, and a board of one of them."""
+    """Create two Django users, and a board for one of them."""
     global place  # noqa: PLW0603 - as above
     from django.contrib.auth.models import User
     from django.core.management import call_command

@@ -1,6 +1,6 @@
-"""The core in a FastAPI application that uses SQLAlchemy's ORM: a session of the host's, and the core within it.
+"""The core in a FastAPI application that uses SQLAlchemy's ORM: the core joins the session of the host.
 
-Run it: ``python docs/examples/embedding_fastapi.py [DATABASE_URL]`` reports a bug, and shows the board.
+Run it: ``python docs/examples/embedding_fastapi.py [DATABASE_URL]`` reports a bug, and prints the board.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Base(DeclarativeBase):
 
 
 class Bug(Base):
-    """A row of the host's own, which names a card of the core's."""
+    """A row of the host that refers to a card of the core."""
 
     __tablename__ = "bugs"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -46,7 +46,7 @@ def a_session(request: Request) -> Iterator[Session]:
 
 # --8<-- [end:session]
 def make_app(engine: Engine) -> FastAPI:
-    """A product whose users report bugs."""
+    """Create an application whose users report bugs."""
     # --8<-- [start:app]
     app = FastAPI()
     app.state.engine = engine
@@ -84,7 +84,7 @@ def make_app(engine: Engine) -> FastAPI:
 
 
 def _set_up(core: Core) -> ColumnRef:
-    """The column that new bugs go to, on a board of its own."""
+    """Create a board, and return its column for new bugs."""
     owner = Stellary.embedded(core.port(core.user(external_id="owner", email="owner@example.com")))
     owner.organizations.create(name="Product", slug="product")
     owner.organization("product").workspaces.create(name="Support", slug="support")
@@ -94,7 +94,7 @@ def _set_up(core: Core) -> ColumnRef:
 
 
 async def ask(app: FastAPI, user: str, method: str, path: str, **params: str) -> Any:
-    """What the application answers, without a socket."""
+    """Call the application without a socket, and return its response."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://product") as client:
         answer = await client.request(method, path, params=params, headers={"user": user})
@@ -112,7 +112,7 @@ async def use(app: FastAPI) -> list[Any]:
 
 def main(database_url: str | None = None) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
-        # A file, since FastAPI works in several threads, and SQLite's memory belongs to one connection.
+        # Use a file, since FastAPI runs in several threads, and an in-memory SQLite database belongs to one connection.
         engine = create_engine(database_url or f"sqlite:///{Path(folder) / 'product.db'}")
         told = asyncio.run(use(make_app(engine)))
         with Session(engine) as session:

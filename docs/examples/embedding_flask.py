@@ -1,6 +1,6 @@
-"""The core in a Flask application: its users, its database, one transaction for an order and the card that it makes.
+"""The core in a Flask application: its users, its database, one transaction for an order and its card.
 
-Run it: ``python docs/examples/embedding_flask.py [DATABASE_URL]`` places an order, and shows the board.
+Run it: ``python docs/examples/embedding_flask.py [DATABASE_URL]`` places an order, and prints the board.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stellary.core.board import board, cards
 
 
 def make_app(engine: Engine) -> Flask:
-    """A shop whose orders are delivered by whoever takes the card."""
+    """Create a shop whose orders are cards on a board."""
     # --8<-- [start:app]
     app = Flask(__name__)
     core = Core(engine)
@@ -28,7 +28,7 @@ def make_app(engine: Engine) -> Flask:
 
     @app.before_request
     def sign_in() -> None:
-        # However the host knows its users: here, by a header.
+        # The host identifies its users; here with a header.
         g.user = {"id": request.headers["X-User"], "email": f"{request.headers['X-User']}@example.com"}
 
     @app.errorhandler(ApiError)
@@ -63,7 +63,7 @@ def make_app(engine: Engine) -> Flask:
 
 
 def _set_up(core: Core) -> ColumnRef:
-    """The column that new orders go to, on a board of its own."""
+    """Create a board, and return its column for new orders."""
     owner = Stellary.embedded(core.port(core.user(external_id="owner", email="owner@example.com")))
     owner.organizations.create(name="Shop", slug="shop")
     owner.organization("shop").workspaces.create(name="Orders", slug="orders")
@@ -77,7 +77,7 @@ def main(database_url: str = "sqlite://") -> list[Any]:
     client = make_app(engine).test_client()
     told = [
         client.post("/orders/7", headers={"X-User": "owner"}).json,
-        # The same number again: neither the order nor its card.
+        # A duplicate number: neither the order nor its card is created.
         client.get("/board", headers={"X-User": "owner"}).json,
         client.get("/board", headers={"X-User": "stranger"}).status_code,
     ]

@@ -1,4 +1,4 @@
-"""Events: a program that follows a workspace, and goes on where it was.
+"""Events: follow a workspace, and resume after a restart.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/events.py``.
 """
@@ -13,7 +13,7 @@ from stellary import AsyncStellary, Stellary
 
 
 def follow(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Tell what happens until a card is archived."""
+    """Print events until a card is archived."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Launch"))
     to_do, _, done = board.columns.list()
@@ -41,7 +41,7 @@ def follow(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 # --8<-- [start:awaiting]
 async def first_of(client: AsyncStellary, organization: str, workspace: str, type: str) -> str:
-    """Wait until something of a type has happened in the workspace, ever."""
+    """Return the first event of a type since the workspace was created; wait for it if necessary."""
     async with client.workspace(organization, workspace).events(last_event_id="0") as events:
         async for activity in events:
             if activity.type == type:

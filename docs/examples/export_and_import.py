@@ -1,4 +1,4 @@
-"""Export and import: a project becomes a file, and a file a project, in another workspace for instance.
+"""Export and import: save a project as a file, and import it into another workspace.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/export_and_import.py``.
 """
@@ -16,7 +16,7 @@ from stellary.contract.project_imports import ImportedCard, ImportedColumn, Impo
 
 
 def export_and_import(client: Stellary, organization: str, folder: Path) -> list[str]:
-    """Carry a project from the workspace ``eng`` to ``ops``, and tell what became of it."""
+    """Copy a project from the workspace ``eng`` to ``ops``, and return the resulting projects."""
     eng, ops = client.workspace(organization, "eng"), client.workspace(organization, "ops")
     board = eng.project(eng.projects.create(name="Q1 Launch", template_id="development"))
     backlog, *_ = board.columns.list()
@@ -57,13 +57,13 @@ def export_and_import(client: Stellary, organization: str, folder: Path) -> list
             cards=[ImportedCard(title="First task", column_id="done")],
         )
     except Invalid as error:
-        print(error.message)  # and nothing was made
+        print(error.message)  # nothing was created
     # --8<-- [end:wrong]
     return [f"{project.key} {project.name}" for project in ops.projects.list()]
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print the projects that there are in the end."""
+    """Run the example with a new account, and print the resulting projects."""
     name = f"acme-{uuid4().hex[:8]}"
     with (
         Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client,

@@ -1,4 +1,4 @@
-"""Importers: a board of Trello and the issues of a repository become projects.
+"""Importers: convert a Trello board and the issues of a repository to projects.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/importers.py``.
 """
@@ -14,7 +14,7 @@ from uuid import uuid4
 from stellary import Stellary
 from stellary.client.importers import read_github_issues, read_trello
 
-# Files as Trello and GitHub give them are longer; what is not in them is not missed.
+# Excerpts of the files of Trello and GitHub; the omitted fields are optional.
 BOARD = {
     "name": "Website relaunch",
     "lists": [{"id": "l1", "name": "To Do", "pos": 1}, {"id": "l2", "name": "Done", "pos": 2}],
@@ -47,7 +47,7 @@ ISSUES = [
 
 
 def importers(client: Stellary, organization: str, workspace: str, folder: Path) -> list[str]:
-    """Import both files into a workspace that is there, and tell what could not be carried over."""
+    """Import both files into an existing workspace, and return what could not be imported."""
     ws = client.workspace(organization, workspace)
     (folder / "board.json").write_text(json.dumps(BOARD))
     (folder / "issues.json").write_text(json.dumps(ISSUES))
@@ -56,7 +56,7 @@ def importers(client: Stellary, organization: str, workspace: str, folder: Path)
     reading = read_trello(
         folder / "board.json",
         people={"janedoe": "jane@example.com"},  # the file has no e-mail addresses
-        statuses={"Done": "done"},  # what being in a list means
+        statuses={"Done": "done"},  # status of the cards in a list
     )
     for left_out in reading.left_out:
         print(left_out)
@@ -77,7 +77,7 @@ def importers(client: Stellary, organization: str, workspace: str, folder: Path)
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what was made."""
+    """Run the example with a new account, and print the result."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -1,4 +1,4 @@
-"""What there is for an account: its organizations, their workspaces, and the projects in them.
+"""List the organizations of an account, their workspaces, and the projects in them.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/look_around.py URL EMAIL PASSWORD``.
 """
@@ -11,7 +11,7 @@ from stellary import Stellary
 
 
 def main(url: str, email: str, password: str) -> None:
-    """Print all of it."""
+    """Print the lists."""
     # --8<-- [start:lists]
     client = Stellary.login(url, email, password)  # http://localhost:3001, jane@example.com, …
     for organization in client.organizations.list():

@@ -1,4 +1,4 @@
-"""What an AI client does: it asks for the tools, reads and writes by names, with the official client of the protocol.
+"""An AI client with the official MCP library: list the tools, then read and write by name.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/mcp_client.py``.
 """
@@ -18,7 +18,7 @@ from stellary import Stellary
 
 
 async def launch(url: str, token: str, workspace: str) -> list[str]:
-    """Put cards on the board of the project Launch, and move one; tell what was said."""
+    """Create cards in the project Launch, move one, and return the results."""
     # --8<-- [start:connect]
     headers = {"Authorization": f"Bearer {token}"}
     async with (
@@ -40,7 +40,7 @@ async def launch(url: str, token: str, workspace: str) -> list[str]:
         # --8<-- [start:names]
         halls = [{"title": "Book hall A"}, {"title": "Book hall B"}]
         await call("create_cards_bulk", projectId="Launch", cards=halls)
-        await call("move_card", cardId="Book hall", targetColumn="Done")  # which one? the error lists both
+        await call("move_card", cardId="Book hall", targetColumn="Done")  # ambiguous: the error lists both
         moved = await call("move_card", cardId="Book hall B", targetColumn="dnoe")
         # --8<-- [end:names]
         said.append(f"{moved['key']} {moved['title']} is moved")
@@ -50,7 +50,7 @@ async def launch(url: str, token: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what was said."""
+    """Run the example with a new account, and print the results."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

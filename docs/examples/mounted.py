@@ -1,6 +1,6 @@
-"""The API as a part of an aiohttp application of yours, beside your own routes.
+"""The API as a part of your own aiohttp application, beside your own routes.
 
-Run it: ``python docs/examples/mounted.py`` asks its own server once, and leaves nothing behind.
+Run it: ``python docs/examples/mounted.py`` sends one request to its own server, and leaves no files behind.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def welcome(request: web.Request) -> web.Response:
 host = web.Application()
 host.router.add_get("/", welcome)
 host.add_subapp("/pm/", make_app(core))
-# web.run_app(host) serves http://localhost:8080/pm/auth/login and all the rest
+# web.run_app(host) serves http://localhost:8080/pm/auth/login and all other endpoints
 # --8<-- [end:mounted]
 
 

@@ -1,4 +1,4 @@
-"""Activity and notifications: what has happened, and what of it concerns whom.
+"""Activity and notifications: the feed of a project, and the notifications of its members.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/notifications.py``.
 """
@@ -12,7 +12,7 @@ from stellary import Stellary
 
 
 def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: str) -> list[str]:
-    """Let Jane work with Rob in a workspace that both reach, and tell what Rob hears of it."""
+    """Let Jane work with Rob in a shared workspace, and return Rob's notifications."""
     ws = jane.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Q1 Launch"))
     to_do, doing, _ = board.columns.list()
@@ -50,14 +50,14 @@ def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: s
 
     # --8<-- [start:leaving]
     ws.members.remove(rob_id)
-    print(rob.notifications.list())  # nothing of a workspace that one no longer sees
+    print(rob.notifications.list())  # none: Rob has lost access to the workspace
     # --8<-- [end:leaving]
     assert rob.notifications.list() == []
     return heard
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with two new accounts, and print what the second one hears."""
+    """Run the example with two new accounts, and print the notifications of the second."""
     name = f"acme-{uuid4().hex[:8]}"
     with (
         Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as jane,

@@ -12,7 +12,7 @@ from stellary import Conflict, Stellary
 
 
 def pilotage(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Steer a workspace that is there, and tell how an action of its pilotage came to be applied."""
+    """Use pilotage in an existing workspace, and return the history of a proposed action."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Billing"))
     to_do, _, done = board.columns.list()
@@ -34,7 +34,7 @@ def pilotage(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [start:update]
     ws.pilotage.update_mission(billing, status="blocked", blocked_reason="Waiting on API")
     ws.pilotage.update_todo(tests, status="done")
-    ws.pilotage.update_mission(billing, status="in_progress")  # nothing blocks it any more
+    ws.pilotage.update_mission(billing, status="in_progress")  # no longer blocked
     # --8<-- [end:update]
 
     # --8<-- [start:state]
@@ -54,7 +54,7 @@ def pilotage(client: Stellary, organization: str, workspace: str) -> list[str]:
         payload={"cardId": card.key, "targetColumn": "Done"},
     )
     assert proposed.status == "suggested"
-    assert proposed.problem is None  # or why it could never be applied
+    assert proposed.problem is None  # otherwise: why it could not be applied
     # --8<-- [end:propose]
 
     # --8<-- [start:review]
@@ -64,7 +64,7 @@ def pilotage(client: Stellary, organization: str, workspace: str) -> list[str]:
     try:
         ws.pilotage.apply_action(proposed)
     except Conflict as error:
-        print(error.message)  # only an action that is approved can be applied; this one is applied
+        print(error.message)  # only an approved action can be applied; this one is already applied
     # --8<-- [end:review]
 
     # --8<-- [start:history]
@@ -74,7 +74,7 @@ def pilotage(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what has happened last."""
+    """Run the example with a new account, and print the latest activities."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -1,4 +1,4 @@
-"""Project set-up: a project declared in a file, what has to be done about it, and doing it.
+"""Project setup: declare a project in a file, plan the changes, and apply them.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/project_setup.py``.
 """
@@ -17,7 +17,7 @@ LAUNCH = Path(__file__).with_name("launch.yaml")
 
 
 def set_up(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Set a project up, change it by declaration, and tell what was planned at the second time."""
+    """Set up a project, change its declaration, and return the second plan."""
     ws = client.workspace(organization, workspace)
     email = client.auth.me().user.email
     declared = project_setup.loads(LAUNCH.read_bytes().replace(b"jane@example.com", email.encode()), ".yaml")
@@ -54,7 +54,7 @@ def set_up(client: Stellary, organization: str, workspace: str) -> list[str]:
     try:
         project_setup.apply(pruned)
     except StalePlan as error:
-        print(error)  # and nothing was changed
+        print(error)  # nothing was changed
     # --8<-- [end:stale]
 
     # --8<-- [start:wrong]
@@ -74,7 +74,7 @@ def set_up(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account."""
+    """Run the example with a new account."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

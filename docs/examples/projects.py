@@ -1,4 +1,4 @@
-"""Projects: made from templates, shared with members, put away and deleted.
+"""Projects: create from templates, share with members, archive and delete.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/projects.py``.
 """
@@ -12,7 +12,7 @@ from stellary import Conflict, NotFound, Stellary
 
 
 def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Make projects in a workspace that is there, and tell which are left."""
+    """Create projects in an existing workspace, and return the remaining ones."""
     ws = client.workspace(organization, workspace)
 
     # --8<-- [start:templates]
@@ -34,13 +34,13 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:members]
     me = client.auth.me()
-    print([member.email for member in board.members.list()])  # whoever made it
+    print([member.email for member in board.members.list()])  # its creator
     board.members.remove(me.user.id)
     board.members.add(email=me.user.email)
     try:
         board.members.add(email="stranger@example.com")
     except NotFound as error:
-        print(error.message)  # only who reaches the workspace can work on its projects
+        print(error.message)  # members need access to the workspace
     # --8<-- [end:members]
 
     # --8<-- [start:archive]
@@ -59,7 +59,7 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print the projects."""
+    """Run the example with a new account, and print the projects."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

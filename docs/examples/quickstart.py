@@ -1,4 +1,4 @@
-"""Ten minutes of a new project: a workspace, a board with labels and twenty cards, and what a team does to them.
+"""Quickstart: a workspace, a board with labels and twenty cards, and typical changes.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/quickstart.py``.
 """
@@ -19,7 +19,7 @@ STEPS: dict[str, Priority] = {"Sketch": "high", "Build": "high", "Document": "me
 
 
 def quickstart(client: Stellary, name: str) -> Board:
-    """Set up an organization, a workspace and a board of that name, and work on it."""
+    """Set up an organization, a workspace and a board, and work with its cards."""
     client.organizations.create(name=name.title(), slug=name)
     client.organization(name).workspaces.create(name="Engineering", slug="eng")
     ws = client.workspace(name, "eng")
@@ -27,7 +27,7 @@ def quickstart(client: Stellary, name: str) -> Board:
     board = ws.project(project)
     backlog, todo, doing, _, done = board.columns.list()
 
-    # Twenty cards, each with a checklist; what a customer waits for bears a label.
+    # Twenty cards, each with a checklist; those that a customer waits for have a label.
     waiting = board.labels.create(name="customer waits", color="#ef4444")
     in_two_weeks = datetime.now(UTC).date() + timedelta(days=14)
     for topic in TOPICS:
@@ -40,7 +40,7 @@ def quickstart(client: Stellary, name: str) -> Board:
                 checklist=[AddChecklistItem(title=each) for each in ("Agree on it", "Do it", "Review it")],
             )
 
-    # Some are moved: to the end of a column, to its top, next to another card. What is not named stays; None clears.
+    # Move cards to the end of a column, to its top, next to another card. Omitted fields are unchanged; None clears.
     first, second, *others = board.cards.list()
     board.cards.update(first, column_id=done.id)
     board.cards.update(second, column_id=doing.id, due_date=None)
@@ -48,14 +48,14 @@ def quickstart(client: Stellary, name: str) -> Board:
         board.cards.update(card, column_id=todo.id, order=0)
     board.cards.update(others[4], column_id=todo.id, after=others[3].id)
 
-    # One is worked on, and talked about.
+    # Work on a card, and comment on it.
     board.card(second).checklist.update(second.checklist[0].id, done=True)
     board.card(second).comments.create(content="The sketch is good, let us build it.")
     return board.board()
 
 
 def shown(board: Board) -> str:
-    """A board as text: a line a card, by column."""
+    """Render a board as text: one line per card, grouped by column."""
     lines = [f"{board.project.name} ({board.project.key})"]
     for column in board.columns:
         lines.append(f"\n{column.name}: {column.card_count}")
@@ -67,7 +67,7 @@ def shown(board: Board) -> str:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print the board."""
+    """Run the example with a new account, and print the board."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         print(shown(quickstart(client, name)))

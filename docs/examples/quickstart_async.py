@@ -1,4 +1,4 @@
-"""The quickstart for callers that await: the same names, with ``AsyncStellary``.
+"""The asynchronous quickstart: the same names, with ``AsyncStellary``.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/quickstart_async.py``.
 """
@@ -20,7 +20,7 @@ STEPS: dict[str, Priority] = {"Sketch": "high", "Build": "high", "Document": "me
 
 
 async def quickstart(client: AsyncStellary, name: str) -> Board:
-    """Set up an organization, a workspace and a board of that name, and work on it."""
+    """Set up an organization, a workspace and a board, and work with its cards."""
     await client.organizations.create(name=name.title(), slug=name)
     await client.organization(name).workspaces.create(name="Engineering", slug="eng")
     ws = client.workspace(name, "eng")
@@ -28,7 +28,7 @@ async def quickstart(client: AsyncStellary, name: str) -> Board:
     board = ws.project(project)
     backlog, todo, doing, _, done = await board.columns.list()
 
-    # Twenty cards, each with a checklist; what a customer waits for bears a label.
+    # Twenty cards, each with a checklist; those that a customer waits for have a label.
     waiting = await board.labels.create(name="customer waits", color="#ef4444")
     in_two_weeks = datetime.now(UTC).date() + timedelta(days=14)
     for topic in TOPICS:
@@ -41,7 +41,7 @@ async def quickstart(client: AsyncStellary, name: str) -> Board:
                 checklist=[AddChecklistItem(title=each) for each in ("Agree on it", "Do it", "Review it")],
             )
 
-    # Some are moved: to the end of a column, to its top, next to another card. What is not named stays; None clears.
+    # Move cards to the end of a column, to its top, next to another card. Omitted fields are unchanged; None clears.
     first, second, *others = await board.cards.list()
     await board.cards.update(first, column_id=done.id)
     await board.cards.update(second, column_id=doing.id, due_date=None)
@@ -49,14 +49,14 @@ async def quickstart(client: AsyncStellary, name: str) -> Board:
         await board.cards.update(card, column_id=todo.id, order=0)
     await board.cards.update(others[4], column_id=todo.id, after=others[3].id)
 
-    # One is worked on, and talked about.
+    # Work on a card, and comment on it.
     await board.card(second).checklist.update(second.checklist[0].id, done=True)
     await board.card(second).comments.create(content="The sketch is good, let us build it.")
     return await board.board()
 
 
 async def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print the board."""
+    """Run the example with a new account, and print the board."""
     name = f"acme-{uuid4().hex[:8]}"
     async with await AsyncStellary.register(
         url, f"{name}@example.com", "a-long-password", name="Jane Doe"

@@ -1,4 +1,4 @@
-"""Relations: what blocks what, and what is part of what.
+"""Relations: cards that block each other, and parents with their children.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/relations.py``.
 """
@@ -12,7 +12,7 @@ from stellary import Conflict, Stellary
 
 
 def relations(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Relate cards of a new project in a workspace that is there, and tell what one of them waits for."""
+    """Relate cards of a new project in an existing workspace, and return the relations of one of them."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Payments"))
     to_do, *_ = board.columns.list()
@@ -32,7 +32,7 @@ def relations(client: Stellary, organization: str, workspace: str) -> list[str]:
     try:
         board.card(page).relations.create(target_card_id=api.id, type="blocks")
     except Conflict as error:
-        print(error.code)  # relation_cycle: the API blocks the page already
+        print(error.code)  # relation_cycle: the API already blocks the page
     # --8<-- [end:circle]
 
     # --8<-- [start:list]
@@ -41,7 +41,7 @@ def relations(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what was told."""
+    """Run the example with a new account, and print the relations."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

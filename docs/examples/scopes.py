@@ -1,4 +1,4 @@
-"""Scopes: a project in work packages, what each of their views shows, and where all projects stand.
+"""Scopes: divide a project into work packages, use their views, and compare all projects.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/scopes.py``.
 """
@@ -13,14 +13,14 @@ from stellary import Conflict, Stellary
 
 
 def scopes(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Plan a project in a workspace that is there, and tell how far it is."""
+    """Plan a project in an existing workspace, and return its progress."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Web shop"))
 
     # --8<-- [start:create]
     design = board.scopes.create(name="Design", due_date=date(2027, 4, 30))
     build = board.scopes.create(name="Build", start_date=date(2027, 5, 1), order=1)
-    to_do, doing, done = design.columns  # like those of the default scope, and its own
+    to_do, doing, done = design.columns  # its own copies of the default scope's columns
     # --8<-- [end:create]
 
     # --8<-- [start:cards]
@@ -51,11 +51,11 @@ def scopes(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:view]
     board.scope(design).set_view(active_view="calendar", settings={"weekStart": "monday"})
-    board.scope(design).set_view(type="list", settings={"sortBy": "dueDate"})  # calendar stays the active one
+    board.scope(design).set_view(type="list", settings={"sortBy": "dueDate"})  # calendar stays active
     # --8<-- [end:view]
 
     # --8<-- [start:delete]
-    # Without move_cards_to the landing page would go with its scope.
+    # Without move_cards_to, the landing page would be deleted with its scope.
     board.scopes.delete(build, move_cards_to=to_do.id)
     try:
         board.scopes.delete(board.scopes.list()[0])
@@ -72,7 +72,7 @@ def scopes(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print where the projects stand."""
+    """Run the example with a new account, and print the status of the projects."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

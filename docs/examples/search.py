@@ -1,4 +1,4 @@
-"""Search: cards, comments and projects of a workspace by what they say.
+"""Search: find cards, comments and projects of a workspace by their text.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/search.py``.
 """
@@ -13,7 +13,7 @@ from stellary.contract.checklists import AddChecklistItem
 
 
 def search(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Write something down in a workspace that is there, and find it again."""
+    """Create content in an existing workspace, and search for it."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Moon landing"))
     to_do, *_ = board.columns.list()
@@ -30,8 +30,8 @@ def search(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:words]
     assert [hit.id for hit in ws.search(q=land.key)] == [land.id]  # by its key
-    assert [hit.id for hit in ws.search(q='"sea of"')] == [land.id]  # words that stand together
-    assert [hit.id for hit in ws.search(q="CREME")] == [pack.id]  # whatever the accents
+    assert [hit.id for hit in ws.search(q='"sea of"')] == [land.id]  # adjacent words
+    assert [hit.id for hit in ws.search(q="CREME")] == [pack.id]  # accents are ignored
     # --8<-- [end:words]
 
     # --8<-- [start:filters]
@@ -49,7 +49,7 @@ def search(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what is found."""
+    """Run the example with a new account, and print the hits."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

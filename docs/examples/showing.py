@@ -1,4 +1,4 @@
-"""Showing: boards, lists and figures in a notebook, in a terminal, and in files.
+"""Showing: render boards, lists and statistics in a notebook, a terminal, and files.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/showing.py``.
 """
@@ -17,7 +17,7 @@ from stellary.contract.cards import CardInColumn
 
 
 def showing(client: Stellary, organization: str, workspace: str, folder: Path) -> list[str]:
-    """Show a new project in each way, and keep what it looks like in a folder."""
+    """Show a new project in each view, and save the results to a folder."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Launch"))
     to_do, *_ = board.columns.list()
@@ -38,29 +38,29 @@ def showing(client: Stellary, organization: str, workspace: str, folder: Path) -
     # --8<-- [start:show]
     board.show()  # the board
     board.show("list")  # or "calendar", "roadmap", "stats"
-    board.card(card).show()  # a card with all that is on it
+    board.card(card).show()  # a card with all its details
     board.labels.show()  # a list as a table
-    ws.show()  # where the projects stand
+    ws.show()  # the status of the projects
     ws.pilotage.show()  # the cockpit
     # --8<-- [end:show]
 
     # --8<-- [start:view]
     late = [card for card in board.cards.iterate() if card.due_date and card.due_date.date() < today]
-    sheet = view(late)  # what it looks like, to be shown where it ends a cell
+    sheet = view(late)  # rendered at the end of a cell
     calendar = view(board.board(), "calendar")
-    whole = view(board.board(), most=500)  # up to so many cards of a column, rows of a table
+    whole = view(board.board(), most=500)  # the maximum number of cards per column, or table rows
     # --8<-- [end:view]
 
     # --8<-- [start:keep]
-    (folder / "board.html").write_text(whole.page())  # a page of its own, with nothing beside it
-    mail = calendar.html()  # one element, to be put into a page of yours
+    (folder / "board.html").write_text(whole.page())  # a complete page without external files
+    mail = calendar.html()  # one element, for your own page
     print(sheet.text(width=60))
     # --8<-- [end:keep]
     return [sheet.title, calendar.kind, f"{mail.count('<td')} days"]
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what came of it."""
+    """Run the example with a new account, and print the result."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -1,4 +1,4 @@
-"""Team: invite somebody, give a role, make a token for a script, and take all of it back.
+"""Team: invite a user, set a role, create a token for a script, and revoke everything.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/team.py``.
 """
@@ -16,7 +16,7 @@ from stellary import NotFound, Stellary, Unauthenticated
 def team(
     owner: Stellary, guest: Stellary, organization: str, workspace: str, connect: Callable[[str], Stellary]
 ) -> list[str]:
-    """Let a guest into a workspace that is there, and out again; tell what was seen.
+    """Invite a guest to an existing workspace, remove the guest again, and return what the guest saw.
 
     Args:
         connect: A client with a token: ``Stellary(url, token=token)``.
@@ -26,7 +26,7 @@ def team(
 
     # --8<-- [start:invite]
     address = guest.auth.me().user.email
-    invitation = ws.members.invite(email=address, role="member")  # mailed, and the token is shown this once
+    invitation = ws.members.invite(email=address, role="member")  # e-mailed; the token is shown only once
     guest.invitations.accept(invitation.token)
     # --8<-- [end:invite]
 
@@ -47,7 +47,7 @@ def team(
     # --8<-- [end:token]
 
     # --8<-- [start:out]
-    removed = ws.members.remove(member)  # and with that out of its projects, rules, notifications and streams
+    removed = ws.members.remove(member)  # also from its projects, rules, notifications and streams
     told.append(f"{removed.ended.webhooks} webhooks to look at")
     try:
         script.workspace(organization, workspace).projects.list()

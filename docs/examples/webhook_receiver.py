@@ -1,4 +1,4 @@
-"""A receiver of webhooks as a program of its own: it believes what is signed, and does each thing once, over restarts too.
+"""A webhook receiver: it verifies signatures, and processes each message once, also across restarts.
 
 ``STELLARY_WEBHOOK_SECRET=whsec_… python docs/examples/webhook_receiver.py 8080 received.db``
 """
@@ -17,7 +17,7 @@ from stellary.contract.webhooks import WebhookMessage
 
 # --8<-- [start:receiver]
 class Receiver(BaseHTTPRequestHandler):
-    """Takes messages; your framework of choice does the same in a view."""
+    """A request handler for messages; in a framework, use a view."""
 
     secret: str
     database: sqlite3.Connection
@@ -29,11 +29,11 @@ class Receiver(BaseHTTPRequestHandler):
         except UnverifiedWebhook as error:
             self.answer(400, str(error))
             return
-        with self.database:  # one transaction: what was done, and that it was
+        with self.database:  # one transaction for the effect and the id
             found = self.database.execute("INSERT OR IGNORE INTO received (id) VALUES (?)", (id,))
-            if found.rowcount:  # it may come twice, and means one thing
+            if found.rowcount:  # the id is new
                 self.do(message)
-        self.answer(204)  # within 20 seconds; what takes longer is done afterwards
+        self.answer(204)  # within 20 seconds; defer longer work
 
     def do(self, message: WebhookMessage) -> None:
         print(f"{message.data.actor_name}: {message.type}, {message.data.meta}", flush=True)
@@ -46,11 +46,11 @@ class Receiver(BaseHTTPRequestHandler):
         self.wfile.write(said.encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of requests on the terminal."""
+        """Do not log requests to the terminal."""
 
 
 def main(port: str = "8080", database: str = "received.db") -> None:
-    """Receive until somebody presses Ctrl-C."""
+    """Receive messages until Ctrl-C is pressed."""
     Receiver.secret = os.environ["STELLARY_WEBHOOK_SECRET"]
     Receiver.database = sqlite3.connect(database)
     Receiver.database.execute("CREATE TABLE IF NOT EXISTS received (id TEXT PRIMARY KEY)")

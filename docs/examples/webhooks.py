@@ -1,4 +1,4 @@
-"""Webhooks: made, followed, and sent again.
+"""Webhooks: create one, inspect its deliveries, and send a message again.
 
 Start a server with ``STELLARY_PRIVATE_WEBHOOKS=on python3 dev.py serve``, since this receiver is on your own machine, then run
 ``python docs/examples/webhooks.py``.
@@ -20,7 +20,7 @@ from stellary.client.webhooks import verified
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Takes messages in this process, and forgets them with it: ``webhook_receiver.py`` is one to keep."""
+    """A receiver that keeps messages in memory; ``webhook_receiver.py`` stores them."""
 
     secret = ""
     seen: ClassVar[set[str]] = set()
@@ -43,12 +43,12 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing on the terminal."""
+        """Do not log requests to the terminal."""
 
 
 @contextmanager
 def receiving() -> Iterator[str]:
-    """The URL of a receiver that runs until the end of the block."""
+    """Run a receiver until the end of the block, and yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/stellary"
@@ -56,13 +56,13 @@ def receiving() -> Iterator[str]:
 
 
 def webhooks(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Have what happens on a board told to a receiver in this process; what it was told."""
+    """Send the events of a board to a receiver in this process, and return the received messages."""
     ws = client.workspace(organization, workspace)
     Receiver.seen, Receiver.told = set(), []
     with receiving() as url:
         # --8<-- [start:install]
         hook = ws.webhooks.create(url=url, events=["card_created", "card_moved"])
-        Receiver.secret = hook.secret  # shown this once: keep it where you keep passwords
+        Receiver.secret = hook.secret  # shown only once: store it like a password
         # --8<-- [end:install]
         board = ws.project(ws.projects.create(name="Support"))
         to_do, doing, _ = board.columns.list()
@@ -74,14 +74,14 @@ def webhooks(client: Stellary, organization: str, workspace: str) -> list[str]:
         until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
         for delivery in ws.webhooks.deliveries(hook):  # newest first
             print(delivery.event, delivery.status, [each.status_code for each in delivery.attempts])
-        ws.webhooks(hook).redeliver(delivery)  # with the same id: the receiver knows it
+        ws.webhooks(hook).redeliver(delivery)  # with the same id, so that the receiver ignores it
         # --8<-- [end:log]
         until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
     return sorted(Receiver.told)
 
 
 def until(true: object, seconds: float = 20.0) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     assert callable(true)
     ends = time.monotonic() + seconds
     while not true():
@@ -90,7 +90,7 @@ def until(true: object, seconds: float = 20.0) -> None:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print what the receiver was told."""
+    """Run the example with a new account, and print the received messages."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -20,7 +20,7 @@ WEEK = timedelta(days=7)
 
 # --8<-- [start:review]
 def weekly_review(state: PilotageState, now: datetime | None = None) -> str:
-    """What a workspace has reached in a week, what is in the way, and what comes next."""
+    """Render the week of a workspace as Markdown: results, obstacles, next steps."""
     now = now or datetime.now(UTC)
 
     def this_week(moment: datetime | None) -> bool:
@@ -57,13 +57,13 @@ def weekly_review(state: PilotageState, now: datetime | None = None) -> str:
 
 
 def progress(state: PilotageState, mission_id: str) -> str:
-    """How many of the todos of a mission are done."""
+    """Return the number of completed todos of a mission."""
     todos = [todo for todo in state.todos if todo.mission_id == mission_id]
     return f"{sum(todo.status == 'done' for todo in todos)} of {len(todos)} todos"
 
 
 def section(title: str, lines: Iterable[str]) -> list[str]:
-    """A heading and its points; nothing where there is nothing to tell."""
+    """Return a heading with its list items, or nothing if the list is empty."""
     points = [f"- {line}" for line in lines]
     return ["", f"## {title}", *points] if points else []
 
@@ -72,7 +72,7 @@ def section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def steer(client: Stellary, organization: str, workspace: str) -> PilotageState:
-    """Give a workspace that is there something to be reviewed, and its state."""
+    """Fill an existing workspace with data for a review, and return its state."""
     pilotage = client.workspace(organization, workspace).pilotage
     billing = pilotage.create_mission(objective="Implement billing", module="billing")
     search = pilotage.create_mission(objective="Make search fast", module="search")
@@ -94,7 +94,7 @@ def steer(client: Stellary, organization: str, workspace: str) -> PilotageState:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print the review."""
+    """Run the example with a new account, and print the review."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -1,4 +1,4 @@
-"""The wizard: a brief becomes a project, by questions and a roadmap.
+"""The wizard: turn a brief into a project, with questions and a roadmap.
 
 Start a server with ``python3 dev.py serve``, then run ``python docs/examples/wizard.py``.
 """
@@ -43,7 +43,7 @@ it with ten patients. After that we build the first version, migrate the existin
 Which text message provider do we use?
 """
 
-# What somebody would type.
+# Answers that a user would enter.
 ANSWERS: Mapping[str, Any] = {
     "deadline": "2026-09-30",
     "start": "2026-05-04",
@@ -55,7 +55,7 @@ ANSWERS: Mapping[str, Any] = {
 
 
 def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
-    """Make a project of a brief in a workspace that is there, and tell how it came to be."""
+    """Create a project from a brief in an existing workspace, and return the steps."""
     ws = client.workspace(organization, workspace)
 
     # --8<-- [start:frame]
@@ -73,7 +73,7 @@ def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
             print(f"{question.text} ({question.format}) {question.options or ''}")
         known = {each.id: ANSWERS[each.id] for each in draft.questions if each.id in ANSWERS}
         if not known:
-            break  # what is not required may stay open
+            break  # optional questions can stay open
         draft = ws.project_drafts.refine(draft, answers=known)
     # --8<-- [end:refine]
     told.append(f"{draft.stage}: ready to {draft.readiness_score} of 100")
@@ -102,7 +102,7 @@ def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
 
 
 def main(url: str = "http://localhost:3001") -> None:
-    """Do it with a new account, and print how it went."""
+    """Run the example with a new account, and print the steps."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
         client.organizations.create(name=name.title(), slug=name)

@@ -115,7 +115,7 @@ def test_a_week_is_reviewed(run):
     assert figures["Cards"] == "7"
     assert figures["Completed in 30 days"] == "2"
     assert sum(": 2" in each for each in stats.texts("title")) == 1
-    (late,) = shown.after("view(late)  # a list that you have made yourself: view() says what it looks like")
+    (late,) = shown.after("view(late)  # view() renders your own lists")
     assert late.one("h3").text in ("0 rows", "1 card")
     (roadmap,) = shown.after('shop.show("roadmap")')
     assert len(roadmap.all(cls="bar")) == 8
