@@ -1,6 +1,6 @@
-"""The API reference of this site, made from the contract as the site is built: a page for each resource, and one of values.
+"""An mkdocs hook that generates the API reference from the contract: a page per resource, and one for values.
 
-A hook of mkdocs (``hooks`` in mkdocs.yml). The server's ``/docs`` shows the same document, to be tried out.
+The server's ``/docs`` is an interactive page of the same document.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from stellary.contract.openapi import document
 Json = dict[str, Any]
 _VALUES = "reference/values.md"
 _ROLES = {
-    "public": "anybody",
-    "self": "whoever has an account",
-    "self_obj": "whose it is",
-    "any": "whoever has a live token",
-    "invitee": "whom the invitation was sent to",
+    "public": "everyone",
+    "self": "every account, for its own data",
+    "self_obj": "the owner of the item",
+    "any": "every caller with a valid token",
+    "invitee": "the recipient of the invitation",
     "org_read": "members of the organization",
     "org_admin": "admins of the organization",
     "org_owner": "the owner of the organization",
-    "ws_read": "whoever reaches the workspace",
+    "ws_read": "everyone with access to the workspace",
     "ws_admin": "admins of the workspace",
-    "ws_admin_or_self": "admins of the workspace, and the member in question",
+    "ws_admin_or_self": "admins of the workspace, and the member itself",
     "ws_owner": "the owner of the workspace",
     "proj_manage": "members of the project, and admins of the workspace",
-    "author": "who made it, and admins of the workspace",
-    "pil_write": "owners of the pilotage",
-    "pil_review": "reviewers and owners of the pilotage",
+    "author": "the creator, and admins of the workspace",
+    "pil_write": "pilotage owners",
+    "pil_review": "pilotage reviewers and owners",
 }
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages into the navigation, where it says ``reference``."""
+    """Add the pages to the navigation, under ``Reference``."""
     pages: list[Any] = [{_title(tag): _page_of(tag["name"])} for tag in document()["tags"]]
     for entry in config.nav or []:
         if "Reference" in entry:
@@ -47,7 +47,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Make the pages."""
+    """Generate the pages."""
     api = document()
     operations = defaultdict(list)
     for path, methods in api["paths"].items():
@@ -74,7 +74,7 @@ def _resource(tag: Json, operations: list[tuple[str, str, Json]], api: Json) -> 
     for method, path, operation in operations:
         yield f"## {operation['operationId']}\n\n{operation['summary']}.\n"
         yield f"```\n{method} {path}\n```\n"
-        yield f"For {_ROLES[operation['x-role']]}{_token(operation)}.\n"
+        yield f"Permitted for {_ROLES[operation['x-role']]}{_token(operation)}.\n"
         yield from _parameters(operation, api)
         yield from _body(operation, api)
         yield f"{_answer(operation)}\n"
@@ -84,11 +84,11 @@ def _token(operation: Json) -> str:
     rule = operation["x-token-scope"]
     said = {
         "public": "",
-        "any": "; any token will do",
-        "full": "; an API token needs all scopes",
-        "jwt": "; with a login, not with an API token",
+        "any": "; any API token is accepted",
+        "full": "; API tokens need all scopes",
+        "jwt": "; requires a login, not an API token",
     }
-    return said.get(rule, f"; an API token needs `{rule}`")
+    return said.get(rule, f"; API tokens need the scope `{rule}`")
 
 
 def _parameters(operation: Json, api: Json) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _parameters(operation: Json, api: Json) -> Iterator[str]:
 def _body(operation: Json, api: Json) -> Iterator[str]:
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         if media != "application/json":
-            yield f"The body is `{media}`: one file, in the field `file`.\n"
+            yield f"The body is `{media}` with one file in the field `file`.\n"
             continue
         yield from _fields(_resolved(content["schema"], api))
         example = orjson.dumps(content["example"], option=orjson.OPT_INDENT_2).decode()
@@ -130,7 +130,7 @@ def _answer(operation: Json) -> str:
         if int(status) < 300:
             content = next(iter(answer.get("content", {}).items()), None)
             what = "" if content is None else f" with {_content(*content)}"
-            return f"Answers {status}{what}; or with one of {errors}."
+            return f"Returns {status}{what}. Errors: {errors}."
     raise LookupError(operation["operationId"])
 
 
@@ -141,7 +141,7 @@ def _content(media: str, content: Json) -> str:
 
 
 def _values(api: Json) -> Iterator[str]:
-    yield "# Values\n\nWhat requests take and answers hold, by name.\n"
+    yield "# Values\n\nThe types of request and response fields, by name.\n"
     for name, schema in api["components"]["schemas"].items():
         yield f"## {name}\n"
         if "description" in schema:
