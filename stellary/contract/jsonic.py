@@ -82,8 +82,8 @@ def _examine(data: bytes, values_max: int) -> bool:
             raise TooLarge(
                 f"the body must not hold more than {values_max} JSON values", code="too_many_values"
             )
-        has_large_number = has_large_number or _LARGE_NUMBER.search(before[-20:] + text) is not None
-        before = text
+        has_large_number = has_large_number or _LARGE_NUMBER.search(before + text) is not None
+        before = (before + text)[-20:]
     return has_large_number
 
 
