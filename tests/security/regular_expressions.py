@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import pkgutil
 import re
@@ -23,13 +24,8 @@ PACKAGES = ("stellary", "reference_server")
 ANCHORED = ("match", "fullmatch", "search")
 METHODS = frozenset({*ANCHORED, "sub", "subn", "split", "findall", "finditer"})
 
-# Modules with a call whose pattern is made of a variable: what it makes is found as an attribute, or at the caller.
-COMPUTED = {
-    "stellary.contract.limits",
-    "stellary.core.agents.rules.instructions",
-    "stellary.core.wizard.rules.feedback",
-    "stellary.core.wizard.rules.themes",
-}
+# Modules with a call whose pattern is a variable: what it stands for is found where it is written down.
+COMPUTED = {"stellary.contract.limits"}
 
 LENGTHS = {
     "stellary.core.wizard.rules.feedback: ._COMPILED": WISH_MAX,
@@ -160,7 +156,12 @@ def _parts(value: Any, module: str) -> Iterable[tuple[Any, Any]]:
 def _calls(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], str]]:
     """Yield what a module calls: the name of the place, the pattern, the method."""
     tree = _tree(module)
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
     for line, argument, method in _arguments(tree):
+        if method == "compile" and id(argument) not in inside:
+            # It runs at import, and what it makes is found as an attribute.
+            continue
         if (pattern := _evaluated(argument, module)) is not None:
             yield f"{module.__name__}:{line}", pattern, method
     for scope in tree.body:
@@ -184,15 +185,22 @@ def _arguments(tree: ast.Module) -> Iterator[tuple[int, ast.expr, str]]:
                     yield node.lineno, node.args[0], "fullmatch"
 
 
+class _Names(dict[str, Any]):
+    """The names of a module; a local one, which only a function knows, stands for a word."""
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name, "word")
+
+
 def _evaluated(argument: ast.expr, module: ModuleType) -> re.Pattern[Any] | None:
-    """Return the pattern that an expression gives in its module; None if it needs a local name.
+    """Return the pattern that an expression gives in its module; None if it is a variable.
 
     Flags are left out: patterns with flags are attributes, and ignoring the case changes no running time.
     """
-    try:
-        return re.compile(eval(ast.unparse(argument), dict(vars(module))))
-    except NameError:
-        return None
+    if not any(isinstance(part, ast.Constant) for part in ast.walk(argument)):
+        value = vars(module).get(argument.id) if isinstance(argument, ast.Name) else None
+        return re.compile(value) if isinstance(value, str) else None
+    return re.compile(eval(ast.unparse(argument), {}, _Names(vars(module))))
 
 
 def _local_variables(scope: ast.stmt) -> dict[str, list[ast.expr]]:
