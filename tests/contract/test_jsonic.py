@@ -110,6 +110,7 @@ def test_values_are_counted_outside_of_strings(data, values):
 
 @given(JSON | NEARLY_JSON, st.integers(1, 9))
 @example(["\\", 1e300, 10**18], 1)
+@example(2**63, 1)
 def test_a_text_is_read_in_slices_as_in_one_piece(made, size):
     data = made.encode("utf-8", "surrogatepass") if isinstance(made, str) else json.dumps(made).encode()
     with pytest.MonkeyPatch.context() as patch:
