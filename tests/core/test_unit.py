@@ -210,12 +210,12 @@ def test_reactions_may_make_more_happen_and_get_what_happens_together_together(c
         waves.append([event.number for event in events])
         for event in events:
             if event.number < 3:
-                uow.happened(Fell(workspace_id="", number=event.number + 1))
-                uow.happened(Fell(workspace_id="", number=event.number + 1))
+                uow.emit(Fell(workspace_id="", number=event.number + 1))
+                uow.emit(Fell(workspace_id="", number=event.number + 1))
 
     monkeypatch.setattr(reactions, "REACTIONS", {Fell: (push,)})
     with core.begin(NOBODY) as uow:
-        uow.happened(Fell(workspace_id="", number=1))
+        uow.emit(Fell(workspace_id="", number=1))
         assert waves == []
     assert waves == [[1], [2, 2], [3, 3, 3, 3]]
 
@@ -232,13 +232,13 @@ def test_reactions_come_in_the_order_of_the_table(core, monkeypatch):
     monkeypatch.setattr(reactions, "REACTIONS", {Fell: (one, two)})
     with core.begin(NOBODY) as uow:
         for number in (1, 2):
-            uow.happened(Fell(workspace_id="", number=number))
+            uow.emit(Fell(workspace_id="", number=number))
     assert order == [("one", 1), ("one", 2), ("two", 1), ("two", 2)]
 
 
 def test_what_nobody_reacts_to_may_happen(core):
     with core.begin(NOBODY) as uow:
-        uow.happened(Fell(workspace_id="", number=1))
+        uow.emit(Fell(workspace_id="", number=1))
 
 
 def test_a_reaction_that_fails_undoes_what_it_reacts_to(board, ref, monkeypatch):

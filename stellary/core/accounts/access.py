@@ -124,7 +124,7 @@ def grant(uow: UnitOfWork, standing: Standing, author_id: str | None = None) -> 
     """
     if not standing.grants(uow.policy.role, author_id):
         raise Forbidden("your role does not allow that", code="insufficient_role")
-    uow.admit()
+    uow.mark_authorized()
 
 
 def _standing(uow: UnitOfWork, row: Row[Any] | None) -> Standing | None:
@@ -334,7 +334,7 @@ def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> Row[Any]:
         raise NotFound("Invitation not found")
     if not row.is_callers:
         raise Forbidden("the invitation was sent to another e-mail address", code="other_invitee")
-    uow.admit()
+    uow.mark_authorized()
     return row
 
 
@@ -347,7 +347,7 @@ def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Row[Any]:
     row = uow.connection.execute(_API_TOKEN, {"_user_id": uow.user_id, "_token_id": ref.id}).first()
     if row is None:
         raise NotFound("API token not found")
-    uow.admit()
+    uow.mark_authorized()
     return row
 
 

@@ -118,7 +118,7 @@ def revoke_all(uow: UnitOfWork) -> int:
     """
     live = count_live(uow)
     uow.connection.execute(_DELETE_ALL, {"_user_id": uow.user_id})
-    uow.happened(TokensRevoked(user_id=uow.user_id))
+    uow.emit(TokensRevoked(user_id=uow.user_id))
     uow.settle()
     of_agents = uow.ended.pop("agent_tokens", 0)
     return live + of_agents

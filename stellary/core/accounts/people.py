@@ -80,7 +80,7 @@ def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -
     """
     uow.reaching.pop((workspace_id, user_id), None)
     successor_id = _successor(uow, user_id, owner_id)
-    uow.happened(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
+    uow.emit(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 
 
 def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:
@@ -93,7 +93,7 @@ def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, own
         owner_id: The owner of the workspace, who takes over from somebody who gives up the role.
     """
     successor_id = _successor(uow, user_id, owner_id)
-    uow.happened(AdminRightsLost(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
+    uow.emit(AdminRightsLost(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 
 
 def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:

@@ -235,7 +235,7 @@ def _ask(uow: UnitOfWork, mission: Row[Any]) -> None:
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
     card = known_cards(uow, [mission.card_id])[mission.card_id]
     with gate.acting(uow, agency_of(mission)):
-        uow.happened(
+        uow.emit(
             NoticeGiven(
                 workspace_id=mission.workspace_id,
                 project_id=mission.project_id,

@@ -315,12 +315,12 @@ class Call:
     def _ask_door(self, uow: UnitOfWork) -> None:
         if self.door is None:
             return
-        uow.enter(self.endpoint.policy)
+        uow.push_policy(self.endpoint.policy)
         try:
             self.door(uow, self.ref)
         finally:
-            uow.admit()
-            uow.leave()
+            uow.mark_authorized()
+            uow.pop_policy()
 
     def _told_apart(self) -> bytes:
         """What tells this request from another one with the same key."""

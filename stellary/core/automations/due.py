@@ -48,7 +48,7 @@ def look(uow: UnitOfWork, _: Any) -> None:
         uow.connection.execute(_INSERT, [{"card_id": row.id, "due_date": row.due_date} for row in rows])
     for row in rows:
         card = dated_card(row)
-        uow.happened(CardDue(workspace_id=row.workspace_id, project_id=card.project_id, card=card))
+        uow.emit(CardDue(workspace_id=row.workspace_id, project_id=card.project_id, card=card))
     jobs.enqueue(uow, LOOK, {}, due_at=uow.now if len(rows) == AT_ONCE else _next(uow), key=LOOK)
 
 

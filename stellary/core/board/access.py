@@ -231,7 +231,7 @@ def column(uow: UnitOfWork, ref: ColumnRef) -> At:
     _check_project(row)
     if row.id is None:
         raise NotFound("Column not found")
-    uow.saw("column", row.id, row.updated_at)
+    uow.record_dependency("column", row.id, row.updated_at)
     return At(row, standing)
 
 
@@ -283,7 +283,7 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
     _check_flat(ref, ref.project_id, row, "Card")
     if row.label_id is None:
         raise NotFound("Label not found")
-    uow.saw("label", row.label_id)
+    uow.record_dependency("label", row.label_id)
     return CardAt(row, standing, *_card(uow, row))
 
 
@@ -320,7 +320,7 @@ def label(uow: UnitOfWork, ref: LabelRef) -> At:
     row, standing = reach(uow, _LABEL, ref, _label_id=ref.label_id)
     grant(uow, standing)
     _check_flat(ref, ref.project_id, row, "Label")
-    uow.saw("label", row.id, row.updated_at)
+    uow.record_dependency("label", row.id, row.updated_at)
     return At(row, standing)
 
 
@@ -341,7 +341,7 @@ def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
     if row is None:
         raise NotFound("Card not found")
     if row.version != at.card.version:
-        uow.saw("held card", row.id, row.version)
+        uow.record_dependency("held card", row.id, row.version)
     return CardAt(at.row, at.standing, *_card(uow, row))
 
 
@@ -366,7 +366,7 @@ def found(row: Row[Any] | None, name: str) -> Row[Any]:
 
 
 def _card(uow: UnitOfWork, row: Row[Any]) -> tuple[Card, int]:
-    uow.saw("card", row.id, row.version)
+    uow.record_dependency("card", row.id, row.version)
     return card_rows.card(row[_STORED], row.project_key, place_of(uow, row)), row.position
 
 

@@ -193,7 +193,7 @@ def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
     ids = {close[said] for said in to if said in close}
     if named:
         ids |= set(aiming.persons(uow, found.workspace_id, named).values())
-    uow.happened(
+    uow.emit(
         NoticeGiven(
             workspace_id=found.workspace_id,
             project_id=card.project_id,

@@ -123,7 +123,7 @@ def column(
         Invalid: It has no such column, or several.
     """
     id = Columns(uow, ref, scope_id).meant(said, field)
-    uow.saw("named column", id)
+    uow.record_dependency("named column", id)
     return id
 
 
@@ -196,7 +196,7 @@ def label(uow: UnitOfWork, found: CardFound, said: str, field: str = "label") ->
         Invalid: The project has no such label, or several.
     """
     id = meant(said, list_labels(uow, found.workspace_id, found.ref.project_id), field)
-    uow.saw("named label", id)
+    uow.record_dependency("named label", id)
     return id
 
 
@@ -219,7 +219,7 @@ def persons(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict
     things = list_people(uow, workspace_id)
     found = {field: meant(each, things, field) for field, each in said.items()}
     for id in found.values():
-        uow.saw("named person", id)
+        uow.record_dependency("named person", id)
     return found
 
 

@@ -85,7 +85,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
     }
     uow.connection.execute(_INSERT, row)
     made = _attachment(row)
-    uow.happened(
+    uow.emit(
         AttachmentAdded(
             workspace_id=at.standing.workspace_id or "",
             project_id=at.card.project_id,
@@ -114,7 +114,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
         raise NotFound("Attachment not found")
     blobs, key = uow.env.blobs, row.blob_key
     uow.after_commit.append(lambda: blobs.discard(key))
-    uow.happened(
+    uow.emit(
         AttachmentRemoved(
             workspace_id=at.standing.workspace_id or "",
             project_id=row.of_project,

@@ -70,7 +70,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     for stage in stages.values():
         ordering.write_changed(uow, stage, ends[stage.id].order)
     for card, _ in made:
-        uow.happened(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
+        uow.emit(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
     return [card for card, _ in made]
 
 
@@ -88,7 +88,7 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     for path, each in asked:
         if each.id not in held:
             raise unknown(f"{path}id")
-        uow.saw("card", each.id, held[each.id].card.version)
+        uow.record_dependency("card", each.id, held[each.id].card.version)
     columns = {each.card.column_id for each in held.values()}
     columns |= stages.keys() & {each.column_id for each in request.cards if each.column_id is not UNSET}
     lines = ordering.read_lines(uow, at.row.id, columns)
@@ -210,7 +210,7 @@ class _Changes:
     def _tell(self, before: Card, after: Card) -> None:
         names = [self.stages[card.column_id].name for card in (before, after) if self.stages]
         for event in rules.events(before, after, self.workspace_id, *names):
-            self.uow.happened(event)
+            self.uow.emit(event)
 
 
 def _index(line: Line, wish: Wish) -> int:

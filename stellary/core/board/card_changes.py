@@ -30,5 +30,5 @@ def change_card(uow: UnitOfWork, at: CardAt, **changes: Any) -> Card:
         return before
     uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.differences(before, after)})
     for event in events(before, after, at.standing.workspace_id or ""):
-        uow.happened(event)
+        uow.emit(event)
     return after

@@ -99,6 +99,6 @@ def empty_columns(
         after = rules.settled(before, after, order, uow.now)
         written.append((after, last.position + GAP * index))
         for event in rules.events(before, after, workspace_id, names[before.column_id], target.name):
-            uow.happened(event)
+            uow.emit(event)
     write_cards(uow, written)
     ordering.write_changed(uow, target, last.order + standing)

@@ -76,7 +76,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     rules.check_room(stage, spot.order + 1)
     uow.connection.execute(INSERT, card_rows.row(made, spot.position))
     ordering.write_entered(uow, stage, spot)
-    uow.happened(CardCreated(workspace_id=workspace_id, project_id=made.project_id, card=made))
+    uow.emit(CardCreated(workspace_id=workspace_id, project_id=made.project_id, card=made))
     return made
 
 
@@ -184,7 +184,7 @@ class _Update:
             return None
         names = (self.stages[before.column_id].name, entered.name) if entered else ()
         for event in rules.events(before, after, self.workspace_id, *names):
-            self.uow.happened(event)
+            self.uow.emit(event)
         return after
 
     def _write(self, at: access.CardAt, after: Card, spot: ordering.Spot | None) -> bool:
@@ -249,5 +249,5 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
     uow.connection.execute(_DELETE, {"_id": at.card.id})
     if stage is not None:
         ordering.write_left(uow, stage, at.position)
-    uow.happened(event)
+    uow.emit(event)
     return Ok()

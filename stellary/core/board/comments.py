@@ -67,7 +67,7 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
     }
     uow.connection.execute(_INSERT, row)
     made = _read(uow, at.card.id, id)
-    uow.happened(
+    uow.emit(
         CommentAdded(
             workspace_id=at.standing.workspace_id or "",
             project_id=at.card.project_id,
@@ -88,7 +88,7 @@ def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> 
     uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
     made = _read(uow, at.card.id, at.row.comment_id)
     place = {"workspace_id": at.standing.workspace_id or "", "project_id": at.card.project_id}
-    uow.happened(CommentUpdated(**place, card=at.card, comment=made, before=at.row.content))
+    uow.emit(CommentUpdated(**place, card=at.card, comment=made, before=at.row.content))
     return made
 
 
@@ -101,7 +101,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
         raise NotFound("Comment not found")
     count = _count(uow, at.card.id, -1)
-    uow.happened(
+    uow.emit(
         CommentDeleted(
             workspace_id=at.standing.workspace_id or "",
             project_id=at.card.project_id,

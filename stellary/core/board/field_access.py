@@ -40,7 +40,7 @@ def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> At:
     grant(uow, standing)
     if row.of_project is None or ref.project_id not in (None, row.of_project):
         raise NotFound("Custom field not found")
-    uow.saw("custom field", row.id, row.updated_at)
+    uow.record_dependency("custom field", row.id, row.updated_at)
     return At(row, standing)
 
 

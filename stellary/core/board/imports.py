@@ -99,7 +99,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     members, strangers = _members(uow, request, found)
     member_ids = list(dict.fromkeys([importer.id, *members]))
     _write(uow, project_id, made, member_ids)
-    uow.happened(
+    uow.emit(
         ProjectImported(
             workspace_id=workspace.id,
             project_id=project_id,

@@ -60,9 +60,7 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
         uow.connection.execute(_INSERT, row)
     except IntegrityError:
         raise Conflict("already a member of the project", code="already_member") from None
-    uow.happened(
-        ProjectMemberAdded(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id)
-    )
+    uow.emit(ProjectMemberAdded(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id))
     return member_value(person, uow.now)
 
 
@@ -71,7 +69,7 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     """End a membership. What is assigned to that person stays so."""
     at = access.project_member(uow, ref)
     uow.connection.execute(_DELETE, {"_project_id": at.row.id, "_user_id": at.row.member_id})
-    uow.happened(
+    uow.emit(
         ProjectMemberRemoved(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=at.row.member_id)
     )
     return Ok()

@@ -101,7 +101,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         created_at=uow.now,
         updated_at=uow.now,
     )
-    uow.happened(ProjectCreated(workspace_id=workspace.id, project_id=made.id, project=made))
+    uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=made.id, project=made))
     return made
 
 
@@ -219,7 +219,7 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     """Change what is named."""
     before = access.held_project(uow, ref).row
     uow.require_version(before.version)
-    uow.saw("project", before.id, before.version)
+    uow.record_dependency("project", before.id, before.version)
     asked: dict[str, Any] = {
         "name": request.name,
         "description": request.description,
@@ -234,7 +234,7 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     changes["updated_at"] = uow.now
     uow.connection.execute(_UPDATE, {"_id": before.id, "version": before.version + 1, **changes})
     after = project_value(before, **changes)
-    uow.happened(
+    uow.emit(
         ProjectUpdated(workspace_id=after.workspace_id, project_id=after.id, project=after, changed=changed)
     )
     return after

@@ -125,7 +125,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     other, agency = ends.get(request.target_card_id), uow.actor.agency
     if other is None or not (agency is None or agency.sees(other.project_id)):
         raise unknown("targetCardId")
-    uow.saw("other card", other.other_id)
+    uow.record_dependency("other card", other.other_id)
     edge = rules.edge(at.card.id, request.target_card_id, request.type)
     _check(uow, edge)
     id = uow.new_id()
@@ -180,7 +180,7 @@ def _tell(
     found = known_cards(uow, [edge.source_id, edge.target_id])
     for own, other in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
         card, type = found[own], rules.seen(edge.type, from_source=own == edge.source_id)
-        uow.happened(
+        uow.emit(
             event(
                 workspace_id=workspace_id,
                 project_id=card.project_id,

@@ -36,7 +36,7 @@ def scope(uow: UnitOfWork, ref: ScopeRef) -> At:
     grant(uow, standing)
     if row.of_project is None or ref.project_id not in (None, row.of_project):
         raise NotFound("Scope not found")
-    uow.saw("scope", row.id, row.updated_at)
+    uow.record_dependency("scope", row.id, row.updated_at)
     return At(row, standing)
 
 

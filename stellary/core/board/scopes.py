@@ -201,7 +201,7 @@ def _tell_of_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column
     for card_id, author_id in uow.connection.execute(_COMMENTERS, {"_id": row.id}):
         commenters[card_id].append(author_id)
     for held in card_moves.hold_cards_of(uow, row.project_id, column_ids):
-        uow.happened(
+        uow.emit(
             CardDeleted(
                 workspace_id=workspace_id,
                 project_id=row.project_id,

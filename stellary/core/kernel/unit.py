@@ -129,7 +129,7 @@ class UnitOfWork:
     """
 
     __slots__ = (
-        "_admitted",
+        "_authorized",
         "_policies",
         "_react",
         "actor",
@@ -173,7 +173,7 @@ class UnitOfWork:
         self.unheard: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
-        self._admitted: list[bool] = []
+        self._authorized: list[bool] = []
 
     @property
     def user_id(self) -> str:
@@ -192,46 +192,61 @@ class UnitOfWork:
         agency = self.actor.agency
         return self.user_id if agency is None else agency.principal_id
 
-    def saw(self, kind: str, id: str, version: object = "") -> None:
-        """Note what a change hangs on, as it was when it was first looked at: what is proposed is bound to that."""
+    def record_dependency(self, kind: str, id: str, version: object = "") -> None:
+        """Record the version of a row that a change depends on, as first read: a proposal is bound to these versions.
+
+        Args:
+            kind: The kind of the row, such as ``card``.
+            id: The id of the row.
+            version: Its version, or the time of its last change.
+        """
         if self.seen is not None:
             self.seen.setdefault(f"{kind} {id}", str(version))
 
     @property
     def policy(self) -> Policy:
-        """The policy row of the service that runs: what doors must check."""
+        """The policy row of the running service, which its access check enforces."""
         return self._policies[-1]
 
-    def enter(self, policy: Policy) -> None:
-        """Begin a service of that policy row; nothing has been checked yet but the reach of the token."""
+    def push_policy(self, policy: Policy) -> None:
+        """Start a service with this policy row. So far, only what the token allows has been checked.
+
+        Raises:
+            Unauthenticated: The endpoint requires a token, and there is none.
+            Forbidden: The token does not allow the call.
+        """
         self.actor.require(policy)
         self._policies.append(policy)
-        self._admitted.append(policy.role in ("public", "self"))
+        self._authorized.append(policy.role in ("public", "self"))
 
-    def admit(self) -> None:
-        """A door says that the policy row has been checked and holds."""
-        self._admitted[-1] = True
+    def mark_authorized(self) -> None:
+        """Note that an access check has enforced the policy row of the running service."""
+        self._authorized[-1] = True
 
-    def leave(self) -> None:
-        """End a service. One that asked no door has checked nothing: a defect, told before anything is committed."""
+    def pop_policy(self) -> None:
+        """End a service.
+
+        Raises:
+            ServerError: The service performed no access check, which is a defect. Nothing has been committed yet.
+        """
         self._policies.pop()
-        if not self._admitted.pop():
+        if not self._authorized.pop():
             raise ServerError("a service answered without asking whether it may", code="unchecked_policy")
 
     @contextmanager
     def checking(self, policy: Policy) -> Iterator[None]:
-        """Ask doors on behalf of a policy row, outside of the service that it belongs to."""
-        self.enter(policy)
+        """Check access by a policy row in the block, outside of the service that the row belongs to."""
+        self.push_policy(policy)
         try:
             yield
         except BaseException:
-            self.admit()
+            self.mark_authorized()
             raise
         finally:
-            self.leave()
+            self.pop_policy()
 
-    def happened(self, event: BaseEvent) -> None:
-        """Note what has happened; ``reactions`` says who reacts."""
+    def emit(self, event: BaseEvent) -> None:
+        """Add an event to the unit. ``settle`` passes it to the reactions (``stellary.core.api.reactions``)."""
         self.events.append(event if self.cause is None else event.because(self.cause))
 
     def settle(self) -> None:

@@ -82,7 +82,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> At:
             "a document of the organization is changed in the workspace in which it was made",
             code="other_workspace",
         )
-    uow.saw("document", row.id, row.version)
+    uow.record_dependency("document", row.id, row.version)
     return At(row, standing)
 
 
@@ -124,7 +124,7 @@ def _found(uow: UnitOfWork, statement: Select[Any], document_id: str) -> Row[Any
     row = uow.connection.execute(statement, {"_document_id": document_id}).first()
     if row is None:
         raise NotFound("Document not found")
-    uow.saw("held document", row.id, row.version)
+    uow.record_dependency("held document", row.id, row.version)
     return row
 
 

@@ -54,5 +54,5 @@ def document(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "docume
     if not rows:
         raise unknown(field)
     id = meant(said, [Thing(row.id, (row.title,)) for row in rows], field)
-    uow.saw("named document", id)
+    uow.record_dependency("named document", id)
     return id

@@ -106,8 +106,8 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
         # All else that it refers to is held.
         raise NotFound("Workspace not found") from None
     made = {**row, "author_name": at.row.caller_name, "reviewer_name": None}
-    uow.happened(DocumentCreated(**place(made), document=rows.summary(made)))
-    uow.happened(written_event(made, is_new=True))
+    uow.emit(DocumentCreated(**place(made), document=rows.summary(made)))
+    uow.emit(written_event(made, is_new=True))
     return rows.document(made, request.content_format)
 
 
@@ -137,13 +137,11 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     if after["status"] != before["status"] == "pending_review":
         uow.connection.execute(_WITHDRAW, {"_id": before["id"], "_number": before["submissions"]})
     if not _FOUND_BY.isdisjoint(changes):
-        uow.happened(written_event(after, is_new=False))
+        uow.emit(written_event(after, is_new=False))
     if "told_at" in changes:
         told = tuple(camel(name) for name in _TOLD if after[name] != before[name])
         document = rows.summary(after)
-        uow.happened(
-            DocumentUpdated(**place(after), document=document, changed=told, before=before["status"])
-        )
+        uow.emit(DocumentUpdated(**place(after), document=document, changed=told, before=before["status"]))
     return rows.document(after, request.content_format)
 
 
@@ -157,7 +155,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     uow.require_version(found["version"])
     uow.connection.execute(_LIFT, {"_id": found["id"], "_parent_id": found["parent_id"], "_now": uow.now})
     uow.connection.execute(_DELETE, {"_id": found["id"]})
-    uow.happened(DocumentDeleted(**place(found), document=rows.summary(found)))
+    uow.emit(DocumentDeleted(**place(found), document=rows.summary(found)))
     return Ok()
 
 

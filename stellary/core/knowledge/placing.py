@@ -75,7 +75,7 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
     row = uow.connection.execute(_PARENT, place).first()
     if row is None:
         raise unknown("parentId")
-    uow.saw("parent document", row.id)
+    uow.record_dependency("parent document", row.id)
     return row
 
 

@@ -75,7 +75,7 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
         uow.connection.execute(_INSERT, [{**row, "tag_keys": tag_keys(row["tags"])} for row in written])
     for row in written:
         # Search reads each; people are told of the project as a whole.
-        uow.happened(written_event(row, is_new=True))
+        uow.emit(written_event(row, is_new=True))
     answer: Any = made.told
     left = [*made.told.not_carried, *rules.left_behind(request, made.importer.email)]
     told_of: Any = attrs.evolve(answer, not_carried=left)

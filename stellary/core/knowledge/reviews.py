@@ -53,7 +53,7 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
         },
     )
     document = rows.summary(after)
-    uow.happened(DocumentSubmitted(**place(after), document=document, number=after["submissions"]))
+    uow.emit(DocumentSubmitted(**place(after), document=document, number=after["submissions"]))
     return rows.document(after, "tiptap")
 
 
@@ -84,7 +84,7 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
     version = {"_id": after["id"], "_number": after["submissions"], "status": after["status"], **decision}
     submitted_by_id = uow.connection.execute(_DECIDE, version).scalar_one()
     happened = DocumentApproved if move == "approve" else ChangesRequested
-    uow.happened(
+    uow.emit(
         happened(
             **place(after),
             document=rows.summary(after),

@@ -43,7 +43,7 @@ def notification(uow: UnitOfWork, ref: NotificationRef) -> Row[Any]:
     row = uow.connection.execute(_NOTIFICATION, {"_user_id": uow.user_id, "_notification_id": ref.id}).first()
     if row is None:
         raise NotFound("Notification not found")
-    uow.admit()
+    uow.mark_authorized()
     return row
 
 

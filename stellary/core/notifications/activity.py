@@ -134,7 +134,7 @@ def record(
     for workspace_id in dict.fromkeys(each["workspace_id"] for each in recorded):
         uow.send_on_commit(of_workspace(workspace_id))
         here = tuple(each for each in recorded if each["workspace_id"] == workspace_id)
-        uow.happened(ActivitiesRecorded(workspace_id=workspace_id, rows=here))
+        uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=here))
 
 
 def forget(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

@@ -78,7 +78,7 @@ class Ledger(Generic[T]):
 
     def see(self, uow: UnitOfWork, row: Row[Any]) -> None:
         """Note that a change hangs on one, as it was then."""
-        uow.saw(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
+        uow.record_dependency(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
 
     def fetch(
         self, uow: UnitOfWork, workspace_id: str, request: Paged, status: str | Unset = UNSET
@@ -167,7 +167,7 @@ class Ledger(Generic[T]):
         concerned_id: str | None = None,
     ) -> None:
         """Note what has happened to one."""
-        uow.happened(
+        uow.emit(
             PilotageChanged(
                 workspace_id=row.workspace_id,
                 type=cast("ActivityType", f"{self._kind}_{change}"),
