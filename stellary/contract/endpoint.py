@@ -73,7 +73,7 @@ AgentRule = Literal["-", "r", "w", "w0"]
 
 @attrs.frozen
 class Policy:
-    """Who may call an endpoint: one row, checked by every door alike."""
+    """Who may call an endpoint: one row, checked by every access check alike."""
 
     role: Role
     token: TokenRule

@@ -78,7 +78,7 @@ def test_nobody_is_no_user(core):
 
 @serves(LIST_LABELS)
 def careless(uow, ref, request: Paged) -> Listing:
-    """A service that asks no door."""
+    """A service without an access check."""
     return Listing([])
 
 
@@ -98,18 +98,18 @@ def ref(board):
     return board.workspace.ref.child(ProjectRef, board.project["id"])
 
 
-def test_a_service_that_has_asked_no_door_is_a_defect(board, ref):
+def test_service_without_access_check_is_a_defect(board, ref):
     with pytest.raises(ServerError) as caught, board.world.core.begin(board.owner.actor) as uow:
         careless(uow, ref, Paged())
     assert caught.value.code == "unchecked_policy"
 
 
-def test_a_door_that_another_service_has_asked_does_not_count(board, ref):
+def test_access_check_of_another_service_does_not_count(board, ref):
     with pytest.raises(ServerError), board.world.core.begin(board.owner.actor) as uow:
         careful(uow, ref, Paged())
 
 
-def test_an_error_of_a_service_is_told_before_that_it_asked_no_door(board, ref):
+def test_error_of_service_comes_before_missing_access_check(board, ref):
     nowhere = attrs.evolve(ref, project_id="a" * 24)
     with pytest.raises(NotFound), board.world.core.view(board.owner.actor) as uow:
         labels.list_labels(uow, nowhere, Paged())

@@ -2,7 +2,7 @@
 
 A statement is anchored if each tenant's table in it is joined, key to key, to one of these: the caller's own membership
 (``user_id``), a secret's digest, or an id that an anchored statement of the same unit of work has answered with or
-that was inserted there. An id that came with the request is none of these until a door has found it.
+that was inserted there. An id that came with the request is none of these until an access check has found it.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _reading(compiled: SQLCompiler) -> Reading:
 
 
 def _only_locks(statement: Any) -> bool:
-    """Whether a statement locks rows and tells nothing: what is in the way is locked before its door is asked."""
+    """Whether a statement locks rows and tells nothing: what is in the way is locked before its access check."""
     if not isinstance(statement, Select) or statement._for_update_arg is None:
         return False
     return all(getattr(column, "primary_key", False) for column in statement.selected_columns)

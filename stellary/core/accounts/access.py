@@ -1,4 +1,4 @@
-"""The doors of accounts: the only way to a row. Each reads the caller's standing in the same statement."""
+"""Access checks of accounts: the only way to a row. Each reads the caller's standing in the same statement."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ _TO_WORKSPACE: FromClause = _TO_ORGANIZATION.join(
     ),
 )
 ORGANIZATION_ID: ColumnElement[str] = organizations.c.id
-"""The organization that a door has reached."""
+"""The organization that an access check has reached."""
 WORKSPACE_ID: ColumnElement[str] = workspaces.c.id
-"""The workspace that a door has reached: what an area's own tables are joined to."""
+"""The workspace that an access check has reached: what an area's own tables are joined to."""
 
 
 def through_workspace(*columns: ColumnElement[Any], joins: Any = None) -> Select[Any]:
-    """The statement of a door to something in a workspace. Built once, at import.
+    """Build the statement of an access check to something in a workspace. Built once, at import.
 
     Args:
-        columns: What the door wants to know beside the caller's standing.
+        columns: What the access check reads beside the caller's standing.
         joins: A function that extends the FROM clause by outer joins, so that a missing child still tells whether
             its container is there.
     """
@@ -86,15 +86,15 @@ def through_workspace(*columns: ColumnElement[Any], joins: Any = None) -> Select
 
 
 def reach(
-    uow: UnitOfWork, door: Select[Any], ref: WorkspaceRef, **parameters: Any
+    uow: UnitOfWork, statement: Select[Any], ref: WorkspaceRef, **parameters: Any
 ) -> tuple[Row[Any], Standing]:
-    """Go through a door: its row, and the caller's standing at its workspace.
+    """Run an access check: return its row, and the caller's standing at its workspace.
 
     Raises:
         NotFound: There is no such workspace, or the caller cannot see it.
     """
     place = {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, "_ws_slug": ref.ws_slug, **parameters}
-    row = uow.connection.execute(door, place).first()
+    row = uow.connection.execute(statement, place).first()
     standing = _standing(uow, row)
     if row is None or standing is None or not standing.sees_workspace:
         raise NotFound("Workspace not found")
@@ -106,8 +106,8 @@ def reach(
             raise NotFound("Workspace not found")
         project_id = row._mapping.get("of_project")
         if project_id is not None and not agency.sees(project_id):
-            # As if it were not there, whatever the door makes of that.
-            row = uow.connection.execute(door, place | dict.fromkeys(parameters, "")).one()
+            # As if it were not there, whatever the access check makes of that.
+            row = uow.connection.execute(statement, place | dict.fromkeys(parameters, "")).one()
     return row, standing
 
 
@@ -116,7 +116,7 @@ def grant(uow: UnitOfWork, standing: Standing, author_id: str | None = None) -> 
 
     Args:
         uow: The unit, which carries the policy row.
-        standing: The caller's, as a door has read it.
+        standing: The caller's, as an access check has read it.
         author_id: Who made the thing, or whom it is about, where the policy asks that.
 
     Raises:
@@ -146,13 +146,13 @@ def _standing(uow: UnitOfWork, row: Row[Any] | None) -> Standing | None:
 
 @attrs.frozen
 class At:
-    """What a door found: the row, and the caller's standing."""
+    """The result of an access check: the row, and the caller's standing."""
 
     row: Row[Any]
     standing: Standing
 
 
-# ---------------------------------------------------------------------------------------------- the doors
+# ---------------------------------------------------------------------------------- access checks
 
 _org_member = organization_members.alias("member")
 _ws_member = workspace_members.alias("ws_member")
@@ -241,7 +241,7 @@ _API_TOKEN = select(api_tokens.c.id).where(
 
 
 def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> At:
-    """The door to an organization.
+    """Check access to an organization.
 
     Raises:
         NotFound: There is none of that slug, or the caller is no member.
@@ -250,9 +250,9 @@ def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> At:
     return _organization(uow, _ORGANIZATION, ref)
 
 
-def _organization(uow: UnitOfWork, door: Select[Any], ref: OrganizationRef, **parameters: Any) -> At:
+def _organization(uow: UnitOfWork, statement: Select[Any], ref: OrganizationRef, **parameters: Any) -> At:
     row = uow.connection.execute(
-        door, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters}
+        statement, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters}
     ).first()
     standing = _standing(uow, row)
     if row is None or standing is None or not standing.sees_organization:
@@ -262,7 +262,9 @@ def _organization(uow: UnitOfWork, door: Select[Any], ref: OrganizationRef, **pa
 
 
 def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> At:
-    """The door to a member of an organization: user_id, role, created_at, email, name; the owner_id beside.
+    """Check access to a member of an organization; return its row.
+
+    The row has user_id, role, created_at, email and name, and the owner_id of the organization.
 
     Raises:
         NotFound: The caller does not see the organization, or it has no such member.
@@ -275,7 +277,7 @@ def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> At:
 
 
 def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
-    """The door to a workspace.
+    """Check access to a workspace.
 
     Raises:
         NotFound: There is none of those slugs, or the caller does not reach it.
@@ -287,13 +289,14 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
 
 
 def workspace_joined(uow: UnitOfWork, ref: WorkspaceRef) -> At:
-    """A workspace that the caller has just joined, or made: what opened it was checked by another door."""
+    """Return a workspace that the caller has just joined or created. The service has run another access check before."""
     return At(*reach(uow, _WORKSPACE, ref))
 
 
 def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> At:
-    """The door to a member of a workspace: user_id, role, pilotage_role, created_at, email, name; the role in the
-    organization beside, as member_org_role.
+    """Check access to a member of a workspace; return its row.
+
+    The row has user_id, role, pilotage_role, created_at, email and name, and member_org_role, the role in the organization.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such member.
@@ -307,7 +310,7 @@ def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> At:
 
 
 def invitation(uow: UnitOfWork, ref: InvitationRef) -> At:
-    """The door to an invitation, for who may take it back.
+    """Check that the caller may revoke an invitation.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such invitation.
@@ -321,7 +324,7 @@ def invitation(uow: UnitOfWork, ref: InvitationRef) -> At:
 
 
 def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> Row[Any]:
-    """The door to an invitation, for who was invited: what it leads to.
+    """Check that the caller was invited; return what the invitation leads to.
 
     Raises:
         NotFound: There is none of that secret, or it was used, replaced, taken back, or has expired.
@@ -339,7 +342,7 @@ def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> Row[Any]:
 
 
 def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Row[Any]:
-    """The door to an API token of the caller.
+    """Check access to an API token of the caller.
 
     Raises:
         NotFound: The caller has no such token.
@@ -351,7 +354,7 @@ def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Row[Any]:
     return row
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     OrganizationRef: organization,
     OrganizationMemberRef: organization_member,
     WorkspacesRef: organization,
@@ -361,4 +364,4 @@ DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     InvitationTokenRef: invitation_by_token,
     ApiTokenRef: api_token,
 }
-"""The door to what each ref names."""
+"""The access check for each kind of ref."""

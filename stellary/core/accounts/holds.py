@@ -1,4 +1,4 @@
-"""Holds: who changes what others decide by makes them wait, and asks the door only then.
+"""Holds: who changes what others decide by makes them wait, and checks access only then.
 
 On PostgreSQL a row is locked, from the outside in: organization, workspace, project, column, card. On SQLite a unit
 that writes is alone from its beginning.
@@ -29,12 +29,12 @@ _USER = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_up
 
 
 def hold_organization(uow: UnitOfWork, ref: OrganizationRef) -> None:
-    """Until the unit ends, nobody else changes who belongs to the organization. To be called before its door."""
+    """Until the unit ends, nobody else changes who belongs to the organization. To be called before its access check."""
     _hold(uow, _ORGANIZATION, org_slug=ref.org_slug)
 
 
 def hold_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> None:
-    """Until the unit ends, nobody else changes who belongs to the workspace. To be called before its door."""
+    """Until the unit ends, nobody else changes who belongs to the workspace. To be called before its access check."""
     _hold(uow, _WORKSPACE, org_slug=ref.org_slug, ws_slug=ref.ws_slug)
 
 

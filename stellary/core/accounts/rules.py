@@ -103,7 +103,7 @@ _GRANTS: Mapping[Role, Callable[[Standing, str | None], bool]] = {
     "pil_write": lambda who, _: who.effective_pilotage_role == "owner",
     "pil_review": lambda who, _: who.effective_pilotage_role in ("owner", "reviewer"),
 }
-"""What each policy row's role asks of a standing. A role that stands nowhere here is granted to nobody by a door."""
+"""What each policy row's role asks of a standing. A role that stands nowhere here is granted to nobody by an access check."""
 
 
 def outranks(actor_role: str | None, other_role: str) -> bool:

@@ -1,4 +1,4 @@
-"""The doors to agents, their tokens, missions and proposals."""
+"""Access checks for agents, their tokens, missions and proposals."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _MISSION = through_workspace(*MISSION, joins=_to(missions))
 _PROPOSAL = through_workspace(*proposals.c, joins=_to(proposals))
 
 
-def _found(uow: UnitOfWork, door: Any, ref: WorkspaceRef, id: str, name: str) -> At:
-    row, standing = reach(uow, door, ref, _id=id)
+def _found(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> At:
+    row, standing = reach(uow, statement, ref, _id=id)
     grant(uow, standing)
     if row.id is None:
         raise NotFound(f"{name} not found")
@@ -48,7 +48,7 @@ def _found(uow: UnitOfWork, door: Any, ref: WorkspaceRef, id: str, name: str) ->
 
 
 def agent(uow: UnitOfWork, ref: AgentRef) -> At:
-    """The door to an agent: its row.
+    """Check access to an agent; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such agent.
@@ -58,7 +58,7 @@ def agent(uow: UnitOfWork, ref: AgentRef) -> At:
 
 
 def token(uow: UnitOfWork, ref: AgentTokenRef) -> At:
-    """The door to a token of an agent: its ``id``.
+    """Check access to a token of an agent; return its ``id``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such agent, or no such token of it.
@@ -74,7 +74,7 @@ def token(uow: UnitOfWork, ref: AgentTokenRef) -> At:
 
 
 def mission(uow: UnitOfWork, ref: AgentMissionRef) -> At:
-    """The door to a mission: its row.
+    """Check access to a mission; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such mission.
@@ -91,7 +91,7 @@ def mission(uow: UnitOfWork, ref: AgentMissionRef) -> At:
 
 
 def proposal(uow: UnitOfWork, ref: ProposalRef) -> At:
-    """The door to a proposal: its row.
+    """Check access to a proposal; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such proposal.
@@ -100,7 +100,7 @@ def proposal(uow: UnitOfWork, ref: ProposalRef) -> At:
     return _found(uow, _PROPOSAL, ref, ref.proposal_id, "Proposal")
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     AgentRef: agent,
     AgentTokenRef: token,
     AgentMissionRef: mission,

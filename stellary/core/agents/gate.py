@@ -1,7 +1,7 @@
 """The gate: what an agent does comes through here, with a token of its own or in a mission.
 
 Its tools, its window, and whether it works at all are asked here; the workspace, its projects and the rights of whom it
-acts for are asked by the doors behind. Whatever comes of a call is noted.
+acts for are checked by the service. Whatever comes of a call is noted.
 """
 
 from __future__ import annotations

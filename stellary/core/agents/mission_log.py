@@ -67,7 +67,7 @@ def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
 def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[MissionEntry]:
     """What has happened in a mission after an entry, oldest first; at most a thousand entries.
 
-    To be called within a service, or ``uow.checking`` of its policy row: the door of the mission is asked each time.
+    To be called within a service, or ``uow.checking`` of its policy row: access to the mission is checked each time.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such mission.

@@ -18,7 +18,7 @@ from stellary.core.accounts import places
 from stellary.core.accounts.places import Place
 from stellary.core.agents import gate, proposing
 from stellary.core.api.calls import Call
-from stellary.core.api.dispatch import DOORS, Answer, told
+from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, told
 from stellary.core.board.rules.naming import Thing, meant
 from stellary.core.board.settled_answers import settle_answer
 from stellary.core.kernel import actions
@@ -53,7 +53,7 @@ class ActionCall(Call):
         service = Service(action.endpoint, "view" if action.kind == "read" else "begin", action.do)
         self._there = WorkspaceRef("", "")
         match = Match(action.endpoint, self._there)
-        super().__init__(units, request, actor, match, service, DOORS[WorkspaceRef])
+        super().__init__(units, request, actor, match, service, ACCESS_BY_REF[WorkspaceRef])
         self.name = action.name
         self._action = action
         self._params = params
@@ -130,7 +130,7 @@ def place_meant(uow: UnitOfWork, said: str | None, field: str = "workspace") -> 
 
     Args:
         uow: The unit, in which somebody acts.
-        said: An address, ``acme/eng``, which is taken as it is: the door says whether it leads anywhere. Or what the
+        said: An address, ``acme/eng``, which is taken as it is: the access check says whether it leads anywhere. Or what the
             workspace is called, among those that the caller reaches. If nothing is said, it is the only one, not
             counting the caller's personal one where there is another.
         field: Where it was said.

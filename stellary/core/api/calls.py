@@ -49,7 +49,7 @@ class Call:
         actor: Whoever acts; without one, the Bearer token says.
         match: The endpoint, and what the path names.
         service: Serves the endpoint.
-        door: To what the path names, if there is one.
+        check_access: The access check for the ref, if there is one.
         upload: The body of a request that brings a file, where somebody has read it already.
         payload: What ``read`` has made of the request, where that was asked already.
 
@@ -65,7 +65,7 @@ class Call:
         actor: Actor | None,
         match: Match,
         service: Service,
-        door: Callable[[UnitOfWork, Any], object] | None,
+        check_access: Callable[[UnitOfWork, Any], object] | None,
         upload: Upload | None = None,
         payload: Request | ApiError | None = None,
     ) -> None:
@@ -76,7 +76,7 @@ class Call:
         self.endpoint: AnyEndpoint = match.endpoint
         self.name = match.endpoint.operation
         self.service = service
-        self.door = door
+        self.access_check = check_access
         self.stale_token = False
         self.known = actor
         self.upload = upload
@@ -116,7 +116,7 @@ class Call:
             self._require(uow)
             if uow.actor.agency is not None:
                 gate.check_active(uow, uow.actor.agency)
-            self._ask_door(uow)
+            self._check_access(uow)
 
         self.units.run(ask, read_only=True)
 
@@ -253,7 +253,7 @@ class Call:
     ) -> RawResponse:
         """Do what is asked, unless it has been done before under the same key."""
         if isinstance(said, ApiError):
-            self._ask_door(uow)
+            self._check_access(uow)
             raise said
         uow.if_match = _versions(self.request.headers.get("if-match"))
         key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
@@ -263,7 +263,7 @@ class Call:
         earlier = attempt.earlier()
         if earlier is not None:
             # Whoever has lost access since does not get the old answer either.
-            self._ask_door(uow)
+            self._check_access(uow)
             return earlier
         response = do(uow, said)
         attempt.keep(response)
@@ -312,12 +312,12 @@ class Call:
         self.known, self.stale_token = found = authenticate_bearer(uow.connection, bearer, self.units.env)
         return found[0]
 
-    def _ask_door(self, uow: UnitOfWork) -> None:
-        if self.door is None:
+    def _check_access(self, uow: UnitOfWork) -> None:
+        if self.access_check is None:
             return
         uow.push_policy(self.endpoint.policy)
         try:
-            self.door(uow, self.ref)
+            self.access_check(uow, self.ref)
         finally:
             uow.mark_authorized()
             uow.pop_policy()

@@ -255,22 +255,22 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
 SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for service in map(served, _FUNCTIONS)}
 """Every service, by the operation that it serves: one explicit line each."""
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
-    **accounts_access.DOORS,
-    **board_access.DOORS,
-    **attachment_access.DOORS,
-    **field_access.DOORS,
-    **relation_access.DOORS,
-    **scope_access.DOORS,
-    **knowledge_access.DOORS,
-    **automations_access.DOORS,
-    **wizard_access.DOORS,
-    **webhooks_access.DOORS,
-    **agents_access.DOORS,
-    **notifications_access.DOORS,
-    **pilotage_access.DOORS,
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    **accounts_access.ACCESS_BY_REF,
+    **board_access.ACCESS_BY_REF,
+    **attachment_access.ACCESS_BY_REF,
+    **field_access.ACCESS_BY_REF,
+    **relation_access.ACCESS_BY_REF,
+    **scope_access.ACCESS_BY_REF,
+    **knowledge_access.ACCESS_BY_REF,
+    **automations_access.ACCESS_BY_REF,
+    **wizard_access.ACCESS_BY_REF,
+    **webhooks_access.ACCESS_BY_REF,
+    **agents_access.ACCESS_BY_REF,
+    **notifications_access.ACCESS_BY_REF,
+    **pilotage_access.ACCESS_BY_REF,
 }
-"""The door to what each ref names: asked alone where a body is bad, since 404 and 403 come before 400."""
+"""The access check for each kind of ref. It runs alone if a body is invalid, since 404 and 403 come before 400."""
 
 ACTIONS = actions.table(
     board_actions.ACTIONS,
@@ -371,7 +371,7 @@ def _call(
 ) -> Call:
     match = match or ROUTER.match(request.method, request.path)
     service = SERVICES[match.endpoint.operation]
-    return Call(units, request, actor, match, service, DOORS.get(type(match.ref)), upload, payload)
+    return Call(units, request, actor, match, service, ACCESS_BY_REF.get(type(match.ref)), upload, payload)
 
 
 def told(

@@ -1,4 +1,4 @@
-"""The door to a rule."""
+"""The access check for a rule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AUTOMATION = through_project(*automations.c, joins=_to_automation)
 
 
 def automation(uow: UnitOfWork, ref: AutomationRef) -> At:
-    """The door to a rule of a project: its row.
+    """Check access to a rule of a project; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such rule in it.
@@ -41,4 +41,4 @@ def automation(uow: UnitOfWork, ref: AutomationRef) -> At:
     return At(row, standing)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AutomationRef: automation}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AutomationRef: automation}

@@ -1,4 +1,4 @@
-"""The doors of the board: each reads a thing, its project and the caller's standing in one statement."""
+"""Access checks of the board: each reads a thing, its project and the caller's standing in one statement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _IN_PROJECT = project_members.c.user_id.label("_in_project")
 _OF_PROJECT = projects.c.id.label("of_project")
 """Null where the thing is not in the workspace, or not in the project that the path names."""
 OF_PROJECT: ColumnElement[str] = projects.c.id
-"""The project that a door has reached: what other areas' tables are joined to."""
+"""The project that an access check has reached: what other areas' tables are joined to."""
 
 _members = project_members.alias("members")
 MEMBER_COUNT: ColumnElement[int] = (
@@ -106,12 +106,12 @@ def _to_label(source: FromClause) -> FromClause:
 
 
 def through_project(*columns: ColumnElement[Any], joins: Callable[[FromClause], FromClause]) -> Select[Any]:
-    """The statement of a door to something that another area keeps of a project. Built once, at import.
+    """Build the statement of an access check to something that another area keeps of a project. Built once, at import.
 
     Its rows have ``of_project``, null where the workspace has no such project, and what says who may manage it.
 
     Args:
-        columns: What the door wants to know beside that.
+        columns: What the access check reads beside that.
         joins: Extends the FROM clause by outer joins to ``OF_PROJECT``.
     """
     return through_workspace(
@@ -134,7 +134,7 @@ _MEMBER = through_workspace(
     joins=_to_member,
 )
 _COLUMN = through_workspace(_OF_PROJECT, _PROJECT_KEY, *columns.c, joins=_to_column)
-_CARD_DOOR = through_workspace(_OF_PROJECT, *_CARD, joins=_to_card)
+_CARD_ACCESS = through_workspace(_OF_PROJECT, *_CARD, joins=_to_card)
 _FLAT_CARD = through_workspace(_OF_PROJECT, *_CARD, joins=_to_flat_card)
 _COMMENT = through_workspace(
     _OF_PROJECT,
@@ -162,7 +162,7 @@ _HOLD: Select[Any] = _HELD.with_for_update(key_share=True, of=cards)
 
 @attrs.frozen
 class CardAt(At):
-    """What a door to a card found.
+    """The result of an access check of a card.
 
     Attributes:
         card: As it is, with its place.
@@ -174,7 +174,7 @@ class CardAt(At):
 
 
 def project(uow: UnitOfWork, ref: ProjectRef) -> At:
-    """The door to a project: its row, and ``member_count``.
+    """Check access to a project; return its row, and ``member_count``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such project.
@@ -191,7 +191,7 @@ def project(uow: UnitOfWork, ref: ProjectRef) -> At:
 
 
 def held_project(uow: UnitOfWork, ref: ProjectRef) -> At:
-    """The same door, and nobody else changes the project or its columns until the unit ends.
+    """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such project.
@@ -205,7 +205,7 @@ def held_project(uow: UnitOfWork, ref: ProjectRef) -> At:
 
 
 def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> At:
-    """The door to a member of a project: the project's ``id``, and ``member_id``.
+    """Check access to a member of a project; return the project's ``id``, and ``member_id``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such member.
@@ -221,7 +221,7 @@ def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> At:
 
 
 def column(uow: UnitOfWork, ref: ColumnRef) -> At:
-    """The door to a column: its row, and the ``project_key``.
+    """Check access to a column; return its row, and the ``project_key``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such column in it.
@@ -236,12 +236,12 @@ def column(uow: UnitOfWork, ref: ColumnRef) -> At:
 
 
 def card(uow: UnitOfWork, ref: CardRef) -> CardAt:
-    """The door to a card.
+    """Check access to a card.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such card in it.
     """
-    row, standing = reach(uow, _CARD_DOOR, ref, _project_id=ref.project_id, _card_id=ref.card_id)
+    row, standing = reach(uow, _CARD_ACCESS, ref, _project_id=ref.project_id, _card_id=ref.card_id)
     grant(uow, standing)
     _check_project(row)
     if row.id is None:
@@ -250,7 +250,7 @@ def card(uow: UnitOfWork, ref: CardRef) -> CardAt:
 
 
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
-    """The door to a card, by its flat path or below its project.
+    """Check access to a card, by its flat path or below its project.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such card (in that project).
@@ -262,7 +262,7 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
-    """The door to an item of a card's checklist: the card that has it.
+    """Check access to an item of a card's checklist; return the card that has it.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such item of such a card.
@@ -273,7 +273,7 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
 
 
 def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
-    """The door to a card and a label of its project, whether or not the card bears it.
+    """Check access to a card and a label of its project, whether or not the card bears it.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such card, or no such label in its project.
@@ -288,7 +288,7 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
 
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
-    """The door to a comment: its card, and in the row ``comment_id``, ``author_id``, ``content``, ``commented_at``.
+    """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id``, ``content``, ``commented_at``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such comment on such a card.
@@ -312,7 +312,7 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
 
 
 def label(uow: UnitOfWork, ref: LabelRef) -> At:
-    """The door to a label, by its flat path or below its project.
+    """Check access to a label, by its flat path or below its project.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such label (in that project).
@@ -380,7 +380,7 @@ def _check_flat(ref: WorkspaceRef, project_id: str | None, row: Row[Any], name: 
         raise NotFound(f"{name} not found")
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     ProjectRef: project,
     ProjectMemberRef: project_member,
     ColumnRef: column,

@@ -1,6 +1,6 @@
 """Aiming: what is meant by the names that an action gives to projects, columns, cards, labels and people.
 
-Each function asks the door of the workspace, so that names are looked up among what the caller sees and nowhere else.
+Each function checks access to the workspace, so that names are looked up among what the caller sees and nowhere else.
 """
 
 from __future__ import annotations

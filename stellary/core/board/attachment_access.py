@@ -1,4 +1,4 @@
-"""The door to a file on a card."""
+"""The access check for a file on a card."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ATTACHMENT = through_workspace(
 
 
 def attachment(uow: UnitOfWork, ref: AttachmentRef) -> At:
-    """The door to a file: its row.
+    """Check access to a file; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such file on such a card.
@@ -57,4 +57,4 @@ def attachment(uow: UnitOfWork, ref: AttachmentRef) -> At:
     return At(row, standing)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AttachmentRef: attachment}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AttachmentRef: attachment}

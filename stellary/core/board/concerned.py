@@ -45,7 +45,7 @@ def commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
 
 
 def known_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
-    """Cards that a door has found something of, to be told of what happens to them; their order is not counted."""
+    """Cards of which an access check has found something, to be told of what happens to them; their order is not counted."""
     rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})
     return {card.id: card for card in (card_rows.card(row[1:], row[0], None) for row in rows)}
 

@@ -1,4 +1,4 @@
-"""The door to a custom field."""
+"""The access check for a custom field."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HOLD: Select[Any] = (
 
 
 def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> At:
-    """The door to a custom field, by its flat path or below its project: its row.
+    """Check access to a custom field, by its flat path or below its project; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such field (in that project).
@@ -45,7 +45,7 @@ def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> At:
 
 
 def held_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:
-    """The same door; until the unit ends nobody changes the field, or gives a card a value of it.
+    """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such field (in that project).
@@ -56,4 +56,4 @@ def held_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:
     return field_rows.field(row)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {CustomFieldRef: custom_field}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {CustomFieldRef: custom_field}

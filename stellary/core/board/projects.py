@@ -196,7 +196,7 @@ def list_projects(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
 
 
 def projects_of(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Listing[Project]:
-    """Those that a request asks for of a workspace that its door has found."""
+    """Those that a request asks for of a workspace that an access check has found."""
     place = {"_workspace_id": workspace_id}
     if request.archived is UNSET:
         found = _LIST.fetch(uow, request, project_value, **place)

@@ -1,4 +1,4 @@
-"""The door to a relation."""
+"""The access check for a relation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _RELATION = through_workspace(
 
 
 def relation(uow: UnitOfWork, ref: RelationRef) -> At:
-    """The door to a relation, by its flat path or below the project of one of its cards.
+    """Check access to a relation, by its flat path or below the project of one of its cards.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such relation (of a card of that project).
@@ -51,4 +51,4 @@ def relation(uow: UnitOfWork, ref: RelationRef) -> At:
     return At(row, standing)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {RelationRef: relation}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {RelationRef: relation}

@@ -1,4 +1,4 @@
-"""The door to a scope."""
+"""The access check for a scope."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SCOPE = through_workspace(
 
 
 def scope(uow: UnitOfWork, ref: ScopeRef) -> At:
-    """The door to a scope, by its flat path or below its project: its row, and the ``project_key``.
+    """Check access to a scope, by its flat path or below its project; return its row, and the ``project_key``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
@@ -41,7 +41,7 @@ def scope(uow: UnitOfWork, ref: ScopeRef) -> At:
 
 
 def held_scope(uow: UnitOfWork, ref: ScopeRef) -> At:
-    """The same door, and nobody else changes the scopes of the project, or their columns, until the unit ends.
+    """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
@@ -53,4 +53,4 @@ def held_scope(uow: UnitOfWork, ref: ScopeRef) -> At:
     return scope(uow, ref)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {ScopeRef: scope}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {ScopeRef: scope}

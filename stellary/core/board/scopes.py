@@ -179,7 +179,7 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
 
 
 def views_of(row: Row[Any], data: ViewData | None) -> ScopeViews:
-    """The views of a scope that its door has found, and what one of them shows."""
+    """The views of a scope that an access check has found, and what one of them shows."""
     return ScopeViews(active_view=row.active_view, views=rules.views(row.view_settings), data=data)
 
 

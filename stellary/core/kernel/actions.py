@@ -1,7 +1,7 @@
 """Actions: named, typed things that can be done by proxy, by a rule, an agent, or whoever approves a proposal.
 
 Each area lends its own in ``actions.py``; ``dispatch`` adds them up. An action comes to the same service as the endpoint
-that it stands for, and so to the same policy row and the same doors: whoever acts may do no more by it.
+that it stands for, and so to the same policy row and the same access checks: whoever acts may do no more by it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Action(Generic[Q]):
         takes: The class of its params.
         endpoint: What it stands for; the policy row of that holds.
         category: What an agent may be allowed as a whole.
-        do: Does it: the service of the endpoint itself, or a function that looks up whatever the params name by doors,
+        do: Does it: the service of the endpoint itself, or a function that looks up whatever the params name through access checks,
             under the policy row of the endpoint.
     """
 

@@ -1,4 +1,4 @@
-"""The unit of work: one transaction, one actor, one moment; and the check of the policy row that every door shares."""
+"""The unit of work: one transaction, one actor, one moment; and the policy row that access checks enforce."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ NOBODY = Actor(user_id=None)
 
 
 class UnitOfWork:
-    """One transaction on behalf of one actor. Services take it first; doors check the policy row that it carries.
+    """One transaction on behalf of one actor. Services take it first; access checks enforce the policy row that it carries.
 
     Attributes:
         env: The environment of the core: its clock, settings and ports.
@@ -121,11 +121,11 @@ class UnitOfWork:
         after_commit: What is to be done once the transaction is over.
         cause: What leads to what happens now; None for what somebody does by hand.
         proxied: How many actions have been run by rules.
-        seen: What doors have led to, and in which version; None where nobody asks.
+        seen: The versions that access checks have read, for a proposal to depend on; None where none is being made.
         settled: How many of the events have been reacted to.
         reaching: Who has been found to reach a workspace, and so does until the unit ends: names by workspace and user.
         ended: How much has ended in this unit with somebody's rights, by the fields of ``EndedRights``; reactions count.
-        unheard: The workspaces in which nothing waits for what happens, as doors have found: neither rule nor webhook.
+        unheard: The workspaces that have neither rule nor webhook, as access checks have read.
     """
 
     __slots__ = (
@@ -339,11 +339,11 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = Non
     """Say which endpoint a function of a unit of work serves. Its policy row holds whoever calls it.
 
     The reach of the token is checked before the function runs, the limits of a request that was built in Python too,
-    and that a door was asked after it.
+    and that an access check ran is checked after it.
 
     Args:
         endpoint: Which one.
-        prepare: Done before the unit is begun, once the door has let the caller in. A function that is called within a
+        prepare: Done before the unit is begun, once the access check has passed. A function that is called within a
             unit that is there already gets nothing prepared, and does it itself.
     """
     policy = endpoint.policy

@@ -1,4 +1,4 @@
-"""The doors of knowledge: each reads a document and the caller's standing in one statement."""
+"""Access checks of knowledge: each reads a document and the caller's standing in one statement."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _LOCK_TO_DELETE: Select[Any] = _NOW.with_for_update(of=documents)
 
 
 def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
-    """The door to the documents of a workspace: ``caller_name``.
+    """Check access to the documents of a workspace; return a row with ``caller_name``.
 
     Raises:
         NotFound: There is no such workspace, or the caller does not reach it.
@@ -66,7 +66,7 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
 
 
 def document(uow: UnitOfWork, ref: DocumentRef) -> At:
-    """The door to a document: its row, and ``caller_name``.
+    """Check access to a document; return its row, and ``caller_name``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or neither it nor its organization has such a document.
@@ -87,7 +87,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> At:
 
 
 def version(uow: UnitOfWork, ref: DocumentVersionRef) -> At:
-    """The door to a version of a document: its row.
+    """Check access to a version of a document; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such document, or no such version of it.
@@ -128,7 +128,7 @@ def _found(uow: UnitOfWork, statement: Select[Any], document_id: str) -> Row[Any
     return row
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     DocumentRef: document,
     DocumentVersionRef: version,
 }

@@ -166,7 +166,7 @@ def written(
 
     Args:
         uow: The unit.
-        at: What the door has found.
+        at: The result of the access check.
         decide: The columns to change, of the document as it is; it may be called several times.
 
     Returns:

@@ -98,7 +98,7 @@ def context(
     Args:
         uow: The unit.
         ref: The workspace.
-        at: What a door has found of it.
+        at: The result of its access check.
         request: What is asked for.
         parent: The document above it, whose context is the one that goes without saying.
 

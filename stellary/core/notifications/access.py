@@ -1,4 +1,4 @@
-"""The doors of notifications: everybody sees their own, and of these what they still may see."""
+"""Access checks of notifications: everybody sees their own, and of these what they still may see."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NOTIFICATION = OWN_ROWS.where(notifications.c.id == bindparam("_notification_id
 
 
 def notification(uow: UnitOfWork, ref: NotificationRef) -> Row[Any]:
-    """The door to a notification of the caller, with its activity.
+    """Check access to a notification of the caller, with its activity.
 
     Raises:
         NotFound: The caller has no such notification, or no longer sees where it happened.
@@ -47,4 +47,4 @@ def notification(uow: UnitOfWork, ref: NotificationRef) -> Row[Any]:
     return row
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {NotificationRef: notification}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {NotificationRef: notification}

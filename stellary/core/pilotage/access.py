@@ -1,4 +1,4 @@
-"""The doors of pilotage: each reads a thing, by its short id, and the caller's standing in one statement."""
+"""Access checks of pilotage: each reads a thing by its short id, with the caller's standing, in one statement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, T
 AnyThingRef = MissionRef | PilotagePriorityRef | TodoRef | ActiveDocRef | ProposedActionRef
 
 
-def _door(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]:
+def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]:
     table = ledger.table
 
     def joins(source: FromClause) -> FromClause:
@@ -44,19 +44,19 @@ def _door(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]:
     return through
 
 
-mission = _door(MISSIONS)
-priority = _door(PRIORITIES)
-todo = _door(TODOS)
-doc = _door(DOCS)
-action = _door(ACTIONS)
-"""The door to each kind of things.
+mission = _build_check(MISSIONS)
+priority = _build_check(PRIORITIES)
+todo = _build_check(TODOS)
+doc = _build_check(DOCS)
+action = _build_check(ACTIONS)
+"""The access check for each kind of thing.
 
 Raises:
     NotFound: The caller does not reach the workspace, or there is no such thing in it.
     Forbidden: The caller's role in pilotage is not enough.
 """
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     MissionRef: mission,
     PilotagePriorityRef: priority,
     TodoRef: todo,

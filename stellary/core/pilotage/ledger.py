@@ -112,7 +112,7 @@ class Ledger(Generic[T]):
         return self.made(uow, row)
 
     def hold(self, uow: UnitOfWork, row: Row[Any]) -> Row[Any]:
-        """Hold what a door has found until the unit ends, as it is by now: nobody else changes it.
+        """Hold what an access check has found until the unit ends, as it is by now: nobody else changes it.
 
         Raises:
             NotFound: It was deleted in the meantime.
@@ -133,7 +133,7 @@ class Ledger(Generic[T]):
         return self.made(uow, row)
 
     def remove(self, uow: UnitOfWork, row: Row[Any]) -> None:
-        """Delete what a door has found.
+        """Delete what an access check has found.
 
         Raises:
             NotFound: Somebody else was quicker.

@@ -1,4 +1,4 @@
-"""The doors to a webhook and to one of its messages."""
+"""Access checks for a webhook and for one of its messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DELIVERY = through_workspace(webhooks.c.id.label("of_webhook"), *deliveries.c, 
 
 
 def webhook(uow: UnitOfWork, ref: WebhookRef) -> At:
-    """The door to a webhook: its row.
+    """Check access to a webhook; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such webhook.
@@ -46,7 +46,7 @@ def webhook(uow: UnitOfWork, ref: WebhookRef) -> At:
 
 
 def delivery(uow: UnitOfWork, ref: DeliveryRef) -> At:
-    """The door to a message of a webhook: its row.
+    """Check access to a message of a webhook; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such webhook, or no such message of it.
@@ -61,4 +61,7 @@ def delivery(uow: UnitOfWork, ref: DeliveryRef) -> At:
     return At(row, standing)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {WebhookRef: webhook, DeliveryRef: delivery}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
+    WebhookRef: webhook,
+    DeliveryRef: delivery,
+}

@@ -1,4 +1,4 @@
-"""The door to a draft."""
+"""The access check for a draft."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DRAFT = through_workspace(*drafts.c, joins=_to_draft)
 
 
 def draft(uow: UnitOfWork, ref: DraftRef) -> At:
-    """The door to a draft: its row.
+    """Check access to a draft; return its row.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such draft.
@@ -37,4 +37,4 @@ def draft(uow: UnitOfWork, ref: DraftRef) -> At:
     return At(row, standing)
 
 
-DOORS: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {DraftRef: draft}
+ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {DraftRef: draft}

@@ -486,7 +486,7 @@ def test_a_board_without_rules_pays_one_statement_for_what_could_trigger_one(wor
 
 
 def test_a_rule_acts_on_what_follows_it_in_the_same_unit(workshop):
-    """The door to the board was gone through before there was a rule in the workspace."""
+    """Access to the board was checked before there was a rule in the workspace."""
     place = workshop.workspace
     ref = ProjectRef(place.organization.slug, place.slug, workshop.project["id"])
     column = ColumnRef(ref.org_slug, ref.ws_slug, ref.project_id, workshop.columns[0]["id"])

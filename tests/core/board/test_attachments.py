@@ -151,10 +151,10 @@ def test_a_file_that_cannot_be_written_gets_no_row(files, monkeypatch):
 
 
 def test_a_card_that_goes_meanwhile_takes_no_file(files, monkeypatch):
-    door = attachments.access.card
+    check_access = attachments.access.card
 
     def slow(uow, ref):
-        at = door(uow, ref)
+        at = check_access(uow, ref)
         uow.connection.execute(delete(cards).where(cards.c.id == at.card.id))
         return at
 
@@ -164,10 +164,10 @@ def test_a_card_that_goes_meanwhile_takes_no_file(files, monkeypatch):
 
 
 def test_a_file_that_goes_meanwhile_is_not_counted_twice(files, monkeypatch):
-    path, door = files.made(), attachments.attachment_access.attachment
+    path, check_access = files.made(), attachments.attachment_access.attachment
 
     def slow(uow, ref):
-        at = door(uow, ref)
+        at = check_access(uow, ref)
         uow.connection.execute(delete(table).where(table.c.id == at.row.id))
         return at
 

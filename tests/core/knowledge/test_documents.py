@@ -337,5 +337,5 @@ def test_each_call_costs_a_fixed_number_of_statements(shelf, statements):
     for _ in range(5):
         shelf.document()
     assert one == cost(shelf.titles) == cost(lambda: shelf.titles("limit=2")) == 2
-    # The door, the document, what is told of it, and the index: nobody wants to be called.
+    # The access check, the document, what is told of it, and the index: nobody wants to be called.
     assert cost(shelf.document) == 4

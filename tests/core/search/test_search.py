@@ -564,6 +564,6 @@ def test_a_search_takes_as_many_statements_however_much_is_found(board, statemen
             counts.append(len(sent))
             if more == 1 and "projectId" not in tail:
                 assert {hit["kind"] for hit in hits} == {"card", "comment", "project", "document"}
-    # The door, the page, and one for each kind that is on it.
+    # The access check, the page, and one for each kind that is on it.
     assert counts[:2] == [6, 6]
     assert max(counts) == 6
