@@ -84,7 +84,7 @@ class Caller:
 
     def tools_for(self, client: Client) -> list[Tool]:
         """The tools that are of use to somebody, as far as the token says."""
-        is_agent = client.actor.agency is not None
+        is_agent = client.actor.agent_limits is not None
         return [
             tool
             for tool in TOOLS.values()
@@ -129,14 +129,14 @@ class Caller:
 
         Looking costs the agent nothing, and holds neither a thread nor a connection in between.
         """
-        agency = client.actor.agency
-        if agency is None:
+        limits = client.actor.agent_limits
+        if limits is None:
             return False
         while (left := until - monotonic()) > 0:
             await asyncio.sleep(min(LOOK_SECONDS, left))
             if self._state.closed or client.gone():
                 return False
-            if await self._threads.run("view", partial(missions.waits, self._core.units, agency.agent_id)):
+            if await self._threads.run("view", partial(missions.waits, self._core.units, limits.agent_id)):
                 return True
         return False
 

@@ -100,12 +100,12 @@ def reach(
         raise NotFound("Workspace not found")
     if not row._mapping["_has_listeners"]:
         uow.unheard.add(row._mapping["_workspace_id"])
-    agency = uow.actor.agency
-    if agency is not None:
-        if agency.workspace_id != standing.workspace_id:
+    limits = uow.actor.agent_limits
+    if limits is not None:
+        if limits.workspace_id != standing.workspace_id:
             raise NotFound("Workspace not found")
         project_id = row._mapping.get("of_project")
-        if project_id is not None and not agency.sees(project_id):
+        if project_id is not None and not limits.sees(project_id):
             # As if it were not there, whatever the access check makes of that.
             row = uow.connection.execute(statement, place | dict.fromkeys(parameters, "")).one()
     return row, standing

@@ -71,8 +71,8 @@ def reached(uow: UnitOfWork) -> list[Place]:
     """The workspaces that the caller reaches, the oldest first; of an agent, its own."""
     asked = {"_user_id": uow.principal_id}
     statement = _REACHED
-    if uow.actor.agency is not None:
-        statement, asked = _THIS_ONE, {**asked, "_workspace_id": uow.actor.agency.workspace_id}
+    if uow.actor.agent_limits is not None:
+        statement, asked = _THIS_ONE, {**asked, "_workspace_id": uow.actor.agent_limits.workspace_id}
     rows = uow.connection.execute(statement, asked)
     return [Place(WorkspaceRef(row.organization, row.slug), row.name, row.is_personal) for row in rows]
 

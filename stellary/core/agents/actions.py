@@ -39,7 +39,7 @@ from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import aiming, comments
 from stellary.core.board.rules.naming import Thing, meant
 from stellary.core.kernel.actions import Action, AnyAction
-from stellary.core.kernel.unit import Agency, UnitOfWork
+from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
 _AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(
     table.c.workspace_id == bindparam("_workspace_id")
@@ -86,10 +86,10 @@ def _agent(uow: UnitOfWork, ref: WorkspaceRef, said: str) -> AgentRef:
 
 def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> AgentMission | None:
     accounts_access.workspace(uow, ref)
-    agency = _agency(uow)
-    if not missions.is_external(uow, agency.agent_id):
+    limits = _require_limits(uow)
+    if not missions.is_external(uow, limits.agent_id):
         raise _not_external()
-    for mission_id in uow.connection.execute(_QUEUE, {"_agent_id": agency.agent_id}).scalars().all():
+    for mission_id in uow.connection.execute(_QUEUE, {"_agent_id": limits.agent_id}).scalars().all():
         if missions.begin(uow, mission_id):
             absence.expect(uow, mission_id)
             return missions.read(uow, mission_id)
@@ -114,22 +114,22 @@ def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams)
     return _commented(uow, ref, mission, params.reason)
 
 
-def _agency(uow: UnitOfWork) -> Agency:
-    if uow.actor.agency is None:
+def _require_limits(uow: UnitOfWork) -> AgentLimits:
+    if uow.actor.agent_limits is None:
         raise Forbidden("this is for agents, with a token of their own", code="agents_only")
-    return uow.actor.agency
+    return uow.actor.agent_limits
 
 
 def _at_work(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> Row[Any]:
     """A mission that the agent has taken, and which nobody else changes meanwhile."""
-    agency = _agency(uow)
+    limits = _require_limits(uow)
     found = access.mission(uow, ref.child(AgentMissionRef, mission_id)).row
-    if found.agent_id != agency.agent_id:
+    if found.agent_id != limits.agent_id:
         raise Forbidden("the mission is another agent's", code="other_agent")
     mission = missions.held(uow, found.id)
     if mission is None or mission.status not in missions.AT_WORK:
         raise missions.over()
-    if not missions.is_external(uow, agency.agent_id):
+    if not missions.is_external(uow, limits.agent_id):
         raise _not_external()
     return mission
 

@@ -15,7 +15,7 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.kernel.events import CardEvent
-from stellary.core.kernel.unit import Agency, UnitOfWork
+from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
 _PENDING = (
     select(proposals.c.id, proposals.c.seen)
@@ -87,7 +87,7 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
     agent = uow.connection.execute(_AGENT, {"_agent_id": row.agent_id}).one()
     if agent.status != "active":
         raise Conflict("the agent is suspended", code="agent_suspended")
-    agency = Agency(
+    limits = AgentLimits(
         agent_id=row.agent_id,
         principal_id=principal_id,
         workspace_id=row.workspace_id,
@@ -100,7 +100,7 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
     seen: dict[str, str] = {}
     before = len(uow.events)
     try:
-        with proposing.watching(uow, seen), gate.acting(uow, agency):
+        with proposing.watching(uow, seen), gate.acting(uow, limits):
             answer = proposing.perform(uow, WorkspaceRef(ref.org_slug, ref.ws_slug), row)
     except (NotFound, Invalid) as error:
         raise rules.stale(f"what was proposed cannot be done any more: {error.message}") from None
@@ -109,7 +109,7 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
         if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in seen:
             first = versions.get(key, (row.seen.get(key, seen[key]), ""))[0]
             versions[key] = (first, str(event.card.version))
-    audit.record(uow, agency, row.action, "allowed", proposal_id=row.id)
+    audit.record(uow, limits, row.action, "allowed", proposal_id=row.id)
     return answer
 
 

@@ -10,7 +10,7 @@ from stellary.contract.refs import AgentRef
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agents, audit
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import NOBODY, Agency, UnitOfWork, serves
+from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
 KEPT = 10_000
@@ -43,7 +43,7 @@ def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditE
 
 def record(
     uow: UnitOfWork,
-    agency: Agency,
+    limits: AgentLimits,
     tool: str,
     outcome: AuditOutcome,
     *,
@@ -54,25 +54,25 @@ def record(
     id = uow.new_id()
     row = {
         "id": id,
-        "agent_id": agency.agent_id,
-        "mission_id": agency.mission_id,
+        "agent_id": limits.agent_id,
+        "mission_id": limits.mission_id,
         "tool": tool[:100],
         "outcome": outcome,
         "reason": reason and reason[:REASON_MAX],
-        "on_behalf_of_id": agency.principal_id,
+        "on_behalf_of_id": limits.principal_id,
         "proposal_id": proposal_id,
         "created_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
     if int(id, 16) % FORGETS_EVERY == 0:
-        forget(uow, agency.agent_id)
+        forget(uow, limits.agent_id)
 
 
-def refused(units: Units, agency: Agency, tool: str, reason: str) -> None:
+def refused(units: Units, limits: AgentLimits, tool: str, reason: str) -> None:
     """Note what was refused, in a unit of its own: that of the call was undone."""
     with units.transaction(NOBODY) as uow:
-        if uow.connection.execute(_IS_THERE, {"_agent_id": agency.agent_id}).first() is not None:
-            record(uow, agency, tool, "refused", reason=reason)
+        if uow.connection.execute(_IS_THERE, {"_agent_id": limits.agent_id}).first() is not None:
+            record(uow, limits, tool, "refused", reason=reason)
 
 
 def forget(uow: UnitOfWork, agent_id: str) -> None:

@@ -40,7 +40,7 @@ from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import Agency, UnitOfWork, serves
+from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
@@ -293,7 +293,7 @@ def _end_batch(uow: UnitOfWork, mission: Row[Any]) -> None:
 
 def _comment_on_card(uow: UnitOfWork, mission: Row[Any], text: str) -> None:
     """Post what came of a mission on its card, in the agent's name."""
-    agency = Agency(
+    limits = AgentLimits(
         agent_id=mission.agent_id,
         principal_id=uow.user_id,
         workspace_id=mission.workspace_id,
@@ -301,5 +301,5 @@ def _comment_on_card(uow: UnitOfWork, mission: Row[Any], text: str) -> None:
         mission_id=mission.id,
     )
     ref = workspace_ref(uow, mission.workspace_id).child(CardRef, mission.project_id, mission.card_id)
-    with gate.acting(uow, agency):
+    with gate.acting(uow, limits):
         comments.create_comment(uow, ref, CreateComment(content=rules.ellipsize(text, COMMENT_MAX)))

@@ -19,7 +19,7 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
-from stellary.core.kernel.unit import Agency, UnitOfWork, find_service
+from stellary.core.kernel.unit import AgentLimits, UnitOfWork, find_service
 from stellary.core.ports.blobs import StoredFile
 
 PENDING_MAX = 500
@@ -63,7 +63,7 @@ def watching(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
 
 def of_call(
     uow: UnitOfWork,
-    agency: Agency,
+    limits: AgentLimits,
     endpoint: AnyEndpoint,
     ref: Ref,
     said: Request | StoredFile,
@@ -73,7 +73,7 @@ def of_call(
 
     Args:
         uow: The unit, in which the agent acts.
-        agency: Of the agent.
+        limits: Of the agent.
         endpoint, ref: What it has called.
         said: The request, or the file that it has brought.
         do: Does it.
@@ -94,7 +94,7 @@ def of_call(
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
     return _propose(
         uow,
-        agency,
+        limits,
         action=endpoint.operation,
         params=params,
         call=call,
@@ -106,7 +106,7 @@ def of_call(
 
 def of_action(
     uow: UnitOfWork,
-    agency: Agency,
+    limits: AgentLimits,
     ref: WorkspaceRef,
     action: AnyAction,
     params: Mapping[str, Any],
@@ -122,7 +122,7 @@ def of_action(
         actions.run(uow, ref, action.name, params)
     return _propose(
         uow,
-        agency,
+        limits,
         action=action.name,
         params=dict(params),
         call_id=call_id,
@@ -131,14 +131,14 @@ def of_action(
     )
 
 
-def _propose(uow: UnitOfWork, agency: Agency, **found: Any) -> Proposal:
-    if uow.connection.execute(_COUNT, {"_agent_id": agency.agent_id}).scalar_one() >= PENDING_MAX:
+def _propose(uow: UnitOfWork, limits: AgentLimits, **found: Any) -> Proposal:
+    if uow.connection.execute(_COUNT, {"_agent_id": limits.agent_id}).scalar_one() >= PENDING_MAX:
         raise Conflict(f"{PENDING_MAX} proposals of the agent wait already", code="too_many_proposals")
     row: dict[str, Any] = {
         "id": uow.new_id(),
-        "workspace_id": agency.workspace_id,
-        "agent_id": agency.agent_id,
-        "mission_id": agency.mission_id,
+        "workspace_id": limits.workspace_id,
+        "agent_id": limits.agent_id,
+        "mission_id": limits.mission_id,
         "status": "pending",
         "reason": None,
         "decided_by_id": None,

@@ -26,7 +26,7 @@ from stellary.core.board.concerned import known_cards
 from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import NoticeGiven
-from stellary.core.kernel.unit import NOBODY, Agency, UnitOfWork
+from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork
 from stellary.core.kernel.units import Units
 
 _log = logging.getLogger("stellary.core")
@@ -144,9 +144,9 @@ def _step(uow: UnitOfWork, mission: Row[Any], **values: Any) -> None:
 # ---------------------------------------------------------------------------------------------- calls
 
 
-def agency_of(mission: Row[Any], principal_id: str | None = None) -> Agency:
+def limits_of_mission(mission: Row[Any], principal_id: str | None = None) -> AgentLimits:
     """What holds the agent of a mission."""
-    return Agency(
+    return AgentLimits(
         agent_id=mission.agent_id,
         principal_id=principal_id or mission.created_by_id,
         workspace_id=mission.workspace_id,
@@ -176,24 +176,24 @@ def _made(units: Units, mission: Row[Any], index: int) -> bool:
 
 
 def _call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
-    call, agency = mission.calls[index], agency_of(mission)
+    call, limits = mission.calls[index], limits_of_mission(mission)
     _step(uow, mission)
     action = actions.registered_actions(uow.env).get(call["name"])
     if action is None:
         raise Forbidden(f"there is no tool {call['name']!r}", code="tool_not_allowed")
-    gate.check_action(agency, action)
-    gate.count(uow, agency)
+    gate.check_action(limits, action)
+    gate.count(uow, limits)
     ref = workspace_ref(uow, mission.workspace_id)
-    if action.kind == "read" or action.policy.agent == "w0" or agency.at_once:
-        with gate.acting(uow, agency):
+    if action.kind == "read" or action.policy.agent == "w0" or limits.at_once:
+        with gate.acting(uow, limits):
             answer = actions.run(uow, ref, action.name, call["params"])
         value = as_json(settle_answer(uow, answer))
-        audit.record(uow, agency, action.name, "allowed")
+        audit.record(uow, limits, action.name, "allowed")
         _note(uow, mission, index, "done", value=value)
         return
-    with gate.acting(uow, agency):
-        made = proposing.of_action(uow, agency, ref, action, call["params"], call["id"])
-    audit.record(uow, agency, action.name, "proposed", proposal_id=made.id)
+    with gate.acting(uow, limits):
+        made = proposing.of_action(uow, limits, ref, action, call["params"], call["id"])
+    audit.record(uow, limits, action.name, "proposed", proposal_id=made.id)
     gathers = mission.autonomy_mode == "approval"
     mission_log.write(uow, mission.id, ("proposal", missions.told(made, "pending")))
     _note(uow, mission, index, "gathered" if gathers else "proposed", proposal_id=made.id)
@@ -201,7 +201,7 @@ def _call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
 
 def _refuse(uow: UnitOfWork, mission: Row[Any], index: int, why: str) -> None:
     _step(uow, mission)
-    audit.record(uow, agency_of(mission), mission.calls[index]["name"], "refused", reason=why)
+    audit.record(uow, limits_of_mission(mission), mission.calls[index]["name"], "refused", reason=why)
     _note(uow, mission, index, "refused", why=why)
 
 
@@ -234,7 +234,7 @@ def _ask(uow: UnitOfWork, mission: Row[Any]) -> None:
     """Tell whoever has asked for the mission that somebody has to decide."""
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
     card = known_cards(uow, [mission.card_id])[mission.card_id]
-    with gate.acting(uow, agency_of(mission)):
+    with gate.acting(uow, limits_of_mission(mission)):
         uow.emit(
             NoticeGiven(
                 workspace_id=mission.workspace_id,

@@ -26,7 +26,7 @@ from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
-from stellary.core.kernel.unit import Actor, Agency, UnitOfWork, serves
+from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork, serves
 
 PREFIX = "synth_agent_"
 TOUCH_AFTER = timedelta(minutes=1)
@@ -130,7 +130,7 @@ def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
         found = connection.execute(_FIND, {"_digest": digest(bearer)}).first()
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
-    agency = Agency(
+    limits = AgentLimits(
         agent_id=found.agent_id,
         principal_id=found.created_by_id,
         workspace_id=found.workspace_id,
@@ -138,7 +138,7 @@ def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
         project_ids=None if found.project_ids is None else frozenset(found.project_ids),
         at_once=found.autonomy_mode == "autonomous",
     )
-    return Actor(found.agent_id, token_id=found.id, agency=agency)
+    return Actor(found.agent_id, token_id=found.id, agent_limits=limits)
 
 
 def touch(uow: UnitOfWork, token_id: str) -> None:

@@ -68,8 +68,8 @@ class ActionCall(Call):
 
     def _require(self, uow: UnitOfWork) -> None:
         uow.actor.require(self.endpoint.policy)
-        if uow.actor.agency is not None:
-            gate.check_action(uow.actor.agency, self._action)
+        if uow.actor.agent_limits is not None:
+            gate.check_action(uow.actor.agent_limits, self._action)
         self.ref = self._there = place_meant(uow, self._place)
 
     def _done(self, uow: UnitOfWork, said: Request, **prepared: Any) -> RawResponse:
@@ -81,10 +81,10 @@ class ActionCall(Call):
         return RawResponse(200, {"content-type": "application/json"}, dump(made))
 
     def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
-        agency = uow.actor.agency
-        assert agency is not None
-        made = proposing.of_action(uow, agency, self._there, self._action, self._params)
-        return self._waiting(uow, agency, made)
+        limits = uow.actor.agent_limits
+        assert limits is not None
+        made = proposing.of_action(uow, limits, self._there, self._action, self._params)
+        return self._waiting(uow, limits, made)
 
 
 def act(
@@ -118,8 +118,8 @@ def may_act(units: Units, actor: Actor, name: str) -> bool:
     if not actor.reaches(action.policy):
         return False
     try:
-        if actor.agency is not None:
-            gate.check_action(actor.agency, action)
+        if actor.agent_limits is not None:
+            gate.check_action(actor.agent_limits, action)
     except Forbidden:
         return False
     return True

@@ -34,7 +34,7 @@ from stellary.core.board.card_keys import resolve_card_key
 from stellary.core.board.settled_answers import settle_answer
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.idempotency import Attempt
-from stellary.core.kernel.unit import NOBODY, Actor, Agency, Service, UnitOfWork
+from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, new_key
 from stellary.core.streaming.streams import Record, streaming
@@ -114,8 +114,8 @@ class Call:
         def ask(uow: UnitOfWork) -> None:
             uow.actor = self._authenticated(uow)
             self._require(uow)
-            if uow.actor.agency is not None:
-                gate.check_active(uow, uow.actor.agency)
+            if uow.actor.agent_limits is not None:
+                gate.check_active(uow, uow.actor.agent_limits)
             self._check_access(uow)
 
         self.units.run(ask, read_only=True)
@@ -126,8 +126,8 @@ class Call:
         try:
             yield
         except ApiError as error:
-            if self.known is not None and self.known.agency is not None:
-                audit.refused(self.units, self.known.agency, self.name, error.message)
+            if self.known is not None and self.known.agent_limits is not None:
+                audit.refused(self.units, self.known.agent_limits, self.name, error.message)
             raise
 
     def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
@@ -227,22 +227,22 @@ class Call:
         uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
         self._require(uow)
         done = partial(self._done, **prepared)
-        agency = uow.actor.agency
-        if agency is None:
+        limits = uow.actor.agent_limits
+        if limits is None:
             return self._once(uow, said, done)
-        gate.count(uow, agency)
+        gate.count(uow, limits)
         if uow.actor.token_id is not None:
             tokens.touch(uow, uow.actor.token_id)
-        proposes = policy.agent == "w" and not agency.at_once
+        proposes = policy.agent == "w" and not limits.at_once
         if not proposes:
-            audit.record(uow, agency, self.name, "allowed")
+            audit.record(uow, limits, self.name, "allowed")
         return self._once(uow, said, self._proposed if proposes else done)
 
     def _require(self, uow: UnitOfWork) -> None:
         """Check what the token reaches before anything is looked up; then the path may name a card by its key."""
         uow.actor.require(self.endpoint.policy)
-        if uow.actor.agency is not None and self.endpoint.policy.role != "public":
-            gate.check_call(uow.actor.agency, self.endpoint, registered_actions(self.units.env))
+        if uow.actor.agent_limits is not None and self.endpoint.policy.role != "public":
+            gate.check_call(uow.actor.agent_limits, self.endpoint, registered_actions(self.units.env))
         self.ref = resolve_card_key(uow, self.ref)
 
     def _once(
@@ -275,28 +275,28 @@ class Call:
 
     def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
         """What an agent would do that has to ask: written down, to be decided by a person."""
-        agency = uow.actor.agency
-        assert agency is not None
+        limits = uow.actor.agent_limits
+        assert limits is not None
         arguments = self._arguments(said)
         made = proposing.of_call(
             uow,
-            agency,
+            limits,
             self.endpoint,
             self.ref,
             self.file or said,
             lambda: self.service.function(uow, self.ref, *arguments),
         )
-        return self._waiting(uow, agency, made)
+        return self._waiting(uow, limits, made)
 
-    def _waiting(self, uow: UnitOfWork, agency: Agency, made: Proposal) -> RawResponse:
+    def _waiting(self, uow: UnitOfWork, limits: AgentLimits, made: Proposal) -> RawResponse:
         """The answer that something was proposed."""
-        audit.record(uow, agency, self.name, "proposed", proposal_id=made.id)
+        audit.record(uow, limits, self.name, "proposed", proposal_id=made.id)
         return RawResponse(202, {"content-type": "application/json"}, dump(made))
 
     def _is_agents(self) -> bool:
         """Whether an agent asks, as far as that can be told before anything is looked up."""
         if self.actor is not None:
-            return self.actor.agency is not None
+            return self.actor.agent_limits is not None
         return tokens.is_agent_token(self._bearer())
 
     def _bearer(self) -> str:

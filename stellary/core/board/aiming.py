@@ -102,8 +102,8 @@ def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, said: str, f
 
 
 def _is_there(uow: UnitOfWork, project_id: str) -> bool:
-    agency = uow.actor.agency
-    return agency is None or agency.sees(project_id)
+    limits = uow.actor.agent_limits
+    return limits is None or limits.sees(project_id)
 
 
 def column(

@@ -202,10 +202,10 @@ def projects_of(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Li
         found = _LIST.fetch(uow, request, project_value, **place)
     else:
         found = _LIST_ARCHIVED.fetch(uow, request, project_value, **place, _archived=request.archived)
-    agency = uow.actor.agency
-    if agency is None:
+    limits = uow.actor.agent_limits
+    if limits is None:
         return found
-    return Listing([each for each in found.items if agency.sees(each.id)], found.next)
+    return Listing([each for each in found.items if limits.sees(each.id)], found.next)
 
 
 @serves(GET_PROJECT)

@@ -122,8 +122,8 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     ends = {row.other_id: row for row in uow.connection.execute(_ENDS, place).fetchall()}
     if at.card.id not in ends:
         raise NotFound("Card not found")
-    other, agency = ends.get(request.target_card_id), uow.actor.agency
-    if other is None or not (agency is None or agency.sees(other.project_id)):
+    other, limits = ends.get(request.target_card_id), uow.actor.agent_limits
+    if other is None or not (limits is None or limits.sees(other.project_id)):
         raise unknown("targetCardId")
     uow.record_dependency("other card", other.other_id)
     edge = rules.edge(at.card.id, request.target_card_id, request.type)

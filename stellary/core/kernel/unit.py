@@ -27,16 +27,17 @@ U = TypeVar("U")
 
 
 @attrs.frozen
-class Agency:
-    """What holds an agent that acts, beside the rights of whom it acts for: as it is written at the moment.
+class AgentLimits:
+    """The limits of an acting agent, as its row states them now. The rights of its principal limit it as well.
 
     Attributes:
-        principal_id: Within whose rights: who has given it the token, or the mission, or approves what it has proposed.
-        workspace_id: Nothing outside of it is there for the agent.
-        tools: What it may do: names of actions and categories of them.
-        project_ids: No other project is there for it; None for all of the workspace.
-        at_once: Whether what it changes waits for nobody.
-        mission_id: For which mission it acts, if for one.
+        principal_id: The user within whose rights the agent acts: the one who issued its token, started its mission or approves
+            its proposal.
+        workspace_id: The only workspace that the agent can reach.
+        tools: The actions and categories of actions that it may use, by name.
+        project_ids: The projects that it can reach; None for all projects of the workspace.
+        at_once: Whether its changes take effect without the approval of a person.
+        mission_id: The mission that it works on; None outside of missions.
     """
 
     agent_id: str
@@ -48,7 +49,7 @@ class Agency:
     mission_id: str | None = None
 
     def sees(self, project_id: str) -> bool:
-        """Whether a project of the workspace is there for the agent."""
+        """Return whether the agent can reach a project of its workspace."""
         return self.project_ids is None or project_id in self.project_ids
 
 
@@ -60,14 +61,14 @@ class Actor:
         user_id: Whose name what is done will bear; None for somebody without a token.
         scopes: Those of a personal access token; None for a person who has logged in, or an embedding host.
         token_id: The token, if it is not a login.
-        agency: What holds an agent; None for a person.
+        agent_limits: What the agent may do; None for a person.
         login_id: The login (``jti``), if it is one: for the log.
     """
 
     user_id: str | None
     scopes: frozenset[str] | None = None
     token_id: str | None = None
-    agency: Agency | None = None
+    agent_limits: AgentLimits | None = None
     login_id: str | None = attrs.field(default=None, eq=False, repr=False)
 
     def require(self, policy: Policy) -> None:
@@ -81,7 +82,7 @@ class Actor:
             return
         if self.user_id is None:
             raise Unauthenticated("a Bearer token is required")
-        if self.agency is not None:
+        if self.agent_limits is not None:
             if policy.agent == "-":
                 raise Forbidden("agents may not do that, whatever their mode", code="not_for_agents")
             return
@@ -189,8 +190,8 @@ class UnitOfWork:
     @property
     def principal_id(self) -> str:
         """Within whose rights: the acting user, or whom the acting agent acts for."""
-        agency = self.actor.agency
-        return self.user_id if agency is None else agency.principal_id
+        limits = self.actor.agent_limits
+        return self.user_id if limits is None else limits.principal_id
 
     def record_dependency(self, kind: str, id: str, version: object = "") -> None:
         """Record the version of a row that a change depends on, as first read: a proposal is bound to these versions.

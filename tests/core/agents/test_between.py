@@ -14,7 +14,7 @@ from stellary.core.agents import audit, proposing, running
 from stellary.core.agents.brains import ToolCall, Turn
 from stellary.core.api.job_runner import HANDLERS, Work
 from stellary.core.kernel.jobs import LEASE
-from stellary.core.kernel.unit import Agency
+from stellary.core.kernel.unit import AgentLimits
 from tests.core.agents.office import Office
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call
@@ -184,7 +184,7 @@ def test_what_was_said_is_cut_to_one_sentence(office: Office):
 
 def test_what_is_refused_to_an_agent_that_is_gone_is_noted_nowhere(office: Office):
     agent = office.agent()
-    gone = Agency(agent["id"], office.owner.id, office.workspace.id, frozenset(), None, at_once=True)
+    gone = AgentLimits(agent["id"], office.owner.id, office.workspace.id, frozenset(), None, at_once=True)
     office.world.ask(office.owner, "DELETE", f"{office.agents}/{agent['id']}")
     audit.refused(office.world.core.units, gone, "move_card", "it is suspended")
     assert office.world.ask(office.owner, "GET", office.agents) == []
