@@ -23,7 +23,7 @@ from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
-from stellary.core.api.job_runner import HANDLERS, Work
+from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.board import attachments
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
@@ -116,7 +116,7 @@ class Core:
         self.login_attempts = LoginAttempts(self.units)
         self.relay = Relay(self.units)
         self.claims = ClaimOwner(self.units)
-        self.work = Work(self.units, self.claims, HANDLERS)
+        self.work = JobRunner(self.units, self.claims, HANDLERS)
         self.webhook_worker = WebhookWorker(self.units, self.claims)
 
     @property

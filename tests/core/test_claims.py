@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core
-from stellary.core.api.job_runner import Handler, Long, Work
+from stellary.core.api.job_runner import Handler, JobRunner, LongRunningJob
 from stellary.core.kernel import claims, jobs
 from stellary.core.kernel.unit import NOBODY
 from tests.forked import context
@@ -47,7 +47,7 @@ def wait_for(condition, seconds=SOON):
 @contextmanager
 def worker(core, do=note):
     """A thread that does the jobs of a core."""
-    core.work = work = Work(core.units, core.claims, {"note": Handler(do)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(do)})
     work.start()
     try:
         yield work
@@ -64,7 +64,7 @@ def notes_table(request):
 
 def long(do):
     """A handler that does its job with no transaction open."""
-    return Long(
+    return LongRunningJob(
         do=lambda core, payload, keep: do(core, payload), give_up=lambda *_: None, reached=lambda *_: 0
     )
 
@@ -77,7 +77,7 @@ def hold_a_job(url: str, claimed) -> None:
         time.sleep(120)
 
     with closing(Core(url)) as core:
-        core.work = work = Work(core.units, core.claims, {"note": long(hang)})
+        core.work = work = JobRunner(core.units, core.claims, {"note": long(hang)})
         work.run()
 
 
@@ -137,7 +137,7 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
             with core.begin(NOBODY) as uow:
                 note(uow, payload)
 
-        core.work = work = Work(core.units, core.claims, {"note": long(send)})
+        core.work = work = JobRunner(core.units, core.claims, {"note": long(send)})
         work.start()
         enqueue(core)
         assert begun.wait(20)

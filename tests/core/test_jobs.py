@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, Work
+from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, JobRunner
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
 from tests.plans import explain, sent_statements, steps_that_read_much
@@ -44,7 +44,7 @@ def refuse(uow, payload):
 
 
 def work_of(core, **handlers):
-    core.work = Work(
+    core.work = JobRunner(
         core.units, core.claims, {kind: Handler(do) for kind, do in handlers.items()}, lambda: 0.5
     )
     return core.work
@@ -127,7 +127,7 @@ def test_what_has_failed_is_undone_and_tried_again_later_and_later(core, clock, 
 
 
 def test_what_never_gives_up_is_tried_every_hour_in_the_end(core, clock):
-    core.work = work = Work(
+    core.work = work = JobRunner(
         core.units, core.claims, {"note": Handler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5
     )
     ask(core)
@@ -140,7 +140,7 @@ def test_what_never_gives_up_is_tried_every_hour_in_the_end(core, clock):
 
 def test_pauses_differ_by_chance(core, clock):
     for chance, pause in ((0, 3.75), (1, 6.25)):
-        core.work = work = Work(
+        core.work = work = JobRunner(
             core, {"note": Handler(lambda uow, payload: 1 / 0)}, lambda chance=chance: chance
         )
         ask(core)
@@ -149,7 +149,7 @@ def test_pauses_differ_by_chance(core, clock):
 
 
 def test_what_was_given_up_can_be_tried_again(core, clock, notes):
-    core.work = work = Work(core.units, core.claims, {"note": Handler(refuse, attempts=1)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(refuse, attempts=1)})
     ask(core)
     work.run_due()
     (job,) = work.jobs(given_up=True)
@@ -211,7 +211,7 @@ def test_a_job_that_ends_whoever_does_it_is_given_up(core, clock, notes):
 
 def test_several_at_once_do_each_job_once(core, notes):
     work = work_of(core, note=note)
-    others = [Work(core.units, core.claims, {"note": Handler(note)}) for _ in range(3)]
+    others = [JobRunner(core.units, core.claims, {"note": Handler(note)}) for _ in range(3)]
     for number in range(20):
         ask(core, number)
     done = at_once(*[each.run_due for each in (work, *others)])
@@ -295,7 +295,7 @@ def test_of_some_jobs_there_is_always_one(core, clock, notes):
         note(uow, payload)
         jobs.enqueue(uow, "note", payload + 1, due_at=uow.now + timedelta(minutes=1), key="note")
 
-    core.work = work = Work(core.units, core.claims, {"note": Handler(again, first=0)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(again, first=0)})
     for _ in range(3):
         work.begin()
         work.run_due()

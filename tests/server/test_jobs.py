@@ -13,7 +13,7 @@ import pytest
 from reference_server.__main__ import main
 from reference_server.settings import Settings
 from stellary.core import Core
-from stellary.core.api.job_runner import Handler, Work
+from stellary.core.api.job_runner import Handler, JobRunner
 from stellary.core.db.base import system_clock
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
@@ -29,7 +29,7 @@ def ask(core, kind="note", **more):
 @pytest.mark.parametrize("does_jobs", [True, False])
 def test_a_server_does_jobs_unless_it_is_told_not_to(sqlite_url, does_jobs):
     core, done = Core(sqlite_url), threading.Event()
-    core.work = Work(core.units, core.claims, {"note": Handler(lambda uow, payload: done.set())})
+    core.work = JobRunner(core.units, core.claims, {"note": Handler(lambda uow, payload: done.set())})
     with running(core, settings=Settings(jobs=does_jobs)):
         ask(core)
         assert done.wait(10 if does_jobs else 0.2) == does_jobs

@@ -56,7 +56,7 @@ class Handler:
 
 
 @attrs.frozen
-class Long:
+class LongRunningJob:
     """What does the jobs of a kind that take long, each in a thread of its own beside the others.
 
     Attributes:
@@ -75,8 +75,8 @@ class Long:
     first: None = None
 
 
-HANDLERS: Mapping[str, Handler | Long] = {
-    missions.RUN: Long(running.run, running.give_up, running.reached),
+HANDLERS: Mapping[str, Handler | LongRunningJob] = {
+    missions.RUN: LongRunningJob(running.run, running.give_up, running.reached),
     absence.LOOK: Handler(absence.look),
     acting.ACT: Handler(acting.act),
     due.LOOK: Handler(due.look, attempts=None, first={}),
@@ -92,7 +92,7 @@ class _Stopped(Exception):
     """Whoever does the job is to stop; somebody else goes on with it."""
 
 
-class Work:
+class JobRunner:
     """The jobs of a core, and who does them.
 
     Args:
@@ -106,7 +106,7 @@ class Work:
         self,
         units: Units,
         claims: ClaimOwner,
-        handlers: Mapping[str, Handler | Long],
+        handlers: Mapping[str, Handler | LongRunningJob],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._units = units
@@ -118,7 +118,7 @@ class Work:
         self._threads: list[threading.Thread] = []
         units.env.signals.listen(self._heard)
         self._kinds: Collection[str] = handlers
-        self._beside: list[Work] = []
+        self._beside: list[JobRunner] = []
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
@@ -181,7 +181,7 @@ class Work:
 
     def _do(self, job: Job) -> None:
         handler = self._handlers[job.kind]
-        if isinstance(handler, Long):
+        if isinstance(handler, LongRunningJob):
             self._do_long(job, handler)
             return
 
@@ -202,7 +202,7 @@ class Work:
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             self._put_off(job, _told(error), self._again_at(job, handler))
 
-    def _do_long(self, job: Job, handler: Long) -> None:
+    def _do_long(self, job: Job, handler: LongRunningJob) -> None:
         def keep() -> None:
             if self._stopping:
                 raise _Stopped
@@ -292,10 +292,14 @@ class Work:
 
     def run(self) -> None:
         """Do what is due in this thread, until ``stop`` is called from another one; what takes long in others beside it."""
-        long = {kind: handler for kind, handler in self._handlers.items() if isinstance(handler, Long)}
+        long = {
+            kind: handler for kind, handler in self._handlers.items() if isinstance(handler, LongRunningJob)
+        }
         if long and len(long) < len(self._handlers):
             self._kinds = self._handlers.keys() - long.keys()
-            self._beside = [Work(self._units, self._claims, long, self._chance) for _ in range(LONG_AT_ONCE)]
+            self._beside = [
+                JobRunner(self._units, self._claims, long, self._chance) for _ in range(LONG_AT_ONCE)
+            ]
             for other in self._beside:
                 other.start()
         self._claims.start()

@@ -12,7 +12,7 @@ import pytest
 from stellary.contract.errors import Unavailable
 from stellary.core.agents import audit, proposing, running
 from stellary.core.agents.brains import ToolCall, Turn
-from stellary.core.api.job_runner import HANDLERS, Work
+from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.kernel.jobs import LEASE
 from stellary.core.kernel.unit import AgentLimits
 from tests.core.agents.office import Office
@@ -103,7 +103,7 @@ def test_who_has_thought_for_longer_than_is_claimed_finds_that_another_has_gone_
             asked.append(task)
             if len(asked) == 1:
                 clock.advance(2 * LEASE)
-                Work(core.units, core.claims, HANDLERS).run_due()
+                JobRunner(core.units, core.claims, HANDLERS).run_due()
                 task.waiting()
             return brain.think(task)
 

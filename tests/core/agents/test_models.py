@@ -15,7 +15,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from stellary.core.agents.models import ModelBrain
-from stellary.core.api.job_runner import HANDLERS, Work
+from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.ports import llm
 from tests.core.agents.office import Office
 from tests.provider import Cut, Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
@@ -304,7 +304,7 @@ def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next
     until(lambda: provider.asked)
     assert work.stop(5)
     assert office.mission_now(mission)["status"] == "running"
-    office.world.core.work = Work(office.world.core.units, office.world.core.claims, HANDLERS)
+    office.world.core.work = JobRunner(office.world.core.units, office.world.core.claims, HANDLERS)
     assert office.worked(mission)["result"] == "Hi."
 
 

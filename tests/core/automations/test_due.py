@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from stellary.core.api.job_runner import HANDLERS, Work
+from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.automations import due
 from tests.world import at_once
 
@@ -116,7 +116,7 @@ def test_many_that_are_due_at_once_all_come(workshop, clock, work, rule):
 def test_what_came_while_nothing_ran_is_told_later(workshop, clock, work, rule):
     workshop.card(dueDate=at(clock, hours=1))
     clock.advance(timedelta(days=3))
-    restarted = Work(workshop.world.core.units, workshop.world.core.claims, HANDLERS)
+    restarted = JobRunner(workshop.world.core.units, workshop.world.core.claims, HANDLERS)
     restarted.begin()
     restarted.run_due()
     assert len(workshop.traces(rule)) == 1
@@ -126,7 +126,7 @@ def test_several_processes_tell_it_once(workshop, clock, work, rule):
     for number in range(8):
         workshop.card(str(number), dueDate=at(clock, minutes=1 + number))
     clock.advance(timedelta(hours=1))
-    others = [Work(workshop.world.core.units, workshop.world.core.claims, HANDLERS) for _ in range(3)]
+    others = [JobRunner(workshop.world.core.units, workshop.world.core.claims, HANDLERS) for _ in range(3)]
     for each in others:
         each.begin()
     at_once(*[each.run_due for each in (work, *others)])
