@@ -145,7 +145,7 @@ def _standing(uow: UnitOfWork, row: Row[Any] | None) -> Standing | None:
 
 
 @attrs.frozen
-class At:
+class Loaded:
     """The result of an access check: the row, and the caller's standing."""
 
     row: Row[Any]
@@ -240,7 +240,7 @@ _API_TOKEN = select(api_tokens.c.id).where(
 )
 
 
-def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> At:
+def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> Loaded:
     """Check access to an organization.
 
     Raises:
@@ -250,7 +250,7 @@ def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> At:
     return _organization(uow, _ORGANIZATION, ref)
 
 
-def _organization(uow: UnitOfWork, statement: Select[Any], ref: OrganizationRef, **parameters: Any) -> At:
+def _organization(uow: UnitOfWork, statement: Select[Any], ref: OrganizationRef, **parameters: Any) -> Loaded:
     row = uow.connection.execute(
         statement, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters}
     ).first()
@@ -258,10 +258,10 @@ def _organization(uow: UnitOfWork, statement: Select[Any], ref: OrganizationRef,
     if row is None or standing is None or not standing.sees_organization:
         raise NotFound("Organization not found")
     grant(uow, standing)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> At:
+def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Loaded:
     """Check access to a member of an organization; return its row.
 
     The row has user_id, role, created_at, email and name, and the owner_id of the organization.
@@ -276,7 +276,7 @@ def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> At:
     return at
 
 
-def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
+def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
     """Check access to a workspace.
 
     Raises:
@@ -285,15 +285,15 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
     """
     row, standing = reach(uow, _WORKSPACE, ref)
     grant(uow, standing)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def workspace_joined(uow: UnitOfWork, ref: WorkspaceRef) -> At:
+def workspace_joined(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
     """Return a workspace that the caller has just joined or created. The service has run another access check before."""
-    return At(*reach(uow, _WORKSPACE, ref))
+    return Loaded(*reach(uow, _WORKSPACE, ref))
 
 
-def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> At:
+def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Loaded:
     """Check access to a member of a workspace; return its row.
 
     The row has user_id, role, pilotage_role, created_at, email and name, and member_org_role, the role in the organization.
@@ -306,10 +306,10 @@ def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> At:
     grant(uow, standing, ref.user_id)
     if row.user_id is None:
         raise NotFound("Member not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def invitation(uow: UnitOfWork, ref: InvitationRef) -> At:
+def invitation(uow: UnitOfWork, ref: InvitationRef) -> Loaded:
     """Check that the caller may revoke an invitation.
 
     Raises:
@@ -320,7 +320,7 @@ def invitation(uow: UnitOfWork, ref: InvitationRef) -> At:
     grant(uow, standing)
     if row.id is None:
         raise NotFound("Invitation not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> Row[Any]:

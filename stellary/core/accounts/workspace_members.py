@@ -118,7 +118,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
-def _emit_admin_rights_lost(uow: UnitOfWork, at: access.At, before: str, after: str) -> None:
+def _emit_admin_rights_lost(uow: UnitOfWork, at: access.Loaded, before: str, after: str) -> None:
     """Emit that the member is no longer an admin, unless they still are one since they lead the organization."""
     org_role, is_personal = at.row.member_org_role, at.standing.is_personal
     if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
@@ -129,13 +129,13 @@ def _emit_admin_rights_lost(uow: UnitOfWork, at: access.At, before: str, after: 
         people.emit_admin_rights_lost(uow, workspace_id, at.row.user_id, _owner_id(at))
 
 
-def _owner_id(at: access.At) -> str:
+def _owner_id(at: access.Loaded) -> str:
     owner_id = at.standing.workspace_owner_id
     assert owner_id is not None
     return owner_id
 
 
-def _check(at: access.At, before: WorkspaceMember, after: WorkspaceMember | None) -> None:
+def _check(at: access.Loaded, before: WorkspaceMember, after: WorkspaceMember | None) -> None:
     rules.check_workspace_member(
         at.standing.workspace_owner_id == before.user_id,
         (before.role, before.pilotage_role),

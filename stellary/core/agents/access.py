@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, Table, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, ProposalRef, Ref, WorkspaceRef
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
 from stellary.core.kernel.unit import UnitOfWork
@@ -39,15 +39,15 @@ _MISSION = through_workspace(*MISSION, joins=_to(missions))
 _PROPOSAL = through_workspace(*proposals.c, joins=_to(proposals))
 
 
-def _found(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> At:
+def _found(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> Loaded:
     row, standing = reach(uow, statement, ref, _id=id)
     grant(uow, standing)
     if row.id is None:
         raise NotFound(f"{name} not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def agent(uow: UnitOfWork, ref: AgentRef) -> At:
+def agent(uow: UnitOfWork, ref: AgentRef) -> Loaded:
     """Check access to an agent; return its row.
 
     Raises:
@@ -57,7 +57,7 @@ def agent(uow: UnitOfWork, ref: AgentRef) -> At:
     return _found(uow, _AGENT, ref, ref.agent_id, "Agent")
 
 
-def token(uow: UnitOfWork, ref: AgentTokenRef) -> At:
+def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded:
     """Check access to a token of an agent; return its ``id``.
 
     Raises:
@@ -70,10 +70,10 @@ def token(uow: UnitOfWork, ref: AgentTokenRef) -> At:
         raise NotFound("Agent not found")
     if row.id is None:
         raise NotFound("Token not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def mission(uow: UnitOfWork, ref: AgentMissionRef) -> At:
+def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
     """Check access to a mission; return its row.
 
     Raises:
@@ -87,10 +87,10 @@ def mission(uow: UnitOfWork, ref: AgentMissionRef) -> At:
     grant(uow, standing, row.created_by_id)
     if row.id is None:
         raise NotFound("Mission not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def proposal(uow: UnitOfWork, ref: ProposalRef) -> At:
+def proposal(uow: UnitOfWork, ref: ProposalRef) -> Loaded:
     """Check access to a proposal; return its row.
 
     Raises:

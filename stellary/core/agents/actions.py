@@ -36,8 +36,8 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.agents import absence, access, agents, mission_log, missions, proposals
 from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
-from stellary.core.board import aiming, comments
-from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.board import comments, resolve_names
+from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.kernel.actions import Action, AnyAction
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
@@ -53,13 +53,13 @@ _QUEUE = (
 
 
 def _run_mission(uow: UnitOfWork, ref: WorkspaceRef, params: RunMissionParams) -> AgentMission:
-    card = aiming.card(uow, ref, params.card_id, params.project_id)
+    card = resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
     request = CreateAgentMission(card_id=card.ref.card_id, prompt=params.prompt)
     return missions.create_mission(uow, _agent(uow, ref, params.agent), request)
 
 
 def _get_mission(uow: UnitOfWork, ref: WorkspaceRef, params: MissionParams) -> AgentMission:
-    aiming.workspace(uow, ref)
+    resolve_names.resolve_workspace(uow, ref)
     return missions.get_mission(uow, ref.child(AgentMissionRef, params.mission_id))
 
 
@@ -71,14 +71,16 @@ def _get_agent_status(uow: UnitOfWork, ref: WorkspaceRef, params: AgentParams) -
 
 
 def _list_pending_proposals(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -> Listing[Proposal]:
-    aiming.workspace(uow, ref)
+    resolve_names.resolve_workspace(uow, ref)
     request = ListProposals(status="pending", limit=params.limit, cursor=params.cursor)
     return proposals.list_proposals(uow, ref, request)
 
 
 def _agent(uow: UnitOfWork, ref: WorkspaceRef, said: str) -> AgentRef:
-    rows = uow.connection.execute(_AGENTS, {"_workspace_id": aiming.workspace(uow, ref)})
-    return ref.child(AgentRef, meant(said, [Thing(row.id, (row.name, row.slug)) for row in rows], "agent"))
+    rows = uow.connection.execute(_AGENTS, {"_workspace_id": resolve_names.resolve_workspace(uow, ref)})
+    return ref.child(
+        AgentRef, resolve_one(said, [Candidate(row.id, (row.name, row.slug)) for row in rows], "agent")
+    )
 
 
 # ---------------------------------------------------------------------------------------------- by an agent's program

@@ -19,7 +19,7 @@ from stellary.core.accounts.places import Place
 from stellary.core.agents import gate, proposing
 from stellary.core.api.calls import Call
 from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, told
-from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.board.settled_answers import settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
@@ -145,8 +145,8 @@ def place_meant(uow: UnitOfWork, said: str | None, field: str = "workspace") -> 
     reached = places.reached(uow)
     if said is not None:
         by_address = {_address(place): place.ref for place in reached}
-        things = [Thing(_address(place), (place.name, place.ref.ws_slug)) for place in reached]
-        return by_address[meant(said, things, field)]
+        things = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in reached]
+        return by_address[resolve_one(said, things, field)]
     shared = [place for place in reached if not place.is_personal] or reached
     if not shared:
         raise NotFound("Workspace not found")

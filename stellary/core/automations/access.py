@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AutomationRef, Ref
-from stellary.core.accounts.access import At, grant, reach
+from stellary.core.accounts.access import Loaded, grant, reach
 from stellary.core.automations.tables import automations
 from stellary.core.board.access import OF_PROJECT, through_project
 from stellary.core.kernel.unit import UnitOfWork
@@ -25,7 +25,7 @@ def _to_automation(source: FromClause) -> FromClause:
 _AUTOMATION = through_project(*automations.c, joins=_to_automation)
 
 
-def automation(uow: UnitOfWork, ref: AutomationRef) -> At:
+def automation(uow: UnitOfWork, ref: AutomationRef) -> Loaded:
     """Check access to a rule of a project; return its row.
 
     Raises:
@@ -38,7 +38,7 @@ def automation(uow: UnitOfWork, ref: AutomationRef) -> At:
     grant(uow, standing)
     if row.id is None:
         raise NotFound("Automation not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AutomationRef: automation}

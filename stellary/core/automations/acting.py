@@ -28,7 +28,7 @@ from stellary.core.automations.rules.conditions import holds
 from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
-from stellary.core.board.holds import is_shared
+from stellary.core.board.locks import uses_row_locks
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.events import CardEvent, Cause, Chain
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -166,7 +166,7 @@ class _Acting:
             self._run(rule, case, chain)
 
     def _run(self, rule: Row[Any], case: Case, chain: Chain) -> None:
-        if self.patience is None and is_shared(self.uow):
+        if self.patience is None and uses_row_locks(self.uow):
             self.patience = self.uow.connection.execute(_PATIENCE).scalar_one()
             self.uow.connection.execute(_HAVE_PATIENCE, {"patience": PATIENCE})
         chain.actions += 1

@@ -68,7 +68,7 @@ _TURN = _turned(bindparam("_enabled", type_=automations.c.enabled.type))
 @serves(CREATE_AUTOMATION)
 def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomation) -> Automation:
     """Make a rule, which acts on behalf of whoever made it."""
-    project = board_access.held_project(uow, ref).row
+    project = board_access.load_locked_project(uow, ref).row
     candidates = targets.Candidates(uow, ref, project.workspace_id)
     action = _action(candidates, request.action)
     made = Automation(

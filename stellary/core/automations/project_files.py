@@ -30,7 +30,7 @@ from stellary.core.automations.automations import check_action
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import checked
 from stellary.core.automations.tables import automations
-from stellary.core.board import aiming
+from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported
 from stellary.core.board.rules.import_losses import other_makers
@@ -115,7 +115,9 @@ def _new_ids(
     for card, id in zip(request.cards or (), imported.told.card_ids, strict=True):
         if request.project.key and card.number:
             cards[f"{request.project.key}-{card.number}"] = id
-    addresses = {email: id for id, email in aiming.list_addresses(candidates.uow, candidates.workspace_id)}
+    addresses = {
+        email: id for id, email in resolve_names.list_addresses(candidates.uow, candidates.workspace_id)
+    }
     return {**imported.new_ids, "cards": cards, "people": addresses}
 
 

@@ -21,13 +21,13 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid
 from stellary.core.accounts.robots import list_robots
-from stellary.core.board import aiming, field_rows, ordering
+from stellary.core.board import field_rows, ordering, resolve_names
 from stellary.core.board.card_references import check_references
 from stellary.core.board.rules import custom_fields
-from stellary.core.board.rules.naming import Thing, first_names, meant
+from stellary.core.board.rules.name_matching import Candidate, first_names, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import aiming as document_aiming
+from stellary.core.knowledge import resolve_names as document_names
 from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
 
 PARAMS: Final = "action.params."
@@ -61,30 +61,30 @@ class Candidates:
         self.workspace_id = workspace_id
 
     @cached_property
-    def columns(self) -> Sequence[Thing]:
-        return aiming.list_columns(self.uow, self.workspace_id, self.ref.project_id)
+    def columns(self) -> Sequence[Candidate]:
+        return resolve_names.list_columns(self.uow, self.workspace_id, self.ref.project_id)
 
     @cached_property
-    def column_names(self) -> Sequence[Thing]:
+    def column_names(self) -> Sequence[Candidate]:
         """The names of columns, each of which may stand for several columns."""
         names = dict.fromkeys(thing.names[0] for thing in self.columns)
-        return [Thing(name, (name,)) for name in names]
+        return [Candidate(name, (name,)) for name in names]
 
     @cached_property
-    def scopes(self) -> Sequence[Thing]:
-        return aiming.list_scopes(self.uow, self.workspace_id, self.ref.project_id)
+    def scopes(self) -> Sequence[Candidate]:
+        return resolve_names.list_scopes(self.uow, self.workspace_id, self.ref.project_id)
 
     @cached_property
-    def labels(self) -> Sequence[Thing]:
-        return aiming.list_labels(self.uow, self.workspace_id, self.ref.project_id)
+    def labels(self) -> Sequence[Candidate]:
+        return resolve_names.list_labels(self.uow, self.workspace_id, self.ref.project_id)
 
     @cached_property
-    def people(self) -> Sequence[Thing]:
+    def people(self) -> Sequence[Candidate]:
         """Those who reach the workspace, and its agents: cards are theirs as well."""
         robots = list_robots(self.uow, self.workspace_id)
         return [
-            *aiming.list_people(self.uow, self.workspace_id),
-            *(Thing(id, (name,), first_names(name)) for id, name in robots),
+            *resolve_names.list_people(self.uow, self.workspace_id),
+            *(Candidate(id, (name,), first_names(name)) for id, name in robots),
         ]
 
     @cached_property
@@ -92,7 +92,7 @@ class Candidates:
         return {field.id: field for field in field_rows.project_fields(self.uow, self.ref.project_id)}
 
 
-_KINDS: Final[Mapping[str, Callable[[Candidates], Sequence[Thing]]]] = {
+_KINDS: Final[Mapping[str, Callable[[Candidates], Sequence[Candidate]]]] = {
     "columnId": lambda candidates: candidates.columns,
     "fromColumnId": lambda candidates: candidates.columns,
     "toColumnId": lambda candidates: candidates.columns,
@@ -126,8 +126,8 @@ def name_fields(candidates: Candidates, conditions: Any, path: str = "conditions
     if isinstance(field, str) and field.startswith(_FIELD):
         said = field.removeprefix(_FIELD)
         if not re.fullmatch(ID_PATTERN, said):
-            things = [Thing(custom.id, (custom.name,)) for custom in candidates.fields.values()]
-            named["field"] = _FIELD + meant(said, things, f"{path}.field")
+            things = [Candidate(custom.id, (custom.name,)) for custom in candidates.fields.values()]
+            named["field"] = _FIELD + resolve_one(said, things, f"{path}.field")
     return {**conditions, **named}
 
 
@@ -177,7 +177,7 @@ def _resolve(candidates: Candidates, field: str, op: str, value: Any, path: str)
         if word not in _WORDS[field]:
             raise invalid((path, f"must be one of {', '.join(_WORDS[field])}"))
         return word
-    return meant(value, _KINDS[field](candidates), path) if field in _KINDS else value
+    return resolve_one(value, _KINDS[field](candidates), path) if field in _KINDS else value
 
 
 def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: str) -> Any:
@@ -212,9 +212,9 @@ def check_params(
     uow, workspace = candidates.uow, candidates.ref.parent(WorkspaceRef)
     project = candidates.ref
     if "projectId" in given:
-        project = aiming.project(uow, workspace, given["projectId"], f"{path}projectId")
+        project = resolve_names.resolve_project(uow, workspace, given["projectId"], f"{path}projectId")
     if "cardId" in given:
-        card = aiming.card(uow, workspace, given["cardId"], UNSET, f"{path}cardId")
+        card = resolve_names.resolve_card(uow, workspace, given["cardId"], UNSET, f"{path}cardId")
         if "projectId" in given and card.ref.project_id != project.project_id:
             raise unknown(f"{path}cardId")
         project = card.project
@@ -223,7 +223,7 @@ def check_params(
     for name, wire_name in (("target_column", "targetColumn"), ("column", "column")):
         _check_column(candidates, getattr(params, name, UNSET), f"{path}{wire_name}")
     if isinstance(label := getattr(params, "label", UNSET), str) and hasattr(params, "card_id"):
-        meant(label, candidates.labels, f"{path}label")
+        resolve_one(label, candidates.labels, f"{path}label")
     _check_people(candidates, params, path)
     _check_cards(candidates, params, path)
     _check_elsewhere(uow, workspace, candidates.workspace_id, params, path)
@@ -234,13 +234,13 @@ def _check_column(candidates: Candidates, name: Any, path: str) -> None:
     if not isinstance(name, str):
         return
     try:
-        meant(name, candidates.columns, path)
+        resolve_one(name, candidates.columns, path)
     except Invalid as error:
         if error.code != "ambiguous_name" or len({thing.names[0] for thing in candidates.columns}) == len(
             candidates.columns
         ):
             raise
-        meant(name, candidates.column_names, path)
+        resolve_one(name, candidates.column_names, path)
 
 
 def _check_people(candidates: Candidates, params: Request, path: str) -> None:
@@ -248,12 +248,14 @@ def _check_people(candidates: Candidates, params: Request, path: str) -> None:
         # These take an id, and no name.
         return
     if isinstance(assignee := getattr(params, "assignee_id", None), str):
-        meant(assignee, aiming.list_people(candidates.uow, candidates.workspace_id), f"{path}assigneeId")
+        resolve_one(
+            assignee, resolve_names.list_people(candidates.uow, candidates.workspace_id), f"{path}assigneeId"
+        )
     if to := getattr(params, "to", UNSET):
-        people = aiming.list_people(candidates.uow, candidates.workspace_id)
+        people = resolve_names.list_people(candidates.uow, candidates.workspace_id)
         for index, name in enumerate(to):
             if name not in ("assignee", "creator"):
-                meant(name, people, f"{path}to[{index}]")
+                resolve_one(name, people, f"{path}to[{index}]")
 
 
 def _check_cards(candidates: Candidates, params: Request, path: str) -> None:
@@ -292,7 +294,7 @@ def _check_elsewhere(
         ledger.refer(uow, workspace_id, getattr(params, name, UNSET), f"{path}{_camel(name)}")
     for name in ("document_id", "parent_id"):
         if isinstance(said := getattr(params, name, UNSET), str):
-            document_aiming.document(uow, workspace, said, f"{path}{_camel(name)}")
+            document_names.resolve_document(uow, workspace, said, f"{path}{_camel(name)}")
 
 
 def _camel(name: str) -> str:

@@ -23,9 +23,9 @@ from stellary.contract.refs import (
     Ref,
     WorkspaceRef,
 )
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.board import card_rows
-from stellary.core.board.holds import hold_project, is_shared
+from stellary.core.board.locks import lock_project, uses_row_locks
 from stellary.core.board.ordering import PLACE, place_of
 from stellary.core.board.rules import checklists
 from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
@@ -161,7 +161,7 @@ _HOLD: Select[Any] = _HELD.with_for_update(key_share=True, of=cards)
 
 
 @attrs.frozen
-class CardAt(At):
+class LoadedCard(Loaded):
     """The result of an access check of a card.
 
     Attributes:
@@ -173,7 +173,7 @@ class CardAt(At):
     position: int
 
 
-def project(uow: UnitOfWork, ref: ProjectRef) -> At:
+def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
     """Check access to a project; return its row, and ``member_count``.
 
     Raises:
@@ -187,10 +187,10 @@ def project(uow: UnitOfWork, ref: ProjectRef) -> At:
     grant(uow, standing)
     if row.id is None:
         raise NotFound("Project not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def held_project(uow: UnitOfWork, ref: ProjectRef) -> At:
+def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
     """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
     Raises:
@@ -198,13 +198,13 @@ def held_project(uow: UnitOfWork, ref: ProjectRef) -> At:
         Forbidden: The caller's role is not enough.
     """
     at = project(uow, ref)
-    if not is_shared(uow):
+    if not uses_row_locks(uow):
         return at
-    hold_project(uow, at.row.id)
+    lock_project(uow, at.row.id)
     return project(uow, ref)
 
 
-def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> At:
+def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Loaded:
     """Check access to a member of a project; return the project's ``id``, and ``member_id``.
 
     Raises:
@@ -217,10 +217,10 @@ def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> At:
     grant(uow, standing)
     if row.member_id is None:
         raise NotFound("Member not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def column(uow: UnitOfWork, ref: ColumnRef) -> At:
+def column(uow: UnitOfWork, ref: ColumnRef) -> Loaded:
     """Check access to a column; return its row, and the ``project_key``.
 
     Raises:
@@ -232,10 +232,10 @@ def column(uow: UnitOfWork, ref: ColumnRef) -> At:
     if row.id is None:
         raise NotFound("Column not found")
     uow.record_dependency("column", row.id, row.updated_at)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def card(uow: UnitOfWork, ref: CardRef) -> CardAt:
+def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     """Check access to a card.
 
     Raises:
@@ -246,10 +246,10 @@ def card(uow: UnitOfWork, ref: CardRef) -> CardAt:
     _check_project(row)
     if row.id is None:
         raise NotFound("Card not found")
-    return CardAt(row, standing, *_card(uow, row))
+    return LoadedCard(row, standing, *_card(uow, row))
 
 
-def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
+def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     """Check access to a card, by its flat path or below its project.
 
     Raises:
@@ -258,10 +258,10 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> CardAt:
     row, standing = reach(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
     grant(uow, standing)
     _check_flat(ref, ref.project_id, row, "Card")
-    return CardAt(row, standing, *_card(uow, row))
+    return LoadedCard(row, standing, *_card(uow, row))
 
 
-def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
+def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
     """Check access to an item of a card's checklist; return the card that has it.
 
     Raises:
@@ -272,7 +272,7 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> CardAt:
     return at
 
 
-def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
+def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     """Check access to a card and a label of its project, whether or not the card bears it.
 
     Raises:
@@ -284,10 +284,10 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> CardAt:
     if row.label_id is None:
         raise NotFound("Label not found")
     uow.record_dependency("label", row.label_id)
-    return CardAt(row, standing, *_card(uow, row))
+    return LoadedCard(row, standing, *_card(uow, row))
 
 
-def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
+def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
     """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id``, ``content``, ``commented_at``.
 
     Raises:
@@ -308,10 +308,10 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> CardAt:
     if row.comment_id is None:
         raise NotFound("Comment not found")
     grant(uow, standing, row.author_id)
-    return CardAt(row, standing, *_card(uow, row))
+    return LoadedCard(row, standing, *_card(uow, row))
 
 
-def label(uow: UnitOfWork, ref: LabelRef) -> At:
+def label(uow: UnitOfWork, ref: LabelRef) -> Loaded:
     """Check access to a label, by its flat path or below its project.
 
     Raises:
@@ -321,18 +321,18 @@ def label(uow: UnitOfWork, ref: LabelRef) -> At:
     grant(uow, standing)
     _check_flat(ref, ref.project_id, row, "Label")
     uow.record_dependency("label", row.id, row.updated_at)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
+def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
     """Hold a card until the unit ends, as it is by now: nobody else changes it.
 
-    On SQLite that holds already. Whoever moves the card holds its columns first (``holds.hold_columns``).
+    On SQLite that holds already. Whoever moves the card holds its columns first (``locks.lock_columns``).
 
     Raises:
         NotFound: It was deleted in the meantime.
     """
-    if not is_shared(uow):
+    if not uses_row_locks(uow):
         return at
     row = uow.connection.execute(_HOLD, {"_card_id": at.card.id}).first()
     if row is not None and row.version != at.card.version:
@@ -342,7 +342,7 @@ def hold_card(uow: UnitOfWork, at: CardAt) -> CardAt:
         raise NotFound("Card not found")
     if row.version != at.card.version:
         uow.record_dependency("held card", row.id, row.version)
-    return CardAt(at.row, at.standing, *_card(uow, row))
+    return LoadedCard(at.row, at.standing, *_card(uow, row))
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:

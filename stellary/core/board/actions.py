@@ -60,7 +60,6 @@ from stellary.contract.refs import (
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.board import (
     access,
-    aiming,
     bulk,
     cards,
     checklists,
@@ -70,20 +69,21 @@ from stellary.core.board import (
     listing,
     project_members,
     projects,
+    resolve_names,
 )
-from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.kernel.actions import Action, AnyAction, part
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import UnitOfWork
 
 
 def _list_projects(uow: UnitOfWork, ref: WorkspaceRef, params: ListProjects) -> Listing[Project]:
-    aiming.workspace(uow, ref)
+    resolve_names.resolve_workspace(uow, ref)
     return projects.list_projects(uow, ref, params)
 
 
 def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectParams) -> ProjectDetails:
-    project = aiming.project(uow, ref, params.project_id)
+    project = resolve_names.resolve_project(uow, ref, params.project_id)
     return ProjectDetails(
         project=projects.get_project(uow, project),
         columns=list(columns.list_columns(uow, project, ListColumns()).items),
@@ -93,10 +93,10 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
 
 
 def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
-    project = aiming.project(uow, ref, params.project_id)
+    project = resolve_names.resolve_project(uow, ref, params.project_id)
     named: dict[str, Any] = {}
     if params.column is not UNSET:
-        named["column_id"] = aiming.column(uow, project, params.column)
+        named["column_id"] = resolve_names.resolve_column(uow, project, params.column)
     for name, said in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
         if said == "none":
             named[name] = None
@@ -107,10 +107,10 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
 
 def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, said: str) -> str:
     """Return the id of the person or the label by which cards are filtered."""
-    workspace_id = aiming.workspace(uow, project)
+    workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
-        return aiming.person(uow, workspace_id, said, "assigneeId")
-    return meant(said, aiming.list_labels(uow, workspace_id, project.project_id), "labelId")
+        return resolve_names.resolve_person(uow, workspace_id, said, "assigneeId")
+    return resolve_one(said, resolve_names.list_labels(uow, workspace_id, project.project_id), "labelId")
 
 
 def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) -> Card:
@@ -122,19 +122,19 @@ def _get_card_comments(uow: UnitOfWork, ref: WorkspaceRef, params: CardCommentsP
 
 
 def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -> Card:
-    project = aiming.project(uow, ref, params.project_id)
-    column_id = aiming.column(uow, project, params.column)
+    project = resolve_names.resolve_project(uow, ref, params.project_id)
+    column_id = resolve_names.resolve_column(uow, project, params.column)
     return cards.create_card(uow, project.child(ColumnRef, column_id), part(CreateCard, params))
 
 
 def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
-    project = aiming.project(uow, ref, params.project_id)
-    stages = aiming.Columns(uow, project)
+    project = resolve_names.resolve_project(uow, ref, params.project_id)
+    stages = resolve_names.Columns(uow, project)
     asked = []
     for index, each in enumerate(params.cards):
         own = each.column is not UNSET
         said, field = (each.column, f"cards[{index}].column") if own else (params.column, "column")
-        asked.append(part(CardInColumn, each, column_id=stages.meant(said, field)))
+        asked.append(part(CardInColumn, each, column_id=stages.resolve_one(said, field)))
     return bulk.create_cards(uow, project, CreateCards(cards=asked))
 
 
@@ -144,7 +144,9 @@ def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -
 
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
     found = _card(uow, ref, params)
-    column_id = aiming.column(uow, found.project, params.target_column, "targetColumn", found.scope_id)
+    column_id = resolve_names.resolve_column(
+        uow, found.project, params.target_column, "targetColumn", found.scope_id
+    )
     return cards.update_card(uow, found.ref, part(UpdateCard, params, column_id=column_id))
 
 
@@ -152,7 +154,7 @@ def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -
     found = _card(uow, ref, params)
     assignee_id = params.assignee_id
     if assignee_id is not None:
-        assignee_id = aiming.person(uow, found.workspace_id, assignee_id, "assigneeId")
+        assignee_id = resolve_names.resolve_person(uow, found.workspace_id, assignee_id, "assigneeId")
     return cards.update_card(uow, found.ref, UpdateCard(assignee_id=assignee_id))
 
 
@@ -192,7 +194,7 @@ def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
     named = {f"to[{place}]": said for place, said in enumerate(to) if said not in close}
     ids = {close[said] for said in to if said in close}
     if named:
-        ids |= set(aiming.persons(uow, found.workspace_id, named).values())
+        ids |= set(resolve_names.resolve_people(uow, found.workspace_id, named).values())
     uow.emit(
         NoticeGiven(
             workspace_id=found.workspace_id,
@@ -215,7 +217,7 @@ def _toggle_checklist_item(
 ) -> ChecklistItem:
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     steps = access.flat_card(uow, flat).card.checklist
-    id = meant(params.item_id, [Thing(step.id, (step.title,)) for step in steps], "itemId")
+    id = resolve_one(params.item_id, [Candidate(step.id, (step.title,)) for step in steps], "itemId")
     done = params.done
     if done is UNSET:
         done = not next(step.done for step in steps if step.id == id)
@@ -233,12 +235,14 @@ class _AboutCard(Protocol):
     def project_id(self) -> str | Unset: ...
 
 
-def _card(uow: UnitOfWork, ref: WorkspaceRef, params: _AboutCard) -> aiming.CardFound:
-    return aiming.card(uow, ref, params.card_id, params.project_id)
+def _card(uow: UnitOfWork, ref: WorkspaceRef, params: _AboutCard) -> resolve_names.ResolvedCard:
+    return resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
 
 
-def _label(uow: UnitOfWork, found: aiming.CardFound, params: CardLabelParams) -> CardLabelRef:
-    return found.ref.parent(FlatCardRef).child(CardLabelRef, aiming.label(uow, found, params.label))
+def _label(uow: UnitOfWork, found: resolve_names.ResolvedCard, params: CardLabelParams) -> CardLabelRef:
+    return found.ref.parent(FlatCardRef).child(
+        CardLabelRef, resolve_names.resolve_label(uow, found, params.label)
+    )
 
 
 ACTIONS: tuple[AnyAction, ...] = (

@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AttachmentRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.board.tables import attachments, cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -35,7 +35,7 @@ _ATTACHMENT = through_workspace(
 )
 
 
-def attachment(uow: UnitOfWork, ref: AttachmentRef) -> At:
+def attachment(uow: UnitOfWork, ref: AttachmentRef) -> Loaded:
     """Check access to a file; return its row.
 
     Raises:
@@ -54,7 +54,7 @@ def attachment(uow: UnitOfWork, ref: AttachmentRef) -> At:
         if found is None:
             raise NotFound(f"{name} not found")
     grant(uow, standing, row.uploaded_by_id)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AttachmentRef: attachment}

@@ -18,14 +18,14 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_rows, ordering
-from stellary.core.board.card_moves import Held, hold_cards, write_cards
+from stellary.core.board.card_moves import Held, lock_cards, write_cards
 from stellary.core.board.card_references import check_references
 from stellary.core.board.cards import INSERT, take_numbers
-from stellary.core.board.holds import hold_columns
+from stellary.core.board.locks import lock_columns
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import AtIndex, Beside, Stage, Wish
+from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.custom_fields import check_required
-from stellary.core.board.rules.places import GAP, Line
+from stellary.core.board.rules.positions import GAP, ColumnOrder
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.events import CardCreated
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -38,8 +38,8 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
     fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
     number, required = take_numbers(uow, at.row.id, len(asked))
-    stages = hold_columns(uow, at.row.id, {each.column_id for _, each in asked})
-    ends = ordering.find_ends(uow, stages)
+    stages = lock_columns(uow, at.row.id, {each.column_id for _, each in asked})
+    ends = ordering.find_column_ends(uow, stages)
     made: list[tuple[Card, int]] = []
     for path, each in asked:
         stage = stages.get(each.column_id)
@@ -62,13 +62,13 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
         )
         check_required(required, card.custom_fields, path)
         made.append((card, spot.position))
-        ends[stage.id] = ordering.Spot(spot.position + GAP, spot.order + 1)
+        ends[stage.id] = ordering.InsertionPoint(spot.position + GAP, spot.order + 1)
     # All of them have been found right by then: what cannot be is told before what has no room.
     for (path, each), (card, _) in zip(asked, made, strict=True):
         rules.check_room(stages[each.column_id], (card.order or 0) + 1, path)
     uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in made])
     for stage in stages.values():
-        ordering.write_changed(uow, stage, ends[stage.id].order)
+        ordering.index_changes(uow, stage, ends[stage.id].order)
     for card, _ in made:
         uow.emit(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
     return [card for card, _ in made]
@@ -81,17 +81,17 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
     _check_once(request.cards)
     fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
-    stages: Mapping[str, Stage] = {}
+    stages: Mapping[str, LockedColumn] = {}
     if any(rules.names_place(each) for each in request.cards):
-        stages = hold_columns(uow, at.row.id)
-    held = hold_cards(uow, at.row.id, [each.id for each in request.cards])
+        stages = lock_columns(uow, at.row.id)
+    held = lock_cards(uow, at.row.id, [each.id for each in request.cards])
     for path, each in asked:
         if each.id not in held:
             raise unknown(f"{path}id")
         uow.record_dependency("card", each.id, held[each.id].card.version)
     columns = {each.card.column_id for each in held.values()}
     columns |= stages.keys() & {each.column_id for each in request.cards if each.column_id is not UNSET}
-    lines = ordering.read_lines(uow, at.row.id, columns)
+    lines = ordering.load_column_orders(uow, at.row.id, columns)
     return _Changes(uow, at.row.workspace_id, at.row.id, stages, lines, held, fields).made(asked)
 
 
@@ -120,8 +120,8 @@ class _Changes:
         uow: UnitOfWork,
         workspace_id: str,
         project_id: str,
-        stages: Mapping[str, Stage],
-        lines: Mapping[str, Line],
+        stages: Mapping[str, LockedColumn],
+        lines: Mapping[str, ColumnOrder],
         held: Mapping[str, Held],
         fields: Mapping[str, CustomField],
     ) -> None:
@@ -204,7 +204,7 @@ class _Changes:
         ordering.rewrite(self.uow, positions)
         for stage in self.stages.values():
             if stage.id in self.lines:
-                ordering.write_changed(self.uow, stage, len(self.lines[stage.id]))
+                ordering.index_changes(self.uow, stage, len(self.lines[stage.id]))
         return answers
 
     def _tell(self, before: Card, after: Card) -> None:
@@ -213,9 +213,9 @@ class _Changes:
             self.uow.emit(event)
 
 
-def _index(line: Line, wish: Wish) -> int:
-    if not isinstance(wish, Beside):
-        return wish.index if isinstance(wish, AtIndex) else len(line)
+def _index(line: ColumnOrder, wish: TargetPosition) -> int:
+    if not isinstance(wish, AdjacentPosition):
+        return wish.index if isinstance(wish, IndexPosition) else len(line)
     place = line.place(wish.card_id)
     if place is None:
         raise Conflict(f"{wish.field} is not in that column", code="not_in_column")

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, update
 
 from stellary.contract.cards import Card
 from stellary.core.board import card_rows
-from stellary.core.board.access import CardAt
+from stellary.core.board.access import LoadedCard
 from stellary.core.board.rules.cards import altered, events, settled
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import UnitOfWork
@@ -16,12 +16,12 @@ from stellary.core.kernel.unit import UnitOfWork
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
 
 
-def change_card(uow: UnitOfWork, at: CardAt, **changes: Any) -> Card:
+def change_card(uow: UnitOfWork, at: LoadedCard, **changes: Any) -> Card:
     """Change fields of a card that is held, and say what has happened; nothing does if nothing is different.
 
     Args:
         uow: The unit.
-        at: The card, as ``access.hold_card`` has found it.
+        at: The card, as ``access.lock_card`` has found it.
         changes: By the names of the card's fields; none of them is its place.
     """
     before = at.card

@@ -11,8 +11,8 @@ from sqlalchemy import Select, bindparam, select, update
 from stellary.contract.cards import Card, UpdateCard
 from stellary.core.board import card_rows, ordering
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import Stage
-from stellary.core.board.rules.places import GAP
+from stellary.core.board.rules.cards import LockedColumn
+from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -45,7 +45,7 @@ class Held:
     position: int
 
 
-def hold_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, Held]:
+def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, Held]:
     """Hold cards of a project until the unit ends, as they are by now; those that are there, by id."""
     rows = uow.connection.execute(_NAMED, {"_project_id": project_id, "_ids": list(ids)})
     return {held.card.id: held for held in map(_held, rows)}
@@ -65,7 +65,7 @@ def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
         uow.connection.execute(_WRITE, rows)
 
 
-def hold_cards_of(uow: UnitOfWork, project_id: str, column_ids: Sequence[str]) -> list[Held]:
+def lock_cards_of_columns(uow: UnitOfWork, project_id: str, column_ids: Sequence[str]) -> list[Held]:
     """Hold all cards of columns that are held: column by column, each by place, and then what is archived."""
     place = {column_id: index for index, column_id in enumerate(column_ids)}
     rows = uow.connection.execute(_OF_COLUMNS, {"_project_id": project_id, "_column_ids": list(column_ids)})
@@ -76,7 +76,7 @@ def hold_cards_of(uow: UnitOfWork, project_id: str, column_ids: Sequence[str]) -
 
 
 def empty_columns(
-    uow: UnitOfWork, workspace_id: str, sources: Sequence[Stage], target: Stage, project_id: str
+    uow: UnitOfWork, workspace_id: str, sources: Sequence[LockedColumn], target: LockedColumn, project_id: str
 ) -> None:
     """Move all cards of columns to the end of another one, in their order; archived ones stay archived.
 
@@ -86,8 +86,8 @@ def empty_columns(
         Conflict: The other column does not take so many.
     """
     names = {stage.id: stage.name for stage in sources}
-    found = hold_cards_of(uow, project_id, list(names))
-    last = ordering.find_spot(uow, target, rules.AtEnd(), project_id)
+    found = lock_cards_of_columns(uow, project_id, list(names))
+    last = ordering.find_insertion_point(uow, target, rules.EndPosition(), project_id)
     standing = sum(not held.card.archived for held in found)
     if standing:
         rules.check_room(target, last.order + standing)
@@ -101,4 +101,4 @@ def empty_columns(
         for event in rules.events(before, after, workspace_id, names[before.column_id], target.name):
             uow.emit(event)
     write_cards(uow, written)
-    ordering.write_changed(uow, target, last.order + standing)
+    ordering.index_changes(uow, target, last.order + standing)

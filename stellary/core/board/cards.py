@@ -24,9 +24,9 @@ from stellary.contract.unset import UNSET
 from stellary.core.board import access, card_rows, field_rows, ordering
 from stellary.core.board.card_references import check_references
 from stellary.core.board.concerned import commenter_ids
-from stellary.core.board.holds import begin_again, hold_columns, is_shared
+from stellary.core.board.locks import lock_columns, retry_transaction, uses_row_locks
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import AtEnd, Stage
+from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
@@ -55,10 +55,10 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     workspace_id = at.standing.workspace_id or ""
     fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
     number, required = take_numbers(uow, ref.project_id, 1)
-    stage = hold_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
+    stage = lock_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
     if stage is None:
         raise NotFound("Column not found")
-    spot = ordering.find_spot(uow, stage, AtEnd(), ref.project_id)
+    spot = ordering.find_insertion_point(uow, stage, EndPosition(), ref.project_id)
     made = rules.created(
         request,
         id=uow.new_id(),
@@ -75,7 +75,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     check_required(required, made.custom_fields)
     rules.check_room(stage, spot.order + 1)
     uow.connection.execute(INSERT, card_rows.row(made, spot.position))
-    ordering.write_entered(uow, stage, spot)
+    ordering.index_insertion(uow, stage, spot)
     uow.emit(CardCreated(workspace_id=workspace_id, project_id=made.project_id, card=made))
     return made
 
@@ -113,24 +113,24 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     stages = _hold_stages(uow, at.card, request)
     change = _Update(uow, at.standing.workspace_id or "", request, stages, fields)
     made = None
-    if not is_shared(uow) or all(stage.directory is None for stage in stages.values()):
+    if not uses_row_locks(uow) or all(stage.directory is None for stage in stages.values()):
         # Mostly nobody else is at the same card, so that it need not be read again.
-        made = change.made(at, held=not is_shared(uow))
+        made = change.made(at, held=not uses_row_locks(uow))
     if made is None:
-        made = change.made(access.hold_card(uow, at), held=True)
+        made = change.made(access.lock_card(uow, at), held=True)
     if made is None:
         # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
-        begin_again(uow)
+        retry_transaction(uow)
     assert made is not None
     return made
 
 
-def _hold_stages(uow: UnitOfWork, card: Card, request: UpdateCard) -> dict[str, Stage]:
+def _hold_stages(uow: UnitOfWork, card: Card, request: UpdateCard) -> dict[str, LockedColumn]:
     """The columns that a card leaves and enters, if it is to have another place."""
     if not rules.names_place(request):
         return {}
     columns = {card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
-    return hold_columns(uow, card.project_id, columns)
+    return lock_columns(uow, card.project_id, columns)
 
 
 @attrs.frozen
@@ -148,10 +148,10 @@ class _Update:
     uow: UnitOfWork
     workspace_id: str
     request: UpdateCard
-    stages: Mapping[str, Stage]
+    stages: Mapping[str, LockedColumn]
     fields: Mapping[str, CustomField]
 
-    def made(self, at: access.CardAt, *, held: bool) -> Card | None:
+    def made(self, at: access.LoadedCard, *, held: bool) -> Card | None:
         """Make the change, and the card that it leads to.
 
         Args:
@@ -187,7 +187,7 @@ class _Update:
             self.uow.emit(event)
         return after
 
-    def _write(self, at: access.CardAt, after: Card, spot: ordering.Spot | None) -> bool:
+    def _write(self, at: access.LoadedCard, after: Card, spot: ordering.InsertionPoint | None) -> bool:
         """Write the card and where it stands; False if somebody else has changed it."""
         before = at.card
         changes = card_rows.differences(before, after, None if spot is None else spot.position)
@@ -195,12 +195,12 @@ class _Update:
         if not self.uow.connection.execute(_UPDATE, written).rowcount:
             return False
         if not before.archived and (after.archived or after.column_id != before.column_id):
-            ordering.write_left(self.uow, self.stages[before.column_id], at.position)
+            ordering.index_removal(self.uow, self.stages[before.column_id], at.position)
         if spot is not None:
-            ordering.write_entered(self.uow, self.stages[after.column_id], spot)
+            ordering.index_insertion(self.uow, self.stages[after.column_id], spot)
         return True
 
-    def _entered(self, before: Card) -> Stage | None:
+    def _entered(self, before: Card) -> LockedColumn | None:
         if self.request.column_id is UNSET:
             return None
         stage = self.stages.get(self.request.column_id)
@@ -217,13 +217,17 @@ class _Update:
             if id not in there:
                 raise unknown(name)
 
-    def _spot(self, at: access.CardAt, into: Stage, wish: rules.Wish) -> ordering.Spot:
+    def _spot(
+        self, at: access.LoadedCard, into: LockedColumn, wish: rules.TargetPosition
+    ) -> ordering.InsertionPoint:
         before = at.card
         stands_there = into.id == before.column_id and not before.archived
         position = at.position if stands_there else None
-        spot = ordering.find_spot(self.uow, into, wish, before.project_id, before.id, position)
+        spot = ordering.find_insertion_point(self.uow, into, wish, before.project_id, before.id, position)
         if into.wip_limit is not None and not stands_there:
-            others = spot.order if wish == AtEnd() else ordering.count_others(self.uow, into.id, before.id)
+            others = (
+                spot.order if wish == EndPosition() else ordering.count_others(self.uow, into.id, before.id)
+            )
             rules.check_room(into, others + 1)
         return spot
 
@@ -233,11 +237,11 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
     """Delete a card with what hangs on it. Its number is given to no other one."""
     at = access.card(uow, ref)
     stages = {}
-    if is_shared(uow) or at.row.directory is not None:
-        stages = hold_columns(uow, at.card.project_id, [at.card.column_id])
-        at = access.hold_card(uow, at)
+    if uses_row_locks(uow) or at.row.directory is not None:
+        stages = lock_columns(uow, at.card.project_id, [at.card.column_id])
+        at = access.lock_card(uow, at)
         if at.card.column_id not in stages:
-            begin_again(uow)
+            retry_transaction(uow)
     uow.require_version(at.card.version)
     stage = None if at.card.archived else stages.get(at.card.column_id)
     event = CardDeleted(
@@ -248,6 +252,6 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
     )
     uow.connection.execute(_DELETE, {"_id": at.card.id})
     if stage is not None:
-        ordering.write_left(uow, stage, at.position)
+        ordering.index_removal(uow, stage, at.position)
     uow.emit(event)
     return Ok()

@@ -31,7 +31,7 @@ def list_checklist_items(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> L
 @serves(ADD_CHECKLIST_ITEM)
 def add_checklist_item(uow: UnitOfWork, ref: FlatCardRef, request: AddChecklistItem) -> ChecklistItem:
     """Add a step, at the end if no place is named."""
-    at = access.hold_card(uow, access.flat_card(uow, ref))
+    at = access.lock_card(uow, access.flat_card(uow, ref))
     id = uow.new_id()
     after = _change(uow, at, rules.added(at.card.checklist, request, id))
     return rules.found(after.checklist, id)
@@ -42,7 +42,7 @@ def update_checklist_item(
     uow: UnitOfWork, ref: ChecklistItemRef, request: UpdateChecklistItem
 ) -> ChecklistItem:
     """Rename a step, check it off, or move it."""
-    at = access.hold_card(uow, access.checklist_item(uow, ref))
+    at = access.lock_card(uow, access.checklist_item(uow, ref))
     after = _change(uow, at, rules.edited(at.card.checklist, ref.item_id, request))
     return rules.found(after.checklist, ref.item_id)
 
@@ -50,10 +50,10 @@ def update_checklist_item(
 @serves(DELETE_CHECKLIST_ITEM)
 def delete_checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> Ok:
     """Delete a step."""
-    at = access.hold_card(uow, access.checklist_item(uow, ref))
+    at = access.lock_card(uow, access.checklist_item(uow, ref))
     _change(uow, at, rules.without(at.card.checklist, ref.item_id))
     return Ok()
 
 
-def _change(uow: UnitOfWork, at: access.CardAt, checklist: list[ChecklistItem]) -> Card:
+def _change(uow: UnitOfWork, at: access.LoadedCard, checklist: list[ChecklistItem]) -> Card:
     return change_card(uow, at, checklist=checklist, checklist_progress=rules.progress(checklist))

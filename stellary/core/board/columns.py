@@ -35,7 +35,7 @@ from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, ordering
 from stellary.core.board.dense import DensePlaces
 from stellary.core.board.filters import check_in_project
-from stellary.core.board.holds import hold_columns, hold_project
+from stellary.core.board.locks import lock_columns, lock_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
 from stellary.core.kernel.paging import Pages
@@ -68,7 +68,7 @@ _PLACES = DensePlaces(columns.c.position, columns.c.scope_id)
 @serves(CREATE_COLUMN)
 def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Column:
     """Make a column in a scope, at its end unless a place is named."""
-    project = access.held_project(uow, ref).row
+    project = access.load_locked_project(uow, ref).row
     place = {"_project_id": project.id}
     if request.scope_id is UNSET:
         scope = uow.connection.execute(_DEFAULT_SCOPE, place).first()
@@ -91,7 +91,7 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
         updated_at=uow.now,
     )
     if order < count:
-        hold_columns(uow, project.id)
+        lock_columns(uow, project.id)
         _PLACES.enter(uow, scope_id, order)
     uow.connection.execute(_INSERT, column_row(made))
     return made
@@ -153,7 +153,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
         raise invalid(("moveCardsTo", "must be another column"))
     before = _held(uow, ref)
     if request.move_cards_to is not UNSET:
-        stages = hold_columns(uow, ref.project_id)
+        stages = lock_columns(uow, ref.project_id)
         if request.move_cards_to not in stages:
             raise unknown("moveCardsTo")
         source, target = stages[before.id], stages[request.move_cards_to]
@@ -167,8 +167,8 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
 
 def _held(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
     """The column as it is by now; nobody else changes the columns of the project until the unit ends."""
-    hold_project(uow, ref.project_id)
-    hold_columns(uow, ref.project_id)
+    lock_project(uow, ref.project_id)
+    lock_columns(uow, ref.project_id)
     return _read(uow, ref)
 
 

@@ -97,7 +97,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     """Delete a comment."""
     at = access.comment(uow, ref)
     # Held first, as whoever deletes the card does: two who want both never wait for each other.
-    access.hold_card(uow, at)
+    access.lock_card(uow, at)
     if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
         raise NotFound("Comment not found")
     count = _count(uow, at.card.id, -1)

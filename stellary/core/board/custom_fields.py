@@ -62,7 +62,7 @@ _REWRITE = (
 @serves(CREATE_CUSTOM_FIELD)
 def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomField) -> CustomField:
     """Make a field; its name must be new in the project, which has 100 at most."""
-    project = access.held_project(uow, ref).row
+    project = access.load_locked_project(uow, ref).row
     made = rules.created(request, id=uow.new_id(), project_id=project.id, now=uow.now)
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
@@ -80,7 +80,7 @@ def list_custom_fields(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> List
 @serves(UPDATE_CUSTOM_FIELD)
 def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCustomField) -> CustomField:
     """Change a field, and the values that cards have of it where that is asked for."""
-    before = field_access.held_custom_field(uow, ref)
+    before = field_access.load_locked_custom_field(uow, ref)
     after = rules.changed(before, request, uow.now)
     if after is before:
         return before
@@ -106,7 +106,7 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     """Set and clear the values that are named; the others stay."""
     at = access.flat_card(uow, ref)
     fields = field_rows.shared_fields(uow, at.card.project_id, request.values.keys())
-    at = access.hold_card(uow, at)
+    at = access.lock_card(uow, at)
     values = rules.with_values(at.card.custom_fields, request.values, fields)
     uow.require_version(at.card.version)
     return change_card(uow, at, custom_fields=values)

@@ -12,7 +12,7 @@ _END = 2**31 - 1
 
 
 class DensePlaces:
-    """Places from 0, without a gap. Whoever changes them holds the project (``holds.hold_project``).
+    """Places from 0, without a gap. Whoever changes them holds the project (``locks.lock_project``).
 
     Args:
         position: The column that holds the place.

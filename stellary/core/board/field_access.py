@@ -10,10 +10,10 @@ from sqlalchemy import FromClause, Select, and_, bindparam, select
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CustomFieldRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.board import field_rows
 from stellary.core.board.access import found
-from stellary.core.board.holds import is_shared
+from stellary.core.board.locks import uses_row_locks
 from stellary.core.board.tables import custom_fields, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -30,7 +30,7 @@ _HOLD: Select[Any] = (
 )
 
 
-def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> At:
+def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded:
     """Check access to a custom field, by its flat path or below its project; return its row.
 
     Raises:
@@ -41,17 +41,17 @@ def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> At:
     if row.of_project is None or ref.project_id not in (None, row.of_project):
         raise NotFound("Custom field not found")
     uow.record_dependency("custom field", row.id, row.updated_at)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def held_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:
+def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:
     """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such field (in that project).
     """
     row = custom_field(uow, ref).row
-    if is_shared(uow):
+    if uses_row_locks(uow):
         row = found(uow.connection.execute(_HOLD, {"_field_id": row.id}).first(), "Custom field")
     return field_rows.field(row)
 

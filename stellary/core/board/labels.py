@@ -38,7 +38,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
 from stellary.core.board.card_changes import change_card
-from stellary.core.board.holds import is_shared
+from stellary.core.board.locks import uses_row_locks
 from stellary.core.board.tables import cards, labels
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -132,9 +132,9 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
 def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Put a label of the card's project on a card; one that is there already stays."""
     at = access.card_label(uow, ref)
-    if is_shared(uow):
+    if uses_row_locks(uow):
         access.found(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
-    at = access.hold_card(uow, at)
+    at = access.lock_card(uow, at)
     ids = at.card.label_ids
     if ref.label_id not in ids:
         if len(ids) >= LABELS_MAX:
@@ -146,7 +146,7 @@ def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
 @serves(REMOVE_LABEL_FROM_CARD)
 def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Take a label off a card; one that is not there is not missed."""
-    at = access.hold_card(uow, access.card_label(uow, ref))
+    at = access.lock_card(uow, access.card_label(uow, ref))
     change_card(uow, at, label_ids=[id for id in at.card.label_ids if id != ref.label_id])
     return Ok()
 

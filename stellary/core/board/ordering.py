@@ -1,6 +1,6 @@
 """Ordering: the only module that knows where cards stand. It counts places, finds positions and makes room.
 
-Whoever changes who stands in a column holds the column first (``holds.hold_columns``). A large column has a directory
+Whoever changes who stands in a column holds the column first (``locks.lock_columns``). A large column has a directory
 on its row, so that places in it are not counted from afar; the others are counted as they are.
 """
 
@@ -28,9 +28,9 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.board.rules.cards import AtIndex, Beside, Stage, Wish
-from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
-from stellary.core.board.rules.places import GAP, Line, settled, spread
+from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
+from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
+from stellary.core.board.rules.positions import GAP, ColumnOrder, settled, spread
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
 from stellary.core.kernel.unit import UnitOfWork
@@ -83,7 +83,7 @@ CARD_COUNT: ColumnElement[int | None] = case(
 
 def place_of(uow: UnitOfWork, row: Row[Any]) -> int:
     """The place of a card of which a statement has selected ``PLACE``. Of an archived one it means nothing."""
-    directory = Directory.read(row.directory)
+    directory = PositionIndex.read(row.directory)
     if directory is None or row.archived:
         return row.place or 0
     others = {"_column_id": row.column_id, "_card_id": row.id}
@@ -92,17 +92,17 @@ def place_of(uow: UnitOfWork, row: Row[Any]) -> int:
 
 def count_of(row: Row[Any]) -> int:
     """How many cards stand in a column, of which a statement has selected ``CARD_COUNT``."""
-    directory = Directory.read(row.directory)
+    directory = PositionIndex.read(row.directory)
     return row.card_count if directory is None else directory.total
 
 
 @attrs.frozen
-class Spot:
+class InsertionPoint:
     """A place that was found: its position, and the index that it makes."""
 
     position: int
     order: int
-    directory: Directory | None = None
+    directory: PositionIndex | None = None
     """That of the column, as it is before the card stands there."""
 
 
@@ -171,20 +171,22 @@ def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
     return found
 
 
-def find_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, Spot]:
+def find_column_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, InsertionPoint]:
     """The spots behind the last cards of columns that are held."""
     rows = uow.connection.execute(_ENDS, {"_ids": list(column_ids)})
-    found = {column_id: Spot(last + GAP, count) for column_id, count, last in rows}
-    return {column_id: found.get(column_id, Spot(0, 0)) for column_id in column_ids}
+    found = {column_id: InsertionPoint(last + GAP, count) for column_id, count, last in rows}
+    return {column_id: found.get(column_id, InsertionPoint(0, 0)) for column_id in column_ids}
 
 
-def read_lines(uow: UnitOfWork, project_id: str, column_ids: Collection[str]) -> dict[str, Line]:
+def load_column_orders(
+    uow: UnitOfWork, project_id: str, column_ids: Collection[str]
+) -> dict[str, ColumnOrder]:
     """All cards that stand in some columns of a project."""
     rows = uow.connection.execute(_LINES, {"_project_id": project_id, "_ids": list(column_ids)})
     standing: dict[str, list[tuple[str, int]]] = {column_id: [] for column_id in column_ids}
     for column_id, id, position in rows:
         standing[column_id].append((id, position))
-    return {column_id: Line(found) for column_id, found in standing.items()}
+    return {column_id: ColumnOrder(found) for column_id, found in standing.items()}
 
 
 def are_there(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:
@@ -200,9 +202,14 @@ def holds_cards(uow: UnitOfWork, column_id: str) -> bool:
     return uow.connection.execute(_HOLDS_CARDS, {"_column_id": column_id}).first() is not None
 
 
-def find_spot(
-    uow: UnitOfWork, stage: Stage, wish: Wish, project_id: str, card_id: str = "", position: int | None = None
-) -> Spot:
+def find_insertion_point(
+    uow: UnitOfWork,
+    stage: LockedColumn,
+    wish: TargetPosition,
+    project_id: str,
+    card_id: str = "",
+    position: int | None = None,
+) -> InsertionPoint:
     """Find the place that a card wants in a column that is held; it is as if the card stood nowhere yet.
 
     Args:
@@ -221,7 +228,7 @@ def find_spot(
     if directory is not None and position is not None:
         directory = directory.counted(position, -1)
     search = _Search(uow, {"_column_id": stage.id, "_card_id": card_id}, directory)
-    return Spot(*search.wanted(wish, project_id), search.directory)
+    return InsertionPoint(*search.wanted(wish, project_id), search.directory)
 
 
 class _Search:
@@ -233,16 +240,16 @@ class _Search:
         directory: That of the others; None if they are counted. It changes where room is made.
     """
 
-    def __init__(self, uow: UnitOfWork, others: Mapping[str, str], directory: Directory | None) -> None:
+    def __init__(self, uow: UnitOfWork, others: Mapping[str, str], directory: PositionIndex | None) -> None:
         self.directory = directory
         self._execute = uow.connection.execute
         self._uow = uow
         self._others = others
 
-    def wanted(self, wish: Wish, project_id: str) -> tuple[int, int]:
-        if isinstance(wish, Beside):
+    def wanted(self, wish: TargetPosition, project_id: str) -> tuple[int, int]:
+        if isinstance(wish, AdjacentPosition):
             return self.beside(project_id, wish)
-        return self.at_index(wish.index) if isinstance(wish, AtIndex) else self.last()
+        return self.at_index(wish.index) if isinstance(wish, IndexPosition) else self.last()
 
     def last(self) -> tuple[int, int]:
         if self.directory is None:
@@ -264,7 +271,7 @@ class _Search:
         low, skip = (None, index) if self.directory is None else self.directory.at(index)
         return _LOWEST if low is None else low, skip
 
-    def beside(self, project_id: str, wish: Beside) -> tuple[int, int]:
+    def beside(self, project_id: str, wish: AdjacentPosition) -> tuple[int, int]:
         asked = {"_anchor_id": wish.card_id, "_project_id": project_id, "_counts": self.directory is None}
         anchor = self._execute(_ANCHOR, {**self._others, **asked}).first()
         if anchor is None:
@@ -329,14 +336,14 @@ def rewrite(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
 # ---------------------------------------------------------------------------------------------- directories
 
 
-def write_left(uow: UnitOfWork, stage: Stage, position: int) -> None:
+def index_removal(uow: UnitOfWork, stage: LockedColumn, position: int) -> None:
     """Write the directory of a column, which is held, once a card has left the position where it stood."""
     if stage.directory is not None:
         directory = stage.directory.counted(position, -1)
         _write(uow, stage.id, directory if directory.is_fit else None)
 
 
-def write_entered(uow: UnitOfWork, stage: Stage, spot: Spot) -> None:
+def index_insertion(uow: UnitOfWork, stage: LockedColumn, spot: InsertionPoint) -> None:
     """Write the directory of a column, which is held, once a card stands at the spot that was found for it."""
     if spot.directory is None:
         if spot.order >= LARGE:
@@ -349,7 +356,7 @@ def write_entered(uow: UnitOfWork, stage: Stage, spot: Spot) -> None:
         rebuild(uow, stage.id)
 
 
-def write_changed(uow: UnitOfWork, stage: Stage, count: int) -> None:
+def index_changes(uow: UnitOfWork, stage: LockedColumn, count: int) -> None:
     """Write the directory of a column, which is held and where ``count`` cards stand by now, after many changes."""
     if stage.directory is not None or count > LARGE:
         rebuild(uow, stage.id)
@@ -362,10 +369,10 @@ def rebuild(uow: UnitOfWork, column_id: str) -> None:
         _write(uow, column_id, None)
         return
     starts = uow.connection.execute(_STARTS, {"_column_id": column_id}).scalars().fetchall()
-    _write(uow, column_id, Directory.of(starts, total))
+    _write(uow, column_id, PositionIndex.of(starts, total))
 
 
-def _write(uow: UnitOfWork, column_id: str, directory: Directory | None) -> None:
+def _write(uow: UnitOfWork, column_id: str, directory: PositionIndex | None) -> None:
     uow.connection.execute(
         _WRITE_DIRECTORY, {"_id": column_id, "directory": None if directory is None else directory.text}
     )

@@ -28,7 +28,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
-from stellary.core.board.holds import hold_columns
+from stellary.core.board.locks import lock_columns
 from stellary.core.board.rules.keys import free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
@@ -217,7 +217,7 @@ def get_project(uow: UnitOfWork, ref: ProjectRef) -> Project:
 @serves(UPDATE_PROJECT)
 def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> Project:
     """Change what is named."""
-    before = access.held_project(uow, ref).row
+    before = access.load_locked_project(uow, ref).row
     uow.require_version(before.version)
     uow.record_dependency("project", before.id, before.version)
     asked: dict[str, Any] = {
@@ -243,9 +243,9 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
 @serves(DELETE_PROJECT)
 def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     """Delete a project with its columns, cards, labels and members."""
-    before = access.held_project(uow, ref).row
+    before = access.load_locked_project(uow, ref).row
     uow.require_version(before.version)
-    hold_columns(uow, before.id)
+    lock_columns(uow, before.id)
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": before.id})
     return Ok()

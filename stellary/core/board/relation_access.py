@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, RelationRef
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.board.tables import cards, projects, relations
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -38,7 +38,7 @@ _RELATION = through_workspace(
 )
 
 
-def relation(uow: UnitOfWork, ref: RelationRef) -> At:
+def relation(uow: UnitOfWork, ref: RelationRef) -> Loaded:
     """Check access to a relation, by its flat path or below the project of one of its cards.
 
     Raises:
@@ -48,7 +48,7 @@ def relation(uow: UnitOfWork, ref: RelationRef) -> At:
     grant(uow, standing)
     if row.of_project is None or ref.project_id not in (None, row.of_project, row.of_other_project):
         raise NotFound("Relation not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {RelationRef: relation}

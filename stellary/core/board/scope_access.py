@@ -9,8 +9,8 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, ScopeRef
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
-from stellary.core.board.holds import hold_project, is_shared
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.board.locks import lock_project, uses_row_locks
 from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -26,7 +26,7 @@ _SCOPE = through_workspace(
 )
 
 
-def scope(uow: UnitOfWork, ref: ScopeRef) -> At:
+def scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:
     """Check access to a scope, by its flat path or below its project; return its row, and the ``project_key``.
 
     Raises:
@@ -37,19 +37,19 @@ def scope(uow: UnitOfWork, ref: ScopeRef) -> At:
     if row.of_project is None or ref.project_id not in (None, row.of_project):
         raise NotFound("Scope not found")
     uow.record_dependency("scope", row.id, row.updated_at)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def held_scope(uow: UnitOfWork, ref: ScopeRef) -> At:
+def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:
     """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
     """
     at = scope(uow, ref)
-    if not is_shared(uow):
+    if not uses_row_locks(uow):
         return at
-    hold_project(uow, at.row.project_id)
+    lock_project(uow, at.row.project_id)
     return scope(uow, ref)
 
 

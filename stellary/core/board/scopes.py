@@ -28,9 +28,9 @@ from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, scope_access, scope_rows
 from stellary.core.board.columns import column_row, column_values, scope_columns
 from stellary.core.board.dense import DensePlaces
-from stellary.core.board.holds import hold_columns
+from stellary.core.board.locks import lock_columns
 from stellary.core.board.rules import scopes as rules
-from stellary.core.board.rules.cards import Stage
+from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import given
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
@@ -68,7 +68,7 @@ _PLACES = DensePlaces(scopes.c.position, scopes.c.project_id)
 @serves(CREATE_SCOPE)
 def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scope:
     """Make a scope, at the end unless a place is named, with its own columns or those of the default one."""
-    project = access.held_project(uow, ref).row
+    project = access.load_locked_project(uow, ref).row
     place = {"_project_id": project.id}
     count = uow.connection.execute(_COUNT, place).scalar_one()
     order = count if request.order is UNSET else min(request.order, count)
@@ -134,7 +134,7 @@ def get_scope(uow: UnitOfWork, ref: ScopeRef) -> Scope:
 @serves(UPDATE_SCOPE)
 def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     """Change what is named; another ``order`` moves the scope within its project."""
-    row = scope_access.held_scope(uow, ref).row
+    row = scope_access.load_locked_scope(uow, ref).row
     before = _value(uow, row)
     # Decided before anything moves: whoever goes on in the same unit finds all as it was.
     after = rules.changed(before, request, before.order, uow.now)
@@ -150,9 +150,9 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
 @serves(DELETE_SCOPE)
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
     """Delete a scope with its columns. Its cards go to a column of another one first, or are deleted as well."""
-    at = scope_access.held_scope(uow, ref)
+    at = scope_access.load_locked_scope(uow, ref)
     row, workspace_id = at.row, at.standing.workspace_id or ""
-    stages = hold_columns(uow, row.project_id)
+    stages = lock_columns(uow, row.project_id)
     target = _target(stages, row.id, request)
     rules.check_deletable(row.is_default)
     if target is not None:
@@ -170,7 +170,7 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
 @serves(SET_VIEW)
 def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     """Switch the view in which everybody finds the scope, or remember settings of one."""
-    row = scope_access.held_scope(uow, ref).row
+    row = scope_access.load_locked_scope(uow, ref).row
     active, settings = rules.viewed(row.active_view, row.view_settings, request)
     if (active, settings) != (row.active_view, row.view_settings):
         changes = {"active_view": active, "view_settings": settings, "updated_at": uow.now}
@@ -183,7 +183,7 @@ def views_of(row: Row[Any], data: ViewData | None) -> ScopeViews:
     return ScopeViews(active_view=row.active_view, views=rules.views(row.view_settings), data=data)
 
 
-def _target(stages: dict[str, Stage], scope_id: str, request: DeleteScope) -> Stage | None:
+def _target(stages: dict[str, LockedColumn], scope_id: str, request: DeleteScope) -> LockedColumn | None:
     """The column that takes the cards, if one is to."""
     if request.move_cards_to is UNSET:
         return None
@@ -200,7 +200,7 @@ def _tell_of_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column
     commenters: dict[str, list[str]] = defaultdict(list)
     for card_id, author_id in uow.connection.execute(_COMMENTERS, {"_id": row.id}):
         commenters[card_id].append(author_id)
-    for held in card_moves.hold_cards_of(uow, row.project_id, column_ids):
+    for held in card_moves.lock_cards_of_columns(uow, row.project_id, column_ids):
         uow.emit(
             CardDeleted(
                 workspace_id=workspace_id,

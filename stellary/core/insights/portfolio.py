@@ -11,7 +11,7 @@ from stellary.contract.portfolio import GET_PORTFOLIO, PortfolioProject
 from stellary.contract.projects import ListProjects
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
-from stellary.core.board import tallies
+from stellary.core.board import card_counts
 from stellary.core.board.projects import projects_of
 from stellary.core.insights.rules import portfolio as rules
 from stellary.core.insights.rules.days import since
@@ -20,7 +20,7 @@ from stellary.core.notifications.history import last_activity
 
 T = TypeVar("T")
 
-_ACTIVE = tallies.of_each_project(last_activity(tallies.PROJECT_ID).label("active_at"))
+_ACTIVE = card_counts.select_projects(last_activity(card_counts.PROJECT_ID).label("active_at"))
 
 
 @serves(GET_PORTFOLIO)
@@ -29,10 +29,10 @@ def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
     page = projects_of(uow, access.workspace(uow, ref).row.id, request)
     ids = [project.id for project in page.items]
     counted = _by_project(
-        (tally.project_id, tally) for tally in tallies.of_projects(uow, ids, since(uow.now))
+        (tally.project_id, tally) for tally in card_counts.load_project_card_counts(uow, ids, since(uow.now))
     )
-    columns = _by_project(tallies.columns_of(uow, ids))
-    members = _by_project(tallies.members_of(uow, ids))
+    columns = _by_project(card_counts.load_columns(uow, ids))
+    members = _by_project(card_counts.load_members(uow, ids))
     active = {row.id: row.active_at for row in uow.connection.execute(_ACTIVE, {"_ids": ids})}
     return Listing(
         [

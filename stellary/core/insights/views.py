@@ -24,7 +24,7 @@ from stellary.contract.scope_views import (
 from stellary.contract.scopes import ViewType
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
-from stellary.core.board import scope_access, tallies
+from stellary.core.board import card_counts, scope_access
 from stellary.core.board.card_lists import CardList
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.labels import project_labels
@@ -36,7 +36,7 @@ from stellary.core.insights.rules.days import day_of, first_day
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import first_in_progress
 
-_BEGAN = first_in_progress(tallies.COMPLETED_IDS)
+_BEGAN = first_in_progress(card_counts.COMPLETED_IDS)
 
 
 @serves(GET_VIEWS)
@@ -63,12 +63,12 @@ def _calendar(uow: UnitOfWork, scope: Row[Any]) -> CalendarView:
 
 
 def _roadmap(uow: UnitOfWork, scope: Row[Any]) -> RoadmapView:
-    return rules.roadmap(tallies.progress(uow, scope.project_id), _cards(uow, scope))
+    return rules.roadmap(card_counts.load_scope_progress(uow, scope.project_id), _cards(uow, scope))
 
 
 def _stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
     first = first_day(uow.now)
-    counted = tallies.tallies(uow, scope.id)
+    counted = card_counts.load_card_counts(uow, scope.id)
     assignees = people.known(uow, {each.assignee_id for each in counted if each.assignee_id})
     asked = {"_scope_id": scope.id, "_since": first}
     known = stats_rules.Known(
@@ -76,7 +76,7 @@ def _stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
         labels=project_labels(uow, scope.project_id),
         names={id: person.name for id, person in assignees.items()},
     )
-    completed = tallies.completions(uow, scope.id, first)
+    completed = card_counts.load_completions(uow, scope.id, first)
     began = {row.card_id: row.began_at for row in uow.connection.execute(_BEGAN, asked)}
     return stats_rules.stats(counted, completed, began, known, uow.now)
 

@@ -13,7 +13,7 @@ from stellary.contract.refs import DocumentRef, DocumentVersionRef, Ref, Workspa
 from stellary.core.accounts.access import (
     ORGANIZATION_ID,
     WORKSPACE_ID,
-    At,
+    Loaded,
     grant,
     reach,
     through_workspace,
@@ -53,7 +53,7 @@ _NOW: Select[Any] = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_d
 _LOCK_TO_DELETE: Select[Any] = _NOW.with_for_update(of=documents)
 
 
-def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
+def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
     """Check access to the documents of a workspace; return a row with ``caller_name``.
 
     Raises:
@@ -62,10 +62,10 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> At:
     """
     row, standing = reach(uow, _WORKSPACE, ref, _caller_id=uow.user_id)
     grant(uow, standing)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def document(uow: UnitOfWork, ref: DocumentRef) -> At:
+def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded:
     """Check access to a document; return its row, and ``caller_name``.
 
     Raises:
@@ -83,10 +83,10 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> At:
             code="other_workspace",
         )
     uow.record_dependency("document", row.id, row.version)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def version(uow: UnitOfWork, ref: DocumentVersionRef) -> At:
+def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded:
     """Check access to a version of a document; return its row.
 
     Raises:
@@ -99,7 +99,7 @@ def version(uow: UnitOfWork, ref: DocumentVersionRef) -> At:
         raise NotFound("Document not found")
     if row.id is None:
         raise NotFound("Version not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 def reload_document(uow: UnitOfWork, document_id: str) -> Row[Any]:

@@ -26,10 +26,10 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat
 from stellary.contract.unset import UNSET
-from stellary.core.board import aiming as board_aiming
+from stellary.core.board import resolve_names as board_names
 from stellary.core.kernel.actions import Action, AnyAction, part
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import access, aiming, documents, listing
+from stellary.core.knowledge import access, documents, listing, resolve_names
 
 
 def _list_documents(
@@ -38,7 +38,7 @@ def _list_documents(
     access.workspace(uow, ref)
     named = _parent(uow, ref, params)
     if params.project_id is not UNSET:
-        named["project_id"] = board_aiming.project(uow, ref, params.project_id).project_id
+        named["project_id"] = board_names.resolve_project(uow, ref, params.project_id).project_id
     return listing.list_documents(uow, ref, part(ListDocuments, params, **named))
 
 
@@ -50,7 +50,7 @@ def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentP
     access.workspace(uow, ref)
     named = _parent(uow, ref, params)
     if params.project_id is not UNSET and params.context_type in (UNSET, "project"):
-        project = board_aiming.project(uow, ref, params.project_id)
+        project = board_names.resolve_project(uow, ref, params.project_id)
         named["context_type"] = "project"
         if params.context_id is UNSET:
             named["context_id"] = project.project_id
@@ -68,7 +68,7 @@ def _update_document(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateDocumentP
 def _document(
     uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams | UpdateDocumentParams
 ) -> DocumentRef:
-    return ref.child(DocumentRef, aiming.document(uow, ref, params.document_id))
+    return ref.child(DocumentRef, resolve_names.resolve_document(uow, ref, params.document_id))
 
 
 def _parent(
@@ -79,7 +79,7 @@ def _parent(
     said = params.parent_id
     if said is UNSET or said is None:
         return {}
-    return {"parent_id": aiming.document(uow, ref, said, "parentId")}
+    return {"parent_id": resolve_names.resolve_document(uow, ref, said, "parentId")}
 
 
 def _format(params: CreateDocumentParams | UpdateDocumentParams) -> ContentFormat:

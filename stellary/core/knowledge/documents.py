@@ -25,9 +25,9 @@ from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
-from stellary.core.accounts.access import At
+from stellary.core.accounts.access import Loaded
 from stellary.core.accounts.holds import hold_workspace
-from stellary.core.board.holds import is_shared
+from stellary.core.board.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
@@ -150,7 +150,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     """Delete a document and its versions. What stands below it rises to its parent."""
     at = access.document(uow, ref)
     found: Found = at.row._mapping
-    if is_shared(uow):
+    if uses_row_locks(uow):
         found = access.lock_document_to_delete(uow, at.row.id)._mapping
     uow.require_version(found["version"])
     uow.connection.execute(_LIFT, {"_id": found["id"], "_parent_id": found["parent_id"], "_now": uow.now})
@@ -160,7 +160,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
 
 
 def written(
-    uow: UnitOfWork, at: At, decide: Callable[[Found], dict[str, Any]]
+    uow: UnitOfWork, at: Loaded, decide: Callable[[Found], dict[str, Any]]
 ) -> tuple[Found, dict[str, Any]]:
     """Change a document, on condition that it still is what the decision was made of; else decide anew.
 
@@ -201,7 +201,7 @@ def place(found: Found) -> dict[str, Any]:
     return {"workspace_id": found["workspace_id"], "project_id": found["project_id"]}
 
 
-def _resolved(uow: UnitOfWork, ref: DocumentRef, at: At, request: UpdateDocument) -> dict[str, Any]:
+def _resolved(uow: UnitOfWork, ref: DocumentRef, at: Loaded, request: UpdateDocument) -> dict[str, Any]:
     """What is asked for, as it is kept: content, parent, context."""
     if request.tags is not UNSET:
         rules.check_tags(request.tags)

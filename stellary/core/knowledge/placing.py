@@ -12,7 +12,7 @@ from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.refs import ProjectRef, ScopeRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.accounts.access import At
+from stellary.core.accounts.access import Loaded
 from stellary.core.board import access as board_access
 from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
@@ -91,7 +91,11 @@ def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_
 
 
 def context(
-    uow: UnitOfWork, ref: WorkspaceRef, at: At, request: CreateDocument | UpdateDocument, parent: Any = None
+    uow: UnitOfWork,
+    ref: WorkspaceRef,
+    at: Loaded,
+    request: CreateDocument | UpdateDocument,
+    parent: Any = None,
 ) -> Context | None:
     """What a document shall belong to; None if nothing is said.
 
@@ -121,9 +125,9 @@ def context(
         raise invalid(("contextId", f"is required of a {kind}"))
     try:
         if kind == "project":
-            board_access.held_project(uow, _below(ref, ProjectRef, said))
+            board_access.load_locked_project(uow, _below(ref, ProjectRef, said))
             return Context(kind, said, said)
-        scope = scope_access.held_scope(uow, _below(ref, ScopeRef, said)).row
+        scope = scope_access.load_locked_scope(uow, _below(ref, ScopeRef, said)).row
     except NotFound:
         raise unknown("contextId") from None
     return Context(kind, said, scope.project_id, said)

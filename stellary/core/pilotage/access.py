@@ -16,14 +16,14 @@ from stellary.contract.refs import (
     Ref,
     TodoRef,
 )
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
 
 AnyThingRef = MissionRef | PilotagePriorityRef | TodoRef | ActiveDocRef | ProposedActionRef
 
 
-def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]:
+def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loaded]:
     table = ledger.table
 
     def joins(source: FromClause) -> FromClause:
@@ -33,13 +33,13 @@ def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], At]
 
     statement = through_workspace(*table.c, joins=joins)
 
-    def through(uow: UnitOfWork, ref: AnyThingRef) -> At:
+    def through(uow: UnitOfWork, ref: AnyThingRef) -> Loaded:
         row, standing = reach(uow, statement, ref, _number=ledger.number(ref.id))
         grant(uow, standing)
         if row.number is None:
             raise NotFound(f"{ledger.name} not found")
         ledger.see(uow, row)
-        return At(row, standing)
+        return Loaded(row, standing)
 
     return through
 

@@ -15,7 +15,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import UNSET, Unset
-from stellary.core.board.holds import is_shared
+from stellary.core.board.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages
@@ -117,7 +117,7 @@ class Ledger(Generic[T]):
         Raises:
             NotFound: It was deleted in the meantime.
         """
-        if not is_shared(uow):
+        if not uses_row_locks(uow):
             return row
         place = _this(row.workspace_id, row.number)
         return self._found(uow.connection.execute(self._held, place).first())

@@ -7,17 +7,17 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.search import SEARCH, Hit, Search
 from stellary.contract.unset import UNSET
-from stellary.core.board import aiming
+from stellary.core.board import resolve_names
 from stellary.core.kernel.actions import Action, AnyAction, part
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.search import search
 
 
 def _search(uow: UnitOfWork, ref: WorkspaceRef, params: SearchParams) -> Listing[Hit]:
-    aiming.workspace(uow, ref)
+    resolve_names.resolve_workspace(uow, ref)
     named = {}
     if params.project_id is not UNSET:
-        named["project_id"] = aiming.project(uow, ref, params.project_id).project_id
+        named["project_id"] = resolve_names.resolve_project(uow, ref, params.project_id).project_id
     return search.search(uow, ref, part(Search, params, **named))
 
 

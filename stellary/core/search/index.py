@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Insert, bindparam, delete, insert, select, update
 
-from stellary.core.board import findable
+from stellary.core.board import search_entries
 from stellary.core.kernel.events import (
     CardCreated,
     CardUpdated,
@@ -32,10 +32,10 @@ _NAMES = [column.name for column in entries.columns]
 _GIVEN = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}
 # What has been made may be gone by the end of the unit; then there is nothing to find, and nothing to hang it on.
 _INSERT_OF_CARD = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(findable.card_is_there(_GIVEN["card_id"]))
+    _NAMES, select(*_GIVEN.values()).where(search_entries.card_is_there(_GIVEN["card_id"]))
 )
 _INSERT_OF_PROJECT = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(findable.project_is_there(_GIVEN["project_id"]))
+    _NAMES, select(*_GIVEN.values()).where(search_entries.project_is_there(_GIVEN["project_id"]))
 )
 _INSERT_OF_DOCUMENT = insert(entries).from_select(
     _NAMES, select(*_GIVEN.values()).where(knowledge.document_is_there(_GIVEN["document_id"]))
@@ -111,35 +111,35 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _project_created(uow: UnitOfWork, changes: _Changes, event: ProjectCreated) -> None:
-    changes.make(findable.project_entry(event.project))
+    changes.make(search_entries.project_entry(event.project))
 
 
 def _project_updated(uow: UnitOfWork, changes: _Changes, event: ProjectUpdated) -> None:
     if not {"name", "description"}.isdisjoint(event.changed):
-        changes.change(findable.project_entry(event.project))
+        changes.change(search_entries.project_entry(event.project))
 
 
 def _project_imported(uow: UnitOfWork, changes: _Changes, event: ProjectImported) -> None:
-    for entry in findable.entries_of(uow, event.workspace_id, event.project_id):
+    for entry in search_entries.entries_of(uow, event.workspace_id, event.project_id):
         changes.make(entry)
 
 
 def _card_created(uow: UnitOfWork, changes: _Changes, event: CardCreated) -> None:
-    changes.make(findable.card_entry(event.workspace_id, event.card))
+    changes.make(search_entries.card_entry(event.workspace_id, event.card))
 
 
 def _card_updated(uow: UnitOfWork, changes: _Changes, event: CardUpdated) -> None:
     # Most changes are of what nobody searches for, and cost nothing here.
     if not {"title", "description", "checklist"}.isdisjoint(event.changed):
-        changes.change(findable.card_entry(event.workspace_id, event.card))
+        changes.change(search_entries.card_entry(event.workspace_id, event.card))
 
 
 def _comment_added(uow: UnitOfWork, changes: _Changes, event: CommentAdded) -> None:
-    changes.make(findable.comment_entry(event.workspace_id, event.project_id, event.comment))
+    changes.make(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
 def _comment_updated(uow: UnitOfWork, changes: _Changes, event: CommentUpdated) -> None:
-    changes.change(findable.comment_entry(event.workspace_id, event.project_id, event.comment))
+    changes.change(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
 def _comment_deleted(uow: UnitOfWork, changes: _Changes, event: CommentDeleted) -> None:

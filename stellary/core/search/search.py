@@ -29,7 +29,7 @@ from stellary.contract.search import SEARCH, WORDS_MAX, Hit, Search
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
-from stellary.core.board import findable
+from stellary.core.board import search_entries
 from stellary.core.board.filters import check_in_workspace
 from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -37,7 +37,7 @@ from stellary.core.knowledge import findable as knowledge
 from stellary.core.search import rules
 from stellary.core.search.tables import entries
 
-SOURCES = (*findable.SOURCES, *knowledge.SOURCES)
+SOURCES = (*search_entries.SOURCES, *knowledge.SOURCES)
 """What is found, as the areas lend it."""
 
 _BEFORE_ALL = (999_999, "")
@@ -147,7 +147,7 @@ def _ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Se
     if "_project_id" in names:
         conditions.append(entries.c.project_id == bindparam("_project_id"))
     if "_archived" in names:
-        source, archived = findable.with_archive(source, entries.c.project_id, entries.c.card_id)
+        source, archived = search_entries.with_archive(source, entries.c.project_id, entries.c.card_id)
         conditions.append(archived == bindparam("_archived"))
     return (
         select(entries.c.kind, entries.c.id, _rank(terms).label("rank"))

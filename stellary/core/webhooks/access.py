@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DeliveryRef, Ref, WebhookRef
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -31,7 +31,7 @@ _WEBHOOK = through_workspace(*webhooks.c, joins=_to_webhook)
 _DELIVERY = through_workspace(webhooks.c.id.label("of_webhook"), *deliveries.c, joins=_to_delivery)
 
 
-def webhook(uow: UnitOfWork, ref: WebhookRef) -> At:
+def webhook(uow: UnitOfWork, ref: WebhookRef) -> Loaded:
     """Check access to a webhook; return its row.
 
     Raises:
@@ -42,10 +42,10 @@ def webhook(uow: UnitOfWork, ref: WebhookRef) -> At:
     grant(uow, standing)
     if row.id is None:
         raise NotFound("Webhook not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
-def delivery(uow: UnitOfWork, ref: DeliveryRef) -> At:
+def delivery(uow: UnitOfWork, ref: DeliveryRef) -> Loaded:
     """Check access to a message of a webhook; return its row.
 
     Raises:
@@ -58,7 +58,7 @@ def delivery(uow: UnitOfWork, ref: DeliveryRef) -> At:
         raise NotFound("Webhook not found")
     if row.id is None:
         raise NotFound("Delivery not found")
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {

@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DraftRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, At, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.wizard.tables import drafts
 
@@ -23,7 +23,7 @@ def _to_draft(source: FromClause) -> FromClause:
 _DRAFT = through_workspace(*drafts.c, joins=_to_draft)
 
 
-def draft(uow: UnitOfWork, ref: DraftRef) -> At:
+def draft(uow: UnitOfWork, ref: DraftRef) -> Loaded:
     """Check access to a draft; return its row.
 
     Raises:
@@ -34,7 +34,7 @@ def draft(uow: UnitOfWork, ref: DraftRef) -> At:
     if row.id is None:
         raise NotFound("Project draft not found")
     grant(uow, standing, row.created_by_id)
-    return At(row, standing)
+    return Loaded(row, standing)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {DraftRef: draft}

@@ -13,7 +13,7 @@ from stellary.contract.cards import Card
 from stellary.core.board import card_rows
 from stellary.core.board.rules.cards import altered
 from stellary.core.board.rules.checklists import progress
-from stellary.core.board.rules.places import GAP
+from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import NOBODY
 from tests.world import Person, Workspace, World

@@ -10,10 +10,10 @@ from stellary.contract.cards import UpdateCard
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.errors import Conflict, Invalid
 from stellary.core.board.rules.cards import (
-    AtEnd,
-    AtIndex,
-    Beside,
-    Stage,
+    AdjacentPosition,
+    EndPosition,
+    IndexPosition,
+    LockedColumn,
     altered,
     check_room,
     events,
@@ -108,16 +108,16 @@ ARCHIVED = altered(CARD, archived=True, order=None)
         (CARD, UpdateCard(), None),
         (CARD, UpdateCard(title="x"), None),
         (CARD, UpdateCard(archived=False), None),
-        (CARD, UpdateCard(column_id="c"), AtEnd()),
-        (CARD, UpdateCard(column_id="d", order=0), AtIndex(0)),
-        (CARD, UpdateCard(order=2), AtIndex(2)),
-        (CARD, UpdateCard(before="x", order=2), Beside("x", False, "before")),
-        (CARD, UpdateCard(after="x"), Beside("x", True, "after")),
+        (CARD, UpdateCard(column_id="c"), EndPosition()),
+        (CARD, UpdateCard(column_id="d", order=0), IndexPosition(0)),
+        (CARD, UpdateCard(order=2), IndexPosition(2)),
+        (CARD, UpdateCard(before="x", order=2), AdjacentPosition("x", False, "before")),
+        (CARD, UpdateCard(after="x"), AdjacentPosition("x", True, "after")),
         (CARD, UpdateCard(archived=True, order=2), None),
         (ARCHIVED, UpdateCard(order=2), None),
         (ARCHIVED, UpdateCard(column_id="d"), None),
-        (ARCHIVED, UpdateCard(archived=False), AtEnd()),
-        (ARCHIVED, UpdateCard(archived=False, order=2), AtIndex(2)),
+        (ARCHIVED, UpdateCard(archived=False), EndPosition()),
+        (ARCHIVED, UpdateCard(archived=False, order=2), IndexPosition(2)),
     ],
 )
 def test_wanted_place(card, request_, expected):
@@ -149,9 +149,9 @@ def test_requests_about_a_place(request_, expected):
 
 @pytest.mark.parametrize(("limit", "count"), [(None, 10**6), (3, 3), (3, 1)])
 def test_column_takes_as_many_as_its_limit_says(limit, count):
-    check_room(Stage("c", "To Do", "s", None, limit), count)
+    check_room(LockedColumn("c", "To Do", "s", None, limit), count)
 
 
 def test_column_takes_no_more():
     with pytest.raises(Conflict):
-        check_room(Stage("c", "To Do", "s", None, 3), 4)
+        check_room(LockedColumn("c", "To Do", "s", None, 3), 4)

@@ -7,7 +7,7 @@ import random
 import pytest
 from sqlalchemy import select
 
-from stellary.core.board.rules.directories import LARGE, STRETCH, Directory
+from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
 from stellary.core.board.tables import cards, columns
 from stellary.core.kernel.unit import NOBODY
 from tests.core.board.test_races import at_once, random_move, statuses
@@ -21,7 +21,7 @@ def directory(desk, column):
         text = uow.connection.execute(select(columns.c.directory).where(columns.c.id == column)).scalar()
         standing = select(cards.c.position).where(cards.c.column_id == column, cards.c.archived.is_(False))
         positions = sorted(uow.connection.execute(standing).scalars())
-    found = Directory.read(text)
+    found = PositionIndex.read(text)
     if found is not None:
         counted = [0] * len(found.lows)
         for position in positions:
@@ -165,7 +165,7 @@ def test_stretch_that_becomes_long_is_parted(desk, large):
     before = directory(desk, todo)
     assert len(before.lows) == 4
     with desk.world.core.begin(NOBODY) as uow:
-        long = Directory(before.lows[:2], (before.counts[0], sum(before.counts[1:])))
+        long = PositionIndex(before.lows[:2], (before.counts[0], sum(before.counts[1:])))
         uow.connection.execute(columns.update().where(columns.c.id == todo), {"directory": long.text})
     desk.card(todo)
     assert len(directory(desk, todo).lows) == 4

@@ -65,13 +65,15 @@ def test_key_is_2_to_6_capitals(desk, key):
 )
 def test_project_begins_with_what_its_template_has(desk, template, columns):
     templates = desk.world.ask(desk.person, "GET", f"{desk.workspace.path}/projects/templates")
-    meant = next(each for each in templates if each["id"] == template)
+    resolve_one = next(each for each in templates if each["id"] == template)
     path = f"{desk.workspace.path}/projects/{make(desk, name='x', templateId=template)['id']}"
     found = desk.world.ask(desk.person, "GET", f"{path}/columns")
     labels = desk.world.ask(desk.person, "GET", f"{path}/labels")
     assert ", ".join(column["name"] for column in found) == columns
-    assert [{"name": each["name"], "cardStatus": each["cardStatus"]} for each in found] == meant["columns"]
-    assert [{"name": each["name"], "color": each["color"]} for each in labels] == meant["labels"]
+    assert [{"name": each["name"], "cardStatus": each["cardStatus"]} for each in found] == resolve_one[
+        "columns"
+    ]
+    assert [{"name": each["name"], "color": each["color"]} for each in labels] == resolve_one["labels"]
 
 
 def test_project_begins_as_the_simple_template_if_none_is_named(desk):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.core.board.rules.card_counts import CardCount, Completion, ScopeProgress, percent
 from stellary.core.board.rules.cards import altered
-from stellary.core.board.rules.tallies import Completion, ScopeProgress, Tally, percent
 from stellary.core.insights.rules import days, stats, views
 from tests.core.board.desk import CARD
 
@@ -47,7 +47,7 @@ def test_percent_is_rounded_down(done, total, found):
 
 
 TALLIES = st.builds(
-    Tally,
+    CardCount,
     column_id=st.sampled_from("ab"),
     status=st.sampled_from(["open", "in_progress", "done"]),
     priority=st.sampled_from([None, "low", "medium", "high"]),
@@ -74,7 +74,7 @@ def test_each_card_is_counted_once_by_each_but_its_labels(tallies):
 
 def tally(cards=1, **fields):
     like = {"column_id": "a", "status": "open", "priority": None, "assignee_id": None, "label_ids": []}
-    return Tally(**{**like, **fields}, cards=cards)
+    return CardCount(**{**like, **fields}, cards=cards)
 
 
 def test_who_has_as_many_is_told_by_name():

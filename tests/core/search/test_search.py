@@ -13,7 +13,7 @@ from stellary.contract.cards import CreateCard
 from stellary.contract.columns import ListColumns
 from stellary.contract.projects import CreateProject
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core.board import findable
+from stellary.core.board import search_entries
 from stellary.core.board.cards import create_card
 from stellary.core.board.columns import list_columns
 from stellary.core.board.projects import create_project, delete_project
@@ -386,7 +386,7 @@ def indexed(core):
     with core.view(NOBODY) as uow:
         there = {tuple(row) for row in uow.connection.execute(select(entries))}
         rows = uow.connection.execute(select(projects.c.id, projects.c.workspace_id)).all()
-        said = [each for row in rows for each in findable.entries_of(uow, row.workspace_id, row.id)]
+        said = [each for row in rows for each in search_entries.entries_of(uow, row.workspace_id, row.id)]
         said += [
             document_entry(written(row, is_new=True))
             for row in uow.connection.execute(select(documents)).mappings()

@@ -16,8 +16,8 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import camel, invalid, wire_fields
 from stellary.core.board.rules.checklists import is_complete, progress, replaced
 from stellary.core.board.rules.custom_fields import NO_FIELDS, with_values
-from stellary.core.board.rules.directories import Directory
 from stellary.core.board.rules.fields import check_dates, given, moment
+from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.db.base import IdSource
 from stellary.core.kernel.events import (
     CardArchived,
@@ -39,7 +39,7 @@ _ALL = attrgetter(*_FIELDS)
 
 
 @attrs.frozen
-class Stage:
+class LockedColumn:
     """A column, as far as it matters to the cards in it."""
 
     id: str
@@ -47,23 +47,23 @@ class Stage:
     scope_id: str
     card_status: CardStatus | None
     wip_limit: int | None
-    directory: Directory | None = None
+    directory: PositionIndex | None = None
 
 
 @attrs.frozen
-class AtEnd:
+class EndPosition:
     """Wanted: the last place of the column."""
 
 
 @attrs.frozen
-class AtIndex:
+class IndexPosition:
     """Wanted: that index among the column's unarchived cards, or the end if there are fewer."""
 
     index: int
 
 
 @attrs.frozen
-class Beside:
+class AdjacentPosition:
     """Wanted: the place right before, or right after, another card of the column; ``field`` named it."""
 
     card_id: str
@@ -71,7 +71,7 @@ class Beside:
     field: str
 
 
-Wish = AtEnd | AtIndex | Beside
+TargetPosition = EndPosition | IndexPosition | AdjacentPosition
 
 KEEPS_PLACE: Final = None
 
@@ -84,7 +84,7 @@ def names_place(request: UpdateCard) -> bool:
     )
 
 
-def wish(before: Card, request: UpdateCard, path: str = "") -> Wish | None:
+def wish(before: Card, request: UpdateCard, path: str = "") -> TargetPosition | None:
     """Where in its column a card wants to stand; None if it stays where it is, or is archived and stands nowhere.
 
     ``before`` and ``after`` beat ``order``. A card that is moved to a column, or comes back to the board, and names
@@ -100,12 +100,12 @@ def wish(before: Card, request: UpdateCard, path: str = "") -> Wish | None:
     if given(request.archived, before.archived):
         return KEEPS_PLACE
     if request.before is not UNSET:
-        return Beside(request.before, False, path + "before")
+        return AdjacentPosition(request.before, False, path + "before")
     if request.after is not UNSET:
-        return Beside(request.after, True, path + "after")
+        return AdjacentPosition(request.after, True, path + "after")
     if request.order is not UNSET:
-        return AtIndex(request.order)
-    return AtEnd() if request.column_id is not UNSET or before.archived else KEEPS_PLACE
+        return IndexPosition(request.order)
+    return EndPosition() if request.column_id is not UNSET or before.archived else KEEPS_PLACE
 
 
 def created(
@@ -115,7 +115,7 @@ def created(
     number: int,
     project_id: str,
     project_key: str,
-    stage: Stage,
+    stage: LockedColumn,
     order: int,
     created_by_id: str,
     new_id: IdSource,
@@ -165,7 +165,7 @@ def created(
 def changed(
     before: Card,
     request: UpdateCard,
-    stage: Stage | None,
+    stage: LockedColumn | None,
     *,
     new_id: IdSource,
     now: datetime,
@@ -237,7 +237,7 @@ def differing(before: Card, after: Card) -> list[str]:
     return [name for name in _FIELDS if getattr(before, name) != getattr(after, name)]
 
 
-def check_room(stage: Stage, count: int, path: str = "") -> None:
+def check_room(stage: LockedColumn, count: int, path: str = "") -> None:
     """A column takes as many unarchived cards as its limit says; those that are in it already may stay.
 
     Args:

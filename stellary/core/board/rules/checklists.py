@@ -16,7 +16,7 @@ from stellary.contract.checklists import (
 from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
-from stellary.core.board.rules.tallies import percent
+from stellary.core.board.rules.card_counts import percent
 from stellary.core.db.base import IdSource
 
 

@@ -27,11 +27,11 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules import cards as card_rules
 from stellary.core.board.rules import custom_fields as field_rules
-from stellary.core.board.rules.cards import Stage
+from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import check_dates, given, moment
 from stellary.core.board.rules.import_losses import left_behind
 from stellary.core.board.rules.import_relations import related
-from stellary.core.board.rules.places import GAP
+from stellary.core.board.rules.positions import GAP
 from stellary.core.board.rules.scopes import Settings, viewed
 from stellary.core.db.base import IdSource
 
@@ -295,7 +295,7 @@ def _cards(
             project_id=by.project_id,
             # No row holds a card's key, and the project's is not known yet.
             project_key="",
-            stage=Stage(row["id"], row["name"], row["scope_id"], row["card_status"], row["wip_limit"]),
+            stage=LockedColumn(row["id"], row["name"], row["scope_id"], row["card_status"], row["wip_limit"]),
             order=standing[row["id"]],
             created_by_id=by.user_id,
             new_id=by.new_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from stellary.contract.scope_views import DAYS_SHOWN
-from stellary.core.board.rules.tallies import Since
+from stellary.core.board.rules.card_counts import Since
 
 DAY = timedelta(days=1)
 SOON, WEEK = 7, 7

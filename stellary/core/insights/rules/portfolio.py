@@ -11,7 +11,7 @@ from stellary.contract.columns import ColumnCount
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.wire import wire_fields
-from stellary.core.board.rules.tallies import ProjectTally, percent
+from stellary.core.board.rules.card_counts import ProjectCardCount, percent
 from stellary.core.insights.rules.stats import by_status
 
 _FIELDS = [field.name for field in wire_fields(Project).values()]
@@ -19,7 +19,7 @@ _FIELDS = [field.name for field in wire_fields(Project).values()]
 
 def standing(
     project: Project,
-    tallies: Sequence[ProjectTally],
+    tallies: Sequence[ProjectCardCount],
     columns: Sequence[ColumnCount],
     members: Sequence[ProjectMember],
     last_activity: datetime | None,

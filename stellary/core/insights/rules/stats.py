@@ -13,7 +13,7 @@ from stellary.contract.cards import PriorityCounts, StatusCounts
 from stellary.contract.columns import Column, ColumnCount
 from stellary.contract.labels import Label
 from stellary.contract.scope_views import AssigneeCount, DayCount, LabelCount, StatsView, TimeTaken
-from stellary.core.board.rules.tallies import Completion, Tally
+from stellary.core.board.rules.card_counts import CardCount, Completion
 from stellary.core.insights.rules.days import day_of, last_days
 
 
@@ -33,7 +33,7 @@ class Known:
 
 
 def stats(
-    tallies: Sequence[Tally],
+    tallies: Sequence[CardCount],
     completions: Sequence[Completion],
     began: Mapping[str, datetime],
     known: Known,
@@ -71,7 +71,7 @@ def by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
     return StatusCounts(open=found["open"], in_progress=found["in_progress"], done=found["done"])
 
 
-def by_column(tallies: Iterable[Tally], columns: Sequence[Column]) -> list[ColumnCount]:
+def by_column(tallies: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
     """How many cards stand in each column, by place."""
     found: Counter[str] = Counter()
     for tally in tallies:
@@ -82,7 +82,7 @@ def by_column(tallies: Iterable[Tally], columns: Sequence[Column]) -> list[Colum
     ]
 
 
-def by_priority(tallies: Iterable[Tally]) -> PriorityCounts:
+def by_priority(tallies: Iterable[CardCount]) -> PriorityCounts:
     """How many cards have each priority, or none."""
     found: Counter[str | None] = Counter()
     for tally in tallies:
@@ -90,7 +90,7 @@ def by_priority(tallies: Iterable[Tally]) -> PriorityCounts:
     return PriorityCounts(low=found["low"], medium=found["medium"], high=found["high"], none=found[None])
 
 
-def by_assignee(tallies: Iterable[Tally], names: Mapping[str, str]) -> list[AssigneeCount]:
+def by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) -> list[AssigneeCount]:
     """How many cards each has who has some: who has most first; last those of nobody."""
     found: Counter[str | None] = Counter()
     for tally in tallies:
@@ -101,7 +101,7 @@ def by_assignee(tallies: Iterable[Tally], names: Mapping[str, str]) -> list[Assi
     return [*told, nobodys]
 
 
-def by_label(tallies: Iterable[Tally], labels: Sequence[Label]) -> list[LabelCount]:
+def by_label(tallies: Iterable[CardCount], labels: Sequence[Label]) -> list[LabelCount]:
     """How many cards bear each label: one that bears two counts for both; last those that bear none."""
     found: Counter[str | None] = Counter()
     for tally in tallies:

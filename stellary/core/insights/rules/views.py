@@ -16,7 +16,7 @@ from stellary.contract.scope_views import (
     RoadmapView,
     ScopeBar,
 )
-from stellary.core.board.rules.tallies import ScopeProgress, percent
+from stellary.core.board.rules.card_counts import ScopeProgress, percent
 
 Cards = Sequence[Card]
 

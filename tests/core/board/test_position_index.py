@@ -7,9 +7,9 @@ from bisect import bisect_left, insort
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.core.board.rules import directories
-from stellary.core.board.rules.directories import Directory
-from stellary.core.board.rules.places import settled
+from stellary.core.board.rules import position_index
+from stellary.core.board.rules.position_index import PositionIndex
+from stellary.core.board.rules.positions import settled
 
 positions = st.integers(-(2**40), 2**40)
 
@@ -26,7 +26,7 @@ def columns(draw):
         draw(st.integers(found[start - 1] + 1 if start else found[0] - 9, found[start])) for start in starts
     )
     counts = tuple(end - start for start, end in zip(starts, ends, strict=True))
-    return found, Directory(lows, counts)
+    return found, PositionIndex(lows, counts)
 
 
 def check(column, directory):
@@ -80,27 +80,27 @@ def test_cards_are_spread_again(found, data):
 @given(columns())
 def test_directory_reads_as_it_was_written(found):
     _, directory = found
-    assert Directory.read(directory.text) == directory
+    assert PositionIndex.read(directory.text) == directory
 
 
 def test_column_without_a_directory():
-    assert Directory.read(None) is None
+    assert PositionIndex.read(None) is None
 
 
 def test_directory_of_a_column_that_is_there():
     column = list(range(5_000))
-    directory = Directory.of(column[:: directories.STRETCH], len(column))
+    directory = PositionIndex.of(column[:: position_index.STRETCH], len(column))
     assert directory.counts == (1024, 1024, 1024, 1024, 904)
-    assert Directory.of(column[:2048:1024], 2048).counts == (1024, 1024)
+    assert PositionIndex.of(column[:2048:1024], 2048).counts == (1024, 1024)
     for index in (0, 1, 1023, 1024, 4_999):
         start, before = directory.below(index)
         assert before + index - (start or 0) == index
 
 
 def test_directory_of_a_column_that_has_become_small_is_not_fit():
-    assert not Directory((0, 10), (500, 500)).is_fit
-    assert Directory((0, 10), (1_000, 500)).is_fit
+    assert not PositionIndex((0, 10), (500, 500)).is_fit
+    assert PositionIndex((0, 10), (1_000, 500)).is_fit
 
 
 def test_directory_with_a_long_stretch_is_not_fit():
-    assert not Directory((0, 10), (2_049, 500)).is_fit
+    assert not PositionIndex((0, 10), (2_049, 500)).is_fit

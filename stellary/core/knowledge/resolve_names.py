@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.board import searching
-from stellary.core.board.rules.naming import Thing, meant
+from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access
@@ -27,7 +27,7 @@ _BY_TITLE = _NAMED.where(searching.folded(documents.c.title) == searching.folded
 _NEWEST = _NAMED.order_by(documents.c.updated_at.desc(), documents.c.id).limit(NEAR)
 
 
-def document(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "documentId") -> str:
+def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "documentId") -> str:
     """The id of the document that is meant by an id or a title.
 
     A title that is not exactly right is looked for among those that were changed last.
@@ -53,6 +53,6 @@ def document(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "docume
     rows = rows or uow.connection.execute(_NEWEST, place).fetchall()
     if not rows:
         raise unknown(field)
-    id = meant(said, [Thing(row.id, (row.title,)) for row in rows], field)
+    id = resolve_one(said, [Candidate(row.id, (row.title,)) for row in rows], field)
     uow.record_dependency("named document", id)
     return id

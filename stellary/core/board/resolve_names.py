@@ -18,7 +18,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board import searching
-from stellary.core.board.rules.naming import Thing, ambiguous, first_names, meant
+from stellary.core.board.rules.name_matching import Candidate, ambiguous, first_names, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -59,7 +59,7 @@ _BY_TITLE_HERE, _NEWEST_HERE = (rows.where(_IN_PROJECT) for rows in (_BY_TITLE, 
 
 
 @attrs.frozen
-class CardFound:
+class ResolvedCard:
     """The card that is meant.
 
     Attributes:
@@ -75,7 +75,7 @@ class CardFound:
         return self.ref.parent(ProjectRef)
 
 
-def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
+def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     """The id of the workspace.
 
     Raises:
@@ -85,20 +85,20 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     return found
 
 
-def project(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "projectId") -> ProjectRef:
+def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "projectId") -> ProjectRef:
     """The project that is meant by an id, a key or a name.
 
     Raises:
         NotFound: The caller does not reach the workspace.
         Invalid: It has no such project, or several.
     """
-    return _project(uow, ref, workspace(uow, ref), said, field)
+    return _project(uow, ref, resolve_workspace(uow, ref), said, field)
 
 
 def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, said: str, field: str) -> ProjectRef:
     rows = uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id})
-    things = [Thing(row.id, (row.name, row.key)) for row in rows if _is_there(uow, row.id)]
-    return ref.child(ProjectRef, meant(said, things, field))
+    things = [Candidate(row.id, (row.name, row.key)) for row in rows if _is_there(uow, row.id)]
+    return ref.child(ProjectRef, resolve_one(said, things, field))
 
 
 def _is_there(uow: UnitOfWork, project_id: str) -> bool:
@@ -106,7 +106,7 @@ def _is_there(uow: UnitOfWork, project_id: str) -> bool:
     return limits is None or limits.sees(project_id)
 
 
-def column(
+def resolve_column(
     uow: UnitOfWork, ref: ProjectRef, said: str | Unset, field: str = "column", scope_id: str | None = None
 ) -> str:
     """The id of the column of a project that is meant by an id or a name; its first one if nothing is said.
@@ -122,7 +122,7 @@ def column(
         NotFound: The caller does not reach the workspace.
         Invalid: It has no such column, or several.
     """
-    id = Columns(uow, ref, scope_id).meant(said, field)
+    id = Columns(uow, ref, scope_id).resolve_one(said, field)
     uow.record_dependency("named column", id)
     return id
 
@@ -137,13 +137,13 @@ class Columns:
     """
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
-        place = {"_workspace_id": workspace(uow, ref), "_project_id": ref.project_id}
+        place = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
         rows = uow.connection.execute(_COLUMNS, place).fetchall()
         first = scope_id or (rows[0].scope_id if rows else None)
-        self._all = [Thing(row.id, (row.name,)) for row in rows]
-        self._near = [Thing(row.id, (row.name,)) for row in rows if row.scope_id == first]
+        self._all = [Candidate(row.id, (row.name,)) for row in rows]
+        self._near = [Candidate(row.id, (row.name,)) for row in rows if row.scope_id == first]
 
-    def meant(self, said: str | Unset, field: str) -> str:
+    def resolve_one(self, said: str | Unset, field: str) -> str:
         """The id of the one that is meant, the first if nothing is said.
 
         Raises:
@@ -155,33 +155,33 @@ class Columns:
             return self._all[0].id
         folded = said.casefold()
         here = [thing for thing in self._near if said == thing.id or folded == thing.names[0].casefold()]
-        return meant(said, here or self._all, field)
+        return resolve_one(said, here or self._all, field)
 
 
-def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Thing]:
+def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
     """Return the columns of a project in the order of the board."""
     return _list_named(uow, _COLUMNS, workspace_id, project_id)
 
 
-def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Thing]:
+def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
     """Return the work packages of a project."""
     return _list_named(uow, _SCOPES, workspace_id, project_id)
 
 
-def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Thing]:
+def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
     """Return the labels of a project."""
     return _list_named(uow, _LABELS, workspace_id, project_id)
 
 
-def _list_named(uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str) -> list[Thing]:
+def _list_named(uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str) -> list[Candidate]:
     place = {"_workspace_id": workspace_id, "_project_id": project_id}
-    return [Thing(row.id, (row.name,)) for row in uow.connection.execute(rows, place)]
+    return [Candidate(row.id, (row.name,)) for row in uow.connection.execute(rows, place)]
 
 
-def list_people(uow: UnitOfWork, workspace_id: str) -> list[Thing]:
+def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
     """Return the people who reach a workspace, by name and e-mail address."""
     everybody = people.all_reaching(uow, workspace_id)
-    return [Thing(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
+    return [Candidate(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
 
 
 def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
@@ -189,43 +189,43 @@ def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
     return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
 
 
-def label(uow: UnitOfWork, found: CardFound, said: str, field: str = "label") -> str:
+def resolve_label(uow: UnitOfWork, found: ResolvedCard, said: str, field: str = "label") -> str:
     """The id of the label of a card's project that is meant by an id or a name.
 
     Raises:
         Invalid: The project has no such label, or several.
     """
-    id = meant(said, list_labels(uow, found.workspace_id, found.ref.project_id), field)
+    id = resolve_one(said, list_labels(uow, found.workspace_id, found.ref.project_id), field)
     uow.record_dependency("named label", id)
     return id
 
 
-def person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
+def resolve_person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
     """The id of whoever of those who reach a workspace is meant by an id, an e-mail address, a name, or a first
     name that is nobody else's.
 
     Raises:
         Invalid: Nobody is called so, or several are.
     """
-    return persons(uow, workspace_id, {field: said})[field]
+    return resolve_people(uow, workspace_id, {field: said})[field]
 
 
-def persons(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict[str, str]:
+def resolve_people(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict[str, str]:
     """The same for several at once, by where each was said.
 
     Raises:
         Invalid: One of them is nobody, or could be several people.
     """
     things = list_people(uow, workspace_id)
-    found = {field: meant(each, things, field) for field, each in said.items()}
+    found = {field: resolve_one(each, things, field) for field, each in said.items()}
     for id in found.values():
         uow.record_dependency("named person", id)
     return found
 
 
-def card(
+def resolve_card(
     uow: UnitOfWork, ref: WorkspaceRef, said: str, project_said: str | Unset = UNSET, field: str = "cardId"
-) -> CardFound:
+) -> ResolvedCard:
     """The card that is meant by an id, a key or a title.
 
     A title that is not exactly right is looked for among the cards on the boards that were changed last.
@@ -241,7 +241,7 @@ def card(
         NotFound: The caller does not reach the workspace.
         Invalid: It has no such card, or several.
     """
-    workspace_id = workspace(uow, ref)
+    workspace_id = resolve_workspace(uow, ref)
     place = {"_workspace_id": workspace_id}
     project_id = None
     if project_said is not UNSET:
@@ -250,7 +250,7 @@ def card(
     row = _card(uow, said, place, field)
     if project_id not in (None, row.project_id) or not _is_there(uow, row.project_id):
         raise unknown(field)
-    return CardFound(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
+    return ResolvedCard(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
 
 
 def _card(uow: UnitOfWork, said: str, place: Mapping[str, str], field: str) -> Row[Any]:
@@ -269,9 +269,9 @@ def _card_by_title(uow: UnitOfWork, said: str, place: Mapping[str, str], field: 
     rows = uow.connection.execute(by_title, {**place, "_said": said}).fetchall()
     rows = [row for row in rows if _is_there(uow, row.project_id)]
     if len(rows) > 1:
-        raise ambiguous(field, said, [Thing(row.id, (row.title,)) for row in rows])
+        raise ambiguous(field, said, [Candidate(row.id, (row.title,)) for row in rows])
     if rows:
         return rows[0]
     found = uow.connection.execute(newest, place)
     near = {row.id: row for row in found if _is_there(uow, row.project_id)}
-    return near[meant(said, [Thing(row.id, (row.title,)) for row in near.values()], field)]
+    return near[resolve_one(said, [Candidate(row.id, (row.title,)) for row in near.values()], field)]

@@ -13,7 +13,13 @@ from stellary.contract.columns import ColumnCount
 from stellary.contract.projects import ProjectMember
 from stellary.core.accounts import people
 from stellary.core.board.project_members import member_value
-from stellary.core.board.rules.tallies import Completion, ProjectTally, ScopeProgress, Since, Tally
+from stellary.core.board.rules.card_counts import (
+    CardCount,
+    Completion,
+    ProjectCardCount,
+    ScopeProgress,
+    Since,
+)
 from stellary.core.board.tables import cards, columns, project_members, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -21,7 +27,7 @@ _IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
 _OF_SCOPE = columns.c.scope_id == bindparam("_scope_id")
 _STANDS = cards.c.archived == false()
 
-_TALLIES: Select[Any] = (
+_CARD_COUNTS: Select[Any] = (
     select(
         cards.c.column_id,
         cards.c.status,
@@ -39,7 +45,7 @@ _COMPLETIONS: Select[Any] = (
     select(cards.c.id, cards.c.created_at, cards.c.completed_at).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
 )
 COMPLETED_IDS = select(cards.c.id).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
-"""The ids of the cards that ``completions`` finds, for statements of others: of ``_scope_id``, since ``_since``."""
+"""The ids of the cards that ``load_completions`` returns, for statements of others: of ``_scope_id``, since ``_since``."""
 
 
 def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -102,37 +108,37 @@ _MEMBERS: Select[Any] = (
 
 
 PROJECT_ID: ColumnElement[str] = projects.c.id
-"""That of the project that a statement made by ``of_each_project`` selects."""
+"""That of the project that a statement built by ``select_projects`` selects."""
 
 
-def of_each_project(*more: ColumnElement[Any]) -> Select[Any]:
+def select_projects(*more: ColumnElement[Any]) -> Select[Any]:
     """A statement that tells something of each project whose id is in ``_ids``: id, and whatever others know."""
     return select(projects.c.id, *more).where(projects.c.id.in_(_IDS))
 
 
-def tallies(uow: UnitOfWork, scope_id: str) -> list[Tally]:
+def load_card_counts(uow: UnitOfWork, scope_id: str) -> list[CardCount]:
     """The unarchived cards of a scope, counted."""
-    return [Tally(*row) for row in uow.connection.execute(_TALLIES, {"_scope_id": scope_id})]
+    return [CardCount(*row) for row in uow.connection.execute(_CARD_COUNTS, {"_scope_id": scope_id})]
 
 
-def completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Completion]:
+def load_completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Completion]:
     """The cards of a scope that were completed since then, and are still."""
     asked = {"_scope_id": scope_id, "_since": since}
     return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, asked)]
 
 
-def progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]:
+def load_scope_progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]:
     """How far the scopes of a project are, by place."""
     return [ScopeProgress(*row) for row in uow.connection.execute(_PROGRESS, {"_project_id": project_id})]
 
 
-def of_projects(uow: UnitOfWork, ids: Collection[str], since: Since) -> list[ProjectTally]:
+def load_project_card_counts(uow: UnitOfWork, ids: Collection[str], since: Since) -> list[ProjectCardCount]:
     """The cards of projects, counted by column and status."""
     asked = {"_ids": list(ids), **attrs.asdict(since)}
-    return [ProjectTally(*row) for row in uow.connection.execute(_OF_PROJECTS, asked)]
+    return [ProjectCardCount(*row) for row in uow.connection.execute(_OF_PROJECTS, asked)]
 
 
-def columns_of(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ColumnCount]]:
+def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ColumnCount]]:
     """The columns of projects by scope and then by place, each with its project's id; nothing is counted yet."""
     rows = uow.connection.execute(_COLUMNS, {"_ids": list(ids)})
     return [
@@ -141,7 +147,7 @@ def columns_of(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ColumnC
     ]
 
 
-def members_of(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
+def load_members(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
     """The members of projects, each with the project's id."""
     rows = uow.connection.execute(_MEMBERS, {"_ids": list(ids)}).fetchall()
     known = people.known(uow, {row.user_id for row in rows})

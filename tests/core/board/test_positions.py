@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.core.board.rules.places import GAP, ROOM, Line, settled, spread
+from stellary.core.board.rules.positions import GAP, ROOM, ColumnOrder, settled, spread
 
 
 def ascends(positions):
@@ -116,7 +116,7 @@ def test_inserting_at_one_place_forever_rewrites_few():
 @given(rows, st.data())
 def test_line_is_a_list_that_knows_positions(row, data):
     kept = {f"{index:03}": position for index, position in enumerate(row)}
-    line, model = Line(kept.items()), list(kept)
+    line, model = ColumnOrder(kept.items()), list(kept)
     for step in range(data.draw(st.integers(0, 20))):
         if model and data.draw(st.booleans()):
             card = data.draw(st.sampled_from(model))

@@ -19,7 +19,7 @@ LARGE = 2 * STRETCH
 
 
 @attrs.frozen
-class Directory:
+class PositionIndex:
     """How many cards stand where in a column.
 
     Attributes:

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 @attrs.frozen
-class Thing:
+class Candidate:
     """Something that can be named.
 
     Attributes:
@@ -42,7 +42,7 @@ def first_names(name: str) -> tuple[str, ...]:
     return (words[0],) if len(words) > 1 else ()
 
 
-def meant(said: str, things: Sequence[Thing], field: str) -> str:
+def resolve_one(said: str, things: Sequence[Candidate], field: str) -> str:
     """The id of the one thing that is meant.
 
     What is said exactly wins over what differs in case only, that over what differs in accents, that over a short name,
@@ -65,7 +65,7 @@ def meant(said: str, things: Sequence[Thing], field: str) -> str:
     raise not_found(field, said, things)
 
 
-def not_found(field: str, said: str, things: Sequence[Thing]) -> Invalid:
+def not_found(field: str, said: str, things: Sequence[Candidate]) -> Invalid:
     """Return the 400 of a name that nothing has, with the five things whose names are nearest.
 
     An id gets the fixed 400 of all ids that are not there.
@@ -74,7 +74,7 @@ def not_found(field: str, said: str, things: Sequence[Thing]) -> Invalid:
         return unknown(field)
     matcher = SequenceMatcher(b=_plain(said)[:_COMPARED_MAX], autojunk=False)
 
-    def distance(thing: Thing) -> float:
+    def distance(thing: Candidate) -> float:
         likeness = 0.0
         for name in (*thing.names, *thing.short_names):
             matcher.set_seq1(_plain(name)[:_COMPARED_MAX])
@@ -90,7 +90,7 @@ def not_found(field: str, said: str, things: Sequence[Thing]) -> Invalid:
     )
 
 
-def _list_things(things: Sequence[Thing]) -> str:
+def _list_things(things: Sequence[Candidate]) -> str:
     shown = ", ".join(f"{_shorten(thing.names[0])!r} ({thing.id})" for thing in things[:_SHOWN_MAX])
     return f"{shown} and {len(things) - _SHOWN_MAX} more" if len(things) > _SHOWN_MAX else shown
 
@@ -99,12 +99,12 @@ def _shorten(name: str) -> str:
     return name if len(name) <= _COMPARED_MAX else f"{name[: _COMPARED_MAX - 1]}…"
 
 
-def ambiguous(field: str, said: str, found: Sequence[Thing]) -> Invalid:
+def ambiguous(field: str, said: str, found: Sequence[Candidate]) -> Invalid:
     """The 400 that tells what could be meant."""
     return Invalid(f"{field} {said!r} could be {_list_things(found)}: give an id", code="ambiguous_name")
 
 
-def _readings(said: str) -> Iterator[Callable[[Thing], bool]]:
+def _readings(said: str) -> Iterator[Callable[[Candidate], bool]]:
     """The ways in which a thing can be meant, the best first."""
     folded, plain = _folded(said), _plain(said)
     yield lambda thing: thing.id == said

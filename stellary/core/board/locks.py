@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, text
 
-from stellary.core.board.rules.cards import Stage
-from stellary.core.board.rules.directories import Directory
+from stellary.core.board.rules.cards import LockedColumn
+from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -39,18 +39,20 @@ _BEGIN_AGAIN = text(
 )
 
 
-def is_shared(uow: UnitOfWork) -> bool:
+def uses_row_locks(uow: UnitOfWork) -> bool:
     """Whether others may be writing at the same time."""
     return uow.connection.dialect.name != "sqlite"
 
 
-def hold_project(uow: UnitOfWork, project_id: str) -> None:
+def lock_project(uow: UnitOfWork, project_id: str) -> None:
     """Hold a project until the unit ends: nobody else changes it, its columns, or makes cards in it."""
-    if is_shared(uow):
+    if uses_row_locks(uow):
         uow.connection.execute(_PROJECT, {"_project_id": project_id})
 
 
-def hold_columns(uow: UnitOfWork, project_id: str, ids: Collection[str] | None = None) -> dict[str, Stage]:
+def lock_columns(
+    uow: UnitOfWork, project_id: str, ids: Collection[str] | None = None
+) -> dict[str, LockedColumn]:
     """Hold columns of a project until the unit ends: nobody else changes who stands in them.
 
     Args:
@@ -73,13 +75,13 @@ def hold_columns(uow: UnitOfWork, project_id: str, ids: Collection[str] | None =
     return {row.id: _stage(row) for row in rows}
 
 
-def _stage(row: Row[Any]) -> Stage:
-    return Stage(
-        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, Directory.read(row.directory)
+def _stage(row: Row[Any]) -> LockedColumn:
+    return LockedColumn(
+        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.read(row.directory)
     )
 
 
-def begin_again(uow: UnitOfWork) -> None:
+def retry_transaction(uow: UnitOfWork) -> None:
     """Give the unit up, since what it has read has changed and what it holds is not what it needs.
 
     To hold more by now would be out of order: two who wait for each other are found out after a second only. So the

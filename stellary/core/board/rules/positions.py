@@ -84,7 +84,7 @@ def _fill(made: list[int | None], start: int, end: int, opens_left: bool, opens_
         reach, room = max(2 * reach, 8), ROOM
 
 
-class Line:
+class ColumnOrder:
     """The cards that stand in a column, in order, while several of them change places.
 
     Args:

@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
-from stellary.core.board.rules.naming import Thing, first_names, meant
+from stellary.core.board.rules.name_matching import Candidate, first_names, resolve_one
 
-STAGES = [Thing("1", ("To Do",)), Thing("2", ("Doing",)), Thing("3", ("Done",)), Thing("4", ("done",))]
+STAGES = [
+    Candidate("1", ("To Do",)),
+    Candidate("2", ("Doing",)),
+    Candidate("3", ("Done",)),
+    Candidate("4", ("done",)),
+]
 
 
 def problem(said, things=STAGES, field="column"):
     with pytest.raises(Invalid) as error:
-        meant(said, things, field)
+        resolve_one(said, things, field)
     return error.value
 
 
@@ -22,10 +27,15 @@ def problem(said, things=STAGES, field="column"):
     ("said", "id"), [("1", "1"), ("To Do", "1"), ("to  do", "1"), ("todo", "1"), ("Done", "3"), ("done", "4")]
 )
 def test_the_best_reading_is_meant(said, id):
-    assert meant(said, STAGES, "column") == id
+    assert resolve_one(said, STAGES, "column") == id
 
 
-ACCENTS = [Thing("1", ("Öl",)), Thing("2", ("Übergröße",)), Thing("3", ("Café",)), Thing("4", ("CAFÉ",))]
+ACCENTS = [
+    Candidate("1", ("Öl",)),
+    Candidate("2", ("Übergröße",)),
+    Candidate("3", ("Café",)),
+    Candidate("4", ("CAFÉ",)),
+]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +46,7 @@ def test_accents_need_not_be_said(said, id):
     if id is None:
         assert problem(said, ACCENTS).code == "ambiguous_name"
     else:
-        assert meant(said, ACCENTS, "column") == id
+        assert resolve_one(said, ACCENTS, "column") == id
 
 
 def test_between_two_nothing_is_guessed():
@@ -46,12 +56,12 @@ def test_between_two_nothing_is_guessed():
 
 
 def test_of_many_that_could_be_meant_five_are_told():
-    twins = [Thing(str(n), ("Ship",)) for n in range(7)]
+    twins = [Candidate(str(n), ("Ship",)) for n in range(7)]
     assert problem("Ship", twins).message.endswith("'Ship' (4) and 2 more: give an id")
 
 
 def test_name_that_nothing_has_is_answered_with_the_nearest_five():
-    things = [Thing(str(n), (name,)) for n, name in enumerate(("Ship", "Arch", "Done", "a", "b", "c"))]
+    things = [Candidate(str(n), (name,)) for n, name in enumerate(("Ship", "Arch", "Done", "a", "b", "c"))]
     assert problem("Archive", things).message == (
         "column must be the id of something that is there, or its name; 'Archive' is neither, "
         "the nearest are 'Arch' (1), 'Ship' (0), 'a' (3), 'c' (5), 'Done' (2) and 1 more"
@@ -64,11 +74,11 @@ def test_id_of_what_is_not_there_gets_the_fixed_answer():
 
 
 PEOPLE = [
-    Thing("1", ("Jane Doe", "jd@example.com"), first_names("Jane Doe")),
-    Thing("2", ("Rob Ray", "rr@example.com"), first_names("Rob Ray")),
-    Thing("3", ("Rob Roy", "roy@example.com"), first_names("Rob Roy")),
-    Thing("4", ("Ana", "ana@example.com"), first_names("Ana")),
-    Thing("5", ("Áña Lee", "lee@example.com"), first_names("Áña Lee")),
+    Candidate("1", ("Jane Doe", "jd@example.com"), first_names("Jane Doe")),
+    Candidate("2", ("Rob Ray", "rr@example.com"), first_names("Rob Ray")),
+    Candidate("3", ("Rob Roy", "roy@example.com"), first_names("Rob Roy")),
+    Candidate("4", ("Ana", "ana@example.com"), first_names("Ana")),
+    Candidate("5", ("Áña Lee", "lee@example.com"), first_names("Áña Lee")),
 ]
 
 
@@ -76,7 +86,7 @@ PEOPLE = [
     ("said", "id"), [("Jane", "1"), ("JANE", "1"), ("Rob Ray", "2"), ("Ana", "4"), ("ana", "4")]
 )
 def test_unique_first_name_is_meant(said, id):
-    assert meant(said, PEOPLE, "assigneeId") == id
+    assert resolve_one(said, PEOPLE, "assigneeId") == id
 
 
 def test_address_that_is_nearly_right_is_nobodys():
@@ -90,9 +100,9 @@ def test_first_name_of_two_is_answered_with_both():
 
 @given(st.text(max_size=12), st.lists(st.text(min_size=1, max_size=12), max_size=6))
 def test_whatever_is_said_one_thing_is_meant_or_none(said, names):
-    things = [Thing(str(n), (name,)) for n, name in enumerate(names)]
+    things = [Candidate(str(n), (name,)) for n, name in enumerate(names)]
     try:
-        found = meant(said, things, "column")
+        found = resolve_one(said, things, "column")
     except Invalid:
         return
     exact = [thing.id for thing in things if said in (thing.id, *thing.names)]

@@ -10,7 +10,7 @@ from stellary.contract.cards import CardStatus, Priority
 
 
 @attrs.frozen
-class Tally:
+class CardCount:
     """How many cards of a scope are alike in all this."""
 
     column_id: str
@@ -61,7 +61,7 @@ class Since:
 
 
 @attrs.frozen
-class ProjectTally:
+class ProjectCardCount:
     """The cards of one column of a project that have one status.
 
     Attributes:
