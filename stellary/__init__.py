@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from stellary.client._client import AsyncStellary, Stellary
-    from stellary.client._page import AsyncPage, Page
+    from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.errors import (
         ConnectionFailed,
         EndlessPages,
@@ -88,12 +88,12 @@ __all__ = [
 __version__ = "0.1.0"
 
 _CLIENT = {
-    "AsyncPage": "_page",
+    "AsyncPage": "calling.page",
     "AsyncStellary": "_client",
     "ConnectionFailed": "errors",
     "EndlessPages": "errors",
     "NotImported": "errors",
-    "Page": "_page",
+    "Page": "calling.page",
     "Proposed": "errors",
     "StalePlan": "errors",
     "Stellary": "_client",

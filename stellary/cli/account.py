@@ -11,7 +11,7 @@ from stellary import Forbidden, Stellary, Unauthenticated
 from stellary.cli.finding import one
 from stellary.cli.output import as_json, show, tell, tell_json
 from stellary.cli.session import Session, pass_session
-from stellary.client._settings import DEFAULT_URL
+from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import User
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.redaction import SecretStr

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from stellary.cli.output import candidates
-from stellary.client._nearest import nearest
+from stellary.client.calling.nearest import nearest
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label

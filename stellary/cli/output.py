@@ -40,8 +40,8 @@ def show(made: Any, as_json: bool, otherwise: str = "", named: str | None = None
 
 def draw_handle(handle: Any, named: str | None = None) -> None:
     """Ask for what a handle shows, and print it."""
-    from stellary.client._carried import taken
     from stellary.client.display._asking import asking
+    from stellary.client.transfer.archive_steps import taken
 
     draw(taken(asking(handle, named)))
 

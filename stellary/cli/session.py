@@ -19,9 +19,9 @@ from click.shell_completion import CompletionItem
 from stellary import Stellary, StellaryError
 from stellary.cli.config import Config, config_file, remember, remembered
 from stellary.cli.finding import one_project
-from stellary.client._method import Sync
-from stellary.client.projects import ProjectHandle
-from stellary.client.workspaces import WorkspaceHandle
+from stellary.client.calling.method import Sync
+from stellary.client.resources.projects import ProjectHandle
+from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.projects import Project
 
 F = TypeVar("F", bound=Callable[..., Any])

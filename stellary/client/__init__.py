@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stellary.client._client import AsyncStellary, Stellary
-    from stellary.client._page import AsyncPage, Page
-    from stellary.client._port_transport import PortTransport
-    from stellary.client._raw import Response, with_raw_response
-    from stellary.client._watch import Exchange
+    from stellary.client.calling.capture import Exchange
+    from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.calling.port_transport import PortTransport
+    from stellary.client.calling.raw_response import Response, with_raw_response
 
 __all__ = [
     "AsyncPage",
@@ -22,21 +22,21 @@ __all__ = [
     "with_raw_response",
 ]
 
-_PLACES = {
-    "AsyncPage": "_page",
+_MODULES = {
+    "AsyncPage": "calling.page",
     "AsyncStellary": "_client",
-    "Exchange": "_watch",
-    "Page": "_page",
-    "PortTransport": "_port_transport",
-    "Response": "_raw",
+    "Exchange": "calling.capture",
+    "Page": "calling.page",
+    "PortTransport": "calling.port_transport",
+    "Response": "calling.raw_response",
     "Stellary": "_client",
-    "with_raw_response": "_raw",
+    "with_raw_response": "calling.raw_response",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeV
 import attrs
 
 from stellary import __version__
-from stellary.client._call import Options
-from stellary.client._caller import AsyncCaller, Credentials, SyncCaller
-from stellary.client._embedded import AsyncPortCarrier, PortCarrier
-from stellary.client._method import Async, C, Id, Later, Resource, Sync
-from stellary.client._settings import Settings, checked_headers, settings, start_logging
-from stellary.client._watch import Exchange, Watch
-from stellary.client.organizations import OrganizationHandle, Organizations
+from stellary.client.calling.call import Options
+from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
+from stellary.client.calling.capture import Exchange, Watch
+from stellary.client.calling.embedded import AsyncPortCarrier, PortCarrier
+from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync
+from stellary.client.calling.settings import Settings, checked_headers, settings, start_logging
+from stellary.client.resources.organizations import OrganizationHandle, Organizations
 from stellary.contract.port import Port
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.unset import UNSET, Unset
 
 if TYPE_CHECKING:
-    from stellary.client._raw import Response
-    from stellary.client._transport import AsyncHttpClient, HttpClient
-    from stellary.client.api_tokens import ApiTokens
-    from stellary.client.auth import Auth
-    from stellary.client.notifications import Notifications
-    from stellary.client.workspaces import ReceivedInvitations, WorkspaceHandle
+    from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient
+    from stellary.client.calling.raw_response import Response
+    from stellary.client.resources.api_tokens import ApiTokens
+    from stellary.client.resources.auth import Auth
+    from stellary.client.resources.notifications import Notifications
+    from stellary.client.resources.workspaces import ReceivedInvitations, WorkspaceHandle
 
 H = TypeVar("H")
 
@@ -145,28 +145,28 @@ class Client(Resource[C], Generic[C, H]):
     @property
     def auth(self) -> Auth[C]:
         """The caller's account."""
-        from stellary.client.auth import Auth
+        from stellary.client.resources.auth import Auth
 
         return Auth(self._caller, self._place)
 
     @property
     def api_tokens(self) -> ApiTokens[C]:
         """The caller's personal access tokens."""
-        from stellary.client.api_tokens import ApiTokens
+        from stellary.client.resources.api_tokens import ApiTokens
 
         return ApiTokens(self._caller, self._place)
 
     @property
     def notifications(self) -> Notifications[C]:
         """What has happened that concerns the caller."""
-        from stellary.client.notifications import Notifications
+        from stellary.client.resources.notifications import Notifications
 
         return Notifications(self._caller, self._place)
 
     @property
     def invitations(self) -> ReceivedInvitations[C]:
         """Invitations that the caller has received."""
-        from stellary.client.workspaces import ReceivedInvitations
+        from stellary.client.resources.workspaces import ReceivedInvitations
 
         return ReceivedInvitations(self._caller, self._place)
 
@@ -259,13 +259,13 @@ def _given(what: str, given: Id | None, default: str | None, variable: str) -> I
 
 
 def _over_http(url: str, client: Any) -> Any:
-    from stellary.client._transport import HttpCarrier
+    from stellary.client.calling.httpx_transport import HttpCarrier
 
     return HttpCarrier(url, client)
 
 
 def _over_async_http(url: str, client: Any) -> Any:
-    from stellary.client._transport import AsyncHttpCarrier
+    from stellary.client.calling.httpx_transport import AsyncHttpCarrier
 
     return AsyncHttpCarrier(url, client)
 

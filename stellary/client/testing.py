@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 import attrs
 import orjson
 
-from stellary.client._nearest import nearest
+from stellary.client.calling.nearest import nearest
 from stellary.contract import ENDPOINTS
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import EVENT_STREAM, Endpoint

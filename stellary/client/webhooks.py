@@ -1,4 +1,4 @@
-"""Webhooks: made and watched by the admins of a workspace; and read, once verified, by whoever receives them."""
+"""The check of webhook messages, for programs that receive them."""
 
 from __future__ import annotations
 
@@ -7,46 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from stellary.client._method import C, Id, Resource, by_id, iterates, method
 from stellary.client.errors import UnverifiedWebhook
 from stellary.contract.redaction import SecretStr
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from stellary.contract.webhooks import (
-    CREATE_WEBHOOK,
-    DELETE_WEBHOOK,
-    LIST_DELIVERIES,
-    LIST_WEBHOOKS,
-    REDELIVER,
-    UPDATE_WEBHOOK,
-    WebhookMessage,
-)
+from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import read
 
 TOLERANCE = timedelta(minutes=5)
-
-
-class Webhooks(Resource[C]):
-    """The webhooks of a workspace. Called with an id it gives the handle of one."""
-
-    create = method(CREATE_WEBHOOK)
-    list = method(LIST_WEBHOOKS)
-    iterate = iterates(LIST_WEBHOOKS)
-    update = by_id(UPDATE_WEBHOOK)
-    delete = by_id(DELETE_WEBHOOK)
-    deliveries = by_id(LIST_DELIVERIES)
-
-    def __call__(self, webhook: Id) -> WebhookHandle[C]:
-        return WebhookHandle(self._caller, self._below(webhook_id=webhook))
-
-
-class WebhookHandle(Resource[C]):
-    """One webhook, and what it has told."""
-
-    update = method(UPDATE_WEBHOOK)
-    delete = method(DELETE_WEBHOOK)
-    deliveries = method(LIST_DELIVERIES)
-    iterate_deliveries = iterates(LIST_DELIVERIES)
-    redeliver = by_id(REDELIVER)
 
 
 def verified(

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from stellary.client._call import Call, Options, Plan
-from stellary.client._flow import Pause, Send, World, flow
-from stellary.client._watch import Watch
+from stellary.client.calling.call import Call, Options, Plan
+from stellary.client.calling.capture import Watch
+from stellary.client.calling.retries import Pause, Send, World, flow
 from stellary.client.errors import ConnectionFailed, Unanswered
 from stellary.client.testing import example, example_request
 from stellary.contract import ENDPOINTS

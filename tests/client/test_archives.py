@@ -134,7 +134,7 @@ def ask(request):
 
 
 def test_an_archive_holds_the_project_and_its_files_by_their_ids(ask, tmp_path, monkeypatch):
-    monkeypatch.setattr("stellary.client.attachments.PART", 100_000)
+    monkeypatch.setattr("stellary.client.resources.attachments.PART", 100_000)
     told = []
     path = tmp_path / "launch.zip"
     path.write_bytes(b"old")
@@ -410,7 +410,7 @@ def test_whoever_is_cancelled_leaves_nothing(when, monkeypatch):
     if when == "upload":
         port.answer("attachments.upload", wait)
     else:
-        monkeypatch.setattr("stellary.client._archive.ReadArchive.unpacked", wait)
+        monkeypatch.setattr("stellary.client.transfer.archive.ReadArchive.unpacked", wait)
 
     async def cancelled():
         async with AsyncStellary.embedded(port) as client:

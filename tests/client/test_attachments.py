@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from stellary import AsyncStellary, Stellary, StellaryError, TooLarge, Unavailable
-from stellary.client import _flow, attachments
-from stellary.client._form import BLOCK, Form
+from stellary.client.calling import retries
+from stellary.client.calling.form import BLOCK, Form
+from stellary.client.resources import attachments
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.attachments import SIZE_MAX, Attachment
 from stellary.contract.errors import ApiError
@@ -30,7 +31,7 @@ GOOD = answer("201 Created", dump(MADE))
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch):
-    monkeypatch.setattr(_flow, "PAUSE_FIRST", 0.001)
+    monkeypatch.setattr(retries, "PAUSE_FIRST", 0.001)
 
 
 @pytest.fixture(params=[Blocking, Awaiting], ids=["blocking", "awaiting"])
@@ -267,7 +268,7 @@ def test_a_download_that_fails_can_be_awaited(tmp_path):
 
 
 def test_a_transfer_may_take_its_time(server, monkeypatch):
-    monkeypatch.setattr(_flow, "READ", 0.001)
-    monkeypatch.setattr(_flow, "WHOLE", 0.001)
+    monkeypatch.setattr(retries, "READ", 0.001)
+    monkeypatch.setattr(retries, "WHOLE", 0.001)
     server.then(GOOD)
     Blocking.ask(server.url, lambda client: files_of(client).upload(b"x", name="notes.txt"))

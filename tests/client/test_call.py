@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.client._call import Plan, next_cursor, segment, version_tag
-from stellary.client._encoding import encode_body, encode_query
+from stellary.client.calling.call import Plan, next_cursor, segment, version_tag
+from stellary.client.calling.encoding import encode_body, encode_query
 from stellary.client.errors import UnreadableAnswer
 from stellary.client.testing import example, make
 from stellary.contract import ENDPOINTS

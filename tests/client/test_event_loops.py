@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from stellary import AsyncStellary, StellaryError, TimedOut
-from stellary.client import _transport
+from stellary.client.calling import httpx_transport
 from tests.client.misbehaving import answer, misbehaving, stay_silent
 
 GOOD = answer("200 OK", b"[]")
@@ -104,11 +104,11 @@ async def test_no_more_calls_are_on_their_way_than_there_are_connections():
         router.get("http://pm.test/organizations").mock(side_effect=reply)
         async with AsyncStellary("http://pm.test") as client:
             found = await asyncio.gather(*(client.organizations.list() for _ in range(400)))
-    assert (len(found), most) == (400, _transport._CONCURRENT)
+    assert (len(found), most) == (400, httpx_transport._CONCURRENT)
 
 
 async def test_waiting_for_a_place_ends_with_the_time_out_of_the_call(server, monkeypatch):
-    monkeypatch.setattr(_transport, "_CONCURRENT", 1)
+    monkeypatch.setattr(httpx_transport, "_CONCURRENT", 1)
     server.then(stay_silent)
     async with AsyncStellary(server.url, max_retries=0) as client:
         first = asyncio.create_task(client.with_options(timeout=1.5).organizations.list())
@@ -121,7 +121,7 @@ async def test_waiting_for_a_place_ends_with_the_time_out_of_the_call(server, mo
 
 
 async def test_a_call_that_is_cancelled_gives_its_place_back(server, monkeypatch):
-    monkeypatch.setattr(_transport, "_CONCURRENT", 1)
+    monkeypatch.setattr(httpx_transport, "_CONCURRENT", 1)
     server.then(stay_silent, GOOD)
     async with AsyncStellary(server.url) as client:
         waits = [asyncio.create_task(client.organizations.list()) for _ in range(3)]

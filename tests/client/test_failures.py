@@ -21,7 +21,7 @@ from stellary import (
     Unavailable,
     UnreadableAnswer,
 )
-from stellary.client import _flow
+from stellary.client.calling import retries
 from stellary.client.testing import make
 from stellary.contract.auth import Me, User
 from stellary.contract.wire import dump
@@ -39,7 +39,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(_flow, "PAUSE_FIRST", 0.0)
+    monkeypatch.setattr(retries, "PAUSE_FIRST", 0.0)
 
 
 class Blocking:
@@ -282,7 +282,7 @@ def test_polling_takes_no_url_apart_twice(server):
 
 
 def test_urls_are_not_kept_without_end(server, monkeypatch):
-    monkeypatch.setattr("stellary.client._transport._URLS_MAX", 1)
+    monkeypatch.setattr("stellary.client.calling.httpx_transport._URLS_MAX", 1)
     server.then(answer("200 OK", orjson.dumps([])))
     with Stellary(server.url, token="synth_x") as client:
         client.organizations.list()

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from stellary import StellaryError, UnsuitableFile
-from stellary.client._json_file import parsed, parsed_list
+from stellary.client.transfer.json_file import parsed, parsed_list
 
 TEXT = '{"name": "\u00e9"}'
 SAID = {"name": "\u00e9"}

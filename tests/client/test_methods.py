@@ -897,7 +897,7 @@ def test_a_method_has_the_name_the_signature_and_the_words_of_its_endpoint():
     client = Stellary("http://a")
     create = client.workspace("acme", "eng").projects.create
     assert (create.__name__, create.__qualname__) == ("create", "Projects.create")
-    assert create.__module__ == "stellary.client.projects"
+    assert create.__module__ == "stellary.client.resources.projects"
     assert create.__doc__.startswith(endpoint("projects.create").summary)
     assert "name: 1-100 characters." in create.__doc__
     assert "POST /orgs/:orgSlug/workspaces/:wsSlug/projects" in create.__doc__
@@ -929,7 +929,7 @@ def test_a_signature_says_what_comes_back(method, given):
 
 
 def test_a_method_can_be_looked_at_on_its_class():
-    from stellary.client.labels import Labels
+    from stellary.client.resources.labels import Labels
 
     assert inspect.isfunction(Labels.create)
     assert list(inspect.signature(Labels.create).parameters) == ["self", "name", "color"]

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from stellary import Stellary
-from stellary.client._settings import checked_headers, checked_url, settings, start_logging
+from stellary.client.calling.settings import checked_headers, checked_url, settings, start_logging
 
 FULL = {
     "STELLARY_URL": "https://pm.example.com/",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.client import _sse
-from stellary.client._sse import Decoder, Sent
+from stellary.client.calling import sse
+from stellary.client.calling.sse import Decoder, Sent
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 BREAKS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -77,6 +77,6 @@ def test_a_server_may_ask_for_a_pause():
 
 
 def test_an_event_without_an_end_does_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(_sse, "EVENT_MAX", 100)
+    monkeypatch.setattr(sse, "EVENT_MAX", 100)
     with pytest.raises(ValueError, match="no end"):
         Decoder().feed(b"data: " + b"a" * 100)

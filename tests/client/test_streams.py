@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from stellary import AsyncStellary, ConnectionFailed, NotFound, Stellary, UnreadableAnswer
-from stellary.client import _sse, _stream
+from stellary.client.calling import sse, stream
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.activities import Activity
 from stellary.contract.errors import Unavailable
@@ -90,8 +90,8 @@ def test_without_retries_it_ends_with_its_connection(follow):
 
 
 def test_after_so_many_failures_it_gives_up(follow, monkeypatch):
-    monkeypatch.setattr(_stream, "TRIES", 3)
-    monkeypatch.setattr(_stream, "PAUSE_FIRST", 0.01)
+    monkeypatch.setattr(stream, "TRIES", 3)
+    monkeypatch.setattr(stream, "PAUSE_FIRST", 0.01)
     with scripted(reset) as server, pytest.raises(ConnectionFailed):
         follow(server.url)
 
@@ -108,7 +108,7 @@ def test_data_that_is_no_activity_is_told(follow):
 
 
 def test_an_event_without_an_end_is_told(follow, monkeypatch):
-    monkeypatch.setattr(_sse, "EVENT_MAX", 1000)
+    monkeypatch.setattr(sse, "EVENT_MAX", 1000)
     with (
         scripted(say(HEAD + b"id: 8\ndata: " + b"x" * 2000)) as server,
         pytest.raises(UnreadableAnswer, match="an event has no end"),
@@ -140,7 +140,7 @@ def test_the_id_is_that_of_what_was_seen_not_of_what_has_come():
 
 def test_it_waits_as_long_as_it_is_asked_to(monkeypatch):
     paused = []
-    monkeypatch.setattr(_stream.time, "sleep", paused.append)
+    monkeypatch.setattr(stream.time, "sleep", paused.append)
     port = RecordingPort()
     answers = [Unavailable("busy", retry_after=7), Unavailable("busy"), RawResponse(204)]
     port.answer("workspace_events.stream", *answers)

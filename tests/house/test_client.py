@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from stellary import Stellary
-from stellary.client._method import Method, Resource
+from stellary.client.calling.method import Method, Resource
 from stellary.client.testing import Recorded, RecordingPort, example_request
 from stellary.contract import ENDPOINTS
 from stellary.contract.naming import whole

@@ -9,7 +9,7 @@ import pytest
 from stellary import Stellary
 from stellary.client.display import view
 from stellary.client.project_setup import apply, plan
-from stellary.client.projects import ProjectHandle
+from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.checklists import AddChecklistItem
 from tests.client.display.parsed import parsed
 

@@ -14,9 +14,9 @@ import httpx
 
 from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
 from stellary.client import Response, project_setup, with_raw_response
-from stellary.client.cards import Cards
 from stellary.client.display import Sheet, view
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
+from stellary.client.resources.cards import Cards
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.agent_missions import AgentMission
 from stellary.contract.attachments import Attachment

@@ -9,13 +9,13 @@ from typing import Any
 
 import attrs
 
-from stellary.client._method import Method, Resource
+from stellary.client.calling.method import Method, Resource
 from stellary.client.display._card import detail
 from stellary.client.display._look import Look, names
 from stellary.client.display._seen import seen
 from stellary.client.display._sheet import Sheet, put
-from stellary.client.projects import ProjectHandle
-from stellary.client.workspaces import WorkspaceHandle
+from stellary.client.resources.projects import ProjectHandle
+from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.projects import Board
 
 Asked = Generator[Callable[[], Any], Any, Sheet]

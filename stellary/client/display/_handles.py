@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from stellary.client._method import Method, Resource
+from stellary.client.calling.method import Method, Resource
 from stellary.client.display._look import Look
 from stellary.client.display._parts import Cell, Facts, Span
 from stellary.client.display._sheet import Sheet

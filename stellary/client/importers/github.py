@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 
-from stellary.client._json_file import JsonList, parsed_list
 from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.known import GITHUB_COMMENT, GITHUB_ISSUE, GITHUB_LABEL
 from stellary.client.importers.labels import Fields, Labels
@@ -22,6 +21,7 @@ from stellary.client.importers.texts import (
     text_of,
     title_and_rest,
 )
+from stellary.client.transfer.json_file import JsonList, parsed_list
 from stellary.contract.project_imports import (
     ImportedCard,
     ImportedColumn,

@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from stellary.client._json_file import JsonFile, parsed
 from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.known import TRELLO_BOARD, TRELLO_CARD, TRELLO_ITEM, TRELLO_LIST
 from stellary.client.importers.labels import Fields, Labels
@@ -25,6 +24,7 @@ from stellary.client.importers.texts import (
     text_of,
     title_and_rest,
 )
+from stellary.client.transfer.json_file import JsonFile, parsed
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
 from stellary.contract.checklists import CHECKLIST_MAX
 from stellary.contract.project_imports import (

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 from typing import Any, overload
 
-from stellary.client._method import Async, Later, Sync
-from stellary.client._progress import Progress
-from stellary.client._progress import Told as Tell
-from stellary.client._progress import told as with_progress
+from stellary.client.calling.method import Async, Later, Sync
 from stellary.client.errors import StalePlan, UnsuitableDeclaration
 from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, Told, applied
@@ -37,8 +34,11 @@ from stellary.client.project_setup.describing import described
 from stellary.client.project_setup.files import Source, dumps, gathered, loads, read
 from stellary.client.project_setup.planning import Plan, planned
 from stellary.client.project_setup.state import EVERYTHING, read_state
-from stellary.client.projects import ProjectHandle
-from stellary.client.workspaces import WorkspaceHandle
+from stellary.client.resources.projects import ProjectHandle
+from stellary.client.resources.workspaces import WorkspaceHandle
+from stellary.client.transfer.progress import Progress
+from stellary.client.transfer.progress import Told as Tell
+from stellary.client.transfer.progress import told as with_progress
 
 __all__ = [
     "Action",

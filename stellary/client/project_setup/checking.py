@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from stellary.client._nearest import nearest
+from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup import values
 from stellary.client.project_setup.declaration import Card, Declaration, Field, Scope
 from stellary.client.project_setup.problems import Problems

@@ -14,7 +14,7 @@ from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.planning import Plan
 from stellary.client.project_setup.references import resolved
 from stellary.client.project_setup.state import Edge, edge, workspace_of
-from stellary.client.projects import ProjectHandle
+from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.automations import ActionToRun
 from stellary.contract.cards import CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from stellary.client._nearest import nearest
+from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup.checking import exact, folded
 from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
 from stellary.client.project_setup.problems import Problems

@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 import attrs
 
-from stellary.client._method import C
+from stellary.client.calling.method import C
 from stellary.client.project_setup import contents, structure
 from stellary.client.project_setup._steps import Steps
 from stellary.client.project_setup.changes import Change, counted
@@ -17,7 +17,7 @@ from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.reading import are_known
 from stellary.client.project_setup.removals import removals
 from stellary.client.project_setup.state import Place, State, Wanted, find_project, read_state
-from stellary.client.projects import ProjectHandle
+from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.presenting import Shown
 
 

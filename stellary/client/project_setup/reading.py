@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
 
-from stellary.client._nearest import nearest
+from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup.declaration import Declaration, Declared, shown_date
 from stellary.client.project_setup.problems import Problems
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem

@@ -12,8 +12,8 @@ from stellary.client.project_setup.checking import related
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.references import references
-from stellary.client.projects import ProjectHandle
-from stellary.client.workspaces import WorkspaceHandle
+from stellary.client.resources.projects import ProjectHandle
+from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.automations import Automation
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import CustomField
@@ -177,7 +177,7 @@ def read_state(at: Place, project: ProjectHandle[Any] | None, wanted: Wanted) ->
 
 def _account(at: Place) -> Steps[list[Any]]:
     """The caller; nobody for a token that may not tell."""
-    from stellary.client.auth import Auth
+    from stellary.client.resources.auth import Auth
 
     try:
         answer = yield Auth(at._caller, {}).me()  # noqa: SLF001 - of the SDK

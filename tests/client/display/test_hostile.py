@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stellary.client._page import Page
+from stellary.client.calling.page import Page
 from stellary.client.display import view
 from stellary.client.testing import make
 from stellary.contract.agent_missions import AgentMission

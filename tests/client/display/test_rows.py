@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 import stellary.contract
-from stellary.client._page import Page, page
+from stellary.client.calling.page import Page, page
 from stellary.client.display import view
 from stellary.client.display._rows import SHOWN, columns_of
 from stellary.client.testing import make

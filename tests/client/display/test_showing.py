@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from stellary import AsyncStellary, Stellary
-from stellary.client._page import Page
+from stellary.client.calling.page import Page
 from stellary.client.display import Sheet, view
 from stellary.client.display._sheet import put
 from stellary.client.testing import RecordingPort, make

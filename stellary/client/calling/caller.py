@@ -1,0 +1,174 @@
+"""Callers: what makes calls for a client and all its handles, one for each colour."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from stellary.client.calling.call import Call, Options, Plan, next_cursor
+from stellary.client.calling.capture import Watch
+from stellary.client.calling.page import AsyncPage, Page, async_rows, page, rows
+from stellary.client.calling.retries import AsyncCarrier, Carrier, arun, flow, run
+from stellary.client.calling.stream import AsyncEventStream, EventStream, Following, never
+from stellary.contract.port import RawResponse
+from stellary.contract.redaction import SecretStr
+
+if TYPE_CHECKING:
+    from stellary.client.calling.form import Form
+    from stellary.client.calling.raw_response import Response
+
+Place = Mapping[str, str]
+
+
+class Credentials:
+    """The token of a client, shared with its handles, so that a renewed one reaches them all."""
+
+    __slots__ = ("headers", "token")
+
+    def __init__(self, token: str | None, headers: Mapping[str, str]) -> None:
+        self.headers: dict[str, str] = dict(headers)
+        self.renew(token)
+
+    def renew(self, token: str | None) -> None:
+        """Replace the token; None means none."""
+        self.token = None if token is None else SecretStr(token)
+        self.headers = {name: text for name, text in self.headers.items() if name != "authorization"}
+        if token is not None:
+            self.headers["authorization"] = SecretStr(f"Bearer {token}")
+
+    def replaced(self, token: str | None) -> Credentials:
+        """Return credentials of their own with that token, and the same other headers."""
+        return Credentials(token, self.headers)
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+@attrs.frozen
+class _Caller:
+    """What both colours know.
+
+    Attributes:
+        options: Those of the handle that this caller belongs to.
+    """
+
+    carrier: Any
+    credentials: Credentials
+    watch: Watch
+    options: Options
+
+    def _call(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Call:
+        call = plan.call(place, said, self.credentials.headers, self.options)
+        if form is not None:
+            described = {"content-type": form.content_type, "content-length": str(form.length)}
+            headers = {**call.request.headers, **described}
+            call.request = attrs.evolve(call.request, headers=headers, blocks=form)
+        return call
+
+    def _page(
+        self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any], again: Any
+    ) -> Any:
+        """What was found, as a page of that kind that asks ``again`` for the one after it."""
+        response, rows = found
+        return page(
+            kind,
+            rows,
+            next_cursor(response.headers),
+            lambda cursor: again(plan, place, attrs.evolve(said, cursor=cursor)),
+        )
+
+    def _following(self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool]) -> Following[Any]:
+        return Following(
+            lambda: self._call(plan, place, said),
+            lambda data: plan.answer(RawResponse(200, {}, data)),
+            ends,
+        )
+
+    def _renewed(self, plan: Plan, value: Any) -> Any:
+        if plan.renews:
+            self.credentials.renew(value.access_token)
+        return value
+
+    def _request(self, method: str, path: str, named: Mapping[str, Any]) -> Call:
+        from stellary.client.calling.generic_request import make_call
+
+        return make_call(method, path, self.credentials.headers, self.options, **named)
+
+
+class SyncCaller(_Caller):
+    """Makes calls in the thread of whoever asks."""
+
+    carrier: Carrier
+
+    def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
+        """The value that the answer holds."""
+        found = run(flow(self._call(plan, place, said, form), self.watch), self.carrier)
+        return self._renewed(plan, found[1])
+
+    def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
+        """The answer as it came."""
+        response: RawResponse = run(flow(self._call(plan, place, said), self.watch), self.carrier)[0]
+        return response
+
+    def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
+        """Return the answer to a request for which there is no method."""
+        from stellary.client.calling.generic_request import make_response
+
+        return make_response(run(flow(self._request(method, path, named), self.watch), self.carrier))
+
+    def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
+        """One page."""
+        found = run(flow(self._call(plan, place, said), self.watch), self.carrier)
+        made: Page[Any] = self._page(Page, plan, place, said, found, self.list)
+        return made
+
+    def iterate(self, plan: Plan, place: Place, said: Any) -> Iterator[Any]:
+        """All rows."""
+        return rows(lambda: self.list(plan, place, said))
+
+    def follow(
+        self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
+    ) -> EventStream[Any]:
+        """Events as they happen, until one that ``ends``."""
+        return EventStream(self.carrier, self._following(plan, place, said, ends))
+
+
+class AsyncCaller(_Caller):
+    """Makes calls on the event loop."""
+
+    carrier: AsyncCarrier
+
+    async def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
+        """The value that the answer holds."""
+        found = await arun(flow(self._call(plan, place, said, form), self.watch), self.carrier)
+        return self._renewed(plan, found[1])
+
+    async def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
+        """The answer as it came."""
+        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
+        response: RawResponse = found[0]
+        return response
+
+    async def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
+        """Return the answer to a request for which there is no method."""
+        from stellary.client.calling.generic_request import make_response
+
+        return make_response(await arun(flow(self._request(method, path, named), self.watch), self.carrier))
+
+    async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
+        """One page."""
+        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
+        made: AsyncPage[Any] = self._page(AsyncPage, plan, place, said, found, self.list)
+        return made
+
+    def iterate(self, plan: Plan, place: Place, said: Any) -> AsyncIterator[Any]:
+        """All rows."""
+        return async_rows(lambda: self.list(plan, place, said))
+
+    def follow(
+        self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
+    ) -> AsyncEventStream[Any]:
+        """Events as they happen, until one that ``ends``."""
+        return AsyncEventStream(self.carrier, self._following(plan, place, said, ends))

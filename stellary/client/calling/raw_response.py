@@ -1,0 +1,125 @@
+"""Raw responses: what a call was answered, beside the value that it stands for."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+import attrs
+
+from stellary.client.calling.caller import AsyncCaller
+from stellary.client.calling.method import Resource
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.redaction import show_body, show_headers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Response(Generic[T]):
+    """The answer to a call. Its repr shows neither the body nor credentials.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By name, in lower case if the answer came from a server.
+        body: The bytes, after decompression.
+        value: What the method returns; of ``client.request`` the parsed JSON, or the bytes where the answer is no JSON.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=show_headers)
+    body: bytes = attrs.field(repr=show_body)
+    value: T
+
+    @property
+    def request_id(self) -> str | None:
+        """The ``X-Request-Id`` of the answer."""
+        return self.headers.get("x-request-id")
+
+
+class _Recorder:
+    """A carrier that keeps the last response of another one."""
+
+    response: RawResponse | None = None
+
+    def __init__(self, carrier: Any) -> None:
+        self._carrier = carrier
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._carrier, name)
+
+    def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
+        response: RawResponse = self._carrier.send(request, seconds)
+        self.response = response
+        return response
+
+
+class _AsyncRecorder(_Recorder):
+    """The same for callers that await."""
+
+    async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:  # type: ignore[override]
+        response: RawResponse = await self._carrier.send(request, seconds)
+        self.response = response
+        return response
+
+
+@overload
+def with_raw_response(  # type: ignore[overload-overlap]  # a coroutine is the narrower of the two
+    method: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, Response[T]]]: ...
+@overload
+def with_raw_response(method: Callable[P, T]) -> Callable[P, Response[T]]: ...
+def with_raw_response(method: Any) -> Any:
+    """Return a method that gives the whole response in place of its value alone.
+
+    ``with_raw_response(board.cards.get)(card)`` has the status, headers and bytes of the answer, and the card as ``value``.
+    Retries, errors and options are those of the method itself.
+
+    Args:
+        method: A method of a handle, of either colour, that makes a call: no iterator and no stream. If it makes several
+            calls, the response is that of the last.
+
+    Raises:
+        TypeError: It is no such method.
+    """
+    handle = getattr(method, "__self__", None)
+    if not isinstance(handle, Resource):
+        raise TypeError("with_raw_response takes a method of a handle, such as board.cards.get")
+    caller: Any = handle._caller  # noqa: SLF001 - of this package
+
+    def bind() -> tuple[_Recorder, Any]:
+        recorder = (_AsyncRecorder if isinstance(caller, AsyncCaller) else _Recorder)(caller.carrier)
+        at = copy.copy(handle)
+        at._caller = attrs.evolve(caller, carrier=recorder)  # noqa: SLF001 - of this package
+        return recorder, types.MethodType(method.__func__, at)
+
+    if isinstance(caller, AsyncCaller):
+
+        async def call_async(*args: Any, **named: Any) -> Response[Any]:
+            recorder, bound = bind()
+            made = bound(*args, **named)
+            if not isinstance(made, Coroutine):
+                raise _no_call(method)
+            return _response(recorder, method, await made)
+
+        return call_async
+
+    def call(*args: Any, **named: Any) -> Response[Any]:
+        recorder, bound = bind()
+        return _response(recorder, method, bound(*args, **named))
+
+    return call
+
+
+def _response(recorder: _Recorder, method: Any, value: Any) -> Response[Any]:
+    raw = recorder.response
+    if raw is None:
+        raise _no_call(method)
+    return Response(raw.status, raw.headers, raw.body, value)
+
+
+def _no_call(method: Any) -> TypeError:
+    return TypeError(f"{method.__name__}() makes no call by itself, so that it has no response")

@@ -1,0 +1,178 @@
+"""Settings: what a client is told by its arguments, and by the environment where they are silent."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import attrs
+
+from stellary.contract.redaction import conceal, conceal_headers
+
+DEFAULT_URL = "http://localhost:3001"
+DEFAULT_RETRIES = 2
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+@attrs.frozen
+class Settings:
+    """What every call of a client starts from.
+
+    Attributes:
+        url: Without a slash at its end.
+        timeout: Seconds for a call as a whole; None for the defaults of ``retries``.
+        retries: How often a call is tried again, at most.
+        org, workspace: The slugs that ``client.workspace()`` falls back on.
+    """
+
+    url: str
+    token: str | None = attrs.field(repr=False)
+    timeout: float | None
+    retries: int
+    org: str | None
+    workspace: str | None
+
+
+def settings(
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    org: str | None = None,
+    workspace: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the arguments, completed from ``STELLARY_…`` in the environment for those that are None.
+
+    Args:
+        url: The base URL; ``http://localhost:3001`` if neither is given.
+        token: A JWT, a personal access token or an agent's token. An empty one means no token, whatever the environment says.
+        timeout: Seconds for a call as a whole.
+        max_retries: How often a call is tried again, at most; 2 if neither is given.
+        org: The slug of an organization.
+        workspace: The slug of a workspace.
+        environment: Read in place of ``os.environ``.
+
+    Raises:
+        ValueError: A URL, number or token is not valid. The message shows neither the URL nor the token.
+    """
+
+    # Not a local variable: a traceback would show the whole environment with it.
+    def read(name: str) -> str | None:
+        return (os.environ if environment is None else environment).get(name) or None
+
+    url, token = conceal(url), conceal(token)
+    chosen_timeout = read("STELLARY_TIMEOUT") if timeout is None else timeout
+    chosen_retries = read("STELLARY_MAX_RETRIES") if max_retries is None else max_retries
+    return Settings(
+        url=checked_url(url or read("STELLARY_URL") or DEFAULT_URL),
+        token=checked_token(conceal(read("STELLARY_TOKEN")) if token is None else token or None),
+        timeout=None if chosen_timeout is None else checked_timeout(chosen_timeout),
+        retries=DEFAULT_RETRIES if chosen_retries is None else checked_retries(chosen_retries),
+        org=org or read("STELLARY_ORG"),
+        workspace=workspace or read("STELLARY_WORKSPACE"),
+    )
+
+
+def checked_url(url: str) -> str:
+    """Return the base URL without its last slash.
+
+    Raises:
+        ValueError: It is not ``http(s)://host…``, or has more than a path. The message does not show it, as it may be a token
+            that was given in the wrong place.
+    """
+    url = conceal(url)
+    problem = _url_problem(url)
+    if problem is not None:
+        raise ValueError(problem)
+    return str(url).strip().rstrip("/")
+
+
+def _url_problem(url: str) -> str | None:
+    parts = None
+    with suppress(ValueError):
+        parts = urlsplit(str(url).strip())
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "the URL must begin with http:// or https:// and name a host; a token is given as token=…"
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        return "the URL must hold neither a query nor a fragment nor a user name"
+    return None
+
+
+def checked_token(token: str | None) -> str | None:
+    """The token without white space around it, as one that was read from a file has.
+
+    Raises:
+        ValueError: It cannot stand in a header. The token itself is not told.
+    """
+    if token is None:
+        return None
+    token = conceal(token).strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("the token holds characters that no token has")
+    return token
+
+
+def checked_timeout(timeout: object) -> float:
+    """Seconds.
+
+    Raises:
+        ValueError: Not a number above zero.
+    """
+    try:
+        seconds = float(timeout)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"the timeout must be a number of seconds above 0, not {timeout!r}")
+    return seconds
+
+
+def checked_retries(retries: object) -> int:
+    """How often to try again.
+
+    Raises:
+        ValueError: Not an integer from 0 on.
+    """
+    try:
+        count = int(retries)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        count = -1
+    if count < 0:
+        raise ValueError(f"the number of retries must be an integer from 0 on, not {retries!r}")
+    return int(count)
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with lower-case names; the repr of credentials among them is hidden.
+
+    Raises:
+        ValueError: A name or a value cannot stand in a header.
+    """
+    headers = conceal_headers(headers)
+    for name, text in headers.items():
+        if (
+            not text.isascii()
+            or not text.isprintable()
+            or not name.isascii()
+            or not name.replace("-", "").replace("_", "").isalnum()
+        ):
+            raise ValueError(f"the header {name!r} cannot be sent: names and texts are printable ASCII")
+    return {name.lower(): text for name, text in headers.items()}
+
+
+def start_logging(environment: Mapping[str, str] = os.environ) -> None:
+    """Let ``STELLARY_LOG=debug`` (or ``info``) show what the client does, on standard error."""
+    level = _LEVELS.get(environment.get("STELLARY_LOG", "").lower())
+    if level is None:
+        return
+    logger = logging.getLogger("stellary.client")
+    logger.setLevel(level)
+    if not any(isinstance(each, logging.StreamHandler) for each in logger.handlers):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)

@@ -1,0 +1,1 @@
+"""Handles of the API: one module per section of the reference, one line per endpoint."""

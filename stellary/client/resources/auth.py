@@ -1,0 +1,21 @@
+"""The caller's account."""
+
+from __future__ import annotations
+
+from stellary.client.calling.method import C, Resource, method
+from stellary.contract.auth import CHANGE_PASSWORD, LOGIN, ME, REGISTER, UPDATE_ME
+
+
+class Auth(Resource[C]):
+    """The caller's account.
+
+    ``login`` and ``register`` return a session with a token and leave this client as it is:
+    ``client.with_options(token=session.access_token)`` is a client of that account, and ``Stellary.login(…)`` does both.
+    ``change_password`` ends the caller's JWTs, so this client and its handles continue with the new one.
+    """
+
+    me = method(ME)
+    update_me = method(UPDATE_ME)
+    change_password = method(CHANGE_PASSWORD)
+    login = method(LOGIN)
+    register = method(REGISTER)

@@ -1,0 +1,27 @@
+"""Automations: rules of a project that act when something happens."""
+
+from __future__ import annotations
+
+from stellary.client.calling.method import C, Resource, by_id, iterates, method
+from stellary.contract.automations import (
+    CREATE_AUTOMATION,
+    DELETE_AUTOMATION,
+    GET_AUTOMATION,
+    LIST_AUTOMATIONS,
+    LIST_TRACES,
+    TOGGLE_AUTOMATION,
+    UPDATE_AUTOMATION,
+)
+
+
+class Automations(Resource[C]):
+    """The rules of a project. ``traces`` tells what one has done."""
+
+    create = method(CREATE_AUTOMATION)
+    list = method(LIST_AUTOMATIONS)
+    iterate = iterates(LIST_AUTOMATIONS)
+    get = by_id(GET_AUTOMATION)
+    update = by_id(UPDATE_AUTOMATION)
+    delete = by_id(DELETE_AUTOMATION)
+    toggle = by_id(TOGGLE_AUTOMATION)
+    traces = by_id(LIST_TRACES)

@@ -1,0 +1,129 @@
+"""Cards: the work items of a board."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, overload
+
+from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.contract.cards import (
+    CREATE_CARD,
+    CREATE_CARDS,
+    DELETE_CARD,
+    GET_CARD,
+    LIST_CARDS,
+    UPDATE_CARD,
+    UPDATE_CARDS,
+    Card,
+    CardInColumn,
+)
+
+if TYPE_CHECKING:
+    from stellary.client.resources.attachments import Attachments
+    from stellary.client.resources.checklists import Checklist
+    from stellary.client.resources.comments import Comments
+    from stellary.client.resources.custom_fields import CardCustomFields
+    from stellary.client.resources.labels import CardLabels
+    from stellary.client.resources.relations import Relations
+    from stellary.client.transfer.progress import Progress, Told
+
+
+class Cards(Resource[C]):
+    """The cards of a project. ``create`` takes the column first. Called with an id it gives the handle of one card."""
+
+    list = method(LIST_CARDS)
+    iterate = iterates(LIST_CARDS)
+    create = by_id(CREATE_CARD)
+    get = by_id(GET_CARD)
+    update = by_id(UPDATE_CARD)
+    delete = by_id(DELETE_CARD)
+    create_many = method(CREATE_CARDS)
+    update_many = method(UPDATE_CARDS)
+
+    @overload
+    def create_all(
+        self: Cards[Sync], cards: Iterable[CardInColumn], *, progress: Progress | None = None
+    ) -> builtins.list[Card]: ...
+    @overload
+    def create_all(
+        self: Cards[Async], cards: Iterable[CardInColumn], *, progress: Progress | None = None
+    ) -> Later[builtins.list[Card]]: ...
+    def create_all(self, cards: Iterable[CardInColumn], *, progress: Progress | None = None) -> Any:
+        """Create any number of cards, in their order, by as many calls of ``create_many`` as it takes.
+
+        Args:
+            cards: A hundred of them are created at a time, all or none. If a call fails, what was created before stays:
+                ``error.made`` has it, and rows in the error's message are counted from the first of all cards.
+            progress: True for a bar; or what is called with the cards that have been created and those that there are.
+
+        Returns:
+            The cards, in the order given.
+        """
+        from stellary.client.transfer import archive_steps, bulk_steps
+        from stellary.client.transfer.progress import told
+
+        def work(tell: Told | None) -> Any:
+            steps = bulk_steps.cards_created(self, cards, tell)
+            return archive_steps.awaited(steps) if self._awaits else archive_steps.taken(steps)
+
+        return told(progress, "cards", "card", work, awaits=self._awaits)
+
+    def __call__(self, card: Id) -> CardHandle[C]:
+        return CardHandle(self._caller, self._below(card_id=card))
+
+
+class ColumnCards(Resource[C]):
+    """The cards of a column."""
+
+    create = method(CREATE_CARD)
+
+
+class CardHandle(Resource[C]):
+    """One card."""
+
+    get = method(GET_CARD)
+    update = method(UPDATE_CARD)
+    delete = method(DELETE_CARD)
+
+    @property
+    def comments(self) -> Comments[C]:
+        """What has been said about it."""
+        from stellary.client.resources.comments import Comments
+
+        return Comments(self._caller, self._place)
+
+    @property
+    def attachments(self) -> Attachments[C]:
+        """The files on it."""
+        from stellary.client.resources.attachments import Attachments
+
+        return Attachments(self._caller, self._place)
+
+    @property
+    def checklist(self) -> Checklist[C]:
+        """Its steps."""
+        from stellary.client.resources.checklists import Checklist
+
+        return Checklist(self._caller, self._place)
+
+    @property
+    def labels(self) -> CardLabels[C]:
+        """The labels on it."""
+        from stellary.client.resources.labels import CardLabels
+
+        return CardLabels(self._caller, self._place)
+
+    @property
+    def custom_fields(self) -> CardCustomFields[C]:
+        """Where its custom field values are set."""
+        from stellary.client.resources.custom_fields import CardCustomFields
+
+        return CardCustomFields(self._caller, self._place)
+
+    @property
+    def relations(self) -> Relations[C]:
+        """How it belongs together with other cards."""
+        from stellary.client.resources.relations import Relations
+
+        return Relations(self._caller, self._place)

@@ -1,0 +1,38 @@
+"""Columns: the workflow stages of a board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
+
+if TYPE_CHECKING:
+    from stellary.client.resources.cards import ColumnCards
+
+
+class Columns(Resource[C]):
+    """The columns of a project. Called with an id it gives the handle of one."""
+
+    create = method(CREATE_COLUMN)
+    list = method(LIST_COLUMNS)
+    iterate = iterates(LIST_COLUMNS)
+    update = by_id(UPDATE_COLUMN)
+    delete = by_id(DELETE_COLUMN)
+
+    def __call__(self, column: Id) -> ColumnHandle[C]:
+        return ColumnHandle(self._caller, self._below(column_id=column))
+
+
+class ColumnHandle(Resource[C]):
+    """One column."""
+
+    update = method(UPDATE_COLUMN)
+    delete = method(DELETE_COLUMN)
+
+    @property
+    def cards(self) -> ColumnCards[C]:
+        """Where cards are made; ``board.cards.list(column_id=…)`` lists those that are in it."""
+        from stellary.client.resources.cards import ColumnCards
+
+        return ColumnCards(self._caller, self._place)

@@ -1,0 +1,46 @@
+"""Documents: the knowledge base of a workspace, and their review."""
+
+from __future__ import annotations
+
+from stellary.client.calling.method import C, Id, Resource, by_id, by_two_ids, iterates, method
+from stellary.contract.documents import (
+    CREATE_DOCUMENT,
+    DELETE_DOCUMENT,
+    GET_DOCUMENT,
+    GET_VERSION,
+    LIST_DOCUMENTS,
+    LIST_VERSIONS,
+    REVIEW_DOCUMENT,
+    SUBMIT_REVIEW,
+    UPDATE_DOCUMENT,
+)
+
+
+class Documents(Resource[C]):
+    """The documents of a workspace. Called with an id it gives the handle of one."""
+
+    create = method(CREATE_DOCUMENT)
+    list = method(LIST_DOCUMENTS)
+    iterate = iterates(LIST_DOCUMENTS)
+    get = by_id(GET_DOCUMENT)
+    update = by_id(UPDATE_DOCUMENT)
+    delete = by_id(DELETE_DOCUMENT)
+    submit_review = by_id(SUBMIT_REVIEW)
+    review = by_id(REVIEW_DOCUMENT)
+    versions = by_id(LIST_VERSIONS)
+    get_version = by_two_ids(GET_VERSION)
+
+    def __call__(self, document: Id) -> DocumentHandle[C]:
+        return DocumentHandle(self._caller, self._below(document_id=document))
+
+
+class DocumentHandle(Resource[C]):
+    """One document, and the versions of it that were submitted."""
+
+    get = method(GET_DOCUMENT)
+    update = method(UPDATE_DOCUMENT)
+    delete = method(DELETE_DOCUMENT)
+    submit_review = method(SUBMIT_REVIEW)
+    review = method(REVIEW_DOCUMENT)
+    versions = method(LIST_VERSIONS)
+    get_version = by_id(GET_VERSION)

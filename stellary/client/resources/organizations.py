@@ -1,0 +1,72 @@
+"""Organizations, and who belongs to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.contract.organizations import (
+    ADD_ORGANIZATION_MEMBER,
+    CREATE_ORGANIZATION,
+    DELETE_ORGANIZATION,
+    GET_ORGANIZATION,
+    LEAVE_ORGANIZATION,
+    LIST_ORGANIZATION_MEMBERS,
+    LIST_ORGANIZATIONS,
+    REMOVE_ORGANIZATION_MEMBER,
+    UPDATE_ORGANIZATION,
+    UPDATE_ORGANIZATION_MEMBER,
+)
+
+if TYPE_CHECKING:
+    from stellary.client.resources.workspaces import WorkspaceHandle, Workspaces
+
+
+class Organizations(Resource[C]):
+    """The organizations of the caller. Called with a slug it gives the handle of one."""
+
+    create = method(CREATE_ORGANIZATION)
+    list = method(LIST_ORGANIZATIONS)
+    iterate = iterates(LIST_ORGANIZATIONS)
+    get = by_id(GET_ORGANIZATION)
+    update = by_id(UPDATE_ORGANIZATION)
+    delete = by_id(DELETE_ORGANIZATION)
+    leave = by_id(LEAVE_ORGANIZATION)
+
+    def __call__(self, organization: Id) -> OrganizationHandle[C]:
+        return OrganizationHandle(self._caller, self._below(org_slug=organization))
+
+
+class OrganizationHandle(Resource[C]):
+    """One organization."""
+
+    get = method(GET_ORGANIZATION)
+    update = method(UPDATE_ORGANIZATION)
+    delete = method(DELETE_ORGANIZATION)
+    leave = method(LEAVE_ORGANIZATION)
+
+    @property
+    def members(self) -> OrganizationMembers[C]:
+        """Who belongs to it."""
+        return OrganizationMembers(self._caller, self._place)
+
+    @property
+    def workspaces(self) -> Workspaces[C]:
+        """Its workspaces."""
+        from stellary.client.resources.workspaces import Workspaces
+
+        return Workspaces(self._caller, self._place)
+
+    def workspace(self, workspace: Id) -> WorkspaceHandle[C]:
+        """One of its workspaces, by its slug."""
+        return self.workspaces(workspace)
+
+
+class OrganizationMembers(Resource[C]):
+    """Who belongs to an organization. ``update`` and ``remove`` take a user's id, or a member."""
+
+    list = method(LIST_ORGANIZATION_MEMBERS)
+    iterate = iterates(LIST_ORGANIZATION_MEMBERS)
+    add = method(ADD_ORGANIZATION_MEMBER)
+    update = by_id(UPDATE_ORGANIZATION_MEMBER)
+    remove = by_id(REMOVE_ORGANIZATION_MEMBER)
