@@ -431,9 +431,9 @@ def unlocked(statement: Any) -> Any:
 
 
 LOCKS = [
-    Lock("accounts.holds", "_ORGANIZATION", act_as_demoted_organization_admin),
-    Lock("accounts.holds", "_USER", make_too_many_tokens),
-    Lock("accounts.holds", "_WORKSPACE", act_as_demoted_workspace_admin),
+    Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
+    Lock("accounts.locks", "_USER", make_too_many_tokens),
+    Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
     Lock("accounts.leaving", "_SEATS", invite_as_removed_organization_admin),
     Lock("accounts.people", "_KEEP", assign_removed_member),
     Lock("agents.gate", "_HOLD", exceed_rate_of_agent),

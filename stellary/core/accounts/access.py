@@ -1,4 +1,4 @@
-"""Access checks of accounts: the only way to a row. Each reads the caller's standing in the same statement."""
+"""Access checks of accounts: the only way to a row. Each reads the caller's roles in the same statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stellary.contract.refs import (
     WorkspaceRef,
     WorkspacesRef,
 )
-from stellary.core.accounts.rules import Standing
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import (
     api_tokens,
     invitations,
@@ -73,7 +73,7 @@ def through_workspace(*columns: ColumnElement[Any], joins: Any = None) -> Select
     """Build the statement of an access check to something in a workspace. Built once, at import.
 
     Args:
-        columns: What the access check reads beside the caller's standing.
+        columns: What the access check reads beside the caller's roles.
         joins: A function that extends the FROM clause by outer joins, so that a missing child still tells whether
             its container is there.
     """
@@ -85,53 +85,53 @@ def through_workspace(*columns: ColumnElement[Any], joins: Any = None) -> Select
     )
 
 
-def reach(
+def load_with_roles(
     uow: UnitOfWork, statement: Select[Any], ref: WorkspaceRef, **parameters: Any
-) -> tuple[Row[Any], Standing]:
-    """Run an access check: return its row, and the caller's standing at its workspace.
+) -> tuple[Row[Any], CallerRoles]:
+    """Run an access check: return its row, and the caller's roles at its workspace.
 
     Raises:
         NotFound: There is no such workspace, or the caller cannot see it.
     """
     place = {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, "_ws_slug": ref.ws_slug, **parameters}
     row = uow.connection.execute(statement, place).first()
-    standing = _standing(uow, row)
-    if row is None or standing is None or not standing.sees_workspace:
+    roles = _to_caller_roles(uow, row)
+    if row is None or roles is None or not roles.sees_workspace:
         raise NotFound("Workspace not found")
     if not row._mapping["_has_listeners"]:
-        uow.unheard.add(row._mapping["_workspace_id"])
+        uow.workspaces_without_subscribers.add(row._mapping["_workspace_id"])
     limits = uow.actor.agent_limits
     if limits is not None:
-        if limits.workspace_id != standing.workspace_id:
+        if limits.workspace_id != roles.workspace_id:
             raise NotFound("Workspace not found")
         project_id = row._mapping.get("of_project")
         if project_id is not None and not limits.sees(project_id):
             # As if it were not there, whatever the access check makes of that.
             row = uow.connection.execute(statement, place | dict.fromkeys(parameters, "")).one()
-    return row, standing
+    return row, roles
 
 
-def grant(uow: UnitOfWork, standing: Standing, author_id: str | None = None) -> None:
+def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None) -> None:
     """Check the role of the policy row that runs.
 
     Args:
         uow: The unit, which carries the policy row.
-        standing: The caller's, as an access check has read it.
+        roles: The caller's roles, as ``load_with_roles`` returned them.
         author_id: Who made the thing, or whom it is about, where the policy asks that.
 
     Raises:
-        Forbidden: The standing is not enough.
+        Forbidden: The roles are not enough.
     """
-    if not standing.grants(uow.policy.role, author_id):
+    if not roles.grants(uow.policy.role, author_id):
         raise Forbidden("your role does not allow that", code="insufficient_role")
     uow.mark_authorized()
 
 
-def _standing(uow: UnitOfWork, row: Row[Any] | None) -> Standing | None:
+def _to_caller_roles(uow: UnitOfWork, row: Row[Any] | None) -> CallerRoles | None:
     if row is None:
         return None
     found = row._mapping
-    return Standing(
+    return CallerRoles(
         user_id=uow.principal_id,
         organization_id=found["_organization_id"],
         org_role=found["_org_role"],
@@ -146,10 +146,10 @@ def _standing(uow: UnitOfWork, row: Row[Any] | None) -> Standing | None:
 
 @attrs.frozen
 class Loaded:
-    """The result of an access check: the row, and the caller's standing."""
+    """The result of an access check: the row, and the caller's roles."""
 
     row: Row[Any]
-    standing: Standing
+    roles: CallerRoles
 
 
 # ---------------------------------------------------------------------------------- access checks
@@ -254,11 +254,11 @@ def _organization(uow: UnitOfWork, statement: Select[Any], ref: OrganizationRef,
     row = uow.connection.execute(
         statement, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters}
     ).first()
-    standing = _standing(uow, row)
-    if row is None or standing is None or not standing.sees_organization:
+    roles = _to_caller_roles(uow, row)
+    if row is None or roles is None or not roles.sees_organization:
         raise NotFound("Organization not found")
-    grant(uow, standing)
-    return Loaded(row, standing)
+    check_role(uow, roles)
+    return Loaded(row, roles)
 
 
 def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Loaded:
@@ -283,14 +283,14 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
         NotFound: There is none of those slugs, or the caller does not reach it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _WORKSPACE, ref)
-    grant(uow, standing)
-    return Loaded(row, standing)
+    row, roles = load_with_roles(uow, _WORKSPACE, ref)
+    check_role(uow, roles)
+    return Loaded(row, roles)
 
 
 def workspace_joined(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
     """Return a workspace that the caller has just joined or created. The service has run another access check before."""
-    return Loaded(*reach(uow, _WORKSPACE, ref))
+    return Loaded(*load_with_roles(uow, _WORKSPACE, ref))
 
 
 def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Loaded:
@@ -302,11 +302,11 @@ def workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or it has no such member.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _WORKSPACE_MEMBER, ref, _member_id=ref.user_id)
-    grant(uow, standing, ref.user_id)
+    row, roles = load_with_roles(uow, _WORKSPACE_MEMBER, ref, _member_id=ref.user_id)
+    check_role(uow, roles, ref.user_id)
     if row.user_id is None:
         raise NotFound("Member not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def invitation(uow: UnitOfWork, ref: InvitationRef) -> Loaded:
@@ -316,11 +316,11 @@ def invitation(uow: UnitOfWork, ref: InvitationRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or it has no such invitation.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _INVITATION, ref, _invitation_id=ref.invitation_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _INVITATION, ref, _invitation_id=ref.invitation_id)
+    check_role(uow, roles)
     if row.id is None:
         raise NotFound("Invitation not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> Row[Any]:

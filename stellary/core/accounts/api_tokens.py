@@ -20,7 +20,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.wire import invalid, utc
 from stellary.core.accounts import access
-from stellary.core.accounts.holds import hold_caller
+from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
 from stellary.core.kernel.events import TokensRevoked
@@ -52,7 +52,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     expires_at = utc(request.expires_at) if request.expires_at else None
     if expires_at is not None and expires_at <= uow.now:
         raise invalid(("expiresAt", "must be in the future"))
-    hold_caller(uow)
+    lock_caller(uow)
     if count_live(uow) >= LIVE_MAX:
         raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
     secret = new_api_token()

@@ -1,6 +1,6 @@
 """The audience of a workspace: who sees it, as parts that other areas' statements are built of.
 
-The same as ``Standing.sees_workspace``, for people who are not the caller.
+The same as ``CallerRoles.sees_workspace``, for people who are not the caller.
 """
 
 from __future__ import annotations

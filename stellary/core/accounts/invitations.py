@@ -25,7 +25,7 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
-from stellary.core.accounts.holds import hold_organization, hold_workspace
+from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.tables import (
     invitations,
     organization_members,
@@ -116,7 +116,7 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         Invalid: That is no e-mail address.
         Conflict: The person is a member already, or the workspace is a personal one.
     """
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     workspace = access.workspace(uow, ref).row
     email = address(request.email)
     rules.check_shared(is_personal=workspace.is_personal)
@@ -193,14 +193,14 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     """
     invitation = access.invitation_by_token(uow, ref)
     place = WorkspaceRef(invitation.org_slug, invitation.ws_slug)
-    hold_organization(uow, place.parent(OrganizationRef))
-    hold_workspace(uow, place)
+    lock_organization(uow, place.parent(OrganizationRef))
+    lock_workspace(uow, place)
     role = _take(uow, invitation)
     who = {"_user_id": uow.user_id, "_now": uow.now}
     uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": invitation.organization_id})
     uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": invitation.workspace_id, "_role": role})
     at = access.workspace_joined(uow, place)
-    return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.standing))
+    return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.roles))
 
 
 def _take(uow: UnitOfWork, invitation: Row[Any]) -> WorkspaceRole:
@@ -214,7 +214,7 @@ def _take(uow: UnitOfWork, invitation: Row[Any]) -> WorkspaceRole:
     if taken is None:
         # Of two that accept at once, one takes it out.
         raise NotFound("Invitation not found")
-    inviter = rules.Standing(
+    inviter = rules.CallerRoles(
         user_id=taken.invited_by_id,
         organization_id=invitation.organization_id,
         org_role=taken.inviter_org_role,

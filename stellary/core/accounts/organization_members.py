@@ -23,7 +23,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef
 from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
-from stellary.core.accounts.holds import hold_organization
+from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.tables import organization_members, users
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -73,9 +73,9 @@ def add_organization_member(
         NotFound: Nobody has that address.
         Conflict: Whoever has it is a member already.
     """
-    hold_organization(uow, ref)
+    lock_organization(uow, ref)
     at = access.organization(uow, ref)
-    rules.check_grant(at.standing.org_role, request.role)
+    rules.check_grant(at.roles.org_role, request.role)
     found = uow.connection.execute(
         _BY_EMAIL, {"_email_key": address_key(request.email), "_organization_id": at.row.id}
     ).first()
@@ -111,13 +111,13 @@ def update_organization_member(
         Conflict: The member is the owner.
         Forbidden: The caller does not outrank the member.
     """
-    hold_organization(uow, ref)
+    lock_organization(uow, ref)
     at = access.organization_member(uow, ref)
     before = _member(at.row)
     if not request.role:
         return _updated(uow, before)
-    rules.check_touch(at.standing.org_role, before.role)
-    rules.check_grant(at.standing.org_role, request.role)
+    rules.check_touch(at.roles.org_role, before.role)
+    rules.check_grant(at.roles.org_role, request.role)
     after = OrganizationMember(
         user_id=before.user_id,
         role=request.role,
@@ -125,11 +125,11 @@ def update_organization_member(
         name=before.name,
         created_at=before.created_at,
     )
-    leaving.change_role(uow, at.standing.organization_id, after.user_id, before.role, after.role)
+    leaving.change_role(uow, at.roles.organization_id, after.user_id, before.role, after.role)
     uow.connection.execute(
         _UPDATE,
         {
-            "_organization_id": at.standing.organization_id,
+            "_organization_id": at.roles.organization_id,
             "_member_id": after.user_id,
             "role": after.role,
         },
@@ -145,10 +145,10 @@ def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> M
         Conflict: The member is the owner.
         Forbidden: The caller does not outrank the member.
     """
-    hold_organization(uow, ref)
+    lock_organization(uow, ref)
     at = access.organization_member(uow, ref)
-    rules.check_touch(at.standing.org_role, at.row.role)
-    leaving.leave_organization(uow, at.standing.organization_id, at.row.owner_id, at.row.user_id, at.row.role)
+    rules.check_touch(at.roles.org_role, at.row.role)
+    leaving.leave_organization(uow, at.roles.organization_id, at.row.owner_id, at.row.user_id, at.row.role)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
@@ -159,9 +159,9 @@ def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
     Raises:
         Conflict: The caller is the owner.
     """
-    hold_organization(uow, ref)
+    lock_organization(uow, ref)
     at = access.organization(uow, ref)
-    role = at.standing.org_role
+    role = at.roles.org_role
     assert role is not None
     rules.check_leave(role)
     leaving.leave_organization(uow, at.row.id, at.row.owner_id, uow.user_id, role)

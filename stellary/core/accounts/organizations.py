@@ -22,9 +22,9 @@ from stellary.contract.organizations import (
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import access, rules
-from stellary.core.accounts.holds import hold_organization
-from stellary.core.accounts.robots import forget_robots
-from stellary.core.accounts.rules import Standing
+from stellary.core.accounts.agent_users import delete_agent_users
+from stellary.core.accounts.locks import lock_organization
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
@@ -74,7 +74,7 @@ def list_organizations(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[Org
     """The caller's organizations in the order in which they were made."""
 
     def made(row: Row[Any]) -> Organization:
-        return _organization(row, Standing(user_id=uow.user_id, organization_id=row.id, org_role=row.role))
+        return _organization(row, CallerRoles(user_id=uow.user_id, organization_id=row.id, org_role=row.role))
 
     return _LIST.fetch(uow, request, made, _user_id=uow.user_id)
 
@@ -83,7 +83,7 @@ def list_organizations(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[Org
 def get_organization(uow: UnitOfWork, ref: OrganizationRef) -> Organization:
     """One organization."""
     at = access.organization(uow, ref)
-    return _organization(at.row, at.standing)
+    return _organization(at.row, at.roles)
 
 
 @serves(UPDATE_ORGANIZATION)
@@ -94,7 +94,7 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
         Conflict: The slug is taken.
     """
     at = access.organization(uow, ref)
-    before = _organization(at.row, at.standing)
+    before = _organization(at.row, at.roles)
     if not request.name and not request.slug:
         return before
     after = Organization(
@@ -117,13 +117,13 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     Raises:
         Conflict: It is a personal one, which stays as long as the account.
     """
-    hold_organization(uow, ref)
+    lock_organization(uow, ref)
     organization = access.organization(uow, ref).row
     home = uow.connection.execute(_HOME, {"_organization_id": organization.id}).first()
     rules.check_shared(is_personal=home is not None)
     inside = uow.connection.execute(_INSIDE, {"_organization_id": organization.id}).scalars().all()
     uow.connection.execute(_DELETE, {"_id": organization.id})
-    forget_robots(uow, inside)
+    delete_agent_users(uow, inside)
     uow.send_on_commit(ACCESS)
     return Ok()
 
@@ -142,8 +142,8 @@ def _write(uow: UnitOfWork, statement: Any, organization: Organization, **more: 
         ) from None
 
 
-def _organization(row: Row[Any], standing: Standing) -> Organization:
-    role = standing.org_role
+def _organization(row: Row[Any], roles: CallerRoles) -> Organization:
+    role = roles.org_role
     assert role is not None
     return Organization(
         id=row.id,

@@ -24,7 +24,7 @@ def is_admin(org_role: str | None, ws_role: str | None, *, is_personal: bool) ->
 
 
 @attrs.frozen
-class Standing:
+class CallerRoles:
     """How somebody stands to a place: the roles that were read together with it.
 
     Attributes:
@@ -84,11 +84,11 @@ class Standing:
         return asked is not None and asked(self, author_id)
 
 
-def _is_admin(who: Standing) -> bool:
+def _is_admin(who: CallerRoles) -> bool:
     return who.workspace_role == "admin"
 
 
-_GRANTS: Mapping[Role, Callable[[Standing, str | None], bool]] = {
+_GRANTS: Mapping[Role, Callable[[CallerRoles, str | None], bool]] = {
     "org_read": lambda who, _: who.sees_organization,
     "org_admin": lambda who, _: who.leads_organization,
     "org_owner": lambda who, _: who.org_role == "owner",
@@ -200,7 +200,7 @@ def check_workspace_member(is_owner: bool, before: tuple[str, str], after: tuple
         raise Conflict("the owner of a workspace cannot be changed, removed or leave", code="owner_stays")
 
 
-def granted_role(inviter: Standing, asked: Role, role: WorkspaceRole) -> WorkspaceRole | None:
+def granted_role(inviter: CallerRoles, asked: Role, role: WorkspaceRole) -> WorkspaceRole | None:
     """Return the role that an invitation grants when it is accepted.
 
     Args:

@@ -18,7 +18,7 @@ from stellary.contract.workspaces import (
     WorkspaceMember,
 )
 from stellary.core.accounts import access, leaving, people, rules
-from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.tables import users, workspace_members
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -61,7 +61,7 @@ def update_workspace_member(
     Raises:
         Conflict: The member owns the workspace.
     """
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     at = access.workspace_member(uow, ref)
     before = _member(at.row)
     after = WorkspaceMember(
@@ -76,7 +76,7 @@ def update_workspace_member(
     uow.connection.execute(
         _UPDATE,
         {
-            "_workspace_id": at.standing.workspace_id,
+            "_workspace_id": at.roles.workspace_id,
             "_member_id": after.user_id,
             "role": after.role,
             "pilotage_role": after.pilotage_role,
@@ -108,10 +108,10 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     Raises:
         Conflict: The member owns the workspace.
     """
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     at = access.workspace_member(uow, ref)
     _check(at, _member(at.row), None)
-    workspace_id = at.standing.workspace_id
+    workspace_id = at.roles.workspace_id
     assert workspace_id is not None
     uow.connection.execute(_DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id})
     people.emit_left(uow, workspace_id, at.row.user_id, _owner_id(at))
@@ -120,24 +120,24 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
 
 def _emit_admin_rights_lost(uow: UnitOfWork, at: access.Loaded, before: str, after: str) -> None:
     """Emit that the member is no longer an admin, unless they still are one since they lead the organization."""
-    org_role, is_personal = at.row.member_org_role, at.standing.is_personal
+    org_role, is_personal = at.row.member_org_role, at.roles.is_personal
     if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
         org_role, after, is_personal=is_personal
     ):
-        workspace_id = at.standing.workspace_id
+        workspace_id = at.roles.workspace_id
         assert workspace_id is not None
         people.emit_admin_rights_lost(uow, workspace_id, at.row.user_id, _owner_id(at))
 
 
 def _owner_id(at: access.Loaded) -> str:
-    owner_id = at.standing.workspace_owner_id
+    owner_id = at.roles.workspace_owner_id
     assert owner_id is not None
     return owner_id
 
 
 def _check(at: access.Loaded, before: WorkspaceMember, after: WorkspaceMember | None) -> None:
     rules.check_workspace_member(
-        at.standing.workspace_owner_id == before.user_id,
+        at.roles.workspace_owner_id == before.user_id,
         (before.role, before.pilotage_role),
         None if after is None else (after.role, after.pilotage_role),
     )

@@ -22,9 +22,9 @@ from stellary.contract.workspaces import (
     Workspace,
 )
 from stellary.core.accounts import access, rules
-from stellary.core.accounts.holds import hold_organization
-from stellary.core.accounts.robots import forget_robots
-from stellary.core.accounts.rules import Standing
+from stellary.core.accounts.agent_users import delete_agent_users
+from stellary.core.accounts.locks import lock_organization
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
@@ -57,7 +57,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
     Raises:
         Conflict: The slug is taken in the organization.
     """
-    hold_organization(uow, ref)
+    lock_organization(uow, ref)
     organization = access.organization(uow, ref).row
     made = Workspace(
         id=uow.new_id(),
@@ -101,16 +101,16 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
     at = access.organization(uow, ref)
 
     def made(row: Row[Any]) -> Workspace:
-        standing = Standing(
-            user_id=at.standing.user_id,
+        roles = CallerRoles(
+            user_id=at.roles.user_id,
             organization_id=row.organization_id,
-            org_role=at.standing.org_role,
+            org_role=at.roles.org_role,
             workspace_id=row.id,
             is_personal=row.is_personal,
             ws_role=row.role,
             pilotage_role=row.pilotage_role,
         )
-        return workspace_value(row, standing)
+        return workspace_value(row, roles)
 
     return _LIST.fetch(
         uow,
@@ -118,7 +118,7 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
         made,
         _organization_id=at.row.id,
         _user_id=uow.user_id,
-        _leads=at.standing.leads_organization,
+        _leads=at.roles.leads_organization,
     )
 
 
@@ -126,7 +126,7 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
 def get_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Workspace:
     """One workspace, with the caller's roles as they hold."""
     at = access.workspace(uow, ref)
-    return workspace_value(at.row, at.standing)
+    return workspace_value(at.row, at.roles)
 
 
 @serves(UPDATE_WORKSPACE)
@@ -137,7 +137,7 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
         Conflict: The slug is taken in the organization.
     """
     at = access.workspace(uow, ref)
-    before = workspace_value(at.row, at.standing)
+    before = workspace_value(at.row, at.roles)
     if not request.name and not request.slug and not request.pilotage_cycle:
         return before
     after = Workspace(
@@ -167,14 +167,14 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     workspace = access.workspace(uow, ref).row
     rules.check_shared(is_personal=workspace.is_personal)
     uow.connection.execute(_DELETE, {"_id": workspace.id})
-    forget_robots(uow, [workspace.id])
+    delete_agent_users(uow, [workspace.id])
     uow.send_on_commit(ACCESS)
     return Ok()
 
 
-def workspace_value(row: Row[Any], standing: Standing) -> Workspace:
+def workspace_value(row: Row[Any], roles: CallerRoles) -> Workspace:
     """A row of a workspace, as somebody of that standing, who reaches it, sees it."""
-    role, pilotage_role = standing.workspace_role, standing.effective_pilotage_role
+    role, pilotage_role = roles.workspace_role, roles.effective_pilotage_role
     assert role is not None
     assert pilotage_role is not None
     return Workspace(

@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, Table, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, ProposalRef, Ref, WorkspaceRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
 from stellary.core.kernel.unit import UnitOfWork
@@ -40,11 +40,11 @@ _PROPOSAL = through_workspace(*proposals.c, joins=_to(proposals))
 
 
 def _found(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> Loaded:
-    row, standing = reach(uow, statement, ref, _id=id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, statement, ref, _id=id)
+    check_role(uow, roles)
     if row.id is None:
         raise NotFound(f"{name} not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def agent(uow: UnitOfWork, ref: AgentRef) -> Loaded:
@@ -64,13 +64,13 @@ def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or there is no such agent, or no such token of it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _TOKEN, ref, _id=ref.agent_id, _token_id=ref.token_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _TOKEN, ref, _id=ref.agent_id, _token_id=ref.token_id)
+    check_role(uow, roles)
     if row.of_agent is None:
         raise NotFound("Agent not found")
     if row.id is None:
         raise NotFound("Token not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
@@ -80,14 +80,14 @@ def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or it has no such mission.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _MISSION, ref, _id=ref.mission_id)
+    row, roles = load_with_roles(uow, _MISSION, ref, _id=ref.mission_id)
     if row.id is None and uow.policy.role == "author":
         # Who may do it depends on the mission: what is not there cannot be refused.
         raise NotFound("Mission not found")
-    grant(uow, standing, row.created_by_id)
+    check_role(uow, roles, row.created_by_id)
     if row.id is None:
         raise NotFound("Mission not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def proposal(uow: UnitOfWork, ref: ProposalRef) -> Loaded:

@@ -33,7 +33,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
-from stellary.core.agents import absence, access, agents, mission_log, missions, proposals
+from stellary.core.agents import access, agents, external_mission_timeout, mission_log, missions, proposals
 from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import comments, resolve_names
@@ -93,7 +93,7 @@ def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> Ag
         raise _not_external()
     for mission_id in uow.connection.execute(_QUEUE, {"_agent_id": limits.agent_id}).scalars().all():
         if missions.begin(uow, mission_id):
-            absence.expect(uow, mission_id)
+            external_mission_timeout.schedule_check(uow, mission_id)
             return missions.read(uow, mission_id)
     return None
 

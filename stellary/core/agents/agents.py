@@ -26,14 +26,14 @@ from stellary.contract.refs import AgentRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.personal import slugified
-from stellary.core.accounts.robots import create_robot, rename_robot
-from stellary.core.agents import absence, access, missions, rows
+from stellary.core.agents import access, external_mission_timeout, missions, rows
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import found
-from stellary.core.board.concerned import projects_of
+from stellary.core.board.recipient_queries import projects_of
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.paging import Pages
@@ -58,7 +58,7 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         Invalid: A tool or a project is unknown, or the model does not fit the runtime.
         Conflict: The slug is taken, or the workspace has 100 agents.
     """
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     workspace_id = accounts_access.workspace(uow, ref).row.id
     _check(uow, workspace_id, request.tools or [], request.project_ids)
     rules.check_model(request.runtime, request.model)
@@ -85,7 +85,7 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         created_at=uow.now,
         updated_at=uow.now,
     )
-    create_robot(uow, made.id, workspace_id, made.name)
+    create_agent_user(uow, made.id, workspace_id, made.name)
     window = {"window_began_at": uow.now, "window_actions": 0}
     _kept(uow, _INSERT, made.slug, {**rows.agent_row(made), **window})
     return made
@@ -135,11 +135,11 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         return rows.agent(before)
     rules.check_model(changes.get("runtime", before.runtime), changes.get("model", before.model))
     if "name" in changes:
-        rename_robot(uow, before.id, changes["name"])
+        rename_agent_user(uow, before.id, changes["name"])
     if changes.get("status") == "active" or "runtime" in changes:
         missions.wake(uow, before.id)
     if changes.get("runtime") == "external":
-        absence.expect_all(uow, before.id)
+        external_mission_timeout.schedule_checks_of_agent(uow, before.id)
     written = {**changes, "updated_at": uow.now, "_id": before.id}
     # A suspended one, or one with fewer tools or projects, may follow something at this moment.
     uow.send_on_commit(ACCESS)

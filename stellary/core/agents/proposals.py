@@ -33,7 +33,15 @@ from stellary.contract.refs import AgentMissionRef, CardRef, ProposalRef, Worksp
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
-from stellary.core.agents import absence, access, gate, mission_log, missions, proposing, rows
+from stellary.core.agents import (
+    access,
+    external_mission_timeout,
+    gate,
+    mission_log,
+    missions,
+    proposing,
+    rows,
+)
 from stellary.core.agents.approvals import carry_out, perform
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
@@ -276,7 +284,7 @@ def _go_on(uow: UnitOfWork, mission: Row[Any]) -> None:
     uow.connection.execute(_RESUME, {"_mission_id": mission.id})
     mission_log.write(uow, mission.id, ("status", {"status": "running"}))
     if missions.is_external(uow, mission.agent_id):
-        absence.expect(uow, mission.id)
+        external_mission_timeout.schedule_check(uow, mission.id)
     else:
         missions.enqueue(uow, mission.id)
 

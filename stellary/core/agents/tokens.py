@@ -20,7 +20,7 @@ from stellary.contract.errors import Conflict, NotFound, Unauthenticated
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
 from stellary.contract.wire import invalid, utc
-from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agent_tokens, agents
@@ -69,7 +69,7 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
         Invalid: ``expiresAt`` has passed.
         Conflict: The agent has 20 tokens.
     """
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     agent = access.agent(uow, ref).row
     expires_at = utc(request.expires_at) if request.expires_at else None
     if expires_at is not None and expires_at <= uow.now:

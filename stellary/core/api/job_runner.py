@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from stellary.contract.errors import ApiError
-from stellary.core.agents import absence, missions, running
+from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
@@ -77,7 +77,7 @@ class LongRunningJob:
 
 HANDLERS: Mapping[str, Handler | LongRunningJob] = {
     missions.RUN: LongRunningJob(running.run, running.give_up, running.reached),
-    absence.LOOK: Handler(absence.look),
+    external_mission_timeout.CHECK: Handler(external_mission_timeout.check),
     acting.ACT: Handler(acting.act),
     due.LOOK: Handler(due.look, attempts=None, first={}),
 }

@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core.accounts import leaving
-from stellary.core.agents import departures as agent_departures
+from stellary.core.agents import on_member_removed as agents_on_member_removed
 from stellary.core.automations import acting
-from stellary.core.automations import departures as rule_departures
-from stellary.core.board import departures
+from stellary.core.automations import on_member_removed as automations_on_member_removed
+from stellary.core.board import on_member_removed
 from stellary.core.kernel import signals
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
@@ -53,7 +53,7 @@ from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.notifications import activity
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
-from stellary.core.webhooks import departures as webhook_departures
+from stellary.core.webhooks import on_member_removed as webhooks_on_member_removed
 from stellary.core.webhooks import outbox
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
@@ -100,18 +100,18 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     WorkspaceLeft: (
         end_streams,
         proposed_actions.withdraw,
-        departures.leave_boards,
-        rule_departures.turn_off,
-        agent_departures.revoke_tokens,
-        agent_departures.cancel_missions,
-        webhook_departures.hand_over,
+        on_member_removed.leave_boards,
+        automations_on_member_removed.turn_off,
+        agents_on_member_removed.revoke_tokens,
+        agents_on_member_removed.cancel_missions,
+        webhooks_on_member_removed.hand_over,
         leaving.end_invitations,
         activity.forget,
     ),
-    TokensRevoked: (agent_departures.revoke_all_tokens,),
+    TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (
-        agent_departures.revoke_tokens,
-        webhook_departures.hand_over,
+        agents_on_member_removed.revoke_tokens,
+        webhooks_on_member_removed.hand_over,
         leaving.end_invitations,
     ),
 }

@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AutomationRef, Ref
-from stellary.core.accounts.access import Loaded, grant, reach
+from stellary.core.accounts.access import Loaded, check_role, load_with_roles
 from stellary.core.automations.tables import automations
 from stellary.core.board.access import OF_PROJECT, through_project
 from stellary.core.kernel.unit import UnitOfWork
@@ -32,13 +32,13 @@ def automation(uow: UnitOfWork, ref: AutomationRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such rule in it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _AUTOMATION, ref, _project_id=ref.project_id, _rule_id=ref.rule_id)
+    row, roles = load_with_roles(uow, _AUTOMATION, ref, _project_id=ref.project_id, _rule_id=ref.rule_id)
     if row.of_project is None:
         raise NotFound("Project not found")
-    grant(uow, standing)
+    check_role(uow, roles)
     if row.id is None:
         raise NotFound("Automation not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AutomationRef: automation}

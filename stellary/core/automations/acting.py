@@ -95,7 +95,11 @@ class Case:
 
 def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
     """Let the rules act that wait for what has happened, in the order of the events and then of the rules."""
-    found = list(rules.occurrences(each for each in events if each.workspace_id not in uow.unheard))
+    found = list(
+        rules.occurrences(
+            each for each in events if each.workspace_id not in uow.workspaces_without_subscribers
+        )
+    )
     if not found:
         return
     waiting = _waiting(uow, found)

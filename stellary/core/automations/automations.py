@@ -28,7 +28,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid, load, wire_fields
-from stellary.core.accounts.listeners import listen
+from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets
 from stellary.core.automations.rules.conditions import checked
 from stellary.core.automations.rules.occurrences import with_place
@@ -86,7 +86,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     uow.connection.execute(_INSERT, {**rows.automation_row(made), "armed_at": uow.now})
-    listen(uow, project.workspace_id)
+    mark_subscribed(uow, project.workspace_id)
     return made
 
 
@@ -108,7 +108,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     """Change a rule. Who says anew what it does answers for it: it acts on that person's behalf from then on."""
     at = access.automation(uow, ref)
     before = at.row
-    candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.standing.workspace_id or "")
+    candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.roles.workspace_id or "")
     changes: dict[str, Any] = {}
     if request.trigger is not UNSET:
         changes["trigger"] = request.trigger

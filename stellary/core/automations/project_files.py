@@ -24,7 +24,7 @@ from stellary.contract.project_imports import (
 )
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.core.accounts import people
-from stellary.core.accounts.listeners import listen
+from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import check_action
 from stellary.core.automations.rules import file_references
@@ -48,7 +48,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     """Return the project with everything that is in it."""
     file: Any
     file, workspace_id = project_files.export_file(uow, ref)
-    if workspace_id in uow.unheard:
+    if workspace_id in uow.workspaces_without_subscribers:
         # The access check has found no rule in the whole workspace.
         return file  # type: ignore[no-any-return] # attrs.evolve wants the same type below
     rules = [
@@ -158,7 +158,7 @@ def _create_rules(
         )
         created.append({**rows.automation_row(rule), "armed_at": uow.now})
     uow.connection.execute(_INSERT, created)
-    listen(uow, candidates.workspace_id)
+    mark_subscribed(uow, candidates.workspace_id)
 
 
 def _not_carried(entry: ImportedAutomation, place: int, reason: str) -> NotCarried:

@@ -20,7 +20,7 @@ from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid
-from stellary.core.accounts.robots import list_robots
+from stellary.core.accounts.agent_users import list_agent_users
 from stellary.core.board import field_rows, ordering, resolve_names
 from stellary.core.board.card_references import check_references
 from stellary.core.board.rules import custom_fields
@@ -81,10 +81,10 @@ class Candidates:
     @cached_property
     def people(self) -> Sequence[Candidate]:
         """Those who reach the workspace, and its agents: cards are theirs as well."""
-        robots = list_robots(self.uow, self.workspace_id)
+        agent_users = list_agent_users(self.uow, self.workspace_id)
         return [
             *resolve_names.list_people(self.uow, self.workspace_id),
-            *(Candidate(id, (name,), first_names(name)) for id, name in robots),
+            *(Candidate(id, (name,), first_names(name)) for id, name in agent_users),
         ]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Access checks of the board: each reads a thing, its project and the caller's standing in one statement."""
+"""Access checks of the board: each reads a thing, its project and the caller's roles in one statement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stellary.contract.refs import (
     Ref,
     WorkspaceRef,
 )
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board import card_rows
 from stellary.core.board.locks import lock_project, uses_row_locks
 from stellary.core.board.ordering import PLACE, place_of
@@ -180,14 +180,14 @@ def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or it has no such project.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _PROJECT, ref, _project_id=ref.project_id)
+    row, roles = load_with_roles(uow, _PROJECT, ref, _project_id=ref.project_id)
     if row.id is None and uow.policy.role != "ws_read":
         # Who may manage depends on the project: what is not there cannot be refused.
         raise NotFound("Project not found")
-    grant(uow, standing)
+    check_role(uow, roles)
     if row.id is None:
         raise NotFound("Project not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
@@ -211,13 +211,13 @@ def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such member.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _MEMBER, ref, _project_id=ref.project_id, _member_id=ref.user_id)
+    row, roles = load_with_roles(uow, _MEMBER, ref, _project_id=ref.project_id, _member_id=ref.user_id)
     if row.id is None:
         raise NotFound("Project not found")
-    grant(uow, standing)
+    check_role(uow, roles)
     if row.member_id is None:
         raise NotFound("Member not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def column(uow: UnitOfWork, ref: ColumnRef) -> Loaded:
@@ -226,13 +226,13 @@ def column(uow: UnitOfWork, ref: ColumnRef) -> Loaded:
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such column in it.
     """
-    row, standing = reach(uow, _COLUMN, ref, _project_id=ref.project_id, _column_id=ref.column_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _COLUMN, ref, _project_id=ref.project_id, _column_id=ref.column_id)
+    check_role(uow, roles)
     _check_project(row)
     if row.id is None:
         raise NotFound("Column not found")
     uow.record_dependency("column", row.id, row.updated_at)
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
@@ -241,12 +241,12 @@ def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such card in it.
     """
-    row, standing = reach(uow, _CARD_ACCESS, ref, _project_id=ref.project_id, _card_id=ref.card_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _CARD_ACCESS, ref, _project_id=ref.project_id, _card_id=ref.card_id)
+    check_role(uow, roles)
     _check_project(row)
     if row.id is None:
         raise NotFound("Card not found")
-    return LoadedCard(row, standing, *_card(uow, row))
+    return LoadedCard(row, roles, *_card(uow, row))
 
 
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
@@ -255,10 +255,10 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such card (in that project).
     """
-    row, standing = reach(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
+    check_role(uow, roles)
     _check_flat(ref, ref.project_id, row, "Card")
-    return LoadedCard(row, standing, *_card(uow, row))
+    return LoadedCard(row, roles, *_card(uow, row))
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
@@ -278,13 +278,13 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such card, or no such label in its project.
     """
-    row, standing = reach(uow, _CARD_LABEL, ref, _card_id=ref.card_id, _label_id=ref.label_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _CARD_LABEL, ref, _card_id=ref.card_id, _label_id=ref.label_id)
+    check_role(uow, roles)
     _check_flat(ref, ref.project_id, row, "Card")
     if row.label_id is None:
         raise NotFound("Label not found")
     uow.record_dependency("label", row.label_id)
-    return LoadedCard(row, standing, *_card(uow, row))
+    return LoadedCard(row, roles, *_card(uow, row))
 
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
@@ -294,7 +294,7 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
         NotFound: The caller does not reach the workspace, or there is no such comment on such a card.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(
+    row, roles = load_with_roles(
         uow,
         _COMMENT,
         ref,
@@ -307,8 +307,8 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
         raise NotFound("Card not found")
     if row.comment_id is None:
         raise NotFound("Comment not found")
-    grant(uow, standing, row.author_id)
-    return LoadedCard(row, standing, *_card(uow, row))
+    check_role(uow, roles, row.author_id)
+    return LoadedCard(row, roles, *_card(uow, row))
 
 
 def label(uow: UnitOfWork, ref: LabelRef) -> Loaded:
@@ -317,11 +317,11 @@ def label(uow: UnitOfWork, ref: LabelRef) -> Loaded:
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such label (in that project).
     """
-    row, standing = reach(uow, _LABEL, ref, _label_id=ref.label_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _LABEL, ref, _label_id=ref.label_id)
+    check_role(uow, roles)
     _check_flat(ref, ref.project_id, row, "Label")
     uow.record_dependency("label", row.id, row.updated_at)
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
@@ -342,7 +342,7 @@ def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
         raise NotFound("Card not found")
     if row.version != at.card.version:
         uow.record_dependency("held card", row.id, row.version)
-    return LoadedCard(at.row, at.standing, *_card(uow, row))
+    return LoadedCard(at.row, at.roles, *_card(uow, row))
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:

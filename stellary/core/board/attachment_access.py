@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AttachmentRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board.tables import attachments, cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -42,7 +42,7 @@ def attachment(uow: UnitOfWork, ref: AttachmentRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or there is no such file on such a card.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(
+    row, roles = load_with_roles(
         uow,
         _ATTACHMENT,
         ref,
@@ -53,8 +53,8 @@ def attachment(uow: UnitOfWork, ref: AttachmentRef) -> Loaded:
     for found, name in ((row.of_project, "Project"), (row.of_card, "Card"), (row.id, "Attachment")):
         if found is None:
             raise NotFound(f"{name} not found")
-    grant(uow, standing, row.uploaded_by_id)
-    return Loaded(row, standing)
+    check_role(uow, roles, row.uploaded_by_id)
+    return Loaded(row, roles)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {AttachmentRef: attachment}

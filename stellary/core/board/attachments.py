@@ -24,7 +24,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.board import access, attachment_access
-from stellary.core.board.concerned import known_cards
+from stellary.core.board.recipient_queries import known_cards
 from stellary.core.board.rules.attachments import clean_name, type_of
 from stellary.core.board.rules.cards import altered
 from stellary.core.board.tables import attachments, cards
@@ -87,7 +87,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
     made = _attachment(row)
     uow.emit(
         AttachmentAdded(
-            workspace_id=at.standing.workspace_id or "",
+            workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
             card=altered(at.card, attachment_count=count, updated_at=uow.now),
             attachment=made,
@@ -116,7 +116,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     uow.after_commit.append(lambda: blobs.discard(key))
     uow.emit(
         AttachmentRemoved(
-            workspace_id=at.standing.workspace_id or "",
+            workspace_id=at.roles.workspace_id or "",
             project_id=row.of_project,
             card=known_cards(uow, [row.card_id])[row.card_id],
             attachment=_listed(row),

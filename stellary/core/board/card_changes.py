@@ -29,6 +29,6 @@ def change_card(uow: UnitOfWork, at: LoadedCard, **changes: Any) -> Card:
     if after is before:
         return before
     uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.differences(before, after)})
-    for event in events(before, after, at.standing.workspace_id or ""):
+    for event in events(before, after, at.roles.workspace_id or ""):
         uow.emit(event)
     return after

@@ -23,8 +23,8 @@ from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
 from stellary.core.board import access, card_rows, field_rows, ordering
 from stellary.core.board.card_references import check_references
-from stellary.core.board.concerned import commenter_ids
 from stellary.core.board.locks import lock_columns, retry_transaction, uses_row_locks
+from stellary.core.board.recipient_queries import commenter_ids
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
@@ -52,7 +52,7 @@ _DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
 def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Make a card at the end of a column."""
     at = access.column(uow, ref)
-    workspace_id = at.standing.workspace_id or ""
+    workspace_id = at.roles.workspace_id or ""
     fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
     number, required = take_numbers(uow, ref.project_id, 1)
     stage = lock_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
@@ -109,9 +109,9 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Change what is named; a card that is moved gets its place among those that stand there by then."""
     at = access.card(uow, ref)
-    fields = check_references(uow, at.standing.workspace_id or "", ref.project_id, [("", request)])
+    fields = check_references(uow, at.roles.workspace_id or "", ref.project_id, [("", request)])
     stages = _hold_stages(uow, at.card, request)
-    change = _Update(uow, at.standing.workspace_id or "", request, stages, fields)
+    change = _Update(uow, at.roles.workspace_id or "", request, stages, fields)
     made = None
     if not uses_row_locks(uow) or all(stage.directory is None for stage in stages.values()):
         # Mostly nobody else is at the same card, so that it need not be read again.
@@ -245,7 +245,7 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
     uow.require_version(at.card.version)
     stage = None if at.card.archived else stages.get(at.card.column_id)
     event = CardDeleted(
-        workspace_id=at.standing.workspace_id or "",
+        workspace_id=at.roles.workspace_id or "",
         project_id=at.card.project_id,
         card=at.card,
         commenter_ids=commenter_ids(uow, at.card.id),

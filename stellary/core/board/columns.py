@@ -157,7 +157,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
         if request.move_cards_to not in stages:
             raise unknown("moveCardsTo")
         source, target = stages[before.id], stages[request.move_cards_to]
-        card_moves.empty_columns(uow, at.standing.workspace_id or "", [source], target, before.project_id)
+        card_moves.empty_columns(uow, at.roles.workspace_id or "", [source], target, before.project_id)
     elif ordering.holds_cards(uow, before.id):
         raise Conflict("the column holds cards: say by moveCardsTo where they go", code="column_not_empty")
     uow.connection.execute(_DELETE, {"_id": before.id})

@@ -69,7 +69,7 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
     made = _read(uow, at.card.id, id)
     uow.emit(
         CommentAdded(
-            workspace_id=at.standing.workspace_id or "",
+            workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
             card=altered(at.card, comment_count=count, updated_at=uow.now),
             comment=made,
@@ -87,7 +87,7 @@ def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> 
     change = {"content": request.content, "updated_at": uow.now}
     uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
     made = _read(uow, at.card.id, at.row.comment_id)
-    place = {"workspace_id": at.standing.workspace_id or "", "project_id": at.card.project_id}
+    place = {"workspace_id": at.roles.workspace_id or "", "project_id": at.card.project_id}
     uow.emit(CommentUpdated(**place, card=at.card, comment=made, before=at.row.content))
     return made
 
@@ -103,7 +103,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     count = _count(uow, at.card.id, -1)
     uow.emit(
         CommentDeleted(
-            workspace_id=at.standing.workspace_id or "",
+            workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
             card=altered(at.card, comment_count=count, updated_at=uow.now),
             comment_id=at.row.comment_id,

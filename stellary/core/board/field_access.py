@@ -10,7 +10,7 @@ from sqlalchemy import FromClause, Select, and_, bindparam, select
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CustomFieldRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board import field_rows
 from stellary.core.board.access import found
 from stellary.core.board.locks import uses_row_locks
@@ -36,12 +36,12 @@ def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded:
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such field (in that project).
     """
-    row, standing = reach(uow, _CUSTOM_FIELD, ref, _field_id=ref.field_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _CUSTOM_FIELD, ref, _field_id=ref.field_id)
+    check_role(uow, roles)
     if row.of_project is None or ref.project_id not in (None, row.of_project):
         raise NotFound("Custom field not found")
     uow.record_dependency("custom field", row.id, row.updated_at)
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:

@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, RelationRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board.tables import cards, projects, relations
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -44,11 +44,11 @@ def relation(uow: UnitOfWork, ref: RelationRef) -> Loaded:
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such relation (of a card of that project).
     """
-    row, standing = reach(uow, _RELATION, ref, _relation_id=ref.relation_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _RELATION, ref, _relation_id=ref.relation_id)
+    check_role(uow, roles)
     if row.of_project is None or ref.project_id not in (None, row.of_project, row.of_other_project):
         raise NotFound("Relation not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {RelationRef: relation}

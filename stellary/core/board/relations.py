@@ -19,9 +19,9 @@ from stellary.contract.relations import (
     Relation,
 )
 from stellary.contract.wire import invalid
-from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import access, relation_access
-from stellary.core.board.concerned import known_cards
+from stellary.core.board.recipient_queries import known_cards
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
@@ -113,12 +113,12 @@ _LIST = Pages(_SEEN, _SEEN.selected_columns.id)
 def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) -> Relation:
     """Relate a card to another one of the workspace."""
     # All relations of the workspace wait for this one: two that are made at once could close a circle together.
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     at = access.flat_card(uow, ref)
     if request.target_card_id == at.card.id:
         raise invalid(("targetCardId", "must be another card"))
     place = {"_card_id": at.card.id, "_target_id": request.target_card_id}
-    place["_workspace_id"] = at.standing.workspace_id or ""
+    place["_workspace_id"] = at.roles.workspace_id or ""
     ends = {row.other_id: row for row in uow.connection.execute(_ENDS, place).fetchall()}
     if at.card.id not in ends:
         raise NotFound("Card not found")
@@ -169,7 +169,7 @@ def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
         raise NotFound("Relation not found")
     edge = Edge(at.row.source_id, at.row.target_id, at.row.type)
-    _tell(uow, RelationRemoved, at.standing.workspace_id or "", edge)
+    _tell(uow, RelationRemoved, at.roles.workspace_id or "", edge)
     return Ok()
 
 

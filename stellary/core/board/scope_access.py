@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, ScopeRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board.locks import lock_project, uses_row_locks
 from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -32,12 +32,12 @@ def scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
     """
-    row, standing = reach(uow, _SCOPE, ref, _scope_id=ref.scope_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _SCOPE, ref, _scope_id=ref.scope_id)
+    check_role(uow, roles)
     if row.of_project is None or ref.project_id not in (None, row.of_project):
         raise NotFound("Scope not found")
     uow.record_dependency("scope", row.id, row.updated_at)
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:

@@ -151,7 +151,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
     """Delete a scope with its columns. Its cards go to a column of another one first, or are deleted as well."""
     at = scope_access.load_locked_scope(uow, ref)
-    row, workspace_id = at.row, at.standing.workspace_id or ""
+    row, workspace_id = at.row, at.roles.workspace_id or ""
     stages = lock_columns(uow, row.project_id)
     target = _target(stages, row.id, request)
     rules.check_deletable(row.is_default)

@@ -126,7 +126,7 @@ class UnitOfWork:
         settled: How many of the events have been reacted to.
         reaching: Who has been found to reach a workspace, and so does until the unit ends: names by workspace and user.
         ended: How much has ended in this unit with somebody's rights, by the fields of ``EndedRights``; reactions count.
-        unheard: The workspaces that have neither rule nor webhook, as access checks have read.
+        workspaces_without_subscribers: Ids of workspaces without rules and webhooks, as access checks have read them.
     """
 
     __slots__ = (
@@ -147,7 +147,7 @@ class UnitOfWork:
         "reaching",
         "seen",
         "settled",
-        "unheard",
+        "workspaces_without_subscribers",
     )
 
     def __init__(
@@ -171,7 +171,7 @@ class UnitOfWork:
         self.settled = 0
         self.reaching: dict[tuple[str, str], str] = {}
         self.ended: Counter[str] = Counter()
-        self.unheard: set[str] = set()
+        self.workspaces_without_subscribers: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
         self._authorized: list[bool] = []

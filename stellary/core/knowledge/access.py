@@ -1,4 +1,4 @@
-"""Access checks of knowledge: each reads a document and the caller's standing in one statement."""
+"""Access checks of knowledge: each reads a document and the caller's roles in one statement."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stellary.core.accounts.access import (
     ORGANIZATION_ID,
     WORKSPACE_ID,
     Loaded,
-    grant,
-    reach,
+    check_role,
+    load_with_roles,
     through_workspace,
 )
 from stellary.core.accounts.audience import name_of
@@ -60,9 +60,9 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
         NotFound: There is no such workspace, or the caller does not reach it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _WORKSPACE, ref, _caller_id=uow.user_id)
-    grant(uow, standing)
-    return Loaded(row, standing)
+    row, roles = load_with_roles(uow, _WORKSPACE, ref, _caller_id=uow.user_id)
+    check_role(uow, roles)
+    return Loaded(row, roles)
 
 
 def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded:
@@ -73,17 +73,17 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded:
         Forbidden: The caller's role is not enough; or the document was made in another workspace of the organization,
             and is not only to be read.
     """
-    row, standing = reach(uow, _DOCUMENT, ref, _document_id=ref.document_id, _caller_id=uow.user_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _DOCUMENT, ref, _document_id=ref.document_id, _caller_id=uow.user_id)
+    check_role(uow, roles)
     if row.id is None:
         raise NotFound("Document not found")
-    if uow.policy != DOCUMENT_READ and row.workspace_id != standing.workspace_id:
+    if uow.policy != DOCUMENT_READ and row.workspace_id != roles.workspace_id:
         raise Forbidden(
             "a document of the organization is changed in the workspace in which it was made",
             code="other_workspace",
         )
     uow.record_dependency("document", row.id, row.version)
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded:
@@ -93,13 +93,13 @@ def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or there is no such document, or no such version of it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _VERSION, ref, _document_id=ref.document_id, _version_id=ref.version_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _VERSION, ref, _document_id=ref.document_id, _version_id=ref.version_id)
+    check_role(uow, roles)
     if row.of_document is None:
         raise NotFound("Document not found")
     if row.id is None:
         raise NotFound("Version not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def reload_document(uow: UnitOfWork, document_id: str) -> Row[Any]:

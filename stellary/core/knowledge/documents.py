@@ -26,7 +26,7 @@ from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, do
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access import Loaded
-from stellary.core.accounts.holds import hold_workspace
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -67,7 +67,7 @@ _FOUND_BY = frozenset({"title", "content", "tags", "context_type", "context_id"}
 def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument) -> Document:
     """Make a document; a draft."""
     at = access.workspace(uow, ref)
-    workspace_id = at.standing.workspace_id or ""
+    workspace_id = at.roles.workspace_id or ""
     tags = request.tags or []
     rules.check_tags(tags)
     content = _content(request.content, request.content_format)
@@ -75,7 +75,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
     context = placing.context(uow, ref, at, request, parent) or placing.Context("workspace", workspace_id)
     row = {
         "id": uow.new_id(),
-        "organization_id": at.standing.organization_id,
+        "organization_id": at.roles.organization_id,
         "workspace_id": workspace_id,
         "context_type": context.context_type,
         "context_id": context.context_id,
@@ -121,7 +121,7 @@ def get_document(uow: UnitOfWork, ref: DocumentRef, request: GetDocument) -> Doc
 def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) -> Document:
     """Change what is named. Made to be called every few seconds: what changes nothing costs one statement."""
     if request.parent_id is not UNSET:
-        hold_workspace(uow, ref)
+        lock_workspace(uow, ref)
     at = access.document(uow, ref)
     resolved = _resolved(uow, ref, at, request)
 

@@ -23,8 +23,8 @@ from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
 from stellary.core.accounts import people
-from stellary.core.accounts.robots import is_robot
-from stellary.core.accounts.rules import Standing
+from stellary.core.accounts.agent_users import is_agent_user
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import searching
 from stellary.core.board.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
@@ -68,11 +68,11 @@ _VERSIONS = Pages(
 @serves(LIST_DOCUMENTS)
 def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -> Listing[DocumentSummary]:
     """The documents of the workspace, and those of its organization, that pass all filters."""
-    standing = access.workspace(uow, ref).standing
+    roles = access.workspace(uow, ref).roles
     filters = _asked(request)
     if "q" in filters:
         searching.prepare(uow)
-    place = {"_organization_id": standing.organization_id, "_workspace_id": standing.workspace_id}
+    place = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
     if filters.get("parent_id", "") is None:
         del filters["parent_id"]
         filters["top_level"] = filters.get("top_level", True)
@@ -80,18 +80,18 @@ def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -
             return Listing([])
     found = _pages(frozenset(filters)).fetch(uow, request, _summary, **place, **filters)
     if not found.items:
-        _check_ids(uow, standing, request)
+        _check_ids(uow, roles, request)
     return found
 
 
-def _check_ids(uow: UnitOfWork, standing: Standing, request: ListDocuments) -> None:
+def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> None:
     """Check the ids of a list in which nothing was found.
 
     Raises:
         Invalid: One of them names nothing.
     """
-    workspace_id = standing.workspace_id or ""
-    place = {"_organization_id": standing.organization_id, "_workspace_id": workspace_id}
+    workspace_id = roles.workspace_id or ""
+    place = {"_organization_id": roles.organization_id, "_workspace_id": workspace_id}
     if request.project_id is not UNSET:
         check_in_workspace(uow, workspace_id, "projectId", request.project_id)
     if (id := request.context_id) is not UNSET and not (
@@ -106,7 +106,7 @@ def _check_ids(uow: UnitOfWork, standing: Standing, request: ListDocuments) -> N
         raise unknown("parentId")
     if (id := request.author_id) is not UNSET and not (
         people.reaches(uow, workspace_id, id)
-        or is_robot(uow, workspace_id, id)
+        or is_agent_user(uow, workspace_id, id)
         or uow.connection.execute(_ONE_BY, {**place, "_id": id}).first()
     ):
         raise unknown("authorId")

@@ -117,7 +117,7 @@ def context(
             )
         raise invalid(("contextType", "is required beside contextId"))
     if kind in ("organization", "workspace"):
-        own = at.standing.organization_id if kind == "organization" else at.standing.workspace_id or ""
+        own = at.roles.organization_id if kind == "organization" else at.roles.workspace_id or ""
         if said not in (UNSET, own):
             raise unknown("contextId")
         return Context(kind, own)

@@ -42,8 +42,8 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str =
         NotFound: The caller does not reach the workspace.
         Invalid: Neither it nor its organization has such a document, or there are several.
     """
-    standing = access.workspace(uow, ref).standing
-    place = {"_organization_id": standing.organization_id, "_workspace_id": standing.workspace_id}
+    roles = access.workspace(uow, ref).roles
+    place = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
     if re.fullmatch(ID_PATTERN, said):
         row = uow.connection.execute(_BY_ID, {**place, "_said": said}).first()
         if row is not None:

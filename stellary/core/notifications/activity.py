@@ -15,7 +15,7 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.contract.activities import ActivityType
 from stellary.core.accounts.audience import audience, by_ids, introduced, reviewers
 from stellary.core.accounts.people import reaches
-from stellary.core.board.concerned import commenters, project_name, project_people
+from stellary.core.board.recipient_queries import commenters, project_name, project_people
 from stellary.core.db.base import IdType
 from stellary.core.kernel.events import (
     ActivitiesRecorded,

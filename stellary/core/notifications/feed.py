@@ -13,7 +13,7 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
-from stellary.core.accounts.robots import is_robot
+from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
 from stellary.core.board.filters import is_in_project
 from stellary.core.board.rules.references import unknown
@@ -57,7 +57,7 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
         raise unknown("cardId")
     if request.actor_id is not UNSET and not (
         people.reaches(uow, workspace_id, request.actor_id)
-        or is_robot(uow, workspace_id, request.actor_id)
+        or is_agent_user(uow, workspace_id, request.actor_id)
         or uow.connection.execute(_OF_ACTOR, {**place, "actor_id": request.actor_id}).first()
     ):
         raise unknown("actorId")

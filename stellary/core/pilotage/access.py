@@ -1,4 +1,4 @@
-"""Access checks of pilotage: each reads a thing by its short id, with the caller's standing, in one statement."""
+"""Access checks of pilotage: each reads a thing by its short id, with the caller's roles, in one statement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stellary.contract.refs import (
     Ref,
     TodoRef,
 )
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
 
@@ -34,12 +34,12 @@ def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loa
     statement = through_workspace(*table.c, joins=joins)
 
     def through(uow: UnitOfWork, ref: AnyThingRef) -> Loaded:
-        row, standing = reach(uow, statement, ref, _number=ledger.number(ref.id))
-        grant(uow, standing)
+        row, roles = load_with_roles(uow, statement, ref, _number=ledger.number(ref.id))
+        check_role(uow, roles)
         if row.number is None:
             raise NotFound(f"{ledger.name} not found")
         ledger.see(uow, row)
-        return Loaded(row, standing)
+        return Loaded(row, roles)
 
     return through
 

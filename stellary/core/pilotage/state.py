@@ -30,7 +30,7 @@ _WHOLE = Paged()
 def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> PilotageState:
     """What a profile shows, in the order of an intent, in as much detail as was asked for."""
     at = access.workspace(uow, ref)
-    workspace_id, role = at.row.id, at.standing.effective_pilotage_role
+    workspace_id, role = at.row.id, at.roles.effective_pilotage_role
     assert role is not None
     shown = rules.ordered(rules.profiled(_all(uow, workspace_id), request.profile), request.intent)
     minimal, detailed = request.detail_level == "minimal", request.detail_level == "detailed"

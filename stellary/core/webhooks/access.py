@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DeliveryRef, Ref, WebhookRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -38,11 +38,11 @@ def webhook(uow: UnitOfWork, ref: WebhookRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or it has no such webhook.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _WEBHOOK, ref, _webhook_id=ref.webhook_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(uow, _WEBHOOK, ref, _webhook_id=ref.webhook_id)
+    check_role(uow, roles)
     if row.id is None:
         raise NotFound("Webhook not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 def delivery(uow: UnitOfWork, ref: DeliveryRef) -> Loaded:
@@ -52,13 +52,15 @@ def delivery(uow: UnitOfWork, ref: DeliveryRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or there is no such webhook, or no such message of it.
         Forbidden: The caller's role is not enough.
     """
-    row, standing = reach(uow, _DELIVERY, ref, _webhook_id=ref.webhook_id, _delivery_id=ref.delivery_id)
-    grant(uow, standing)
+    row, roles = load_with_roles(
+        uow, _DELIVERY, ref, _webhook_id=ref.webhook_id, _delivery_id=ref.delivery_id
+    )
+    check_role(uow, roles)
     if row.of_webhook is None:
         raise NotFound("Webhook not found")
     if row.id is None:
         raise NotFound("Delivery not found")
-    return Loaded(row, standing)
+    return Loaded(row, roles)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {

@@ -41,7 +41,7 @@ _FORGET = delete(deliveries).where(
 def keep(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
     """Write down what is to be told, to each webhook that listens."""
     for event in events:
-        if event.workspace_id in uow.unheard:
+        if event.workspace_id in uow.workspaces_without_subscribers:
             continue
         listening = uow.connection.execute(_LISTENING, {"_workspace_id": event.workspace_id}).fetchall()
         if listening:

@@ -26,8 +26,8 @@ from stellary.contract.webhooks import (
 )
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.holds import hold_workspace
-from stellary.core.accounts.listeners import listen
+from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
@@ -55,7 +55,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
         Invalid: The URL is none, or leads to an address that is not public.
         Conflict: The workspace has 20 already.
     """
-    hold_workspace(uow, ref)
+    lock_workspace(uow, ref)
     workspace = accounts_access.workspace(uow, ref).row
     row = {
         "id": uow.new_id(),
@@ -71,7 +71,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
     secret = secret_of(secrets.token_bytes(KEY_BYTES))
     uow.connection.execute(_INSERT, {**row, "secret": secret})
-    listen(uow, workspace.id)
+    mark_subscribed(uow, workspace.id)
     return CreatedWebhook(**row, secret=secret)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DraftRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, grant, reach, through_workspace
+from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.wizard.tables import drafts
 
@@ -30,11 +30,11 @@ def draft(uow: UnitOfWork, ref: DraftRef) -> Loaded:
         NotFound: The caller does not reach the workspace, or it has no such draft.
         Forbidden: Somebody else has made the draft, and the caller is no admin of the workspace.
     """
-    row, standing = reach(uow, _DRAFT, ref, _draft_id=ref.draft_id)
+    row, roles = load_with_roles(uow, _DRAFT, ref, _draft_id=ref.draft_id)
     if row.id is None:
         raise NotFound("Project draft not found")
-    grant(uow, standing, row.created_by_id)
-    return Loaded(row, standing)
+    check_role(uow, roles, row.created_by_id)
+    return Loaded(row, roles)
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {DraftRef: draft}

@@ -27,7 +27,7 @@ def accept(world, who, token):
     return world.call(who, "POST", f"/invitations/{token}/accept")
 
 
-def standing(world, eng):
+def pending_invitations(world, eng):
     return world.ask(eng["ann"], "GET", f"{eng['at'].path}/invitations")
 
 
@@ -67,7 +67,7 @@ def test_no_letter_is_sent_of_what_was_undone(world, eng):
 
 def test_the_token_is_shown_once(world, eng):
     made = invite(world, eng)
-    (listed,) = standing(world, eng)
+    (listed,) = pending_invitations(world, eng)
     assert listed == {name: value for name, value in made.items() if name != "token"}
 
 
@@ -77,7 +77,7 @@ def test_accepting_makes_a_member_of_workspace_and_organization(world, eng):
     assert accepted["workspace"] == world.ask(eng["eve"], "GET", eng["at"].path)
     assert (accepted["workspace"]["myRole"], accepted["workspace"]["myPilotageRole"]) == ("member", "viewer")
     assert world.ask(eng["eve"], "GET", eng["at"].organization.path)["myRole"] == "member"
-    assert standing(world, eng) == []
+    assert pending_invitations(world, eng) == []
 
 
 def test_an_admin_is_invited_as_one(world, eng):
@@ -109,7 +109,7 @@ def test_it_is_meant_for_one_address(world, eng):
     token = invite(world, eng, "new@example.com")["token"]
     assert outcome(accept(world, eng["eve"], token)) == (403, "other_invitee")
     assert outcome(accept(world, eng["ann"], token)) == (403, "other_invitee")
-    assert len(standing(world, eng)) == 1
+    assert len(pending_invitations(world, eng)) == 1
 
 
 def test_it_holds_once(world, eng):
@@ -123,7 +123,7 @@ def test_it_holds_for_seven_days(world, eng):
     token, other = invite(world, eng)["token"], invite(world, eng, "new@example.com")
     clock.advance(timedelta(days=7))
     assert outcome(accept(world, eng["eve"], token)) == (404, "not_found")
-    assert standing(world, eng) == []
+    assert pending_invitations(world, eng) == []
     assert world.status(eng["ann"], "DELETE", f"{eng['at'].path}/invitations/{other['id']}") == 200
 
 
@@ -142,7 +142,7 @@ def test_an_unknown_secret_leads_nowhere(world, eng, token):
 
 def test_a_new_one_takes_the_place_of_the_former(world, eng):
     former, token = invite(world, eng)["token"], invite(world, eng, "EVE@example.com", role="admin")["token"]
-    assert [each["role"] for each in standing(world, eng)] == ["admin"]
+    assert [each["role"] for each in pending_invitations(world, eng)] == ["admin"]
     assert accept(world, eng["eve"], former).status == 404
     assert accept(world, eng["eve"], token).status == 200
 
@@ -209,7 +209,7 @@ def test_two_invitations_of_one_person_at_once_leave_one(world, eng):
         email = f"new{number}@example.com"
         path = f"{eng['at'].path}/members/invite"
         at_once(*[lambda: world.status(eng["ann"], "POST", path, {"email": email})] * 2)  # noqa: B023
-        assert [each["email"] for each in standing(world, eng)].count(email) == 1
+        assert [each["email"] for each in pending_invitations(world, eng)].count(email) == 1
 
 
 def test_of_revoking_and_accepting_at_once_one_wins(world, eng):

@@ -8,29 +8,29 @@ from hypothesis import strategies as st
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden
 from stellary.core.accounts import rules
-from stellary.core.accounts.rules import Seat, Standing
+from stellary.core.accounts.rules import CallerRoles, Seat
 
 ORG_ROLES = (None, "member", "admin", "owner")
 MEMBER_ROLES = ("member", "admin", "owner")
 RANK = {role: rank for rank, role in enumerate(ORG_ROLES)}
 
 
-def standing(org_role=None, ws_role=None, **more):
+def caller_roles(org_role=None, ws_role=None, **more):
     more = {"workspace_id": "w", "workspace_owner_id": "somebody", **more}
-    return Standing(user_id="me", organization_id="o", org_role=org_role, ws_role=ws_role, **more)
+    return CallerRoles(user_id="me", organization_id="o", org_role=org_role, ws_role=ws_role, **more)
 
 
-STRANGER = standing()
-ORG_MEMBER = standing("member")
-MEMBER = standing("member", "member", pilotage_role="viewer")
-REVIEWER = standing("member", "member", pilotage_role="reviewer")
-PILOT = standing("member", "member", pilotage_role="owner")
-PROJECT_MEMBER = standing("member", "member", pilotage_role="viewer", in_project=True)
-ADMIN = standing("member", "admin", pilotage_role="viewer")
-FOUNDER = standing("member", "admin", pilotage_role="owner", workspace_owner_id="me")
-ORG_ADMIN = standing("admin")
-ORG_OWNER = standing("owner")
-ORG_ADMIN_AT_A_HOME = standing("admin", is_personal=True)
+STRANGER = caller_roles()
+ORG_MEMBER = caller_roles("member")
+MEMBER = caller_roles("member", "member", pilotage_role="viewer")
+REVIEWER = caller_roles("member", "member", pilotage_role="reviewer")
+PILOT = caller_roles("member", "member", pilotage_role="owner")
+PROJECT_MEMBER = caller_roles("member", "member", pilotage_role="viewer", in_project=True)
+ADMIN = caller_roles("member", "admin", pilotage_role="viewer")
+FOUNDER = caller_roles("member", "admin", pilotage_role="owner", workspace_owner_id="me")
+ORG_ADMIN = caller_roles("admin")
+ORG_OWNER = caller_roles("owner")
+ORG_ADMIN_AT_A_HOME = caller_roles("admin", is_personal=True)
 
 GRANTED = {
     "public": [],
@@ -81,23 +81,23 @@ def test_what_is_ones_own_takes_no_admin(role):
 
 @pytest.mark.parametrize("role", ["ws_admin_or_self", "author", "ws_owner"])
 def test_what_is_ones_own_is_out_of_reach_for_who_does_not_see_the_workspace(role):
-    assert not standing("member", workspace_owner_id="me").grants(role, "me")
+    assert not caller_roles("member", workspace_owner_id="me").grants(role, "me")
 
 
 @given(org_role=st.sampled_from(ORG_ROLES), ws_role=st.sampled_from((None, "member", "admin")))
 def test_who_sees_a_personal_workspace_is_its_member(org_role, ws_role):
-    assert standing(org_role, ws_role, is_personal=True).sees_workspace == (ws_role is not None)
+    assert caller_roles(org_role, ws_role, is_personal=True).sees_workspace == (ws_role is not None)
 
 
 @given(org_role=st.sampled_from(ORG_ROLES), ws_role=st.sampled_from((None, "member", "admin")))
 def test_effective_roles_are_there_for_whom_sees_the_workspace(org_role, ws_role):
-    who = standing(org_role, ws_role, pilotage_role=ws_role and "viewer")
+    who = caller_roles(org_role, ws_role, pilotage_role=ws_role and "viewer")
     assert (who.workspace_role is not None) == who.sees_workspace
     assert (who.effective_pilotage_role is not None) == who.sees_workspace
 
 
 def test_where_no_workspace_is_in_question_none_is_seen():
-    assert not standing("owner", workspace_id=None).sees_workspace
+    assert not caller_roles("owner", workspace_id=None).sees_workspace
 
 
 # ---------------------------------------------------------------------------------------------- ranks

@@ -642,5 +642,5 @@ def test_who_leaves_the_workspace_leaves_no_agent_at_work(office: Office):
     after = office.mission_now(mission)
     assert (after["status"], after["error"]) == (
         "cancelled",
-        "whoever has asked for it no longer reaches the workspace",
+        "the person who created it no longer has access to the workspace",
     )

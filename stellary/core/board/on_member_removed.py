@@ -1,4 +1,4 @@
-"""Departures: what somebody who has left a workspace leaves behind on its boards."""
+"""Reactions of the board when a user leaves a workspace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEAVE_PROJECTS = delete(project_members).where(
 
 
 def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """End the project memberships and assignments of who left. Other people's work on their cards stays theirs."""
-    left = [{"_workspace_id": event.workspace_id, "_user_id": event.user_id} for event in events]
-    uow.connection.execute(_UNASSIGN, [{**each, "_now": uow.now} for each in left])
-    uow.connection.execute(_LEAVE_PROJECTS, left)
+    """Delete the project memberships and card assignments of the users who left."""
+    departures = [{"_workspace_id": event.workspace_id, "_user_id": event.user_id} for event in events]
+    uow.connection.execute(_UNASSIGN, [{**departure, "_now": uow.now} for departure in departures])
+    uow.connection.execute(_LEAVE_PROJECTS, departures)

@@ -1,4 +1,4 @@
-"""Departures: the rules of somebody who no longer reaches a workspace are turned off, and tell so."""
+"""Reactions of automations when a user leaves a workspace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, update
 from stellary.core.automations import traces
 from stellary.core.automations.acting import OWNER_LEFT
 from stellary.core.automations.tables import automations
-from stellary.core.board.concerned import projects_of
+from stellary.core.board.recipient_queries import projects_of
 from stellary.core.kernel.events import WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -27,17 +27,17 @@ _TURN_OFF = (
 
 
 def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Turn off what acts on behalf of those who have left."""
-    made: list[dict[str, Any]] = []
+    """Turn off the rules that act on behalf of users who left, and record a trace for each."""
+    trace_rows: list[dict[str, Any]] = []
     for event in events:
-        left = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
-        turned = uow.connection.execute(_TURN_OFF, left).scalars().all()
-        uow.ended["automations"] += len(turned)
-        made += [_trace(uow, rule_id, event.user_id) for rule_id in turned]
-    traces.record(uow, made)
+        parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
+        rule_ids = uow.connection.execute(_TURN_OFF, parameters).scalars().all()
+        uow.ended["automations"] += len(rule_ids)
+        trace_rows += [_trace_row(uow, rule_id, event.user_id) for rule_id in rule_ids]
+    traces.record(uow, trace_rows)
 
 
-def _trace(uow: UnitOfWork, rule_id: str, owner_id: str) -> dict[str, Any]:
+def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str) -> dict[str, Any]:
     return {
         "automation_id": rule_id,
         "event": "owner_left",

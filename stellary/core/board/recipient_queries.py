@@ -1,4 +1,4 @@
-"""Who is concerned by what happens on a board, as parts that other areas' statements are built of."""
+"""Queries for the people and cards that an event on a board concerns, and parts of statements for other areas."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CARDS: Select[Any] = (
 
 
 def commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
-    """Who has commented on which of the cards: author_id, card_id.
+    """Return a statement for the commenters of some cards: author_id, card_id.
 
     Args:
         card_ids: An expanding parameter.
@@ -30,17 +30,17 @@ def commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
 
 
 def project_people(project_id: ColumnElement[Any]) -> Select[Any]:
-    """The ids of a project's members."""
+    """Return a statement for the user ids of a project's members."""
     return select(project_members.c.user_id).where(project_members.c.project_id == project_id)
 
 
 def project_name(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
-    """What a project is called."""
+    """Return a subquery for a project's name."""
     return select(projects.c.name).where(projects.c.id == project_id).scalar_subquery()
 
 
 def commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
-    """Who has commented on a card, to be read before it is deleted."""
+    """Return the user ids of a card's commenters; read them before the card is deleted."""
     return tuple(uow.connection.execute(_COMMENTERS, {"_card_id": card_id}).scalars())
 
 

@@ -1,4 +1,4 @@
-"""Departures: what agents do on behalf of somebody ends when that person no longer reaches the workspace."""
+"""Reactions of agents when a user leaves a workspace, loses admin rights there, or revokes all tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stellary.core.kernel.events import AdminRightsLost, TokensRevoked, Workspac
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
 
-LEFT = "whoever has asked for it no longer reaches the workspace"
+CREATOR_LEFT = "the person who created it no longer has access to the workspace"
 _REVOKE = delete(agent_tokens).where(
     agent_tokens.c.created_by_id == bindparam("_user_id"),
     agent_tokens.c.agent_id.in_(
@@ -21,7 +21,7 @@ _REVOKE = delete(agent_tokens).where(
     ),
 )
 _REVOKE_ALL = delete(agent_tokens).where(agent_tokens.c.created_by_id == bindparam("_user_id"))
-_ASKED_FOR = (
+_ACTIVE_MISSIONS = (
     select(table.c.id)
     .where(
         table.c.workspace_id == bindparam("_workspace_id"),
@@ -33,26 +33,26 @@ _ASKED_FOR = (
 
 
 def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Revoke the tokens of agents that those have made who may no longer make any."""
+    """Revoke the agent tokens that users created who may no longer create any."""
     for event in events:
-        made_by = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
-        revoked = uow.connection.execute(_REVOKE, made_by).rowcount
-        if revoked:
-            uow.ended["agent_tokens"] += revoked
+        parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
+        token_count = uow.connection.execute(_REVOKE, parameters).rowcount
+        if token_count:
+            uow.ended["agent_tokens"] += token_count
             uow.send_on_commit(ACCESS)
 
 
 def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
-    """Revoke the tokens of agents that act within the rights of those who want none any more, wherever they are."""
+    """Revoke the agent tokens that users created, in all workspaces."""
     for event in events:
         uow.ended["agent_tokens"] += uow.connection.execute(_REVOKE_ALL, {"_user_id": event.user_id}).rowcount
         uow.send_on_commit(ACCESS)
 
 
 def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Cancel the missions that those have asked for who have left."""
+    """Cancel the active missions that were created by users who left."""
     for event in events:
-        left = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
-        for mission_id in uow.connection.execute(_ASKED_FOR, left).scalars().all():
-            missions.cancel(uow, mission_id, event.user_id, LEFT)
+        parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
+        for mission_id in uow.connection.execute(_ACTIVE_MISSIONS, parameters).scalars().all():
+            missions.cancel(uow, mission_id, event.user_id, CREATOR_LEFT)
             uow.ended["missions"] += 1

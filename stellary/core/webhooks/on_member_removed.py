@@ -1,4 +1,4 @@
-"""Departures: the webhooks of somebody who may no longer have any are turned off, and given to an admin who may."""
+"""Reactions of webhooks when a user leaves a workspace or loses admin rights there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HAND_OVER = (
 
 
 def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Turn off the webhooks of those who have lost the rights of an admin, and give them to their successors."""
+    """Turn off the webhooks of users who lost admin rights, and hand them over to their successors."""
     for event in events:
         parameters = {
             "_workspace_id": event.workspace_id,

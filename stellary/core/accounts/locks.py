@@ -1,0 +1,59 @@
+"""Row locks of organizations, workspaces and users.
+
+A service that changes what other requests base their decisions on takes the lock before its access check. On PostgreSQL,
+rows are locked from the outside in: organization, workspace, project, column, card. On SQLite no statement is needed,
+since a writing transaction excludes all others from its beginning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+
+from stellary.contract.refs import OrganizationRef, WorkspaceRef
+from stellary.core.accounts.tables import organizations, users, workspaces
+from stellary.core.kernel.unit import UnitOfWork
+
+_ORGANIZATION = (
+    select(organizations.c.id)
+    .where(organizations.c.slug == bindparam("org_slug"))
+    .with_for_update(key_share=True)
+)
+_WORKSPACE = (
+    select(workspaces.c.id)
+    .join_from(workspaces, organizations)
+    .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
+    .with_for_update(key_share=True, of=workspaces)
+)
+_USER = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
+
+
+def lock_organization(uow: UnitOfWork, ref: OrganizationRef) -> None:
+    """Lock the row of an organization until the transaction ends, so that its members stay the same.
+
+    Args:
+        uow: The unit of work. Call this before the access check, which then reads the latest rows.
+        ref: The organization; no error if it does not exist.
+    """
+    _lock(uow, _ORGANIZATION, org_slug=ref.org_slug)
+
+
+def lock_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> None:
+    """Lock the row of a workspace until the transaction ends, so that its members stay the same.
+
+    Args:
+        uow: The unit of work. Call this before the access check, which then reads the latest rows.
+        ref: The workspace; no error if it does not exist.
+    """
+    _lock(uow, _WORKSPACE, org_slug=ref.org_slug, ws_slug=ref.ws_slug)
+
+
+def lock_caller(uow: UnitOfWork) -> None:
+    """Lock the caller's user row until the transaction ends, so that limits per user hold under concurrency."""
+    _lock(uow, _USER, user_id=uow.user_id)
+
+
+def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> None:
+    if uow.connection.dialect.name == "postgresql":
+        uow.connection.execute(statement, parameters)
