@@ -11,7 +11,7 @@ import pytest
 from nbmake.nb_run import NotebookRun
 
 from stellary.core import Core
-from tests.client.display.parsed import Element, parsed
+from tests.client.display.parsed import Element, parse_view
 from tests.server.running import running
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -40,7 +40,7 @@ class Shown:
             data = output.get("data", {})
             if "text/html" in data:
                 assert data["text/plain"]
-                yield parsed(data["text/html"])
+                yield parse_view(data["text/html"])
 
     def streams(self) -> str:
         outputs = [output for cell in self._cells for output in cell["outputs"]]

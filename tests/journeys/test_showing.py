@@ -1,4 +1,4 @@
-"""What show() of each handle shows, of a workspace that is there, on both databases."""
+"""show() of each handle on a real workspace, on both databases."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from stellary.client.display import view
 from stellary.client.project_setup import apply, plan
 from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.checklists import AddChecklistItem
-from tests.client.display.parsed import parsed
+from tests.client.display.parsed import parse_view
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def project(client: Stellary) -> ProjectHandle:
-    """A project with two scopes; on the board of one is a card with all that a card can have."""
+    """Create a project with two scopes; the board of one has a card with every kind of content."""
     ws = client.workspace("acme", "eng")
-    made = ws.projects.create(name="Q1 Launch", key="LAU")
-    project = ws.project(made)
+    created = ws.projects.create(name="Q1 Launch", key="LAU")
+    project = ws.project(created)
     todo, _, done = project.columns.list()
     label = project.labels.create(name="customer waits", color="#ef4444")
     field = project.custom_fields.create(name="Severity", type="text")
@@ -44,7 +44,7 @@ def project(client: Stellary) -> ProjectHandle:
 
 
 def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture):
-    for way, said in {
+    for view_name, expected in {
         None: "Write the spec",
         "kanban": "Write the spec",
         "list": "Assignee",
@@ -52,8 +52,8 @@ def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture)
         "roadmap": "Main",
         "stats": "By label",
     }.items():
-        project.show(way)
-        assert said in capsys.readouterr().out, way
+        project.show(view_name)
+        assert expected in capsys.readouterr().out, view_name
 
 
 def test_a_scope_in_the_view_in_which_everybody_finds_it(project: ProjectHandle, capsys: Capture):
@@ -89,7 +89,7 @@ def test_a_card_with_all_that_is_on_it(project: ProjectHandle, capsys: Capture):
     card = project.cards.list()[0]
     project.card(card).show()
     out = capsys.readouterr().out
-    said = (
+    expected = (
         "customer waits",
         "Severity",
         "critical",
@@ -100,8 +100,8 @@ def test_a_card_with_all_that_is_on_it(project: ProjectHandle, capsys: Capture):
         "Well.",
         "To Do",
     )
-    for each in said:
-        assert each in out, each
+    for text in expected:
+        assert text in out, text
     with pytest.raises(ValueError, match="CardHandle has no views"):
         project.card(card).show("kanban")
 
@@ -125,14 +125,14 @@ def test_a_workspace_and_its_cockpit(client: Stellary, project: ProjectHandle, c
 
 def test_a_plan_of_a_declared_project(client: Stellary, project: ProjectHandle):
     labels = [{"name": "customer waits", "color": "#000000"}, {"name": "<b>new</b>", "color": "#ffffff"}]
-    made = plan(
+    setup_plan = plan(
         client.workspace("acme", "eng"), {"project": {"name": "Q1 Launch", "key": "LAU"}, "labels": labels}
     )
-    sheet = view(made)
-    found = parsed(sheet.html())
-    assert found.one("h3").text == "Plan for Q1 Launch"
-    assert found.texts("td")[:4] == ["update", "label", "customer waits", "color: #ef4444 → #000000"]
-    assert found.texts("td")[4:] == ["create", "label", "<b>new</b>", "color: #ffffff"]
-    apply(made)
+    rendered = view(setup_plan)
+    root = parse_view(rendered.html())
+    assert root.one("h3").text == "Plan for Q1 Launch"
+    assert root.texts("td")[:4] == ["update", "label", "customer waits", "color: #ef4444 → #000000"]
+    assert root.texts("td")[4:] == ["create", "label", "<b>new</b>", "color: #ffffff"]
+    apply(setup_plan)
     done = view(plan(project, {"project": {"name": "Q1 Launch"}, "labels": labels}))
     assert done.text(60).splitlines()[-1] == "Everything is as it is declared."

@@ -163,9 +163,9 @@ class Resource(Shown, Generic[C]):
             TypeError: There is nothing here that could be asked for.
             ValueError: There is no such view.
         """
-        from stellary.client.display._asking import shown
+        from stellary.client.display._asking import show
 
-        return shown(self, view)
+        return show(self, view)
 
     def __repr__(self) -> str:
         where = ", ".join(f"{name}={part!r}" for name, part in self._place.items())

@@ -1,4 +1,4 @@
-"""Asking: what ``show()`` of a handle asks for. A handle itself never asks when it is merely looked at."""
+"""The requests that ``show()`` of a handle makes. The representation of a handle makes none."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 import attrs
 
 from stellary.client.calling.method import Method, Resource
-from stellary.client.display._card import detail
-from stellary.client.display._look import Look, names
-from stellary.client.display._seen import seen
+from stellary.client.display._card import build_card
+from stellary.client.display._look import RenderOptions, collect_names
+from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import Sheet, put
 from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.projects import Board
 
-Asked = Generator[Callable[[], Any], Any, Sheet]
-"""Yields what is to be called, which for AsyncStellary gives something to be awaited, and is sent what came of it."""
+Steps = Generator[Callable[[], Any], Any, Sheet]
+"""Yields the calls to make, whose results are awaitable for AsyncStellary, receives each result, and returns the view."""
 OF_BOARD = ("kanban", "list", "calendar")
 OF_SCOPE = ("roadmap", "stats")
 
 
-def shown(handle: Resource[Any], view: str | None) -> Any:
-    """Ask and show; a coroutine for AsyncStellary."""
-    steps = asking(handle, view)
+def show(handle: Resource[Any], view: str | None) -> Any:
+    """Load the view of a handle and show it; a coroutine for AsyncStellary."""
+    steps = load_view(handle, view)
     if handle._awaits:  # noqa: SLF001 - of the client
-        return _awaited(steps)
+        return _show_async(steps)
     try:
         step = next(steps)
         while True:
@@ -37,7 +37,7 @@ def shown(handle: Resource[Any], view: str | None) -> Any:
         put(end.value)
 
 
-async def _awaited(steps: Asked) -> None:
+async def _show_async(steps: Steps) -> None:
     try:
         step = next(steps)
         while True:
@@ -46,122 +46,131 @@ async def _awaited(steps: Asked) -> None:
         put(end.value)
 
 
-def asking(handle: Resource[Any], view: str | None) -> Asked:
-    """What is asked for a handle.
+def load_view(handle: Resource[Any], view: str | None) -> Steps:
+    """Return the steps that load the view of a handle.
+
+    Args:
+        handle: The handle.
+        view: The name of the view; None for the default one.
+
+    Returns:
+        A generator of the calls to make, which returns the view.
 
     Raises:
-        TypeError: Nothing can be.
+        TypeError: The handle has nothing to show.
         ValueError: There is no such view.
     """
-    for each in type(handle).__mro__:
-        if found := _ASKED.get(each.__name__):
-            return found(handle, view)
-    _no_views(handle, view)
+    for base in type(handle).__mro__:
+        if loader := _LOADERS.get(base.__name__):
+            return loader(handle, view)
+    _reject_views(handle, view)
     for name in ("list", "get", "me"):
-        found = inspect.getattr_static(handle, name, None)
-        if isinstance(found, Method) and not found.ids:
-            return _plain(getattr(handle, name))
+        method = inspect.getattr_static(handle, name, None)
+        if isinstance(method, Method) and not method.ids:
+            return _load_result(getattr(handle, name))
     raise TypeError(f"{type(handle).__name__} has nothing to show")
 
 
-def _plain(call: Callable[[], Any]) -> Asked:
-    return seen((yield call))
+def _load_result(call: Callable[[], Any]) -> Steps:
+    return build_view((yield call))
 
 
-# ---------------------------------------------------------------------------------------------- what asks otherwise
+# ---------------------------------------------------------------------------------------------- views of several requests
 
 
-def _project(project: Any, view: str | None) -> Asked:
+def _load_project(project: Any, view: str | None) -> Steps:
     if view in OF_SCOPE:
         scopes = yield project.scopes.list
-        default = next((each for each in scopes if each.is_default), scopes[0])
-        sheet = yield from _scope(project.scope(default), view)
-        return attrs.evolve(sheet, title=f"{default.name}: {sheet.title.lower()}")
+        default = next((scope for scope in scopes if scope.is_default), scopes[0])
+        scope_view = yield from _load_scope(project.scope(default), view)
+        return attrs.evolve(scope_view, title=f"{default.name}: {scope_view.title.lower()}")
     if view is not None and view not in OF_BOARD:
         raise ValueError(f"a project has no view {view!r}, but {', '.join(OF_BOARD + OF_SCOPE)}")
-    return seen((yield project.board), view)
+    return build_view((yield project.board), view)
 
 
-def _scope(scope: Any, view: str | None) -> Asked:
+def _load_scope(scope: Any, view: str | None) -> Steps:
     if view is None:
         view = (yield scope.get).active_view
     elif view not in OF_BOARD + OF_SCOPE:
         raise ValueError(f"a scope has no view {view!r}, but {', '.join(OF_BOARD + OF_SCOPE)}")
     if "project_id" in scope._place and view in OF_BOARD:  # noqa: SLF001 - of the client
-        # The board knows what labels and people are called.
-        board = yield _above(scope, ProjectHandle).board
-        return seen(_part(board, "scope_id", scope._place["scope_id"]), view)  # noqa: SLF001
-    return seen((yield lambda: scope.views(type=view)))
+        # The board also has the names of labels and people.
+        board = yield _parent_handle(scope, ProjectHandle).board
+        return build_view(_select_part(board, "scope_id", scope._place["scope_id"]), view)  # noqa: SLF001
+    return build_view((yield lambda: scope.views(type=view)))
 
 
-def _column(column: Any, view: str | None) -> Asked:
-    board = yield _above(column, ProjectHandle).board
-    return seen(_part(board, "column_id", column._place["column_id"]), view)  # noqa: SLF001
+def _load_column(column: Any, view: str | None) -> Steps:
+    board = yield _parent_handle(column, ProjectHandle).board
+    return build_view(_select_part(board, "column_id", column._place["column_id"]), view)  # noqa: SLF001
 
 
-def _part(board: Board, name: str, id: str) -> Board:
-    """What is of one scope, or of one column, on a board."""
+def _select_part(board: Board, name: str, id: str) -> Board:
+    """Return the part of a board that belongs to one scope or one column."""
     scope = name == "scope_id"
-    columns = [each for each in board.columns if (each.scope_id if scope else each.id) == id]
+    columns = [column for column in board.columns if (column.scope_id if scope else column.id) == id]
     return Board(
         project=board.project,
         labels=board.labels,
         custom_fields=board.custom_fields,
         members=board.members,
-        scopes=[each for each in board.scopes if each.id in {column.scope_id for column in columns}],
+        scopes=[scope for scope in board.scopes if scope.id in {column.scope_id for column in columns}],
         columns=columns,
-        cards=[each for each in board.cards if getattr(each, name) == id],
+        cards=[card for card in board.cards if getattr(card, name) == id],
     )
 
 
-def _above(handle: Any, kind: type[Any]) -> Any:
+def _parent_handle(handle: Any, kind: type[Any]) -> Any:
     return kind(handle._caller, handle._place)  # noqa: SLF001 - of the client
 
 
-def _card(card: Any, view: str | None) -> Asked:
-    _no_views(card, view)
-    found = yield card.get
-    project = _above(card, ProjectHandle)
-    labels = (yield project.labels.list) if found.label_ids else []
-    fields = (yield project.custom_fields.list) if found.custom_fields else []
+def _load_card(card: Any, view: str | None) -> Steps:
+    _reject_views(card, view)
+    details = yield card.get
+    project = _parent_handle(card, ProjectHandle)
+    labels = (yield project.labels.list) if details.label_ids else []
+    fields = (yield project.custom_fields.list) if details.custom_fields else []
     columns = yield project.columns.list
-    people = (yield _above(card, WorkspaceHandle).members.list) if found.assignee_id else []
+    people = (yield _parent_handle(card, WorkspaceHandle).members.list) if details.assignee_id else []
     relations = yield card.relations.list
-    attachments = (yield card.attachments.list) if found.attachment_count else []
-    comments = (yield card.comments.list) if found.comment_count else []
-    known = names(labels, people, columns, fields)
-    look = Look(datetime.now(UTC))
-    return detail(found, look, known, comments=comments, relations=relations, attachments=attachments)
+    attachments = (yield card.attachments.list) if details.attachment_count else []
+    comments = (yield card.comments.list) if details.comment_count else []
+    names = collect_names(labels, people, columns, fields)
+    options = RenderOptions(datetime.now(UTC))
+    return build_card(
+        details, options, names, comments=comments, relations=relations, attachments=attachments
+    )
 
 
-def _cockpit(pilotage: Any, view: str | None) -> Asked:
-    _no_views(pilotage, view)
-    return seen((yield lambda: pilotage.state(detail_level="detailed")))
+def _load_cockpit(pilotage: Any, view: str | None) -> Steps:
+    _reject_views(pilotage, view)
+    return build_view((yield lambda: pilotage.state(detail_level="detailed")))
 
 
-def _workspace(workspace: Any, view: str | None) -> Asked:
-    _no_views(workspace, view)
-    found = yield workspace.get
+def _load_workspace(workspace: Any, view: str | None) -> Steps:
+    _reject_views(workspace, view)
+    details = yield workspace.get
     portfolio = yield workspace.projects.portfolio
-    return attrs.evolve(seen(portfolio), title=f"{found.name}: projects")
+    return attrs.evolve(build_view(portfolio), title=f"{details.name}: projects")
 
 
-def _mission(mission: Any, view: str | None) -> Asked:
-    _no_views(mission, view)
-    return seen((yield lambda: mission.wait(progress=True)))
+def _load_mission(mission: Any, view: str | None) -> Steps:
+    _reject_views(mission, view)
+    return build_view((yield lambda: mission.wait(progress=True)))
 
 
-def _no_views(handle: Resource[Any], view: str | None) -> None:
+def _reject_views(handle: Resource[Any], view: str | None) -> None:
     if view is not None:
         raise ValueError(f"{type(handle).__name__} has no views")
 
 
-_ASKED: dict[str, Callable[[Any, str | None], Asked]] = {
-    "CardHandle": _card,
-    "ColumnHandle": _column,
-    "MissionHandle": _mission,
-    "Pilotage": _cockpit,
-    "ProjectHandle": _project,
-    "ScopeHandle": _scope,
-    "WorkspaceHandle": _workspace,
+_LOADERS: dict[str, Callable[[Any, str | None], Steps]] = {
+    "CardHandle": _load_card,
+    "ColumnHandle": _load_column,
+    "MissionHandle": _load_mission,
+    "Pilotage": _load_cockpit,
+    "ProjectHandle": _load_project,
+    "ScopeHandle": _load_scope,
+    "WorkspaceHandle": _load_workspace,
 }

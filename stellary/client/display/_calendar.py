@@ -1,4 +1,4 @@
-"""The calendar: what is due, month by month."""
+"""The calendar view: cards by due date, month by month."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import Look
+from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Day, Month, Part, Prose, Span, Tone
 
@@ -14,40 +14,42 @@ if TYPE_CHECKING:
     from stellary.contract.cards import Card
 
 MONTHS = 3
-"""Shown at most: that of the first card that is not done, and those after it."""
+"""The number of months shown, from the first one with a late or upcoming card."""
 ITEMS = 3
-"""Of a day."""
+"""The number of cards shown per day."""
 
 
-def calendar(dated: list[tuple[date, Card]], undated: int, look: Look) -> list[Part]:
-    """The months in which something is due, and what has no due date."""
-    today = w.as_day(look.now)
+def build_months(dated: list[tuple[date, Card]], undated: int, options: RenderOptions) -> list[Part]:
+    """Build the months in which cards are due, and a note about cards without a due date."""
+    today = w.to_utc_date(options.now)
     months = sorted({(day.year, day.month) for day, _ in dated}) or [(today.year, today.month)]
-    # Long ago is looked at last.
-    ahead = [each for each in months if each >= (today.year, today.month)] or months[-1:]
+    # Months in the past are shown only if they have late cards, or if there are no others.
+    upcoming = [month for month in months if month >= (today.year, today.month)] or months[-1:]
     late = [day for day, card in dated if card.status != "done" and day < today]
-    first = min([*ahead[:1], *({(min(late).year, min(late).month)} if late else ())])
-    shown = [each for each in months if each >= first][:MONTHS] or ahead[:1]
-    parts: list[Part] = [_month(year, month, dated, today) for year, month in shown]
-    hidden = sum((day.year, day.month) not in shown for day, _ in dated)
-    said = [f"{w.counted(hidden, 'card')} in other months"] if hidden else []
-    said += [f"{w.counted(undated, 'card')} without a due date"] if undated else []
-    return [*parts, Prose("; ".join(said), "quiet")] if said else parts
+    first = min([*upcoming[:1], *({(min(late).year, min(late).month)} if late else ())])
+    visible_months = [month for month in months if month >= first][:MONTHS] or upcoming[:1]
+    parts: list[Part] = [_month(year, month, dated, today) for year, month in visible_months]
+    hidden = sum((day.year, day.month) not in visible_months for day, _ in dated)
+    notes = [f"{w.format_count(hidden, 'card')} in other months"] if hidden else []
+    notes += [f"{w.format_count(undated, 'card')} without a due date"] if undated else []
+    return [*parts, Prose("; ".join(notes), "quiet")] if notes else parts
 
 
 def _month(year: int, month: int, dated: list[tuple[date, Card]], today: date) -> Month:
     first = date(year, month, 1)
-    # The Monday before, and whole weeks until the month is over; neither year 1 nor year 9999 has one more.
+    # Start on the Monday before and show whole weeks. Dates before year 1 and after year 9999 do not exist.
     start = first - timedelta(days=min(first.weekday(), first.toordinal() - 1))
     days = []
     for number in range(42):
-        at = start.toordinal() + number
-        if at > date.max.toordinal():
+        ordinal = start.toordinal() + number
+        if ordinal > date.max.toordinal():
             break
-        here = date.fromordinal(at)
-        if number % 7 == 0 and number and (here.year, here.month) != (year, month):
+        current = date.fromordinal(ordinal)
+        if number % 7 == 0 and number and (current.year, current.month) != (year, month):
             break
-        days.append(_day(here, [card for day, card in dated if day == here and here.month == month], today))
+        days.append(
+            _day(current, [card for day, card in dated if day == current and current.month == month], today)
+        )
     return Month(
         title=f"{w.MONTHS[month - 1]} {year}",
         first=first,
@@ -56,11 +58,11 @@ def _month(year: int, month: int, dated: list[tuple[date, Card]], today: date) -
     )
 
 
-def _day(here: date, found: list[Card], today: date) -> Day:
+def _day(date_of_cell: date, cards: list[Card], today: date) -> Day:
     items: list[Cell] = []
-    for card in found[:ITEMS]:
-        late = here < today and card.status != "done"
+    for card in cards[:ITEMS]:
+        late = date_of_cell < today and card.status != "done"
         tone: Tone = "quiet" if card.status == "done" else "bad" if late else "plain"
         key = Span(card.key or "", "bad" if late else "quiet", "code", "late" if late else None)
         items.append((key, Span(line(card.title, 80), tone)))
-    return Day(here, tuple(items), len(found) - len(items))
+    return Day(date_of_cell, tuple(items), len(cards) - len(items))

@@ -1,4 +1,4 @@
-"""One card, with all that is on it."""
+"""The view of one card with its relations, files and comments."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import Look, Names
+from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line, readable
 from stellary.client.display._parts import Cell, Facts, Part, Points, Prose, Section, Span
-from stellary.client.display._rows import summary
+from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import Sheet
 
 if TYPE_CHECKING:
@@ -23,57 +23,64 @@ COMMENTS = 10
 COMMENT_MAX = 600
 
 
-def detail(
+def build_card(
     card: Card,
-    look: Look,
-    known: Names | None = None,
+    options: RenderOptions,
+    names: Names | None = None,
     *,
     comments: Sequence[Comment] = (),
     relations: Sequence[Relation] = (),
     attachments: Sequence[Attachment] = (),
 ) -> Sheet:
-    """A card as one reads it.
+    """Render a card in full.
 
     Args:
-        known: What its labels, its column, its fields and people are called.
-        comments: The oldest first.
+        card: The card.
+        options: The rendering options.
+        names: The display names of its labels, column, custom fields and assignee.
+        comments: The comments, oldest first.
+        relations: The related cards.
+        attachments: The attached files.
+
+    Returns:
+        The view.
     """
-    known = known or Names()
+    names = names or Names()
     done = card.status == "done"
-    facts = [Span(card.key or "", "quiet", "code"), w.status(card.status), w.priority(card.priority)]
+    facts = [Span(card.key or "", "quiet", "code"), w.status_tag(card.status), w.priority_mark(card.priority)]
     if card.archived:
         facts.append(Span("archived", "warn", "tag"))
-    parts: list[Part] = [Facts(tuple(each for each in _facts(card, look, known, done=done) if each[1]))]
+    parts: list[Part] = [Facts(tuple(fact for fact in _facts(card, options, names, done=done) if fact[1]))]
     if card.description:
-        parts.append(Prose(_cut(card.description, TEXT_MAX)))
+        parts.append(Prose(_truncate(card.description, TEXT_MAX)))
     if card.checklist:
-        steps = [_step(each) for each in card.checklist]
+        steps = [_step(item) for item in card.checklist]
         parts.append(Section("Checklist", (Points(tuple(steps)),), len(steps)))
     if relations:
-        parts.append(Section("Relations", (Points(tuple(_relation(each) for each in relations)),)))
+        parts.append(Section("Relations", (Points(tuple(_relation(relation) for relation in relations)),)))
     if attachments:
-        files = tuple((Span(line(each.original_name, 120)),) for each in attachments)
+        files = tuple((Span(line(attachment.original_name, 120)),) for attachment in attachments)
         parts.append(Section("Files", (Points(files),), len(files)))
     if comments:
-        parts.append(_comments(comments, look))
-    return Sheet("Card", card.title, tuple(parts), tuple(each for each in facts if each is not None))
+        parts.append(_comments(comments, options))
+    return Sheet("Card", card.title, tuple(parts), tuple(span for span in facts if span is not None))
 
 
-def _facts(card: Card, look: Look, known: Names, *, done: bool) -> list[tuple[str, Cell]]:
-    start = None if card.start_date is None else Span(w.day(card.start_date, look.now), "quiet")
-    found: list[tuple[str, Any]] = [
-        ("Column", Span(known.columns[card.column_id]) if card.column_id in known.columns else None),
-        ("Assignee", known.person(card.assignee_id)),
+def _facts(card: Card, options: RenderOptions, names: Names, *, done: bool) -> list[tuple[str, Cell]]:
+    start = None if card.start_date is None else Span(w.format_day(card.start_date, options.now), "quiet")
+    optional_spans: list[tuple[str, Any]] = [
+        ("Column", Span(names.columns[card.column_id]) if card.column_id in names.columns else None),
+        ("Assignee", names.person(card.assignee_id)),
         ("Starts", start),
-        ("Due", w.due(card.due_date, look.now, done=done)),
-        ("Done", Span(w.day(card.completed_at, look.now), "good") if card.completed_at else None),
-        ("Progress", w.progress(card.checklist_progress)),
+        ("Due", w.due_date_label(card.due_date, options.now, done=done)),
+        ("Done", Span(w.format_day(card.completed_at, options.now), "good") if card.completed_at else None),
+        ("Progress", w.checklist_meter(card.checklist_progress)),
     ]
-    facts: list[tuple[str, Cell]] = [(name, () if each is None else (each,)) for name, each in found]
-    facts.insert(2, ("Labels", known.chips(card.label_ids)))
+    facts: list[tuple[str, Cell]] = [(name, () if span is None else (span,)) for name, span in optional_spans]
+    facts.insert(2, ("Labels", names.chips(card.label_ids)))
     for field_id, value in (card.custom_fields or {}).items():
-        name = known.fields[field_id].name if field_id in known.fields else field_id
-        facts.append((line(name, 60), (Span(line(summary(value), 200)),)))
+        name = names.fields[field_id].name if field_id in names.fields else field_id
+        facts.append((line(name, 60), (Span(line(summarize(value), 200)),)))
     return facts
 
 
@@ -85,27 +92,27 @@ def _step(item: Any) -> Cell:
 def _relation(relation: Relation) -> Cell:
     other = relation.card
     return (
-        Span(w.words(str(relation.type)), "quiet"),
+        Span(w.humanize(str(relation.type)), "quiet"),
         Span(other.key, "quiet", "code"),
         Span(line(other.title, 160)),
     )
 
 
-def _comments(comments: Sequence[Comment], look: Look) -> Section:
-    shown = comments[-look.of(COMMENTS) :]
-    said: list[Cell] = [
+def _comments(comments: Sequence[Comment], options: RenderOptions) -> Section:
+    latest = comments[-options.limit(COMMENTS) :]
+    points: list[Cell] = [
         (
-            Span(line(each.author_name, 60), kind="person"),
-            Span(w.day(each.created_at, look.now), "quiet"),
-            Span(line(each.content, COMMENT_MAX)),
+            Span(line(comment.author_name, 60), kind="person"),
+            Span(w.format_day(comment.created_at, options.now), "quiet"),
+            Span(line(comment.content, COMMENT_MAX)),
         )
-        for each in shown
+        for comment in latest
     ]
-    hidden = len(comments) - len(shown)
+    hidden = len(comments) - len(latest)
     earlier: tuple[Part, ...] = (Prose(f"{hidden} earlier", "quiet"),) if hidden else ()
-    return Section("Comments", (*earlier, Points(tuple(said))), len(comments))
+    return Section("Comments", (*earlier, Points(tuple(points))), len(comments))
 
 
-def _cut(text: str, most: int) -> str:
-    found = readable(text).strip()
-    return found if len(found) <= most else found[: most - 1] + "…"
+def _truncate(text: str, most: int) -> str:
+    readable_text = readable(text).strip()
+    return readable_text if len(readable_text) <= most else readable_text[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""Cells: how much room texts take in a terminal, and tables that fit into it."""
+"""The width of text in terminal cells, and tables that fit a width."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any
 Line = list[Any]
 
 
-def cells(text: str) -> int:
-    """How many cells of a terminal a text takes."""
-    return len(text) if text.isascii() else sum(_cells(character) for character in text)
+def cell_width(text: str) -> int:
+    """Return the number of terminal cells that a text takes."""
+    return len(text) if text.isascii() else sum(_character_width(character) for character in text)
 
 
-def _cells(character: str) -> int:
+def _character_width(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def cut(text: str, width: int) -> str:
-    """A text that takes no more than that, with ``…`` where something is missing."""
-    if cells(text) <= width:
+def truncate(text: str, width: int) -> str:
+    """Return a text truncated to ``width`` cells, with ``…`` in place of the removed part."""
+    if cell_width(text) <= width:
         return text
-    ends = accumulate(_cells(character) for character in text)
-    kept = sum(1 for _ in takewhile(lambda end: end < width, ends))
-    return text[:kept].rstrip() + "…" if width > 0 else ""
+    ends = accumulate(_character_width(character) for character in text)
+    length = sum(1 for _ in takewhile(lambda end: end < width, ends))
+    return text[:length].rstrip() + "…" if width > 0 else ""
 
 
-def padded(text: str, width: int) -> str:
-    """A text that takes exactly that."""
-    found = cut(text, width)
-    return found + " " * (width - cells(found))
+def pad(text: str, width: int) -> str:
+    """Return a text truncated or padded to exactly ``width`` cells."""
+    truncated = truncate(text, width)
+    return truncated + " " * (width - cell_width(truncated))
 
 
-def table(
+def layout_table(
     heads: list[Line],
     rows: list[list[Line]],
     numeric: list[bool],
@@ -44,8 +44,8 @@ def table(
     fit: Callable[[Line, int], Line],
     wide: Callable[[Line], int],
 ) -> list[Line]:
-    """Lines of a table: columns as wide as they must be, the widest made narrower until all of them fit."""
-    widths = [max(wide(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
+    """Return the lines of a table; the widest columns are narrowed until the table fits ``width``."""
+    widths = [max(wide(row[index]) for row in [heads, *rows]) for index in range(len(heads))]
     while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 6:
         widths[widths.index(max(widths))] -= 1
     return [_row(row, widths, numeric, fit, wide) for row in [heads, *rows]]
@@ -58,10 +58,10 @@ def _row(
     fit: Callable[[Line, int], Line],
     wide: Callable[[Line], int],
 ) -> Line:
-    made: Line = []
-    for at, found in enumerate(row):
-        kept = fit(found, widths[at])
-        gap = [(" " * (widths[at] - wide(kept)), "plain")]
-        between = [("  ", "plain")] if at else []
-        made += [*between, *gap, *kept] if numeric[at] else [*between, *kept, *gap]
-    return made
+    line: Line = []
+    for index, content in enumerate(row):
+        fitted = fit(content, widths[index])
+        gap = [(" " * (widths[index] - wide(fitted)), "plain")]
+        between = [("  ", "plain")] if index else []
+        line += [*between, *gap, *fitted] if numeric[index] else [*between, *fitted, *gap]
+    return line

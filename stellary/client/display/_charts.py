@@ -1,11 +1,11 @@
-"""Charts: what is drawn to a scale. Each number is also there as a text, so that nothing is told by length or colour alone."""
+"""Charts, drawn to scale. Every number is also present as text, so that no information depends on length or colour alone."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from stellary.client.display import _parts as p
-from stellary.client.display._markup import HEADING_CLASSES, Markup, color, el, percent
+from stellary.client.display._markup import HEADING_CLASSES, Markup, el, parse_color, percent
 from stellary.client.display._words import MONTHS
 
 _FILLS = {tone: f"var(--sty-bar-{tone})" for tone in ("good", "warn", "bad", "info", "quiet")}
@@ -19,11 +19,11 @@ def _title(text: str) -> Markup:
     return el("h4", text, class_=HEADING_CLASSES, dir="auto")
 
 
-def timeline(part: p.Timeline) -> list[Markup | None]:
-    """Bars over time, a row each; the label says the dates as well."""
+def draw_timeline(part: p.Timeline) -> list[Markup | None]:
+    """Draw bars over time, one row per bar, with the dates in the label."""
     ends = [*(at for at, _ in part.ticks[1:]), 1.0]
     ticks = [
-        [el("span", text, style=f"{_from(at)};width:{percent(end - at)}"), Markup(" ")]
+        [el("span", text, style=f"{_start_at(at)};width:{percent(end - at)}"), Markup(" ")]
         for (at, text), end in zip(part.ticks, ends, strict=True)
         if at < 0.93
     ]
@@ -31,12 +31,16 @@ def timeline(part: p.Timeline) -> list[Markup | None]:
         el("div", class_="sty-corner"),
         el("div", ticks, class_="sty-axis", aria_hidden="true"),
     ]
-    now = None if part.today is None else el("div", class_="sty-now", style=_from(part.today), title="today")
+    now = (
+        None
+        if part.today is None
+        else el("div", class_="sty-now", style=_start_at(part.today), title="today")
+    )
     for bar in part.bars:
-        names = "sty-label sty-group" if bar.heading else "sty-label"
+        classes = "sty-label sty-group" if bar.heading else "sty-label"
         key = None if bar.key is None else el("span", bar.key, class_="sty-quiet sty-code")
         name = el("b", key, Markup(" ") if key else None, el("bdi", bar.label), title=bar.label)
-        rows.append(el("div", name, Markup(" "), el("small", bar.note), class_=names))
+        rows.append(el("div", name, Markup(" "), el("small", bar.note), class_=classes))
         rows.append(el("div", now, _bar(bar), class_="sty-track"))
     return [
         el("div", rows, class_="sty-time"),
@@ -44,21 +48,21 @@ def timeline(part: p.Timeline) -> list[Markup | None]:
     ]
 
 
-def _from(at: float) -> str:
+def _start_at(at: float) -> str:
     return f"inset-inline-start:{percent(at)}"
 
 
 def _bar(bar: p.Bar) -> Markup | None:
     if bar.start is None or bar.end is None:
         return None
-    place = f"{_from(bar.start)};width:{percent(bar.end - bar.start)}"
+    position = f"{_start_at(bar.start)};width:{percent(bar.end - bar.start)}"
     done = None if bar.filled is None else el("i", style=f"width:{percent(bar.filled)}")
-    look = f"{place};background:{_fill(bar.tone)}"
-    return el("div", done, class_="sty-bar", style=look, title=f"{bar.label}: {bar.note}")
+    style = f"{position};background:{_fill(bar.tone)}"
+    return el("div", done, class_="sty-bar", style=style, title=f"{bar.label}: {bar.note}")
 
 
-def distribution(part: p.Distribution) -> list[Markup | None]:
-    """A bar for each, as long as it has much."""
+def draw_distribution(part: p.Distribution) -> list[Markup | None]:
+    """Draw a horizontal bar per share, its length proportional to the count."""
     most = max((share.count for share in part.shares), default=0)
     rows = [
         el(
@@ -79,11 +83,11 @@ def distribution(part: p.Distribution) -> list[Markup | None]:
 def _share(share: p.Share, most: int) -> str:
     width = percent(share.count / most if most else 0)
     none = ";min-width:0" if not share.count else ""
-    return f"width:{width};background:{color(share.color) or _fill(share.tone)}{none}"
+    return f"width:{width};background:{parse_color(share.color) or _fill(share.tone)}{none}"
 
 
-def counts(part: p.Counts) -> list[Markup]:
-    """A column for each day."""
+def draw_counts(part: p.Counts) -> list[Markup]:
+    """Draw a vertical bar per day."""
     most = max((count for _, count in part.days), default=0)
     number = max(len(part.days), 1)
     bars = []
@@ -119,7 +123,7 @@ def counts(part: p.Counts) -> list[Markup]:
             drawing,
             el(
                 "div",
-                [[el("span", each), Markup(" ")] for each in ends],
+                [[el("span", label), Markup(" ")] for label in ends],
                 class_="sty-ends",
                 aria_hidden="true",
             ),
@@ -132,9 +136,9 @@ def _short(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1][:3]}"
 
 
-def figures(part: p.Figures) -> Markup:
-    """Numbers, large."""
-    made = [
+def draw_figures(part: p.Figures) -> Markup:
+    """Draw large numbers with their names."""
+    boxes = [
         el(
             "div",
             el("dt", figure.name),
@@ -147,4 +151,4 @@ def figures(part: p.Figures) -> Markup:
         )
         for figure in part.figures
     ]
-    return el("dl", made, class_="sty-figures")
+    return el("dl", boxes, class_="sty-figures")

@@ -1,4 +1,4 @@
-"""The cockpit: the state of a workspace's pilotage on one sheet."""
+"""The cockpit: the pilotage state of a workspace in one view."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import Look
+from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Figure, Figures, Grid, Meter, Part, Points, Section, Span
 from stellary.client.display._sheet import Sheet
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from stellary.contract.pilotage import Mission
     from stellary.contract.pilotage_state import PilotageState
 
-SHOWN = 8
-"""Of each kind."""
+SECTION_ITEMS = 8
+"""The number of items shown per section."""
 TEXT_MAX = 200
 _NAMES = ("title", "objective", "label", "name", "explanation", "actionType")
 
 
-def cockpit(state: PilotageState, look: Look) -> Sheet:
-    """What a workspace is out to reach, what is in the way, and what waits to be decided."""
-    used = state.usage_context
+def build_cockpit(state: PilotageState, options: RenderOptions) -> Sheet:
+    """Render the priorities, missions, proposed actions, todos, decisions, documents and history of a workspace."""
+    usage = state.usage_context
     facts = [
         Span(f"cycle {state.cycle}", "accent", "tag"),
-        Span(f"as {used.role}", "quiet"),
-        Span(w.words(str(used.profile)), "quiet"),
-        Span(w.words(str(used.intent)), "quiet"),
+        Span(f"as {usage.role}", "quiet"),
+        Span(w.humanize(str(usage.profile)), "quiet"),
+        Span(w.humanize(str(usage.intent)), "quiet"),
     ]
     parts: list[Part] = [_counts(state)]
-    sections = _sections(state, look)
+    sections = _sections(state, options)
     if sections:
         parts.append(Grid(tuple(sections)))
     elif state.ids is None:
@@ -41,121 +41,126 @@ def cockpit(state: PilotageState, look: Look) -> Sheet:
 
 def _counts(state: PilotageState) -> Figures:
     counts = state.counts
-    blocked = sum(each.status == "blocked" for each in state.missions)
+    blocked = sum(mission.status == "blocked" for mission in state.missions)
     return Figures(
         (
             Figure("Missions", f"{counts.missions:,}", f"{blocked} blocked" if blocked else None),
             Figure("Priorities", f"{counts.active_priorities:,}"),
             Figure("Todos", f"{counts.todos:,}"),
             Figure("Decisions", f"{counts.decisions:,}"),
-            _waiting("To review", counts.suggested_actions),
-            _waiting("To apply", counts.approved_actions),
+            _pending_figure("To review", counts.suggested_actions),
+            _pending_figure("To apply", counts.approved_actions),
         )
     )
 
 
-def _waiting(name: str, count: int) -> Figure:
+def _pending_figure(name: str, count: int) -> Figure:
     return Figure(name, f"{count:,}", tone="warn" if count else "plain")
 
 
-def _sections(state: PilotageState, look: Look) -> list[Section]:
-    suggested = [each for each in state.traces if each.status in ("suggested", "approved")]
-    names = {each.id: each.objective for each in state.missions}
-    names |= {each.id: each.label for each in state.active_priorities}
-    found = [
+def _sections(state: PilotageState, options: RenderOptions) -> list[Section]:
+    open_actions = [action for action in state.traces if action.status in ("suggested", "approved")]
+    names = {mission.id: mission.objective for mission in state.missions}
+    names |= {priority.id: priority.label for priority in state.active_priorities}
+    sections = [
         _section(
             "Priorities",
-            ((Span(line(each.label, TEXT_MAX)), _module(each.module)) for each in state.active_priorities),
-            look,
+            (
+                (Span(line(priority.label, TEXT_MAX)), _code_span(priority.module))
+                for priority in state.active_priorities
+            ),
+            options,
         ),
-        _section("Missions", (_mission(each, state) for each in state.missions), look),
+        _section("Missions", (_mission(mission, state) for mission in state.missions), options),
         _section(
             "Waiting for you",
             (
                 (
-                    w.status(each.status),
-                    Span(line(each.explanation, TEXT_MAX)),
-                    Span(line(each.action_type, 40), "quiet", "code"),
+                    w.status_tag(action.status),
+                    Span(line(action.explanation, TEXT_MAX)),
+                    Span(line(action.action_type, 40), "quiet", "code"),
                 )
-                for each in suggested
+                for action in open_actions
             ),
-            look,
+            options,
         ),
         _section(
             "Todos",
             (
                 (
-                    w.status(each.status),
-                    Span(line(each.label, TEXT_MAX)),
-                    _for(names.get(each.mission_id or each.priority_id or "")),
+                    w.status_tag(todo.status),
+                    Span(line(todo.label, TEXT_MAX)),
+                    _purpose_span(names.get(todo.mission_id or todo.priority_id or "")),
                 )
-                for each in state.todos
+                for todo in state.todos
             ),
-            look,
+            options,
         ),
         _section(
             "Decisions",
             (
                 (
-                    Span(line(each.title, TEXT_MAX)),
-                    Span(line(each.impact, TEXT_MAX), "quiet") if each.impact else None,
-                    Span(w.day(each.created_at, look.now), "quiet"),
+                    Span(line(decision.title, TEXT_MAX)),
+                    Span(line(decision.impact, TEXT_MAX), "quiet") if decision.impact else None,
+                    Span(w.format_day(decision.created_at, options.now), "quiet"),
                 )
-                for each in state.decisions
+                for decision in state.decisions
             ),
-            look,
+            options,
         ),
         _section(
             "Documents",
-            ((Span(line(each.title, TEXT_MAX)), _module(each.owner)) for each in state.active_docs),
-            look,
+            ((Span(line(doc.title, TEXT_MAX)), _code_span(doc.owner)) for doc in state.active_docs),
+            options,
         ),
         _section(
             "History",
             (
                 (
-                    Span(w.day(each.created_at, look.now), "quiet"),
-                    Span(line(each.actor_name or "somebody", 60)),
-                    Span(w.words(str(each.type)), "quiet"),
-                    Span(line(_what(each.meta), 80)) if each.meta else None,
+                    Span(w.format_day(activity.created_at, options.now), "quiet"),
+                    Span(line(activity.actor_name or "somebody", 60)),
+                    Span(w.humanize(str(activity.type)), "quiet"),
+                    Span(line(_activity_subject(activity.meta), 80)) if activity.meta else None,
                 )
-                for each in state.history
+                for activity in state.history
             ),
-            look,
+            options,
         ),
     ]
-    return [each for each in found if each is not None]
+    return [section for section in sections if section is not None]
 
 
-def _section(title: str, rows: Iterable[tuple[Span | Meter | None, ...]], look: Look) -> Section | None:
-    points: list[Cell] = [tuple(each for each in row if each is not None) for row in rows]
+def _section(
+    title: str, rows: Iterable[tuple[Span | Meter | None, ...]], options: RenderOptions
+) -> Section | None:
+    points: list[Cell] = [tuple(span for span in row if span is not None) for row in rows]
     if not points:
         return None
-    shown = points[: look.of(SHOWN)]
-    return Section(title, (Points(tuple(shown), hidden=len(points) - len(shown)),), len(points))
+    visible = points[: options.limit(SECTION_ITEMS)]
+    return Section(title, (Points(tuple(visible), hidden=len(points) - len(visible)),), len(points))
 
 
 def _mission(mission: Mission, state: PilotageState) -> tuple[Span | Meter | None, ...]:
-    todos = [each for each in state.todos if each.mission_id == mission.id]
-    done = sum(each.status == "done" for each in todos)
+    todos = [todo for todo in state.todos if todo.mission_id == mission.id]
+    done = sum(todo.status == "done" for todo in todos)
     reason = mission.blocked_reason
     return (
-        w.status(mission.status),
+        w.status_tag(mission.status),
         Span(line(mission.objective, TEXT_MAX)),
-        _module(mission.module),
+        _code_span(mission.module),
         Meter(done, len(todos), "todos") if todos else None,
         Span(line(reason, TEXT_MAX), "bad") if reason else None,
     )
 
 
-def _what(meta: dict[str, Any]) -> Any:
-    """What an activity was about, by its name if it has one."""
-    return next((meta[each] for each in _NAMES if meta.get(each)), next(iter(meta.values())))
+def _activity_subject(meta: dict[str, Any]) -> Any:
+    """Return the name of the object that an activity is about, or else the first of its values."""
+    return next((meta[name] for name in _NAMES if meta.get(name)), next(iter(meta.values())))
 
 
-def _module(name: str | None) -> Span | None:
+def _code_span(name: str | None) -> Span | None:
     return Span(line(name, 40), "quiet", "code") if name else None
 
 
-def _for(name: str | None) -> Span | None:
+def _purpose_span(name: str | None) -> Span | None:
     return Span(f"for {line(name, 60)}", "quiet") if name else None

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _parts as p
-from stellary.client.display._charts import counts, distribution, figures, timeline
-from stellary.client.display._markup import HEADING_CLASSES, TITLE_CLASSES, Markup, color, el, percent
+from stellary.client.display._charts import draw_counts, draw_distribution, draw_figures, draw_timeline
+from stellary.client.display._markup import HEADING_CLASSES, TITLE_CLASSES, Markup, el, parse_color, percent
 from stellary.client.display._style import style
-from stellary.client.display._words import WEEKDAYS, clock
+from stellary.client.display._words import WEEKDAYS, format_clock
 
 if TYPE_CHECKING:
     from stellary.client.display._sheet import Sheet
@@ -53,12 +53,12 @@ def drawn(parts: Iterable[p.Part], needed: set[str]) -> list[Markup]:
 def inline(part: p.Inline) -> Markup:
     """A text, a label or a meter."""
     if isinstance(part, p.Chip):
-        found = color(part.color)
+        found = parse_color(part.color)
         mark = el("i", style=f"background:{found}" if found else None, aria_hidden="true")
         return el("span", mark, el("bdi", part.text), class_="sty-chip", title=part.text)
     if isinstance(part, p.Meter):
         bar = el("i", el("i", style=f"width:{percent(part.share)}"), aria_hidden="true")
-        hint = f"{part.done} of {part.total} {part.what}"
+        hint = f"{part.done} of {part.total} {part.unit}"
         return el("span", bar, part.text, class_="sty-meter", title=hint)
     return _span(part)
 
@@ -204,11 +204,11 @@ def _log(part: p.Log, needed: set[str]) -> list[Markup | None]:
     rows = [
         el(
             "li",
-            el("span", "" if entry.at is None else clock(entry.at), class_="sty-quiet sty-code"),
+            el("span", "" if entry.at is None else format_clock(entry.at), class_="sty-quiet sty-code"),
             Markup(" "),
             inline(entry.kind),
             Markup(" "),
-            el("span", cell(entry.said), dir="auto"),
+            el("span", cell(entry.details), dir="auto"),
         )
         for entry in part.entries
     ]
@@ -230,10 +230,10 @@ _DRAWN: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
     p.Lanes: (("lanes",), _lanes),
     p.Table: (("table",), _table),
     p.Month: (("table", "month"), _month),
-    p.Timeline: (("timeline",), lambda part, needed: timeline(part)),
-    p.Distribution: (("chart",), lambda part, needed: distribution(part)),
-    p.Counts: (("chart",), lambda part, needed: counts(part)),
-    p.Figures: (("chart",), lambda part, needed: figures(part)),
+    p.Timeline: (("timeline",), lambda part, needed: draw_timeline(part)),
+    p.Distribution: (("chart",), lambda part, needed: draw_distribution(part)),
+    p.Counts: (("chart",), lambda part, needed: draw_counts(part)),
+    p.Figures: (("chart",), lambda part, needed: draw_figures(part)),
     p.Log: (("list",), _log),
     p.Facts: (("list",), _facts),
     p.Prose: (("list",), _prose),

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _parts as p
-from stellary.client.display._cells import cells, cut, padded, table
+from stellary.client.display._cells import cell_width, layout_table, pad, truncate
 from stellary.client.display._markup import readable
-from stellary.client.display._words import MONTHS, WEEKDAYS, clock
+from stellary.client.display._words import MONTHS, WEEKDAYS, format_clock
 
 if TYPE_CHECKING:
     from stellary.client.display._sheet import Sheet
@@ -32,7 +32,7 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 def lines(sheet: Sheet, width: int) -> list[Line]:
     """A view, on lines of that width."""
     width = max(width, 20)
-    made: list[Line] = [[(cut(sheet.title, width), "strong")]]
+    made: list[Line] = [[(truncate(sheet.title, width), "strong")]]
     if sheet.facts:
         made.append(_fit(_cell(sheet.facts, "  "), width))
     for part in sheet.parts:
@@ -79,15 +79,15 @@ def _fit(parts: Line, width: int) -> Line:
     made: Line = []
     left = width
     for text, tone in parts:
-        if cells(text) > left:
-            return [*made, (cut(text, left), tone)] if left > 1 else made
+        if cell_width(text) > left:
+            return [*made, (truncate(text, left), tone)] if left > 1 else made
         made.append((text, tone))
-        left -= cells(text)
+        left -= cell_width(text)
     return made
 
 
 def _wide(parts: Line) -> int:
-    return sum(cells(text) for text, _ in parts)
+    return sum(cell_width(text) for text, _ in parts)
 
 
 def _wrapped(text: str, width: int, most: int = 1_000) -> list[str]:
@@ -96,9 +96,11 @@ def _wrapped(text: str, width: int, most: int = 1_000) -> list[str]:
     kept = found[:most]
     if len(found) > most:
         kept[-1] = (
-            cut(f"{kept[-1]} …", width) if cells(kept[-1]) + 2 <= width else cut(kept[-1] + "……", width)
+            truncate(f"{kept[-1]} …", width)
+            if cell_width(kept[-1]) + 2 <= width
+            else truncate(kept[-1] + "……", width)
         )
-    return [cut(each, width) for each in kept]
+    return [truncate(each, width) for each in kept]
 
 
 def _more(hidden: int) -> list[Line]:
@@ -132,8 +134,8 @@ def _lanes(part: p.Lanes, width: int) -> list[Line]:
 
 
 def _lane(lane: p.Lane, width: int) -> list[Line]:
-    name = cut(_one(lane.title), width - cells(lane.count) - 1)
-    gap = width - cells(name) - cells(lane.count)
+    name = truncate(_one(lane.title), width - cell_width(lane.count) - 1)
+    gap = width - cell_width(name) - cell_width(lane.count)
     made: list[Line] = [
         [(name, "strong"), (" " * gap, "plain"), (lane.count, "bad" if lane.full else "quiet")],
         [("─" * width, "quiet")],
@@ -158,7 +160,7 @@ def _table(part: p.Table, width: int) -> list[Line]:
     numeric = [head.endswith("#") for head in part.heads]
     heads: list[Line] = [[(head.rstrip("#"), "quiet")] for head in part.heads]
     rows = [[_cell(found) for found in row] for row in part.rows]
-    return [*table(heads, rows, numeric, width, _fit, _wide), *note]
+    return [*layout_table(heads, rows, numeric, width, _fit, _wide), *note]
 
 
 def _month(part: p.Month, width: int) -> list[Line]:
@@ -169,11 +171,11 @@ def _month(part: p.Month, width: int) -> list[Line]:
         name = f"{WEEKDAYS[day.day.weekday()]} {day.day.day:>2} {MONTHS[day.day.month - 1][:3]}  "
         for at, item in enumerate(day.items):
             start: Line = [
-                (name if at == 0 else " " * cells(name), "info" if day.day == part.today else "quiet")
+                (name if at == 0 else " " * cell_width(name), "info" if day.day == part.today else "quiet")
             ]
             made.append(_fit([*start, *_cell(item)], width))
         if day.hidden:
-            made.append([(" " * cells(name), "plain"), *_more(day.hidden)[0]])
+            made.append([(" " * cell_width(name), "plain"), *_more(day.hidden)[0]])
     return made if len(made) > 1 else [*made, [("Nothing is due.", "quiet")]]
 
 
@@ -187,9 +189,9 @@ def _timeline(part: p.Timeline, width: int) -> list[Line]:
     for bar in part.bars:
         name = " ".join(_one(each) for each in (bar.key, bar.label) if each)
         made.append(
-            [(padded(name, room), "strong" if bar.heading else "plain"), ("  ", "plain"), *_bar(bar, track)]
+            [(pad(name, room), "strong" if bar.heading else "plain"), ("  ", "plain"), *_bar(bar, track)]
         )
-        made.append([(padded(bar.note, room), "quiet")])
+        made.append([(pad(bar.note, room), "quiet")])
     return [*made, *_quiet(part.note)]
 
 
@@ -206,14 +208,16 @@ def _bar(bar: p.Bar, track: int) -> Line:
 
 def _distribution(part: p.Distribution, width: int) -> list[Line]:
     most = max((share.count for share in part.shares), default=0)
-    room = min(max((cells(_one(share.name)) for share in part.shares), default=0), max(width - BAR - 10, 8))
+    room = min(
+        max((cell_width(_one(share.name)) for share in part.shares), default=0), max(width - BAR - 10, 8)
+    )
     made: list[Line] = [[(part.title, "strong")]]
     for share in part.shares:
         bar = "█" * (round(BAR * share.count / most) if most else 0)
         bar = bar or ("▏" if share.count else "")
         made.append(
             [
-                (padded(_one(share.name), room), "plain"),
+                (pad(_one(share.name), room), "plain"),
                 (f"  {bar:<{BAR}}", share.tone),
                 (f" {share.count:,}", "plain"),
             ]
@@ -231,11 +235,11 @@ def _counts(part: p.Counts, width: int) -> list[Line]:
 
 def _figures(part: p.Figures, width: int) -> list[Line]:
     made: list[Line] = []
-    room = max((cells(figure.name) for figure in part.figures), default=0)
+    room = max((cell_width(figure.name) for figure in part.figures), default=0)
     for figure in part.figures:
         hint: Line = [(f"  {figure.hint}", "quiet")] if figure.hint else []
         tone: p.Tone = "strong" if figure.tone == "plain" else figure.tone
-        made.append(_fit([(f"{padded(figure.name, room)}  ", "quiet"), (figure.text, tone), *hint], width))
+        made.append(_fit([(f"{pad(figure.name, room)}  ", "quiet"), (figure.text, tone), *hint], width))
     return made
 
 
@@ -250,16 +254,14 @@ def _log(part: p.Log, width: int) -> list[Line]:
 
 def entry_line(entry: p.Entry, width: int) -> Line:
     """One entry of a log."""
-    at = "" if entry.at is None else f"{clock(entry.at)}  "
+    at = "" if entry.at is None else f"{format_clock(entry.at)}  "
     kind, tone = _inline(entry.kind)
-    return _fit([(at, "quiet"), (f"{padded(kind, 10)}  ", tone), *_cell(entry.said)], width)
+    return _fit([(at, "quiet"), (f"{pad(kind, 10)}  ", tone), *_cell(entry.details)], width)
 
 
 def _facts(part: p.Facts, width: int) -> list[Line]:
-    room = min(max((cells(_one(name)) for name, _ in part.facts), default=0), width // 3)
-    return [
-        _fit([(f"{padded(_one(name), room)}  ", "quiet"), *_cell(said)], width) for name, said in part.facts
-    ]
+    room = min(max((cell_width(_one(name)) for name, _ in part.facts), default=0), width // 3)
+    return [_fit([(f"{pad(_one(name), room)}  ", "quiet"), *_cell(said)], width) for name, said in part.facts]
 
 
 def _prose(part: p.Prose, width: int) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Live logs: what happens in a mission, as it happens. In a notebook one log that grows, elsewhere a line an entry."""
+"""A live log of a mission: one growing log in a notebook, one line per entry elsewhere."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stellary.client._front import in_notebook
 from stellary.client.display._lines import entry_line
-from stellary.client.display._look import Look
+from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import readable
-from stellary.client.display._missions import entry, log
+from stellary.client.display._missions import build_entry, build_log
 from stellary.client.display._sheet import PLAIN_WIDTH, put
 
 if TYPE_CHECKING:
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class LiveLog:
-    """Is called with each entry of a mission's log, and shows it."""
+    """A callback that shows each entry of a mission log as it arrives."""
 
     def __init__(self) -> None:
         self._entries: list[MissionEntry] = []
-        self._shown: Any = None
+        self._output: Any = None
 
-    def __call__(self, made: MissionEntry) -> None:
-        self._entries.append(made)
+    def __call__(self, entry: MissionEntry) -> None:
+        self._entries.append(entry)
         if not in_notebook():
-            told = "".join(text for text, _ in entry_line(entry(made), PLAIN_WIDTH))
-            sys.stdout.write(f"{readable(told).rstrip()}\n")
+            text_line = "".join(text for text, _ in entry_line(build_entry(entry), PLAIN_WIDTH))
+            sys.stdout.write(f"{readable(text_line).rstrip()}\n")
             sys.stdout.flush()
             return
-        sheet = log(self._entries, Look(datetime.now(UTC)))
-        if self._shown is None:
-            self._shown = put(sheet)
+        view = build_log(self._entries, RenderOptions(datetime.now(UTC)))
+        if self._output is None:
+            self._output = put(view)
         else:
-            self._shown.update(sheet)
+            self._output.update(view)

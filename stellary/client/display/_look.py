@@ -1,4 +1,4 @@
-"""Looks: from when, and how much of it, something is looked at; and the names of what values know by id."""
+"""Rendering options, and the display names of objects that values refer to by id."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from stellary.client.display._parts import Chip, Span
 
 
 @attrs.frozen
-class Look:
-    """How something is looked at.
+class RenderOptions:
+    """The reference time and size limit of a view.
 
     Attributes:
-        now: What is late is late by then.
-        most: How many cards of a board and rows of a table are shown at most; None: what fits well.
+        now: The reference time: cards due before it are late.
+        most: The maximum number of cards per column and rows per table; None uses the default of each part.
     """
 
     now: datetime
     most: int | None = None
 
-    def of(self, usual: int) -> int:
-        """How many are shown where so many fit well."""
-        return usual if self.most is None else self.most
+    def limit(self, default: int) -> int:
+        """Return the number of items to show where ``default`` is the usual number."""
+        return default if self.most is None else self.most
 
 
 @attrs.frozen
 class Names:
-    """What things are called, by their ids."""
+    """The display names of labels, members, columns and custom fields, by id."""
 
     labels: dict[str, Chip] = attrs.field(factory=dict)
     people: dict[str, str] = attrs.field(factory=dict)
@@ -38,25 +38,25 @@ class Names:
     fields: dict[str, Any] = attrs.field(factory=dict)
 
     def chips(self, ids: Iterable[str] | None) -> tuple[Chip, ...]:
-        """Labels, those that are known."""
-        return tuple(self.labels[each] for each in ids or () if each in self.labels)
+        """Return the labels with these ids, without unknown ones."""
+        return tuple(self.labels[label_id] for label_id in ids or () if label_id in self.labels)
 
     def person(self, id: str | None) -> Span | None:
-        """Somebody; None of nobody, and where the name is not known."""
-        found = None if id is None else self.people.get(id)
-        return None if found is None else Span(found, kind="person")
+        """Return the name of a member; None without an id, or if the member is unknown."""
+        name = None if id is None else self.people.get(id)
+        return None if name is None else Span(name, kind="person")
 
 
-def names(
+def collect_names(
     labels: Iterable[Any] = (),
     people: Iterable[Any] = (),
     columns: Iterable[Any] = (),
     fields: Iterable[Any] = (),
 ) -> Names:
-    """The names of labels, members, columns and custom fields."""
+    """Return the display names of labels, members, columns and custom fields."""
     return Names(
-        labels={each.id: Chip(each.name or "", each.color) for each in labels},
-        people={each.user_id: each.name or each.email or "" for each in people},
-        columns={each.id: each.name or "" for each in columns},
-        fields={each.id: each for each in fields},
+        labels={label.id: Chip(label.name or "", label.color) for label in labels},
+        people={member.user_id: member.name or member.email or "" for member in people},
+        columns={column.id: column.name or "" for column in columns},
+        fields={field.id: field for field in fields},
     )

@@ -1,4 +1,4 @@
-"""Markup: HTML and SVG by construction, so that no text of anybody becomes markup."""
+"""Construction of HTML and SVG from elements, so that text from users never becomes markup."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _VOID = frozenset({"br", "meta"})
-# What no text should hold that people read: control characters, and what turns the direction of all that follows.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# Control characters, bidirectional overrides, surrogates and noncharacters: none belongs in text for people.
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 # Keeps a heading out of JupyterLab's table of contents, which would also put a number into it.
 _NO_CONTENTS = "jp-toc-ignore"
@@ -19,46 +19,47 @@ HEADING_CLASSES = f"sty-h {_NO_CONTENTS}"
 
 
 class Markup(str):
-    """A text that is markup already."""
+    """A string that is markup already, and is not escaped."""
 
     __slots__ = ()
 
 
 def readable(text: Any) -> str:
-    """A text without what would do something to a terminal or a page; None is nothing."""
-    return "" if text is None else _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    """Return a text without characters that control a terminal or the direction of text; None becomes an empty string."""
+    return "" if text is None else _UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 
 def line(text: Any, most: int) -> str:
-    """The same on one line, and cut where it is longer than that."""
-    found = " ".join(readable(text).split())
-    return found if len(found) <= most else found[: most - 1].rstrip() + "…"
+    """Return a readable text on one line, truncated to ``most`` characters."""
+    collapsed = " ".join(readable(text).split())
+    return collapsed if len(collapsed) <= most else collapsed[: most - 1].rstrip() + "…"
 
 
-def color(text: Any) -> str | None:
-    """A colour if it is one, ``#rrggbb``; what else may be meant is none."""
+def parse_color(text: Any) -> str | None:
+    """Return a ``#rrggbb`` colour in lower case; None for any other text."""
     return text.lower() if isinstance(text, str) and _COLOR.match(text) else None
 
 
 def el(tag: str, /, *children: Any, **attributes: Any) -> Markup:
-    """An element.
+    """Return an element.
 
     Args:
-        children: Texts, which are escaped; Markup; lists of these; None is nothing.
-        attributes: ``class_`` for ``class``, ``aria_label`` for ``aria-label``; None is left out.
+        tag: The name of the element.
+        children: Texts, which are escaped; Markup; nested lists of these. None is skipped.
+        attributes: ``class_`` becomes ``class``, ``aria_label`` becomes ``aria-label``; None omits the attribute.
     """
-    said = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(readable(found))}"'
-        for name, found in attributes.items()
-        if found is not None
+    rendered_attributes = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(readable(value))}"'
+        for name, value in attributes.items()
+        if value is not None
     )
     if tag in _VOID:
-        return Markup(f"<{tag}{said}>")
-    return Markup(f"<{tag}{said}>{inside(children)}</{tag}>")
+        return Markup(f"<{tag}{rendered_attributes}>")
+    return Markup(f"<{tag}{rendered_attributes}>{render_children(children)}</{tag}>")
 
 
-def inside(children: Iterable[Any]) -> Markup:
-    """What an element holds."""
+def render_children(children: Iterable[Any]) -> Markup:
+    """Return the escaped content of an element."""
     parts: list[str] = []
     for child in children:
         if child is None:
@@ -68,10 +69,10 @@ def inside(children: Iterable[Any]) -> Markup:
         elif isinstance(child, str):
             parts.append(escape(readable(child)))
         else:
-            parts.append(inside(child))
+            parts.append(render_children(child))
     return Markup("".join(parts))
 
 
 def percent(share: float) -> str:
-    """A share from 0 to 1, as lengths are said."""
+    """Return a share from 0 to 1 as a CSS percentage."""
     return f"{min(max(share, 0.0), 1.0) * 100:.2f}".rstrip("0").rstrip(".") + "%"

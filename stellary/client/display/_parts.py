@@ -1,7 +1,7 @@
-"""Parts: what a view is made of, whatever it is drawn on.
+"""The parts of a view, independent of the medium.
 
-A view puts a value into these; ``_html`` draws them for notebooks and ``_lines`` for terminals. None of them holds markup:
-all text in them is text, and is made safe by whoever draws it.
+A view consists of these; ``_html`` draws them for notebooks and ``_lines`` for terminals. They hold no markup: all strings are
+text, which the drawing functions escape.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Tone = Literal["plain", "quiet", "strong", "good", "warn", "bad", "info", "accen
 
 @attrs.frozen
 class Span:
-    """A text.
+    """A piece of text.
 
     Attributes:
-        kind: ``tag`` for a word in a frame, ``mark`` for one that stays on its line, ``code`` for one of fixed width,
-            ``person`` for a name.
-        hint: What is told to whoever points at it, or cannot see it.
+        kind: ``tag`` for a word in a frame, ``mark`` for text that does not wrap, ``code`` for a fixed-width font, ``person``
+            for the name of a person.
+        hint: The tooltip.
     """
 
     text: str
@@ -35,7 +35,7 @@ class Span:
 
 @attrs.frozen
 class Chip:
-    """A label: its name, on its colour."""
+    """A label with its colour."""
 
     text: str
     color: str | None
@@ -43,25 +43,26 @@ class Chip:
 
 @attrs.frozen
 class Meter:
-    """How much of something is done.
+    """A progress bar with a caption.
 
     Attributes:
-        said: In place of ``3/5``.
+        unit: The counted items, for the tooltip.
+        caption: The text beside the bar; ``3/5`` by default.
     """
 
     done: int
     total: int
-    what: str = "done"
-    said: str | None = None
+    unit: str = "done"
+    caption: str | None = None
 
     @property
     def text(self) -> str:
-        """What stands beside the bar."""
-        return self.said or f"{self.done}/{self.total}"
+        """The text beside the bar."""
+        return self.caption or f"{self.done}/{self.total}"
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """The completed share, from 0 to 1."""
         return min(max(self.done / self.total, 0.0), 1.0) if self.total > 0 else 0.0
 
 
@@ -89,9 +90,9 @@ class Lane:
     """A column of a board.
 
     Attributes:
-        count: ``3``, or ``3 / 5`` with a limit.
+        count: The number of cards, ``3``, or ``3 / 5`` with a limit.
         full: Whether the limit is reached.
-        hidden: How many cards are not shown.
+        hidden: The number of cards that are not shown.
     """
 
     title: str
@@ -103,7 +104,7 @@ class Lane:
 
 @attrs.frozen
 class Lanes:
-    """Columns beside each other, of one scope."""
+    """The columns of one scope, side by side."""
 
     lanes: tuple[Lane, ...]
     title: str | None = None
@@ -111,12 +112,12 @@ class Lanes:
 
 @attrs.frozen
 class Table:
-    """Rows.
+    """A table.
 
     Attributes:
-        heads: The names of the columns; one that ends with ``#`` holds numbers.
-        note: What follows the last row: how many there are that are not shown.
-        empty: What is said where there is no row.
+        heads: The names of the columns; a name that ends with ``#`` marks a column of numbers.
+        note: The text below the last row, about rows that are not shown.
+        empty: The text in place of the table if it has no rows.
     """
 
     heads: tuple[str, ...]
@@ -136,10 +137,10 @@ class Day:
 
 @attrs.frozen
 class Month:
-    """A month, day by day.
+    """A month of a calendar.
 
     Attributes:
-        today: None if it is in another month.
+        today: The current date; None if it is in another month.
     """
 
     title: str
@@ -150,12 +151,12 @@ class Month:
 
 @attrs.frozen
 class Bar:
-    """Something that lasts.
+    """A bar on a timeline.
 
     Attributes:
-        start, end: On the axis, from 0 to 1; None of what has no dates.
-        filled: How much of it is done, from 0 to 1.
-        heading: Whether others belong to it.
+        start, end: The positions on the axis, from 0 to 1; None without dates.
+        filled: The completed share, from 0 to 1.
+        heading: Whether the bar stands for a group, whose bars follow.
     """
 
     label: str
@@ -173,8 +174,8 @@ class Timeline:
     """Bars over time.
 
     Attributes:
-        ticks: Where a month or a week begins, from 0 to 1, and its name.
-        today: On the axis, from 0 to 1; None if it lies beyond.
+        ticks: The positions on the axis, from 0 to 1, and their labels.
+        today: The position of the current date on the axis, from 0 to 1; None if it is outside.
     """
 
     ticks: tuple[tuple[float, str], ...]
@@ -185,7 +186,7 @@ class Timeline:
 
 @attrs.frozen
 class Share:
-    """One of those among which something is distributed."""
+    """One part of a distribution."""
 
     name: str
     count: int
@@ -195,7 +196,7 @@ class Share:
 
 @attrs.frozen
 class Distribution:
-    """How much each has."""
+    """Counts by name, as horizontal bars."""
 
     title: str
     shares: tuple[Share, ...]
@@ -204,10 +205,10 @@ class Distribution:
 
 @attrs.frozen
 class Counts:
-    """A number for each day.
+    """A count per day, as vertical bars.
 
     Attributes:
-        summary: The same in words.
+        summary: The same information in words.
     """
 
     title: str
@@ -217,7 +218,7 @@ class Counts:
 
 @attrs.frozen
 class Figure:
-    """A number that matters."""
+    """A number with its name."""
 
     name: str
     text: str
@@ -227,27 +228,27 @@ class Figure:
 
 @attrs.frozen
 class Figures:
-    """Numbers beside each other."""
+    """Numbers side by side."""
 
     figures: tuple[Figure, ...]
 
 
 @attrs.frozen
 class Entry:
-    """Something that has happened."""
+    """An entry of a log."""
 
     at: datetime | None
     kind: Span
-    said: Cell
+    details: Cell
 
 
 @attrs.frozen
 class Log:
-    """What has happened, the oldest first.
+    """The entries of a log, oldest first.
 
     Attributes:
-        running: Whether more is to come.
-        hidden: How many earlier ones are not shown.
+        running: Whether more entries are expected.
+        hidden: The number of earlier entries that are not shown.
     """
 
     entries: tuple[Entry, ...]
@@ -257,14 +258,14 @@ class Log:
 
 @attrs.frozen
 class Facts:
-    """Names and what they say."""
+    """Names with their contents."""
 
     facts: tuple[tuple[str, Cell], ...]
 
 
 @attrs.frozen
 class Prose:
-    """A text of several lines."""
+    """A text of one or more paragraphs."""
 
     text: str
     tone: Tone = "plain"
@@ -272,10 +273,11 @@ class Prose:
 
 @attrs.frozen
 class Points:
-    """A list.
+    """A bulleted list.
 
     Attributes:
-        hidden: How many are not shown.
+        empty: The text in place of an empty list.
+        hidden: The number of items that are not shown.
     """
 
     points: tuple[Cell, ...]
@@ -294,7 +296,7 @@ class Section:
 
 @attrs.frozen
 class Grid:
-    """Sections beside each other, where there is room."""
+    """Sections side by side, where there is room."""
 
     sections: tuple[Section | Distribution | Counts, ...]
 

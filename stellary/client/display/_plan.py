@@ -1,15 +1,15 @@
-"""The plan of a declared project: what has to be done so that it is as it is declared."""
+"""The view of a project setup plan: the changes that bring a project to its declared state."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
-from stellary.client.display._board import beyond
-from stellary.client.display._look import Look
+from stellary.client.display._board import describe_hidden
+from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Prose, Span, Table, Tone
-from stellary.client.display._rows import summary
+from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import Sheet
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ ROWS = 100
 _TONES: dict[str, Tone] = {"create": "good", "update": "info", "move": "info", "delete": "bad"}
 
 
-def plan(made: Plan[Any], look: Look) -> Sheet:
-    """What has to be done, in the order in which it is."""
-    facts = (Span(w.counted(len(made.changes), "change"), "quiet"),)
-    title = f"Plan for {made.declaration.project.name}"
-    if not made.changes:
+def build_plan(setup_plan: Plan[Any], options: RenderOptions) -> Sheet:
+    """Render the changes of a plan, in the order in which they are applied."""
+    facts = (Span(w.format_count(len(setup_plan.changes), "change"), "quiet"),)
+    title = f"Plan for {setup_plan.declaration.project.name}"
+    if not setup_plan.changes:
         return Sheet("Plan", title, (Prose("Everything is as it is declared.", "good"),), facts)
-    shown = made.changes[: look.of(ROWS)]
+    changes = setup_plan.changes[: options.limit(ROWS)]
     table = Table(
         heads=("Action", "Kind", "Name", "Fields"),
-        rows=tuple(_row(each) for each in shown),
-        note=beyond(len(made.changes) - len(shown), more=False),
+        rows=tuple(_row(change) for change in changes),
+        note=describe_hidden(len(setup_plan.changes) - len(changes), more=False),
     )
     return Sheet("Plan", title, (table,), facts)
 
@@ -40,15 +40,15 @@ def _row(change: Change) -> tuple[Cell, ...]:
     if change.note:
         name = (*name, Span(line(change.note, 120), "quiet"))
     return (
-        (Span(w.words(str(change.action)), _TONES.get(str(change.action), "plain"), "tag"),),
-        (Span(w.words(str(change.kind))),),
+        (Span(w.humanize(str(change.action)), _TONES.get(str(change.action), "plain"), "tag"),),
+        (Span(w.humanize(str(change.kind))),),
         name,
-        tuple(_field(each, change) for each in change.differences),
+        tuple(_field(difference, change) for difference in change.differences),
     )
 
 
 def _field(difference: Difference, change: Change) -> Span:
-    new = line(summary(difference.new), 80) or "nothing"
+    new = line(summarize(difference.new), 80) or "nothing"
     if change.action == "create":
         return Span(f"{difference.name}: {new}", "quiet")
-    return Span(f"{difference.name}: {line(summary(difference.old), 80) or 'nothing'} → {new}", "quiet")
+    return Span(f"{difference.name}: {line(summarize(difference.old), 80) or 'nothing'} → {new}", "quiet")

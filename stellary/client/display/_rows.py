@@ -1,4 +1,4 @@
-"""Rows: any list as a table, any value as names and what they say."""
+"""Generic views: any list as a table, any value as field names and contents."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 
 from stellary.client.display import _words as w
-from stellary.client.display._board import ROWS, beyond, card_table
-from stellary.client.display._look import Look, Names
+from stellary.client.display._board import ROWS, build_card_table, describe_hidden
+from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Chip, Facts, Meter, Span, Table, Tone
 from stellary.client.display._sheet import Sheet
@@ -18,7 +18,7 @@ from stellary.client.display._sheet import Sheet
 TEXT_MAX = 140
 COLUMNS = 7
 
-# Which fields a list shows. Of what is not named here: the first that say something.
+# The fields that a list shows. Classes not named here show their first fields.
 SHOWN: dict[str, str] = {
     "Activity": "created_at actor_name type meta",
     "ActiveDoc": "id title owner source_type",
@@ -58,197 +58,211 @@ SHOWN: dict[str, str] = {
 }
 _FACTS = {"Me": "user.name user.email user.id pilotage_role", "Session": "user.name user.email user.id"}
 _CODE = {"id", "key", "slug", "card_key", "trigger", "number", "mission_id", "priority_id", "action", "tool"}
-# What is seldom so, and worth a word only if it is.
+# Flags that are rarely set, and shown only if they are.
 _RARE = {"archived", "is_default", "is_personal", "required"}
 _STATUS = {"status", "stage", "card_status", "outcome", "result_status"}
 
 
-def rows(found: Sequence[Any], look: Look, *, more: bool = False, title: str | None = None) -> Sheet:
-    """Values of one kind as a table.
+def build_table(
+    values: Sequence[Any], options: RenderOptions, *, more: bool = False, title: str | None = None
+) -> Sheet:
+    """Render values of one kind as a table.
 
     Args:
+        values: The values.
+        options: The rendering options.
         more: Whether there are further pages.
+        title: The title; by default the number of values and their kind.
+
+    Returns:
+        The view.
     """
-    kind = _kind(found)
-    if not found:
-        return Sheet(kind="Table", title=title or "Nothing here", parts=(_table(found, look, more),))
-    said = f"{len(found):,}{'+' if more else ''} {kind if len(found) == 1 and not more else _many(kind)}"
-    table = card_table(found, look, Names(), more) if kind == "card" else _table(found, look, more)
-    return Sheet(kind="Table", title=title or said, parts=(table,))
+    kind = _kind_of(values)
+    if not values:
+        return Sheet(kind="Table", title=title or "Nothing here", parts=(_table(values, options, more),))
+    count = (
+        f"{len(values):,}{'+' if more else ''} {kind if len(values) == 1 and not more else _pluralize(kind)}"
+    )
+    table = (
+        build_card_table(values, options, Names(), more) if kind == "card" else _table(values, options, more)
+    )
+    return Sheet(kind="Table", title=title or count, parts=(table,))
 
 
-def facts(made: Any, look: Look) -> Sheet:
-    """One value, whatever it is."""
-    said = []
-    for name in _FACTS.get(type(made).__name__, "").split() or _fields(type(made)):
-        found = cell(made, name, look)
-        if found:
-            said.append((w.title(name.rpartition(".")[2]), found))
-    named = getattr(made, "user", made)
-    title = next((str(getattr(named, each)) for each in _TITLES if getattr(named, each, None)), None)
-    kind = _words_of(type(made).__name__)
-    return Sheet(kind=kind, title=title or kind, parts=(Facts(tuple(said)),), facts=(Span(kind, "quiet"),))
+def build_facts(value: Any, options: RenderOptions) -> Sheet:
+    """Render the fields of any single value."""
+    fields = []
+    for name in _FACTS.get(type(value).__name__, "").split() or _fields(type(value)):
+        content = format_field(value, name, options)
+        if content:
+            fields.append((w.humanize_title(name.rpartition(".")[2]), content))
+    titled = getattr(value, "user", value)
+    title = next(
+        (str(getattr(titled, attribute)) for attribute in _TITLES if getattr(titled, attribute, None)), None
+    )
+    kind = _humanize_class(type(value).__name__)
+    return Sheet(kind=kind, title=title or kind, parts=(Facts(tuple(fields)),), facts=(Span(kind, "quiet"),))
 
 
 _TITLES = ("title", "name", "objective", "label", "key", "slug", "email", "id")
 
 
-def _table(found: Sequence[Any], look: Look, more: bool) -> Table:
-    if not found:
-        return Table((), (), beyond(0, more), "The list is empty.")
-    shown = found[: look.of(ROWS)]
-    asked = columns_of(type(found[0]))
-    columns = [(name, [cell(each, name, look) for each in shown]) for name in asked]
-    kept = [each for each in columns if any(each[1])]
+def _table(values: Sequence[Any], options: RenderOptions, more: bool) -> Table:
+    if not values:
+        return Table((), (), describe_hidden(0, more), "The list is empty.")
+    visible = values[: options.limit(ROWS)]
+    field_names = columns_of(type(values[0]))
+    columns = [(name, [format_field(value, name, options) for value in visible]) for name in field_names]
+    used_columns = [column for column in columns if any(column[1])]
     return Table(
-        heads=tuple(_head(name, shown) for name, _ in kept),
-        rows=tuple(zip(*(places for _, places in kept), strict=True)),
-        note=beyond(len(found) - len(shown), more),
+        heads=tuple(_head(name, visible) for name, _ in used_columns),
+        rows=tuple(zip(*(cells for _, cells in used_columns), strict=True)),
+        note=describe_hidden(len(values) - len(visible), more),
     )
 
 
 def columns_of(kind: type) -> list[str]:
-    """The fields of a value that a list shows."""
-    for each in kind.__mro__:
-        if each.__name__ in SHOWN:
-            return SHOWN[each.__name__].split()
-    wanted = [name for name in _fields(kind) if name != "id" and not name.endswith("_id")]
-    return wanted[:COLUMNS] or _fields(kind)
+    """Return the fields of a class that a list shows."""
+    for base in kind.__mro__:
+        if base.__name__ in SHOWN:
+            return SHOWN[base.__name__].split()
+    names = [name for name in _fields(kind) if name != "id" and not name.endswith("_id")]
+    return names[:COLUMNS] or _fields(kind)
 
 
 def _fields(kind: type) -> list[str]:
     return [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
 
 
-def _head(name: str, shown: Sequence[Any]) -> str:
+def _head(name: str, values: Sequence[Any]) -> str:
     name = name.rpartition(".")[2]
-    said = w.title(name.removesuffix("_name").removesuffix("_at").removesuffix("_date"))
-    said = {"Id": "ID", "Url": "URL", "Mime type": "Type", "My role": "Your role"}.get(said, said)
-    numbers = any(_is_number(getattr(each, name, None)) for each in shown)
-    return f"{said}#" if numbers and name != "percent_done" else said
+    heading = w.humanize_title(name.removesuffix("_name").removesuffix("_at").removesuffix("_date"))
+    heading = {"Id": "ID", "Url": "URL", "Mime type": "Type", "My role": "Your role"}.get(heading, heading)
+    numbers = any(_is_number(getattr(value, name, None)) for value in values)
+    return f"{heading}#" if numbers and name != "percent_done" else heading
 
 
-def _is_number(found: Any) -> bool:
-    return isinstance(found, int | float) and not isinstance(found, bool)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _kind(found: Sequence[Any]) -> str:
-    return _words_of(type(found[0]).__name__).lower() if found else "row"
+def _kind_of(values: Sequence[Any]) -> str:
+    return _humanize_class(type(values[0]).__name__).lower() if values else "row"
 
 
-def _words_of(name: str) -> str:
-    """``DocumentSummary`` as ``Document``, ``AgentMission`` as ``Agent mission``."""
+def _humanize_class(name: str) -> str:
+    """Return ``DocumentSummary`` as ``Document``, ``AgentMission`` as ``Agent mission``."""
     name = name.removesuffix("Summary").removesuffix("View")
     name = {"PortfolioProject": "Project", "PilotagePriority": "Priority", "Hit": "Hit"}.get(name, name)
-    said = "".join(f" {each.lower()}" if each.isupper() else each for each in name).strip()
-    return said[:1].upper() + said[1:]
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
+    return words[:1].upper() + words[1:]
 
 
-def _many(kind: str) -> str:
+def _pluralize(kind: str) -> str:
     return f"{kind[:-1]}ies" if kind.endswith("y") and kind[-2:-1] not in "aeiou" else f"{kind}s"
 
 
 # ---------------------------------------------------------------------------------------------- one cell
 
 
-def cell(made: Any, name: str, look: Look) -> Cell:
-    """What a field says; nothing where it says nothing."""
+def format_field(value: Any, name: str, options: RenderOptions) -> Cell:
+    """Format a field of a value; an empty cell if the field is empty."""
     for part in name.split("."):
-        made = getattr(made, part, None)
-    found, name = made, name.rpartition(".")[2]
-    if found is None or found == "" or found == [] or found == {}:
+        value = getattr(value, part, None)
+    content, name = value, name.rpartition(".")[2]
+    if content is None or content == "" or content == [] or content == {}:
         return ()
     if name == "percent_done":
-        return (Meter(found, 100, "percent", f"{found} %"),)
+        return (Meter(content, 100, "percent", f"{content} %"),)
     if name in _STATUS:
-        return _some(w.status(found))
+        return _optional_cell(w.status_tag(content))
     if name == "priority":
-        return _some(w.priority(found))
+        return _optional_cell(w.priority_mark(content))
     if name == "color":
-        return (Chip(str(found), found),)
-    if name == "size" and isinstance(found, int):
-        return (Span(_bytes(found)),)
-    return _said(found, name, look)
+        return (Chip(str(content), content),)
+    if name == "size" and isinstance(content, int):
+        return (Span(_format_bytes(content)),)
+    return _format_value(content, name, options)
 
 
-def _said(found: Any, name: str, look: Look) -> Cell:
-    for kind, said in _KINDS:
-        if isinstance(found, kind):
-            return said(found, name, look)
-    return (Span(line(summary(found), TEXT_MAX)),)
+def _format_value(value: Any, name: str, options: RenderOptions) -> Cell:
+    for kind, format_kind in _FORMATTERS:
+        if isinstance(value, kind):
+            return format_kind(value, name, options)
+    return (Span(line(summarize(value), TEXT_MAX)),)
 
 
-def _some(found: Span | None) -> Cell:
-    return () if found is None else (found,)
+def _optional_cell(span: Span | None) -> Cell:
+    return () if span is None else (span,)
 
 
-def _yes(found: bool, name: str, look: Look) -> Cell:
-    if found:
+def _format_bool(value: bool, name: str, options: RenderOptions) -> Cell:
+    if value:
         return (Span("yes", "good"),)
     return () if name in _RARE else (Span("no", "quiet"),)
 
 
-def _number(found: float, name: str, look: Look) -> Cell:
-    tone: Tone = "bad" if name == "overdue" and found else "plain"
-    return (Span(f"{found:,}", tone),)
+def _format_number(number: float, name: str, options: RenderOptions) -> Cell:
+    tone: Tone = "bad" if name == "overdue" and number else "plain"
+    return (Span(f"{number:,}", tone),)
 
 
-def _moment(found: datetime, name: str, look: Look) -> Cell:
-    said = w.day(found, look.now)
-    exact = w.utc_text(found)
+def _format_moment(moment: datetime, name: str, options: RenderOptions) -> Cell:
+    day = w.format_day(moment, options.now)
+    exact = w.format_utc(moment)
     midnight = exact.endswith("00:00 UTC")
-    return (Span(said if midnight else f"{said} {exact[11:16]}", "quiet", hint=exact),)
+    return (Span(day if midnight else f"{day} {exact[11:16]}", "quiet", hint=exact),)
 
 
-def _text(found: str, name: str, look: Look) -> Cell:
+def _format_text(text: str, name: str, options: RenderOptions) -> Cell:
     if name.endswith("_name"):
-        return (Span(line(found, 60), kind="person"),)
+        return (Span(line(text, 60), kind="person"),)
     if name in ("type", "kind", "doc_type", "autonomy_mode", "role"):
-        return (Span(line(w.words(found), 60)),)
+        return (Span(line(w.humanize(text), 60)),)
     if name in _CODE:
-        return (Span(line(found, 60), "quiet", "code"),)
-    return (Span(line(found, TEXT_MAX)),)
+        return (Span(line(text, 60), "quiet", "code"),)
+    return (Span(line(text, TEXT_MAX)),)
 
 
-def _list(found: Sequence[Any], name: str, look: Look) -> Cell:
-    said = ", ".join(summary(each) for each in found[:8])
-    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
-    return (Span(line(said, TEXT_MAX) + more),)
+def _format_list(items: Sequence[Any], name: str, options: RenderOptions) -> Cell:
+    text = ", ".join(summarize(item) for item in items[:8])
+    more = f" and {len(items) - 8} more" if len(items) > 8 else ""
+    return (Span(line(text, TEXT_MAX) + more),)
 
 
-def _mapping(found: Mapping[str, Any], name: str, look: Look) -> Cell:
-    said = ", ".join(f"{key}: {summary(each)}" for key, each in list(found.items())[:6])
-    return (Span(line(said, TEXT_MAX)),)
+def _format_mapping(mapping: Mapping[str, Any], name: str, options: RenderOptions) -> Cell:
+    text = ", ".join(f"{key}: {summarize(value)}" for key, value in list(mapping.items())[:6])
+    return (Span(line(text, TEXT_MAX)),)
 
 
-def summary(found: Any) -> str:
-    """A value within another one, in a word or two."""
-    if isinstance(found, Mapping):
-        return ", ".join(f"{key} {summary(each)}" for key, each in list(found.items())[:6])
-    if isinstance(found, list | tuple):
-        return ", ".join(summary(each) for each in found[:6])
-    if not attrs.has(type(found)):
-        return "" if found is None else str(found)
+def summarize(value: Any) -> str:
+    """Return a nested value in a few words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {summarize(item)}" for key, item in list(value.items())[:6])
+    if isinstance(value, list | tuple):
+        return ", ".join(summarize(item) for item in value[:6])
+    if not attrs.has(type(value)):
+        return "" if value is None else str(value)
     for name in ("key", "name", "title", "label", "type", "tool"):
-        if said := getattr(found, name, None):
-            other = getattr(found, "title", None) if name == "key" else None
-            return f"{said} {other}" if other else str(said)
-    fields = [(name, getattr(found, name)) for name in _fields(type(found))]
-    return ", ".join(f"{w.words(name)} {summary(each)}" for name, each in fields if each is not None)
+        if text := getattr(value, name, None):
+            other = getattr(value, "title", None) if name == "key" else None
+            return f"{text} {other}" if other else str(text)
+    fields = [(name, getattr(value, name)) for name in _fields(type(value))]
+    return ", ".join(f"{w.humanize(name)} {summarize(item)}" for name, item in fields if item is not None)
 
 
-def _bytes(size: int) -> str:
+def _format_bytes(size: int) -> str:
     if size < 1024:
         return f"{size} B"
     return f"{size / 1024:.0f} kB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
 
 
-_KINDS: tuple[tuple[Any, Callable[..., Cell]], ...] = (
-    (bool, _yes),
-    ((int, float), _number),
-    (datetime, _moment),
-    (date, lambda found, name, look: (Span(w.day(found, look.now), "quiet"),)),
-    (str, _text),
-    ((list, tuple), _list),
-    (Mapping, _mapping),
+_FORMATTERS: tuple[tuple[Any, Callable[..., Cell]], ...] = (
+    (bool, _format_bool),
+    ((int, float), _format_number),
+    (datetime, _format_moment),
+    (date, lambda day, name, options: (Span(w.format_day(day, options.now), "quiet"),)),
+    (str, _format_text),
+    ((list, tuple), _format_list),
+    (Mapping, _format_mapping),
 )

@@ -1,4 +1,4 @@
-"""What a value looks like, by its class."""
+"""The choice of a view for a value, by its class."""
 
 from __future__ import annotations
 
@@ -9,90 +9,100 @@ from typing import Any
 import attrs
 
 from stellary.client.display import _board as board
-from stellary.client.display._card import detail
-from stellary.client.display._cockpit import cockpit
-from stellary.client.display._draft import draft
-from stellary.client.display._handles import handle
-from stellary.client.display._look import Look
-from stellary.client.display._missions import log, mission
-from stellary.client.display._plan import plan
-from stellary.client.display._roadmap import planned, roadmap
-from stellary.client.display._rows import facts, rows
+from stellary.client.display._card import build_card
+from stellary.client.display._cockpit import build_cockpit
+from stellary.client.display._draft import build_draft
+from stellary.client.display._handles import build_handle
+from stellary.client.display._look import RenderOptions
+from stellary.client.display._missions import build_log, build_mission
+from stellary.client.display._plan import build_plan
+from stellary.client.display._roadmap import build_draft_roadmap, build_roadmap
+from stellary.client.display._rows import build_facts, build_table
 from stellary.client.display._sheet import Sheet
-from stellary.client.display._stats import stats
+from stellary.client.display._stats import build_stats
 
-_SEEN: dict[str, dict[str, Callable[[Any, Look], Sheet]]] = {
-    "Board": {"kanban": board.kanban, "list": board.cards, "calendar": board.due},
-    "KanbanView": {"kanban": board.kanban_view},
-    "ListView": {"list": board.list_view},
-    "CalendarView": {"calendar": board.calendar_view},
-    "RoadmapView": {"roadmap": roadmap},
-    "StatsView": {"stats": stats},
-    "Card": {"detail": detail},
-    "PilotageState": {"cockpit": cockpit},
-    "AgentMission": {"mission": mission},
-    "ProjectDraft": {"draft": draft},
-    "Roadmap": {"roadmap": planned},
-    "Plan": {"plan": plan},
-    "Resource": {"handle": handle},
+_BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], Sheet]]] = {
+    "Board": {"kanban": board.build_kanban, "list": board.build_list, "calendar": board.build_calendar},
+    "KanbanView": {"kanban": board.build_scope_kanban},
+    "ListView": {"list": board.build_scope_list},
+    "CalendarView": {"calendar": board.build_scope_calendar},
+    "RoadmapView": {"roadmap": build_roadmap},
+    "StatsView": {"stats": build_stats},
+    "Card": {"detail": build_card},
+    "PilotageState": {"cockpit": build_cockpit},
+    "AgentMission": {"mission": build_mission},
+    "ProjectDraft": {"draft": build_draft},
+    "Roadmap": {"roadmap": build_draft_roadmap},
+    "Plan": {"plan": build_plan},
+    "Resource": {"handle": build_handle},
 }
 
 
-def seen(
-    made: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
+def build_view(
+    value: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
 ) -> Sheet:
-    """What something looks like.
+    """Return the view of a value, a list, a page or a handle.
 
     Args:
-        made: A value of the API, a page or another list of these, or a handle, which says where it leads.
-        view: Of a board ``kanban``, ``list`` or ``calendar``.
-        now: What is late is late by then.
-        most: How many cards of a column, or rows of a table, are shown.
+        value: A value of the API, a page or another list of values, or a handle. The view of a handle shows its location
+            and makes no request.
+        view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
+        now: The reference time: cards due before it are late. The current time by default.
+        most: The maximum number of cards per column and rows per table.
+
+    Returns:
+        The view.
 
     Raises:
-        TypeError: It is nothing that can be shown.
-        ValueError: It has no such view.
+        TypeError: The value is not a value of the API, and not a list of these.
+        ValueError: The value has no such view.
     """
-    look = Look(datetime.now(UTC) if now is None else now, most)
-    if isinstance(made, Sheet):
-        return made
-    if isinstance(made, Sequence) and not isinstance(made, str | bytes):
-        return _listed(made, view, look)
-    if type(made).__name__ in ("ScopeViews", "ViewData"):
-        made = _chosen(made)
-    ways = next((_SEEN[each.__name__] for each in type(made).__mro__ if each.__name__ in _SEEN), None)
-    if ways is None and attrs.has(type(made)):
-        ways = {"facts": facts}
-    if ways is None:
+    options = RenderOptions(datetime.now(UTC) if now is None else now, most)
+    if isinstance(value, Sheet):
+        return value
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return _build_list_view(value, view, options)
+    if type(value).__name__ in ("ScopeViews", "ViewData"):
+        value = _select_data(value)
+    builders = next(
+        (_BUILDERS[base.__name__] for base in type(value).__mro__ if base.__name__ in _BUILDERS), None
+    )
+    if builders is None and attrs.has(type(value)):
+        builders = {"facts": build_facts}
+    if builders is None:
         raise TypeError(
-            f"{type(made).__name__} cannot be shown: it is no value of the API, and no list of these"
+            f"{type(value).__name__} cannot be shown: it is no value of the API, and no list of these"
         )
-    return _way(ways, view, type(made).__name__)(made, look)
+    return _choose_builder(builders, view, type(value).__name__)(value, options)
 
 
-def _chosen(made: Any) -> Any:
-    """Of the views of a scope the one that was asked for; themselves if none was."""
-    data = getattr(made, "data", made)
-    found = [] if data is None else [getattr(data, each.name) for each in attrs.fields(type(data))]
-    return next((each for each in found if each is not None), made)
+def _select_data(value: Any) -> Any:
+    """Return the requested view of a scope; the value itself if it has none."""
+    data = getattr(value, "data", value)
+    views = [] if data is None else [getattr(data, field.name) for field in attrs.fields(type(data))]
+    return next((view for view in views if view is not None), value)
 
 
-def _way(
-    ways: dict[str, Callable[[Any, Look], Sheet]], view: str | None, name: str
-) -> Callable[[Any, Look], Sheet]:
+def _choose_builder(
+    builders: dict[str, Callable[[Any, RenderOptions], Sheet]], view: str | None, name: str
+) -> Callable[[Any, RenderOptions], Sheet]:
     if view is None:
-        return next(iter(ways.values()))
-    if view not in ways:
-        raise ValueError(f"{name} has no view {view!r}, but {', '.join(ways)}")
-    return ways[view]
+        return next(iter(builders.values()))
+    if view not in builders:
+        raise ValueError(f"{name} has no view {view!r}, but {', '.join(builders)}")
+    return builders[view]
 
 
-def _listed(found: Sequence[Any], view: str | None, look: Look) -> Sheet:
-    for each in found:
-        if not attrs.has(type(each)):
-            raise TypeError(f"a list of {type(each).__name__} cannot be shown: it holds no values of the API")
-    more = getattr(found, "next_cursor", None) is not None
-    if found and type(found[0]).__name__ == "MissionEntry":
-        return _way({"log": log}, view, "a log")(found, look)
-    ways: dict[str, Callable[[Any, Look], Sheet]] = {"list": lambda made, at: rows(made, at, more=more)}
-    return _way(ways, view, "a list")(found, look)
+def _build_list_view(values: Sequence[Any], view: str | None, options: RenderOptions) -> Sheet:
+    for value in values:
+        if not attrs.has(type(value)):
+            raise TypeError(
+                f"a list of {type(value).__name__} cannot be shown: it holds no values of the API"
+            )
+    more = getattr(values, "next_cursor", None) is not None
+    if values and type(values[0]).__name__ == "MissionEntry":
+        return _choose_builder({"log": build_log}, view, "a log")(values, options)
+    builders: dict[str, Callable[[Any, RenderOptions], Sheet]] = {
+        "list": lambda rows, options: build_table(rows, options, more=more)
+    }
+    return _choose_builder(builders, view, "a list")(values, options)

@@ -1,4 +1,4 @@
-"""Figures: how cards are distributed, how many were completed on each day, how long they take."""
+"""Statistics views: the distribution of cards, completions per day, and lead and cycle times."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import Look
+from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Counts, Distribution, Figure, Figures, Grid, Share, Span
 from stellary.client.display._sheet import Sheet
@@ -18,8 +18,8 @@ SHARES = 10
 NAME_MAX = 60
 
 
-def stats(view: StatsView, look: Look) -> Sheet:
-    """A scope in figures."""
+def build_stats(view: StatsView, options: RenderOptions) -> Sheet:
+    """Render the statistics of a scope."""
     finished = sum(day.cards for day in view.completed_per_day)
     number = view.cards or 0
     status = view.by_status
@@ -30,14 +30,14 @@ def stats(view: StatsView, look: Look) -> Sheet:
             Figure("In progress", f"{status.in_progress:,}", tone="info"),
             Figure("Done", f"{status.done:,}", share, "good"),
             Figure(f"Completed in {len(view.completed_per_day)} days", f"{finished:,}"),
-            _taken("Lead time", view.lead_time),
-            _taken("Cycle time", view.cycle_time),
+            _time_figure("Lead time", view.lead_time),
+            _time_figure("Cycle time", view.cycle_time),
         )
     )
     grid = Grid(
         (
-            _completed(view.completed_per_day),
-            _shares(
+            _completed_per_day(view.completed_per_day),
+            _distribution(
                 "By status",
                 [
                     Share("open", status.open, tone="quiet"),
@@ -45,8 +45,10 @@ def stats(view: StatsView, look: Look) -> Sheet:
                     Share("done", status.done, tone="good"),
                 ],
             ),
-            _shares("By column", [Share(line(each.name, NAME_MAX), each.cards) for each in view.by_column]),
-            _shares(
+            _distribution(
+                "By column", [Share(line(column.name, NAME_MAX), column.cards) for column in view.by_column]
+            ),
+            _distribution(
                 "By priority",
                 [
                     Share("▲ high", view.by_priority.high, tone="bad"),
@@ -55,44 +57,46 @@ def stats(view: StatsView, look: Look) -> Sheet:
                     Share("none", view.by_priority.none, tone="quiet"),
                 ],
             ),
-            _shares(
+            _distribution(
                 "By assignee",
                 [
-                    Share(line(each.name or _nobody(each.user_id), NAME_MAX), each.cards)
-                    for each in view.by_assignee
+                    Share(
+                        line(assignee.name or _fallback_assignee(assignee.user_id), NAME_MAX), assignee.cards
+                    )
+                    for assignee in view.by_assignee
                 ],
             ),
-            _shares(
+            _distribution(
                 "By label",
                 [
-                    Share(line(each.name or "no label", NAME_MAX), each.cards, each.color, "quiet")
-                    for each in view.by_label
+                    Share(line(label.name or "no label", NAME_MAX), label.cards, label.color, "quiet")
+                    for label in view.by_label
                 ],
             ),
         )
     )
-    return Sheet("Stats", "Stats", (figures, grid), (Span(w.counted(number, "card"), "quiet"),))
+    return Sheet("Stats", "Stats", (figures, grid), (Span(w.format_count(number, "card"), "quiet"),))
 
 
-def _nobody(user_id: str | None) -> str:
+def _fallback_assignee(user_id: str | None) -> str:
     return "nobody" if user_id is None else "somebody who has left"
 
 
-def _shares(title: str, shares: list[Share]) -> Distribution:
+def _distribution(title: str, shares: list[Share]) -> Distribution:
     return Distribution(title, tuple(shares[:SHARES]), max(len(shares) - SHARES, 0))
 
 
-def _taken(name: str, taken: TimeTaken) -> Figure:
-    cards = taken.cards or 0
-    hint = f"median of {w.counted(cards, 'card')}" if cards else "no card to tell of"
-    return Figure(name, w.duration(taken.median_seconds), hint)
+def _time_figure(name: str, time: TimeTaken) -> Figure:
+    cards = time.cards or 0
+    hint = f"median of {w.format_count(cards, 'card')}" if cards else "no card to tell of"
+    return Figure(name, w.format_duration(time.median_seconds), hint)
 
 
-def _completed(days: list[DayCount]) -> Counts:
-    found = tuple((date.fromisoformat(each.day), each.cards) for each in days)
-    number = sum(count for _, count in found)
+def _completed_per_day(days: list[DayCount]) -> Counts:
+    counts = tuple((date.fromisoformat(day.day), day.cards) for day in days)
+    number = sum(count for _, count in counts)
     if not number:
-        return Counts("Completed per day", found, "No card was completed on these days.")
-    best, most = max(found, key=lambda each: each[1])
-    said = f"{w.counted(number, 'card')} completed in {len(found)} days, most on {best.day} {w.MONTHS[best.month - 1]} ({most})."
-    return Counts("Completed per day", found, said)
+        return Counts("Completed per day", counts, "No card was completed on these days.")
+    best, most = max(counts, key=lambda count: count[1])
+    summary = f"{w.format_count(number, 'card')} completed in {len(counts)} days, most on {best.day} {w.MONTHS[best.month - 1]} ({most})."
+    return Counts("Completed per day", counts, summary)

@@ -1,8 +1,9 @@
-"""Style: the colours of both themes, and the rules of each part.
+"""The stylesheet of views: the colours of both themes, and the rules of each part.
 
-Everything is named ``sty-``, so that nothing else on a page is touched. A view brings only the rules of its parts. Which
-theme holds is said by the page (JupyterLab, VS Code, Colab, Sphinx and mkdocs each have a way to say it), and by the
-system where the page says nothing. Colours are our own in both, so that the contrast is what the tests measure.
+All class names and custom properties start with ``sty-``, so that the styles of the surrounding page stay unaffected. A view
+includes only the rules of the parts that it uses. The theme is taken from the markers that JupyterLab, VS Code, Colab,
+Sphinx and mkdocs set on the page, and from the operating system otherwise. The palette does not use the page's colours, so
+that tests can measure its contrast.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ DARK = {
     "shade": "0 1px 2px rgba(0,0,0,.35)",
 }
 
-_SAYS_LIGHT = (
+_LIGHT_PAGES = (
     '[data-jp-theme-light="true"]',
     ".vscode-light",
     ".vscode-high-contrast-light",
@@ -61,7 +62,7 @@ _SAYS_LIGHT = (
     '[data-theme="light"]',
     '[data-md-color-scheme="default"]',
 )
-_SAYS_DARK = (
+_DARK_PAGES = (
     '[data-jp-theme-light="false"]',
     ".vscode-dark",
     ".vscode-high-contrast:not(.vscode-high-contrast-light)",
@@ -197,41 +198,45 @@ font-weight:650;text-align:center}
 
 
 def tokens(theme: dict[str, str]) -> str:
-    """The colours of a theme as custom properties."""
-    return "".join(f"--sty-{name}:{found};" for name, found in theme.items())
+    """Return the colours of a theme as CSS custom properties."""
+    return "".join(f"--sty-{name}:{value};" for name, value in theme.items())
 
 
-def _within(hosts: tuple[str, ...]) -> str:
+def _select_within(hosts: tuple[str, ...]) -> str:
     return ",".join(f"{host} .sty" for host in hosts)
 
 
 _COLORS = (
     f".sty{{color-scheme:light;{tokens(LIGHT)}}}"
     f"@media (prefers-color-scheme:dark){{.sty{{color-scheme:dark;{tokens(DARK)}}}}}"
-    f"{_within(_SAYS_LIGHT)}{{color-scheme:light;{tokens(LIGHT)}}}"
-    f"{_within(_SAYS_DARK)}{{color-scheme:dark;{tokens(DARK)}}}"
+    f"{_select_within(_LIGHT_PAGES)}{{color-scheme:light;{tokens(LIGHT)}}}"
+    f"{_select_within(_DARK_PAGES)}{{color-scheme:dark;{tokens(DARK)}}}"
 )
 
 
 @cache
-def _ruled(name: str) -> str:
-    """Rules that hold against those that JupyterLab and its kin have for all that is HTML in an output."""
+def _scoped_rules(name: str) -> str:
+    """Return the rules of a part, specific enough to override JupyterLab's rules for HTML output."""
     rules = _BASE if name == "base" else _RULES[name]
-    return re.sub(r"[^{}]++\{?", _stronger, rules.replace("\n", ""))
+    return re.sub(r"[^{}]++\{?", _scope_selectors, rules.replace("\n", ""))
 
 
-def _stronger(opening: re.Match[str]) -> str:
+def _scope_selectors(opening: re.Match[str]) -> str:
     before, mark, selectors = opening[0].removesuffix("{").partition(".sty")
     if not mark or not opening[0].endswith("{"):
         return opening[0]
-    return before + ",".join(_within_root(selector) for selector in (mark + selectors).split(",")) + "{"
+    return before + ",".join(_scope_selector(selector) for selector in (mark + selectors).split(",")) + "{"
 
 
-def _within_root(selector: str) -> str:
-    inside = re.sub(r"^\.sty(?![\w-])", "", selector)
-    return f".sty.sty.sty{inside if inside != selector else f' {selector}'}"
+def _scope_selector(selector: str) -> str:
+    rest_of_selector = re.sub(r"^\.sty(?![\w-])", "", selector)
+    return f".sty.sty.sty{rest_of_selector if rest_of_selector != selector else f' {selector}'}"
 
 
-def style(needed: set[str]) -> str:
-    """The rules of the parts that are named: of ``lanes``, ``table``, ``month``, ``timeline``, ``chart``, ``grid``, ``list``."""
-    return _COLORS + _ruled("base") + "".join(_ruled(name) for name in _RULES if name in needed)
+def style(part_names: set[str]) -> str:
+    """Return the stylesheet for the named parts: ``lanes``, ``table``, ``month``, ``timeline``, ``chart``, ``grid``, ``list``."""
+    return (
+        _COLORS
+        + _scoped_rules("base")
+        + "".join(_scoped_rules(name) for name in _RULES if name in part_names)
+    )

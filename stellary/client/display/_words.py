@@ -1,4 +1,4 @@
-"""Words: how dates, durations and the words of the wire are said to people."""
+"""Text for people: dates, durations, counts, statuses and priorities."""
 
 from __future__ import annotations
 
@@ -41,75 +41,75 @@ _STATUS_TONES: dict[str, Tone] = {
 _PRIORITY_TONES: dict[str, Tone] = {"high": "bad", "medium": "warn", "low": "quiet"}
 
 
-def words(word: str) -> str:
-    """``in_progress`` as a person says it."""
+def humanize(word: str) -> str:
+    """Return ``in_progress`` as ``in progress``."""
     return word.replace("_", " ")
 
 
-def title(word: str) -> str:
-    """The same at the beginning of a line."""
-    said = words(word)
-    return said[:1].upper() + said[1:]
+def humanize_title(word: str) -> str:
+    """Return ``in_progress`` as ``In progress``."""
+    text = humanize(word)
+    return text[:1].upper() + text[1:]
 
 
-def status(word: Any) -> Span | None:
-    """A status as a tag."""
-    return None if word is None else Span(words(str(word)), _STATUS_TONES.get(str(word), "plain"), "tag")
+def status_tag(word: Any) -> Span | None:
+    """Return a status as a tag; None for None."""
+    return None if word is None else Span(humanize(str(word)), _STATUS_TONES.get(str(word), "plain"), "tag")
 
 
-def tone_of(word: Any) -> Tone:
-    """What a status feels like."""
+def status_tone(word: Any) -> Tone:
+    """Return the tone of a status."""
     return _STATUS_TONES.get(str(word), "plain")
 
 
-def priority(word: Any) -> Span | None:
-    """A priority: a mark that is told apart without its colour, and the word."""
+def priority_mark(word: Any) -> Span | None:
+    """Return a priority as a symbol and a word, so that it can be read without its colour."""
     if word is None:
         return None
     mark = {"high": "▲", "medium": "◆", "low": "▽"}.get(str(word), "•")
     return Span(
-        f"{mark} {words(str(word))}", _PRIORITY_TONES.get(str(word), "plain"), "mark", f"priority {word}"
+        f"{mark} {humanize(str(word))}", _PRIORITY_TONES.get(str(word), "plain"), "mark", f"priority {word}"
     )
 
 
-def day(moment: date, now: datetime) -> str:
-    """``3 Apr``, with the year if it is not this one."""
-    at = as_day(moment)
-    year = "" if at.year == now.year else f" {at.year}"
-    return f"{at.day} {MONTHS[at.month - 1][:3]}{year}"
+def format_day(moment: date, now: datetime) -> str:
+    """Return a date as ``3 Apr``, with the year if it is not the current one."""
+    date_in_utc = to_utc_date(moment)
+    year = "" if date_in_utc.year == now.year else f" {date_in_utc.year}"
+    return f"{date_in_utc.day} {MONTHS[date_in_utc.month - 1][:3]}{year}"
 
 
-def clock(moment: datetime) -> str:
-    """``14:05:09``, in UTC."""
+def format_clock(moment: datetime) -> str:
+    """Return the UTC time of day as ``14:05:09``."""
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
 
-def as_day(moment: date) -> date:
-    """The day in UTC."""
+def to_utc_date(moment: date) -> date:
+    """Return the UTC date of a moment."""
     return moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
 
 
-def due(moment: date | None, now: datetime, *, done: bool) -> Span | None:
-    """When something is due, and how that feels."""
+def due_date_label(moment: date | None, now: datetime, *, done: bool) -> Span | None:
+    """Return a due date, its tone chosen by how close it is."""
     if moment is None:
         return None
-    left = (as_day(moment) - as_day(now)).days
-    said = day(moment, now)
-    if done or left > 2:
-        return Span(said, "quiet")
-    if left < 0:
-        return Span(f"{said}, {-left} {plural(-left, 'day')} late", "bad")
-    return Span(("today", "tomorrow", f"in {left} days")[left], "warn", hint=said)
+    days_left = (to_utc_date(moment) - to_utc_date(now)).days
+    text = format_day(moment, now)
+    if done or days_left > 2:
+        return Span(text, "quiet")
+    if days_left < 0:
+        return Span(f"{text}, {-days_left} {pluralize(-days_left, 'day')} late", "bad")
+    return Span(("today", "tomorrow", f"in {days_left} days")[days_left], "warn", hint=text)
 
 
-def duration(seconds: float | None) -> str:
-    """``3 d 4 h``: the two largest units."""
+def format_duration(seconds: float | None) -> str:
+    """Return seconds as ``3 d 4 h``, in the two largest units."""
     if seconds is None:
         return "-"
-    left = int(seconds)
+    remaining = int(seconds)
     parts = []
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
+        count, remaining = divmod(remaining, size)
         if count:
             parts.append(f"{count} {unit}")
         if len(parts) == 2 or (parts and not count):
@@ -117,23 +117,23 @@ def duration(seconds: float | None) -> str:
     return " ".join(parts) or "0 s"
 
 
-def plural(count: int, noun: str) -> str:
-    """``card`` of one, ``cards`` of any other number."""
+def pluralize(count: int, noun: str) -> str:
+    """Return ``card`` for a count of 1, otherwise ``cards``."""
     return noun if count == 1 else f"{noun}s"
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 card``, ``2,000 cards``."""
-    return f"{count:,} {plural(count, noun)}"
+def format_count(count: int, noun: str) -> str:
+    """Return ``1 card`` or ``2,000 cards``."""
+    return f"{count:,} {pluralize(count, noun)}"
 
 
-def progress(checklist: Any) -> Meter | None:
-    """How far a checklist is; None if there is none."""
+def checklist_meter(checklist: Any) -> Meter | None:
+    """Return the progress of a checklist as a meter; None if it has no items."""
     if checklist is None or not checklist.total:
         return None
     return Meter(checklist.done, checklist.total, "steps")
 
 
-def utc_text(moment: datetime) -> str:
-    """``2026-04-03 14:05 UTC``."""
+def format_utc(moment: datetime) -> str:
+    """Return a moment as ``2026-04-03 14:05 UTC``."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

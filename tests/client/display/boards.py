@@ -1,4 +1,4 @@
-"""Boards to look at, made of values; nothing is asked."""
+"""Boards and cards for views, built from values without any request."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ NOW = datetime(2026, 4, 15, 12, tzinfo=UTC)
 
 
 def in_days(days: int) -> datetime:
-    """Midnight of a day before or after NOW."""
+    """Return midnight UTC of the day that many days after NOW."""
     return datetime(2026, 4, 15, tzinfo=UTC) + timedelta(days=days)
 
 
-def card(number: int, title: str = "Write", **said: Any) -> Card:
-    plain: dict[str, Any] = {
+def card(number: int, title: str = "Write", **fields: Any) -> Card:
+    defaults: dict[str, Any] = {
         "priority": None,
         "due_date": None,
         "start_date": None,
@@ -39,18 +39,18 @@ def card(number: int, title: str = "Write", **said: Any) -> Card:
         "archived": False,
         "custom_fields": {},
     }
-    named = {"id": f"c{number}", "key": f"LAU-{number}", "number": number, "title": title}
-    return make(Card, **{**plain, **named, **said})
+    identity = {"id": f"c{number}", "key": f"LAU-{number}", "number": number, "title": title}
+    return make(Card, **{**defaults, **identity, **fields})
 
 
-def column(id: str, name: str, **said: Any) -> Column:
-    plain = {"scope_id": "main", "wip_limit": None, "card_count": 0, "card_status": None}
-    return make(Column, id=id, name=name, **{**plain, **said})
+def column(id: str, name: str, **fields: Any) -> Column:
+    defaults = {"scope_id": "main", "wip_limit": None, "card_count": 0, "card_status": None}
+    return make(Column, id=id, name=name, **{**defaults, **fields})
 
 
-def board(*cards: Card, **said: Any) -> Board:
-    """A board of two columns, with a label and a member."""
-    found: dict[str, Any] = {
+def board(*cards: Card, **fields: Any) -> Board:
+    """Return a board of two columns, with a label and a member."""
+    defaults: dict[str, Any] = {
         "project": make(Project, name="Q1 Launch", key="LAU"),
         "scopes": [make(Scope, id="main", name="Main", columns=[], views=[])],
         "columns": [column("todo", "To Do"), column("done", "Done")],
@@ -59,4 +59,4 @@ def board(*cards: Card, **said: Any) -> Board:
         "members": [make(BoardMember, user_id="jane", name="Jane Doe")],
         "custom_fields": [],
     }
-    return make(Board, **{**found, **said})
+    return make(Board, **{**defaults, **fields})

@@ -1,4 +1,4 @@
-"""HTML as a tree, and what no view may hold."""
+"""A strict HTML parser, and the markup that views may contain."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ STYLE = re.compile(
 
 
 class Element:
-    """An element: its name, its attributes, and what is in it."""
+    """An element with its name, attributes and children."""
 
     def __init__(self, name: str, attributes: dict[str, str]) -> None:
         self.name, self.attributes = name, attributes
@@ -61,16 +61,16 @@ class Element:
         return set(self.attributes.get("class", "").split())
 
     def all(self, name: str | None = None, cls: str | None = None) -> list[Element]:
-        """The elements in it, in their order, of that name and class."""
+        """Return the descendants with that name and class, in document order."""
         return [
-            each
-            for each in self.walk()
-            if (name is None or each.name == name) and (cls is None or f"sty-{cls}" in each.classes)
+            element
+            for element in self.walk()
+            if (name is None or element.name == name) and (cls is None or f"sty-{cls}" in element.classes)
         ]
 
     def one(self, name: str | None = None, cls: str | None = None) -> Element:
-        (found,) = self.all(name, cls)
-        return found
+        (element,) = self.all(name, cls)
+        return element
 
     def walk(self) -> Iterator[Element]:
         for child in self.children:
@@ -80,13 +80,13 @@ class Element:
 
     @property
     def text(self) -> str:
-        """What a reader reads; no style."""
+        """The text that a reader sees, without styles."""
         if self.name == "style":
             return ""
         return "".join(child if isinstance(child, str) else child.text for child in self.children)
 
     def texts(self, name: str | None = None, cls: str | None = None) -> list[str]:
-        return [each.text for each in self.all(name, cls)]
+        return [element.text for element in self.all(name, cls)]
 
 
 class _Parser(HTMLParser):
@@ -96,11 +96,11 @@ class _Parser(HTMLParser):
         self.open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        made = Element(tag, {name: found or "" for name, found in attrs})
-        assert len(made.attributes) == len(attrs), f"<{tag}> has an attribute twice"
-        self.open[-1].children.append(made)
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        assert len(element.attributes) == len(attrs), f"<{tag}> has an attribute twice"
+        self.open[-1].children.append(element)
         if tag not in VOID:
-            self.open.append(made)
+            self.open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop().name == tag, f"</{tag}> closes another element"
@@ -112,18 +112,18 @@ class _Parser(HTMLParser):
         raise AssertionError("a comment")
 
 
-def parsed(html: str) -> Element:
-    """The one element of a view, which holds nothing but what a view may."""
+def parse_view(html: str) -> Element:
+    """Return the only element of a view, checked to contain nothing but allowed markup."""
     parser = _Parser()
     parser.feed(html)
     parser.close()
     assert parser.open == [parser.root], "an element is not closed"
     (root,) = parser.root.children
     assert isinstance(root, Element)
-    for each in [root, *root.walk()]:
-        assert each.name in ALLOWED
-        assert set(each.attributes) <= ATTRIBUTES, each.attributes
-        assert "style" not in each.attributes or STYLE.fullmatch(each.attributes["style"])
+    for element in [root, *root.walk()]:
+        assert element.name in ALLOWED
+        assert set(element.attributes) <= ATTRIBUTES, element.attributes
+        assert "style" not in element.attributes or STYLE.fullmatch(element.attributes["style"])
     (style,) = root.all("style")
     assert not re.search(r"url|@import|expression|javascript|<", style.children[0])
     assert "://" not in style.children[0]

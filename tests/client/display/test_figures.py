@@ -1,4 +1,4 @@
-"""What roadmaps, figures, the cockpit, one card, missions and drafts look like."""
+"""Roadmaps, statistics, the cockpit, single cards, missions and drafts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from stellary.client.display import view
-from stellary.client.display._card import detail
-from stellary.client.display._look import Look, names
-from stellary.client.display._roadmap import Axis, axis, ticks
-from stellary.client.display._words import duration
+from stellary.client.display._card import build_card
+from stellary.client.display._look import RenderOptions, collect_names
+from stellary.client.display._roadmap import Axis, compute_ticks, fit_axis
+from stellary.client.display._words import format_duration
 from stellary.client.testing import make
 from stellary.contract.activities import Activity
 from stellary.contract.agent_missions import AgentMission, MissionEntry
@@ -50,23 +50,23 @@ from stellary.contract.wizard import (
     Roadmap,
 )
 from tests.client.display.boards import NOW, card, column, in_days
-from tests.client.display.parsed import Element, parsed
+from tests.client.display.parsed import Element, parse_view
 
 
-def seen(made: object) -> Element:
-    return parsed(view(made, now=NOW).html())
+def render(value: object) -> Element:
+    return parse_view(view(value, now=NOW).html())
 
 
-def told(made: object, width: int = 80) -> list[str]:
-    return view(made, now=NOW).text(width).splitlines()
+def render_lines(value: object, width: int = 80) -> list[str]:
+    return view(value, now=NOW).text(width).splitlines()
 
 
 # ---------------------------------------------------------------------------------------------- roadmaps
 
 
 def bar(number: int, start: int, end: int, status: Any = "open") -> CardBar:
-    where = {"start": in_days(start), "end": in_days(end), "status": status, "assignee_id": None}
-    return make(CardBar, key=f"LAU-{number}", title=f"Card {number}", **where)
+    fields = {"start": in_days(start), "end": in_days(end), "status": status, "assignee_id": None}
+    return make(CardBar, key=f"LAU-{number}", title=f"Card {number}", **fields)
 
 
 ROADMAP = RoadmapView(
@@ -80,8 +80,8 @@ ROADMAP = RoadmapView(
 
 
 def test_a_roadmap_has_a_bar_for_each_scope_and_card_and_its_dates_in_words():
-    found = seen(ROADMAP)
-    assert [label.one("small").text for label in found.all(cls="label")] == [
+    root = render(ROADMAP)
+    assert [label.one("small").text for label in root.all(cls="label")] == [
         "5 Apr to 24 Apr; 4 cards, 25 % done",
         "no dates; 0 cards, 0 % done",
         "5 Apr to 14 Apr; done",
@@ -89,14 +89,14 @@ def test_a_roadmap_has_a_bar_for_each_scope_and_card_and_its_dates_in_words():
         "15 Apr to 24 Apr; in progress",
         "24 Apr; open",
     ]
-    assert found.texts("b")[2] == "LAU-1 Card 1"
-    assert found.texts(cls="more") == ["2 cards without a date"]
-    assert len(found.all(cls="now")) == 6
+    assert root.texts("b")[2] == "LAU-1 Card 1"
+    assert root.texts(cls="more") == ["2 cards without a date"]
+    assert len(root.all(cls="now")) == 6
 
 
 def test_bars_are_where_their_dates_are():
-    found = [each.attributes["style"] for each in seen(ROADMAP).all(cls="bar")]
-    assert found == [
+    styles = [bar_element.attributes["style"] for bar_element in render(ROADMAP).all(cls="bar")]
+    assert styles == [
         "inset-inline-start:0%;width:100%;background:var(--sty-bar)",
         "inset-inline-start:0%;width:50%;background:var(--sty-bar-good)",
         "inset-inline-start:25%;width:25%;background:var(--sty-bar-bad)",
@@ -106,32 +106,32 @@ def test_bars_are_where_their_dates_are():
 
 
 def test_a_roadmap_is_drawn_in_a_terminal():
-    lines = told(ROADMAP, 60)
+    lines = render_lines(ROADMAP, 60)
     assert lines[3].endswith("█" * 8 + "░" * 26)
     assert lines[7].endswith("▓" * 17 + "·" * 17)
 
 
 def test_a_roadmap_without_dates_says_so():
     bare = RoadmapView(scopes=[attrs.evolve(ROADMAP.scopes[1])], cards=[], undated=3)
-    assert seen(bare).texts(cls="prose") == ["Nothing on this roadmap has a date."]
+    assert render(bare).texts(cls="prose") == ["Nothing on this roadmap has a date."]
 
 
 def test_a_long_roadmap_is_folded():
     many = RoadmapView(scopes=[], cards=[bar(at, at, at + 3) for at in range(100)], undated=0)
-    assert len(seen(many).all(cls="bar")) == 40
-    assert seen(many).texts(cls="more") == ["+ 60 more"]
+    assert len(render(many).all(cls="bar")) == 40
+    assert render(many).texts(cls="more") == ["+ 60 more"]
 
 
 def test_today_is_shown_only_if_it_is_near():
     far = RoadmapView(scopes=[], cards=[bar(1, 100, 103)], undated=0)
-    assert seen(far).all(cls="now") == []
-    assert axis([10, 20], 22) == Axis(10, 22)
-    assert axis([10, 20], 40) == Axis(10, 20)
-    assert axis([10, 10]) == Axis(10, 16)
+    assert render(far).all(cls="now") == []
+    assert fit_axis([10, 20], 22) == Axis(10, 22)
+    assert fit_axis([10, 20], 40) == Axis(10, 20)
+    assert fit_axis([10, 10]) == Axis(10, 16)
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    ("days", "expected"),
     [
         (6, ["1 Jan", "2 Jan", "3 Jan", "4 Jan", "5 Jan", "6 Jan", "7 Jan"]),
         (27, ["5 Jan", "12 Jan", "19 Jan", "26 Jan"]),
@@ -140,16 +140,16 @@ def test_today_is_shown_only_if_it_is_near():
         (700, ["Jan 2026", "May", "Sep", "Jan 2027", "May", "Sep"]),
     ],
 )
-def test_the_axis_is_told_in_days_weeks_or_months(days: int, said: list[str]):
+def test_the_axis_is_told_in_days_weeks_or_months(days: int, expected: list[str]):
     start = datetime(2026, 1, 1, tzinfo=UTC).toordinal()
-    found = ticks(Axis(start, start + days))
-    assert [text for _, text in found][: len(said)] == said
-    assert len(found) <= 8
+    labels = compute_ticks(Axis(start, start + days))
+    assert [text for _, text in labels][: len(expected)] == expected
+    assert len(labels) <= 8
 
 
 def test_the_axis_ends_with_time():
     last = datetime(9999, 12, 31, tzinfo=UTC).toordinal()
-    assert ticks(Axis(last - 400, last))
+    assert compute_ticks(Axis(last - 400, last))
 
 
 # ---------------------------------------------------------------------------------------------- figures
@@ -173,8 +173,8 @@ STATS = StatsView(
 
 
 def test_figures_tell_each_number():
-    found = seen(STATS)
-    figures = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
+    root = render(STATS)
+    figures = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
     assert figures == {
         "Cards": "10",
         "In progress": "2",
@@ -183,28 +183,28 @@ def test_figures_tell_each_number():
         "Lead time": "2 d 1 h median of 3 cards",
         "Cycle time": "- no card to tell of",
     }
-    shares = [[each.text.strip() for each in box.all("li")] for box in found.all("section")]
+    shares = [[share.text.strip() for share in box.all("li")] for box in root.all("section")]
     assert shares[1:5] == [
         ["open  5", "in progress  2", "done  3"],
         ["To Do  5"],
         ["▲ high  2", "◆ medium  1", "▽ low  0", "none  7"],
         ["Jane  8", "somebody who has left  1", "nobody  1"],
     ]
-    assert found.texts(cls="more") == ["+ 2 more"]
+    assert root.texts(cls="more") == ["+ 2 more"]
 
 
 def test_bars_are_as_long_as_their_numbers():
-    status = seen(STATS).all("section")[1]
+    status = render(STATS).all("section")[1]
     widths = [share.all("i")[1].attributes["style"].split(";")[0] for share in status.all("li")]
     assert widths == ["width:100%", "width:40%", "width:60%"]
 
 
 def test_a_chart_says_in_words_what_it_shows():
-    svg = seen(STATS).one("svg")
+    svg = render(STATS).one("svg")
     assert svg.attributes["role"] == "img"
-    said = "45 cards completed in 30 days, most on 3 April (3)."
-    assert svg.attributes["aria-label"] == f"Completed per day. {said}"
-    assert seen(STATS).texts("figcaption") == [said]
+    summary = "45 cards completed in 30 days, most on 3 April (3)."
+    assert svg.attributes["aria-label"] == f"Completed per day. {summary}"
+    assert render(STATS).texts("figcaption") == [summary]
     assert svg.texts("title")[:2] == ["1 April: 1", "2 April: 2"]
     assert len(svg.all("rect")) == 30
 
@@ -216,43 +216,43 @@ def test_figures_of_nothing_are_told():
         by_status=StatusCounts(open=0, in_progress=0, done=0),
         completed_per_day=[DayCount(day="2026-04-01", cards=0)],
     )
-    assert seen(none).texts("figcaption") == ["No card was completed on these days."]
-    assert "No card was completed on these days." in told(none)
-    assert seen(attrs.evolve(none, completed_per_day=[])).one("svg").all("rect") == []
+    assert render(none).texts("figcaption") == ["No card was completed on these days."]
+    assert "No card was completed on these days." in render_lines(none)
+    assert render(attrs.evolve(none, completed_per_day=[])).one("svg").all("rect") == []
 
 
 def test_figures_are_drawn_in_a_terminal():
-    lines = told(STATS)
+    lines = render_lines(STATS)
     assert "Done                  3  30 % of them" in lines
     assert "open         ████████████████████████ 5" in lines
     assert "▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆" in lines
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [(None, "-"), (0, "0 s"), (59, "59 s"), (3_600, "1 h"), (90_061, "1 d 1 h"), (86_460, "1 d")],
 )
-def test_durations_are_told_in_their_two_largest_units(seconds: int | None, said: str):
-    assert duration(seconds) == said
+def test_durations_are_told_in_their_two_largest_units(seconds: int | None, expected: str):
+    assert format_duration(seconds) == expected
 
 
 def test_of_a_scope_the_view_that_was_asked_for_is_shown():
     views = ScopeViews(active_view="stats", views=[], data=ViewData(stats=STATS))
-    assert seen(views).one("h3").text == "Stats"
-    assert seen(ViewData(roadmap=ROADMAP)).one("h3").text == "Roadmap"
-    assert seen(ScopeViews(active_view="stats", views=[], data=None)).one("h3").text == "Scope views"
+    assert render(views).one("h3").text == "Stats"
+    assert render(ViewData(roadmap=ROADMAP)).one("h3").text == "Roadmap"
+    assert render(ScopeViews(active_view="stats", views=[], data=None)).one("h3").text == "Scope views"
 
 
 # ---------------------------------------------------------------------------------------------- the cockpit
 
 
-def mission(id: str, status: Any, **said: Any) -> Mission:
+def mission(id: str, status: Any, **fields: Any) -> Mission:
     return make(
         Mission,
         id=id,
         objective=f"Reach {id}",
         status=status,
-        **{"module": None, "blocked_reason": None, **said},
+        **{"module": None, "blocked_reason": None, **fields},
     )
 
 
@@ -292,9 +292,9 @@ STATE = make(
 
 
 def test_the_cockpit_tells_what_is_out_to_be_reached_and_what_waits():
-    found = seen(STATE)
-    assert found.one(cls="sub").text == "cycle v2 as owner pilotage weekly review"
-    boxes = {box.one("h4").text: box.texts("li") for box in found.all("section")}
+    root = render(STATE)
+    assert root.one(cls="sub").text == "cycle v2 as owner pilotage weekly review"
+    boxes = {box.one("h4").text: box.texts("li") for box in root.all("section")}
     assert boxes["Priorities1"] == ["Ship"]
     assert boxes["Missions2"] == ["blocked Reach m-1 1/2 no hardware", "done Reach m-2 shop"]
     assert boxes["Waiting for you1"] == ["suggested Nobody tests refunds create_todo"]
@@ -302,12 +302,12 @@ def test_the_cockpit_tells_what_is_out_to_be_reached_and_what_waits():
     assert boxes["Todos3"][2] == "todo Sell for Ship"
     assert boxes["Decisions1"] == ["Use Stripe faster 14 Apr"]
     assert boxes["History9"][0].endswith("somebody todo created Sell")
-    assert found.texts(cls="more") == ["+ 1 more"]
-    assert [each.text for each in found.all("dd")] == ["2 1 blocked", "1", "3", "1", "1", "0"]
+    assert root.texts(cls="more") == ["+ 1 more"]
+    assert [figure.text for figure in root.all("dd")] == ["2 1 blocked", "1", "3", "1", "1", "0"]
 
 
 def test_the_cockpit_is_told_in_a_terminal():
-    lines = told(STATE)
+    lines = render_lines(STATE)
     assert "• blocked Reach m-1 1/2 no hardware" in lines
     assert "To review   1" in lines
 
@@ -316,10 +316,10 @@ def test_an_empty_cockpit_says_so():
     lists = ("missions", "active_priorities", "todos", "decisions", "traces", "history")
     empty = attrs.evolve(STATE, **{name: [] for name in lists})
     minimal = attrs.evolve(empty, ids=make(PilotageIds))
-    assert seen(minimal).texts("p") == []
-    assert "2" in seen(minimal).texts("dd")
-    assert seen(empty).texts("p") == ["Nothing here yet."]
-    assert told(empty)[-1] == "Nothing here yet."
+    assert render(minimal).texts("p") == []
+    assert "2" in render(minimal).texts("dd")
+    assert render(empty).texts("p") == ["Nothing here yet."]
+    assert render_lines(empty)[-1] == "Nothing here yet."
 
 
 # ---------------------------------------------------------------------------------------------- one card
@@ -346,7 +346,7 @@ FULL = card(
 
 
 def test_a_card_is_told_whole():
-    known = names(
+    names = collect_names(
         [make(Label, id="bug", name="bug", color="#ef4444")],
         [make(BoardMember, user_id="jane", name="Jane Doe")],
         [column("todo", "To Do")],
@@ -354,18 +354,19 @@ def test_a_card_is_told_whole():
     )
     relation = make(Relation, type="blocked_by", card=make(RelatedCard, key="LAU-2", title="Ask"))
     comments = [
-        make(Comment, author_name="Jane Doe", content=f"Said {at}\nmore", created_at=NOW) for at in range(12)
+        make(Comment, author_name="Jane Doe", content=f"Said {number}\nmore", created_at=NOW)
+        for number in range(12)
     ]
-    sheet = detail(
+    rendered = build_card(
         FULL,
-        Look(NOW),
-        known,
+        RenderOptions(NOW),
+        names,
         comments=comments,
         relations=[relation],
         attachments=[make(Attachment, original_name="worker.log")],
     )
-    found = parsed(sheet.html())
-    facts = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
+    root = parse_view(rendered.html())
+    facts = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
     assert facts == {
         "Column": "To Do",
         "Assignee": "Jane Doe",
@@ -377,27 +378,27 @@ def test_a_card_is_told_whole():
         "Channels": "mail, web",
         "f2": "3",
     }
-    assert found.one(cls="sub").text == "LAU-7 open ▲ high archived"
-    assert found.texts(cls="prose") == [FULL.description, "2 earlier"]
-    points = found.texts("li")
+    assert root.one(cls="sub").text == "LAU-7 open ▲ high archived"
+    assert root.texts(cls="prose") == [FULL.description, "2 earlier"]
+    points = root.texts("li")
     assert points[:4] == ["☑ Ask", "☐ Do", "blocked by LAU-2 Ask", "worker.log"]
     assert points[4] == "Jane Doe 15 Apr Said 2 more"
     assert len(points) == 14
-    text = sheet.text(60).splitlines()
+    text = rendered.text(60).splitlines()
     assert "Two workers" in text
     assert "Due       tomorrow" in text
 
 
 def test_a_card_alone_tells_what_it_knows():
-    found = seen(FULL)
-    assert "Column" not in found.texts("dt")
-    assert found.texts("dd")[0] == "12 Apr"
+    root = render(FULL)
+    assert "Column" not in root.texts("dt")
+    assert root.texts("dd")[0] == "12 Apr"
 
 
 def test_a_long_text_is_cut():
-    found = seen(card(1, description="word " * 1_000))
-    assert len(found.one(cls="prose").text) == 3_000
-    assert found.one(cls="prose").text.endswith("…")
+    root = render(card(1, description="word " * 1_000))
+    assert len(root.one(cls="prose").text) == 3_000
+    assert root.one(cls="prose").text.endswith("…")
 
 
 # ---------------------------------------------------------------------------------------------- missions
@@ -418,8 +419,8 @@ LOG = [
 
 
 def test_a_log_is_told_entry_by_entry():
-    found = seen(LOG)
-    assert found.texts("li") == [
+    root = render(LOG)
+    assert root.texts("li") == [
         "12:00:01 status running",
         "12:00:02 step 1",
         "12:00:03 message I will move it",
@@ -427,62 +428,71 @@ def test_a_log_is_told_entry_by_entry():
         "12:00:05 tool call delete_card refused not allowed",
         "12:00:06 proposal Move it pending",
     ]
-    assert found.one("ol").attributes["aria-live"] == "polite"
-    assert found.texts("p") == ["…"]
-    assert told(LOG)[-1] == "…"
-    assert told(LOG)[3] == "12:00:01  status      running"
+    assert root.one("ol").attributes["aria-live"] == "polite"
+    assert root.texts("p") == ["…"]
+    assert render_lines(LOG)[-1] == "…"
+    assert render_lines(LOG)[3] == "12:00:01  status      running"
 
 
 def test_a_log_ends_with_what_came_of_it():
     over = [*LOG, entry(7, "done", status="failed", result=None, error="no such column")]
-    found = seen(over)
-    assert found.one(cls="sub").text == "failed"
-    assert found.texts("li")[-1] == "12:00:07 done failed no such column"
-    assert found.texts("p") == []
+    root = render(over)
+    assert root.one(cls="sub").text == "failed"
+    assert root.texts("li")[-1] == "12:00:07 done failed no such column"
+    assert root.texts("p") == []
 
 
 def test_a_long_log_shows_its_end():
-    found = seen([entry(at, "new_kind", a=at) for at in range(1, 100)])
-    assert len(found.all("li")) == 60
-    assert found.texts("li")[-1].endswith("new kind a: 99")
-    assert found.texts("p") == ["39 earlier", "…"]
-    assert told([entry(at, "step", number=at) for at in range(1, 100)])[2] == "39 earlier"
+    root = render([entry(at, "new_kind", a=at) for at in range(1, 100)])
+    assert len(root.all("li")) == 60
+    assert root.texts("li")[-1].endswith("new kind a: 99")
+    assert root.texts("p") == ["39 earlier", "…"]
+    assert render_lines([entry(at, "step", number=at) for at in range(1, 100)])[2] == "39 earlier"
 
 
 def test_a_mission_tells_how_far_it_is():
-    plain: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "started_at": NOW,
         "finished_at": NOW + timedelta(seconds=65),
         "result": "Moved.",
         "error": None,
     }
-    made = make(
+    mission_value = make(
         AgentMission,
         prompt="move it",
         status="completed",
         pending_proposals=0,
         autonomy_mode="autonomous",
-        **plain,
+        **fields,
     )
-    assert dict(zip(seen(made).texts("dt"), seen(made).texts("dd"), strict=True)) == {
+    assert dict(zip(render(mission_value).texts("dt"), render(mission_value).texts("dd"), strict=True)) == {
         "Asked": "move it",
         "Mode": "autonomous",
         "Took": "1 min 5 s",
     }
-    assert seen(made).texts(cls="prose") == ["Moved."]
-    waits = attrs.evolve(
-        made, status="awaiting_approval", pending_proposals=2, finished_at=None, result=None, error="Odd."
+    assert render(mission_value).texts(cls="prose") == ["Moved."]
+    waiting = attrs.evolve(
+        mission_value,
+        status="awaiting_approval",
+        pending_proposals=2,
+        finished_at=None,
+        result=None,
+        error="Odd.",
     )
-    assert "To decide2 proposals" in seen(waits).text
-    assert seen(waits).one(cls="prose").classes == {"sty-prose", "sty-bad"}
+    assert "To decide2 proposals" in render(waiting).text
+    assert render(waiting).one(cls="prose").classes == {"sty-prose", "sty-bad"}
 
 
 # ---------------------------------------------------------------------------------------------- drafts
 
 
-def deliverable(title: str, start: int, end: int, **said: Any) -> Deliverable:
+def deliverable(title: str, start: int, end: int, **fields: Any) -> Deliverable:
     return make(
-        Deliverable, title=title, start_day=start, end_day=end, **{"priority": None, "checklist": [], **said}
+        Deliverable,
+        title=title,
+        start_day=start,
+        end_day=end,
+        **{"priority": None, "checklist": [], **fields},
     )
 
 
@@ -511,32 +521,32 @@ PLAN = Roadmap(
 
 
 def test_a_plan_is_shown_in_days_and_with_a_beginning_in_dates():
-    found = seen(PLAN)
-    assert found.texts("small") == [
+    root = render(PLAN)
+    assert root.texts("small") == [
         "day 0 to 9; 1 deliverable",
         "day 0 to 4; high priority; 2 steps",
         "day 10 to 19; 1 deliverable",
         "day 19",
     ]
-    assert found.texts("li") == ["Nobody is named.", "paint it no such change"]
-    assert found.one(cls="axis").text == "day 0 day 7 day 14 "
-    dated = seen(attrs.evolve(PLAN, start_date=in_days(0)))
+    assert root.texts("li") == ["Nobody is named.", "paint it no such change"]
+    assert root.one(cls="axis").text == "day 0 day 7 day 14 "
+    dated = render(attrs.evolve(PLAN, start_date=in_days(0)))
     assert dated.texts("small")[0] == "15 Apr to 24 Apr; 1 deliverable"
     assert dated.one(cls="axis").text == "20 Apr 27 Apr "
 
 
 def test_an_empty_plan_shows_nothing():
-    assert seen(attrs.evolve(PLAN, phases=[], notes=[], not_understood=[])).all(cls="time") == []
+    assert render(attrs.evolve(PLAN, phases=[], notes=[], not_understood=[])).all(cls="time") == []
 
 
 def test_a_long_plan_is_folded():
     many = attrs.evolve(PLAN.phases[0], deliverables=[deliverable(f"D{at}", at, at) for at in range(60)])
-    assert seen(attrs.evolve(PLAN, phases=[many])).texts(cls="more") == ["+ 21 more"]
+    assert render(attrs.evolve(PLAN, phases=[many])).texts(cls="more") == ["+ 21 more"]
 
 
 def test_a_draft_tells_what_is_asked_missing_and_planned():
     question = make(Question, text="Who?", format="single_choice", options=["a", "b"], required=True)
-    made = make(
+    draft = make(
         ProjectDraft,
         name="Booking",
         stage="roadmap",
@@ -548,10 +558,10 @@ def test_a_draft_tells_what_is_asked_missing_and_planned():
         answers=[make(DraftAnswer, text="When?", value="June")],
         feedback=[],
     )
-    found = seen(made)
-    assert found.one(cls="meter").text == "48 of 100 ready"
-    assert found.texts("li")[:2] == ["Who? required single choice: a, b", "Who works on it"]
-    assert found.texts("li")[-1] == "When? June"
-    assert len(found.all(cls="bar")) == 4
-    bare = attrs.evolve(made, questions=[], missing=[], roadmap=None, answers=[])
-    assert seen(bare).texts("li") == []
+    root = render(draft)
+    assert root.one(cls="meter").text == "48 of 100 ready"
+    assert root.texts("li")[:2] == ["Who? required single choice: a, b", "Who works on it"]
+    assert root.texts("li")[-1] == "When? June"
+    assert len(root.all(cls="bar")) == 4
+    bare = attrs.evolve(draft, questions=[], missing=[], roadmap=None, answers=[])
+    assert render(bare).texts("li") == []

@@ -1,4 +1,4 @@
-"""Every view of a workspace in which everything says something nasty: nothing becomes markup, nothing breaks."""
+"""Every view of values in which every text is hostile: none becomes markup, and none fails."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from stellary.contract.wire import Value
 from stellary.contract.wizard import DraftAnswer, ProjectDraft, Question
 from tests.client.display import test_figures as figures
 from tests.client.display.boards import NOW, board
-from tests.client.display.parsed import parsed
-from tests.client.display.test_markup import HOSTILE, nothing_but_text, texts
+from tests.client.display.parsed import parse_view
+from tests.client.display.test_markup import HOSTILE, is_plain_text, texts
 
-# What the API tells in a form that is always the same, or by which one thing finds another.
-KEPT = {
+# Fields with a fixed format, and ids by which values refer to each other.
+UNCHANGED = {
     "day",
     "id",
     "scope_id",
@@ -34,7 +34,7 @@ KEPT = {
     "label_id",
     "kind",
 }
-SEEN: dict[str, Any] = {
+VALUES: dict[str, Any] = {
     "board": board(figures.FULL),
     "roadmap": figures.ROADMAP,
     "stats": figures.STATS,
@@ -57,46 +57,46 @@ SEEN: dict[str, Any] = {
 }
 
 
-def nasty(made: Any, text: str) -> Any:
-    """The same, with that in place of whatever it says."""
-    if isinstance(made, str):
+def replace_texts(value: Any, text: str) -> Any:
+    """Return a copy of a value with every text replaced."""
+    if isinstance(value, str):
         return text
-    if isinstance(made, list):
-        return [nasty(each, text) for each in made]
-    if isinstance(made, dict):
-        return {f"{name}{text}": nasty(each, text) for name, each in made.items()} | {
-            name: nasty(each, text) for name, each in made.items()
+    if isinstance(value, list):
+        return [replace_texts(item, text) for item in value]
+    if isinstance(value, dict):
+        return {f"{name}{text}": replace_texts(item, text) for name, item in value.items()} | {
+            name: replace_texts(item, text) for name, item in value.items()
         }
-    if isinstance(made, Value):
-        fields = [field.name for field in attrs.fields(type(made)) if field.name not in KEPT]
-        return attrs.evolve(made, **{name: nasty(getattr(made, name), text) for name in fields})
-    return made
+    if isinstance(value, Value):
+        fields = [field.name for field in attrs.fields(type(value)) if field.name not in UNCHANGED]
+        return attrs.evolve(value, **{name: replace_texts(getattr(value, name), text) for name in fields})
+    return value
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_nasty_is_shown_as_a_text(name: str, text: str):
-    sheet = view(nasty(SEEN[name], text), now=NOW)
-    assert parsed(sheet.html()).attributes["class"] == "sty"
-    assert nothing_but_text(sheet.text(60))
-    assert sheet.bundle()["text/plain"].encode()
+    rendered = view(replace_texts(VALUES[name], text), now=NOW)
+    assert parse_view(rendered.html()).attributes["class"] == "sty"
+    assert is_plain_text(rendered.text(60))
+    assert rendered.bundle()["text/plain"].encode()
 
 
 @settings(max_examples=30)
-@given(st.sampled_from(sorted(SEEN)), texts, st.integers(1, 130))
+@given(st.sampled_from(sorted(VALUES)), texts, st.integers(1, 130))
 def test_whatever_is_said_is_shown_as_a_text(name: str, text: str, width: int):
-    sheet = view(nasty(SEEN[name], text), now=NOW)
-    parsed(sheet.html())
-    assert nothing_but_text(sheet.text(width))
+    rendered = view(replace_texts(VALUES[name], text), now=NOW)
+    parse_view(rendered.html())
+    assert is_plain_text(rendered.text(width))
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", VALUES)
 def test_nothing_said_is_no_trouble(name: str):
-    sheet = view(nasty(SEEN[name], ""), now=NOW)
-    assert parsed(sheet.html())
-    assert sheet.text(40)
+    rendered = view(replace_texts(VALUES[name], ""), now=NOW)
+    assert parse_view(rendered.html())
+    assert rendered.text(40)
 
 
 def test_the_values_here_are_nasty_all_over():
-    assert nasty(SEEN["card"], "x").title == "x"
-    assert nasty(SEEN["log"], "x")[3].data["params"]["tox"] == "x"
+    assert replace_texts(VALUES["card"], "x").title == "x"
+    assert replace_texts(VALUES["log"], "x")[3].data["params"]["tox"] == "x"

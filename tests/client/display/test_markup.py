@@ -1,4 +1,4 @@
-"""No text of anybody becomes markup, whatever it says and wherever it stands; and nothing reaches a terminal but text."""
+"""Text from users never becomes markup, and never controls a terminal."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellary.client.display import view
-from stellary.client.display._markup import Markup, color, el, line, percent, readable
+from stellary.client.display._markup import Markup, el, line, parse_color, percent, readable
 from stellary.client.testing import make
 from stellary.contract.cards import Card
 from stellary.contract.labels import Label
 from stellary.contract.projects import Board, BoardMember, Project
 from tests.client.display.boards import NOW, board, card, column, in_days
-from tests.client.display.parsed import parsed
+from tests.client.display.parsed import parse_view
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -59,9 +59,9 @@ VIEWS = ("kanban", "list", "calendar")
 
 @st.composite
 def hostile_boards(draw: st.DrawFn) -> Board:
-    """A board on which everything says something nasty."""
+    """A board on which every text is hostile."""
     title = draw(texts)
-    one = card(
+    hostile_card = card(
         1,
         title,
         key=draw(texts),
@@ -72,7 +72,7 @@ def hostile_boards(draw: st.DrawFn) -> Board:
         due_date=in_days(1),
     )
     return board(
-        one,
+        hostile_card,
         project=make(Project, name=draw(texts), key=draw(texts)),
         labels=[make(Label, id="bug", name=draw(texts), color=draw(colors))],
         members=[make(BoardMember, user_id="jane", name=draw(texts))],
@@ -80,57 +80,59 @@ def hostile_boards(draw: st.DrawFn) -> Board:
     )
 
 
-def nothing_but_text(text: str) -> bool:
+def is_plain_text(text: str) -> bool:
     return all(
-        each == "\n" or each == "\N{REPLACEMENT CHARACTER}" or unicodedata.category(each) not in ("Cc", "Cs")
-        for each in text
+        character == "\n"
+        or character == "\N{REPLACEMENT CHARACTER}"
+        or unicodedata.category(character) not in ("Cc", "Cs")
+        for character in text
     ) and not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @given(hostile_boards(), st.sampled_from(VIEWS), st.integers(20, 120))
-def test_a_board_holds_no_markup_of_anybody(made: Board, way: str, width: int):
-    sheet = view(made, way, now=NOW)
-    found = parsed(sheet.html())
-    if way == "kanban":
-        assert found.texts(cls="name") == [line(made.cards[0].title, 160)]
-    assert nothing_but_text(sheet.text(width))
-    assert sheet.html().encode()
+def test_a_board_holds_no_markup_of_anybody(hostile_board: Board, view_name: str, width: int):
+    rendered = view(hostile_board, view_name, now=NOW)
+    root = parse_view(rendered.html())
+    if view_name == "kanban":
+        assert root.texts(cls="name") == [line(hostile_board.cards[0].title, 160)]
+    assert is_plain_text(rendered.text(width))
+    assert rendered.html().encode()
 
 
 @settings(max_examples=25)
 @given(st.data())
 def test_no_value_holds_markup_of_anybody(data: st.DataObject):
     for kind in (Card, Project, Label, BoardMember):
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             field.name: data.draw(texts)
             for field in attrs.fields(kind)
             if field.type in ("str", "str | None", "dict[str, Any]")
         }
-        made = make(kind, **said)
-        for each in (made, [made]):
-            parsed(view(each, now=NOW).html())
-            assert nothing_but_text(view(each, now=NOW).text(80))
+        value = make(kind, **fields)
+        for viewed in (value, [value]):
+            parse_view(view(viewed, now=NOW).html())
+            assert is_plain_text(view(viewed, now=NOW).text(80))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_text_is_read_as_it_was_written(text: str):
-    found = parsed(view(board(card(1, text)), now=NOW).html())
-    assert found.texts(cls="name") == [line(text, 160)]
+    root = parse_view(view(board(card(1, text)), now=NOW).html())
+    assert root.texts(cls="name") == [line(text, 160)]
 
 
 @pytest.mark.parametrize("text", COLORS)
 def test_what_is_no_colour_is_none(text: str | None):
-    assert color(text) is None
-    made = board(card(1, label_ids=["bug"]), labels=[make(Label, id="bug", name="bug", color=text)])
-    chip = parsed(view(made, now=NOW).html()).one(cls="chip")
+    assert parse_color(text) is None
+    labelled_board = board(card(1, label_ids=["bug"]), labels=[make(Label, id="bug", name="bug", color=text)])
+    chip = parse_view(view(labelled_board, now=NOW).html()).one(cls="chip")
     assert "style" not in chip.one("i").attributes
 
 
 @given(st.text())
 def test_an_attribute_and_a_text_can_be_read_back(text: str):
     markup = el("div", el("style", Markup("b{}")), el("span", text, title=text))
-    span = parsed(markup).one("span")
-    # As HTML reads it, a line ends in one way.
+    span = parse_view(markup).one("span")
+    # HTML normalizes line endings.
     assert (span.text, span.attributes["title"]) == (readable(text), readable(text))
 
 
@@ -143,7 +145,7 @@ def test_nothing_is_left_of_what_is_none():
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(0, "0%"), (1 / 3, "33.33%"), (0.5, "50%"), (9, "100%"), (-1, "0%")]
+    ("share", "expected"), [(0, "0%"), (1 / 3, "33.33%"), (0.5, "50%"), (9, "100%"), (-1, "0%")]
 )
-def test_lengths_are_within_bounds(share: float, said: str):
-    assert percent(share) == said
+def test_lengths_are_within_bounds(share: float, expected: str):
+    assert percent(share) == expected

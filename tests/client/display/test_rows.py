@@ -1,4 +1,4 @@
-"""What lists and single values look like: tables, and names with what they say."""
+"""Lists as tables, and single values as field names and contents."""
 
 from __future__ import annotations
 
@@ -27,40 +27,40 @@ from stellary.contract.search import Hit
 from stellary.contract.wire import Value
 from stellary.contract.wizard import Deliverable
 from tests.client.display.boards import NOW, card
-from tests.client.display.parsed import Element, parsed
+from tests.client.display.parsed import Element, parse_view
 
 
-def seen(made: object, most: int | None = None) -> Element:
-    return parsed(view(made, now=NOW, most=most).html())
+def render(value: object, most: int | None = None) -> Element:
+    return parse_view(view(value, now=NOW, most=most).html())
 
 
 def values() -> list[type[Value]]:
-    found = [Value]
-    for each in found:
-        found += [below for below in each.__subclasses__() if not below.__name__.startswith("_")]
-    # A class with slots is made of one without, which may still be about: it is not what its name leads to.
-    real = {
-        each
-        for each in found
-        if each is not Value and getattr(sys.modules[each.__module__], each.__name__, None) is each
+    classes = [Value]
+    for cls in classes:
+        classes += [subclass for subclass in cls.__subclasses__() if not subclass.__name__.startswith("_")]
+    # attrs builds a slotted class from one without slots, which may still be a subclass but is not in its module.
+    importable = {
+        cls
+        for cls in classes
+        if cls is not Value and getattr(sys.modules[cls.__module__], cls.__name__, None) is cls
     }
-    return sorted(filter(attrs.has, real), key=lambda kind: kind.__name__)
+    return sorted(filter(attrs.has, importable), key=lambda kind: kind.__name__)
 
 
 def test_a_page_is_a_table_with_its_number_of_rows():
-    found = seen(Page([make(Label, name="bug", color="#ef4444"), make(Label, name="docs", color="#22c55e")]))
-    assert found.one("h3").text == "2 labels"
-    assert found.texts("th") == ["Name", "Color"]
-    assert found.texts("td") == ["bug", "#ef4444", "docs", "#22c55e"]
-    assert found.all(cls="chip")[0].one("i").attributes["style"] == "background:#ef4444"
+    root = render(Page([make(Label, name="bug", color="#ef4444"), make(Label, name="docs", color="#22c55e")]))
+    assert root.one("h3").text == "2 labels"
+    assert root.texts("th") == ["Name", "Color"]
+    assert root.texts("td") == ["bug", "#ef4444", "docs", "#22c55e"]
+    assert root.all(cls="chip")[0].one("i").attributes["style"] == "background:#ef4444"
 
 
 def test_cards_of_a_list_are_shown_as_on_a_board():
-    assert seen([card(1, "One")]).texts("td") == ["LAU-1", "One", "open"]
+    assert render([card(1, "One")]).texts("td") == ["LAU-1", "One", "open"]
 
 
 @pytest.mark.parametrize(
-    ("made", "title"),
+    ("value", "title"),
     [
         ([], "Nothing here"),
         ([make(Card)], "1 card"),
@@ -70,36 +70,38 @@ def test_cards_of_a_list_are_shown_as_on_a_board():
         ([make(Hit)] * 3, "3 hits"),
     ],
 )
-def test_a_list_says_what_it_is_of(made: list[Value], title: str):
-    assert seen(made).one("h3").text == title
+def test_a_list_says_what_it_is_of(value: list[Value], title: str):
+    assert render(value).one("h3").text == title
 
 
 def test_an_empty_list_says_so():
-    assert seen(Page()).texts("p") == ["The list is empty."]
+    assert render(Page()).texts("p") == ["The list is empty."]
     assert view(Page()).text().splitlines()[-1] == "The list is empty."
 
 
 def test_a_page_with_another_one_behind_it_says_so():
     rows = page(Page, [make(Project)] * 2, "more", lambda cursor: Page())
-    found = seen(rows)
-    assert found.one("h3").text == "2+ projects"
-    assert found.texts(cls="more") == ["there are further pages: next_page() has them"]
-    assert seen(rows, most=1).texts(cls="more")[0].startswith("+ 1 more on this page; there are further")
+    root = render(rows)
+    assert root.one("h3").text == "2+ projects"
+    assert root.texts(cls="more") == ["there are further pages: next_page() has them"]
+    assert render(rows, most=1).texts(cls="more")[0].startswith("+ 1 more on this page; there are further")
 
 
 def test_a_long_list_is_cut_after_fifty_rows():
-    found = seen([make(Project) for _ in range(700)])
-    assert len(found.all("tr")) == 51
-    assert found.texts(cls="more") == ["+ 650 more"]
+    root = render([make(Project) for _ in range(700)])
+    assert len(root.all("tr")) == 51
+    assert root.texts(cls="more") == ["+ 650 more"]
 
 
 def test_moments_are_told_as_days_and_exactly_where_one_points_at_them():
-    at = datetime(2026, 4, 3, 14, 5, tzinfo=UTC)
-    found = seen([make(Activity, created_at=at, type="card_moved", actor_name="Jane", meta={"to": "Done"})])
-    when, who, what, how = found.all("td")
-    assert (when.text, what.text, how.text) == ("3 Apr 14:05", "card moved", "to: Done")
-    assert when.one("span").attributes["title"] == "2026-04-03 14:05 UTC"
-    assert who.one(cls="who").attributes["title"] == "Jane"
+    created_at = datetime(2026, 4, 3, 14, 5, tzinfo=UTC)
+    root = render(
+        [make(Activity, created_at=created_at, type="card_moved", actor_name="Jane", meta={"to": "Done"})]
+    )
+    moment, actor, kind, details = root.all("td")
+    assert (moment.text, kind.text, details.text) == ("3 Apr 14:05", "card moved", "to: Done")
+    assert moment.one("span").attributes["title"] == "2026-04-03 14:05 UTC"
+    assert actor.one(cls="who").attributes["title"] == "Jane"
 
 
 def test_what_is_within_a_value_is_told_in_a_word():
@@ -110,46 +112,46 @@ def test_what_is_within_a_value_is_told_in_a_word():
         trigger="task_moved",
         action=AutomationAction(type="notify", params={}),
     )
-    assert seen([rule]).texts("td")[:3] == ["Done", "no", "task_moved"]
-    assert seen([rule]).texts("td")[-1] == "notify"
+    assert render([rule]).texts("td")[:3] == ["Done", "no", "task_moved"]
+    assert render([rule]).texts("td")[-1] == "notify"
     template = make(
         ProjectTemplate,
         columns=[TemplateColumn(name=f"C{number}", card_status=None) for number in range(10)],
         labels=[],
     )
-    assert "C0, C1, C2, C3, C4, C5, C6, C7 and 2 more" in seen([template]).texts("td")
+    assert "C0, C1, C2, C3, C4, C5, C6, C7 and 2 more" in render([template]).texts("td")
 
 
-@pytest.mark.parametrize(("size", "said"), [(10, "10 B"), (2048, "2 kB"), (10 * 1024 * 1024, "10.0 MB")])
-def test_sizes_are_told_in_units(size: int, said: str):
-    assert said in seen([make(Attachment, size=size)]).texts("td")
+@pytest.mark.parametrize(("size", "expected"), [(10, "10 B"), (2048, "2 kB"), (10 * 1024 * 1024, "10.0 MB")])
+def test_sizes_are_told_in_units(size: int, expected: str):
+    assert expected in render([make(Attachment, size=size)]).texts("td")
 
 
 def test_where_a_project_stands_is_shown_by_a_bar():
-    found = seen([make(PortfolioProject, percent_done=33, overdue=2)])
-    assert found.one(cls="meter").text == "33 %"
-    assert found.one(cls="bad").text == "2"
+    root = render([make(PortfolioProject, percent_done=33, overdue=2)])
+    assert root.one(cls="meter").text == "33 %"
+    assert root.one(cls="bad").text == "2"
 
 
 def test_one_value_is_told_field_by_field():
-    found = seen(make(Project, name="Q1 Launch", key="QL", description=None))
-    assert found.one("h3").text == "Q1 Launch"
-    facts = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
+    root = render(make(Project, name="Q1 Launch", key="QL", description=None))
+    assert root.one("h3").text == "Q1 Launch"
+    facts = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
     assert facts["Key"] == "QL"
     assert "Description" not in facts
-    assert "Project" in found.one(cls="sub").text
+    assert "Project" in root.one(cls="sub").text
 
 
 def test_priorities_and_yes_or_no_are_told_as_such():
-    assert seen([make(Deliverable, priority="high")]).one(cls="bad").text == "▲ high"
-    assert seen([make(CustomField, required=True)]).one(cls="good").text == "yes"
-    assert seen([make(CustomField, required=False)]).all(cls="good") == []
+    assert render([make(Deliverable, priority="high")]).one(cls="bad").text == "▲ high"
+    assert render([make(CustomField, required=True)]).one(cls="good").text == "yes"
+    assert render([make(CustomField, required=False)]).all(cls="good") == []
 
 
 def test_whoever_one_is_is_told_as_a_person():
-    found = seen(make(Me, user=make(User, name="Jane Doe", email="jane@example.com")))
-    assert found.one("h3").text == "Jane Doe"
-    assert found.texts("dd")[:2] == ["Jane Doe", "jane@example.com"]
+    root = render(make(Me, user=make(User, name="Jane Doe", email="jane@example.com")))
+    assert root.one("h3").text == "Jane Doe"
+    assert root.texts("dd")[:2] == ["Jane Doe", "jane@example.com"]
 
 
 def test_a_value_is_a_line_a_field_in_a_terminal():
@@ -170,25 +172,25 @@ def test_every_value_can_be_looked_at_even_if_a_server_tells_nothing_of_it(kind:
     bare = object.__new__(kind)
     for field in attrs.fields(kind):
         object.__setattr__(bare, field.name, None)
-    for made in (make(kind), [make(kind)], [bare]):
-        assert parsed(view(made, now=NOW).html()).name == "div"
-        assert view(made, now=NOW).text(80)
+    for value in (make(kind), [make(kind)], [bare]):
+        assert parse_view(view(value, now=NOW).html()).name == "div"
+        assert view(value, now=NOW).text(80)
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_the_fields_that_a_list_shows_exist(name: str):
-    (kind,) = [each for each in values() if each.__name__ == name]
-    assert {each.split(".")[0] for each in columns_of(kind)} <= {field.name for field in attrs.fields(kind)}
+    (kind,) = [value_class for value_class in values() if value_class.__name__ == name]
+    assert {field.split(".")[0] for field in columns_of(kind)} <= {field.name for field in attrs.fields(kind)}
 
 
 def test_a_document_is_listed_like_its_summary():
     assert columns_of(Document) == columns_of(DocumentSummary)
 
 
-@pytest.mark.parametrize("made", [3, "card", [3], [[make(Card)]], {"a": 1}])
-def test_what_is_no_value_cannot_be_shown(made: object):
+@pytest.mark.parametrize("value", [3, "card", [3], [[make(Card)]], {"a": 1}])
+def test_what_is_no_value_cannot_be_shown(value: object):
     with pytest.raises(TypeError, match="cannot be shown"):
-        view(made)
+        view(value)
 
 
 def test_all_values_of_the_contract_are_known_here():

@@ -1,4 +1,4 @@
-"""Values, pages and handles show themselves; who asks is show(), and never a handle that is merely looked at."""
+"""Views of values, pages and handles. Only show() makes requests; the representation of a handle makes none."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ BUG = make(Label, name="bug", color="#ef4444")
 
 
 def port() -> RecordingPort:
-    made = RecordingPort()
-    made.answer("projects.board", board(card(1, "Write")))
-    made.answer("labels.list", [BUG])
-    made.answer("scopes.list", [make(Scope, id="6" * 24, is_default=True)])
-    return made
+    recording = RecordingPort()
+    recording.answer("projects.board", board(card(1, "Write")))
+    recording.answer("labels.list", [BUG])
+    recording.answer("scopes.list", [make(Scope, id="6" * 24, is_default=True)])
+    return recording
 
 
-def in_terminal(made: object, width: int = 80, color: bool = False) -> str:
+def in_terminal(renderable: object, width: int = 80, color: bool = False) -> str:
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=color, color_system="standard" if color else None)
-    console.print(made)
+    console.print(renderable)
     return out.getvalue()
 
 
-@pytest.mark.parametrize("made", [BUG, Page([BUG]), board(card(1)), view(BUG)])
-def test_whatever_there_is_shows_itself_in_a_notebook(made: object):
-    bundle = made._repr_mimebundle_(include=None, exclude=None)
+@pytest.mark.parametrize("value", [BUG, Page([BUG]), board(card(1)), view(BUG)])
+def test_whatever_there_is_shows_itself_in_a_notebook(value: object):
+    bundle = value._repr_mimebundle_(include=None, exclude=None)
     assert bundle.keys() == {"text/html", "text/plain"}
     assert bundle["text/html"].startswith('<div class="sty"')
 
 
-@pytest.mark.parametrize("made", [BUG, Page([BUG]), board(card(1)), view(BUG)])
-def test_a_bundle_holds_plain_strings_which_marimo_can_serialize(made: object):
-    assert {type(text) for text in made._repr_mimebundle_().values()} == {str}
+@pytest.mark.parametrize("value", [BUG, Page([BUG]), board(card(1)), view(BUG)])
+def test_a_bundle_holds_plain_strings_which_marimo_can_serialize(value: object):
+    assert {type(text) for text in value._repr_mimebundle_().values()} == {str}
     assert type(view(BUG).html()) is type(view(BUG).page()) is str
 
 
@@ -67,7 +67,7 @@ def test_a_number_in_a_heading_does_not_push_its_title_to_the_middle():
 
 
 class Marimo:
-    """What of marimo is asked, while one of its notebooks runs this."""
+    """The parts of marimo that are used, as if a notebook were running."""
 
     def __init__(self) -> None:
         self.output = self
@@ -76,11 +76,11 @@ class Marimo:
     def running_in_notebook(self) -> bool:
         return True
 
-    def append(self, sheet: Sheet) -> None:
-        self.shown.append(sheet)
+    def append(self, view: Sheet) -> None:
+        self.shown.append(view)
 
-    def replace_at_index(self, sheet: Sheet, index: int) -> None:
-        self.shown[index] = sheet
+    def replace_at_index(self, view: Sheet, index: int) -> None:
+        self.shown[index] = view
 
 
 def test_show_draws_in_marimo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -93,10 +93,10 @@ def test_show_draws_in_marimo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 def test_rich_shows_it_in_colours():
-    made = board(card(1, "Write [red]this[/red]", priority="high"))
-    assert "Write [red]this[/red]" in in_terminal(made)
-    assert "\x1b[31m▲ high" in in_terminal(made, color=True)
-    assert max(map(len, in_terminal(made, width=40).splitlines())) <= 40
+    urgent_board = board(card(1, "Write [red]this[/red]", priority="high"))
+    assert "Write [red]this[/red]" in in_terminal(urgent_board)
+    assert "\x1b[31m▲ high" in in_terminal(urgent_board, color=True)
+    assert max(map(len, in_terminal(urgent_board, width=40).splitlines())) <= 40
 
 
 def test_without_somebody_who_draws_a_value_has_its_repr(monkeypatch: pytest.MonkeyPatch):
@@ -125,13 +125,13 @@ def test_the_repr_of_a_value_is_not_changed():
 
 
 def test_a_handle_says_what_it_is_and_asks_nothing():
-    asked = port()
-    with Stellary.embedded(asked) as client:
+    recording = port()
+    with Stellary.embedded(recording) as client:
         project = client.workspace("acme", "eng").project("6" * 24)
         html = project._repr_mimebundle_()["text/html"]
     assert "show()" in html
     assert "acme" in html
-    assert asked.requests == []
+    assert recording.requests == []
 
 
 def test_a_handle_tells_only_what_there_is_to_tell():
@@ -148,19 +148,19 @@ def test_a_handle_tells_only_what_there_is_to_tell():
 
 
 def test_show_asks_for_the_board(capsys: pytest.CaptureFixture[str]):
-    asked = port()
-    with Stellary.embedded(asked) as client:
+    recording = port()
+    with Stellary.embedded(recording) as client:
         client.workspace("acme", "eng").project("6" * 24).show()
-    assert [each.operation for each in asked.requests] == ["projects.board"]
+    assert [request.operation for request in recording.requests] == ["projects.board"]
     assert "Write" in capsys.readouterr().out
 
 
 def test_show_awaits_where_the_client_does(capsys: pytest.CaptureFixture[str]):
-    async def shown() -> None:
+    async def show_list() -> None:
         async with AsyncStellary.embedded(port()) as client:
             await client.workspace("acme", "eng").project("6" * 24).show("list")
 
-    asyncio.run(shown())
+    asyncio.run(show_list())
     assert "Title" in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""Both themes can be read, and each front end is asked which one holds."""
+"""The contrast of both themes, the choice of the theme, and the isolation of the rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BARS = ("bar", "bar-good", "bar-info", "bar-bad", "bar-warn", "bar-quiet")
 def luminance(color: str) -> float:
     parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (
-        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -29,7 +29,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_texts_stand_out_from_all_that_they_stand_on(theme: dict[str, str]):
-    grounds = [theme[each] for each in ("bg", "raised", "sunken")]
+    grounds = [theme[name] for name in ("bg", "raised", "sunken")]
     assert min(contrast(theme[text], ground) for text in TEXTS for ground in grounds) >= 4.5
     # The number of today, and the initials of a person.
     assert contrast(theme["bg"], theme["accent"]) >= 4.5
@@ -66,8 +66,8 @@ def test_rules_touch_nothing_of_the_page():
     everything = style(set(_RULES))
     for rule in everything.replace("@media (prefers-color-scheme:dark){", "").split("}"):
         selectors = rule.partition("{")[0].split("(max-width:520px)")[-1].strip("{")
-        for each in selectors.split(","):
-            assert not each or ".sty" in each, each
+        for selector in selectors.split(","):
+            assert not selector or ".sty" in selector, selector
 
 
 def test_rules_are_stronger_than_those_that_jupyterlab_has_for_all_output():
@@ -75,5 +75,8 @@ def test_rules_are_stronger_than_those_that_jupyterlab_has_for_all_output():
     selectors = re.findall(r"(\.sty[^{}]*)\{", rules)
     assert len(selectors) > 80
     assert [
-        each for found in selectors for each in found.split(",") if not each.startswith(".sty.sty.sty")
+        selector
+        for selector_list in selectors
+        for selector in selector_list.split(",")
+        if not selector.startswith(".sty.sty.sty")
     ] == []
