@@ -141,7 +141,10 @@ def test_what_never_gives_up_is_tried_every_hour_in_the_end(core, clock):
 def test_pauses_differ_by_chance(core, clock):
     for chance, pause in ((0, 3.75), (1, 6.25)):
         core.work = work = JobRunner(
-            core, {"note": Handler(lambda uow, payload: 1 / 0)}, lambda chance=chance: chance
+            core.units,
+            core.claims,
+            {"note": Handler(lambda uow, payload: 1 / 0)},
+            lambda chance=chance: chance,
         )
         ask(core)
         work.run_due()

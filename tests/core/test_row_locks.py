@@ -522,7 +522,7 @@ def wait_for_horizon(office: Office, reader: Horizon | None = None) -> None:
     first = {"title": "First"}
     path = f"{office.path}/columns/{office.columns[0]['id']}/cards"
     call = dispatch._call(
-        core,
+        core.units,
         RawRequest("POST", path, "", {"content-type": "application/json"}, orjson.dumps(first)),
         office.owner.actor,
         None,

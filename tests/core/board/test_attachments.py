@@ -113,10 +113,17 @@ def test_a_process_that_dies_between_file_and_row_leaves_a_file_that_is_swept(fi
 
 
 def test_a_commit_that_fails_leaves_its_file_to_the_sweep(files, monkeypatch):
+    database = files.core.database
+    writing = database.writing
+
+    @contextmanager
+    def fail_at_commit(*arguments, **options):
+        with writing(*arguments, **options) as connection:
+            yield connection
+            raise RuntimeError("at the commit")
+
     with monkeypatch.context() as failing:
-        failing.setattr(
-            files.core.units, "_react", lambda _: (_ for _ in ()).throw(RuntimeError("at the commit"))
-        )
+        failing.setattr(database, "writing", fail_at_commit)
         assert files.upload().status == 500
     assert (files.rows(), len(files.blobs())) == ([], 1)
     assert files.swept_later() == 1
