@@ -104,7 +104,7 @@ class Core:
             webhook_sender=courier,
             private_webhooks=private_webhooks,
             blobs=blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs)),
-            watermark=stream.horizon(),
+            watermark=stream.commit_watermark(),
             brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
             actions=dispatch.ACTIONS,
             services=dispatch.SERVICES,

@@ -26,9 +26,9 @@ from stellary.core import Core
 from stellary.core.accounts import api_tokens
 from stellary.core.api import dispatch
 from stellary.core.kernel import idempotency, jobs
-from stellary.core.kernel.commit_watermark import Horizon
+from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications.stream import horizon
+from stellary.core.notifications.stream import commit_watermark
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.webhooks import queue
 from tests.core.agents.office import Office
@@ -493,29 +493,27 @@ def test_every_lock_in_the_source_has_a_race() -> None:
     assert calls == len(found), "a lock is taken where no name is given to its statement"
 
 
-# ------------------------------------------------------------------------------------------------- the horizon
+# ------------------------------------------------------------------------------- the commit watermark
 
 
-def test_the_horizon_waits_for_what_may_still_come_before(office: Office) -> None:
-    wait_for_horizon(office)
+def test_watermark_waits_for_uncommitted_numbers(office: Office) -> None:
+    check_watermark(office)
 
 
-def test_the_horizon_goes_too_far_if_it_does_not_look_at_locks(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reader = horizon()
-    monkeypatch.setattr(reader, "_adding", text("SELECT '1/1' WHERE false"))
+def test_watermark_is_wrong_without_a_look_at_locks(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = commit_watermark()
+    monkeypatch.setattr(reader, "_writers", text("SELECT '1/1' WHERE false"))
     with pytest.raises(AssertionError):
-        wait_for_horizon(office, reader)
+        check_watermark(office, reader)
 
 
-def wait_for_horizon(office: Office, reader: Horizon | None = None) -> None:
+def check_watermark(office: Office, reader: CommitWatermark | None = None) -> None:
     """Numbers are given out before they are committed: a later one may be visible first."""
-    core, reader = office.world.core, reader or horizon()
+    core, reader = office.world.core, reader or commit_watermark()
 
     def reached() -> tuple[int, bool]:
         with core.begin(NOBODY) as uow:
-            return reader.reached(uow.connection)
+            return reader.read(uow.connection)
 
     before, pending = reached()
     assert not pending

@@ -1,8 +1,9 @@
-"""The horizon of a record on PostgreSQL: up to where it will not change any more.
+"""The commit watermark of an append-only table on PostgreSQL: the sequence number below which no row can still appear.
 
-Numbers are given out before transactions are committed, so that one which is committed later may put something before
-what others have read by then. Up to the horizon every number belongs to a transaction that is over. Who has added to a
-table holds a lock on it until then, which tells of those alone: transactions elsewhere, however long, hold up nobody.
+A sequence hands out numbers before transactions commit, so a transaction that commits late can add a row below numbers
+that readers have already seen. Every number up to the watermark belongs to a transaction that has ended. A transaction
+that inserts into a table holds a lock on it until it ends; those locks are what is looked at, so long transactions that
+do not touch the table delay no reader.
 """
 
 from __future__ import annotations
@@ -14,46 +15,46 @@ from sqlalchemy import Connection, Table, text
 from stellary.core.db import forks
 
 
-class Horizon:
-    """The horizon of one record, for all who read it in this process.
+class CommitWatermark:
+    """The watermark of one table, shared by all readers in this process.
 
     Args:
-        table: Whose ``seq`` counts its rows.
+        table: A table whose ``seq`` column numbers its rows.
     """
 
     def __init__(self, table: Table) -> None:
-        self._last = text(
+        self._last_number = text(
             f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {table.name}_seq_seq"  # noqa: S608
         )
-        self._adding = text(
+        self._writers = text(
             "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
             "AND relation = CAST(:name AS regclass)"
         ).bindparams(name=table.name)
         self._lock = threading.Lock()
         forks.follow(self)
-        self._reached = 0
-        # A number that was given out, and who was still adding then: it is decided once they all are over.
-        self._ahead: tuple[int, set[str]] | None = None
+        self._watermark = 0
+        # A number that was handed out, and the transactions that were writing then: it is safe once they all have ended.
+        self._pending: tuple[int, set[str]] | None = None
 
     def after_fork_in_child(self) -> None:
         """Renew the lock, which a thread of the parent may hold."""
         self._lock = threading.Lock()
 
-    def reached(self, connection: Connection) -> tuple[int, bool]:
-        """The last number that is decided with all before it; and whether others have been given out.
+    def read(self, connection: Connection) -> tuple[int, bool]:
+        """Return the watermark, and whether numbers above it have been handed out.
 
         Args:
-            connection: To PostgreSQL, in a transaction of whose statements each sees what was committed before it.
+            connection: A connection to PostgreSQL, in a READ COMMITTED transaction.
         """
-        last = int(connection.execute(self._last).scalar_one())
-        # Asked after the number: who was given one before it is among them, or over.
-        adding = set(connection.execute(self._adding).scalars())
+        last = int(connection.execute(self._last_number).scalar_one())
+        # Read after the number: a transaction that has a lower number is among the writers, or has ended.
+        writers = set(connection.execute(self._writers).scalars())
         with self._lock:
-            if not adding:
-                self._reached, self._ahead = max(self._reached, last), None
-            elif self._ahead is not None and not self._ahead[1] & adding:
-                self._reached, self._ahead = max(self._reached, self._ahead[0]), None
-            if adding and self._ahead is None and last > self._reached:
-                self._ahead = (last, adding)
-            return self._reached, self._reached < last
+            if not writers:
+                self._watermark, self._pending = max(self._watermark, last), None
+            elif self._pending is not None and not self._pending[1] & writers:
+                self._watermark, self._pending = max(self._watermark, self._pending[0]), None
+            if writers and self._pending is None and last > self._watermark:
+                self._pending = (last, writers)
+            return self._watermark, self._watermark < last

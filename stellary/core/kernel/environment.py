@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from stellary.core.db.base import Clock, IdSource
-from stellary.core.kernel.commit_watermark import Horizon
+from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
 from stellary.core.ports.blobs import Blobs
@@ -49,7 +49,7 @@ class Environment:
     webhook_sender: Courier | None
     private_webhooks: bool
     blobs: Blobs
-    watermark: Horizon
+    watermark: CommitWatermark
     brains: Mapping[str, object]
     actions: Mapping[str, object]
     services: Mapping[str, object]

@@ -15,7 +15,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
-from stellary.core.kernel.commit_watermark import Horizon
+from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
@@ -55,13 +55,13 @@ def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream
     return Record(of_workspace(workspace.id), after, partial(_read, read, workspace.id))
 
 
-def horizon() -> Horizon:
-    """The horizon of the record, for a core to keep."""
-    return Horizon(activities)
+def commit_watermark() -> CommitWatermark:
+    """Create the commit watermark of the activity table, for a core to keep."""
+    return CommitWatermark(activities)
 
 
 def _read(rows: Select[Any], workspace_id: str, units: Units, after: int | None) -> Batch:
-    """What has happened after a place in the record; on PostgreSQL up to its horizon."""
+    """What has happened after a place in the record; on PostgreSQL up to its commit watermark."""
     if units.database.is_sqlite:
         # One transaction writes at a time: the record grows at its end.
         with units.database.reading() as connection:
@@ -69,14 +69,14 @@ def _read(rows: Select[Any], workspace_id: str, units: Units, after: int | None)
                 connection, rows, workspace_id, after, connection.execute(_LAST).scalar_one(), False
             )
     with units.database.writing() as connection:
-        return _found(connection, rows, workspace_id, after, *units.env.watermark.reached(connection))
+        return _found(connection, rows, workspace_id, after, *units.env.watermark.read(connection))
 
 
 def _found(
     connection: Connection, wanted: Select[Any], workspace_id: str, after: int | None, end: int, pending: bool
 ) -> Batch:
     if after is None or after >= end:
-        # What has been told is not told again, though the horizon may be behind it for a moment.
+        # What has been told is not told again, though the watermark may be behind it for a moment.
         return Batch(end if after is None else after, pending=pending)
     place = {"_workspace_id": workspace_id, "_after": after, "_end": end}
     rows = connection.execute(wanted, place).fetchall()

@@ -149,7 +149,7 @@ def test_from_beyond_the_end_nothing_is_missed_that_happens_before_the_first_rea
     assert [title for _, title in told(record.read(core, record.after))] == ["Next"]
 
 
-def test_whoever_is_ahead_of_the_horizon_is_told_nothing_twice(core, board, record):
+def test_reader_ahead_of_the_watermark_gets_nothing_twice(core, board, record):
     """It may be behind the end of the record for a moment, since somebody else is writing."""
     board.card("Told")
     end = record.read(core, None).position
