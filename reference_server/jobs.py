@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from reference_server import log
-from reference_server.courier import HttpCourier
 from reference_server.serve import alone, migrate, open_core
 from reference_server.settings import Settings
+from reference_server.webhook_sender import HttpWebhookSender
 from stellary.core import Core
 from stellary.core.kernel.jobs import Job
 
@@ -81,7 +81,7 @@ def _opened(settings: Settings) -> Iterator[Core]:
     core = open_core(
         settings,
         blobs=settings.blobs,
-        courier=HttpCourier(),
+        webhook_sender=HttpWebhookSender(),
         private_webhooks=settings.private_webhooks,
     )
     try:

@@ -24,13 +24,13 @@ from aiohttp import web
 
 from reference_server import log
 from reference_server.app import STATE, make_app
-from reference_server.courier import HttpCourier
 from reference_server.listener import Listener
 from reference_server.mail import SmtpMailer
 from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
 from reference_server.sockets import BACKLOG
 from reference_server.state import State
+from reference_server.webhook_sender import HttpWebhookSender
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.errors import may_become_reachable
@@ -77,7 +77,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             mailer=mailer or log_letter,
             public_url=settings.public_url or url,
             blobs=settings.blobs,
-            courier=HttpCourier(),
+            webhook_sender=HttpWebhookSender(),
             private_webhooks=settings.private_webhooks,
             planner=ModelPlanner(settings.planner_model) if settings.planner_model else None,
         )

@@ -1,4 +1,4 @@
-"""Options of an embedded core: file storage, a courier, a planner, and running jobs.
+"""Options of an embedded core: file storage, a webhook sender, a planner, and running jobs.
 
 Run it: ``python docs/examples/core_parts.py``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reference_server.courier import HttpCourier
+from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.contract.wizard import Deliverable, Phase, Roadmap
 from stellary.core import Core
@@ -69,7 +69,7 @@ def main() -> None:
             f"sqlite:///{folder / 'stellary.db'}",
             blobs=folder / "files",
             planner=Weekly(),
-            courier=HttpCourier(),  # requires the extra "server"
+            webhook_sender=HttpWebhookSender(),  # requires the extra "server"
         )
         # --8<-- [end:parts]
         core.migrate()

@@ -38,7 +38,7 @@ from stellary.core.notifications import stream
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_letter
 from stellary.core.ports.planner import Planner
-from stellary.core.ports.webhook_sender import Courier
+from stellary.core.ports.webhook_sender import WebhookSender
 from stellary.core.streaming.relay import Relay
 from stellary.core.webhooks.worker import WebhookWorker
 from stellary.core.wizard.reader import BriefReader
@@ -63,7 +63,7 @@ class Core:
         ids: Makes ids of 24 lower-case hex digits, each time another one.
         planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
             brief itself, without a model. One that has a ``close`` is closed with the core.
-        courier: Brings the messages of webhooks; without one they wait.
+        webhook_sender: Brings the messages of webhooks; without one they wait.
         private_webhooks: Whether webhooks may lead to addresses that are not public.
         blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
             as long as this object.
@@ -86,7 +86,7 @@ class Core:
         clock: Clock = system_clock,
         ids: IdSource | None = None,
         planner: Planner | None = None,
-        courier: Courier | None = None,
+        webhook_sender: WebhookSender | None = None,
         private_webhooks: bool = False,
         blobs: Blobs | str | PathLike[str] = "memory:",
         brains: Mapping[str, Brain] | None = None,
@@ -101,7 +101,7 @@ class Core:
             mailer=mailer,
             public_url=public_url.rstrip("/"),
             planner=planner or BriefReader(),
-            webhook_sender=courier,
+            webhook_sender=webhook_sender,
             private_webhooks=private_webhooks,
             blobs=blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs)),
             watermark=stream.commit_watermark(),

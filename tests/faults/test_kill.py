@@ -17,7 +17,7 @@ import pytest
 
 from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
-from stellary.core.ports.webhook_sender import Parcel, Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.queue import LOAD_MAX
 from tests.boards import Board
 from tests.forked import context
@@ -104,13 +104,13 @@ def missing(server: Forked, token: str, acknowledged: set[str]) -> set[str]:
 def send_webhooks(url: str, log: str) -> None:
     """Send messages until killed, each to a receiver that keeps a list."""
 
-    def deliver(parcel: Parcel) -> Receipt:
+    def deliver(request: OutgoingRequest) -> DeliveryResult:
         with Path(log).open("a") as file:
-            file.write(parcel.headers["webhook-id"] + "\n")
+            file.write(request.headers["webhook-id"] + "\n")
         time.sleep(0.002)
-        return Receipt(200)
+        return DeliveryResult(200)
 
-    core = Core(url, courier=deliver)
+    core = Core(url, webhook_sender=deliver)
     core.webhook_worker.start()
     threading.Event().wait()
 
@@ -139,10 +139,10 @@ def test_no_message_of_a_webhook_is_lost_and_few_come_twice(
         process.kill()
         process.join(20)
 
-    def deliver(parcel: Parcel) -> Receipt:
+    def deliver(request: OutgoingRequest) -> DeliveryResult:
         with log.open("a") as file:
-            file.write(parcel.headers["webhook-id"] + "\n")
-        return Receipt(200)
+            file.write(request.headers["webhook-id"] + "\n")
+        return DeliveryResult(200)
 
     core.env.webhook_sender = deliver
     # With PostgreSQL the claims of the last process end with its session, which this one watches.

@@ -1,4 +1,4 @@
-"""The guide's receiver as a process of its own, before a real courier: retries, restarts, and what somebody else has sent."""
+"""The guide's receiver as a process of its own, behind a real webhook sender: retries, restarts, and what somebody else has sent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reference_server.courier import HttpCourier
 from reference_server.settings import NO_LIMITS, Settings
+from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core import Core
@@ -132,7 +132,7 @@ def test_a_receiver_made_of_the_guide_does_each_thing_once_and_believes_nobody_e
     core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Program]
 ):
     monkeypatch.setattr(retries, "PAUSES", (retries.PAUSES[0] / 50,) * 200)
-    core.env.webhook_sender, core.env.private_webhooks = HttpCourier(), True
+    core.env.webhook_sender, core.env.private_webhooks = HttpWebhookSender(), True
     core.webhook_worker = WebhookWorker(core.units, core.claims)
     port = free_port()
     with (

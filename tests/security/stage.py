@@ -17,7 +17,7 @@ from stellary.core import Core
 from stellary.core.accounts.tables import workspaces
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
-from stellary.core.ports.webhook_sender import Parcel, Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.databases import Postgres, Sqlite
 from tests.forms import FORM, form
@@ -358,5 +358,5 @@ def _project(place: Place) -> str:
     return f"/orgs/{place['orgSlug']}/workspaces/{place['wsSlug']}/projects/{place['projectId']}"
 
 
-def _refuse_to_send(parcel: Parcel) -> Receipt:
-    raise AssertionError(f"{parcel.url} is called")
+def _refuse_to_send(request: OutgoingRequest) -> DeliveryResult:
+    raise AssertionError(f"{request.url} is called")

@@ -13,7 +13,7 @@ from stellary.core.kernel.signer import Signer
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer
 from stellary.core.ports.planner import Planner
-from stellary.core.ports.webhook_sender import Courier
+from stellary.core.ports.webhook_sender import WebhookSender
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -46,7 +46,7 @@ class Environment:
     mailer: Mailer
     public_url: str
     planner: Planner
-    webhook_sender: Courier | None
+    webhook_sender: WebhookSender | None
     private_webhooks: bool
     blobs: Blobs
     watermark: CommitWatermark

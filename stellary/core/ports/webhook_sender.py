@@ -1,4 +1,4 @@
-"""The courier: the port by which messages to other systems leave. The server brings them by HTTP; without one, they wait."""
+"""The port for outgoing webhooks. The server sends them over HTTP; a core without a sender keeps them queued."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import attrs
 
 
 @attrs.frozen
-class Parcel:
-    """A message on its way.
+class OutgoingRequest:
+    """A webhook message to be sent as an HTTP POST.
 
     Attributes:
-        headers: All that it needs beside what HTTP itself asks for.
-        private: Whether it may go to addresses that are not public: of this machine, or of a network of its own.
+        url: The URL of the receiver.
+        headers: The headers of the message, without those that HTTP itself needs, such as ``Host``.
+        body: The body, as signed.
+        private: Whether the receiver may have an address that is not public (loopback or a private network).
     """
 
     url: str
@@ -24,15 +26,15 @@ class Parcel:
 
 
 @attrs.frozen
-class Receipt:
-    """What became of it.
+class DeliveryResult:
+    """The outcome of one attempt to deliver a message.
 
     Attributes:
-        status: What was answered; None if nothing was.
-        error: Why not, in a sentence.
-        duration_ms: How long that took.
-        retry_after: Seconds that whoever answered asks to wait.
-        final: Whether there is no use in trying again, whatever was answered.
+        status: The HTTP status of the response; None if there was none.
+        error: Why the attempt failed, in one sentence; None if it succeeded.
+        duration_ms: How long the attempt took, in milliseconds.
+        retry_after: The seconds that the receiver asks to wait before the next attempt; None if it asks for nothing.
+        final: Whether another attempt is pointless, whatever the status.
     """
 
     status: int | None = None
@@ -42,11 +44,11 @@ class Receipt:
     final: bool = False
 
 
-class Courier(Protocol):
-    """Brings a parcel; called with no transaction open, from several threads.
+class WebhookSender(Protocol):
+    """A function that sends a webhook message. It is called from several threads, with no transaction open.
 
-    It follows no redirect, and connects to no address that is not public unless that is allowed: it looks at the very
-    address to which it connects. Must not raise, and must be back within half a minute.
+    It must not raise, and must return within 30 seconds. It must not follow redirects. Unless ``private`` is set, it must
+    not connect to an address that is not public, and must check the very address that it connects to.
     """
 
-    def __call__(self, parcel: Parcel, /) -> Receipt: ...
+    def __call__(self, request: OutgoingRequest, /) -> DeliveryResult: ...

@@ -20,7 +20,7 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.ports.webhook_sender import Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent, Settled
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
@@ -153,31 +153,31 @@ def _note(uow: UnitOfWork, reports: Sequence[Report], settled: Settled, *, closi
 
 
 def _changes(sent: Sent, row: Row[Any], now: datetime) -> dict[str, Any]:
-    receipt, tries = sent.receipt, sent.message.tries + 1
-    result = outcome(
-        receipt.status,
+    result, tries = sent.result, sent.message.tries + 1
+    next_state = outcome(
+        result.status,
         tries,
         now,
         expired=_has_failed_for_a_day(row.failing_since, now) and sent.message.queued_at <= now - DAY,
-        retry_after=receipt.retry_after,
-        final=receipt.final,
+        retry_after=result.retry_after,
+        final=result.final,
     )
     return {
         "_id": sent.message.id,
         "_tries": sent.message.tries,
-        "status": result.status,
+        "status": next_state.status,
         "tries": tries,
-        "attempts": _with_attempt(sent.message, sent.at, receipt),
-        "next_attempt_at": result.again_at,
+        "attempts": _with_attempt(sent.message, sent.at, result),
+        "next_attempt_at": next_state.again_at,
     }
 
 
-def _with_attempt(message: Message, at: datetime, receipt: Receipt) -> list[Any]:
+def _with_attempt(message: Message, at: datetime, result: DeliveryResult) -> list[Any]:
     attempt = DeliveryAttempt(
         at=at,
-        status_code=receipt.status,
-        error=None if receipt.error is None else receipt.error[:ERROR_MAX],
-        duration_ms=receipt.duration_ms,
+        status_code=result.status,
+        error=None if result.error is None else result.error[:ERROR_MAX],
+        duration_ms=result.duration_ms,
     )
     return [*message.attempts, as_dict(attempt)][-ATTEMPTS_KEPT:]
 
@@ -219,14 +219,14 @@ def _expire(uow: UnitOfWork, webhook_id: str) -> None:
     # Those that are due are looked at: the others are given up when they are tried.
     waiting = _pending(uow.connection, webhook_id, uow.now, EXPIRED_MAX)
     expired = [message for message in waiting if message.queued_at <= uow.now - DAY]
-    receipt = Receipt(error=EXPIRED)
+    result = DeliveryResult(error=EXPIRED)
     changes = [
         {
             "_id": message.id,
             "_tries": message.tries,
             "status": "failed",
             "tries": message.tries,
-            "attempts": _with_attempt(message, uow.now, receipt),
+            "attempts": _with_attempt(message, uow.now, result),
             "next_attempt_at": None,
         }
         for message in expired

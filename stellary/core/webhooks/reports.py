@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from stellary.core.kernel.jobs import Job
-from stellary.core.ports.webhook_sender import Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult
 
 
 @attrs.frozen
@@ -55,7 +55,7 @@ class Sent:
 
     message: Message
     at: datetime
-    receipt: Receipt
+    result: DeliveryResult
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
 from stellary.core.kernel.units import Units
-from stellary.core.ports.webhook_sender import Parcel, Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
@@ -85,16 +85,16 @@ class _Lane:
         """Keep what became of a message, and send no other one if the receiver fails."""
         self.on_their_way -= 1
         self.sent.append(sent)
-        if not is_failure(sent.receipt.status, final=sent.receipt.final):
+        if not is_failure(sent.result.status, final=sent.result.final):
             self.answered, self.failures_in_a_row = True, 0
             return
         self.failures_in_a_row += 1
-        if sent.receipt.retry_after is not None:
-            self.retry_after = max(self.retry_after or 0.0, sent.receipt.retry_after)
+        if sent.result.retry_after is not None:
+            self.retry_after = max(self.retry_after or 0.0, sent.result.retry_after)
         if (
             not self.answered
             or self.failures_in_a_row >= FAILURES_IN_A_ROW
-            or sent.receipt.retry_after is not None
+            or sent.result.retry_after is not None
         ):
             self.failed = True
             self.waiting.clear()
@@ -355,15 +355,15 @@ class WebhookWorker:
     def _deliver(self, webhook: ClaimedWebhook, message: Message) -> Sent:
         """Send a message once. No transaction is open while it is on its way."""
         try:
-            receipt = self._send(webhook, message)
+            result = self._send(webhook, message)
         except Exception as error:  # noqa: BLE001 - the other messages have nothing to do with it
             _log.warning("a message of webhook %s could not be sent", webhook.id, exc_info=error)
-            receipt = Receipt(error=f"it could not be sent: {type(error).__name__}")
-        return Sent(message, self._units.env.clock(), receipt)
+            result = DeliveryResult(error=f"it could not be sent: {type(error).__name__}")
+        return Sent(message, self._units.env.clock(), result)
 
-    def _send(self, webhook: ClaimedWebhook, message: Message) -> Receipt:
+    def _send(self, webhook: ClaimedWebhook, message: Message) -> DeliveryResult:
         if not webhook.active:
-            return Receipt(error=TURNED_OFF, final=True)
+            return DeliveryResult(error=TURNED_OFF, final=True)
         assert self._units.env.webhook_sender is not None
         body = message.payload.encode()
         timestamp = int(self._units.env.clock().timestamp())
@@ -375,5 +375,5 @@ class WebhookWorker:
             SIGNATURE_HEADER: signature(webhook.secret, message.id, timestamp, body),
         }
         return self._units.env.webhook_sender(
-            Parcel(webhook.url, headers, body, self._units.env.private_webhooks)
+            OutgoingRequest(webhook.url, headers, body, self._units.env.private_webhooks)
         )

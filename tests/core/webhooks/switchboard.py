@@ -1,4 +1,4 @@
-"""A board with webhooks, and a courier that answers as it is told to."""
+"""A board with webhooks, and a webhook sender with prepared answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from stellary.core.ports.webhook_sender import Parcel, Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.boards import Board, Json
 from tests.world import Person, World
@@ -15,25 +15,25 @@ URL = "https://hooks.example.com/stellary"
 
 
 class Switchboard(Board):
-    """A board, its webhooks, and what the courier was given.
+    """A board, its webhooks, and the requests that its sender was given.
 
     Attributes:
-        answers: What the courier answers next, one after the other; then 200.
-        parcels: All that it was given.
+        answers: The next results, in order; after them, 200.
+        requests: All requests so far.
         clock: Stands still until it is told to go on.
     """
 
     def __init__(self, world: World, owner: Person) -> None:
         super().__init__(world, owner)
         self.clock = world.stop_clock()
-        self.answers: list[Receipt] = []
-        self.parcels: list[Parcel] = []
-        world.core.env.webhook_sender = self.bring
+        self.answers: list[DeliveryResult] = []
+        self.requests: list[OutgoingRequest] = []
+        world.core.env.webhook_sender = self.deliver
         self.worker = WebhookWorker(world.core.units, world.core.claims)
 
-    def bring(self, parcel: Parcel) -> Receipt:
-        self.parcels.append(parcel)
-        return self.answers.pop(0) if self.answers else Receipt(200, duration_ms=5)
+    def deliver(self, request: OutgoingRequest) -> DeliveryResult:
+        self.requests.append(request)
+        return self.answers.pop(0) if self.answers else DeliveryResult(200, duration_ms=5)
 
     def hook(self, *events: str, **body: Any) -> Json:
         """A new webhook."""
@@ -52,6 +52,6 @@ class Switchboard(Board):
 
     def send(self) -> list[Json]:
         """Do what is due; the messages that were sent meanwhile."""
-        before = len(self.parcels)
+        before = len(self.requests)
         self.worker.run_due()
-        return [orjson.loads(parcel.body) for parcel in self.parcels[before:]]
+        return [orjson.loads(request.body) for request in self.requests[before:]]

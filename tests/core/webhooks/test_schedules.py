@@ -13,7 +13,7 @@ import pytest
 from stellary.core import Core
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
-from stellary.core.ports.webhook_sender import Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks import queue, worker
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
@@ -26,7 +26,7 @@ WAIT_SECONDS = 30
 
 
 class Receivers:
-    """A courier to several receivers, some of which are down.
+    """A webhook sender to several receivers, some of which are down.
 
     Attributes:
         down: Their URLs, each with what it answers.
@@ -34,24 +34,24 @@ class Receivers:
     """
 
     def __init__(self, switchboard) -> None:
-        self.down: dict[str, Receipt] = {}
+        self.down: dict[str, DeliveryResult] = {}
         self.messages: dict[str, list[str]] = {}
         self.on_their_way: Counter[str] = Counter()
         self.busiest: Counter[str] = Counter()
         self.gate: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
-        switchboard.world.core.env.webhook_sender = self.bring
+        switchboard.world.core.env.webhook_sender = self.deliver
 
-    def bring(self, parcel):
+    def deliver(self, request):
         with self._lock:
-            self.messages.setdefault(parcel.url, []).append(parcel.headers["webhook-id"])
-            self.on_their_way[parcel.url] += 1
-            self.busiest[parcel.url] = max(self.busiest[parcel.url], self.on_their_way[parcel.url])
-        if parcel.url in self.gate:
-            assert self.gate[parcel.url].wait(WAIT_SECONDS)
+            self.messages.setdefault(request.url, []).append(request.headers["webhook-id"])
+            self.on_their_way[request.url] += 1
+            self.busiest[request.url] = max(self.busiest[request.url], self.on_their_way[request.url])
+        if request.url in self.gate:
+            assert self.gate[request.url].wait(WAIT_SECONDS)
         with self._lock:
-            self.on_their_way[parcel.url] -= 1
-        return self.down.get(parcel.url, Receipt(200))
+            self.on_their_way[request.url] -= 1
+        return self.down.get(request.url, DeliveryResult(200))
 
     def count(self, url) -> int:
         with self._lock:
@@ -84,7 +84,10 @@ def test_many_messages_are_sent_and_noted_with_few_transactions(switchboard, rec
     make_cards(switchboard, 120)
     commits = []
     run = switchboard.world.core.units.run
-    switchboard.world.core.units.run = lambda work: (commits.append(work), run(work))[1]
+    switchboard.world.core.units.run = lambda work, *arguments, **options: (
+        commits.append(work),
+        run(work, *arguments, **options),
+    )[1]
     assert switchboard.worker.run_due() == 120
     # Two loads of 50, one of 20, and the last note: the claim comes with the first load.
     assert len(commits) == 4
@@ -93,7 +96,7 @@ def test_many_messages_are_sent_and_noted_with_few_transactions(switchboard, rec
 
 def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(switchboard, receivers):
     dead = switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(503)
+    receivers.down[DEAD] = DeliveryResult(503)
     make_cards(switchboard, 60)
     switchboard.send()
     assert receivers.count(DEAD) == 1
@@ -113,7 +116,7 @@ def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(swit
 
 def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(switchboard, receivers):
     hook = switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(None, "the connection failed")
+    receivers.down[DEAD] = DeliveryResult(None, "the connection failed")
     switchboard.card()
     switchboard.send()
     switchboard.clock.advance(timedelta(seconds=1))
@@ -128,7 +131,7 @@ def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(switchbo
 
 def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(switchboard, receivers):
     switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(500)
+    receivers.down[DEAD] = DeliveryResult(500)
     make_cards(switchboard, 40)
     began = switchboard.clock.now
     while switchboard.clock.now < began + timedelta(hours=3):
@@ -140,7 +143,7 @@ def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(switchboard, rece
 
 def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(switchboard, receivers):
     switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(429, retry_after=1800.0)
+    receivers.down[DEAD] = DeliveryResult(429, retry_after=1800.0)
     make_cards(switchboard, 3)
     switchboard.send()
     (job,) = switchboard.world.core.work.jobs()
@@ -150,7 +153,7 @@ def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(switchboard,
 def test_one_message_that_a_receiver_cannot_take_delays_no_other(switchboard):
     hook = switchboard.hook("card_created")
     make_cards(switchboard, 9)
-    switchboard.answers = [Receipt(200), Receipt(500)]
+    switchboard.answers = [DeliveryResult(200), DeliveryResult(500)]
     switchboard.send()
     assert statuses(switchboard, hook) == {"succeeded": 8, "pending": 1}
 
@@ -159,7 +162,7 @@ def test_messages_that_wait_for_a_day_for_a_receiver_that_fails_all_the_time_are
     switchboard, receivers
 ):
     hook = switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(500)
+    receivers.down[DEAD] = DeliveryResult(500)
     make_cards(switchboard, 250)
     began = switchboard.clock.now
     while waiting := switchboard.world.core.work.jobs():
@@ -177,7 +180,7 @@ def test_messages_that_waited_for_a_server_that_was_down_are_not_given_up(switch
     hook = switchboard.hook("card_created")
     make_cards(switchboard, 3)
     switchboard.clock.advance(3 * DAY)
-    receivers.down[hook["url"]] = Receipt(500)
+    receivers.down[hook["url"]] = DeliveryResult(500)
     switchboard.send()
     assert statuses(switchboard, hook) == {"pending": 3}
 
@@ -185,10 +188,10 @@ def test_messages_that_waited_for_a_server_that_was_down_are_not_given_up(switch
 @pytest.mark.parametrize("how", ["redeliver", "change"])
 def test_a_webhook_that_waits_is_resumed_by_its_admin(switchboard, receivers, how):
     hook = switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(410)
+    receivers.down[DEAD] = DeliveryResult(410)
     refused = switchboard.card()
     switchboard.send()
-    receivers.down[DEAD] = Receipt(500)
+    receivers.down[DEAD] = DeliveryResult(500)
     make_cards(switchboard, 5)
     for _ in range(6):
         switchboard.send()
@@ -210,7 +213,7 @@ def test_messages_put_off_by_a_clock_that_was_ahead_are_sent_when_it_is_right_ag
     hook = switchboard.hook("card_created", url=DEAD)
     switchboard.clock.advance(timedelta(days=30))
     make_cards(switchboard, 3)
-    receivers.down[DEAD] = Receipt(500)
+    receivers.down[DEAD] = DeliveryResult(500)
     switchboard.send()
     switchboard.clock.advance(timedelta(days=-30))
     del receivers.down[DEAD]
@@ -233,13 +236,13 @@ def test_several_workers_send_each_message_once(switchboard, receivers):
 def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(switchboard, receivers):
     hook = switchboard.hook("card_created")
     make_cards(switchboard, 3)
-    bring = receivers.bring
+    deliver = receivers.deliver
 
-    def lose(parcel):
-        switchboard.world.core.env.webhook_sender = bring
+    def lose(request):
+        switchboard.world.core.env.webhook_sender = deliver
         with switchboard.world.core.database.writing() as connection:
             assert jobs.release(connection, switchboard.clock.now) == 1
-        return bring(parcel)
+        return deliver(request)
 
     switchboard.world.core.env.webhook_sender = lose
     switchboard.worker.run_due()
@@ -255,10 +258,10 @@ def test_a_claim_is_renewed_while_a_slow_receiver_takes_one_message_after_the_ot
     make_cards(switchboard, 8)
     others = []
 
-    def take_long(parcel):
+    def take_long(request):
         switchboard.clock.advance(timedelta(seconds=20))
         others.append(WebhookWorker(switchboard.world.core.units, switchboard.world.core.claims).run_due())
-        return receivers.bring(parcel)
+        return receivers.deliver(request)
 
     switchboard.world.core.env.webhook_sender = take_long
     assert switchboard.worker.run_due() == 8
@@ -298,7 +301,7 @@ def test_receivers_that_failed_before_get_a_share_of_the_threads(
     monkeypatch.setattr(retries, "PAUSES", (timedelta(seconds=0.5),) * 10)
     dead = [f"https://dead-{number}.example.com/" for number in range(12)]
     for url in dead:
-        receivers.down[url] = Receipt(None, "the connection failed")
+        receivers.down[url] = DeliveryResult(None, "the connection failed")
         switchboard.hook("card_created", url=url)
     make_cards(switchboard, 1)
     wait_for(lambda: all(receivers.count(url) == 1 for url in dead))
@@ -344,19 +347,19 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(switchboard
     receivers.gate[hook["url"]].set()
     assert switchboard.worker.stop(WAIT_SECONDS)
     assert statuses(switchboard, hook) == {"succeeded": worker.PER_WEBHOOK_MAX, "pending": 26}
-    with closing(Core(database_url, courier=receivers.bring)) as other:
+    with closing(Core(database_url, webhook_sender=receivers.deliver)) as other:
         other.clock = switchboard.clock
         assert other.webhook_worker.run_due() == 26
     assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 30}
 
 
-def test_a_courier_that_raises_ends_no_thread(switchboard, receivers, started):
+def test_a_sender_that_raises_ends_no_thread(switchboard, receivers, started):
     hook = switchboard.hook("card_created")
-    bring, failed = receivers.bring, threading.Event()
+    deliver, failed = receivers.deliver, threading.Event()
 
-    def fail(parcel):
+    def fail(request):
         failed.set()
-        switchboard.world.core.env.webhook_sender = bring
+        switchboard.world.core.env.webhook_sender = deliver
         raise RuntimeError("no more threads")
 
     switchboard.world.core.env.webhook_sender = fail
@@ -371,7 +374,7 @@ def test_a_courier_that_raises_ends_no_thread(switchboard, receivers, started):
 
 def test_no_statement_of_the_worker_reads_the_backlog(switchboard, receivers):
     dead = switchboard.hook("card_created", url=DEAD)
-    receivers.down[DEAD] = Receipt(500)
+    receivers.down[DEAD] = DeliveryResult(500)
     for _ in range(5):
         make_cards(switchboard, 500)
     switchboard.send()

@@ -15,7 +15,7 @@ from stellary.contract.cards import CreateCard
 from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core.board import cards
-from stellary.core.ports.webhook_sender import Receipt
+from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks import outbox
 from stellary.core.webhooks.tables import deliveries
 from tests.core.webhooks.switchboard import URL
@@ -95,8 +95,8 @@ def test_what_happens_is_told_signed_and_once(switchboard):
     hook = switchboard.hook()
     card = switchboard.card("Write")
     (message,) = switchboard.send()
-    (parcel,) = switchboard.parcels
-    id, read = verified(parcel.headers, parcel.body, hook["secret"], now=switchboard.clock.now)
+    (request,) = switchboard.requests
+    id, read = verified(request.headers, request.body, hook["secret"], now=switchboard.clock.now)
     assert (message["type"], message["data"]["cardId"], message["data"]["actorName"]) == (
         "card_created",
         card["id"],
@@ -105,7 +105,7 @@ def test_what_happens_is_told_signed_and_once(switchboard):
     assert read.type == "card_created"
     assert "Write" in read.data.meta.values()
     (told,) = switchboard.told(hook)
-    assert (told["id"], told["status"], told["payload"]) == (id, "succeeded", parcel.body.decode())
+    assert (told["id"], told["status"], told["payload"]) == (id, "succeeded", request.body.decode())
     assert told["attempts"] == [{"at": told["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}]
     assert switchboard.send() == []
     assert switchboard.world.core.work.jobs() == []
@@ -169,40 +169,52 @@ def test_where_nobody_has_made_a_webhook_none_is_looked_for(switchboard, stateme
 
 
 @pytest.mark.parametrize(
-    "receipt",
-    [Receipt(None, "the connection failed"), Receipt(408), Receipt(429), Receipt(500), Receipt(503)],
+    "result",
+    [
+        DeliveryResult(None, "the connection failed"),
+        DeliveryResult(408),
+        DeliveryResult(429),
+        DeliveryResult(500),
+        DeliveryResult(503),
+    ],
 )
-def test_what_may_help_is_tried_again_with_the_same_id_and_text(switchboard, receipt):
+def test_what_may_help_is_tried_again_with_the_same_id_and_text(switchboard, result):
     hook = switchboard.hook()
     switchboard.card()
-    switchboard.answers = [receipt, receipt]
+    switchboard.answers = [result, result]
     for pause in (0, 5, 30):
         switchboard.clock.advance(timedelta(seconds=pause))
         assert len(switchboard.send()) == 1
         assert switchboard.send() == []
-    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.parcels}) == 1
-    stamps = [int(each.headers["webhook-timestamp"]) for each in switchboard.parcels]
+    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.requests}) == 1
+    stamps = [int(each.headers["webhook-timestamp"]) for each in switchboard.requests]
     assert [stamp - stamps[0] for stamp in stamps] == [0, 5, 35]
     (told,) = switchboard.told(hook)
     assert (told["status"], [each["statusCode"] for each in told["attempts"]]) == (
         "succeeded",
-        [receipt.status, receipt.status, 200],
+        [result.status, result.status, 200],
     )
     verified(
-        switchboard.parcels[-1].headers,
-        switchboard.parcels[-1].body,
+        switchboard.requests[-1].headers,
+        switchboard.requests[-1].body,
         hook["secret"],
         now=switchboard.clock.now,
     )
 
 
 @pytest.mark.parametrize(
-    "receipt", [Receipt(301), Receipt(400), Receipt(410), Receipt(None, "refused", final=True)]
+    "result",
+    [
+        DeliveryResult(301),
+        DeliveryResult(400),
+        DeliveryResult(410),
+        DeliveryResult(None, "refused", final=True),
+    ],
 )
-def test_what_does_not_help_is_tried_once(switchboard, receipt):
+def test_what_does_not_help_is_tried_once(switchboard, result):
     hook = switchboard.hook()
     switchboard.card()
-    switchboard.answers = [receipt]
+    switchboard.answers = [result]
     switchboard.send()
     (told,) = switchboard.told(hook, "status=failed")
     assert (len(told["attempts"]), told["nextAttemptAt"], switchboard.told(hook, "status=pending")) == (
@@ -216,7 +228,7 @@ def test_it_is_tried_for_a_day_and_then_given_up(switchboard):
     hook = switchboard.hook()
     switchboard.card()
     began = switchboard.clock.now
-    switchboard.answers = [Receipt(500)] * 50
+    switchboard.answers = [DeliveryResult(500)] * 50
     while (told := switchboard.told(hook)[0])["status"] == "pending":
         switchboard.clock.now = max(switchboard.clock.now, _moment(told["nextAttemptAt"]))
         assert len(switchboard.send()) == 1
@@ -232,7 +244,7 @@ def _moment(text):
 def test_who_asks_to_wait_is_waited_for(switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    switchboard.answers = [Receipt(429, retry_after=120.0)]
+    switchboard.answers = [DeliveryResult(429, retry_after=120.0)]
     switchboard.send()
     (told,) = switchboard.told(hook)
     assert _moment(told["nextAttemptAt"]) - switchboard.clock.now == timedelta(seconds=120)
@@ -241,7 +253,7 @@ def test_who_asks_to_wait_is_waited_for(switchboard):
 def test_a_message_is_sent_again_with_the_same_id(switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    switchboard.answers = [Receipt(410)]
+    switchboard.answers = [DeliveryResult(410)]
     switchboard.send()
     (told,) = switchboard.told(hook)
     path = f"{switchboard.of_hook(hook)}/deliveries/{told['id']}/redeliver"
@@ -249,7 +261,7 @@ def test_a_message_is_sent_again_with_the_same_id(switchboard):
     assert (again["status"], again["id"]) == ("pending", told["id"])
     assert problem(switchboard, path, None) == (409, "it is being delivered")
     switchboard.send()
-    assert len({each.headers["webhook-id"] for each in switchboard.parcels}) == 1
+    assert len({each.headers["webhook-id"] for each in switchboard.requests}) == 1
     (told,) = switchboard.told(hook)
     assert (told["status"], [each["statusCode"] for each in told["attempts"]]) == ("succeeded", [410, 200])
 
@@ -289,9 +301,9 @@ def test_a_webhook_that_is_deleted_while_a_message_is_on_its_way_leaves_nothing(
     hook = switchboard.hook()
     switchboard.card()
 
-    def deletes(parcel):
+    def deletes(request):
         switchboard.world.ask(switchboard.owner, "DELETE", switchboard.of_hook(hook))
-        return Receipt(500)
+        return DeliveryResult(500)
 
     switchboard.world.core.env.webhook_sender = deletes
     switchboard.worker.run_due()
@@ -339,7 +351,7 @@ def test_deliveries_come_by_the_page(switchboard):
     assert [each["id"] for each in switchboard.told(hook, rest)] == ids[2:]
 
 
-def test_without_a_courier_messages_wait(core, switchboard):
+def test_without_a_sender_messages_wait(core, switchboard):
     hook = switchboard.hook()
     switchboard.card()
     core.env.webhook_sender = None
@@ -354,35 +366,35 @@ class Died(BaseException):
 def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_again(switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    bring = switchboard.world.core.env.webhook_sender
+    deliver = switchboard.world.core.env.webhook_sender
 
-    def dies(parcel):
-        bring(parcel)
+    def dies(request):
+        deliver(request)
         raise Died
 
     switchboard.world.core.env.webhook_sender = dies
     with pytest.raises(Died):
         switchboard.worker.run_due()
     assert switchboard.told(hook)[0]["status"] == "pending"
-    switchboard.world.core.env.webhook_sender = bring
+    switchboard.world.core.env.webhook_sender = deliver
     assert switchboard.send() == []
     switchboard.clock.advance(timedelta(seconds=61))
     assert len(switchboard.send()) == 1
-    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.parcels}) == 1
+    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.requests}) == 1
     assert [each["statusCode"] for each in switchboard.told(hook)[0]["attempts"]] == [200]
 
 
-def test_a_courier_that_fails_is_asked_again(switchboard):
+def test_a_sender_that_fails_is_asked_again(switchboard):
     hook = switchboard.hook()
     switchboard.card()
-    bring = switchboard.world.core.env.webhook_sender
+    deliver = switchboard.world.core.env.webhook_sender
 
-    def fails(parcel):
+    def fails(request):
         raise RuntimeError("no more threads")
 
     switchboard.world.core.env.webhook_sender = fails
     assert switchboard.send() == []
-    switchboard.world.core.env.webhook_sender = bring
+    switchboard.world.core.env.webhook_sender = deliver
     switchboard.clock.advance(timedelta(seconds=10))
     assert len(switchboard.send()) == 1
     assert switchboard.told(hook)[0]["status"] == "succeeded"
@@ -393,4 +405,4 @@ def test_two_who_send_at_once_send_each_message_once(switchboard):
     for place in range(8):
         switchboard.card(str(place))
     at_once(*[switchboard.worker.run_due] * 4)
-    assert Counter(Counter(each.headers["webhook-id"] for each in switchboard.parcels).values()) == {1: 8}
+    assert Counter(Counter(each.headers["webhook-id"] for each in switchboard.requests).values()) == {1: 8}

@@ -1,4 +1,4 @@
-"""The courier: messages by HTTP to real receivers; to no private address, after no redirect, and never for long."""
+"""The webhook sender: messages by HTTP to real receivers; to no private address, after no redirect, and never for long."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from reference_server import courier
-from reference_server.courier import HttpCourier
+from reference_server import webhook_sender
 from reference_server.settings import NO_LIMITS, Settings
+from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.ports.webhook_sender import Parcel
+from stellary.core.ports.webhook_sender import OutgoingRequest
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import example
@@ -69,14 +69,16 @@ def receiving(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[Rec
         receiver.listening.close()
 
 
-def parcel(url: str, *, private: bool = True) -> Parcel:
-    return Parcel(url, {"content-type": "application/json", "webhook-id": "msg_1"}, b'{"a":1}', private)
+def request(url: str, *, private: bool = True) -> OutgoingRequest:
+    return OutgoingRequest(
+        url, {"content-type": "application/json", "webhook-id": "msg_1"}, b'{"a":1}', private
+    )
 
 
 def test_a_message_arrives_as_it_was_signed():
     with receiving() as receiver:
-        receipt = HttpCourier()(parcel(receiver.url + "/hook?x=1"))
-    assert (receipt.status, receipt.error) == (204, None)
+        result = HttpWebhookSender()(request(receiver.url + "/hook?x=1"))
+    assert (result.status, result.error) == (204, None)
     head, _, body = receiver.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /hook?x=1 HTTP/1.1\r\n")
     assert b"webhook-id: msg_1" in head
@@ -99,8 +101,8 @@ def test_a_message_arrives_as_it_was_signed():
 )
 def test_what_is_answered_is_told(answer, status, error, retry_after):
     with receiving(answer) as receiver:
-        receipt = HttpCourier()(parcel(receiver.url))
-    assert (receipt.status, receipt.error, receipt.retry_after, receipt.final) == (
+        result = HttpWebhookSender()(request(receiver.url))
+    assert (result.status, result.error, result.retry_after, result.final) == (
         status,
         error,
         retry_after,
@@ -111,16 +113,16 @@ def test_what_is_answered_is_told(answer, status, error, retry_after):
 def test_a_redirect_is_not_followed():
     with receiving() as private:
         with receiving(f"HTTP/1.1 307 Go\r\nlocation: {private.url}\r\n\r\n".encode()) as receiver:
-            receipt = HttpCourier()(parcel(receiver.url))
-        assert (receipt.status, receipt.error) == (307, "redirects are not followed")
+            result = HttpWebhookSender()(request(receiver.url))
+        assert (result.status, result.error) == (307, "redirects are not followed")
         assert private.requests == []
 
 
 def test_no_private_address_is_connected_to():
     with receiving() as receiver:
         for url in (receiver.url, receiver.url.replace("127.0.0.1", "localhost")):
-            receipt = HttpCourier()(parcel(url, private=False))
-            assert (receipt.error, receipt.final) == ("it leads to an address that is not public", True)
+            result = HttpWebhookSender()(request(url, private=False))
+            assert (result.error, result.final) == ("it leads to an address that is not public", True)
         assert receiver.requests == []
 
 
@@ -132,9 +134,9 @@ def test_a_name_is_looked_up_once_and_all_that_it_stands_for_is_looked_at(monkey
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in answers[len(asked) - 1]]
 
-    monkeypatch.setattr(courier.socket, "getaddrinfo", looked_up)
-    receipt = HttpCourier()(parcel("http://rebinding.example.com/", private=False))
-    assert (receipt.final, asked) == (True, ["rebinding.example.com"])
+    monkeypatch.setattr(webhook_sender.socket, "getaddrinfo", looked_up)
+    result = HttpWebhookSender()(request("http://rebinding.example.com/", private=False))
+    assert (result.final, asked) == (True, ["rebinding.example.com"])
 
 
 def test_who_is_not_there_is_told():
@@ -142,10 +144,10 @@ def test_who_is_not_there_is_told():
     port = gone.getsockname()[1]
     gone.close()
     assert (
-        HttpCourier()(parcel(f"http://127.0.0.1:{port}/")).error
+        HttpWebhookSender()(request(f"http://127.0.0.1:{port}/")).error
         == "the connection failed: ConnectionRefusedError"
     )
-    assert HttpCourier()(parcel("http://nowhere.invalid/")).error == "the name is not known"
+    assert HttpWebhookSender()(request("http://nowhere.invalid/")).error == "the name is not known"
 
 
 def drip(connection: socket.socket) -> None:
@@ -158,16 +160,16 @@ def drip(connection: socket.socket) -> None:
 def test_who_is_slow_is_left(answer):
     with receiving(answer) as receiver:
         began = time.monotonic()
-        receipt = HttpCourier(all_seconds=0.3)(parcel(receiver.url))
-    assert (receipt.status, receipt.error) == (None, "no answer in time")
+        result = HttpWebhookSender(all_seconds=0.3)(request(receiver.url))
+    assert (result.status, result.error) == (None, "no answer in time")
     assert 0.2 < time.monotonic() - began < 3
 
 
 def test_tls_is_checked():
     with receiving(b"no tls") as receiver:
-        receipt = HttpCourier(all_seconds=0.5)(parcel(receiver.url.replace("http:", "https:")))
-    assert receipt.status is None
-    assert receipt.error is not None
+        result = HttpWebhookSender(all_seconds=0.5)(request(receiver.url.replace("http:", "https:")))
+    assert result.status is None
+    assert result.error is not None
 
 
 # ---------------------------------------------------------------------------------------------- all of it
@@ -175,8 +177,8 @@ def test_tls_is_checked():
 
 @pytest.fixture
 def posting(core: Core) -> Core:
-    """A core with a courier that may go to this machine."""
-    core.env.webhook_sender, core.env.private_webhooks = HttpCourier(), True
+    """A core with a webhook sender that may connect to this machine."""
+    core.env.webhook_sender, core.env.private_webhooks = HttpWebhookSender(), True
     core.webhook_worker = WebhookWorker(core.units, core.claims)
     return core
 
