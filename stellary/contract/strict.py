@@ -20,7 +20,7 @@ from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
 from stellary.contract.limits import Items, checks
 from stellary.contract.naming import is_union, whole, wire_fields
 from stellary.contract.unset import Unset
-from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Problems, Request, as_dict, utc
+from stellary.contract.wire_types import MOMENT_WITHOUT_ZONE, Problems, Request, as_dict, utc
 
 Hook = Callable[[Any, Any], Any]
 
