@@ -15,7 +15,7 @@ from stellary.cli.session import Session, in_project
 from stellary.client import project_setup
 from stellary.client.display._markup import readable
 from stellary.client.project_setup.changes import SIGNS
-from stellary.client.project_setup.declaration import as_dict, shown_date
+from stellary.client.project_setup.declaration import as_dict, format_date
 
 SOMETHING_TO_DO = 3
 COLOURS = {"+": "green", "~": "yellow", ">": "cyan", "-": "red"}
@@ -80,7 +80,7 @@ def _plain(found: Any) -> Any:
         return [_plain(each) for each in found]
     if isinstance(found, project_setup.Step):
         return as_dict(found)
-    return shown_date(found) if hasattr(found, "isoformat") else found
+    return format_date(found) if hasattr(found, "isoformat") else found
 
 
 @setup.command("plan")

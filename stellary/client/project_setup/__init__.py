@@ -1,4 +1,4 @@
-"""Project set-up: a project declared as a file or a value, a plan of what has to be done, and doing it.
+"""Project set-up: declare a project in a file or a value, plan the changes it needs, and apply the plan.
 
     from stellary.client import project_setup
 
@@ -6,7 +6,7 @@
     print(plan)
     project_setup.apply(plan)
 
-Applying twice changes nothing. Nothing is deleted unless a plan is made with ``prune=True``.
+Applying a declaration a second time changes nothing. Nothing is deleted unless you plan with ``prune=True``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, overload
 from stellary.client.calling.method import Async, Later, Sync
 from stellary.client.errors import StalePlan, UnsuitableDeclaration
 from stellary.client.project_setup import _steps
-from stellary.client.project_setup.applying import Applied, Told, applied
+from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
 from stellary.client.project_setup.changes import Change, Difference
 from stellary.client.project_setup.declaration import (
     Action,
@@ -30,15 +30,15 @@ from stellary.client.project_setup.declaration import (
     Scope,
     Step,
 )
-from stellary.client.project_setup.describing import described
-from stellary.client.project_setup.files import Source, dumps, gathered, loads, read
-from stellary.client.project_setup.planning import Plan, planned
+from stellary.client.project_setup.describing import describe_state
+from stellary.client.project_setup.files import Source, dumps, load_source, loads, read
+from stellary.client.project_setup.planning import Plan, make_plan
 from stellary.client.project_setup.state import EVERYTHING, read_state
 from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.client.transfer.progress import Progress
-from stellary.client.transfer.progress import Told as Tell
-from stellary.client.transfer.progress import told as with_progress
+from stellary.client.transfer.progress import Told as ReportProgress
+from stellary.client.transfer.progress import told as show_progress
 
 __all__ = [
     "Action",
@@ -75,52 +75,56 @@ def plan(
     at: WorkspaceHandle[Async] | ProjectHandle[Async], declaration: Source, *, prune: bool = False
 ) -> Later[Plan[Async]]: ...
 def plan(at: Any, declaration: Source, *, prune: bool = False) -> Any:
-    """What has to be done so that a project is as it is declared. Nothing is changed.
+    """Plan the changes that make a project match its declaration. Nothing is changed yet.
 
     Args:
-        at: The project; or its workspace, in which it is found by its key or its name, and made if it is not there.
+        at: The project, or its workspace. In a workspace the project is looked up by key or name, and the plan creates
+            it if it does not exist.
         declaration: A value, a dict, or the path of a file.
-        prune: Whether what is there and not declared is to be deleted, of the kinds of things that are declared.
+        prune: Also delete items that the declaration does not list, of the kinds that it does list. Default False.
 
     Raises:
-        UnsuitableDeclaration: It makes no sense, or refers to what is not there.
+        UnsuitableDeclaration: The declaration is invalid, or refers to something that does not exist.
         OSError: The file cannot be read.
     """
-    declared, problems = gathered(declaration)
-    return _done(at, planned(at, declared, problems, prune))
+    loaded, problems = load_source(declaration)
+    return _run(at, make_plan(at, loaded, problems, prune))
 
 
-@overload
-def apply(plan: Plan[Sync], *, told: Told | None = None, progress: Progress | None = None) -> Applied: ...
 @overload
 def apply(
-    plan: Plan[Async], *, told: Told | None = None, progress: Progress | None = None
+    plan: Plan[Sync], *, told: ChangeCallback | None = None, progress: Progress | None = None
+) -> Applied: ...
+@overload
+def apply(
+    plan: Plan[Async], *, told: ChangeCallback | None = None, progress: Progress | None = None
 ) -> Later[Applied]: ...
-def apply(plan: Plan[Any], *, told: Told | None = None, progress: Progress | None = None) -> Any:
-    """Make a plan so. If that is interrupted, a new plan goes on from there.
+def apply(plan: Plan[Any], *, told: ChangeCallback | None = None, progress: Progress | None = None) -> Any:
+    """Apply a plan. If that is interrupted, make a new plan to continue from there.
 
     Args:
-        plan: What ``plan`` has made.
-        told: Is called with each change once it is made.
-        progress: True for a bar; or what is called with how many changes were made and how many there are.
+        plan: A plan made by ``plan``.
+        told: Called with each change after it has been applied.
+        progress: True for a progress bar; or a callback that receives the number of applied changes and their total.
 
     Raises:
-        StalePlan: What it is about has changed since it was made; nothing was changed, or no more than was told.
+        StalePlan: The project has changed since the plan was made. Only the changes passed to ``told`` were applied.
     """
 
-    def work(tell: Tell | None) -> Any:
-        made: list[Change] = []
+    def run(report: ReportProgress | None) -> Any:
+        count = 0
 
-        def heard(change: Change) -> None:
-            made.append(change)
+        def on_change(change: Change) -> None:
+            nonlocal count
+            count += 1
             if told is not None:
                 told(change)
-            if tell is not None:
-                tell(len(made), len(plan.changes))
+            if report is not None:
+                report(count, len(plan.changes))
 
-        return _done(plan.at, applied(plan, heard))
+        return _run(plan.at, apply_plan(plan, on_change))
 
-    return with_progress(progress, "set-up", "change", work, awaits=plan.at._awaits)  # noqa: SLF001 - of the SDK
+    return show_progress(progress, "set-up", "change", run, awaits=plan.at._awaits)  # noqa: SLF001 - of the SDK
 
 
 @overload
@@ -128,14 +132,14 @@ def describe(project: ProjectHandle[Sync]) -> Declaration: ...
 @overload
 def describe(project: ProjectHandle[Async]) -> Later[Declaration]: ...
 def describe(project: ProjectHandle[Any]) -> Any:
-    """The declaration of a project that there is; ``dumps`` writes it as YAML."""
-    return _done(project, _described(project))
+    """Return the declaration of an existing project; ``dumps`` writes it as YAML."""
+    return _run(project, _describe(project))
 
 
-def _described(project: ProjectHandle[Any]) -> _steps.Steps[Declaration]:
+def _describe(project: ProjectHandle[Any]) -> _steps.Steps[Declaration]:
     state = yield from read_state(project, project, EVERYTHING)
-    return described(state)
+    return describe_state(state)
 
 
-def _done(at: Any, steps: _steps.Steps[Any]) -> Any:
-    return _steps.awaited(steps) if at._awaits else _steps.done(steps)  # noqa: SLF001 - of the SDK
+def _run(at: Any, steps: _steps.Steps[Any]) -> Any:
+    return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)  # noqa: SLF001 - of the SDK

@@ -1,4 +1,7 @@
-"""Steps: work of many calls, written once. It yields what a method of the SDK gives, and gets the answer."""
+"""Multi-call work, written once for both clients.
+
+A generator yields what an SDK method returns, and is sent the response.
+"""
 
 from __future__ import annotations
 
@@ -9,40 +12,40 @@ T = TypeVar("T")
 Steps = Generator[Any, Any, T]
 
 
-def done(steps: Steps[T]) -> T:
-    """Do the work with methods that block: what they give is the answer already."""
+def run_blocking(steps: Steps[T]) -> T:
+    """Run the steps with the blocking client, whose methods return the response itself."""
     try:
-        answer = next(steps)
+        response = next(steps)
         while True:
-            answer = steps.send(answer)
+            response = steps.send(response)
     except StopIteration as end:
-        found: T = end.value
-        return found
+        result: T = end.value
+        return result
 
 
-async def awaited(steps: Steps[T]) -> T:
-    """The same with methods that give what is to be awaited; an error is raised where it was yielded."""
+async def run_async(steps: Steps[T]) -> T:
+    """Run the steps with the asynchronous client; an error is raised at the ``yield`` that caused it."""
     try:
-        later = next(steps)
+        awaitable = next(steps)
         while True:
             try:
-                answer = await later
-            except Exception as error:  # noqa: BLE001 - the work decides
-                later = steps.throw(error)
+                response = await awaitable
+            except Exception as error:  # noqa: BLE001 - the steps decide
+                awaitable = steps.throw(error)
             else:
-                later = steps.send(answer)
+                awaitable = steps.send(response)
     except StopIteration as end:
-        found: T = end.value
-        return found
+        result: T = end.value
+        return result
 
 
-ROWS = 200
-"""Of a page."""
+PAGE_SIZE = 200
+"""Rows requested per page."""
 
 
-def all_rows(listed: Any, **named: Any) -> Steps[list[Any]]:
-    """All rows of a list, by its method, page by page."""
-    page = yield listed(limit=ROWS, **named)
+def fetch_all(list_method: Any, **filters: Any) -> Steps[list[Any]]:
+    """Return all rows of a list endpoint, fetched page by page."""
+    page = yield list_method(limit=PAGE_SIZE, **filters)
     rows = list(page)
     while page.has_more:
         page = yield page.next_page()

@@ -1,7 +1,6 @@
-"""Applying: a plan is made so, in stages, and what there is by then is read again after each.
+"""Applying a plan: in stages, with the project read again after each of them.
 
-So nothing has to be remembered on the way, an interrupted plan can be made anew, and what somebody else has changed
-meanwhile is noticed.
+No state has to be kept between stages, an interrupted plan can be made again, and concurrent changes are detected.
 """
 
 from __future__ import annotations
@@ -14,23 +13,23 @@ import attrs
 from stellary.client.errors import StalePlan
 from stellary.client.project_setup._steps import Steps
 from stellary.client.project_setup.changes import Change
-from stellary.client.project_setup.making import Work
-from stellary.client.project_setup.planning import Plan, compared
+from stellary.client.project_setup.making import ChangeRequests
+from stellary.client.project_setup.planning import Plan, compare
 from stellary.contract.cards import BULK_MAX
 from stellary.contract.projects import Project
 from stellary.contract.scopes import SCOPE_COLUMNS_MAX
 
-Told = Callable[[Change], None]
-"""Is told of each change once it is made."""
+ChangeCallback = Callable[[Change], None]
+"""Called with each change after it has been applied."""
 
 
 @attrs.frozen
 class Applied:
-    """What has been done.
+    """The result of applying a plan.
 
     Attributes:
-        project: As it is by now.
-        changes: Those that were made.
+        project: The project after the last change.
+        changes: The changes that were applied, in order.
     """
 
     project: Project
@@ -38,127 +37,146 @@ class Applied:
 
     def __str__(self) -> str:
         count = len(self.changes)
-        made = (
+        summary = (
             "nothing had to be changed"
             if not count
             else f"{count} {'change' if count == 1 else 'changes'} made"
         )
-        return f'Project "{self.project.name}" ({self.project.key}): {made}'
+        return f'Project "{self.project.name}" ({self.project.key}): {summary}'
 
 
-def _project(change: Change) -> bool:
+def _creates_project(change: Change) -> bool:
     return change.kind == "project" and change.action == "create"
 
 
-def _new_scope(change: Change) -> bool:
+def _creates_scope(change: Change) -> bool:
     return change.kind == "scope" and change.action == "create"
 
 
-def _placed_scope(change: Change) -> bool:
-    # In one go: where a new one goes is counted among those that have moved by then.
+def _places_scope(change: Change) -> bool:
+    # Created and moved in one stage: the position of a new scope counts the moves made before it.
     return change.kind == "scope" and change.action in ("create", "move")
 
 
-def _structure(change: Change) -> bool:
-    return change.kind in ("project", "field", "label", "scope", "column", "member") and not _removal(change)
-
-
-def _cards(change: Change) -> bool:
-    return change.kind == "card" and not _removal(change)
-
-
-def _rest(change: Change) -> bool:
-    return change.kind in ("relation", "automation") and not (
-        change.kind == "automation" and _removal(change)
+def _changes_structure(change: Change) -> bool:
+    return change.kind in ("project", "field", "label", "scope", "column", "member") and not _is_removal(
+        change
     )
 
 
-def _removal(change: Change) -> bool:
+def _changes_card(change: Change) -> bool:
+    return change.kind == "card" and not _is_removal(change)
+
+
+def _changes_relation_or_rule(change: Change) -> bool:
+    return change.kind in ("relation", "automation") and not (
+        change.kind == "automation" and _is_removal(change)
+    )
+
+
+def _is_removal(change: Change) -> bool:
     return change.action == "delete" and change.kind != "relation"
 
 
-def _moved_cards(change: Change) -> bool:
-    # Whose column was deleted has gone to another one, which may have given it another status.
+def _updates_card(change: Change) -> bool:
+    # Cards of a deleted column have moved to another one, which may have changed their status.
     return change.kind == "card" and change.action == "update"
 
 
-STAGES: Final = (_project, _placed_scope, _structure, _cards, _rest, _removal, _moved_cards)
+STAGES: Final = (
+    _creates_project,
+    _places_scope,
+    _changes_structure,
+    _changes_card,
+    _changes_relation_or_rule,
+    _is_removal,
+    _updates_card,
+)
 
 
-def applied(plan: Plan[Any], told: Told) -> Steps[Applied]:
-    """Make a plan so.
+def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> Steps[Applied]:
+    """Apply a plan stage by stage.
+
+    Args:
+        plan: The plan to apply.
+        on_change: Called with each change after it has been applied.
 
     Raises:
-        StalePlan: What it is about has changed since it was made. Nothing was changed, or no more than was told.
+        StalePlan: The project has changed since the plan was made. Only the changes passed to ``on_change`` were
+            applied.
     """
     declaration, prune = plan.declaration, plan.prune
-    project, matched, changes = yield from compared(plan.at, declaration, prune)
+    project, matched, changes = yield from compare(plan.at, declaration, prune)
     if changes != plan.changes:
         raise StalePlan("the project has changed since this plan was made; plan again")
-    made: list[Change] = []
-    known = {(each.kind, each.name) for each in changes}
+    applied: list[Change] = []
+    announced = {(change.kind, change.name) for change in changes}
     for stage in STAGES:
-        todo = [each for each in changes if stage(each)]
+        todo = [change for change in changes if stage(change)]
         if not todo:
             continue
-        work = Work(project, matched, plan)
-        if stage is _moved_cards:
-            # A part of deleting the column, and no change that the plan tells of.
+        requests = ChangeRequests(project, matched, plan)
+        if stage is _updates_card:
+            # Part of deleting the column, so the plan does not list these changes.
             for change in todo:
-                yield from work.make(change)
+                yield from requests.send(change)
         else:
-            if made and not any(_project(each) for each in made):
-                _check_planned(todo, known)
-            yield from _each(work, todo, changes, made, told)
-        project, matched, changes = yield from compared(work.project or plan.at, declaration, prune)
+            if applied and not any(_creates_project(change) for change in applied):
+                _check_announced(todo, announced)
+            yield from _apply_changes(requests, todo, changes, applied, on_change)
+        project, matched, changes = yield from compare(requests.project or plan.at, declaration, prune)
     assert matched.state.project is not None
-    return Applied(matched.state.project, tuple(made))
+    return Applied(matched.state.project, tuple(applied))
 
 
-def _check_planned(todo: list[Change], known: set[tuple[Any, str]]) -> None:
-    """Nothing is done that nobody has seen in the plan."""
-    for each in todo:
-        if (each.kind, each.name) not in known:
+def _check_announced(todo: list[Change], announced: set[tuple[Any, str]]) -> None:
+    """Refuse changes that the plan did not show."""
+    for change in todo:
+        if (change.kind, change.name) not in announced:
             raise StalePlan(
-                f'the {each.kind} "{each.name}" was changed while the plan was applied; plan again'
+                f'the {change.kind} "{change.name}" was changed while the plan was applied; plan again'
             )
 
 
-def _each(
-    work: Work, todo: list[Change], changes: Sequence[Change], made: list[Change], told: Told
+def _apply_changes(
+    requests: ChangeRequests,
+    todo: list[Change],
+    changes: Sequence[Change],
+    applied: list[Change],
+    on_change: ChangeCallback,
 ) -> Steps[None]:
-    """Make changes one after the other, new cards many at once, and the columns of a new scope with it.
+    """Apply the changes of a stage in order: new cards in batches, and a new scope together with its columns.
 
     Args:
-        work: Makes them.
-        todo: The changes of a stage.
-        changes: All that are left.
-        made: Gets those that are made.
-        told: Is called with each of them.
+        requests: Sends the requests of each change.
+        todo: The changes of this stage.
+        changes: All changes that remain, of this stage and later ones.
+        applied: The changes applied so far; extended in place.
+        on_change: Called with each change after it has been applied.
     """
-    new = [each for each in todo if each.kind == "card" and each.action == "create"]
-    parts = [new[first : first + BULK_MAX] for first in range(0, len(new), BULK_MAX)]
-    for part in parts:
-        yield from work.create_cards(part)
-        for change in part:
-            made.append(change)
-            told(change)
-    for change in todo if not new else [each for each in todo if each.action != "create"]:
-        yield from work.make(change)
-        for each in (change, *_brought_along(change, changes)):
-            made.append(each)
-            told(each)
+    new_cards = [change for change in todo if change.kind == "card" and change.action == "create"]
+    batches = [new_cards[first : first + BULK_MAX] for first in range(0, len(new_cards), BULK_MAX)]
+    for batch in batches:
+        yield from requests.create_cards(batch)
+        for change in batch:
+            applied.append(change)
+            on_change(change)
+    for change in todo if not new_cards else [change for change in todo if change.action != "create"]:
+        yield from requests.send(change)
+        for done in (change, *_columns_created_with(change, changes)):
+            applied.append(done)
+            on_change(done)
 
 
-def _brought_along(change: Change, changes: Sequence[Change]) -> list[Change]:
-    """The columns that a new scope has from the beginning."""
-    if not _new_scope(change) or change.about[1] is None:
+def _columns_created_with(change: Change, changes: Sequence[Change]) -> list[Change]:
+    """Return the column changes that the creation of a scope includes."""
+    if not _creates_scope(change) or change.about[1] is None:
         return []
-    own = change.about[1][:SCOPE_COLUMNS_MAX]
+    included = change.about[1][:SCOPE_COLUMNS_MAX]
     return [
-        each
-        for each in changes
-        if each.kind == "column"
-        and each.action == "create"
-        and any(each.about[1] is column for column in own)
+        candidate
+        for candidate in changes
+        if candidate.kind == "column"
+        and candidate.action == "create"
+        and any(candidate.about[1] is column for column in included)
     ]

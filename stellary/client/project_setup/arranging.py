@@ -1,4 +1,4 @@
-"""Arranging: the fewest moves that bring what is declared into its order, among things that keep their places."""
+"""The fewest moves that bring items into a declared order, among other items that keep their positions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import attrs
 
 
 @attrs.frozen
-class Put:
-    """To put something at an index, counted in the list as it is by then.
+class Placement:
+    """An insertion or a move, one step of a sequence.
 
     Attributes:
-        after: What stands before it then; None for nothing.
-        is_new: Whether it is not in the list yet.
+        key: The item to place.
+        index: Its position from 0, in the list as the previous steps leave it.
+        after: The key of the item before it; None at the beginning of the list.
+        is_new: True for an insertion, False for a move.
     """
 
     key: str
@@ -23,50 +25,51 @@ class Put:
     is_new: bool
 
 
-def arranged(there: Sequence[str], wanted: Sequence[str]) -> list[Put]:
-    """What to put where, one after the other, so that ``wanted`` stand in that order.
+def plan_moves(current: Sequence[str], target: Sequence[str]) -> list[Placement]:
+    """Return the steps, to be done in sequence, that bring the keys of ``target`` into that order.
 
-    What is not among ``wanted`` is never moved.
+    Keys that are not in ``target`` never move.
 
     Args:
-        there: The keys in the list, in its order.
-        wanted: Keys in the order that they shall have; one that is not there is new, and comes after the one before it.
+        current: The keys in the list, in its order.
+        target: Keys in the order wanted. A key that is not in ``current`` is new, and is inserted after its predecessor.
     """
-    order = {key: place for place, key in enumerate(wanted)}
-    known = [key for key in there if key in order]
-    fixed = {known[at] for at in _longest_run([order[key] for key in known])}
-    now = list(there)
-    puts = []
-    for place, key in enumerate(wanted):
+    order = {key: position for position, key in enumerate(target)}
+    shared = [key for key in current if key in order]
+    fixed = {shared[index] for index in _longest_increasing_run([order[key] for key in shared])}
+    now = list(current)
+    placements = []
+    for position, key in enumerate(target):
         if key in fixed:
             continue
         is_new = key not in now
         if not is_new:
             now.remove(key)
-        if place:
-            index = now.index(wanted[place - 1]) + 1
+        if position:
+            index = now.index(target[position - 1]) + 1
         else:
-            index = next((at for at, each in enumerate(now) if each in order), len(now))
-        puts.append(Put(key, index, now[index - 1] if index else None, is_new))
+            index = next((at for at, other in enumerate(now) if other in order), len(now))
+        placements.append(Placement(key, index, now[index - 1] if index else None, is_new))
         now.insert(index, key)
-    return puts
+    return placements
 
 
-def _longest_run(places: Sequence[int]) -> list[int]:
-    """The indices of a longest part of a list that rises."""
+def _longest_increasing_run(positions: Sequence[int]) -> list[int]:
+    """Return the indices of a longest increasing subsequence."""
+    # For each length, the smallest last value of a subsequence of that length, and its index.
     ends: list[int] = []
-    at_ends: list[int] = []
+    end_indices: list[int] = []
     before: list[int] = []
-    for at, place in enumerate(places):
-        length = bisect_left(ends, place)
-        before.append(at_ends[length - 1] if length else -1)
+    for at, position in enumerate(positions):
+        length = bisect_left(ends, position)
+        before.append(end_indices[length - 1] if length else -1)
         if length == len(ends):
-            ends.append(place)
-            at_ends.append(at)
+            ends.append(position)
+            end_indices.append(at)
         else:
-            ends[length], at_ends[length] = place, at
+            ends[length], end_indices[length] = position, at
     run = []
-    at = at_ends[-1] if at_ends else -1
+    at = end_indices[-1] if end_indices else -1
     while at >= 0:
         run.append(at)
         at = before[at]

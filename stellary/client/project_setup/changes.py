@@ -1,4 +1,4 @@
-"""Changes: what leads from what there is to what is declared, as values that a person can read."""
+"""Changes that turn the current project into the declared one, as values that a person can read."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from stellary.client.project_setup.declaration import Step, shown_date
+from stellary.client.project_setup.declaration import Step, format_date
 from stellary.contract.unset import UNSET
 
 ActionWord = Literal["create", "update", "move", "delete"]
 Kind = Literal["project", "field", "label", "member", "scope", "column", "card", "relation", "automation"]
 
 SIGNS: Final[Mapping[ActionWord, str]] = {"create": "+", "update": "~", "move": ">", "delete": "-"}
-_LONGEST = 90
+_WIDTH_MAX = 90
 
 
 @attrs.frozen
 class Difference:
-    """A field that changes.
+    """A field whose value changes.
 
     Attributes:
         name: ``color``; ``fields.Severity`` for the value of a custom field.
-        old: None too where there is nothing yet.
-        new: As it is declared.
+        old: The current value; None also for an item that does not exist yet.
+        new: The declared value.
     """
 
     name: str
@@ -36,17 +36,17 @@ class Difference:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One thing that is made, changed, moved or deleted.
+    """An item that is created, updated, moved or deleted.
 
     Attributes:
-        action: Which of these.
-        kind: What it is.
-        name: What it is called in the end: ``Done``, and of a column with its scope before it: ``MVP / Done``.
-        differences: The fields that are given to it, or that change.
-        note: What else becomes of it, for a person: ``after "To do"``.
-        id: Of what there is; empty if it is to be made.
-        order: The place that it gets, from 0, where it has one.
-        about: What the change is made of.
+        action: ``create``, ``update``, ``move`` or ``delete``.
+        kind: The kind of item.
+        name: The name that the item ends up with: ``Done``; for a column, after its scope: ``MVP / Done``.
+        differences: The fields that are set or changed.
+        note: A remark for a person: ``after "To do"``.
+        id: The item's id; empty if it is to be created.
+        order: The position that a scope or column gets, from 0; None for other items.
+        about: The data from which the requests of the change are built.
     """
 
     action: ActionWord
@@ -62,59 +62,62 @@ class Change:
         return "\n".join(self.lines())
 
     def lines(self) -> Iterator[str]:
-        """It in lines, the fields below it."""
+        """Yield the change as lines of text: a heading, then one line per field."""
         note = f" {self.note}" if self.note else ""
         yield f'{SIGNS[self.action]} {self.kind} "{self.name}"{note}'
-        width = max((len(each.name) for each in self.differences), default=0)
-        for each in self.differences:
-            told = shown(each.new) if self.action == "create" else f"{shown(each.old)} -> {shown(each.new)}"
-            yield f"    {each.name:<{width}}  {told}"
+        width = max((len(difference.name) for difference in self.differences), default=0)
+        for difference in self.differences:
+            new = format_value(difference.new)
+            text = new if self.action == "create" else f"{format_value(difference.old)} -> {new}"
+            yield f"    {difference.name:<{width}}  {text}"
 
 
-def differences(wanted: Mapping[str, Any], there: Mapping[str, Any] | None) -> tuple[Difference, ...]:
-    """What of the fields that are named is different.
+def differences(declared: Mapping[str, Any], current: Mapping[str, Any] | None) -> tuple[Difference, ...]:
+    """Return the declared fields whose current value is different.
 
     Args:
-        wanted: Of these, those that are UNSET are not named.
-        there: None if there is nothing yet.
+        declared: Values by field name; UNSET stands for a field that is not declared.
+        current: The current values; None for an item that does not exist yet.
     """
     return tuple(
-        Difference(name, None if there is None else there.get(name), new)
-        for name, new in wanted.items()
-        if new is not UNSET and (there is None or there.get(name) != new)
+        Difference(name, None if current is None else current.get(name), new)
+        for name, new in declared.items()
+        if new is not UNSET and (current is None or current.get(name) != new)
     )
 
 
-def is_default(given: Difference) -> bool:
-    """Whether a new card has that value without being given it."""
-    return given.new is None or given.new == [] or (given.name == "archived" and not given.new)
+def is_default(difference: Difference) -> bool:
+    """Return whether a new card has this value without being given it."""
+    return (
+        difference.new is None
+        or difference.new == []
+        or (difference.name == "archived" and not difference.new)
+    )
 
 
-def shown(found: Any) -> str:
-    """A value for a person, in a line."""
-    if found is None:
+def format_value(value: Any) -> str:
+    """Return a value as one line for a person, shortened if it is long."""
+    if value is None:
         return "none"
-    if isinstance(found, date):
-        return shown_date(found)
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return _cut("[" + ", ".join(map(_part, found)) + "]")
-    if isinstance(found, str):
-        return _cut(json.dumps(found, ensure_ascii=False))
-    return _cut(json.dumps(found, ensure_ascii=False))
+    if isinstance(value, date):
+        return format_date(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return _shorten("[" + ", ".join(map(_format_item, value)) + "]")
+    return _shorten(json.dumps(value, ensure_ascii=False))
 
 
-def _part(found: Any) -> str:
-    if isinstance(found, Step):
-        return f"{'[x] ' if found.done else ''}{found.title}"
-    return str(found)
+def _format_item(item: Any) -> str:
+    if isinstance(item, Step):
+        return f"{'[x] ' if item.done else ''}{item.title}"
+    return str(item)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= _WIDTH_MAX else text[: _WIDTH_MAX - 1] + "…"
 
 
-def counted(changes: Sequence[Change]) -> str:
-    """How many there are of each: ``3 to create, 1 to move``."""
+def summarize(changes: Sequence[Change]) -> str:
+    """Return the number of changes per action: ``3 to create, 1 to move``."""
     words: tuple[ActionWord, ...] = ("create", "update", "move", "delete")
-    found = [(sum(each.action == word for each in changes), word) for word in words]
-    return ", ".join(f"{count} to {word}" for count, word in found if count) or "nothing to do"
+    counts = [(sum(change.action == word for change in changes), word) for word in words]
+    return ", ".join(f"{count} to {word}" for count, word in counts if count) or "nothing to do"

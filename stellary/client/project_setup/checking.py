@@ -1,4 +1,4 @@
-"""What must hold within a declaration: nothing stands twice, and what is referred to is declared."""
+"""Checks of a declaration by itself: names are unique, and references point to declared items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup import values
 from stellary.client.project_setup.declaration import Card, Declaration, Field, Scope
 from stellary.client.project_setup.problems import Problems
-from stellary.client.project_setup.reading import are_known
+from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.references import references
 from stellary.contract.custom_fields import FIELDS_MAX
 from stellary.contract.unset import UNSET, Unset
@@ -20,110 +20,118 @@ CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
 
 
 def check(declaration: Declaration, problems: Problems) -> Declaration:
-    """Return the declaration, and note what makes no sense in itself."""
+    """Check a declaration by itself, and return it.
+
+    Args:
+        declaration: The declaration to check.
+        problems: Collects the problems.
+    """
     problems.begin_pass()
     checker = _Checker(declaration, problems)
-    checker.scopes()
-    checker.labels_and_fields()
-    checker.cards()
-    checker.automations()
-    checker.members()
+    checker.check_scopes()
+    checker.check_labels_and_fields()
+    checker.check_cards()
+    checker.check_automations()
+    checker.check_members()
     return declaration
 
 
-def folded(name: str) -> str:
-    """A name without regard to case."""
+def fold_case(name: str) -> str:
+    """Return a name for comparison regardless of case."""
     return name.casefold()
 
 
 def exact(name: str) -> str:
-    """A name as it is."""
+    """Return a name for exact comparison, unchanged."""
     return name
 
 
 class _Checker:
-    """Looks at one kind of thing after the other.
+    """Checks of one kind of item after the other.
 
     Attributes:
-        columns: The names and ids of the columns of each scope that says which it has, by its name and its id; that of
-            None is the default one.
+        columns: The names and ids of the declared columns of each scope, by the scope's name and by its id; those of
+            the default scope also by None.
     """
 
     def __init__(self, declaration: Declaration, problems: Problems) -> None:
-        self.all = declaration
+        self.declaration = declaration
         self.note = problems.note
         self.columns: dict[str | None, list[str]] = {}
 
-    def _unlike(
+    def _check_unique(
         self,
-        things: Sequence[Any] | Unset,
+        items: Sequence[Any] | Unset,
         path: str,
-        what: str,
+        kind: str,
         key: Callable[[str], str] = exact,
         id: str | None = "id",
         name: str = "name",
     ) -> None:
-        """No two have the same name, unless they say by an id which one they are; none was what another one is."""
-        seen: dict[str, int] = {}
+        """Note items with the same id, with the same name unless ids tell them apart, or with another item's old name."""
+        items = items or ()
+        first_by_name: dict[str, int] = {}
         ids: set[Any] = set()
-        for at, each in enumerate(things or ()):
-            own = getattr(each, id, UNSET) if id else UNSET
-            if own is not UNSET and own in ids:
-                self.note(f"{path}[{at}].{id}", f"{own} stands here twice")
-            ids.add(own)
-            first = seen.setdefault(key(getattr(each, name)), at)
-            told = id and own and getattr((things or ())[first], id)
-            if first != at and not told:
-                which = f"; say by {id!r} which is which" if id else ""
-                shown = getattr(each, name)
-                self.note(f"{path}[{at}]", f'the {what} "{shown}" stands at {path}[{first}] already{which}')
-        for at, each in enumerate(things or ()):
-            if each.was is not UNSET and seen.get(key(each.was), at) != at:
-                self.note(f"{path}[{at}].was", f'the {what} "{each.was}" is declared as well')
+        for index, item in enumerate(items):
+            item_id = getattr(item, id, UNSET) if id else UNSET
+            if item_id is not UNSET and item_id in ids:
+                self.note(f"{path}[{index}].{id}", f"{item_id} stands here twice")
+            ids.add(item_id)
+            first = first_by_name.setdefault(key(getattr(item, name)), index)
+            have_ids = id and item_id and getattr(items[first], id)
+            if first != index and not have_ids:
+                hint = f"; say by {id!r} which is which" if id else ""
+                item_name = getattr(item, name)
+                self.note(
+                    f"{path}[{index}]", f'the {kind} "{item_name}" stands at {path}[{first}] already{hint}'
+                )
+        for index, item in enumerate(items):
+            if item.was is not UNSET and first_by_name.get(key(item.was), index) != index:
+                self.note(f"{path}[{index}].was", f'the {kind} "{item.was}" is declared as well')
 
-    def scopes(self) -> None:
-        """Scopes and their columns, dates and the default one."""
-        scopes = self.all.scopes or []
-        self._unlike(self.all.scopes, "scopes", "scope")
-        defaults = [at for at, each in enumerate(scopes) if each.default]
-        for at in defaults[1:]:
-            self.note(f"scopes[{at}].default", f"is true of scopes[{defaults[0]}] already")
-        names = [each.name for each in scopes]
-        for at, scope in enumerate(scopes):
-            self._dates(scope, f"scopes[{at}]")
-            # A name that several have says nothing of which columns there are.
-            called: list[Any] = [scope.id, scope.name] if names.count(scope.name) == 1 else [scope.id]
-            called += [None] if at in defaults[:1] else []
-            self._columns(scope.columns, f"scopes[{at}].columns", called)
-        for at in defaults:
-            if self.all.columns is not UNSET and scopes[at].columns is not UNSET:
-                self.note("columns", f"are those of scopes[{at}], which names its own")
-        own = [scopes[at].name for at in defaults[:1] if names.count(scopes[at].name) == 1]
-        self._columns(self.all.columns, "columns", [None, *own])
+    def check_scopes(self) -> None:
+        """Check scopes, their columns and dates, and the default scope."""
+        scopes = self.declaration.scopes or []
+        self._check_unique(self.declaration.scopes, "scopes", "scope")
+        defaults = [index for index, scope in enumerate(scopes) if scope.default]
+        for index in defaults[1:]:
+            self.note(f"scopes[{index}].default", f"is true of scopes[{defaults[0]}] already")
+        names = [scope.name for scope in scopes]
+        for index, scope in enumerate(scopes):
+            self._check_dates(scope, f"scopes[{index}]")
+            # A name that several scopes have does not tell which columns are meant.
+            keys: list[Any] = [scope.id, scope.name] if names.count(scope.name) == 1 else [scope.id]
+            keys += [None] if index in defaults[:1] else []
+            self._check_columns(scope.columns, f"scopes[{index}].columns", keys)
+        for index in defaults:
+            if self.declaration.columns is not UNSET and scopes[index].columns is not UNSET:
+                self.note("columns", f"are those of scopes[{index}], which names its own")
+        default_names = [scopes[index].name for index in defaults[:1] if names.count(scopes[index].name) == 1]
+        self._check_columns(self.declaration.columns, "columns", [None, *default_names])
 
-    def _columns(self, columns: Any, path: str, scopes: Iterable[Any]) -> None:
-        """Columns of a scope, which is called by each of these."""
+    def _check_columns(self, columns: Any, path: str, scopes: Iterable[Any]) -> None:
+        """Check the columns of a scope, and remember them under each of the scope's names and ids."""
         if columns is not UNSET:
-            self._unlike(columns, path, "column")
-            known = [each.name for each in columns] + [each.id for each in columns if each.id]
-            self.columns |= {scope: known for scope in scopes if scope is not UNSET}
+            self._check_unique(columns, path, "column")
+            names = [column.name for column in columns] + [column.id for column in columns if column.id]
+            self.columns |= {scope: names for scope in scopes if scope is not UNSET}
 
-    def _dates(self, found: Scope | Card, path: str) -> None:
-        start, due = found.start_date, found.due_date
+    def _check_dates(self, item: Scope | Card, path: str) -> None:
+        start, due = item.start_date, item.due_date
         if start and due and utc(start) > utc(due):
             self.note(f"{path}.start_date", "must not be after due_date")
 
-    def labels_and_fields(self) -> None:
-        """Labels and custom fields."""
-        self._unlike(self.all.labels, "labels", "label", folded, None)
-        self._unlike(self.all.fields, "fields", "field", folded, None)
-        if len(self.all.fields or ()) > FIELDS_MAX:
+    def check_labels_and_fields(self) -> None:
+        """Check labels and custom fields."""
+        self._check_unique(self.declaration.labels, "labels", "label", fold_case, None)
+        self._check_unique(self.declaration.fields, "fields", "field", fold_case, None)
+        if len(self.declaration.fields or ()) > FIELDS_MAX:
             self.note("fields", f"must have at most {FIELDS_MAX} items")
-        for at, field in enumerate(self.all.fields or ()):
-            if are_known([field.name]):
-                self._options(field, f"fields[{at}]")
+        for index, field in enumerate(self.declaration.fields or ()):
+            if are_readable([field.name]):
+                self._check_options(field, f"fields[{index}]")
 
-    def _options(self, field: Field, path: str) -> None:
+    def _check_options(self, field: Field, path: str) -> None:
         if field.type not in ("select", "multi-select"):
             if field.options:
                 self.note(f"{path}.options", f"must not be given: a field of the type {field.type} has none")
@@ -132,107 +140,111 @@ class _Checker:
         elif len(set(field.options)) < len(field.options):
             self.note(f"{path}.options", "must be different from each other")
 
-    def cards(self) -> None:
-        """Cards, and what they refer to."""
-        self._unlike(self.all.cards, "cards", "card", id="key", name="title")
-        for at, card in enumerate(self.all.cards or ()):
-            path = f"cards[{at}]"
-            self._dates(card, path)
-            self._place(card, path)
-            self._labels(card, path)
-            self._values(card, path)
-            self._others(card, path)
+    def check_cards(self) -> None:
+        """Check cards, and the items that they refer to."""
+        self._check_unique(self.declaration.cards, "cards", "card", id="key", name="title")
+        for index, card in enumerate(self.declaration.cards or ()):
+            path = f"cards[{index}]"
+            self._check_dates(card, path)
+            self._check_column(card, path)
+            self._check_labels(card, path)
+            self._check_field_values(card, path)
+            self._check_related_cards(card, path)
 
-    def _place(self, card: Card, path: str) -> None:
+    def _check_column(self, card: Card, path: str) -> None:
+        scopes = self.declaration.scopes
         scope = None if card.scope is UNSET else card.scope
-        if scope is not None and self.all.scopes is not UNSET:
-            known = [each.name for each in self.all.scopes] + [each.id for each in self.all.scopes if each.id]
-            self._declared(scope, known, f"{path}.scope", "scope")
+        if scope is not None and scopes is not UNSET:
+            names = [declared.name for declared in scopes]
+            names += [declared.id for declared in scopes if declared.id]
+            self._check_declared(scope, names, f"{path}.scope", "scope")
         if card.column is not UNSET and scope in self.columns:
-            self._declared(card.column, self.columns[scope], f"{path}.column", "column")
+            self._check_declared(card.column, self.columns[scope], f"{path}.column", "column")
             if self.columns[scope].count(card.column) > 1:
                 self.note(f"{path}.column", f'there are several columns "{card.column}"; say by its id which')
 
-    def _labels(self, card: Card, path: str) -> None:
+    def _check_labels(self, card: Card, path: str) -> None:
         seen: set[str] = set()
-        for at, name in enumerate(card.labels or ()):
-            if self.all.labels is not UNSET:
-                known = [each.name for each in self.all.labels]
-                self._declared(name, known, f"{path}.labels[{at}]", "label", folded)
-            if folded(name) in seen:
-                self.note(f"{path}.labels[{at}]", f'the label "{name}" stands here twice')
-            seen.add(folded(name))
+        for index, name in enumerate(card.labels or ()):
+            if self.declaration.labels is not UNSET:
+                names = [label.name for label in self.declaration.labels]
+                self._check_declared(name, names, f"{path}.labels[{index}]", "label", fold_case)
+            if fold_case(name) in seen:
+                self.note(f"{path}.labels[{index}]", f'the label "{name}" stands here twice')
+            seen.add(fold_case(name))
 
-    def _values(self, card: Card, path: str) -> None:
+    def _check_field_values(self, card: Card, path: str) -> None:
         seen: set[str] = set()
-        for name, found in (card.fields or {}).items():
-            if folded(name) in seen:
+        for name, value in (card.fields or {}).items():
+            if fold_case(name) in seen:
                 self.note(f"{path}.fields.{name}", "stands here twice")
-            seen.add(folded(name))
-            if self.all.fields is UNSET:
+            seen.add(fold_case(name))
+            fields = self.declaration.fields
+            if fields is UNSET:
                 continue
-            field = next((each for each in self.all.fields if folded(each.name) == folded(name)), None)
+            field = next((field for field in fields if fold_case(field.name) == fold_case(name)), None)
             if field is None:
-                known = [each.name for each in self.all.fields]
-                self._declared(name, known, f"{path}.fields.{name}", "field", folded)
+                names = [declared.name for declared in fields]
+                self._check_declared(name, names, f"{path}.fields.{name}", "field", fold_case)
                 continue
             try:
-                values.kept(field.type, field.options or (), found)
+                values.to_stored(field.type, field.options or (), value)
             except ValueError as error:
                 self.note(f"{path}.fields.{name}", str(error))
 
-    def _others(self, card: Card, path: str) -> None:
-        titles = [each.title for each in self.all.cards or ()]
-        own = {card.title, card.key}
-        for place, title in related(card):
-            if title in own:
-                self.note(f"{path}.{place}", "must be another card")
+    def _check_related_cards(self, card: Card, path: str) -> None:
+        titles = [other.title for other in self.declaration.cards or ()]
+        for relation_path, title in related_cards(card):
+            if title in (card.title, card.key):
+                self.note(f"{path}.{relation_path}", "must be another card")
             elif titles.count(title) > 1:
-                self.note(f"{path}.{place}", f'there are several cards "{title}"; say by its key which')
+                self.note(
+                    f"{path}.{relation_path}", f'there are several cards "{title}"; say by its key which'
+                )
             elif not CARD_KEY.fullmatch(title):
-                self._declared(title, titles, f"{path}.{place}", "card")
+                self._check_declared(title, titles, f"{path}.{relation_path}", "card")
 
-    def automations(self) -> None:
-        """Rules, and what they refer to."""
-        self._unlike(self.all.automations, "automations", "automation")
-        known: dict[str, list[str]] = {
-            kind: [each.name for each in declared or ()]
-            for kind, declared in (
-                ("label", self.all.labels),
-                ("field", self.all.fields),
-                ("scope", self.all.scopes),
+    def check_automations(self) -> None:
+        """Check automations, and the items that they refer to."""
+        self._check_unique(self.declaration.automations, "automations", "automation")
+        names_by_kind: dict[str, list[str]] = {
+            kind: [item.name for item in items or ()]
+            for kind, items in (
+                ("label", self.declaration.labels),
+                ("field", self.declaration.fields),
+                ("scope", self.declaration.scopes),
             )
-            if declared is not UNSET
+            if items is not UNSET
         }
-        for at, rule in enumerate(self.all.automations or ()):
-            for where, said in (("conditions", rule.conditions), ("action.params", rule.action.params)):
-                for path, kind, name, scope in references(said, f"automations[{at}].{where}"):
+        for index, rule in enumerate(self.declaration.automations or ()):
+            for attribute, data in (("conditions", rule.conditions), ("action.params", rule.action.params)):
+                for path, kind, name, scope in references(data, f"automations[{index}].{attribute}"):
                     if kind == "column" and scope in self.columns:
-                        self._declared(name, self.columns[scope], path, kind)
-                    elif (found := known.get(kind)) is not None:
-                        key = folded if kind in ("label", "field") else exact
-                        self._declared(name, found, path, kind, key)
+                        self._check_declared(name, self.columns[scope], path, kind)
+                    elif (names := names_by_kind.get(kind)) is not None:
+                        key = fold_case if kind in ("label", "field") else exact
+                        self._check_declared(name, names, path, kind, key)
 
-    def members(self) -> None:
-        """Members stand once."""
+    def check_members(self) -> None:
+        """Check that no member is listed twice."""
         seen: set[str] = set()
-        for at, email in enumerate(self.all.members or ()):
-            if folded(email) in seen:
-                self.note(f"members[{at}]", f"{email} stands here twice")
-            seen.add(folded(email))
+        for index, email in enumerate(self.declaration.members or ()):
+            if fold_case(email) in seen:
+                self.note(f"members[{index}]", f"{email} stands here twice")
+            seen.add(fold_case(email))
 
-    def _declared(
-        self, name: str, known: Iterable[str], path: str, what: str, key: Callable[[str], str] = exact
+    def _check_declared(
+        self, name: str, names: Iterable[str], path: str, kind: str, key: Callable[[str], str] = exact
     ) -> None:
-        known = list(known)
-        if key(name) not in map(key, known) and are_known(known):
-            self.note(path, f'the {what} "{name}" is not declared{nearest(name, known)}')
+        names = list(names)
+        if key(name) not in map(key, names) and are_readable(names):
+            self.note(path, f'the {kind} "{name}" is not declared{nearest(name, names)}')
 
 
-def related(card: Card) -> Iterator[tuple[str, str]]:
-    """The cards that one refers to, each with its place in it."""
+def related_cards(card: Card) -> Iterator[tuple[str, str]]:
+    """Yield the path within the card, and the title or key, of each card that it refers to."""
     if card.parent:
         yield "parent", card.parent
-    for place in ("blocks", "related_to", "duplicates"):
-        for at, title in enumerate(getattr(card, place) or ()):
-            yield f"{place}[{at}]", title
+    for attribute in ("blocks", "related_to", "duplicates"):
+        for index, title in enumerate(getattr(card, attribute) or ()):
+            yield f"{attribute}[{index}]", title

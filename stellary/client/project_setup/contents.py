@@ -1,4 +1,4 @@
-"""What changes of a project's contents: cards, how they belong together, and rules."""
+"""Changes of a project's contents: cards, relations between cards, and automations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import attrs
 
 from stellary.client.project_setup import values
 from stellary.client.project_setup.changes import Change, Difference, differences, is_default
-from stellary.client.project_setup.checking import folded
-from stellary.client.project_setup.circles import Declared, note_circles
+from stellary.client.project_setup.checking import fold_case
+from stellary.client.project_setup.circles import DeclaredRelation, note_cycles
 from stellary.client.project_setup.declaration import Automation, Card, Step
 from stellary.client.project_setup.matching import Frame, Matched
-from stellary.client.project_setup.references import named, references, resolved
-from stellary.client.project_setup.state import Edge, edge
-from stellary.client.project_setup.structure import below, check_dates
+from stellary.client.project_setup.references import references, replace_ids, resolve
+from stellary.client.project_setup.state import Edge, to_edge
+from stellary.client.project_setup.structure import check_dates, column_path
 from stellary.contract import automations as wire_automations
 from stellary.contract import cards as wire
 from stellary.contract.custom_fields import CustomField
@@ -25,37 +25,39 @@ from stellary.contract.wire import utc
 RELATIONS = ("blocks", "related_to", "duplicates")
 
 
-class Names:
-    """What the ids on cards are called."""
+class NamesById:
+    """Names of the labels, people and columns that cards refer to by id, as the plan leaves them."""
 
     def __init__(self, matched: Matched) -> None:
-        self.labels = {each.id: each.name for each in matched.labels.left}
-        self.labels |= {found.id: each.name for each, found, _ in matched.labels.pairs if found}
-        self.people = {each.id: each.email or each.name for each in matched.state.people}
+        self.labels = {label.id: label.name for label in matched.labels.unmatched}
+        self.labels |= {existing.id: label.name for label, existing, _ in matched.labels.pairs if existing}
+        self.people = {person.id: person.email or person.name for person in matched.state.people}
         self.columns: dict[str, str] = {}
         for frame in matched.frames:
             pairs = frame.columns.pairs if frame.columns else []
-            renamed = {found.id: each.name for each, found, _ in pairs if found}
+            renamed = {existing.id: column.name for column, existing, _ in pairs if existing}
             for column in frame.existing.columns if frame.existing else []:
                 name = renamed.get(column.id, column.name)
-                self.columns[column.id] = name if frame.is_default else below(frame.name, name)
+                self.columns[column.id] = name if frame.is_default else column_path(frame.name, name)
 
 
-def cards(matched: Matched, prune: bool) -> Iterator[Change]:
-    """Cards that are to be made, changed or moved."""
-    names = Names(matched)
-    for card, found, path in matched.cards.pairs:
-        wanted = _said(matched, card, found, path, prune)
-        place, moves = _place(matched, card, found, path, names)
-        check_dates(matched, path, wanted, found)
-        if found is None:
-            given = tuple(each for each in differences(place | wanted, None) if not is_default(each))
-            yield Change(action="create", kind="card", name=card.title, differences=given, about=card)
+def card_changes(matched: Matched, prune: bool) -> Iterator[Change]:
+    """Yield the creations, updates and moves of cards."""
+    names = NamesById(matched)
+    for card, existing, path in matched.cards.pairs:
+        values = _declared_values(matched, card, existing, path, prune)
+        column, moves = _find_target_column(matched, card, existing, path)
+        check_dates(matched, path, values, existing)
+        if existing is None:
+            new = tuple(
+                difference for difference in differences(column | values, None) if not is_default(difference)
+            )
+            yield Change(action="create", kind="card", name=card.title, differences=new, about=card)
         else:
-            there = _there(found, names, matched)
-            # Told also where the other column has the same name.
-            column = (Difference("column", there["column"], place["column"]),) if moves else ()
-            changed = column + differences({"title": card.title, **wanted}, there)
+            current = _current_values(existing, names, matched)
+            # Listed even if the other column has the same name.
+            column_change = (Difference("column", current["column"], column["column"]),) if moves else ()
+            changed = column_change + differences({"title": card.title, **values}, current)
             only_moves = moves and len(changed) == 1
             if changed:
                 yield Change(
@@ -63,51 +65,53 @@ def cards(matched: Matched, prune: bool) -> Iterator[Change]:
                     kind="card",
                     name=card.title,
                     differences=changed,
-                    id=found.id,
+                    id=existing.id,
                     about=card,
                 )
 
 
-def _place(
-    matched: Matched, card: Card, found: wire.Card | None, path: str, names: Names
+def _find_target_column(
+    matched: Matched, card: Card, existing: wire.Card | None, path: str
 ) -> tuple[dict[str, str], bool]:
-    """The column that a card shall be in, as it is shown, and whether that is another one than it is in."""
-    if found is not None and card.column is UNSET:
+    """Return the declared column of a card as it is shown, and whether the card has to move there."""
+    if existing is not None and card.column is UNSET:
         return {}, False
-    frame = matched.frame(card.scope, f"{path}.scope")
+    frame = matched.find_frame(card.scope, f"{path}.scope")
     if frame is None:
         return {}, False
     name = card.column or first_column(frame)
     if not name:
         matched.problems.note(path, "there is no column to put it in")
         return {}, False
-    column = matched.column(frame, name, f"{path}.column")
+    column = matched.find_column(frame, name, f"{path}.column")
     if column is None:
         return {}, False
-    id, shown = column
-    shown = shown if frame.is_default else below(frame.name, shown)
-    return {"column": shown}, found is not None and found.column_id != id
+    column_id, column_name = column
+    column_name = column_name if frame.is_default else column_path(frame.name, column_name)
+    return {"column": column_name}, existing is not None and existing.column_id != column_id
 
 
 def first_column(frame: Frame) -> str | None:
-    """The name of the first column that a scope shall have."""
+    """Return the name of the first declared column of a scope, else the id of the first existing one."""
     if frame.columns and frame.columns.pairs:
         return frame.columns.pairs[0][0].name
-    there = frame.existing.columns if frame.existing else []
-    return there[0].id if there else None
+    columns = frame.existing.columns if frame.existing else []
+    return columns[0].id if columns else None
 
 
-def _said(matched: Matched, card: Card, found: wire.Card | None, path: str, prune: bool) -> dict[str, Any]:
-    """What is declared of a card but for its title, in the form in which it is compared and shown."""
+def _declared_values(
+    matched: Matched, card: Card, existing: wire.Card | None, path: str, prune: bool
+) -> dict[str, Any]:
+    """Return the declared values of a card, except its title, in the form in which they are compared and shown."""
     assignee: Any = card.assignee
     if card.assignee:
-        person = matched.person(card.assignee, f"{path}.assignee")
+        person = matched.find_person(card.assignee, f"{path}.assignee")
         assignee = (person.email or person.name) if person else UNSET
     labels: Any = card.labels
     if card.labels is not UNSET:
-        for at, name in enumerate(card.labels):
-            matched.label(name, f"{path}.labels[{at}]")
-        labels = _Names(card.labels)
+        for index, name in enumerate(card.labels):
+            matched.find_label(name, f"{path}.labels[{index}]")
+        labels = _LabelNames(card.labels)
     return {
         "description": card.description,
         "priority": card.priority,
@@ -116,17 +120,17 @@ def _said(matched: Matched, card: Card, found: wire.Card | None, path: str, prun
         "due_date": utc(card.due_date) if card.due_date else card.due_date,
         "assignee": assignee,
         "labels": labels,
-        **_values(matched, card, found, path),
-        "checklist": _checklist(card.checklist, found, prune),
+        **_declared_field_values(matched, card, existing, path),
+        "checklist": _merge_checklist(card.checklist, existing, prune),
         "archived": card.archived,
     }
 
 
-class _Names(list[str]):
-    """Names of labels: equal to others in any order, without regard to case."""
+class _LabelNames(list[str]):
+    """Names of labels: equal to others in any order, regardless of case."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, list) and set(map(folded, self)) == set(map(folded, other))
+        return isinstance(other, list) and set(map(fold_case, self)) == set(map(fold_case, other))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -134,141 +138,145 @@ class _Names(list[str]):
     __hash__ = None
 
 
-def _there(found: wire.Card, names: Names, matched: Matched) -> dict[str, Any]:
-    """A card as it is, in the same form."""
-    assignee = found.assignee_id
+def _current_values(card: wire.Card, names: NamesById, matched: Matched) -> dict[str, Any]:
+    """Return the values of an existing card, in the same form as the declared ones."""
+    assignee = card.assignee_id
     return {
-        "title": found.title,
-        "column": names.columns.get(found.column_id),
-        "description": found.description,
-        "priority": found.priority,
-        "status": found.status,
-        "start_date": found.start_date,
-        "due_date": found.due_date,
+        "title": card.title,
+        "column": names.columns.get(card.column_id),
+        "description": card.description,
+        "priority": card.priority,
+        "status": card.status,
+        "start_date": card.start_date,
+        "due_date": card.due_date,
         "assignee": names.people.get(assignee, assignee) if assignee else None,
-        "labels": _Names(names.labels.get(id, id) for id in found.label_ids),
-        **_there_values(found, matched),
-        "checklist": [Step(each.title, each.done) for each in found.checklist],
-        "archived": found.archived,
+        "labels": _LabelNames(names.labels.get(id, id) for id in card.label_ids),
+        **_current_field_values(card, matched),
+        "checklist": [Step(item.title, item.done) for item in card.checklist],
+        "archived": card.archived,
     }
 
 
-def _there_values(found: wire.Card, matched: Matched) -> dict[str, Any]:
-    called = {each.id: each.name for each in matched.fields.left}
-    called |= {there.id: each.name for each, there, _ in matched.fields.pairs if there}
-    return {f"fields.{called[id]}": each for id, each in found.custom_fields.items() if id in called}
+def _current_field_values(card: wire.Card, matched: Matched) -> dict[str, Any]:
+    names = {field.id: field.name for field in matched.fields.unmatched}
+    names |= {existing.id: field.name for field, existing, _ in matched.fields.pairs if existing}
+    return {f"fields.{names[id]}": value for id, value in card.custom_fields.items() if id in names}
 
 
-def _values(matched: Matched, card: Card, there: wire.Card | None, path: str) -> dict[str, Any]:
-    """Values of custom fields, as they are kept."""
-    said = {}
-    if there is None:
-        given = {folded(name) for name, value in (card.fields or {}).items() if value is not None}
-        for name in _required(matched):
-            if folded(name) not in given:
+def _declared_field_values(
+    matched: Matched, card: Card, existing: wire.Card | None, path: str
+) -> dict[str, Any]:
+    """Return the declared values of custom fields as the API stores them."""
+    stored = {}
+    if existing is None:
+        present = {fold_case(name) for name, value in (card.fields or {}).items() if value is not None}
+        for name in _required_field_names(matched):
+            if fold_case(name) not in present:
                 matched.problems.note(f"{path}.fields.{name}", "is required of every new card")
-    for name, found in (card.fields or {}).items():
-        at = f"{path}.fields.{name}"
-        if matched.field(name, at) is None:
+    for name, value in (card.fields or {}).items():
+        field_path = f"{path}.fields.{name}"
+        field_id = matched.find_field(name, field_path)
+        if field_id is None:
             continue
-        field = _field(matched, name)
-        if (
-            found is None
-            and field.required
-            and there
-            and there.custom_fields.get(matched.field(name, at) or "")
-        ):
-            matched.problems.note(at, "must not be cleared, since the field is required")
+        field = _field_after(matched, name)
+        if value is None and field.required and existing and existing.custom_fields.get(field_id):
+            matched.problems.note(field_path, "must not be cleared, since the field is required")
             continue
         try:
-            made = values.kept(field.type, field.options or (), found)
+            stored[f"fields.{field.name}"] = values.to_stored(field.type, field.options or (), value)
         except ValueError as error:
-            matched.problems.note(at, str(error))
-        else:
-            said[f"fields.{field.name}"] = made
-    return said
+            matched.problems.note(field_path, str(error))
+    return stored
 
 
-def _required(matched: Matched) -> list[str]:
-    """Return the names of the fields of which every new card needs a value."""
-    fields = [_field(matched, declared.name) for declared, _, _ in matched.fields.pairs]
-    return [field.name for field in (*fields, *matched.fields.left) if field.required]
+def _required_field_names(matched: Matched) -> list[str]:
+    """Return the names of the fields that every new card needs a value for."""
+    fields = [_field_after(matched, declared.name) for declared, _, _ in matched.fields.pairs]
+    return [field.name for field in (*fields, *matched.fields.unmatched) if field.required]
 
 
-def _field(matched: Matched, name: str) -> Any:
-    """A custom field as it will be."""
-    for declared, found, _ in matched.fields.pairs:
-        if folded(declared.name) == folded(name):
-            both = [
+def _field_after(matched: Matched, name: str) -> Any:
+    """Return a custom field as the plan leaves it."""
+    for declared, existing, _ in matched.fields.pairs:
+        if fold_case(declared.name) == fold_case(name):
+            options = [
                 *(declared.options or ()),
-                *(found.options if found and found.type == declared.type else ()),
+                *(existing.options if existing and existing.type == declared.type else ()),
             ]
-            required = found.required if found and declared.required is UNSET else declared.required
-            return attrs.evolve(declared, options=both, required=required)
-    left: list[CustomField] = matched.fields.left
-    return next(each for each in left if folded(each.name) == folded(name))
+            required = existing.required if existing and declared.required is UNSET else declared.required
+            return attrs.evolve(declared, options=options, required=required)
+    unmatched: list[CustomField] = matched.fields.unmatched
+    return next(field for field in unmatched if fold_case(field.name) == fold_case(name))
 
 
-def _checklist(steps: list[Step] | Unset, found: wire.Card | None, prune: bool) -> list[Step] | Unset:
-    """The whole checklist in the end; what is not said of a step is as it is."""
+def _merge_checklist(
+    steps: list[Step] | Unset, existing: wire.Card | None, prune: bool
+) -> list[Step] | Unset:
+    """Return the whole checklist that a card ends up with; undeclared details of a step stay as they are."""
     if steps is UNSET:
         return UNSET
-    free = list(found.checklist) if found else []
-    made = []
+    unmatched = list(existing.checklist) if existing else []
+    merged = []
     for step in steps:
-        same = next((each for each in free if each.title == step.title), None)
+        same = next((item for item in unmatched if item.title == step.title), None)
         if same is not None:
-            free.remove(same)
-        made.append(Step(step.title, step.done if step.done is not UNSET else bool(same and same.done)))
-    return made if prune else made + [Step(each.title, each.done) for each in free]
+            unmatched.remove(same)
+        merged.append(Step(step.title, step.done if step.done is not UNSET else bool(same and same.done)))
+    return merged if prune else merged + [Step(item.title, item.done) for item in unmatched]
 
 
 # ---------------------------------------------------------------------------------------------- relations
 
 
 @attrs.frozen
-class Related:
-    """A relation by what its cards are called: titles, which are looked up once all cards are there."""
+class RelationByName:
+    """A relation by the titles or keys of its cards, whose ids are looked up once all cards exist."""
 
     type: str
     source: str
     target: str
 
 
-def relations(matched: Matched, prune: bool) -> Iterator[Change]:
-    """Relations that are to be deleted, then those that are to be made."""
-    managed = set(_managed(matched))
-    found = list(_wanted(matched))
-    wanted = {made: related for made, related, _ in found}
+def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
+    """Yield the deletions of relations, then the creations."""
+    managed = set(_managed_relations(matched))
+    declared = list(_declared_relations(matched))
+    by_edge = {edge: relation for edge, relation, _ in declared}
     titles = _titles(matched)
-    going = {each for each in matched.state.edges if each not in wanted and _is_to_go(each, managed, prune)}
-    declared = [Declared(made, path) for made, _, path in found]
-    note_circles(declared, matched.state.edges - going, titles, matched.problems)
-    for each in sorted(going, key=lambda each: (each.type, each.source, each.target)):
-        yield _relation("delete", titles, Related(each.type, each.source, each.target), each)
-    for new, related in wanted.items():
-        if new not in matched.state.edges:
-            yield _relation("create", titles, related, None)
+    to_delete = {
+        edge for edge in matched.state.edges if edge not in by_edge and _is_to_delete(edge, managed, prune)
+    }
+    note_cycles(
+        [DeclaredRelation(edge, path) for edge, _, path in declared],
+        matched.state.edges - to_delete,
+        titles,
+        matched.problems,
+    )
+    for edge in sorted(to_delete, key=lambda edge: (edge.type, edge.source, edge.target)):
+        yield _relation_change("delete", titles, RelationByName(edge.type, edge.source, edge.target), edge)
+    for edge, relation in by_edge.items():
+        if edge not in matched.state.edges:
+            yield _relation_change("create", titles, relation, None)
 
 
-def _managed(matched: Matched) -> Iterator[tuple[str, str]]:
-    """Of which cards it is declared which relations they have."""
-    for card, found, _ in matched.cards.pairs:
+def _managed_relations(matched: Matched) -> Iterator[tuple[str, str]]:
+    """Yield the type of relation and the card's id wherever a declaration lists a card's relations of that type."""
+    for card, existing, _ in matched.cards.pairs:
         for type in ("parent", *RELATIONS):
-            if found and getattr(card, type) is not UNSET:
-                yield type, found.id
+            if existing and getattr(card, type) is not UNSET:
+                yield type, existing.id
 
 
-def _wanted(matched: Matched) -> Iterator[tuple[Edge, Related, str]]:
-    for card, found, path in matched.cards.pairs:
-        id = found.id if found else f"+{card.title}"
-        own = found.key if found else card.title
-        for type, title, at in _relations_of(card, path):
-            other = matched.card(title, at)
+def _declared_relations(matched: Matched) -> Iterator[tuple[Edge, RelationByName, str]]:
+    for card, existing, path in matched.cards.pairs:
+        id = existing.id if existing else f"+{card.title}"
+        name = existing.key if existing else card.title
+        for type, title, relation_path in _relations_of(card, path):
+            other = matched.find_card(title, relation_path)
             if other is not None:
-                made = edge("child_of" if type == "parent" else type, id, other or f"+{title}")
-                ends = (title, own) if type == "parent" else (own, title)
-                yield made, Related(made.type, *ends), at
+                edge = to_edge("child_of" if type == "parent" else type, id, other or f"+{title}")
+                ends = (title, name) if type == "parent" else (name, title)
+                yield edge, RelationByName(edge.type, *ends), relation_path
 
 
 def _relations_of(card: Card, path: str) -> Iterator[tuple[str, str, str]]:
@@ -279,119 +287,130 @@ def _relations_of(card: Card, path: str) -> Iterator[tuple[str, str, str]]:
             yield type, title, f"{path}.{type}[{at}]"
 
 
-def _is_to_go(there: Edge, managed: set[tuple[str, str]], prune: bool) -> bool:
-    """Whether a relation that is not declared has to go: another parent than the declared one, or what is pruned."""
-    if there.type == "parent_of":
-        return ("parent", there.target) in managed
-    ends = (there.source, there.target) if there.type == "related_to" else (there.source,)
-    return prune and any((there.type, end) in managed for end in ends)
+def _is_to_delete(edge: Edge, managed: set[tuple[str, str]], prune: bool) -> bool:
+    """Return whether an undeclared relation is deleted: another parent than the declared one, or a pruned relation."""
+    if edge.type == "parent_of":
+        return ("parent", edge.target) in managed
+    ends = (edge.source, edge.target) if edge.type == "related_to" else (edge.source,)
+    return prune and any((edge.type, end) in managed for end in ends)
 
 
 def _titles(matched: Matched) -> dict[str, str]:
-    titles = {each.id: each.title for each in matched.state.cards}
-    titles |= {each.key: each.title for each in matched.state.cards}
-    renamed = [(found, card.title) for card, found, _ in matched.cards.pairs if found]
-    titles |= {found.key: title for found, title in renamed}
-    return titles | {found.id: title for found, title in renamed}
+    """Return the titles that cards end up with, by their ids and keys."""
+    titles = {card.id: card.title for card in matched.state.cards}
+    titles |= {card.key: card.title for card in matched.state.cards}
+    renamed = [(existing, card.title) for card, existing, _ in matched.cards.pairs if existing]
+    titles |= {existing.key: title for existing, title in renamed}
+    return titles | {existing.id: title for existing, title in renamed}
 
 
-def _relation(action: Any, titles: Mapping[str, str], said: Related, there: Edge | None) -> Change:
-    names = [titles.get(each, each) for each in (said.source, said.target)]
-    source, target = sorted(names) if said.type == "related_to" else names
-    verb = {"parent_of": "is the parent of", "related_to": "is related to"}.get(said.type, said.type)
-    return Change(action=action, kind="relation", name=f'{source}" {verb} "{target}', about=there or said)
+def _relation_change(
+    action: Any, titles: Mapping[str, str], relation: RelationByName, existing: Edge | None
+) -> Change:
+    names = [titles.get(end, end) for end in (relation.source, relation.target)]
+    source, target = sorted(names) if relation.type == "related_to" else names
+    verb = {"parent_of": "is the parent of", "related_to": "is related to"}.get(relation.type, relation.type)
+    return Change(
+        action=action, kind="relation", name=f'{source}" {verb} "{target}', about=existing or relation
+    )
 
 
-# ---------------------------------------------------------------------------------------------- rules
+# ---------------------------------------------------------------------------------------------- automations
 
 
-def automations(matched: Matched) -> Iterator[Change]:
-    """Rules that are to be made or changed."""
-    called = _called(matched)
-    for rule, found, path in matched.automations.pairs:
-        if not _means_something(matched, rule, path):
+def automation_changes(matched: Matched) -> Iterator[Change]:
+    """Yield the creations and updates of automations."""
+    refer_to = _references_after(matched)
+    for rule, existing, path in matched.automations.pairs:
+        if not _check_references(matched, rule, path):
             continue
         conditions: Any = {} if rule.conditions is None else rule.conditions
         params: Any = {} if rule.action.params is UNSET else rule.action.params
-        wanted = {
+        declared = {
             "trigger": rule.trigger,
             "conditions": conditions,
             "action": rule.action.type,
             "params": params,
             "enabled": rule.enabled,
         }
-        if found is None:
-            given = tuple(each for each in differences(wanted, None) if each.new != {})
-            yield Change(action="create", kind="automation", name=rule.name, differences=given, about=rule)
-        elif changed := _rule_differences(matched, rule, found, wanted, called):
+        if existing is None:
+            new = tuple(difference for difference in differences(declared, None) if difference.new != {})
+            yield Change(action="create", kind="automation", name=rule.name, differences=new, about=rule)
+        elif changed := _rule_differences(matched, rule, existing, declared, refer_to):
             yield Change(
                 action="update",
                 kind="automation",
                 name=rule.name,
                 differences=changed,
-                id=found.id,
+                id=existing.id,
                 about=rule,
             )
 
 
-def _means_something(matched: Matched, rule: Automation, path: str) -> bool:
-    """Whether all that a rule refers to is there, or will be."""
-    found = [
-        matched.find(kind, name, scope, at)
-        for where, said in (("conditions", rule.conditions), ("action.params", rule.action.params))
-        for at, kind, name, scope in references(said, f"{path}.{where}")
+def _check_references(matched: Matched, rule: Automation, path: str) -> bool:
+    """Return whether everything that a rule refers to exists or will be created; note the problems."""
+    ids = [
+        matched.find_reference(kind, name, scope, reference_path)
+        for attribute, data in (("conditions", rule.conditions), ("action.params", rule.action.params))
+        for reference_path, kind, name, scope in references(data, f"{path}.{attribute}")
     ]
-    return None not in found
+    return None not in ids
 
 
 def _rule_differences(
     matched: Matched,
     rule: Automation,
-    found: wire_automations.Automation,
-    wanted: dict[str, Any],
-    called: Any,
+    existing: wire_automations.Automation,
+    declared: dict[str, Any],
+    refer_to: Any,
 ) -> tuple[Difference, ...]:
-    """Compared with ids in place of names, and told with names."""
+    """Return the differences of a rule: compared by ids, shown with names."""
 
     def find(kind: str, name: str, scope: str | None) -> Any:
-        return matched.find(kind, name, scope, "") or f"a new {kind}"
+        return matched.find_reference(kind, name, scope, "") or f"a new {kind}"
 
-    there = {
-        "name": found.name,
-        "trigger": found.trigger,
-        "conditions": found.conditions,
-        "action": found.action.type,
-        "params": found.action.params,
-        "enabled": found.enabled,
+    current = {
+        "name": existing.name,
+        "trigger": existing.trigger,
+        "conditions": existing.conditions,
+        "action": existing.action.type,
+        "params": existing.action.params,
+        "enabled": existing.enabled,
     }
-    asked = {"name": rule.name, **wanted}
-    by_id = {name: resolved(each, find) for name, each in asked.items()}
+    with_names = {"name": rule.name, **declared}
+    with_ids = {name: resolve(value, find) for name, value in with_names.items()}
     return tuple(
-        Difference(each.name, named(each.old, called), asked[each.name]) for each in differences(by_id, there)
+        Difference(difference.name, replace_ids(difference.old, refer_to), with_names[difference.name])
+        for difference in differences(with_ids, current)
     )
 
 
-def _called(matched: Matched) -> Any:
-    """What refers to the things with ids that a rule may name."""
-    return caller(
+def _references_after(matched: Matched) -> Any:
+    """Return a function from ids to references, by the names that scopes have after the plan."""
+    return make_refer_to(
         matched.state, {frame.existing.id: frame.name for frame in matched.frames if frame.existing}
     )
 
 
-def caller(state: Any, scopes: Mapping[str, str]) -> Any:
-    """What refers to things with ids, by names that mean one thing only."""
-    found: dict[str, dict[str, str]] = {}
+def make_refer_to(state: Any, scopes: Mapping[str, str]) -> Any:
+    """Return a function from the id of an item to a reference to it, None if no name is unambiguous.
+
+    Args:
+        state: The project's state.
+        scopes: The names or ids to use for scopes, by scope id.
+    """
+    by_id: dict[str, dict[str, str]] = {}
     for scope in state.scopes:
-        found[scope.id] = {"scope": scopes[scope.id]}
+        by_id[scope.id] = {"scope": scopes[scope.id]}
         names = [column.name for column in scope.columns]
         for column in scope.columns:
             if names.count(column.name) > 1:
-                # Its id says which one it is, and no name does.
+                # Only its id identifies it.
                 continue
-            own = {} if scope.is_default else {"scope": scopes[scope.id]}
-            found[column.id] = {"column": column.name, **own}
-    found |= {each.id: {"label": each.name} for each in state.labels}
-    found |= {each.id: {"field": each.name} for each in state.fields}
-    found |= {each.id: {"card": each.key} for each in state.cards}
-    found |= {each.id: {"member": each.email} for each in state.people if each.email}
-    return found.get
+            in_scope = {} if scope.is_default else {"scope": scopes[scope.id]}
+            by_id[column.id] = {"column": column.name, **in_scope}
+    by_id |= {label.id: {"label": label.name} for label in state.labels}
+    by_id |= {field.id: {"field": field.name} for field in state.fields}
+    by_id |= {card.id: {"card": card.key} for card in state.cards}
+    by_id |= {person.id: {"member": person.email} for person in state.people if person.email}
+    return by_id.get

@@ -1,4 +1,4 @@
-"""Declarations: what a project shall be. What is not named is left as it is; ``None`` clears.
+"""Declarations: the desired state of a project. Fields that are not given stay as they are; ``None`` clears a field.
 
 Declaration(
     project=Project("Q1 Launch"),
@@ -29,7 +29,7 @@ from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
 
-ThingId = Annotated[str, Pattern(ID_PATTERN, "must be an id: 24 hexadecimal digits")]
+ItemId = Annotated[str, Pattern(ID_PATTERN, "must be an id: 24 hexadecimal digits")]
 CardKey = Annotated[
     str, Pattern(r"[A-Z]{2,6}-[1-9][0-9]{0,9}", "must be the key of a card such as LAUNCH-12")
 ]
@@ -37,13 +37,13 @@ CardReference = Annotated[str, Length(1, 500)]
 
 
 class Declared:
-    """The base of what is declared."""
+    """The base class of everything that can be declared."""
 
     if TYPE_CHECKING:
         __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     short: ClassVar[str | None] = None
-    """The field that a file may name alone: ``- To do`` for ``- name: To do``."""
+    """The field that a file may give alone: ``- To do`` for ``- name: To do``."""
 
 
 @attrs.frozen
@@ -51,9 +51,9 @@ class Project(Declared):
     """The project itself.
 
     Attributes:
-        name: 1-100 characters; by it the project is found in its workspace, unless ``key`` says which one.
-        was: What it was called before; then it is renamed.
-        key: What its cards' keys begin with. It is given to a new project, and never changed.
+        name: 1-100 characters. The project is looked up by it in its workspace, unless ``key`` is given.
+        was: Its previous name, if it is to be renamed.
+        key: The prefix of its cards' keys. Set when the project is created, and never changed.
         description: At most 5000 characters.
     """
 
@@ -67,43 +67,43 @@ class Project(Declared):
 
 @attrs.frozen
 class Column(Declared):
-    """A column, found by its name in its scope.
+    """A column, identified by its name within its scope.
 
     Attributes:
-        was: What it was called before.
-        id: Which one, where several have the same name.
-        card_status: What a card becomes that enters.
-        wip_limit: 1 to 10 000 unarchived cards.
+        was: Its previous name, if it is to be renamed.
+        id: Its id, if several have the same name.
+        card_status: The status that a card gets when it enters the column.
+        wip_limit: The greatest number of unarchived cards, 1 to 10 000.
     """
 
     short: ClassVar[str | None] = "name"
 
     name: Name
     was: Name | Unset = UNSET
-    id: ThingId | Unset = UNSET
+    id: ItemId | Unset = UNSET
     card_status: CardStatus | Unset | None = UNSET
     wip_limit: WipLimit | Unset | None = UNSET
 
 
 @attrs.frozen
 class Scope(Declared):
-    """A work package, found by its name in the project.
+    """A work package, identified by its name within the project.
 
     Attributes:
-        was: What it was called before.
-        id: Which one, where several have the same name.
-        default: Whether it is the one that takes what names no scope; each project has one. Of a new project the first
-            one, if it is said of none.
-        view: In which everybody finds it.
-        views: What is remembered of its views, by their type; only the settings that are named.
-        columns: In their order.
+        was: Its previous name, if it is to be renamed.
+        id: Its id, if several have the same name.
+        default: Whether it is the default scope, used where no scope is named. Every project has exactly one; in a new
+            project it is the first scope unless one is marked.
+        view: The view that the scope opens in, for everyone.
+        views: Settings by view type; settings that are not given stay as they are.
+        columns: The columns in their order.
     """
 
     short: ClassVar[str | None] = "name"
 
     name: Name
     was: Name | Unset = UNSET
-    id: ThingId | Unset = UNSET
+    id: ItemId | Unset = UNSET
     default: bool = False
     description: ScopeDescription | Unset | None = UNSET
     start_date: date | Unset | None = UNSET
@@ -115,10 +115,10 @@ class Scope(Declared):
 
 @attrs.frozen
 class Label(Declared):
-    """A label, found by its name without regard to case.
+    """A label, identified by its name regardless of case.
 
     Attributes:
-        was: What it was called before.
+        was: Its previous name, if it is to be renamed.
         color: ``#rrggbb``.
     """
 
@@ -131,12 +131,12 @@ class Label(Declared):
 
 @attrs.frozen
 class Field(Declared):
-    """A custom field, found by its name without regard to case.
+    """A custom field, identified by its name regardless of case.
 
     Attributes:
-        was: What it was called before.
-        options: For ``select`` and ``multi-select``. Those that are there and not named are kept, unless pruned.
-        required: Whether every new card needs a value of it, which cannot be cleared.
+        was: Its previous name, if it is to be renamed.
+        options: For ``select`` and ``multi-select``. Existing options that are not listed are kept unless you prune.
+        required: Whether every new card needs a value, which cannot be cleared later.
     """
 
     name: Name
@@ -148,10 +148,10 @@ class Field(Declared):
 
 @attrs.frozen
 class Step(Declared):
-    """A step of a card's checklist, found by its title.
+    """A step of a card's checklist, identified by its title.
 
     Attributes:
-        done: Left as it is if not given.
+        done: Whether it is checked off; stays as it is if not given.
     """
 
     short: ClassVar[str | None] = "title"
@@ -162,20 +162,20 @@ class Step(Declared):
 
 @attrs.frozen
 class Card(Declared):
-    """A card, found by its title in the project.
+    """A card, identified by its title within the project.
 
     Attributes:
-        was: The title that it had before.
-        key: Which one, where several have the same title: ``LAUNCH-12``.
-        scope: By its name; the default one if not given. It says where to look for ``column``.
-        column: By its name. A new card that names none goes to the first one; one that is there stays where it is.
-        assignee: Somebody who reaches the workspace, by e-mail address or name.
-        labels: All that it shall have, by their names.
-        fields: Values by the names of the custom fields; those that are not named are left as they are.
-        checklist: Steps that are there and not named are kept at the end, unless pruned.
-        archived: Whether it is taken from the board.
-        parent: The card of which this one is a part, by its title, or by its key.
-        blocks, related_to, duplicates: Other cards, likewise.
+        was: Its previous title, if it is to be renamed.
+        key: Its key, if several cards have the same title: ``LAUNCH-12``.
+        scope: The name of the scope that ``column`` belongs to; the default scope if not given.
+        column: The name of its column. Without one, a new card goes to the first column, and an existing one stays.
+        assignee: A person with access to the workspace, by e-mail address or name.
+        labels: The names of all its labels.
+        fields: Values by custom field name; values that are not given stay as they are.
+        checklist: The steps. Existing steps that are not listed are kept at the end unless you prune.
+        archived: Whether it is archived, and so not on the board.
+        parent: Its parent card, by title or key.
+        blocks, related_to, duplicates: Other cards, by title or key.
     """
 
     short: ClassVar[str | None] = "title"
@@ -203,12 +203,12 @@ class Card(Declared):
 
 @attrs.frozen
 class Action(Declared):
-    """What a rule does.
+    """The action of an automation.
 
     Attributes:
-        type: The name of an action that writes: ``move_card``, ``add_comment`` …
-        params: As that action takes them. Where it takes an id, ``{"column": "Done"}`` stands for that of a column, and
-            likewise ``label``, ``field``, ``scope``, ``card`` and ``member``; a column may name its ``scope`` as well.
+        type: The name of a writing action: ``move_card``, ``add_comment`` …
+        params: The parameters of the action. In place of a column's id, give ``{"column": "Done"}``; likewise ``label``,
+            ``field``, ``scope``, ``card`` and ``member``. A column reference may name its ``scope`` too.
     """
 
     type: ActionType
@@ -217,32 +217,32 @@ class Action(Declared):
 
 @attrs.frozen
 class Automation(Declared):
-    """A rule, found by its name in the project.
+    """An automation, identified by its name within the project.
 
     Attributes:
-        was: What it was called before.
-        id: Which one, where several have the same name.
-        conditions: As the API takes them, with references as in ``Action.params``, and ``customFields.Severity`` for the
-            value of a custom field; None for a rule that always acts.
-        enabled: Whether it acts; a new one does if not given.
+        was: Its previous name, if it is to be renamed.
+        id: Its id, if several have the same name.
+        conditions: The conditions as the API takes them, with references as in ``Action.params``, and
+            ``customFields.Severity`` for the value of a custom field; None to act always.
+        enabled: Whether it is enabled; a new automation is by default.
     """
 
     name: Name
     trigger: Trigger
     action: Action
     was: Name | Unset = UNSET
-    id: ThingId | Unset = UNSET
+    id: ItemId | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool | Unset = UNSET
 
 
 @attrs.frozen
 class Declaration(Declared):
-    """A project as it shall be. A kind of thing that is not named is left as it is, even if it is pruned.
+    """The desired state of a project. Kinds of items that are not given stay as they are, even if you prune.
 
     Attributes:
-        columns: Those of the default scope, where ``scopes`` does not name them.
-        members: By e-mail address.
+        columns: The columns of the default scope, unless ``scopes`` gives them.
+        members: The e-mail addresses of the members.
     """
 
     project: Project
@@ -256,31 +256,31 @@ class Declaration(Declared):
 
 
 def as_dict(declared: Declared) -> dict[str, Any]:
-    """What is declared as a file has it: without what is not named, and a thing that only has a name as that name."""
+    """Return an item as a file contains it: fields that are not given are left out, and short forms are used."""
     return {
-        field.name: _plain(each)
+        field.name: _to_plain(value)
         for field in attrs.fields(type(declared))
-        if (each := getattr(declared, field.name)) is not UNSET
-        and (field.default is attrs.NOTHING or each != field.default)
+        if (value := getattr(declared, field.name)) is not UNSET
+        and (field.default is attrs.NOTHING or value != field.default)
     }
 
 
-def _plain(found: Any) -> Any:
-    if isinstance(found, Declared):
-        said = as_dict(found)
-        return said[found.short] if found.short and said.keys() == {found.short} else said
-    if isinstance(found, Mapping):
-        return {name: _plain(each) for name, each in found.items()}
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return [_plain(each) for each in found]
-    return shown_date(found) if isinstance(found, date) else found
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, Declared):
+        fields = as_dict(value)
+        return fields[value.short] if value.short and fields.keys() == {value.short} else fields
+    if isinstance(value, Mapping):
+        return {name: _to_plain(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_to_plain(item) for item in value]
+    return format_date(value) if isinstance(value, date) else value
 
 
-def shown_date(found: date) -> str:
-    """A day, or a moment where it is not the midnight in UTC that a day means."""
-    if not isinstance(found, datetime):
-        return found.isoformat()
-    moment = utc(found)
+def format_date(value: date) -> str:
+    """Return a date in ISO 8601; a moment that is midnight in UTC is written as its day."""
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    moment = utc(value)
     if (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0):
         return moment.date().isoformat()
     return moment.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Describing: a project that there is becomes a declaration, of which a plan has nothing to do."""
+"""Describing: turning an existing project into a declaration whose plan is empty."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stellary.client.project_setup import declaration as declared
-from stellary.client.project_setup.contents import caller
-from stellary.client.project_setup.references import named
+from stellary.client.project_setup.contents import make_refer_to
+from stellary.client.project_setup.references import replace_ids
 from stellary.client.project_setup.state import State
 from stellary.contract import cards as wire
 from stellary.contract import scopes as wire_scopes
@@ -16,66 +16,71 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
 
 
-def described(state: State) -> declared.Declaration:
-    """All of a project that can be declared. What is empty is not named; ids stand where names would be unclear."""
+def describe_state(state: State) -> declared.Declaration:
+    """Return the declaration of a project. Empty values are left out; ids are given where names are ambiguous."""
     return _Describer(state).declaration()
 
 
 class _Describer:
-    """Knows which names mean one thing only."""
+    """The conversion of a state, with its lookups by id and its sets of ambiguous names."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.scopes = _unclear(state.scopes)
-        self.columns = {scope.id: _unclear(scope.columns) for scope in state.scopes}
-        self.rules = _unclear(state.automations)
+        self.scopes = _ambiguous_names(state.scopes)
+        self.columns = {scope.id: _ambiguous_names(scope.columns) for scope in state.scopes}
+        self.rules = _ambiguous_names(state.automations)
         titles = Counter(card.title for card in state.cards)
         self.titles = {title for title, count in titles.items() if count > 1}
-        self.labels = {each.id: each.name for each in state.labels}
-        self.fields = {each.id: each.name for each in state.fields}
-        self.people = {each.id: each.email for each in state.people if each.email}
-        self.parents = {each.target: each.source for each in state.edges if each.type == "parent_of"}
+        self.labels = {label.id: label.name for label in state.labels}
+        self.fields = {field.id: field.name for field in state.fields}
+        self.people = {person.id: person.email for person in state.people if person.email}
+        self.parents = {edge.target: edge.source for edge in state.edges if edge.type == "parent_of"}
         self.targets: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for each in sorted(state.edges, key=lambda each: (each.source, each.target)):
-            self.targets[each.type, each.source].append(each.target)
+        for edge in sorted(state.edges, key=lambda edge: (edge.source, edge.target)):
+            self.targets[edge.type, edge.source].append(edge.target)
         self.card_names = {card.id: self._card_name(card) for card in state.cards}
 
     def declaration(self) -> declared.Declaration:
-        """All of it."""
+        """Return the whole declaration."""
         project = self.state.project
         assert project is not None
         return declared.Declaration(
-            project=declared.Project(project.name, key=project.key, description=_said(project.description)),
-            scopes=[self._scope(each) for each in self.state.scopes],
-            labels=[declared.Label(each.name, color=each.color.lower()) for each in self.state.labels],
+            project=declared.Project(
+                project.name, key=project.key, description=_or_unset(project.description)
+            ),
+            scopes=[self._describe_scope(scope) for scope in self.state.scopes],
+            labels=[declared.Label(label.name, color=label.color.lower()) for label in self.state.labels],
             fields=[
                 declared.Field(
-                    each.name, each.type, options=list(each.options) or UNSET, required=each.required or UNSET
+                    field.name,
+                    field.type,
+                    options=list(field.options) or UNSET,
+                    required=field.required or UNSET,
                 )
-                for each in self.state.fields
+                for field in self.state.fields
             ],
-            cards=[self._card(each) for each in self.state.cards],
-            automations=[self._rule(each) for each in self.state.automations],
-            members=[self.people[each] for each in self.state.members if each in self.people],
+            cards=[self._describe_card(card) for card in self.state.cards],
+            automations=[self._describe_rule(rule) for rule in self.state.automations],
+            members=[self.people[id] for id in self.state.members if id in self.people],
         )
 
-    def _scope(self, scope: wire_scopes.Scope) -> declared.Scope:
-        unclear = self.columns[scope.id]
+    def _describe_scope(self, scope: wire_scopes.Scope) -> declared.Scope:
+        ambiguous = self.columns[scope.id]
         return declared.Scope(
             scope.name,
             id=scope.id if scope.name in self.scopes else UNSET,
             default=scope.is_default,
-            description=_said(scope.description),
-            start_date=_date(scope.start_date),
-            due_date=_date(scope.due_date),
+            description=_or_unset(scope.description),
+            start_date=_to_date(scope.start_date),
+            due_date=_to_date(scope.due_date),
             view=scope.active_view if scope.active_view != "kanban" else UNSET,
             views={view.type: dict(view.settings) for view in scope.views if view.settings} or UNSET,
             columns=[
                 declared.Column(
                     column.name,
-                    id=column.id if column.name in unclear else UNSET,
-                    card_status=_said(column.card_status),
-                    wip_limit=_said(column.wip_limit),
+                    id=column.id if column.name in ambiguous else UNSET,
+                    card_status=_or_unset(column.card_status),
+                    wip_limit=_or_unset(column.wip_limit),
                 )
                 for column in scope.columns
             ],
@@ -84,61 +89,63 @@ class _Describer:
     def _card_name(self, card: wire.Card) -> str:
         return card.key if card.title in self.titles else card.title
 
-    def _card(self, card: wire.Card) -> declared.Card:
-        scope = next(each for each in self.state.scopes if each.id == card.scope_id)
-        column = next(each for each in scope.columns if each.id == card.column_id)
-        own_scope: str | Unset = scope.id if scope.name in self.scopes else scope.name
+    def _describe_card(self, card: wire.Card) -> declared.Card:
+        scope = next(scope for scope in self.state.scopes if scope.id == card.scope_id)
+        column = next(column for column in scope.columns if column.id == card.column_id)
+        scope_name: str | Unset = scope.id if scope.name in self.scopes else scope.name
         parent = self.parents.get(card.id)
         return declared.Card(
             card.title,
             key=card.key if card.title in self.titles else UNSET,
-            scope=UNSET if scope.is_default else own_scope,
+            scope=UNSET if scope.is_default else scope_name,
             column=column.id if column.name in self.columns[scope.id] else column.name,
-            description=_said(card.description),
-            priority=_said(card.priority),
+            description=_or_unset(card.description),
+            priority=_or_unset(card.priority),
             status=card.status,
-            start_date=_date(card.start_date),
-            due_date=_date(card.due_date),
+            start_date=_to_date(card.start_date),
+            due_date=_to_date(card.due_date),
             assignee=self.people.get(card.assignee_id or "", UNSET),
             labels=[self.labels[id] for id in card.label_ids if id in self.labels] or UNSET,
-            fields={self.fields[id]: each for id, each in card.custom_fields.items() if id in self.fields}
+            fields={self.fields[id]: value for id, value in card.custom_fields.items() if id in self.fields}
             or UNSET,
-            checklist=[declared.Step(each.title, each.done or UNSET) for each in card.checklist] or UNSET,
+            checklist=[declared.Step(item.title, item.done or UNSET) for item in card.checklist] or UNSET,
             archived=card.archived or UNSET,
             parent=self.card_names[parent] if parent else UNSET,
-            blocks=self._others(card, "blocks") or UNSET,
-            related_to=self._others(card, "related_to") or UNSET,
-            duplicates=self._others(card, "duplicates") or UNSET,
+            blocks=self._related_names(card, "blocks") or UNSET,
+            related_to=self._related_names(card, "related_to") or UNSET,
+            duplicates=self._related_names(card, "duplicates") or UNSET,
         )
 
-    def _others(self, card: wire.Card, type: str) -> list[str]:
+    def _related_names(self, card: wire.Card, type: str) -> list[str]:
         return [self.card_names[target] for target in self.targets.get((type, card.id), ())]
 
-    def _rule(self, rule: Any) -> declared.Automation:
-        scopes = {each.id: each.id if each.name in self.scopes else each.name for each in self.state.scopes}
-        name = caller(self.state, scopes)
+    def _describe_rule(self, rule: Any) -> declared.Automation:
+        scopes = {
+            scope.id: scope.id if scope.name in self.scopes else scope.name for scope in self.state.scopes
+        }
+        refer_to = make_refer_to(self.state, scopes)
         return declared.Automation(
             rule.name,
             rule.trigger,
-            declared.Action(rule.action.type, named(rule.action.params, name) or UNSET),
+            declared.Action(rule.action.type, replace_ids(rule.action.params, refer_to) or UNSET),
             id=rule.id if rule.name in self.rules else UNSET,
-            conditions=named(rule.conditions, name) or UNSET,
+            conditions=replace_ids(rule.conditions, refer_to) or UNSET,
             enabled=UNSET if rule.enabled else False,
         )
 
 
-def _unclear(things: Iterable[Any]) -> set[str]:
-    """The names that several have."""
-    return {name for name, count in Counter(each.name for each in things).items() if count > 1}
+def _ambiguous_names(items: Iterable[Any]) -> set[str]:
+    """Return the names that several items have."""
+    return {name for name, count in Counter(item.name for item in items).items() if count > 1}
 
 
-def _said(found: Any) -> Any:
-    return UNSET if found is None or found == "" else found
+def _or_unset(value: Any) -> Any:
+    return UNSET if value is None or value == "" else value
 
 
-def _date(found: Any) -> Any:
-    """A day where the moment is the midnight in UTC that a day means."""
-    if found is None:
+def _to_date(value: Any) -> Any:
+    """Return the day of a moment that is midnight in UTC, else the moment; UNSET for None."""
+    if value is None:
         return UNSET
-    moment = utc(found)
+    moment = utc(value)
     return moment.date() if moment == utc(moment.date()) else moment

@@ -1,7 +1,7 @@
-"""Files of declarations: YAML, TOML and JSON, read strictly and written as YAML.
+"""Declaration files: YAML, TOML and JSON, read strictly and written as YAML.
 
-Of YAML the plain part is taken: no tags, no anchors, no merging. ``no`` and ``on`` are texts, as they look; dates and
-version numbers stay what was written. A name that stands twice is refused.
+Only plain YAML is accepted: no tags, anchors or merge keys. ``no`` and ``on`` are text; dates and version numbers stay as
+they are written. A name that occurs twice is an error.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.reading import read as read_data
 
 Source = Declaration | Mapping[str, Any] | str | os.PathLike[str]
-"""What is declared: as a value, as the dict that a file holds, or by the path of a ``.yaml``, ``.toml`` or ``.json``."""
+"""A declaration: a value, a dict with the contents of a file, or the path of a ``.yaml``, ``.toml`` or ``.json`` file."""
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-def gathered(source: Source) -> tuple[Declaration, Problems]:
-    """Return what is declared, as far as it can be read, and what is wrong with it so far.
+def load_source(source: Source) -> tuple[Declaration, Problems]:
+    """Return the declaration as far as it can be read, and the problems noted so far.
 
     Raises:
-        UnsuitableDeclaration: Nothing of it can be read.
+        UnsuitableDeclaration: Nothing in the declaration can be read.
         OSError: The file cannot be read.
-        TypeError: It is nothing that declares.
+        TypeError: The source is not a declaration, a dict or a path.
     """
     if isinstance(source, str | os.PathLike):
         file = Path(source)
-        return _gathered(file.read_bytes(), file.suffix, file.name)
+        return _load_bytes(file.read_bytes(), file.suffix, file.name)
     if not isinstance(source, Declaration | Mapping):
         raise TypeError(f"a declaration must be one, a dict or a path, not {type(source).__name__}")
     problems = Problems()
@@ -46,33 +46,36 @@ def gathered(source: Source) -> tuple[Declaration, Problems]:
 
 
 def read(path: str | os.PathLike[str]) -> Declaration:
-    """What a file declares; its name says how it is written: ``.yaml``, ``.yml``, ``.toml`` or ``.json``.
+    """Return the declaration in a file. Its suffix selects the format: ``.yaml``, ``.yml``, ``.toml`` or ``.json``.
 
     Raises:
-        UnsuitableDeclaration: It makes no sense; with the line, where that is known, and the place of each problem.
-        OSError: It cannot be read.
+        UnsuitableDeclaration: The declaration is invalid; the error has the path of each problem, and its line if known.
+        OSError: The file cannot be read.
     """
-    declaration, problems = gathered(path)
+    declaration, problems = load_source(path)
     problems.refuse()
     return declaration
 
 
 def loads(data: bytes, suffix: str, name: str = "") -> Declaration:
-    """What the bytes of a file declare.
+    """Return the declaration in the bytes of a file.
 
     Args:
-        data: In UTF-8.
-        suffix: ``.yaml``, ``.yml``, ``.toml`` or ``.json``.
-        name: What the file is called in messages.
+        data: The contents, in UTF-8.
+        suffix: The format: ``.yaml``, ``.yml``, ``.toml`` or ``.json``.
+        name: The name of the file in messages.
+
+    Raises:
+        UnsuitableDeclaration: The declaration is invalid.
     """
-    declaration, problems = _gathered(data, suffix, name)
+    declaration, problems = _load_bytes(data, suffix, name)
     problems.refuse()
     return declaration
 
 
-def _gathered(data: bytes, suffix: str, name: str) -> tuple[Declaration, Problems]:
+def _load_bytes(data: bytes, suffix: str, name: str) -> tuple[Declaration, Problems]:
     problems = Problems(name)
-    parsers = {".yaml": _yaml, ".yml": _yaml, ".toml": _toml, ".json": _json}
+    parsers = {".yaml": _parse_yaml, ".yml": _parse_yaml, ".toml": _parse_toml, ".json": _parse_json}
     parser = parsers.get(suffix.lower())
     if parser is None:
         problems.note("", f"the name of a declaration ends in {', '.join(parsers)}, not in {suffix!r}")
@@ -91,11 +94,11 @@ def _gathered(data: bytes, suffix: str, name: str) -> tuple[Declaration, Problem
 
 
 def dumps(declaration: Declaration) -> str:
-    """A declaration as YAML, which ``loads`` reads again."""
-    yaml = _yaml_library()
+    """Return a declaration as YAML that ``loads`` can read."""
+    yaml = _import_yaml()
     text: str = yaml.dump(
         as_dict(declaration),
-        Dumper=_dumper(),
+        Dumper=_make_dumper(),
         sort_keys=False,
         allow_unicode=True,
         width=110,
@@ -104,20 +107,20 @@ def dumps(declaration: Declaration) -> str:
     return text
 
 
-def _dumper() -> Any:
-    yaml = _yaml_library()
+def _make_dumper() -> Any:
+    yaml = _import_yaml()
 
     class Plain(yaml.SafeDumper):  # type: ignore[name-defined,misc]
-        """Writes dates without quotes, since they are read as texts."""
+        """A dumper that writes dates without quotes, since they are read as text."""
 
     Plain.yaml_implicit_resolvers = {
-        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        first: [resolver for resolver in resolvers if resolver[0] != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
     return Plain
 
 
-def _toml(text: str, problems: Problems) -> Any:
+def _parse_toml(text: str, problems: Problems) -> Any:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -125,17 +128,17 @@ def _toml(text: str, problems: Problems) -> Any:
     return None
 
 
-def _json(text: str, problems: Problems) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
+def _parse_json(text: str, problems: Problems) -> Any:
+    def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
             names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            problems.note("", f"{twice!r} stands twice in one object")
-        return made
+            duplicate = next(name for name in names if names.count(name) > 1)
+            problems.note("", f"{duplicate!r} stands twice in one object")
+        return values
 
     try:
-        return json.loads(text, object_pairs_hook=once)
+        return json.loads(text, object_pairs_hook=build_object)
     except json.JSONDecodeError as error:
         problems.note("", f"this is not JSON: {error}")
     except (ValueError, RecursionError) as error:
@@ -143,7 +146,7 @@ def _json(text: str, problems: Problems) -> Any:
     return None
 
 
-def _yaml_library() -> Any:
+def _import_yaml() -> Any:
     try:
         import yaml
     except ImportError:
@@ -151,13 +154,13 @@ def _yaml_library() -> Any:
     return yaml
 
 
-def _yaml(text: str, problems: Problems) -> Any:
-    yaml = _yaml_library()
+def _parse_yaml(text: str, problems: Problems) -> Any:
+    yaml = _import_yaml()
     try:
-        found = yaml.compose(text, Loader=_composer())
+        root = yaml.compose(text, Loader=_make_loader())
         lines: dict[str, int] = {}
         problems.lines = lines
-        return None if found is None else _built(found, "", lines, problems)
+        return None if root is None else _build(root, "", lines, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
@@ -167,11 +170,11 @@ def _yaml(text: str, problems: Problems) -> Any:
     return None
 
 
-def _composer() -> Any:
-    yaml = _yaml_library()
+def _make_loader() -> Any:
+    yaml = _import_yaml()
 
     class Plain(yaml.SafeLoader):  # type: ignore[name-defined,misc]
-        """Composes without aliases: what is repeated is written twice, or better in Python."""
+        """A loader that refuses anchors, aliases and tags."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             event: Any = self.peek_event()
@@ -188,27 +191,26 @@ def _composer() -> Any:
     return Plain
 
 
-def _built(node: Any, path: str, lines: dict[str, int], problems: Problems) -> Any:
-    """The value of a node, noting its line."""
-    yaml = _yaml_library()
+def _build(node: Any, path: str, lines: dict[str, int], problems: Problems) -> Any:
+    """Return the value of a node, and record the line of each path."""
+    yaml = _import_yaml()
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
-        return [_built(each, f"{path}[{at}]", lines, problems) for at, each in enumerate(node.value)]
+        return [_build(item, f"{path}[{index}]", lines, problems) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
-        found = {}
-        for name_node, each in node.value:
+        values: dict[str, Any] = {}
+        for name_node, value_node in node.value:
             name = name_node.value if isinstance(name_node, yaml.ScalarNode) else "?"
-            at = f"{path}.{name}" if path else name
-            if name in found:
-                lines[at] = name_node.start_mark.line + 1
-                problems.note(at, f"{name!r} stands here twice")
-            lines[at] = name_node.start_mark.line + 1
-            found[name] = _built(each, at, lines, problems)
-        return found
-    return node.value if node.style in ("'", '"', "|", ">") else _scalar(node.value)
+            value_path = f"{path}.{name}" if path else name
+            lines[value_path] = name_node.start_mark.line + 1
+            if name in values:
+                problems.note(value_path, f"{name!r} stands here twice")
+            values[name] = _build(value_node, value_path, lines, problems)
+        return values
+    return node.value if node.style in ("'", '"', "|", ">") else _parse_scalar(node.value)
 
 
-def _scalar(text: str) -> Any:
+def _parse_scalar(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text) and len(text) < 20:

@@ -1,4 +1,4 @@
-"""Matching: which of the things that there are is meant by which of those declared, and what has which name."""
+"""Matching: pairing declared items with existing ones, and looking up both by name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from stellary.client.calling.nearest import nearest
-from stellary.client.project_setup.checking import exact, folded
+from stellary.client.project_setup.checking import exact, fold_case
 from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
 from stellary.client.project_setup.problems import Problems
-from stellary.client.project_setup.reading import are_known
+from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.state import Person, State
 from stellary.contract import cards as wire_cards
 from stellary.contract import scopes as wire
@@ -24,15 +24,16 @@ E = TypeVar("E")
 
 @attrs.frozen
 class Pairs(Generic[D, E]):
-    """Things of one kind.
+    """The declared and existing items of one kind.
 
     Attributes:
-        pairs: What is declared, in that order, each with what there is of it, and its path in the declaration.
-        left: What there is beside.
+        pairs: The declared items in their order, each with the existing item (None for a new one) and its path in the
+            declaration.
+        unmatched: The existing items that are not declared.
     """
 
     pairs: list[tuple[D, E | None, str]]
-    left: list[E]
+    unmatched: list[E]
 
 
 def pair(
@@ -44,62 +45,73 @@ def pair(
     key: Callable[[str], str] = exact,
     id: str | None = "id",
     name: str = "name",
-    rank: Callable[[Any, Any], Any] = lambda _, each: each.id,
+    rank: Callable[[Any, Any], Any] = lambda _, item: item.id,
 ) -> Pairs[Any, Any]:
-    """Find what there is of what is declared: by the id that it names, else by its name, else by what it was called.
+    """Pair declared items with existing ones: by the declared id, else by name, else by the previous name.
 
-    Of several of one name the one is meant that ``rank`` puts first, of what is declared and what there is. It must not
-    hang on what a plan changes, or another one would be meant once that is applied.
+    Args:
+        declared: The declared items; UNSET counts as none.
+        existing: The existing items.
+        path: The path of the declared list.
+        problems: Collects declared ids that do not exist.
+        key: Normalizes names before they are compared.
+        id: The attribute that identifies an item; None if the kind has none.
+        name: The attribute that names an item.
+        rank: Of several existing items with the name, the one with the lowest rank is taken. The rank must not depend
+            on anything that a plan changes, or another item would be taken after the plan is applied.
     """
-    things = list(declared or ())
-    found: dict[int, Any] = {}
-    free = {each.id for each in existing}
+    items = list(declared or ())
+    matches: dict[int, Any] = {}
+    free = {item.id for item in existing}
 
-    def take(word: str, attribute: str, alike: Callable[[str], str]) -> None:
-        """Take those whose ``attribute`` is what ``word`` of a declared thing says."""
-        there: dict[str, list[Any]] = {}
-        for each in existing:
-            there.setdefault(alike(getattr(each, attribute)), []).append(each)
-        for at, each in enumerate(things):
-            said = getattr(each, word)
-            if at not in found and said is not UNSET:
-                alikes = [one for one in there.get(alike(said), ()) if one.id in free]
-                if alikes:
-                    match = min(alikes, key=partial(rank, each))
-                    free.remove(match.id)
-                    found[at] = match
+    def match(declared_attribute: str, attribute: str, normalize: Callable[[str], str]) -> None:
+        """Pair the items whose attributes are equal."""
+        by_value: dict[str, list[Any]] = {}
+        for item in existing:
+            by_value.setdefault(normalize(getattr(item, attribute)), []).append(item)
+        for index, item in enumerate(items):
+            value = getattr(item, declared_attribute)
+            if index not in matches and value is not UNSET:
+                candidates = [
+                    candidate for candidate in by_value.get(normalize(value), ()) if candidate.id in free
+                ]
+                if candidates:
+                    best = min(candidates, key=partial(rank, item))
+                    free.remove(best.id)
+                    matches[index] = best
 
     if id is not None:
-        take(id, id, exact)
-        for at, each in enumerate(things):
-            if getattr(each, id) and at not in found:
-                said = f"the project has nothing of this kind that is {getattr(each, id)}"
-                problems.note(f"{path}[{at}].{id}", said)
-    take(name, name, key)
-    take("was", name, key)
-    pairs = [(each, found.get(at), f"{path}[{at}]") for at, each in enumerate(things)]
-    return Pairs(pairs, [each for each in existing if each.id in free])
+        match(id, id, exact)
+        for index, item in enumerate(items):
+            if getattr(item, id) and index not in matches:
+                message = f"the project has nothing of this kind that is {getattr(item, id)}"
+                problems.note(f"{path}[{index}].{id}", message)
+    match(name, name, key)
+    match("was", name, key)
+    pairs = [(item, matches.get(index), f"{path}[{index}]") for index, item in enumerate(items)]
+    return Pairs(pairs, [item for item in existing if item.id in free])
 
 
-def _scope_rank(_: Scope, there: wire.Scope) -> tuple[bool, str]:
-    """Among scopes of one name the default one is meant."""
-    return not there.is_default, there.id
+def _scope_rank(_: Scope, existing: wire.Scope) -> tuple[bool, str]:
+    """Prefer the default scope among scopes with the same name."""
+    return not existing.is_default, existing.id
 
 
-def _card_rank(wanted: Card, there: wire_cards.Card) -> tuple[bool, int]:
-    """Among cards of one title, one that stands on the board; one that does not, if it shall be archived."""
-    return there.archived != bool(wanted.archived), there.number
+def _card_rank(declared: Card, existing: wire_cards.Card) -> tuple[bool, int]:
+    """Prefer an unarchived card among cards with the same title; an archived one if that is declared."""
+    return existing.archived != bool(declared.archived), existing.number
 
 
 @attrs.frozen
 class Frame:
-    """A scope with its columns.
+    """A declared or existing scope with its columns.
 
     Attributes:
-        scope: What is declared of it; None if nothing is.
-        existing: None of one that is to be made.
-        path: Where it stands in the declaration.
-        columns: None if nothing is declared of them.
+        scope: The declared scope; None if it is not declared.
+        existing: The existing scope; None for a new one.
+        path: Its path in the declaration; empty if it is not declared.
+        is_default: Whether it is the default scope of the project.
+        columns: The columns; None if none are declared for it.
     """
 
     scope: Scope | None
@@ -110,19 +122,19 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """What it is called in the end."""
+        """The name that the scope ends up with."""
         if self.scope is not None:
             return self.scope.name
         return self.existing.name if self.existing else ""
 
 
 class Matched:
-    """All that is declared of a project beside what there is, and the names of both.
+    """The declared and the existing items of a project, paired, with lookups by name.
 
     Args:
-        declaration: What shall be.
-        state: What there is.
-        problems: Is told of names that mean nothing; they are gathered, and not raised.
+        declaration: The declaration to match.
+        state: The current state of the project.
+        problems: Collects the names that cannot be found; lookups note them and do not raise.
     """
 
     def __init__(self, declaration: Declaration, state: State, problems: Problems) -> None:
@@ -130,153 +142,180 @@ class Matched:
         self.state = state
         self.problems = problems
         self.scopes = pair(declaration.scopes, state.scopes, "scopes", problems, rank=_scope_rank)
-        self.labels = pair(declaration.labels, state.labels, "labels", problems, key=folded, id=None)
-        self.fields = pair(declaration.fields, state.fields, "fields", problems, key=folded, id=None)
+        self.labels = pair(declaration.labels, state.labels, "labels", problems, key=fold_case, id=None)
+        self.fields = pair(declaration.fields, state.fields, "fields", problems, key=fold_case, id=None)
         self.cards = pair(
             declaration.cards, state.cards, "cards", problems, id="key", name="title", rank=_card_rank
         )
         self.automations = pair(declaration.automations, state.automations, "automations", problems)
-        self.frames = self._frames()
+        self.frames = self._build_frames()
 
-    def _frames(self) -> list[Frame]:
-        """The scopes that are declared or that there are, the default one among them."""
-        default = next((each for each in self.state.scopes if each.is_default), None)
-        pairs = self._with_default(default)
-        chosen = self._default_of(pairs, default)
+    def _build_frames(self) -> list[Frame]:
+        """Return all declared and existing scopes; one of them is the default one."""
+        default = next((scope for scope in self.state.scopes if scope.is_default), None)
+        pairs = self._pair_default(default)
+        default_index = self._default_index(pairs, default)
         frames = []
-        for at, (scope, existing, path) in enumerate(pairs):
-            own = self.declaration.columns if at == chosen and scope.columns is UNSET else scope.columns
-            if at == chosen and UNSET not in (scope.columns, self.declaration.columns):
+        for index, (scope, existing, path) in enumerate(pairs):
+            is_default = index == default_index
+            columns = self.declaration.columns if is_default and scope.columns is UNSET else scope.columns
+            if is_default and UNSET not in (scope.columns, self.declaration.columns):
                 self.problems.note("columns", f"are those of {path}, which names its own")
-            where = f"{path}.columns" if scope.columns is not UNSET else "columns"
-            frames.append(self._frame(scope, existing, path, at == chosen, own, where))
-        for existing in self.scopes.left:
-            own = self.declaration.columns if existing.is_default else UNSET
-            frames.append(self._frame(None, existing, "", existing.is_default, own, "columns"))
+            columns_path = f"{path}.columns" if scope.columns is not UNSET else "columns"
+            frames.append(self._build_frame(scope, existing, path, is_default, columns, columns_path))
+        for existing in self.scopes.unmatched:
+            columns = self.declaration.columns if existing.is_default else UNSET
+            frames.append(self._build_frame(None, existing, "", existing.is_default, columns, "columns"))
         if not any(frame.is_default for frame in frames):
-            frames.insert(0, self._frame(None, None, "", True, self.declaration.columns, "columns"))
+            frames.insert(0, self._build_frame(None, None, "", True, self.declaration.columns, "columns"))
         return frames
 
-    def _with_default(self, default: wire.Scope | None) -> list[tuple[Any, Any, str]]:
-        """The pairs, after the one that says of itself that it is the default one has been given that."""
+    def _pair_default(self, default: wire.Scope | None) -> list[tuple[Any, Any, str]]:
+        """Return the pairs of scopes, after pairing the scope declared as default with the existing default one."""
         pairs = self.scopes.pairs
-        for at, (scope, existing, path) in enumerate(pairs):
+        for index, (scope, existing, path) in enumerate(pairs):
             if not scope.default or default is None or existing is default:
                 continue
-            if existing is not None or default not in self.scopes.left:
-                said = (
+            if existing is not None or default not in self.scopes.unmatched:
+                message = (
                     f'the default scope of this project is "{default.name}", and another one cannot become it'
                 )
-                self.problems.note(f"{path}.default", said)
+                self.problems.note(f"{path}.default", message)
             else:
-                self.scopes.left.remove(default)
-                pairs[at] = (scope, default, path)
+                self.scopes.unmatched.remove(default)
+                pairs[index] = (scope, default, path)
         return pairs
 
-    def _default_of(self, pairs: list[tuple[Any, Any, str]], default: wire.Scope | None) -> int | None:
+    def _default_index(self, pairs: list[tuple[Any, Any, str]], default: wire.Scope | None) -> int | None:
+        """Return the index of the pair that is the default scope; for a new project the first unless one says so."""
         if default is not None:
-            return next((at for at, (_, existing, _) in enumerate(pairs) if existing is default), None)
-        said = [at for at, (scope, _, _) in enumerate(pairs) if scope.default]
-        return said[0] if said else (0 if pairs else None)
+            return next((index for index, (_, existing, _) in enumerate(pairs) if existing is default), None)
+        declared = [index for index, (scope, _, _) in enumerate(pairs) if scope.default]
+        return declared[0] if declared else (0 if pairs else None)
 
-    def _frame(
-        self, scope: Any, existing: Any, path: str, is_default: bool, own: list[Column] | Unset, where: str
+    def _build_frame(
+        self,
+        scope: Any,
+        existing: Any,
+        path: str,
+        is_default: bool,
+        columns: list[Column] | Unset,
+        columns_path: str,
     ) -> Frame:
-        there = existing.columns if existing else []
-        columns = None if own is UNSET else pair(own, there, where, self.problems)
-        return Frame(scope, existing, path, is_default, columns)
+        existing_columns = existing.columns if existing else []
+        pairs = None if columns is UNSET else pair(columns, existing_columns, columns_path, self.problems)
+        return Frame(scope, existing, path, is_default, pairs)
 
-    # ------------------------------------------------------------------------------------------ what has which name
+    # ------------------------------------------------------------------------------------------ lookups by name
 
-    def frame(self, name: str | Unset | None, path: str) -> Frame | None:
-        """The scope of that name, or the default one; None, and a problem, if there is none."""
+    def find_frame(self, name: str | Unset | None, path: str) -> Frame | None:
+        """Return the scope with a name or id, or the default one if no name is given; note a problem if there is none.
+
+        Args:
+            name: The name or id.
+            path: The path at which a problem is noted.
+        """
         if not isinstance(name, str):
             return next(frame for frame in self.frames if frame.is_default)
-        named = {frame.name: frame for frame in reversed(self.frames)}
-        named |= {frame.existing.id: frame for frame in self.frames if frame.existing}
-        return named.get(name) or self._missing("scope", name, named, path)
+        by_name = {frame.name: frame for frame in reversed(self.frames)}
+        by_name |= {frame.existing.id: frame for frame in self.frames if frame.existing}
+        return by_name.get(name) or self._note_missing("scope", name, by_name, path)
 
-    def column(self, frame: Frame, name: str, path: str) -> tuple[str, str] | None:
-        """The column of that name or id in a scope: its id, empty if it is still to be made, and its name."""
-        declared = {
-            each.name: (found.id if found else "", each.name) for each, found, _ in reversed(_of(frame))
+    def find_column(self, frame: Frame, name: str, path: str) -> tuple[str, str] | None:
+        """Return the id and name of a column of a scope; the id is empty for a new column.
+
+        Args:
+            frame: The scope.
+            name: The name or id of the column.
+            path: The path at which a problem is noted.
+        """
+        pairs = frame.columns.pairs if frame.columns else []
+        unmatched = (
+            frame.columns.unmatched if frame.columns else (frame.existing.columns if frame.existing else [])
+        )
+        by_name = {column.name: (column.id, column.name) for column in reversed(unmatched)}
+        by_name |= {
+            column.name: (existing.id if existing else "", column.name)
+            for column, existing, _ in reversed(pairs)
         }
-        there = frame.columns.left if frame.columns else (frame.existing.columns if frame.existing else [])
-        known = {each.name: (each.id, each.name) for each in reversed(there)} | declared
-        ids = {each.id: (each.id, each.name) for each in there}
-        ids |= {found.id: (found.id, each.name) for each, found, _ in _of(frame) if found}
-        return ids.get(name) or known.get(name) or self._missing("column", name, known, path)
+        by_id = {column.id: (column.id, column.name) for column in unmatched}
+        by_id |= {existing.id: (existing.id, column.name) for column, existing, _ in pairs if existing}
+        return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)
 
-    def label(self, name: str, path: str) -> str | None:
-        """The id of a label, empty if it is still to be made."""
-        return self._by_name("label", self.labels, name, path)
+    def find_label(self, name: str, path: str) -> str | None:
+        """Return the id of a label; empty for a new one. Note a problem at the path if there is none."""
+        return self._find_id("label", self.labels, name, path)
 
-    def field(self, name: str, path: str) -> str | None:
-        """The id of a custom field, empty if it is still to be made."""
-        return self._by_name("field", self.fields, name, path)
+    def find_field(self, name: str, path: str) -> str | None:
+        """Return the id of a custom field; empty for a new one. Note a problem at the path if there is none."""
+        return self._find_id("field", self.fields, name, path)
 
-    def _by_name(self, what: str, pairs: Pairs[Any, Any], name: str, path: str) -> str | None:
-        known: dict[str, str] = {folded(each.name): each.id for each in pairs.left}
-        known |= {folded(each.name): found.id if found else "" for each, found, _ in pairs.pairs}
-        if folded(name) in known:
-            return known[folded(name)]
-        names = [each.name for each in pairs.left] + [each.name for each, _, _ in pairs.pairs]
-        self._missing(what, name, names, path)
+    def _find_id(self, kind: str, pairs: Pairs[Any, Any], name: str, path: str) -> str | None:
+        ids: dict[str, str] = {fold_case(item.name): item.id for item in pairs.unmatched}
+        ids |= {fold_case(item.name): existing.id if existing else "" for item, existing, _ in pairs.pairs}
+        if fold_case(name) in ids:
+            return ids[fold_case(name)]
+        names = [item.name for item in pairs.unmatched] + [item.name for item, _, _ in pairs.pairs]
+        self._note_missing(kind, name, names, path)
         return None
 
     @cached_property
     def _card_ids(self) -> dict[str, str]:
-        """The ids of cards by their keys and their titles; a title beats a key, and one that is declared any other."""
-        ids: dict[str, str] = {each.key: each.id for each in self.state.cards}
-        # Of several of one title the first that was made, wherever it stands by now.
-        left = sorted(self.cards.left, key=lambda each: each.number, reverse=True)
-        ids |= {each.title: each.id for each in left}
-        return ids | {each.title: found.id if found else "" for each, found, _ in self.cards.pairs}
+        """The ids of cards by key and title. Titles win over keys, and declared cards over others."""
+        ids: dict[str, str] = {card.key: card.id for card in self.state.cards}
+        # Of several cards with one title the oldest is taken, wherever it is.
+        unmatched = sorted(self.cards.unmatched, key=lambda card: card.number, reverse=True)
+        ids |= {card.title: card.id for card in unmatched}
+        return ids | {card.title: existing.id if existing else "" for card, existing, _ in self.cards.pairs}
 
-    def card(self, name: str, path: str) -> str | None:
-        """The id of a card by its title or its key, empty if it is still to be made."""
+    def find_card(self, name: str, path: str) -> str | None:
+        """Return the id of a card by title or key; empty for a new one. Note a problem at the path if there is none."""
         if name in self._card_ids:
             return self._card_ids[name]
-        self._missing("card", name, [each.title for each, _, _ in self.cards.pairs], path)
+        self._note_missing("card", name, [card.title for card, _, _ in self.cards.pairs], path)
         return None
 
-    def person(self, name: str, path: str) -> Person | None:
-        """Somebody by e-mail address, or by a name that only one has."""
+    def find_person(self, name: str, path: str) -> Person | None:
+        """Return a person by e-mail address or unambiguous name. Note a problem at the path if there is none."""
         people = self.state.people
-        for same in (
-            [each for each in people if folded(each.email) == folded(name)],
-            [each for each in people if folded(each.name) == folded(name)],
+        for matches in (
+            [person for person in people if fold_case(person.email) == fold_case(name)],
+            [person for person in people if fold_case(person.name) == fold_case(name)],
         ):
-            if len(same) == 1:
-                return same[0]
-            if same:
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
                 self.problems.note(path, f'several people are called "{name}"; use an e-mail address')
                 return None
-        known = [each.email for each in people] + [each.name for each in people]
-        self.problems.note(path, f'nobody in the workspace is "{name}"{nearest(name, known)}')
+        names = [person.email for person in people] + [person.name for person in people]
+        self.problems.note(path, f'nobody in the workspace is "{name}"{nearest(name, names)}')
         return None
 
-    def find(self, kind: str, name: str, scope: str | None, path: str) -> str | None:
-        """The id of what a rule refers to; empty if it is still to be made, None and a problem if it is not there."""
+    def find_reference(self, kind: str, name: str, scope: str | None, path: str) -> str | None:
+        """Return the id of the item that a rule refers to; empty for a new one.
+
+        Args:
+            kind: The kind of item, one of ``references.KINDS``.
+            name: Its name.
+            scope: The name of the column's scope; None for the default one, and for other kinds.
+            path: The path at which a problem is noted if there is no such item.
+        """
         if kind == "column":
-            frame = self.frame(scope, path)
-            found = self.column(frame, name, path) if frame else None
-            return found[0] if found else None
+            frame = self.find_frame(scope, path)
+            column = self.find_column(frame, name, path) if frame else None
+            return column[0] if column else None
         if kind == "scope":
-            frame = self.frame(name, path)
+            frame = self.find_frame(name, path)
             return None if frame is None else frame.existing.id if frame.existing else ""
         if kind == "member":
-            person = self.person(name, path)
+            person = self.find_person(name, path)
             return person.id if person else None
-        return {"label": self.label, "field": self.field, "card": self.card}[kind](name, path)
+        finders = {"label": self.find_label, "field": self.find_field, "card": self.find_card}
+        return finders[kind](name, path)
 
-    def _missing(self, what: str, name: str, known: Iterable[str], path: str) -> Any:
-        """None, since nothing has that name; it is noted."""
-        names = list(known)
-        if are_known(names):
-            self.problems.note(path, f'the project has no {what} "{name}"{nearest(name, names)}')
+    def _note_missing(self, kind: str, name: str, candidates: Iterable[str], path: str) -> Any:
+        """Note that no item has the name, and return None."""
+        names = list(candidates)
+        if are_readable(names):
+            self.problems.note(path, f'the project has no {kind} "{name}"{nearest(name, names)}')
         return None
-
-
-def _of(frame: Frame) -> list[Any]:
-    return frame.columns.pairs if frame.columns else []

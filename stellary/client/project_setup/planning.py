@@ -1,4 +1,4 @@
-"""Planning: what there is, beside what shall be, makes a plan."""
+"""Planning: comparing the project with its declaration makes a plan."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import attrs
 from stellary.client.calling.method import C
 from stellary.client.project_setup import contents, structure
 from stellary.client.project_setup._steps import Steps
-from stellary.client.project_setup.changes import Change, counted
+from stellary.client.project_setup.changes import Change, summarize
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.problems import Problems
-from stellary.client.project_setup.reading import are_known
-from stellary.client.project_setup.removals import removals
-from stellary.client.project_setup.state import Place, State, Wanted, find_project, read_state
+from stellary.client.project_setup.reading import are_readable
+from stellary.client.project_setup.removals import plan_removals
+from stellary.client.project_setup.state import State, StateParts, Target, find_project, read_state
 from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.presenting import Shown
 
 
 @attrs.frozen(kw_only=True)
 class Plan(Shown, Generic[C]):
-    """What has to be done so that a project is as it is declared. True if there is something to do.
+    """The changes that make a project match its declaration. True if there are any.
 
     Attributes:
-        changes: In the order in which they are made.
-        declaration: What shall be.
-        prune: Whether what is there and not declared is deleted.
-        key: The project's; None if it is still to be made.
+        changes: In the order in which they are applied.
+        declaration: The declaration to match.
+        prune: Whether items that the declaration does not list are deleted.
+        key: The key of the project; None if it does not exist yet.
     """
 
     changes: tuple[Change, ...]
@@ -43,73 +43,74 @@ class Plan(Shown, Generic[C]):
 
     @property
     def summary(self) -> str:
-        """How much there is to do, in a line."""
+        """The number of changes, in one line."""
         key = f" ({self.key})" if self.key else ""
-        return f'Project "{self.declaration.project.name}"{key}: {counted(self.changes)}'
+        return f'Project "{self.declaration.project.name}"{key}: {summarize(self.changes)}'
 
     def __str__(self) -> str:
-        below: list[str] = []
+        lines: list[str] = []
         for change in self.changes:
-            below += [f"  {line}" for line in change.lines()]
-        return "\n".join([self.summary, *below])
+            lines += [f"  {line}" for line in change.lines()]
+        return "\n".join([self.summary, *lines])
 
 
-def planned(at: Place, declaration: Declaration, problems: Problems, prune: bool) -> Steps[Plan[Any]]:
-    """Read what there is, and say what has to be done.
+def make_plan(at: Target, declaration: Declaration, problems: Problems, prune: bool) -> Steps[Plan[Any]]:
+    """Read the project, and return the plan.
 
     Raises:
-        UnsuitableDeclaration: Something is wrong with the declaration in itself, or beside what there is: all of it is told.
+        UnsuitableDeclaration: The declaration is invalid, or does not fit the project; the error lists all problems.
     """
-    if not are_known([declaration.project.name]):
+    if not are_readable([declaration.project.name]):
         problems.refuse()
     problems.begin_pass()
-    _, matched, changes = yield from compared(at, declaration, prune, problems)
+    _, matched, changes = yield from compare(at, declaration, prune, problems)
     project = matched.state.project
     return Plan(
         changes=changes, declaration=declaration, prune=prune, key=project.key if project else None, at=at
     )
 
 
-def compared(
-    at: Place, declaration: Declaration, prune: bool, problems: Problems | None = None
+def compare(
+    at: Target, declaration: Declaration, prune: bool, problems: Problems | None = None
 ) -> Steps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
-    """Read what there is, and compare.
+    """Read the project, and return its handle, the matched items and the changes.
 
     Raises:
-        UnsuitableDeclaration: It refers to what is not there.
+        UnsuitableDeclaration: The declaration refers to something that does not exist.
     """
     problems = Problems() if problems is None else problems
     project = yield from find_project(at, declaration, problems)
-    state = yield from read_state(at, project, Wanted.by(declaration, prune))
-    matched, changes = difference(declaration, state, prune, problems)
+    state = yield from read_state(at, project, StateParts.needed_by(declaration, prune))
+    matched, changes = find_changes(declaration, state, prune, problems)
     return project, matched, changes
 
 
-def difference(
+def find_changes(
     declaration: Declaration, state: State, prune: bool, problems: Problems
 ) -> tuple[Matched, tuple[Change, ...]]:
-    """What has to be done. Asks nothing.
+    """Return the matched items and the changes between them, without any request.
 
     Raises:
-        UnsuitableDeclaration: It refers to what is not there.
+        UnsuitableDeclaration: The declaration refers to something that does not exist.
     """
     matched = Matched(declaration, state, problems)
-    changes = tuple(_changes(matched, prune))
+    changes = tuple(_generate_changes(matched, prune))
     problems.refuse()
     return matched, changes
 
 
-def _changes(matched: Matched, prune: bool) -> Iterator[Change]:
-    yield from structure.project(matched)
-    yield from structure.fields(matched, prune)
-    yield from structure.labels(matched)
-    yield from structure.members(matched)
-    yield from structure.scopes(matched)
-    yield from structure.columns(matched, prune)
-    cards = list(contents.cards(matched, prune))
+def _generate_changes(matched: Matched, prune: bool) -> Iterator[Change]:
+    yield from structure.project_changes(matched)
+    yield from structure.field_changes(matched, prune)
+    yield from structure.label_changes(matched)
+    yield from structure.member_changes(matched)
+    yield from structure.scope_changes(matched)
+    yield from structure.column_changes(matched)
+    cards = list(contents.card_changes(matched, prune))
     yield from cards
-    yield from contents.relations(matched, prune)
-    yield from contents.automations(matched)
+    yield from contents.relation_changes(matched, prune)
+    yield from contents.automation_changes(matched)
     if prune:
-        moved = {each.id for each in cards if any(one.name == "column" for one in each.differences)}
-        yield from removals(matched, moved)
+        # The cards that get another column.
+        moved = {card.id for card in cards if any(field.name == "column" for field in card.differences)}
+        yield from plan_removals(matched, moved)

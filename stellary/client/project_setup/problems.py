@@ -1,4 +1,4 @@
-"""What is wrong with a declaration: each with its place, by path and, where the file tells, by line."""
+"""Problems of a declaration, each with its path and, if it comes from a file, its line."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import attrs
 
 from stellary.client.errors import UnsuitableDeclaration
 
-SHOWN = 20
-"""Problems that a message tells; nobody reads more of them at once."""
+PROBLEMS_MAX = 20
+"""How many problems a message lists at most; more of them would not be read."""
 
 
 @attrs.frozen
 class Problem:
-    """Something that is wrong.
+    """A problem at one place of a declaration.
 
     Attributes:
         path: ``cards[3].labels[0]``; empty for the declaration as a whole.
@@ -26,55 +26,57 @@ class Problem:
 
 
 class Problems:
-    """Gathers what is wrong, so that all of it is told at once.
+    """A collector of problems, so that one error reports all of them.
 
     Args:
-        source: The name of the file, if it is one.
-        lines: The line of each path that the file tells.
+        source: The name of the file; empty for a declaration that is a value.
+        lines: Line numbers by path, as far as the parser knows them.
     """
 
     def __init__(self, source: str = "", lines: Mapping[str, int] | None = None) -> None:
         self.source = source
         self.lines = lines or {}
-        self._found: list[Problem] = []
-        self._told: set[str] = set()
+        self._noted: list[Problem] = []
+        self._earlier: set[str] = set()
 
     def note(self, path: str, message: str) -> None:
-        """Note a problem, unless an earlier pass has found one at that place, from which it may follow."""
-        if path not in self._told:
-            self._found.append(Problem(path, message))
+        """Note a problem, unless an earlier pass found one at that path, which may be its cause."""
+        if path not in self._earlier:
+            self._noted.append(Problem(path, message))
 
     def begin_pass(self) -> None:
-        """Begin to look at all of it in another way, knowing where something is wrong already."""
-        self._told = {each.path for each in self._found if each.path}
+        """Begin another pass of checks, in which paths that have a problem already are skipped."""
+        self._earlier = {problem.path for problem in self._noted if problem.path}
 
     def refuse(self) -> None:
-        """End here if there is one.
+        """Raise an error if there are problems.
 
         Raises:
-            UnsuitableDeclaration: With all of them.
+            UnsuitableDeclaration: There is at least one problem; the error has all of them.
         """
-        if not self._found:
+        if not self._noted:
             return
-        told = [self._shown(each) for each in self._found[:SHOWN]]
-        if len(self._found) > SHOWN:
-            told.append(f"… and {len(self._found) - SHOWN} more")
-        raise UnsuitableDeclaration("\n".join(told), [(each.path, each.message) for each in self._found])
+        messages = [self._format(problem) for problem in self._noted[:PROBLEMS_MAX]]
+        if len(self._noted) > PROBLEMS_MAX:
+            messages.append(f"… and {len(self._noted) - PROBLEMS_MAX} more")
+        raise UnsuitableDeclaration(
+            "\n".join(messages), [(problem.path, problem.message) for problem in self._noted]
+        )
 
-    def _shown(self, problem: Problem) -> str:
-        line = self._line(problem.path)
-        place = f"{self.source}:{line}" if self.source and line else self.source
-        return ": ".join(part for part in (place, problem.path, problem.message) if part)
+    def _format(self, problem: Problem) -> str:
+        line = self._find_line(problem.path)
+        location = f"{self.source}:{line}" if self.source and line else self.source
+        return ": ".join(part for part in (location, problem.path, problem.message) if part)
 
-    def _line(self, path: str) -> int | None:
-        """The line of what stands there, or of the nearest thing around it that stands in the file."""
+    def _find_line(self, path: str) -> int | None:
+        """Return the line of a path, or of the nearest item around it that has one."""
         while path:
             if path in self.lines:
                 return self.lines[path]
-            path = _around(path)
+            path = _parent_path(path)
         return self.lines.get("")
 
 
-def _around(path: str) -> str:
-    """The path of what something stands in: ``cards[3]`` of ``cards[3].title``."""
+def _parent_path(path: str) -> str:
+    """Return the path of the enclosing item: ``cards[3]`` for ``cards[3].title``."""
     return path[: max(path.rfind("."), path.rfind("["), 0)]

@@ -1,4 +1,4 @@
-"""References in rules: where the API wants an id, a declaration has ``{"column": "Done"}``."""
+"""References in automations: ``{"column": "Done"}`` in a declaration, where the API takes an id."""
 
 from __future__ import annotations
 
@@ -11,62 +11,65 @@ _FIELD = "customFields."
 _ID = re.compile("[0-9a-f]{24}")
 
 Find = Callable[[str, str, str | None], Any]
-"""The id of something: its kind, its name, and for a column the name of its scope."""
+"""Returns the id of an item, given its kind, its name and, for a column, the name of its scope."""
 
-Name = Callable[[str], Mapping[str, str] | None]
-"""What refers to the thing with an id; None if nothing known has it."""
+ReferTo = Callable[[str], Mapping[str, str] | None]
+"""Returns the reference to the item with an id; None if the id is unknown."""
 
 
-def references(said: Any, path: str) -> Iterator[tuple[str, str, str, str | None]]:
-    """All references in there: the path, the kind, the name, and the scope if one is named."""
-    if (found := _reference(said)) is not None:
-        yield path, *found
-    elif isinstance(said, Mapping):
-        for name, each in said.items():
-            if name == "field" and _names_field(each):
-                yield f"{path}.field", "field", each.removeprefix(_FIELD), None
+def references(data: Any, path: str) -> Iterator[tuple[str, str, str, str | None]]:
+    """Yield all references in the data, each as its path, kind, name, and scope if it has one."""
+    if (reference := _parse_reference(data)) is not None:
+        yield path, *reference
+    elif isinstance(data, Mapping):
+        for name, value in data.items():
+            if name == "field" and _names_field(value):
+                yield f"{path}.field", "field", value.removeprefix(_FIELD), None
             else:
-                yield from references(each, f"{path}.{name}")
-    elif isinstance(said, list):
-        for at, each in enumerate(said):
-            yield from references(each, f"{path}[{at}]")
+                yield from references(value, f"{path}.{name}")
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from references(item, f"{path}[{index}]")
 
 
-def resolved(said: Any, find: Find) -> Any:
-    """The same with ids, as the API takes it."""
-    if (found := _reference(said)) is not None:
-        return find(*found)
-    if isinstance(said, Mapping):
+def resolve(data: Any, find: Find) -> Any:
+    """Return the data with ids in place of references, as the API takes it."""
+    if (reference := _parse_reference(data)) is not None:
+        return find(*reference)
+    if isinstance(data, Mapping):
         return {
-            name: f"{_FIELD}{find('field', each.removeprefix(_FIELD), None)}"
-            if name == "field" and _names_field(each)
-            else resolved(each, find)
-            for name, each in said.items()
+            name: f"{_FIELD}{find('field', value.removeprefix(_FIELD), None)}"
+            if name == "field" and _names_field(value)
+            else resolve(value, find)
+            for name, value in data.items()
         }
-    return [resolved(each, find) for each in said] if isinstance(said, list) else said
+    return [resolve(item, find) for item in data] if isinstance(data, list) else data
 
 
-def named(said: Any, name: Name) -> Any:
-    """What the API has, with references in place of the ids of things that are known."""
-    if isinstance(said, str):
-        if _ID.fullmatch(said):
-            return name(said) or said
-        if said.startswith(_FIELD) and (found := name(said.removeprefix(_FIELD))):
-            return _FIELD + found["field"]
-        return said
-    if isinstance(said, Mapping):
-        return {key: named(each, name) for key, each in said.items()}
-    return [named(each, name) for each in said] if isinstance(said, list) else said
+def replace_ids(data: Any, refer_to: ReferTo) -> Any:
+    """Return data of the API with references in place of the ids of known items."""
+    if isinstance(data, str):
+        if _ID.fullmatch(data):
+            return refer_to(data) or data
+        if data.startswith(_FIELD) and (reference := refer_to(data.removeprefix(_FIELD))):
+            return _FIELD + reference["field"]
+        return data
+    if isinstance(data, Mapping):
+        return {key: replace_ids(value, refer_to) for key, value in data.items()}
+    return [replace_ids(item, refer_to) for item in data] if isinstance(data, list) else data
 
 
-def _reference(said: Any) -> tuple[str, str, str | None] | None:
-    if not isinstance(said, Mapping) or not said or not all(isinstance(each, str) for each in said.values()):
+def _parse_reference(data: Any) -> tuple[str, str, str | None] | None:
+    """Return the kind, name and scope of a reference; None for other data."""
+    if not isinstance(data, Mapping) or not data or not all(isinstance(name, str) for name in data.values()):
         return None
-    if len(said) == 1:
-        ((kind, name),) = said.items()
+    if len(data) == 1:
+        ((kind, name),) = data.items()
         return (kind, name, None) if kind in KINDS else None
-    return ("column", said["column"], said["scope"]) if said.keys() == {"column", "scope"} else None
+    return ("column", data["column"], data["scope"]) if data.keys() == {"column", "scope"} else None
 
 
-def _names_field(said: Any) -> bool:
-    return isinstance(said, str) and said.startswith(_FIELD) and not _ID.fullmatch(said.removeprefix(_FIELD))
+def _names_field(value: Any) -> bool:
+    return (
+        isinstance(value, str) and value.startswith(_FIELD) and not _ID.fullmatch(value.removeprefix(_FIELD))
+    )

@@ -1,4 +1,4 @@
-"""What there is: a project as it is by now, read by a number of requests that does not grow with it, but for pages."""
+"""The current state of a project, read with a number of requests that grows only with the number of pages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from stellary.client.project_setup._steps import Steps, all_rows
-from stellary.client.project_setup.checking import related
+from stellary.client.project_setup._steps import Steps, fetch_all
+from stellary.client.project_setup.checking import related_cards
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.references import references
@@ -24,12 +24,12 @@ from stellary.contract.projects import Project
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET
 
-Place = WorkspaceHandle[Any] | ProjectHandle[Any]
+Target = WorkspaceHandle[Any] | ProjectHandle[Any]
 
 
 @attrs.frozen
 class Person:
-    """Somebody who may be a member, or be assigned a card."""
+    """A person who can be a member of the project, or the assignee of a card."""
 
     id: str
     email: str
@@ -38,10 +38,10 @@ class Person:
 
 @attrs.frozen
 class Edge:
-    """How two cards belong together, by their ids: the first one ``blocks`` the second one. Said once for both.
+    """A relation between two cards, by their ids: the source ``blocks`` the target. Stored once for both cards.
 
     Attributes:
-        type: ``blocks``, ``duplicates``, ``parent_of`` or ``related_to``; of the last the lower id comes first.
+        type: ``blocks``, ``duplicates``, ``parent_of`` or ``related_to``; for ``related_to`` the lower id comes first.
     """
 
     type: str
@@ -51,14 +51,14 @@ class Edge:
 
 @attrs.frozen(kw_only=True)
 class State:
-    """What there is of a project; nothing of one that is still to be made.
+    """The current state of a project; everything is empty for one that does not exist yet.
 
     Attributes:
-        scopes: By place, each with its columns by place.
-        cards: By column and then by place; the archived ones last, where they matter.
-        people: Who belongs to the workspace, and whoever is assigned to a card.
-        members: The ids of the project's.
-        me: The caller's id.
+        scopes: By position, each with its columns by position.
+        cards: By column and position; archived cards last, if they were read.
+        people: The members of the workspace, and the assignees of cards.
+        members: The user ids of the project's members.
+        me: The user id of the caller.
     """
 
     project: Project | None = None
@@ -74,8 +74,8 @@ class State:
 
 
 @attrs.frozen
-class Wanted:
-    """What of a project has to be known."""
+class StateParts:
+    """The parts of a project's state that have to be read."""
 
     archived: bool
     automations: bool
@@ -83,83 +83,85 @@ class Wanted:
     people: bool
 
     @classmethod
-    def by(cls, declaration: Declaration, prune: bool) -> Wanted:
-        """What a declaration makes it necessary to know."""
+    def needed_by(cls, declaration: Declaration, prune: bool) -> StateParts:
+        """Return the parts that are needed to compare a declaration with the project."""
         cards = declaration.cards or []
         rules = declaration.automations or []
-        named = [card.assignee for card in cards if card.assignee]
+        assignees = [card.assignee for card in cards if card.assignee]
         return cls(
             archived=declaration.cards is not UNSET or prune,
             automations=declaration.automations is not UNSET,
             relations=any(
-                next(related(card), None)
+                next(related_cards(card), None)
                 or any(
                     getattr(card, name) is not UNSET
                     for name in ("parent", "blocks", "related_to", "duplicates")
                 )
                 for card in cards
             ),
-            people=bool(named)
+            people=bool(assignees)
             or declaration.members is not UNSET
             or any(
                 kind == "member"
                 for rule in rules
-                for said in (rule.conditions, rule.action.params)
-                for _, kind, _, _ in references(said, "")
+                for data in (rule.conditions, rule.action.params)
+                for _, kind, _, _ in references(data, "")
             ),
         )
 
 
-EVERYTHING = Wanted(archived=True, automations=True, relations=True, people=True)
+EVERYTHING = StateParts(archived=True, automations=True, relations=True, people=True)
 
 
-def workspace_of(at: Place) -> WorkspaceHandle[Any]:
-    """The workspace of a handle; the handle itself if it is one."""
+def workspace_of(at: Target) -> WorkspaceHandle[Any]:
+    """Return the workspace of a handle; the handle itself if it is a workspace."""
     if isinstance(at, WorkspaceHandle):
         return at
     place = {name: part for name, part in at._place.items() if name != "project_id"}  # noqa: SLF001 - of the SDK
     return WorkspaceHandle(at._caller, place)  # noqa: SLF001
 
 
-def find_project(at: Place, declaration: Declaration, problems: Problems) -> Steps[ProjectHandle[Any] | None]:
-    """The project that a declaration is about; None if it is still to be made.
+def find_project(
+    at: Target, declaration: Declaration, problems: Problems
+) -> Steps[ProjectHandle[Any] | None]:
+    """Return the project that a declaration is about; None if it does not exist yet.
 
     Raises:
-        UnsuitableDeclaration: Several have its name, or it has another key.
+        UnsuitableDeclaration: Several projects have the declared name.
     """
     if isinstance(at, ProjectHandle):
         return at
-    wanted = declaration.project
-    projects: list[Project] = yield from all_rows(at.projects.list)
-    by_key = {each.key: each for each in projects}
-    if wanted.key in by_key:
-        return at.project(by_key[wanted.key])
-    for name in (wanted.name, wanted.was):
-        found = [each for each in projects if each.name == name]
-        if len(found) > 1:
-            keys = ", ".join(each.key for each in found)
+    declared = declaration.project
+    projects: list[Project] = yield from fetch_all(at.projects.list)
+    by_key = {project.key: project for project in projects}
+    if declared.key in by_key:
+        return at.project(by_key[declared.key])
+    for name in (declared.name, declared.was):
+        matches = [project for project in projects if project.name == name]
+        if len(matches) > 1:
+            keys = ", ".join(project.key for project in matches)
             problems.note("project", f'there are several projects "{name}"; say by "key" which one: {keys}')
             problems.refuse()
-        if found:
-            return at.project(found[0])
+        if matches:
+            return at.project(matches[0])
     return None
 
 
-def read_state(at: Place, project: ProjectHandle[Any] | None, wanted: Wanted) -> Steps[State]:
-    """What there is, as far as it has to be known."""
+def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts) -> Steps[State]:
+    """Read the parts of the state that are needed."""
     workspace = workspace_of(at)
-    people: list[Any] = (yield from all_rows(workspace.members.list)) if wanted.people else []
+    people: list[Any] = (yield from fetch_all(workspace.members.list)) if parts.people else []
     me = ""
-    if wanted.people:
-        account = yield from _account(at)
-        people += account
-        me = account[0].id if account else ""
+    if parts.people:
+        caller = yield from _fetch_caller(at)
+        people += caller
+        me = caller[0].id if caller else ""
     if project is None:
-        return State(people=list(_people(people)), me=me)
+        return State(people=list(_unique_people(people)), me=me)
     board = yield project.board()
-    archived = (yield from all_rows(project.cards.list, archived=True)) if wanted.archived else []
-    automations = (yield from all_rows(project.automations.list)) if wanted.automations else []
-    file = (yield project.export()) if wanted.relations else None
+    archived = (yield from fetch_all(project.cards.list, archived=True)) if parts.archived else []
+    automations = (yield from fetch_all(project.automations.list)) if parts.automations else []
+    file = (yield project.export()) if parts.relations else None
     cards = [*board.cards, *archived]
     return State(
         project=board.project,
@@ -168,39 +170,39 @@ def read_state(at: Place, project: ProjectHandle[Any] | None, wanted: Wanted) ->
         fields=board.custom_fields,
         cards=cards,
         automations=automations,
-        edges=frozenset() if file is None else _edges(file, cards),
-        people=list(_people([*people, *board.members])),
-        members=[each.user_id for each in board.members if each.is_member],
+        edges=frozenset() if file is None else _read_edges(file, cards),
+        people=list(_unique_people([*people, *board.members])),
+        members=[member.user_id for member in board.members if member.is_member],
         me=me,
     )
 
 
-def _account(at: Place) -> Steps[list[Any]]:
-    """The caller; nobody for a token that may not tell."""
+def _fetch_caller(at: Target) -> Steps[list[Any]]:
+    """Return the caller's account; an empty list if the token may not read it."""
     from stellary.client.resources.auth import Auth
 
     try:
-        answer = yield Auth(at._caller, {}).me()  # noqa: SLF001 - of the SDK
+        response = yield Auth(at._caller, {}).me()  # noqa: SLF001 - of the SDK
     except Forbidden:
         return []
-    return [answer.user]
+    return [response.user]
 
 
-def _people(found: Iterable[Any]) -> Iterable[Person]:
-    """Everybody once."""
+def _unique_people(accounts: Iterable[Any]) -> Iterable[Person]:
+    """Yield every person once."""
     seen: set[str] = set()
-    for each in found:
-        id = getattr(each, "user_id", None) or each.id
+    for account in accounts:
+        id = getattr(account, "user_id", None) or account.id
         if id not in seen:
             seen.add(id)
-            yield Person(id, each.email or "", each.name or "")
+            yield Person(id, account.email or "", account.name or "")
 
 
 _FROM_TARGET = {"blocked_by": "blocks", "duplicated_by": "duplicates", "child_of": "parent_of"}
 
 
-def edge(type: str, card: str, other: str) -> Edge:
-    """How a relation is kept that is seen from a card."""
+def to_edge(type: str, card: str, other: str) -> Edge:
+    """Return the edge for a relation of the given type, as one of its cards has it."""
     if type in _FROM_TARGET:
         return Edge(_FROM_TARGET[type], other, card)
     if type == "related_to":
@@ -208,14 +210,15 @@ def edge(type: str, card: str, other: str) -> Edge:
     return Edge(type, card, other)
 
 
-def _edges(file: ProjectFile, cards: Iterable[Card]) -> frozenset[Edge]:
-    """The relations among a project's cards. A file's ids are its own: its cards are known by their numbers."""
+def _read_edges(file: ProjectFile, cards: Iterable[Card]) -> frozenset[Edge]:
+    """Return the relations among a project's cards."""
+    # The ids in an export are its own, so cards are identified by their numbers.
     by_number = {card.number: card.id for card in cards}
     ids = {card.id: by_number.get(card.number) for card in file.cards}
-    found = set()
+    edges = set()
     for card in file.cards:
         for relation in card.relations:
             source, target = ids[card.id], ids.get(relation.target_card_id or "")
             if source and target:
-                found.add(edge(relation.type, source, target))
-    return frozenset(found)
+                edges.add(to_edge(relation.type, source, target))
+    return frozenset(edges)

@@ -1,4 +1,4 @@
-"""Values of custom fields, as the API keeps them: checked before anything is sent."""
+"""Values of custom fields in the form in which the API stores them, checked before any request is sent."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from stellary.contract import field_values
 from stellary.contract.custom_fields import FieldType
 
 
-def kept(kind: FieldType, options: Sequence[str], found: Any) -> Any:
-    """A value as it is kept; None for one that is taken away.
+def to_stored(kind: FieldType, options: Sequence[str], value: Any) -> Any:
+    """Return a value in the form in which the API stores it; None if it clears the field.
+
+    Args:
+        kind: The type of the field.
+        options: The options of a ``select`` or ``multi-select``.
+        value: The declared value.
 
     Raises:
-        ValueError: It is none of the field's type; told as a clause.
+        ValueError: The value does not fit the field's type; the message is a clause that follows the path.
     """
-    if field_values.clears(kind, found):
+    if field_values.clears(kind, value):
         return None
-    made = field_values.read(kind, options, found)
-    if made is None:
+    stored = field_values.read(kind, options, value)
+    if stored is None:
         raise ValueError(field_values.SAID[kind])
-    return made
+    return stored

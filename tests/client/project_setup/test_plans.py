@@ -173,7 +173,7 @@ def test_dates_that_contradict_those_that_are_there_are_told(ws):
 def test_all_pages_of_what_there_is_are_read(ws, monkeypatch):
     at = made(ws)
     ws.projects.create(name="Other")
-    monkeypatch.setattr("stellary.client.project_setup._steps.ROWS", 1)
+    monkeypatch.setattr("stellary.client.project_setup._steps.PAGE_SIZE", 1)
     assert not ps.plan(ws, LAUNCH)
     assert not ps.plan(ws, ps.describe(at), prune=True)
 

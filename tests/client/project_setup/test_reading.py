@@ -407,9 +407,9 @@ def test_values_are_kept_as_the_api_keeps_them(kind, options, found, kept):
 
     if kept is ValueError:
         with pytest.raises(ValueError, match=r"^must be "):
-            values.kept(kind, options, found)
+            values.to_stored(kind, options, found)
     else:
-        assert values.kept(kind, options, found) == kept
+        assert values.to_stored(kind, options, found) == kept
 
 
 def test_dates_of_toml_in_values_become_texts():
