@@ -84,7 +84,7 @@ def test_an_invitation_can_be_accepted_once(stage: Stage):
 def test_an_invitation_ends_after_seven_days(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     row = next(row for row in SERVED if row.operation == "invitations.accept")
     place, now = place_of(stage, row, "PATfull"), stage.core.env.clock()
-    monkeypatch.setattr(stage.core, "clock", lambda: now + timedelta(days=7, minutes=1))
+    monkeypatch.setattr(stage.core.env, "clock", lambda: now + timedelta(days=7, minutes=1))
     assert send(stage, row, "PATfull", place).status == 404
 
 

@@ -76,7 +76,7 @@ def test_action_is_answered_as_rules_leave_it(workshop: Workshop):
     workshop.rule("task_moved", "set_priority", priority="high")
     card = workshop.card()
     answer = action_calls.act(
-        workshop.world.core,
+        workshop.world.core.units,
         RawRequest("POST", "/mcp", "", {}, b""),
         "move_card",
         {"cardId": card["id"], "targetColumn": "Done"},

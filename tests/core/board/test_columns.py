@@ -112,7 +112,8 @@ def test_column_counts_the_cards_that_stand_in_it(desk, lane):
 def test_columns_of_one_scope(desk, lane):
     scope = desk.columns()[0]["scopeId"]
     assert desk.ask("GET", f"/columns?scopeId={scope}") == desk.columns()
-    assert desk.ask("GET", f"/columns?scopeId={NOWHERE}") == []
+    status, message = desk.error("GET", f"/columns?scopeId={NOWHERE}")
+    assert (status, message) == (400, "scopeId must be the id of something that is there")
 
 
 def test_columns_by_the_page(desk, lane):
