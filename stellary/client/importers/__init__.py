@@ -1,7 +1,7 @@
-"""Importers: what other tools export becomes projects here. They read files, and send nothing by themselves.
+"""Importers: the exports of other tools, converted to projects. They read files and make no requests.
 
-``read_trello`` and ``read_github_issues`` give a ``Reading``: projects for ``ws.projects.import_file``, and what could not
-be carried over, so that nothing is lost in silence.
+``read_trello`` and ``read_github_issues`` return a ``Reading``: projects for ``ws.projects.import_file``, and a report of
+everything that could not be converted.
 """
 
 from __future__ import annotations

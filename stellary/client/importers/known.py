@@ -1,6 +1,6 @@
-"""Fields of other tools' files that are read; and ids, counters, addresses, and what follows from other fields.
+"""The fields of other tools' files that the importers read, or ignore because they hold ids, counters, addresses or derived values.
 
-Any other field that says something is told in the report.
+Any other field with content is reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Labels and fields of other tools: names are unique here without regard to case, and there are so many at most."""
+"""The labels and custom fields of an imported project. Names are unique without regard to case, and their number is limited."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from stellary.client.importers.reading import NAME_MAX as FIELD_NAME_MAX
 from stellary.client.importers.reading import Report
-from stellary.client.importers.texts import short, text_of
+from stellary.client.importers.texts import shorten, text_of
 from stellary.contract.custom_fields import FIELDS_MAX, OPTIONS_MAX, TEXT_MAX, FieldType
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.project_imports import LABELS_MAX, ImportedCustomField, ImportedLabel
@@ -20,33 +20,33 @@ OPTION_MAX = 100
 
 @attrs.define
 class Labels:
-    """The labels of a project to be, by what the file calls them; those of one name are one."""
+    """The labels of an imported project, by their key in the file. Labels with the same name are merged."""
 
     report: Report
-    made: list[ImportedLabel] = attrs.field(factory=list)
+    imported: list[ImportedLabel] = attrs.field(factory=list)
     _by_key: dict[str, str] = attrs.field(factory=dict)
     _by_name: dict[str, str] = attrs.field(factory=dict)
 
     def add(self, key: str, name: Any, color: str) -> None:
-        """A label that the file calls by that key."""
+        """Add the label that has this key in the file."""
         if key in self._by_key:
             return
-        said = short(name, NAME_MAX, "label.name", f"label {text_of(name)[:NAME_MAX]!r}", self.report)
-        same = self._by_name.get(said.casefold())
-        if same is not None:
+        label_name = shorten(name, NAME_MAX, "label.name", f"label {text_of(name)[:NAME_MAX]!r}", self.report)
+        existing_id = self._by_name.get(label_name.casefold())
+        if existing_id is not None:
             self.report.note(
-                "label", "another one has the same name: the two are one here", f"label {said!r}"
+                "label", "another one has the same name: the two are one here", f"label {label_name!r}"
             )
-            self._by_key[key] = same
-        elif len(self.made) < LABELS_MAX:
-            # What the file calls it may be longer than an id can be.
-            id = self._by_key[key] = self._by_name[said.casefold()] = f"label-{len(self.made)}"
-            self.made.append(ImportedLabel(id=id, name=said, color=color))
+            self._by_key[key] = existing_id
+        elif len(self.imported) < LABELS_MAX:
+            # The key in the file may be longer than an id can be.
+            id = self._by_key[key] = self._by_name[label_name.casefold()] = f"label-{len(self.imported)}"
+            self.imported.append(ImportedLabel(id=id, name=label_name, color=color))
         else:
-            self.report.note("label", f"a project takes {LABELS_MAX}", f"label {said!r}")
+            self.report.note("label", f"a project takes {LABELS_MAX}", f"label {label_name!r}")
 
     def ids(self, keys: Sequence[str], where: str) -> list[str]:
-        """The ids of a card's labels."""
+        """Return the ids of a card's labels."""
         for key in keys:
             if key not in self._by_key:
                 self.report.note("card.label", "the file does not say which label that is", where)
@@ -55,10 +55,10 @@ class Labels:
 
 @attrs.define
 class Fields:
-    """The custom fields of a project to be, by what the file calls them, and how a value of each is read."""
+    """The custom fields of an imported project by their key in the file, and how their values are read."""
 
     report: Report
-    made: list[ImportedCustomField] = attrs.field(factory=list)
+    imported: list[ImportedCustomField] = attrs.field(factory=list)
     _names: set[str] = attrs.field(factory=set)
     _readers: dict[str, Callable[[Any], Any]] = attrs.field(factory=dict)
 
@@ -70,46 +70,50 @@ class Fields:
         read: Callable[[Any], Any],
         options: Sequence[str] = (),
     ) -> None:
-        """A field, under a name that is free.
+        """Add a field. If its name is taken, a number is appended.
 
         Args:
-            id: What the file calls it.
-            name: What people call it.
-            type: What it takes here.
-            read: Makes the value here of the file's; of what cannot be one it makes None.
-            options: Of a ``select``.
+            id: The key of the field in the file.
+            name: The name of the field in the file.
+            type: The type of the custom field.
+            read: Converts a value of the file; returns None for an invalid one.
+            options: The options of a ``select``.
         """
         where = f"field {text_of(name)[:FIELD_NAME_MAX]!r}"
-        if len(self.made) == FIELDS_MAX:
+        if len(self.imported) == FIELDS_MAX:
             self.report.note("customField", f"a project takes {FIELDS_MAX}", where)
             return
-        said = free = short(name, FIELD_NAME_MAX, "customField.name", where, self.report)
+        base_name = unique_name = shorten(name, FIELD_NAME_MAX, "customField.name", where, self.report)
         number = 1
-        while free.casefold() in self._names:
+        while unique_name.casefold() in self._names:
             number += 1
-            free = f"{said[: FIELD_NAME_MAX - 10]} {number}"
-        if free != said:
-            self.report.note("customField.name", f"another one has the same name: it is {free!r} here", where)
-        self._names.add(free.casefold())
-        self.made.append(ImportedCustomField(id=id, name=free, type=type, options=list(options) or UNSET))
+            unique_name = f"{base_name[: FIELD_NAME_MAX - 10]} {number}"
+        if unique_name != base_name:
+            self.report.note(
+                "customField.name", f"another one has the same name: it is {unique_name!r} here", where
+            )
+        self._names.add(unique_name.casefold())
+        self.imported.append(
+            ImportedCustomField(id=id, name=unique_name, type=type, options=list(options) or UNSET)
+        )
         self._readers[id] = read
 
     def choice(
         self, id: str, name: Any, options: Sequence[Any], read: Callable[[Any], str] = text_of
     ) -> None:
-        """A field of which each card has one of some texts, or just a text where there are too many to choose from."""
-        texts = list(dict.fromkeys(filter(None, (text_of(each).strip() for each in options))))
+        """Add a ``select`` field with these options, or a ``text`` field if they are too many or too long."""
+        texts = list(dict.fromkeys(filter(None, (text_of(option).strip() for option in options))))
         if texts and len(texts) <= OPTIONS_MAX and max(map(len, texts)) <= OPTION_MAX:
-            self.add(id, name, "select", lambda said: read(said).strip(), texts)
+            self.add(id, name, "select", lambda value: read(value).strip(), texts)
         else:
             self.add(id, name, "text", read)
 
-    def values(self, found: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """The values of a card, as the fields take them."""
+    def values(self, file_values: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Return the custom field values of a card."""
         values: dict[str, Any] = {}
-        for id, said in found.items():
+        for id, file_value in file_values.items():
             read = self._readers.get(id)
-            value = None if read is None else read(said)
+            value = None if read is None else read(file_value)
             if value is None or value == "":
                 self.report.note("card.customField", "there is no such field, or no such value of it", where)
             elif isinstance(value, str) and len(value) > TEXT_MAX:

@@ -1,4 +1,4 @@
-"""What has been read: projects to import, and a report of what they leave out."""
+"""The result of reading a file: projects to import, and a report of what they omit."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from stellary.contract.project_imports import (
     ImportProject,
 )
 
-PLACES_SHOWN = 10
+EXAMPLES_MAX = 10
 NAME_MAX = 100
-"""Of projects, columns and custom fields."""
+"""The maximum length of the names of projects, columns and custom fields."""
 
 
 @attrs.frozen
 class LeftOut:
-    """Something that the projects do not have, or have otherwise than the file.
+    """Something that the projects omit or change.
 
     Attributes:
-        kind: What it is: ``attachment``, ``assignee``, ``card.cover`` …
-        reason: Why, and what became of it, in a sentence.
-        count: How many there are.
-        where: The first ten places: ``card "Write the spec"``.
+        kind: The kind of object or field: ``attachment``, ``assignee``, ``card.cover`` …
+        reason: The reason, and the replacement if there is one, in a sentence.
+        count: The number of occurrences.
+        where: The first ten occurrences: ``card "Write the spec"``.
     """
 
     kind: str
@@ -43,19 +43,19 @@ class LeftOut:
     where: tuple[str, ...]
 
     def __str__(self) -> str:
-        more = len(self.where) == PLACES_SHOWN < self.count
-        shown = ", ".join(self.where) + (", …" if more else "")
-        return f"{self.count} {self.kind}: {self.reason} ({shown})"
+        more = len(self.where) == EXAMPLES_MAX < self.count
+        examples = ", ".join(self.where) + (", …" if more else "")
+        return f"{self.count} {self.kind}: {self.reason} ({examples})"
 
 
 @attrs.frozen
 class Reading:
-    """A file that has been read.
+    """The result of reading a file.
 
     Attributes:
-        projects: One, or several where the file holds more columns or cards than a project takes; the first one has what
-            is not archived, as far as there is room.
-        left_out: What could not be carried over.
+        projects: One project, or several if the file has more columns or cards than one project can hold. The first project
+            has the cards that are not archived, as far as they fit.
+        left_out: The report of everything that was omitted or changed.
     """
 
     projects: tuple[ImportProject, ...]
@@ -63,10 +63,10 @@ class Reading:
 
     @property
     def project(self) -> ImportProject:
-        """The project.
+        """The only project.
 
         Raises:
-            UnsuitableFile: There are several.
+            UnsuitableFile: There are several projects.
         """
         if len(self.projects) > 1:
             raise UnsuitableFile(
@@ -77,44 +77,46 @@ class Reading:
 
 
 class Report:
-    """Notes what is left out, the same of many places together."""
+    """A collector of notes about omissions, grouped by kind and reason."""
 
     def __init__(self) -> None:
-        self._noted: dict[tuple[str, str], list[str]] = {}
+        self._notes: dict[tuple[str, str], list[str]] = {}
 
     def note(self, kind: str, reason: str, where: str, count: int = 1) -> None:
-        """Note that something is left out there, or several."""
-        self._noted.setdefault((kind, reason), []).extend([where] * count)
+        """Note one or more omissions."""
+        self._notes.setdefault((kind, reason), []).extend([where] * count)
 
-    def unknown(self, kind: str, found: Mapping[str, Any], known: frozenset[str], where: str) -> None:
-        """Note each field of a thing that says something and that nobody has asked for."""
-        for name, value in found.items():
-            if name not in known and not name.endswith("_url") and _says_something(value):
+    def note_unknown(
+        self, kind: str, item: Mapping[str, Any], known_fields: frozenset[str], where: str
+    ) -> None:
+        """Note each field of an object that has content but is not known to the importer."""
+        for name, value in item.items():
+            if name not in known_fields and not name.endswith("_url") and _has_content(value):
                 self.note(f"{kind}.{name}", "there is nothing like it here", where)
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """All that was noted."""
+        """Return all notes."""
         return tuple(
-            LeftOut(kind, reason, len(places), tuple(dict.fromkeys(places))[:PLACES_SHOWN])
-            for (kind, reason), places in self._noted.items()
+            LeftOut(kind, reason, len(occurrences), tuple(dict.fromkeys(occurrences))[:EXAMPLES_MAX])
+            for (kind, reason), occurrences in self._notes.items()
         )
 
 
-def _says_something(value: Any) -> bool:
+def _has_content(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any(_says_something(each) for name, each in value.items() if name != "url")
+        return any(_has_content(nested) for name, nested in value.items() if name != "url")
     if isinstance(value, list):
-        return any(map(_says_something, value))
+        return any(map(_has_content, value))
     return bool(value)
 
 
 @attrs.define(kw_only=True)
 class Draft:
-    """A project before it is known to fit.
+    """A project before it is split into parts that fit the limits.
 
     Attributes:
-        columns: Each with an id, which the cards name.
-        cards: In their order within each column.
+        columns: The columns, each with an id that cards refer to.
+        cards: The cards, ordered within each column.
     """
 
     name: str
@@ -127,29 +129,29 @@ class Draft:
     members: list[ImportedMember] = attrs.field(factory=list)
 
     def split(self) -> tuple[ImportProject, ...]:
-        """As many projects as it takes: what is archived comes last, so that a board that is used stays one."""
+        """Return the projects that hold all columns and cards; archived cards come last, so that an active board stays in one project."""
         parts = list(self._parts()) or [(self.columns, [])]
         last_number = max((card.number for card in self.cards if card.number), default=0)
         return tuple(
-            self._part(columns, cards, self._named(place, len(parts)), last_number)
-            for place, (columns, cards) in enumerate(parts)
+            self._part(columns, cards, self._part_name(index, len(parts)), last_number)
+            for index, (columns, cards) in enumerate(parts)
         )
 
     def _parts(self) -> Iterator[tuple[list[ImportedColumn], list[ImportedCard]]]:
         for first in range(0, len(self.columns), COLUMNS_MAX):
             columns = self.columns[first : first + COLUMNS_MAX]
             ids = {column.id for column in columns}
-            waiting = sorted(
+            column_cards = sorted(
                 (card for card in self.cards if card.column_id in ids), key=lambda card: card.archived
             )
-            made = list(_fitting(waiting)) or [[]]
-            yield from ((columns, cards) for cards in made)
+            chunks = list(_split_cards(column_cards)) or [[]]
+            yield from ((columns, cards) for cards in chunks)
 
-    def _named(self, place: int, parts: int) -> str:
+    def _part_name(self, index: int, parts: int) -> str:
         if parts == 1:
             return self.name
-        tail = f" ({place + 1} of {parts})"
-        return self.name[: NAME_MAX - len(tail)] + tail
+        suffix = f" ({index + 1} of {parts})"
+        return self.name[: NAME_MAX - len(suffix)] + suffix
 
     def _part(
         self, columns: list[ImportedColumn], cards: list[ImportedCard], name: str, last_number: int
@@ -166,7 +168,7 @@ class Draft:
         )
 
 
-def _fitting(cards: Sequence[ImportedCard]) -> Iterator[list[ImportedCard]]:
+def _split_cards(cards: Sequence[ImportedCard]) -> Iterator[list[ImportedCard]]:
     part: list[ImportedCard] = []
     comments = 0
     for card in cards:

@@ -1,4 +1,4 @@
-"""Texts of other tools, made to fit: what is too long goes on in comments, and what cannot be said is said otherwise."""
+"""Text of other tools, converted to fit: text beyond a limit continues in comments, and invalid characters are replaced."""
 
 from __future__ import annotations
 
@@ -13,75 +13,75 @@ from stellary.contract.project_imports import ImportedComment, ImportedPerson
 from stellary.contract.unset import UNSET, Unset
 
 COMMENT_MAX = 2000
-"""Of a comment."""
-_UNSAYABLE = re.compile("[\0\ud800-\udfff]")
-_FITS_LATER = "it is longer than {most} characters: the rest stands in comments"
+"""The maximum length of an imported comment."""
+_INVALID_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+_CONTINUES_IN_COMMENTS = "it is longer than {most} characters: the rest stands in comments"
 
 
-def text_of(found: Any) -> str:
-    """A text of a file; what is none is nothing. NUL and halves of letters, which JSON can hold, become U+FFFD."""
-    return _UNSAYABLE.sub("\ufffd", found) if isinstance(found, str) else ""
+def text_of(value: Any) -> str:
+    """Return a string of a file with NUL and lone surrogates replaced by U+FFFD; an empty string for other values."""
+    return _INVALID_CHARACTERS.sub("\ufffd", value) if isinstance(value, str) else ""
 
 
-def object_of(found: Any) -> dict[str, Any]:
-    """An object of a file; what is none has nothing in it."""
-    return found if isinstance(found, dict) else {}
+def object_of(value: Any) -> dict[str, Any]:
+    """Return an object of a file; an empty dict for other values."""
+    return value if isinstance(value, dict) else {}
 
 
-def short(found: Any, most: int, kind: str, where: str, report: Report) -> str:
-    """A text that must not be blank or longer than that; what is cut off is noted."""
-    text = text_of(found).strip()
+def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str:
+    """Return a non-blank text of at most ``most`` characters; truncation is noted."""
+    text = text_of(value).strip()
     if len(text) > most:
         report.note(kind, f"it is longer than {most} characters and was cut: {text!r}", where)
         text = text[: most - 1] + "…"
     return text or "Untitled"
 
 
-def moment_of(found: Any, kind: str, where: str, report: Report) -> datetime | None:
-    """A moment, as ISO 8601; what is given and is none is noted."""
-    if not found:
+def moment_of(value: Any, kind: str, where: str, report: Report) -> datetime | None:
+    """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one."""
+    if not value:
         return None
     try:
-        moment = datetime.fromisoformat(found)
+        moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
         report.note(kind, "it is no date", where)
         return None
 
 
-def title_and_rest(found: Any, where: str, report: Report) -> tuple[str, str]:
-    """The title of a card, and what of it must go elsewhere."""
-    title = text_of(found).strip() or "Untitled"
+def split_title(value: Any, where: str, report: Report) -> tuple[str, str]:
+    """Return the title of a card, and the full title if it had to be truncated."""
+    title = text_of(value).strip() or "Untitled"
     if len(title) <= TITLE_MAX:
         return title, ""
-    report.note("card.title", _FITS_LATER.format(most=TITLE_MAX), where)
+    report.note("card.title", _CONTINUES_IN_COMMENTS.format(most=TITLE_MAX), where)
     return title[: TITLE_MAX - 1] + "…", title
 
 
-def description_and_rest(found: Any, where: str, report: Report) -> tuple[str | None, str]:
-    """The description of a card, and what of it must go elsewhere."""
-    text = text_of(found)
+def split_description(value: Any, where: str, report: Report) -> tuple[str | None, str]:
+    """Return the description of a card, and the remainder beyond the limit."""
+    text = text_of(value)
     if len(text) <= DESCRIPTION_MAX:
         return text if text.strip() else None, ""
-    report.note("card.description", _FITS_LATER.format(most=DESCRIPTION_MAX), where)
+    report.note("card.description", _CONTINUES_IN_COMMENTS.format(most=DESCRIPTION_MAX), where)
     return text[:DESCRIPTION_MAX], text[DESCRIPTION_MAX:]
 
 
 def comments_of(
-    found: Any,
+    value: Any,
     author: str | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
 ) -> Iterator[ImportedComment]:
-    """A text as a comment, or as several where it is too long for one; none where it says nothing."""
-    text = text_of(found)
-    who: ImportedPerson | Unset = ImportedPerson(name=author[:100]) if author else UNSET
+    """Yield a text as one or more comments of at most 2000 characters; none if it is blank."""
+    text = text_of(value)
+    comment_author: ImportedPerson | Unset = ImportedPerson(name=author[:100]) if author else UNSET
     for begin in range(0, len(text), COMMENT_MAX):
         part = text[begin : begin + COMMENT_MAX]
         if part.strip():
             yield ImportedComment(
                 content=part,
-                author=who,
+                author=comment_author,
                 created_at=created_at or UNSET,
                 updated_at=updated_at or created_at or UNSET,
             )

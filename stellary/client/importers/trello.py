@@ -1,4 +1,4 @@
-"""Trello: the JSON export of a board, as Trello's menu "Print, export, and share" gives it."""
+"""The importer for Trello boards: the JSON export of the menu "Print, export, and share"."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from stellary.client.importers.labels import Fields, Labels
 from stellary.client.importers.reading import NAME_MAX, Draft, Reading, Report
 from stellary.client.importers.texts import (
     comments_of,
-    description_and_rest,
     moment_of,
     object_of,
-    short,
+    shorten,
+    split_description,
+    split_title,
     text_of,
-    title_and_rest,
 )
 from stellary.client.transfer.json_file import JsonFile, parsed
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
@@ -36,7 +36,7 @@ from stellary.contract.project_imports import (
 )
 from stellary.contract.unset import UNSET
 
-_WHAT = "the JSON export of a Trello board"
+_FILE_KIND = "the JSON export of a Trello board"
 _ITEM_MAX = 500
 _COLORS = {
     "green": "#4bce97",
@@ -60,22 +60,25 @@ def read_trello(
     people: Mapping[str, str] | None = None,
     statuses: Mapping[str, CardStatus] | None = None,
 ) -> Reading:
-    """Read a board: lists become columns, cards keep their numbers, labels, checklists, comments, fields and dates.
+    """Read a Trello board: lists become columns; cards keep their numbers, labels, checklists, comments, fields and dates.
 
     Args:
-        file: A path, the bytes, an open file, or what it says as a dict.
-        people: E-mail addresses by the names of Trello's users, since the file has none: ``{"jdoe": "jane@acme.com"}``.
-            They become members and assignees, if they reach the workspace.
-        statuses: What being in a list means, by its name: ``{"Doing": "in_progress", "Done": "done"}``. Without that,
+        file: A path, bytes, an open file, or the content as a dict.
+        people: E-mail addresses by Trello username, since the export does not have them: ``{"jdoe": "jane@acme.com"}``.
+            These people become members and assignees, if they have access to the workspace.
+        statuses: The status of the cards of a list, by its name: ``{"Doing": "in_progress", "Done": "done"}``. By default
             only cards whose due date is marked as complete are done.
 
+    Returns:
+        The project, and a report of everything that was omitted or changed.
+
     Raises:
-        UnsuitableFile: It is no such file.
-        OSError: It cannot be read.
+        UnsuitableFile: The file is not an export of a board.
+        OSError: The file cannot be read.
     """
-    board = parsed(file, _WHAT)
+    board = parsed(file, _FILE_KIND)
     if not isinstance(board.get("lists"), list) or not isinstance(board.get("cards"), list):
-        raise UnsuitableFile(f"this is not {_WHAT}: it has no lists and cards")
+        raise UnsuitableFile(f"this is not {_FILE_KIND}: it has no lists and cards")
     report = Report()
     draft = _Board(board, report, people or {}, statuses or {}).draft()
     return Reading(draft.split(), report.left_out())
@@ -83,7 +86,7 @@ def read_trello(
 
 @attrs.define
 class _Board:
-    """A board while it is read."""
+    """A board while it is converted."""
 
     board: dict[str, Any]
     report: Report
@@ -92,13 +95,15 @@ class _Board:
 
     def draft(self) -> Draft:
         labels, fields = self._labels(), self._fields()
-        members = {each["id"]: each for each in _things(self.board, "members")}
+        members = {member["id"]: member for member in _objects(self.board, "members")}
         checklists: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for each in _in_order(_things(self.board, "checklists")):
-            checklists[text_of(each.get("idCard"))].append(each)
+        for checklist in _sort_by_position(_objects(self.board, "checklists")):
+            checklists[text_of(checklist.get("idCard"))].append(checklist)
         comments = self._comments()
-        self.report.unknown("board", self.board, TRELLO_BOARD, "the board")
-        archived_lists = {each["id"] for each in _things(self.board, "lists") if each.get("closed")}
+        self.report.note_unknown("board", self.board, TRELLO_BOARD, "the board")
+        archived_lists = {
+            trello_list["id"] for trello_list in _objects(self.board, "lists") if trello_list.get("closed")
+        }
         reader = partial(
             self._card,
             labels=labels,
@@ -108,20 +113,22 @@ class _Board:
             comments=comments,
             archived_lists=archived_lists,
         )
-        cards = _in_order(_things(self.board, "cards"))
+        cards = _sort_by_position(_objects(self.board, "cards"))
         columns = self._columns(cards)
-        placed = list(self._placed(cards, {column.id for column in columns}))
-        numbered = self._keeps_numbers(placed)
+        imported_cards = list(self._cards_with_column(cards, {column.id for column in columns}))
+        numbered = self._keeps_numbers(imported_cards)
         return Draft(
-            name=short(self.board.get("name"), NAME_MAX, "board.name", "the board", self.report),
-            description=short(self.board.get("desc"), DESCRIPTION_MAX, "board.desc", "the board", self.report)
+            name=shorten(self.board.get("name"), NAME_MAX, "board.name", "the board", self.report),
+            description=shorten(
+                self.board.get("desc"), DESCRIPTION_MAX, "board.desc", "the board", self.report
+            )
             if self.board.get("desc")
             else None,
             archived=bool(self.board.get("closed")),
             columns=columns,
-            labels=labels.made,
-            custom_fields=fields.made,
-            cards=[reader(card, numbered=numbered) for card in placed],
+            labels=labels.imported,
+            custom_fields=fields.imported,
+            cards=[reader(card, numbered=numbered) for card in imported_cards],
             members=self._members(members.values()),
         )
 
@@ -130,21 +137,21 @@ class _Board:
     def _columns(self, cards: Iterable[dict[str, Any]]) -> list[ImportedColumn]:
         used = {text_of(card.get("idList")) for card in cards}
         columns = []
-        for each in _in_order(_things(self.board, "lists")):
-            name = text_of(each.get("name"))
+        for trello_list in _sort_by_position(_objects(self.board, "lists")):
+            name = text_of(trello_list.get("name"))
             where = f"list {name[:NAME_MAX]!r}"
-            self.report.unknown("list", each, TRELLO_LIST, where)
-            if each.get("closed") and each["id"] not in used:
+            self.report.note_unknown("list", trello_list, TRELLO_LIST, where)
+            if trello_list.get("closed") and trello_list["id"] not in used:
                 self.report.note("list", "it is archived and empty", where)
                 continue
-            if each.get("closed"):
+            if trello_list.get("closed"):
                 self.report.note(
                     "list.closed", "columns cannot be archived: its cards are archived here", where
                 )
             columns.append(
                 ImportedColumn(
-                    id=each["id"],
-                    name=short(name, NAME_MAX, "list.name", where, self.report),
+                    id=trello_list["id"],
+                    name=shorten(name, NAME_MAX, "list.name", where, self.report),
                     card_status=self.statuses.get(name, UNSET),
                 )
             )
@@ -152,20 +159,23 @@ class _Board:
 
     def _labels(self) -> Labels:
         labels = Labels(self.report)
-        on_cards = [each for card in _things(self.board, "cards") for each in _things(card, "labels")]
-        for each in [*_things(self.board, "labels"), *on_cards]:
-            color = text_of(each.get("color"))
-            name = each.get("name") or color.replace("_", " ") or "No name"
-            labels.add(each["id"], name, _COLORS.get(color.split("_")[0], _NO_COLOR))
+        on_cards = [label for card in _objects(self.board, "cards") for label in _objects(card, "labels")]
+        for label in [*_objects(self.board, "labels"), *on_cards]:
+            color = text_of(label.get("color"))
+            name = label.get("name") or color.replace("_", " ") or "No name"
+            labels.add(label["id"], name, _COLORS.get(color.split("_")[0], _NO_COLOR))
         return labels
 
     def _fields(self) -> Fields:
         fields = Fields(self.report)
-        for each in _in_order(_things(self.board, "customFields")):
-            id, name, kind = each["id"], each.get("name"), each.get("type")
-            options = {option["id"]: _value(option, "text") for option in _in_order(_things(each, "options"))}
+        for field in _sort_by_position(_objects(self.board, "customFields")):
+            id, name, kind = field["id"], field.get("name"), field.get("type")
+            options = {
+                option["id"]: _value(option, "text")
+                for option in _sort_by_position(_objects(field, "options"))
+            }
             if kind == "list":
-                fields.choice(id, name, list(options.values()), partial(_chosen, options))
+                fields.choice(id, name, list(options.values()), partial(_option_text, options))
             elif kind == "number":
                 fields.add(id, name, "number", _number)
             elif kind == "checkbox":
@@ -182,44 +192,46 @@ class _Board:
         return fields
 
     def _comments(self) -> dict[str, list[ImportedComment]]:
-        found: dict[str, list[ImportedComment]] = defaultdict(list)
-        # The file has the newest first.
-        for each in reversed(_things(self.board, "actions")):
-            data = object_of(each.get("data"))
-            if text_of(each.get("type")) not in _COMMENTS:
-                self.report.note("action", "the history stays in Trello", text_of(each.get("type")))
+        by_card: dict[str, list[ImportedComment]] = defaultdict(list)
+        # The export has the newest actions first.
+        for action in reversed(_objects(self.board, "actions")):
+            data = object_of(action.get("data"))
+            if text_of(action.get("type")) not in _COMMENTS:
+                self.report.note("action", "the history stays in Trello", text_of(action.get("type")))
                 continue
             card = object_of(data.get("card"))
-            author = object_of(each.get("memberCreator"))
+            author = object_of(action.get("memberCreator"))
             where = f"card {text_of(card.get('name'))[:NAME_MAX]!r}"
-            when = moment_of(each.get("date"), "comment.date", where, self.report)
+            created_at = moment_of(action.get("date"), "comment.date", where, self.report)
             name = text_of(author.get("fullName")) or text_of(author.get("username"))
-            found[text_of(card.get("id"))] += comments_of(data.get("text"), name, when)
-        return found
+            by_card[text_of(card.get("id"))] += comments_of(data.get("text"), name, created_at)
+        return by_card
 
     def _members(self, members: Iterable[dict[str, Any]]) -> list[ImportedMember]:
-        found = []
-        for each in members:
-            username = text_of(each.get("username"))
+        imported = []
+        for member in members:
+            username = text_of(member.get("username"))
             if username in self.people:
-                found.append(ImportedMember(name=_name(each)[:NAME_MAX], email=self.people[username]))
+                imported.append(ImportedMember(name=_name(member)[:NAME_MAX], email=self.people[username]))
             else:
-                self.report.note("member", "`people` names no e-mail address", username or _name(each))
-        return found
+                self.report.note("member", "`people` names no e-mail address", username or _name(member))
+        return imported
 
     # ------------------------------------------------------------------------------------------ cards
 
-    def _placed(self, cards: Iterable[dict[str, Any]], known: set[Any]) -> Iterator[dict[str, Any]]:
+    def _cards_with_column(
+        self, cards: Iterable[dict[str, Any]], column_ids: set[Any]
+    ) -> Iterator[dict[str, Any]]:
         for card in cards:
-            if text_of(card.get("idList")) in known:
+            if text_of(card.get("idList")) in column_ids:
                 yield card
             else:
                 self.report.note("card", "the file does not have its list", _where(card))
 
     def _keeps_numbers(self, cards: Iterable[dict[str, Any]]) -> bool:
-        """Whether the cards can keep their numbers: no two have the same one."""
+        """Return whether the cards can keep their numbers: all have one, and no two are equal."""
         numbers = [card.get("idShort") for card in cards]
-        if all(map(_is_a_number, numbers)) and len(set(numbers)) == len(numbers):
+        if all(map(_is_card_number, numbers)) and len(set(numbers)) == len(numbers):
             return True
         self.report.note("card.idShort", "some have none, or the same one: all get new ones", "the board")
         return False
@@ -237,23 +249,23 @@ class _Board:
         numbered: bool,
     ) -> ImportedCard:
         where, report = _where(card), self.report
-        report.unknown("card", card, TRELLO_CARD, where)
+        report.note_unknown("card", card, TRELLO_CARD, where)
         cover = object_of(card.get("cover"))
         if any(cover.get(name) for name in ("color", "idAttachment", "idUploadedBackground")):
             report.note("card.cover", "there is nothing like it here", where)
-        title, title_rest = title_and_rest(card.get("name"), where, report)
-        description, rest = description_and_rest(card.get("desc"), where, report)
+        title, title_rest = split_title(card.get("name"), where, report)
+        description, description_rest = split_description(card.get("desc"), where, report)
         start = moment_of(card.get("start"), "card.start", where, report)
         due = moment_of(card.get("due"), "card.due", where, report)
         if start and due and start > due:
             report.note("card.start", "it is after the due date", where)
             start = None
-        created = _made_at(card["id"])
+        created = _creation_time(card["id"])
         active = moment_of(card.get("dateLastActivity"), "card.dateLastActivity", where, report)
         done = bool(card.get("dueComplete"))
-        own = comments.get(card["id"], [])
-        self._count_comments(card, own, where)
-        more = [title_rest, rest, self._files(card, where)]
+        card_comments = comments.get(card["id"], [])
+        self._count_comments(card, card_comments, where)
+        extra_texts = [title_rest, description_rest, self._files(card, where)]
         return ImportedCard(
             id=card["id"],
             title=title,
@@ -265,13 +277,13 @@ class _Board:
             due_date=due,
             archived=bool(card.get("closed")) or card["idList"] in archived_lists,
             assignee=self._assignee(card, members, where),
-            label_ids=labels.ids(_texts(card, "idLabels"), where),
+            label_ids=labels.ids(_ids(card, "idLabels"), where),
             custom_fields=fields.values(
-                {text_of(each.get("idCustomField")): each for each in _things(card, "customFieldItems")},
+                {text_of(item.get("idCustomField")): item for item in _objects(card, "customFieldItems")},
                 where,
             ),
             checklist=self._steps(checklists.get(card["id"], []), where),
-            comments=[*(each for text in more for each in comments_of(text)), *own],
+            comments=[*(comment for text in extra_texts for comment in comments_of(text)), *card_comments],
             created_at=created or UNSET,
             completed_at=max(filter(None, (active, created)), default=None) if done else UNSET,
         )
@@ -280,29 +292,29 @@ class _Board:
         self, card: dict[str, Any], members: Mapping[str, dict[str, Any]], where: str
     ) -> str | None:
         assignee = None
-        for id in _texts(card, "idMembers"):
-            who = members.get(id, {})
-            email = self.people.get(text_of(who.get("username")))
+        for id in _ids(card, "idMembers"):
+            member = members.get(id, {})
+            email = self.people.get(text_of(member.get("username")))
             if assignee is None and email is not None:
                 assignee = email
             else:
                 reason = "`people` names no e-mail address" if email is None else "a card has one assignee"
-                self.report.note("assignee", f"{_name(who) or id}: {reason}", where)
+                self.report.note("assignee", f"{_name(member) or id}: {reason}", where)
         return assignee
 
     def _steps(self, checklists: list[dict[str, Any]], where: str) -> list[ImportedChecklistItem]:
         steps: list[ImportedChecklistItem] = []
         for checklist in checklists:
             name = text_of(checklist.get("name")).strip()
-            for item in _in_order(_things(checklist, "checkItems")):
-                self.report.unknown("checkItem", item, TRELLO_ITEM, where)
-                said = text_of(item.get("name"))
+            for item in _sort_by_position(_objects(checklist, "checkItems")):
+                self.report.note_unknown("checkItem", item, TRELLO_ITEM, where)
+                text = text_of(item.get("name"))
                 if len(checklists) > 1:
-                    said = f"{name}: {said}"
+                    text = f"{name}: {text}"
                 if len(steps) == CHECKLIST_MAX:
-                    self.report.note("checkItem", f"a card takes {CHECKLIST_MAX}; {said!r}", where)
+                    self.report.note("checkItem", f"a card takes {CHECKLIST_MAX}; {text!r}", where)
                     continue
-                title = short(said, _ITEM_MAX, "checkItem.name", where, self.report)
+                title = shorten(text, _ITEM_MAX, "checkItem.name", where, self.report)
                 steps.append(ImportedChecklistItem(title=title, done=item.get("state") == "complete"))
         if len(checklists) > 1:
             self.report.note("checklist", "a card has one: their names stand before the steps", where)
@@ -311,46 +323,46 @@ class _Board:
         return steps
 
     def _files(self, card: dict[str, Any], where: str) -> str:
-        """Attachments as links: the bytes of a file are not in the export, and Trello gives them to its members only."""
+        """Return the attachments as links. The export has no file contents, and Trello serves them to members only."""
         lines = []
-        for each in _things(card, "attachments"):
-            name = text_of(each.get("name")) or text_of(each.get("url"))
-            if each.get("isUpload"):
+        for attachment in _objects(card, "attachments"):
+            name = text_of(attachment.get("name")) or text_of(attachment.get("url"))
+            if attachment.get("isUpload"):
                 self.report.note("attachment", "the export has no files; a comment has the link", where)
-            lines.append(f"- {name}: {text_of(each.get('url'))}")
+            lines.append(f"- {name}: {text_of(attachment.get('url'))}")
         return "\n".join(["Attachments in Trello:", *lines]) if lines else ""
 
-    def _count_comments(self, card: dict[str, Any], own: list[ImportedComment], where: str) -> None:
-        there = object_of(card.get("badges")).get("comments")
-        if isinstance(there, int) and there > len(own):
+    def _count_comments(self, card: dict[str, Any], comments: list[ImportedComment], where: str) -> None:
+        total = object_of(card.get("badges")).get("comments")
+        if isinstance(total, int) and total > len(comments):
             reason = "the export has the last 1000 actions of a board only"
-            self.report.note("comment", reason, where, there - len(own))
+            self.report.note("comment", reason, where, total - len(comments))
 
 
-def _things(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """A list of things, of which each has an id."""
-    things = found.get(name)
-    if not isinstance(things, list):
+def _objects(parent: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list that have an id."""
+    objects = parent.get(name)
+    if not isinstance(objects, list):
         return []
-    return [each for each in things if isinstance(each, dict) and isinstance(each.get("id"), str)]
+    return [item for item in objects if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
-def _texts(found: Mapping[str, Any], name: str) -> list[str]:
-    """A list of ids."""
-    ids = found.get(name)
-    return [each for each in ids if isinstance(each, str)] if isinstance(ids, list) else []
+def _ids(parent: Mapping[str, Any], name: str) -> list[str]:
+    """Return the strings of a list of ids."""
+    ids = parent.get(name)
+    return [item for item in ids if isinstance(item, str)] if isinstance(ids, list) else []
 
 
-def _in_order(things: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(things, key=lambda each: each["pos"] if _is_number(each.get("pos")) else math.inf)
+def _sort_by_position(objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(objects, key=lambda item: item["pos"] if _is_number(item.get("pos")) else math.inf)
 
 
-def _is_number(found: Any) -> bool:
-    return isinstance(found, int | float) and not isinstance(found, bool)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_a_number(found: Any) -> bool:
-    return isinstance(found, int) and 0 < found < 2_000_000_000
+def _is_card_number(value: Any) -> bool:
+    return isinstance(value, int) and 0 < value < 2_000_000_000
 
 
 def _where(card: Mapping[str, Any]) -> str:
@@ -365,7 +377,7 @@ def _value(item: Mapping[str, Any], name: str) -> str:
     return text_of(object_of(item.get("value")).get(name))
 
 
-def _chosen(options: Mapping[str, str], item: Mapping[str, Any]) -> str:
+def _option_text(options: Mapping[str, str], item: Mapping[str, Any]) -> str:
     return options.get(text_of(item.get("idValue")), "")
 
 
@@ -378,16 +390,16 @@ def _day(item: Mapping[str, Any]) -> str | None:
 
 def _number(item: Mapping[str, Any]) -> float | int | None:
     try:
-        found = float(_value(item, "number"))
+        number = float(_value(item, "number"))
     except ValueError:
         return None
-    if not math.isfinite(found):
+    if not math.isfinite(number):
         return None
-    return int(found) if found.is_integer() and abs(found) < 2**53 else found
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def _made_at(id: str) -> datetime | None:
-    """When something was made: the ids of Trello begin with that."""
+def _creation_time(id: str) -> datetime | None:
+    """Return the creation time of an object, which the first digits of Trello's ids hold."""
     try:
         return datetime.fromtimestamp(int(id[:8], 16), UTC)
     except ValueError:

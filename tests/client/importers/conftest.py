@@ -1,4 +1,4 @@
-"""What the tests of the importers share."""
+"""Fixtures of the importer tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellary.core import Core
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Stellary]:
-    """A client of Jane, who has the workspace ``acme/eng``."""
+    """Return a client of Jane, who owns the workspace ``acme/eng``."""
     core = Core("sqlite://", bcrypt_rounds=4)
     core.migrate()
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
@@ -24,5 +24,5 @@ def client() -> Iterator[Stellary]:
 
 @pytest.fixture
 def ws(client):
-    """The workspace."""
+    """Return the workspace."""
     return client.workspace("acme", "eng")

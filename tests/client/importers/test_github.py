@@ -1,4 +1,4 @@
-"""GitHub: a list of issues becomes a project, and what cannot be carried over is told."""
+"""GitHub issues as a project, and the report of everything that is not converted."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def issues():
     return json.loads(ISSUES.read_text())
 
 
-def told(reading):
-    return {(each.kind, each.reason): (each.count, *each.where) for each in reading.left_out}
+def report_of(reading):
+    return {(entry.kind, entry.reason): (entry.count, *entry.where) for entry in reading.left_out}
 
 
 def kinds(reading):
-    return {each.kind for each in reading.left_out}
+    return {entry.kind for entry in reading.left_out}
 
 
 def test_issues_become_a_project(ws):
     reading = read_github_issues(ISSUES, comments=COMMENTS, people=PEOPLE)
-    made = ws.projects.import_file(reading.project)
-    assert made.name == "octo-org/octo-repo"
-    assert made.ignored == []
-    # Whoever imports has made the cards here; who wrote the issues is told by name.
-    assert [each.kind for each in made.not_carried] == ["creator"]
-    project = ws.project(made)
+    created = ws.projects.import_file(reading.project)
+    assert created.name == "octo-org/octo-repo"
+    assert created.ignored == []
+    # The importing user is the creator of the cards; the authors of the issues are only named.
+    assert [entry.kind for entry in created.not_carried] == ["creator"]
+    project = ws.project(created)
     columns = {column.id: column for column in project.columns.list()}
-    assert [(each.name, each.card_status) for each in columns.values()] == [
+    assert [(column.name, column.card_status) for column in columns.values()] == [
         ("Open", "open"),
         ("Done", "done"),
         ("Not planned", "done"),
@@ -64,7 +64,7 @@ def test_issues_become_a_project(ws):
         ("Type", "select"): "Bug",
         ("GitHub", "text"): "https://github.com/octo-org/octo-repo/issues/4",
     }
-    assert [(each.imported_from, each.content) for each in project.card(crash).comments.list()] == [
+    assert [(comment.imported_from, comment.content) for comment in project.card(crash).comments.list()] == [
         ("hubot", "I can reproduce it."),
         ("octocat", "Fixed soon."),
     ]
@@ -73,7 +73,7 @@ def test_issues_become_a_project(ws):
 def test_nothing_is_left_out_in_silence(issues):
     nothing = "there is nothing like it here"
     reading = read_github_issues(issues, comments=COMMENTS, people=PEOPLE)
-    assert told(reading) == {
+    assert report_of(reading) == {
         ("pull request", "it is no issue"): (1, "issue 5"),
         ("label.description", nothing): (1, "label 'bug'"),
         ("milestone.due_on", "a field has no date"): (1, "milestone 'v1.0'"),
@@ -88,7 +88,7 @@ def test_nothing_is_left_out_in_silence(issues):
 
 def test_comments_that_are_not_given_are_counted(issues):
     reading = read_github_issues(issues)
-    assert told(reading)["comment", "the list has none: give `comments`"] == (2, "issue 4")
+    assert report_of(reading)["comment", "the list has none: give `comments`"] == (2, "issue 4")
 
 
 def test_pull_requests_come_along_if_they_are_asked_for(issues):
@@ -102,8 +102,8 @@ def test_issues_of_several_repositories_get_new_numbers(issues, ws):
     issues[0]["number"] = 2
     reading = read_github_issues(issues)
     assert "number" in kinds(reading)
-    made = ws.projects.import_file(reading.project)
-    assert sorted(card.number for card in ws.project(made).cards.list()) == [1, 2, 3]
+    created = ws.projects.import_file(reading.project)
+    assert sorted(card.number for card in ws.project(created).cards.list()) == [1, 2, 3]
 
 
 def test_what_stands_on_two_pages_is_one_card(issues):
@@ -119,10 +119,10 @@ def test_many_issues_become_several_projects(issues, ws):
         ("Octo (1 of 2)", 500),
         ("Octo (2 of 2)", 200),
     ]
-    made = [ws.projects.import_file(part) for part in parts]
-    assert [len(each.card_ids) for each in made] == [500, 200]
-    # No card made later has a number that another part has.
-    card = ws.project(made[0]).column(made[0].column_ids[0]).cards.create(title="new")
+    created_projects = [ws.projects.import_file(part) for part in parts]
+    assert [len(project.card_ids) for project in created_projects] == [500, 200]
+    # New cards do not reuse the numbers of the other part.
+    card = ws.project(created_projects[0]).column(created_projects[0].column_ids[0]).cards.create(title="new")
     assert card.number == 701
 
 
@@ -130,13 +130,13 @@ def test_long_bodies_and_many_milestones_are_kept(issues, ws):
     issues[2] |= {"title": "t" * 256, "body": "b" * 12_000}
     many = [{**issues[2], "number": number, "milestone": {"title": f"m{number}"}} for number in range(1, 130)]
     reading = read_github_issues(many)
-    made = ws.projects.import_file(reading.project)
-    project = ws.project(made)
+    created = ws.projects.import_file(reading.project)
+    project = ws.project(created)
     card = project.cards.list()[0]
     assert len(card.description) == 5_000
     comments = project.card(card).comments.list()
-    assert sum(len(each.content) for each in comments) == 7_000
-    assert {each.imported_from for each in comments} == {"octocat"}
+    assert sum(len(comment.content) for comment in comments) == 7_000
+    assert {comment.imported_from for comment in comments} == {"octocat"}
     assert ("text", "Milestone") in {(field.type, field.name) for field in project.custom_fields.list()}
 
 
@@ -144,8 +144,8 @@ def test_odd_things_are_told_and_break_nothing(issues, ws):
     issues[2] |= {"user": None, "labels": [None, {"name": "ok", "color": "blue"}], "created_at": "yesterday"}
     issues[2] |= {"assignees": None, "milestone": [], "type": "Bug", "body": 3, "closed_at": 12}
     reading = read_github_issues(issues)
-    made = ws.projects.import_file(reading.project)
-    assert len(made.card_ids) == 3
+    created = ws.projects.import_file(reading.project)
+    assert len(created.card_ids) == 3
     assert {"issue.created_at", "issue.closed_at"} <= kinds(reading)
 
 
@@ -158,5 +158,5 @@ def test_what_is_no_list_of_issues_is_refused(file):
 
 
 def test_an_empty_list_is_an_empty_project(ws):
-    made = ws.projects.import_file(read_github_issues([]).project)
-    assert (made.name, made.card_ids) == ("GitHub issues", [])
+    created = ws.projects.import_file(read_github_issues([]).project)
+    assert (created.name, created.card_ids) == ("GitHub issues", [])

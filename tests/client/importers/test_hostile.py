@@ -1,4 +1,4 @@
-"""Files that are almost right: whatever stands in a place, there is a project or one clear error."""
+"""Files with invalid values in any position: the result is a project or one clear error."""
 
 from __future__ import annotations
 
@@ -31,25 +31,27 @@ JSON = st.recursive(
 )
 
 
-def places(found, path=()):
-    """Every place of a file."""
+def paths_of(value, path=()):
+    """Yield the path of every value of a file."""
     yield path
-    inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
-    for key, value in inner:
-        yield from places(value, (*path, key))
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        yield from paths_of(child, (*path, key))
 
 
-def put(found, path, value):
-    """A copy of a file with something else in a place."""
+def replace_at(content, path, value):
+    """Return a copy of a file with the value at a path replaced."""
     if not path:
         return value
-    key, *rest = path
-    made = found.copy()
-    made[key] = put(found[key], rest, value)
-    return made
+    key, *remaining_path = path
+    changed = content.copy()
+    changed[key] = replace_at(content[key], remaining_path, value)
+    return changed
 
 
-CASES = [(name, path) for name in FILES for path in places(json.loads((FOLDER / name).read_text()))]
+CASES = [(name, path) for name in FILES for path in paths_of(json.loads((FOLDER / name).read_text()))]
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -57,12 +59,12 @@ CASES = [(name, path) for name in FILES for path in places(json.loads((FOLDER / 
 def test_whatever_stands_in_a_file_it_can_be_imported_or_is_refused(ws, changes):
     name = changes[0][0][0]
     file = json.loads((FOLDER / name).read_text())
-    for (where, path), value in changes:
-        if where == name:
+    for (file_name, path), value in changes:
+        if file_name == name:
             try:
-                file = put(file, path, value)
+                file = replace_at(file, path, value)
             except (KeyError, IndexError, TypeError, AttributeError):
-                continue  # an earlier change has taken that place away
+                continue  # an earlier change has removed this path
     if not isinstance(file, dict | list):
         file = json.dumps(file).encode()
     try:
@@ -71,16 +73,16 @@ def test_whatever_stands_in_a_file_it_can_be_imported_or_is_refused(ws, changes)
         return
     for project in reading.projects:
         ws.projects.import_file(project)
-    assert all(str(each) for each in reading.left_out)
+    assert all(str(entry) for entry in reading.left_out)
 
 
 def test_the_report_names_ten_places_and_how_many_there_are():
     issues = json.loads((FOLDER / "github_issues.json").read_text())
     reading = read_github_issues([{**issues[1], "number": number} for number in range(1, 21)])
-    (found,) = reading.left_out
-    assert (found.count, len(found.where)) == (20, 10)
-    assert str(found).startswith("20 pull request: it is no issue (issue 1, issue 2, ")
-    assert str(found).endswith(", …)")
+    (entry,) = reading.left_out
+    assert (entry.count, len(entry.where)) == (20, 10)
+    assert str(entry).startswith("20 pull request: it is no issue (issue 1, issue 2, ")
+    assert str(entry).endswith(", …)")
 
 
 @pytest.mark.parametrize("read", [read_trello, read_github_issues])

@@ -1,4 +1,4 @@
-"""Trello: an exported board becomes a project, and what cannot be carried over is told."""
+"""A Trello board as a project, and the report of everything that is not converted."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def board():
     return json.loads(FILE.read_text())
 
 
-def told(reading):
-    return {each.kind: (each.count, each.reason) for each in reading.left_out}
+def report_of(reading):
+    return {entry.kind: (entry.count, entry.reason) for entry in reading.left_out}
 
 
 def card_of(reading, title):
@@ -31,16 +31,16 @@ def card_of(reading, title):
 
 def test_a_board_becomes_a_project(ws):
     reading = read_trello(FILE, people=PEOPLE, statuses={"Doing": "in_progress"})
-    made = ws.projects.import_file(reading.project)
-    assert (made.name, made.description, made.archived) == (
+    created = ws.projects.import_file(reading.project)
+    assert (created.name, created.description, created.archived) == (
         "Website relaunch",
         "All about the new site.",
         False,
     )
-    assert made.ignored == []
-    assert [each.kind for each in made.not_carried] == []
-    project = ws.project(made)
-    assert [(each.name, each.card_status) for each in project.columns.list()] == [
+    assert created.ignored == []
+    assert [entry.kind for entry in created.not_carried] == []
+    project = ws.project(created)
+    assert [(column.name, column.card_status) for column in project.columns.list()] == [
         ("To Do", None),
         ("Doing", "in_progress"),
         ("Old ideas", None),
@@ -52,7 +52,7 @@ def test_a_board_becomes_a_project(ws):
         "Draw a logo": (4, False),
         "Blink tags": (3, True),
     }
-    # In the order of their places, which the file does not list them in.
+    # Ordered by position, unlike in the file.
     assert [card.title for card in project.cards.list() if card.order is not None][:2] == [
         "Pick a host",
         "Write the copy",
@@ -82,7 +82,8 @@ def test_a_board_becomes_a_project(ws):
         "Source": "Brand book",
     }
     comments = [
-        (each.imported_from or each.author_name, each.content) for each in project.card(copy).comments.list()
+        (comment.imported_from or comment.author_name, comment.content)
+        for comment in project.card(copy).comments.list()
     ]
     assert comments == [
         (
@@ -96,7 +97,7 @@ def test_a_board_becomes_a_project(ws):
 
 def test_nothing_is_left_out_in_silence(board):
     reading = read_trello(board, people=PEOPLE)
-    assert told(reading) == {
+    assert report_of(reading) == {
         "action": (2, "the history stays in Trello"),
         "list": (1, "it is archived and empty"),
         "list.closed": (1, "columns cannot be archived: its cards are archived here"),
@@ -112,7 +113,7 @@ def test_nothing_is_left_out_in_silence(board):
         "card.start": (1, "it is after the due date"),
         "board.pluginData": (1, "there is nothing like it here"),
     }
-    (files,) = [each for each in reading.left_out if each.kind == "attachment"]
+    (files,) = [entry for entry in reading.left_out if entry.kind == "attachment"]
     assert files.where == ("card 'Write the copy'",)
     assert str(files) == (
         "1 attachment: the export has no files; a comment has the link (card 'Write the copy')"
@@ -121,7 +122,7 @@ def test_nothing_is_left_out_in_silence(board):
 
 def test_a_field_that_nobody_knows_yet_is_told(board):
     board["cards"][0]["mirrorSourceId"] = "x"
-    assert told(read_trello(board))["card.mirrorSourceId"] == (1, "there is nothing like it here")
+    assert report_of(read_trello(board))["card.mirrorSourceId"] == (1, "there is nothing like it here")
 
 
 def test_a_large_board_becomes_several_projects_what_is_used_first(board, ws):
@@ -146,8 +147,8 @@ def test_a_large_board_becomes_several_projects_what_is_used_first(board, ws):
         UnsuitableFile, match="the file makes 3 projects, since one takes 50 columns and 500 cards"
     ):
         assert reading.project
-    made = [ws.projects.import_file(part) for part in parts]
-    assert sum(len(each.card_ids) for each in made) == 1_100
+    created_projects = [ws.projects.import_file(part) for part in parts]
+    assert sum(len(project.card_ids) for project in created_projects) == 1_100
 
 
 def test_many_lists_become_several_projects(board):
@@ -160,7 +161,7 @@ def test_many_lists_become_several_projects(board):
 
 
 def test_what_is_too_long_goes_on_in_comments(board, ws):
-    title, text, said = "t" * 700, "d" * 9_500, "c" * 4_500
+    title, text, comment_text = "t" * 700, "d" * 9_500, "c" * 4_500
     board["cards"] = board["cards"][:1]
     board["cards"][0] |= {"name": title, "desc": text}
     board["actions"] = [
@@ -168,20 +169,20 @@ def test_what_is_too_long_goes_on_in_comments(board, ws):
             "id": "a1",
             "type": "commentCard",
             "date": "2024-05-02T09:00:00.000Z",
-            "data": {"text": said, "card": {"id": board["cards"][0]["id"]}},
+            "data": {"text": comment_text, "card": {"id": board["cards"][0]["id"]}},
             "memberCreator": {"fullName": "Jane Doe"},
         }
     ]
     board["lists"][0]["name"] = "l" * 150
     reading = read_trello(board)
-    made = ws.projects.import_file(reading.project)
-    (card,) = ws.project(made).cards.list()
-    comments = [each.content for each in ws.project(made).card(card).comments.list()]
+    created = ws.projects.import_file(reading.project)
+    (card,) = ws.project(created).cards.list()
+    comments = [comment.content for comment in ws.project(created).card(card).comments.list()]
     assert (len(card.title), card.description) == (500, "d" * 5_000)
     assert title in comments
-    assert "".join(each for each in comments if set(each) == {"d"}) == "d" * 4_500
-    assert "".join(each for each in comments if set(each) == {"c"}) == said
-    kinds = set(told(reading))
+    assert "".join(comment for comment in comments if set(comment) == {"d"}) == "d" * 4_500
+    assert "".join(comment for comment in comments if set(comment) == {"c"}) == comment_text
+    kinds = set(report_of(reading))
     assert {"card.title", "card.description", "list.name"} <= kinds
 
 
@@ -196,9 +197,9 @@ def test_odd_things_are_told_and_break_nothing(board, ws):
     board["members"].append("nobody")
     board["checklists"] = None
     reading = read_trello(board)
-    made = ws.projects.import_file(reading.project)
-    assert made.name == "Untitled"
-    assert {card.title for card in ws.project(made).cards.list()} >= {"\ufffd\ufffd", "Draw a logo"}
+    created = ws.projects.import_file(reading.project)
+    assert created.name == "Untitled"
+    assert {card.title for card in ws.project(created).cards.list()} >= {"\ufffd\ufffd", "Draw a logo"}
     assert {
         "card",
         "card.due",
@@ -207,7 +208,7 @@ def test_odd_things_are_told_and_break_nothing(board, ws):
         "card.customField",
         "label",
         "customField.name",
-    } <= set(told(reading))
+    } <= set(report_of(reading))
 
 
 @pytest.mark.parametrize("file", [b"[]", b"{}", b"nonsense", b'{"lists": [], "cards": {}}', {"cards": []}])
@@ -217,8 +218,8 @@ def test_what_is_no_board_is_refused(file):
 
 
 def test_a_board_without_cards_is_a_project_without_cards(ws):
-    made = ws.projects.import_file(read_trello({"name": "Empty", "lists": [], "cards": []}).project)
-    assert (made.name, made.column_ids, made.card_ids) == ("Empty", [], [])
+    created = ws.projects.import_file(read_trello({"name": "Empty", "lists": [], "cards": []}).project)
+    assert (created.name, created.column_ids, created.card_ids) == ("Empty", [], [])
 
 
 def test_more_than_a_project_takes_is_told(board, ws):
@@ -236,13 +237,13 @@ def test_more_than_a_project_takes_is_told(board, ws):
     items = [{"id": f"t{n}", "name": f"step {n}", "state": "incomplete", "pos": n} for n in range(103)]
     board["checklists"] = [{"id": "k", "name": "Steps", "idCard": card["id"], "pos": 1, "checkItems": items}]
     reading = read_trello(board, people=PEOPLE)
-    made = ws.projects.import_file(reading.project)
-    (found,) = ws.project(made).cards.list()
-    assert (len(found.checklist), len(found.label_ids)) == (100, 1)
-    assert [len(value) for value in found.custom_fields.values()] == [5_000]
-    told = {each.kind: each.count for each in reading.left_out}
-    assert (told["label"], told["customField"], told["checkItem"], told["assignee"]) == (1, 1, 1, 1)
-    assert told["checklist.name"] == told["card.label"] == 1
+    created = ws.projects.import_file(reading.project)
+    (created_card,) = ws.project(created).cards.list()
+    assert (len(created_card.checklist), len(created_card.label_ids)) == (100, 1)
+    assert [len(value) for value in created_card.custom_fields.values()] == [5_000]
+    counts = {entry.kind: entry.count for entry in reading.left_out}
+    assert (counts["label"], counts["customField"], counts["checkItem"], counts["assignee"]) == (1, 1, 1, 1)
+    assert counts["checklist.name"] == counts["card.label"] == 1
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_a_value_that_is_none_is_told(board, type, value):
     board["cards"][0]["customFieldItems"] = [{"id": "i", "idCustomField": "f", "value": value}]
     reading = read_trello(board)
     assert card_of(reading, "Write the copy").custom_fields == {}
-    assert "card.customField" in {each.kind for each in reading.left_out}
+    assert "card.customField" in {entry.kind for entry in reading.left_out}
 
 
 def test_a_board_that_was_made_by_hand_needs_no_ids_of_trello(ws):
@@ -268,5 +269,5 @@ def test_a_board_that_was_made_by_hand_needs_no_ids_of_trello(ws):
         {"id": "a", "idShort": 1, "idList": "l", "name": "First", "dueComplete": True, "attachments": []}
     ]
     board = {"name": "Small", "lists": [{"id": "l", "name": "To Do"}], "cards": cards}
-    made = ws.projects.import_file(read_trello(board).project)
-    assert [(card.title, card.status) for card in ws.project(made).cards.list()] == [("First", "done")]
+    created = ws.projects.import_file(read_trello(board).project)
+    assert [(card.title, card.status) for card in ws.project(created).cards.list()] == [("First", "done")]
