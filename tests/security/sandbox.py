@@ -6,6 +6,7 @@ What a request does is real, and gone a moment later: the next request finds the
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +35,8 @@ class Sandbox(Database):
         self._first: Dump | None = None
         self._open = self._begun = 0
         self._written: set[str] = set()
+        # A server over the sandbox works in several threads, which take turns on the one connection.
+        self._turn_of_thread = threading.RLock()
         self.units = 0
 
     @contextmanager
@@ -62,20 +65,22 @@ class Sandbox(Database):
     @contextmanager
     def _part(self, *, keep: bool) -> Iterator[None]:
         """A part of the transaction, undone by itself on an exception, or anyway."""
-        self._open += 1
+        with self._turn_of_thread:
+            self._open += 1
         try:
             yield
         except BaseException:
             keep = False
             raise
         finally:
-            if self._begun == self._open:
-                driver = self._driver
-                if not keep:
-                    driver.execute("ROLLBACK TO part")
-                driver.execute("RELEASE part")
-                self._begun -= 1
-            self._open -= 1
+            with self._turn_of_thread:
+                if self._begun == self._open:
+                    driver = self._driver
+                    if not keep:
+                        driver.execute("ROLLBACK TO part")
+                    driver.execute("RELEASE part")
+                    self._begun -= 1
+                self._open -= 1
 
     def _hear(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         """Begin the parts that are open, now that there is something to be undone: most refusals have written nothing."""
@@ -102,7 +107,7 @@ class Sandbox(Database):
             with super().writing() as own:
                 yield own
             return
-        with self._part(keep=True):
+        with self._turn_of_thread, self._part(keep=True):
             yield self._connection
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
@@ -118,7 +123,8 @@ class Sandbox(Database):
             with super().reading() as own:
                 yield own
             return
-        yield self._connection
+        with self._turn_of_thread:
+            yield self._connection
 
     def changed(self) -> list[str]:
         """The tables that hold something else than they did when the transaction was begun."""
