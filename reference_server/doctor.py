@@ -79,7 +79,7 @@ def _risks_of_transport(settings: Settings) -> Iterator[str]:
     if settings.smtp is None:
         yield "STELLARY_SMTP_URL is not set: invitations are written to the log, where their links can be used."
     if settings.public_url is None:
-        yield "STELLARY_PUBLIC_URL is not set: letters lead to the address on which the server listens."
+        yield "STELLARY_PUBLIC_URL is not set: emails lead to the address on which the server listens."
     elif not settings.public_url.startswith("https://"):
         yield "STELLARY_PUBLIC_URL is not https: passwords and tokens can be read on their way."
     if settings.sqlite_file is None and not _is_private_connection(settings.database):

@@ -1,4 +1,4 @@
-"""Mail: letters by SMTP, off the path of the request that caused them, tried again while that may help."""
+"""Mail: emails by SMTP, off the path of the request that caused them, tried again while that may help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from email.utils import formatdate, make_msgid
 from ipaddress import ip_address
 
 from reference_server.settings import SmtpServer
-from stellary.core.ports.mail import Letter
+from stellary.core.ports.mail import Email
 
 _log = logging.getLogger("stellary.mail")
 
@@ -23,7 +23,7 @@ PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
 class SmtpMailer:
-    """Takes letters and sends them, one at a time. Given to the core as its mailer.
+    """Takes emails and sends them, one at a time. Given to the core as its mailer.
 
     Args:
         server: Where they go.
@@ -36,69 +36,69 @@ class SmtpMailer:
         self._sender = sender
         self._pauses = pauses
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._letters: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._closing = asyncio.Event()
 
-    def __call__(self, letter: Letter) -> None:
-        """Take a letter, in whatever thread."""
+    def __call__(self, email: Email) -> None:
+        """Take an email, in whatever thread."""
         try:
             if self._loop is None:
                 raise RuntimeError
-            self._loop.call_soon_threadsafe(self._take, letter)
+            self._loop.call_soon_threadsafe(self._take, email)
         except RuntimeError:
-            _log.error("no mail is sent any more: a letter to %s is lost", letter.to)
+            _log.error("no mail is sent any more: an email to %s is lost", email.to)
 
     def start(self) -> None:
-        """Take letters from now on, on the loop that runs."""
+        """Take emails from now on, on the loop that runs."""
         self._loop = asyncio.get_running_loop()
 
     async def close(self, patience: float) -> None:
         """Try once more to send what is waiting, for so many seconds at most."""
         self._loop = None
         self._closing.set()
-        # Letters that were handed over a moment ago.
+        # Emails that were handed over a moment ago.
         await asyncio.sleep(0)
-        if not self._letters:
+        if not self._tasks:
             return
-        _, left = await asyncio.wait(self._letters, timeout=patience)
+        _, left = await asyncio.wait(self._tasks, timeout=patience)
         for task in left:
             task.cancel()
         if left:
-            _log.error("stopped with %d letters that were not sent", len(left))
+            _log.error("stopped with %d emails that were not sent", len(left))
 
-    def _take(self, letter: Letter) -> None:
-        if len(self._letters) >= WAITING_MAX:
-            _log.error("too many letters are waiting: one to %s is lost", letter.to)
+    def _take(self, email: Email) -> None:
+        if len(self._tasks) >= WAITING_MAX:
+            _log.error("too many emails are waiting: one to %s is lost", email.to)
             return
-        task = asyncio.get_running_loop().create_task(self._send_patiently(letter))
-        self._letters.add(task)
-        task.add_done_callback(self._letters.discard)
+        task = asyncio.get_running_loop().create_task(self._send_patiently(email))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _send_patiently(self, letter: Letter) -> None:
+    async def _send_patiently(self, email: Email) -> None:
         pauses = iter(self._pauses)
         while True:
             pause = None if self._closing.is_set() else next(pauses, None)
             try:
                 async with self._turn:
-                    await self._send(letter)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the next letter goes out
+                    await self._send(email)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the next email goes out
                 if pause is None or not _may_pass(error):
-                    _log.error("a letter to %s could not be sent: %s", letter.to, _said(error))
+                    _log.error("an email to %s could not be sent: %s", email.to, _said(error))
                     return
-                _log.warning("a letter to %s is tried again: %s", letter.to, _said(error))
+                _log.warning("an email to %s is tried again: %s", email.to, _said(error))
             else:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
 
-    async def _send(self, letter: Letter) -> None:
-        # Loaded with the first letter: most servers never send one.
+    async def _send(self, email: Email) -> None:
+        # Loaded with the first email: most servers never send one.
         import aiosmtplib
 
         server = self._server
         await aiosmtplib.send(
-            self._message(letter),
+            self._message(email),
             hostname=server.host,
             port=server.port,
             use_tls=server.tls,
@@ -117,20 +117,20 @@ class SmtpMailer:
         except ValueError:
             return True
 
-    def _message(self, letter: Letter) -> EmailMessage:
+    def _message(self, email: Email) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
-        message["To"] = letter.to
+        message["To"] = email.to
         # Names that people choose stand in it; a line break would begin another header.
-        message["Subject"] = " ".join(letter.subject.split())
+        message["Subject"] = " ".join(email.subject.split())
         message["Date"] = formatdate()
         message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
-        message.set_content(letter.text)
+        message.set_content(email.text)
         return message
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether another try may succeed: not where the letter itself, or our account, was refused."""
+    """Whether another try may succeed: not where the email itself, or our account, was refused."""
     if isinstance(error, OSError):
         return not isinstance(error, ssl.SSLCertVerificationError)
     refused = getattr(error, "recipients", None)

@@ -34,13 +34,13 @@ from reference_server.webhook_sender import HttpWebhookSender
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.errors import may_become_reachable
-from stellary.core.ports.mail import log_letter
+from stellary.core.ports.mail import log_email
 from stellary.core.wizard.models import ModelPlanner
 
 _log = logging.getLogger("stellary.server")
 
 IN_FLIGHT_SECONDS = 10.0
-LETTERS_SECONDS = 10.0
+MAIL_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 FILES_MAX = 65_536
 AWAY_SECONDS = 1.0
@@ -74,7 +74,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             jwt_secret=secret,
             jwt_lifetime=settings.jwt_lifetime,
             bcrypt_rounds=settings.bcrypt_rounds,
-            mailer=mailer or log_letter,
+            mailer=mailer or log_email,
             public_url=settings.public_url or url,
             blobs=settings.blobs,
             webhook_sender=HttpWebhookSender(),
@@ -194,7 +194,7 @@ async def _serve(
     await wind_down(app[STATE], listener, settings.stop_delay)
     await listener.cleanup()
     if mailer is not None:
-        await mailer.close(LETTERS_SECONDS)
+        await mailer.close(MAIL_SECONDS)
 
 
 def _hurry() -> None:

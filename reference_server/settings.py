@@ -31,7 +31,7 @@ class SettingsError(Exception):
 
 @attrs.frozen
 class SmtpServer:
-    """Where letters go.
+    """Where emails go.
 
     Attributes:
         tls: From the first byte (``smtps://``); otherwise STARTTLS is used where it is offered.

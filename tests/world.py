@@ -27,7 +27,7 @@ from stellary.core import Actor, Core
 from stellary.core.accounts import personal, tables, tokens
 from stellary.core.accounts.passwords import hash_password
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
-from stellary.core.ports.mail import Letter
+from stellary.core.ports.mail import Email
 
 T = TypeVar("T")
 PASSWORD = "correct horse"
@@ -117,13 +117,13 @@ class World:
     """Builds people and places in a core, and calls it on their behalf.
 
     Attributes:
-        letters: What has been mailed.
+        emails: What has been mailed.
     """
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self.letters: list[Letter] = []
-        core.env.mailer = self.letters.append
+        self.emails: list[Email] = []
+        core.env.mailer = self.emails.append
         self._numbers = itertools.count(1)
 
     def stop_clock(self) -> StoppedClock:
@@ -353,6 +353,6 @@ def _write_member(uow: UnitOfWork, organization: Organization, person: Person, r
     )
 
 
-def links(letter: Letter) -> list[str]:
-    """The links in a letter."""
-    return re.findall(r"https?://\S+", letter.text)
+def links(email: Email) -> list[str]:
+    """The links in an email."""
+    return re.findall(r"https?://\S+", email.text)

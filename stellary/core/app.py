@@ -36,7 +36,7 @@ from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
 from stellary.core.ports.blobs import Blobs
-from stellary.core.ports.mail import Mailer, log_letter
+from stellary.core.ports.mail import Mailer, log_email
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
 from stellary.core.streaming.relay import Relay
@@ -57,8 +57,8 @@ class Core:
         jwt_secret: Signs logins; 32 bytes or more. Without one, logins hold as long as this object.
         jwt_lifetime: How long a login holds; 7 days.
         bcrypt_rounds: Cost of a password hash; 12 takes about 0.3 s.
-        mailer: Takes letters (invitations); without one they are logged.
-        public_url: Where people reach the product; stands in letters.
+        mailer: Takes emails (invitations); without one they are logged.
+        public_url: Where people reach the product; stands in emails.
         clock: Says now, in UTC.
         ids: Makes ids of 24 lower-case hex digits, each time another one.
         planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
@@ -81,7 +81,7 @@ class Core:
         jwt_secret: str | None = None,
         jwt_lifetime: timedelta = timedelta(days=7),
         bcrypt_rounds: int = 12,
-        mailer: Mailer = log_letter,
+        mailer: Mailer = log_email,
         public_url: str = "http://localhost:3001",
         clock: Clock = system_clock,
         ids: IdSource | None = None,

@@ -417,7 +417,7 @@ def test_a_view_of_a_hosts_transaction_sees_what_is_not_committed_yet(host, embe
             assert len(organizations.list_organizations(uow, Ref(), Paged()).items) == 2
 
 
-def test_letters_go_out_once_the_host_has_committed(host, embedded, ann):
+def test_emails_go_out_once_the_host_has_committed(host, embedded, ann):
     world = World(embedded)
     place = world.workspace(ann)
     ref = WorkspaceRef(place.organization.slug, place.slug)
@@ -432,10 +432,10 @@ def test_letters_go_out_once_the_host_has_committed(host, embedded, ann):
             transaction.rollback()
         with connection.begin():
             invite(connection, "cid@example.com")
-            assert world.letters == []
+            assert world.emails == []
         with connection.begin():
             connection.execute(COUNT)
-    assert [letter.to for letter in world.letters] == ["cid@example.com"]
+    assert [email.to for email in world.emails] == ["cid@example.com"]
 
 
 def test_a_reader_of_a_hosts_engine_sees_one_moment_throughout(postgres_url):

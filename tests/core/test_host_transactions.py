@@ -1,4 +1,4 @@
-"""Units in a host's transaction: when their letters and signals go out, and which connections may be borrowed."""
+"""Units in a host's transaction: when their emails and signals go out, and which connections may be borrowed."""
 
 from __future__ import annotations
 

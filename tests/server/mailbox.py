@@ -11,7 +11,7 @@ class Box:
     """A mail server's mailbox; ``answers`` are given one after the other, the last for good."""
 
     def __init__(self, *answers: str) -> None:
-        self.letters: list[Envelope] = []
+        self.emails: list[Envelope] = []
         self.answers = list(answers) or ["250 OK"]
         self.sessions: list[Session] = []
 
@@ -19,7 +19,7 @@ class Box:
         self.sessions.append(session)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer.startswith("2"):
-            self.letters.append(envelope)
+            self.emails.append(envelope)
         return answer
 
     async def handle_RCPT(self, server, session, envelope, address, _) -> str:  # noqa: N802

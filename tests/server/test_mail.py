@@ -1,4 +1,4 @@
-"""Letters by SMTP: sent beside the request, tried again while that may help, and never in anybody's way."""
+"""Emails by SMTP: sent beside the request, tried again while that may help, and never in anybody's way."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aiosmtpd.smtp import AuthResult
 from reference_server import mail
 from reference_server.mail import SmtpMailer
 from reference_server.settings import SmtpServer
-from stellary.core.ports.mail import Letter
+from stellary.core.ports.mail import Email
 from tests.server.mailbox import Box, free_port
 
-LETTER = Letter("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")
+EMAIL = Email("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")
 
 
 @pytest.fixture
@@ -33,64 +33,64 @@ async def until(true) -> None:
     pytest.fail("it never came")
 
 
-async def test_a_letter_arrives_as_it_was_written(box):
-    letters, server = box[0].letters, box[1]
+async def test_an_email_arrives_as_it_was_written(box):
+    emails, server = box[0].emails, box[1]
     mailer = SmtpMailer(server, "stellary@example.com")
     mailer.start()
-    mailer(Letter("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + LETTER.text))
-    await until(lambda: letters)
+    mailer(Email("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + EMAIL.text))
+    await until(lambda: emails)
     await mailer.close(5)
-    (envelope,) = letters
+    (envelope,) = emails
     assert envelope.mail_from == "stellary@example.com"
     assert envelope.rcpt_tos == ["bob@example.com"]
     message = message_from_bytes(envelope.content, policy=policy.default)
     assert message["Subject"] == "Grüße Bcc: eve@example.com"
     assert message["Bcc"] is None
     assert message["Message-ID"].endswith("@example.com>")
-    assert message.get_content().splitlines() == ["Grüße", *LETTER.text.splitlines()]
+    assert message.get_content().splitlines() == ["Grüße", *EMAIL.text.splitlines()]
 
 
-async def test_a_letter_from_a_thread_arrives(box):
+async def test_an_email_from_a_thread_arrives(box):
     mailer = SmtpMailer(box[1], "stellary@example.com")
     mailer.start()
-    await asyncio.to_thread(mailer, LETTER)
+    await asyncio.to_thread(mailer, EMAIL)
     await mailer.close(5)
-    assert len(box[0].letters) == 1
+    assert len(box[0].emails) == 1
 
 
-async def test_a_letter_that_is_put_off_is_tried_again(box):
+async def test_an_email_that_is_put_off_is_tried_again(box):
     box[0].answers = ["451 later", "451 later", "250 OK"]
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01, 0.01])
     mailer.start()
-    mailer(LETTER)
-    await until(lambda: box[0].letters)
+    mailer(EMAIL)
+    await until(lambda: box[0].emails)
     await mailer.close(5)
     assert len(box[0].sessions) == 3
 
 
-async def test_a_letter_that_is_put_off_holds_up_no_other(box):
+async def test_an_email_that_is_put_off_holds_up_no_other(box):
     box[0].answers = ["451 later", "250 OK"]
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[60])
     mailer.start()
-    mailer(LETTER)
-    mailer(Letter("eve@example.com", "Hello", "Hello"))
-    await until(lambda: len(box[0].letters) == 1)
-    assert box[0].letters[0].rcpt_tos == ["eve@example.com"]
+    mailer(EMAIL)
+    mailer(Email("eve@example.com", "Hello", "Hello"))
+    await until(lambda: len(box[0].emails) == 1)
+    assert box[0].emails[0].rcpt_tos == ["eve@example.com"]
     # Closing tries once more, and does not wait out the pause.
     await mailer.close(5)
-    assert len(box[0].letters) == 2
+    assert len(box[0].emails) == 2
 
 
-async def test_a_letter_that_is_refused_is_told_and_not_tried_again(box, caplog):
+async def test_an_email_that_is_refused_is_told_and_not_tried_again(box, caplog):
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01])
     mailer.start()
-    mailer(Letter("nobody@example.com", "Hello", "s3cret"))
+    mailer(Email("nobody@example.com", "Hello", "s3cret"))
     await until(lambda: caplog.records)
     box[0].answers = ["554 spam"]
-    mailer(LETTER)
+    mailer(EMAIL)
     await until(lambda: len(caplog.records) == 2)
     await mailer.close(5)
-    assert "a letter to nobody@example.com could not be sent" in caplog.text
+    assert "an email to nobody@example.com could not be sent" in caplog.text
     assert "no such mailbox" in caplog.text
     assert "554" in caplog.text
     assert "s3cret" not in caplog.text
@@ -101,7 +101,7 @@ async def test_tries_end(box, caplog):
     box[0].answers = ["451 later"]
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01])
     mailer.start()
-    mailer(LETTER)
+    mailer(EMAIL)
     await until(lambda: "could not be sent" in caplog.text)
     assert len(box[0].sessions) == 3
     await mailer.close(5)
@@ -111,42 +111,42 @@ async def test_a_server_that_is_away_is_tried_again(caplog):
     port = free_port()
     mailer = SmtpMailer(SmtpServer("127.0.0.1", port), "stellary@example.com", pauses=[0.05] * 100)
     mailer.start()
-    mailer(LETTER)
+    mailer(EMAIL)
     await until(lambda: "is tried again" in caplog.text)
     box = Box()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    await until(lambda: box.letters)
+    await until(lambda: box.emails)
     await mailer.close(5)
     controller.stop()
 
 
-async def test_letters_that_cannot_be_sent_do_not_keep_a_server_from_stopping(caplog):
+async def test_emails_that_cannot_be_sent_do_not_keep_a_server_from_stopping(caplog):
     silent = socket.create_server(("127.0.0.1", 0))
     mailer = SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1]), "stellary@example.com")
     mailer.start()
-    mailer(LETTER)
+    mailer(EMAIL)
     await mailer.close(0.1)
     silent.close()
-    assert "stopped with 1 letters that were not sent" in caplog.text
+    assert "stopped with 1 emails that were not sent" in caplog.text
 
 
-async def test_only_so_many_letters_wait(monkeypatch, caplog):
+async def test_only_so_many_emails_wait(monkeypatch, caplog):
     monkeypatch.setattr(mail, "WAITING_MAX", 2)
     mailer = SmtpMailer(SmtpServer("127.0.0.1", free_port()), "stellary@example.com", pauses=[60])
     mailer.start()
     for _ in range(3):
-        mailer(LETTER)
-    await until(lambda: "too many letters are waiting" in caplog.text)
+        mailer(EMAIL)
+    await until(lambda: "too many emails are waiting" in caplog.text)
     await mailer.close(5)
 
 
 async def test_a_mailer_that_does_not_run_says_what_is_lost(caplog):
     mailer = SmtpMailer(SmtpServer("127.0.0.1", 1), "stellary@example.com")
-    mailer(LETTER)
+    mailer(EMAIL)
     await mailer.close(1)
-    mailer(LETTER)
-    assert caplog.text.count("no mail is sent any more: a letter to bob@example.com is lost") == 2
+    mailer(EMAIL)
+    assert caplog.text.count("no mail is sent any more: an email to bob@example.com is lost") == 2
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
@@ -168,12 +168,12 @@ async def test_who_has_an_account_logs_in(password: str, caplog):
     server = SmtpServer("127.0.0.1", controller.port, user="us@er", password=password)
     mailer = SmtpMailer(server, "stellary@example.com", pauses=[0.01])
     mailer.start()
-    mailer(LETTER)
-    await until(lambda: box.letters or caplog.records)
+    mailer(EMAIL)
+    await until(lambda: box.emails or caplog.records)
     await mailer.close(5)
     controller.stop()
-    assert len(box.letters) == (password == "right")
-    assert ("a letter to bob@example.com could not be sent: SMTPAuthenticationError" in caplog.text) == (
+    assert len(box.emails) == (password == "right")
+    assert ("an email to bob@example.com could not be sent: SMTPAuthenticationError" in caplog.text) == (
         password == "wrong"
     )
     assert "wrong" not in caplog.text

@@ -240,7 +240,7 @@ def test_its_log_holds_nothing_secret(tmp_path):
     assert re.search(r'"path":"/invitations/:token/accept"|"path":"/invitations/\*\*\*', log)
 
 
-def test_letters_leave_by_smtp_and_those_that_wait_leave_before_it_ends(tmp_path, mailbox):
+def test_emails_leave_by_smtp_and_those_that_wait_leave_before_it_ends(tmp_path, mailbox):
     box, port = mailbox
     environment = {
         "STELLARY_SMTP_URL": f"smtp://127.0.0.1:{port}",
@@ -254,7 +254,7 @@ def test_letters_leave_by_smtp_and_those_that_wait_leave_before_it_ends(tmp_path
             "POST", "/orgs/acme/workspaces/eng/members/invite", {"email": "bob@example.com"}, token
         )
         assert invited.status == 201, invited
-    (envelope,) = box.letters
+    (envelope,) = box.emails
     assert envelope.rcpt_tos == ["bob@example.com"]
     assert b"https://pm.example/invitations/" in envelope.content.replace(b"=\r\n", b"")
 

@@ -29,7 +29,7 @@ def address(email: str) -> str:
 
 
 def host_address(email: str) -> str:
-    """Return the address of a host's user as it is kept, which need not be one that letters can be sent to.
+    """Return the address of a host's user as it is kept, which need not be one that emails can be sent to.
 
     Hosts have accounts from before they checked, from directories, and from providers with rules of their own
     (``jane..doe@docomo.ne.jp``, ``svc backup@corp``).

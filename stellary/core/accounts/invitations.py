@@ -37,7 +37,7 @@ from stellary.core.accounts.workspaces import workspace_value
 from stellary.core.db.base import IdType, UtcDateTime
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.ports.mail import Letter
+from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
 
@@ -110,7 +110,7 @@ _JOIN_WORKSPACE = insert(workspace_members).from_select(
 
 @serves(INVITE_MEMBER)
 def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> CreatedInvitation:
-    """Invite somebody by a letter. It takes the place of an earlier invitation of the same person.
+    """Invite somebody by email. It takes the place of an earlier invitation of the same person.
 
     Raises:
         Invalid: That is no e-mail address.
@@ -148,8 +148,8 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         },
     )
     inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
-    letter = _letter(made, inviter, workspace.name, uow.env.public_url)
-    uow.after_commit.append(lambda: uow.env.mailer(letter))
+    message = _build_email(made, inviter, workspace.name, uow.env.public_url)
+    uow.after_commit.append(lambda: uow.env.mailer(message))
     return made
 
 
@@ -227,10 +227,10 @@ def _take(uow: UnitOfWork, invitation: Row[Any]) -> WorkspaceRole:
     return granted
 
 
-def _letter(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Letter:
+def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Email:
     # Names are people's own words: on one line, so that none passes for a paragraph of ours.
     inviter, workspace = " ".join(inviter.split()), " ".join(workspace.split())
-    return Letter(
+    return Email(
         to=invitation.email,
         subject=f"Invitation to {workspace}",
         text=(

@@ -27,7 +27,7 @@ def create_user(
     Args:
         uow: The unit.
         email: As ``address`` has returned it; None for a user of a host's without one, who gets one in the reserved
-            domain ``invalid``, to which no letter can be sent.
+            domain ``invalid``, to which no email can be sent.
         name: 1-100 characters.
         password_hash: None for somebody who cannot log in with a password.
         external_id: By which the host of an embedded core knows the user.

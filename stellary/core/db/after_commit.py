@@ -1,4 +1,4 @@
-"""Effects after commit: letters and signals of units that have joined a transaction of the host's.
+"""Effects after commit: emails and signals of units that have joined a transaction of the host's.
 
 They wait for the host's commit. What the host rolls back, all of its transaction or to a savepoint, takes the effects of
 the units in it along.

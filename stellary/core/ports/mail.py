@@ -1,4 +1,4 @@
-"""Mail: the port by which letters leave. The server sends them by SMTP; without one, they are logged."""
+"""Mail: the port by which emails leave. The server sends them by SMTP; without one, they are logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _log = logging.getLogger("stellary.mail")
 
 
 @attrs.frozen
-class Letter:
+class Email:
     """A mail in plain text."""
 
     to: str
@@ -20,11 +20,11 @@ class Letter:
 
 
 class Mailer(Protocol):
-    """Takes a letter; called after the commit, and never with a transaction open. Must not raise."""
+    """Takes an email; called after the commit, and never with a transaction open. Must not raise."""
 
-    def __call__(self, letter: Letter, /) -> None: ...
+    def __call__(self, email: Email, /) -> None: ...
 
 
-def log_letter(letter: Letter) -> None:
-    """Log the letter with its link: for a server that has no SMTP, whose operator hands links on by hand."""
-    _log.warning("no mail server is set; the letter to %s reads:\n%s", letter.to, letter.text)
+def log_email(email: Email) -> None:
+    """Log the email with its link: for a server that has no SMTP, whose operator hands links on by hand."""
+    _log.warning("no mail server is set; the email to %s reads:\n%s", email.to, email.text)

@@ -42,27 +42,27 @@ def test_an_invitation_says_what_was_sent(world, eng):
     assert made["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
 
 
-def test_a_letter_leads_to_it(world, eng):
+def test_email_leads_to_the_invitation(world, eng):
     made = invite(world, eng)
-    (letter,) = world.letters
-    assert letter.to == "eve@example.com"
-    assert links(letter) == [f"http://localhost:3001/invitations/{made['token']}"]
+    (email,) = world.emails
+    assert email.to == "eve@example.com"
+    assert links(email) == [f"http://localhost:3001/invitations/{made['token']}"]
 
 
-def test_names_in_a_letter_stay_on_their_line(world, eng):
+def test_names_in_an_email_stay_on_their_line(world, eng):
     world.ask(eng["ann"], "PATCH", "/auth/me", {"name": "Ann\n\nYour account is locked"})
     world.ask(eng["ann"], "PATCH", eng["at"].path, {"name": "Eng\r\nBcc: all"})
     invite(world, eng)
-    (letter,) = world.letters
-    assert letter.subject == "Invitation to Eng Bcc: all"
-    assert letter.text.startswith("Ann Your account is locked invites you")
+    (email,) = world.emails
+    assert email.subject == "Invitation to Eng Bcc: all"
+    assert email.text.startswith("Ann Your account is locked invites you")
 
 
-def test_no_letter_is_sent_of_what_was_undone(world, eng):
+def test_no_email_is_sent_of_what_was_undone(world, eng):
     invite(world, eng)
     answer = world.call(eng["ann"], "POST", f"{eng['at'].path}/members/invite", {"email": "cid@example.com"})
     assert outcome(answer) == (409, "already_member")
-    assert len(world.letters) == 1
+    assert len(world.emails) == 1
 
 
 def test_the_token_is_shown_once(world, eng):
@@ -193,7 +193,7 @@ def test_an_idempotency_key_repeats_the_deed_but_not_the_secret(world, eng):
     path, body = f"{eng['at'].path}/members/invite", {"email": "eve@example.com"}
     answers = [world.call(eng["ann"], "POST", path, body, idempotency_key="k") for _ in range(2)]
     assert [outcome(each) for each in answers] == [(201, None), (409, "already_done")]
-    assert len(world.letters) == 1
+    assert len(world.emails) == 1
 
 
 def test_of_two_that_accept_at_once_one_does(world, eng):
