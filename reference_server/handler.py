@@ -159,7 +159,7 @@ class Handler:
         if scheme.lower() != "bearer":
             return False
         try:
-            await self._threads.run("view", lambda: self._core.authenticate(bearer.strip()))
+            await self._threads.run("read", lambda: self._core.authenticate(bearer.strip()))
         except Unauthenticated:
             return False
         return True
@@ -179,7 +179,7 @@ class Handler:
         if small is not None:
             return await self._asked(exchange, caller, exchange.raw(small))
         head = exchange.raw()
-        refused = await self._threads.run("view", lambda: dispatch.refusal(self._core.units, head, match))
+        refused = await self._threads.run("read", lambda: dispatch.refusal(self._core.units, head, match))
         if refused is not None:
             return refused
         await body.read()

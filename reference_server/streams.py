@@ -277,7 +277,7 @@ class Streams:
         return pause
 
     async def _read(self, record: Record[Any], position: int | None) -> Batch:
-        return await self._threads.run("view", lambda: record.read(self._core.units, position))
+        return await self._threads.run("read", lambda: record.read(self._core.units, position))
 
     # ------------------------------------------------------------------------------------------ rights
 
@@ -291,7 +291,7 @@ class Streams:
         while self._suspect:
             some = [self._suspect.pop() for _ in range(min(CHECKS_AT_ONCE, len(self._suspect)))]
             try:
-                allowed = await asyncio.gather(*(self._threads.run("view", each.allowed) for each in some))
+                allowed = await asyncio.gather(*(self._threads.run("read", each.allowed) for each in some))
             except Unavailable:
                 self._suspect.update(some)
                 await asyncio.sleep(TROUBLED_SECONDS)

@@ -76,7 +76,7 @@ class Probe:
 
 def database_probe(core: Core, threads: Threads) -> Probe:
     """Return a probe of whether the database can be written, which takes its turn among the units that write."""
-    return Probe(partial(_database_problem, core), partial(threads.run, "begin"), "the database")
+    return Probe(partial(_database_problem, core), partial(threads.run, "write"), "the database")
 
 
 def store_probe(core: Core, threads: Threads) -> Probe:

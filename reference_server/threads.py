@@ -215,7 +215,7 @@ class Threads:
         self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
         self.thinking = Pool("stellary-think", THINKING_THREADS, WAITING_MAX)
         self.bodies = Pool("stellary-body", BODY_THREADS, WAITING_MAX)
-        self.pools: dict[Mode, Pool] = {"view": reader, "begin": writer, "outside": hashers}
+        self.pools: dict[Mode, Pool] = {"read": reader, "write": writer, "self_managed": hashers}
 
     def run(self, mode: Mode, job: Callable[[], T], owner: Owner = NO_OWNER) -> asyncio.Future[T]:
         """Run a job in the threads for that mode.

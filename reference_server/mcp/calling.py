@@ -122,7 +122,7 @@ class Caller:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
         job = partial(action_calls.act, self._core.units, request, tool.action.name, params, place, actor)
-        return await self._threads.run("view" if tool.reads else "begin", job, Owner(place))
+        return await self._threads.run("read" if tool.reads else "write", job, Owner(place))
 
     async def _comes(self, client: Client, until: float) -> bool:
         """Wait until a mission is there for an agent; False if none comes in time, or nobody waits any more.
@@ -136,7 +136,7 @@ class Caller:
             await asyncio.sleep(min(LOOK_SECONDS, left))
             if self._state.closed or client.gone():
                 return False
-            if await self._threads.run("view", partial(missions.waits, self._core.units, limits.agent_id)):
+            if await self._threads.run("read", partial(missions.waits, self._core.units, limits.agent_id)):
                 return True
         return False
 

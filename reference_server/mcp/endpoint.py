@@ -127,13 +127,13 @@ class McpEndpoint:
             return Client(
                 await self._operators(self._token), headers, fixed=True, place=self._token.workspace
             )
-        actor = await self._threads.run("view", lambda: self._core.authenticate(bearer))
+        actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
         headers["authorization"] = exchange.headers["authorization"]
         return Client(actor, headers, gone=lambda: exchange.request.transport is None)
 
     async def _operators(self, token: McpToken) -> Actor:
         """As whom the token of the settings acts."""
-        found = await self._threads.run("view", lambda: self._core.known_by(token.user))
+        found = await self._threads.run("read", lambda: self._core.known_by(token.user))
         if found is None:
             raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
         return attrs.evolve(found, scopes=READING)

@@ -25,7 +25,7 @@ from stellary.core.accounts import people
 from stellary.core.api import reactions
 from stellary.core.board import labels
 from stellary.core.kernel.events import Event
-from stellary.core.kernel.unit import NOBODY, served, serves, serves_outside
+from stellary.core.kernel.unit import NOBODY, serves, serves_self_managed, service_of
 from tests.boards import Board
 
 PERSON = Actor("ann")
@@ -137,24 +137,24 @@ def test_a_unit_goes_on_after_a_refusal(board, ref):
 
 
 def test_a_service_says_what_it_serves():
-    service = served(labels.create_label)
-    assert (service.endpoint, service.mode) == (CREATE_LABEL, "begin")
-    assert served(labels.list_labels).mode == "view"
+    service = service_of(labels.create_label)
+    assert (service.endpoint, service.mode) == (CREATE_LABEL, "write")
+    assert service_of(labels.list_labels).mode == "read"
 
 
 def test_what_serves_nothing_says_so():
     with pytest.raises(TypeError, match="serves no endpoint"):
-        served(print)
+        service_of(print)
 
 
 def test_a_service_that_opens_units_itself_checks_the_token_too(core):
     endpoint: Endpoint = attrs.evolve(CREATE_LABEL, policy=Policy("self", "jwt"))
 
-    @serves_outside(endpoint)
+    @serves_self_managed(endpoint)
     def slow(core, actor, ref, request):
         return request.name
 
-    assert served(slow).mode == "outside"
+    assert service_of(slow).mode == "self_managed"
     assert slow(core, PERSON, ProjectRef("a", "b", "c"), CreateLabel(name="bug")) == "bug"
     with pytest.raises(Forbidden):
         slow(core, ALL, ProjectRef("a", "b", "c"), CreateLabel(name="bug"))
@@ -277,8 +277,8 @@ def test_reactions_that_are_undone_with_an_attempt_are_settled_again(world):
         people.emit_left(uow, place.id, bob.id, ann.id)
         with suppress(ZeroDivisionError), uow.attempt():
             uow.settle()
-            uow.ended["webhooks"] += 1
+            uow.ended_counts["webhooks"] += 1
             raise ZeroDivisionError
-        assert uow.ended == {}
+        assert uow.ended_counts == {}
     members = world.ask(ann, "GET", f"{project.path}/members")
     assert [member["userId"] for member in members] == [ann.id]

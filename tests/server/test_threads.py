@@ -80,9 +80,9 @@ def test_a_job_whose_loop_is_closed_ends_its_thread_quietly():
 async def test_sqlite_has_one_thread_that_writes_and_two_that_read(sqlite_core):
     threads = Threads(sqlite_core)
     assert {mode: len(pool._threads) for mode, pool in threads.pools.items()} == {
-        "view": 2,
-        "begin": 1,
-        "outside": 2,
+        "read": 2,
+        "write": 1,
+        "self_managed": 2,
     }
     await threads.close(5)
 
@@ -91,9 +91,9 @@ async def test_postgres_has_a_thread_for_each_connection(postgres_url):
     core = Core(postgres_url)
     threads = Threads(core)
     assert {mode: len(pool._threads) for mode, pool in threads.pools.items()} == {
-        "view": READERS,
-        "begin": WRITERS,
-        "outside": 2,
+        "read": READERS,
+        "write": WRITERS,
+        "self_managed": 2,
     }
     await threads.close(5)
     core.close()
@@ -179,7 +179,7 @@ async def test_a_pool_that_ends_does_what_was_held_back(shared: Pool):
 async def test_closing_finishes_what_is_waiting(sqlite_core):
     threads = Threads(sqlite_core)
     done: list[int] = []
-    jobs = [threads.run("begin", lambda number=number: done.append(number)) for number in range(50)]
+    jobs = [threads.run("write", lambda number=number: done.append(number)) for number in range(50)]
     await threads.close(5)
     await asyncio.gather(*jobs)
     assert done == list(range(50))

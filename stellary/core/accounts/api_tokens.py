@@ -120,7 +120,7 @@ def revoke_all(uow: UnitOfWork) -> int:
     uow.connection.execute(_DELETE_ALL, {"_user_id": uow.user_id})
     uow.emit(TokensRevoked(user_id=uow.user_id))
     uow.settle()
-    of_agents = uow.ended.pop("agent_tokens", 0)
+    of_agents = uow.ended_counts.pop("agent_tokens", 0)
     return live + of_agents
 
 

@@ -32,7 +32,7 @@ from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.kernel.signals import ACCESS
-from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_outside
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
 
 _USERS = select(users, workspace_members.c.pilotage_role).select_from(
@@ -51,7 +51,7 @@ _MOST_ROUNDS = select(func.max(func.substr(users.c.password_hash, 5, 2)))
 _REHASH = update(users).where(users.c.id == bindparam("_id"), users.c.password_hash == bindparam("_before"))
 
 
-@serves_outside(REGISTER)
+@serves_self_managed(REGISTER)
 def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session:
     """Make an account with a personal organization and workspace, and log in.
 
@@ -70,7 +70,7 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
     return Session(access_token=units.env.signer.issue(user.id, 0, user.created_at), user=user)
 
 
-@serves_outside(LOGIN)
+@serves_self_managed(LOGIN)
 def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     """Exchange e-mail address and password for a JWT.
 
@@ -103,7 +103,7 @@ def update_me(uow: UnitOfWork, ref: Ref, request: UpdateMe) -> Me:
     return _me(uow)
 
 
-@serves_outside(CHANGE_PASSWORD)
+@serves_self_managed(CHANGE_PASSWORD)
 def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePassword) -> PasswordChanged:
     """Change the caller's password; every JWT of before is refused from then on.
 

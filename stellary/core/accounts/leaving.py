@@ -1,7 +1,7 @@
 """Leaving: what somebody gives up who no longer belongs to an organization, or no longer leads it.
 
 What other areas hold of somebody in a workspace (assignments, project membership, notifications) is theirs to end:
-they react to ``WorkspaceLeft`` and ``AdminRightsLost``, and count in ``uow.ended`` what has ended.
+they react to ``WorkspaceLeft`` and ``AdminRightsLost``, and count in ``uow.ended_counts`` what has ended.
 """
 
 from __future__ import annotations
@@ -129,14 +129,14 @@ def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRight
     """End the pending invitations that those have sent who may no longer invite."""
     for event in events:
         sent_by = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
-        uow.ended["invitations"] += uow.connection.execute(_END_SENT_INVITATIONS, sent_by).rowcount
+        uow.ended_counts["invitations"] += uow.connection.execute(_END_SENT_INVITATIONS, sent_by).rowcount
 
 
 def settle_ended_rights(uow: UnitOfWork) -> EndedRights:
     """Let all areas react to what somebody has lost, and return how much has ended with it."""
     uow.settle()
-    counts = {field.name: uow.ended[field.name] for field in wire_fields(EndedRights).values()}
-    uow.ended.clear()
+    counts = {field.name: uow.ended_counts[field.name] for field in wire_fields(EndedRights).values()}
+    uow.ended_counts.clear()
     return EndedRights(**counts)
 
 

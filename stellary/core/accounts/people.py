@@ -59,7 +59,7 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
     _keep(uow, workspace_id)
     rows = uow.connection.execute(_REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)})
     found = {row[0]: Person(*row) for row in rows}
-    uow.reaching.update({(workspace_id, person.id): person.name for person in found.values()})
+    uow.members.update({(workspace_id, person.id): person.name for person in found.values()})
     return found
 
 
@@ -78,7 +78,7 @@ def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -
         user_id: Of the user.
         owner_id: The owner of the workspace, who takes over from somebody who leaves of their own accord.
     """
-    uow.reaching.pop((workspace_id, user_id), None)
+    uow.members.pop((workspace_id, user_id), None)
     successor_id = _successor(uow, user_id, owner_id)
     uow.emit(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 

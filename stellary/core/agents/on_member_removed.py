@@ -38,14 +38,16 @@ def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsL
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
         token_count = uow.connection.execute(_REVOKE, parameters).rowcount
         if token_count:
-            uow.ended["agent_tokens"] += token_count
+            uow.ended_counts["agent_tokens"] += token_count
             uow.send_on_commit(ACCESS)
 
 
 def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
     """Revoke the agent tokens that users created, in all workspaces."""
     for event in events:
-        uow.ended["agent_tokens"] += uow.connection.execute(_REVOKE_ALL, {"_user_id": event.user_id}).rowcount
+        uow.ended_counts["agent_tokens"] += uow.connection.execute(
+            _REVOKE_ALL, {"_user_id": event.user_id}
+        ).rowcount
         uow.send_on_commit(ACCESS)
 
 
@@ -55,4 +57,4 @@ def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
         for mission_id in uow.connection.execute(_ACTIVE_MISSIONS, parameters).scalars().all():
             missions.cancel(uow, mission_id, event.user_id, CREATOR_LEFT)
-            uow.ended["missions"] += 1
+            uow.ended_counts["missions"] += 1

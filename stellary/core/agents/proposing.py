@@ -54,11 +54,11 @@ def rehearsal(uow: UnitOfWork) -> Iterator[dict[str, str]]:
 @contextmanager
 def watching(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
     """A part of the unit whose looks are noted."""
-    uow.seen = seen
+    uow.dependencies = seen
     try:
         yield
     finally:
-        uow.seen = None
+        uow.dependencies = None
 
 
 def of_call(

@@ -50,7 +50,7 @@ class ActionCall(Call):
         params: Mapping[str, Any],
         place: str | None,
     ) -> None:
-        service = Service(action.endpoint, "view" if action.kind == "read" else "begin", action.do)
+        service = Service(action.endpoint, "read" if action.kind == "read" else "write", action.do)
         self._there = WorkspaceRef("", "")
         match = Match(action.endpoint, self._there)
         super().__init__(units, request, actor, match, service, ACCESS_BY_REF[WorkspaceRef])
@@ -115,7 +115,7 @@ def act(
 def may_act(units: Units, actor: Actor, name: str) -> bool:
     """Whether somebody may do something by its name, as far as that shows without looking anything up."""
     action = actions.registered_actions(units.env)[name]
-    if not actor.reaches(action.policy):
+    if not actor.is_allowed(action.policy):
         return False
     try:
         if actor.agent_limits is not None:

@@ -91,12 +91,12 @@ class Call:
         said = self._said()
         if self.endpoint.takes_file:
             response = self._with_file(said)
-        elif self.service.mode == "outside":
-            response = self._outside(said)
+        elif self.service.mode == "self_managed":
+            response = self._run_self_managed(said)
         else:
             prepared = self._prepared(said)
             # What an agent does is noted and counted, also if it only reads.
-            writes = self.service.mode == "begin" or self._is_agents()
+            writes = self.service.mode == "write" or self._is_agents()
             response = self.units.run(lambda uow: self._within(uow, said, **prepared), read_only=not writes)
         if self.stale_token and self.known is not None:
             # The request has been carried out: that the note of it failed is no reason to say it was not.
@@ -212,7 +212,7 @@ class Call:
             raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
         return parse(self.request.body, values_max)
 
-    def _outside(self, said: Request | ApiError) -> RawResponse:
+    def _run_self_managed(self, said: Request | ApiError) -> RawResponse:
         if self.endpoint.policy.role == "public":
             self.actor = NOBODY
         else:

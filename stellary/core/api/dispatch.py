@@ -62,7 +62,7 @@ from stellary.core.db.errors import error_response, translated
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.kernel import actions
-from stellary.core.kernel.unit import Actor, Service, UnitOfWork, served
+from stellary.core.kernel.unit import Actor, Service, UnitOfWork, service_of
 from stellary.core.kernel.units import Units
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
@@ -252,7 +252,9 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     proposed_actions.review_action,
     proposed_actions.apply_action,
 )
-SERVICES: Mapping[str, Service] = {service.endpoint.operation: service for service in map(served, _FUNCTIONS)}
+SERVICES: Mapping[str, Service] = {
+    service.endpoint.operation: service for service in map(service_of, _FUNCTIONS)
+}
 """Every service, by the operation that it serves: one explicit line each."""
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {

@@ -120,9 +120,9 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
 
 def settle(uow: UnitOfWork) -> None:
     """Let everything that has happened in the unit be reacted to; reactions may make more happen."""
-    while uow.settled < len(uow.events):
-        wave = uow.events[uow.settled :]
-        uow.settled += len(wave)
+    while uow.settled_count < len(uow.events):
+        wave = uow.events[uow.settled_count :]
+        uow.settled_count += len(wave)
         # What a rule did on somebody's behalf is told as that person's doing.
         for user_id, events in groupby(wave, _acting):
             with uow.caused_by(None, uow.actor if user_id is None else Actor(user_id)):

@@ -164,7 +164,7 @@ class _Acting:
             self.made.append(case.trace(rule.owner_id, "skipped"))
         elif (why := rules.stopped(found.depth, chain)) is not None:
             self.made.append(case.trace(rule.owner_id, "failure", why))
-        elif self.uow.proxied >= rules.UNIT_ACTIONS_MAX:
+        elif self.uow.rule_action_count >= rules.UNIT_ACTIONS_MAX:
             _defer(self.uow, case)
         else:
             self._run(rule, case, chain)
@@ -174,7 +174,7 @@ class _Acting:
             self.patience = self.uow.connection.execute(_PATIENCE).scalar_one()
             self.uow.connection.execute(_HAVE_PATIENCE, {"patience": PATIENCE})
         chain.actions += 1
-        self.uow.proxied += 1
+        self.uow.rule_action_count += 1
         try:
             trace = run(self.uow, rule, case, chain)
         except DBAPIError as error:
@@ -207,7 +207,7 @@ def act(uow: UnitOfWork, payload: Any) -> None:
         made = case.trace(rule.owner_id, "failure", why)
     else:
         chain.actions += 1
-        uow.proxied += 1
+        uow.rule_action_count += 1
         made = run(uow, rule, case, chain)
     traces.record(uow, [made])
 

@@ -32,7 +32,7 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
         rule_ids = uow.connection.execute(_TURN_OFF, parameters).scalars().all()
-        uow.ended["automations"] += len(rule_ids)
+        uow.ended_counts["automations"] += len(rule_ids)
         trace_rows += [_trace_row(uow, rule_id, event.user_id) for rule_id in rule_ids]
     traces.record(uow, trace_rows)
 

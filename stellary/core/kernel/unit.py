@@ -1,4 +1,4 @@
-"""The unit of work: one transaction, one actor, one moment; and the policy row that access checks enforce."""
+"""The unit of work, one transaction on behalf of one actor; and the decorators that make a function a service."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class AgentLimits:
 
 @attrs.frozen
 class Actor:
-    """Whoever acts, and how far the token reaches; what the user may do is read anew in each unit of work.
+    """The caller: a user or an agent, and the limits of the token. The rights of the user are read in each unit of work.
 
     Attributes:
-        user_id: Whose name what is done will bear; None for somebody without a token.
-        scopes: Those of a personal access token; None for a person who has logged in, or an embedding host.
-        token_id: The token, if it is not a login.
+        user_id: The user or agent that changes are attributed to; None for a caller without a token.
+        scopes: The scopes of a personal access token; None after a login, and for an embedding host.
+        token_id: The id of the API token or agent token; None for a login.
         agent_limits: What the agent may do; None for a person.
-        login_id: The login (``jti``), if it is one: for the log.
+        login_id: The id of the login (the ``jti`` of the JWT), for the log.
     """
 
     user_id: str | None
@@ -72,11 +72,14 @@ class Actor:
     login_id: str | None = attrs.field(default=None, eq=False, repr=False)
 
     def require(self, policy: Policy) -> None:
-        """Check what the token reaches, before anything is looked up.
+        """Check that the token allows a call, before anything is read.
+
+        Args:
+            policy: The policy row of the endpoint.
 
         Raises:
-            Unauthenticated: The endpoint asks for a token.
-            Forbidden: The token lacks the scope.
+            Unauthenticated: The endpoint requires a token, and there is none.
+            Forbidden: The token lacks the scope, or the endpoint is not for agents.
         """
         if policy.token == "public":
             return
@@ -96,8 +99,8 @@ class Actor:
         elif policy.token not in self.scopes:
             raise Forbidden(f"the API token lacks the scope {policy.token}", code="insufficient_scope")
 
-    def reaches(self, policy: Policy) -> bool:
-        """Whether the token reaches that far."""
+    def is_allowed(self, policy: Policy) -> bool:
+        """Return whether the token allows a call, without reading anything."""
         try:
             self.require(policy)
         except (Unauthenticated, Forbidden):
@@ -109,24 +112,27 @@ NOBODY = Actor(user_id=None)
 
 
 class UnitOfWork:
-    """One transaction on behalf of one actor. Services take it first; access checks enforce the policy row that it carries.
+    """One transaction on behalf of one actor, at one moment.
+
+    Services take a unit as their first argument. Open one with ``Core.begin``, ``Core.view`` or ``Core.run``. A unit
+    belongs to the thread and the block that it was opened in.
 
     Attributes:
         env: The environment of the core: its clock, settings and ports.
-        connection: The database connection, in a transaction.
-        actor: On whose behalf.
-        now: The moment, the same throughout.
-        new_id: Makes an id.
-        if_match: The versions that the caller will accept, from ``If-Match``; None asks for nothing.
-        events: What has happened so far; reactions settle it before the commit.
-        after_commit: What is to be done once the transaction is over.
-        cause: What leads to what happens now; None for what somebody does by hand.
-        proxied: How many actions have been run by rules.
-        seen: The versions that access checks have read, for a proposal to depend on; None where none is being made.
-        settled: How many of the events have been reacted to.
-        reaching: Who has been found to reach a workspace, and so does until the unit ends: names by workspace and user.
-        ended: How much has ended in this unit with somebody's rights, by the fields of ``EndedRights``; reactions count.
-        workspaces_without_subscribers: Ids of workspaces without rules and webhooks, as access checks have read them.
+        connection: The SQLAlchemy connection, in a transaction. Statements of yours on it commit with the unit.
+        actor: The caller on whose behalf the unit works.
+        now: The time in UTC, the same throughout the unit.
+        new_id: Returns a new id.
+        if_match: The versions that the caller accepts, from ``If-Match``; None accepts any version.
+        events: The events so far, in order; ``settle`` passes them to the reactions.
+        after_commit: Functions without arguments to call after the commit, in order; an exception in one is logged.
+        cause: Why the current change happens; None for a change that the caller makes directly.
+        rule_action_count: The number of actions that automation rules have run in the unit.
+        dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
+        settled_count: The number of events that have been passed to the reactions.
+        members: Users known to reach a workspace until the unit ends: their names, by workspace id and user id.
+        ended_counts: Counts of what has ended in the unit together with a user's rights, by the fields of ``EndedRights``.
+        workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
     """
 
     __slots__ = (
@@ -137,16 +143,16 @@ class UnitOfWork:
         "after_commit",
         "cause",
         "connection",
-        "ended",
+        "dependencies",
+        "ended_counts",
         "env",
         "events",
         "if_match",
+        "members",
         "new_id",
         "now",
-        "proxied",
-        "reaching",
-        "seen",
-        "settled",
+        "rule_action_count",
+        "settled_count",
         "workspaces_without_subscribers",
     )
 
@@ -166,11 +172,11 @@ class UnitOfWork:
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
         self.cause: Cause | None = None
-        self.proxied = 0
-        self.seen: dict[str, str] | None = None
-        self.settled = 0
-        self.reaching: dict[tuple[str, str], str] = {}
-        self.ended: Counter[str] = Counter()
+        self.rule_action_count = 0
+        self.dependencies: dict[str, str] | None = None
+        self.settled_count = 0
+        self.members: dict[tuple[str, str], str] = {}
+        self.ended_counts: Counter[str] = Counter()
         self.workspaces_without_subscribers: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
@@ -178,10 +184,10 @@ class UnitOfWork:
 
     @property
     def user_id(self) -> str:
-        """The acting user.
+        """The id of the acting user or agent.
 
         Raises:
-            Unauthenticated: Nobody acts.
+            Unauthenticated: The caller has no token.
         """
         if self.actor.user_id is None:
             raise Unauthenticated("a Bearer token is required")
@@ -189,7 +195,7 @@ class UnitOfWork:
 
     @property
     def principal_id(self) -> str:
-        """Within whose rights: the acting user, or whom the acting agent acts for."""
+        """The id of the user whose rights apply: the acting user, or the principal of the acting agent."""
         limits = self.actor.agent_limits
         return self.user_id if limits is None else limits.principal_id
 
@@ -201,8 +207,8 @@ class UnitOfWork:
             id: The id of the row.
             version: Its version, or the time of its last change.
         """
-        if self.seen is not None:
-            self.seen.setdefault(f"{kind} {id}", str(version))
+        if self.dependencies is not None:
+            self.dependencies.setdefault(f"{kind} {id}", str(version))
 
     @property
     def policy(self) -> Policy:
@@ -251,36 +257,42 @@ class UnitOfWork:
         self.events.append(event if self.cause is None else event.because(self.cause))
 
     def settle(self) -> None:
-        """Let everything that has happened so far be reacted to, at the latest before the commit.
+        """Pass the events so far to the reactions: automation rules, activity, notifications, webhooks, search.
 
-        A service that answers with what rules may change settles before it answers.
+        The unit settles before it commits. A service that returns something that rules may change settles before it
+        returns.
         """
-        if self.settled < len(self.events):
+        if self.settled_count < len(self.events):
             self._react(self)
 
     def send_on_commit(self, topic: str) -> None:
-        """Send a signal once the unit is committed; none if it is undone."""
+        """Send a signal after the commit, and none after a rollback. Units that wait for the topic wake up and read again."""
         self.after_commit.append(_SendSignal(self.env.signals, topic))
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """A part of the unit that is undone by itself on an exception, as if it had not been begun."""
-        events, due = len(self.events), len(self.after_commit)
-        settled, ended = self.settled, self.ended.copy()
+        """Run the block in a savepoint: on an exception it alone is rolled back, with its events and effects."""
+        event_count, effect_count = len(self.events), len(self.after_commit)
+        settled_count, ended_counts = self.settled_count, self.ended_counts.copy()
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
-            del self.events[events:], self.after_commit[due:]
-            # What was settled in it is undone as well, whenever it happened.
-            self.settled, self.ended = settled, ended
-            # What kept them there has been let go of with the savepoint.
-            self.reaching.clear()
+            del self.events[event_count:], self.after_commit[effect_count:]
+            # The reactions within the block are rolled back as well, even to events from before it.
+            self.settled_count, self.ended_counts = settled_count, ended_counts
+            # The rollback to the savepoint has released the locks that kept these users in their workspaces.
+            self.members.clear()
             raise
 
     @contextmanager
     def caused_by(self, cause: Cause | None, actor: Actor) -> Iterator[None]:
-        """A part of the unit in which somebody else acts, for a reason."""
+        """Act as another actor within the block.
+
+        Args:
+            cause: Why the changes in the block happen; their events carry it.
+            actor: The actor within the block.
+        """
         before = self.actor, self.cause
         self.actor, self.cause = actor, cause
         try:
@@ -289,10 +301,10 @@ class UnitOfWork:
             self.actor, self.cause = before
 
     def require_version(self, version: int) -> None:
-        """Honour ``If-Match``.
+        """Check the current version of a row against ``If-Match``.
 
         Raises:
-            PreconditionFailed: The caller has seen another version.
+            PreconditionFailed: The caller accepts other versions only.
         """
         if self.if_match is not None and str(version) not in self.if_match:
             raise PreconditionFailed(f"the current version is {version}", code="stale_version")
@@ -300,7 +312,7 @@ class UnitOfWork:
 
 @attrs.frozen
 class _SendSignal:
-    """Sends a signal. Two of one topic are equal: of several that wait for one commit, one is enough."""
+    """An effect that sends a signal. Two with one topic are equal, so that one commit sends each topic once."""
 
     signals: Signals
     topic: str
@@ -310,16 +322,23 @@ class _SendSignal:
 
 
 Prepare = Callable[[Any, Actor, Any, Any], Any]
-"""Something slow that is done before the unit is begun: called with the ``Units`` of the core, the actor, the ref and the
-request. What it returns is given to the service as ``prepared``."""
+"""A slow step before the unit of a service, called with the ``Units``, the actor, the ref and the request. The service
+receives its result as ``prepared``."""
 
-Mode = Literal["view", "begin", "outside"]
-"""How a service wants to be run: in a unit that only reads, in one that may write, or by itself (it opens its own)."""
+Mode = Literal["read", "write", "self_managed"]
+"""The unit that a service runs in: one that only reads, one that may write, or units that it opens itself."""
 
 
 @attrs.frozen
 class Service:
-    """What a service function says of itself: the endpoint it serves, how it is run, and what is done before that."""
+    """The registration of a service function.
+
+    Attributes:
+        endpoint: The endpoint that it serves.
+        mode: The unit that it runs in.
+        function: The function.
+        prepare: The slow step before its unit; None if there is none.
+    """
 
     endpoint: Endpoint[Any, Any, Any, Any]
     mode: Mode
@@ -328,7 +347,7 @@ class Service:
 
 
 @overload
-def serves(  # type: ignore[overload-overlap] # what takes nothing is called with nothing, not with a Nothing
+def serves(  # type: ignore[overload-overlap] # an endpoint without a request calls it without one
     endpoint: Endpoint[R, [], Nothing, T],
 ) -> Callable[[Callable[[UnitOfWork, R], T]], Callable[[UnitOfWork, R], T]]: ...
 @overload
@@ -337,27 +356,30 @@ def serves(
     prepare: Prepare | None = None,
 ) -> Callable[[Callable[[UnitOfWork, R, Q], T]], Callable[[UnitOfWork, R, Q], T]]: ...
 def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = None) -> Any:
-    """Say which endpoint a function of a unit of work serves. Its policy row holds whoever calls it.
+    """Declare that a function of a unit of work serves an endpoint. Every call of it is checked, in Python as over HTTP.
 
-    The reach of the token is checked before the function runs, the limits of a request that was built in Python too,
-    and that an access check ran is checked after it.
+    Before the function runs, the token and the limits of the request are checked. After it, the decorator raises
+    ``ServerError`` if no access check ran.
 
     Args:
-        endpoint: Which one.
-        prepare: Done before the unit is begun, once the access check has passed. A function that is called within a
-            unit that is there already gets nothing prepared, and does it itself.
+        endpoint: The endpoint that the function serves.
+        prepare: A slow step to run before the unit opens, once the access check has passed. A function that is called
+            within an open unit receives nothing prepared, and must do this work itself.
+
+    Returns:
+        The decorator.
     """
     policy = endpoint.policy
-    mode: Mode = "view" if endpoint.method == "GET" else "begin"
+    mode: Mode = "read" if endpoint.method == "GET" else "write"
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def service(uow: UnitOfWork, ref: Ref, *requests: Any, **prepared: Any) -> Any:
             with uow.checking(policy):
-                said = requests if endpoint.takes_file else map(check, requests)
-                return function(uow, ref, *said, **prepared)
+                checked = requests if endpoint.takes_file else map(check, requests)
+                return function(uow, ref, *checked, **prepared)
 
-        service.served = Service(endpoint, mode, service, prepare)  # type: ignore[attr-defined]
+        service.service = Service(endpoint, mode, service, prepare)  # type: ignore[attr-defined]
         return service
 
     return decorate
@@ -366,31 +388,31 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = Non
 def serves_upload(
     endpoint: Endpoint[R, [], Nothing, T],
 ) -> Callable[[Callable[[UnitOfWork, R, StoredFile], T]], Callable[[UnitOfWork, R, StoredFile], T]]:
-    """The same for an endpoint that takes a file: the function is given one whose bytes are in the store."""
-    made: Any = serves(endpoint)
-    return made  # type: ignore[no-any-return]
+    """Declare that a function serves an endpoint that takes a file. The function receives a file that is in the store."""
+    decorate: Any = serves(endpoint)
+    return decorate  # type: ignore[no-any-return]
 
 
 def serves_download(
     endpoint: Endpoint[R, [], Nothing, bytes],
 ) -> Callable[[Callable[[UnitOfWork, R], StoredFile]], Callable[[UnitOfWork, R], StoredFile]]:
-    """The same for an endpoint that answers with a file: the function says which one."""
-    made: Any = serves(endpoint)
-    return made  # type: ignore[no-any-return]
+    """Declare that a function serves an endpoint that responds with a file. The function returns the stored file."""
+    decorate: Any = serves(endpoint)
+    return decorate  # type: ignore[no-any-return]
 
 
 @overload
-def serves_outside(  # type: ignore[overload-overlap] # as above
+def serves_self_managed(  # type: ignore[overload-overlap] # as above
     endpoint: Endpoint[R, [], Nothing, T],
 ) -> Callable[[Callable[[U, Actor, R], T]], Callable[[U, Actor, R], T]]: ...
 @overload
-def serves_outside(
+def serves_self_managed(
     endpoint: Endpoint[R, ..., Q, T],
 ) -> Callable[[Callable[[U, Actor, R, Q], T]], Callable[[U, Actor, R, Q], T]]: ...
-def serves_outside(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
-    """The same for a function that opens units of work itself, since it does something slow between them.
+def serves_self_managed(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
+    """Declare that a function serves an endpoint and opens its units of work itself, with something slow between them.
 
-    Hashing a password takes 0.3 s: with a transaction open, nobody else would write.
+    Hashing a password takes 0.3 s, during which an open transaction would block all other writers.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -399,25 +421,29 @@ def serves_outside(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
             actor.require(endpoint.policy)
             return function(units, actor, ref, *map(check, requests))
 
-        service.served = Service(endpoint, "outside", service)  # type: ignore[attr-defined]
+        service.service = Service(endpoint, "self_managed", service)  # type: ignore[attr-defined]
         return service
 
     return decorate
 
 
 def find_service(uow: UnitOfWork, operation: str) -> Service:
-    """Return the service of an operation, out of those that the core was made with."""
+    """Return the service of an operation, such as ``cards.create``."""
     return cast("Service", uow.env.services[operation])
 
 
 def is_service(function: Callable[..., Any]) -> bool:
-    """Whether a function serves an endpoint, and so checks its policy row by itself."""
-    return isinstance(getattr(function, "served", None), Service)
+    """Return whether a function serves an endpoint, and so checks its policy row itself."""
+    return isinstance(getattr(function, "service", None), Service)
 
 
-def served(function: Callable[..., Any]) -> Service:
-    """What a service function says of itself. Raises TypeError if it is none."""
-    found = getattr(function, "served", None)
-    if not isinstance(found, Service):
+def service_of(function: Callable[..., Any]) -> Service:
+    """Return the registration of a service function.
+
+    Raises:
+        TypeError: The function serves no endpoint.
+    """
+    service = getattr(function, "service", None)
+    if not isinstance(service, Service):
         raise TypeError(f"{function!r} serves no endpoint")
-    return found
+    return service

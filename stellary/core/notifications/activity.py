@@ -157,7 +157,7 @@ def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
     workspace_id = events[0].workspace_id
     for user_id in named | at_first_sight:
         # Mostly whoever is assigned, whom the change itself has asked after.
-        name = uow.reaching.get((workspace_id, user_id))
+        name = uow.members.get((workspace_id, user_id))
         if name is not None:
             names[user_id] = name
             seeing.add(user_id)

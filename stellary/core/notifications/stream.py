@@ -45,7 +45,7 @@ _BEYOND_PILOTAGE = _AFTER.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[Activity]:
     """What happens in the workspace; whoever reaches it sees all of it, by a token what that may read."""
     workspace = access.workspace(uow, ref).row
-    read = _AFTER if uow.actor.reaches(PILOTAGE_READ) else _BEYOND_PILOTAGE
+    read = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _BEYOND_PILOTAGE
     after = None
     if request.last_event_id is not UNSET:
         # One from beyond the end is from before the database was restored. Where that is has to be found out now: what

@@ -76,7 +76,7 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
 def _kinds(uow: UnitOfWork, request: Search) -> list[str]:
     """What is looked for: what is named, or all that the token reaches."""
     if request.kind is UNSET:
-        return [source.kind for source in SOURCES if uow.actor.reaches(source.policy)]
+        return [source.kind for source in SOURCES if uow.actor.is_allowed(source.policy)]
     for source in SOURCES:
         if source.kind in request.kind:
             uow.actor.require(source.policy)

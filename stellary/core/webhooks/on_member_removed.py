@@ -29,4 +29,4 @@ def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]
             "_successor_id": event.successor_id,
             "_now": uow.now,
         }
-        uow.ended["webhooks"] += uow.connection.execute(_HAND_OVER, parameters).rowcount
+        uow.ended_counts["webhooks"] += uow.connection.execute(_HAND_OVER, parameters).rowcount

@@ -65,7 +65,7 @@ def test_every_method_of_a_card_takes_its_key(world: World, place):
 
 
 def test_no_service_of_cards_resolves_its_own_path():
-    assert {SERVICES[each.operation].mode for each in OF_CARDS} <= {"view", "begin"}
+    assert {SERVICES[each.operation].mode for each in OF_CARDS} <= {"read", "write"}
 
 
 @pytest.mark.parametrize(
