@@ -41,9 +41,9 @@ def show(made: Any, as_json: bool, otherwise: str = "", named: str | None = None
 def draw_handle(handle: Any, named: str | None = None) -> None:
     """Ask for what a handle shows, and print it."""
     from stellary.client.display._asking import load_view
-    from stellary.client.transfer.archive_steps import taken
+    from stellary.client.transfer.steps import run_steps
 
-    draw(taken(load_view(handle, named)))
+    draw(run_steps(load_view(handle, named)))
 
 
 def draw(sheet: Any) -> None:

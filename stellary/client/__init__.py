@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from stellary.client.calling.capture import Exchange
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.calling.port_transport import PortTransport
-    from stellary.client.calling.raw_response import Response, with_raw_response
+    from stellary.client.calling.raw_response import with_raw_response
+    from stellary.client.calling.response import Response
 
 __all__ = [
     "AsyncPage",
@@ -28,7 +29,7 @@ _MODULES = {
     "Exchange": "calling.capture",
     "Page": "calling.page",
     "PortTransport": "calling.port_transport",
-    "Response": "calling.raw_response",
+    "Response": "calling.response",
     "Stellary": "_client",
     "with_raw_response": "calling.raw_response",
 }

@@ -23,7 +23,7 @@ from stellary.contract.unset import UNSET, Unset
 
 if TYPE_CHECKING:
     from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient
-    from stellary.client.calling.raw_response import Response
+    from stellary.client.calling.response import Response
     from stellary.client.resources.api_tokens import ApiTokens
     from stellary.client.resources.auth import Auth
     from stellary.client.resources.notifications import Notifications

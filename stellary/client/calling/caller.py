@@ -17,7 +17,7 @@ from stellary.contract.redaction import SecretStr
 
 if TYPE_CHECKING:
     from stellary.client.calling.form import Form
-    from stellary.client.calling.raw_response import Response
+    from stellary.client.calling.response import Response
 
 Place = Mapping[str, str]
 

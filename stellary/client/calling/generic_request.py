@@ -10,7 +10,7 @@ import orjson
 
 from stellary.client.calling.call import Call, Options
 from stellary.client.calling.encoding import encode_body
-from stellary.client.calling.raw_response import Response
+from stellary.client.calling.response import Response
 from stellary.client.calling.settings import checked_headers
 from stellary.client.errors import UnreadableAnswer
 from stellary.contract.port import RawRequest, RawResponse

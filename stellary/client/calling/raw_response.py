@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import copy
 import types
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, overload
 
 import attrs
 
 from stellary.client.calling.caller import AsyncCaller
 from stellary.client.calling.method import Resource
+from stellary.client.calling.response import Response
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.redaction import show_body, show_headers
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@attrs.frozen
-class Response(Generic[T]):
-    """The answer to a call. Its repr shows neither the body nor credentials.
-
-    Attributes:
-        status: The HTTP status.
-        headers: By name, in lower case if the answer came from a server.
-        body: The bytes, after decompression.
-        value: What the method returns; of ``client.request`` the parsed JSON, or the bytes where the answer is no JSON.
-    """
-
-    status: int
-    headers: Mapping[str, str] = attrs.field(repr=show_headers)
-    body: bytes = attrs.field(repr=show_body)
-    value: T
-
-    @property
-    def request_id(self) -> str | None:
-        """The ``X-Request-Id`` of the answer."""
-        return self.headers.get("x-request-id")
 
 
 class _Recorder:

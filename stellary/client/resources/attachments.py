@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, overload
@@ -12,6 +11,7 @@ from stellary.client.calling.call import Plan
 from stellary.client.calling.form import Form, Source
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
 from stellary.client.calling.target import Target
+from stellary.client.transfer.byte_ranges import count_received, find_next_start
 from stellary.client.transfer.progress import Progress, Told, told
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -20,7 +20,6 @@ from stellary.contract.attachments import (
     UPLOAD_ATTACHMENT,
     Attachment,
 )
-from stellary.contract.port import RawResponse
 
 PART = 1024 * 1024
 """Bytes that are asked for at once: after a failure no more than that comes twice."""
@@ -136,7 +135,7 @@ class Attachments(Resource[C]):
         return told(progress, "download", "B", work, awaits=self._awaits)
 
     def _parts(self, attachment: Id) -> Callable[[int], Any]:
-        """What asks for a part of a file, from a byte on; ``next_part`` says where the next one begins."""
+        """Return a function that requests the part of a file from an offset on; see ``find_next_start``."""
         place = self._below(attachment_id=attachment)
 
         def ask(start: int) -> Any:
@@ -173,8 +172,8 @@ def _blocks(ask: Callable[[int], Any], tell: Told | None = None) -> Iterator[byt
         response = ask(start)
         yield response.body
         if tell is not None:
-            tell(*_came(response, start))
-        start = next_part(response, start)
+            tell(*count_received(response, start))
+        start = find_next_start(response, start)
 
 
 async def _async_blocks(ask: Callable[[int], Any], tell: Told | None = None) -> AsyncIterator[bytes]:
@@ -183,21 +182,5 @@ async def _async_blocks(ask: Callable[[int], Any], tell: Told | None = None) -> 
         response = await ask(start)
         yield response.body
         if tell is not None:
-            tell(*_came(response, start))
-        start = next_part(response, start)
-
-
-def _came(response: RawResponse, start: int) -> tuple[int, int]:
-    """How much of the file has come with that, and how much there is."""
-    found = re.search(r"/(\d+)$", response.headers.get("content-range", ""))
-    end = start + len(response.body)
-    return end, end if found is None else int(found[1])
-
-
-def next_part(response: RawResponse, start: int) -> int | None:
-    """Where the next part begins; None if that was the last one, or all of the file."""
-    found = re.search(r"/(\d+)$", response.headers.get("content-range", ""))
-    end = start + len(response.body)
-    if response.status != 206 or found is None or not response.body or end >= int(found[1]):
-        return None
-    return end
+            tell(*count_received(response, start))
+        start = find_next_start(response, start)

@@ -60,12 +60,13 @@ class Cards(Resource[C]):
         Returns:
             The cards, in the order given.
         """
-        from stellary.client.transfer import archive_steps, bulk_steps
+        from stellary.client.transfer.bulk_steps import create_cards
         from stellary.client.transfer.progress import told
+        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         def work(tell: Told | None) -> Any:
-            steps = bulk_steps.cards_created(self, cards, tell)
-            return archive_steps.awaited(steps) if self._awaits else archive_steps.taken(steps)
+            steps = create_cards(self, cards, tell)
+            return run_steps_async(steps) if self._awaits else run_steps(steps)
 
         return told(progress, "cards", "card", work, awaits=self._awaits)
 

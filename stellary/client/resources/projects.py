@@ -109,12 +109,17 @@ class Projects(Resource[C]):
                 left.
             OSError: It cannot be read.
         """
-        from stellary.client.transfer import archive_steps
+        from stellary.client.resources.auth import Auth
+        from stellary.client.transfer.archive_steps import import_archive
         from stellary.client.transfer.progress import told
+        from stellary.client.transfer.steps import run_steps, run_steps_async
+
+        without_key = self.with_options(idempotency_key=None, if_match=None)
+        me = Auth(without_key._caller, {}).me  # noqa: SLF001 - of this package
 
         def work(tell: Told | None) -> Any:
-            steps = archive_steps.importing(self, file, tell)
-            return archive_steps.awaited(steps) if self._awaits else archive_steps.taken(steps)
+            steps = import_archive(self, me, file, tell)
+            return run_steps_async(steps) if self._awaits else run_steps(steps)
 
         return told(progress, "import", "B", work, awaits=self._awaits)
 
@@ -141,12 +146,13 @@ class Projects(Resource[C]):
             files: One after the other; if one cannot be imported, those before it stay, and a note of the error says so.
             progress: True for a bar; or what is called with the projects that have been made and those that there are.
         """
-        from stellary.client.transfer import archive_steps, bulk_steps
+        from stellary.client.transfer.bulk_steps import import_projects
         from stellary.client.transfer.progress import told
+        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         def work(tell: Told | None) -> Any:
-            steps = bulk_steps.projects_imported(self, files, tell)
-            return archive_steps.awaited(steps) if self._awaits else archive_steps.taken(steps)
+            steps = import_projects(self, files, tell)
+            return run_steps_async(steps) if self._awaits else run_steps(steps)
 
         return told(progress, "projects", "project", work, awaits=self._awaits)
 
@@ -208,15 +214,16 @@ class ProjectHandle(Resource[C]):
         Returns:
             The path.
         """
-        from stellary.client.transfer import archive_steps
+        from stellary.client.transfer.archive_steps import export_archive
         from stellary.client.transfer.progress import told
+        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         caller: Any = self._caller
         export = partial(caller.response, _EXPORT, self._place, _NOTHING)
 
         def work(tell: Told | None) -> Any:
-            steps = archive_steps.exporting(self, export, Path(path), tell)
-            return archive_steps.awaited(steps) if self._awaits else archive_steps.taken(steps)
+            steps = export_archive(self, export, Path(path), tell)
+            return run_steps_async(steps) if self._awaits else run_steps(steps)
 
         return told(progress, "export", "B", work, awaits=self._awaits)
 

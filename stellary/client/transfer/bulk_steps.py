@@ -1,86 +1,129 @@
-"""Many of a kind, by as many calls as it takes: written once for both colours, as steps that yield what is to be called."""
+"""Bulk calls: any number of cards or projects, created by as many calls as needed."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from stellary.client.calling.method import Resource
+from stellary.client.transfer.steps import Steps
 from stellary.contract.errors import ApiError, FieldProblem, StellaryError
 
 if TYPE_CHECKING:
-    from stellary.client.resources.cards import Cards
-    from stellary.client.resources.projects import Projects
+    from stellary.client.calling.caller import AsyncCaller, SyncCaller
     from stellary.client.transfer.progress import Told
     from stellary.contract.cards import CardInColumn
 
 BATCH = 100
-"""Cards of one call: few enough that a bar moves."""
-R = TypeVar("R", bound=Resource[Any])
-Steps = Generator[Callable[[], Any], Any, list[Any]]
+"""Cards per call: few enough that a progress bar moves."""
 
 
-def cards_created(cards: Cards[Any], wanted: Iterable[CardInColumn], tell: Told | None) -> Steps:
-    """Create cards, a hundred at a time, each hundred or none of it."""
-    every = list(wanted)
-    batches = [every[at : at + BATCH] for at in range(0, len(every), BATCH)]
-    return _each(
-        batches, lambda number, batch: partial(_own(cards, number).create_many, cards=batch), tell, "card"
-    )
+class Handle(Protocol):
+    """A handle whose calls can be given an idempotency key."""
+
+    _caller: SyncCaller | AsyncCaller
+
+    def with_options(self, *, idempotency_key: str | None) -> Self: ...
 
 
-def projects_imported(projects: Projects[Any], files: Iterable[Any], tell: Told | None) -> Steps:
-    """Make a project of each file, one after the other."""
+class CardsHandle(Handle, Protocol):
+    """The handle of a project's cards."""
+
+    @property
+    def create_many(self) -> Callable[..., Any]: ...
+
+
+class ProjectsHandle(Handle, Protocol):
+    """The handle of a workspace's projects."""
+
+    @property
+    def import_file(self) -> Callable[..., Any]: ...
+
+
+H = TypeVar("H", bound=Handle)
+
+
+def create_cards(
+    handle: CardsHandle, cards: Iterable[CardInColumn], progress: Told | None
+) -> Steps[list[Any]]:
+    """Create cards in batches, each of them all or nothing.
+
+    Args:
+        handle: The cards of the project.
+        cards: The cards to create.
+        progress: Called with the number of created cards, and of all.
+    """
+    every = list(cards)
+    batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
+
+    def to_call(number: int, batch: list[CardInColumn]) -> Callable[[], Any]:
+        return partial(_with_own_key(handle, number).create_many, cards=batch)
+
+    return _run_batches(batches, to_call, progress, "card")
+
+
+def import_projects(handle: ProjectsHandle, files: Iterable[Any], progress: Told | None) -> Steps[list[Any]]:
+    """Create a project from each file.
+
+    Args:
+        handle: The projects of the workspace.
+        files: The arguments of ``import_file``.
+        progress: Called with the number of created projects, and of all.
+    """
     batches = [[file] for file in files]
 
-    def call(number: int, batch: list[Any]) -> Callable[[], Any]:
-        return partial(_own(projects, number).import_file, batch[0])
+    def to_call(number: int, batch: list[Any]) -> Callable[[], Any]:
+        return partial(_with_own_key(handle, number).import_file, batch[0])
 
-    return _each(batches, call, tell, "project")
+    return _run_batches(batches, to_call, progress, "project")
 
 
-def _each(
-    batches: Sequence[list[Any]], call: Callable[[int, Any], Callable[[], Any]], tell: Told | None, noun: str
-) -> Steps:
-    made: list[Any] = []
+def _run_batches(
+    batches: Sequence[list[Any]],
+    to_call: Callable[[int, Any], Callable[[], Any]],
+    progress: Told | None,
+    noun: str,
+) -> Steps[list[Any]]:
+    created: list[Any] = []
     total = sum(map(len, batches))
     for number, batch in enumerate(batches):
         try:
-            answer = yield call(number, batch)
+            result = yield to_call(number, batch)
         except Exception as error:
             if isinstance(error, StellaryError):
-                error.made = tuple(made)
+                error.made = tuple(created)
             if isinstance(error, ApiError):
-                _count_from_first(error, f"{noun}s", len(made))
-            if made:
-                error.add_note(f"{len(made)} of {total} {noun}s were made before that, and stay (error.made)")
+                _count_from_first(error, f"{noun}s", len(created))
+            if created:
+                error.add_note(
+                    f"{len(created)} of {total} {noun}s were made before that, and stay (error.made)"
+                )
             raise
-        made += answer if isinstance(answer, list) else [answer]
-        if tell is not None:
-            tell(len(made), total)
-    return made
+        created += result if isinstance(result, list) else [result]
+        if progress is not None:
+            progress(len(created), total)
+    return created
 
 
 def _count_from_first(error: ApiError, field: str, before: int) -> None:
-    """Let an error about a row of one call (``cards[3].title``) name the row among all that the caller gave."""
+    """Make an error about a row of one call (``cards[3].title``) name the row among all rows of the caller."""
     row = re.compile(rf"\b{field}\[([0-9]{{1,9}})\]")
 
     def renumber(text: str) -> str:
-        return row.sub(lambda found: f"{field}[{int(found[1]) + before}]", text)
+        return row.sub(lambda match: f"{field}[{int(match[1]) + before}]", text)
 
     error.message = renumber(error.message)
     error.args = (error.message,)
     error.details = tuple(
-        FieldProblem(renumber(each.field), renumber(each.message)) for each in error.details
+        FieldProblem(renumber(problem.field), renumber(problem.message)) for problem in error.details
     )
 
 
-def _own(at: R, number: int) -> R:
-    """The handle for one of the calls: with a key of the caller's, each has one of its own."""
-    key = at._caller.options.idempotency_key  # noqa: SLF001 - of this package
+def _with_own_key(handle: H, number: int) -> H:
+    """Return the handle for one of the calls: if the caller has set an idempotency key, each call gets its own."""
+    key = handle._caller.options.idempotency_key  # noqa: SLF001 - of this package
     if key is None:
-        return at
-    return at.with_options(idempotency_key=hashlib.sha256(f"{key}\n{number}".encode()).hexdigest())
+        return handle
+    return handle.with_options(idempotency_key=hashlib.sha256(f"{key}\n{number}".encode()).hexdigest())

@@ -1,0 +1,34 @@
+"""The response that a call received, with the value that it was read as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+import attrs
+
+from stellary.contract.redaction import show_body, show_headers
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Response(Generic[T]):
+    """The answer to a call. Its repr shows neither the body nor credentials.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By name, in lower case if the answer came from a server.
+        body: The bytes, after decompression.
+        value: What the method returns; of ``client.request`` the parsed JSON, or the bytes where the answer is no JSON.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=show_headers)
+    body: bytes = attrs.field(repr=show_body)
+    value: T
+
+    @property
+    def request_id(self) -> str | None:
+        """The ``X-Request-Id`` of the answer."""
+        return self.headers.get("x-request-id")

@@ -1,0 +1,81 @@
+"""Steps: work of several calls, written once for both colours.
+
+Steps are a generator that yields the next call, as a function without arguments, and is sent its result. With
+AsyncStellary each step runs in a thread, because steps read and write files, and its call is awaited on the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+Steps = Generator[Callable[[], Any], Any, T]
+
+
+def run_steps(steps: Steps[T]) -> T:
+    """Make the calls of steps one after the other.
+
+    Returns:
+        The value that the steps return.
+    """
+    try:
+        call = next(steps)
+        while True:
+            try:
+                result = call()
+            except BaseException as error:  # noqa: BLE001 - the steps raise it again
+                call = steps.throw(error)
+            else:
+                call = steps.send(result)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+@attrs.frozen
+class _End:
+    value: Any
+
+
+async def run_steps_async(steps: Steps[T]) -> T:
+    """Make the calls of steps one after the other, awaiting each.
+
+    A cancellation is passed to the steps, and takes effect when they have undone their work.
+
+    Returns:
+        The value that the steps return.
+    """
+    call = await _advance_in_thread(steps, None)
+    while not isinstance(call, _End):
+        result, error = None, None
+        try:
+            result = await call()
+        except BaseException as failure:  # noqa: BLE001 - the steps raise it again
+            error = failure
+        call = await _advance_in_thread(steps, result, error)
+    value: T = call.value
+    return value
+
+
+async def _advance_in_thread(steps: Steps[Any], result: Any, error: BaseException | None = None) -> Any:
+    import asyncio
+
+    thread = asyncio.ensure_future(asyncio.to_thread(_advance, steps, result, error))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError as cancellation:
+        # A thread cannot be interrupted: wait for it, then pass the cancellation to the steps.
+        call = await thread
+        if isinstance(call, _End):
+            return call
+        return await asyncio.to_thread(_advance, steps, None, cancellation)
+
+
+def _advance(steps: Steps[Any], result: Any, error: BaseException | None) -> Any:
+    try:
+        return steps.send(result) if error is None else steps.throw(error)
+    except StopIteration as end:
+        return _End(end.value)
