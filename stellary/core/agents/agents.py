@@ -32,7 +32,7 @@ from stellary.core.accounts.personal import slugified
 from stellary.core.agents import access, external_mission_timeout, missions, rows
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
-from stellary.core.board.access import found
+from stellary.core.board.access import require_row
 from stellary.core.board.recipient_queries import projects_of
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.actions import Category
@@ -143,7 +143,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     written = {**changes, "updated_at": uow.now, "_id": before.id}
     # A suspended one, or one with fewer tools or projects, may follow something at this moment.
     uow.send_on_commit(ACCESS)
-    return rows.agent(found(_kept(uow, _UPDATE, changes.get("slug", ""), written), "Agent"))
+    return rows.agent(require_row(_kept(uow, _UPDATE, changes.get("slug", ""), written), "Agent"))
 
 
 @serves(DELETE_AGENT)

@@ -131,7 +131,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
 
 def _changed(uow: UnitOfWork, rule_id: str, changes: Mapping[str, Any]) -> Automation:
     written = {**changes, "updated_at": uow.now, "_id": rule_id}
-    row = board_access.found(uow.connection.execute(_UPDATE, written).first(), "Automation")
+    row = board_access.require_row(uow.connection.execute(_UPDATE, written).first(), "Automation")
     return rows.automation(row)
 
 
@@ -152,7 +152,7 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
         made = uow.connection.execute(_FLIP, asked)
     else:
         made = uow.connection.execute(_TURN, {**asked, "_enabled": request.enabled})
-    return rows.automation(board_access.found(made.first(), "Automation"))
+    return rows.automation(board_access.require_row(made.first(), "Automation"))
 
 
 def _conditions(candidates: targets.Candidates, asked: Mapping[str, Any]) -> dict[str, Any]:

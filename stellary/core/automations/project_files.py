@@ -33,7 +33,7 @@ from stellary.core.automations.tables import automations
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported
-from stellary.core.board.rules.import_losses import other_makers
+from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
 
@@ -102,7 +102,7 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
         left = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
     owners = [entry.owner for entry in entries if entry.owner]
     reason = "the rules act on behalf of whoever imports them"
-    left += other_makers(owners, imported.importer.email, "automations[].owner", reason)
+    left += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
     result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.told.not_carried, *left])
     return result
 

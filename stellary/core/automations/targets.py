@@ -187,9 +187,9 @@ def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: 
     if field.type == "multi-select":
         if op != "contains":
             raise invalid((path.replace(".value", ".op"), "must be contains or is_set for several options"))
-        return custom_fields.checked(field, [value], path)[0]
+        return custom_fields.parse_value(field, [value], path)[0]
     # A part of a text is none of its options.
-    return value if op == "contains" else custom_fields.checked(field, value, path)
+    return value if op == "contains" else custom_fields.parse_value(field, value, path)
 
 
 # ---------------------------------------------------------------------------------------------- params
@@ -272,7 +272,7 @@ def _check_cards(candidates: Candidates, params: Request, path: str) -> None:
         asked.append((path, params))
     fields = check_references(uow, candidates.workspace_id, project_id, asked)
     for at, card in asked:
-        custom_fields.with_values({}, card.custom_fields or {}, fields, f"{at}customFields.")
+        custom_fields.apply_values({}, card.custom_fields or {}, fields, f"{at}customFields.")
     if isinstance(column_id := getattr(params, "column_id", UNSET), str) and column_id not in {
         thing.id for thing in candidates.columns
     }:
@@ -280,7 +280,7 @@ def _check_cards(candidates: Candidates, params: Request, path: str) -> None:
     anchors = {
         name: id for name in ("before", "after") if isinstance(id := getattr(params, name, UNSET), str)
     }
-    there = ordering.are_there(uow, project_id, set(anchors.values()))
+    there = ordering.find_card_ids(uow, project_id, set(anchors.values()))
     for name, id in anchors.items():
         if id not in there:
             raise unknown(path + name)

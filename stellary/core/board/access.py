@@ -26,14 +26,14 @@ from stellary.contract.refs import (
 from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board import card_rows
 from stellary.core.board.locks import lock_project, uses_row_locks
-from stellary.core.board.ordering import PLACE, place_of
+from stellary.core.board.ordering import ORDER, load_order
 from stellary.core.board.rules import checklists
 from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
 from stellary.core.kernel.unit import UnitOfWork
 
 _IN_PROJECT = project_members.c.user_id.label("_in_project")
 _OF_PROJECT = projects.c.id.label("of_project")
-"""Null where the thing is not in the workspace, or not in the project that the path names."""
+"""Null if the resource is not in the workspace, or not in the project that the path names."""
 OF_PROJECT: ColumnElement[str] = projects.c.id
 """The project that an access check has reached: what other areas' tables are joined to."""
 
@@ -120,8 +120,8 @@ def through_project(*columns: ColumnElement[Any], joins: Callable[[FromClause], 
 
 
 _PROJECT_KEY = projects.c.key.label("project_key")
-# Last in each statement, so that the same slice finds what a card is made of.
-_CARD = (_PROJECT_KEY, *PLACE, *card_rows.STORED)
+# Last in each statement, so that the same slice selects the columns of a card.
+_CARD = (_PROJECT_KEY, *ORDER, *card_rows.STORED)
 _STORED = slice(-len(card_rows.STORED), None)
 
 _PROJECT = through_workspace(_IN_PROJECT, _OF_PROJECT, *projects.c, MEMBER_COUNT, joins=_to_managed_project)
@@ -152,12 +152,12 @@ _CARDS_NOW: Select[Any] = (
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
 )
-_HELD: Select[Any] = (
+_CARD_BY_ID: Select[Any] = (
     select(*_CARD)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(cards.c.id == bindparam("_card_id"))
 )
-_HOLD: Select[Any] = _HELD.with_for_update(key_share=True, of=cards)
+_LOCK: Select[Any] = _CARD_BY_ID.with_for_update(key_share=True, of=cards)
 
 
 @attrs.frozen
@@ -165,8 +165,8 @@ class LoadedCard(Loaded):
     """The result of an access check of a card.
 
     Attributes:
-        card: As it is, with its place.
-        position: What that place is made of.
+        card: The card, with its order.
+        position: The stored position that the order follows from.
     """
 
     card: Card
@@ -182,7 +182,7 @@ def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
     """
     row, roles = load_with_roles(uow, _PROJECT, ref, _project_id=ref.project_id)
     if row.id is None and uow.policy.role != "ws_read":
-        # Who may manage depends on the project: what is not there cannot be refused.
+        # The role depends on the project: a project that does not exist cannot be forbidden.
         raise NotFound("Project not found")
     check_role(uow, roles)
     if row.id is None:
@@ -246,7 +246,7 @@ def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     _check_project(row)
     if row.id is None:
         raise NotFound("Card not found")
-    return LoadedCard(row, roles, *_card(uow, row))
+    return LoadedCard(row, roles, *_build_card(uow, row))
 
 
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
@@ -258,7 +258,7 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     row, roles = load_with_roles(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
     check_role(uow, roles)
     _check_flat(ref, ref.project_id, row, "Card")
-    return LoadedCard(row, roles, *_card(uow, row))
+    return LoadedCard(row, roles, *_build_card(uow, row))
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
@@ -268,7 +268,7 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
         NotFound: The caller does not reach the workspace, or there is no such item of such a card.
     """
     at = flat_card(uow, ref)
-    checklists.found(at.card.checklist, ref.item_id)
+    checklists.find_item(at.card.checklist, ref.item_id)
     return at
 
 
@@ -284,7 +284,7 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     if row.label_id is None:
         raise NotFound("Label not found")
     uow.record_dependency("label", row.label_id)
-    return LoadedCard(row, roles, *_card(uow, row))
+    return LoadedCard(row, roles, *_build_card(uow, row))
 
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
@@ -308,7 +308,7 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
     if row.comment_id is None:
         raise NotFound("Comment not found")
     check_role(uow, roles, row.author_id)
-    return LoadedCard(row, roles, *_card(uow, row))
+    return LoadedCard(row, roles, *_build_card(uow, row))
 
 
 def label(uow: UnitOfWork, ref: LabelRef) -> Loaded:
@@ -325,49 +325,62 @@ def label(uow: UnitOfWork, ref: LabelRef) -> Loaded:
 
 
 def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
-    """Hold a card until the unit ends, as it is by now: nobody else changes it.
+    """Lock the row of a card until the transaction ends, and re-read it.
 
-    On SQLite that holds already. Whoever moves the card holds its columns first (``locks.lock_columns``).
+    On SQLite a writing unit is alone, so nothing is read again. Callers that move the card lock its columns first
+    (``locks.lock_columns``).
+
+    Args:
+        uow: The unit of work.
+        at: The card, as an access check has loaded it.
 
     Raises:
-        NotFound: It was deleted in the meantime.
+        NotFound: The card was deleted in between.
     """
     if not uses_row_locks(uow):
         return at
-    row = uow.connection.execute(_HOLD, {"_card_id": at.card.id}).first()
+    row = uow.connection.execute(_LOCK, {"_card_id": at.card.id}).first()
     if row is not None and row.version != at.card.version:
-        # Whoever changed it may have moved it: its place was counted before the wait was over.
-        row = uow.connection.execute(_HELD, {"_card_id": at.card.id}).first()
+        # The other unit may have moved the card: its order was computed before the lock was granted.
+        row = uow.connection.execute(_CARD_BY_ID, {"_card_id": at.card.id}).first()
     if row is None:
         raise NotFound("Card not found")
     if row.version != at.card.version:
         uow.record_dependency("held card", row.id, row.version)
-    return LoadedCard(at.row, at.roles, *_card(uow, row))
+    return LoadedCard(at.row, at.roles, *_build_card(uow, row))
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
-    """Return cards that this unit has reached through an access check, as they are now, by id.
+    """Return the current state of cards that this unit has accessed before, by id.
 
-    Those that are deleted are left out.
+    Deleted cards are left out.
+
+    Args:
+        uow: The unit of work.
+        ids: The ids of the cards.
     """
     rows = uow.connection.execute(_CARDS_NOW, {"_ids": sorted(ids)}).fetchall()
-    return {row.id: card_rows.card(row[_STORED], row.project_key, place_of(uow, row)) for row in rows}
+    return {row.id: card_rows.card(row[_STORED], row.project_key, load_order(uow, row)) for row in rows}
 
 
-def found(row: Row[Any] | None, name: str) -> Row[Any]:
-    """A row that has to be there still.
+def require_row(row: Row[Any] | None, name: str) -> Row[Any]:
+    """Return a row, or raise if it no longer exists.
+
+    Args:
+        row: The row that a statement has returned.
+        name: The kind of resource for the message, such as ``Card``.
 
     Raises:
-        NotFound: It is not.
+        NotFound: The row is None.
     """
     if row is None:
         raise NotFound(f"{name} not found")
     return row
 
 
-def _card(uow: UnitOfWork, row: Row[Any]) -> tuple[Card, int]:
+def _build_card(uow: UnitOfWork, row: Row[Any]) -> tuple[Card, int]:
     uow.record_dependency("card", row.id, row.version)
-    return card_rows.card(row[_STORED], row.project_key, place_of(uow, row)), row.position
+    return card_rows.card(row[_STORED], row.project_key, load_order(uow, row)), row.position
 
 
 def _check_project(row: Row[Any]) -> None:

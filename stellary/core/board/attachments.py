@@ -25,8 +25,8 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.board import access, attachment_access
 from stellary.core.board.recipient_queries import known_cards
-from stellary.core.board.rules.attachments import clean_name, type_of
-from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.attachments import clean_name, detect_type
+from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import attachments, cards
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
@@ -77,7 +77,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         "card_id": at.card.id,
         "uploaded_by_id": uow.user_id,
         "original_name": name,
-        "mime_type": type_of(file.mime_type, name),
+        "mime_type": detect_type(file.mime_type, name),
         "size": file.size,
         "sha256": file.sha256,
         "blob_key": file.key,
@@ -89,7 +89,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         AttachmentAdded(
             workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
-            card=altered(at.card, attachment_count=count, updated_at=uow.now),
+            card=replace_fields(at.card, attachment_count=count, updated_at=uow.now),
             attachment=made,
         )
     )
@@ -153,7 +153,7 @@ def sweep(units: Units, also_named: Callable[[UnitOfWork, list[str]], set[str]])
 def _count(uow: UnitOfWork, card_id: str, more: int) -> int:
     """Count a file that comes or goes; what the card has by then. Whoever else counts there waits."""
     change = {"_card_id": card_id, "_more": more, "_now": uow.now}
-    row = access.found(uow.connection.execute(_COUNT, change).first(), "Card")
+    row = access.require_row(uow.connection.execute(_COUNT, change).first(), "Card")
     return int(row.attachment_count)
 
 

@@ -1,4 +1,4 @@
-"""Cards in bulk: up to 500 made or changed at once, all or none. Section Cards of the API reference."""
+"""Bulk operations on cards: create or update up to 500 cards, all or none. Section Cards of the API reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_rows, ordering
-from stellary.core.board.card_moves import Held, lock_cards, write_cards
+from stellary.core.board.card_moves import CardWithPosition, lock_cards, write_cards
 from stellary.core.board.card_references import check_references
 from stellary.core.board.cards import INSERT, take_numbers
 from stellary.core.board.locks import lock_columns
@@ -33,27 +33,27 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 
 @serves(CREATE_CARDS)
 def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list[Card]:
-    """Make cards, each at the end of its column, in the order given."""
+    """Create cards, each at the end of its column, in the order of the request."""
     at = access.project(uow, ref)
-    asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
-    fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
-    number, required = take_numbers(uow, at.row.id, len(asked))
-    stages = lock_columns(uow, at.row.id, {each.column_id for _, each in asked})
-    ends = ordering.find_column_ends(uow, stages)
-    made: list[tuple[Card, int]] = []
-    for path, each in asked:
-        stage = stages.get(each.column_id)
-        if stage is None:
+    requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
+    fields = check_references(uow, at.row.workspace_id, at.row.id, requests)
+    number, required = take_numbers(uow, at.row.id, len(requests))
+    columns = lock_columns(uow, at.row.id, {item.column_id for _, item in requests})
+    ends = ordering.find_column_ends(uow, columns)
+    new_cards: list[tuple[Card, int]] = []
+    for path, item in requests:
+        column = columns.get(item.column_id)
+        if column is None:
             raise unknown(f"{path}columnId")
-        spot = ends[stage.id]
-        card = rules.created(
-            each,
+        point = ends[column.id]
+        card = rules.build_card(
+            item,
             id=uow.new_id(),
-            number=number + len(made),
+            number=number + len(new_cards),
             project_id=at.row.id,
             project_key=at.row.key,
-            stage=stage,
-            order=spot.order,
+            column=column,
+            order=point.order,
             created_by_id=uow.user_id,
             new_id=uow.new_id,
             now=uow.now,
@@ -61,58 +61,60 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             fields=fields,
         )
         check_required(required, card.custom_fields, path)
-        made.append((card, spot.position))
-        ends[stage.id] = ordering.InsertionPoint(spot.position + GAP, spot.order + 1)
-    # All of them have been found right by then: what cannot be is told before what has no room.
-    for (path, each), (card, _) in zip(asked, made, strict=True):
-        rules.check_room(stages[each.column_id], (card.order or 0) + 1, path)
-    uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in made])
-    for stage in stages.values():
-        ordering.index_changes(uow, stage, ends[stage.id].order)
-    for card, _ in made:
+        new_cards.append((card, point.position))
+        ends[column.id] = ordering.InsertionPoint(point.position + GAP, point.order + 1)
+    # Checked last, so that an invalid request is reported before a full column.
+    for (path, item), (card, _) in zip(requests, new_cards, strict=True):
+        rules.check_room(columns[item.column_id], (card.order or 0) + 1, path)
+    uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in new_cards])
+    for column in columns.values():
+        ordering.index_changes(uow, column, ends[column.id].order)
+    for card, _ in new_cards:
         uow.emit(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
-    return [card for card, _ in made]
+    return [card for card, _ in new_cards]
 
 
 @serves(UPDATE_CARDS)
 def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list[Card]:
-    """Change cards in the order given, as if one after the other."""
+    """Update cards one after the other, in the order of the request."""
     at = access.project(uow, ref)
-    asked = [(f"cards[{index}].", each) for index, each in enumerate(request.cards)]
+    requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
     _check_once(request.cards)
-    fields = check_references(uow, at.row.workspace_id, at.row.id, asked)
-    stages: Mapping[str, LockedColumn] = {}
-    if any(rules.names_place(each) for each in request.cards):
-        stages = lock_columns(uow, at.row.id)
-    held = lock_cards(uow, at.row.id, [each.id for each in request.cards])
-    for path, each in asked:
-        if each.id not in held:
+    fields = check_references(uow, at.row.workspace_id, at.row.id, requests)
+    columns: Mapping[str, LockedColumn] = {}
+    if any(rules.changes_position(change) for change in request.cards):
+        columns = lock_columns(uow, at.row.id)
+    cards = lock_cards(uow, at.row.id, [change.id for change in request.cards])
+    for path, change in requests:
+        if change.id not in cards:
             raise unknown(f"{path}id")
-        uow.record_dependency("card", each.id, held[each.id].card.version)
-    columns = {each.card.column_id for each in held.values()}
-    columns |= stages.keys() & {each.column_id for each in request.cards if each.column_id is not UNSET}
-    lines = ordering.load_column_orders(uow, at.row.id, columns)
-    return _Changes(uow, at.row.workspace_id, at.row.id, stages, lines, held, fields).made(asked)
+        uow.record_dependency("card", change.id, cards[change.id].card.version)
+    column_ids = {locked.card.column_id for locked in cards.values()}
+    column_ids |= columns.keys() & {
+        change.column_id for change in request.cards if change.column_id is not UNSET
+    }
+    orders = ordering.load_column_orders(uow, at.row.id, column_ids)
+    return _Changes(uow, at.row.workspace_id, at.row.id, columns, orders, cards, fields).apply(requests)
 
 
 def _check_once(changes: Sequence[CardChange]) -> None:
-    seen: set[str] = set()
-    for index, each in enumerate(changes):
-        if each.id in seen:
+    ids: set[str] = set()
+    for index, change in enumerate(changes):
+        if change.id in ids:
             raise invalid((f"cards[{index}].id", "must be named once"))
-        seen.add(each.id)
+        ids.add(change.id)
 
 
 class _Changes:
-    """Changes of cards that are held, decided on lists and written at the end.
+    """Updates of locked cards, which are applied in memory and written together.
 
     Args:
-        uow: The unit.
-        workspace_id, project_id: Where the cards are.
-        stages: The columns of the project; none if no card gets another place.
-        lines: Who stands in the columns that are left or entered.
-        held: The cards, by id.
-        fields: The custom fields that are named, by id.
+        uow: The unit of work.
+        workspace_id, project_id: The workspace and the project of the cards.
+        columns: The locked columns of the project; empty if no position changes.
+        orders: The order of the cards in the columns that are left or entered.
+        cards: The locked cards, by id.
+        fields: The custom fields that the requests name, by id.
     """
 
     def __init__(
@@ -120,55 +122,63 @@ class _Changes:
         uow: UnitOfWork,
         workspace_id: str,
         project_id: str,
-        stages: Mapping[str, LockedColumn],
-        lines: Mapping[str, ColumnOrder],
-        held: Mapping[str, Held],
+        columns: Mapping[str, LockedColumn],
+        orders: Mapping[str, ColumnOrder],
+        cards: Mapping[str, CardWithPosition],
         fields: Mapping[str, CustomField],
     ) -> None:
         self.uow = uow
         self.workspace_id = workspace_id
         self.project_id = project_id
-        self.stages = stages
-        self.lines = lines
-        self.held = held
+        self.columns = columns
+        self.orders = orders
+        self.cards = cards
         self.fields = fields
         self.placed: set[str] = set()
 
-    def made(self, asked: Sequence[tuple[str, CardChange]]) -> list[Card]:
-        """Make the changes, and the answer to each.
+    def apply(self, requests: Sequence[tuple[str, CardChange]]) -> list[Card]:
+        """Apply the changes, and return the updated cards.
 
         Raises:
-            Invalid: One refers to what is not there, or contradicts itself.
-            Conflict: A column is full, or a card does not stand where another is to stand beside it.
+            Invalid: A change names a resource that does not exist, or contradicts itself.
+            Conflict: A column is full, or the card beside which another one is to stand is not in that column.
         """
-        self._check_anchors(asked)
-        places = self._places()
-        before = [rules.altered(self.held[each.id].card, order=places.get(each.id)) for _, each in asked]
-        after = [self._changed(path, each, card) for (path, each), card in zip(asked, before, strict=True)]
-        return self._written(before, after)
+        self._check_anchors(requests)
+        order_by_id = self._get_order_by_id()
+        before = [
+            rules.replace_fields(self.cards[change.id].card, order=order_by_id.get(change.id))
+            for _, change in requests
+        ]
+        after = [
+            self._apply_change(path, change, card)
+            for (path, change), card in zip(requests, before, strict=True)
+        ]
+        return self._write(before, after)
 
-    def _check_anchors(self, asked: Sequence[tuple[str, CardChange]]) -> None:
+    def _check_anchors(self, requests: Sequence[tuple[str, CardChange]]) -> None:
         anchors = [
             (path + name, id)
-            for path, each in asked
-            for name, id in (("before", each.before), ("after", each.after))
+            for path, change in requests
+            for name, id in (("before", change.before), ("after", change.after))
             if id is not UNSET
         ]
-        there = ordering.are_there(self.uow, self.project_id, {id for _, id in anchors})
+        existing_ids = ordering.find_card_ids(self.uow, self.project_id, {id for _, id in anchors})
         for field, id in anchors:
-            if id not in there:
+            if id not in existing_ids:
                 raise unknown(field)
 
-    def _places(self) -> dict[str, int]:
-        return {id: place for line in self.lines.values() for id, place in line.places().items()}
+    def _get_order_by_id(self) -> dict[str, int]:
+        return {
+            id: order for column_order in self.orders.values() for id, order in column_order.orders().items()
+        }
 
-    def _changed(self, path: str, change: CardChange, before: Card) -> Card:
-        stage = None if change.column_id is UNSET else self.stages.get(change.column_id)
-        if stage is None and change.column_id is not UNSET:
+    def _apply_change(self, path: str, change: CardChange, before: Card) -> Card:
+        column = None if change.column_id is UNSET else self.columns.get(change.column_id)
+        if column is None and change.column_id is not UNSET:
             raise unknown(f"{path}columnId")
-        entered = stage if stage and stage.id != before.column_id else None
-        wish = rules.wish(before, change, path)
-        after = rules.changed(
+        entered = column if column and column.id != before.column_id else None
+        target = rules.find_target_position(before, change, path)
+        after = rules.apply_update(
             before,
             change,
             entered,
@@ -177,46 +187,52 @@ class _Changes:
             path=path,
             fields=self.fields,
         )
-        if not before.archived and (wish or after.archived):
-            self.lines[before.column_id].take(before.id)
-        if wish:
-            line = self.lines[after.column_id]
+        if not before.archived and (target or after.archived):
+            self.orders[before.column_id].remove(before.id)
+        if target:
+            column_order = self.orders[after.column_id]
             if entered or before.archived:
-                rules.check_room(self.stages[after.column_id], len(line) + 1, path)
-            line.put(before.id, _index(line, wish))
+                rules.check_room(self.columns[after.column_id], len(column_order) + 1, path)
+            column_order.insert(before.id, _index(column_order, target))
             self.placed.add(before.id)
         return after
 
-    def _written(self, before: Sequence[Card], after: Sequence[Card]) -> list[Card]:
-        places = self._places()
-        positions = {id: new for line in self.lines.values() for id, new in line.positions().items()}
-        answers, written = [], []
-        for was, becomes in zip(before, after, strict=True):
-            order = places.get(was.id)
-            # A card that others have pushed on has not changed itself.
-            old = was if was.id in self.placed or order is None else rules.altered(was, order=order)
-            card = rules.settled(old, becomes, order, self.uow.now)
-            answers.append(card)
-            if card is not old:
-                written.append((card, positions.pop(was.id, self.held[was.id].position)))
-                self._tell(old, card)
-        write_cards(self.uow, written)
-        ordering.rewrite(self.uow, positions)
-        for stage in self.stages.values():
-            if stage.id in self.lines:
-                ordering.index_changes(self.uow, stage, len(self.lines[stage.id]))
-        return answers
+    def _write(self, before: Sequence[Card], after: Sequence[Card]) -> list[Card]:
+        order_by_id = self._get_order_by_id()
+        positions = {
+            id: new for column_order in self.orders.values() for id, new in column_order.positions().items()
+        }
+        updated_cards, changed_cards = [], []
+        for old_card, new_card in zip(before, after, strict=True):
+            order = order_by_id.get(old_card.id)
+            # A card that only moved because of others does not count as changed.
+            base = (
+                old_card
+                if old_card.id in self.placed or order is None
+                else rules.replace_fields(old_card, order=order)
+            )
+            card = rules.increment_version(base, new_card, order, self.uow.now)
+            updated_cards.append(card)
+            if card is not base:
+                changed_cards.append((card, positions.pop(old_card.id, self.cards[old_card.id].position)))
+                self._emit_events(base, card)
+        write_cards(self.uow, changed_cards)
+        ordering.write_positions(self.uow, positions)
+        for column in self.columns.values():
+            if column.id in self.orders:
+                ordering.index_changes(self.uow, column, len(self.orders[column.id]))
+        return updated_cards
 
-    def _tell(self, before: Card, after: Card) -> None:
-        names = [self.stages[card.column_id].name for card in (before, after) if self.stages]
-        for event in rules.events(before, after, self.workspace_id, *names):
+    def _emit_events(self, before: Card, after: Card) -> None:
+        names = [self.columns[card.column_id].name for card in (before, after) if self.columns]
+        for event in rules.build_events(before, after, self.workspace_id, *names):
             self.uow.emit(event)
 
 
-def _index(line: ColumnOrder, wish: TargetPosition) -> int:
-    if not isinstance(wish, AdjacentPosition):
-        return wish.index if isinstance(wish, IndexPosition) else len(line)
-    place = line.place(wish.card_id)
-    if place is None:
-        raise Conflict(f"{wish.field} is not in that column", code="not_in_column")
-    return place + wish.after
+def _index(column_order: ColumnOrder, target: TargetPosition) -> int:
+    if not isinstance(target, AdjacentPosition):
+        return target.index if isinstance(target, IndexPosition) else len(column_order)
+    order = column_order.order_of(target.card_id)
+    if order is None:
+        raise Conflict(f"{target.field} is not in that column", code="not_in_column")
+    return order + target.after

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, update
 from stellary.contract.cards import Card
 from stellary.core.board import card_rows
 from stellary.core.board.access import LoadedCard
-from stellary.core.board.rules.cards import altered, events, settled
+from stellary.core.board.rules.cards import build_events, increment_version, replace_fields
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -25,10 +25,10 @@ def change_card(uow: UnitOfWork, at: LoadedCard, **changes: Any) -> Card:
         changes: By the names of the card's fields; none of them is its place.
     """
     before = at.card
-    after = settled(before, altered(before, **changes), before.order, uow.now)
+    after = increment_version(before, replace_fields(before, **changes), before.order, uow.now)
     if after is before:
         return before
     uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.differences(before, after)})
-    for event in events(before, after, at.roles.workspace_id or ""):
+    for event in build_events(before, after, at.roles.workspace_id or ""):
         uow.emit(event)
     return after

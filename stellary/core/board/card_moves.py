@@ -38,21 +38,21 @@ _UNWRITTEN = (
 
 
 @attrs.frozen
-class Held:
+class CardWithPosition:
     """A card that is held, and its position; ``card.order`` is not counted."""
 
     card: Card
     position: int
 
 
-def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, Held]:
+def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, CardWithPosition]:
     """Hold cards of a project until the unit ends, as they are by now; those that are there, by id."""
     rows = uow.connection.execute(_NAMED, {"_project_id": project_id, "_ids": list(ids)})
     return {held.card.id: held for held in map(_held, rows)}
 
 
-def _held(row: Sequence[Any]) -> Held:
-    return Held(card_rows.card(row[2:], row[0], None), row[1])
+def _held(row: Sequence[Any]) -> CardWithPosition:
+    return CardWithPosition(card_rows.card(row[2:], row[0], None), row[1])
 
 
 def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
@@ -65,7 +65,9 @@ def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
         uow.connection.execute(_WRITE, rows)
 
 
-def lock_cards_of_columns(uow: UnitOfWork, project_id: str, column_ids: Sequence[str]) -> list[Held]:
+def lock_cards_of_columns(
+    uow: UnitOfWork, project_id: str, column_ids: Sequence[str]
+) -> list[CardWithPosition]:
     """Hold all cards of columns that are held: column by column, each by place, and then what is archived."""
     place = {column_id: index for index, column_id in enumerate(column_ids)}
     rows = uow.connection.execute(_OF_COLUMNS, {"_project_id": project_id, "_column_ids": list(column_ids)})
@@ -85,7 +87,7 @@ def empty_columns(
     Raises:
         Conflict: The other column does not take so many.
     """
-    names = {stage.id: stage.name for stage in sources}
+    names = {column.id: column.name for column in sources}
     found = lock_cards_of_columns(uow, project_id, list(names))
     last = ordering.find_insertion_point(uow, target, rules.EndPosition(), project_id)
     standing = sum(not held.card.archived for held in found)
@@ -93,12 +95,12 @@ def empty_columns(
         rules.check_room(target, last.order + standing)
     written = []
     for index, held in enumerate(found):
-        before = rules.altered(held.card, order=None if held.card.archived else index)
-        after = rules.changed(before, UpdateCard(), target, new_id=uow.new_id, now=uow.now)
+        before = rules.replace_fields(held.card, order=None if held.card.archived else index)
+        after = rules.apply_update(before, UpdateCard(), target, new_id=uow.new_id, now=uow.now)
         order = None if after.archived else last.order + index
-        after = rules.settled(before, after, order, uow.now)
+        after = rules.increment_version(before, after, order, uow.now)
         written.append((after, last.position + GAP * index))
-        for event in rules.events(before, after, workspace_id, names[before.column_id], target.name):
+        for event in rules.build_events(before, after, workspace_id, names[before.column_id], target.name):
             uow.emit(event)
     write_cards(uow, written)
     ordering.index_changes(uow, target, last.order + standing)

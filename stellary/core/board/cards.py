@@ -39,7 +39,7 @@ _NUMBERS = (
     .values(last_number=projects.c.last_number + bindparam("_count"))
     .returning(
         projects.c.last_number,
-        # Asked here, so that a project without such fields pays no statement for them.
+        # Part of this statement, so that a project without such fields needs no other one.
         select(field_rows.has_required(bindparam("_project_id"))).scalar_subquery().label("has_required"),
     )
 )
@@ -50,47 +50,52 @@ _DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
 
 @serves(CREATE_CARD)
 def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
-    """Make a card at the end of a column."""
+    """Create a card at the end of a column."""
     at = access.column(uow, ref)
     workspace_id = at.roles.workspace_id or ""
     fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
     number, required = take_numbers(uow, ref.project_id, 1)
-    stage = lock_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
-    if stage is None:
+    column = lock_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
+    if column is None:
         raise NotFound("Column not found")
-    spot = ordering.find_insertion_point(uow, stage, EndPosition(), ref.project_id)
-    made = rules.created(
+    point = ordering.find_insertion_point(uow, column, EndPosition(), ref.project_id)
+    card = rules.build_card(
         request,
         id=uow.new_id(),
         number=number,
         project_id=ref.project_id,
         project_key=at.row.project_key,
-        stage=stage,
-        order=spot.order,
+        column=column,
+        order=point.order,
         created_by_id=uow.user_id,
         new_id=uow.new_id,
         now=uow.now,
         fields=fields,
     )
-    check_required(required, made.custom_fields)
-    rules.check_room(stage, spot.order + 1)
-    uow.connection.execute(INSERT, card_rows.row(made, spot.position))
-    ordering.index_insertion(uow, stage, spot)
-    uow.emit(CardCreated(workspace_id=workspace_id, project_id=made.project_id, card=made))
-    return made
+    check_required(required, card.custom_fields)
+    rules.check_room(column, point.order + 1)
+    uow.connection.execute(INSERT, card_rows.row(card, point.position))
+    ordering.index_insertion(uow, column, point)
+    uow.emit(CardCreated(workspace_id=workspace_id, project_id=card.project_id, card=card))
+    return card
 
 
 def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, list[CustomField]]:
-    """Take the next numbers of a project, which are given to no other card ever.
+    """Reserve the next card numbers of a project, which no other card ever gets.
 
-    Take them before the columns are locked, in every unit: one that makes cards in two columns would otherwise hold the
+    Every unit reserves them before it locks columns: one that creates cards in two columns would otherwise hold the
     numbers while it waits for the second column, whose holder waits for the numbers.
 
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        count: The number of new cards.
+
     Returns:
-        The first of them, and the custom fields of which every new card needs a value.
+        The first number, and the custom fields that every new card needs a value of.
 
     Raises:
-        NotFound: The project was deleted in the meantime.
+        NotFound: The project was deleted in between.
     """
     row = uow.connection.execute(_NUMBERS, {"_project_id": project_id, "_count": count}).first()
     if row is None:
@@ -101,149 +106,151 @@ def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, lis
 
 @serves(GET_CARD)
 def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
-    """One card."""
+    """Return a card."""
     return access.card(uow, ref).card
 
 
 @serves(UPDATE_CARD)
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
-    """Change what is named; a card that is moved gets its place among those that stand there by then."""
+    """Update a card; a moved card gets its position among the cards that its column then has."""
     at = access.card(uow, ref)
     fields = check_references(uow, at.roles.workspace_id or "", ref.project_id, [("", request)])
-    stages = _hold_stages(uow, at.card, request)
-    change = _Update(uow, at.roles.workspace_id or "", request, stages, fields)
-    made = None
-    if not uses_row_locks(uow) or all(stage.directory is None for stage in stages.values()):
-        # Mostly nobody else is at the same card, so that it need not be read again.
-        made = change.made(at, held=not uses_row_locks(uow))
-    if made is None:
-        made = change.made(access.lock_card(uow, at), held=True)
-    if made is None:
-        # Somebody has moved it while we waited for the column where it was. What is held cannot be let go.
+    columns = _lock_affected_columns(uow, at.card, request)
+    change = _Update(uow, at.roles.workspace_id or "", request, columns, fields)
+    updated = None
+    if not uses_row_locks(uow) or all(column.position_index is None for column in columns.values()):
+        # Concurrent changes of the same card are rare, so try without reading it again.
+        updated = change.apply(at, is_locked=not uses_row_locks(uow))
+    if updated is None:
+        updated = change.apply(access.lock_card(uow, at), is_locked=True)
+    if updated is None:
+        # Another unit moved the card while this one waited for its column. Locks cannot be released.
         retry_transaction(uow)
-    assert made is not None
-    return made
+    assert updated is not None
+    return updated
 
 
-def _hold_stages(uow: UnitOfWork, card: Card, request: UpdateCard) -> dict[str, LockedColumn]:
-    """The columns that a card leaves and enters, if it is to have another place."""
-    if not rules.names_place(request):
+def _lock_affected_columns(uow: UnitOfWork, card: Card, request: UpdateCard) -> dict[str, LockedColumn]:
+    """Lock the columns that a card leaves and enters, if the request changes its position."""
+    if not rules.changes_position(request):
         return {}
-    columns = {card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
-    return lock_columns(uow, card.project_id, columns)
+    column_ids = {card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
+    return lock_columns(uow, card.project_id, column_ids)
 
 
 @attrs.frozen
 class _Update:
-    """A change that is asked of a card.
+    """An update of a card.
 
     Attributes:
-        uow: The unit.
-        workspace_id: Where it happens.
-        request: What is asked; what it refers to is there.
-        stages: The columns that are left and entered, held; none if the card stays where it is.
-        fields: The custom fields that are named, by id.
+        uow: The unit of work.
+        workspace_id: The workspace of the card.
+        request: The request, whose references are checked.
+        columns: The locked columns that the card leaves and enters; empty if its position stays.
+        fields: The custom fields that the request names, by id.
     """
 
     uow: UnitOfWork
     workspace_id: str
     request: UpdateCard
-    stages: Mapping[str, LockedColumn]
+    columns: Mapping[str, LockedColumn]
     fields: Mapping[str, CustomField]
 
-    def made(self, at: access.LoadedCard, *, held: bool) -> Card | None:
-        """Make the change, and the card that it leads to.
+    def apply(self, at: access.LoadedCard, *, is_locked: bool) -> Card | None:
+        """Apply the update.
 
         Args:
             at: The card.
-            held: Whether the card is that by now, and nobody else changes it.
+            is_locked: Whether the row of the card is locked, so that ``at`` is its current state.
 
         Returns:
-            None if it stands in a column that is not held, or turns out to be another one by now.
+            The updated card; None if the card is in a column that is not locked, or was changed in between.
         """
         before = at.card
-        if rules.names_place(self.request) and before.column_id not in self.stages:
+        if rules.changes_position(self.request) and before.column_id not in self.columns:
             return None
-        entered = self._entered(before)
-        wish = rules.wish(before, self.request)
-        if wish is None:
+        entered = self._find_entered_column(before)
+        target = rules.find_target_position(before, self.request)
+        if target is None:
             self._check_anchors(before.project_id)
-        after = rules.changed(
+        after = rules.apply_update(
             before, self.request, entered, new_id=self.uow.new_id, now=self.uow.now, fields=self.fields
         )
         self.uow.require_version(before.version)
         order = None if after.archived else before.order
-        spot = None
-        if wish is not None:
-            spot = self._spot(at, self.stages[after.column_id], wish)
-            order = spot.order
-        after = rules.settled(before, after, order, self.uow.now)
+        point = None
+        if target is not None:
+            point = self._find_insertion_point(at, self.columns[after.column_id], target)
+            order = point.order
+        after = rules.increment_version(before, after, order, self.uow.now)
         if after is before:
-            return before if held or wish is None else None
-        if not self._write(at, after, spot):
+            return before if is_locked or target is None else None
+        if not self._write(at, after, point):
             return None
-        names = (self.stages[before.column_id].name, entered.name) if entered else ()
-        for event in rules.events(before, after, self.workspace_id, *names):
+        names = (self.columns[before.column_id].name, entered.name) if entered else ()
+        for event in rules.build_events(before, after, self.workspace_id, *names):
             self.uow.emit(event)
         return after
 
-    def _write(self, at: access.LoadedCard, after: Card, spot: ordering.InsertionPoint | None) -> bool:
-        """Write the card and where it stands; False if somebody else has changed it."""
+    def _write(self, at: access.LoadedCard, after: Card, point: ordering.InsertionPoint | None) -> bool:
+        """Write the card and its position; return False if another unit has changed it."""
         before = at.card
-        changes = card_rows.differences(before, after, None if spot is None else spot.position)
+        changes = card_rows.differences(before, after, None if point is None else point.position)
         written = {"_id": before.id, "_version": before.version, **changes}
         if not self.uow.connection.execute(_UPDATE, written).rowcount:
             return False
         if not before.archived and (after.archived or after.column_id != before.column_id):
-            ordering.index_removal(self.uow, self.stages[before.column_id], at.position)
-        if spot is not None:
-            ordering.index_insertion(self.uow, self.stages[after.column_id], spot)
+            ordering.index_removal(self.uow, self.columns[before.column_id], at.position)
+        if point is not None:
+            ordering.index_insertion(self.uow, self.columns[after.column_id], point)
         return True
 
-    def _entered(self, before: Card) -> LockedColumn | None:
+    def _find_entered_column(self, before: Card) -> LockedColumn | None:
         if self.request.column_id is UNSET:
             return None
-        stage = self.stages.get(self.request.column_id)
-        if stage is None:
+        column = self.columns.get(self.request.column_id)
+        if column is None:
             raise unknown("columnId")
-        return stage if stage.id != before.column_id else None
+        return column if column.id != before.column_id else None
 
     def _check_anchors(self, project_id: str) -> None:
-        """Where a card is to stand that stands nowhere matters to nobody; that it names what is not there does."""
-        named = {"before": self.request.before, "after": self.request.after}
-        anchors = {name: id for name, id in named.items() if id is not UNSET}
-        there = ordering.are_there(self.uow, project_id, set(anchors.values()))
+        """Check that the cards beside which an archived card is to stand exist; its position itself has no effect."""
+        requested = {"before": self.request.before, "after": self.request.after}
+        anchors = {name: id for name, id in requested.items() if id is not UNSET}
+        existing_ids = ordering.find_card_ids(self.uow, project_id, set(anchors.values()))
         for name, id in anchors.items():
-            if id not in there:
+            if id not in existing_ids:
                 raise unknown(name)
 
-    def _spot(
-        self, at: access.LoadedCard, into: LockedColumn, wish: rules.TargetPosition
+    def _find_insertion_point(
+        self, at: access.LoadedCard, into: LockedColumn, target: rules.TargetPosition
     ) -> ordering.InsertionPoint:
         before = at.card
         stands_there = into.id == before.column_id and not before.archived
         position = at.position if stands_there else None
-        spot = ordering.find_insertion_point(self.uow, into, wish, before.project_id, before.id, position)
+        point = ordering.find_insertion_point(self.uow, into, target, before.project_id, before.id, position)
         if into.wip_limit is not None and not stands_there:
             others = (
-                spot.order if wish == EndPosition() else ordering.count_others(self.uow, into.id, before.id)
+                point.order
+                if target == EndPosition()
+                else ordering.count_others(self.uow, into.id, before.id)
             )
             rules.check_room(into, others + 1)
-        return spot
+        return point
 
 
 @serves(DELETE_CARD)
 def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
-    """Delete a card with what hangs on it. Its number is given to no other one."""
+    """Delete a card with its comments, relations and attachments. Its number is not used again."""
     at = access.card(uow, ref)
-    stages = {}
+    columns = {}
     if uses_row_locks(uow) or at.row.directory is not None:
-        stages = lock_columns(uow, at.card.project_id, [at.card.column_id])
+        columns = lock_columns(uow, at.card.project_id, [at.card.column_id])
         at = access.lock_card(uow, at)
-        if at.card.column_id not in stages:
+        if at.card.column_id not in columns:
             retry_transaction(uow)
     uow.require_version(at.card.version)
-    stage = None if at.card.archived else stages.get(at.card.column_id)
+    column = None if at.card.archived else columns.get(at.card.column_id)
     event = CardDeleted(
         workspace_id=at.roles.workspace_id or "",
         project_id=at.card.project_id,
@@ -251,7 +258,7 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
         commenter_ids=commenter_ids(uow, at.card.id),
     )
     uow.connection.execute(_DELETE, {"_id": at.card.id})
-    if stage is not None:
-        ordering.index_removal(uow, stage, at.position)
+    if column is not None:
+        ordering.index_removal(uow, column, at.position)
     uow.emit(event)
     return Ok()

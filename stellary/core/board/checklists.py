@@ -33,8 +33,8 @@ def add_checklist_item(uow: UnitOfWork, ref: FlatCardRef, request: AddChecklistI
     """Add a step, at the end if no place is named."""
     at = access.lock_card(uow, access.flat_card(uow, ref))
     id = uow.new_id()
-    after = _change(uow, at, rules.added(at.card.checklist, request, id))
-    return rules.found(after.checklist, id)
+    after = _change(uow, at, rules.add_item(at.card.checklist, request, id))
+    return rules.find_item(after.checklist, id)
 
 
 @serves(UPDATE_CHECKLIST_ITEM)
@@ -43,15 +43,15 @@ def update_checklist_item(
 ) -> ChecklistItem:
     """Rename a step, check it off, or move it."""
     at = access.lock_card(uow, access.checklist_item(uow, ref))
-    after = _change(uow, at, rules.edited(at.card.checklist, ref.item_id, request))
-    return rules.found(after.checklist, ref.item_id)
+    after = _change(uow, at, rules.update_item(at.card.checklist, ref.item_id, request))
+    return rules.find_item(after.checklist, ref.item_id)
 
 
 @serves(DELETE_CHECKLIST_ITEM)
 def delete_checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> Ok:
     """Delete a step."""
     at = access.lock_card(uow, access.checklist_item(uow, ref))
-    _change(uow, at, rules.without(at.card.checklist, ref.item_id))
+    _change(uow, at, rules.remove_item(at.card.checklist, ref.item_id))
     return Ok()
 
 

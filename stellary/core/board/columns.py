@@ -158,7 +158,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
             raise unknown("moveCardsTo")
         source, target = stages[before.id], stages[request.move_cards_to]
         card_moves.empty_columns(uow, at.roles.workspace_id or "", [source], target, before.project_id)
-    elif ordering.holds_cards(uow, before.id):
+    elif ordering.has_cards(uow, before.id):
         raise Conflict("the column holds cards: say by moveCardsTo where they go", code="column_not_empty")
     uow.connection.execute(_DELETE, {"_id": before.id})
     _PLACES.leave(uow, before.scope_id, before.position)
@@ -174,7 +174,7 @@ def _held(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
 
 def _read(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
     row = uow.connection.execute(_ONE, {"_project_id": ref.project_id, "_id": ref.column_id}).first()
-    return access.found(row, "Column")
+    return access.require_row(row, "Column")
 
 
 def _moved(uow: UnitOfWork, before: Row[Any], wanted: int) -> int:
@@ -194,7 +194,7 @@ def column_value(row: Row[Any]) -> Column:
         order=row.position,
         card_status=row.card_status,
         wip_limit=row.wip_limit,
-        card_count=ordering.count_of(row),
+        card_count=ordering.read_card_count(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -21,7 +21,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, CommentRef
 from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
-from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import cards, comments
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
@@ -71,7 +71,7 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
         CommentAdded(
             workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
-            card=altered(at.card, comment_count=count, updated_at=uow.now),
+            card=replace_fields(at.card, comment_count=count, updated_at=uow.now),
             comment=made,
         )
     )
@@ -105,7 +105,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
         CommentDeleted(
             workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
-            card=altered(at.card, comment_count=count, updated_at=uow.now),
+            card=replace_fields(at.card, comment_count=count, updated_at=uow.now),
             comment_id=at.row.comment_id,
             author_id=at.row.author_id,
         )
@@ -116,13 +116,13 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
 def _count(uow: UnitOfWork, card_id: str, more: int) -> int:
     """Count a comment that comes or goes; what the card has by then. Whoever else counts there waits."""
     change = {"_card_id": card_id, "_more": more, "_now": uow.now}
-    row = access.found(uow.connection.execute(_COUNT, change).first(), "Card")
+    row = access.require_row(uow.connection.execute(_COUNT, change).first(), "Card")
     return int(row.comment_count)
 
 
 def _read(uow: UnitOfWork, card_id: str, comment_id: str) -> Comment:
     found = uow.connection.execute(_ONE, {"_card_id": card_id, "_id": comment_id}).first()
-    return _comment(access.found(found, "Comment"))
+    return _comment(access.require_row(found, "Comment"))
 
 
 def _comment(row: Row[Any]) -> Comment:

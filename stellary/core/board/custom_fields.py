@@ -63,7 +63,7 @@ _REWRITE = (
 def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomField) -> CustomField:
     """Make a field; its name must be new in the project, which has 100 at most."""
     project = access.load_locked_project(uow, ref).row
-    made = rules.created(request, id=uow.new_id(), project_id=project.id, now=uow.now)
+    made = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
     _write(uow, _INSERT, made, id=made.id, project_id=made.project_id, created_at=made.created_at)
@@ -81,7 +81,7 @@ def list_custom_fields(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> List
 def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCustomField) -> CustomField:
     """Change a field, and the values that cards have of it where that is asked for."""
     before = field_access.load_locked_custom_field(uow, ref)
-    after = rules.changed(before, request, uow.now)
+    after = rules.apply_update(before, request, uow.now)
     if after is before:
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
@@ -107,7 +107,7 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     at = access.flat_card(uow, ref)
     fields = field_rows.shared_fields(uow, at.card.project_id, request.values.keys())
     at = access.lock_card(uow, at)
-    values = rules.with_values(at.card.custom_fields, request.values, fields)
+    values = rules.apply_values(at.card.custom_fields, request.values, fields)
     uow.require_version(at.card.version)
     return change_card(uow, at, custom_fields=values)
 
@@ -142,7 +142,7 @@ def _following(uow: UnitOfWork, before: CustomField, after: CustomField | None) 
     for row in uow.connection.execute(_WITH_VALUE, place).fetchall():
         values = dict(row.custom_fields)
         was = values.pop(before.id)
-        becomes = None if after is None else rules.kept(was, before, after)
+        becomes = None if after is None else rules.convert_value(was, before, after)
         if becomes is not None:
             values[before.id] = becomes
         if values != row.custom_fields:

@@ -264,7 +264,7 @@ def _told_once(rows: Iterable[Row[Any]], found: Sequence[Card]) -> Iterator[Row[
 
 def _relation(row: Row[Any], project_id: str) -> FileRelation:
     return FileRelation(
-        type=relation_rules.seen(row.type, from_source=bool(row.from_source)),
+        type=relation_rules.type_seen_by(row.type, from_source=bool(row.from_source)),
         target_card_id=row.other_id if row.other_project_id == project_id else None,
         target_key=f"{row.key}-{row.number}",
     )

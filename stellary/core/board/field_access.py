@@ -12,7 +12,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.refs import CustomFieldRef, Ref
 from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
 from stellary.core.board import field_rows
-from stellary.core.board.access import found
+from stellary.core.board.access import require_row
 from stellary.core.board.locks import uses_row_locks
 from stellary.core.board.tables import custom_fields, projects
 from stellary.core.kernel.unit import UnitOfWork
@@ -25,7 +25,7 @@ def _to_custom_field(source: FromClause) -> FromClause:
 
 
 _CUSTOM_FIELD = through_workspace(projects.c.id.label("of_project"), *custom_fields.c, joins=_to_custom_field)
-_HOLD: Select[Any] = (
+_LOCK: Select[Any] = (
     select(custom_fields).where(custom_fields.c.id == bindparam("_field_id")).with_for_update(key_share=True)
 )
 
@@ -52,7 +52,7 @@ def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomFiel
     """
     row = custom_field(uow, ref).row
     if uses_row_locks(uow):
-        row = found(uow.connection.execute(_HOLD, {"_field_id": row.id}).first(), "Custom field")
+        row = require_row(uow.connection.execute(_LOCK, {"_field_id": row.id}).first(), "Custom field")
     return field_rows.field(row)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from stellary.contract.custom_fields import CustomField
 from stellary.core.board.field_rows import named_fields
 from stellary.core.board.locks import uses_row_locks
-from stellary.core.board.rules.custom_fields import filtered
+from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -32,7 +32,7 @@ def conditions(uow: UnitOfWork, project_id: str, asked: Sequence[str]) -> list[C
         Invalid: A field is not there, or a value is none of its type.
     """
     fields = named_fields(uow, project_id, {each.partition(":")[0] for each in asked})
-    wanted = [filtered(fields, each, f"customField[{index}]") for index, each in enumerate(asked)]
+    wanted = [parse_filter(fields, each, f"customField[{index}]") for index, each in enumerate(asked)]
     condition = _in_jsonb if uses_row_locks(uow) else _in_text
     return [condition(field, value) for field, value in wanted]
 

@@ -17,9 +17,9 @@ from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
 from stellary.core.board import card_rows
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
-from stellary.core.board.rules.fields import given
-from stellary.core.board.rules.imports import Called, Decided, Importer, Row, decided
-from stellary.core.board.rules.keys import free_key
+from stellary.core.board.rules.fields import value_or
+from stellary.core.board.rules.imports import HasId, Importer, ImportPlan, Row, plan_import
+from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import (
     cards,
     columns,
@@ -69,7 +69,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     importer = people.known(uow, [uow.user_id])[uow.user_id]
     assignees = _assignees(request, found)
     project_id = uow.new_id()
-    made = decided(
+    made = plan_import(
         request,
         Importer(
             user_id=importer.id,
@@ -86,7 +86,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         "id": project_id,
         "workspace_id": workspace.id,
         "name": request.project.name,
-        "description": given(request.project.description, None),
+        "description": value_or(request.project.description, None),
         "template_id": "import",
         "archived": request.project.archived,
         "last_number": made.last_number,
@@ -128,8 +128,8 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     return Imported(told, importer, workspace.organization_id, scope_ids, _new_ids(request, made))
 
 
-def _new_ids(request: ImportProject, made: Decided) -> dict[str, dict[str, str]]:
-    parts: dict[str, tuple[Sequence[Called], Sequence[str]]] = {
+def _new_ids(request: ImportProject, made: ImportPlan) -> dict[str, dict[str, str]]:
+    parts: dict[str, tuple[Sequence[HasId], Sequence[str]]] = {
         "scopes": (request.scopes or [], [row["id"] for row in made.scopes]),
         "columns": (request.columns or [], [row["id"] for row in made.columns]),
         "labels": (request.labels or [], [row["id"] for row in made.labels]),
@@ -142,7 +142,7 @@ def _new_ids(request: ImportProject, made: Decided) -> dict[str, dict[str, str]]
     }
 
 
-def _write(uow: UnitOfWork, project_id: str, made: Decided, member_ids: Sequence[str]) -> None:
+def _write(uow: UnitOfWork, project_id: str, made: ImportPlan, member_ids: Sequence[str]) -> None:
     """Write all rows, those of a table at once."""
     fields = [
         {
@@ -227,7 +227,7 @@ def _members(
 
 def _key(request: ImportProject, taken: Collection[str]) -> str:
     wanted = request.project.key
-    return wanted if wanted and wanted not in taken else free_key(request.project.name, taken)
+    return wanted if wanted and wanted not in taken else find_free_key(request.project.name, taken)
 
 
 def _other_key(request: ImportProject, key: str) -> Iterator[NotCarried]:

@@ -133,7 +133,7 @@ def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Put a label of the card's project on a card; one that is there already stays."""
     at = access.card_label(uow, ref)
     if uses_row_locks(uow):
-        access.found(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
+        access.require_row(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
     at = access.lock_card(uow, at)
     ids = at.card.label_ids
     if ref.label_id not in ids:

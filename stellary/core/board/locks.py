@@ -1,7 +1,7 @@
-"""Holds: who changes a board makes others wait who would change the same, and reads it again then.
+"""Row locks of the board: a unit locks the rows that it changes, and reads them again.
 
-On PostgreSQL rows are locked, from the outside in: project, columns, cards, each in the order of their ids. On SQLite a
-unit that writes is alone from its beginning.
+On PostgreSQL rows are locked from the outside in: project, columns, cards, each in the order of their ids. On SQLite a
+writing unit is alone from its start, so no locks are needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
 from stellary.core.kernel.unit import UnitOfWork
 
-_STAGE = (
+_LOCKED_COLUMN = (
     columns.c.id,
     columns.c.name,
     columns.c.scope_id,
@@ -25,27 +25,32 @@ _STAGE = (
     columns.c.directory,
 )
 _IN_PROJECT = columns.c.project_id == bindparam("_project_id")
-_STAGES: Select[Any] = (
-    select(*_STAGE).where(_IN_PROJECT).order_by(columns.c.id).with_for_update(key_share=True)
+_COLUMNS: Select[Any] = (
+    select(*_LOCKED_COLUMN).where(_IN_PROJECT).order_by(columns.c.id).with_for_update(key_share=True)
 )
-_TWO = _STAGES.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")]))
-_MANY = _STAGES.where(columns.c.id.in_(bindparam("_ids", expanding=True)))
+_TWO = _COLUMNS.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")]))
+_MANY = _COLUMNS.where(columns.c.id.in_(bindparam("_ids", expanding=True)))
 _PROJECT: Select[Any] = (
     select(projects.c.id).where(projects.c.id == bindparam("_project_id")).with_for_update(key_share=True)
 )
 
-_BEGIN_AGAIN = text(
+_SERIALIZATION_FAILURE = text(
     "DO $$ BEGIN RAISE EXCEPTION 'what was to be held has moved' USING ERRCODE = '40001'; END $$"
 )
 
 
 def uses_row_locks(uow: UnitOfWork) -> bool:
-    """Whether others may be writing at the same time."""
+    """Return whether the database allows concurrent writers, so that rows must be locked."""
     return uow.connection.dialect.name != "sqlite"
 
 
 def lock_project(uow: UnitOfWork, project_id: str) -> None:
-    """Hold a project until the unit ends: nobody else changes it, its columns, or makes cards in it."""
+    """Lock a project until the transaction ends: no other unit changes it or its columns, or creates cards in it.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+    """
     if uses_row_locks(uow):
         uow.connection.execute(_PROJECT, {"_project_id": project_id})
 
@@ -53,41 +58,41 @@ def lock_project(uow: UnitOfWork, project_id: str) -> None:
 def lock_columns(
     uow: UnitOfWork, project_id: str, ids: Collection[str] | None = None
 ) -> dict[str, LockedColumn]:
-    """Hold columns of a project until the unit ends: nobody else changes who stands in them.
+    """Lock columns of a project until the transaction ends: no other unit adds, moves or removes their cards.
 
     Args:
-        uow: The unit.
-        project_id: Which project.
-        ids: Which of its columns; all if not given.
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids of the columns; all columns by default.
 
     Returns:
-        Those that are there, by id, as they are by now.
+        The current state of the columns that exist, by id.
     """
-    place = {"_project_id": project_id}
+    parameters = {"_project_id": project_id}
     if ids is None:
-        rows = uow.connection.execute(_STAGES, place).fetchall()
+        rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
     elif len(ids) > 2:
-        rows = uow.connection.execute(_MANY, {**place, "_ids": list(ids)}).fetchall()
+        rows = uow.connection.execute(_MANY, {**parameters, "_ids": list(ids)}).fetchall()
     else:
-        first, *more = ids
-        two = {"_first": first, "_second": more[0] if more else first}
-        rows = uow.connection.execute(_TWO, {**place, **two}).fetchall()
-    return {row.id: _stage(row) for row in rows}
+        first, *remaining = ids
+        id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
+        rows = uow.connection.execute(_TWO, {**parameters, **id_pair}).fetchall()
+    return {row.id: _build_locked_column(row) for row in rows}
 
 
-def _stage(row: Row[Any]) -> LockedColumn:
+def _build_locked_column(row: Row[Any]) -> LockedColumn:
     return LockedColumn(
-        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.read(row.directory)
+        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.parse(row.directory)
     )
 
 
 def retry_transaction(uow: UnitOfWork) -> None:
-    """Give the unit up, since what it has read has changed and what it holds is not what it needs.
+    """Abort the unit so that it is retried, since it needs other locks than it has.
 
-    To hold more by now would be out of order: two who wait for each other are found out after a second only. So the
-    unit fails as one that PostgreSQL could not serialize, and whoever has begun it begins it again.
+    To lock more rows at this point would break the lock order: PostgreSQL detects deadlocks only after a second. The
+    unit fails like one that PostgreSQL could not serialize, and its caller runs it again.
 
     Raises:
-        OperationalError: Of the SQLSTATE 40001.
+        OperationalError: Always, with SQLSTATE 40001.
     """
-    uow.connection.execute(_BEGIN_AGAIN)
+    uow.connection.execute(_SERIALIZATION_FAILURE)

@@ -1,7 +1,7 @@
-"""Ordering: the only module that knows where cards stand. It counts places, finds positions and makes room.
+"""Ordering of cards in columns: the only module that computes orders, finds positions and makes room.
 
-Whoever changes who stands in a column holds the column first (``locks.lock_columns``). A large column has a directory
-on its row, so that places in it are not counted from afar; the others are counted as they are.
+Callers that add, move or remove cards lock the column first (``locks.lock_columns``). The row of a large column has a
+position index, so that the order of a card is found without counting all cards before it.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from sqlalchemy import (
 from stellary.contract.errors import Conflict
 from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
-from stellary.core.board.rules.positions import GAP, ColumnOrder, settled, spread
+from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positions, spread
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
 from stellary.core.kernel.unit import UnitOfWork
 
 REACH = 32
-"""How many cards on either side are looked at first when room has to be made."""
+"""The number of cards on either side that are read first to make room."""
 
 _LOWEST = -(2**63)
 
-# ---------------------------------------------------------------------------------------------- what others select
+# ---------------------------------------------------------------------------------------------- columns for other statements
 
 _other = cards.alias("other")
 
 
-def _place(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    """How many other cards stand before the card that a statement selects."""
+def _count_preceding(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """Return the subquery that counts the cards before the one that a statement selects."""
     return (
         select(func.count())
         .select_from(_other)
@@ -61,12 +61,12 @@ def _place(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
 
 
 _directory = select(columns.c.directory).where(columns.c.id == cards.c.column_id).scalar_subquery()
-PLACE = (
-    case((_directory.is_(None), _place()), else_=None).label("place"),
+ORDER = (
+    case((_directory.is_(None), _count_preceding()), else_=None).label("place"),
     _directory.label("directory"),
     cards.c.position,
 )
-"""What a statement selects to learn the place of its card from ``place_of``."""
+"""The columns of a statement that ``load_order`` reads."""
 
 CARD_COUNT: ColumnElement[int | None] = case(
     (
@@ -78,35 +78,40 @@ CARD_COUNT: ColumnElement[int | None] = case(
     ),
     else_=None,
 ).label("card_count")
-"""What a statement selects, beside the ``directory``, to learn from ``count_of`` how many cards a column holds."""
+"""The column of a statement that ``read_card_count`` reads, together with ``directory``."""
 
 
-def place_of(uow: UnitOfWork, row: Row[Any]) -> int:
-    """The place of a card of which a statement has selected ``PLACE``. Of an archived one it means nothing."""
-    directory = PositionIndex.read(row.directory)
-    if directory is None or row.archived:
+def load_order(uow: UnitOfWork, row: Row[Any]) -> int:
+    """Return the order of a card whose statement selects ``ORDER``; meaningless for an archived card.
+
+    Args:
+        uow: The unit of work.
+        row: The row of the card.
+    """
+    position_index = PositionIndex.parse(row.directory)
+    if position_index is None or row.archived:
         return row.place or 0
     others = {"_column_id": row.column_id, "_card_id": row.id}
-    return _Search(uow, others, directory).count_before(row.position, row.id)
+    return _PositionSearch(uow, others, position_index).count_before(row.position, row.id)
 
 
-def count_of(row: Row[Any]) -> int:
-    """How many cards stand in a column, of which a statement has selected ``CARD_COUNT``."""
-    directory = PositionIndex.read(row.directory)
-    return row.card_count if directory is None else directory.total
+def read_card_count(row: Row[Any]) -> int:
+    """Return the number of unarchived cards in a column whose statement selects ``CARD_COUNT``."""
+    position_index = PositionIndex.parse(row.directory)
+    return row.card_count if position_index is None else position_index.total
 
 
 @attrs.frozen
 class InsertionPoint:
-    """A place that was found: its position, and the index that it makes."""
+    """The position at which a card is inserted, and the order that it gets there."""
 
     position: int
     order: int
-    directory: PositionIndex | None = None
-    """That of the column, as it is before the card stands there."""
+    position_index: PositionIndex | None = None
+    """The index of the column before the card is inserted."""
 
 
-# ---------------------------------------------------------------------------------------------- finding a spot
+# ---------------------------------------------------------------------------------------------- insertion points
 
 _STANDING = and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false())
 _OTHERS = and_(_STANDING, cards.c.id != bindparam("_card_id"))
@@ -133,7 +138,8 @@ _ANCHOR: Select[Any] = select(
     cards.c.id,
     and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("stands_there"),
     case(
-        (bindparam("_counts", type_=Integer) == 1, _place(_other.c.id != bindparam("_card_id"))), else_=None
+        (bindparam("_counts", type_=Integer) == 1, _count_preceding(_other.c.id != bindparam("_card_id"))),
+        else_=None,
     ).label("place"),
 ).where(cards.c.id == bindparam("_anchor_id"), cards.c.project_id == bindparam("_project_id"))
 _LINES: Select[Any] = (
@@ -148,7 +154,7 @@ _LINES: Select[Any] = (
 _THERE = select(cards.c.id).where(
     cards.c.project_id == bindparam("_project_id"), cards.c.id.in_(bindparam("_ids", expanding=True))
 )
-_HOLDS_CARDS = select(cards.c.id).where(cards.c.column_id == bindparam("_column_id")).limit(1)
+_HAS_CARDS = select(cards.c.id).where(cards.c.column_id == bindparam("_column_id")).limit(1)
 _REWRITE = update(cards).where(cards.c.id == bindparam("_id"))
 _numbered = (
     select(
@@ -166,213 +172,283 @@ _WRITE_DIRECTORY = update(columns).where(columns.c.id == bindparam("_id"))
 
 
 def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
-    """How many cards stand in a column beside that one."""
-    found: int = uow.connection.execute(_END, {"_column_id": column_id, "_card_id": card_id}).one()[0]
-    return found
+    """Return the number of unarchived cards in a column, except for one card.
+
+    Args:
+        uow: The unit of work.
+        column_id: The column.
+        card_id: The card that is not counted.
+    """
+    count: int = uow.connection.execute(_END, {"_column_id": column_id, "_card_id": card_id}).one()[0]
+    return count
 
 
 def find_column_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, InsertionPoint]:
-    """The spots behind the last cards of columns that are held."""
+    """Return the insertion points at the ends of locked columns, by column id.
+
+    Args:
+        uow: The unit of work.
+        column_ids: The columns.
+    """
     rows = uow.connection.execute(_ENDS, {"_ids": list(column_ids)})
-    found = {column_id: InsertionPoint(last + GAP, count) for column_id, count, last in rows}
-    return {column_id: found.get(column_id, InsertionPoint(0, 0)) for column_id in column_ids}
+    ends = {column_id: InsertionPoint(last + GAP, count) for column_id, count, last in rows}
+    return {column_id: ends.get(column_id, InsertionPoint(0, 0)) for column_id in column_ids}
 
 
 def load_column_orders(
     uow: UnitOfWork, project_id: str, column_ids: Collection[str]
 ) -> dict[str, ColumnOrder]:
-    """All cards that stand in some columns of a project."""
+    """Load the order of the unarchived cards of columns, by column id.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project of the columns.
+        column_ids: The columns.
+    """
     rows = uow.connection.execute(_LINES, {"_project_id": project_id, "_ids": list(column_ids)})
-    standing: dict[str, list[tuple[str, int]]] = {column_id: [] for column_id in column_ids}
+    cards_by_column: dict[str, list[tuple[str, int]]] = {column_id: [] for column_id in column_ids}
     for column_id, id, position in rows:
-        standing[column_id].append((id, position))
-    return {column_id: ColumnOrder(found) for column_id, found in standing.items()}
+        cards_by_column[column_id].append((id, position))
+    return {column_id: ColumnOrder(column_cards) for column_id, column_cards in cards_by_column.items()}
 
 
-def are_there(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:
-    """Those of the ids that are cards of a project."""
+def find_card_ids(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:
+    """Return the ids that belong to cards of a project.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids to look up.
+    """
     if not ids:
         return set()
     rows = uow.connection.execute(_THERE, {"_project_id": project_id, "_ids": list(ids)})
     return set(rows.scalars())
 
 
-def holds_cards(uow: UnitOfWork, column_id: str) -> bool:
-    """Whether there are cards in a column, archived ones included."""
-    return uow.connection.execute(_HOLDS_CARDS, {"_column_id": column_id}).first() is not None
+def has_cards(uow: UnitOfWork, column_id: str) -> bool:
+    """Return whether a column has cards, including archived ones.
+
+    Args:
+        uow: The unit of work.
+        column_id: The column.
+    """
+    return uow.connection.execute(_HAS_CARDS, {"_column_id": column_id}).first() is not None
 
 
 def find_insertion_point(
     uow: UnitOfWork,
-    stage: LockedColumn,
-    wish: TargetPosition,
+    column: LockedColumn,
+    target: TargetPosition,
     project_id: str,
     card_id: str = "",
     position: int | None = None,
 ) -> InsertionPoint:
-    """Find the place that a card wants in a column that is held; it is as if the card stood nowhere yet.
+    """Find the insertion point for a card in a locked column, ignoring the current position of the card.
 
     Args:
-        uow: The unit.
-        stage: The column.
-        wish: Where the card wants to stand.
-        project_id: The project of both.
-        card_id: The card, if it is there already.
-        position: Where the card stands, if it stands in that column.
+        uow: The unit of work.
+        column: The column.
+        target: The requested position.
+        project_id: The project of the column and the card.
+        card_id: The card, if it exists already.
+        position: The current position of the card, if it is in that column.
 
     Raises:
-        Invalid: It wants to stand beside a card that is not there.
-        Conflict: It wants to stand beside a card of another column, or one that is archived.
+        Invalid: The card beside which it is to be inserted does not exist.
+        Conflict: That card is in another column, or archived.
     """
-    directory = stage.directory
-    if directory is not None and position is not None:
-        directory = directory.counted(position, -1)
-    search = _Search(uow, {"_column_id": stage.id, "_card_id": card_id}, directory)
-    return InsertionPoint(*search.wanted(wish, project_id), search.directory)
+    position_index = column.position_index
+    if position_index is not None and position is not None:
+        position_index = position_index.with_count(position, -1)
+    search = _PositionSearch(uow, {"_column_id": column.id, "_card_id": card_id}, position_index)
+    return InsertionPoint(*search.find_position(target, project_id), search.position_index)
 
 
-class _Search:
-    """The search for a place among the other cards of a column.
+class _PositionSearch:
+    """The search for a position among the other cards of a column.
 
     Args:
-        uow: The unit.
-        others: The column, and the card that is not one of them.
-        directory: That of the others; None if they are counted. It changes where room is made.
+        uow: The unit of work.
+        others: The SQL parameters for the column and for the card to ignore.
+        position_index: The index of the column; None if it has none. It is replaced when room is made.
     """
 
-    def __init__(self, uow: UnitOfWork, others: Mapping[str, str], directory: PositionIndex | None) -> None:
-        self.directory = directory
+    def __init__(
+        self, uow: UnitOfWork, others: Mapping[str, str], position_index: PositionIndex | None
+    ) -> None:
+        self.position_index = position_index
         self._execute = uow.connection.execute
         self._uow = uow
         self._others = others
 
-    def wanted(self, wish: TargetPosition, project_id: str) -> tuple[int, int]:
-        if isinstance(wish, AdjacentPosition):
-            return self.beside(project_id, wish)
-        return self.at_index(wish.index) if isinstance(wish, IndexPosition) else self.last()
+    def find_position(self, target: TargetPosition, project_id: str) -> tuple[int, int]:
+        if isinstance(target, AdjacentPosition):
+            return self.find_adjacent(project_id, target)
+        return self.find_at_index(target.index) if isinstance(target, IndexPosition) else self.find_last()
 
-    def last(self) -> tuple[int, int]:
-        if self.directory is None:
+    def find_last(self) -> tuple[int, int]:
+        if self.position_index is None:
             count, last = self._execute(_END, self._others).one()
         else:
-            count, last = self.directory.total, self._execute(_LAST, {**self._others, "_limit": 1}).scalar()
+            count, last = (
+                self.position_index.total,
+                self._execute(_LAST, {**self._others, "_limit": 1}).scalar(),
+            )
         return 0 if last is None else last + GAP, count
 
-    def at_index(self, index: int) -> tuple[int, int]:
-        # The card before that place, and the one that is pushed on.
-        low, skip = self._at(max(index - 1, 0))
+    def find_at_index(self, index: int) -> tuple[int, int]:
+        # The card before that index, and the card that moves up.
+        low, skip = self._locate_index(max(index - 1, 0))
         page = {"_limit": 2 if index else 1, "_low": low, "_skip": skip}
         rows = self._execute(_FROM_INDEX, {**self._others, **page}).fetchall()
         if index == 0:
-            return self._between(None, rows[0] if rows else None), 0
-        return (self._between(*rows), index) if len(rows) == 2 else self.last()
+            return self._find_position_between(None, rows[0] if rows else None), 0
+        return (self._find_position_between(*rows), index) if len(rows) == 2 else self.find_last()
 
-    def _at(self, index: int) -> tuple[int, int]:
-        low, skip = (None, index) if self.directory is None else self.directory.at(index)
+    def _locate_index(self, index: int) -> tuple[int, int]:
+        low, skip = (None, index) if self.position_index is None else self.position_index.locate_index(index)
         return _LOWEST if low is None else low, skip
 
-    def beside(self, project_id: str, wish: AdjacentPosition) -> tuple[int, int]:
-        asked = {"_anchor_id": wish.card_id, "_project_id": project_id, "_counts": self.directory is None}
-        anchor = self._execute(_ANCHOR, {**self._others, **asked}).first()
+    def find_adjacent(self, project_id: str, target: AdjacentPosition) -> tuple[int, int]:
+        parameters = {
+            "_anchor_id": target.card_id,
+            "_project_id": project_id,
+            "_counts": self.position_index is None,
+        }
+        anchor = self._execute(_ANCHOR, {**self._others, **parameters}).first()
         if anchor is None:
-            raise unknown(wish.field)
+            raise unknown(target.field)
         if not anchor.stands_there:
-            raise Conflict(f"{wish.field} is not in that column", code="not_in_column")
-        place = anchor.place
-        if place is None:
-            place = self.count_before(anchor.position, anchor.id)
+            raise Conflict(f"{target.field} is not in that column", code="not_in_column")
+        order = anchor.place
+        if order is None:
+            order = self.count_before(anchor.position, anchor.id)
         point = {**self._others, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
-        if wish.after:
-            return self._between(anchor, self._execute(_AFTER, point).first()), place + 1
-        return self._between(self._execute(_BEFORE, point).first(), anchor), place
+        if target.after:
+            return self._find_position_between(anchor, self._execute(_AFTER, point).first()), order + 1
+        return self._find_position_between(self._execute(_BEFORE, point).first(), anchor), order
 
     def count_before(self, position: int, id: str) -> int:
-        """How many of the others stand before a card of a large column."""
-        assert self.directory is not None
-        low, before = self.directory.below(position)
+        """Return the number of other cards before a position in a large column."""
+        assert self.position_index is not None
+        low, before = self.position_index.locate_position(position)
         point = {"_position": position, "_id": id, "_low": _LOWEST if low is None else low}
         return before + self._execute(_COUNT_FROM, {**self._others, **point}).scalar_one()
 
-    def _between(self, left: Row[Any, Any] | None, right: Row[Any, Any] | None) -> int:
-        """A position between two neighbours; None is the end of the column. Where there is none left, room is made."""
-        found = spread(left and left.position, 1, right and right.position)
-        if found is not None:
-            return found[0]
+    def _find_position_between(self, left: Row[Any, Any] | None, right: Row[Any, Any] | None) -> int:
+        """Return a position between two neighbours, making room if necessary; None stands for an end of the column."""
+        positions = spread(left and left.position, 1, right and right.position)
+        if positions is not None:
+            return positions[0]
         assert left is not None
         return self._make_room(left)
 
     def _make_room(self, left: Row[Any, Any]) -> int:
-        """Spread the cards around a place again, as few as will do; the position that is free right after ``left``."""
+        """Respread as few cards as possible around a card, and return the free position right after it."""
         reach = REACH
         while True:
             point = {**self._others, "_position": left.position, "_id": left.id, "_limit": reach}
             preceding = self._execute(_BEFORE, point).fetchall()
             following = self._execute(_AFTER, point).fetchall()
-            row = [*reversed(preceding), left, *following]
-            place = len(preceding) + 1
-            positions: list[int | None] = [each.position for each in row]
-            positions.insert(place, None)
-            found = settled(positions, opens_left=len(preceding) < reach, opens_right=len(following) < reach)
-            if found is not None:
-                position = found.pop(place)
-                self._respread([(each.id, each.position, new) for each, new in zip(row, found, strict=True)])
+            rows = [*reversed(preceding), left, *following]
+            index = len(preceding) + 1
+            current: list[int | None] = [row.position for row in rows]
+            current.insert(index, None)
+            positions = assign_positions(
+                current, opens_left=len(preceding) < reach, opens_right=len(following) < reach
+            )
+            if positions is not None:
+                position = positions.pop(index)
+                self._write_spread(
+                    [(row.id, row.position, new) for row, new in zip(rows, positions, strict=True)]
+                )
                 return position
             reach *= 4
 
-    def _respread(self, cards: list[tuple[str, int, int]]) -> None:
-        rewrite(self._uow, {id: new for id, old, new in cards if old != new})
-        if self.directory is not None:
-            self.directory = self.directory.respread([(old, new) for _, old, new in cards])
+    def _write_spread(self, cards: list[tuple[str, int, int]]) -> None:
+        write_positions(self._uow, {id: new for id, old, new in cards if old != new})
+        if self.position_index is not None:
+            self.position_index = self.position_index.with_moves([(old, new) for _, old, new in cards])
 
 
-def rewrite(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
-    """Give cards other positions, by their ids; their order is what the caller has decided."""
+def write_positions(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
+    """Write new positions of cards, by id.
+
+    Args:
+        uow: The unit of work.
+        positions: The positions, by the id of the card.
+    """
     if positions:
         uow.connection.execute(
             _REWRITE, [{"_id": id, "position": position} for id, position in positions.items()]
         )
 
 
-# ---------------------------------------------------------------------------------------------- directories
+# ---------------------------------------------------------------------------------------------- position indexes
 
 
-def index_removal(uow: UnitOfWork, stage: LockedColumn, position: int) -> None:
-    """Write the directory of a column, which is held, once a card has left the position where it stood."""
-    if stage.directory is not None:
-        directory = stage.directory.counted(position, -1)
-        _write(uow, stage.id, directory if directory.is_fit else None)
+def index_removal(uow: UnitOfWork, column: LockedColumn, position: int) -> None:
+    """Update the position index of a locked column after a card was removed.
+
+    Args:
+        uow: The unit of work.
+        column: The column.
+        position: The position that the card had.
+    """
+    if column.position_index is not None:
+        position_index = column.position_index.with_count(position, -1)
+        _write_index(uow, column.id, position_index if position_index.is_fit else None)
 
 
-def index_insertion(uow: UnitOfWork, stage: LockedColumn, spot: InsertionPoint) -> None:
-    """Write the directory of a column, which is held, once a card stands at the spot that was found for it."""
-    if spot.directory is None:
-        if spot.order >= LARGE:
-            rebuild(uow, stage.id)
+def index_insertion(uow: UnitOfWork, column: LockedColumn, point: InsertionPoint) -> None:
+    """Update the position index of a locked column after a card was inserted.
+
+    Args:
+        uow: The unit of work.
+        column: The column.
+        point: The insertion point of the card.
+    """
+    if point.position_index is None:
+        if point.order >= LARGE:
+            rebuild_index(uow, column.id)
         return
-    directory = spot.directory.counted(spot.position, 1)
-    if directory.is_fit:
-        _write(uow, stage.id, directory)
+    position_index = point.position_index.with_count(point.position, 1)
+    if position_index.is_fit:
+        _write_index(uow, column.id, position_index)
     else:
-        rebuild(uow, stage.id)
+        rebuild_index(uow, column.id)
 
 
-def index_changes(uow: UnitOfWork, stage: LockedColumn, count: int) -> None:
-    """Write the directory of a column, which is held and where ``count`` cards stand by now, after many changes."""
-    if stage.directory is not None or count > LARGE:
-        rebuild(uow, stage.id)
+def index_changes(uow: UnitOfWork, column: LockedColumn, count: int) -> None:
+    """Update the position index of a locked column after many changes.
+
+    Args:
+        uow: The unit of work.
+        column: The column.
+        count: The number of its unarchived cards.
+    """
+    if column.position_index is not None or count > LARGE:
+        rebuild_index(uow, column.id)
 
 
-def rebuild(uow: UnitOfWork, column_id: str) -> None:
-    """Make the directory of a column, which is held, from the cards that stand there."""
+def rebuild_index(uow: UnitOfWork, column_id: str) -> None:
+    """Rebuild the position index of a locked column from its cards.
+
+    Args:
+        uow: The unit of work.
+        column_id: The column.
+    """
     total = uow.connection.execute(_COUNT, {"_column_id": column_id}).scalar_one()
     if total <= STRETCH:
-        _write(uow, column_id, None)
+        _write_index(uow, column_id, None)
         return
     starts = uow.connection.execute(_STARTS, {"_column_id": column_id}).scalars().fetchall()
-    _write(uow, column_id, PositionIndex.of(starts, total))
+    _write_index(uow, column_id, PositionIndex.build(starts, total))
 
 
-def _write(uow: UnitOfWork, column_id: str, directory: PositionIndex | None) -> None:
+def _write_index(uow: UnitOfWork, column_id: str, position_index: PositionIndex | None) -> None:
     uow.connection.execute(
-        _WRITE_DIRECTORY, {"_id": column_id, "directory": None if directory is None else directory.text}
+        _WRITE_DIRECTORY,
+        {"_id": column_id, "directory": None if position_index is None else position_index.text},
     )

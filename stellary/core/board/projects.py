@@ -29,7 +29,7 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
 from stellary.core.board.locks import lock_columns
-from stellary.core.board.rules.keys import free_key
+from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
@@ -108,7 +108,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
 def _wanted_key(request: CreateProject, taken: Collection[str]) -> str:
     if request.key and request.key in taken:
         raise Conflict("another project of the workspace has that key", code="duplicate_key")
-    return request.key or free_key(request.name, taken)
+    return request.key or find_free_key(request.name, taken)
 
 
 def insert_project(uow: UnitOfWork, row: dict[str, Any], choose: Callable[[Collection[str]], str]) -> str:

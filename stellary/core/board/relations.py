@@ -126,7 +126,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     if other is None or not (limits is None or limits.sees(other.project_id)):
         raise unknown("targetCardId")
     uow.record_dependency("other card", other.other_id)
-    edge = rules.edge(at.card.id, request.target_card_id, request.type)
+    edge = rules.build_edge(at.card.id, request.target_card_id, request.type)
     _check(uow, edge)
     id = uow.new_id()
     row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
@@ -152,7 +152,7 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
         return Relation(
             id=row.id,
             card_id=card.id,
-            type=rules.seen(row.type, from_source=bool(row.from_source)),
+            type=rules.type_seen_by(row.type, from_source=bool(row.from_source)),
             target_card_id=row.other_id,
             card=_related(row),
             created_by_id=row.created_by_id,
@@ -179,7 +179,7 @@ def _tell(
     """Say what has happened to both cards, as each of them sees it."""
     found = known_cards(uow, [edge.source_id, edge.target_id])
     for own, other in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
-        card, type = found[own], rules.seen(edge.type, from_source=own == edge.source_id)
+        card, type = found[own], rules.type_seen_by(edge.type, from_source=own == edge.source_id)
         uow.emit(
             event(
                 workspace_id=workspace_id,

@@ -18,7 +18,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board import searching
-from stellary.core.board.rules.name_matching import Candidate, ambiguous, first_names, resolve_one
+from stellary.core.board.rules.name_matching import Candidate, build_ambiguity_error, first_names, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -269,7 +269,7 @@ def _card_by_title(uow: UnitOfWork, said: str, place: Mapping[str, str], field: 
     rows = uow.connection.execute(by_title, {**place, "_said": said}).fetchall()
     rows = [row for row in rows if _is_there(uow, row.project_id)]
     if len(rows) > 1:
-        raise ambiguous(field, said, [Candidate(row.id, (row.title,)) for row in rows])
+        raise build_ambiguity_error(field, said, [Candidate(row.id, (row.title,)) for row in rows])
     if rows:
         return rows[0]
     found = uow.connection.execute(newest, place)

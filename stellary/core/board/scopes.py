@@ -31,7 +31,7 @@ from stellary.core.board.dense import DensePlaces
 from stellary.core.board.locks import lock_columns
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
-from stellary.core.board.rules.fields import given
+from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
 from stellary.core.kernel.events import CardDeleted
@@ -79,12 +79,12 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
         begin = [
             {
                 "name": column.name,
-                "card_status": given(column.card_status, None),
-                "wip_limit": given(column.wip_limit, None),
+                "card_status": value_or(column.card_status, None),
+                "wip_limit": value_or(column.wip_limit, None),
             }
             for column in request.columns
         ]
-    made = rules.created(
+    made = rules.build_scope(
         request,
         id=id,
         project_id=project.id,
@@ -137,11 +137,11 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     row = scope_access.load_locked_scope(uow, ref).row
     before = _value(uow, row)
     # Decided before anything moves: whoever goes on in the same unit finds all as it was.
-    after = rules.changed(before, request, before.order, uow.now)
+    after = rules.apply_update(before, request, before.order, uow.now)
     if request.order is not UNSET:
         count = uow.connection.execute(_COUNT, {"_project_id": row.project_id}).scalar_one()
         order = _PLACES.move(uow, row.project_id, before.order, request.order, count)
-        after = rules.changed(before, request, order, uow.now)
+        after = rules.apply_update(before, request, order, uow.now)
     if after is not before:
         uow.connection.execute(_UPDATE, {"_id": row.id, **_changing(after)})
     return after
@@ -171,7 +171,7 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
 def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     """Switch the view in which everybody finds the scope, or remember settings of one."""
     row = scope_access.load_locked_scope(uow, ref).row
-    active, settings = rules.viewed(row.active_view, row.view_settings, request)
+    active, settings = rules.apply_view(row.active_view, row.view_settings, request)
     if (active, settings) != (row.active_view, row.view_settings):
         changes = {"active_view": active, "view_settings": settings, "updated_at": uow.now}
         uow.connection.execute(_UPDATE, {"_id": row.id, **changes})

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from stellary.contract.cards import Card
 from stellary.core.board import card_rows
-from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards
@@ -105,7 +105,9 @@ class Desk:
             place = {"project_id": self.project["id"], "scope_id": stage["scopeId"], "column_id": column}
             rows = [
                 card_rows.row(
-                    altered(CARD, id=uow.new_id(), number=10_000 + n, created_by_id=self.person.id, **place),
+                    replace_fields(
+                        CARD, id=uow.new_id(), number=10_000 + n, created_by_id=self.person.id, **place
+                    ),
                     n * gap,
                 )
                 for n in range(count)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.attachments import NAME_MAX
-from stellary.core.board.rules.attachments import clean_name, type_of
+from stellary.core.board.rules.attachments import clean_name, detect_type
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_a_clean_name_is_short_visible_and_clean_already(said):
     ],
 )
 def test_a_type_is_what_was_said_or_what_the_name_says(said, name, type):
-    assert type_of(said, name) == type
+    assert detect_type(said, name) == type

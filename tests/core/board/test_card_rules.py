@@ -14,19 +14,19 @@ from stellary.core.board.rules.cards import (
     EndPosition,
     IndexPosition,
     LockedColumn,
-    altered,
+    build_events,
+    changes_position,
     check_room,
-    events,
-    names_place,
-    settled,
-    wish,
+    find_target_position,
+    increment_version,
+    replace_fields,
 )
 from tests.core.board.desk import CARD, NOW
 
 
 def told(**changes):
     """The kinds of what has happened, each with the fields that it lists."""
-    found = events(CARD, altered(CARD, **changes), "w", "From", "To")
+    found = build_events(CARD, replace_fields(CARD, **changes), "w", "From", "To")
     return [(type(event).__name__, *getattr(event, "changed", ())) for event in found]
 
 
@@ -55,13 +55,13 @@ def test_what_has_happened(changes, expected):
 
 
 def test_card_that_comes_back_is_updated():
-    archived = altered(CARD, archived=True, order=None)
-    (event,) = events(archived, CARD, "w")
+    archived = replace_fields(CARD, archived=True, order=None)
+    (event,) = build_events(archived, CARD, "w")
     assert event.changed == ("order", "archived")
 
 
 def test_move_tells_both_columns_by_name():
-    (event,) = events(CARD, altered(CARD, column_id="d"), "w", "From", "To")
+    (event,) = build_events(CARD, replace_fields(CARD, column_id="d"), "w", "From", "To")
     assert (event.from_column, event.to_column) == ("From", "To")
     assert (event.workspace_id, event.project_id, event.before) == ("w", "p", CARD)
 
@@ -84,22 +84,25 @@ def checklist(*done):
     ],
 )
 def test_checklist_is_completed_once(before, after, complete):
-    old = altered(CARD, checklist=checklist(*before))
-    found = [type(event).__name__ for event in events(old, altered(CARD, checklist=checklist(*after)), "w")]
+    old = replace_fields(CARD, checklist=checklist(*before))
+    found = [
+        type(event).__name__
+        for event in build_events(old, replace_fields(CARD, checklist=checklist(*after)), "w")
+    ]
     assert ("ChecklistCompleted" in found) == complete
 
 
 def test_card_that_stays_the_same_is_the_same():
-    assert settled(CARD, altered(CARD), 0, NOW) is CARD
+    assert increment_version(CARD, replace_fields(CARD), 0, NOW) is CARD
 
 
 def test_card_that_changes_is_a_version_later():
     later = datetime(2026, 5, 1, tzinfo=UTC)
-    after = settled(CARD, altered(CARD, title="x"), 4, later)
-    assert after == altered(CARD, title="x", order=4, version=2, updated_at=later)
+    after = increment_version(CARD, replace_fields(CARD, title="x"), 4, later)
+    assert after == replace_fields(CARD, title="x", order=4, version=2, updated_at=later)
 
 
-ARCHIVED = altered(CARD, archived=True, order=None)
+ARCHIVED = replace_fields(CARD, archived=True, order=None)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ ARCHIVED = altered(CARD, archived=True, order=None)
     ],
 )
 def test_wanted_place(card, request_, expected):
-    assert wish(card, request_) == expected
+    assert find_target_position(card, request_) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_wanted_place(card, request_, expected):
 )
 def test_place_that_cannot_be_wanted(request_):
     with pytest.raises(Invalid):
-        wish(CARD, request_)
+        find_target_position(CARD, request_)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_place_that_cannot_be_wanted(request_):
     ],
 )
 def test_requests_about_a_place(request_, expected):
-    assert names_place(request_) == expected
+    assert changes_position(request_) == expected
 
 
 @pytest.mark.parametrize(("limit", "count"), [(None, 10**6), (3, 3), (3, 1)])

@@ -40,7 +40,7 @@ def titles(found):
     ],
 )
 def test_an_item_is_added_where_it_is_wanted(wanted, expected):
-    added = rules.added(items("a", "b"), AddChecklistItem(title="new", **wanted), "new")
+    added = rules.add_item(items("a", "b"), AddChecklistItem(title="new", **wanted), "new")
     assert titles(added) == expected
 
 
@@ -49,42 +49,42 @@ def test_an_item_is_added_where_it_is_wanted(wanted, expected):
     [(0, ["c", "a", "b"]), (1, ["a", "c", "b"]), (2, ["a", "b", "c"]), (99, ["a", "b", "c"])],
 )
 def test_an_item_is_moved_where_it_is_wanted(order, expected):
-    assert titles(rules.edited(items("a", "b", "c"), "c", UpdateChecklistItem(order=order))) == expected
+    assert titles(rules.update_item(items("a", "b", "c"), "c", UpdateChecklistItem(order=order))) == expected
 
 
 def test_checked_is_another_word_for_done():
-    assert rules.added([], AddChecklistItem(title="a", checked=True), "a")[0].done
-    (item, _) = rules.edited(items("a", "b"), "a", UpdateChecklistItem(checked=True))
+    assert rules.add_item([], AddChecklistItem(title="a", checked=True), "a")[0].done
+    (item, _) = rules.update_item(items("a", "b"), "a", UpdateChecklistItem(checked=True))
     assert item.done
-    (item,) = rules.edited([item], "a", UpdateChecklistItem(checked=False, done=False))
+    (item,) = rules.update_item([item], "a", UpdateChecklistItem(checked=False, done=False))
     assert not item.done
     with pytest.raises(Invalid, match="checked must not contradict done"):
-        rules.edited([item], "a", UpdateChecklistItem(checked=True, done=False))
+        rules.update_item([item], "a", UpdateChecklistItem(checked=True, done=False))
 
 
 def test_what_is_not_named_of_an_item_stays():
     before = [ChecklistItem(id="a", title="a", done=True, order=0), *items("x", "b")[1:]]
-    assert rules.edited(before, "a", UpdateChecklistItem()) == before
-    (renamed, _) = rules.edited(before, "a", UpdateChecklistItem(title="other"))
+    assert rules.update_item(before, "a", UpdateChecklistItem()) == before
+    (renamed, _) = rules.update_item(before, "a", UpdateChecklistItem(title="other"))
     assert (renamed.title, renamed.done) == ("other", True)
 
 
 def test_those_after_a_deleted_item_move_up():
-    assert titles(rules.without(items("a", "b", "c"), "b")) == ["a", "c"]
+    assert titles(rules.remove_item(items("a", "b", "c"), "b")) == ["a", "c"]
 
 
 def test_a_checklist_takes_a_hundred_items():
     full = items(*map(str, range(100)))
     with pytest.raises(Conflict) as caught:
-        rules.added(full, AddChecklistItem(title="new"), "new")
+        rules.add_item(full, AddChecklistItem(title="new"), "new")
     assert caught.value.code == "checklist_full"
 
 
 def test_an_item_that_is_not_there_cannot_be_changed():
     with pytest.raises(NotFound):
-        rules.edited(items("a"), "b", UpdateChecklistItem(done=True))
+        rules.update_item(items("a"), "b", UpdateChecklistItem(done=True))
     with pytest.raises(NotFound):
-        rules.without(items("a"), "b")
+        rules.remove_item(items("a"), "b")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "move", "delete"]), st.integers(0, 9), st.integers(0, 12))))
@@ -93,14 +93,14 @@ def test_a_checklist_is_a_list_whatever_is_done_to_it(steps):
     for number, (step, which, place) in enumerate(steps):
         id = model[which % len(model)] if model else ""
         if step == "add":
-            checklist = rules.added(checklist, AddChecklistItem(title="x", order=place), str(number))
+            checklist = rules.add_item(checklist, AddChecklistItem(title="x", order=place), str(number))
             model.insert(place, str(number))
         elif model and step == "move":
-            checklist = rules.edited(checklist, id, UpdateChecklistItem(order=place))
+            checklist = rules.update_item(checklist, id, UpdateChecklistItem(order=place))
             model.remove(id)
             model.insert(place, id)
         elif model:
-            checklist = rules.without(checklist, id)
+            checklist = rules.remove_item(checklist, id)
             model.remove(id)
         assert [(item.id, item.order) for item in checklist] == [(id, at) for at, id in enumerate(model)]
 

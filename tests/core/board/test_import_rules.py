@@ -10,7 +10,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.wire import load
 from stellary.core.board.rules import import_relations
-from stellary.core.board.rules.imports import Importer, decided
+from stellary.core.board.rules.imports import Importer, plan_import
 from tests.core.board.desk import NOW
 from tests.core.board.project_files import one_card
 
@@ -28,7 +28,7 @@ ANN = Importer(
 
 def refusal(file):
     with pytest.raises(Invalid) as refused:
-        decided(load(ImportProject, file), ANN, "Main")
+        plan_import(load(ImportProject, file), ANN, "Main")
     return refused.value.message
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.core.board.rules.keys import free_key, suggested_keys
+from stellary.core.board.rules.keys import find_free_key, suggest_keys
 
 
 @pytest.mark.parametrize(
@@ -26,19 +26,19 @@ from stellary.core.board.rules.keys import free_key, suggested_keys
     ],
 )
 def test_key_resembles_the_name(name, key):
-    assert free_key(name, ()) == key
+    assert find_free_key(name, ()) == key
 
 
 def test_second_project_of_a_name_gets_a_longer_key():
-    assert free_key("Website", {"WEB"}) == "WEBS"
+    assert find_free_key("Website", {"WEB"}) == "WEBS"
 
 
 def test_key_is_found_however_many_are_taken():
-    taken = set(itertools.islice(suggested_keys("Q1 Launch"), 5_000))
-    assert free_key("Q1 Launch", taken) not in taken
+    taken = set(itertools.islice(suggest_keys("Q1 Launch"), 5_000))
+    assert find_free_key("Q1 Launch", taken) not in taken
 
 
 @given(st.text(max_size=100))
 def test_every_suggestion_is_2_to_6_capitals(name):
-    for key in itertools.islice(suggested_keys(name), 100):
+    for key in itertools.islice(suggest_keys(name), 100):
         assert re.fullmatch("[A-Z]{2,6}", key)

@@ -21,7 +21,7 @@ def directory(desk, column):
         text = uow.connection.execute(select(columns.c.directory).where(columns.c.id == column)).scalar()
         standing = select(cards.c.position).where(cards.c.column_id == column, cards.c.archived.is_(False))
         positions = sorted(uow.connection.execute(standing).scalars())
-    found = PositionIndex.read(text)
+    found = PositionIndex.parse(text)
     if found is not None:
         counted = [0] * len(found.lows)
         for position in positions:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stellary.core.board.rules import position_index
 from stellary.core.board.rules.position_index import PositionIndex
-from stellary.core.board.rules.positions import settled
+from stellary.core.board.rules.positions import assign_positions
 
 positions = st.integers(-(2**40), 2**40)
 
@@ -33,9 +33,9 @@ def check(column, directory):
     """What a directory says of each card is what is counted."""
     assert directory.total == len(column)
     for index, position in enumerate(column):
-        start, before = directory.below(position)
+        start, before = directory.locate_position(position)
         assert before + sum((start is None or start <= each) and each < position for each in column) == index
-        start, skip = directory.at(index)
+        start, skip = directory.locate_index(index)
         rest = column if start is None else column[bisect_left(column, start) :]
         assert rest[skip] == position
 
@@ -52,11 +52,11 @@ def test_cards_come_and_go(found, data):
         if len(column) > 1 and data.draw(st.booleans()):
             position = data.draw(st.sampled_from(column))
             column.remove(position)
-            directory = directory.counted(position, -1)
+            directory = directory.with_count(position, -1)
         else:
             position = data.draw(positions.filter(lambda each: each not in column))
             insort(column, position)
-            directory = directory.counted(position, 1)
+            directory = directory.with_count(position, 1)
         check(column, directory)
 
 
@@ -69,31 +69,31 @@ def test_cards_are_spread_again(found, data):
     right = column[end] if end < len(column) else None
     closed = [each for each in (left, right) if each is not None]
     row = ([left] if start else []) + [None] * (end - start) + ([right] if end < len(column) else [])
-    new = settled(row, opens_left=left is None, opens_right=right is None)
+    new = assign_positions(row, opens_left=left is None, opens_right=right is None)
     if new is None:
         return
     new = [each for each in new if each not in closed]
     moved = list(zip(column[start:end], new, strict=True))
-    check([*column[:start], *new, *column[end:]], directory.respread(moved))
+    check([*column[:start], *new, *column[end:]], directory.with_moves(moved))
 
 
 @given(columns())
 def test_directory_reads_as_it_was_written(found):
     _, directory = found
-    assert PositionIndex.read(directory.text) == directory
+    assert PositionIndex.parse(directory.text) == directory
 
 
 def test_column_without_a_directory():
-    assert PositionIndex.read(None) is None
+    assert PositionIndex.parse(None) is None
 
 
 def test_directory_of_a_column_that_is_there():
     column = list(range(5_000))
-    directory = PositionIndex.of(column[:: position_index.STRETCH], len(column))
+    directory = PositionIndex.build(column[:: position_index.STRETCH], len(column))
     assert directory.counts == (1024, 1024, 1024, 1024, 904)
-    assert PositionIndex.of(column[:2048:1024], 2048).counts == (1024, 1024)
+    assert PositionIndex.build(column[:2048:1024], 2048).counts == (1024, 1024)
     for index in (0, 1, 1023, 1024, 4_999):
-        start, before = directory.below(index)
+        start, before = directory.locate_position(index)
         assert before + index - (start or 0) == index
 
 

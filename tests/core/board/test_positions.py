@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.core.board.rules.positions import GAP, ROOM, ColumnOrder, settled, spread
+from stellary.core.board.rules.positions import GAP, ROOM, ColumnOrder, assign_positions, spread
 
 
 def ascends(positions):
@@ -53,20 +53,20 @@ def test_settled_row_ascends(row, data):
     unsettled = list(row)
     for _ in range(data.draw(st.integers(0, 30))):
         unsettled.insert(data.draw(st.integers(0, len(unsettled))), None)
-    found = settled(unsettled)
+    found = assign_positions(unsettled)
     assert found is not None
     assert len(found) == len(unsettled)
     assert ascends(found)
 
 
 def test_card_that_finds_room_moves_nobody():
-    assert settled([0, None, GAP]) == [0, GAP // 2, GAP]
+    assert assign_positions([0, None, GAP]) == [0, GAP // 2, GAP]
 
 
 def test_card_without_room_moves_only_those_around():
     row = [*range(0, 100 * GAP, GAP), *range(100 * GAP, 100 * GAP + 5)]
     row.insert(102, None)
-    found = settled(row)
+    found = assign_positions(row)
     assert ascends(found)
     assert found[:80] == row[:80]
     assert all(right - left >= ROOM for left, right in itertools.pairwise(found))
@@ -74,20 +74,20 @@ def test_card_without_room_moves_only_those_around():
 
 def test_cards_that_are_new_to_the_right_are_spread_along():
     row = [0, None, *range(1, 9), None, 9, GAP]
-    found = settled(row)
+    found = assign_positions(row)
     assert ascends(found)
     assert found[-1] == GAP
 
 
 def test_closed_row_keeps_its_ends():
     row = [0, 1, 2, None, 3, 4, 10**9]
-    found = settled(row, opens_left=False, opens_right=False)
+    found = assign_positions(row, opens_left=False, opens_right=False)
     assert ascends(found)
     assert (found[0], found[-1]) == (0, 10**9)
 
 
 def test_closed_row_without_room_asks_for_more():
-    assert settled([0, None, 1], opens_left=False, opens_right=False) is None
+    assert assign_positions([0, None, 1], opens_left=False, opens_right=False) is None
 
 
 @given(rows, st.data())
@@ -96,7 +96,7 @@ def test_closed_row_either_ascends_between_its_ends_or_asks_for_more(row, data):
         return
     new = [*row]
     new.insert(data.draw(st.integers(1, len(row) - 1)), None)
-    found = settled(new, opens_left=False, opens_right=False)
+    found = assign_positions(new, opens_left=False, opens_right=False)
     if found is not None:
         assert ascends(found)
         assert (found[0], found[-1]) == (row[0], row[-1])
@@ -106,7 +106,7 @@ def test_inserting_at_one_place_forever_rewrites_few():
     row, written = list(range(0, 200 * GAP, GAP)), 0
     for _ in range(3_000):
         row.insert(100, None)
-        found = settled(row)
+        found = assign_positions(row)
         written += sum(old != new for old, new in zip(row, found, strict=True))
         row = found
     assert ascends(row)
@@ -120,13 +120,13 @@ def test_line_is_a_list_that_knows_positions(row, data):
     for step in range(data.draw(st.integers(0, 20))):
         if model and data.draw(st.booleans()):
             card = data.draw(st.sampled_from(model))
-            line.take(card)
+            line.remove(card)
             model.remove(card)
         else:
             card, place = f"new{step}", data.draw(st.integers(0, 70))
-            line.put(card, place)
+            line.insert(card, place)
             model.insert(place, card)
-    assert line.places() == {card: place for place, card in enumerate(model)}
-    assert [line.place(card) for card in model] == list(range(len(model)))
+    assert line.orders() == {card: place for place, card in enumerate(model)}
+    assert [line.order_of(card) for card in model] == list(range(len(model)))
     final = kept | line.positions()
     assert sorted(model, key=final.__getitem__) == model

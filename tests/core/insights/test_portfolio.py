@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import insert
 
 from stellary.core.board import card_rows
-from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import cards, columns, project_members, projects, scopes
 from stellary.core.db.base import Ids
 from stellary.core.kernel.unit import NOBODY
@@ -143,7 +143,7 @@ def furnish(desk, numbers):
         made[scopes].append({"id": scope, **scoped, **view})
         made[columns].append({"id": column, "scope_id": scope, **scoped})
         place = {"project_id": project, "scope_id": scope, "column_id": column}
-        card = altered(CARD, id=new_id(), created_by_id=desk.person.id, **place)
+        card = replace_fields(CARD, id=new_id(), created_by_id=desk.person.id, **place)
         made[cards].append(card_rows.row(card, 0))
         made[project_members].append({"project_id": project, "user_id": desk.person.id, "created_at": now})
     with desk.world.core.begin(NOBODY) as uow:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.core.board.rules.card_counts import CardCount, Completion, ScopeProgress, percent
-from stellary.core.board.rules.cards import altered
+from stellary.core.board.rules.cards import replace_fields
 from stellary.core.insights.rules import days, stats, views
 from tests.core.board.desk import CARD
 
@@ -118,7 +118,7 @@ MARCH, APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (3,
     [(APRIL, MAY, (APRIL, MAY)), (APRIL, None, (APRIL, APRIL)), (None, MAY, (MAY, MAY)), (None, None, None)],
 )
 def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
-    found = views.card_bar(altered(CARD, start_date=start, due_date=due))
+    found = views.card_bar(replace_fields(CARD, start_date=start, due_date=due))
     assert (found and (found.start, found.end)) == bar
 
 

@@ -1,4 +1,4 @@
-"""Files on cards: what they may be called, and of what type they are said to be."""
+"""Rules of attachments: file names and MIME types."""
 
 from __future__ import annotations
 
@@ -9,45 +9,52 @@ import unicodedata
 from stellary.contract.attachments import NAME_MAX
 
 UNKNOWN_TYPE = "application/octet-stream"
-NAMELESS = "file"
+DEFAULT_NAME = "file"
 _EXTENSION_MAX = 20
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
-# They turn the order of what is shown: exe.jpg could be read where gpj.exe is written.
-_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# They change the direction of text: a name could read as exe.jpg although it ends with .exe.
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def clean_name(said: str) -> str:
-    """The name of a file without its folders and without what cannot be seen; at most 255 characters.
+def clean_name(name: str) -> str:
+    """Return a file name without folders and invisible characters, at most 255 characters long.
 
-    One that is too long is cut before its extension.
+    A longer name is cut before its extension.
     """
-    name = re.split(r"[/\\]", said)[-1]
-    shown = "".join(
-        each for each in name if unicodedata.category(each) not in _UNSEEN and each not in _TURNING
+    base_name = re.split(r"[/\\]", name)[-1]
+    visible = "".join(
+        character
+        for character in base_name
+        if unicodedata.category(character) not in _INVISIBLE and character not in _BIDI_CONTROLS
     )
-    shown = shown.strip()
-    if shown.strip(". ") == "":
-        return NAMELESS
-    if len(shown) <= NAME_MAX:
-        return shown
-    stem, dot, extension = shown.rpartition(".")
+    visible = visible.strip()
+    if visible.strip(". ") == "":
+        return DEFAULT_NAME
+    if len(visible) <= NAME_MAX:
+        return visible
+    stem, dot, extension = visible.rpartition(".")
     if not stem or len(extension) > _EXTENSION_MAX:
-        return shown[:NAME_MAX].rstrip()
+        return visible[:NAME_MAX].rstrip()
     return stem[: NAME_MAX - len(extension) - 1].rstrip() + dot + extension
 
 
 # Control characters, halves of surrogate pairs, and the separators of lines and paragraphs.
-_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def type_of(said: str | None, name: str) -> str:
-    """The MIME type of a file, without parameters: what the uploader said, else what the name says."""
-    plain = (said or "").partition(";")[0].strip().lower()
+def detect_type(uploaded_type: str | None, name: str) -> str:
+    """Return the MIME type of a file, without parameters.
+
+    Args:
+        uploaded_type: The type that the upload names, which takes precedence.
+        name: The file name, of which the extension decides otherwise.
+    """
+    plain = (uploaded_type or "").partition(";")[0].strip().lower()
     if _TYPE.fullmatch(plain) and plain != UNKNOWN_TYPE:
         return plain
-    # By the list of the standard library alone: what it finds on a machine differs from one to the next.
-    guessed, packed = _TYPES.guess_type(name.replace(":", "_"))
-    return guessed if guessed and not packed else UNKNOWN_TYPE
+    # Only the built-in list of the standard library: the lists of operating systems differ.
+    guess, encoding = _TYPES.guess_type(name.replace(":", "_"))
+    return guess if guess and not encoding else UNKNOWN_TYPE
 
 
 _TYPES = mimetypes.MimeTypes()

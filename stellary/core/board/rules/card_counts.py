@@ -1,4 +1,4 @@
-"""Tallies: cards as they are counted, and what is made of counts."""
+"""Card counts: the groups in which cards are counted, and percentages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellary.contract.cards import CardStatus, Priority
 
 @attrs.frozen
 class CardCount:
-    """How many cards of a scope are alike in all this."""
+    """The number of cards of a scope that agree in all of these fields."""
 
     column_id: str
     status: CardStatus
@@ -23,7 +23,7 @@ class CardCount:
 
 @attrs.frozen
 class Completion:
-    """A card that was completed; archived or not."""
+    """A completed card, archived or not."""
 
     card_id: str
     created_at: datetime
@@ -32,7 +32,7 @@ class Completion:
 
 @attrs.frozen
 class ScopeProgress:
-    """How far a scope is. ``first`` and ``last`` are the dates of its cards."""
+    """The progress of a scope. ``first`` and ``last`` are the dates of its cards."""
 
     scope_id: str
     name: str
@@ -46,12 +46,12 @@ class ScopeProgress:
 
 @attrs.frozen
 class Since:
-    """From when on is counted what was done, and what is due until when.
+    """The boundaries of the periods in which cards are counted.
 
     Attributes:
-        today: What was due before it is overdue.
-        soon: What is due before it is due soon.
-        week, month: What was completed since then was done in these days.
+        today: Open cards that were due before are overdue.
+        soon: Open cards that are due before are due soon.
+        week, month: Cards that were completed since are completed in that period.
     """
 
     today: datetime
@@ -62,11 +62,11 @@ class Since:
 
 @attrs.frozen
 class ProjectCardCount:
-    """The cards of one column of a project that have one status.
+    """The number of cards of one status in one column of a project.
 
     Attributes:
-        cards, overdue, due_soon: Of those that are not archived.
-        week, month: How many were completed in these days, archived or not.
+        cards, overdue, due_soon: The number of unarchived ones.
+        week, month: The number of cards completed in that period, archived or not.
     """
 
     project_id: str
@@ -80,5 +80,5 @@ class ProjectCardCount:
 
 
 def percent(done: int, total: int) -> int:
-    """How much of it is done, rounded down; nothing of nothing."""
+    """Return the completed share in percent, rounded down; 0 if there are no cards."""
     return 100 * done // total if total else 0

@@ -1,4 +1,4 @@
-"""Checklists: their order, their progress, and when one is complete."""
+"""Rules of checklists: the order of items, progress, and completeness."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from stellary.core.db.base import IdSource
 
 
 def progress(items: Sequence[ChecklistItem]) -> ChecklistProgress:
-    """How far a checklist is, in whole percent, rounded down: 100 means that nothing is left."""
+    """Return the progress of a checklist in whole percent, rounded down: 100 means that every item is done."""
     return progress_of(sum(item.done for item in items), len(items))
 
 
 @functools.lru_cache(maxsize=8192)
 def progress_of(done: int, total: int) -> ChecklistProgress:
-    """The same, by how many items are done and how many there are."""
-    # Shared by all cards that are as far: a board has few different ones.
+    """Return the progress for the number of items that are done and the number of all items."""
+    # Cached, since a board has few different values.
     return ChecklistProgress(done=done, total=total, percent=percent(done, total))
 
 
 def is_complete(items: Sequence[ChecklistItem]) -> bool:
-    """Whether there is something to do, and all of it is done."""
+    """Return whether a checklist has items and all of them are done."""
     return bool(items) and all(item.done for item in items)
 
 
-def renumbered(items: Iterable[ChecklistItem]) -> list[ChecklistItem]:
-    """The same items, whose ``order`` is their place from 0."""
+def renumber(items: Iterable[ChecklistItem]) -> list[ChecklistItem]:
+    """Return the items with ``order`` set to their index, from 0."""
     return [
         item
-        if item.order == place
-        else ChecklistItem(id=item.id, title=item.title, done=item.done, order=place)
-        for place, item in enumerate(items)
+        if item.order == position
+        else ChecklistItem(id=item.id, title=item.title, done=item.done, order=position)
+        for position, item in enumerate(items)
     ]
 
 
-def added(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str) -> list[ChecklistItem]:
+def add_item(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str) -> list[ChecklistItem]:
     """The checklist with one item more: at the wanted place, or at the end.
 
     Raises:
@@ -55,29 +55,36 @@ def added(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str) -
     """
     if len(before) >= CHECKLIST_MAX:
         raise Conflict(f"a checklist takes {CHECKLIST_MAX} items", code="checklist_full")
-    made = ChecklistItem(id=id, title=request.title, done=is_done(request), order=0)
-    return _put(before, made, _wanted(request, len(before)))
+    new_item = ChecklistItem(id=id, title=request.title, done=is_done(request), order=0)
+    return _insert(before, new_item, _get_order(request, len(before)))
 
 
-def edited(before: Sequence[ChecklistItem], id: str, request: UpdateChecklistItem) -> list[ChecklistItem]:
-    """The checklist with one item renamed, checked off or moved; what is not named stays.
+def update_item(
+    before: Sequence[ChecklistItem], id: str, request: UpdateChecklistItem
+) -> list[ChecklistItem]:
+    """Return a checklist with one item renamed, checked or moved.
+
+    Args:
+        before: The items before the update.
+        id: The id of the item.
+        request: The update; fields that are not set keep their value.
 
     Raises:
-        NotFound: The item is not there.
+        NotFound: The checklist has no such item.
         Invalid: ``done`` and ``checked`` contradict each other.
     """
-    item = found(before, id)
+    item = find_item(before, id)
     if isinstance(request.checked, bool) and request.done not in (UNSET, request.checked):
         raise invalid(("checked", "must not contradict done"))
     done = request.done if isinstance(request.checked, Unset) else request.checked
-    made = ChecklistItem(
+    new_item = ChecklistItem(
         id=id,
         title=request.title or item.title,
         done=item.done if isinstance(done, Unset) else done,
         order=item.order,
     )
-    place = item.order if isinstance(request.order, Unset) else request.order
-    return _put(without(before, id), made, place)
+    position = item.order if isinstance(request.order, Unset) else request.order
+    return _insert(remove_item(before, id), new_item, position)
 
 
 def is_done(entry: AddChecklistItem) -> bool:
@@ -85,21 +92,29 @@ def is_done(entry: AddChecklistItem) -> bool:
     return entry.done if isinstance(entry.checked, Unset) else entry.checked
 
 
-def without(before: Sequence[ChecklistItem], id: str) -> list[ChecklistItem]:
-    """The checklist with one item less; those after it move up.
+def remove_item(before: Sequence[ChecklistItem], id: str) -> list[ChecklistItem]:
+    """Return a checklist without one of its items.
+
+    Args:
+        before: The items before the removal.
+        id: The id of the item.
 
     Raises:
-        NotFound: The item is not there.
+        NotFound: The checklist has no such item.
     """
-    found(before, id)
-    return renumbered(item for item in before if item.id != id)
+    find_item(before, id)
+    return renumber(item for item in before if item.id != id)
 
 
-def found(items: Iterable[ChecklistItem], id: str) -> ChecklistItem:
-    """The item of that id.
+def find_item(items: Iterable[ChecklistItem], id: str) -> ChecklistItem:
+    """Return the item with an id.
+
+    Args:
+        items: The items of a checklist.
+        id: The id of the item.
 
     Raises:
-        NotFound: It is not there.
+        NotFound: The checklist has no such item.
     """
     for item in items:
         if item.id == id:
@@ -107,40 +122,40 @@ def found(items: Iterable[ChecklistItem], id: str) -> ChecklistItem:
     raise NotFound("Checklist item not found")
 
 
-def _put(items: Sequence[ChecklistItem], item: ChecklistItem, place: int) -> list[ChecklistItem]:
-    return renumbered((*items[:place], item, *items[place:]))
+def _insert(items: Sequence[ChecklistItem], item: ChecklistItem, position: int) -> list[ChecklistItem]:
+    return renumber((*items[:position], item, *items[position:]))
 
 
-def replaced(
+def replace_items(
     entries: Sequence[AddChecklistItem], before: Sequence[ChecklistItem], new_id: IdSource, path: str = ""
 ) -> list[ChecklistItem]:
-    """The checklist that the entries make: by their ``order`` where they name one, else as they stand.
+    """Return the checklist that a request describes, sorted by ``order`` where entries have one, otherwise as listed.
 
     Args:
-        entries: An entry with the ``_id`` of an item that is there stays that item; the others are new.
-        before: The items that there are.
-        new_id: Makes the ids of new ones.
-        path: Where the entries stand in the request: ``checklist``.
+        entries: An entry with the ``_id`` of an existing item updates that item; the other entries are new items.
+        before: The existing items.
+        new_id: Generates the ids of new items.
+        path: The path of the entries in the request, such as ``checklist``.
 
     Raises:
         Invalid: An ``_id`` is not among the items, or is given twice.
     """
-    there = {item.id for item in before}
+    known_ids = {item.id for item in before}
     ids = []
     for index, entry in enumerate(entries):
-        named = entry.id if isinstance(entry, ChecklistEntry) else None
-        if named and named not in there:
+        item_id = entry.id if isinstance(entry, ChecklistEntry) else None
+        if item_id and item_id not in known_ids:
             raise _unknown_item(f"{path}[{index}]._id")
-        there.discard(named or "")
-        ids.append(named or new_id())
-    wanted = sorted(range(len(entries)), key=lambda index: _wanted(entries[index], index))
+        known_ids.discard(item_id or "")
+        ids.append(item_id or new_id())
+    ordered_indexes = sorted(range(len(entries)), key=lambda index: _get_order(entries[index], index))
     return [
-        ChecklistItem(id=ids[index], title=entries[index].title, done=is_done(entries[index]), order=place)
-        for place, index in enumerate(wanted)
+        ChecklistItem(id=ids[index], title=entries[index].title, done=is_done(entries[index]), order=position)
+        for position, index in enumerate(ordered_indexes)
     ]
 
 
-def _wanted(entry: AddChecklistItem, index: int) -> int:
+def _get_order(entry: AddChecklistItem, index: int) -> int:
     return entry.order if isinstance(entry.order, int) else index
 
 

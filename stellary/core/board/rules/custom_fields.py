@@ -1,4 +1,4 @@
-"""Custom fields: what a value of each type is, and what becomes of values when their field changes."""
+"""Rules of custom fields: parsing values, filtering by them, and converting them when a field changes."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,100})?([eE][+-]?\d{1,3})?", re
 # ---------------------------------------------------------------------------------------------- values
 
 
-def with_values(
-    before: Values, given: Values | Unset, fields: Mapping[str, CustomField], path: str = ""
+def apply_values(
+    before: Values, changes: Values | Unset, fields: Mapping[str, CustomField], path: str = ""
 ) -> dict[str, Any]:
-    """The values of a card with some set, and those cleared that are given as None, or as a list of no options.
+    """Return the values of a card with some of them set or cleared. None and an empty list of options clear a value.
 
     Args:
-        before: Those that it has.
-        given: What shall be.
-        fields: All that are given, as far as the project has them.
-        path: Where ``given`` stands in the request: ``customFields.``.
+        before: The current values.
+        changes: The values to set or clear, by the id of the field.
+        fields: The fields that ``changes`` names, as far as the project has them.
+        path: The path of ``changes`` in the request, such as ``customFields.``.
 
     Raises:
-        Invalid: A field is not there, a value is none of its type, or a required one would be cleared.
+        Invalid: A field does not exist, a value does not match the type, or a required value would be cleared.
     """
     after = dict(before)
-    for id, found in (given or {}).items():
-        where = path + id[:_NAME_SHOWN]
+    for id, value in (changes or {}).items():
+        field_path = path + id[:_NAME_SHOWN]
         if id not in fields:
-            raise unknown(where)
-        if field_values.clears(fields[id].type, found):
+            raise unknown(field_path)
+        if field_values.clears(fields[id].type, value):
             if fields[id].required:
-                raise invalid((where, "must not be cleared, since the field is required"))
+                raise invalid((field_path, "must not be cleared, since the field is required"))
             after.pop(id, None)
         else:
-            after[id] = checked(fields[id], found, where)
+            after[id] = parse_value(fields[id], value, field_path)
     return after
 
 
@@ -68,10 +68,10 @@ def check_required(required: Collection[CustomField], values: Values, path: str 
     Args:
         required: The required fields of the project.
         values: The values of the card.
-        path: Where the card stands in the request: ``cards[3].``.
+        path: The path of the card in the request, such as ``cards[3].``.
 
     Raises:
-        Invalid: It lacks one.
+        Invalid: A required value is missing.
     """
     lacking = [
         (f"{path}customFields.{field.id}", f"is required: every new card has a value of {field.name!r}")
@@ -82,37 +82,42 @@ def check_required(required: Collection[CustomField], values: Values, path: str 
         raise invalid(*lacking)
 
 
-def checked(field: CustomField, found: Any, path: str) -> Any:
-    """A value as it is kept.
+def parse_value(field: CustomField, value: Any, path: str) -> Any:
+    """Return a value in the form in which it is stored.
+
+    Args:
+        field: The field.
+        value: The value of the request.
+        path: The path of the value in the request.
 
     Raises:
-        Invalid: It is none of the field's type.
+        Invalid: The value does not match the field's type.
     """
-    if (made := field_values.read(field.type, field.options, found)) is None:
+    if (parsed := field_values.read(field.type, field.options, value)) is None:
         raise invalid((path, field_values.SAID[field.type]))
-    return made
+    return parsed
 
 
 # ---------------------------------------------------------------------------------------------- values as text
 
 
 def as_text(value: Any) -> str | None:
-    """A value as a text, from which ``from_text`` makes it again; None for several options, which are no single text."""
+    """Return a value as text that ``from_text`` can parse; None for several options, which have no text form."""
     if isinstance(value, list):
         return value[0] if len(value) == 1 else None
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def from_text(field: CustomField, text: str) -> Any:
-    """The value that a text says; None if it says none of the field's type."""
-    found: Any = text
+    """Return the value that a text stands for; None if it does not match the field's type."""
+    value: Any = text
     if field.type == "number":
-        found = _number_of(text)
+        value = _number_of(text)
     elif field.type == "boolean":
-        found = {"true": True, "false": False}.get(text)
+        value = {"true": True, "false": False}.get(text)
     elif field.type == "multi-select":
-        found = [text]
-    return field_values.read(field.type, field.options, found)
+        value = [text]
+    return field_values.read(field.type, field.options, value)
 
 
 def _number_of(text: str) -> int | float | None:
@@ -121,13 +126,21 @@ def _number_of(text: str) -> int | float | None:
     return float(text) if form[2] or form[3] else int(text)
 
 
-def filtered(fields: Mapping[str, CustomField], said: str, path: str) -> tuple[CustomField, Any]:
-    """What a filter asks for: ``<fieldId>:<value>``. Nothing after the colon is None: cards without a value.
+def parse_filter(fields: Mapping[str, CustomField], filter_text: str, path: str) -> tuple[CustomField, Any]:
+    """Parse a filter, ``<fieldId>:<value>``.
+
+    Args:
+        fields: The fields of the project, by id.
+        filter_text: The filter.
+        path: Its path in the request.
+
+    Returns:
+        The field and the value; None as the value selects cards without one.
 
     Raises:
-        Invalid: The field is not there, or the value is none of its type.
+        Invalid: The field does not exist, or the value does not match its type.
     """
-    id, _, text = said.partition(":")
+    id, _, text = filter_text.partition(":")
     if id not in fields:
         raise unknown(path)
     field = fields[id]
@@ -143,15 +156,22 @@ def filtered(fields: Mapping[str, CustomField], said: str, path: str) -> tuple[C
 # ---------------------------------------------------------------------------------------------- fields
 
 
-def created(
+def build_field(
     request: CreateCustomField, *, id: str, project_id: str, now: datetime, path: str = ""
 ) -> CustomField:
-    """The field that a request makes.
+    """Build the field that a request creates.
+
+    Args:
+        request: The fields of the request.
+        id: The id of the field.
+        project_id: The id of its project.
+        now: The time of creation.
+        path: The path of the request in a larger one.
 
     Raises:
-        Invalid: Its options do not suit its type.
+        Invalid: The options do not match the type.
     """
-    return _suited(
+    return _check_options(
         CustomField(
             id=id,
             project_id=project_id,
@@ -166,21 +186,28 @@ def created(
     )
 
 
-def changed(before: CustomField, request: UpdateCustomField, now: datetime) -> CustomField:
-    """What a field becomes; itself if nothing is different. One that can no longer be chosen from has no options.
+def apply_update(before: CustomField, request: UpdateCustomField, now: datetime) -> CustomField:
+    """Return a field with an update applied; the same field if nothing changes.
+
+    A field whose new type has no options loses them.
+
+    Args:
+        before: The field before the update.
+        request: The update.
+        now: The time of the update.
 
     Raises:
-        Invalid: Its options do not suit its type.
+        Invalid: The options do not match the type.
     """
     kind = request.type or before.type
-    kept = before.options if kind in CHOSEN_FROM else []
-    after = _suited(
+    default_options = before.options if kind in CHOSEN_FROM else []
+    after = _check_options(
         CustomField(
             id=before.id,
             project_id=before.project_id,
             name=request.name or before.name,
             type=kind,
-            options=kept if isinstance(request.options, Unset) else list(request.options),
+            options=default_options if isinstance(request.options, Unset) else list(request.options),
             required=before.required if request.required is UNSET else request.required,
             created_at=before.created_at,
             updated_at=before.updated_at,
@@ -200,23 +227,23 @@ def changed(before: CustomField, request: UpdateCustomField, now: datetime) -> C
     )
 
 
-def _suited(field: CustomField, path: str = "") -> CustomField:
+def _check_options(field: CustomField, path: str = "") -> CustomField:
     if field.type not in CHOSEN_FROM:
         if field.options:
-            raise _options(path, f"must not be given: a field of the type {field.type} has none")
+            raise _invalid_options(path, f"must not be given: a field of the type {field.type} has none")
     elif not field.options:
-        raise _options(path, f"must have 1 to {OPTIONS_MAX} items")
+        raise _invalid_options(path, f"must have 1 to {OPTIONS_MAX} items")
     elif len(set(field.options)) != len(field.options):
-        raise _options(path, "must be different from each other")
+        raise _invalid_options(path, "must be different from each other")
     return field
 
 
-def _options(path: str, message: str) -> Invalid:
+def _invalid_options(path: str, message: str) -> Invalid:
     return invalid((f"{path}options", message))
 
 
 def loses_options(before: CustomField, after: CustomField) -> bool:
-    """Whether something that could be chosen no longer can, or is called otherwise."""
+    """Return whether an update removes or renames options."""
     return not set(before.options) <= set(after.options)
 
 
@@ -235,26 +262,35 @@ def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
     }
 
 
-def kept(value: Any, before: CustomField, after: CustomField) -> Any:
-    """What becomes of a value when its field changes; None if nothing is left of it.
+def convert_value(value: Any, before: CustomField, after: CustomField) -> Any:
+    """Convert a value to a field that was updated.
 
-    An option that is removed is cleared, one that is renamed is kept by its new name. Another type keeps what can be said in it and back again: a choice becomes a
-    text, a text a choice if it is among the options, one choice of several a single one, a number a text and back.
+    A removed option is cleared, a renamed option follows its new name. A new type keeps the values that convert to it
+    and back without loss: an option becomes a text, a text an option if it is one, a single option of several an
+    option, a number a text and back.
+
+    Args:
+        value: The stored value.
+        before: The field before the update.
+        after: The field after it.
+
+    Returns:
+        The converted value; None if it is cleared.
 
     Raises:
-        Conflict: The new type would lose it.
+        Conflict: The value does not convert to the new type.
     """
     if after.type == before.type:
         if after.type not in CHOSEN_FROM:
             return value
-        return _still_there(_rename(value, renamed_options(before, after)), after.options)
+        return _keep_options(_rename(value, renamed_options(before, after)), after.options)
     text = as_text(value)
-    made = None if text is None else from_text(after, text)
-    if made is None or as_text(made) != text:
+    converted = None if text is None else from_text(after, text)
+    if converted is None or as_text(converted) != text:
         raise Conflict(
             f"{after.name!r} cannot become {after.type}: values on cards would be lost", code="values_lost"
         )
-    return made
+    return converted
 
 
 def _rename(value: Any, names: Mapping[str, str]) -> Any:
@@ -263,7 +299,7 @@ def _rename(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value)
 
 
-def _still_there(value: Any, options: Collection[str]) -> Any:
+def _keep_options(value: Any, options: Collection[str]) -> Any:
     if isinstance(value, list):
-        return [each for each in value if each in options] or None
+        return [option for option in value if option in options] or None
     return value if value in options else None

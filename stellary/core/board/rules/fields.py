@@ -1,4 +1,4 @@
-"""Fields of requests: what is given and what stays, and dates that must not be the wrong way round."""
+"""Fields of requests: defaults for fields that are not set, and the order of dates."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from stellary.contract.wire import invalid, utc
 T = TypeVar("T")
 
 
-def given(asked: T | Unset, otherwise: T) -> T:
-    """What is asked, or what is there already."""
-    return otherwise if isinstance(asked, Unset) else asked
+def value_or(value: T | Unset, default: T) -> T:
+    """Return the value of a request, or a default if the request has none."""
+    return default if isinstance(value, Unset) else value
 
 
-def moment(asked: date | Unset | None, otherwise: datetime | None) -> datetime | None:
-    """The same of a date, which means midnight UTC."""
-    if isinstance(asked, Unset):
-        return otherwise
-    return None if asked is None else utc(asked)
+def moment(value: date | Unset | None, default: datetime | None) -> datetime | None:
+    """Return the date of a request as midnight UTC, or a default if the request has none."""
+    if isinstance(value, Unset):
+        return default
+    return None if value is None else utc(value)
 
 
 def check_dates(start: datetime | None, due: datetime | None, field: str) -> None:
-    """What is to be done starts no later than it is due.
+    """Check that the start date is not after the due date.
+
+    Args:
+        start: The start date.
+        due: The due date.
+        field: The field that the error names.
 
     Raises:
-        Invalid: It does; ``field`` is to blame.
+        Invalid: The start date is after the due date.
     """
     if start is not None and due is not None and start > due:
         end = "before startDate" if field.endswith("dueDate") else "after dueDate"

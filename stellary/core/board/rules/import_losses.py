@@ -1,4 +1,4 @@
-"""What an import cannot keep: each is told, with its place in the file and the reason."""
+"""Losses of an import: each is reported with its path in the file and the reason."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
 from stellary.contract.project_imports import ImportedPerson, ImportProject, NotCarried
-from stellary.core.board.rules.fields import given
+from stellary.core.board.rules.fields import value_or
 
 
-def left_behind(file: ImportProject, assignees: Container[str], email: str) -> Iterator[NotCarried]:
-    """What of a file no project has, but for relations, members and keys.
+def list_losses(file: ImportProject, assignees: Container[str], email: str) -> Iterator[NotCarried]:
+    """List the assignees, creators and attachments of a file that an import does not keep.
 
     Args:
-        file: What is imported.
-        assignees: The addresses of people who are there, as the file writes them.
-        email: Of whoever imports.
+        file: The file to import.
+        assignees: The e-mail addresses of assignees who reach the workspace, as the file writes them.
+        email: The e-mail address of the importer.
     """
     cards = file.cards or []
-    unknown = Counter(each.assignee for each in cards if each.assignee and each.assignee not in assignees)
+    unknown = Counter(card.assignee for card in cards if card.assignee and card.assignee not in assignees)
     for stranger, count in unknown.items():
         yield NotCarried(
             kind="assignee",
@@ -27,37 +27,39 @@ def left_behind(file: ImportProject, assignees: Container[str], email: str) -> I
             count=count,
             reason="nobody in the workspace has that e-mail address, so that the cards are assigned to nobody",
         )
-    makers = [each.created_by for each in cards if each.created_by]
+    creators = [card.created_by for card in cards if card.created_by]
     reason = "whoever imports has made the cards here"
-    yield from other_makers(makers, email, "cards[].createdBy", reason)
-    for place, card in enumerate(cards):
-        for index, file_on_it in enumerate(card.attachments or ()):
+    yield from list_other_creators(creators, email, "cards[].createdBy", reason)
+    for card_index, card in enumerate(cards):
+        for index, attachment in enumerate(card.attachments or ()):
             yield NotCarried(
                 kind="attachment",
-                path=f"cards[{place}].attachments[{index}]",
-                name=file_on_it.original_name,
+                path=f"cards[{card_index}].attachments[{index}]",
+                name=attachment.original_name,
                 count=1,
                 reason="its bytes are not in the file: download it where it is, and upload it to the card",
             )
 
 
-def other_makers(
-    makers: Iterable[ImportedPerson], email: str, path: str, reason: str
+def list_other_creators(
+    creators: Iterable[ImportedPerson], email: str, path: str, reason: str
 ) -> Iterator[NotCarried]:
-    """Who had made something of the file, and is not whoever imports it.
+    """List the creators in a file who are not the importer.
 
     Args:
-        makers: As the file has them.
-        email: Of whoever imports.
-        path: Where they stand in the file.
-        reason: Why they have made nothing here.
+        creators: The creators in the file.
+        email: The e-mail address of the importer.
+        path: The path of the creators in the file.
+        reason: The reason why they are not kept.
     """
-    others = Counter(
-        _name(each) for each in makers if (given(each.email, None) or "").casefold() != email.casefold()
+    names = Counter(
+        _name(creator)
+        for creator in creators
+        if (value_or(creator.email, None) or "").casefold() != email.casefold()
     )
-    for name, count in others.items():
+    for name, count in names.items():
         yield NotCarried(kind="creator", path=path, name=name, count=count, reason=reason)
 
 
 def _name(person: ImportedPerson) -> str:
-    return person.name or given(person.email, None) or ""
+    return person.name or value_or(person.email, None) or ""

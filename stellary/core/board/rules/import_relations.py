@@ -1,4 +1,4 @@
-"""Relations of imported cards: each is said once, a card has one parent, and nothing goes in a circle."""
+"""Relations of imported cards: no duplicates, one parent per card, and no cycles."""
 
 from __future__ import annotations
 
@@ -7,58 +7,63 @@ from collections.abc import Mapping, Sequence
 
 from stellary.contract.project_imports import IN_ALL_MAX, ImportedCard, NotCarried
 from stellary.contract.wire import invalid
-from stellary.core.board.rules.relations import ACYCLIC, Edge, edge
+from stellary.core.board.rules.relations import ACYCLIC, Edge, build_edge
 
 
-def related(
-    cards: Sequence[ImportedCard], places: Mapping[str, int], ids: Sequence[str]
+def build_relations(
+    cards: Sequence[ImportedCard], card_indexes: Mapping[str, int], ids: Sequence[str]
 ) -> tuple[list[Edge], list[NotCarried]]:
-    """The relations of cards, and those that lead out of the file.
+    """Return the relations between the cards of a file, and the relations to cards outside of it.
 
     Args:
-        cards: As the file has them.
-        places: Their places, by what the file calls them.
-        ids: What they are called from now on.
+        cards: The cards of the file.
+        card_indexes: Their indexes, by their ids in the file.
+        ids: Their new ids.
 
     Raises:
-        Invalid: One leads nowhere, says what another one has said, or closes a circle.
+        Invalid: A relation has no target, duplicates another one, or closes a cycle.
     """
-    made: dict[Edge, str] = {}
+    paths_by_edge: dict[Edge, str] = {}
     outside = []
-    said: dict[tuple[object, str], str] = {}
+    first_paths: dict[tuple[object, str], str] = {}
     parents: dict[str, str] = {}
-    for place, card in enumerate(cards):
+    for card_index, card in enumerate(cards):
         for index, relation in enumerate(card.relations or ()):
-            path = f"cards[{place}].relations[{index}]"
+            path = f"cards[{card_index}].relations[{index}]"
             if relation.target_card_id is None:
                 outside.append(_outside(path, relation.target_key or "", relation.type))
                 continue
-            target = places.get(relation.target_card_id)
-            if target is None or target == place:
-                wanted = (
+            target = card_indexes.get(relation.target_card_id)
+            if target is None or target == card_index:
+                message = (
                     "must be the id of one of the file's cards" if target is None else "must be another card"
                 )
-                raise invalid((f"{path}.targetCardId", wanted))
-            kept = edge(ids[place], ids[target], relation.type)
-            first = said.setdefault((_pair(kept), kept.type), path)
+                raise invalid((f"{path}.targetCardId", message))
+            relation_edge = build_edge(ids[card_index], ids[target], relation.type)
+            first = first_paths.setdefault((_pair(relation_edge), relation_edge.type), path)
             if first != path:
                 raise invalid((path, f"must not say again what {first} says"))
-            if kept.type == "parent_of" and parents.setdefault(kept.target_id, path) != path:
-                other = parents[kept.target_id]
+            if (
+                relation_edge.type == "parent_of"
+                and parents.setdefault(relation_edge.target_id, path) != path
+            ):
+                other = parents[relation_edge.target_id]
                 raise invalid((path, f"must not give a card a second parent, beside {other}"))
-            made[kept] = path
-            if len(made) > IN_ALL_MAX:
+            paths_by_edge[relation_edge] = path
+            if len(paths_by_edge) > IN_ALL_MAX:
                 raise invalid(("cards", f"must not have more than {IN_ALL_MAX} relations in all"))
     for type in ACYCLIC:
-        if closing := _closing({each: path for each, path in made.items() if each.type == type}):
-            raise invalid((closing, f"must not close a circle of {type}"))
-    return list(made), outside
+        if cycle_path := _find_cycle(
+            {edge: path for edge, path in paths_by_edge.items() if edge.type == type}
+        ):
+            raise invalid((cycle_path, f"must not close a circle of {type}"))
+    return list(paths_by_edge), outside
 
 
-def _pair(kept: Edge) -> object:
-    """What makes two relations of a type the same; a block or a parent the other way round is a circle of its own."""
-    ends = (kept.source_id, kept.target_id)
-    return ends if kept.type in ACYCLIC else frozenset(ends)
+def _pair(relation_edge: Edge) -> object:
+    """Return the key by which duplicates of a relation are found; a reverse block or parent is a cycle instead."""
+    ends = (relation_edge.source_id, relation_edge.target_id)
+    return ends if relation_edge.type in ACYCLIC else frozenset(ends)
 
 
 def _outside(path: str, key: str, type: str) -> NotCarried:
@@ -71,33 +76,33 @@ def _outside(path: str, key: str, type: str) -> NotCarried:
     )
 
 
-def _closing(edges: Mapping[Edge, str]) -> str | None:
-    """Where the file closes a circle: the relation of one that comes last in it. None if there is none.
+def _find_cycle(edges: Mapping[Edge, str]) -> str | None:
+    """Return the path of the last relation of a cycle; None if there is no cycle.
 
-    What nothing leads to any more is taken away until nothing is left, or circles and what hangs on them.
+    Cards without incoming relations are removed until none remain, or only cycles and the cards behind them.
     """
-    onwards: dict[str, list[str]] = defaultdict(list)
-    leading: dict[str, int] = defaultdict(int)
-    for each in edges:
-        onwards[each.source_id].append(each.target_id)
-        leading[each.target_id] += 1
-    free = [id for id in onwards if not leading[id]]
+    outgoing: dict[str, list[str]] = defaultdict(list)
+    incoming: dict[str, int] = defaultdict(int)
+    for edge in edges:
+        outgoing[edge.source_id].append(edge.target_id)
+        incoming[edge.target_id] += 1
+    free = [id for id in outgoing if not incoming[id]]
     while free:
-        for target in onwards.pop(free.pop(), ()):
-            leading[target] -= 1
-            if not leading[target]:
+        for target in outgoing.pop(free.pop(), ()):
+            incoming[target] -= 1
+            if not incoming[target]:
                 free.append(target)
-    left = {id for id, count in leading.items() if count}
-    if not left:
+    remaining = {id for id, count in incoming.items() if count}
+    if not remaining:
         return None
-    # From any of them one comes into a circle by going back: each has something that leads to it.
-    before = {each.target_id: each for each in edges if {each.source_id, each.target_id} <= left}
-    seen: dict[str, int] = {}
-    way: list[Edge] = []
-    at = next(iter(before))
-    while at not in seen:
-        seen[at] = len(way)
-        way.append(before[at])
-        at = before[at].source_id
-    order = {path: place for place, path in enumerate(edges.values())}
-    return max((edges[each] for each in way[seen[at] :]), key=order.__getitem__)
+    # Following relations backwards from any remaining card leads into a cycle: each has an incoming relation.
+    incoming_edges = {edge.target_id: edge for edge in edges if {edge.source_id, edge.target_id} <= remaining}
+    visited: dict[str, int] = {}
+    route: list[Edge] = []
+    card_id = next(iter(incoming_edges))
+    while card_id not in visited:
+        visited[card_id] = len(route)
+        route.append(incoming_edges[card_id])
+        card_id = incoming_edges[card_id].source_id
+    order = {path: card_index for card_index, path in enumerate(edges.values())}
+    return max((edges[edge] for edge in route[visited[card_id] :]), key=order.__getitem__)

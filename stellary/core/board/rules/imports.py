@@ -1,4 +1,4 @@
-"""Imports: what a file makes. Whatever refers to something in the file is found before anything is written."""
+"""Rules of imports: the rows that a file becomes. All references are resolved before anything is written."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules import cards as card_rules
 from stellary.core.board.rules import custom_fields as field_rules
 from stellary.core.board.rules.cards import LockedColumn
-from stellary.core.board.rules.fields import check_dates, given, moment
-from stellary.core.board.rules.import_losses import left_behind
-from stellary.core.board.rules.import_relations import related
+from stellary.core.board.rules.fields import check_dates, moment, value_or
+from stellary.core.board.rules.import_losses import list_losses
+from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.positions import GAP
-from stellary.core.board.rules.scopes import Settings, viewed
+from stellary.core.board.rules.scopes import Settings, apply_view
 from stellary.core.db.base import IdSource
 
 T = TypeVar("T")
@@ -40,15 +40,15 @@ Row = dict[str, Any]
 NAME_MAX = 100
 
 
-class Called(Protocol):
-    """Something of the file that other parts of it may refer to."""
+class HasId(Protocol):
+    """An entry of the file that other entries may refer to."""
 
     @property
     def id(self) -> str | Unset: ...
 
 
-class Named(Protocol):
-    """Something of the file whose name is to be its own."""
+class HasName(Protocol):
+    """An entry of the file whose name must be unique."""
 
     @property
     def name(self) -> str: ...
@@ -56,14 +56,14 @@ class Named(Protocol):
 
 @attrs.frozen
 class Importer:
-    """Whoever imports, and where to.
+    """The user who imports a file, and the project that it becomes.
 
     Attributes:
-        name, email: Of whoever imports: the author of comments that name none.
-        project_id: Of the project that is made.
+        name, email: The name and e-mail address of the importer, who is the author of comments without one.
+        project_id: The id of the new project.
         assignees: The ids of people who reach the workspace, by e-mail address as the file writes it.
-        new_id: Makes ids.
-        now: The moment.
+        new_id: Generates ids.
+        now: The time of the import.
     """
 
     user_id: str
@@ -79,8 +79,8 @@ class Importer:
 
 
 @attrs.frozen
-class Decided:
-    """What an import makes, as rows; ``cards`` with the position of each."""
+class ImportPlan:
+    """The rows that an import inserts; ``cards`` with the position of each."""
 
     scopes: Sequence[Row]
     columns: Sequence[Row]
@@ -93,16 +93,16 @@ class Decided:
     not_carried: Sequence[NotCarried]
 
 
-def decided(file: ImportProject, by: Importer, default_scope: str) -> Decided:
-    """What a file makes.
+def plan_import(file: ImportProject, by: Importer, default_scope: str) -> ImportPlan:
+    """Return the rows that a file becomes.
 
     Args:
-        file: What is imported.
-        by: Whoever imports it, and where to.
-        default_scope: What the one scope of a file is called that names none.
+        file: The file to import.
+        by: The importer.
+        default_scope: The name of the scope of a file without scopes.
 
     Raises:
-        Invalid: It refers to what is not in it, contradicts itself, or has what this product does not.
+        Invalid: The file refers to an entry that it does not have, contradicts itself, or has unsupported values.
     """
     scopes = _scopes(file.scopes or [ImportedScope(name=default_scope)], by)
     columns = _columns(file.columns or (), file.scopes or (), scopes, by)
@@ -110,81 +110,93 @@ def decided(file: ImportProject, by: Importer, default_scope: str) -> Decided:
     fields = _fields(file, by)
     cards = file.cards or []
     card_ids = by.ids(len(cards))
-    made = list(_cards(file, card_ids, columns, labels, fields, by))
-    edges, outside = related(cards, places_of(cards, "cards"), card_ids)
-    told = {"created_by_id": by.user_id, "created_at": by.now}
-    return Decided(
+    card_positions = list(_cards(file, card_ids, columns, labels, fields, by))
+    edges, outside = build_relations(cards, index_ids(cards, "cards"), card_ids)
+    creation = {"created_by_id": by.user_id, "created_at": by.now}
+    return ImportPlan(
         scopes=scopes,
         columns=columns,
         labels=labels,
         custom_fields=list(fields),
-        cards=made,
+        cards=card_positions,
         comments=list(_comments(cards, card_ids, by)),
-        relations=[{"id": by.new_id(), **attrs.asdict(edge), **told} for edge in edges],
-        last_number=max([file.project.last_number, *(card.number for card, _ in made)]),
-        not_carried=[*outside, *left_behind(file, by.assignees, by.email)],
+        relations=[{"id": by.new_id(), **attrs.asdict(edge), **creation} for edge in edges],
+        last_number=max([file.project.last_number, *(card.number for card, _ in card_positions)]),
+        not_carried=[*outside, *list_losses(file, by.assignees, by.email)],
     )
 
 
 # ---------------------------------------------------------------------------------------------- what others refer to
 
 
-def places_of(entries: Sequence[Called], path: str) -> dict[str, int]:
-    """The places of what has an id in the file.
+def index_ids(entries: Sequence[HasId], path: str) -> dict[str, int]:
+    """Return the indexes of entries with an id, by that id.
+
+    Args:
+        entries: Entries of one list of the file.
+        path: The path of that list.
 
     Raises:
-        Invalid: Two have the same.
+        Invalid: Two entries have the same id.
     """
-    found: dict[str, int] = {}
-    for place, each in enumerate(entries):
-        if each.id and found.setdefault(each.id, place) != place:
-            raise invalid((f"{path}[{place}].id", f"must not be that of {path}[{found[each.id]}] as well"))
-    return found
+    indexes: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        if entry.id and indexes.setdefault(entry.id, index) != index:
+            raise invalid((f"{path}[{index}].id", f"must not be that of {path}[{indexes[entry.id]}] as well"))
+    return indexes
 
 
-def referred(places: Mapping[str, int], id: str, path: str, what: str) -> int:
-    """The place of what another part of the file refers to.
+def resolve_reference(indexes: Mapping[str, int], id: str, path: str, part: str) -> int:
+    """Return the index of the entry that a reference in the file names.
+
+    Args:
+        indexes: The indexes of the entries that can be named, by id.
+        id: The id that the reference names.
+        path: The path of the reference.
+        part: The name of the list for the error, such as ``columns``.
 
     Raises:
-        Invalid: The file has no such thing.
+        Invalid: There is no entry with that id.
     """
-    place = places.get(id)
-    if place is None:
-        raise invalid((path, f"must be the id of one of the file's {what}"))
-    return place
+    index = indexes.get(id)
+    if index is None:
+        raise invalid((path, f"must be the id of one of the file's {part}"))
+    return index
 
 
-def _check_names(entries: Sequence[Named], path: str) -> None:
-    seen: dict[str, int] = {}
-    for place, each in enumerate(entries):
-        first = seen.setdefault(each.name.casefold(), place)
-        if first != place:
-            raise invalid((f"{path}[{place}].name", f"must not be that of {path}[{first}] as well"))
+def _check_names(entries: Sequence[HasName], path: str) -> None:
+    first_indexes: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        first = first_indexes.setdefault(entry.name.casefold(), index)
+        if first != index:
+            raise invalid((f"{path}[{index}].name", f"must not be that of {path}[{first}] as well"))
 
 
 def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Row]:
-    defaults = [place for place, each in enumerate(scopes) if each.is_default] or [0]
+    defaults = [index for index, scope in enumerate(scopes) if scope.is_default] or [0]
     if len(defaults) > 1:
         raise invalid((f"scopes[{defaults[1]}].isDefault", "must be true of one scope only"))
     rows: list[Row] = []
-    for place, each in enumerate(scopes):
-        start, due = moment(each.start_date, None), moment(each.due_date, None)
-        check_dates(start, due, f"scopes[{place}].startDate")
+    for scope_index, scope in enumerate(scopes):
+        start, due = moment(scope.start_date, None), moment(scope.due_date, None)
+        check_dates(start, due, f"scopes[{scope_index}].startDate")
         settings: Settings = {}
-        for index, view in enumerate(each.views or ()):
+        for view_index, view in enumerate(scope.views or ()):
             remembered = SetView(type=view.type, settings=view.settings)
-            settings = viewed(each.active_view, settings, remembered, f"scopes[{place}].views[{index}].")[1]
+            settings = apply_view(
+                scope.active_view, settings, remembered, f"scopes[{scope_index}].views[{view_index}]."
+            )[1]
         rows.append(
             {
                 "id": by.new_id(),
                 "project_id": by.project_id,
-                "name": each.name,
-                "description": given(each.description, None),
-                "position": place,
-                "is_default": place == defaults[0],
+                "name": scope.name,
+                "description": value_or(scope.description, None),
+                "position": scope_index,
+                "is_default": scope_index == defaults[0],
                 "start_date": start,
                 "due_date": due,
-                "active_view": each.active_view,
+                "active_view": scope.active_view,
                 "view_settings": settings,
                 "created_at": by.now,
                 "updated_at": by.now,
@@ -194,25 +206,32 @@ def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Row]:
 
 
 def _columns(
-    columns: Sequence[ImportedColumn], scopes: Sequence[ImportedScope], made: Sequence[Row], by: Importer
+    columns: Sequence[ImportedColumn],
+    scopes: Sequence[ImportedScope],
+    scope_rows: Sequence[Row],
+    by: Importer,
 ) -> list[Row]:
-    places = places_of(scopes, "scopes")
-    default = next(row for row in made if row["is_default"])
+    scope_indexes = index_ids(scopes, "scopes")
+    default = next(row for row in scope_rows if row["is_default"])
     counts = Counter[str]()
     rows: list[Row] = []
-    for place, each in enumerate(columns):
+    for column_index, column in enumerate(columns):
         scope = default
-        if each.scope_id:
-            scope = made[referred(places, each.scope_id, f"columns[{place}].scopeId", "scopes")]
+        if column.scope_id:
+            scope = scope_rows[
+                resolve_reference(
+                    scope_indexes, column.scope_id, f"columns[{column_index}].scopeId", "scopes"
+                )
+            ]
         rows.append(
             {
                 "id": by.new_id(),
                 "project_id": by.project_id,
                 "scope_id": scope["id"],
-                "name": each.name,
+                "name": column.name,
                 "position": counts[scope["id"]],
-                "card_status": given(each.card_status, None),
-                "wip_limit": given(each.wip_limit, None),
+                "card_status": value_or(column.card_status, None),
+                "wip_limit": value_or(column.wip_limit, None),
                 "created_at": by.now,
                 "updated_at": by.now,
             }
@@ -228,13 +247,13 @@ def _labels(file: ImportProject, by: Importer) -> list[Row]:
         {
             "id": by.new_id(),
             "project_id": by.project_id,
-            "name": each.name,
-            "name_key": each.name.casefold(),
-            "color": each.color or DEFAULT_COLOR,
+            "name": label.name,
+            "name_key": label.name.casefold(),
+            "color": label.color or DEFAULT_COLOR,
             "created_at": by.now,
             "updated_at": by.now,
         }
-        for each in entries
+        for label in entries
     ]
 
 
@@ -242,10 +261,10 @@ def _fields(file: ImportProject, by: Importer) -> list[CustomField]:
     entries = file.custom_fields or []
     _check_names(entries, "customFields")
     return [
-        field_rules.created(
-            each, id=by.new_id(), project_id=by.project_id, now=by.now, path=f"customFields[{place}]."
+        field_rules.build_field(
+            field, id=by.new_id(), project_id=by.project_id, now=by.now, path=f"customFields[{index}]."
         )
-        for place, each in enumerate(entries)
+        for index, field in enumerate(entries)
     ]
 
 
@@ -261,69 +280,73 @@ def _cards(
     by: Importer,
 ) -> Iterator[tuple[Card, int]]:
     cards = file.cards or []
-    column_places = places_of(file.columns or (), "columns")
-    label_places = places_of(file.labels or (), "labels")
-    named = {id: fields[at] for id, at in places_of(file.custom_fields or (), "customFields").items()}
+    column_indexes = index_ids(file.columns or (), "columns")
+    label_indexes = index_ids(file.labels or (), "labels")
+    fields_by_id = {
+        id: fields[index] for id, index in index_ids(file.custom_fields or (), "customFields").items()
+    }
     numbers = _numbers(cards, file.project.last_number)
-    standing, put = Counter[str](), Counter[str]()
-    for place, each in enumerate(cards):
-        path = f"cards[{place}]."
-        row = columns[_column_of(each, column_places, len(columns), path)]
-        for id in each.custom_fields or ():
-            if id not in named:
+    orders, position_counts = Counter[str](), Counter[str]()
+    for card_index, card_entry in enumerate(cards):
+        path = f"cards[{card_index}]."
+        row = columns[_column_of(card_entry, column_indexes, len(columns), path)]
+        for id in card_entry.custom_fields or ():
+            if id not in fields_by_id:
                 raise invalid(
                     (f"{path}customFields.{id[:100]}", "must be the id of one of the file's custom fields")
                 )
-        card = card_rules.created(
+        card = card_rules.build_card(
             CreateCard(
-                title=each.title,
-                description=each.description,
-                priority=each.priority,
-                status=each.status,
-                start_date=each.start_date,
-                due_date=each.due_date,
-                assignee_id=by.assignees.get(each.assignee or ""),
+                title=card_entry.title,
+                description=card_entry.description,
+                priority=card_entry.priority,
+                status=card_entry.status,
+                start_date=card_entry.start_date,
+                due_date=card_entry.due_date,
+                assignee_id=by.assignees.get(card_entry.assignee or ""),
                 label_ids=[
-                    labels[referred(label_places, id, f"{path}labelIds[{index}]", "labels")]["id"]
-                    for index, id in enumerate(each.label_ids or ())
+                    labels[resolve_reference(label_indexes, id, f"{path}labelIds[{index}]", "labels")]["id"]
+                    for index, id in enumerate(card_entry.label_ids or ())
                 ],
-                custom_fields=each.custom_fields,
-                checklist=list(each.checklist or ()),
+                custom_fields=card_entry.custom_fields,
+                checklist=list(card_entry.checklist or ()),
             ),
-            id=ids[place],
-            number=numbers[place],
+            id=ids[card_index],
+            number=numbers[card_index],
             project_id=by.project_id,
             # No row holds a card's key, and the project's is not known yet.
             project_key="",
-            stage=LockedColumn(row["id"], row["name"], row["scope_id"], row["card_status"], row["wip_limit"]),
-            order=standing[row["id"]],
+            column=LockedColumn(
+                row["id"], row["name"], row["scope_id"], row["card_status"], row["wip_limit"]
+            ),
+            order=orders[row["id"]],
             created_by_id=by.user_id,
             new_id=by.new_id,
             now=by.now,
             path=path,
-            fields=named,
+            fields=fields_by_id,
         )
-        created_at, completed_at = _times(each, card, by.now, path)
+        created_at, completed_at = _times(card_entry, card, by.now, path)
         yield (
-            card_rules.altered(
+            card_rules.replace_fields(
                 card,
-                archived=each.archived,
-                custom_fields={named[id].id: value for id, value in card.custom_fields.items()},
-                comment_count=len(each.comments or ()),
+                archived=card_entry.archived,
+                custom_fields={fields_by_id[id].id: value for id, value in card.custom_fields.items()},
+                comment_count=len(card_entry.comments or ()),
                 created_at=created_at,
                 completed_at=completed_at,
             ),
-            GAP * put[row["id"]],
+            GAP * position_counts[row["id"]],
         )
-        standing[row["id"]] += not each.archived
-        put[row["id"]] += 1
+        orders[row["id"]] += not card_entry.archived
+        position_counts[row["id"]] += 1
 
 
-def _column_of(card: ImportedCard, places: Mapping[str, int], count: int, path: str) -> int:
+def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int, path: str) -> int:
     if card.column_id:
         if card.column_index is not UNSET:
             raise invalid((f"{path}columnIndex", "must not be given together with columnId"))
-        return referred(places, card.column_id, f"{path}columnId", "columns")
+        return resolve_reference(column_indexes, card.column_id, f"{path}columnId", "columns")
     if isinstance(card.column_index, Unset):
         raise invalid((f"{path}columnIndex", "is required, or columnId in its place"))
     if card.column_index >= count:
@@ -334,45 +357,45 @@ def _column_of(card: ImportedCard, places: Mapping[str, int], count: int, path: 
 
 
 def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
-    """The number of each card: its own, or the next that none has had."""
-    seen: dict[int, int] = {}
-    for place, each in enumerate(cards):
-        if each.number and seen.setdefault(each.number, place) != place:
-            first = seen[each.number]
-            raise invalid((f"cards[{place}].number", f"must not be that of cards[{first}] as well"))
-    free = iter(range(max([last, *seen]) + 1, 2**31))
-    return [each.number or next(free) for each in cards]
+    """The number of card card: its own, or the next that none has had."""
+    first_indexes: dict[int, int] = {}
+    for card_index, card in enumerate(cards):
+        if card.number and first_indexes.setdefault(card.number, card_index) != card_index:
+            first = first_indexes[card.number]
+            raise invalid((f"cards[{card_index}].number", f"must not be that of cards[{first}] as well"))
+    free = iter(range(max([last, *first_indexes]) + 1, 2**31))
+    return [card.number or next(free) for card in cards]
 
 
-def _times(card: ImportedCard, made: Card, now: datetime, path: str) -> tuple[datetime, datetime | None]:
-    """When the card was made and completed: what the file says, as far as it has been by now."""
+def _times(card: ImportedCard, new_card: Card, now: datetime, path: str) -> tuple[datetime, datetime | None]:
+    """When the card was new_card and completed: what the file says, as far as it has been by now."""
     completed = moment(card.completed_at, None)
-    if completed and made.status != "done":
+    if completed and new_card.status != "done":
         raise invalid((f"{path}completedAt", "must not be given unless status is done"))
     if completed and card.created_at and completed < utc(card.created_at):
         raise invalid((f"{path}completedAt", "must not be before createdAt"))
     completed_at = min(completed or now, now)
     created_at = min(moment(card.created_at, None) or completed_at, now)
-    return created_at, completed_at if made.status == "done" else None
+    return created_at, completed_at if new_card.status == "done" else None
 
 
 def _comments(cards: Sequence[ImportedCard], ids: Sequence[str], by: Importer) -> Iterator[Row]:
-    if sum(len(each.comments or ()) for each in cards) > IN_ALL_MAX:
+    if sum(len(card.comments or ()) for card in cards) > IN_ALL_MAX:
         raise invalid(("cards", f"must not have more than {IN_ALL_MAX} comments in all"))
     for card_id, card in zip(ids, cards, strict=True):
-        for each in card.comments or ():
-            yield _comment(each, card_id, by)
+        for comment in card.comments or ():
+            yield _comment(comment, card_id, by)
 
 
 def _comment(comment: ImportedComment, card_id: str, by: Importer) -> Row:
     created_at = min(moment(comment.created_at, None) or by.now, by.now)
     updated_at = min(moment(comment.updated_at, None) or created_at, by.now)
     author = comment.author or ImportedPerson(name=by.name, email=by.email)
-    email = given(author.email, None)
+    email = value_or(author.email, None)
     return {
         "id": by.new_id(),
         "card_id": card_id,
-        # Whoever imports answers for it, and nobody else: the file may say what it likes.
+        # The importer is responsible for the comment: the authors that a file names are not verified.
         "author_id": by.user_id,
         "imported_from": {"name": (author.name or email or by.name)[:NAME_MAX], "email": email},
         "content": comment.content,

@@ -1,4 +1,4 @@
-"""Keys of projects: the 2 to 6 capitals with which the keys of its cards begin."""
+"""Project keys: the 2 to 6 capital letters that prefix the keys of a project's cards."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ KEY_MAX = 6
 _FALLBACK = "PRO"
 
 
-def free_key(name: str, taken: Collection[str]) -> str:
-    """The first key that the name suggests and that no project of the workspace has.
+def find_free_key(name: str, taken: Collection[str]) -> str:
+    """Return the first suggested key that no project of the workspace has.
 
     ``Q1 Launch`` → ``QL``, ``Website`` → ``WEB``; a second ``Website`` → ``WEBS``, and so on.
+
+    Args:
+        name: The name of the project.
+        taken: The keys of the workspace.
     """
-    return next(key for key in suggested_keys(name) if key not in taken)
+    return next(key for key in suggest_keys(name) if key not in taken)
 
 
-def suggested_keys(name: str) -> Iterator[str]:
-    """Keys for a project of that name: first those that resemble it, then as many as there are."""
+def suggest_keys(name: str) -> Iterator[str]:
+    """Yield keys for a project name: first similar ones, then all others."""
     words = _words(name)
     initials = "".join(word[0] for word in words)[:KEY_MAX]
     letters = "".join(words)

@@ -1,4 +1,4 @@
-"""Naming: which thing is meant by what somebody says: its id, what people call it, or nearly that."""
+"""Name matching: finding the one item that an id, a name or a misspelled name stands for."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 @attrs.frozen
 class Candidate:
-    """Something that can be named.
+    """An item that a text may stand for.
 
     Attributes:
-        id: By which it is named in any case.
-        names: What people call it; the first is shown to them.
-        short_names: What it is called for short, such as the first name of a person. One that two things share names
-            neither.
+        id: The id, which always matches.
+        names: The names; the first one is shown in messages.
+        short_names: Short forms, such as the first name of a person. A form that two candidates share matches neither.
     """
 
     id: str
@@ -42,97 +41,112 @@ def first_names(name: str) -> tuple[str, ...]:
     return (words[0],) if len(words) > 1 else ()
 
 
-def resolve_one(said: str, things: Sequence[Candidate], field: str) -> str:
-    """The id of the one thing that is meant.
+def resolve_one(text: str, candidates: Sequence[Candidate], field: str) -> str:
+    """Return the id of the one candidate that a text stands for.
 
-    What is said exactly wins over what differs in case only, that over what differs in accents, that over a short name,
-    and that over what is nearly right. Between two that are equally good nothing is guessed.
+    An exact match wins over one that differs in case, then in accents, then over a short name, then over a similar
+    name. Nothing is guessed between two equally good matches.
 
     Args:
-        said: An id or a name.
-        things: Those that can be meant.
-        field: Where it was said.
+        text: An id or a name.
+        candidates: The items to choose from.
+        field: The wire name of the field that has the text.
 
     Raises:
-        Invalid: Nothing is called so, or several things are: the message lists up to five that could be meant.
+        Invalid: No candidate matches, or several do: the message lists up to five of them.
     """
-    for fits in _readings(said):
-        found = [thing for thing in things if fits(thing)]
-        if len(found) == 1:
-            return found[0].id
-        if found:
-            raise ambiguous(field, said, found)
-    raise not_found(field, said, things)
+    for is_match in _build_matchers(text):
+        matches = [candidate for candidate in candidates if is_match(candidate)]
+        if len(matches) == 1:
+            return matches[0].id
+        if matches:
+            raise build_ambiguity_error(field, text, matches)
+    raise build_no_match_error(field, text, candidates)
 
 
-def not_found(field: str, said: str, things: Sequence[Candidate]) -> Invalid:
-    """Return the 400 of a name that nothing has, with the five things whose names are nearest.
+def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate]) -> Invalid:
+    """Return the 400 for a name without a match, with the five candidates whose names are nearest.
 
-    An id gets the fixed 400 of all ids that are not there.
+    An unknown id gets the same fixed 400 as everywhere.
+
+    Args:
+        field: The wire name of the field that has the text.
+        text: The name.
+        candidates: The items to choose from.
     """
-    if not things or re.fullmatch(ID_PATTERN, said):
+    if not candidates or re.fullmatch(ID_PATTERN, text):
         return unknown(field)
-    matcher = SequenceMatcher(b=_plain(said)[:_COMPARED_MAX], autojunk=False)
+    matcher = SequenceMatcher(b=_simplify(text)[:_COMPARED_MAX], autojunk=False)
 
-    def distance(thing: Candidate) -> float:
+    def distance(candidate: Candidate) -> float:
         likeness = 0.0
-        for name in (*thing.names, *thing.short_names):
-            matcher.set_seq1(_plain(name)[:_COMPARED_MAX])
+        for name in (*candidate.names, *candidate.short_names):
+            matcher.set_seq1(_simplify(name)[:_COMPARED_MAX])
             likeness = max(likeness, matcher.quick_ratio())
         return -likeness
 
-    nearest = _list_things(sorted(things, key=distance))
+    nearest = _list_candidates(sorted(candidates, key=distance))
     return invalid(
         (
             field,
-            f"must be the id of something that is there, or its name; {_shorten(said)!r} is neither, the nearest are {nearest}",
+            f"must be the id of something that is there, or its name; {_shorten(text)!r} is neither, the nearest are {nearest}",
         )
     )
 
 
-def _list_things(things: Sequence[Candidate]) -> str:
-    shown = ", ".join(f"{_shorten(thing.names[0])!r} ({thing.id})" for thing in things[:_SHOWN_MAX])
-    return f"{shown} and {len(things) - _SHOWN_MAX} more" if len(things) > _SHOWN_MAX else shown
+def _list_candidates(candidates: Sequence[Candidate]) -> str:
+    names = ", ".join(
+        f"{_shorten(candidate.names[0])!r} ({candidate.id})" for candidate in candidates[:_SHOWN_MAX]
+    )
+    return f"{names} and {len(candidates) - _SHOWN_MAX} more" if len(candidates) > _SHOWN_MAX else names
 
 
 def _shorten(name: str) -> str:
     return name if len(name) <= _COMPARED_MAX else f"{name[: _COMPARED_MAX - 1]}…"
 
 
-def ambiguous(field: str, said: str, found: Sequence[Candidate]) -> Invalid:
-    """The 400 that tells what could be meant."""
-    return Invalid(f"{field} {said!r} could be {_list_things(found)}: give an id", code="ambiguous_name")
+def build_ambiguity_error(field: str, text: str, matches: Sequence[Candidate]) -> Invalid:
+    """Return the 400 for a name that matches several candidates.
+
+    Args:
+        field: The wire name of the field that has the text.
+        text: The name.
+        matches: The candidates that match it.
+    """
+    return Invalid(
+        f"{field} {text!r} could be {_list_candidates(matches)}: give an id", code="ambiguous_name"
+    )
 
 
-def _readings(said: str) -> Iterator[Callable[[Candidate], bool]]:
-    """The ways in which a thing can be meant, the best first."""
-    folded, plain = _folded(said), _plain(said)
-    yield lambda thing: thing.id == said
-    yield lambda thing: said in thing.names
-    yield lambda thing: any(_folded(name) == folded for name in thing.names)
-    yield lambda thing: any(_plain(name) == plain for name in thing.names)
-    yield lambda thing: any(_plain(name) == plain for name in thing.short_names)
-    matcher = SequenceMatcher(b=plain[:_COMPARED_MAX], autojunk=False)
-    # An address that is nearly right is somebody else's.
-    if not _ADDRESS.fullmatch(said):
-        yield lambda thing: any(
-            _is_near(matcher, _plain(name)) for name in thing.names if not _ADDRESS.fullmatch(name)
+def _build_matchers(text: str) -> Iterator[Callable[[Candidate], bool]]:
+    """Yield predicates that match a candidate, the strictest first."""
+    folded_text, simple_text = _fold(text), _simplify(text)
+    yield lambda candidate: candidate.id == text
+    yield lambda candidate: text in candidate.names
+    yield lambda candidate: any(_fold(name) == folded_text for name in candidate.names)
+    yield lambda candidate: any(_simplify(name) == simple_text for name in candidate.names)
+    yield lambda candidate: any(_simplify(name) == simple_text for name in candidate.short_names)
+    matcher = SequenceMatcher(b=simple_text[:_COMPARED_MAX], autojunk=False)
+    # A similar e-mail address belongs to another person.
+    if not _ADDRESS.fullmatch(text):
+        yield lambda candidate: any(
+            _is_near(matcher, _simplify(name)) for name in candidate.names if not _ADDRESS.fullmatch(name)
         )
 
 
 def _is_near(matcher: SequenceMatcher[str], name: str) -> bool:
     matcher.set_seq1(name[:_COMPARED_MAX])
-    # The quick ones are upper bounds, and spare the slow one for nearly all.
+    # The quick ratios are upper bounds, so that the slow one is seldom computed.
     return matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR and matcher.ratio() >= NEAR
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _plain(text: str) -> str:
-    """The same without accents, and with letters of one kind for each: ``Übergröße`` as ``ubergrosse``."""
-    folded = _folded(text)
+def _simplify(text: str) -> str:
+    """Return a case-folded text without accents: ``Übergröße`` becomes ``ubergrosse``."""
+    folded = _fold(text)
     if folded.isascii():
         return folded
     return "".join(letter for letter in normalize("NFKD", folded) if not combining(letter))

@@ -1,7 +1,8 @@
-"""Directories of large columns: how many cards stand in each stretch of one, so that no place is counted from afar.
+"""Position indexes of large columns: card counts per range of positions, so that an order is found without a full count.
 
-A directory is a list of stretches, each with the lowest position in it and how many cards stand there. What lies below
-the second stretch belongs to the first. It stands on the row of the column, and is written by whoever holds that.
+An index is a list of stretches, each with its lowest position and the number of its cards. Positions below the second
+stretch belong to the first. The index is stored in the column's row (``directory``); writing it requires a lock on
+that row.
 """
 
 from __future__ import annotations
@@ -15,36 +16,41 @@ import orjson
 
 STRETCH = 1024
 LARGE = 2 * STRETCH
-"""Above so many cards a column gets a directory: as many as are counted in the time of the rest of a move."""
+"""The number of cards above which a column gets an index: counting so many takes about as long as the rest of a move."""
 
 
 @attrs.frozen
 class PositionIndex:
-    """How many cards stand where in a column.
+    """The number of cards in each stretch of a column.
 
     Attributes:
         lows: The lowest position of each stretch, ascending.
-        counts: How many cards stand in each.
+        counts: The number of cards in each stretch.
     """
 
     lows: tuple[int, ...]
     counts: tuple[int, ...]
 
     @classmethod
-    def read(cls, text: str | None) -> Self | None:
-        """The directory that a column's row has, if it has one."""
+    def parse(cls, text: str | None) -> Self | None:
+        """Parse the index of a column's row; None if it has none."""
         return cls(*map(tuple, zip(*orjson.loads(text), strict=True))) if text else None
 
     @property
     def text(self) -> str:
-        """The directory as a column's row has it."""
+        """The index in the form in which a column's row stores it."""
         return orjson.dumps(list(zip(self.lows, self.counts, strict=True))).decode()
 
     @classmethod
-    def of(cls, starts: Sequence[int], total: int) -> Self:
-        """The directory of a column, of which ``starts`` are the positions of every 1,024th card from the first."""
-        whole, rest = divmod(total, STRETCH)
-        return cls(tuple(starts), (STRETCH,) * whole + ((rest,) if rest else ()))
+    def build(cls, starts: Sequence[int], total: int) -> Self:
+        """Build the index of a column.
+
+        Args:
+            starts: The positions of every 1,024th card, from the first.
+            total: The number of cards.
+        """
+        whole, remainder = divmod(total, STRETCH)
+        return cls(tuple(starts), (STRETCH,) * whole + ((remainder,) if remainder else ()))
 
     @property
     def total(self) -> int:
@@ -52,24 +58,24 @@ class PositionIndex:
 
     @property
     def is_fit(self) -> bool:
-        """Whether it is still worth having, and no stretch has become long."""
+        """Whether the column is still large enough for an index, and no stretch is too long."""
         return self.total > STRETCH and max(self.counts) <= LARGE
 
-    def below(self, position: int) -> tuple[int | None, int]:
-        """Where the stretch of a position begins, and how many cards stand before that. None: with the column."""
+    def locate_position(self, position: int) -> tuple[int | None, int]:
+        """Return the start of the stretch of a position, and the number of cards before it. The first stretch starts at None."""
         stretch = self._stretch(position)
         return self._start(stretch), sum(self.counts[:stretch])
 
-    def at(self, index: int) -> tuple[int | None, int]:
-        """Where the stretch of the card at an index begins, and how many cards of it stand before that card."""
+    def locate_index(self, index: int) -> tuple[int | None, int]:
+        """Return the start of the stretch of the card at an index, and the number of its cards before that card."""
         stretch = 0
         while stretch < len(self.counts) - 1 and index >= self.counts[stretch]:
             index -= self.counts[stretch]
             stretch += 1
         return self._start(stretch), index
 
-    def counted(self, position: int, step: int) -> Self:
-        """The directory once a card has come to a position (1), or left it (-1)."""
+    def with_count(self, position: int, step: int) -> Self:
+        """Return the index after a card was added at a position (1) or removed from it (-1)."""
         stretch = self._stretch(position)
         counts = list(self.counts)
         counts[stretch] += step
@@ -81,14 +87,14 @@ class PositionIndex:
             counts=self.counts[:stretch] + self.counts[stretch + 1 :],
         )
 
-    def respread(self, moved: Iterable[tuple[int, int]]) -> Self:
-        """The directory once cards that stand side by side have got other positions, in the same order.
+    def with_moves(self, moves: Iterable[tuple[int, int]]) -> Self:
+        """Return the index after adjacent cards got new positions in the same order.
 
         Args:
-            moved: Their positions before and after, ascending.
+            moves: Their positions before and after, ascending.
         """
-        old, new = zip(*moved, strict=True)
-        return attrs.evolve(self, lows=tuple(_respread(low, old, new) for low in self.lows))
+        old, new = zip(*moves, strict=True)
+        return attrs.evolve(self, lows=tuple(_move_low(low, old, new) for low in self.lows))
 
     def _stretch(self, position: int) -> int:
         return bisect_right(self.lows, position, lo=1) - 1
@@ -97,8 +103,8 @@ class PositionIndex:
         return self.lows[stretch] if stretch else None
 
 
-def _respread(low: int, old: Sequence[int], new: Sequence[int]) -> int:
-    """The lowest position of a stretch, so that each card stays in its own."""
+def _move_low(low: int, old: Sequence[int], new: Sequence[int]) -> int:
+    """Return the new lowest position of a stretch, so that each card stays in its stretch."""
     first = bisect_left(old, low)
     if first == 0:
         return min(low, new[0])

@@ -1,24 +1,24 @@
-"""Positions of cards: numbers with gaps, so that a card finds a place between two others without moving them."""
+"""Positions of cards: integers with gaps, so that a card can be inserted between two others without moving them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 GAP = 2**32
-"""Between neighbours that were put one after the other: room for 32 cards, each in the middle of what is left."""
+"""The gap between cards that are appended one after the other: room for 32 insertions, each in the middle of the rest."""
 
 ROOM = 2**16
-"""What must be left between neighbours once they had to be spread again. Of what was tried, this rewrote the fewest:
-two to three cards per insertion when 50,000 are inserted at the same place."""
+"""The smallest gap after cards had to be respread. Of the values that were measured, this one rewrote the fewest cards:
+two to three per insertion when 50,000 are inserted at the same index."""
 
 
 def spread(left: int | None, count: int, right: int | None, room: int = 1) -> list[int] | None:
-    """Positions for ``count`` cards between two neighbours, evenly.
+    """Return evenly spaced positions for cards between two neighbours.
 
     Args:
-        left, right: The positions of the neighbours; None at an end of the column, which is open.
-        count: How many.
-        room: What has to be between two of them at least.
+        left, right: The positions of the neighbours; None at an end of the column.
+        count: The number of cards.
+        room: The smallest distance between two of them.
 
     Returns:
         None if there is not enough room.
@@ -34,50 +34,50 @@ def spread(left: int | None, count: int, right: int | None, room: int = 1) -> li
     return [left + step * (index + 1) for index in range(count)] if step >= max(room, 1) else None
 
 
-def settled(
+def assign_positions(
     row: Sequence[int | None], *, opens_left: bool = True, opens_right: bool = True
 ) -> list[int] | None:
-    """Positions for those of a row of cards that have none yet, each run between its neighbours.
+    """Assign positions to the cards of a row that have none, each run between its neighbours.
 
-    Where the neighbours leave no room, as few of the others as possible are spread again with them.
+    Where the neighbours leave no room, as few of the other cards as possible are respread with them.
 
     Args:
         row: The cards' positions in order; None for a card that is new here.
-        opens_left, opens_right: Whether the row ends there with the column. At an end that is closed there are
-            further cards, and the outermost one of the row stays where it is.
+        opens_left, opens_right: Whether the row ends there together with the column. At a closed end there are
+            further cards, and the outermost card of the row keeps its position.
 
     Returns:
-        None if the row is closed and leaves no room: a longer piece of the column will.
+        The positions of all cards; None if the row is closed and has no room, so that a longer row is needed.
     """
-    made = list(row)
+    positions = list(row)
     index = 0
-    while index < len(made):
-        if made[index] is not None:
+    while index < len(positions):
+        if positions[index] is not None:
             index += 1
             continue
         end = index
-        while end < len(made) and made[end] is None:
+        while end < len(positions) and positions[end] is None:
             end += 1
-        if not _fill(made, index, end, opens_left, opens_right):
+        if not _fill(positions, index, end, opens_left, opens_right):
             return None
         index = end
-    return [position for position in made if position is not None]
+    return [position for position in positions if position is not None]
 
 
-def _fill(made: list[int | None], start: int, end: int, opens_left: bool, opens_right: bool) -> bool:
+def _fill(positions: list[int | None], start: int, end: int, opens_left: bool, opens_right: bool) -> bool:
     first = 0 if opens_left else 1
-    last = len(made) if opens_right else len(made) - 1
+    last = len(positions) if opens_right else len(positions) - 1
     reach, room = 0, 1
     while True:
         low, high = max(start - reach, first), min(end + reach, last)
-        # What is new to the right of the run gets its place with it, so that a piece never ends within a run.
-        while high < last and made[high] is None:
+        # New cards to the right of the run belong to it: a piece must not end within a run.
+        while high < last and positions[high] is None:
             high += 1
-        left = made[low - 1] if low > 0 else None
-        right = made[high] if high < len(made) else None
-        found = spread(left, high - low, right, room)
-        if found is not None:
-            made[low:high] = found
+        left = positions[low - 1] if low > 0 else None
+        right = positions[high] if high < len(positions) else None
+        new_positions = spread(left, high - low, right, room)
+        if new_positions is not None:
+            positions[low:high] = new_positions
             return True
         if low == first and high == last:
             return False
@@ -85,47 +85,47 @@ def _fill(made: list[int | None], start: int, end: int, opens_left: bool, opens_
 
 
 class ColumnOrder:
-    """The cards that stand in a column, in order, while several of them change places.
+    """The order of the cards in a column while several of them move.
 
     Args:
-        standing: Their ids and positions, in order.
+        cards: Their ids and positions, in order.
     """
 
-    def __init__(self, standing: Iterable[tuple[str, int]]) -> None:
-        self._kept: dict[str, int] = dict(standing)
-        self._ids = list(self._kept)
+    def __init__(self, cards: Iterable[tuple[str, int]]) -> None:
+        self._positions: dict[str, int] = dict(cards)
+        self._ids = list(self._positions)
         self._new: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def places(self) -> dict[str, int]:
-        """The place of each card, from 0."""
-        return {id: place for place, id in enumerate(self._ids)}
+    def orders(self) -> dict[str, int]:
+        """Return the index of each card, from 0."""
+        return {id: order for order, id in enumerate(self._ids)}
 
-    def place(self, id: str) -> int | None:
-        """The place of a card; None if it does not stand here."""
-        return self._ids.index(id) if id in self._kept or id in self._new else None
+    def order_of(self, id: str) -> int | None:
+        """Return the index of a card; None if it is not in the column."""
+        return self._ids.index(id) if id in self._positions or id in self._new else None
 
-    def take(self, id: str) -> None:
-        """Take a card out."""
+    def remove(self, id: str) -> None:
+        """Remove a card."""
         self._ids.remove(id)
-        self._kept.pop(id, None)
+        self._positions.pop(id, None)
         self._new.discard(id)
 
-    def put(self, id: str, place: int) -> None:
-        """Put a card in at a place, or at the end if there are fewer."""
-        self._ids.insert(place, id)
+    def insert(self, id: str, order: int) -> None:
+        """Insert a card at an index, or at the end if there are fewer cards."""
+        self._ids.insert(order, id)
         self._new.add(id)
 
     def positions(self) -> dict[str, int]:
-        """The positions that have to be written: of the cards that were put in, and of those that make room."""
+        """Return the positions to write: of the inserted cards and of cards that were moved to make room."""
         if not self._new:
             return {}
-        found = settled([self._kept.get(id) for id in self._ids])
-        assert found is not None, "a whole column is open at both ends"
+        new_positions = assign_positions([self._positions.get(id) for id in self._ids])
+        assert new_positions is not None, "a whole column is open at both ends"
         return {
             id: position
-            for id, position in zip(self._ids, found, strict=True)
-            if position != self._kept.get(id)
+            for id, position in zip(self._ids, new_positions, strict=True)
+            if position != self._positions.get(id)
         }

@@ -1,4 +1,4 @@
-"""References: the ids of other things that a request names."""
+"""References: ids in a request that name other resources."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from stellary.contract.wire import invalid
 
 
 def unknown(field: str) -> Invalid:
-    """The one answer to an id in a body that is unknown, deleted, or somebody else's."""
+    """Return the 400 for an id in a body that is unknown, deleted, or not visible to the caller."""
     return invalid((field, "must be the id of something that is there"))

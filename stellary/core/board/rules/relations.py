@@ -1,4 +1,4 @@
-"""Relations: how one is kept for both cards, and how each of them sees it."""
+"""Rules of relations: the stored form of a relation, and its type as seen by each of its cards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from stellary.contract.relations import RelationType, SeenRelationType
 
 ACYCLIC: Final = ("blocks", "parent_of")
-"""Types that must not lead back to where they came from."""
+"""The types whose relations must not form a cycle."""
 
 _FROM_TARGET: Final[Mapping[str, SeenRelationType]] = {
     "blocks": "blocked_by",
@@ -18,16 +18,18 @@ _FROM_TARGET: Final[Mapping[str, SeenRelationType]] = {
     "duplicates": "duplicated_by",
     "parent_of": "child_of",
 }
-_FROM_SOURCE: Final[Mapping[str, str]] = {seen: type for type, seen in _FROM_TARGET.items() if seen != type}
-"""How a source sees what its target says of it."""
+_FROM_SOURCE: Final[Mapping[str, str]] = {
+    inverse: type for type, inverse in _FROM_TARGET.items() if inverse != type
+}
+"""The stored type of each type that is only seen by a target."""
 
 
 @attrs.frozen
 class Edge:
-    """A relation as it is kept: once, from the source to the target.
+    """A relation in its stored form: one row, from the source to the target.
 
     Attributes:
-        type: One that is read from the source; ``related_to`` goes from the older card to the newer one.
+        type: The type as seen by the source; ``related_to`` goes from the older card to the newer one.
     """
 
     source_id: str
@@ -35,8 +37,14 @@ class Edge:
     type: str
 
 
-def edge(card_id: str, target_id: str, type: RelationType | SeenRelationType) -> Edge:
-    """How a relation is kept that is said of two cards: what is blocked is a target, whichever of them said it."""
+def build_edge(card_id: str, target_id: str, type: RelationType | SeenRelationType) -> Edge:
+    """Return the stored form of a relation. A blocked card is the target, whichever of the two cards names the relation.
+
+    Args:
+        card_id: The card to which the relation is added.
+        target_id: The other card.
+        type: The type as seen by ``card_id``.
+    """
     if type in _FROM_SOURCE:
         return Edge(target_id, card_id, _FROM_SOURCE[type])
     if type == "related_to":
@@ -44,6 +52,11 @@ def edge(card_id: str, target_id: str, type: RelationType | SeenRelationType) ->
     return Edge(card_id, target_id, type)
 
 
-def seen(type: str, *, from_source: bool) -> SeenRelationType:
-    """What a relation is called by the card from which it is seen."""
-    return _FROM_TARGET[type] if not from_source else type  # type: ignore[return-value] # a type that is kept is one
+def type_seen_by(type: str, *, from_source: bool) -> SeenRelationType:
+    """Return the type of a relation as seen by its source or its target.
+
+    Args:
+        type: The stored type.
+        from_source: Whether the source sees it.
+    """
+    return _FROM_TARGET[type] if not from_source else type  # type: ignore[return-value] # a stored type is one

@@ -1,4 +1,4 @@
-"""The rules of scopes: what they become, and what is remembered of their views."""
+"""Rules of scopes: building and updating them, and the settings of their views."""
 
 from __future__ import annotations
 
@@ -11,26 +11,34 @@ from stellary.contract.errors import Conflict
 from stellary.contract.scope_views import SETTINGS_BYTES_MAX, SETTINGS_MAX, SetView
 from stellary.contract.scopes import VIEW_TYPES, CreateScope, Scope, ScopeView, UpdateScope, ViewType
 from stellary.contract.wire import dump, invalid, wire_fields
-from stellary.core.board.rules.fields import check_dates, given, moment
+from stellary.core.board.rules.fields import check_dates, moment, value_or
 
 Settings = Mapping[str, dict[str, Any]]
-"""What is remembered of views, by their type; nothing of those that are not in it."""
+"""The settings of views, by their type; a view without settings is left out."""
 
 _FIELDS = [field.name for field in wire_fields(Scope).values()]
 
 
 def views(settings: Settings) -> list[ScopeView]:
-    """All views, with what is remembered of each."""
-    return [ScopeView(type=each, settings=settings.get(each, {})) for each in VIEW_TYPES]
+    """Return all views with their settings."""
+    return [ScopeView(type=view_type, settings=settings.get(view_type, {})) for view_type in VIEW_TYPES]
 
 
-def created(
+def build_scope(
     request: CreateScope, *, id: str, project_id: str, order: int, columns: list[Column], now: datetime
 ) -> Scope:
-    """The scope that a request makes.
+    """Build the scope that a request creates.
+
+    Args:
+        request: The fields of the scope.
+        id: The id of the scope.
+        project_id: The id of its project.
+        order: Its index in the project.
+        columns: Its columns.
+        now: The time of creation.
 
     Raises:
-        Invalid: It would start after it is due.
+        Invalid: The start date is after the due date.
     """
     start, due = moment(request.start_date, None), moment(request.due_date, None)
     check_dates(start, due, "startDate")
@@ -38,7 +46,7 @@ def created(
         id=id,
         project_id=project_id,
         name=request.name,
-        description=given(request.description, None),
+        description=value_or(request.description, None),
         order=order,
         is_default=False,
         start_date=start,
@@ -51,57 +59,69 @@ def created(
     )
 
 
-def changed(before: Scope, request: UpdateScope, order: int, now: datetime) -> Scope:
-    """What a scope becomes by a request, at that place; itself if nothing is different.
+def apply_update(before: Scope, request: UpdateScope, order: int, now: datetime) -> Scope:
+    """Return a scope with an update applied; the same scope if nothing changes.
+
+    Args:
+        before: The scope before the update.
+        request: The update.
+        order: The index that the scope gets in its project.
+        now: The time of the update.
 
     Raises:
-        Invalid: It would start after it is due.
+        Invalid: The start date is after the due date.
     """
     start, due = moment(request.start_date, before.start_date), moment(request.due_date, before.due_date)
     check_dates(start, due, "startDate" if request.start_date else "dueDate")
-    after = _altered(
+    after = _replace_fields(
         before,
-        name=given(request.name, before.name),
-        description=given(request.description, before.description),
+        name=value_or(request.name, before.name),
+        description=value_or(request.description, before.description),
         order=order,
         start_date=start,
         due_date=due,
     )
-    return before if after == before else _altered(after, updated_at=now)
+    return before if after == before else _replace_fields(after, updated_at=now)
 
 
-def _altered(scope: Scope, **changes: Any) -> Scope:
+def _replace_fields(scope: Scope, **changes: Any) -> Scope:
     return Scope(**({name: getattr(scope, name) for name in _FIELDS} | changes))
 
 
 def check_deletable(is_default: bool) -> None:
-    """A project always has its default scope.
+    """Check that a scope is not the default one, which a project always has.
 
     Raises:
-        Conflict: It is that one.
+        Conflict: It is the default scope.
     """
     if is_default:
         raise Conflict("the default scope of a project cannot be deleted", code="default_scope")
 
 
-def viewed(
+def apply_view(
     active: ViewType, settings: Settings, request: SetView, path: str = ""
 ) -> tuple[ViewType, Settings]:
-    """Which view is active after a request, and what is remembered then.
+    """Return the active view and the settings after a request.
 
-    Settings are those of the view that ``type`` names, or else of the one that is active by then. Those that are
-    named change, and None takes one away.
+    The settings of a request belong to the view of its ``type``, otherwise to the view that is then active. They are
+    merged into the current ones; None removes a setting.
+
+    Args:
+        active: The active view before the request.
+        settings: The settings before the request.
+        request: The request.
+        path: The path of the request in a larger one.
 
     Raises:
-        Invalid: That would be too much to remember of one view.
+        Invalid: The view would have too many settings, or too large ones.
     """
-    active = given(request.active_view, active)
+    active = value_or(request.active_view, active)
     if isinstance(request.settings, dict):
-        kind = given(request.type, active)
-        kept = {**settings.get(kind, {}), **request.settings}
-        kept = {name: found for name, found in kept.items() if found is not None}
-        if len(kept) > SETTINGS_MAX or len(dump(kept)) > SETTINGS_BYTES_MAX:
-            most = f"{SETTINGS_MAX} names and {SETTINGS_BYTES_MAX} bytes as JSON"
-            raise invalid((f"{path}settings", f"must have at most {most}, with those that are kept"))
-        settings = {each: found for each, found in {**settings, kind: kept}.items() if found}
+        kind = value_or(request.type, active)
+        merged = {**settings.get(kind, {}), **request.settings}
+        merged = {name: value for name, value in merged.items() if value is not None}
+        if len(merged) > SETTINGS_MAX or len(dump(merged)) > SETTINGS_BYTES_MAX:
+            limit = f"{SETTINGS_MAX} names and {SETTINGS_BYTES_MAX} bytes as JSON"
+            raise invalid((f"{path}settings", f"must have at most {limit}, with those that are kept"))
+        settings = {view_type: value for view_type, value in {**settings, kind: merged}.items() if value}
     return active, settings

@@ -8,8 +8,8 @@ from typing import Any
 from stellary.contract.project_imports import ImportedDocument, ImportProject, NotCarried
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
-from stellary.core.board.rules.import_losses import other_makers
-from stellary.core.board.rules.imports import places_of, referred
+from stellary.core.board.rules.import_losses import list_other_creators
+from stellary.core.board.rules.imports import index_ids, resolve_reference
 from stellary.core.knowledge.rules.documents import check_tags
 from stellary.core.knowledge.rules.markdown_reading import EMPTY
 
@@ -29,7 +29,7 @@ def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], told
         Invalid: One refers to what is not in the file, or stands below itself.
     """
     entries = file.documents or []
-    scopes, places = places_of(file.scopes or (), "scopes"), places_of(entries, "documents")
+    scopes, places = index_ids(file.scopes or (), "scopes"), index_ids(entries, "documents")
     above: list[int | None] = []
     made: list[Row] = []
     for place, each in enumerate(entries):
@@ -37,9 +37,9 @@ def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], told
         check_tags(each.tags or (), f"{path}.tags")
         scope_id, parent = None, None
         if each.scope_id:
-            scope_id = scope_ids[referred(scopes, each.scope_id, f"{path}.scopeId", "scopes")]
+            scope_id = scope_ids[resolve_reference(scopes, each.scope_id, f"{path}.scopeId", "scopes")]
         if each.parent_id:
-            parent = referred(places, each.parent_id, f"{path}.parentId", "documents")
+            parent = resolve_reference(places, each.parent_id, f"{path}.parentId", "documents")
         above.append(parent)
         made.append(_row(each, ids[place], scope_id, None if parent is None else ids[parent], told))
     return [made[place] for place in _from_above(above)]
@@ -92,7 +92,7 @@ def left_behind(file: ImportProject, email: str) -> Iterator[NotCarried]:
     """
     entries = file.documents or []
     authors = [each.author for each in entries if each.author]
-    yield from other_makers(
+    yield from list_other_creators(
         authors, email, "documents[].author", "whoever imports has made the documents here"
     )
     for place, each in enumerate(entries):
