@@ -46,7 +46,7 @@ def showing(client: Stellary, organization: str, workspace: str, folder: Path) -
 
     # --8<-- [start:view]
     late = [card for card in board.cards.iterate() if card.due_date and card.due_date.date() < today]
-    sheet = view(late)  # rendered at the end of a cell
+    late_view = view(late)  # rendered at the end of a cell
     calendar = view(board.board(), "calendar")
     whole = view(board.board(), most=500)  # the maximum number of cards per column, or table rows
     # --8<-- [end:view]
@@ -54,9 +54,9 @@ def showing(client: Stellary, organization: str, workspace: str, folder: Path) -
     # --8<-- [start:keep]
     (folder / "board.html").write_text(whole.page())  # a complete page without external files
     mail = calendar.html()  # one element, for your own page
-    print(sheet.text(width=60))
+    print(late_view.text(width=60))
     # --8<-- [end:keep]
-    return [sheet.title, calendar.kind, f"{mail.count('<td')} days"]
+    return [late_view.title, calendar.kind, f"{mail.count('<td')} days"]
 
 
 def main(url: str = "http://localhost:3001") -> None:

@@ -46,12 +46,12 @@ def draw_handle(handle: Any, named: str | None = None) -> None:
     draw(run_steps(load_view(handle, named)))
 
 
-def draw(sheet: Any) -> None:
+def draw(view: Any) -> None:
     """Print what rich can draw."""
     from rich.console import Console
 
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(file=sys.stdout, width=None if known else WIDTH, highlight=False).print(sheet)
+    Console(file=sys.stdout, width=None if known else WIDTH, highlight=False).print(view)
 
 
 def tell_json(made: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stellary.client.display import Sheet
+    from stellary.client.display import View
 
 
-def picture(made: Any) -> Sheet:
+def picture(made: Any) -> View:
     """What it looks like."""
     from stellary.client.display import view
 

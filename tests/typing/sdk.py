@@ -14,7 +14,7 @@ import httpx
 
 from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
 from stellary.client import Response, project_setup, with_raw_response
-from stellary.client.display import Sheet, view
+from stellary.client.display import View, view
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
 from stellary.client.resources.cards import Cards
 from stellary.client.testing import RecordingPort, make
@@ -129,7 +129,7 @@ def blocking(client: Stellary) -> None:
     assert_type(ws.projects.import_all([Path("x")], progress=print), list[ProjectImport])
     assert_type(ws.mission("m").wait(progress=True), AgentMission)
     assert_type(board.show("stats"), None)
-    assert_type(view(board.cards.list(), most=3), Sheet)
+    assert_type(view(board.cards.list(), most=3), View)
     assert_type(view(board.board(), "calendar").html(), str)
     board.cards.create_all([3])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     assert_type(ws.projects.import_archive(Path("x")), ProjectImport)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from stellary.client._presenting import picture
 from stellary.client.display._live import LiveLog
 from stellary.client.display._seen import build_view as view
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 from stellary.contract.presenting import present_by
 
 # Values that the core returns show themselves too, without a client.
 present_by(picture)
 
-__all__ = ["LiveLog", "Sheet", "view"]
+__all__ = ["LiveLog", "View", "view"]

@@ -13,12 +13,12 @@ from stellary.client.calling.method import Method, Resource
 from stellary.client.display._card import build_card
 from stellary.client.display._look import RenderOptions, collect_names
 from stellary.client.display._seen import build_view
-from stellary.client.display._sheet import Sheet, put
+from stellary.client.display._sheet import View, put
 from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.projects import Board
 
-Steps = Generator[Callable[[], Any], Any, Sheet]
+Steps = Generator[Callable[[], Any], Any, View]
 """Yields the calls to make, whose results are awaitable for AsyncStellary, receives each result, and returns the view."""
 OF_BOARD = ("kanban", "list", "calendar")
 OF_SCOPE = ("roadmap", "stats")

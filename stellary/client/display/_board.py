@@ -12,7 +12,7 @@ from stellary.client.display._calendar import build_months
 from stellary.client.display._look import Names, RenderOptions, collect_names
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Lane, Lanes, Part, Prose, Span, Table, Tile
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.cards import Card
@@ -27,7 +27,7 @@ ROWS = 50
 TITLE_MAX = 160
 
 
-def build_kanban(board: Board, options: RenderOptions) -> Sheet:
+def build_kanban(board: Board, options: RenderOptions) -> View:
     """Render the board of a project as columns."""
     names = collect_names(board.labels, board.members, board.columns)
     scopes = [scope.id for scope in board.scopes] or list({column.scope_id: None for column in board.columns})
@@ -48,20 +48,20 @@ def build_kanban(board: Board, options: RenderOptions) -> Sheet:
     return _build_view("Board", board, options, parts or [Prose("This board has no columns.", "quiet")])
 
 
-def build_list(board: Board, options: RenderOptions) -> Sheet:
+def build_list(board: Board, options: RenderOptions) -> View:
     """Render the cards of a project's board as a list."""
     names = collect_names(board.labels, board.members, board.columns)
     return _build_view("List", board, options, [build_card_table(board.cards, options, names)])
 
 
-def build_calendar(board: Board, options: RenderOptions) -> Sheet:
+def build_calendar(board: Board, options: RenderOptions) -> View:
     """Render the cards of a project's board by due date."""
     dated = [(w.to_utc_date(card.due_date), card) for card in board.cards if card.due_date is not None]
     parts = build_months(dated, len(board.cards) - len(dated), options)
     return _build_view("Calendar", board, options, parts)
 
 
-def _build_view(kind: str, board: Board, options: RenderOptions, parts: Iterable[Part]) -> Sheet:
+def _build_view(kind: str, board: Board, options: RenderOptions, parts: Iterable[Part]) -> View:
     late = sum(is_late(card, options) for card in board.cards)
     done = sum(card.status == "done" for card in board.cards)
     facts: list[Span] = [
@@ -71,7 +71,7 @@ def _build_view(kind: str, board: Board, options: RenderOptions, parts: Iterable
     ]
     if late:
         facts.append(Span(f"{late} late", "bad"))
-    return Sheet(kind=kind, title=board.project.name, parts=tuple(parts), facts=tuple(facts))
+    return View(kind=kind, title=board.project.name, parts=tuple(parts), facts=tuple(facts))
 
 
 def is_late(card: Card, options: RenderOptions) -> bool:
@@ -130,7 +130,7 @@ def build_tile(card: Card, names: Names, options: RenderOptions) -> Tile:
 # ---------------------------------------------------------------------------------------------- views of a scope
 
 
-def build_scope_kanban(view: KanbanView, options: RenderOptions, names: Names | None = None) -> Sheet:
+def build_scope_kanban(view: KanbanView, options: RenderOptions, names: Names | None = None) -> View:
     """Render the columns of a scope."""
     tile_limit = _tiles_per_column(len(view.columns), options)
     names = names or Names()
@@ -138,21 +138,21 @@ def build_scope_kanban(view: KanbanView, options: RenderOptions, names: Names | 
         _build_lane(column.column, column.cards, names, options, tile_limit) for column in view.columns
     )
     number = sum(len(column.cards) for column in view.columns)
-    return Sheet("Board", "Board", (Lanes(lanes),), (Span(w.format_count(number, "card"), "quiet"),))
+    return View("Board", "Board", (Lanes(lanes),), (Span(w.format_count(number, "card"), "quiet"),))
 
 
-def build_scope_list(view: ListView, options: RenderOptions, names: Names | None = None) -> Sheet:
+def build_scope_list(view: ListView, options: RenderOptions, names: Names | None = None) -> View:
     """Render the cards of a scope as a list."""
     facts = (Span(w.format_count(len(view.cards), "card"), "quiet"),)
-    return Sheet("List", "Cards", (build_card_table(view.cards, options, names or Names()),), facts)
+    return View("List", "Cards", (build_card_table(view.cards, options, names or Names()),), facts)
 
 
-def build_scope_calendar(view: CalendarView, options: RenderOptions) -> Sheet:
+def build_scope_calendar(view: CalendarView, options: RenderOptions) -> View:
     """Render the cards of a scope by due date."""
     from datetime import date
 
     dated = [(date.fromisoformat(day.day), card) for day in view.days for card in day.cards]
-    return Sheet("Calendar", "Calendar", tuple(build_months(dated, view.without_due_date, options)))
+    return View("Calendar", "Calendar", tuple(build_months(dated, view.without_due_date, options)))
 
 
 def build_card_table(

@@ -10,7 +10,7 @@ from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line, readable
 from stellary.client.display._parts import Cell, Facts, Part, Points, Prose, Section, Span
 from stellary.client.display._rows import summarize
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.attachments import Attachment
@@ -31,7 +31,7 @@ def build_card(
     comments: Sequence[Comment] = (),
     relations: Sequence[Relation] = (),
     attachments: Sequence[Attachment] = (),
-) -> Sheet:
+) -> View:
     """Render a card in full.
 
     Args:
@@ -63,7 +63,7 @@ def build_card(
         parts.append(Section("Files", (Points(files),), len(files)))
     if comments:
         parts.append(_comments(comments, options))
-    return Sheet("Card", card.title, tuple(parts), tuple(span for span in facts if span is not None))
+    return View("Card", card.title, tuple(parts), tuple(span for span in facts if span is not None))
 
 
 def _facts(card: Card, options: RenderOptions, names: Names, *, done: bool) -> list[tuple[str, Cell]]:

@@ -9,7 +9,7 @@ from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Figure, Figures, Grid, Meter, Part, Points, Section, Span
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.pilotage import Mission
@@ -21,7 +21,7 @@ TEXT_MAX = 200
 _NAMES = ("title", "objective", "label", "name", "explanation", "actionType")
 
 
-def build_cockpit(state: PilotageState, options: RenderOptions) -> Sheet:
+def build_cockpit(state: PilotageState, options: RenderOptions) -> View:
     """Render the priorities, missions, proposed actions, todos, decisions, documents and history of a workspace."""
     usage = state.usage_context
     facts = [
@@ -36,7 +36,7 @@ def build_cockpit(state: PilotageState, options: RenderOptions) -> Sheet:
         parts.append(Grid(tuple(sections)))
     elif state.ids is None:
         parts.append(Points((), "Nothing here yet."))
-    return Sheet("Cockpit", "Cockpit", tuple(parts), tuple(facts))
+    return View("Cockpit", "Cockpit", tuple(parts), tuple(facts))
 
 
 def _counts(state: PilotageState) -> Figures:

@@ -10,7 +10,7 @@ from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Meter, Part, Points, Section, Span
 from stellary.client.display._roadmap import build_draft_parts
 from stellary.client.display._rows import summarize
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.wizard import ProjectDraft, Question
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEXT_MAX = 300
 
 
-def build_draft(draft: ProjectDraft, options: RenderOptions) -> Sheet:
+def build_draft(draft: ProjectDraft, options: RenderOptions) -> View:
     """Render a project draft."""
     score = draft.readiness_score or 0
     stage = w.status_tag(draft.stage)
@@ -39,7 +39,7 @@ def build_draft(draft: ProjectDraft, options: RenderOptions) -> Sheet:
             for answer in draft.answers
         ]
         parts.append(Section("Answers", (Points(tuple(answers)),), len(answers)))
-    return Sheet("Project draft", draft.name, tuple(parts), tuple(facts))
+    return View("Project draft", draft.name, tuple(parts), tuple(facts))
 
 
 def _question(question: Question) -> Cell:

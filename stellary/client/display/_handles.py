@@ -8,10 +8,10 @@ from typing import Any
 from stellary.client.calling.method import Method, Resource
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._parts import Cell, Facts, Span
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 
-def build_handle(handle: Resource[Any], options: RenderOptions) -> Sheet:
+def build_handle(handle: Resource[Any], options: RenderOptions) -> View:
     """Render the location of a handle, its sub-resources and its methods."""
     kind = type(handle)
     facts: list[tuple[str, Cell]] = []
@@ -29,7 +29,7 @@ def build_handle(handle: Resource[Any], options: RenderOptions) -> Sheet:
     if _has_show(handle):
         facts.append(("To see it", (Span(f"{'await ' if handle._awaits else ''}….show()", kind="code"),)))  # noqa: SLF001
     note = "a handle: it has asked nothing yet"
-    return Sheet(
+    return View(
         kind="Handle", title=kind.__name__, parts=(Facts(tuple(facts)),), facts=(Span(note, "quiet"),)
     )
 

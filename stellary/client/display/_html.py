@@ -1,7 +1,7 @@
-"""HTML: how parts are drawn in notebooks.
+"""HTML: the drawing of parts for notebooks.
 
-What comes out stands alone: a frame with its own style, no script, nothing that is fetched. Where the style is taken away, as
-JupyterLab does with what it does not trust, headings, lists, tables and numbers are left, in the order in which they are read.
+The output is self-contained: one element with its own style, without scripts and external resources. Where the style is
+removed, as JupyterLab does in untrusted notebooks, headings, lists, tables and numbers remain, in reading order.
 """
 
 from __future__ import annotations
@@ -16,45 +16,47 @@ from stellary.client.display._style import style
 from stellary.client.display._words import WEEKDAYS, format_clock
 
 if TYPE_CHECKING:
-    from stellary.client.display._sheet import Sheet
+    from stellary.client.display._sheet import View
 
-LONG = 24
+WIDE_TEXT = 24
 
 
-def framed(sheet: Sheet) -> str:
-    """A view as one element, with the style that it needs."""
+def render_view(view: View) -> str:
+    """Return a view as one element, with the style that its parts need."""
     needed: set[str] = set()
-    body = drawn(sheet.parts, needed)
-    head = el(
+    body = draw_parts(view.parts, needed)
+    header = el(
         "div",
-        el("h3", sheet.title, class_=TITLE_CLASSES, dir="auto"),
-        el("div", cell(sheet.facts), class_="sty-sub") if sheet.facts else None,
+        el("h3", view.title, class_=TITLE_CLASSES, dir="auto"),
+        el("div", draw_cell(view.facts), class_="sty-sub") if view.facts else None,
         class_="sty-head",
     )
     rules = el("style", Markup(style(needed)))
-    made = el("div", rules, head, body, class_="sty", role="group", aria_label=f"{sheet.kind}: {sheet.title}")
-    # A plain string: marimo cannot serialize a subclass in a MIME bundle.
-    return str(made)
+    element = el(
+        "div", rules, header, body, class_="sty", role="group", aria_label=f"{view.kind}: {view.title}"
+    )
+    # marimo cannot serialize a subclass of str in a MIME bundle.
+    return str(element)
 
 
-def drawn(parts: Iterable[p.Part], needed: set[str]) -> list[Markup]:
-    """Parts, and into ``needed`` what style they want."""
-    made = []
+def draw_parts(parts: Iterable[p.Part], needed: set[str]) -> list[Markup]:
+    """Return the elements of parts, and add the names of the style rules that they need to ``needed``."""
+    elements = []
     for part in parts:
-        wants, draw = _DRAWN[type(part)]
-        needed.update(wants)
-        made.append(el("div", draw(part, needed), class_="sty-part"))
-    return made
+        rules, draw = _DRAWERS[type(part)]
+        needed.update(rules)
+        elements.append(el("div", draw(part, needed), class_="sty-part"))
+    return elements
 
 
 # ---------------------------------------------------------------------------------------------- within a line
 
 
-def inline(part: p.Inline) -> Markup:
-    """A text, a label or a meter."""
+def draw_inline(part: p.Inline) -> Markup:
+    """Return the element of a text, a label or a meter."""
     if isinstance(part, p.Chip):
-        found = parse_color(part.color)
-        mark = el("i", style=f"background:{found}" if found else None, aria_hidden="true")
+        background = parse_color(part.color)
+        mark = el("i", style=f"background:{background}" if background else None, aria_hidden="true")
         return el("span", mark, el("bdi", part.text), class_="sty-chip", title=part.text)
     if isinstance(part, p.Meter):
         bar = el("i", el("i", style=f"width:{percent(part.share)}"), aria_hidden="true")
@@ -65,13 +67,13 @@ def inline(part: p.Inline) -> Markup:
 
 def _span(part: p.Span) -> Markup:
     if part.kind == "person":
-        # In an attribute, so that they are not read as a part of the name.
+        # The initials are in an attribute, so that screen readers and copied text omit them.
         mark = el("i", data_initials=_initials(part.text), aria_hidden="true")
         return el("span", mark, el("bdi", part.text), class_="sty-who", title=part.hint or part.text)
-    names = [] if part.tone == "plain" else [f"sty-{part.tone}"]
+    classes = [] if part.tone == "plain" else [f"sty-{part.tone}"]
     if part.kind != "text":
-        names.append(f"sty-{part.kind}")
-    return el("span", part.text, class_=" ".join(names) or None, title=part.hint, dir="auto")
+        classes.append(f"sty-{part.kind}")
+    return el("span", part.text, class_=" ".join(classes) or None, title=part.hint, dir="auto")
 
 
 def _initials(name: str) -> str:
@@ -79,17 +81,17 @@ def _initials(name: str) -> str:
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()[:2]
 
 
-def cell(parts: p.Cell) -> list[Markup]:
-    """What stands in one place, with spaces between."""
-    made: list[Markup] = []
+def draw_cell(parts: p.Cell) -> list[Markup]:
+    """Return the elements of a cell, separated by spaces."""
+    elements: list[Markup] = []
     for part in parts:
-        made += [Markup(" "), inline(part)] if made else [inline(part)]
-    return made
+        elements += [Markup(" "), draw_inline(part)] if elements else [draw_inline(part)]
+    return elements
 
 
 def _heading(title: str, count: Any = None) -> Markup:
-    said = None if count is None else el("span", str(count), class_="sty-n")
-    return el("h4", el("span", title, dir="auto"), said, class_=HEADING_CLASSES)
+    counter = None if count is None else el("span", str(count), class_="sty-n")
+    return el("h4", el("span", title, dir="auto"), counter, class_=HEADING_CLASSES)
 
 
 # ---------------------------------------------------------------------------------------------- boards and lists
@@ -124,8 +126,8 @@ def _tile(tile: p.Tile) -> Markup:
         "li",
         over,
         el("div", tile.title, class_="sty-name", dir="auto"),
-        el("div", cell(tile.chips), class_="sty-chips") if tile.chips else None,
-        el("div", cell(tile.foot), class_="sty-foot") if tile.foot else None,
+        el("div", draw_cell(tile.chips), class_="sty-chips") if tile.chips else None,
+        el("div", draw_cell(tile.foot), class_="sty-foot") if tile.foot else None,
         class_="sty-tile sty-is-done" if tile.done else "sty-tile",
     )
 
@@ -137,25 +139,31 @@ def _more(hidden: int) -> Markup | None:
 def _table(part: p.Table, needed: set[str]) -> list[Markup | None]:
     if not part.rows:
         return [el("p", part.empty, class_="sty-quiet"), _note(part.note)]
-    names = [_look_of(part, at) for at in range(len(part.heads))]
+    classes = [_column_class(part, at) for at in range(len(part.heads))]
     heads = [
-        el("th", head.rstrip("#"), scope="col", class_=name)
-        for head, name in zip(part.heads, names, strict=True)
+        el("th", head.rstrip("#"), scope="col", class_=class_name)
+        for head, class_name in zip(part.heads, classes, strict=True)
     ]
     rows = [
-        el("tr", [el("td", cell(found), class_=name) for found, name in zip(row, names, strict=True)])
+        el(
+            "tr",
+            [
+                el("td", draw_cell(content), class_=class_name)
+                for content, class_name in zip(row, classes, strict=True)
+            ],
+        )
         for row in part.rows
     ]
     table = el("table", el("thead", el("tr", heads)), el("tbody", rows))
     return [el("div", table, class_="sty-scroll"), _note(part.note)]
 
 
-def _look_of(part: p.Table, at: int) -> str | None:
-    """Numbers stand to the right; what holds sentences needs room before a word is broken."""
-    if part.heads[at].endswith("#"):
+def _column_class(part: p.Table, index: int) -> str | None:
+    """Return the class of a column: numbers are aligned right, and sentences get a minimum width so that words do not break."""
+    if part.heads[index].endswith("#"):
         return "sty-num"
-    longest = max(len(each.text) for row in part.rows for each in (*row[at], p.Span("")))
-    return "sty-wide" if longest > LONG else None
+    longest = max(len(item.text) for row in part.rows for item in (*row[index], p.Span("")))
+    return "sty-wide" if longest > WIDE_TEXT else None
 
 
 def _note(note: str | None) -> Markup | None:
@@ -171,32 +179,34 @@ def _month(part: p.Month, needed: set[str]) -> list[Markup]:
 
 
 def _day(day: p.Day, month: p.Month) -> Markup:
-    names = [] if day.day.month == month.first.month else ["sty-out"]
+    classes = [] if day.day.month == month.first.month else ["sty-out"]
     if day.day == month.today:
-        names.append("sty-today")
-    items = [el("div", cell(item), class_="sty-item", dir="auto") for item in day.items]
+        classes.append("sty-today")
+    items = [el("div", draw_cell(item), class_="sty-item", dir="auto") for item in day.items]
     more = el("div", f"+ {day.hidden} more", class_="sty-item sty-quiet") if day.hidden else None
     number = el("span", str(day.day.day), class_="sty-day")
-    return el("td", number, items, more, class_=" ".join(names) or None)
+    return el("td", number, items, more, class_=" ".join(classes) or None)
 
 
 # ---------------------------------------------------------------------------------------------- texts
 
 
 def _facts(part: p.Facts, needed: set[str]) -> Markup:
-    rows = [[el("dt", name, dir="auto"), el("dd", cell(said), dir="auto")] for name, said in part.facts]
+    rows = [
+        [el("dt", name, dir="auto"), el("dd", draw_cell(content), dir="auto")] for name, content in part.facts
+    ]
     return el("dl", rows, class_="sty-facts")
 
 
 def _prose(part: p.Prose, needed: set[str]) -> Markup:
-    names = "sty-prose" if part.tone == "plain" else f"sty-prose sty-{part.tone}"
-    return el("p", part.text, class_=names, dir="auto")
+    classes = "sty-prose" if part.tone == "plain" else f"sty-prose sty-{part.tone}"
+    return el("p", part.text, class_=classes, dir="auto")
 
 
 def _points(part: p.Points, needed: set[str]) -> list[Markup | None]:
     if not part.points and part.empty:
         return [el("p", part.empty, class_="sty-quiet")]
-    points = [el("li", cell(point), dir="auto") for point in part.points]
+    points = [el("li", draw_cell(point), dir="auto") for point in part.points]
     return [el("ul", points, class_="sty-points"), _more(part.hidden)]
 
 
@@ -206,27 +216,27 @@ def _log(part: p.Log, needed: set[str]) -> list[Markup | None]:
             "li",
             el("span", "" if entry.at is None else format_clock(entry.at), class_="sty-quiet sty-code"),
             Markup(" "),
-            inline(entry.kind),
+            draw_inline(entry.kind),
             Markup(" "),
-            el("span", cell(entry.details), dir="auto"),
+            el("span", draw_cell(entry.details), dir="auto"),
         )
         for entry in part.entries
     ]
     earlier = el("p", f"{part.hidden} earlier", class_="sty-quiet") if part.hidden else None
-    going = el("p", "…", class_="sty-quiet", title="it goes on") if part.running else None
-    return [earlier, el("ol", rows, class_="sty-log", aria_live="polite"), going]
+    more = el("p", "…", class_="sty-quiet", title="it goes on") if part.running else None
+    return [earlier, el("ol", rows, class_="sty-log", aria_live="polite"), more]
 
 
 def _section(part: p.Section, needed: set[str]) -> list[Any]:
-    return [_heading(part.title, part.count), drawn(part.parts, needed)]
+    return [_heading(part.title, part.count), draw_parts(part.parts, needed)]
 
 
 def _grid(part: p.Grid, needed: set[str]) -> Markup:
-    boxes = [el("section", drawn([each], needed), class_="sty-box") for each in part.sections]
+    boxes = [el("section", draw_parts([section], needed), class_="sty-box") for section in part.sections]
     return el("div", boxes, class_="sty-grid")
 
 
-_DRAWN: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
+_DRAWERS: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
     p.Lanes: (("lanes",), _lanes),
     p.Table: (("table",), _table),
     p.Month: (("table", "month"), _month),
@@ -243,8 +253,8 @@ _DRAWN: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
 }
 
 
-def page(sheet: Sheet, theme: str | None) -> str:
-    """A whole page that holds nothing but the view."""
+def render_page(view: View, theme: str | None) -> str:
+    """Return an HTML page that holds nothing but the view."""
     grounds = "body{margin:0;padding:16px;background:#fff}" + (
         "@media (prefers-color-scheme:dark){body{background:#0e1014}}" if theme is None else ""
     )
@@ -253,9 +263,7 @@ def page(sheet: Sheet, theme: str | None) -> str:
         "head",
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width"),
-        el("title", sheet.title),
+        el("title", view.title),
         el("style", Markup(grounds + ground)),
     )
-    return (
-        f"<!DOCTYPE html>{el('html', head, el('body', Markup(framed(sheet))), lang='en', data_theme=theme)}"
-    )
+    return f"<!DOCTYPE html>{el('html', head, el('body', Markup(render_view(view))), lang='en', data_theme=theme)}"

@@ -1,4 +1,4 @@
-"""Lines: how parts are drawn in a terminal, each line a list of texts and their tones."""
+"""Lines: the drawing of parts for terminals. A line is a list of texts with their tones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellary.client.display._markup import readable
 from stellary.client.display._words import MONTHS, WEEKDAYS, format_clock
 
 if TYPE_CHECKING:
-    from stellary.client.display._sheet import Sheet
+    from stellary.client.display._sheet import View
 
 Line = list[tuple[str, p.Tone]]
 RICH: dict[str, str] = {
@@ -29,25 +29,25 @@ BAR = 24
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def lines(sheet: Sheet, width: int) -> list[Line]:
-    """A view, on lines of that width."""
+def render_lines(view: View, width: int) -> list[Line]:
+    """Return the lines of a view, at most ``width`` cells wide."""
     width = max(width, 20)
-    made: list[Line] = [[(truncate(sheet.title, width), "strong")]]
-    if sheet.facts:
-        made.append(_fit(_cell(sheet.facts, "  "), width))
-    for part in sheet.parts:
-        made += [[], *_drawn(part, width)]
-    # Whatever a part has let through: nothing reaches a terminal that does something to it.
-    return [[(_harmless(text), tone) for text, tone in each] for each in made]
+    lines: list[Line] = [[(truncate(view.title, width), "strong")]]
+    if view.facts:
+        lines.append(_fit(_cell(view.facts, "  "), width))
+    for part in view.parts:
+        lines += [[], *_draw_part(part, width)]
+    # No control character reaches the terminal, whatever a part lets through.
+    return [[(_sanitize(text), tone) for text, tone in line] for line in lines]
 
 
-def _harmless(text: str) -> str:
+def _sanitize(text: str) -> str:
     return readable(text).replace("\n", " ").replace("\t", " ")
 
 
-def _drawn(part: p.Part, width: int) -> list[Line]:
-    found: list[Line] = _DRAWN[type(part)](part, width)
-    return found
+def _draw_part(part: p.Part, width: int) -> list[Line]:
+    lines: list[Line] = _DRAWERS[type(part)](part, width)
+    return lines
 
 
 # ---------------------------------------------------------------------------------------------- within a line
@@ -55,52 +55,52 @@ def _drawn(part: p.Part, width: int) -> list[Line]:
 
 def _inline(part: p.Inline) -> tuple[str, p.Tone]:
     if isinstance(part, p.Chip):
-        return f"[{_one(part.text)}]", "accent"
+        return f"[{_collapse(part.text)}]", "accent"
     if isinstance(part, p.Meter):
         return part.text, "quiet"
-    return _one(part.text), part.tone
+    return _collapse(part.text), part.tone
 
 
-def _one(text: str) -> str:
+def _collapse(text: str) -> str:
     return " ".join(readable(text).split())
 
 
 def _cell(parts: p.Cell, between: str = " ") -> Line:
-    made: Line = []
+    line: Line = []
     for part in parts:
-        if made:
-            made.append((between, "plain"))
-        made.append(_inline(part))
-    return made
+        if line:
+            line.append((between, "plain"))
+        line.append(_inline(part))
+    return line
 
 
 def _fit(parts: Line, width: int) -> Line:
-    """As much of a line as has room."""
-    made: Line = []
-    left = width
+    """Return as much of a line as fits ``width``."""
+    line: Line = []
+    remaining = width
     for text, tone in parts:
-        if cell_width(text) > left:
-            return [*made, (truncate(text, left), tone)] if left > 1 else made
-        made.append((text, tone))
-        left -= cell_width(text)
-    return made
+        if cell_width(text) > remaining:
+            return [*line, (truncate(text, remaining), tone)] if remaining > 1 else line
+        line.append((text, tone))
+        remaining -= cell_width(text)
+    return line
 
 
-def _wide(parts: Line) -> int:
+def _line_width(parts: Line) -> int:
     return sum(cell_width(text) for text, _ in parts)
 
 
-def _wrapped(text: str, width: int, most: int = 1_000) -> list[str]:
-    # By characters: wide ones may go beyond, and are cut then.
-    found = textwrap.wrap(_one(text), max(width, 8)) or [""]
-    kept = found[:most]
-    if len(found) > most:
-        kept[-1] = (
-            truncate(f"{kept[-1]} …", width)
-            if cell_width(kept[-1]) + 2 <= width
-            else truncate(kept[-1] + "……", width)
+def _wrap(text: str, width: int, most: int = 1_000) -> list[str]:
+    # textwrap counts characters, so lines with wide ones may be too long and are truncated.
+    wrapped = textwrap.wrap(_collapse(text), max(width, 8)) or [""]
+    visible = wrapped[:most]
+    if len(wrapped) > most:
+        visible[-1] = (
+            truncate(f"{visible[-1]} …", width)
+            if cell_width(visible[-1]) + 2 <= width
+            else truncate(visible[-1] + "……", width)
         )
-    return [truncate(each, width) for each in kept]
+    return [truncate(line, width) for line in visible]
 
 
 def _more(hidden: int) -> list[Line]:
@@ -108,7 +108,7 @@ def _more(hidden: int) -> list[Line]:
 
 
 def _quiet(text: str | None) -> list[Line]:
-    """A line that is there if it says something."""
+    """Return a line with a text; no line without one."""
     return [[(text, "quiet")]] if text else []
 
 
@@ -116,41 +116,41 @@ def _quiet(text: str | None) -> list[Line]:
 
 
 def _lanes(part: p.Lanes, width: int) -> list[Line]:
-    made: list[Line] = [[(part.title, "strong")]] if part.title else []
+    lines: list[Line] = [[(part.title, "strong")]] if part.title else []
     number = len(part.lanes)
     room = (width - 2 * (number - 1)) // number if number else 0
     if room < LANE_MIN:
         for lane in part.lanes:
-            made += [*_lane(lane, width), []]
-        return made[:-1]
+            lines += [*_lane(lane, width), []]
+        return lines[:-1]
     columns = [_lane(lane, room) for lane in part.lanes]
-    for at in range(max(map(len, columns), default=0)):
+    for index in range(max(map(len, columns), default=0)):
         row: Line = []
         for column in columns:
-            here = column[at] if at < len(column) else []
-            row += [*here, (" " * (room - _wide(here) + 2), "plain")]
-        made.append(row)
-    return made
+            line = column[index] if index < len(column) else []
+            row += [*line, (" " * (room - _line_width(line) + 2), "plain")]
+        lines.append(row)
+    return lines
 
 
 def _lane(lane: p.Lane, width: int) -> list[Line]:
-    name = truncate(_one(lane.title), width - cell_width(lane.count) - 1)
+    name = truncate(_collapse(lane.title), width - cell_width(lane.count) - 1)
     gap = width - cell_width(name) - cell_width(lane.count)
-    made: list[Line] = [
+    lines: list[Line] = [
         [(name, "strong"), (" " * gap, "plain"), (lane.count, "bad" if lane.full else "quiet")],
         [("─" * width, "quiet")],
     ]
     for tile in lane.tiles:
-        over: Line = [(_one(tile.key), "quiet")]
+        over: Line = [(_collapse(tile.key), "quiet")]
         if tile.priority is not None:
             over += [("  ", "plain"), _inline(tile.priority)]
-        made.append(_fit(over, width))
-        made += [[(each, "quiet" if tile.done else "plain")] for each in _wrapped(tile.title, width, 3)]
+        lines.append(_fit(over, width))
+        lines += [[(line, "quiet" if tile.done else "plain")] for line in _wrap(tile.title, width, 3)]
         for foot in (tile.chips, tile.foot):
             if foot:
-                made.append(_fit(_cell(foot, "  "), width))
-        made.append([])
-    return [*made, *_quiet(None if lane.tiles or lane.hidden else "No cards."), *_more(lane.hidden)]
+                lines.append(_fit(_cell(foot, "  "), width))
+        lines.append([])
+    return [*lines, *_quiet(None if lane.tiles or lane.hidden else "No cards."), *_more(lane.hidden)]
 
 
 def _table(part: p.Table, width: int) -> list[Line]:
@@ -159,24 +159,24 @@ def _table(part: p.Table, width: int) -> list[Line]:
         return [*_quiet(part.empty), *note]
     numeric = [head.endswith("#") for head in part.heads]
     heads: list[Line] = [[(head.rstrip("#"), "quiet")] for head in part.heads]
-    rows = [[_cell(found) for found in row] for row in part.rows]
-    return [*layout_table(heads, rows, numeric, width, _fit, _wide), *note]
+    rows = [[_cell(content) for content in row] for row in part.rows]
+    return [*layout_table(heads, rows, numeric, width, _fit, _line_width), *note]
 
 
 def _month(part: p.Month, width: int) -> list[Line]:
-    made: list[Line] = [[(part.title, "strong")]]
+    lines: list[Line] = [[(part.title, "strong")]]
     for day in part.days:
         if not day.items and not day.hidden:
             continue
         name = f"{WEEKDAYS[day.day.weekday()]} {day.day.day:>2} {MONTHS[day.day.month - 1][:3]}  "
-        for at, item in enumerate(day.items):
+        for index, item in enumerate(day.items):
             start: Line = [
-                (name if at == 0 else " " * cell_width(name), "info" if day.day == part.today else "quiet")
+                (name if index == 0 else " " * cell_width(name), "info" if day.day == part.today else "quiet")
             ]
-            made.append(_fit([*start, *_cell(item)], width))
+            lines.append(_fit([*start, *_cell(item)], width))
         if day.hidden:
-            made.append([(" " * cell_width(name), "plain"), *_more(day.hidden)[0]])
-    return made if len(made) > 1 else [*made, [("Nothing is due.", "quiet")]]
+            lines.append([(" " * cell_width(name), "plain"), *_more(day.hidden)[0]])
+    return lines if len(lines) > 1 else [*lines, [("Nothing is due.", "quiet")]]
 
 
 # ---------------------------------------------------------------------------------------------- charts
@@ -185,14 +185,14 @@ def _month(part: p.Month, width: int) -> list[Line]:
 def _timeline(part: p.Timeline, width: int) -> list[Line]:
     room = min(max(width * 2 // 5, 16), 44)
     track = max(width - room - 2, 10)
-    made: list[Line] = []
+    lines: list[Line] = []
     for bar in part.bars:
-        name = " ".join(_one(each) for each in (bar.key, bar.label) if each)
-        made.append(
+        name = " ".join(_collapse(text) for text in (bar.key, bar.label) if text)
+        lines.append(
             [(pad(name, room), "strong" if bar.heading else "plain"), ("  ", "plain"), *_bar(bar, track)]
         )
-        made.append([(pad(bar.note, room), "quiet")])
-    return [*made, *_quiet(part.note)]
+        lines.append([(pad(bar.note, room), "quiet")])
+    return [*lines, *_quiet(part.note)]
 
 
 def _bar(bar: p.Bar, track: int) -> Line:
@@ -201,73 +201,74 @@ def _bar(bar: p.Bar, track: int) -> Line:
     start = min(int(bar.start * track), track - 1)
     length = max(1, min(round((bar.end - bar.start) * track), track - start))
     done = round(length * (bar.filled or 0))
-    rest = track - start - length
-    drawn = "█" * done + ("▓" if bar.filled is None else "░") * (length - done)
-    return [("·" * start, "quiet"), (drawn, bar.tone), ("·" * rest, "quiet")]
+    after = track - start - length
+    blocks = "█" * done + ("▓" if bar.filled is None else "░") * (length - done)
+    return [("·" * start, "quiet"), (blocks, bar.tone), ("·" * after, "quiet")]
 
 
 def _distribution(part: p.Distribution, width: int) -> list[Line]:
     most = max((share.count for share in part.shares), default=0)
     room = min(
-        max((cell_width(_one(share.name)) for share in part.shares), default=0), max(width - BAR - 10, 8)
+        max((cell_width(_collapse(share.name)) for share in part.shares), default=0), max(width - BAR - 10, 8)
     )
-    made: list[Line] = [[(part.title, "strong")]]
+    lines: list[Line] = [[(part.title, "strong")]]
     for share in part.shares:
         bar = "█" * (round(BAR * share.count / most) if most else 0)
         bar = bar or ("▏" if share.count else "")
-        made.append(
+        lines.append(
             [
-                (pad(_one(share.name), room), "plain"),
+                (pad(_collapse(share.name), room), "plain"),
                 (f"  {bar:<{BAR}}", share.tone),
                 (f" {share.count:,}", "plain"),
             ]
         )
-    return [*made, *_more(part.hidden)]
+    return [*lines, *_more(part.hidden)]
 
 
 def _counts(part: p.Counts, width: int) -> list[Line]:
     most = max((count for _, count in part.days), default=0)
     spark = "".join(_SPARKS[min(7, round(7 * count / most))] if count else " " for _, count in part.days)
-    said: list[Line] = [[(each, "quiet")] for each in _wrapped(part.summary, width)]
-    drawn: list[Line] = [[(spark, "good")]] if most else []
-    return [[(part.title, "strong")], *drawn, *said]
+    summary: list[Line] = [[(line, "quiet")] for line in _wrap(part.summary, width)]
+    chart: list[Line] = [[(spark, "good")]] if most else []
+    return [[(part.title, "strong")], *chart, *summary]
 
 
 def _figures(part: p.Figures, width: int) -> list[Line]:
-    made: list[Line] = []
+    lines: list[Line] = []
     room = max((cell_width(figure.name) for figure in part.figures), default=0)
     for figure in part.figures:
         hint: Line = [(f"  {figure.hint}", "quiet")] if figure.hint else []
         tone: p.Tone = "strong" if figure.tone == "plain" else figure.tone
-        made.append(_fit([(f"{pad(figure.name, room)}  ", "quiet"), (figure.text, tone), *hint], width))
-    return made
+        lines.append(_fit([(f"{pad(figure.name, room)}  ", "quiet"), (figure.text, tone), *hint], width))
+    return lines
 
 
 # ---------------------------------------------------------------------------------------------- texts
 
 
 def _log(part: p.Log, width: int) -> list[Line]:
-    made = _quiet(f"{part.hidden} earlier" if part.hidden else None)
-    made += [entry_line(entry, width) for entry in part.entries]
-    return [*made, *_quiet("…" if part.running else None)]
+    lines = _quiet(f"{part.hidden} earlier" if part.hidden else None)
+    lines += [entry_line(entry, width) for entry in part.entries]
+    return [*lines, *_quiet("…" if part.running else None)]
 
 
 def entry_line(entry: p.Entry, width: int) -> Line:
-    """One entry of a log."""
-    at = "" if entry.at is None else f"{format_clock(entry.at)}  "
+    """Return the line of one entry of a log."""
+    time = "" if entry.at is None else f"{format_clock(entry.at)}  "
     kind, tone = _inline(entry.kind)
-    return _fit([(at, "quiet"), (f"{pad(kind, 10)}  ", tone), *_cell(entry.details)], width)
+    return _fit([(time, "quiet"), (f"{pad(kind, 10)}  ", tone), *_cell(entry.details)], width)
 
 
 def _facts(part: p.Facts, width: int) -> list[Line]:
-    room = min(max((cell_width(_one(name)) for name, _ in part.facts), default=0), width // 3)
-    return [_fit([(f"{pad(_one(name), room)}  ", "quiet"), *_cell(said)], width) for name, said in part.facts]
+    room = min(max((cell_width(_collapse(name)) for name, _ in part.facts), default=0), width // 3)
+    return [
+        _fit([(f"{pad(_collapse(name), room)}  ", "quiet"), *_cell(content)], width)
+        for name, content in part.facts
+    ]
 
 
 def _prose(part: p.Prose, width: int) -> list[Line]:
-    return [
-        [(each, part.tone)] for paragraph in part.text.splitlines() for each in _wrapped(paragraph, width)
-    ]
+    return [[(line, part.tone)] for paragraph in part.text.splitlines() for line in _wrap(paragraph, width)]
 
 
 def _points(part: p.Points, width: int) -> list[Line]:
@@ -279,21 +280,21 @@ def _points(part: p.Points, width: int) -> list[Line]:
 
 def _section(part: p.Section, width: int) -> list[Line]:
     count: Line = [] if part.count is None else [(f"  {part.count}", "quiet")]
-    return [[(part.title, "strong"), *count], *_all(part.parts, width)]
+    return [[(part.title, "strong"), *count], *_draw_all(part.parts, width)]
 
 
 def _grid(part: p.Grid, width: int) -> list[Line]:
-    made: list[Line] = []
+    lines: list[Line] = []
     for section in part.sections:
-        made += [*_drawn(section, width), []]
-    return made[:-1]
+        lines += [*_draw_part(section, width), []]
+    return lines[:-1]
 
 
-def _all(parts: Iterable[p.Part], width: int) -> list[Line]:
-    return [each for part in parts for each in _drawn(part, width)]
+def _draw_all(parts: Iterable[p.Part], width: int) -> list[Line]:
+    return [line for part in parts for line in _draw_part(part, width)]
 
 
-_DRAWN: dict[type, Callable[[Any, int], list[Line]]] = {
+_DRAWERS: dict[type, Callable[[Any, int], list[Line]]] = {
     p.Lanes: _lanes,
     p.Table: _table,
     p.Month: _month,

@@ -9,7 +9,7 @@ from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Entry, Facts, Log, Part, Prose, Section, Span
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.agent_missions import AgentMission, MissionEntry
@@ -20,7 +20,7 @@ LAST = "done"
 """The kind of the entry that ends a log."""
 
 
-def build_mission(mission: AgentMission, options: RenderOptions) -> Sheet:
+def build_mission(mission: AgentMission, options: RenderOptions) -> View:
     """Render a mission and its progress."""
     pending = mission.pending_proposals
     facts: list[tuple[str, Cell]] = [
@@ -38,10 +38,10 @@ def build_mission(mission: AgentMission, options: RenderOptions) -> Sheet:
     if mission.error:
         parts.append(Section("Error", (Prose(line(mission.error, 2_000), "bad"),)))
     status = w.status_tag(mission.status)
-    return Sheet("Mission", "Mission", tuple(parts), () if status is None else (status,))
+    return View("Mission", "Mission", tuple(parts), () if status is None else (status,))
 
 
-def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> Sheet:
+def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> View:
     """Render the log of a mission so far."""
     latest = entries[-options.limit(ENTRIES) :]
     is_finished = bool(entries) and entries[-1].kind == LAST
@@ -51,7 +51,7 @@ def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> Sheet:
     log_entries = tuple(build_entry(entry) for entry in latest)
     running = not is_finished and (not mission_statuses or mission_statuses[-1] in ("queued", "running"))
     parts = (Log(log_entries, running=running, hidden=len(entries) - len(latest)),)
-    return Sheet("Mission log", "Mission", parts, () if status is None else (status,))
+    return View("Mission log", "Mission", parts, () if status is None else (status,))
 
 
 def build_entry(entry: MissionEntry) -> Entry:

@@ -10,7 +10,7 @@ from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Prose, Span, Table, Tone
 from stellary.client.display._rows import summarize
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.client.project_setup.changes import Change, Difference
@@ -20,19 +20,19 @@ ROWS = 100
 _TONES: dict[str, Tone] = {"create": "good", "update": "info", "move": "info", "delete": "bad"}
 
 
-def build_plan(setup_plan: Plan[Any], options: RenderOptions) -> Sheet:
+def build_plan(setup_plan: Plan[Any], options: RenderOptions) -> View:
     """Render the changes of a plan, in the order in which they are applied."""
     facts = (Span(w.format_count(len(setup_plan.changes), "change"), "quiet"),)
     title = f"Plan for {setup_plan.declaration.project.name}"
     if not setup_plan.changes:
-        return Sheet("Plan", title, (Prose("Everything is as it is declared.", "good"),), facts)
+        return View("Plan", title, (Prose("Everything is as it is declared.", "good"),), facts)
     changes = setup_plan.changes[: options.limit(ROWS)]
     table = Table(
         heads=("Action", "Kind", "Name", "Fields"),
         rows=tuple(_row(change) for change in changes),
         note=describe_hidden(len(setup_plan.changes) - len(changes), more=False),
     )
-    return Sheet("Plan", title, (table,), facts)
+    return View("Plan", title, (table,), facts)
 
 
 def _row(change: Change) -> tuple[Cell, ...]:

@@ -12,7 +12,7 @@ from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Bar, Cell, Part, Points, Prose, Section, Span, Timeline, Tone
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.scope_views import CardBar, RoadmapView, ScopeBar
@@ -53,7 +53,7 @@ def fit_axis(days: Sequence[int], today: int | None = None) -> Axis:
     return Axis(first, max(last, first + 6))
 
 
-def build_roadmap(view: RoadmapView, options: RenderOptions) -> Sheet:
+def build_roadmap(view: RoadmapView, options: RenderOptions) -> View:
     """Render scopes and cards as bars."""
     facts = (Span(w.format_count(len(view.cards), "card"), "quiet"),)
     ordinals = [
@@ -67,7 +67,7 @@ def build_roadmap(view: RoadmapView, options: RenderOptions) -> Sheet:
     ]
     if not ordinals:
         empty_note = Prose("Nothing on this roadmap has a date.", "quiet")
-        return Sheet("Roadmap", "Roadmap", (empty_note,), facts)
+        return View("Roadmap", "Roadmap", (empty_note,), facts)
     today = w.to_utc_date(options.now).toordinal()
     days_axis = fit_axis(ordinals, today)
     cards = view.cards[: options.limit(BARS)]
@@ -86,7 +86,7 @@ def build_roadmap(view: RoadmapView, options: RenderOptions) -> Sheet:
         else None,
         note="; ".join(notes) or None,
     )
-    return Sheet("Roadmap", "Roadmap", (time,), facts)
+    return View("Roadmap", "Roadmap", (time,), facts)
 
 
 def _scope(bar: ScopeBar, days_axis: Axis, options: RenderOptions) -> Bar:
@@ -149,10 +149,10 @@ def compute_ticks(days_axis: Axis) -> tuple[tuple[float, str], ...]:
 # ---------------------------------------------------------------------------------------------- project drafts
 
 
-def build_draft_roadmap(plan: Roadmap, options: RenderOptions) -> Sheet:
+def build_draft_roadmap(plan: Roadmap, options: RenderOptions) -> View:
     """Render the roadmap of a project draft."""
     summary = f"{w.format_count(plan.days or 0, 'day')}, {w.format_count(len(plan.phases), 'phase')}"
-    return Sheet("Roadmap", "Roadmap", tuple(build_draft_parts(plan, options)), (Span(summary, "quiet"),))
+    return View("Roadmap", "Roadmap", tuple(build_draft_parts(plan, options)), (Span(summary, "quiet"),))
 
 
 def build_draft_parts(plan: Roadmap, options: RenderOptions) -> list[Part]:

@@ -13,7 +13,7 @@ from stellary.client.display._board import ROWS, build_card_table, describe_hidd
 from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Chip, Facts, Meter, Span, Table, Tone
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 TEXT_MAX = 140
 COLUMNS = 7
@@ -65,7 +65,7 @@ _STATUS = {"status", "stage", "card_status", "outcome", "result_status"}
 
 def build_table(
     values: Sequence[Any], options: RenderOptions, *, more: bool = False, title: str | None = None
-) -> Sheet:
+) -> View:
     """Render values of one kind as a table.
 
     Args:
@@ -79,17 +79,17 @@ def build_table(
     """
     kind = _kind_of(values)
     if not values:
-        return Sheet(kind="Table", title=title or "Nothing here", parts=(_table(values, options, more),))
+        return View(kind="Table", title=title or "Nothing here", parts=(_table(values, options, more),))
     count = (
         f"{len(values):,}{'+' if more else ''} {kind if len(values) == 1 and not more else _pluralize(kind)}"
     )
     table = (
         build_card_table(values, options, Names(), more) if kind == "card" else _table(values, options, more)
     )
-    return Sheet(kind="Table", title=title or count, parts=(table,))
+    return View(kind="Table", title=title or count, parts=(table,))
 
 
-def build_facts(value: Any, options: RenderOptions) -> Sheet:
+def build_facts(value: Any, options: RenderOptions) -> View:
     """Render the fields of any single value."""
     fields = []
     for name in _FACTS.get(type(value).__name__, "").split() or _fields(type(value)):
@@ -101,7 +101,7 @@ def build_facts(value: Any, options: RenderOptions) -> Sheet:
         (str(getattr(titled, attribute)) for attribute in _TITLES if getattr(titled, attribute, None)), None
     )
     kind = _humanize_class(type(value).__name__)
-    return Sheet(kind=kind, title=title or kind, parts=(Facts(tuple(fields)),), facts=(Span(kind, "quiet"),))
+    return View(kind=kind, title=title or kind, parts=(Facts(tuple(fields)),), facts=(Span(kind, "quiet"),))
 
 
 _TITLES = ("title", "name", "objective", "label", "key", "slug", "email", "id")

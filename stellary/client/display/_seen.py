@@ -18,10 +18,10 @@ from stellary.client.display._missions import build_log, build_mission
 from stellary.client.display._plan import build_plan
 from stellary.client.display._roadmap import build_draft_roadmap, build_roadmap
 from stellary.client.display._rows import build_facts, build_table
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 from stellary.client.display._stats import build_stats
 
-_BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], Sheet]]] = {
+_BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], View]]] = {
     "Board": {"kanban": board.build_kanban, "list": board.build_list, "calendar": board.build_calendar},
     "KanbanView": {"kanban": board.build_scope_kanban},
     "ListView": {"list": board.build_scope_list},
@@ -40,7 +40,7 @@ _BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], Sheet]]] = {
 
 def build_view(
     value: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
-) -> Sheet:
+) -> View:
     """Return the view of a value, a list, a page or a handle.
 
     Args:
@@ -58,7 +58,7 @@ def build_view(
         ValueError: The value has no such view.
     """
     options = RenderOptions(datetime.now(UTC) if now is None else now, most)
-    if isinstance(value, Sheet):
+    if isinstance(value, View):
         return value
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return _build_list_view(value, view, options)
@@ -84,8 +84,8 @@ def _select_data(value: Any) -> Any:
 
 
 def _choose_builder(
-    builders: dict[str, Callable[[Any, RenderOptions], Sheet]], view: str | None, name: str
-) -> Callable[[Any, RenderOptions], Sheet]:
+    builders: dict[str, Callable[[Any, RenderOptions], View]], view: str | None, name: str
+) -> Callable[[Any, RenderOptions], View]:
     if view is None:
         return next(iter(builders.values()))
     if view not in builders:
@@ -93,7 +93,7 @@ def _choose_builder(
     return builders[view]
 
 
-def _build_list_view(values: Sequence[Any], view: str | None, options: RenderOptions) -> Sheet:
+def _build_list_view(values: Sequence[Any], view: str | None, options: RenderOptions) -> View:
     for value in values:
         if not attrs.has(type(value)):
             raise TypeError(
@@ -102,7 +102,7 @@ def _build_list_view(values: Sequence[Any], view: str | None, options: RenderOpt
     more = getattr(values, "next_cursor", None) is not None
     if values and type(values[0]).__name__ == "MissionEntry":
         return _choose_builder({"log": build_log}, view, "a log")(values, options)
-    builders: dict[str, Callable[[Any, RenderOptions], Sheet]] = {
+    builders: dict[str, Callable[[Any, RenderOptions], View]] = {
         "list": lambda rows, options: build_table(rows, options, more=more)
     }
     return _choose_builder(builders, view, "a list")(values, options)

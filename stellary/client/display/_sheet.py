@@ -1,4 +1,4 @@
-"""Sheets: a value as it looks, to be drawn by a notebook, by rich, or as plain text."""
+"""Views: the appearance of a value, to be drawn by a notebook, by rich, or as plain text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TITLE_MAX = 200
 PLAIN_WIDTH = 100
-"""Of the plain text that is kept in a notebook beside the HTML."""
+"""The width of the plain text that a notebook stores beside the HTML."""
 
 
 def _title(text: str | None) -> str:
@@ -26,12 +26,14 @@ def _title(text: str | None) -> str:
 
 
 @attrs.frozen
-class Sheet:
-    """How something looks.
+class View:
+    """The appearance of a value.
 
     Attributes:
-        kind: What it is, in a word or two.
-        facts: What stands beside the title.
+        kind: The kind of view, in a word or two.
+        title: The title.
+        parts: The parts below the title.
+        facts: The text beside the title.
     """
 
     kind: str
@@ -40,35 +42,35 @@ class Sheet:
     facts: Cell = attrs.field(default=(), repr=False)
 
     def html(self) -> str:
-        """One element with its own style: it needs nothing else, and touches nothing else on a page."""
-        from stellary.client.display._html import framed
+        """Return one self-contained HTML element with its own style, which does not affect the rest of a page."""
+        from stellary.client.display._html import render_view
 
-        return framed(self)
+        return render_view(self)
 
     def page(self, theme: str | None = None) -> str:
-        """A whole page in HTML, to be written to a file.
+        """Return a complete HTML page, to be written to a file.
 
         Args:
-            theme: ``light`` or ``dark``; that of whoever looks at it if not given.
+            theme: ``light`` or ``dark``; by default the theme of the reader's system.
         """
-        from stellary.client.display._html import page
+        from stellary.client.display._html import render_page
 
-        return page(self, theme)
+        return render_page(self, theme)
 
     def text(self, width: int | None = None) -> str:
-        """Plain text.
+        """Return plain text.
 
         Args:
-            width: Of a line, in characters; that of the terminal if not given.
+            width: The width of a line in characters; by default that of the terminal.
         """
-        from stellary.client.display._lines import lines
+        from stellary.client.display._lines import render_lines
 
         columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if width is None else width
-        told = ("".join(text for text, _ in parts).rstrip() for parts in lines(self, columns))
-        return "\n".join(told)
+        rendered = ("".join(text for text, _ in parts).rstrip() for parts in render_lines(self, columns))
+        return "\n".join(rendered)
 
     def bundle(self) -> dict[str, str]:
-        """By MIME type, for notebooks."""
+        """Return the HTML and the plain text by MIME type, for notebooks."""
         return {"text/html": self.html(), "text/plain": self.text(PLAIN_WIDTH)}
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -77,52 +79,52 @@ class Sheet:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         from rich.text import Text
 
-        from stellary.client.display._lines import RICH, lines
+        from stellary.client.display._lines import RICH, render_lines
 
-        for parts in lines(self, options.max_width):
-            made = Text(no_wrap=True, overflow="crop", end="\n")
+        for parts in render_lines(self, options.max_width):
+            line = Text(no_wrap=True, overflow="crop", end="\n")
             for text, tone in parts:
-                made.append(text, RICH.get(tone, ""))
-            yield made
+                line.append(text, RICH.get(tone, ""))
+            yield line
 
     def __str__(self) -> str:
         return self.text()
 
 
 class _Output:
-    """A sheet in the output of a marimo cell."""
+    """A view in the output of a marimo cell."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, view: View) -> None:
         import marimo
 
-        marimo.output.append(sheet)
+        marimo.output.append(view)
 
-    def update(self, sheet: Sheet) -> None:
-        """Show another sheet in place of the last one."""
+    def update(self, view: View) -> None:
+        """Replace the view."""
         import marimo
 
-        marimo.output.replace_at_index(sheet, -1)
+        marimo.output.replace_at_index(view, -1)
 
 
-def put(sheet: Sheet) -> Any:
-    """Show a sheet to whoever runs this: in the notebook, else on the standard output.
+def put(view: View) -> Any:
+    """Show a view in the notebook, or else on standard output.
 
     Returns:
-        In a notebook what can be asked to ``update`` it; else None.
+        In a notebook, an object with an ``update`` method that replaces the view; None otherwise.
     """
     import sys
 
     front = front_end()
     if front == "marimo":
-        return _Output(sheet)
+        return _Output(view)
     if front == "jupyter":
         from IPython.display import display
 
-        return display(sheet, display_id=True)  # type: ignore[no-untyped-call]
+        return display(view, display_id=True)  # type: ignore[no-untyped-call]
     try:
         from rich.console import Console
     except ImportError:
-        sys.stdout.write(f"{sheet.text()}\n")
+        sys.stdout.write(f"{view.text()}\n")
     else:
-        Console().print(sheet)
+        Console().print(view)
     return None

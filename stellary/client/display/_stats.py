@@ -9,7 +9,7 @@ from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Counts, Distribution, Figure, Figures, Grid, Share, Span
-from stellary.client.display._sheet import Sheet
+from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.scope_views import DayCount, StatsView, TimeTaken
@@ -18,7 +18,7 @@ SHARES = 10
 NAME_MAX = 60
 
 
-def build_stats(view: StatsView, options: RenderOptions) -> Sheet:
+def build_stats(view: StatsView, options: RenderOptions) -> View:
     """Render the statistics of a scope."""
     finished = sum(day.cards for day in view.completed_per_day)
     number = view.cards or 0
@@ -75,7 +75,7 @@ def build_stats(view: StatsView, options: RenderOptions) -> Sheet:
             ),
         )
     )
-    return Sheet("Stats", "Stats", (figures, grid), (Span(w.format_count(number, "card"), "quiet"),))
+    return View("Stats", "Stats", (figures, grid), (Span(w.format_count(number, "card"), "quiet"),))
 
 
 def _fallback_assignee(user_id: str | None) -> str:

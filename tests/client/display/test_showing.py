@@ -13,7 +13,7 @@ from rich.console import Console
 
 from stellary import AsyncStellary, Stellary
 from stellary.client.calling.page import Page
-from stellary.client.display import Sheet, view
+from stellary.client.display import View, view
 from stellary.client.display._sheet import put
 from stellary.client.testing import RecordingPort, make
 from stellary.contract import presenting
@@ -71,15 +71,15 @@ class Marimo:
 
     def __init__(self) -> None:
         self.output = self
-        self.shown: list[Sheet] = []
+        self.shown: list[View] = []
 
     def running_in_notebook(self) -> bool:
         return True
 
-    def append(self, view: Sheet) -> None:
+    def append(self, view: View) -> None:
         self.shown.append(view)
 
-    def replace_at_index(self, view: Sheet, index: int) -> None:
+    def replace_at_index(self, view: View, index: int) -> None:
         self.shown[index] = view
 
 
@@ -88,7 +88,7 @@ def test_show_draws_in_marimo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.setitem(sys.modules, "marimo", marimo)
     Stellary.embedded(port()).workspace("acme", "eng").project("p1").show()
     put(view(BUG)).update(view(Page([BUG])))
-    assert [sheet.title for sheet in marimo.shown] == ["Q1 Launch", "1 label"]
+    assert [shown_view.title for shown_view in marimo.shown] == ["Q1 Launch", "1 label"]
     assert capsys.readouterr().out == ""
 
 
@@ -197,11 +197,11 @@ def test_without_rich_plain_text_is_shown(
     assert capsys.readouterr().out.splitlines()[0] == "1 label"
 
 
-def test_a_sheet_is_a_page_of_its_own():
-    sheet = view(BUG)
-    assert isinstance(sheet, Sheet)
-    assert sheet.page().startswith('<!DOCTYPE html><html lang="en"><head>')
-    assert 'data-theme="dark"' in sheet.page("dark")
-    assert str(sheet) == sheet.text()
-    assert view(sheet) is sheet
-    assert "parts" not in repr(sheet)
+def test_a_view_is_a_page_of_its_own():
+    rendered = view(BUG)
+    assert isinstance(rendered, View)
+    assert rendered.page().startswith('<!DOCTYPE html><html lang="en"><head>')
+    assert 'data-theme="dark"' in rendered.page("dark")
+    assert str(rendered) == rendered.text()
+    assert view(rendered) is rendered
+    assert "parts" not in repr(rendered)
