@@ -136,7 +136,9 @@ class Caller:
             await asyncio.sleep(min(LOOK_SECONDS, left))
             if self._state.closed or client.gone():
                 return False
-            if await self._threads.run("read", partial(missions.waits, self._core.units, limits.agent_id)):
+            if await self._threads.run(
+                "read", partial(missions.has_ready_mission, self._core.units, limits.agent_id)
+            ):
                 return True
         return False
 

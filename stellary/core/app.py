@@ -146,7 +146,7 @@ class Core:
             Unavailable: The store or the database does not answer.
         """
         self.login_attempts.sweep()
-        return attachments.sweep(self.units, proposing.named_blobs)
+        return attachments.sweep(self.units, proposing.find_pending_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
         """Copy the database as of one moment, and every file that it names, into a new folder, while others write.
@@ -168,7 +168,7 @@ class Core:
 
     def _named_files(self, connection: Connection) -> Named:
         with self.view(NOBODY, connection) as uow:
-            return attachments.all_files(uow) | proposing.all_files(uow)
+            return attachments.all_files(uow) | proposing.find_all_files(uow)
 
     def close(self) -> None:
         """Close all connections."""

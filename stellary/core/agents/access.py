@@ -16,14 +16,14 @@ from stellary.core.kernel.unit import UnitOfWork
 
 
 def _to(table: Table) -> Callable[[FromClause], FromClause]:
-    """A join to something that a workspace has, by its id."""
+    """Return a function that joins a table of the workspace by its id."""
 
-    def joined(source: FromClause) -> FromClause:
+    def join(source: FromClause) -> FromClause:
         return source.outerjoin(
             table, and_(table.c.workspace_id == WORKSPACE_ID, table.c.id == bindparam("_id"))
         )
 
-    return joined
+    return join
 
 
 def _to_token(source: FromClause) -> FromClause:
@@ -39,7 +39,7 @@ _MISSION = through_workspace(*MISSION, joins=_to(missions))
 _PROPOSAL = through_workspace(*proposals.c, joins=_to(proposals))
 
 
-def _found(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> Loaded:
+def _load_by_id(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> Loaded:
     row, roles = load_with_roles(uow, statement, ref, _id=id)
     check_role(uow, roles)
     if row.id is None:
@@ -48,17 +48,17 @@ def _found(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: st
 
 
 def agent(uow: UnitOfWork, ref: AgentRef) -> Loaded:
-    """Check access to an agent; return its row.
+    """Load an agent's row, with access checks.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such agent.
         Forbidden: The caller's role is not enough.
     """
-    return _found(uow, _AGENT, ref, ref.agent_id, "Agent")
+    return _load_by_id(uow, _AGENT, ref, ref.agent_id, "Agent")
 
 
 def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded:
-    """Check access to a token of an agent; return its ``id``.
+    """Load the ``id`` of an agent's token, with access checks.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such agent, or no such token of it.
@@ -74,7 +74,7 @@ def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded:
 
 
 def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
-    """Check access to a mission; return its row.
+    """Load a mission's row, with access checks.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such mission.
@@ -82,7 +82,7 @@ def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
     """
     row, roles = load_with_roles(uow, _MISSION, ref, _id=ref.mission_id)
     if row.id is None and uow.policy.role == "author":
-        # Who may do it depends on the mission: what is not there cannot be refused.
+        # The role depends on the mission's author, so a missing mission has to be a 404 before it is checked.
         raise NotFound("Mission not found")
     check_role(uow, roles, row.created_by_id)
     if row.id is None:
@@ -91,13 +91,13 @@ def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
 
 
 def proposal(uow: UnitOfWork, ref: ProposalRef) -> Loaded:
-    """Check access to a proposal; return its row.
+    """Load a proposal's row, with access checks.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such proposal.
         Forbidden: The caller's role is not enough.
     """
-    return _found(uow, _PROPOSAL, ref, ref.proposal_id, "Proposal")
+    return _load_by_id(uow, _PROPOSAL, ref, ref.proposal_id, "Proposal")
 
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {

@@ -1,4 +1,4 @@
-"""What agents lend to those who act by proxy: missions asked for by people, and taken and ended by an agent's program."""
+"""Actions on missions, agents and proposals: for people and by an agent's own program."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _QUEUE = (
 def _run_mission(uow: UnitOfWork, ref: WorkspaceRef, params: RunMissionParams) -> AgentMission:
     card = resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
     request = CreateAgentMission(card_id=card.ref.card_id, prompt=params.prompt)
-    return missions.create_mission(uow, _agent(uow, ref, params.agent), request)
+    return missions.create_mission(uow, _resolve_agent(uow, ref, params.agent), request)
 
 
 def _get_mission(uow: UnitOfWork, ref: WorkspaceRef, params: MissionParams) -> AgentMission:
@@ -64,10 +64,10 @@ def _get_mission(uow: UnitOfWork, ref: WorkspaceRef, params: MissionParams) -> A
 
 
 def _get_agent_status(uow: UnitOfWork, ref: WorkspaceRef, params: AgentParams) -> AgentAtWork:
-    agent = _agent(uow, ref, params.agent)
-    found = missions.list_missions(uow, agent, ListAgentMissions())
-    at_work = [each for each in found.items if each.status in missions.ACTIVE]
-    return AgentAtWork(agent=agents.get_agent(uow, agent), missions=at_work[::-1])
+    agent = _resolve_agent(uow, ref, params.agent)
+    listing = missions.list_missions(uow, agent, ListAgentMissions())
+    active_missions = [mission for mission in listing.items if mission.status in missions.ACTIVE]
+    return AgentAtWork(agent=agents.get_agent(uow, agent), missions=active_missions[::-1])
 
 
 def _list_pending_proposals(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -> Listing[Proposal]:
@@ -76,10 +76,10 @@ def _list_pending_proposals(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -
     return proposals.list_proposals(uow, ref, request)
 
 
-def _agent(uow: UnitOfWork, ref: WorkspaceRef, said: str) -> AgentRef:
+def _resolve_agent(uow: UnitOfWork, ref: WorkspaceRef, name_or_id: str) -> AgentRef:
     rows = uow.connection.execute(_AGENTS, {"_workspace_id": resolve_names.resolve_workspace(uow, ref)})
     return ref.child(
-        AgentRef, resolve_one(said, [Candidate(row.id, (row.name, row.slug)) for row in rows], "agent")
+        AgentRef, resolve_one(name_or_id, [Candidate(row.id, (row.name, row.slug)) for row in rows], "agent")
     )
 
 
@@ -92,28 +92,28 @@ def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> Ag
     if not missions.is_external(uow, limits.agent_id):
         raise _not_external()
     for mission_id in uow.connection.execute(_QUEUE, {"_agent_id": limits.agent_id}).scalars().all():
-        if missions.begin(uow, mission_id):
+        if missions.begin_mission(uow, mission_id):
             external_mission_timeout.schedule_check(uow, mission_id)
-            return missions.read(uow, mission_id)
+            return missions.load_mission(uow, mission_id)
     return None
 
 
 def _report_step(uow: UnitOfWork, ref: WorkspaceRef, params: ReportStepParams) -> AgentMission:
-    mission = _at_work(uow, ref, params.mission_id)
+    mission = _lock_own_mission(uow, ref, params.mission_id)
     mission_log.write(uow, mission.id, ("message", {"text": params.text}))
-    return _commented(uow, ref, mission, params.text)
+    return _comment_and_read(uow, ref, mission, params.text)
 
 
 def _complete_mission(uow: UnitOfWork, ref: WorkspaceRef, params: CompleteMissionParams) -> AgentMission:
-    mission = _at_work(uow, ref, params.mission_id)
-    missions.end(uow, mission.id, "completed", missions.AT_WORK, result=params.summary)
-    return _commented(uow, ref, mission, params.summary)
+    mission = _lock_own_mission(uow, ref, params.mission_id)
+    missions.end_mission(uow, mission.id, "completed", missions.AT_WORK, result=params.summary)
+    return _comment_and_read(uow, ref, mission, params.summary)
 
 
 def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams) -> AgentMission:
-    mission = _at_work(uow, ref, params.mission_id)
-    missions.end(uow, mission.id, "failed", missions.AT_WORK, error=params.reason)
-    return _commented(uow, ref, mission, params.reason)
+    mission = _lock_own_mission(uow, ref, params.mission_id)
+    missions.end_mission(uow, mission.id, "failed", missions.AT_WORK, error=params.reason)
+    return _comment_and_read(uow, ref, mission, params.reason)
 
 
 def _require_limits(uow: UnitOfWork) -> AgentLimits:
@@ -122,15 +122,20 @@ def _require_limits(uow: UnitOfWork) -> AgentLimits:
     return uow.actor.agent_limits
 
 
-def _at_work(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> Row[Any]:
-    """A mission that the agent has taken, and which nobody else changes meanwhile."""
+def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> Row[Any]:
+    """Lock a mission that the calling agent is working on, and return its row.
+
+    Raises:
+        Forbidden: The caller is not an agent, or the mission belongs to another agent.
+        Conflict: The mission is over, or the server runs the agent's missions.
+    """
     limits = _require_limits(uow)
-    found = access.mission(uow, ref.child(AgentMissionRef, mission_id)).row
-    if found.agent_id != limits.agent_id:
+    loaded = access.mission(uow, ref.child(AgentMissionRef, mission_id)).row
+    if loaded.agent_id != limits.agent_id:
         raise Forbidden("the mission is another agent's", code="other_agent")
-    mission = missions.held(uow, found.id)
+    mission = missions.lock_mission(uow, loaded.id)
     if mission is None or mission.status not in missions.AT_WORK:
-        raise missions.over()
+        raise missions.mission_over_error()
     if not missions.is_external(uow, limits.agent_id):
         raise _not_external()
     return mission
@@ -140,10 +145,10 @@ def _not_external() -> Conflict:
     return Conflict("the server works on the agent's missions itself", code="not_external")
 
 
-def _commented(uow: UnitOfWork, ref: WorkspaceRef, mission: Row[Any], text: str) -> AgentMission:
+def _comment_and_read(uow: UnitOfWork, ref: WorkspaceRef, mission: Row[Any], text: str) -> AgentMission:
     card = ref.child(CardRef, mission.project_id, mission.card_id)
     comments.create_comment(uow, card, CreateComment(content=text))
-    return missions.read(uow, mission.id)
+    return missions.load_mission(uow, mission.id)
 
 
 ACTIONS: tuple[AnyAction, ...] = (

@@ -1,4 +1,4 @@
-"""Agents: made, listed, changed, suspended and deleted. Section Agents of the API reference."""
+"""Services for agents. Section Agents of the API reference."""
 
 from __future__ import annotations
 
@@ -52,7 +52,12 @@ _PROJECTS = projects_of(bindparam("_workspace_id"))
 
 @serves(CREATE_AGENT)
 def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Agent:
-    """Make an agent, and a name for what it does.
+    """Create an agent, and the user row that stands for it in activities.
+
+    Args:
+        uow: A unit of work that writes.
+        ref: The workspace.
+        request: The agent's fields. Defaults: tools for reading, 60 actions in 60 seconds, a slug made from the name.
 
     Raises:
         Invalid: A tool or a project is unknown, or the model does not fit the runtime.
@@ -60,15 +65,15 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
     """
     lock_workspace(uow, ref)
     workspace_id = accounts_access.workspace(uow, ref).row.id
-    _check(uow, workspace_id, request.tools or [], request.project_ids)
+    _check_tools_and_projects(uow, workspace_id, request.tools or [], request.project_ids)
     rules.check_model(request.runtime, request.model)
-    place = {"_workspace_id": workspace_id}
-    if uow.connection.execute(_COUNT, place).scalar_one() >= AGENTS_MAX:
+    parameters = {"_workspace_id": workspace_id}
+    if uow.connection.execute(_COUNT, parameters).scalar_one() >= AGENTS_MAX:
         raise Conflict(f"a workspace has at most {AGENTS_MAX} agents", code="agents_full")
-    taken = uow.connection.execute(_SLUGS, place).scalars()
-    slug = request.slug or rules.free_slug(slugified(request.name) or "agent", taken)
+    taken_slugs = uow.connection.execute(_SLUGS, parameters).scalars()
+    slug = request.slug or rules.free_slug(slugified(request.name) or "agent", taken_slugs)
     limit = request.rate_limit or rules.RATE_LIMIT
-    made = Agent(
+    agent = Agent(
         id=uow.new_id(),
         workspace_id=workspace_id,
         name=request.name,
@@ -85,36 +90,36 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         created_at=uow.now,
         updated_at=uow.now,
     )
-    create_agent_user(uow, made.id, workspace_id, made.name)
-    window = {"window_began_at": uow.now, "window_actions": 0}
-    _kept(uow, _INSERT, made.slug, {**rows.agent_row(made), **window})
-    return made
+    create_agent_user(uow, agent.id, workspace_id, agent.name)
+    call_window = {"window_began_at": uow.now, "window_actions": 0}
+    _write_agent(uow, _INSERT, agent.slug, {**rows.agent_row(agent), **call_window})
+    return agent
 
 
 @serves(LIST_AGENTS)
 def list_agents(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Agent]:
-    """The agents of a workspace in the order in which they were made."""
+    """Return the agents of a workspace, oldest first."""
     workspace_id = accounts_access.workspace(uow, ref).row.id
     return _LIST.fetch(uow, request, rows.agent, _workspace_id=workspace_id)
 
 
 @serves(GET_AGENT)
 def get_agent(uow: UnitOfWork, ref: AgentRef) -> Agent:
-    """One agent."""
+    """Return one agent."""
     return rows.agent(access.agent(uow, ref).row)
 
 
 @serves(UPDATE_AGENT)
 def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
-    """Change what is named. What an agent may do is asked anew at its next call.
+    """Update the fields of an agent that the request sets. New limits apply from the agent's next call.
 
     Raises:
         Invalid: A tool or a project is unknown, or the model does not fit the runtime.
         Conflict: The slug is taken.
     """
     before = access.agent(uow, ref).row
-    _check(uow, before.workspace_id, request.tools or [], request.project_ids or None)
-    asked: dict[str, Any] = {
+    _check_tools_and_projects(uow, before.workspace_id, request.tools or [], request.project_ids or None)
+    requested: dict[str, Any] = {
         "name": request.name,
         "slug": request.slug,
         "description": request.description,
@@ -127,9 +132,11 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     }
     if request.rate_limit is not UNSET:
         limit = request.rate_limit
-        asked |= {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
+        requested |= {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
     changes = {
-        name: said for name, said in asked.items() if said is not UNSET and said != getattr(before, name)
+        name: value
+        for name, value in requested.items()
+        if value is not UNSET and value != getattr(before, name)
     }
     if not changes:
         return rows.agent(before)
@@ -137,26 +144,30 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     if "name" in changes:
         rename_agent_user(uow, before.id, changes["name"])
     if changes.get("status") == "active" or "runtime" in changes:
-        missions.wake(uow, before.id)
+        missions.enqueue_all_of_agent(uow, before.id)
     if changes.get("runtime") == "external":
         external_mission_timeout.schedule_checks_of_agent(uow, before.id)
-    written = {**changes, "updated_at": uow.now, "_id": before.id}
-    # A suspended one, or one with fewer tools or projects, may follow something at this moment.
+    values = {**changes, "updated_at": uow.now, "_id": before.id}
+    # An agent that was suspended, or has fewer tools or projects now, may have open streams.
     uow.send_on_commit(ACCESS)
-    return rows.agent(require_row(_kept(uow, _UPDATE, changes.get("slug", ""), written), "Agent"))
+    return rows.agent(require_row(_write_agent(uow, _UPDATE, changes.get("slug", ""), values), "Agent"))
 
 
 @serves(DELETE_AGENT)
 def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
-    """Delete an agent with its tokens, missions and proposals. The name stays on what it has done."""
+    """Delete an agent with its tokens, missions and proposals. Activities keep its name."""
     agent = access.agent(uow, ref).row
     uow.connection.execute(_DELETE, {"_id": agent.id})
     uow.send_on_commit(ACCESS)
     return Ok()
 
 
-def _kept(uow: UnitOfWork, statement: Any, slug: str, row: dict[str, Any]) -> Row[Any] | None:
-    """The row as it was written; None if there is none to be changed."""
+def _write_agent(uow: UnitOfWork, statement: Any, slug: str, row: dict[str, Any]) -> Row[Any] | None:
+    """Execute a statement that returns the agent's row; None if there is no row to update.
+
+    Raises:
+        Conflict: The slug is taken.
+    """
     try:
         with uow.connection.begin_nested():
             return uow.connection.execute(statement, row).first()
@@ -164,18 +175,26 @@ def _kept(uow: UnitOfWork, statement: Any, slug: str, row: dict[str, Any]) -> Ro
         raise Conflict(f"the workspace has an agent {slug!r} already", code="duplicate_slug") from None
 
 
-def _check(uow: UnitOfWork, workspace_id: str, tools: list[str], project_ids: list[str] | None) -> None:
-    """Tools and projects that are named have to be there."""
-    known = {*uow.env.actions, *get_args(Category)}
+def _check_tools_and_projects(
+    uow: UnitOfWork, workspace_id: str, tools: list[str], project_ids: list[str] | None
+) -> None:
+    """Check that tools and projects exist.
+
+    Raises:
+        Invalid: One of them does not.
+    """
+    tool_names = {*uow.env.actions, *get_args(Category)}
     problems = [
         (f"tools[{index}]", "must be the name of an action, or of a category of actions")
         for index, name in enumerate(tools)
-        if name not in known
+        if name not in tool_names
     ]
     if project_ids:
-        there = set(uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id}).scalars())
+        workspace_project_ids = set(
+            uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id}).scalars()
+        )
         for index, id in enumerate(project_ids):
-            if id not in there:
+            if id not in workspace_project_ids:
                 raise unknown(f"projectIds[{index}]")
     if problems:
         raise invalid(*problems)

@@ -1,4 +1,4 @@
-"""Approvals: what was proposed is done, to what was proposed and within the rights of the person who approved it."""
+"""Execution of approved proposals, within the rights of the person who approved them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _AGENT: Select[Any] = select(agents.c.status, agents.c.tools, agents.c.project_i
 )
 
 Versions = dict[str, tuple[str, str]]
-"""Of what was changed: the version before, and the one after."""
+"""The version before and after the unit of work, by the key of each changed thing."""
 
 
 def carry_out(
@@ -37,16 +37,16 @@ def carry_out(
     approved: Sequence[tuple[Row[Any], str]],
     decided: str | None = None,
 ) -> list[Proposal]:
-    """Make the changes of approved proposals of one mission in their order, and keep what they have answered.
+    """Execute approved proposals of one mission in order, and store their results.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         ref: The workspace.
-        approved: Each proposal, and the person who approved it, within whose rights it is done.
-        decided: The id of the one that the caller has just decided, if the others were approved before.
+        approved: Each proposal's row and the id of the person who approved it, whose rights apply.
+        decided: The id of the proposal that the caller has just decided, if the others were approved before.
 
     Raises:
-        Conflict: What one of them is about has changed, or the agent is suspended.
+        Conflict: A thing that a proposal changes has changed since, or the agent is suspended.
         Forbidden: The person may not do it.
     """
     versions: Versions = {}
@@ -62,27 +62,27 @@ def carry_out(
                 f"{error.message}; reject it first"
             ) from None
     answers = settle_answer(uow, answers)
-    # What rules have made of it makes no other proposal stale either.
+    # Changes by automations that reacted do not make other proposals stale either.
     for event in uow.events[before:]:
         if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in versions:
             versions[key] = (versions[key][0], str(event.card.version))
     for mission_id in {row.mission_id for row, _ in approved if row.mission_id is not None}:
         _renew_pending(uow, mission_id, versions)
-    kept = (
+    results = (
         {"_id": row.id, "result": as_json(answer)} for (row, _), answer in zip(approved, answers, strict=True)
     )
-    return [rows.proposal(uow.connection.execute(_CHANGE, values).one()) for values in kept]
+    return [rows.proposal(uow.connection.execute(_CHANGE, values).one()) for values in results]
 
 
 def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str, versions: Versions) -> Any:
-    """Make the change of one proposal, and return what the service answers.
+    """Execute one proposal, and return the result of the service.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         ref: The workspace.
-        row: The proposal.
-        principal_id: The person within whose rights it is done.
-        versions: What other proposals of the mission have changed in this unit; what this one changes is added.
+        row: The proposal's row.
+        principal_id: The person whose rights apply.
+        versions: Versions changed by other proposals of the mission in this unit; changes of this one are added.
     """
     agent = uow.connection.execute(_AGENT, {"_agent_id": row.agent_id}).one()
     if agent.status != "active":
@@ -96,11 +96,11 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
         at_once=True,
         mission_id=row.mission_id,
     )
-    expected = rules.renewed(row.seen, versions)
+    expected = rules.renew_versions(row.seen, versions)
     seen: dict[str, str] = {}
     before = len(uow.events)
     try:
-        with proposing.watching(uow, seen), gate.acting(uow, limits):
+        with proposing.record_versions(uow, seen), gate.act_as_agent(uow, limits):
             answer = proposing.perform(uow, WorkspaceRef(ref.org_slug, ref.ws_slug), row)
     except (NotFound, Invalid) as error:
         raise rules.stale(f"what was proposed cannot be done any more: {error.message}") from None
@@ -114,8 +114,8 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
 
 
 def _renew_pending(uow: UnitOfWork, mission_id: str, versions: Versions) -> None:
-    """Keep the other proposals of a mission from going stale by what one of it has changed."""
+    """Update the versions that pending proposals of a mission expect, so that they do not go stale."""
     for other in uow.connection.execute(_PENDING, {"_mission_id": mission_id}).fetchall():
-        after = rules.renewed(other.seen, versions)
+        after = rules.renew_versions(other.seen, versions)
         if after != other.seen:
             uow.connection.execute(_CHANGE, {"_id": other.id, "seen": after}).one()

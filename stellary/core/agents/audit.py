@@ -1,4 +1,4 @@
-"""Audit: what agents have tried to do, whatever became of it."""
+"""The audit log of agents: each call that was tried, and its outcome."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
-KEPT = 10_000
-FORGETS_EVERY = 100
+ENTRIES_MAX = 10_000
+DELETE_OLD_EVERY = 100
 REASON_MAX = 1_000
 
 _OF_AGENT = audit.c.agent_id == bindparam("_agent_id")
 _LIST = Pages(select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
 _INSERT = insert(audit)
-_IS_THERE = select(agents.c.id).where(agents.c.id == bindparam("_agent_id"))
+_AGENT_EXISTS = select(agents.c.id).where(agents.c.id == bindparam("_agent_id"))
 _old = audit.alias("old")
-_FORGET = delete(audit).where(
+_DELETE_OLD = delete(audit).where(
     _OF_AGENT,
     audit.c.id
     <= select(_old.c.id)
     .where(_old.c.agent_id == bindparam("_agent_id"))
     .order_by(_old.c.id.desc())
     .limit(1)
-    .offset(KEPT)
+    .offset(ENTRIES_MAX)
     .scalar_subquery(),
 )
 
 
 @serves(LIST_AUDIT)
 def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditEntry]:
-    """What an agent has tried, newest first."""
+    """Return the audit entries of an agent, newest first."""
     agent = access.agent(uow, ref).row
     return _LIST.fetch(uow, request, rows.audit_entry, _agent_id=agent.id)
 
@@ -50,7 +50,16 @@ def record(
     reason: str | None = None,
     proposal_id: str | None = None,
 ) -> None:
-    """Note what an agent has tried; and now and then forget what it tried long ago."""
+    """Record a call of an agent; about one call in a hundred also deletes old entries.
+
+    Args:
+        uow: A unit of work that writes.
+        limits: The agent's limits, which name the agent, its mission and the person it acts for.
+        tool: The action or operation, cut to 100 characters.
+        outcome: The result of the call.
+        reason: The reason of a refusal, cut to 1,000 characters.
+        proposal_id: The proposal that was created.
+    """
     id = uow.new_id()
     row = {
         "id": id,
@@ -64,17 +73,17 @@ def record(
         "created_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
-    if int(id, 16) % FORGETS_EVERY == 0:
-        forget(uow, limits.agent_id)
+    if int(id, 16) % DELETE_OLD_EVERY == 0:
+        delete_old_entries(uow, limits.agent_id)
 
 
-def refused(units: Units, limits: AgentLimits, tool: str, reason: str) -> None:
-    """Note what was refused, in a unit of its own: that of the call was undone."""
+def record_refusal(units: Units, limits: AgentLimits, tool: str, reason: str) -> None:
+    """Record a refused call in a transaction of its own, since that of the call is rolled back."""
     with units.transaction(NOBODY) as uow:
-        if uow.connection.execute(_IS_THERE, {"_agent_id": limits.agent_id}).first() is not None:
+        if uow.connection.execute(_AGENT_EXISTS, {"_agent_id": limits.agent_id}).first() is not None:
             record(uow, limits, tool, "refused", reason=reason)
 
 
-def forget(uow: UnitOfWork, agent_id: str) -> None:
-    """Keep the newest ten thousand entries of an agent."""
-    uow.connection.execute(_FORGET, {"_agent_id": agent_id})
+def delete_old_entries(uow: UnitOfWork, agent_id: str) -> None:
+    """Delete all but the newest 10,000 entries of an agent."""
+    uow.connection.execute(_DELETE_OLD, {"_agent_id": agent_id})

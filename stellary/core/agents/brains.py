@@ -1,7 +1,7 @@
-"""Brains: who thinks for an agent. A brain is asked again and again what to do next, and does nothing itself.
+"""Brains: the programs that decide what an agent does next.
 
-It gets what is to be done and what came of its last calls, and says which calls it wants to be made. The gate makes
-them. Between two turns nothing is in memory: what a brain wants to know again is its ``history``, which is stored.
+A brain gets a task and the results of its last calls, and returns the calls to make next. The gate makes them.
+Between two turns nothing is kept in memory: a brain's state is its ``history``, which is stored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Outcome = Literal["done", "gathered", "rejected", "refused"]
 
 @attrs.frozen
 class ToolCall:
-    """Something that a brain wants to be done: an action by its name, with its params as JSON."""
+    """A call that a brain requests: an action by its name, with its params as JSON."""
 
     id: str
     name: str
@@ -32,12 +32,13 @@ class ToolCall:
 
 @attrs.frozen
 class ToolAnswer:
-    """What came of a call.
+    """The result of a call.
 
     Attributes:
-        outcome: ``gathered`` where it is decided with all others at the end.
-        value: What the action has answered, as JSON.
-        why: Why it was rejected or refused.
+        call: The call.
+        outcome: ``gathered`` if it is a proposal that is decided with all others at the end.
+        value: The result of the action, as JSON.
+        why: The reason why the call was rejected or refused.
     """
 
     call: ToolCall
@@ -48,18 +49,18 @@ class ToolAnswer:
 
 @attrs.frozen
 class Task:
-    """What a brain is asked.
+    """The input of a brain's turn.
 
     Attributes:
-        prompt: What is to be done.
-        card: What it is about.
-        tools: What may be called.
-        now: The moment.
-        model: The name of a language model, if one is meant to think.
-        history: What the last turn has said to be kept; None in the first one.
-        answers: What came of the calls of the last turn.
-        waiting: To be called now and then by whoever takes long, at least twice a minute: it says to others that the mission
-            is being thought about. It raises once nobody waits for the answer any more; what it raises is to be let through.
+        prompt: The task.
+        card: The card of the mission.
+        tools: The actions that may be called.
+        now: The time.
+        model: The name of a language model, if the agent has one.
+        history: The history that the last turn returned; None in the first turn.
+        answers: The results of the last turn's calls.
+        waiting: A slow brain calls this at least twice a minute to keep the mission claimed. It raises when the answer is no
+            longer needed; let the exception pass.
     """
 
     prompt: str
@@ -74,16 +75,16 @@ class Task:
 
 @attrs.frozen
 class Turn:
-    """What a brain says.
+    """The output of a brain's turn.
 
     Attributes:
-        history: To be told in the next turn; JSON.
-        message: For people to read.
-        calls: What is to be done before the next turn.
-        result: What came of the mission: there is no next turn. If proposals of a batch wait, it is what is to be said
-            once all of them are approved.
-        remarks: What else is to be said if some of them are rejected.
-        error: Why it cannot be done: there is none either.
+        history: Passed to the next turn; JSON.
+        message: A text for people.
+        calls: The calls to make before the next turn.
+        result: The result of the mission, which ends it. If proposals of a batch are pending, it is used once all are
+            approved.
+        error: The reason why the task cannot be done, which ends the mission as well.
+        remarks: Text to add to the result if some of the batch are rejected.
     """
 
     history: Any = None
@@ -95,21 +96,22 @@ class Turn:
 
 
 class Brain(Protocol):
-    """Thinks for agents.
+    """A program that thinks for agents.
 
-    Raises anything if it cannot for the moment: it is asked again later. One that has a ``close`` is closed with its core.
+    Any exception means that it cannot think at the moment, and is tried again later. A ``close`` method, if there is
+    one, is called when the core closes.
     """
 
     def think(self, task: Task, /) -> Turn: ...
 
 
 def find_brain(env: Environment, runtime: str) -> Brain:
-    """Return the brain that a core was made with for a runtime."""
+    """Return the brain of a runtime."""
     return cast("Brain", env.brains[runtime])
 
 
 class RulesBrain:
-    """The built-in one: understands plain instructions, and says which ones it does not."""
+    """The built-in brain, which understands plain instructions and names those that it does not understand."""
 
     def think(self, task: Task, /) -> Turn:
         if task.history is None:
@@ -119,17 +121,19 @@ class RulesBrain:
     def _begin(self, task: Task) -> Turn:
         read = instructions.read(task.prompt, task.now.date())
         if not read.steps:
-            return Turn(error=f"{_not_understood(read.misunderstood)} {instructions.UNDERSTOOD}")
-        about = {"cardId": task.card.id, "projectId": task.card.project_id}
+            return Turn(error=f"{_describe_misunderstood(read.misunderstood)} {instructions.UNDERSTOOD}")
+        card_params = {"cardId": task.card.id, "projectId": task.card.project_id}
         takes = {tool.name: tool.takes for tool in task.tools}
         calls = [
-            ToolCall(f"call-{number}", step.action, instructions.placed(step, about, takes.get(step.action)))
+            ToolCall(
+                f"call-{number}", step.action, instructions.placed(step, card_params, takes.get(step.action))
+            )
             for number, step in enumerate(read.steps, 1)
         ]
-        said = f"I will {'; '.join(step.said for step in read.steps)}."
+        message = f"I will {'; '.join(step.said for step in read.steps)}."
         if read.misunderstood:
-            said += f" {_not_understood(read.misunderstood)}"
-        return Turn(history={"misunderstood": list(read.misunderstood)}, message=said, calls=calls)
+            message += f" {_describe_misunderstood(read.misunderstood)}"
+        return Turn(history={"misunderstood": list(read.misunderstood)}, message=message, calls=calls)
 
     def _end(self, task: Task) -> Turn:
         done = [answer.call.name for answer in task.answers if answer.outcome in ("done", "gathered")]
@@ -144,12 +148,12 @@ class RulesBrain:
             if answer.outcome == "refused"
         ]
         misunderstood = task.history["misunderstood"]
-        remarks = _not_understood(misunderstood) if misunderstood else None
+        remarks = _describe_misunderstood(misunderstood) if misunderstood else None
         outcome = proposals.describe_outcome(done, [*rejected, *refused], remarks)
         if done or rejected:
             return Turn(result=outcome, remarks=proposals.describe_outcome((), refused, remarks))
         return Turn(error=outcome)
 
 
-def _not_understood(said: Sequence[str]) -> str:
-    return f"I did not understand: {'; '.join(repr(each) for each in said)}."
+def _describe_misunderstood(phrases: Sequence[str]) -> str:
+    return f"I did not understand: {'; '.join(repr(phrase) for phrase in phrases)}."

@@ -61,4 +61,4 @@ def check(uow: UnitOfWork, payload: Any) -> None:
     if deadline > uow.now:
         jobs.enqueue(uow, CHECK, payload, due_at=deadline)
         return
-    missions.end(uow, mission_id, "failed", ("running",), error=TIMED_OUT)
+    missions.end_mission(uow, mission_id, "failed", ("running",), error=TIMED_OUT)

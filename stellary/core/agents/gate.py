@@ -1,7 +1,7 @@
-"""The gate: what an agent does comes through here, with a token of its own or in a mission.
+"""Checks that each call of an agent passes, with a token of its own or in a mission.
 
-Its tools, its window, and whether it works at all are asked here; the workspace, its projects and the rights of whom it
-acts for are checked by the service. Whatever comes of a call is noted.
+The gate checks the agent's status, tools and rate limit. The service checks the workspace, the projects, and the
+rights of the person that the agent acts for.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork
 
-_THIS = agents.c.id == bindparam("_agent_id")
-# Held, so that of two calls at once the second counts from what the first has left.
-_HOLD: Select[Any] = (
+_THIS_AGENT = agents.c.id == bindparam("_agent_id")
+# Locked, so that of two concurrent calls the second counts from the result of the first.
+_LOCK: Select[Any] = (
     select(
         agents.c.status,
         agents.c.max_actions,
@@ -30,76 +30,76 @@ _HOLD: Select[Any] = (
         agents.c.window_began_at,
         agents.c.window_actions,
     )
-    .where(_THIS)
+    .where(_THIS_AGENT)
     .with_for_update(key_share=True)
 )
-_STATUS = select(agents.c.status).where(_THIS)
-_COUNT = update(agents).where(_THIS)
+_STATUS = select(agents.c.status).where(_THIS_AGENT)
+_COUNT = update(agents).where(_THIS_AGENT)
 
 
 def check_call(limits: AgentLimits, endpoint: AnyEndpoint, actions: Mapping[str, AnyAction]) -> None:
-    """Whether an agent may call an endpoint of the API, as far as its tools say.
+    """Check that an agent's tools allow a call of an API endpoint.
 
-    The first action that stands for an endpoint stands for the whole of it: with ``move_card`` alone nobody changes a
-    card in all the ways that an endpoint has.
+    The first action of an endpoint's actions stands for the whole endpoint: with ``move_card`` alone, an agent cannot
+    use all of ``PATCH`` of a card.
 
     Raises:
-        Forbidden: It may not.
+        Forbidden: The tools or the agent's projects do not allow it.
     """
     names = (name for name, action in actions.items() if action.endpoint is endpoint)
     rules.check_tool(limits.tools, next(names, ""), rules.category(endpoint))
-    rules.check_place(endpoint, limits.project_ids)
+    rules.check_project_scope(endpoint, limits.project_ids)
 
 
 def check_action(limits: AgentLimits, action: AnyAction) -> None:
-    """Whether an agent may do something by its name, as far as its tools say.
+    """Check that an agent's tools allow an action.
 
     Raises:
-        Forbidden: It may not.
+        Forbidden: No agent may run the action, or the tools or the agent's projects do not allow it.
     """
     if action.policy.agent == "-":
         raise Forbidden("agents may not do that, whatever their mode", code="not_for_agents")
     rules.check_tool(limits.tools, action.name, action.category)
-    rules.check_place(action.endpoint, limits.project_ids)
+    rules.check_project_scope(action.endpoint, limits.project_ids)
 
 
 def check_active(uow: UnitOfWork, limits: AgentLimits) -> None:
-    """Whether an agent works at all. A call asks that as it is ``count``ed; this is for what is not one.
+    """Check that an agent is active. ``count_call`` includes this check; use it where no call is counted.
 
     Raises:
-        Forbidden: It is suspended, or gone.
+        Forbidden: The agent is suspended or deleted.
     """
     if uow.connection.execute(_STATUS, {"_agent_id": limits.agent_id}).scalar() != "active":
-        raise _suspended()
+        raise _suspended_error()
 
 
-def count(uow: UnitOfWork, limits: AgentLimits) -> None:
-    """Count a call. It is not counted if the unit is undone.
+def count_call(uow: UnitOfWork, limits: AgentLimits) -> None:
+    """Count a call against the agent's rate limit. A rollback takes the count back.
 
     Raises:
-        Forbidden: The agent is suspended, or gone.
-        RateLimited: It has done enough for the moment.
+        Forbidden: The agent is suspended or deleted.
+        RateLimited: The agent has used up its rate limit.
     """
-    row = uow.connection.execute(_HOLD, {"_agent_id": limits.agent_id}).first()
+    row = uow.connection.execute(_LOCK, {"_agent_id": limits.agent_id}).first()
     if row is None or row.status != "active":
-        raise _suspended()
+        raise _suspended_error()
     window = rules.Window(row.window_began_at, row.window_actions)
-    after = rules.counted(window, row.max_actions, row.window_seconds, uow.now)
+    after = rules.count_in_window(window, row.max_actions, row.window_seconds, uow.now)
     values = {"window_began_at": after.began_at, "window_actions": after.actions}
     uow.connection.execute(_COUNT, {"_agent_id": limits.agent_id, **values})
 
 
-def _suspended() -> Forbidden:
+def _suspended_error() -> Forbidden:
     return Forbidden("the agent is suspended", code="agent_suspended")
 
 
 @contextmanager
-def acting(uow: UnitOfWork, limits: AgentLimits) -> Iterator[None]:
-    """A part of a unit in which an agent acts, and what happens is told as its doing."""
-    accepted, uow.if_match = uow.if_match, None
+def act_as_agent(uow: UnitOfWork, limits: AgentLimits) -> Iterator[None]:
+    """Run a block as the agent: events emitted in it name the agent as their actor."""
+    if_match, uow.if_match = uow.if_match, None
     cause = Cause(Chain(uow.new_id()), limits.agent_id, 0)
     try:
         with uow.caused_by(cause, Actor(limits.agent_id, agent_limits=limits)):
             yield
     finally:
-        uow.if_match = accepted
+        uow.if_match = if_match

@@ -1,4 +1,4 @@
-"""The log of a mission: what has happened in it, in numbered entries, from which streams are told."""
+"""The log of a mission: numbered entries, which streams deliver."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stellary.core.streaming.streams import Batch, Record, frames
 READ_MAX = 1_000
 Entry = tuple[EntryKind, Mapping[str, Any]]
 
-# Whoever writes holds the mission until the end of the unit: what is read later has the larger number.
+# The update locks the mission until the end of the transaction, so entries become visible in the order of their numbers.
 _COUNT = (
     update(missions)
     .where(missions.c.id == bindparam("_id"))
@@ -29,7 +29,9 @@ _COUNT = (
     .returning(missions.c.last_entry)
 )
 _INSERT = insert(mission_log)
-_IS_ON = select(missions.c.id).where(missions.c.id == bindparam("_id"), missions.c.finished_at.is_(None))
+_IS_NOT_OVER = select(missions.c.id).where(
+    missions.c.id == bindparam("_id"), missions.c.finished_at.is_(None)
+)
 _AFTER = (
     select(mission_log)
     .where(mission_log.c.mission_id == bindparam("_id"), mission_log.c.number > bindparam("_after"))
@@ -38,16 +40,16 @@ _AFTER = (
 )
 
 
-def of_mission(mission_id: str) -> str:
-    """The topic of what happens in a mission."""
+def mission_topic(mission_id: str) -> str:
+    """Return the signal topic of a mission."""
     return f"mission:{mission_id}"
 
 
 def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
-    """Write entries to the log of a mission, in their order."""
-    uow.send_on_commit(of_mission(mission_id))
-    more = {"_id": mission_id, "_more": len(entries)}
-    last = uow.connection.execute(_COUNT, more).scalar_one()
+    """Append entries to the log of a mission."""
+    uow.send_on_commit(mission_topic(mission_id))
+    parameters = {"_id": mission_id, "_more": len(entries)}
+    last = uow.connection.execute(_COUNT, parameters).scalar_one()
     first = last - len(entries) + 1
     uow.connection.execute(
         _INSERT,
@@ -65,34 +67,42 @@ def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
 
 
 def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[MissionEntry]:
-    """What has happened in a mission after an entry, oldest first; at most a thousand entries.
+    """Return the entries of a mission after a given number, oldest first.
 
-    To be called within a service, or ``uow.checking`` of its policy row: access to the mission is checked each time.
+    Call it within a service, or within ``uow.checking`` of its policy row: access is checked each time.
+
+    Args:
+        uow: The unit of work.
+        ref: The mission.
+        after: The number of the last entry that the caller has; 0 for all.
+
+    Returns:
+        At most 1,000 entries.
 
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such mission.
     """
     mission = access.mission(uow, ref).row
-    found = uow.connection.execute(_AFTER, {"_id": mission.id, "_after": after})
-    return [rows.mission_entry(row) for row in found]
+    entry_rows = uow.connection.execute(_AFTER, {"_id": mission.id, "_after": after})
+    return [rows.mission_entry(row) for row in entry_rows]
 
 
 @serves(FOLLOW_MISSION)
 def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission) -> Stream[MissionEntry]:
-    """What happens in a mission, from its beginning unless something was seen already, until it is over."""
+    """Stream the entries of a mission, from its beginning or after ``last_event_id``, until it is over."""
     mission = access.mission(uow, ref).row
-    return Record(of_mission(mission.id), int(request.last_event_id or 0), partial(_read, mission.id))
+    return Record(mission_topic(mission.id), int(request.last_event_id or 0), partial(_read, mission.id))
 
 
 def _read(mission_id: str, units: Units, after: int | None) -> Batch:
-    """What comes after an entry. Whoever writes one holds the mission, so that none is put before another later."""
-    seen = after or 0
-    place = {"_id": mission_id, "_after": seen}
+    """Read the next batch of entries. Writers lock the mission, so no entry appears before one that was read."""
+    last_number = after or 0
+    parameters = {"_id": mission_id, "_after": last_number}
     with units.database.reading() as connection:
-        found = [rows.mission_entry(row) for row in connection.execute(_AFTER, place)]
-        over = not found and connection.execute(_IS_ON, {"_id": mission_id}).first() is None
-    if not found:
-        return Batch(seen, over=over)
-    told = frames((entry.id, entry.kind, dump(entry)) for entry in found)
-    more = len(found) == READ_MAX
-    return Batch(found[-1].id, told, more, over=found[-1].kind == "done")
+        entries = [rows.mission_entry(row) for row in connection.execute(_AFTER, parameters)]
+        is_over = not entries and connection.execute(_IS_NOT_OVER, {"_id": mission_id}).first() is None
+    if not entries:
+        return Batch(last_number, over=is_over)
+    blocks = frames((entry.id, entry.kind, dump(entry)) for entry in entries)
+    has_more = len(entries) == READ_MAX
+    return Batch(entries[-1].id, blocks, has_more, over=entries[-1].kind == "done")

@@ -1,4 +1,4 @@
-"""Missions: asked for, listed, cancelled; and how they begin and end. Section Missions of the API reference."""
+"""Missions of agents: services, and how missions begin and end. Section Missions of the API reference."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ENDED = {
     "cancelled": "the mission was cancelled",
 }
 
-_THIS = missions.c.id == bindparam("_id")
+_THIS_MISSION = missions.c.id == bindparam("_id")
 _ON_CARD = missions.c.card_id == bindparam("_card_id")
 _OF_AGENT = missions.c.agent_id == bindparam("_agent_id")
 _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
@@ -62,10 +62,10 @@ _LISTS = {
     (True, True): _pages(_BY_STATUS, _ON_CARD),
 }
 _INSERT = inserting(missions)
-_ONE = select(*rows.MISSION).where(_THIS)
-_HOLD: Select[Any] = select(missions).where(_THIS).with_for_update(key_share=True)
-_WAITING = select(func.count()).select_from(missions).where(_ON_CARD, missions.c.status.in_(ACTIVE))
-_NEXT = (
+_ONE = select(*rows.MISSION).where(_THIS_MISSION)
+_LOCK: Select[Any] = select(missions).where(_THIS_MISSION).with_for_update(key_share=True)
+_COUNT_ACTIVE = select(func.count()).select_from(missions).where(_ON_CARD, missions.c.status.in_(ACTIVE))
+_NEXT_OF_CARD = (
     select(missions.c.id)
     .join_from(missions, agents, agents.c.id == missions.c.agent_id)
     .where(_ON_CARD, missions.c.status == "queued", agents.c.runtime != "external")
@@ -77,16 +77,16 @@ _CARD_IS_FREE = ~exists().where(_other.c.card_id == missions.c.card_id, _other.c
 _BEGIN = (
     update(missions)
     .where(
-        _THIS,
+        _THIS_MISSION,
         missions.c.status == "queued",
         _CARD_IS_FREE,
     )
     .values(status="running", started_at=bindparam("_now"), step=missions.c.step + 1)
 )
-_WAITS = select(missions.c.id).where(_OF_AGENT, missions.c.status == "queued", _CARD_IS_FREE).limit(1)
+_ONE_READY = select(missions.c.id).where(_OF_AGENT, missions.c.status == "queued", _CARD_IS_FREE).limit(1)
 _END = (
     update(missions)
-    .where(_THIS, missions.c.status.in_(bindparam("_from", expanding=True)))
+    .where(_THIS_MISSION, missions.c.status.in_(bindparam("_from", expanding=True)))
     .values(
         status=bindparam("_to"),
         result=bindparam("_result"),
@@ -119,11 +119,16 @@ _WAKE = (
 
 @serves(CREATE_MISSION)
 def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) -> AgentMission:
-    """Give an agent a task on a card.
+    """Create a mission: a task for an agent on a card.
+
+    Args:
+        uow: A unit of work that writes.
+        ref: The agent.
+        request: The card and the prompt.
 
     Raises:
-        Invalid: There is no such card in the workspace.
-        Conflict: The agent is suspended or does not work in that project, or too much waits for the card.
+        Invalid: The workspace has no such card.
+        Conflict: The agent is suspended or does not work in the card's project, or the card has too many active missions.
     """
     agent = access.agent(uow, ref).row
     project_id = card_of_workspace(uow, agent.workspace_id, request.card_id)
@@ -133,7 +138,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         raise Conflict("the agent is suspended", code="agent_suspended")
     if agent.project_ids is not None and project_id not in agent.project_ids:
         raise Conflict("the agent does not work in the card's project", code="outside_projects")
-    if uow.connection.execute(_WAITING, {"_card_id": request.card_id}).scalar_one() >= WAITING_MAX:
+    if uow.connection.execute(_COUNT_ACTIVE, {"_card_id": request.card_id}).scalar_one() >= WAITING_MAX:
         raise Conflict(f"{WAITING_MAX} missions wait for the card already", code="missions_full")
     row = {
         "id": uow.new_id(),
@@ -161,50 +166,60 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
 
 @serves(LIST_MISSIONS)
 def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) -> Listing[AgentMission]:
-    """The missions of an agent, newest first."""
+    """Return the missions of an agent, newest first."""
     agent = access.agent(uow, ref).row
-    named: dict[str, Any] = {}
+    filters: dict[str, Any] = {}
     if request.status is not UNSET:
-        named["_status"] = request.status
+        filters["_status"] = request.status
     if request.card_id is not UNSET:
-        named["_card_id"] = request.card_id
-    pages = _LISTS["_status" in named, "_card_id" in named]
-    found = pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **named)
-    if not found.items and request.card_id is not UNSET:
+        filters["_card_id"] = request.card_id
+    pages = _LISTS["_status" in filters, "_card_id" in filters]
+    listing = pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **filters)
+    if not listing.items and request.card_id is not UNSET:
         check_in_workspace(uow, agent.workspace_id, "cardId", request.card_id)
-    return found
+    return listing
 
 
 @serves(GET_MISSION)
 def get_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
-    """One mission."""
+    """Return one mission."""
     return rows.mission(access.mission(uow, ref).row)
 
 
 @serves(CANCEL_MISSION)
 def cancel_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
-    """Cancel a mission, whatever it is doing: what it does at this moment is undone, or was done before.
+    """Cancel a mission. Changes of the step that runs at this moment are rolled back, earlier ones stay.
 
     Raises:
-        Conflict: It is over.
+        Conflict: The mission is over.
     """
     mission = access.mission(uow, ref).row
-    if not cancel(uow, mission.id, uow.user_id):
-        raise over()
-    return read(uow, mission.id)
+    if not cancel_if_active(uow, mission.id, uow.user_id):
+        raise mission_over_error()
+    return load_mission(uow, mission.id)
 
 
-def over() -> Conflict:
-    """The 409 of a mission that has ended."""
+def mission_over_error() -> Conflict:
+    """Return the error of a request about a mission that is over."""
     return Conflict("the mission is over", code="mission_over")
 
 
-def cancel(uow: UnitOfWork, mission_id: str, user_id: str, why: str | None = None) -> bool:
-    """Cancel a mission, and reject what it has proposed; False if it is over."""
-    return end(uow, mission_id, "cancelled", ACTIVE, error=why, decided_by_id=user_id)
+def cancel_if_active(uow: UnitOfWork, mission_id: str, user_id: str, why: str | None = None) -> bool:
+    """Cancel a mission and reject its open proposals.
+
+    Args:
+        uow: A unit of work that writes.
+        mission_id: The mission.
+        user_id: The user who cancels it.
+        why: The error to store with the mission.
+
+    Returns:
+        False if the mission is over already.
+    """
+    return end_mission(uow, mission_id, "cancelled", ACTIVE, error=why, decided_by_id=user_id)
 
 
-def end(
+def end_mission(
     uow: UnitOfWork,
     mission_id: str,
     status: MissionStatus,
@@ -214,48 +229,49 @@ def end(
     error: str | None = None,
     decided_by_id: str | None = None,
 ) -> bool:
-    """End a mission, and let the next one begin that waits for the card.
+    """End a mission, and enqueue the next one that waits for its card.
 
     Args:
-        uow: The unit.
-        mission_id: Which one.
-        status: What it ends as.
-        before: What it must be; otherwise nothing is done.
-        result, error: What came of it.
-        decided_by_id: Who has ended it, and thereby rejected what it has proposed.
+        uow: A unit of work that writes.
+        mission_id: The mission.
+        status: The final status.
+        before: The statuses from which it may end; in any other one, nothing is done.
+        result: The result to store, if it has completed.
+        error: The error to store, if it has failed or was cancelled.
+        decided_by_id: The user who ended it, and thereby rejected its open proposals.
 
     Returns:
-        Whether it was ended.
+        True if this call ended the mission.
     """
     values = {"_id": mission_id, "_from": list(before), "_to": status, "_now": uow.now}
     ended = uow.connection.execute(_END, {**values, "_result": result, "_error": error}).first()
     if ended is None:
         return False
-    decided: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "_id": mission_id,
         "_user_id": decided_by_id,
         "_now": uow.now,
         "_reason": ENDED[status],
     }
-    # What is approved of a batch is carried out as the mission is completed, and not before.
-    undone = ended.autonomy_mode == "approval" and status != "completed"
-    decided["_open"] = ["pending", "approved"] if undone else ["pending"]
-    rejected = uow.connection.execute(_REJECT_OPEN, decided).fetchall()
+    # Approved proposals of a batch are executed when the mission completes, and not before.
+    is_undone_batch = ended.autonomy_mode == "approval" and status != "completed"
+    parameters["_open"] = ["pending", "approved"] if is_undone_batch else ["pending"]
+    rejected = uow.connection.execute(_REJECT_OPEN, parameters).fetchall()
     mission_log.write(
         uow,
         mission_id,
-        *(("proposal", told(row, "rejected")) for row in rejected),
+        *(("proposal", proposal_entry(row, "rejected")) for row in rejected),
         ("status", {"status": status}),
         ("done", {"status": status, "result": result, "error": error}),
     )
-    following = uow.connection.execute(_NEXT, {"_card_id": ended.card_id}).scalar()
-    if following is not None:
-        enqueue(uow, following)
+    next_mission_id = uow.connection.execute(_NEXT_OF_CARD, {"_card_id": ended.card_id}).scalar()
+    if next_mission_id is not None:
+        enqueue(uow, next_mission_id)
     return True
 
 
-def told(proposal: Any, status: str) -> dict[str, Any]:
-    """A proposal as the log tells of it."""
+def proposal_entry(proposal: Any, status: str) -> dict[str, Any]:
+    """Return the data of a log entry about a proposal."""
     return {
         "proposalId": proposal.id,
         "action": proposal.action,
@@ -264,52 +280,52 @@ def told(proposal: Any, status: str) -> dict[str, Any]:
     }
 
 
-def begin(uow: UnitOfWork, mission_id: str) -> bool:
-    """Begin with a mission that waits; False if it does not, or another one is at work on its card."""
+def begin_mission(uow: UnitOfWork, mission_id: str) -> bool:
+    """Set a queued mission to running; False if it is not queued, or the card has a running mission."""
     try:
         with uow.connection.begin_nested():
-            begun = uow.connection.execute(_BEGIN, {"_id": mission_id, "_now": uow.now}).rowcount
+            row_count = uow.connection.execute(_BEGIN, {"_id": mission_id, "_now": uow.now}).rowcount
     except IntegrityError:
-        # On PostgreSQL two may believe that nobody is at work: the index knows better.
+        # On PostgreSQL, two concurrent transactions can both see a free card; the unique index rejects the second.
         return False
-    if begun:
+    if row_count:
         mission_log.write(uow, mission_id, ("status", {"status": "running"}))
-    return bool(begun)
+    return bool(row_count)
 
 
-def waits(units: Units, agent_id: str) -> bool:
-    """Whether an agent has a mission that can be begun at this moment."""
+def has_ready_mission(units: Units, agent_id: str) -> bool:
+    """Return whether an agent has a queued mission whose card is free."""
     with units.read(NOBODY) as uow:
-        return bool(uow.connection.execute(_WAITS, {"_agent_id": agent_id}).scalar())
+        return bool(uow.connection.execute(_ONE_READY, {"_agent_id": agent_id}).scalar())
 
 
-def held(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
-    """A mission as it is by now, which nobody else changes until the unit ends; None if it is gone."""
-    return uow.connection.execute(_HOLD, {"_id": mission_id}).first()
+def lock_mission(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
+    """Lock a mission's row until the transaction ends, and return it as it is now; None if it is deleted."""
+    return uow.connection.execute(_LOCK, {"_id": mission_id}).first()
 
 
-def row(uow: UnitOfWork, mission_id: str) -> Row[Any]:
-    """A mission that is there, with what ``rows.mission`` wants to know."""
+def load_row(uow: UnitOfWork, mission_id: str) -> Row[Any]:
+    """Return the row of an existing mission, with the columns that ``rows.mission`` needs."""
     return uow.connection.execute(_ONE, {"_id": mission_id}).one()
 
 
-def read(uow: UnitOfWork, mission_id: str) -> AgentMission:
-    """A mission that is there."""
-    return rows.mission(row(uow, mission_id))
+def load_mission(uow: UnitOfWork, mission_id: str) -> AgentMission:
+    """Return an existing mission."""
+    return rows.mission(load_row(uow, mission_id))
 
 
 def is_external(uow: UnitOfWork, agent_id: str) -> bool:
-    """Whether a program outside works on an agent's missions."""
+    """Return whether an external program works on an agent's missions."""
     runtime = uow.connection.execute(_RUNTIME, {"_agent_id": agent_id}).scalar_one()
     return bool(runtime == "external")
 
 
 def enqueue(uow: UnitOfWork, mission_id: str, due_at: Any = None) -> None:
-    """Have a mission worked on."""
+    """Enqueue the job that works on a mission, now or at ``due_at``."""
     jobs.enqueue(uow, RUN, {"missionId": mission_id}, due_at=due_at)
 
 
-def wake(uow: UnitOfWork, agent_id: str) -> None:
-    """Have all missions worked on again that an agent has left lying when it was suspended, or somebody else's."""
+def enqueue_all_of_agent(uow: UnitOfWork, agent_id: str) -> None:
+    """Enqueue jobs for an agent's queued and running missions, which stopped with the agent."""
     for mission_id in uow.connection.execute(_WAKE, {"_agent_id": agent_id}).scalars().all():
         enqueue(uow, mission_id)

@@ -1,7 +1,7 @@
-"""Models: a brain that asks a language model, through pydantic-ai. Extra ``agents``.
+"""A brain that asks a language model, through pydantic-ai. Extra ``agents``.
 
-All tools are deferred: the model says what it wants to be done, and the run ends there. The gate does it, or a person is
-asked, and another run goes on from the messages that were stored, whichever process that is in and however much later.
+All tools are deferred: the model requests calls, and the run ends. The gate makes the calls, or a person decides on
+them. Another run continues from the stored messages, in any process and any time later.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ class ModelBrain:
         self._models = Models()
 
     def close(self) -> None:
-        """Give up the connections to providers; the next task makes new ones."""
+        """Close the connections to providers; the next task opens new ones."""
         self._models.close()
 
     def think(self, task: Task, /) -> Turn:
-        """Ask for the next turn.
+        """Return the model's next turn.
 
         Raises:
             Unavailable: The model cannot be asked at the moment.
         """
         try:
-            return self._models.ask(task.model or "", lambda: self._asked(task), task.waiting)
+            return self._models.ask(task.model or "", lambda: self._run_model(task), task.waiting)
         except Refused as refused:
             return Turn(error=str(refused))
 
-    async def _asked(self, task: Task) -> Turn:
+    async def _run_model(self, task: Task) -> Turn:
         from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults
         from pydantic_ai.messages import ModelMessagesTypeAdapter
 
@@ -70,22 +70,25 @@ class ModelBrain:
             "event_stream_handler": passed_over,
         }
         if task.history is None:
-            found = await agent.run(task.prompt, **limits)
+            run = await agent.run(task.prompt, **limits)
         else:
-            told = _told(task.history["ids"], task.answers)
-            found = await agent.run(
+            results = _build_results(task.history["ids"], task.answers)
+            run = await agent.run(
                 message_history=ModelMessagesTypeAdapter.validate_python(task.history["messages"]),
-                deferred_tool_results=DeferredToolResults(calls=told),
+                deferred_tool_results=DeferredToolResults(calls=results),
                 **limits,
             )
-        messages = orjson.loads(found.all_messages_json())
-        if not isinstance(found.output, DeferredToolRequests):
-            return Turn(history={"messages": messages, "ids": []}, result=found.output)
-        asked = found.output.calls
+        messages = orjson.loads(run.all_messages_json())
+        if not isinstance(run.output, DeferredToolRequests):
+            return Turn(history={"messages": messages, "ids": []}, result=run.output)
+        requested_calls = run.output.calls
         return Turn(
-            history={"messages": messages, "ids": [call.tool_call_id for call in asked]},
-            message=_said(messages[-1]),
-            calls=[ToolCall(f"call-{n}", call.tool_name, _params(call.args)) for n, call in enumerate(asked)],
+            history={"messages": messages, "ids": [call.tool_call_id for call in requested_calls]},
+            message=_find_text(messages[-1]),
+            calls=[
+                ToolCall(f"call-{n}", call.tool_name, _params(call.args))
+                for n, call in enumerate(requested_calls)
+            ],
         )
 
 
@@ -113,11 +116,11 @@ def _toolset(tools: Sequence[AnyAction]) -> Any:
     from pydantic_ai.toolsets import ExternalToolset
 
     class Tools(ExternalToolset[Any]):
-        """Calls whose arguments are no JSON may be made anew, and are not the end of it all."""
+        """A toolset in which calls with arguments that are not JSON may be repeated."""
 
         async def get_tools(self, ctx: Any) -> dict[str, Any]:
-            found = await super().get_tools(ctx)
-            return {name: dataclasses.replace(tool, max_retries=ANEW) for name, tool in found.items()}
+            tools = await super().get_tools(ctx)
+            return {name: dataclasses.replace(tool, max_retries=ANEW) for name, tool in tools.items()}
 
     return Tools([_definition(tool) for tool in tools])
 
@@ -127,20 +130,20 @@ def _definition(tool: AnyAction) -> Any:
 
     schemas = Schemas("#/$defs/")
     schemas.of(tool.takes)
-    made = dict(schemas.made)
-    schema = dict(made.pop(tool.takes.__name__))
-    if made:
-        schema["$defs"] = made
+    definitions = dict(schemas.made)
+    schema = dict(definitions.pop(tool.takes.__name__))
+    if definitions:
+        schema["$defs"] = definitions
     return ToolDefinition(
         name=tool.name, description=tool.summary, parameters_json_schema=schema, kind="external"
     )
 
 
-def _told(ids: Sequence[str], answers: Sequence[ToolAnswer]) -> dict[str, Any]:
-    """What came of the calls, by the model's own ids; what was too much to be made is told as well."""
-    told: dict[str, Any] = {id: {"error": "too many calls at once: this one was not made"} for id in ids}
-    told.update(zip(ids, map(_outcome, answers), strict=False))
-    return told
+def _build_results(ids: Sequence[str], answers: Sequence[ToolAnswer]) -> dict[str, Any]:
+    """Return the results of calls by the model's own ids; a call beyond the limit gets an error."""
+    results: dict[str, Any] = {id: {"error": "too many calls at once: this one was not made"} for id in ids}
+    results.update(zip(ids, map(_outcome, answers), strict=False))
+    return results
 
 
 def _outcome(answer: ToolAnswer) -> Any:
@@ -152,17 +155,17 @@ def _outcome(answer: ToolAnswer) -> Any:
 
 
 def _params(args: Any) -> dict[str, Any]:
-    """The arguments as JSON; what is none is told by the gate, as any other that do not fit."""
+    """Parse the arguments of a call; the gate then rejects those that are not an object."""
     try:
-        found = orjson.loads(args) if isinstance(args, str) else args
+        params = orjson.loads(args) if isinstance(args, str) else args
     except orjson.JSONDecodeError:
         return {"arguments": str(args)[:1000]}
-    if found is None:
+    if params is None:
         return {}
-    return found if isinstance(found, dict) else {"arguments": found}
+    return params if isinstance(params, dict) else {"arguments": params}
 
 
-def _said(message: Any) -> str | None:
-    """What the model has said beside its calls."""
+def _find_text(message: Any) -> str | None:
+    """Return the text of a model's message, without its calls."""
     parts = [part["content"] for part in message["parts"] if part["part_kind"] == "text"]
     return "\n".join(filter(None, parts)) or None

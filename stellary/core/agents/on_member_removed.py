@@ -56,5 +56,5 @@ def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
         for mission_id in uow.connection.execute(_ACTIVE_MISSIONS, parameters).scalars().all():
-            missions.cancel(uow, mission_id, event.user_id, CREATOR_LEFT)
+            missions.cancel_if_active(uow, mission_id, event.user_id, CREATOR_LEFT)
             uow.ended_counts["missions"] += 1

@@ -1,10 +1,7 @@
-"""Proposals: listed, approved and rejected, by people alone. Section Proposals of the API reference.
+"""Proposals of agents: listed and decided by people. Section Proposals of the API reference.
 
-What is approved is done in the transaction of the approval, within the rights of whoever approves, and to what was
-proposed: if something else has changed it since, nothing is done.
-
-The proposals of a mission in mode ``approval`` are one batch. Each can be approved or rejected by itself; the last
-decision carries out all approved ones in one transaction and ends the mission.
+An approved proposal is executed in the transaction of the approval, within the rights of the person who approves. If
+the things that it changes have changed since it was made, nothing is done.
 """
 
 from __future__ import annotations
@@ -56,10 +53,10 @@ _IN_ORDER = (proposals.c.created_at, proposals.c.id)
 _LIST = Pages(_HERE, proposals.c.id)
 _LIST_BY_STATUS = Pages(_HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
 _LIST_OF_MISSION = Pages(_OF_MISSION, proposals.c.id)
-# In their order, whichever process has made each of them: the ids of two processes say nothing within a second.
+# By time and not by id: within a second, ids of two processes are not in the order of creation.
 _PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER)
 _BATCH = _OF_MISSION.order_by(*_IN_ORDER)
-# Whoever comes second finds that it is decided.
+# The condition on the status lets the second of two concurrent decisions update no row.
 _DECIDE = (
     update(proposals)
     .where(proposals.c.id == bindparam("_id"), proposals.c.status.in_(bindparam("_from", expanding=True)))
@@ -85,27 +82,27 @@ _NOT_CARRIED_OUT: tuple[ProposalStatus, ...] = ("pending", "approved")
 
 @serves(LIST_PROPOSALS)
 def list_proposals(uow: UnitOfWork, ref: WorkspaceRef, request: ListProposals) -> Listing[Proposal]:
-    """What the agents of a workspace have proposed, oldest first."""
-    place = {"_workspace_id": accounts_access.workspace(uow, ref).row.id}
+    """Return the proposals of a workspace's agents, oldest first."""
+    parameters = {"_workspace_id": accounts_access.workspace(uow, ref).row.id}
     if request.status is UNSET:
-        return _LIST.fetch(uow, request, rows.proposal, **place)
-    return _LIST_BY_STATUS.fetch(uow, request, rows.proposal, **place, _status=request.status)
+        return _LIST.fetch(uow, request, rows.proposal, **parameters)
+    return _LIST_BY_STATUS.fetch(uow, request, rows.proposal, **parameters, _status=request.status)
 
 
 @serves(LIST_MISSION_PROPOSALS)
 def list_mission_proposals(uow: UnitOfWork, ref: AgentMissionRef, request: Paged) -> Listing[Proposal]:
-    """What was proposed in a mission, oldest first."""
+    """Return the proposals of a mission, oldest first."""
     mission = access.mission(uow, ref).row
     return _LIST_OF_MISSION.fetch(uow, request, rows.proposal, _mission_id=mission.id)
 
 
 @serves(APPROVE_PROPOSAL)
 def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
-    """Make the change that was proposed; in a batch, once the other proposals are decided as well.
+    """Approve a proposal and execute it; in a batch, once the other proposals are decided as well.
 
     Raises:
-        Conflict: It is decided, or what it is about has changed.
-        Forbidden: Whoever approves may not do it.
+        Conflict: The proposal is decided already, or a thing that it changes has changed since.
+        Forbidden: The caller may not make the change.
     """
     row = access.proposal(uow, ref).row
     mission = _lock_mission(uow, row.mission_id)
@@ -115,16 +112,17 @@ def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
     _log_decision(uow, row, "approved")
     (proposal,) = carry_out(uow, ref, [(row, uow.user_id)])
     if mission is not None:
-        _go_on(uow, mission)
+        _continue_mission(uow, mission)
     return proposal
 
 
 @serves(REJECT_PROPOSAL)
 def reject_proposal(uow: UnitOfWork, ref: ProposalRef, request: RejectProposal) -> Proposal:
-    """Leave all as it is. In a batch, an approval can be withdrawn this way until the last proposal is decided.
+    """Reject a proposal. In a batch, this also withdraws an approval until the last proposal is decided.
 
     Raises:
-        Conflict: It is decided, or it is the last of a batch and an approved one cannot be carried out any more.
+        Conflict: The proposal is decided already, or it is the last of a batch and an approved one can no longer be
+            executed.
     """
     row = access.proposal(uow, ref).row
     mission = _lock_mission(uow, row.mission_id)
@@ -132,54 +130,54 @@ def reject_proposal(uow: UnitOfWork, ref: ProposalRef, request: RejectProposal) 
         return _decide_in_batch(uow, ref, mission, row.id, "rejected", request.reason)
     proposal = _reject(uow, row, request.reason)
     if mission is not None:
-        _go_on(uow, mission)
+        _continue_mission(uow, mission)
     return proposal
 
 
 @serves(APPROVE_ALL)
 def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
-    """Make all changes that a mission has proposed, in their order: all of them, or none.
+    """Approve all open proposals of a mission and execute them in order: all of them, or none.
 
     Raises:
-        Conflict: Nothing waits, or one of them is about what has changed.
-        Forbidden: Whoever approves may not do one of them.
+        Conflict: The mission has no pending proposal, or a thing that one of them changes has changed since.
+        Forbidden: The caller may not make one of the changes.
     """
     mission = _lock_whole_mission(uow, ref)
-    waiting = _list_open(uow, mission)
-    for row in waiting:
+    open_rows = _list_open(uow, mission)
+    for row in open_rows:
         _decide(uow, row, "approved", None, _NOT_CARRIED_OUT)
         _log_decision(uow, row, "approved")
-    approved = carry_out(uow, ref, [(row, uow.user_id) for row in waiting])
-    _go_on(uow, mission)
+    approved = carry_out(uow, ref, [(row, uow.user_id) for row in open_rows])
+    _continue_mission(uow, mission)
     return approved
 
 
 @serves(REJECT_ALL)
 def reject_all(uow: UnitOfWork, ref: AgentMissionRef, request: RejectProposal) -> list[Proposal]:
-    """Reject all that a mission has proposed.
+    """Reject all open proposals of a mission.
 
     Raises:
-        Conflict: Nothing waits.
+        Conflict: The mission has no pending proposal.
     """
     mission = _lock_whole_mission(uow, ref)
     rejected = [_reject(uow, row, request.reason, _NOT_CARRIED_OUT) for row in _list_open(uow, mission)]
-    _go_on(uow, mission)
+    _continue_mission(uow, mission)
     return rejected
 
 
 def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> Row[Any] | None:
-    """Lock the mission of a proposal; None for what was proposed with a token of the agent's.
+    """Lock the mission of a proposal; None for a proposal that was made with an agent token.
 
     Raises:
         Conflict: The mission is over, or its batch is not complete yet.
     """
     if mission_id is None:
         return None
-    mission = missions.held(uow, mission_id)
+    mission = missions.lock_mission(uow, mission_id)
     if mission is None or mission.status not in missions.AT_WORK:
-        raise missions.over()
+        raise missions.mission_over_error()
     if _is_batch(mission) and mission.status != "awaiting_approval":
-        raise _still_at_work()
+        raise _still_at_work_error()
     return mission
 
 
@@ -187,11 +185,11 @@ def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> Row[Any]:
     mission = _lock_mission(uow, access.mission(uow, ref).row.id)
     assert mission is not None
     if mission.status != "awaiting_approval":
-        raise _still_at_work()
+        raise _still_at_work_error()
     return mission
 
 
-def _still_at_work() -> Conflict:
+def _still_at_work_error() -> Conflict:
     return Conflict("the mission has not proposed all of it yet", code="still_at_work")
 
 
@@ -245,8 +243,8 @@ def _decide_in_batch(
     _log_decision(uow, row, status)
     if any(other.status == "pending" for other in batch if other.id != row.id):
         if status == "approved":
-            # Tried now, so that a person hears at once of what may not or cannot be done.
-            with proposing.rehearsal(uow):
+            # A rehearsal tells the person now if the change is not allowed or not possible.
+            with proposing.rehearse(uow):
                 perform(uow, ref, row, uow.user_id, {})
         return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
     approved = [
@@ -271,11 +269,11 @@ def _reject(
 
 def _log_decision(uow: UnitOfWork, row: Row[Any], status: ProposalStatus) -> None:
     if row.mission_id is not None:
-        mission_log.write(uow, row.mission_id, ("proposal", missions.told(row, status)))
+        mission_log.write(uow, row.mission_id, ("proposal", missions.proposal_entry(row, status)))
 
 
-def _go_on(uow: UnitOfWork, mission: Row[Any]) -> None:
-    """Let a mission go on, or end, once nothing of it waits any more."""
+def _continue_mission(uow: UnitOfWork, mission: Row[Any]) -> None:
+    """Resume or end a mission once none of its proposals is pending."""
     if mission.status != "awaiting_approval" or _list_pending(uow, mission):
         return
     if _is_batch(mission):
@@ -290,17 +288,19 @@ def _go_on(uow: UnitOfWork, mission: Row[Any]) -> None:
 
 
 def _end_batch(uow: UnitOfWork, mission: Row[Any]) -> None:
-    """End a mission whose batch is decided, and say what was done and what was not."""
-    decided = [(row.action, row.status, row.reason) for row in _list_batch(uow, mission)]
-    ending = mission.history or {}
-    result = rules.describe_batch(decided, ending.get("result") or mission.result, ending.get("remarks"))
-    missions.end(uow, mission.id, "completed", ("awaiting_approval",), result=result)
-    if any(status == "rejected" for _, status, _ in decided):
+    """End a mission whose batch is decided, with a result that names what was done and what was not."""
+    decisions = [(row.action, row.status, row.reason) for row in _list_batch(uow, mission)]
+    final_turn = mission.history or {}
+    result = rules.describe_batch(
+        decisions, final_turn.get("result") or mission.result, final_turn.get("remarks")
+    )
+    missions.end_mission(uow, mission.id, "completed", ("awaiting_approval",), result=result)
+    if any(status == "rejected" for _, status, _ in decisions):
         _comment_on_card(uow, mission, result)
 
 
 def _comment_on_card(uow: UnitOfWork, mission: Row[Any], text: str) -> None:
-    """Post what came of a mission on its card, in the agent's name."""
+    """Post the result of a mission on its card, in the agent's name."""
     limits = AgentLimits(
         agent_id=mission.agent_id,
         principal_id=uow.user_id,
@@ -309,5 +309,5 @@ def _comment_on_card(uow: UnitOfWork, mission: Row[Any], text: str) -> None:
         mission_id=mission.id,
     )
     ref = workspace_ref(uow, mission.workspace_id).child(CardRef, mission.project_id, mission.card_id)
-    with gate.acting(uow, limits):
+    with gate.act_as_agent(uow, limits):
         comments.create_comment(uow, ref, CreateComment(content=rules.ellipsize(text, COMMENT_MAX)))

@@ -1,4 +1,4 @@
-"""Proposing: what an agent wants to change is tried, undone, and written down for somebody to decide."""
+"""Creation of proposals: an agent's change is rehearsed, rolled back, and stored for a person to decide."""
 
 from __future__ import annotations
 
@@ -28,32 +28,34 @@ _COUNT = select(func.count()).where(
     proposals.c.agent_id == bindparam("_agent_id"), proposals.c.status == "pending"
 )
 
-_NAMED = select(proposals.c.blob_key).where(
+_PENDING_KEYS = select(proposals.c.blob_key).where(
     proposals.c.blob_key.in_(bindparam("_keys", expanding=True)), proposals.c.status == "pending"
 )
-_WAITING = select(proposals.c.call).where(proposals.c.blob_key.is_not(None), proposals.c.status == "pending")
+_PENDING_FILES = select(proposals.c.call).where(
+    proposals.c.blob_key.is_not(None), proposals.c.status == "pending"
+)
 
 
-class _Undone(Exception):
-    """Ends a rehearsal: nothing of it is kept."""
+class _Rollback(Exception):
+    """An exception that ends a rehearsal, so that it is rolled back."""
 
 
 @contextmanager
-def rehearsal(uow: UnitOfWork) -> Iterator[dict[str, str]]:
-    """A part of the unit that is undone; what it has looked at is told. Whatever is wrong with it is raised."""
+def rehearse(uow: UnitOfWork) -> Iterator[dict[str, str]]:
+    """Run a block that is rolled back, and yield the versions of the things that it reads. Errors are raised."""
     seen: dict[str, str] = {}
-    with watching(uow, seen):
+    with record_versions(uow, seen):
         try:
             with uow.attempt():
                 yield seen
-                raise _Undone
-        except _Undone:
+                raise _Rollback
+        except _Rollback:
             pass
 
 
 @contextmanager
-def watching(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
-    """A part of the unit whose looks are noted."""
+def record_versions(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
+    """Record the versions of the things that a block reads."""
     uow.dependencies = seen
     try:
         yield
@@ -61,31 +63,35 @@ def watching(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
         uow.dependencies = None
 
 
-def of_call(
+def propose_call(
     uow: UnitOfWork,
     limits: AgentLimits,
     endpoint: AnyEndpoint,
     ref: Ref,
-    said: Request | StoredFile,
+    request: Request | StoredFile,
     do: Callable[[], Any],
 ) -> Proposal:
-    """Propose what a call of the API would do.
+    """Create a proposal of an API call.
 
     Args:
-        uow: The unit, in which the agent acts.
-        limits: Of the agent.
-        endpoint, ref: What it has called.
-        said: The request, or the file that it has brought.
-        do: Does it.
+        uow: The unit of work, in which the agent acts.
+        limits: The agent's limits.
+        endpoint: The endpoint that the agent has called.
+        ref: The ref of the path.
+        request: The request, or the file that was uploaded.
+        do: Makes the call.
+
+    Returns:
+        The pending proposal.
 
     Raises:
-        ApiError: It could not be done.
-        Conflict: Too much waits already.
+        ApiError: The call is not possible.
+        Conflict: The agent has too many pending proposals.
     """
-    with rehearsal(uow) as seen:
+    with rehearse(uow) as seen:
         do()
-    file = said if isinstance(said, StoredFile) else None
-    body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(said))
+    file = request if isinstance(request, StoredFile) else None
+    body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(request))
     call = {
         "ref": attrs.asdict(ref),
         "body": None if file else body,
@@ -99,12 +105,12 @@ def of_call(
         params=params,
         call=call,
         blob_key=file and file.key,
-        summary=rules.told(endpoint.summary, body),
+        summary=rules.summarize(endpoint.summary, body),
         seen=seen,
     )
 
 
-def of_action(
+def propose_action(
     uow: UnitOfWork,
     limits: AgentLimits,
     ref: WorkspaceRef,
@@ -112,13 +118,24 @@ def of_action(
     params: Mapping[str, Any],
     call_id: str | None = None,
 ) -> Proposal:
-    """Propose what an action would do.
+    """Create a proposal of an action.
+
+    Args:
+        uow: The unit of work, in which the agent acts.
+        limits: The agent's limits.
+        ref: The workspace.
+        action: The action.
+        params: Its parameters.
+        call_id: The call of a mission's turn for which it stands.
+
+    Returns:
+        The pending proposal.
 
     Raises:
-        ApiError: It could not be done.
-        Conflict: Too much waits already.
+        ApiError: The action is not possible.
+        Conflict: The agent has too many pending proposals.
     """
-    with rehearsal(uow) as seen:
+    with rehearse(uow) as seen:
         actions.run(uow, ref, action.name, params)
     return _propose(
         uow,
@@ -126,12 +143,12 @@ def of_action(
         action=action.name,
         params=dict(params),
         call_id=call_id,
-        summary=rules.told(action.summary, params),
+        summary=rules.summarize(action.summary, params),
         seen=seen,
     )
 
 
-def _propose(uow: UnitOfWork, limits: AgentLimits, **found: Any) -> Proposal:
+def _propose(uow: UnitOfWork, limits: AgentLimits, **fields: Any) -> Proposal:
     if uow.connection.execute(_COUNT, {"_agent_id": limits.agent_id}).scalar_one() >= PENDING_MAX:
         raise Conflict(f"{PENDING_MAX} proposals of the agent wait already", code="too_many_proposals")
     row: dict[str, Any] = {
@@ -147,34 +164,39 @@ def _propose(uow: UnitOfWork, limits: AgentLimits, **found: Any) -> Proposal:
         "created_at": uow.now,
     }
     hidden = {"call_id": None, "call": None, "blob_key": None}
-    uow.connection.execute(_INSERT, {**row, **hidden, **found})
-    told = {name: found[name] for name in ("action", "params", "summary")}
-    return Proposal(**row, **told)
+    uow.connection.execute(_INSERT, {**row, **hidden, **fields})
+    shown_fields = {name: fields[name] for name in ("action", "params", "summary")}
+    return Proposal(**row, **shown_fields)
 
 
-def named_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
-    """Those of the keys under which a file lies that was brought along by what waits to be decided."""
-    return set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+def find_pending_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
+    """Return the blob keys among ``keys`` that belong to files of pending proposals."""
+    return set(uow.connection.execute(_PENDING_KEYS, {"_keys": keys}).scalars())
 
 
-def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
-    """The size and the SHA-256 of each such file, by its key: of the whole database."""
-    found = [call["file"] for call in uow.connection.execute(_WAITING).scalars()]
-    return {file["key"]: (file["size"], file["sha256"]) for file in found}
+def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
+    """Return the size and SHA-256 of each file of a pending proposal, by blob key, for the whole database."""
+    files = [call["file"] for call in uow.connection.execute(_PENDING_FILES).scalars()]
+    return {file["key"]: (file["size"], file["sha256"]) for file in files}
 
 
 def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Any) -> Any:
-    """Do what was proposed, on behalf of whoever acts in the unit, and return the answer of the service.
+    """Execute a proposal in the rights of the unit's actor, and return the result of the service.
+
+    Args:
+        uow: The unit of work.
+        ref: The workspace.
+        row: The proposal's row.
 
     Raises:
-        ApiError: Whatever the service raises.
+        ApiError: The service raised it.
     """
     if row.call is None:
         return actions.run(uow, ref, row.action, row.params)
     service = find_service(uow, row.action)
     endpoint, call = service.endpoint, row.call
-    named = endpoint.ref(**call["ref"])
+    call_ref = endpoint.ref(**call["ref"])
     if call["file"] is not None:
-        return service.function(uow, named, StoredFile(**call["file"]))
-    said = () if call["body"] is None else (load(endpoint.request_class, call["body"]),)
-    return service.function(uow, named, *said)
+        return service.function(uow, call_ref, StoredFile(**call["file"]))
+    arguments = () if call["body"] is None else (load(endpoint.request_class, call["body"]),)
+    return service.function(uow, call_ref, *arguments)

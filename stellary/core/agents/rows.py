@@ -1,4 +1,4 @@
-"""Rows: agents, tokens, missions, proposals and what was tried, as values."""
+"""Conversion of rows of agents, tokens, missions, proposals and audit entries to values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MESSAGE: ColumnElement[Any] = (
     .label("last_message")
 )
 MISSION = (*missions.c, PENDING, _CALLS, _MESSAGE)
-"""What a statement selects of a mission."""
+"""The columns that a statement selects for ``mission``."""
 
 _AGENT = [field.name for field in wire_fields(Agent).values() if field.name != "rate_limit"]
 _TOKEN = [field.name for field in wire_fields(AgentToken).values()]
@@ -47,42 +47,42 @@ _ENTRY = [field.name for field in wire_fields(AuditEntry).values()]
 
 
 def agent(row: Row[Any]) -> Agent:
-    """The agent of a row."""
+    """Convert a row to an agent."""
     limit = RateLimit(max_actions=row.max_actions, window_seconds=row.window_seconds)
     return Agent(rate_limit=limit, **{name: getattr(row, name) for name in _AGENT})
 
 
-def agent_row(made: Agent) -> dict[str, Any]:
-    """All columns but those of the window that runs."""
-    found = {name: getattr(made, name) for name in _AGENT}
-    limit = made.rate_limit
-    return found | {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
+def agent_row(agent: Agent) -> dict[str, Any]:
+    """Convert an agent to a row, without the columns of the current rate limit window."""
+    row = {name: getattr(agent, name) for name in _AGENT}
+    limit = agent.rate_limit
+    return row | {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
 
 
 def token(row: Row[Any]) -> AgentToken:
-    """The token of a row."""
+    """Convert a row to an agent token."""
     return AgentToken(**{name: getattr(row, name) for name in _TOKEN})
 
 
 def mission(row: Row[Any]) -> AgentMission:
-    """The mission of a row that has what ``MISSION`` names."""
-    waiting = sum(call["outcome"] == "todo" for call in row.calls)
+    """Convert a row with the columns of ``MISSION`` to a mission."""
+    unmade_calls = sum(call["outcome"] == "todo" for call in row.calls)
     progress = missions_rules.progress(
-        row.status, row.turns, row.calls_logged, waiting, row.pending_proposals, row.last_message
+        row.status, row.turns, row.calls_logged, unmade_calls, row.pending_proposals, row.last_message
     )
     return AgentMission(progress=progress, **{name: getattr(row, name) for name in _MISSION})
 
 
 def proposal(row: Row[Any]) -> Proposal:
-    """The proposal of a row."""
+    """Convert a row to a proposal."""
     return Proposal(**{name: getattr(row, name) for name in _PROPOSAL})
 
 
 def audit_entry(row: Row[Any]) -> AuditEntry:
-    """What was tried, of a row."""
+    """Convert a row to an audit entry."""
     return AuditEntry(**{name: getattr(row, name) for name in _ENTRY})
 
 
 def mission_entry(row: Row[Any]) -> MissionEntry:
-    """An entry of a mission's log, of a row."""
+    """Convert a row to an entry of a mission's log."""
     return MissionEntry(id=row.number, kind=row.kind, data=row.data, created_at=row.created_at)

@@ -1,8 +1,8 @@
-"""Running: a mission on its way, in small steps, each a transaction of its own.
+"""Execution of missions in small steps, each in a transaction of its own.
 
-Whoever works on a mission may die between any two steps: the next one goes on where it stood. Each step counts, and is
-undone if somebody else has counted meanwhile, or if the mission is no longer running: of two workers, or of a worker and
-somebody who cancels, one has done it. Only thinking takes long, and holds nothing.
+A worker may die between any two steps: the next worker continues from the stored state. Each step increments a
+counter, and is rolled back if the counter has moved or the mission is no longer running. So of two workers, or of a
+worker and a person who cancels, only one takes effect. Thinking is the only slow part, and holds no lock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TURNS_MAX = 50
 CALLS_MAX = 100
 TEXT_MAX = 20_000
 
-_LOOK: Select[Any] = (
+_MISSION_AND_AGENT: Select[Any] = (
     select(
         table,
         agents.c.status.label("agent_status"),
@@ -53,91 +53,91 @@ _STEP = (
     )
     .values(step=table.c.step + 1)
 )
-_AS_IT_WAS = select(table.c.id).where(
+_IS_UNCHANGED = select(table.c.id).where(
     table.c.id == bindparam("_id"), table.c.status == "running", table.c.step == bindparam("_step_seen")
 )
-_REACHED = select(table.c.step).where(table.c.id == bindparam("_id"))
-_KEEP = update(table).where(table.c.id == bindparam("_id"))
-_DECIDED = select(proposals).where(proposals.c.mission_id == bindparam("_id"))
+_STEP_NUMBER = select(table.c.step).where(table.c.id == bindparam("_id"))
+_UPDATE = update(table).where(table.c.id == bindparam("_id"))
+_PROPOSALS = select(proposals).where(proposals.c.mission_id == bindparam("_id"))
 
 
 class _Overtaken(Exception):
-    """Somebody else has gone on with the mission, or ended it: what was about to be done is undone."""
+    """An exception that ends a step because another worker continued the mission, or it has ended."""
 
 
 def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
-    """Work on a mission until it is over, or waits for somebody.
+    """Work on a mission until it is over, or waits for a person.
 
     Args:
-        units: Whose.
-        payload: Of the job.
-        keep: To be called before whatever takes long, so that nobody else takes the mission for abandoned.
+        units: The units of work of the core.
+        payload: The job's payload, with the ``missionId``.
+        keep: Renews the job's claim; called before anything slow, so that no other worker takes the mission over.
     """
     mission_id = payload["missionId"]
     try:
-        while (mission := units.run(partial(_looked, mission_id=mission_id))) is not None:
-            todo = next((i for i, call in enumerate(mission.calls) if call["outcome"] == "todo"), None)
-            if todo is not None:
-                if not _made(units, mission, todo):
+        while (mission := units.run(partial(_load_and_begin, mission_id=mission_id))) is not None:
+            next_index = next((i for i, call in enumerate(mission.calls) if call["outcome"] == "todo"), None)
+            if next_index is not None:
+                if not _make_call(units, mission, next_index):
                     return
             elif any(call["outcome"] == "proposed" for call in mission.calls):
-                units.run(partial(_wait, mission=mission))
+                units.run(partial(_wait_for_decisions, mission=mission))
             else:
                 keep()
-                waiting = partial(_waited_for, units, mission, keep)
+                waiting = partial(_check_still_ours, units, mission, keep)
                 task = attrs.evolve(
-                    units.run(partial(_task, mission=mission), read_only=True), waiting=waiting
+                    units.run(partial(_build_task, mission=mission), read_only=True), waiting=waiting
                 )
                 turn = find_brain(units.env, mission.runtime).think(task)
-                units.run(partial(_said, mission=mission, turn=turn))
+                units.run(partial(_record_turn, mission=mission, turn=turn))
     except _Overtaken:
         _log.info("mission %s goes on without us", mission_id)
 
 
-def _waited_for(units: Units, mission: Row[Any], keep: Callable[[], None]) -> None:
-    """Keep a mission while it is thought about.
+def _check_still_ours(units: Units, mission: Row[Any], keep: Callable[[], None]) -> None:
+    """Renew the claim of a mission during a turn of its brain.
 
     Raises:
-        _Overtaken: It has ended meanwhile, or somebody else has gone on with it.
+        _Overtaken: The mission has ended, or another worker has continued it.
     """
     keep()
     with units.database.reading() as connection:
-        if connection.execute(_AS_IT_WAS, {"_id": mission.id, "_step_seen": mission.step}).first() is None:
+        if connection.execute(_IS_UNCHANGED, {"_id": mission.id, "_step_seen": mission.step}).first() is None:
             raise _Overtaken
 
 
 def give_up(units: Units, payload: Any, why: str) -> None:
-    """End a mission that could not be worked on, however often it was tried."""
+    """Fail a mission after the last attempt of its job."""
     with units.transaction(NOBODY) as uow:
-        missions.end(
+        missions.end_mission(
             uow, payload["missionId"], "failed", ("running",), error=f"it could not go on: {why}"[:1000]
         )
 
 
-def reached(units: Units, payload: Any) -> int:
-    """How many steps a mission has taken."""
+def count_steps(units: Units, payload: Any) -> int:
+    """Return the number of steps that a mission has taken."""
     with units.database.reading() as connection:
-        return connection.execute(_REACHED, {"_id": payload["missionId"]}).scalar() or 0
+        return connection.execute(_STEP_NUMBER, {"_id": payload["missionId"]}).scalar() or 0
 
 
-def _looked(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
-    """The mission, if there is something to do; one that waits is begun."""
-    row = uow.connection.execute(_LOOK, {"_id": mission_id}).first()
+def _load_and_begin(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
+    """Load a mission and begin it if it is queued; None if there is nothing to do."""
+    row = uow.connection.execute(_MISSION_AND_AGENT, {"_id": mission_id}).first()
     if row is None or row.agent_status != "active" or row.runtime == "external":
         return None
-    if row.status == "queued" and missions.begin(uow, mission_id):
-        row = uow.connection.execute(_LOOK, {"_id": mission_id}).one()
+    if row.status == "queued" and missions.begin_mission(uow, mission_id):
+        row = uow.connection.execute(_MISSION_AND_AGENT, {"_id": mission_id}).one()
     return row if row.status == "running" else None
 
 
 def _step(uow: UnitOfWork, mission: Row[Any], **values: Any) -> None:
-    """Count a step, first of all that a unit does.
+    """Count a step, as the first statement of a transaction.
 
     Raises:
-        _Overtaken: Somebody else has.
+        _Overtaken: Another worker has counted one, or the mission is no longer running.
     """
-    seen = {"_id": mission.id, "_step_seen": mission.step}
-    if not uow.connection.execute(_STEP, {**seen, **values}).rowcount:
+    parameters = {"_id": mission.id, "_step_seen": mission.step}
+    if not uow.connection.execute(_STEP, {**parameters, **values}).rowcount:
         raise _Overtaken
 
 
@@ -145,7 +145,7 @@ def _step(uow: UnitOfWork, mission: Row[Any], **values: Any) -> None:
 
 
 def limits_of_mission(mission: Row[Any], principal_id: str | None = None) -> AgentLimits:
-    """What holds the agent of a mission."""
+    """Return the limits of a mission's agent."""
     return AgentLimits(
         agent_id=mission.agent_id,
         principal_id=principal_id or mission.created_by_id,
@@ -157,10 +157,10 @@ def limits_of_mission(mission: Row[Any], principal_id: str | None = None) -> Age
     )
 
 
-def _made(units: Units, mission: Row[Any], index: int) -> bool:
-    """Make a call; False if it has to wait."""
+def _make_call(units: Units, mission: Row[Any], index: int) -> bool:
+    """Make one call of a turn; False if the mission has to pause."""
     try:
-        units.run(lambda uow: _call(uow, mission, index))
+        units.run(lambda uow: _execute_call(uow, mission, index))
     except RateLimited as error:
         pause = timedelta(seconds=error.retry_after or 1)
         units.run(lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
@@ -175,41 +175,41 @@ def _made(units: Units, mission: Row[Any], index: int) -> bool:
     return True
 
 
-def _call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
+def _execute_call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
     call, limits = mission.calls[index], limits_of_mission(mission)
     _step(uow, mission)
     action = actions.registered_actions(uow.env).get(call["name"])
     if action is None:
         raise Forbidden(f"there is no tool {call['name']!r}", code="tool_not_allowed")
     gate.check_action(limits, action)
-    gate.count(uow, limits)
+    gate.count_call(uow, limits)
     ref = workspace_ref(uow, mission.workspace_id)
     if action.kind == "read" or action.policy.agent == "w0" or limits.at_once:
-        with gate.acting(uow, limits):
+        with gate.act_as_agent(uow, limits):
             answer = actions.run(uow, ref, action.name, call["params"])
         value = as_json(settle_answer(uow, answer))
         audit.record(uow, limits, action.name, "allowed")
-        _note(uow, mission, index, "done", value=value)
+        _record_outcome(uow, mission, index, "done", value=value)
         return
-    with gate.acting(uow, limits):
-        made = proposing.of_action(uow, limits, ref, action, call["params"], call["id"])
-    audit.record(uow, limits, action.name, "proposed", proposal_id=made.id)
-    gathers = mission.autonomy_mode == "approval"
-    mission_log.write(uow, mission.id, ("proposal", missions.told(made, "pending")))
-    _note(uow, mission, index, "gathered" if gathers else "proposed", proposal_id=made.id)
+    with gate.act_as_agent(uow, limits):
+        proposal = proposing.propose_action(uow, limits, ref, action, call["params"], call["id"])
+    audit.record(uow, limits, action.name, "proposed", proposal_id=proposal.id)
+    is_batch = mission.autonomy_mode == "approval"
+    mission_log.write(uow, mission.id, ("proposal", missions.proposal_entry(proposal, "pending")))
+    _record_outcome(uow, mission, index, "gathered" if is_batch else "proposed", proposal_id=proposal.id)
 
 
 def _refuse(uow: UnitOfWork, mission: Row[Any], index: int, why: str) -> None:
     _step(uow, mission)
     audit.record(uow, limits_of_mission(mission), mission.calls[index]["name"], "refused", reason=why)
-    _note(uow, mission, index, "refused", why=why)
+    _record_outcome(uow, mission, index, "refused", why=why)
 
 
-def _note(uow: UnitOfWork, mission: Row[Any], index: int, outcome: str, **more: Any) -> None:
-    """Write down what came of a call, in the transaction of its effect."""
+def _record_outcome(uow: UnitOfWork, mission: Row[Any], index: int, outcome: str, **more: Any) -> None:
+    """Record the outcome of a call, in the transaction of its effect."""
     calls = [dict(call) for call in mission.calls]
     calls[index] |= {"outcome": outcome, **more}
-    uow.connection.execute(_KEEP, {"_id": mission.id, "calls": calls})
+    uow.connection.execute(_UPDATE, {"_id": mission.id, "calls": calls})
     data = {
         "tool": calls[index]["name"],
         "params": calls[index]["params"],
@@ -219,22 +219,22 @@ def _note(uow: UnitOfWork, mission: Row[Any], index: int, outcome: str, **more: 
     mission_log.write(uow, mission.id, ("tool_call", data))
 
 
-def _wait(uow: UnitOfWork, mission: Row[Any]) -> None:
-    """Wait for somebody to decide; go on if all is decided by now."""
-    found = {row.id: row for row in uow.connection.execute(_DECIDED, {"_id": mission.id})}
-    if any(row.status == "pending" for row in found.values()):
+def _wait_for_decisions(uow: UnitOfWork, mission: Row[Any]) -> None:
+    """Wait for decisions on proposals, or continue if all are decided."""
+    proposals_by_id = {row.id: row for row in uow.connection.execute(_PROPOSALS, {"_id": mission.id})}
+    if any(row.status == "pending" for row in proposals_by_id.values()):
         _step(uow, mission, status="awaiting_approval")
-        _ask(uow, mission)
+        _ask_for_decision(uow, mission)
         return
-    calls = [_decided(call, found) for call in mission.calls]
+    calls = [_apply_decision(call, proposals_by_id) for call in mission.calls]
     _step(uow, mission, calls=calls)
 
 
-def _ask(uow: UnitOfWork, mission: Row[Any]) -> None:
-    """Tell whoever has asked for the mission that somebody has to decide."""
+def _ask_for_decision(uow: UnitOfWork, mission: Row[Any]) -> None:
+    """Notify the person who created the mission that proposals wait for a decision."""
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
     card = known_cards(uow, [mission.card_id])[mission.card_id]
-    with gate.acting(uow, limits_of_mission(mission)):
+    with gate.act_as_agent(uow, limits_of_mission(mission)):
         uow.emit(
             NoticeGiven(
                 workspace_id=mission.workspace_id,
@@ -246,10 +246,10 @@ def _ask(uow: UnitOfWork, mission: Row[Any]) -> None:
         )
 
 
-def _decided(call: Mapping[str, Any], found: Mapping[str, Row[Any]]) -> Mapping[str, Any]:
+def _apply_decision(call: Mapping[str, Any], proposals_by_id: Mapping[str, Row[Any]]) -> Mapping[str, Any]:
     if call["outcome"] != "proposed":
         return call
-    row = found[call["proposal_id"]]
+    row = proposals_by_id[call["proposal_id"]]
     if row.status == "approved":
         return {**call, "outcome": "done", "value": row.result}
     return {**call, "outcome": "rejected", "why": row.reason or "no reason was given"}
@@ -258,23 +258,23 @@ def _decided(call: Mapping[str, Any], found: Mapping[str, Row[Any]]) -> Mapping[
 # ---------------------------------------------------------------------------------------------- turns
 
 
-def _task(uow: UnitOfWork, mission: Row[Any]) -> Task:
-    """What the brain is asked next.
+def _build_task(uow: UnitOfWork, mission: Row[Any]) -> Task:
+    """Build the task of the brain's next turn.
 
     Raises:
-        _Overtaken: The card is gone, and the mission with it.
+        _Overtaken: The card is deleted, and the mission with it.
     """
     card = known_cards(uow, [mission.card_id]).get(mission.card_id)
     if card is None:
         raise _Overtaken
-    named = set(mission.tools)
+    tool_names = set(mission.tools)
     return Task(
         prompt=mission.prompt,
         card=card,
         tools=[
-            each
-            for each in actions.registered_actions(uow.env).values()
-            if {each.name, each.category} & named and each.policy.agent != "-"
+            action
+            for action in actions.registered_actions(uow.env).values()
+            if {action.name, action.category} & tool_names and action.policy.agent != "-"
         ],
         now=uow.now,
         model=mission.model,
@@ -291,36 +291,38 @@ def _task(uow: UnitOfWork, mission: Row[Any]) -> Task:
     )
 
 
-def _said(uow: UnitOfWork, mission: Row[Any], turn: Turn) -> None:
-    """Write down what the brain has said: its calls, or that it has come to an end."""
+def _record_turn(uow: UnitOfWork, mission: Row[Any], turn: Turn) -> None:
+    """Record a turn of the brain: its calls, or its final result."""
     number = mission.turns + 1
-    over = turn.result is not None or turn.error is not None
-    if number > TURNS_MAX and not over:
-        turn, over = Turn(error=f"it has taken more than {TURNS_MAX} turns"), True
-    calls = [_todo(call, number) for call in turn.calls[:CALLS_MAX]]
-    if not over and not calls:
-        turn, over = Turn(result=turn.message or ""), True
-    _step(uow, mission, history=turn.history, calls=[] if over else calls, turns=number)
+    is_over = turn.result is not None or turn.error is not None
+    if number > TURNS_MAX and not is_over:
+        turn, is_over = Turn(error=f"it has taken more than {TURNS_MAX} turns"), True
+    calls = [_new_call(call, number) for call in turn.calls[:CALLS_MAX]]
+    if not is_over and not calls:
+        turn, is_over = Turn(result=turn.message or ""), True
+    _step(uow, mission, history=turn.history, calls=[] if is_over else calls, turns=number)
     entries: list[mission_log.Entry] = [("step", {"number": number})]
     if turn.message:
         entries.append(("message", {"text": turn.message[:TEXT_MAX]}))
     mission_log.write(uow, mission.id, *entries)
-    if not over:
+    if not is_over:
         return
-    if turn.error is None and _pending(uow, mission):
-        # The brain is not asked again: its history makes room for what it says at the end.
-        ending = {"result": (turn.result or "")[:TEXT_MAX], "remarks": (turn.remarks or "")[:TEXT_MAX]}
-        uow.connection.execute(_KEEP, {"_id": mission.id, "status": "awaiting_approval", "history": ending})
-        _ask(uow, mission)
+    if turn.error is None and _has_pending(uow, mission):
+        # The brain has no further turn, so its history column can hold its final words.
+        final_turn = {"result": (turn.result or "")[:TEXT_MAX], "remarks": (turn.remarks or "")[:TEXT_MAX]}
+        uow.connection.execute(
+            _UPDATE, {"_id": mission.id, "status": "awaiting_approval", "history": final_turn}
+        )
+        _ask_for_decision(uow, mission)
         return
     status: Any = "completed" if turn.error is None else "failed"
     result_text = turn.result and turn.result[:TEXT_MAX]
-    missions.end(
+    missions.end_mission(
         uow, mission.id, status, ("running",), result=result_text, error=turn.error and turn.error[:TEXT_MAX]
     )
 
 
-def _todo(call: ToolCall, turn: int) -> dict[str, Any]:
+def _new_call(call: ToolCall, turn: int) -> dict[str, Any]:
     return {
         "id": f"{turn}/{call.id}"[:100],
         "name": call.name[:100],
@@ -329,6 +331,6 @@ def _todo(call: ToolCall, turn: int) -> dict[str, Any]:
     }
 
 
-def _pending(uow: UnitOfWork, mission: Row[Any]) -> bool:
-    found: Sequence[Row[Any]] = uow.connection.execute(_DECIDED, {"_id": mission.id}).fetchall()
-    return any(row.status == "pending" for row in found)
+def _has_pending(uow: UnitOfWork, mission: Row[Any]) -> bool:
+    proposal_rows: Sequence[Row[Any]] = uow.connection.execute(_PROPOSALS, {"_id": mission.id}).fetchall()
+    return any(row.status == "pending" for row in proposal_rows)

@@ -1,4 +1,4 @@
-"""The schema of agents: what each may do, its tokens, missions and proposals, and what it has tried."""
+"""The schema of agents: settings, tokens, missions, proposals and audit entries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 agents = Table(
     "stellary_agents",
     metadata,
-    # That of the name it goes by, which stays when the agent is deleted.
+    # The id of its user row, which stays when the agent is deleted.
     Column("id", IdType, ForeignKey("stellary_users.id"), primary_key=True),
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(100), nullable=False),
@@ -21,7 +21,7 @@ agents = Table(
     Column("project_ids", Json),
     Column("max_actions", Integer, nullable=False),
     Column("window_seconds", Integer, nullable=False),
-    # The window that runs, and what was done in it.
+    # The current rate limit window.
     Column("window_began_at", UtcDateTime, nullable=False),
     Column("window_actions", Integer, nullable=False),
     Column("runtime", String(20), nullable=False),
@@ -63,9 +63,9 @@ missions = Table(
     Column("result", Text),
     Column("error", Text),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
-    # Counts what was done, so that of two who work on it one finds that it is too late.
+    # Counts the steps, so that of two concurrent workers one notices that it is too late.
     Column("step", Integer, nullable=False),
-    # What whoever thinks for the agent wants to know again, and the calls of the turn that runs.
+    # The brain's own state, and the calls of the current turn.
     Column("history", Json),
     Column("calls", Json, nullable=False),
     Column("turns", Integer, nullable=False),
@@ -76,7 +76,7 @@ missions = Table(
     Column("finished_at", UtcDateTime),
     Index("ix_stellary_agent_missions_agent_id_id", "agent_id", "id"),
     Index("ix_stellary_agent_missions_card_id_id", "card_id", "id"),
-    # One at a time: the database knows it as well.
+    # At most one mission of a card is at work.
     Index(
         "uq_stellary_agent_missions_card_id_at_work",
         "card_id",
@@ -92,7 +92,7 @@ mission_log = Table(
     Column(
         "mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE"), primary_key=True
     ),
-    # Counts from 1. Who writes holds the mission, so that what is read later has the larger number.
+    # Counts from 1. Writers lock the mission, so entries become visible in the order of their numbers.
     Column("number", Integer, primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("data", Json, nullable=False),
@@ -106,16 +106,16 @@ proposals = Table(
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
     Column("mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE")),
-    # Of a mission: which call it stands for.
+    # The call of a mission's turn for which it stands.
     Column("call_id", String(100)),
     Column("action", String(100), nullable=False),
     Column("params", Json, nullable=False),
-    # What is called if it is no action: {"ref", "body", "file"}.
+    # The API call, if it is not an action: {"ref", "body", "file"}.
     Column("call", Json),
-    # Of a file that was brought along, so that it is not swept.
+    # The key of an uploaded file, so that it is not swept.
     Column("blob_key", String(40), index=True),
     Column("summary", Text, nullable=False),
-    # What it hangs on, in which version.
+    # The versions of the things that it depends on.
     Column("seen", Json, nullable=False),
     Column("status", String(20), nullable=False),
     Column("reason", Text),
@@ -133,7 +133,7 @@ audit = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
-    # No foreign keys: what was tried is told after what it was about is gone.
+    # No foreign keys, since entries outlive the missions and proposals they name.
     Column("mission_id", IdType),
     Column("tool", String(100), nullable=False),
     Column("outcome", String(20), nullable=False),

@@ -1,4 +1,4 @@
-"""Tokens of agents: made, listed, revoked, and read when somebody comes with one."""
+"""Agent tokens: created, listed, revoked, and checked on each request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LIST = Pages(select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
 _COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
 _INSERT = insert(agent_tokens)
 _DELETE = delete(agent_tokens).where(agent_tokens.c.id == bindparam("_id"))
-_FIND: Select[tuple[str, ...]] = (
+_BY_DIGEST: Select[tuple[str, ...]] = (
     select(
         agent_tokens.c.id,
         agent_tokens.c.agent_id,
@@ -63,7 +63,7 @@ _TOUCH = (
 
 @serves(CREATE_AGENT_TOKEN)
 def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken) -> CreatedAgentToken:
-    """Make a token of an agent; this answer alone holds its secret.
+    """Create a token of an agent. Only this response contains its secret.
 
     Raises:
         Invalid: ``expiresAt`` has passed.
@@ -95,14 +95,14 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
 
 @serves(LIST_AGENT_TOKENS)
 def list_agent_tokens(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AgentToken]:
-    """The tokens of an agent in the order in which they were made, without their secrets."""
+    """Return the tokens of an agent, oldest first, without their secrets."""
     agent = access.agent(uow, ref).row
     return _LIST.fetch(uow, request, rows.token, _agent_id=agent.id)
 
 
 @serves(REVOKE_AGENT_TOKEN)
 def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
-    """Revoke a token; it is refused from the next request on.
+    """Revoke a token; it is rejected from the next request on.
 
     Raises:
         NotFound: The agent has no such token, or another request has just revoked it.
@@ -115,32 +115,37 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
 
 
 def is_agent_token(bearer: str) -> bool:
-    """Whether a Bearer token is meant to be an agent's."""
+    """Return whether a bearer token has the form of an agent token."""
     return bearer.startswith(PREFIX)
 
 
 def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
-    """The agent that a token is of, as it is written at this moment.
+    """Return the agent that a token belongs to, with its current limits.
+
+    Args:
+        connection: A connection to the database.
+        bearer: The token.
+        now: The time of the request.
 
     Raises:
-        Unauthenticated: It is none, or no longer good. All reasons read alike.
+        Unauthenticated: The token is unknown, revoked or expired; the error is the same in all cases.
     """
-    found = None
+    row = None
     if looks_like_api_token(bearer, PREFIX):
-        found = connection.execute(_FIND, {"_digest": digest(bearer)}).first()
-    if found is None or (found.expires_at is not None and found.expires_at <= now):
+        row = connection.execute(_BY_DIGEST, {"_digest": digest(bearer)}).first()
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
         raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
     limits = AgentLimits(
-        agent_id=found.agent_id,
-        principal_id=found.created_by_id,
-        workspace_id=found.workspace_id,
-        tools=frozenset(found.tools),
-        project_ids=None if found.project_ids is None else frozenset(found.project_ids),
-        at_once=found.autonomy_mode == "autonomous",
+        agent_id=row.agent_id,
+        principal_id=row.created_by_id,
+        workspace_id=row.workspace_id,
+        tools=frozenset(row.tools),
+        project_ids=None if row.project_ids is None else frozenset(row.project_ids),
+        at_once=row.autonomy_mode == "autonomous",
     )
-    return Actor(found.agent_id, token_id=found.id, agent_limits=limits)
+    return Actor(row.agent_id, token_id=row.id, agent_limits=limits)
 
 
 def touch(uow: UnitOfWork, token_id: str) -> None:
-    """Mark a token as used now, unless another request has done so within the minute."""
+    """Record that a token was used now, unless another request has done so within the minute."""
     uow.connection.execute(_TOUCH, {"_id": token_id, "_now": uow.now, "_before": uow.now - TOUCH_AFTER})

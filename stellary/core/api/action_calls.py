@@ -83,7 +83,7 @@ class ActionCall(Call):
     def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
         limits = uow.actor.agent_limits
         assert limits is not None
-        made = proposing.of_action(uow, limits, self._there, self._action, self._params)
+        made = proposing.propose_action(uow, limits, self._there, self._action, self._params)
         return self._waiting(uow, limits, made)
 
 

@@ -127,7 +127,7 @@ class Call:
             yield
         except ApiError as error:
             if self.known is not None and self.known.agent_limits is not None:
-                audit.refused(self.units, self.known.agent_limits, self.name, error.message)
+                audit.record_refusal(self.units, self.known.agent_limits, self.name, error.message)
             raise
 
     def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
@@ -230,7 +230,7 @@ class Call:
         limits = uow.actor.agent_limits
         if limits is None:
             return self._once(uow, said, done)
-        gate.count(uow, limits)
+        gate.count_call(uow, limits)
         if uow.actor.token_id is not None:
             tokens.touch(uow, uow.actor.token_id)
         proposes = policy.agent == "w" and not limits.at_once
@@ -278,7 +278,7 @@ class Call:
         limits = uow.actor.agent_limits
         assert limits is not None
         arguments = self._arguments(said)
-        made = proposing.of_call(
+        made = proposing.propose_call(
             uow,
             limits,
             self.endpoint,

@@ -76,7 +76,7 @@ class LongRunningJob:
 
 
 HANDLERS: Mapping[str, Handler | LongRunningJob] = {
-    missions.RUN: LongRunningJob(running.run, running.give_up, running.reached),
+    missions.RUN: LongRunningJob(running.run, running.give_up, running.count_steps),
     external_mission_timeout.CHECK: Handler(external_mission_timeout.check),
     acting.ACT: Handler(acting.act),
     due.LOOK: Handler(due.look, attempts=None, first={}),

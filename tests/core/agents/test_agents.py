@@ -11,7 +11,7 @@ from sqlalchemy import select
 from stellary.core.accounts.tables import users
 from stellary.core.agents import audit
 from stellary.core.agents import tables as agents_tables
-from stellary.core.agents.rules.agents import Window, counted, free_slug
+from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
 from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.office import Office
 from tests.forms import FORM, form
@@ -282,11 +282,13 @@ def test_an_agent_is_held_up_when_it_has_done_enough_for_the_moment(office: Offi
 
 
 def test_a_window_begins_with_the_first_call_after_the_last_one():
-    first = counted(Window(NOON - timedelta(days=1), 5), 5, 60, NOON)
+    first = count_in_window(Window(NOON - timedelta(days=1), 5), 5, 60, NOON)
     assert first == Window(NOON, 1)
-    assert counted(first, 5, 60, NOON + timedelta(seconds=59)) == Window(NOON, 2)
+    assert count_in_window(first, 5, 60, NOON + timedelta(seconds=59)) == Window(NOON, 2)
     # A clock that was set back does not shut anybody out.
-    assert counted(Window(NOON, 5), 5, 60, NOON - timedelta(hours=1)) == Window(NOON - timedelta(hours=1), 1)
+    assert count_in_window(Window(NOON, 5), 5, 60, NOON - timedelta(hours=1)) == Window(
+        NOON - timedelta(hours=1), 1
+    )
 
 
 # ---------------------------------------------------------------------------------------------- proposals, and what is noted
@@ -339,13 +341,13 @@ def test_a_file_that_is_proposed_is_kept_until_somebody_decides(office: Office):
 
 
 def test_what_was_tried_is_kept_for_the_newest_only(office: Office, monkeypatch):
-    monkeypatch.setattr(audit, "KEPT", 2)
+    monkeypatch.setattr(audit, "ENTRIES_MAX", 2)
     agent = office.agent()
     token = office.token(agent)
     for _ in range(4):
         office.world.ask(token, "GET", office.path)
     with office.world.core.begin(NOBODY) as uow:
-        audit.forget(uow, agent["id"])
+        audit.delete_old_entries(uow, agent["id"])
     assert len(office.audit(agent)) in (2, 4)
 
 

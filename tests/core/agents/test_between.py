@@ -186,7 +186,7 @@ def test_what_is_refused_to_an_agent_that_is_gone_is_noted_nowhere(office: Offic
     agent = office.agent()
     gone = AgentLimits(agent["id"], office.owner.id, office.workspace.id, frozenset(), None, at_once=True)
     office.world.ask(office.owner, "DELETE", f"{office.agents}/{agent['id']}")
-    audit.refused(office.world.core.units, gone, "move_card", "it is suspended")
+    audit.record_refusal(office.world.core.units, gone, "move_card", "it is suspended")
     assert office.world.ask(office.owner, "GET", office.agents) == []
 
 

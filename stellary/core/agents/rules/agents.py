@@ -1,4 +1,4 @@
-"""What an agent may do, and what it is made of. Values in, values out."""
+"""Rules of agents: tools, projects, models, slugs and rate limits. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from stellary.contract.wire import invalid
 RATE_LIMIT = RateLimit(max_actions=60, window_seconds=60)
 TOOLS = ["board.read"]
 _SLUG_MAX = 60
-# What a workspace tells an agent that works in some of its projects only.
-_OF_ALL = frozenset(
+# Operations on the whole workspace that are open to an agent that works in some projects only.
+_WORKSPACE_OPERATIONS = frozenset(
     {
         "workspaces.get",
         "workspaces.list_members",
@@ -30,7 +30,7 @@ _OF_ALL = frozenset(
 
 
 def category(endpoint: AnyEndpoint) -> str:
-    """The category of tools that an endpoint belongs to: ``board.read``, ``pilotage.write`` …"""
+    """Return the category of tools that an endpoint belongs to: ``board.read``, ``pilotage.write`` …"""
     area = "board"
     if endpoint.resource == "documents":
         area = "documents"
@@ -40,38 +40,46 @@ def category(endpoint: AnyEndpoint) -> str:
 
 
 def check_tool(tools: frozenset[str], name: str, category: str) -> None:
-    """An agent does what its tools name, by itself or as part of a category.
+    """Check that an agent's tools include an action, by its name or by its category.
 
     Args:
-        tools: Of the agent.
-        name: Of the action; empty for an endpoint for which no action stands.
-        category: That it belongs to.
+        tools: The agent's tools.
+        name: The action's name; empty for an endpoint without an action.
+        category: The category of the action or endpoint.
 
     Raises:
-        Forbidden: They name neither.
+        Forbidden: The tools include neither.
     """
     if name not in tools and category not in tools:
-        wanted = f"{name} or {category}" if name else category
-        raise Forbidden(f"the agent has not the tool {wanted}", code="tool_not_allowed")
+        missing_tool = f"{name} or {category}" if name else category
+        raise Forbidden(f"the agent has not the tool {missing_tool}", code="tool_not_allowed")
 
 
-def check_place(endpoint: AnyEndpoint, project_ids: Collection[str] | None) -> None:
-    """An agent that works in some projects only does nothing that is not in a project.
+def check_project_scope(endpoint: AnyEndpoint, project_ids: Collection[str] | None) -> None:
+    """Check that an endpoint is within a project, for an agent that works in some projects only.
+
+    Args:
+        endpoint: The endpoint.
+        project_ids: The agent's projects; None for all, in which case the check passes.
 
     Raises:
         Forbidden: The endpoint is about the whole workspace.
     """
-    if project_ids is None or endpoint.operation in _OF_ALL:
+    if project_ids is None or endpoint.operation in _WORKSPACE_OPERATIONS:
         return
     if "project_id" not in {field.name for field in attrs.fields(endpoint.ref)}:
         raise Forbidden("the agent works in some projects only", code="outside_projects")
 
 
 def check_model(runtime: Runtime, model: str | None) -> None:
-    """A model is named where one thinks for the agent, and nowhere else.
+    """Check that a model is set for the runtime ``model``, and for no other.
+
+    Args:
+        runtime: The agent's runtime.
+        model: The name of a language model, or None.
 
     Raises:
-        Invalid: It is otherwise.
+        Invalid: The model is missing, or must not be set.
     """
     if runtime == "model" and not model:
         raise invalid(("model", "is required where the runtime is model"))
@@ -79,25 +87,36 @@ def check_model(runtime: Runtime, model: str | None) -> None:
         raise invalid(("model", "must be null unless the runtime is model"))
 
 
-def free_slug(wanted: str, taken: Iterable[str]) -> str:
-    """The slug, or that with a number behind it that nobody has."""
-    known, slug, number = set(taken), wanted, 1
-    while slug in known:
+def free_slug(preferred: str, taken: Iterable[str]) -> str:
+    """Return the preferred slug, or the first free one with a number appended.
+
+    Args:
+        preferred: The preferred slug.
+        taken: The slugs of the workspace's agents.
+    """
+    taken_slugs, slug, number = set(taken), preferred, 1
+    while slug in taken_slugs:
         number += 1
-        slug = f"{wanted[: _SLUG_MAX - len(str(number)) - 1].rstrip('-')}-{number}"
+        slug = f"{preferred[: _SLUG_MAX - len(str(number)) - 1].rstrip('-')}-{number}"
     return slug
 
 
 @attrs.frozen
 class Window:
-    """A stretch of time, and how many calls an agent has made in it."""
+    """A rate limit window: its beginning, and the number of calls in it."""
 
     began_at: datetime
     actions: int
 
 
-def counted(window: Window, max_actions: int, seconds: int, now: datetime) -> Window:
-    """The window after one more call; a new one begins with the first call after the last one's end.
+def count_in_window(window: Window, max_actions: int, seconds: int, now: datetime) -> Window:
+    """Return the window after one more call. The first call after a window's end begins a new one.
+
+    Args:
+        window: The window before the call.
+        max_actions: The number of calls that a window allows.
+        seconds: The length of a window.
+        now: The time of the call.
 
     Raises:
         RateLimited: The window is full.
@@ -106,14 +125,16 @@ def counted(window: Window, max_actions: int, seconds: int, now: datetime) -> Wi
     if not window.began_at <= now < ends_at:
         return Window(now, 1)
     if window.actions >= max_actions:
-        left = max(1.0, (ends_at - now).total_seconds())
+        seconds_left = max(1.0, (ends_at - now).total_seconds())
         error = RateLimited(
-            f"the agent may do {max_actions} things in {seconds} seconds", code="agent_rate", retry_after=left
+            f"the agent may do {max_actions} things in {seconds} seconds",
+            code="agent_rate",
+            retry_after=seconds_left,
         )
         error.headers |= {
             "X-RateLimit-Limit": str(max_actions),
             "X-RateLimit-Remaining": "0",
-            "X-RateLimit-Reset": str(math.ceil(left)),
+            "X-RateLimit-Reset": str(math.ceil(seconds_left)),
         }
         raise error
     return Window(window.began_at, window.actions + 1)

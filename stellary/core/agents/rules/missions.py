@@ -1,4 +1,4 @@
-"""How far a mission is. Values in, values out."""
+"""Progress of missions. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from stellary.contract.agent_missions import MissionProgress
 def progress(
     status: str, turns: int, logged: int, waiting: int, undecided: int, message: Mapping[str, Any] | None
 ) -> MissionProgress:
-    """Return how far a mission is.
+    """Return the progress of a mission.
 
     Args:
-        status: Of the mission.
-        turns: How often the agent was asked what to do next.
-        logged: How many of its calls are in the log.
-        waiting: How many calls are still to be made.
-        undecided: How many of the logged ones are proposals that nobody has decided.
-        message: The data of the last message in the log.
+        status: The mission's status.
+        turns: The number of turns of its brain.
+        logged: The number of calls in the log.
+        waiting: The number of calls that are not made yet.
+        undecided: The number of logged calls that are pending proposals.
+        message: The data of the last message in the log, or None.
     """
     done, total = logged - undecided, logged + waiting
     percent = 100 if status == "completed" else done * 100 // total if total else 0

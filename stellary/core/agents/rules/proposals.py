@@ -1,4 +1,4 @@
-"""What a proposal says, and whether it still holds. Values in, values out."""
+"""Texts of proposals, and checks that they are not stale. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ import orjson
 from stellary.contract.errors import Conflict
 
 SUMMARY_MAX = 500
-_SHOWN_MAX = 100
+_VALUE_MAX = 100
 
 
-def told(what: str, params: Mapping[str, Any]) -> str:
-    """A proposal in a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``."""
-    said = ", ".join(f"{name} {_shown(found)}" for name, found in params.items())
-    sentence = what.rstrip(".") + (f": {said}" if said else "")
+def summarize(action_summary: str, params: Mapping[str, Any]) -> str:
+    """Return a proposal as a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``.
+
+    Args:
+        action_summary: The summary of the action or endpoint.
+        params: The parameters, each shown with at most 100 characters.
+
+    Returns:
+        At most 500 characters.
+    """
+    shown_params = ", ".join(f"{name} {_format_value(value)}" for name, value in params.items())
+    sentence = action_summary.rstrip(".") + (f": {shown_params}" if shown_params else "")
     return ellipsize(sentence, SUMMARY_MAX)
 
 
-def _shown(found: Any) -> str:
-    text = found if isinstance(found, str) else orjson.dumps(found).decode()
-    return ellipsize(text, _SHOWN_MAX)
+def _format_value(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return ellipsize(text, _VALUE_MAX)
 
 
 def ellipsize(text: str, length: int) -> str:
@@ -31,12 +39,12 @@ def ellipsize(text: str, length: int) -> str:
 
 
 def describe_outcome(done: Iterable[str], not_done: Iterable[str], remarks: str | None = None) -> str:
-    """Describe what came of a mission: ``Done: move_card. Not done: add_comment was rejected (Too chatty).``
+    """Return the outcome of a mission: ``Done: move_card. Not done: add_comment was rejected (Too chatty).``
 
     Args:
         done: The names of the actions that were carried out.
-        not_done: What was not, each with the reason.
-        remarks: What else there is to say, in sentences.
+        not_done: A text for each action that was not, with the reason.
+        remarks: Further sentences.
     """
     done, not_done = ", ".join(done), "; ".join(not_done)
     sentences = (done and f"Done: {done}.", not_done and f"Not done: {not_done}.", remarks)
@@ -44,22 +52,22 @@ def describe_outcome(done: Iterable[str], not_done: Iterable[str], remarks: str 
 
 
 def describe_rejection(action: str, reason: str | None) -> str:
-    """Describe one proposal that was rejected."""
+    """Return a text for one rejected proposal."""
     return f"{action} was rejected ({reason or 'no reason was given'})"
 
 
 def describe_batch(
     decisions: Sequence[tuple[str, str, str | None]], result: str | None, remarks: str | None
 ) -> str:
-    """Describe what came of a mission whose proposals were decided as one batch.
+    """Return the outcome of a mission whose proposals were decided as one batch.
 
     Args:
-        decisions: Of each proposal its action, its status and the reason of a rejection.
-        result: The agent's own words, which take it for granted that all was approved.
-        remarks: What the agent has to say beside its proposals.
+        decisions: The action, the status and the rejection reason of each proposal.
+        result: The agent's own summary, which assumes that all proposals are approved.
+        remarks: Further sentences of the agent.
 
     Returns:
-        The agent's own words if all was approved and it has found any, else what was done and what was not.
+        The agent's summary if it gave one and all proposals are approved, else the lists of actions done and not done.
     """
     approved = [action for action, status, _ in decisions if status == "approved"]
     if result and len(approved) == len(decisions):
@@ -69,14 +77,14 @@ def describe_batch(
 
 
 def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """What was proposed is done to what was seen, in the very version.
+    """Check that the things that a proposal depends on are unchanged since it was made.
 
     Args:
-        seen: What the proposal hangs on, each in its version.
-        now: The same, as it was found when it was to be done.
+        seen: The version of each thing, by key, when the proposal was made.
+        now: The versions that its execution has read.
 
     Raises:
-        Conflict: Something else has changed it.
+        Conflict: They differ.
     """
     if seen != now:
         names = sorted({key.rpartition(" ")[0] for key, _ in seen.items() ^ now.items()})
@@ -84,16 +92,16 @@ def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
 
 
 def stale(why: str) -> Conflict:
-    """The 409 that says that a proposal no longer fits."""
+    """Return the error of a proposal that no longer fits."""
     return Conflict(why, code="stale")
 
 
-def renewed(seen: Mapping[str, str], versions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """What another proposal of the same mission hangs on, once one of them has changed something.
+def renew_versions(seen: Mapping[str, str], versions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return the versions that a proposal expects after another proposal of its mission was executed.
 
     Args:
-        seen: As it was.
-        versions: Of what was changed, by its key: the version before, and the one after.
+        seen: The versions that it expected before, by key.
+        versions: The version before and after the execution, by the key of each changed thing.
     """
     return {
         key: versions[key][1] if key in versions and versions[key][0] == version else version
