@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeV
 import attrs
 
 from stellary import __version__
+from stellary.client._lazy_display import register_lazy_display
 from stellary.client.calling.call import Options
 from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
 from stellary.client.calling.capture import Exchange, Watch
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from stellary.client.resources.auth import Auth
     from stellary.client.resources.notifications import Notifications
     from stellary.client.resources.workspaces import ReceivedInvitations, WorkspaceHandle
+
+register_lazy_display()
 
 H = TypeVar("H")
 

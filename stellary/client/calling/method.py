@@ -17,6 +17,7 @@ import attrs
 
 from stellary.client.calling.call import Plan, segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
+from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.page import DEFAULT_LIMIT, AsyncPage, Page
 from stellary.client.calling.settings import checked_headers, checked_retries, checked_timeout, checked_token
 from stellary.client.calling.stream import AsyncEventStream, EventStream, never
@@ -163,9 +164,7 @@ class Resource(Shown, Generic[C]):
             TypeError: There is nothing here that could be asked for.
             ValueError: There is no such view.
         """
-        from stellary.client.display._asking import show
-
-        return show(self, view)
+        return get_display().show(self, view)
 
     def __repr__(self) -> str:
         where = ", ".join(f"{name}={part!r}" for name, part in self._place.items())

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from stellary.client._presenting import picture
 from stellary.client.errors import EndlessPages
-from stellary.contract.presenting import Shown, present_by
-
-# Values show themselves wherever there is a client.
-present_by(picture)
+from stellary.contract.presenting import Shown
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 200

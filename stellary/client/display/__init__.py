@@ -9,13 +9,12 @@ Values, pages and handles use this module to show themselves at the end of a not
 
 from __future__ import annotations
 
-from stellary.client._presenting import picture
 from stellary.client.display._live import LiveLog
 from stellary.client.display._seen import build_view as view
 from stellary.client.display._sheet import View
 from stellary.contract.presenting import present_by
 
 # Values that the core returns show themselves too, without a client.
-present_by(picture)
+present_by(view)
 
 __all__ = ["LiveLog", "View", "view"]

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from stellary.client._front import in_notebook
+from stellary.client._environment import in_notebook
 from stellary.client.display._lines import entry_line
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import readable

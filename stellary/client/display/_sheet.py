@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stellary.client._front import front_end
+from stellary.client._environment import front_end
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Part
 

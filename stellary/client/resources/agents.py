@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
+from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.method import (
     Async,
     C,
@@ -134,9 +135,7 @@ class MissionHandle(Resource[C]):
 def _teller(progress: Progress | None) -> Teller | None:
     if progress is not True:
         return progress or None
-    from stellary.client.display import LiveLog
-
-    return LiveLog()
+    return get_display().start_log()
 
 
 def _waited(mission: Any, progress: Teller | None) -> AgentMission:

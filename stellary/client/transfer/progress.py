@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Literal, Self
 
-from stellary.client._front import in_notebook
+from stellary.client._environment import in_notebook
 
 Told = Callable[[int, int], object]
 """Is told how much has been done, and how much there is. What is sent again after a failure is told again. With

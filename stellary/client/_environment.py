@@ -1,4 +1,4 @@
-"""The front end: where what is shown by this process is drawn."""
+"""The environment in which the program runs: a notebook or a terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Literal
 
 
 def in_notebook() -> bool:
-    """Whether it is a notebook, which draws HTML: Jupyter and its kin, or marimo."""
+    """Return whether the program runs in a notebook, which renders HTML."""
     return front_end() is not None
 
 
 def front_end() -> Literal["jupyter", "marimo"] | None:
-    """Return which notebook runs this; None for a terminal."""
+    """Return the kind of notebook; None for a terminal."""
     if "marimo" in sys.modules:
         import marimo
 
