@@ -1,4 +1,4 @@
-"""Accounts: logging in and out, and tokens for scripts."""
+"""Account commands: logging in and out, and tokens for scripts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from stellary import Forbidden, Stellary, Unauthenticated
-from stellary.cli.finding import one
-from stellary.cli.output import as_json, show, tell, tell_json
+from stellary.cli.finding import match_one
+from stellary.cli.output import as_json, print_json, print_line, show
 from stellary.cli.session import Session, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import User
@@ -18,9 +18,9 @@ from stellary.contract.redaction import SecretStr
 from stellary.contract.unset import UNSET
 
 
-def _secret(prompt: str) -> str:
-    """A secret that is asked for without being shown, or the first line of the standard input. Never an argument."""
-    if _at_a_terminal():
+def _read_secret(prompt: str) -> str:
+    """Prompt for a secret without echoing it, or read the first line of standard input. A secret is never an argument."""
+    if _has_terminal():
         return SecretStr(click.prompt(prompt, hide_input=True, err=True))
     line = SecretStr(sys.stdin.readline().rstrip("\r\n"))
     if not line:
@@ -28,106 +28,111 @@ def _secret(prompt: str) -> str:
     return line
 
 
-def _at_a_terminal() -> bool:
+def _has_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _url(session: Session, url: str | None) -> str:
+def _resolve_url(session: Session, url: str | None) -> str:
     return url or session.setting("url") or DEFAULT_URL
 
 
-@click.command(short_help="Log in, and remember that.")
-@click.option("--url", metavar="URL", help=f"Where the API is ({DEFAULT_URL}, or where you were last).")
-@click.option("--email", metavar="ADDRESS", help="Of your account; asked for if not given.")
-@click.option("--token", is_flag=True, help="With a personal access token in place of a password.")
+@click.command(short_help="Log in, and save the login.")
+@click.option(
+    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
+)
+@click.option("--email", metavar="ADDRESS", help="The address of your account. Prompted for if omitted.")
+@click.option("--token", is_flag=True, help="Use a personal access token instead of a password.")
 @pass_session
 def login(session: Session, url: str | None, email: str | None, token: bool) -> None:
-    """Log in with a password or a token, and remember that in a file that only you can read.
+    """Log in with a password or a token. The login is saved in a file that only you can read.
 
-    The secret is asked for, or read from the standard input. It is no option, since others may see those.
+    The command prompts for the secret, or reads it from standard input. It is not an option, because other users of
+    the machine can see options.
 
     \b
     Example:
       stellary login --url https://stellary.example.com --email jane@example.com
       echo "$TOKEN" | stellary login --token
     """
-    where = _url(session, url)
+    api_url = _resolve_url(session, url)
     if token:
-        found = _secret("Token").strip()
+        access_token = _read_secret("Token").strip()
     else:
         email = email or click.prompt("E-mail", err=True)
         try:
-            with Stellary(where) as client:
-                found = client.auth.login(email=email, password=_secret("Password")).access_token
+            with Stellary(api_url) as client:
+                access_token = client.auth.login(email=email, password=_read_secret("Password")).access_token
         except Unauthenticated as error:
             raise click.ClickException(error.message) from None
-    _enter(session, where, found)
+    _start_session(session, api_url, access_token)
 
 
-@click.command(short_help="Make an account, and log in.")
-@click.option("--url", metavar="URL", help=f"Where the API is ({DEFAULT_URL}, or where you were last).")
-@click.option("--email", metavar="ADDRESS", prompt="E-mail", help="Of the account to be.")
-@click.option("--name", metavar="NAME", help="What others call you; made from the address if not given.")
+@click.command(short_help="Create an account, and log in.")
+@click.option(
+    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
+)
+@click.option("--email", metavar="ADDRESS", prompt="E-mail", help="The address of the new account.")
+@click.option("--name", metavar="NAME", help="Your display name. Default: derived from the address.")
 @pass_session
 def register(session: Session, url: str | None, email: str, name: str | None) -> None:
-    """Make an account, with a workspace of its own, and log in with it.
+    """Create an account with its own workspace, and log in.
 
     \b
     Example:
       stellary register --email jane@example.com --name "Jane Doe"
     """
-    where = _url(session, url)
-    with Stellary(where) as client:
-        made = client.auth.register(email=email, password=_secret("Password"), name=name or UNSET)
-    _enter(session, where, made.access_token)
+    api_url = _resolve_url(session, url)
+    with Stellary(api_url) as client:
+        tokens = client.auth.register(email=email, password=_read_secret("Password"), name=name or UNSET)
+    _start_session(session, api_url, tokens.access_token)
 
 
-def _enter(session: Session, url: str, token: str) -> None:
-    """Remember a token that is good, and where there is only one place to work, that place."""
+def _start_session(session: Session, url: str, token: str) -> None:
+    """Save a valid token, and select the workspace if there is exactly one."""
     with Stellary(url, token) as client:
         try:
-            who = f" as {_called(client.auth.me().user)}"
+            suffix = f" as {_format_user(client.auth.me().user)}"
         except Forbidden:
-            # A token need not reach the account whose it is.
-            who = ""
-        session.remember(url=url, token=token, org=None, workspace=None, project=None)
-        tell(f"Logged in at {url}{who}.")
-        places = [
-            (org.slug, each.slug)
+            # The scopes of a token may not include reading the account.
+            suffix = ""
+        session.save(url=url, token=token, org=None, workspace=None, project=None)
+        print_line(f"Logged in at {url}{suffix}.")
+        workspaces = [
+            (org.slug, workspace.slug)
             for org in client.organizations.iterate()
-            for each in client.organization(org.slug).workspaces.iterate()
+            for workspace in client.organization(org.slug).workspaces.iterate()
         ]
-    if len(places) == 1:
-        ((org, workspace),) = places
-        session.remember(org=org, workspace=workspace)
-        tell(f"You work in {org}/{workspace}.")
+    if len(workspaces) == 1:
+        ((org_slug, workspace_slug),) = workspaces
+        session.save(org=org_slug, workspace=workspace_slug)
+        print_line(f"Now working in {org_slug}/{workspace_slug}.")
     else:
-        example = "/".join(places[0]) if places else "ORG/SLUG"
-        tell(f"Say where you work: stellary use {example}")
+        example = "/".join(workspaces[0]) if workspaces else "ORG/SLUG"
+        print_line(f"Select a workspace: stellary use {example}")
 
 
-def _called(user: User) -> str:
+def _format_user(user: User) -> str:
     return f"{user.name} <{user.email}>"
 
 
 @click.command()
 @pass_session
 def logout(session: Session) -> None:
-    """Forget the login, and where you work.
+    """Delete the saved login, with the selected workspace and project.
 
     \b
     Example:
       stellary logout
     """
-    session.remember(token=None, org=None, workspace=None, project=None)
-    tell("Logged out.")
+    session.save(token=None, org=None, workspace=None, project=None)
+    print_line("Logged out.")
 
 
 @click.command()
 @as_json
 @pass_session
 def whoami(session: Session, as_json: bool) -> None:
-    """Show who you are, and where you work.
+    """Show your account, and the selected workspace and project.
 
     \b
     Example:
@@ -135,16 +140,16 @@ def whoami(session: Session, as_json: bool) -> None:
     """
     user = session.client.auth.me().user
     if as_json:
-        tell_json(user)
+        print_json(user)
         return
-    place = "/".join(filter(None, (session.setting("org"), session.setting("workspace"))))
-    tell(f"{_called(user)} at {session.setting('url') or DEFAULT_URL}")
-    tell(f"workspace {place or 'none'}, project {session.setting('project') or 'none'}")
+    workspace = "/".join(filter(None, (session.setting("org"), session.setting("workspace"))))
+    print_line(f"{_format_user(user)} at {session.setting('url') or DEFAULT_URL}")
+    print_line(f"workspace {workspace or 'none'}, project {session.setting('project') or 'none'}")
 
 
 @click.group()
 def tokens() -> None:
-    """Personal access tokens, for scripts and services.
+    """Manage personal access tokens, for scripts and services.
 
     \b
     Example:
@@ -172,48 +177,48 @@ def list_tokens(session: Session, as_json: bool) -> None:
     "scopes",
     multiple=True,
     type=click.Choice(TOKEN_SCOPES),
-    help="What it reaches; all if none is given.",
+    help="What the token may access; repeatable. Default: everything.",
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="After which it expires; never if not given.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. Default: never.")
 @as_json
 @pass_session
 def create_token(
     session: Session, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool
 ) -> None:
-    """Make a token. Its secret is printed, this once.
+    """Create a token, and print its secret, which cannot be shown again.
 
     \b
     Example:
       stellary tokens create CI --scope projects:read --scope projects:write --days 90
     """
-    expires = datetime.now(UTC) + timedelta(days=days) if days else UNSET
-    made = session.client.api_tokens.create(name=name, scopes=list(scopes) or UNSET, expires_at=expires)  # type: ignore[arg-type]
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else UNSET
+    token = session.client.api_tokens.create(name=name, scopes=list(scopes) or UNSET, expires_at=expires_at)  # type: ignore[arg-type]
     if as_json:
-        tell_json(made)
+        print_json(token)
     else:
-        click.echo(made.token)
+        click.echo(token.token)
 
 
 @tokens.command("revoke")
 @click.argument("token")
 @pass_session
 def revoke_token(session: Session, token: str) -> None:
-    """Revoke a token, by its name, the beginning of its secret, or its id.
+    """Revoke a token, given its name, the start of its secret, or its id.
 
     \b
     Example:
       stellary tokens revoke CI
     """
     client = session.client
-    found = one(
+    match = match_one(
         "token",
         token,
         client.api_tokens.iterate(),
-        lambda each: (each.name, each.prefix, each.id),
-        lambda each: f'"{each.name}" ({each.prefix}…, {each.id})',
+        lambda item: (item.name, item.prefix, item.id),
+        lambda item: f'"{item.name}" ({item.prefix}…, {item.id})',
     )
-    client.api_tokens.delete(found)
-    tell(f'Revoked "{found.name}".')
+    client.api_tokens.delete(match)
+    print_line(f'Revoked "{match.name}".')
 
 
 COMMANDS = (login, register, logout, whoami, tokens)

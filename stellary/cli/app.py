@@ -1,6 +1,6 @@
-"""The program: its commands, and how it tells what went wrong: in one line, and by an exit code.
+"""The ``stellary`` program: its commands, its one-line errors and its exit codes.
 
-0 it was done · 1 it could not be · 2 the command makes no sense · 3 a plan has something to do (``setup plan --exit-code``)
+0 success · 1 failure · 2 invalid usage · 3 a plan has changes (``setup plan --exit-code``)
 """
 
 from __future__ import annotations
@@ -12,87 +12,91 @@ from typing import Any
 import click
 
 from stellary import StellaryError, __version__
-from stellary.cli.output import warn
+from stellary.cli.output import print_error
 from stellary.cli.session import Session
 
 SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Account": {"account": ("login", "register", "logout", "whoami", "tokens")},
-    "Where you work": {"places": ("orgs", "workspaces", "projects", "use")},
+    "Workspaces and projects": {"places": ("orgs", "workspaces", "projects", "use")},
     "Boards": {"boards": ("board",), "cards": ("card",)},
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
     "More": {"serving": ("serve", "completion")},
 }
-"""The commands by what they are about, and in which module they are: it is loaded when one of them is asked for."""
-MODULES = {name: module for part in SECTIONS.values() for module, names in part.items() for name in names}
+"""The commands by section and module. A module is imported only when one of its commands is needed."""
+MODULES = {
+    name: module for section in SECTIONS.values() for module, names in section.items() for name in names
+}
 
 
 class Program(click.Group):
-    """Tells errors in one line."""
+    """A command group that reports errors in one line."""
 
-    def main(self, *args: Any, **named: Any) -> Any:
-        """Run, and end the process with the exit code."""
-        named["standalone_mode"] = False
-        sys.exit(_run(super().main, *args, **named))
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command, and exit with its code."""
+        kwargs["standalone_mode"] = False
+        sys.exit(_run(super().main, *args, **kwargs))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names."""
+        """Return the names of all commands."""
         return list(MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, whose module is loaded by this."""
+        """Import and return the command with a name; None if there is none."""
         if cmd_name not in MODULES:
             return None
         module = import_module(f"stellary.cli.{MODULES[cmd_name]}")
         commands: tuple[click.Command, ...] = module.COMMANDS
-        return next(each for each in commands if each.name == cmd_name)
+        return next(command for command in commands if command.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by what they are about."""
+        """Write the commands by section."""
         for title, modules in SECTIONS.items():
             with formatter.section(title):
-                found = [(name, self.get_command(ctx, name)) for names in modules.values() for name in names]
-                formatter.write_dl([(name, each.get_short_help_str(70)) for name, each in found if each])
+                names = [name for names in modules.values() for name in names]
+                commands = [(name, self.get_command(ctx, name)) for name in names]
+                rows = [(name, command.get_short_help_str(70)) for name, command in commands if command]
+                formatter.write_dl(rows)
 
 
-def _run(main: Any, *args: Any, **named: Any) -> int:
+def _run(main: Any, *args: Any, **kwargs: Any) -> int:
     try:
-        code = main(*args, **named)
+        code = main(*args, **kwargs)
     except click.UsageError as error:
-        asked = error.ctx.command_path if error.ctx else "stellary"
-        warn(f"{_line(error.format_message())} (see {asked} --help)")
+        command_path = error.ctx.command_path if error.ctx else "stellary"
+        print_error(f"{_join_lines(error.format_message())} (see {command_path} --help)")
         return 2
     except click.ClickException as error:
-        warn(_line(error.format_message()))
+        print_error(_join_lines(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
-        warn("interrupted")
+        print_error("interrupted")
         return 130
     except OSError as error:
-        warn(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (StellaryError, ImportError, ValueError) as error:
-        warn(str(error))
+        print_error(str(error))
     else:
         return code if isinstance(code, int) else 0
     return 1
 
 
-def _line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())
 
 
 @click.group(
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Each command has a --help with an example. STELLARY_URL, STELLARY_TOKEN, STELLARY_ORG, STELLARY_WORKSPACE and"
-    " STELLARY_PROJECT say the same as what is remembered, and win over it.",
+    epilog="Every command has a --help with an example. STELLARY_URL, STELLARY_TOKEN, STELLARY_ORG, STELLARY_WORKSPACE and"
+    " STELLARY_PROJECT take precedence over the saved login and selection.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="stellary", message="%(prog)s %(version)s")
-@click.option("--url", metavar="URL", help="Where the API is.")
+@click.option("--url", metavar="URL", help="The URL of the API.")
 @click.pass_context
 def cli(ctx: click.Context, url: str | None) -> None:
-    """Stellary at the command line: boards, cards, and projects as files.
+    """Stellary on the command line: boards, cards, and projects as files.
 
     \b
-    Example, against a server of your own (stellary serve, in another terminal):
+    Example, with your own server (run stellary serve in another terminal):
       stellary register --email jane@example.com
       stellary setup apply launch.yaml
       stellary use --project LAUNCH

@@ -1,4 +1,4 @@
-"""Cards: added, moved, done, and talked about."""
+"""Card commands."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from stellary.cli.finding import one_card, one_column, one_label, one_person, one_scope
-from stellary.cli.output import as_json, draw_handle, show, tell, tell_json
-from stellary.cli.session import Session, cards_there, in_project
+from stellary.cli.finding import find_card, find_column, find_label, find_person, find_scope
+from stellary.cli.output import as_json, print_handle, print_json, print_line, show
+from stellary.cli.session import Session, complete_cards, in_project
 from stellary.contract.cards import Card
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.projects import Board
@@ -33,7 +33,7 @@ class Day(click.ParamType[date]):
 
 @click.group()
 def card() -> None:
-    """Cards. One is meant by its key or number (LAUNCH-12, 12), or by its title or the beginning of that.
+    """Manage cards. Refer to a card by its key or number (LAUNCH-12, 12), or by its title or the start of it.
 
     \b
     Example:
@@ -42,187 +42,196 @@ def card() -> None:
     """
 
 
-def _told(session: Session, made: Card, what: str, as_json: bool) -> None:
+def _report(card: Card, verb: str, as_json: bool) -> None:
     if as_json:
-        tell_json(made)
+        print_json(card)
     else:
-        tell(f'{what} {made.key} "{made.title}".')
+        print_line(f'{verb} {card.key} "{card.title}".')
 
 
 @card.command("add")
 @click.argument("title")
-@click.option("-c", "--column", metavar="NAME", help="The first one of the default scope if not given.")
-@click.option("-s", "--scope", metavar="NAME", help="The scope in which to look for the column.")
-@click.option("--description", metavar="TEXT")
+@click.option(
+    "-c", "--column", metavar="NAME", help="The column. Default: the first one of the default scope."
+)
+@click.option("-s", "--scope", metavar="NAME", help="The scope that the column belongs to.")
+@click.option("--description", metavar="TEXT", help="The description.")
 @click.option("--priority", type=PRIORITY)
-@click.option("-l", "--label", "labels", metavar="NAME", multiple=True, help="May be given several times.")
+@click.option("-l", "--label", "labels", metavar="NAME", multiple=True, help="A label; repeatable.")
 @click.option(
-    "-a", "--assignee", metavar="WHO", help="Somebody of the workspace, by e-mail address or name; or me."
+    "-a", "--assignee", metavar="WHO", help="A person in the workspace, by e-mail address or name; or me."
 )
-@click.option("--start", type=Day(), help="When it begins.")
-@click.option("--due", type=Day(), help="When it is due.")
-@click.option(
-    "--step", "steps", metavar="TITLE", multiple=True, help="A step of its checklist; several times."
-)
+@click.option("--start", type=Day(), help="The start date.")
+@click.option("--due", type=Day(), help="The due date.")
+@click.option("--step", "steps", metavar="TITLE", multiple=True, help="A step of its checklist; repeatable.")
 @as_json
 @in_project
-def add(session: Session, title: str, as_json: bool, **said: Any) -> None:
+def add(session: Session, title: str, as_json: bool, **options: Any) -> None:
     """Add a card at the end of a column.
 
     \b
     Example:
       stellary card add "Write the spec" --column "To do" --label Bug --assignee me --due 2026-04-01
     """
-    project = session.board()
+    project = session.project_handle()
     board = project.board()
-    column = _column(board, said["column"], said["scope"])
-    made = project.cards.create(
+    column = _choose_column(board, options["column"], options["scope"])
+    card = project.cards.create(
         column,
         title=title,
-        description=said["description"] or UNSET,
-        priority=said["priority"] or UNSET,
-        label_ids=[one_label(board, each).id for each in said["labels"]] or UNSET,
-        assignee_id=_person(session, said["assignee"]) or UNSET,
-        start_date=said["start"] or UNSET,
-        due_date=said["due"] or UNSET,
-        checklist=[AddChecklistItem(title=each) for each in said["steps"]] or UNSET,
+        description=options["description"] or UNSET,
+        priority=options["priority"] or UNSET,
+        label_ids=[find_label(board, name).id for name in options["labels"]] or UNSET,
+        assignee_id=_find_person_id(session, options["assignee"]) or UNSET,
+        start_date=options["start"] or UNSET,
+        due_date=options["due"] or UNSET,
+        checklist=[AddChecklistItem(title=title) for title in options["steps"]] or UNSET,
     )
-    _told(session, made, "Added", as_json)
+    _report(card, "Added", as_json)
 
 
-def _column(board: Board, column: str | None, scope: str | None) -> Any:
+def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
     if column:
-        return one_column(board, column, scope)
-    columns = [each for each in board.columns if not scope or each.scope_id == _scope(board, scope)]
-    default = next(each.id for each in board.scopes if each.is_default)
-    first = [each for each in columns if scope or each.scope_id == default] or columns
-    if not first:
+        return find_column(board, column, scope)
+    if scope:
+        scope_id = find_scope(board, scope).id
+        columns = [candidate for candidate in board.columns if candidate.scope_id == scope_id]
+    else:
+        default = next(candidate.id for candidate in board.scopes if candidate.is_default)
+        columns = [candidate for candidate in board.columns if candidate.scope_id == default] or board.columns
+    if not columns:
         raise click.ClickException("the project has no columns")
-    return first[0]
+    return columns[0]
 
 
-def _scope(board: Board, scope: str) -> str:
-    return one_scope(board, scope).id
-
-
-def _person(session: Session, wanted: str | None) -> str | None:
-    """The id of somebody of the workspace."""
-    if not wanted:
+def _find_person_id(session: Session, query: str | None) -> str | None:
+    """Return the user id of a person in the workspace; ``me`` is the caller."""
+    if not query:
         return None
-    if wanted == "me":
+    if query == "me":
         return session.client.auth.me().user.id
-    return one_person(session.workspace().members.iterate(), wanted).user_id
+    return find_person(session.workspace().members.iterate(), query).user_id
 
 
 @card.command("list")
-@click.option("-c", "--column", metavar="NAME", help="Only those in that column.")
-@click.option("-s", "--scope", metavar="NAME", help="Only those in that scope.")
-@click.option("-l", "--label", metavar="NAME", help="Only those that bear it.")
-@click.option("-a", "--assignee", metavar="WHO", help="Only those of that person; or of me.")
+@click.option("-c", "--column", metavar="NAME", help="Only cards in this column.")
+@click.option("-s", "--scope", metavar="NAME", help="Only cards in this scope.")
+@click.option("-l", "--label", metavar="NAME", help="Only cards with this label.")
+@click.option("-a", "--assignee", metavar="WHO", help="Only cards assigned to this person, or to me.")
 @click.option("--status", type=click.Choice(["open", "in_progress", "done"]))
 @click.option("--priority", type=PRIORITY)
 @click.option(
-    "-q", "--search", metavar="TEXT", help="Only those with that in their key, title or description."
+    "-q", "--search", metavar="TEXT", help="Only cards with this text in their key, title or description."
 )
-@click.option("--due-before", type=Day(), help="Only those that are due before that day.")
-@click.option("--archived", is_flag=True, help="Those that were taken from the board.")
+@click.option("--due-before", type=Day(), help="Only cards due before this day.")
+@click.option("--archived", is_flag=True, help="List archived cards instead.")
 @as_json
 @in_project
-def list_cards(session: Session, as_json: bool, **said: Any) -> None:
+def list_cards(session: Session, as_json: bool, **options: Any) -> None:
     """List cards.
 
     \b
     Example:
       stellary card list --assignee me --status in_progress
     """
-    project = session.board()
+    project = session.project_handle()
     board = project.board()
-    found = list(
+    cards = list(
         project.cards.iterate(
-            column_id=one_column(board, said["column"], said["scope"]).id if said["column"] else UNSET,
-            scope_id=_scope(board, said["scope"]) if said["scope"] and not said["column"] else UNSET,
-            label_id=one_label(board, said["label"]).id if said["label"] else UNSET,
-            assignee_id=_person(session, said["assignee"]) or UNSET,
-            status=said["status"] or UNSET,
-            priority=said["priority"] or UNSET,
-            q=said["search"] or UNSET,
-            due_before=said["due_before"] or UNSET,
-            archived=said["archived"],
+            column_id=find_column(board, options["column"], options["scope"]).id
+            if options["column"]
+            else UNSET,
+            scope_id=find_scope(board, options["scope"]).id
+            if options["scope"] and not options["column"]
+            else UNSET,
+            label_id=find_label(board, options["label"]).id if options["label"] else UNSET,
+            assignee_id=_find_person_id(session, options["assignee"]) or UNSET,
+            status=options["status"] or UNSET,
+            priority=options["priority"] or UNSET,
+            q=options["search"] or UNSET,
+            due_before=options["due_before"] or UNSET,
+            archived=options["archived"],
         )
     )
-    show(found, as_json, "There are no such cards.")
+    show(cards, as_json, "No cards match.")
 
 
 @card.command("show")
-@click.argument("which", metavar="CARD", shell_complete=cards_there)
+@click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @as_json
 @in_project
-def show_card(session: Session, which: str, as_json: bool) -> None:
-    """Show a card, with its comments.
+def show_card(session: Session, query: str, as_json: bool) -> None:
+    """Show a card with its comments.
 
     \b
     Example:
       stellary card show LAUNCH-12
     """
-    project = session.board()
-    found = one_card(project, which)
+    project = session.project_handle()
+    card = find_card(project, query)
     if as_json:
-        tell_json(found)
+        print_json(card)
         return
-    draw_handle(project.card(found))
+    print_handle(project.card(card))
 
 
 @card.command("move")
-@click.argument("which", metavar="CARD", shell_complete=cards_there)
+@click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @click.argument("column")
-@click.option("-s", "--scope", metavar="NAME", help="The scope in which to look for the column.")
-@click.option("--top", is_flag=True, help="To the beginning of the column; to its end if not given.")
+@click.option("-s", "--scope", metavar="NAME", help="The scope that the column belongs to.")
+@click.option("--top", is_flag=True, help="Move it to the top of the column. Default: the bottom.")
 @as_json
 @in_project
-def move(session: Session, which: str, column: str, scope: str | None, top: bool, as_json: bool) -> None:
+def move(session: Session, query: str, column: str, scope: str | None, top: bool, as_json: bool) -> None:
     """Move a card to a column.
 
     \b
     Example:
       stellary card move "Write the spec" Doing --top
     """
-    project = session.board()
+    project = session.project_handle()
     board = project.board()
-    target = one_column(board, column, scope)
-    found = one_card(project, which, board)
-    made = project.cards.update(found, column_id=target.id, order=0 if top else UNSET)
-    _told(session, made, f'Moved to "{target.name}":', as_json)
+    target = find_column(board, column, scope)
+    card = find_card(project, query, board)
+    moved = project.cards.update(card, column_id=target.id, order=0 if top else UNSET)
+    _report(moved, f'Moved to "{target.name}":', as_json)
 
 
 @card.command("done")
-@click.argument("which", metavar="CARD", shell_complete=cards_there)
+@click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @as_json
 @in_project
-def done(session: Session, which: str, as_json: bool) -> None:
-    """Move a card to the first column of its scope whose cards are done; where there is none, it is done where it is.
+def complete(session: Session, query: str, as_json: bool) -> None:
+    """Mark a card as done.
+
+    It moves to the first column of its scope with the status done, if there is one.
 
     \b
     Example:
       stellary card done LAUNCH-12
     """
-    project = session.board()
+    project = session.project_handle()
     board = project.board()
-    found = one_card(project, which, board)
-    own = [each for each in board.columns if each.scope_id == found.scope_id and each.card_status == "done"]
-    if own and found.column_id not in {each.id for each in own}:
-        made = project.cards.update(found, column_id=own[0].id, status="done")
+    card = find_card(project, query, board)
+    done_columns = [
+        column
+        for column in board.columns
+        if column.scope_id == card.scope_id and column.card_status == "done"
+    ]
+    if done_columns and card.column_id not in {column.id for column in done_columns}:
+        updated = project.cards.update(card, column_id=done_columns[0].id, status="done")
     else:
-        made = project.cards.update(found, status="done")
-    _told(session, made, "Done:", as_json)
+        updated = project.cards.update(card, status="done")
+    _report(updated, "Done:", as_json)
 
 
 @card.command("comment")
-@click.argument("which", metavar="CARD", shell_complete=cards_there)
+@click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @click.argument("text")
 @as_json
 @in_project
-def comment(session: Session, which: str, text: str, as_json: bool) -> None:
-    """Comment on a card. A dash for TEXT reads it from the standard input.
+def comment(session: Session, query: str, text: str, as_json: bool) -> None:
+    """Comment on a card. A dash as TEXT reads the comment from standard input.
 
     \b
     Example:
@@ -230,13 +239,13 @@ def comment(session: Session, which: str, text: str, as_json: bool) -> None:
       git log -1 --format=%B | stellary card comment LAUNCH-12 -
     """
     content = sys.stdin.read().strip() if text == "-" else text
-    project = session.board()
-    found = one_card(project, which)
-    made = project.card(found).comments.create(content=content)
+    project = session.project_handle()
+    card = find_card(project, query)
+    created = project.card(card).comments.create(content=content)
     if as_json:
-        tell_json(made)
+        print_json(created)
     else:
-        tell(f'Commented on {found.key} "{found.title}".')
+        print_line(f'Commented on {card.key} "{card.title}".')
 
 
 COMMANDS = (card,)

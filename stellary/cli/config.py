@@ -1,4 +1,4 @@
-"""What the command line remembers: where the API is, a token, and where one works. In a file that only its owner reads."""
+"""The saved configuration: the API's URL, a token, and the selected workspace and project, in a private file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ VARIABLE = "STELLARY_CONFIG"
 
 @attrs.frozen
 class Config:
-    """What is remembered.
+    """The contents of the configuration file.
 
     Attributes:
-        org, workspace: Slugs.
-        project: A key.
+        url: The URL of the API.
+        token: The access token of the login.
+        org, workspace: Slugs of the selected workspace.
+        project: Key of the selected project.
     """
 
     url: str | None = None
@@ -31,40 +33,40 @@ class Config:
 
 
 def config_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where it is: what ``STELLARY_CONFIG`` says, or a file in the directory that the platform has for that."""
-    named = environment.get(VARIABLE)
-    return Path(named) if named else Path(click.get_app_dir("stellary")) / "config.json"
+    """Return the path of the file: ``STELLARY_CONFIG``, else in the platform's configuration directory."""
+    path = environment.get(VARIABLE)
+    return Path(path) if path else Path(click.get_app_dir("stellary")) / "config.json"
 
 
-def remembered(path: Path) -> Config:
-    """What is remembered; nothing if there is no file.
+def load_config(path: Path) -> Config:
+    """Return the saved configuration; an empty one if there is no file.
 
     Raises:
-        click.ClickException: It is not what was written.
+        click.ClickException: The file is not valid JSON.
     """
     try:
-        found: Any = json.loads(path.read_bytes())
+        data: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
         return Config()
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        data = None
+    if not isinstance(data, dict):
         raise click.ClickException(f"{path} cannot be read as JSON; delete it and log in again")
     names = {field.name for field in attrs.fields(Config)}
-    return Config(**{name: text for name, text in found.items() if name in names and isinstance(text, str)})
+    return Config(**{name: text for name, text in data.items() if name in names and isinstance(text, str)})
 
 
-def remember(path: Path, config: Config) -> None:
-    """Remember that, in place of what was. Nobody else can read the file at any moment."""
+def save_config(path: Path, config: Config) -> None:
+    """Replace the file atomically. No other user can read it at any moment."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    said = {name: text for name, text in attrs.asdict(config).items() if text is not None}
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    values = {name: text for name, text in attrs.asdict(config).items() if text is not None}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(file, "w", encoding="utf-8") as opened:
-            json.dump(said, opened, indent=2)
-            opened.write("\n")
-        part.replace(path)
+        with os.fdopen(file, "w", encoding="utf-8") as stream:
+            json.dump(values, stream, indent=2)
+            stream.write("\n")
+        temporary.replace(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""Where ``stellary`` begins: says what to install if that is missing."""
+"""The entry point of ``stellary``, which names the missing extra if a package is not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: projects exported, and made of what this and other tools have exported."""
+"""Export and import commands: projects as files of Stellary and of other tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from stellary import UnsuitableFile
-from stellary.cli.output import as_json, tell, tell_json
+from stellary.cli.output import as_json, print_json, print_line
 from stellary.cli.session import Session, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.wire import dump
@@ -19,78 +19,83 @@ from stellary.contract.wire import dump
 KINDS = ("stellary", "archive", "trello", "github")
 
 
-@click.command("import", short_help="Make a project of a file.")
+@click.command("import", short_help="Create a project from a file.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--from", "kind", type=click.Choice(KINDS), help="What has written it; seen from the file if not given."
+    "--from",
+    "kind",
+    type=click.Choice(KINDS),
+    help="The tool that wrote the file. Default: detected from its contents.",
 )
-@click.option("--name", help="Of the project; of GitHub issues only.")
+@click.option("--name", help="The name of the project. Only for GitHub issues.")
 @click.option(
     "--comments",
     type=click.Path(exists=True, dir_okay=False),
-    help="A file with the comments; of GitHub issues only.",
+    help="A file with the comments. Only for GitHub issues.",
 )
 @click.option(
     "--person",
     "people",
     metavar="LOGIN=EMAIL",
     multiple=True,
-    help="Who somebody there is here; several times.",
+    help="Map a user of the other tool to a Stellary account; repeatable.",
 )
 @as_json
 @in_workspace
-def import_file(session: Session, file: Path, kind: str | None, as_json: bool, **said: Any) -> None:
-    """Make a project of a file: an export of Stellary (JSON, or an archive with its files), a Trello board, or the
-    issues of a GitHub repository.
+def import_file(session: Session, file: Path, kind: str | None, as_json: bool, **options: Any) -> None:
+    """Create a project from a Stellary export (JSON, or an archive with attachments), a Trello board, or the issues
+    of a GitHub repository.
 
     \b
     Example:
       stellary import trello-board.json --person jdoe=jane@example.com
     """
-    kind = kind or _kind(file)
+    kind = kind or _detect_kind(file)
     projects = session.workspace().projects
-    people = dict(_person(each) for each in said["people"])
-    left: Iterable[Any] = ()
+    people = dict(_parse_person(person) for person in options["people"])
+    left_out: Iterable[Any] = ()
     if kind == "archive":
-        made = [projects.import_archive(file)]
+        imported = [projects.import_archive(file)]
     elif kind == "stellary":
-        made = [projects.import_file(file)]
+        imported = [projects.import_file(file)]
     else:
         if kind == "trello":
             reading = read_trello(file, people=people)
         else:
-            reading = read_github_issues(file, name=said["name"], comments=said["comments"], people=people)
-        left = reading.left_out
-        made = projects.import_all(reading.projects)
+            reading = read_github_issues(
+                file, name=options["name"], comments=options["comments"], people=people
+            )
+        left_out = reading.left_out
+        imported = projects.import_all(reading.projects)
     if as_json:
-        tell_json(made)
+        print_json(imported)
         return
-    for each in made:
-        tell(f'Imported "{each.name}" ({each.key}) with {len(each.card_ids)} cards.')
-        for lost in each.not_carried:
-            tell(f"not carried over: {lost.path} {lost.name}: {lost.reason}")
-    for lost in left:
-        tell(f"left out: {lost}")
+    for project in imported:
+        print_line(f'Imported "{project.name}" ({project.key}) with {len(project.card_ids)} cards.')
+        for loss in project.not_carried:
+            print_line(f"not carried over: {loss.path} {loss.name}: {loss.reason}")
+    for item in left_out:
+        print_line(f"left out: {item}")
 
 
-def _person(said: str) -> tuple[str, str]:
-    login, equals, email = said.partition("=")
+def _parse_person(argument: str) -> tuple[str, str]:
+    login, equals, email = argument.partition("=")
     if not login or not equals or not email:
-        raise click.UsageError("--person is LOGIN=EMAIL", click.get_current_context())
+        raise click.UsageError("--person must be LOGIN=EMAIL", click.get_current_context())
     return login, email
 
 
-def _kind(file: Path) -> str:
-    """What has written a file, as it looks."""
+def _detect_kind(file: Path) -> str:
+    """Return the tool that wrote a file, judging by its contents."""
     if zipfile.is_zipfile(file):
         return "archive"
     try:
-        found = json.loads(file.read_bytes())
+        data = json.loads(file.read_bytes())
     except ValueError:
         raise UnsuitableFile(f"{file} is neither JSON nor an archive") from None
-    if isinstance(found, list):
+    if isinstance(data, list):
         return "github"
-    if isinstance(found, dict) and "lists" in found and "project" not in found:
+    if isinstance(data, dict) and "lists" in data and "project" not in data:
         return "trello"
     return "stellary"
 
@@ -99,8 +104,9 @@ def _kind(file: Path) -> str:
 @click.argument("file", required=False, metavar="[FILE]")
 @in_project
 def export(session: Session, file: str | None) -> None:
-    """Write a project to a file, which import takes: KEY.json if none is named, the standard output for a dash. A name
-    that ends in .zip makes an archive, with the files on its cards.
+    """Write a project to a file that import can read.
+
+    Default: KEY.json. A dash writes to standard output. A name that ends in .zip makes an archive, with attachments.
 
     \b
     Example:
@@ -116,7 +122,7 @@ def export(session: Session, file: str | None) -> None:
         handle.export_archive(path)
     else:
         handle.export_to(path)
-    tell(f'Wrote "{project.name}" to {path}.')
+    print_line(f'Wrote "{project.name}" to {path}.')
 
 
 COMMANDS = (import_file, export)

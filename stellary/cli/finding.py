@@ -1,4 +1,4 @@
-"""Finding: what somebody at a terminal means by a key, a title, or the beginning of one."""
+"""Finding the item that a user refers to by a key, a title, or the start of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stellary.cli.output import candidates
+from stellary.cli.output import format_candidates
 from stellary.client.calling.nearest import nearest
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
@@ -19,114 +19,125 @@ from stellary.contract.scopes import Scope
 T = TypeVar("T")
 
 
-def one(
-    what: str,
-    wanted: str,
-    things: Iterable[T],
+def match_one(
+    kind: str,
+    query: str,
+    items: Iterable[T],
     names: Callable[[T], Sequence[str]],
-    shown: Callable[[T], str],
+    describe: Callable[[T], str],
 ) -> T:
-    """The one thing that is meant: by one of its names, or else by the beginning of one.
+    """Return the only item with a name equal to the query, else the only one with a name that starts with it.
+
+    Args:
+        kind: The kind of item, for error messages.
+        query: The text that the user typed; case does not matter.
+        items: The items to search.
+        names: Returns the names of an item.
+        describe: Returns a description of an item, for error messages.
 
     Raises:
-        click.ClickException: None is, or several may be.
+        click.ClickException: No item matches, or several do.
     """
-    all_things = list(things)
-    key = wanted.strip().casefold()
-    for matches in (str.__eq__, str.startswith):
-        found = [each for each in all_things if any(matches(name.casefold(), key) for name in names(each))]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise click.ClickException(f'"{wanted}" may be {candidates(found, shown)}: say which')
-    known = [name for each in all_things for name in names(each)]
-    # One number is as near to another as any.
-    meant = "" if wanted[-1:].isdigit() else nearest(wanted, known)
-    raise click.ClickException(f'there is no {what} "{wanted}"{meant}')
+    items = list(items)
+    key = query.strip().casefold()
+    for is_match in (str.__eq__, str.startswith):
+        matches = [item for item in items if any(is_match(name.casefold(), key) for name in names(item))]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise click.ClickException(f'"{query}" is ambiguous: {format_candidates(matches, describe)}')
+    all_names = [name for item in items for name in names(item)]
+    # A number that is close to another one is no likely typo of it.
+    hint = "" if query[-1:].isdigit() else nearest(query, all_names)
+    raise click.ClickException(f'there is no {kind} "{query}"{hint}')
 
 
-def one_project(workspace: Any, wanted: str) -> Project:
-    """A project by its key, name or id."""
+def find_project(workspace: Any, query: str) -> Project:
+    """Return a project by key, name or id."""
     projects: Iterable[Project] = workspace.projects.iterate()
-    return one(
+    return match_one(
         "project",
-        wanted,
+        query,
         projects,
-        lambda each: (each.key, each.name, each.id),
-        lambda each: f'{each.key} "{each.name}"',
+        lambda project: (project.key, project.name, project.id),
+        lambda project: f'{project.key} "{project.name}"',
     )
 
 
-def one_card(project: Any, wanted: str, board: Board | None = None) -> Card:
-    """A card by its key, number, title or id: of those on the board, or else of the archived ones.
+def find_card(project: Any, query: str, board: Board | None = None) -> Card:
+    """Return a card by key, number, title or id: one on the board, else an archived one.
 
     Args:
-        board: If it has been read already.
+        project: The handle of the project.
+        query: The text that the user typed.
+        board: The board, if it has been loaded already.
     """
-    found = board or project.board()
-    number = re.fullmatch(r"#?(\d+)", wanted)
-    key = f"{found.project.key}-{number[1]}" if number else wanted
+    loaded: Board = board or project.board()
+    number = re.fullmatch(r"#?(\d+)", query)
+    key = f"{loaded.project.key}-{number[1]}" if number else query
 
     def names(card: Card) -> Sequence[str]:
         return (card.key,) if number else (card.key, card.title, card.id)
 
-    def shown(card: Card) -> str:
-        return f'{card.key} "{card.title}"'
+    cards = loaded.cards
+    if not any(_has_match(key, names(card)) for card in cards):
+        archived = list(project.cards.iterate(archived=True))
+        if any(_has_match(key, names(card)) for card in archived):
+            cards = archived
+    return match_one("card", key, cards, names, lambda card: f'{card.key} "{card.title}"')
 
-    if any(_is_meant(key, names(each)) for each in found.cards):
-        return _exactly(key, found.cards, names, shown)
-    archived = list(project.cards.iterate(archived=True))
-    return _exactly(
-        key, archived if any(_is_meant(key, names(each)) for each in archived) else found.cards, names, shown
+
+def _has_match(query: str, names: Sequence[str]) -> bool:
+    return any(name.casefold().startswith(query.strip().casefold()) for name in names)
+
+
+def find_column(board: Board, query: str, scope: str | None = None) -> Column:
+    """Return a column by name or id.
+
+    Args:
+        board: The board to search.
+        query: The text that the user typed.
+        scope: The scope to search, by name or id; None for all scopes, the default one first.
+    """
+    scopes = [find_scope(board, scope)] if scope else board.scopes
+    scope_names = {item.id: item.name for item in board.scopes}
+
+    def match_column(columns: list[Column]) -> Column:
+        return match_one(
+            "column",
+            query,
+            columns,
+            lambda column: (column.name, column.id),
+            lambda column: f'"{column.name}" of "{scope_names[column.scope_id]}"',
+        )
+
+    columns_of_default = [column for item in scopes if item.is_default for column in item.columns]
+    if any(_has_match(query, (column.name, column.id)) for column in columns_of_default):
+        return match_column(columns_of_default)
+    return match_column([column for item in scopes for column in item.columns])
+
+
+def find_scope(board: Board, query: str) -> Scope:
+    """Return a scope by name or id."""
+    return match_one(
+        "scope", query, board.scopes, lambda scope: (scope.name, scope.id), lambda scope: f'"{scope.name}"'
     )
 
 
-def _is_meant(wanted: str, names: Sequence[str]) -> bool:
-    return any(name.casefold().startswith(wanted.strip().casefold()) for name in names)
-
-
-def _exactly(wanted: str, cards: Sequence[Card], names: Any, shown: Any) -> Card:
-    return one("card", wanted, cards, names, shown)
-
-
-def one_column(board: Board, wanted: str, scope: str | None = None) -> Column:
-    """A column by its name or id; of a scope, if one is named, else of any, those of the default one first."""
-    scopes = [one_scope(board, scope)] if scope else board.scopes
-    names = {each.id: each.name for each in board.scopes}
-
-    def shown(column: Column) -> str:
-        return f'"{column.name}" of "{names[column.scope_id]}"'
-
-    default = [each for each in scopes if each.is_default]
-    for part in (default, scopes):
-        columns = [column for each in part for column in each.columns]
-        if any(_is_meant(wanted, (column.name, column.id)) for column in columns):
-            return one("column", wanted, columns, lambda each: (each.name, each.id), shown)
-    every = [column for each in scopes for column in each.columns]
-    return one("column", wanted, every, lambda each: (each.name, each.id), shown)
-
-
-def one_scope(board: Board, wanted: str) -> Scope:
-    """A scope by its name or id."""
-    return one(
-        "scope", wanted, board.scopes, lambda each: (each.name, each.id), lambda each: f'"{each.name}"'
+def find_label(board: Board, query: str) -> Label:
+    """Return a label by name or id."""
+    return match_one(
+        "label", query, board.labels, lambda label: (label.name, label.id), lambda label: f'"{label.name}"'
     )
 
 
-def one_label(board: Board, wanted: str) -> Label:
-    """A label by its name or id."""
-    return one(
-        "label", wanted, board.labels, lambda each: (each.name, each.id), lambda each: f'"{each.name}"'
-    )
-
-
-def one_person(people: Iterable[Any], wanted: str) -> BoardMember:
-    """Somebody by e-mail address or name."""
-    found: BoardMember = one(
+def find_person(people: Iterable[Any], query: str) -> BoardMember:
+    """Return a person by e-mail address or name."""
+    match: BoardMember = match_one(
         "person",
-        wanted,
+        query,
         people,
-        lambda each: (each.email, each.name),
-        lambda each: f"{each.name} <{each.email}>",
+        lambda person: (person.email, person.name),
+        lambda person: f"{person.name} <{person.email}>",
     )
-    return found
+    return match

@@ -1,4 +1,4 @@
-"""Output: values for people, with colours on a terminal; or as JSON in wire names, for programs."""
+"""Output: formatted for people, with colours on a terminal, or as JSON with the API's field names for programs."""
 
 from __future__ import annotations
 
@@ -15,67 +15,73 @@ from stellary.client.display._markup import readable
 from stellary.contract.wire import dump
 
 WIDTH = 120
-"""Of lines that go to a file or another program."""
+"""The width of lines, in characters, when the output is not a terminal."""
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, in the names of the API.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON with the field names of the API.")
 
 
-def show(made: Any, as_json: bool, otherwise: str = "", named: str | None = None) -> None:
-    """Print a value or a list of them.
+def show(value: Any, as_json: bool, empty_message: str = "") -> None:
+    """Print a value, or a list of values.
 
     Args:
-        as_json: For a program.
-        otherwise: What people are told of a list that is empty.
-        named: The view, of a board.
+        value: A value of the API, or a list of them.
+        as_json: Whether to print JSON.
+        empty_message: The line to print for an empty list.
     """
     if as_json:
-        tell_json(made)
-    elif isinstance(made, Sequence) and not made:
-        tell(otherwise)
+        print_json(value)
+    elif isinstance(value, Sequence) and not value:
+        print_line(empty_message)
     else:
         from stellary.client.display import view
 
-        draw(view(made, named))
+        draw(view(value))
 
 
-def draw_handle(handle: Any, named: str | None = None) -> None:
-    """Ask for what a handle shows, and print it."""
+def print_handle(handle: Any, view_name: str | None = None) -> None:
+    """Load and print the view of a handle."""
     from stellary.client.display._asking import load_view
     from stellary.client.transfer.steps import run_steps
 
-    draw(run_steps(load_view(handle, named)))
+    draw(run_steps(load_view(handle, view_name)))
 
 
-def draw(view: Any) -> None:
-    """Print what rich can draw."""
+def draw(renderable: Any) -> None:
+    """Print an object that rich can render."""
     from rich.console import Console
 
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(file=sys.stdout, width=None if known else WIDTH, highlight=False).print(view)
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(file=sys.stdout, width=None if has_width else WIDTH, highlight=False).print(renderable)
 
 
-def tell_json(made: Any) -> None:
-    """Print a value, or a list of values, as JSON; or what is JSON already."""
-    click.echo(json.dumps(_wire(made), indent=2, ensure_ascii=False))
+def print_json(value: Any) -> None:
+    """Print a value, or a list of values, as JSON with the API's field names."""
+    click.echo(json.dumps(_to_wire(value), indent=2, ensure_ascii=False))
 
 
-def _wire(made: Any) -> Any:
-    if isinstance(made, list | tuple):
-        return [_wire(each) for each in made]
-    return orjson.loads(dump(made))
+def _to_wire(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_to_wire(item) for item in value]
+    return orjson.loads(dump(value))
 
 
-def tell(text: str, **style: Any) -> None:
-    """Print a line, without what other people's texts could do to a terminal."""
+def print_line(text: str, **style: Any) -> None:
+    """Print a line, with control characters removed so that other people's text cannot affect the terminal."""
     click.secho(readable(text), **style)
 
 
-def warn(text: str) -> None:
-    """Print a line that is not the answer, beside it."""
+def print_error(text: str) -> None:
+    """Print a line to standard error."""
     click.secho(f"stellary: {readable(text)}", err=True)
 
 
-def candidates(found: Iterable[Any], named: Callable[[Any], str], most: int = 5) -> str:
-    """What may be meant, for a sentence."""
-    names = [named(each) for each in found]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def format_candidates(matches: Iterable[Any], describe: Callable[[Any], str], limit: int = 5) -> str:
+    """Return the descriptions of several matches, for an error message.
+
+    Args:
+        matches: The items.
+        describe: Returns the description of one.
+        limit: How many are listed at most; the others are counted.
+    """
+    texts = [describe(match) for match in matches]
+    return ", ".join(texts[:limit]) + (f" and {len(texts) - limit} more" if len(texts) > limit else "")

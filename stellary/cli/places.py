@@ -1,11 +1,11 @@
-"""Places: organizations, workspaces and projects, and in which of them one works."""
+"""Organizations, workspaces and projects: lists, and the selection to work in."""
 
 from __future__ import annotations
 
 import click
 
-from stellary.cli.finding import one_project
-from stellary.cli.output import as_json, show, tell
+from stellary.cli.finding import find_project
+from stellary.cli.output import as_json, print_line, show
 from stellary.cli.session import Session, in_workspace, pass_session
 
 
@@ -19,7 +19,7 @@ def orgs(session: Session, as_json: bool) -> None:
     Example:
       stellary orgs
     """
-    show(list(session.client.organizations.iterate()), as_json, "You belong to no organization.")
+    show(list(session.client.organizations.iterate()), as_json, "You are not in any organization.")
 
 
 @click.command()
@@ -27,21 +27,21 @@ def orgs(session: Session, as_json: bool) -> None:
 @as_json
 @pass_session
 def workspaces(session: Session, org: str | None, as_json: bool) -> None:
-    """List the workspaces that you reach: of an organization, or of the one in which you work.
+    """List the workspaces of an organization that you have access to. Default: the current organization.
 
     \b
     Example:
       stellary workspaces acme
     """
-    named = org or session.setting("org")
-    if not named:
-        raise click.ClickException("say which organization: stellary workspaces ORG")
-    found = list(session.client.organization(named).workspaces.iterate())
-    show(found, as_json, f"You reach no workspace of {named}.")
+    org_slug = org or session.setting("org")
+    if not org_slug:
+        raise click.ClickException("name an organization: stellary workspaces ORG")
+    workspaces = list(session.client.organization(org_slug).workspaces.iterate())
+    show(workspaces, as_json, f"You have no access to a workspace of {org_slug}.")
 
 
 @click.command()
-@click.option("--archived", is_flag=True, help="Those that are put away.")
+@click.option("--archived", is_flag=True, help="List archived projects instead.")
 @as_json
 @in_workspace
 def projects(session: Session, archived: bool, as_json: bool) -> None:
@@ -51,16 +51,18 @@ def projects(session: Session, archived: bool, as_json: bool) -> None:
     Example:
       stellary projects --workspace acme/eng
     """
-    found = list(session.workspace().projects.iterate(archived=archived))
-    show(found, as_json, "There are no projects." if not archived else "No project is archived.")
+    projects = list(session.workspace().projects.iterate(archived=archived))
+    show(projects, as_json, "There are no projects." if not archived else "There are no archived projects.")
 
 
 @click.command()
-@click.argument("place", required=False)
-@click.option("-p", "--project", metavar="KEY", help="A project of the workspace in which you work.")
+@click.argument("path", required=False)
+@click.option("-p", "--project", metavar="KEY", help="A project of the selected workspace.")
 @pass_session
-def use(session: Session, place: str | None, project: str | None) -> None:
-    """Say where you work: ORG/SLUG, or ORG/SLUG/KEY with a project. Without anything, show it.
+def use(session: Session, path: str | None, project: str | None) -> None:
+    """Select a workspace (ORG/SLUG) or project (ORG/SLUG/KEY) to work in.
+
+    Without arguments, show the selection.
 
     \b
     Example:
@@ -68,29 +70,27 @@ def use(session: Session, place: str | None, project: str | None) -> None:
       stellary use acme/eng/LAUNCH
       stellary use --project "Q1 Launch"
     """
-    if place:
-        org, workspace, project = _parts(place, project)
+    if path:
+        org, workspace, project = _split_path(path, project)
         session.client.workspace(org, workspace).get()
         session.org, session.workspace_slug = org, workspace
         if not project:
-            session.remember(org=org, workspace=workspace, project=None)
+            session.save(org=org, workspace=workspace, project=None)
     if project:
-        found = one_project(session.workspace(), project)
-        session.remember(
-            org=session.setting("org"), workspace=session.setting("workspace"), project=found.key
-        )
-    known = [session.config.org, session.config.workspace, session.config.project]
-    tell(
-        "You work in " + "/".join(each for each in known if each) + "."
-        if known[0]
-        else "You work nowhere yet."
+        match = find_project(session.workspace(), project)
+        session.save(org=session.setting("org"), workspace=session.setting("workspace"), project=match.key)
+    selected = [session.config.org, session.config.workspace, session.config.project]
+    print_line(
+        "Now working in " + "/".join(part for part in selected if part) + "."
+        if selected[0]
+        else "No workspace is selected."
     )
 
 
-def _parts(place: str, project: str | None) -> tuple[str, str, str | None]:
-    parts = place.split("/")
+def _split_path(path: str, project: str | None) -> tuple[str, str, str | None]:
+    parts = path.split("/")
     if len(parts) not in (2, 3) or not all(parts):
-        raise click.UsageError("a place is ORG/SLUG, or ORG/SLUG/KEY", click.get_current_context())
+        raise click.UsageError("PATH must be ORG/SLUG or ORG/SLUG/KEY", click.get_current_context())
     return parts[0], parts[1], parts[2] if len(parts) == 3 else project
 
 

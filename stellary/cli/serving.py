@@ -1,4 +1,4 @@
-"""A server of one's own, and completion for the shell."""
+"""Commands that run a server, and that set up completion in a shell."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NEEDED = ("aiohttp", "alembic", "sqlalchemy", "structlog")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def serve(ctx: click.Context, arguments: tuple[str, ...]) -> int:
-    """Run the reference server until Ctrl-C. Its options are the server's own: --host, --port, --data-dir …
+    """Run the reference server until you press Ctrl-C. All options go to the server: --host, --port, --data-dir …
 
-    It needs the extra server: pip install 'stellary[cli,server]'.
+    This needs the server extra: pip install 'stellary[cli,server]'.
 
     \b
     Example:
@@ -27,17 +27,19 @@ def serve(ctx: click.Context, arguments: tuple[str, ...]) -> int:
     """
     if {"-h", "--help"} & set(arguments):
         click.echo(ctx.get_help())
-        if not _installed():
+        if not _has_packages():
             return 0
         click.echo()
-    if not _installed():
-        raise click.ClickException("a server needs some packages more: pip install 'stellary[cli,server]'")
+    if not _has_packages():
+        raise click.ClickException(
+            "the server needs more packages; install them with: pip install 'stellary[cli,server]'"
+        )
     from reference_server.__main__ import main
 
     return main(arguments)
 
 
-def _installed() -> bool:
+def _has_packages() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in NEEDED)
 
 
@@ -45,7 +47,7 @@ def _installed() -> bool:
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands and options.
+    """Print a script that makes your shell complete commands and options.
 
     \b
     Example:

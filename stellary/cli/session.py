@@ -1,6 +1,6 @@
-"""A session: the client of whoever runs a command, and where they work.
+"""The session of a command: the caller's client, and the workspace and project to work in.
 
-What an option says wins over the environment, and that over what is remembered.
+Options take precedence over environment variables, and these over the saved configuration.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from stellary import Stellary, StellaryError
-from stellary.cli.config import Config, config_file, remember, remembered
-from stellary.cli.finding import one_project
+from stellary.cli.config import Config, config_file, load_config, save_config
+from stellary.cli.finding import find_project
 from stellary.client.calling.method import Sync
 from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
@@ -29,12 +29,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @attrs.define
 class Session:
-    """What a command works with.
+    """The settings and the client that a command uses.
 
     Attributes:
-        path: Of the file in which things are remembered.
-        url, org, workspace_slug, project_name: As options say.
-        patience, retries: Seconds for a call, and how often it is tried again; as the client has them if not given.
+        path: The configuration file.
+        url, org, workspace_slug, project_name: The values of options; None if not given.
+        timeout: Seconds that a request may take; None for the client's default.
+        max_retries: How often a failed request is sent again; None for the client's default.
     """
 
     path: Path = attrs.field(factory=config_file)
@@ -42,25 +43,25 @@ class Session:
     org: str | None = None
     workspace_slug: str | None = None
     project_name: str | None = None
-    patience: float | None = None
-    retries: int | None = None
+    timeout: float | None = None
+    max_retries: int | None = None
     _config: Config | None = None
     _client: Stellary | None = None
 
     @property
     def config(self) -> Config:
-        """What is remembered."""
+        """The saved configuration, loaded once."""
         if self._config is None:
-            self._config = remembered(self.path)
+            self._config = load_config(self.path)
         return self._config
 
-    def remember(self, **what: str | None) -> None:
-        """Remember that as well."""
-        self._config = attrs.evolve(self.config, **what)
-        remember(self.path, self._config)
+    def save(self, **values: str | None) -> None:
+        """Change values of the configuration, and save it."""
+        self._config = attrs.evolve(self.config, **values)
+        save_config(self.path, self._config)
 
     def setting(self, name: str) -> str | None:
-        """What an option, the environment or the memory says."""
+        """Return a setting from the option, the environment or the saved configuration, in this order."""
         option = {
             "url": self.url,
             "org": self.org,
@@ -75,55 +76,55 @@ class Session:
         """The caller's client.
 
         Raises:
-            click.ClickException: Nobody has logged in.
+            click.ClickException: The caller is not logged in.
         """
         if self._client is None:
             token = os.environ.get("STELLARY_TOKEN") or self._stored_token()
             if not token:
                 raise click.ClickException("log in first: stellary login")
             self._client = Stellary(
-                self.setting("url"), token, timeout=self.patience, max_retries=self.retries
+                self.setting("url"), token, timeout=self.timeout, max_retries=self.max_retries
             )
         return self._client
 
     def _stored_token(self) -> str | None:
-        """The token of the login, which is meant for that server and for no other."""
-        same = _plain(self.setting("url")) == _plain(self.config.url)
-        if self.config.token and not same:
+        """Return the token of the saved login, which is only ever sent to the server of that login."""
+        is_same_server = _normalize(self.setting("url")) == _normalize(self.config.url)
+        if self.config.token and not is_same_server:
             raise click.ClickException(
                 f"you are logged in at {self.config.url}; log in at {self.setting('url')} as well"
             )
         return self.config.token
 
     def workspace(self) -> WorkspaceHandle[Sync]:
-        """The workspace in which the caller works.
+        """Return the handle of the workspace to work in.
 
         Raises:
-            click.ClickException: Nothing says which.
+            click.ClickException: No workspace is selected.
         """
         client = self.client
         org, workspace = self.setting("org"), self.setting("workspace")
         if not org or not workspace:
             raise click.ClickException(
-                "say which workspace, by --workspace ORG/SLUG or once for all: stellary use ORG/SLUG"
+                "select a workspace with --workspace ORG/SLUG, or permanently: stellary use ORG/SLUG"
             )
         return client.workspace(org, workspace)
 
     def project(self) -> Project:
-        """The project in which the caller works.
+        """Return the project to work in.
 
         Raises:
-            click.ClickException: Nothing says which, or there is no such one.
+            click.ClickException: No project is selected, or it does not exist.
         """
-        named = self.setting("project")
-        if not named:
+        query = self.setting("project")
+        if not query:
             raise click.ClickException(
-                "say which project, by --project KEY or once for all: stellary use ORG/SLUG/KEY"
+                "select a project with --project KEY, or permanently: stellary use ORG/SLUG/KEY"
             )
-        return one_project(self.workspace(), named)
+        return find_project(self.workspace(), query)
 
-    def board(self) -> ProjectHandle[Sync]:
-        """The handle of that project."""
+    def project_handle(self) -> ProjectHandle[Sync]:
+        """Return the handle of the project to work in."""
         return self.workspace().project(self.project())
 
     def close(self) -> None:
@@ -132,7 +133,7 @@ class Session:
             self._client.close()
 
 
-def _plain(url: str | None) -> str:
+def _normalize(url: str | None) -> str:
     return (url or "").rstrip("/")
 
 
@@ -140,47 +141,47 @@ pass_session = click.make_pass_decorator(Session)
 
 
 def in_workspace(command: F) -> F:
-    """Give a command the option that says in which workspace, and the session."""
-    return _placed(command, project=False)
+    """Add the options that select a workspace to a command, and pass it the session."""
+    return _add_selection(command, project=False)
 
 
 def in_project(command: F) -> F:
-    """The same, with the option that says in which project."""
-    return _placed(command, project=True)
+    """Add the options that select a workspace and a project to a command, and pass it the session."""
+    return _add_selection(command, project=True)
 
 
-def _placed(command: F, *, project: bool) -> F:
-    def placed(session: Session, *args: Any, **named: Any) -> Any:
-        session.org = named.pop("org") or session.org
-        if workspace := named.pop("workspace"):
-            place(session, workspace)
+def _add_selection(command: F, *, project: bool) -> F:
+    def run(session: Session, *args: Any, **kwargs: Any) -> Any:
+        session.org = kwargs.pop("org") or session.org
+        if path := kwargs.pop("workspace"):
+            select_workspace(session, path)
         if project:
-            session.project_name = named.pop("project") or session.project_name
-        return command(session, *args, **named)
+            session.project_name = kwargs.pop("project") or session.project_name
+        return command(session, *args, **kwargs)
 
-    made: Any = pass_session(functools.update_wrapper(placed, command))
-    about = "The workspace, by the slugs of its organization and its own."
-    made = click.option("--org", metavar="SLUG", help="The organization.")(made)
-    made = click.option("-w", "--workspace", metavar="[ORG/]SLUG", help=about)(made)
+    decorated: Any = pass_session(functools.update_wrapper(run, command))
+    workspace_help = "The workspace, by its slug, or the slug of its organization and its own."
+    decorated = click.option("--org", metavar="SLUG", help="The organization.")(decorated)
+    decorated = click.option("-w", "--workspace", metavar="[ORG/]SLUG", help=workspace_help)(decorated)
     if project:
-        made = click.option(
+        decorated = click.option(
             "-p",
             "--project",
             metavar="KEY",
-            shell_complete=projects_there,
+            shell_complete=complete_projects,
             help="The project, by its key or name.",
-        )(made)
-    placed_command: F = made
-    return placed_command
+        )(decorated)
+    result: F = decorated
+    return result
 
 
 @contextlib.contextmanager
-def _completing(ctx: click.Context) -> Iterator[Session]:
-    """A session for completing a word: whoever waits for it does not wait long, and is told of no error."""
-    session = Session(url=ctx.find_root().params.get("url"), patience=2, retries=0)
+def _completion_session(ctx: click.Context) -> Iterator[Session]:
+    """Yield a session for completing a word: with a short timeout, and without error messages."""
+    session = Session(url=ctx.find_root().params.get("url"), timeout=2, max_retries=0)
     session.org = ctx.params.get("org")
-    if named := ctx.params.get("workspace"):
-        place(session, named)
+    if path := ctx.params.get("workspace"):
+        select_workspace(session, path)
     session.project_name = ctx.params.get("project")
     with (
         contextlib.closing(session),
@@ -189,34 +190,41 @@ def _completing(ctx: click.Context) -> Iterator[Session]:
         yield session
 
 
-def projects_there(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The projects whose keys begin like that; none where nobody can tell."""
-    there: list[CompletionItem] = []
-    with _completing(ctx) as session:
-        found = session.workspace().projects.iterate(archived=False)
-        there += [CompletionItem(each.key, help=each.name) for each in found if _begins(each.key, begun)]
-    return there
+def complete_projects(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
+    """Return the projects whose keys start with the prefix; none if they cannot be loaded."""
+    items: list[CompletionItem] = []
+    with _completion_session(ctx) as session:
+        projects = session.workspace().projects.iterate(archived=False)
+        items += [
+            CompletionItem(project.key, help=project.name)
+            for project in projects
+            if _has_prefix(project.key, prefix)
+        ]
+    return items
 
 
-def cards_there(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The cards on the board whose keys begin like that."""
-    there: list[CompletionItem] = []
-    with _completing(ctx) as session:
-        found = session.board().board().cards
-        there += [CompletionItem(each.key, help=each.title) for each in found if _begins(each.key, begun)]
-    return there
+def complete_cards(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
+    """Return the cards on the board whose keys start with the prefix; none if they cannot be loaded."""
+    items: list[CompletionItem] = []
+    with _completion_session(ctx) as session:
+        cards = session.project_handle().board().cards
+        items += [
+            CompletionItem(card.key, help=card.title) for card in cards if _has_prefix(card.key, prefix)
+        ]
+    return items
 
 
-def _begins(key: str, begun: str) -> bool:
-    return key.casefold().startswith(begun.casefold())
+def _has_prefix(key: str, prefix: str) -> bool:
+    return key.casefold().startswith(prefix.casefold())
 
 
-def place(session: Session, named: str) -> None:
-    """Work there from now on, in this session.
+def select_workspace(session: Session, path: str) -> None:
+    """Set the workspace of a session.
 
     Args:
-        named: ``acme/eng``, or ``eng`` in the organization that is known.
+        session: The session to change.
+        path: ``acme/eng``, or ``eng`` for a workspace of the current organization.
     """
-    org, slash, workspace = named.rpartition("/")
+    org, slash, workspace = path.rpartition("/")
     session.org = org if slash else session.org
     session.workspace_slug = workspace

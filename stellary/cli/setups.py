@@ -1,4 +1,4 @@
-"""Project set-up at the command line: what a file declares is planned, applied, or written."""
+"""Project set-up commands: planning and applying a declaration, and describing a project as one."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any
 
 import click
 
-from stellary.cli.output import as_json, tell
+from stellary.cli.output import as_json, print_line
 from stellary.cli.session import Session, in_project
 from stellary.client import project_setup
 from stellary.client.display._markup import readable
 from stellary.client.project_setup.changes import SIGNS
 from stellary.client.project_setup.declaration import as_dict, format_date
 
-SOMETHING_TO_DO = 3
-COLOURS = {"+": "green", "~": "yellow", ">": "cyan", "-": "red"}
+EXIT_CODE_CHANGES = 3
+COLORS = {"+": "green", "~": "yellow", ">": "cyan", "-": "red"}
 
 file = click.argument("file", type=click.Path(exists=True, dir_okay=False))
 prune = click.option(
-    "--prune", is_flag=True, help="Delete what is there and not declared, of the kinds that are."
+    "--prune", is_flag=True, help="Also delete items of the declared kinds that the file does not list."
 )
 
 
 @click.group()
 def setup() -> None:
-    """Projects declared in files: scopes, columns, labels, fields, cards, rules and members.
+    """Manage projects declared in files.
 
-    The project is found by its key or name, and made if it is not there; --project says another one.
+    A file declares scopes, columns, labels, fields, cards, automations and members. The project is looked up by its key or name, and created if it does not exist. --project selects another one.
 
     \b
     Example:
@@ -39,105 +39,109 @@ def setup() -> None:
     """
 
 
-def _planned(session: Session, path: str, prune: bool) -> Any:
-    """A plan for the project that the file names; or for the one that an option names, whatever is remembered."""
-    at: Any = session.board() if session.project_name else session.workspace()
+def _make_plan(session: Session, path: str, prune: bool) -> Any:
+    """Plan the project that the file names, or the one of the --project option; the saved selection is ignored."""
+    at: Any = session.project_handle() if session.project_name else session.workspace()
     return project_setup.plan(at, path, prune=prune)
 
 
-def _print(plan: Any) -> None:
-    tell(plan.summary, bold=True)
+def _print_plan(plan: Any) -> None:
+    print_line(plan.summary, bold=True)
     for change in plan.changes:
-        first, *rest = change.lines()
-        tell(f"  {first}", fg=COLOURS[SIGNS[change.action]])
-        for line in rest:
-            tell(f"  {line}")
+        heading, *details = change.lines()
+        print_line(f"  {heading}", fg=COLORS[SIGNS[change.action]])
+        for line in details:
+            print_line(f"  {line}")
 
 
-def _as_json(plan: Any) -> dict[str, Any]:
+def _to_json(plan: Any) -> dict[str, Any]:
     return {
         "project": plan.declaration.project.name,
         "key": plan.key,
         "changes": [
             {
-                "action": each.action,
-                "kind": each.kind,
-                "name": each.name,
-                "note": each.note or None,
+                "action": change.action,
+                "kind": change.kind,
+                "name": change.name,
+                "note": change.note or None,
                 "differences": [
-                    {"name": one.name, "old": _plain(one.old), "new": _plain(one.new)}
-                    for one in each.differences
+                    {
+                        "name": difference.name,
+                        "old": _to_plain(difference.old),
+                        "new": _to_plain(difference.new),
+                    }
+                    for difference in change.differences
                 ],
             }
-            for each in plan.changes
+            for change in plan.changes
         ],
     }
 
 
-def _plain(found: Any) -> Any:
-    """A value of a declaration as JSON has it."""
-    if isinstance(found, list):
-        return [_plain(each) for each in found]
-    if isinstance(found, project_setup.Step):
-        return as_dict(found)
-    return format_date(found) if hasattr(found, "isoformat") else found
+def _to_plain(value: Any) -> Any:
+    """Return a value of a declaration as JSON data."""
+    if isinstance(value, list):
+        return [_to_plain(item) for item in value]
+    if isinstance(value, project_setup.Step):
+        return as_dict(value)
+    return format_date(value) if hasattr(value, "isoformat") else value
 
 
 @setup.command("plan")
 @file
 @prune
-@click.option("--exit-code", is_flag=True, help=f"End with {SOMETHING_TO_DO} if there is something to do.")
+@click.option("--exit-code", is_flag=True, help=f"Exit with {EXIT_CODE_CHANGES} if there are changes.")
 @as_json
 @in_project
 def plan(session: Session, file: str, prune: bool, exit_code: bool, as_json: bool) -> int:
-    """Show what has to be done so that a project is as a file declares it. Nothing is changed.
+    """Show the changes that make a project match a file. Nothing is changed.
 
     \b
     Example:
       stellary setup plan launch.yaml --prune
     """
-    found = _planned(session, file, prune)
+    new_plan = _make_plan(session, file, prune)
     if as_json:
-        click.echo(json.dumps(_as_json(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_to_json(new_plan), indent=2, ensure_ascii=False))
     else:
-        _print(found)
-    return SOMETHING_TO_DO if exit_code and found else 0
+        _print_plan(new_plan)
+    return EXIT_CODE_CHANGES if exit_code and new_plan else 0
 
 
 @setup.command("apply")
 @file
 @prune
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_project
 def apply(session: Session, file: str, prune: bool, yes: bool) -> None:
-    """Make a project as a file declares it, after it was shown what has to be done.
+    """Show the changes that make a project match a file, ask for confirmation, and apply them.
 
     \b
     Example:
       stellary setup apply launch.yaml --yes
     """
-    found = _planned(session, file, prune)
-    _print(found)
-    if not found:
+    new_plan = _make_plan(session, file, prune)
+    _print_plan(new_plan)
+    if not new_plan:
         return
     if not yes:
-        if not _at_a_terminal(sys.stdin):
-            raise click.ClickException("nobody is there to be asked: say --yes")
-        click.confirm("Shall that be done?", abort=True, err=True)
-    with _progress(len(found.changes)) as tick:
-        done = project_setup.apply(found, told=tick)
-    tell(str(done) + ".")
+        if not _is_terminal(sys.stdin):
+            raise click.ClickException("cannot ask for confirmation without a terminal; pass --yes")
+        click.confirm("Apply these changes?", abort=True, err=True)
+    with _show_progress(len(new_plan.changes)) as on_change:
+        applied = project_setup.apply(new_plan, told=on_change)
+    print_line(str(applied) + ".")
 
 
-def _at_a_terminal(stream: Any) -> bool:
-    found: bool = stream.isatty()
-    return found
+def _is_terminal(stream: Any) -> bool:
+    is_terminal: bool = stream.isatty()
+    return is_terminal
 
 
 @contextlib.contextmanager
-def _progress(length: int) -> Iterator[Callable[[Any], None]]:
-    """A bar on the standard error, if that is a terminal; what is given is to be called for each change."""
-    if not _at_a_terminal(sys.stderr):
+def _show_progress(length: int) -> Iterator[Callable[[Any], None]]:
+    """Show a progress bar on standard error if that is a terminal; yield a callback to call after each change."""
+    if not _is_terminal(sys.stderr):
         yield lambda change: None
         return
     with click.progressbar(length=length, label="Applying", file=sys.stderr) as bar:
@@ -145,20 +149,22 @@ def _progress(length: int) -> Iterator[Callable[[Any], None]]:
 
 
 @setup.command("describe")
-@click.option("--format", "written", default="yaml", type=click.Choice(["yaml", "json"]), help="How (yaml).")
+@click.option(
+    "--format", default="yaml", type=click.Choice(["yaml", "json"]), help="The format. Default: yaml."
+)
 @in_project
-def describe(session: Session, written: str) -> None:
-    """Write what declares a project that there is, as a beginning for a file.
+def describe(session: Session, format: str) -> None:
+    """Print the declaration of an existing project, as a starting point for a file.
 
     \b
     Example:
       stellary setup describe --project LAUNCH > launch.yaml
     """
-    found = project_setup.describe(session.board())
-    if written == "json":
-        click.echo(json.dumps(as_dict(found), indent=2, ensure_ascii=False))
+    declaration = project_setup.describe(session.project_handle())
+    if format == "json":
+        click.echo(json.dumps(as_dict(declaration), indent=2, ensure_ascii=False))
     else:
-        click.echo(readable(project_setup.dumps(found)), nl=False)
+        click.echo(readable(project_setup.dumps(declaration)), nl=False)
 
 
 COMMANDS = (setup,)

@@ -1,4 +1,4 @@
-"""A command line, and a server that it talks to."""
+"""A command line, and the server that it talks to."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ LAUNCH = Path(__file__).parents[2] / "docs" / "examples" / "launch.yaml"
 
 @attrs.frozen
 class Shell:
-    """Runs commands, as somebody at a terminal does.
+    """A shell in which a user runs commands.
 
     Attributes:
-        url: Of the server.
-        config: The file in which is remembered who logged in.
+        url: The URL of the server.
+        config: The configuration file, with the login.
     """
 
     url: str
     config: Path
 
     def run(self, *words: str, input: str | None = None, code: int = 0, **environment: str) -> Result:
-        """Run a command, which ends with that exit code."""
+        """Run a command, and check its exit code."""
         variables = {"STELLARY_URL": self.url, "STELLARY_CONFIG": str(self.config), "COLUMNS": "120"}
         variables |= environment
-        found = CliRunner().invoke(cli, list(words), input=input, env=variables, prog_name="stellary")
-        assert found.exit_code == code, found.output
-        assert "Traceback" not in found.output
-        return found
+        result = CliRunner().invoke(cli, list(words), input=input, env=variables, prog_name="stellary")
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result
 
     def __call__(self, *words: str, input: str | None = None) -> str:
-        """What a command prints, which can be done."""
+        """Run a command that succeeds, and return its output."""
         return self.run(*words, input=input).stdout
 
     def json(self, *words: str) -> Any:
-        """What it prints as JSON."""
+        """Run a command that succeeds, and return its JSON output."""
         return json.loads(self(*words, "--json"))
 
-    def refused(self, *words: str, code: int = 1, **environment: str) -> str:
-        """What it says in one line where it cannot be done."""
-        found = self.run(*words, code=code, **environment)
-        assert found.stdout == ""
-        (line,) = found.stderr.splitlines()
+    def error(self, *words: str, code: int = 1, **environment: str) -> str:
+        """Run a command that fails, and return its error line."""
+        result = self.run(*words, code=code, **environment)
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
         return line.removeprefix("stellary: ")
 
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a server, for many tests."""
+    """The URL of a server that is shared by many tests."""
     with Sqlite(request.config.stash[RUN]).database() as url:
         core = Core(url, bcrypt_rounds=4)
         try:
@@ -71,15 +71,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """A command line of somebody who has not logged in, in a folder of their own."""
+def new_shell(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A command line without a login, in its own directory."""
     monkeypatch.chdir(tmp_path)
     return Shell(server, tmp_path / "config" / "config.json")
 
 
 @pytest.fixture(scope="module")
-def known(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """Of somebody who works in a workspace with the project of the guide."""
+def jane(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A command line that is logged in, with a workspace and the project of the guide."""
     shell = Shell(server, tmp_path_factory.mktemp("jane") / "config.json")
     shell("register", "--email", "jane@example.com", "--name", "Jane Doe", input=PASSWORD)
     shell("setup", "apply", str(LAUNCH), "--yes")
@@ -88,9 +88,9 @@ def known(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 
 @pytest.fixture
-def shell(known: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """The same, in a folder of its own and with a memory of its own."""
+def shell(jane: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """The same login, in its own directory and with its own configuration file."""
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "config.json"
-    config.write_bytes(known.config.read_bytes())
-    return Shell(known.url, config)
+    config.write_bytes(jane.config.read_bytes())
+    return Shell(jane.url, config)

@@ -1,4 +1,4 @@
-"""Projects as files at the command line: set up, exported, imported."""
+"""Projects as files on the command line: set-up, export and import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IMPORTERS = Path(__file__).parents[1] / "client" / "importers"
 SMALL = "project: Small\ncolumns: [To do]\nlabels: [{name: Bug, color: '#ff0000'}]\n"
 
 
-def test_a_plan_is_shown_and_its_exit_code_tells_whether_there_is_something_to_do(shell, tmp_path):
+def test_plan_is_printed_and_exit_code_says_whether_there_are_changes(shell, tmp_path):
     (tmp_path / "small.yaml").write_text(SMALL)
     assert shell("setup", "plan", "small.yaml").splitlines() == [
         'Project "Small": 3 to create',
@@ -21,37 +21,37 @@ def test_a_plan_is_shown_and_its_exit_code_tells_whether_there_is_something_to_d
         '  + column "To do" at the beginning',
     ]
     assert shell.run("setup", "plan", "small.yaml", "--exit-code", code=3)
-    found = shell.json("setup", "plan", "small.yaml")
-    assert (found["project"], found["key"], len(found["changes"])) == ("Small", None, 3)
-    assert found["changes"][1] == {
+    plan = shell.json("setup", "plan", "small.yaml")
+    assert (plan["project"], plan["key"], len(plan["changes"])) == ("Small", None, 3)
+    assert plan["changes"][1] == {
         "action": "create",
         "kind": "label",
         "name": "Bug",
         "note": None,
         "differences": [{"name": "color", "old": None, "new": "#ff0000"}],
     }
-    told = shell("setup", "apply", "small.yaml", "--yes")
-    assert told.splitlines()[-1] == 'Project "Small" (SMA): 3 changes made.'
+    output = shell("setup", "apply", "small.yaml", "--yes")
+    assert output.splitlines()[-1] == 'Project "Small" (SMA): 3 changes made.'
     assert shell("setup", "apply", "small.yaml") == 'Project "Small" (SMA): nothing to do\n'
     assert shell.run("setup", "plan", "small.yaml", "--exit-code", code=0)
     (tmp_path / "less.yaml").write_text("project: Small\nlabels: []\n")
     assert '- label "Bug"' in shell("setup", "plan", "less.yaml", "--prune")
 
 
-def test_nothing_is_applied_without_a_word(shell, tmp_path, monkeypatch):
+def test_apply_asks_for_confirmation(shell, tmp_path, monkeypatch):
     (tmp_path / "asked.yaml").write_text("project: Asked\n")
-    said = shell.run("setup", "apply", "asked.yaml", code=1)
-    assert said.stderr == "stellary: nobody is there to be asked: say --yes\n"
-    monkeypatch.setattr("stellary.cli.setups._at_a_terminal", lambda stream: True)
+    refusal = shell.run("setup", "apply", "asked.yaml", code=1)
+    assert refusal.stderr == "stellary: cannot ask for confirmation without a terminal; pass --yes\n"
+    monkeypatch.setattr("stellary.cli.setups._is_terminal", lambda stream: True)
     assert shell.run("setup", "apply", "asked.yaml", input="n\n", code=130).stderr.endswith("interrupted\n")
-    found = shell.run("setup", "apply", "asked.yaml", input="y\n")
-    assert "Applying" in found.stderr
-    assert found.stdout.endswith("1 change made.\n")
+    result = shell.run("setup", "apply", "asked.yaml", input="y\n")
+    assert "Applying" in result.stderr
+    assert result.stdout.endswith("1 change made.\n")
 
 
-def test_a_plan_of_dates_and_steps_is_json(shell):
+def test_plan_with_dates_and_steps_as_json(shell):
     changes = shell.json("setup", "plan", str(LAUNCH), "--project", "LAUNCH")["changes"]
-    assert all(each["kind"] != "project" for each in changes)
+    assert all(change["kind"] != "project" for change in changes)
     path = Path("new.json")
     path.write_text(
         json.dumps(
@@ -62,58 +62,62 @@ def test_a_plan_of_dates_and_steps_is_json(shell):
             }
         )
     )
-    (card,) = [each for each in shell.json("setup", "plan", "new.json")["changes"] if each["kind"] == "card"]
+    (card,) = [
+        change for change in shell.json("setup", "plan", "new.json")["changes"] if change["kind"] == "card"
+    ]
     assert card["differences"][1:] == [
         {"name": "due_date", "old": None, "new": "2026-01-01"},
         {"name": "checklist", "old": None, "new": [{"title": "C", "done": False}]},
     ]
 
 
-def test_a_file_that_makes_no_sense_is_told_with_its_line(shell, tmp_path):
+def test_error_in_a_file_has_its_line(shell, tmp_path):
     (tmp_path / "bad.yaml").write_text("project: x\nlabls: []\n")
-    said = shell.run("setup", "plan", "bad.yaml", code=1).stderr
-    assert said == "stellary: bad.yaml:2: labls: 'labls' is not known here; did you mean 'labels'?\n"
-    assert shell.refused("setup", "plan", "none.yaml", code=2).startswith(
+    error = shell.run("setup", "plan", "bad.yaml", code=1).stderr
+    assert error == "stellary: bad.yaml:2: labls: 'labls' is not known here; did you mean 'labels'?\n"
+    assert shell.error("setup", "plan", "none.yaml", code=2).startswith(
         "Invalid value for 'FILE': File 'none.yaml'"
     )
 
 
-def test_a_project_is_described(shell, tmp_path):
-    told = shell("setup", "describe")
-    assert told.startswith("project:\n  name: Q1 Launch\n")
-    (tmp_path / "again.yaml").write_text(told)
+def test_describe_a_project(shell, tmp_path):
+    output = shell("setup", "describe")
+    assert output.startswith("project:\n  name: Q1 Launch\n")
+    (tmp_path / "again.yaml").write_text(output)
     assert shell("setup", "plan", "again.yaml", "--prune").endswith("nothing to do\n")
     assert json.loads(shell("setup", "describe", "--format", "json"))["project"]["key"] == "LAUNCH"
 
 
-def test_a_project_is_exported_and_imported(shell, tmp_path):
+def test_export_and_import_a_project(shell, tmp_path):
     assert shell("export") == 'Wrote "Q1 Launch" to LAUNCH.json.\n'
     assert json.loads(shell("export", "-"))["project"]["name"] == "Q1 Launch"
     assert shell("export", "x.zip", "--project", "LAUNCH") == 'Wrote "Q1 Launch" to x.zip.\n'
     first, lost = shell("import", "LAUNCH.json").splitlines()
     assert first.startswith('Imported "Q1 Launch" (')
     assert lost.startswith("not carried over: project.key LAUNCH: ")
-    (made,) = shell.json("import", "x.zip")
-    assert made["name"] == "Q1 Launch"
+    (project,) = shell.json("import", "x.zip")
+    assert project["name"] == "Q1 Launch"
 
 
-def test_boards_of_other_tools_are_imported(shell, tmp_path):
-    told = shell(
+def test_import_files_of_other_tools(shell, tmp_path):
+    output = shell(
         "import", str(IMPORTERS / "trello_board.json"), "--person", "jdoe=jane@example.com"
     ).splitlines()
-    assert told[0].startswith('Imported "')
-    assert any(line.startswith("left out: ") for line in told)
+    assert output[0].startswith('Imported "')
+    assert any(line.startswith("left out: ") for line in output)
     issues = str(IMPORTERS / "github_issues.json")
     comments = str(IMPORTERS / "github_comments.json")
-    told = shell("import", issues, "--name", "Issues", "--comments", comments)
-    assert told.startswith('Imported "Issues" (')
-    assert shell.refused("import", issues, "--person", "jdoe", code=2).startswith("--person is LOGIN=EMAIL")
+    output = shell("import", issues, "--name", "Issues", "--comments", comments)
+    assert output.startswith('Imported "Issues" (')
+    assert shell.error("import", issues, "--person", "jdoe", code=2).startswith(
+        "--person must be LOGIN=EMAIL"
+    )
     (tmp_path / "x.json").write_text("{")
-    assert shell.refused("import", "x.json") == "x.json is neither JSON nor an archive"
-    assert shell.refused("import", "x.json", "--from", "trello").startswith(
+    assert shell.error("import", "x.json") == "x.json is neither JSON nor an archive"
+    assert shell.error("import", "x.json", "--from", "trello").startswith(
         "this is not the JSON export of a Trello"
     )
 
 
-def test_a_file_that_cannot_be_written_is_told(shell):
-    assert shell.refused("export", "/nowhere/x.json") == "/nowhere/x.json: No such file or directory"
+def test_unwritable_file_is_an_error(shell):
+    assert shell.error("export", "/nowhere/x.json") == "/nowhere/x.json: No such file or directory"
