@@ -36,12 +36,13 @@ class Card(Value):
     """A work item.
 
     Attributes:
-        key: The project's key and the number: ``LAUNCH-12``.
-        order: The dense place among the column's unarchived cards, from 0; None when archived.
-        completed_at: When it became ``done``; None unless it is.
-        created_by_id: The user or the agent that made it.
-        custom_fields: What was entered, by the id of the custom field.
-        version: Grows with each change; the ``ETag`` of the card.
+        key: The project's key and the card's number: ``LAUNCH-12``.
+        order: The position among the column's unarchived cards: consecutive integers from 0. None if the card is
+            archived.
+        completed_at: When the card's status became ``done``; None unless it is ``done`` now.
+        created_by_id: The id of the user or agent that created the card.
+        custom_fields: Values by custom field id.
+        version: Increases with every change; the card's ``ETag``.
     """
 
     id: str
@@ -74,7 +75,7 @@ class Card(Value):
 
 @value
 class StatusCounts(Value):
-    """How many cards have each status."""
+    """The number of cards in each status."""
 
     open: int
     in_progress: int
@@ -83,7 +84,7 @@ class StatusCounts(Value):
 
 @value
 class PriorityCounts(Value):
-    """How many cards have each priority, and how many have none."""
+    """The number of cards with each priority, and with none."""
 
     low: int
     medium: int
@@ -93,20 +94,22 @@ class PriorityCounts(Value):
 
 @request
 class ListCards(Paged):
-    """Which cards; all of the project, archived ones too, if nothing is named. An id that is not there is a 400.
+    """Filters for the list of cards.
+
+    Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
 
     Attributes:
-        column_id, scope_id: Only those of that column, or of that scope.
-        assignee_id: Only those of that person; ``none`` (in Python ``None``) for those of nobody.
-        label_id: Only those with that label; ``none`` (in Python ``None``) for those without any.
-        archived: Only those that are, or only those that are not.
-        priority: Only those of that priority; ``none`` (in Python ``None``) for those without one.
-        due_before: Due before that moment; cards without a due date are not meant.
-        due_after: Due at that moment or later.
-        q: A text to be found in the title, the description or the key, without regard to case.
-        updated_since: What has changed at that moment or later.
-        custom_field: ``<fieldId>:<value>``, may be given 10 times: cards of which the field has that value, or has it
-            among its options; with nothing after the colon, those of which it has none.
+        column_id, scope_id: Only cards in this column or scope.
+        assignee_id: Only cards assigned to this user; ``none`` (in Python ``None``) for unassigned cards.
+        label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels.
+        archived: True for archived cards only, false for unarchived cards only. Default: both.
+        priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one.
+        due_before: Only cards due before this time. Cards without a due date are excluded.
+        due_after: Only cards due at this time or later. Cards without a due date are excluded.
+        q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
+        updated_since: Only cards changed at this time or later.
+        custom_field: ``<fieldId>:<value>``; can be repeated up to 10 times. Only cards whose field has this value, or
+            has it among its selected options. With nothing after the colon: only cards without a value in this field.
     """
 
     column_id: Id | Unset = UNSET
@@ -125,17 +128,17 @@ class ListCards(Paged):
 
 @request
 class CreateCard(Request):
-    """A card to be, at the end of its column.
+    """The fields of a new card.
 
     Attributes:
         title: 1-500 characters.
         description: At most 5000 characters.
-        status: That of the column if not given, else ``open``.
-        start_date, due_date: A date means midnight UTC; the start is not after the due date.
-        assignee_id: Somebody who reaches the workspace.
-        label_ids: Labels of the project.
-        custom_fields: Values by the id of the custom field, as ``custom_fields.set_values`` takes them.
-        checklist: At most 100 steps.
+        status: Default: the status that the column assigns, or ``open`` if it assigns none.
+        start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+        assignee_id: The id of a user with access to the workspace.
+        label_ids: Ids of labels of the project; at most 100.
+        custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.
+        checklist: At most 100 items.
     """
 
     title: Title
@@ -152,24 +155,24 @@ class CreateCard(Request):
 
 @request
 class ChecklistEntry(AddChecklistItem):
-    """A step of a checklist that replaces the one before. With the ``_id`` of a step that is there, it stays that one."""
+    """An item of a checklist that replaces the previous one. The ``_id`` of an existing item keeps that item."""
 
     id: Annotated[str, Named("_id")] | Unset = UNSET
 
 
 @request
 class UpdateCard(Request):
-    """What is not named stays; ``None`` clears.
+    """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
     Attributes:
-        column_id: The card moves there: to its end unless a place is named.
-        order: The wanted index among the column's unarchived cards; beyond the end means the end.
-        before: A card of that column, before which to stand; it beats ``order``.
-        after: A card of that column, after which to stand; it beats ``order``.
-        archived: Taken from the board, or put back at the end of its column.
-        label_ids: All labels that the card shall have.
-        custom_fields: Those that are named change; null clears one.
-        checklist: The whole list; steps that are not in it are deleted.
+        column_id: Move the card to this column: to its end, unless a position is given.
+        order: The new position among the column's unarchived cards, from 0. A number beyond the end means the end.
+        before: Put the card directly before this card of the column. Takes precedence over ``order``.
+        after: Put the card directly after this card of the column. Takes precedence over ``order``.
+        archived: True takes the card off the board; false puts it back at the end of its column.
+        label_ids: Replaces all labels of the card.
+        custom_fields: Values by custom field id. Omitted fields keep their values; null clears one.
+        checklist: Replaces the whole checklist. Existing items that are not in the list are deleted.
     """
 
     title: Title | Unset = UNSET
@@ -191,28 +194,28 @@ class UpdateCard(Request):
 
 @request
 class CardInColumn(CreateCard):
-    """One card of many to be, with the column in which it shall be."""
+    """A new card of a bulk request, and the column to create it in."""
 
     column_id: Id
 
 
 @request
 class CardChange(UpdateCard):
-    """One change of many, with the card that it is about."""
+    """A change of a bulk request, and the card to apply it to."""
 
     id: Id
 
 
 @request
 class CreateCards(Request):
-    """1 to 500 cards to be, in the order in which they shall stand."""
+    """The cards to create: 1 to 500, in the order in which they are to appear on the board."""
 
     cards: Annotated[list[CardInColumn], Items(1, BULK_MAX)]
 
 
 @request
 class UpdateCards(Request):
-    """1 to 500 changes, applied in order; a card is named once."""
+    """The changes to apply, in order: 1 to 500, at most one per card."""
 
     cards: Annotated[list[CardChange], Items(1, BULK_MAX)]
 
@@ -221,7 +224,7 @@ LIST_CARDS = lists(
     "cards.list",
     ProjectRef,
     "cards",
-    summary="List the cards of a project, across all columns.",
+    summary="List all cards of a project, across all columns.",
     takes=ListCards,
     item=Card,
     policy=BOARD_READ,
@@ -236,12 +239,12 @@ CREATE_CARD = creates(
     policy=BOARD_WRITE,
 )
 GET_CARD = reads(
-    "cards.get", CardRef, summary="One card, with its checklist.", returns=Card, policy=BOARD_READ
+    "cards.get", CardRef, summary="Get a card with its checklist.", returns=Card, policy=BOARD_READ
 )
 UPDATE_CARD = updates(
     "cards.update",
     CardRef,
-    summary="Change, move, assign, archive or restore a card; only the fields that are named.",
+    summary="Update, move, assign, archive or restore a card. Only include the fields to change.",
     takes=UpdateCard,
     returns=Card,
     policy=BOARD_WRITE,
@@ -249,7 +252,7 @@ UPDATE_CARD = updates(
 DELETE_CARD = deletes(
     "cards.delete",
     CardRef,
-    summary="Delete a card for good, with its comments and attachments.",
+    summary="Permanently delete a card with its comments and attachments.",
     returns=Ok,
     policy=BOARD_DELETE,
 )
@@ -257,7 +260,7 @@ CREATE_CARDS = creates(
     "cards.create_many",
     ProjectRef,
     "cards/bulk",
-    summary="Create up to 500 cards at once: all or none; the answer has them in the order given.",
+    summary="Create up to 500 cards in one transaction: all of them or none. The response lists them in request order.",
     takes=CreateCards,
     returns=list[Card],
     policy=BOARD_WRITE,
@@ -266,7 +269,7 @@ UPDATE_CARDS = updates(
     "cards.update_many",
     ProjectRef,
     "cards/bulk",
-    summary="Change up to 500 cards at once: all or none; the answer has them in the order given.",
+    summary="Update up to 500 cards in one transaction: all of them or none. The response lists them in request order.",
     takes=UpdateCards,
     returns=list[Card],
     policy=BOARD_WRITE,

@@ -1,4 +1,4 @@
-"""Checklists: the steps within a card. Section Checklists of the API reference."""
+"""Checklists: the items within a card. Section Checklists of the API reference."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ItemTitle = Annotated[str, Length(1, 500)]
 
 @value
 class ChecklistItem(Value):
-    """One step of a card.
+    """An item of a card's checklist.
 
     Attributes:
-        order: Its dense place in the list, from 0.
+        order: The position in the checklist: consecutive integers from 0.
     """
 
     id: Annotated[str, Named("_id")]
@@ -32,10 +32,10 @@ class ChecklistItem(Value):
 
 @value
 class ChecklistProgress(Value):
-    """How far a checklist is.
+    """The progress of a checklist.
 
     Attributes:
-        percent: 0 to 100, rounded down, so that 100 means all; 0 for an empty one.
+        percent: 0 to 100, rounded down, so 100 means that every item is done; 0 for an empty checklist.
     """
 
     done: int
@@ -45,12 +45,12 @@ class ChecklistProgress(Value):
 
 @request
 class AddChecklistItem(Request):
-    """A step to be; a card has 100 at most.
+    """A new checklist item. A card has at most 100.
 
     Attributes:
         title: 1-500 characters.
-        checked: Another word for ``done``, which it replaces.
-        order: The wanted index, from 0; the end if not given.
+        checked: An alias of ``done``; takes precedence over it.
+        order: The position, from 0. Default: the end.
     """
 
     title: ItemTitle
@@ -61,11 +61,11 @@ class AddChecklistItem(Request):
 
 @request
 class UpdateChecklistItem(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
-        checked: Another word for ``done``; the two must not contradict each other.
-        order: The wanted index, from 0; beyond the end means the end.
+        checked: An alias of ``done``. If both are given, they must be equal.
+        order: The new position, from 0. A number beyond the end means the end.
     """
 
     title: ItemTitle | Unset = UNSET
@@ -78,7 +78,7 @@ LIST_CHECKLIST_ITEMS = lists(
     "checklist.list",
     FlatCardRef,
     "checklist",
-    summary="List the checklist of a card, in its order.",
+    summary="List the checklist items of a card, in order.",
     takes=Paged,
     item=ChecklistItem,
     policy=BOARD_READ,
@@ -87,7 +87,7 @@ ADD_CHECKLIST_ITEM = creates(
     "checklist.add",
     FlatCardRef,
     "checklist",
-    summary="Add a step to a card's checklist.",
+    summary="Add an item to a card's checklist.",
     takes=AddChecklistItem,
     returns=ChecklistItem,
     policy=BOARD_WRITE,
@@ -95,7 +95,7 @@ ADD_CHECKLIST_ITEM = creates(
 UPDATE_CHECKLIST_ITEM = updates(
     "checklist.update",
     ChecklistItemRef,
-    summary="Rename a step, check it off, or move it.",
+    summary="Rename, check, uncheck or move a checklist item.",
     takes=UpdateChecklistItem,
     returns=ChecklistItem,
     policy=BOARD_WRITE,
@@ -103,7 +103,7 @@ UPDATE_CHECKLIST_ITEM = updates(
 DELETE_CHECKLIST_ITEM = deletes(
     "checklist.delete",
     ChecklistItemRef,
-    summary="Delete a step from a card's checklist.",
+    summary="Delete an item from a card's checklist.",
     returns=Ok,
     policy=BOARD_WRITE,
 )

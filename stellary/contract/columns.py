@@ -19,13 +19,13 @@ WipLimit = Annotated[int, Range(1, 10_000)]
 
 @value
 class Column(Value):
-    """A stage of a scope's board.
+    """A workflow stage of a scope's board.
 
     Attributes:
-        order: The dense place in its scope, from 0.
-        card_status: What a card becomes that enters; None leaves it as it is.
-        wip_limit: How many unarchived cards it takes at most; None: any number.
-        card_count: Of unarchived cards.
+        order: The position in its scope: consecutive integers from 0.
+        card_status: The status that a card gets when it enters the column; None leaves the status unchanged.
+        wip_limit: The maximum number of unarchived cards; None means no limit.
+        card_count: The number of unarchived cards.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Column(Value):
 
 @value
 class ColumnCount(Value):
-    """How many unarchived cards a column holds."""
+    """The number of unarchived cards in a column."""
 
     column_id: str
     scope_id: str
@@ -52,10 +52,10 @@ class ColumnCount(Value):
 
 @request
 class ListColumns(Paged):
-    """Which columns; all of the project if nothing is named.
+    """Filters for the list of columns.
 
     Attributes:
-        scope_id: Those of this scope.
+        scope_id: Only columns of this scope. Default: all columns of the project.
     """
 
     scope_id: Id | Unset = UNSET
@@ -63,14 +63,14 @@ class ListColumns(Paged):
 
 @request
 class CreateColumn(Request):
-    """A column to be.
+    """The fields of a new column.
 
     Attributes:
         name: 1-100 characters.
-        scope_id: The project's default scope if not given.
-        order: The wanted index, from 0; the end if not given.
-        card_status: What a card becomes that enters.
-        wip_limit: 1 to 10 000 unarchived cards.
+        scope_id: Default: the project's default scope.
+        order: The position in the scope, from 0. Default: the end.
+        card_status: The status that a card gets when it enters the column; ``None`` (the default) leaves it unchanged.
+        wip_limit: The maximum number of unarchived cards, 1 to 10 000; ``None`` (the default) means no limit.
     """
 
     name: Name
@@ -82,12 +82,12 @@ class CreateColumn(Request):
 
 @request
 class UpdateColumn(Request):
-    """What is not named stays; ``None`` clears.
+    """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
     Attributes:
-        order: The wanted index in the scope, from 0; beyond the end means the end.
-        card_status: What a card becomes that enters from now on.
-        wip_limit: 1 to 10 000 unarchived cards; a column that holds more keeps them.
+        order: The new position in the scope, from 0. A number beyond the end means the end.
+        card_status: The status that a card gets when it enters the column from now on.
+        wip_limit: The maximum number of unarchived cards, 1 to 10 000. Cards already above the limit stay.
     """
 
     name: Name | Unset = UNSET
@@ -98,11 +98,11 @@ class UpdateColumn(Request):
 
 @request
 class DeleteColumn(Request):
-    """What becomes of the cards.
+    """The destination of the column's cards.
 
     Attributes:
-        move_cards_to: The column to whose end they go, archived ones too; without it, a column that holds cards is
-            not deleted.
+        move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is
+            required.
     """
 
     move_cards_to: Id | Unset = UNSET
@@ -121,7 +121,7 @@ LIST_COLUMNS = lists(
     "columns.list",
     ProjectRef,
     "columns",
-    summary="List the columns of a project, by scope and then by place.",
+    summary="List the columns of a project, ordered by scope, then by position.",
     takes=ListColumns,
     item=Column,
     policy=BOARD_READ,
@@ -129,7 +129,7 @@ LIST_COLUMNS = lists(
 UPDATE_COLUMN = updates(
     "columns.update",
     ColumnRef,
-    summary="Rename or move a column, or change what it does to its cards.",
+    summary="Rename or move a column, or change its card status or WIP limit.",
     takes=UpdateColumn,
     returns=Column,
     policy=BOARD_WRITE,
@@ -137,7 +137,7 @@ UPDATE_COLUMN = updates(
 DELETE_COLUMN = deletes(
     "columns.delete",
     ColumnRef,
-    summary="Delete a column; one that holds cards only if it is said where they go.",
+    summary="Delete a column. If the column has cards, `moveCardsTo` is required.",
     takes=DeleteColumn,
     returns=Ok,
     policy=BOARD_DELETE,

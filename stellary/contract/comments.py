@@ -19,13 +19,14 @@ CommentText = Annotated[str, Length(1, COMMENT_MAX)]
 
 @value
 class Comment(Value):
-    """What somebody has said about a card; ``@name`` in it tells that person.
+    """A comment on a card. ``@name`` in the text notifies that user.
 
     Attributes:
-        author_id: Who has posted it here; of a comment that an import has brought, whoever imported it.
-        author_name: What that person is called; of an imported one ``Jane Doe (imported by Ann)``.
-        imported_from: Whose words an imported one holds, as the file said; nobody here has checked it. None for what
-            was posted here.
+        author_id: The id of the user or agent that posted the comment; for an imported comment, of the user who
+            imported it.
+        author_name: The author's name; for an imported comment ``Jane Doe (imported by Ann)``.
+        imported_from: The author's name as given in the imported file; it is not verified. None for a comment posted
+            here.
     """
 
     id: str
@@ -40,10 +41,10 @@ class Comment(Value):
 
 @request
 class CreateComment(Request):
-    """A comment to be.
+    """The text of a new comment.
 
     Attributes:
-        content: 1-2000 characters; ``@name`` tells that person.
+        content: 1-2000 characters. ``@name`` notifies that user.
     """
 
     content: CommentText
@@ -51,7 +52,7 @@ class CreateComment(Request):
 
 @request
 class UpdateComment(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     content: CommentText | Unset = UNSET
 
@@ -69,7 +70,7 @@ CREATE_COMMENT = creates(
     "comments.create",
     CardRef,
     "comments",
-    summary="Comment on a card.",
+    summary="Post a comment on a card.",
     takes=CreateComment,
     returns=Comment,
     policy=BOARD_WRITE,
@@ -77,7 +78,7 @@ CREATE_COMMENT = creates(
 UPDATE_COMMENT = updates(
     "comments.update",
     CommentRef,
-    summary="Change what a comment says. Its author or a workspace admin.",
+    summary="Update a comment. Requires its author or a workspace admin.",
     takes=UpdateComment,
     returns=Comment,
     policy=BOARD_AUTHOR,
@@ -85,7 +86,7 @@ UPDATE_COMMENT = updates(
 DELETE_COMMENT = deletes(
     "comments.delete",
     CommentRef,
-    summary="Delete a comment. Its author or a workspace admin.",
+    summary="Delete a comment. Requires its author or a workspace admin.",
     returns=Ok,
     policy=BOARD_AUTHOR,
 )

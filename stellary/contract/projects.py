@@ -1,4 +1,4 @@
-"""Projects: boards with columns and cards, and who works on them. Section Projects of the API reference."""
+"""Projects: boards with columns and cards, and their members. Section Projects of the API reference."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Project(Value):
     """A board with its columns and cards.
 
     Attributes:
-        key: What its cards' keys begin with; unique in the workspace.
-        archived: Put away, with all that is in it; it still can be read.
+        key: The prefix of its cards' keys; unique in the workspace.
+        archived: Whether the project is archived. An archived project and its contents can still be read.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Project(Value):
 
 @value
 class TemplateColumn(Value):
-    """A column that a template makes."""
+    """A column that a template creates."""
 
     name: str
     card_status: CardStatus | None
@@ -54,7 +54,7 @@ class TemplateColumn(Value):
 
 @value
 class TemplateLabel(Value):
-    """A label that a template makes."""
+    """A label that a template creates."""
 
     name: str
     color: str
@@ -62,7 +62,7 @@ class TemplateLabel(Value):
 
 @value
 class ProjectTemplate(Value):
-    """What a project can start with."""
+    """A set of columns and labels that a project can start with."""
 
     id: TemplateId
     name: str
@@ -73,10 +73,10 @@ class ProjectTemplate(Value):
 
 @value
 class ProjectMember(Value):
-    """Somebody who belongs to a project.
+    """A member of a project.
 
     Attributes:
-        created_at: Since when.
+        created_at: When the user became a member.
     """
 
     user_id: str
@@ -87,10 +87,11 @@ class ProjectMember(Value):
 
 @value
 class BoardMember(Value):
-    """Somebody whose name the board needs.
+    """A user that the board refers to.
 
     Attributes:
-        is_member: Of the project; False for somebody who is merely assigned to a card.
+        is_member: Whether the user is a member of the project; false for a user who is only assigned to one of its
+            cards.
     """
 
     user_id: str
@@ -101,12 +102,12 @@ class BoardMember(Value):
 
 @value
 class Board(Value):
-    """All that a project's board shows, as of one moment.
+    """Everything that a project's board shows, read as one consistent snapshot.
 
     Attributes:
-        columns: By scope and then by place.
-        cards: Those that are not archived, by column and then by place.
-        members: The project's, and whoever else is assigned to one of the cards.
+        columns: Ordered by scope, then by position.
+        cards: The unarchived cards, ordered by column, then by position.
+        members: The project's members, and other users assigned to one of the cards.
     """
 
     project: Project
@@ -120,10 +121,10 @@ class Board(Value):
 
 @request
 class ListProjects(Paged):
-    """Which projects; all of the workspace if nothing is named.
+    """Filters for the list of projects.
 
     Attributes:
-        archived: Only those that are, or only those that are not.
+        archived: True for archived projects only, false for unarchived projects only. Default: both.
     """
 
     archived: bool | Unset = UNSET
@@ -131,13 +132,13 @@ class ListProjects(Paged):
 
 @request
 class CreateProject(Request):
-    """A project to be.
+    """The fields of a new project.
 
     Attributes:
         name: 1-100 characters.
         description: At most 5000 characters.
-        key: 2-6 capitals, unique in the workspace; made from the name if not given.
-        template_id: Which columns and labels it starts with.
+        key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
+        template_id: The template whose columns and labels the project starts with.
     """
 
     name: Name
@@ -148,12 +149,12 @@ class CreateProject(Request):
 
 @request
 class UpdateProject(Request):
-    """What is not named stays; the key always does, since people have written it down.
+    """The fields to change. Omitted fields keep their values. The key cannot be changed.
 
     Attributes:
         name: 1-100 characters.
         description: At most 5000 characters; ``None`` clears it.
-        archived: Put away, or taken out again.
+        archived: True archives the project, false restores it.
     """
 
     name: Name | Unset = UNSET
@@ -163,7 +164,7 @@ class UpdateProject(Request):
 
 @request
 class AddProjectMember(Request):
-    """Somebody who reaches the workspace, by e-mail address."""
+    """The e-mail address of a user with access to the workspace."""
 
     email: EmailAddress
 
@@ -172,7 +173,7 @@ CREATE_PROJECT = creates(
     "projects.create",
     WorkspaceRef,
     "projects",
-    summary="Create a project with the columns of a template; the caller becomes a member.",
+    summary="Create a project with the columns and labels of a template. The caller becomes a member.",
     takes=CreateProject,
     returns=Project,
     policy=BOARD_WRITE,
@@ -190,18 +191,18 @@ LIST_TEMPLATES = lists(
     "projects.templates",
     WorkspaceRef,
     "projects/templates",
-    summary="List what a project can start with.",
+    summary="List the available project templates.",
     takes=Paged,
     item=ProjectTemplate,
     policy=BOARD_READ,
 )
 GET_PROJECT = reads(
-    "projects.get", ProjectRef, summary="One project, by its id.", returns=Project, policy=BOARD_READ
+    "projects.get", ProjectRef, summary="Get a project by its id.", returns=Project, policy=BOARD_READ
 )
 UPDATE_PROJECT = updates(
     "projects.update",
     ProjectRef,
-    summary="Change, archive or restore a project.",
+    summary="Update, archive or restore a project.",
     takes=UpdateProject,
     returns=Project,
     policy=BOARD_WRITE,
@@ -209,7 +210,7 @@ UPDATE_PROJECT = updates(
 DELETE_PROJECT = deletes(
     "projects.delete",
     ProjectRef,
-    summary="Delete a project with all that is in it. Its members or a workspace admin.",
+    summary="Delete a project with everything in it. Requires a project member or a workspace admin.",
     returns=Ok,
     policy=PROJECT_DELETE,
 )
@@ -217,7 +218,7 @@ GET_BOARD = reads(
     "projects.board",
     ProjectRef,
     "board",
-    summary="All that the board shows in one answer: scopes, columns, cards, labels, fields and people.",
+    summary="Get everything the board shows: scopes, columns, cards, labels, custom fields and members.",
     returns=Board,
     policy=BOARD_READ,
 )
@@ -234,7 +235,7 @@ ADD_PROJECT_MEMBER = creates(
     "projects.add_member",
     ProjectRef,
     "members",
-    summary="Add somebody of the workspace to a project, by e-mail address.",
+    summary="Add a user with access to the workspace to a project, by e-mail address.",
     takes=AddProjectMember,
     returns=ProjectMember,
     policy=PROJECT_MANAGE,
@@ -242,7 +243,7 @@ ADD_PROJECT_MEMBER = creates(
 REMOVE_PROJECT_MEMBER = deletes(
     "projects.remove_member",
     ProjectMemberRef,
-    summary="Remove a member from a project; the workspace still lets that person in.",
+    summary="Remove a member from a project. The user keeps access to the workspace.",
     returns=Ok,
     policy=PROJECT_MANAGE,
 )
