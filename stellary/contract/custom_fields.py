@@ -1,4 +1,4 @@
-"""Custom fields: what a project wants to know of its cards. Section Custom Fields of the API reference."""
+"""Custom fields: additional metadata of a project's cards. Section Custom Fields of the API reference."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Options = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, OPTIONS_MAX)]
 
 @value
 class CustomField(Value):
-    """The definition of a field that each card of the project has.
+    """The definition of a field that every card of the project has.
 
     Attributes:
-        options: What can be chosen, for ``select`` and ``multi-select``; else empty.
+        options: The choices of a ``select`` or ``multi-select`` field; empty for other types.
     """
 
     id: str
@@ -42,13 +42,13 @@ class CustomField(Value):
 
 @request
 class CreateCustomField(Request):
-    """A field to be; a project has 100 at most.
+    """The fields of a new custom field. A project has at most 100.
 
     Attributes:
-        name: 1-100 characters, unique in the project without regard to case.
-        options: 1-100 different texts for ``select`` and ``multi-select``; none for the other types.
-        required: Whether every new card needs a value of it, which cannot be cleared. Cards that are there already, and
-            imported ones, may lack it.
+        name: 1-100 characters, unique in the project, ignoring case.
+        options: 1-100 distinct strings for ``select`` and ``multi-select``; none for the other types.
+        required: Whether every new card needs a value, which then cannot be cleared. Existing and imported cards may
+            lack one.
     """
 
     name: Name
@@ -59,12 +59,12 @@ class CreateCustomField(Request):
 
 @request
 class UpdateCustomField(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
-        type: Values are kept where they can be said in the new type, and back again; one that cannot is a 409.
-        options: All that there shall be; one that is left out is cleared from the cards. With as many as before, one that
-            is new renames the one whose place it takes, also on the cards.
+        type: The new type. Values that can be converted to it and back are kept; a value that cannot is a 409.
+        options: Replaces all options. Options left out are cleared from the cards. If the number of options stays the
+            same, a new option renames the one at its position, on the cards too.
     """
 
     name: Name | Unset = UNSET
@@ -75,13 +75,13 @@ class UpdateCustomField(Request):
 
 @request
 class SetCustomFields(Request):
-    """Values by the id of the custom field; fields that are not named keep theirs.
+    """Values by custom field id. Fields that are not given keep their values.
 
     Attributes:
-        values: By the field's type: ``text`` a text of 1-5000 characters, ``number`` a number, ``boolean`` true or
-            false, ``date`` a day such as ``2026-04-01``, ``select`` one of the options, ``multi-select`` a list of
-            different ones, of which an empty one clears. ``None`` clears a value of any type; a required field cannot
-            be cleared.
+        values: The value depends on the field's type: ``text`` a string of 1-5000 characters, ``number`` a number,
+            ``boolean`` true or false, ``date`` a day such as ``2026-04-01``, ``select`` one of the options,
+            ``multi-select`` a list of distinct options (an empty list clears the value). ``None`` clears a value of any
+            type. The value of a required field cannot be cleared.
     """
 
     values: Annotated[dict[str, Any], Whole()]
@@ -91,7 +91,7 @@ CREATE_CUSTOM_FIELD = creates(
     "custom_fields.create",
     ProjectRef,
     "custom-fields",
-    summary="Define a field that every card of the project has.",
+    summary="Create a custom field, which every card of the project then has.",
     takes=CreateCustomField,
     returns=CustomField,
     policy=BOARD_WRITE,
@@ -108,7 +108,7 @@ LIST_CUSTOM_FIELDS = lists(
 UPDATE_CUSTOM_FIELD = updates(
     "custom_fields.update",
     CustomFieldRef,
-    summary="Change a field's name, type or options; values that would be lost are a 409.",
+    summary="Update a custom field's name, type or options. A type change that would lose values is a 409.",
     takes=UpdateCustomField,
     returns=CustomField,
     policy=BOARD_WRITE,
@@ -116,7 +116,7 @@ UPDATE_CUSTOM_FIELD = updates(
 DELETE_CUSTOM_FIELD = deletes(
     "custom_fields.delete",
     CustomFieldRef,
-    summary="Delete a field, with its values on all cards.",
+    summary="Delete a custom field and its values on all cards.",
     returns=Ok,
     policy=BOARD_DELETE,
 )
@@ -124,7 +124,7 @@ SET_CUSTOM_FIELDS = updates(
     "custom_fields.set_values",
     FlatCardRef,
     "custom-fields",
-    summary="Set and clear custom field values of a card; only those that are named.",
+    summary="Set or clear custom field values of a card. Only the given fields change.",
     takes=SetCustomFields,
     returns=Card,
     policy=BOARD_WRITE,

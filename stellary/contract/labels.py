@@ -1,4 +1,4 @@
-"""Labels: colour-coded tags of a project's cards. Section Labels of the API reference."""
+"""Labels: color-coded tags for a project's cards. Section Labels of the API reference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_COLOR = "#6b7280"
 
 @value
 class Label(Value):
-    """A tag that a project's cards can bear; its name is unique in the project without regard to case."""
+    """A tag for a project's cards. Its name is unique in the project, ignoring case."""
 
     id: str
     project_id: str
@@ -33,11 +33,11 @@ class Label(Value):
 
 @request
 class CreateLabel(Request):
-    """A label to be.
+    """The fields of a new label.
 
     Attributes:
-        name: 1-50 characters; unique in the project without regard to case.
-        color: ``#rrggbb``; grey if it is not given.
+        name: 1-50 characters; unique in the project, ignoring case.
+        color: ``#rrggbb``. Default: gray.
     """
 
     name: LabelName
@@ -46,7 +46,7 @@ class CreateLabel(Request):
 
 @request
 class UpdateLabel(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     name: LabelName | Unset = UNSET
     color: Color | Unset = UNSET
@@ -73,7 +73,7 @@ LIST_LABELS = lists(
 UPDATE_LABEL = updates(
     "labels.update",
     LabelRef,
-    summary="Change a label's name or colour.",
+    summary="Update a label's name or color.",
     takes=UpdateLabel,
     returns=Label,
     policy=BOARD_WRITE,
@@ -81,21 +81,21 @@ UPDATE_LABEL = updates(
 DELETE_LABEL = deletes(
     "labels.delete",
     LabelRef,
-    summary="Delete a label, and take it off all cards.",
+    summary="Delete a label and remove it from all cards.",
     returns=Ok,
     policy=BOARD_DELETE,
 )
 ADD_LABEL_TO_CARD = creates(
     "labels.add_to_card",
     CardLabelRef,
-    summary="Put a label on a card; one that is there already stays.",
+    summary="Add a label to a card. Has no effect if the card already has the label.",
     returns=Ok,
     policy=BOARD_WRITE,
 )
 REMOVE_LABEL_FROM_CARD = deletes(
     "labels.remove_from_card",
     CardLabelRef,
-    summary="Take a label off a card.",
+    summary="Remove a label from a card.",
     returns=Ok,
     policy=BOARD_WRITE,
 )

@@ -14,17 +14,17 @@ from stellary.contract.refs import FlatCardRef, RelationRef
 from stellary.contract.wire import Request, Value, request, value
 
 RelationType = Literal["blocks", "blocked_by", "related_to", "duplicates", "parent_of"]
-"""What can be said of two cards."""
+"""The types that a relation can be created with."""
 
 SeenRelationType = Literal[
     "blocks", "blocked_by", "related_to", "duplicates", "duplicated_by", "parent_of", "child_of"
 ]
-"""What can be read of them: each relation is seen from both ends."""
+"""The types that a relation can be read with: each relation is listed from both ends."""
 
 
 @value
 class RelatedCard(Value):
-    """The card at the other end."""
+    """The card at the other end of a relation."""
 
     id: str
     key: str
@@ -37,12 +37,12 @@ class RelatedCard(Value):
 
 @value
 class Relation(Value):
-    """How two cards belong together, as seen from one of them.
+    """A relation between two cards, as seen from one of them.
 
     Attributes:
-        card_id: The card from which it is seen.
-        type: Read as a sentence: this card ``blocks`` that one.
-        target_card_id: The card at the other end; ``card`` is what one wants to know of it.
+        card_id: The card from which the relation is seen.
+        type: Reads as a sentence: this card ``blocks`` the target card.
+        target_card_id: The id of the card at the other end; ``card`` has its details.
     """
 
     id: str
@@ -56,12 +56,13 @@ class Relation(Value):
 
 @request
 class CreateRelation(Request):
-    """A relation to be.
+    """The fields of a new relation.
 
     Attributes:
         target_card_id: Another card of the workspace.
-        type: Read as a sentence: this card ``blocks`` that one. ``blocked_by`` is kept as the other card's ``blocks``.
-            Two cards are related once in each way; a card has one parent, and any number of children.
+        type: Reads as a sentence: this card ``blocks`` the target card. ``blocked_by`` is stored as the target card's
+            ``blocks``. Two cards can have one relation of each type; a card has at most one parent and any number of
+            children.
     """
 
     target_card_id: Id
@@ -72,7 +73,7 @@ CREATE_RELATION = creates(
     "relations.create",
     FlatCardRef,
     "relations",
-    summary="Relate two cards; blocks and parents must not go in a circle.",
+    summary="Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.",
     takes=CreateRelation,
     returns=Relation,
     policy=BOARD_WRITE,
@@ -81,7 +82,7 @@ LIST_RELATIONS = lists(
     "relations.list",
     FlatCardRef,
     "relations",
-    summary="List the relations of a card, seen from it.",
+    summary="List the relations of a card, as seen from it.",
     takes=Paged,
     item=Relation,
     policy=BOARD_READ,

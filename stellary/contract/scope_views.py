@@ -1,4 +1,4 @@
-"""Scope views: what a scope looks like in each of its views. Section Scope Views of the API reference."""
+"""Scope views: the contents of a scope in each of its views. Section Scope Views of the API reference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Day = Annotated[str, Pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a day such a
 
 @value
 class KanbanColumn(Value):
-    """A column, and who stands in it."""
+    """A column and its unarchived cards."""
 
     column: Column
     cards: list[Card]
@@ -33,10 +33,10 @@ class KanbanColumn(Value):
 
 @value
 class KanbanView(Value):
-    """The board: the cards that are not archived, in their columns.
+    """The board: the unarchived cards in their columns.
 
     Attributes:
-        columns: By place; their cards by place as well.
+        columns: Ordered by position, and so are the cards in each.
     """
 
     columns: list[KanbanColumn]
@@ -44,10 +44,10 @@ class KanbanView(Value):
 
 @value
 class ListView(Value):
-    """The cards that are not archived, one below the other.
+    """The unarchived cards as a list.
 
     Attributes:
-        cards: By column and then by place.
+        cards: Ordered by column, then by position.
     """
 
     cards: list[Card]
@@ -55,10 +55,10 @@ class ListView(Value):
 
 @value
 class CalendarDay(Value):
-    """A day on which cards are due.
+    """A day and the cards due on it.
 
     Attributes:
-        cards: By column and then by place.
+        cards: Ordered by column, then by position.
     """
 
     day: Day
@@ -67,11 +67,11 @@ class CalendarDay(Value):
 
 @value
 class CalendarView(Value):
-    """The cards that are not archived, by the day in UTC on which they are due.
+    """The unarchived cards, grouped by their due day in UTC.
 
     Attributes:
-        days: Those on which something is due, the earliest first.
-        without_due_date: How many cards are due on none.
+        days: The days with due cards, earliest first.
+        without_due_date: The number of cards without a due date.
     """
 
     days: list[CalendarDay]
@@ -83,10 +83,12 @@ class ScopeBar(Value):
     """A scope on the roadmap.
 
     Attributes:
-        start, end: Its own dates; where it has no start, or is due at no time, the first and the last date among its
-            cards and the other one; None if there is none either.
-        cards: How many are not archived.
-        percent_done: Of these, rounded down.
+        start: The scope's start date; if it has none, the earlier of its cards' first date and its due date. None if it
+            has none of these.
+        end: The scope's due date; if it has none, the later of its cards' last date and its start date. None if it has
+            none of these.
+        cards: The number of unarchived cards.
+        percent_done: The percentage of these that are done, 0 to 100, rounded down.
     """
 
     scope_id: str
@@ -102,7 +104,7 @@ class CardBar(Value):
     """A card on the roadmap.
 
     Attributes:
-        start, end: Its start and due date; of a card that has only one of them, that one twice.
+        start, end: The card's start and due date. If the card has only one of them, both fields have that one.
     """
 
     card_id: str
@@ -120,9 +122,9 @@ class RoadmapView(Value):
     """Scopes and cards as bars over time.
 
     Attributes:
-        scopes: All of the project, by place, so that one sees what lies beside this one.
-        cards: Those of this scope that have a date and are not archived, by start, then by end.
-        undated: How many others there are that are not archived.
+        scopes: All scopes of the project, in order, for context.
+        cards: The unarchived cards of this scope that have a date, ordered by start, then by end.
+        undated: The number of unarchived cards without a date.
     """
 
     scopes: list[ScopeBar]
@@ -132,7 +134,7 @@ class RoadmapView(Value):
 
 @value
 class AssigneeCount(Value):
-    """How many cards somebody is assigned to; nobody if ``user_id`` is None."""
+    """The number of cards assigned to a user. ``user_id`` is None for unassigned cards."""
 
     user_id: str | None
     name: str | None
@@ -141,7 +143,7 @@ class AssigneeCount(Value):
 
 @value
 class LabelCount(Value):
-    """How many cards bear a label; none at all if ``label_id`` is None."""
+    """The number of cards with a label. ``label_id`` is None for cards without labels."""
 
     label_id: str | None
     name: str | None
@@ -151,7 +153,7 @@ class LabelCount(Value):
 
 @value
 class DayCount(Value):
-    """How many cards were completed on a day in UTC."""
+    """The number of cards completed on a day in UTC."""
 
     day: Day
     cards: int
@@ -159,11 +161,11 @@ class DayCount(Value):
 
 @value
 class TimeTaken(Value):
-    """How long cards have taken.
+    """A duration measured over several cards.
 
     Attributes:
-        median_seconds: The middle one; None if there is no card to tell of.
-        cards: Of how many it is known.
+        median_seconds: The median, in seconds; None if no card was measured.
+        cards: The number of cards measured.
     """
 
     median_seconds: int | None
@@ -172,17 +174,17 @@ class TimeTaken(Value):
 
 @value
 class StatsView(Value):
-    """The scope in numbers. Cards are counted that are not archived; what was completed counts even if it is by now.
+    """Statistics of a scope. Counts cover unarchived cards; completions include cards archived since.
 
     Attributes:
-        cards: How many there are.
-        by_column: All columns, by place.
-        by_assignee: Who has most first; last the cards of nobody.
-        by_label: All labels of the project; last the cards without any. A card counts for each of its labels.
-        completed_per_day: The last 30 days, today the last of them.
-        lead_time: From when a card was made to when it was done, of those completed on these days.
-        cycle_time: From when a card was first ``in_progress`` to when it was done, of those completed on these days
-            of which that is on record.
+        cards: The number of cards.
+        by_column: All columns, in order.
+        by_assignee: Most cards first; unassigned cards are last.
+        by_label: All labels of the project, then cards without labels. A card counts once for each of its labels.
+        completed_per_day: The last 30 days, ending today.
+        lead_time: The time from a card's creation to its completion, over the cards completed in these 30 days.
+        cycle_time: The time from when a card first became ``in_progress`` to its completion, over the cards completed
+            in these 30 days for which that time is recorded.
     """
 
     cards: int
@@ -198,7 +200,7 @@ class StatsView(Value):
 
 @value
 class ViewData(Value):
-    """What a view shows: the one that was asked for; the others are None."""
+    """The contents of the requested view; the fields of the other views are None."""
 
     kanban: KanbanView | None = None
     list: ListView | None = None
@@ -212,8 +214,8 @@ class ScopeViews(Value):
     """The views of a scope.
 
     Attributes:
-        active_view: In which everybody finds it.
-        data: What the view of the ``type`` that was asked for shows; None if none was.
+        active_view: The view in which the scope opens for everyone.
+        data: The contents of the view requested with ``type``; None if ``type`` was omitted.
     """
 
     active_view: ViewType
@@ -223,10 +225,10 @@ class ScopeViews(Value):
 
 @request
 class GetViews(Request):
-    """What to tell beside the views that there are.
+    """Options for reading the views.
 
     Attributes:
-        type: The view of which to tell what it shows.
+        type: Also return the contents of this view.
     """
 
     type: ViewType | Unset = UNSET
@@ -234,12 +236,13 @@ class GetViews(Request):
 
 @request
 class SetView(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
-        active_view: In which everybody finds the scope from now on.
-        type: Which view the ``settings`` are of; if not given, the one that is active after that.
-        settings: Those that are named change, None takes one away: 50 at most, and 10 000 bytes of JSON.
+        active_view: The view in which the scope opens for everyone from now on.
+        type: The view that ``settings`` belong to. Default: the active view, after the change.
+        settings: Settings to merge into the stored ones; None removes one. At most 50 settings and 10 000 bytes of
+            JSON.
     """
 
     active_view: ViewType | Unset = UNSET
@@ -251,7 +254,7 @@ GET_VIEWS = reads(
     "scopes.views",
     ScopeRef,
     "views",
-    summary="The views of a scope, which of them is active, and with `type` what one shows.",
+    summary="Get the views of a scope and which one is active; with `type`, also the contents of that view.",
     takes=GetViews,
     returns=ScopeViews,
     policy=BOARD_READ,
@@ -260,7 +263,7 @@ SET_VIEW = updates(
     "scopes.set_view",
     ScopeRef,
     "views",
-    summary="Switch the active view of a scope, or change the settings of a view.",
+    summary="Switch the active view of a scope, or update the settings of a view.",
     takes=SetView,
     returns=ScopeViews,
     policy=BOARD_WRITE,

@@ -19,17 +19,17 @@ ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
 VIEW_TYPES: tuple[ViewType, ...] = ("kanban", "list", "calendar", "roadmap", "stats")
 
 SCOPE_COLUMNS_MAX = 100
-"""Columns that a new scope may bring along."""
+"""The maximum number of columns that a new scope can be created with."""
 
 ScopeDescription = Annotated[str, Length(0, 5000)]
 
 
 @value
 class ScopeView(Value):
-    """One of the ways to look at a scope.
+    """A view of a scope.
 
     Attributes:
-        settings: What clients want to remember of it; kept as it was given.
+        settings: Settings that clients store with the view; returned unchanged.
     """
 
     type: ViewType
@@ -41,11 +41,12 @@ class Scope(Value):
     """A work package of a project.
 
     Attributes:
-        order: The dense place in the project, from 0.
-        is_default: Whether it takes the columns that name no scope; each project has one, which stays.
-        active_view: In which everybody finds it.
-        views: All that there are, with their settings.
-        columns: By place.
+        order: The position in the project: consecutive integers from 0.
+        is_default: Whether columns created without a scope go here. Each project has exactly one default scope, which
+            cannot be deleted.
+        active_view: The view in which the scope opens for everyone.
+        views: All available views with their settings.
+        columns: Ordered by position.
     """
 
     id: str
@@ -65,12 +66,12 @@ class Scope(Value):
 
 @request
 class ScopeColumn(Request):
-    """A column of a scope to be.
+    """A column of a new scope.
 
     Attributes:
         name: 1-100 characters.
-        card_status: What a card becomes that enters.
-        wip_limit: 1 to 10 000 unarchived cards.
+        card_status: The status that a card gets when it enters the column; ``None`` (the default) leaves it unchanged.
+        wip_limit: The maximum number of unarchived cards, 1 to 10 000; ``None`` (the default) means no limit.
     """
 
     name: Name
@@ -80,14 +81,14 @@ class ScopeColumn(Request):
 
 @request
 class CreateScope(Request):
-    """A scope to be, without cards.
+    """The fields of a new scope.
 
     Attributes:
-        columns: At most 100, in their order; like those of the default scope if not given.
+        columns: At most 100, in order. Default: columns like those of the default scope.
         name: 1-100 characters.
         description: At most 5000 characters.
-        order: The wanted index, from 0; the end if not given.
-        start_date, due_date: A date means midnight UTC; the start is not after the due date.
+        order: The position in the project, from 0. Default: the end.
+        start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
     """
 
     name: Name
@@ -100,13 +101,13 @@ class CreateScope(Request):
 
 @request
 class UpdateScope(Request):
-    """What is not named stays; ``None`` clears.
+    """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
     Attributes:
         name: 1-100 characters.
         description: At most 5000 characters.
-        order: The wanted index in the project, from 0; beyond the end means the end.
-        start_date, due_date: A date means midnight UTC; the start is not after the due date.
+        order: The new position in the project, from 0. A number beyond the end means the end.
+        start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
     """
 
     name: Name | Unset = UNSET
@@ -118,11 +119,11 @@ class UpdateScope(Request):
 
 @request
 class DeleteScope(Request):
-    """What becomes of the cards.
+    """The destination of the scope's cards.
 
     Attributes:
-        move_cards_to: A column of another scope of the project, to whose end they go, archived ones too; without it,
-            they are deleted with the scope.
+        move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If
+            omitted, the cards are deleted with the scope.
     """
 
     move_cards_to: Id | Unset = UNSET
@@ -132,7 +133,7 @@ CREATE_SCOPE = creates(
     "scopes.create",
     ProjectRef,
     "scopes",
-    summary="Create a scope, with columns like those of the default one.",
+    summary="Create a scope, by default with columns like those of the default scope.",
     takes=CreateScope,
     returns=Scope,
     policy=BOARD_WRITE,
@@ -141,7 +142,7 @@ LIST_SCOPES = lists(
     "scopes.list",
     ProjectRef,
     "scopes",
-    summary="List the scopes of a project with their columns, by place.",
+    summary="List the scopes of a project with their columns, in order.",
     takes=Paged,
     item=Scope,
     policy=BOARD_READ,
@@ -149,14 +150,14 @@ LIST_SCOPES = lists(
 GET_SCOPE = reads(
     "scopes.get",
     ScopeRef,
-    summary="One scope, with its columns and the settings of its views.",
+    summary="Get a scope with its columns and view settings.",
     returns=Scope,
     policy=BOARD_READ,
 )
 UPDATE_SCOPE = updates(
     "scopes.update",
     ScopeRef,
-    summary="Rename, describe, date or move a scope.",
+    summary="Update a scope's name, description, dates or position.",
     takes=UpdateScope,
     returns=Scope,
     policy=BOARD_WRITE,
@@ -164,7 +165,7 @@ UPDATE_SCOPE = updates(
 DELETE_SCOPE = deletes(
     "scopes.delete",
     ScopeRef,
-    summary="Delete a scope with its columns, and with its cards unless it is said where they go.",
+    summary="Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.",
     takes=DeleteScope,
     returns=Ok,
     policy=BOARD_DELETE,
