@@ -1,6 +1,6 @@
 """API tokens: personal access tokens for scripts and services. Section API Tokens of the API reference.
 
-These endpoints take a person who has logged in, so that a token cannot make itself a stronger one.
+These endpoints require a JWT, so that a token cannot create a more powerful one.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class ApiToken(Value):
     """A personal access token of the caller, without its secret.
 
     Attributes:
-        prefix: The first characters of the secret, by which a person tells it from others.
-        scopes: What it reaches; never more than what its user may do now.
-        expires_at: None if it does not expire.
-        last_used_at: Kept to the minute; None if it never was used.
+        prefix: The first characters of the token, to tell it from others.
+        scopes: The granted scopes. A token never grants more than its user is currently allowed to do.
+        expires_at: None if the token does not expire.
+        last_used_at: To the minute; None if the token was never used.
     """
 
     id: str
@@ -39,10 +39,10 @@ class ApiToken(Value):
 
 @value
 class CreatedApiToken(ApiToken):
-    """A token that has just been made.
+    """A token that has just been created.
 
     Attributes:
-        token: Its secret, shown this once.
+        token: The secret token; only returned in this response.
     """
 
     token: Annotated[str, Secret()]
@@ -50,12 +50,12 @@ class CreatedApiToken(ApiToken):
 
 @request
 class CreateApiToken(Request):
-    """A token to be.
+    """The fields of a new token.
 
     Attributes:
         name: 1-100 characters.
-        scopes: All of them if not given.
-        expires_at: A moment to come, or None for a token that does not expire.
+        scopes: Default: all scopes.
+        expires_at: A time in the future; ``None`` (the default) for a token that does not expire.
     """
 
     name: Name
@@ -67,7 +67,7 @@ CREATE_API_TOKEN = creates(
     "api_tokens.create",
     Ref,
     "api-tokens",
-    summary="Create a personal access token; its secret is in this answer and never shown again.",
+    summary="Create a personal access token. The full token is only returned in this response.",
     takes=CreateApiToken,
     returns=CreatedApiToken,
     policy=PERSON_ONLY,
@@ -85,7 +85,7 @@ LIST_API_TOKENS = lists(
 DELETE_API_TOKEN = deletes(
     "api_tokens.delete",
     ApiTokenRef,
-    summary="Revoke a token; it is refused from the next request on.",
+    summary="Permanently revoke a token. Requests with it are refused from then on.",
     returns=Ok,
     policy=OWN_TOKEN,
 )

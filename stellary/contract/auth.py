@@ -15,16 +15,16 @@ from stellary.contract.wire import Request, Value, request, value
 
 Password = Annotated[str, Length(8, 128), Blank(allowed=True), Secret()]
 GivenPassword = Annotated[str, Length(1, 128), Blank(allowed=True), Secret()]
-"""A password as it is compared: a short one is wrong like any other, and no reason to tell the rules for new ones."""
+"""A password to verify. The rules for new passwords do not apply, so a short one is reported as a wrong password."""
 AccessToken = Annotated[str, Named("access_token"), Secret()]
 
 
 @value
 class User(Value):
-    """Somebody with an account.
+    """A user with an account.
 
     Attributes:
-        pilotage_role: That of the personal workspace.
+        pilotage_role: The user's role in their personal workspace.
     """
 
     id: str
@@ -36,17 +36,17 @@ class User(Value):
 
 @value
 class Me(Value):
-    """The caller, wrapped as published."""
+    """The caller, wrapped in an object as in the API reference."""
 
     user: User
 
 
 @value
 class Session(Value):
-    """What a login gives.
+    """A successful login.
 
     Attributes:
-        access_token: A JWT, good for 7 days unless the deployment says otherwise.
+        access_token: A JWT. It expires after 7 days, unless the deployment configures another lifetime.
     """
 
     access_token: AccessToken
@@ -55,12 +55,13 @@ class Session(Value):
 
 @value
 class PasswordChanged(Value):
-    """The answer to a change of the password.
+    """The result of a password change.
 
     Attributes:
-        access_token: A new JWT, since those of before are no longer good.
-        live_api_tokens: How many personal access tokens of the caller are still good.
-        revoked_tokens: How many tokens were revoked: personal ones, and those that the caller gave to agents.
+        access_token: A new JWT; JWTs issued before the change are no longer accepted.
+        live_api_tokens: The number of personal access tokens of the caller that remain valid.
+        revoked_tokens: The number of tokens that were revoked: the caller's personal ones, and those the caller created
+            for agents.
     """
 
     ok: bool = True
@@ -71,12 +72,12 @@ class PasswordChanged(Value):
 
 @request
 class Register(Request):
-    """An account to be.
+    """The fields of a new account.
 
     Attributes:
-        email: Unique without regard to case.
-        password: 8-128 characters of any script; neither one of the most common passwords nor the e-mail address.
-        name: 1-100 characters; made from the e-mail address if it is not given.
+        email: Unique, ignoring case.
+        password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail address.
+        name: 1-100 characters. Default: derived from the e-mail address.
     """
 
     email: EmailAddress
@@ -86,7 +87,7 @@ class Register(Request):
 
 @request
 class Login(Request):
-    """The e-mail address and the password of an account."""
+    """The e-mail address and password of an account."""
 
     email: EmailAddress
     password: GivenPassword
@@ -94,7 +95,7 @@ class Login(Request):
 
 @request
 class UpdateMe(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
         name: 1-100 characters.
@@ -105,13 +106,13 @@ class UpdateMe(Request):
 
 @request
 class ChangePassword(Request):
-    """The password as it is, and as it shall be.
+    """The current password and the new one.
 
     Attributes:
-        new_password: 8-128 characters of any script; neither one of the most common passwords nor the e-mail
+        new_password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail
             address.
-        revoke_tokens: Whether to revoke all personal access tokens of the caller, and all tokens of agents that act
-            within the caller's rights; not if not given. JWTs of before end in any case.
+        revoke_tokens: Whether to also revoke the caller's personal access tokens and all agent tokens that act with the
+            caller's rights. Default: false. JWTs issued before the change are always revoked.
     """
 
     current_password: GivenPassword
@@ -123,7 +124,7 @@ REGISTER = creates(
     "auth.register",
     Ref,
     "auth/register",
-    summary="Create an account, with a personal organization and a workspace in it.",
+    summary="Create an account with a personal organization and workspace.",
     takes=Register,
     returns=Session,
     policy=PUBLIC,
@@ -133,19 +134,19 @@ LOGIN = creates(
     "auth.login",
     Ref,
     "auth/login",
-    summary="Log in by e-mail address and password; the answer holds a JWT.",
+    summary="Log in with e-mail address and password. The response contains a JWT.",
     takes=Login,
     returns=Session,
     policy=PUBLIC,
     keeps_secret=True,
     also=(401,),
 )
-ME = reads("auth.me", Ref, "auth/me", summary="The profile of the caller.", returns=Me, policy=ACCOUNT_READ)
+ME = reads("auth.me", Ref, "auth/me", summary="Get the caller's profile.", returns=Me, policy=ACCOUNT_READ)
 UPDATE_ME = updates(
     "auth.update_me",
     Ref,
     "auth/me",
-    summary="Change the caller's profile.",
+    summary="Update the caller's profile.",
     takes=UpdateMe,
     returns=Me,
     policy=ACCOUNT_WRITE,
@@ -154,7 +155,7 @@ CHANGE_PASSWORD = acts(
     "auth.change_password",
     Ref,
     "auth/change-password",
-    summary="Change the caller's password; every JWT of before is refused from then on, API tokens if that is asked.",
+    summary="Change the caller's password. Revokes all earlier JWTs, and API tokens on request.",
     takes=ChangePassword,
     returns=PasswordChanged,
     policy=PERSON_ONLY,

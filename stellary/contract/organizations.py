@@ -1,4 +1,4 @@
-"""Organizations: the top-level containers, and who belongs to them. Section Organizations of the API reference."""
+"""Organizations: the top-level containers, and their members. Section Organizations of the API reference."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Organization(Value):
     """A top-level container of workspaces and members.
 
     Attributes:
-        slug: Its address; unique everywhere.
-        my_role: The caller's.
+        slug: The identifier used in URLs; unique across all organizations.
+        my_role: The caller's role.
     """
 
     id: str
@@ -43,10 +43,10 @@ class Organization(Value):
 
 @value
 class OrganizationMember(Value):
-    """Somebody who belongs to an organization.
+    """A member of an organization.
 
     Attributes:
-        created_at: Since when.
+        created_at: When the user became a member.
     """
 
     user_id: str
@@ -58,11 +58,11 @@ class OrganizationMember(Value):
 
 @value
 class UpdatedOrganizationMember(OrganizationMember):
-    """A member after a change.
+    """A member after a role change.
 
     Attributes:
-        ended: What ended in the organization's workspaces with the role of an admin, if the member was one and is none
-            any more.
+        ended: The invitations, webhooks, automations, agent tokens and missions in the organization's workspaces that
+            ended because the member is no longer an admin.
     """
 
     ended: EndedRights
@@ -70,11 +70,11 @@ class UpdatedOrganizationMember(OrganizationMember):
 
 @request
 class CreateOrganization(Request):
-    """An organization to be.
+    """The fields of a new organization.
 
     Attributes:
         name: 1-100 characters.
-        slug: 2-60 lower-case letters, digits and hyphens; unique everywhere.
+        slug: 2-60 lowercase letters, digits and hyphens; unique across all organizations.
     """
 
     name: Name
@@ -83,11 +83,11 @@ class CreateOrganization(Request):
 
 @request
 class UpdateOrganization(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
         name: 1-100 characters.
-        slug: A new address; the former one leads nowhere.
+        slug: The new identifier in URLs. URLs with the old one stop working.
     """
 
     name: Name | Unset = UNSET
@@ -96,7 +96,7 @@ class UpdateOrganization(Request):
 
 @request
 class AddOrganizationMember(Request):
-    """Somebody who has an account, by e-mail address, and the role to be."""
+    """The e-mail address of a user with an account, and the user's role."""
 
     email: EmailAddress
     role: MemberRole
@@ -104,7 +104,7 @@ class AddOrganizationMember(Request):
 
 @request
 class UpdateOrganizationMember(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     role: MemberRole | Unset = UNSET
 
@@ -113,7 +113,7 @@ CREATE_ORGANIZATION = creates(
     "organizations.create",
     Ref,
     "organizations",
-    summary="Create an organization; the caller becomes its owner.",
+    summary="Create an organization. The caller becomes its owner.",
     takes=CreateOrganization,
     returns=Organization,
     policy=ACCOUNT_FULL,
@@ -130,14 +130,14 @@ LIST_ORGANIZATIONS = lists(
 GET_ORGANIZATION = reads(
     "organizations.get",
     OrganizationRef,
-    summary="One organization, by its slug.",
+    summary="Get an organization by its slug.",
     returns=Organization,
     policy=ORGANIZATION_READ,
 )
 UPDATE_ORGANIZATION = updates(
     "organizations.update",
     OrganizationRef,
-    summary="Change an organization's name or slug. Its owner only.",
+    summary="Update an organization's name or slug. Owner only.",
     takes=UpdateOrganization,
     returns=Organization,
     policy=ORGANIZATION_OWNER,
@@ -145,7 +145,7 @@ UPDATE_ORGANIZATION = updates(
 DELETE_ORGANIZATION = deletes(
     "organizations.delete",
     OrganizationRef,
-    summary="Delete an organization with all its workspaces, projects and files. Its owner only.",
+    summary="Delete an organization and all its workspaces, projects and files. Owner only.",
     returns=Ok,
     policy=ORGANIZATION_DELETE,
 )
@@ -153,7 +153,7 @@ LIST_ORGANIZATION_MEMBERS = lists(
     "organizations.list_members",
     OrganizationRef,
     "members",
-    summary="List an organization's members with their roles.",
+    summary="List the members of an organization with their roles.",
     takes=Paged,
     item=OrganizationMember,
     policy=ORGANIZATION_MEMBER,
@@ -162,7 +162,7 @@ ADD_ORGANIZATION_MEMBER = creates(
     "organizations.add_member",
     OrganizationRef,
     "members",
-    summary="Add somebody who has an account, by e-mail address.",
+    summary="Add a user with an account to an organization, by e-mail address.",
     takes=AddOrganizationMember,
     returns=OrganizationMember,
     policy=ORGANIZATION_ADMIN,
@@ -170,7 +170,7 @@ ADD_ORGANIZATION_MEMBER = creates(
 UPDATE_ORGANIZATION_MEMBER = updates(
     "organizations.update_member",
     OrganizationMemberRef,
-    summary="Change a member's role; you must outrank whom you change, and the owner stays the owner.",
+    summary="Update a member's role. The caller must outrank the member; the owner's role cannot be changed.",
     takes=UpdateOrganizationMember,
     returns=UpdatedOrganizationMember,
     policy=ORGANIZATION_ADMIN,
@@ -178,7 +178,7 @@ UPDATE_ORGANIZATION_MEMBER = updates(
 REMOVE_ORGANIZATION_MEMBER = deletes(
     "organizations.remove_member",
     OrganizationMemberRef,
-    summary="Remove a member, also from the organization's workspaces and projects; the answer says what ended.",
+    summary="Remove a member from an organization, its workspaces and projects. The response lists what ended with it.",
     returns=MemberRemoved,
     policy=ORGANIZATION_ADMIN,
 )
@@ -186,7 +186,7 @@ LEAVE_ORGANIZATION = acts(
     "organizations.leave",
     OrganizationRef,
     "leave",
-    summary="Leave an organization, with its workspaces and projects; its owner cannot.",
+    summary="Leave an organization, its workspaces and projects. The owner cannot leave.",
     returns=MemberRemoved,
     policy=ORGANIZATION_MEMBER,
 )

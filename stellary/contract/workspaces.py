@@ -34,14 +34,14 @@ Cycle = Annotated[str, Length(1, 50)]
 
 @value
 class Workspace(Value):
-    """A place for projects and pilotage inside an organization.
+    """A container for projects and pilotage inside an organization.
 
     Attributes:
-        slug: Its address; unique in the organization.
-        is_personal: Whether it was made with its owner's account; nobody else reaches such a one.
-        my_role, my_pilotage_role: The caller's, as they hold: who leads the organization is an admin and a pilotage
-            owner without being a member.
-        pilotage_cycle: What it calls the current cycle of its pilotage; ``v1`` until it says otherwise.
+        slug: The identifier used in URLs; unique in the organization.
+        is_personal: Whether it was created with its owner's account. Only the owner has access to a personal workspace.
+        my_role, my_pilotage_role: The caller's effective roles. Admins and the owner of the organization are admins and
+            pilotage owners of its workspaces without being members.
+        pilotage_cycle: The name of the current pilotage cycle; ``v1`` until it is changed.
     """
 
     id: str
@@ -59,10 +59,10 @@ class Workspace(Value):
 
 @value
 class WorkspaceMember(Value):
-    """Somebody who belongs to a workspace.
+    """A member of a workspace.
 
     Attributes:
-        created_at: Since when.
+        created_at: When the user became a member.
     """
 
     user_id: str
@@ -75,10 +75,11 @@ class WorkspaceMember(Value):
 
 @value
 class UpdatedWorkspaceMember(WorkspaceMember):
-    """A member after a change.
+    """A member after a role change.
 
     Attributes:
-        ended: What ended with the role of an admin, if the member was one and is none any more.
+        ended: The invitations, webhooks, automations, agent tokens and missions that ended because the member is no
+            longer an admin.
     """
 
     ended: EndedRights
@@ -86,7 +87,7 @@ class UpdatedWorkspaceMember(WorkspaceMember):
 
 @value
 class Invitation(Value):
-    """A standing invitation: good for 7 days, for one person, once."""
+    """A pending invitation for one person. It can be accepted once and expires after 7 days."""
 
     id: str
     email: str
@@ -101,7 +102,7 @@ class CreatedInvitation(Invitation):
     """An invitation that has just been sent.
 
     Attributes:
-        token: Its secret, shown this once.
+        token: The secret token; only returned in this response.
     """
 
     token: Annotated[str, Secret()]
@@ -109,10 +110,10 @@ class CreatedInvitation(Invitation):
 
 @value
 class AcceptedInvitation(Value):
-    """Where an invitation has led.
+    """The workspace that an accepted invitation gives access to.
 
     Attributes:
-        org_slug: Of the workspace's organization.
+        org_slug: The slug of the workspace's organization.
     """
 
     org_slug: str
@@ -121,11 +122,11 @@ class AcceptedInvitation(Value):
 
 @request
 class CreateWorkspace(Request):
-    """A workspace to be.
+    """The fields of a new workspace.
 
     Attributes:
         name: 1-100 characters.
-        slug: 2-60 lower-case letters, digits and hyphens; unique in the organization.
+        slug: 2-60 lowercase letters, digits and hyphens; unique in the organization.
     """
 
     name: Name
@@ -134,12 +135,12 @@ class CreateWorkspace(Request):
 
 @request
 class UpdateWorkspace(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
         name: 1-100 characters.
-        slug: A new address; the former one leads nowhere.
-        pilotage_cycle: What the current cycle of the pilotage is called; 1-50 characters.
+        slug: The new identifier in URLs. URLs with the old one stop working.
+        pilotage_cycle: The name of the current pilotage cycle; 1-50 characters.
     """
 
     name: Name | Unset = UNSET
@@ -149,7 +150,7 @@ class UpdateWorkspace(Request):
 
 @request
 class UpdateWorkspaceMember(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     role: MemberRole | Unset = UNSET
     pilotage_role: PilotageRole | Unset = UNSET
@@ -157,7 +158,7 @@ class UpdateWorkspaceMember(Request):
 
 @request
 class InviteMember(Request):
-    """Whom to invite, and as what. The account that accepts must have this e-mail address."""
+    """The e-mail address to invite, and the role. Only an account with this e-mail address can accept."""
 
     email: EmailAddress
     role: MemberRole = "member"
@@ -167,7 +168,7 @@ CREATE_WORKSPACE = creates(
     "workspaces.create",
     WorkspacesRef,
     "workspaces",
-    summary="Create a workspace; the caller becomes its owner, an admin and a pilotage owner.",
+    summary="Create a workspace. The caller becomes its owner, an admin and a pilotage owner.",
     takes=CreateWorkspace,
     returns=Workspace,
     policy=ORGANIZATION_MEMBER,
@@ -176,7 +177,7 @@ LIST_WORKSPACES = lists(
     "workspaces.list",
     WorkspacesRef,
     "workspaces",
-    summary="List the workspaces of an organization that the caller reaches.",
+    summary="List the workspaces of an organization that the caller has access to.",
     takes=Paged,
     item=Workspace,
     policy=ORGANIZATION_READ,
@@ -184,14 +185,14 @@ LIST_WORKSPACES = lists(
 GET_WORKSPACE = reads(
     "workspaces.get",
     WorkspaceRef,
-    summary="One workspace, by its slug.",
+    summary="Get a workspace by its slug.",
     returns=Workspace,
     policy=WORKSPACE_READ,
 )
 UPDATE_WORKSPACE = updates(
     "workspaces.update",
     WorkspaceRef,
-    summary="Change a workspace's name or slug.",
+    summary="Update a workspace's name, slug or pilotage cycle.",
     takes=UpdateWorkspace,
     returns=Workspace,
     policy=WORKSPACE_ADMIN,
@@ -199,7 +200,7 @@ UPDATE_WORKSPACE = updates(
 DELETE_WORKSPACE = deletes(
     "workspaces.delete",
     WorkspaceRef,
-    summary="Delete a workspace with all that is in it. Its owner only.",
+    summary="Delete a workspace with everything in it. Owner only.",
     returns=Ok,
     policy=WORKSPACE_DELETE,
 )
@@ -207,7 +208,7 @@ LIST_WORKSPACE_MEMBERS = lists(
     "workspaces.list_members",
     WorkspaceRef,
     "members",
-    summary="List a workspace's members with their roles.",
+    summary="List the members of a workspace with their roles.",
     takes=Paged,
     item=WorkspaceMember,
     policy=WORKSPACE_READ,
@@ -215,7 +216,7 @@ LIST_WORKSPACE_MEMBERS = lists(
 UPDATE_WORKSPACE_MEMBER = updates(
     "workspaces.update_member",
     WorkspaceMemberRef,
-    summary="Change a member's role in the workspace or in its pilotage.",
+    summary="Update a member's workspace role or pilotage role.",
     takes=UpdateWorkspaceMember,
     returns=UpdatedWorkspaceMember,
     policy=WORKSPACE_ADMIN,
@@ -223,7 +224,7 @@ UPDATE_WORKSPACE_MEMBER = updates(
 REMOVE_WORKSPACE_MEMBER = deletes(
     "workspaces.remove_member",
     WorkspaceMemberRef,
-    summary="Remove a member, or leave: also from the workspace's projects and cards; the answer says what ended.",
+    summary="Remove a member, or leave; also from projects and assigned cards. The response lists what ended.",
     returns=MemberRemoved,
     policy=WORKSPACE_ADMIN_OR_SELF,
 )
@@ -231,7 +232,7 @@ INVITE_MEMBER = creates(
     "workspaces.invite",
     WorkspaceRef,
     "members/invite",
-    summary="Invite somebody by e-mail; an earlier invitation of the same person is replaced.",
+    summary="Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person.",
     takes=InviteMember,
     returns=CreatedInvitation,
     policy=WORKSPACE_ADMIN,
@@ -241,7 +242,7 @@ LIST_INVITATIONS = lists(
     "invitations.list",
     WorkspaceRef,
     "invitations",
-    summary="List the invitations that wait to be accepted.",
+    summary="List the pending invitations of a workspace.",
     takes=Paged,
     item=Invitation,
     policy=WORKSPACE_ADMIN,
@@ -249,7 +250,7 @@ LIST_INVITATIONS = lists(
 REVOKE_INVITATION = deletes(
     "invitations.revoke",
     InvitationRef,
-    summary="Take an invitation back.",
+    summary="Revoke an invitation.",
     returns=Ok,
     policy=WORKSPACE_ADMIN,
 )
@@ -257,7 +258,7 @@ ACCEPT_INVITATION = acts(
     "invitations.accept",
     InvitationTokenRef,
     "accept",
-    summary="Accept an invitation by the token that was mailed; the caller becomes a member.",
+    summary="Accept an invitation with the token from the invitation e-mail. The caller becomes a member.",
     returns=AcceptedInvitation,
     policy=INVITEE,
 )
