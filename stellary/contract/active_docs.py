@@ -1,6 +1,4 @@
-"""Active documents: which documents matter at the moment, and who answers for them. Section Active Docs of the API
-reference.
-"""
+"""Active documents: the documents that currently matter, and their owners. Section Active Docs of the API reference."""
 
 from __future__ import annotations
 
@@ -21,11 +19,11 @@ SourceType = Literal["product", "tech", "sprint", "ops"]
 
 @value
 class ActiveDoc(Value):
-    """A document that matters at the moment.
+    """A registered document.
 
     Attributes:
         id: ``doc-001``.
-        owner: The name of whoever answers for it.
+        owner: The name of the responsible person.
     """
 
     id: str
@@ -39,11 +37,11 @@ class ActiveDoc(Value):
 
 @request
 class CreateDoc(Request):
-    """A document to be registered.
+    """The document to register.
 
     Attributes:
         title: 1-500 characters.
-        owner: The name of whoever answers for it; 1-100 characters.
+        owner: The name of the responsible person; 1-100 characters.
     """
 
     title: Headline
@@ -53,7 +51,7 @@ class CreateDoc(Request):
 
 @request
 class UpdateDoc(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     title: Headline | Unset = UNSET
     owner: Name | Unset | None = UNSET
@@ -64,7 +62,7 @@ CREATE_DOC = creates(
     "pilotage.create_doc",
     WorkspaceRef,
     "pilotage/docs",
-    summary="Register a document that matters at the moment.",
+    summary="Register an active document.",
     takes=CreateDoc,
     returns=ActiveDoc,
     policy=PILOTAGE_WRITE,
@@ -81,7 +79,7 @@ LIST_DOCS = lists(
 UPDATE_DOC = updates(
     "pilotage.update_doc",
     ActiveDocRef,
-    summary="Change what is said of an active document.",
+    summary="Update an active document.",
     takes=UpdateDoc,
     returns=ActiveDoc,
     policy=PILOTAGE_WRITE,
@@ -89,7 +87,7 @@ UPDATE_DOC = updates(
 DELETE_DOC = deletes(
     "pilotage.delete_doc",
     ActiveDocRef,
-    summary="Take a document off the register.",
+    summary="Remove an active document from the register.",
     returns=Ok,
     policy=PILOTAGE_DELETE,
 )

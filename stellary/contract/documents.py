@@ -1,4 +1,4 @@
-"""Documents: the knowledge base of a workspace, and their review. Section Documents of the API reference."""
+"""Documents: the knowledge base of a workspace, and document reviews. Section Documents of the API reference."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ ReviewNotes = Annotated[str, Length(1, 5000)]
 
 @value
 class DocumentSummary(Value):
-    """A document without its content, as lists have it.
+    """A document without its content, as in lists.
 
     Attributes:
-        context_type, context_id: What it belongs to, and is deleted with.
-        workspace_id: Where it was made, and is changed. One of an organization is read in each of its workspaces.
-        project_id: That of its context, or of the scope that is its context.
-        parent_id: The document below which it stands.
-        status: Where it is in its review.
-        author_id: Who made it.
-        reviewer_id: Who reviewed it last.
-        review_notes: What was said then.
-        submitted_at, reviewed_at: When it last was.
-        version: Counts its changes; ``ETag`` and ``If-Match`` speak of it.
+        context_type, context_id: The organization, workspace, project or scope that the document belongs to and is
+            deleted with.
+        workspace_id: The workspace in which the document was created and can be changed. A document of an organization
+            can be read in each of its workspaces.
+        project_id: The project that the document's context is or belongs to; None otherwise.
+        parent_id: The parent document; None at the top level.
+        status: The state of the review.
+        author_id: The id of the user or agent that created the document.
+        reviewer_id: The id of the latest reviewer; None before the first review.
+        review_notes: The notes of the latest review.
+        submitted_at, reviewed_at: The times of the latest submission and review.
+        version: Increases with every change; the document's ``ETag``, for use with ``If-Match``.
     """
 
     id: str
@@ -74,10 +76,10 @@ class DocumentSummary(Value):
 
 @value
 class Document(DocumentSummary):
-    """A document.
+    """A document with its content.
 
     Attributes:
-        content: A TipTap document, or a text, as ``content_format`` says.
+        content: A TipTap document or a Markdown string, depending on ``content_format``.
     """
 
     content_format: ContentFormat
@@ -86,11 +88,11 @@ class Document(DocumentSummary):
 
 @value
 class DocumentVersionSummary(Value):
-    """A document as it was submitted for review, without its content.
+    """A document as submitted for review, without its content.
 
     Attributes:
         number: 1 for the first submission.
-        status: What became of it; ``withdrawn`` if it was changed before it was reviewed.
+        status: The outcome of the review; ``withdrawn`` if the document was changed before it was reviewed.
     """
 
     id: str
@@ -111,10 +113,10 @@ class DocumentVersionSummary(Value):
 
 @value
 class DocumentVersion(DocumentVersionSummary):
-    """A document as it was submitted for review.
+    """A document as submitted for review.
 
     Attributes:
-        content: A TipTap document, or a text, as ``content_format`` says.
+        content: A TipTap document or a Markdown string, depending on ``content_format``.
     """
 
     content_format: ContentFormat
@@ -123,16 +125,18 @@ class DocumentVersion(DocumentVersionSummary):
 
 @request
 class CreateDocument(Request):
-    """A document to be.
+    """The fields of a new document.
 
     Attributes:
         title: 1-200 characters.
-        content: A TipTap document of at most 1 MB and 32 nodes deep; or, with ``content_format`` ``markdown``, a text.
-        content_format: That of ``content``, and of the answer.
-        context_type: What it belongs to; the context of the parent, or else the workspace, if not given.
-        context_id: Which project or scope; need not be said of an organization or a workspace.
-        parent_id: A document of the workspace, below which it shall stand.
-        tags: At most 20, of 1-50 characters, each once without regard to case.
+        content: A TipTap document of at most 1 MB and 32 levels of nodes; or, if ``content_format`` is ``markdown``, a
+            string.
+        content_format: The format of ``content``, and of the content in the response.
+        context_type: The kind of context that the document belongs to. Default: the context of the parent; without a
+            parent, the workspace.
+        context_id: The id of the project or scope. Not required for an organization or workspace.
+        parent_id: The parent, a document of the workspace.
+        tags: At most 20, each 1-50 characters and unique, ignoring case.
     """
 
     title: DocumentTitle
@@ -147,20 +151,20 @@ class CreateDocument(Request):
 
 @request
 class ListDocuments(Paged):
-    """Which documents of the workspace and of its organization, in the order in which they were made.
+    """Filters for the documents of a workspace and its organization. The list is in order of creation.
 
     Attributes:
-        doc_type: Only those of that type.
-        context_type: Only those of an organization, a workspace, a project or a scope.
-        context_id: Only those of that one.
-        project_id: Only those of that project and of its scopes.
-        parent_id: Only those right below that document; ``none`` (in Python ``None``) for those below no other one.
-        top_level: ``true`` for those below no other one.
-        status: Only those of that status.
-        author_id: Only those that this user made.
-        tag: Only those with that tag, without regard to case.
-        q: Only those whose title contains that, without regard to case.
-        updated_since: Only those changed since then.
+        doc_type: Only documents of this type.
+        context_type: Only documents of an organization, a workspace, a project or a scope.
+        context_id: Only documents of the context with this id.
+        project_id: Only documents of this project and its scopes.
+        parent_id: Only direct children of this document; ``none`` (in Python ``None``) for top-level documents.
+        top_level: ``true`` for top-level documents.
+        status: Only documents with this status.
+        author_id: Only documents created by this user.
+        tag: Only documents with this tag, ignoring case.
+        q: Only documents whose title contains this text, ignoring case.
+        updated_since: Only documents changed at this time or later.
     """
 
     doc_type: DocType | Unset = UNSET
@@ -178,10 +182,10 @@ class ListDocuments(Paged):
 
 @request
 class GetDocument(Request):
-    """How the content is told.
+    """Options for reading a document.
 
     Attributes:
-        content_format: ``markdown`` for a text in place of TipTap JSON.
+        content_format: ``markdown`` returns the content as a Markdown string instead of TipTap JSON.
     """
 
     content_format: ContentFormat = "tiptap"
@@ -189,16 +193,20 @@ class GetDocument(Request):
 
 @request
 class UpdateDocument(Request):
-    """What is not named stays. Another title or content makes a draft of what was approved or waits for a review.
+    """The fields to change.
+
+    Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
 
     Attributes:
         title: 1-200 characters.
-        content: A TipTap document of at most 1 MB and 32 nodes deep; or, with ``content_format`` ``markdown``, a text.
-        content_format: That of ``content``, and of the answer.
-        context_type: What it shall belong to.
-        context_id: Which project or scope; need not be said of an organization or a workspace.
-        parent_id: A document of the workspace, below which it shall stand; None for none. A cycle is a 409.
-        tags: At most 20, of 1-50 characters, each once without regard to case.
+        content: A TipTap document of at most 1 MB and 32 levels of nodes; or, if ``content_format`` is ``markdown``, a
+            string.
+        content_format: The format of ``content``, and of the content in the response.
+        context_type: The kind of context that the document is to belong to.
+        context_id: The id of the project or scope. Not required for an organization or workspace.
+        parent_id: The new parent, a document of the workspace; None moves the document to the top level. A cycle is a
+            409.
+        tags: At most 20, each 1-50 characters and unique, ignoring case.
     """
 
     title: DocumentTitle | Unset = UNSET
@@ -213,11 +221,11 @@ class UpdateDocument(Request):
 
 @request
 class ReviewDocument(Request):
-    """What a reviewer decides of a document that waits for that.
+    """A reviewer's decision on a document that is pending review.
 
     Attributes:
-        status: ``approved``, which authors cannot say of their own unless they are alone in the workspace; or
-            ``changes_requested``.
+        status: ``approved`` or ``changes_requested``. Authors cannot approve their own documents, unless no other user
+            has access to the workspace.
         notes: 1-5000 characters for the author.
     """
 
@@ -246,7 +254,7 @@ LIST_DOCUMENTS = lists(
 GET_DOCUMENT = reads(
     "documents.get",
     DocumentRef,
-    summary="One document, as TipTap JSON or as Markdown.",
+    summary="Get a document, as TipTap JSON or Markdown.",
     takes=GetDocument,
     returns=Document,
     policy=DOCUMENT_READ,
@@ -254,7 +262,7 @@ GET_DOCUMENT = reads(
 UPDATE_DOCUMENT = updates(
     "documents.update",
     DocumentRef,
-    summary="Change a document; only the fields that are named.",
+    summary="Update a document. Only include the fields to change.",
     takes=UpdateDocument,
     returns=Document,
     policy=DOCUMENT_WRITE,
@@ -262,7 +270,7 @@ UPDATE_DOCUMENT = updates(
 DELETE_DOCUMENT = deletes(
     "documents.delete",
     DocumentRef,
-    summary="Delete a document and its versions; what stands below it rises to its parent.",
+    summary="Delete a document and its versions. Its children move up to its parent.",
     returns=Ok,
     policy=DOCUMENT_DELETE,
 )
@@ -270,7 +278,7 @@ SUBMIT_REVIEW = acts(
     "documents.submit_review",
     DocumentRef,
     "submit-review",
-    summary="Submit a draft for review; a version of it is kept.",
+    summary="Submit a draft for review. A version of it is stored.",
     returns=Document,
     policy=DOCUMENT_WRITE,
 )
@@ -278,7 +286,7 @@ REVIEW_DOCUMENT = acts(
     "documents.review",
     DocumentRef,
     "review",
-    summary="Approve a document that waits for a review, or request changes.",
+    summary="Approve a document that is pending review, or request changes.",
     takes=ReviewDocument,
     returns=Document,
     policy=DOCUMENT_REVIEW,
@@ -287,7 +295,7 @@ LIST_VERSIONS = lists(
     "documents.versions",
     DocumentRef,
     "versions",
-    summary="List the versions of a document that were submitted, newest first, without their content.",
+    summary="List the submitted versions of a document, newest first, without their content.",
     takes=Paged,
     item=DocumentVersionSummary,
     policy=DOCUMENT_READ,
@@ -295,7 +303,7 @@ LIST_VERSIONS = lists(
 GET_VERSION = reads(
     "documents.get_version",
     DocumentVersionRef,
-    summary="One version of a document, as TipTap JSON or as Markdown.",
+    summary="Get a version of a document, as TipTap JSON or Markdown.",
     takes=GetDocument,
     returns=DocumentVersion,
     policy=DOCUMENT_READ,

@@ -1,6 +1,6 @@
 """Pilotage: missions, priorities, todos and decisions. Section Pilotage of the API reference.
 
-Ids are short, and count in each workspace: ``m-001``, ``p-001``, ``t-001``, ``d-001``. None is given twice.
+Ids are short, numbered per workspace and never reused: ``m-001``, ``p-001``, ``t-001``, ``d-001``.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ MissionStatus = Literal["to_launch", "in_progress", "blocked", "done"]
 PilotagePriorityStatus = Literal["active", "done"]
 TodoStatus = Literal["todo", "in_progress", "blocked", "done"]
 Headline = Annotated[str, Length(1, 500)]
-"""What a thing of pilotage is called."""
+"""The title of a pilotage item."""
 Reason = Annotated[str, Length(0, 200)]
 Impact = Annotated[str, Length(0, 2_000)]
 
 
 @value
 class Mission(Value):
-    """What a workspace is out to reach.
+    """A goal of the workspace.
 
     Attributes:
         id: ``m-001``.
-        module: The part of the product that it is about.
-        blocked_reason: What is in the way; None unless it is blocked.
-        completed_at: Since when it is done; None if it is not.
+        module: The part of the product that the mission concerns.
+        blocked_reason: Why the mission is blocked; None unless its status is ``blocked``.
+        completed_at: When the mission was completed; None unless it is ``done``.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Mission(Value):
 
 @value
 class PilotagePriority(Value):
-    """What comes first in a workspace at the moment; three or four are meant, more are allowed.
+    """A current priority of the workspace. Three or four are recommended; there is no limit.
 
     Attributes:
         id: ``p-001``.
@@ -67,11 +67,11 @@ class PilotagePriority(Value):
 
 @value
 class Todo(Value):
-    """A step, on its own or towards a mission or a priority.
+    """A task, optionally linked to a mission or a priority.
 
     Attributes:
         id: ``t-001``.
-        mission_id, priority_id: What it serves; None once that is deleted.
+        mission_id, priority_id: The linked mission and priority; None if there is none or it was deleted.
     """
 
     id: str
@@ -87,11 +87,11 @@ class Todo(Value):
 
 @value
 class Decision(Value):
-    """Something that was decided, on record for good.
+    """A recorded decision. Decisions cannot be changed or deleted.
 
     Attributes:
         id: ``d-001``.
-        impact: What follows from it.
+        impact: The consequences of the decision.
     """
 
     id: str
@@ -104,11 +104,11 @@ class Decision(Value):
 
 @request
 class CreateMission(Request):
-    """A mission to be launched.
+    """The fields of a new mission.
 
     Attributes:
         objective: 1-500 characters.
-        module: The part of the product that it is about; 1-100 characters.
+        module: The part of the product that the mission concerns; 1-100 characters.
     """
 
     objective: Headline
@@ -117,17 +117,17 @@ class CreateMission(Request):
 
 @request
 class ListMissions(Paged):
-    """Which missions: all, or those of a status."""
+    """Filters for the list of missions."""
 
     status: MissionStatus | Unset = UNSET
 
 
 @request
 class UpdateMission(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
-        blocked_reason: Up to 200 characters, of a mission that is blocked; it goes when the mission is so no longer.
+        blocked_reason: At most 200 characters, for a blocked mission. Cleared when the mission is no longer blocked.
     """
 
     objective: Headline | Unset = UNSET
@@ -138,11 +138,11 @@ class UpdateMission(Request):
 
 @request
 class CreatePriority(Request):
-    """A priority to be, active from the beginning.
+    """The fields of a new priority. It is active from the start.
 
     Attributes:
         label: 1-500 characters.
-        module: The part of the product that it is about; 1-100 characters.
+        module: The part of the product that the priority concerns; 1-100 characters.
     """
 
     label: Headline
@@ -151,14 +151,14 @@ class CreatePriority(Request):
 
 @request
 class ListPriorities(Paged):
-    """Which priorities: all, or those of a status."""
+    """Filters for the list of priorities."""
 
     status: PilotagePriorityStatus | Unset = UNSET
 
 
 @request
 class UpdatePriority(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     label: Headline | Unset = UNSET
     module: Name | Unset | None = UNSET
@@ -167,12 +167,12 @@ class UpdatePriority(Request):
 
 @request
 class CreateTodo(Request):
-    """A step to be done.
+    """The fields of a new todo.
 
     Attributes:
         label: 1-500 characters.
-        mission_id: The mission that it serves: ``m-001``.
-        priority_id: The priority that it serves: ``p-001``.
+        mission_id: Link to a mission: ``m-001``.
+        priority_id: Link to a priority: ``p-001``.
     """
 
     label: Headline
@@ -182,14 +182,14 @@ class CreateTodo(Request):
 
 @request
 class ListTodos(Paged):
-    """Which todos: all, or those of a status."""
+    """Filters for the list of todos."""
 
     status: TodoStatus | Unset = UNSET
 
 
 @request
 class UpdateTodo(Request):
-    """What is not named stays; None takes a todo from its mission, or its priority."""
+    """The fields to change. Omitted fields keep their values; None unlinks the todo from its mission or priority."""
 
     label: Headline | Unset = UNSET
     mission_id: Id | Unset | None = UNSET
@@ -199,11 +199,11 @@ class UpdateTodo(Request):
 
 @request
 class CreateDecision(Request):
-    """A decision to be recorded.
+    """The fields of a new decision.
 
     Attributes:
         title: 1-500 characters.
-        impact: What follows from it; up to 2000 characters.
+        impact: The consequences of the decision; at most 2000 characters.
     """
 
     title: Headline
@@ -214,7 +214,7 @@ CREATE_MISSION = creates(
     "pilotage.create_mission",
     WorkspaceRef,
     "pilotage/missions",
-    summary="Create a mission, to be launched.",
+    summary="Create a mission.",
     takes=CreateMission,
     returns=Mission,
     policy=PILOTAGE_WRITE,
@@ -231,7 +231,7 @@ LIST_MISSIONS = lists(
 UPDATE_MISSION = updates(
     "pilotage.update_mission",
     MissionRef,
-    summary="Change a mission: its status, what blocks it, what it is about.",
+    summary="Update a mission's status or details.",
     takes=UpdateMission,
     returns=Mission,
     policy=PILOTAGE_WRITE,
@@ -239,7 +239,7 @@ UPDATE_MISSION = updates(
 DELETE_MISSION = deletes(
     "pilotage.delete_mission",
     MissionRef,
-    summary="Delete a mission; its todos stay, without it.",
+    summary="Delete a mission. Its todos are kept and unlinked.",
     returns=Ok,
     policy=PILOTAGE_DELETE,
 )
@@ -256,7 +256,7 @@ LIST_PRIORITIES = lists(
     "pilotage.list_priorities",
     WorkspaceRef,
     "pilotage/priorities",
-    summary="List the priorities of a workspace, done ones too.",
+    summary="List the priorities of a workspace, including completed ones.",
     takes=ListPriorities,
     item=PilotagePriority,
     policy=PILOTAGE_READ,
@@ -264,7 +264,7 @@ LIST_PRIORITIES = lists(
 UPDATE_PRIORITY = updates(
     "pilotage.update_priority",
     PilotagePriorityRef,
-    summary="Change a priority, or declare it done.",
+    summary="Update a priority or mark it as done.",
     takes=UpdatePriority,
     returns=PilotagePriority,
     policy=PILOTAGE_WRITE,
@@ -272,7 +272,7 @@ UPDATE_PRIORITY = updates(
 DELETE_PRIORITY = deletes(
     "pilotage.delete_priority",
     PilotagePriorityRef,
-    summary="Delete a priority; its todos stay, without it.",
+    summary="Delete a priority. Its todos are kept and unlinked.",
     returns=Ok,
     policy=PILOTAGE_DELETE,
 )
@@ -280,7 +280,7 @@ CREATE_TODO = creates(
     "pilotage.create_todo",
     WorkspaceRef,
     "pilotage/todos",
-    summary="Create a todo, for a mission or a priority if need be.",
+    summary="Create a todo, optionally linked to a mission or priority.",
     takes=CreateTodo,
     returns=Todo,
     policy=PILOTAGE_WRITE,
@@ -297,7 +297,7 @@ LIST_TODOS = lists(
 UPDATE_TODO = updates(
     "pilotage.update_todo",
     TodoRef,
-    summary="Change a todo: its status, its label, what it serves.",
+    summary="Update a todo's status, label or links.",
     takes=UpdateTodo,
     returns=Todo,
     policy=PILOTAGE_WRITE,

@@ -1,4 +1,7 @@
-"""The state of pilotage: everything at a glance, for people and for agents. Section Pilotage of the API reference."""
+"""Pilotage state: the missions, priorities, todos, decisions and documents of a workspace in one response.
+
+Section Pilotage of the API reference.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ DetailLevel = Literal["minimal", "standard", "detailed"]
 
 @value
 class PilotageCounts(Value):
-    """How much there is of what the profile shows, and how many proposed actions wait.
+    """The numbers of items that the profile shows, and of proposed actions that are pending.
 
     Attributes:
-        suggested_actions: Those to be reviewed.
-        approved_actions: Those to be applied.
+        suggested_actions: Proposed actions to review.
+        approved_actions: Proposed actions to apply.
     """
 
     missions: int
@@ -41,7 +44,7 @@ class PilotageCounts(Value):
 
 @value
 class PilotageIds(Value):
-    """The ids of what the profile shows, in the order of the intent."""
+    """The ids of the items that the profile shows, ordered by the intent."""
 
     missions: list[str]
     active_priorities: list[str]
@@ -52,10 +55,10 @@ class PilotageIds(Value):
 
 @value
 class UsageContext(Value):
-    """For what the state was asked.
+    """The parameters that the state was requested with.
 
     Attributes:
-        role: The caller's in pilotage, as it holds.
+        role: The caller's effective pilotage role.
     """
 
     profile: StateProfile
@@ -66,17 +69,16 @@ class UsageContext(Value):
 
 @value
 class PilotageState(Value):
-    """The state of a workspace's pilotage.
+    """The pilotage state of a workspace.
 
     Attributes:
-        cycle: What the workspace calls its current cycle: ``v1`` until it is renamed.
-        missions, active_priorities, todos, decisions, active_docs: What the profile shows, in the order of the intent;
-            empty where the detail level is ``minimal``.
-        ids: Of all these, where the detail level is ``minimal``; else None.
-        traces: The proposed actions and what became of them, the last hundred, newest first; where the detail level
-            is ``detailed``.
-        history: What has happened in pilotage, the last hundred times, newest first; where the detail level is
+        cycle: The name of the workspace's current cycle; ``v1`` until it is changed.
+        missions, active_priorities, todos, decisions, active_docs: The items that the profile shows, ordered by the
+            intent. Empty if the detail level is ``minimal``.
+        ids: The ids of these items if the detail level is ``minimal``; else None.
+        traces: The latest 100 proposed actions with their outcome, newest first. Empty unless the detail level is
             ``detailed``.
+        history: The latest 100 pilotage activities, newest first. Empty unless the detail level is ``detailed``.
     """
 
     cycle: str
@@ -95,15 +97,15 @@ class PilotageState(Value):
 
 @request
 class GetState(Request):
-    """What to show, and for what.
+    """Options for the pilotage state.
 
     Attributes:
-        profile: ``pilotage`` shows all; ``execution`` the todos and the running missions; ``revue`` the decisions, and
-            the missions and todos that are done.
-        intent: In which order: what was done or is in the way first (``weekly_review``), what is being worked on
-            (``daily_execution``), what is to be begun (``sprint_planning``), or as it was made (``context_only``).
-        detail_level: ``minimal`` tells counts and ids, ``standard`` the things themselves, ``detailed`` what has
-            happened too.
+        profile: ``pilotage`` shows everything; ``execution`` the todos and the running missions; ``revue`` the
+            decisions, and completed missions and todos.
+        intent: The order of the items: completed and blocked ones first (``weekly_review``), ones in progress first
+            (``daily_execution``), ones not yet started first (``sprint_planning``), or by creation (``context_only``).
+        detail_level: ``minimal`` returns counts and ids, ``standard`` the items themselves, ``detailed`` also the
+            history.
     """
 
     profile: StateProfile = "pilotage"
@@ -115,7 +117,7 @@ GET_STATE = reads(
     "pilotage.state",
     WorkspaceRef,
     "pilotage/state",
-    summary="The state of a workspace's pilotage: missions, priorities, todos, decisions, documents.",
+    summary="Get the pilotage state of a workspace: missions, priorities, todos, decisions and documents.",
     takes=GetState,
     returns=PilotageState,
     policy=PILOTAGE_READ,

@@ -1,5 +1,6 @@
-"""Proposed actions: what somebody, or an AI, suggests; reviewed by people, then applied. Section Proposed Actions of the
-API reference.
+"""Proposed actions: changes suggested by users or AI agents, reviewed by people, then applied.
+
+Section Proposed Actions of the API reference.
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ ProposedActionStatus = Literal["suggested", "approved", "rejected", "applied"]
 
 @value
 class ProposedAction(Value):
-    """An action that was proposed: suggested, then approved or rejected, and applied if approved.
+    """A proposed action: first suggested, then approved or rejected; applied if approved.
 
     Attributes:
         id: ``act-001``.
         action_type: The name of an action: ``move_card``.
-        payload: Its params.
-        problem: Why it could not be applied as it stands, as far as that shows without looking anything up; None if
-            nothing shows, or nothing will be applied any more.
-        reviewed_by_id: Who has approved or rejected it. Approved, it is applied with that person's rights.
-        applied_by_id: Who has applied it.
-        result: What it has made or changed once it was applied: for ``create_card`` the card. Of a long list, as many
-            items as 32 kB hold; None until then.
+        payload: The action's parameters.
+        problem: Why the action cannot be applied as it is, as far as its parameters alone show; None if they show no
+            problem, or if the action is applied or rejected.
+        reviewed_by_id: The id of the user who approved or rejected it. An approved action is applied with this user's
+            rights.
+        applied_by_id: The id of the user who applied it.
+        result: The item that the applied action created or changed: for ``create_card`` the card. A long list is cut to
+            the items that fit in 32 kB. None until the action is applied.
     """
 
     id: str
@@ -54,12 +56,12 @@ class ProposedAction(Value):
 
 @request
 class ProposeAction(Request):
-    """An action to be reviewed.
+    """The fields of a proposed action.
 
     Attributes:
-        action_type: The name of an action that writes, ``move_card``; 1-100 characters.
-        explanation: Why it should be done; 1-500 characters.
-        payload: Its params: ``{"cardId": …, "targetColumn": "Done"}``.
+        action_type: The name of an action that makes changes, such as ``move_card``; 1-100 characters.
+        explanation: Why the action should be applied; 1-500 characters.
+        payload: The action's parameters: ``{"cardId": …, "targetColumn": "Done"}``.
     """
 
     action_type: Annotated[str, Length(1, 100)]
@@ -69,18 +71,18 @@ class ProposeAction(Request):
 
 @request
 class ListActions(Paged):
-    """Which proposed actions: all, or those of a status."""
+    """Filters for the list of proposed actions."""
 
     status: ProposedActionStatus | Unset = UNSET
 
 
 @request
 class ReviewAction(Request):
-    """What is decided of a proposed action.
+    """The decision on a proposed action.
 
     Attributes:
-        approved: False rejects it.
-        reason: Up to 200 characters.
+        approved: True to approve, false to reject.
+        reason: At most 200 characters.
     """
 
     approved: bool
@@ -91,7 +93,7 @@ PROPOSE_ACTION = creates(
     "pilotage.propose_action",
     WorkspaceRef,
     "pilotage/actions/propose",
-    summary="Propose an action, for a person to review; nothing is done yet.",
+    summary="Submit an action for human review. Nothing is changed until it is approved and applied.",
     takes=ProposeAction,
     returns=ProposedAction,
     policy=PILOTAGE_PROPOSE,
@@ -100,7 +102,7 @@ LIST_ACTIONS = lists(
     "pilotage.list_actions",
     WorkspaceRef,
     "pilotage/actions",
-    summary="List the actions that were proposed.",
+    summary="List proposed actions, optionally filtered by status.",
     takes=ListActions,
     item=ProposedAction,
     policy=PILOTAGE_READ,
@@ -108,7 +110,7 @@ LIST_ACTIONS = lists(
 GET_ACTION = reads(
     "pilotage.get_action",
     ProposedActionRef,
-    summary="One proposed action.",
+    summary="Get a proposed action.",
     returns=ProposedAction,
     policy=PILOTAGE_READ,
 )
@@ -116,7 +118,7 @@ REVIEW_ACTION = acts(
     "pilotage.review_action",
     ProposedActionRef,
     "review",
-    summary="Approve or reject a suggested action, once. Whoever approves it lends it their rights.",
+    summary="Approve or reject a suggested action, once. An approved action is applied with the reviewer's rights.",
     takes=ReviewAction,
     returns=ProposedAction,
     policy=PILOTAGE_REVIEW,
@@ -125,7 +127,7 @@ APPLY_ACTION = acts(
     "pilotage.apply_action",
     ProposedActionRef,
     "apply",
-    summary="Apply an approved action, once, with the rights of whoever approved it: all of it or nothing.",
+    summary="Apply an approved action, once, in one transaction and with the rights of the user who approved it.",
     returns=ProposedAction,
     policy=PILOTAGE_APPLY,
 )
