@@ -23,14 +23,14 @@ EntryKind = Literal["status", "step", "message", "tool_call", "proposal", "done"
 
 @value
 class MissionProgress(Value):
-    """How far a mission is.
+    """The progress of a mission.
 
     Attributes:
-        turns: How often the agent was asked what to do next.
-        done: How many of its calls were made, or refused; not those that wait to be decided.
-        total: How many calls it has wanted until now.
-        percent: 0 to 100, rounded down: ``done`` of ``total``; 100 for a mission that is completed.
-        message: What the agent has said last: in a turn, or by ``report_step``.
+        turns: The number of times the agent was asked for its next step.
+        done: The number of its calls that were executed or refused. Calls that wait for approval do not count.
+        total: The number of calls that it has requested so far.
+        percent: 0 to 100, rounded down: ``done`` of ``total``; 100 for a completed mission.
+        message: The agent's latest message, from a turn or from ``report_step``.
     """
 
     turns: int
@@ -42,17 +42,17 @@ class MissionProgress(Value):
 
 @value
 class AgentMission(Value):
-    """A task that an agent works on by itself.
+    """A task that an agent works on independently.
 
     Attributes:
-        card_id: What it is about.
-        prompt: What is to be done, in words.
-        autonomy_mode: That of the agent when the mission began.
-        result: What came of it, in words, once it is over.
-        error: Why it failed.
-        progress: How far it is.
-        pending_proposals: How many changes wait to be decided.
-        created_by_id: Within whose rights the agent acts.
+        card_id: The card that the task is about.
+        prompt: The instructions.
+        autonomy_mode: The agent's mode when the mission started.
+        result: A summary of the outcome; None until the mission has finished.
+        error: Why the mission failed.
+        progress: The progress so far.
+        pending_proposals: The number of changes that wait for a decision.
+        created_by_id: The id of the user who created the mission and whose rights limit the agent's.
     """
 
     id: str
@@ -75,13 +75,13 @@ class AgentMission(Value):
 
 @value
 class MissionEntry(Value):
-    """Something that has happened in a mission.
+    """An entry of a mission's log.
 
     Attributes:
-        id: Counts from 1; the next one is always larger.
-        kind: ``status`` (``{"status"}``), ``step`` (``{"number"}``), ``message`` (``{"text"}``), ``tool_call`` (``{"tool",
-            "params", "outcome", "error"}``), ``proposal`` (``{"proposalId", "action", "summary", "status"}``), and at last
-            ``done`` (``{"status", "result", "error"}``).
+        id: Increasing integers from 1.
+        kind: ``status`` (``{"status"}``), ``step`` (``{"number"}``), ``message`` (``{"text"}``), ``tool_call``
+            (``{"tool", "params", "outcome", "error"}``), ``proposal`` (``{"proposalId", "action", "summary",
+            "status"}``), and finally ``done`` (``{"status", "result", "error"}``).
     """
 
     id: int
@@ -92,12 +92,13 @@ class MissionEntry(Value):
 
 @request
 class CreateAgentMission(Request):
-    """A mission to be; 20 at most wait for one card.
+    """The fields of a new mission. At most 20 missions can wait for one card.
 
     Attributes:
-        card_id: A card of the workspace; one mission at a time works on it.
-        prompt: What is to be done. The built-in runtime understands plain instructions: ``move to Done``, ``set priority
-            high``, ``add checklist: design, build``, ``comment: …``, several of them on lines of their own.
+        card_id: A card of the workspace. One mission at a time works on a card.
+        prompt: The instructions; 1-10 000 characters. The built-in runtime understands plain instructions: ``move to
+            Done``, ``set priority high``, ``add checklist: design, build``, ``comment: …``; put several of them on
+            separate lines.
     """
 
     card_id: Id
@@ -106,11 +107,11 @@ class CreateAgentMission(Request):
 
 @request
 class ListAgentMissions(Paged):
-    """Which missions, newest first.
+    """Filters for the missions of an agent. The newest mission comes first.
 
     Attributes:
-        status: Only those.
-        card_id: Only those on that card.
+        status: Only missions with this status.
+        card_id: Only missions on this card.
     """
 
     status: MissionStatus | Unset = UNSET
@@ -119,11 +120,11 @@ class ListAgentMissions(Paged):
 
 @request
 class FollowMission(Follow):
-    """Where to go on.
+    """The position in the log to continue from.
 
     Attributes:
-        last_event_id: The id of the last entry that was seen, to get all that came after it. The header ``Last-Event-ID``
-            says the same, and comes first. Without either, all of the mission is told from its beginning.
+        last_event_id: The id of the last entry received; the stream continues after it. The header ``Last-Event-ID``
+            does the same and takes precedence. Without either, the stream starts at the beginning of the mission.
     """
 
 
@@ -131,7 +132,7 @@ CREATE_MISSION = creates(
     "agent_missions.create",
     AgentRef,
     "missions",
-    summary="Give an agent a task on a card. It works on it by itself, within the rights of whoever asks.",
+    summary="Create a mission on a card. The agent works on it independently, limited by the caller's rights.",
     takes=CreateAgentMission,
     returns=AgentMission,
     policy=MISSIONS,
@@ -148,7 +149,7 @@ LIST_MISSIONS = lists(
 GET_MISSION = reads(
     "agent_missions.get",
     AgentMissionRef,
-    summary="One mission, and how far it is.",
+    summary="Get a mission and its progress.",
     returns=AgentMission,
     policy=AGENTS_READ,
 )
@@ -156,7 +157,7 @@ CANCEL_MISSION = acts(
     "agent_missions.cancel",
     AgentMissionRef,
     "cancel",
-    summary="Cancel a mission; what it has proposed is rejected. Whoever has asked for it, or a workspace admin.",
+    summary="Cancel a mission and reject its proposals. Requires its creator or a workspace admin.",
     returns=AgentMission,
     policy=MISSION_AUTHOR,
 )
@@ -165,7 +166,7 @@ FOLLOW_MISSION = streams(
     "agent_missions.events",
     AgentMissionRef,
     "events",
-    summary="Follow a mission: each entry of its log as an event of its kind, until ``done``.",
+    summary="Follow a mission: the stream sends each log entry as an event of its kind, and ends with `done`.",
     takes=FollowMission,
     item=MissionEntry,
     policy=AGENTS_READ,

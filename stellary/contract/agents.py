@@ -1,4 +1,4 @@
-"""Agents: programs that work in a workspace under a name of their own. Section Agents of the API reference."""
+"""Agents: programs that work in a workspace under their own name. Section Agents of the API reference."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from stellary.contract.wire import Request, Value, request, value
 AGENTS_MAX = 100
 AGENT_TOKENS_MAX = 20
 AutonomyMode = Literal["supervised", "approval", "autonomous"]
-"""How what an agent wants to change comes about: each change is decided by a person, all changes of a mission are
-decided at once, or none is."""
+"""The approval that an agent's changes need.
+
+``supervised``: each change by itself; ``approval``: all changes of a mission together; ``autonomous``: none.
+"""
 Runtime = Literal["built_in", "model", "external"]
-"""Who thinks for an agent: the built-in reader of plain instructions, a language model, or a program outside."""
+"""The program that decides an agent's steps.
+
+``built_in``: an interpreter of plain instructions; ``model``: a language model; ``external``: an external program.
+"""
 AgentStatus = Literal["active", "suspended"]
 AuditOutcome = Literal["allowed", "proposed", "refused"]
 Tools = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, 100)]
@@ -28,11 +33,11 @@ Projects = Annotated[list[Id], Items(1, 100)]
 
 @value
 class RateLimit(Value):
-    """How often an agent may do something.
+    """The maximum rate of an agent's calls.
 
     Attributes:
-        max_actions: So many calls, refused ones not counted, within
-        window_seconds: so many seconds.
+        max_actions: The maximum number of calls within the window. Refused calls do not count.
+        window_seconds: The length of the window, in seconds.
     """
 
     max_actions: int
@@ -41,15 +46,15 @@ class RateLimit(Value):
 
 @value
 class Agent(Value):
-    """A program that works in a workspace; what it does bears its id and its name.
+    """A program that works in a workspace. Its changes carry its id and name.
 
     Attributes:
-        id: Stands where a user's id does in activity, comments and cards that it has made.
-        tools: What it may do: names of actions (``move_card``) and whole categories (``board.write``).
-        project_ids: Where it may do so; None for all projects of the workspace.
-        runtime: Who thinks for it.
-        model: Of the runtime ``model``: ``openai:gpt-5-mini`` …
-        created_by_id: Who has made it.
+        id: Used like a user id in the activities, comments and cards that the agent creates.
+        tools: The allowed tools: names of actions (``move_card``) and whole categories (``board.write``).
+        project_ids: The projects in which the agent may work; None for all projects of the workspace.
+        runtime: The program that decides the agent's steps.
+        model: The language model of the runtime ``model``: ``openai:gpt-5-mini`` …
+        created_by_id: The id of the user who created the agent.
     """
 
     id: str
@@ -71,13 +76,13 @@ class Agent(Value):
 
 @value
 class AgentToken(Value):
-    """A token with which a program acts as an agent, as its admins see it.
+    """A token with which an external program acts as an agent, without its secret.
 
     Attributes:
-        prefix: How it begins, to tell it from others.
-        created_by_id: Within whose rights the agent acts with it.
-        expires_at: None for one that does not expire.
-        last_used_at: To the minute.
+        prefix: The first characters of the token, to tell it from others.
+        created_by_id: The id of the user who created the token and whose rights limit the agent's.
+        expires_at: None if the token does not expire.
+        last_used_at: To the minute; None if the token was never used.
     """
 
     id: str
@@ -92,21 +97,21 @@ class AgentToken(Value):
 
 @value
 class CreatedAgentToken(AgentToken):
-    """A new one; the token itself is shown here and never again."""
+    """A token that has just been created. The token itself is only returned in this response."""
 
     token: Annotated[str, Secret()]
 
 
 @value
 class AuditEntry(Value):
-    """What an agent has tried to do, and what became of it.
+    """An action that an agent attempted, and its outcome.
 
     Attributes:
-        mission_id: For which mission; None for what it did with a token of its own.
-        tool: The name of the action, or the operation of the API: ``move_card``, ``cards.update``.
+        mission_id: The mission it was part of; None for a call with one of the agent's own tokens.
+        tool: The name of the action, or of the API operation: ``move_card``, ``cards.update``.
         reason: Why it was refused.
-        on_behalf_of_id: Within whose rights.
-        proposal_id: Of what was proposed.
+        on_behalf_of_id: The id of the user whose rights limited the agent's.
+        proposal_id: The id of the proposal that was created.
     """
 
     id: str
@@ -122,11 +127,11 @@ class AuditEntry(Value):
 
 @request
 class SetRateLimit(Request):
-    """How often an agent may do something.
+    """The maximum rate of an agent's calls.
 
     Attributes:
-        max_actions: 1 to 10 000 calls within
-        window_seconds: 1 to 86 400 seconds.
+        max_actions: The maximum number of calls within the window, 1 to 10 000.
+        window_seconds: The length of the window, 1 to 86 400 seconds.
     """
 
     max_actions: Annotated[int, Range(1, 10_000)]
@@ -135,16 +140,16 @@ class SetRateLimit(Request):
 
 @request
 class CreateAgent(Request):
-    """An agent to be; a workspace has 100 at most.
+    """The fields of a new agent. A workspace has at most 100.
 
     Attributes:
-        slug: Unique in the workspace; made of the name if not given.
-        autonomy_mode: ``supervised`` if not given: every change waits for somebody to approve it.
-        tools: Names of actions and of categories of them; ``["board.read"]`` if not given.
-        project_ids: Where it may work; in all projects of the workspace if not given.
-        rate_limit: 60 calls in 60 seconds if not given.
-        runtime: ``built_in`` if not given; ``external`` for one that comes with a token of its own.
-        model: Whom the runtime ``model`` asks, as ``provider:name``.
+        slug: Unique in the workspace. Default: derived from the name.
+        autonomy_mode: Default: ``supervised``, where every change waits for approval.
+        tools: Names of actions and of categories of actions. Default: ``["board.read"]``.
+        project_ids: The projects in which the agent may work. Default: all projects of the workspace.
+        rate_limit: Default: 60 calls in 60 seconds.
+        runtime: Default: ``built_in``. ``external`` is for a program that uses a token of the agent.
+        model: The language model of the runtime ``model``, as ``provider:name``.
     """
 
     name: Name
@@ -160,12 +165,12 @@ class CreateAgent(Request):
 
 @request
 class UpdateAgent(Request):
-    """What is not named stays.
+    """The fields to change. Omitted fields keep their values.
 
     Attributes:
-        tools: All of them anew.
-        project_ids: All of them anew; ``None`` for every project of the workspace.
-        status: ``suspended`` stops it at once: its tokens are refused, and its missions wait.
+        tools: Replaces all tools.
+        project_ids: Replaces all projects; ``None`` for every project of the workspace.
+        status: ``suspended`` stops the agent immediately: its tokens are refused and its missions wait.
     """
 
     name: Name | Unset = UNSET
@@ -182,11 +187,11 @@ class UpdateAgent(Request):
 
 @request
 class CreateAgentToken(Request):
-    """A token to be; an agent has 20 at most.
+    """The fields of a new token. An agent has at most 20.
 
     Attributes:
-        name: What it is for.
-        expires_at: A moment to come; never if not given.
+        name: The purpose of the token.
+        expires_at: A time in the future. Default: the token does not expire.
     """
 
     name: Name
@@ -197,7 +202,7 @@ CREATE_AGENT = creates(
     "agents.create",
     WorkspaceRef,
     "agents",
-    summary="Create an agent: a program with a name of its own, and what it may do.",
+    summary="Create an agent with its own name, allowed tools and rate limit.",
     takes=CreateAgent,
     returns=Agent,
     policy=AGENTS_ADMIN,
@@ -214,14 +219,14 @@ LIST_AGENTS = lists(
 GET_AGENT = reads(
     "agents.get",
     AgentRef,
-    summary="One agent, and what it may do.",
+    summary="Get an agent and its configuration.",
     returns=Agent,
     policy=AGENTS_READ,
 )
 UPDATE_AGENT = updates(
     "agents.update",
     AgentRef,
-    summary="Change an agent, suspend it, or let it work again.",
+    summary="Update, suspend or resume an agent.",
     takes=UpdateAgent,
     returns=Agent,
     policy=AGENTS_ADMIN,
@@ -229,7 +234,7 @@ UPDATE_AGENT = updates(
 DELETE_AGENT = deletes(
     "agents.delete",
     AgentRef,
-    summary="Delete an agent with its tokens and missions. What it has done stays, and bears its name.",
+    summary="Delete an agent with its tokens and missions. Its changes are kept and still carry its name.",
     returns=Ok,
     policy=AGENTS_ADMIN,
 )
@@ -237,7 +242,7 @@ LIST_AUDIT = lists(
     "agents.audit",
     AgentRef,
     "audit",
-    summary="List what an agent has tried to do, newest first; about the last ten thousand calls.",
+    summary="List the actions that an agent attempted, newest first. About the latest 10 000 are kept.",
     takes=Paged,
     item=AuditEntry,
     policy=AGENTS_READ,
@@ -246,7 +251,7 @@ CREATE_AGENT_TOKEN = creates(
     "agents.create_token",
     AgentRef,
     "tokens",
-    summary="Make a token with which a program acts as the agent, within the rights of whoever makes it.",
+    summary="Create a token with which a program acts as the agent, limited by the caller's rights.",
     takes=CreateAgentToken,
     returns=CreatedAgentToken,
     policy=AGENT_TOKENS,
@@ -264,7 +269,7 @@ LIST_AGENT_TOKENS = lists(
 REVOKE_AGENT_TOKEN = deletes(
     "agents.revoke_token",
     AgentTokenRef,
-    summary="Revoke a token of an agent; it is refused from the next request on.",
+    summary="Revoke a token of an agent. Requests with it are refused from then on.",
     returns=Ok,
     policy=AGENT_TOKENS,
 )

@@ -1,4 +1,4 @@
-"""Automations: rules of a project that act when something happens. Section Automations of the API reference."""
+"""Automations: rules of a project that run an action when an event occurs. Section Automations of the API reference."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ ActionType = Annotated[str, Length(1, 100)]
 
 @value
 class AutomationAction(Value):
-    """What a rule does.
+    """The action of a rule.
 
     Attributes:
         type: The name of an action.
-        params: Its params; ``cardId`` and ``projectId`` are those of the event unless they are named.
+        params: The action's parameters. ``cardId`` and ``projectId`` default to those of the event.
     """
 
     type: str
@@ -53,11 +53,11 @@ class AutomationAction(Value):
 
 @value
 class Automation(Value):
-    """A rule of a project.
+    """An automation rule of a project.
 
     Attributes:
-        conditions: ``{"all" | "any": [{"field", "op", "value"}]}``; empty for a rule that always acts.
-        owner_id: On whose behalf it acts: whoever last said what it does, or turned it on.
+        conditions: ``{"all" | "any": [{"field", "op", "value"}]}``; empty for a rule that always runs.
+        owner_id: The id of the user with whose rights the rule runs: the last one to change its behavior or enable it.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Automation(Value):
 
 @value
 class TraceTarget(Value):
-    """The card that a rule was about, as it was called then."""
+    """The card of an execution, with its key and title at that time."""
 
     card_id: str
     card_key: str
@@ -83,17 +83,18 @@ class TraceTarget(Value):
 
 @value
 class AutomationTrace(Value):
-    """What a rule has made of an event: one trace for each, and never a second one.
+    """An execution of a rule: exactly one per rule and event.
 
     Attributes:
-        event: The trigger; ``owner_left`` where the rule was turned off because its owner no longer reaches the workspace.
-        actor_id: On whose behalf it acted.
-        triggered_by_id: Who made the event happen; None for the clock.
-        target: None if the event is not about a card.
-        result: ``skipped`` where the conditions did not hold.
-        error: What was in the way, of a failure.
-        duration_ms: How long the action took, in milliseconds.
-        depth: How many rules had led to the event; 0 for what somebody did by hand.
+        event: The trigger; ``owner_left`` if the rule was disabled because its owner no longer has access to the
+            workspace.
+        actor_id: The id of the user with whose rights the rule ran.
+        triggered_by_id: The id of the user or agent that caused the event; None for a scheduled event.
+        target: None if the event does not concern a card.
+        result: ``skipped`` if the conditions did not match.
+        error: The reason of a failure.
+        duration_ms: The duration of the action, in milliseconds.
+        depth: The number of rules that led to the event; 0 for an event that was not caused by a rule.
     """
 
     id: str
@@ -111,11 +112,11 @@ class AutomationTrace(Value):
 
 @request
 class ActionToRun(Request):
-    """What a rule does.
+    """The action of a rule.
 
     Attributes:
-        type: The name of an action that writes: ``move_card``, ``add_comment`` …
-        params: As that action takes them; ``cardId`` and ``projectId`` are those of the event unless they are named.
+        type: The name of an action that makes changes: ``move_card``, ``add_comment`` …
+        params: The action's parameters. ``cardId`` and ``projectId`` default to those of the event.
     """
 
     type: ActionType
@@ -124,12 +125,13 @@ class ActionToRun(Request):
 
 @request
 class CreateAutomation(Request):
-    """A rule to be; a project has 100 at most.
+    """The fields of a new rule. A project has at most 100.
 
     Attributes:
-        name: 1-100 characters; made of the trigger and the action if not given.
-        conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 deep; a rule without any always acts.
-        enabled: False for one that waits to be turned on.
+        name: 1-100 characters. Default: composed of the trigger and the action.
+        conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without
+            conditions always runs.
+        enabled: False creates the rule disabled.
     """
 
     trigger: Trigger
@@ -141,10 +143,12 @@ class CreateAutomation(Request):
 
 @request
 class UpdateAutomation(Request):
-    """What is not named stays. Who changes what a rule does, or turns it on, becomes its owner.
+    """The fields to change.
+
+    Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
 
     Attributes:
-        conditions: All of them anew; ``None`` for a rule that always acts.
+        conditions: Replaces all conditions; ``None`` for a rule that always runs.
     """
 
     name: Name | Unset = UNSET
@@ -156,10 +160,10 @@ class UpdateAutomation(Request):
 
 @request
 class ToggleAutomation(Request):
-    """Whether a rule is to act.
+    """The state to switch the rule to.
 
     Attributes:
-        enabled: The opposite of what it is if not given.
+        enabled: Default: the opposite of the current state.
     """
 
     enabled: bool | Unset = UNSET
@@ -169,7 +173,7 @@ CREATE_AUTOMATION = creates(
     "automations.create",
     ProjectRef,
     "automations",
-    summary="Create a rule that acts on the caller's behalf when something happens in the project.",
+    summary="Create a rule that runs with the caller's rights when an event occurs in the project.",
     takes=CreateAutomation,
     returns=Automation,
     policy=PROJECT_MANAGE,
@@ -178,7 +182,7 @@ LIST_AUTOMATIONS = lists(
     "automations.list",
     ProjectRef,
     "automations",
-    summary="List the rules of a project, in the order in which they act.",
+    summary="List the rules of a project, in the order in which they run.",
     takes=Paged,
     item=Automation,
     policy=AUTOMATIONS_READ,
@@ -186,14 +190,14 @@ LIST_AUTOMATIONS = lists(
 GET_AUTOMATION = reads(
     "automations.get",
     AutomationRef,
-    summary="One rule of a project.",
+    summary="Get an automation rule.",
     returns=Automation,
     policy=AUTOMATIONS_READ,
 )
 UPDATE_AUTOMATION = updates(
     "automations.update",
     AutomationRef,
-    summary="Change a rule, which from then on acts on the caller's behalf.",
+    summary="Update a rule. A change of its behavior makes it run with the caller's rights.",
     takes=UpdateAutomation,
     returns=Automation,
     policy=PROJECT_MANAGE,
@@ -201,7 +205,7 @@ UPDATE_AUTOMATION = updates(
 DELETE_AUTOMATION = deletes(
     "automations.delete",
     AutomationRef,
-    summary="Delete a rule, with its traces.",
+    summary="Delete a rule and its execution traces.",
     returns=Ok,
     policy=PROJECT_MANAGE,
 )
@@ -209,7 +213,7 @@ TOGGLE_AUTOMATION = updates(
     "automations.toggle",
     AutomationRef,
     "toggle",
-    summary="Turn a rule on or off.",
+    summary="Enable or disable a rule.",
     takes=ToggleAutomation,
     returns=Automation,
     policy=PROJECT_MANAGE,
@@ -218,7 +222,7 @@ LIST_TRACES = lists(
     "automations.traces",
     AutomationRef,
     "traces",
-    summary="List what a rule has done, newest first; about the last thousand times.",
+    summary="List the execution traces of a rule, newest first. About the latest 1000 are kept.",
     takes=Paged,
     item=AutomationTrace,
     policy=AUTOMATIONS_READ,

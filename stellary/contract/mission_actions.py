@@ -1,4 +1,4 @@
-"""Missions by name: the params of what people ask of agents by proxy, and of what a program does that is one."""
+"""Parameters of the actions on missions: for users who start and follow missions, and for programs that work as agents."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class AgentParams(Request):
 
 @request
 class RunMissionParams(CardParams):
-    """A card, and what an agent is to do about it.
+    """A card, and the instructions for an agent.
 
     Attributes:
-        agent: By id, slug or name.
-        prompt: What is to be done.
+        agent: The agent's id, slug or name.
+        prompt: The instructions; 1-10 000 characters.
     """
 
     agent: Said
@@ -49,28 +49,28 @@ class MissionParams(Request):
 
 @request
 class ReportStepParams(MissionParams):
-    """A mission at work, and how far it is; the card gets it as a comment."""
+    """A running mission, and a progress message, which is posted on the card as a comment."""
 
     text: ReportText
 
 
 @request
 class CompleteMissionParams(MissionParams):
-    """A mission at work, and what came of it; the card gets it as a comment."""
+    """A running mission, and a summary of its outcome, which is posted on the card as a comment."""
 
     summary: ReportText
 
 
 @request
 class FailMissionParams(MissionParams):
-    """A mission at work, and why it cannot be done; the card gets it as a comment."""
+    """A running mission, and the reason why it cannot be completed, which is posted on the card as a comment."""
 
     reason: ReportText
 
 
 @value
 class AgentAtWork(Value):
-    """An agent, and the missions that it works on or that wait for it, oldest first."""
+    """An agent, and its queued and running missions, oldest first."""
 
     agent: Agent
     missions: list[AgentMission]
@@ -89,7 +89,7 @@ REPORT_MISSION = acts(
     "agent_missions.report",
     WorkspaceRef,
     "missions/report",
-    summary="Say what becomes of a mission.",
+    summary="Report the progress or outcome of a mission.",
     returns=AgentMission,
     policy=MISSION_WORK,
 )

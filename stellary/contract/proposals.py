@@ -1,4 +1,4 @@
-"""Proposals: what agents want to change, and people decide. Section Proposals of the API reference."""
+"""Proposals: changes that agents request and people approve or reject. Section Proposals of the API reference."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ProposalStatus = Literal["pending", "approved", "rejected"]
 
 @value
 class Proposal(Value):
-    """A change that an agent wants to make, and that waits for somebody to decide.
+    """A change that an agent requests and that waits for a decision.
 
     Attributes:
-        mission_id: For which mission; None for what came with a token of the agent's.
-        action: The name of the action, or the operation of the API: ``move_card``, ``cards.update``.
-        params: Of the action; of an operation its ``path`` and ``body``.
-        summary: What it is in a sentence.
-        status: In a mission of mode ``approval``, an ``approved`` change is made once the last proposal of the mission
-            is decided; until then it can still be rejected.
-        reason: Why it was rejected, if somebody said so.
-        decided_by_id: Who has approved or rejected it.
-        result: What the change has answered once it was approved.
+        mission_id: The mission it is part of; None for a call with one of the agent's own tokens.
+        action: The name of the action, or of the API operation: ``move_card``, ``cards.update``.
+        params: The parameters of the action; for an API operation its ``path`` and ``body``.
+        summary: The change in one sentence.
+        status: In a mission in ``approval`` mode, an ``approved`` change is executed when the last proposal of the
+            mission is decided. Until then it can still be rejected.
+        reason: The reason of the rejection, if one was given.
+        decided_by_id: The id of the user who approved or rejected it.
+        result: The result of the change after it was approved and executed.
     """
 
     id: str
@@ -49,10 +49,10 @@ class Proposal(Value):
 
 @request
 class ListProposals(Paged):
-    """Which proposals.
+    """Filters for the list of proposals.
 
     Attributes:
-        status: Only those; all if not given.
+        status: Only proposals with this status. Default: all.
     """
 
     status: ProposalStatus | Unset = UNSET
@@ -60,10 +60,10 @@ class ListProposals(Paged):
 
 @request
 class RejectProposal(Request):
-    """Why not.
+    """The reason of a rejection.
 
     Attributes:
-        reason: At most 1000 characters; the agent is told.
+        reason: At most 1000 characters; passed on to the agent.
     """
 
     reason: Annotated[str, Length(0, 1000)] | None = None
@@ -73,7 +73,7 @@ LIST_PROPOSALS = lists(
     "proposals.list",
     WorkspaceRef,
     "proposals",
-    summary="List what the agents of a workspace have proposed, oldest first.",
+    summary="List the proposals of all agents of a workspace, oldest first.",
     takes=ListProposals,
     item=Proposal,
     policy=AGENTS_READ,
@@ -82,7 +82,7 @@ LIST_MISSION_PROPOSALS = lists(
     "agent_missions.list_proposals",
     AgentMissionRef,
     "proposals",
-    summary="List what was proposed in a mission, oldest first.",
+    summary="List the proposals of a mission, oldest first.",
     takes=Paged,
     item=Proposal,
     policy=AGENTS_READ,
@@ -91,7 +91,7 @@ APPROVE_PROPOSAL = acts(
     "proposals.approve",
     ProposalRef,
     "approve",
-    summary="Approve a proposal: the change is made, within the rights of whoever approves. A person alone may.",
+    summary="Approve a proposal. The change is executed with the caller's rights. Requires a JWT.",
     returns=Proposal,
     policy=DECIDE,
 )
@@ -99,7 +99,7 @@ REJECT_PROPOSAL = acts(
     "proposals.reject",
     ProposalRef,
     "reject",
-    summary="Reject a proposal: nothing is changed, and the agent is told why. A person alone may.",
+    summary="Reject a proposal. Nothing is changed, and the agent receives the reason. Requires a JWT.",
     takes=RejectProposal,
     returns=Proposal,
     policy=DECIDE,
@@ -108,7 +108,7 @@ APPROVE_ALL = acts(
     "agent_missions.approve_all",
     AgentMissionRef,
     "proposals/approve",
-    summary="Approve all that a mission has proposed: all of it is done, or nothing. A person alone may.",
+    summary="Approve all proposals of a mission, in one transaction: all of them or none. Requires a JWT.",
     returns=list[Proposal],
     policy=DECIDE,
 )
@@ -116,7 +116,7 @@ REJECT_ALL = acts(
     "agent_missions.reject_all",
     AgentMissionRef,
     "proposals/reject",
-    summary="Reject all that a mission has proposed. A person alone may.",
+    summary="Reject all proposals of a mission. Requires a JWT.",
     takes=RejectProposal,
     returns=list[Proposal],
     policy=DECIDE,
