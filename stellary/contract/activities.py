@@ -1,4 +1,4 @@
-"""Activity: what has happened in a project, newest first. Section Activity Types of the API reference."""
+"""Activity: the history of a project, newest first. Section Activity Types of the API reference."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ ActivityType = Literal[
     "action_applied",
     "action_reopened",
 ]
-"""The nine published types come first. Those from ``mission_created`` on happen in pilotage, and in no project."""
+"""The nine published types come first. Types from ``mission_created`` on occur in pilotage and have no project."""
 
 
 @value
 class Activity(Value):
-    """Something that has happened.
+    """An event in a workspace.
 
     Attributes:
-        actor_id: The user or the agent that did it.
-        project_id, card_id: Where it happened, unless it was elsewhere; what is named may be gone by now.
-        meta: What a person wants to read, by name and not by id: ``{"fromColumn": "To Do", …}``.
+        actor_id: The id of the user or agent that caused it.
+        project_id, card_id: The project and card concerned; None if there is none. They may have been deleted since.
+        meta: Details for display, by name instead of id: ``{"fromColumn": "To Do", …}``.
     """
 
     id: str
@@ -84,13 +84,13 @@ class Activity(Value):
 
 @request
 class ListActivity(Paged):
-    """Which activity, newest first; that of the whole project if nothing is named.
+    """Filters for the activity of a project. The newest activity comes first.
 
     Attributes:
-        limit: 1 to 500, 50 if not given: as with notifications, this list is never complete by itself.
-        card_id: Only what has happened to that card, which may have been deleted since.
-        actor_id: Only what that user or agent has done.
-        type: Only what is of that type.
+        limit: 1 to 500. Default: 50; like notifications, this list is always paged.
+        card_id: Only activity on this card, which may have been deleted since.
+        actor_id: Only activity of this user or agent.
+        type: Only activity of this type.
     """
 
     limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
@@ -103,7 +103,7 @@ LIST_ACTIVITY = lists(
     "projects.activity",
     ProjectRef,
     "activity",
-    summary="List what has happened in a project, or to one of its cards, newest first.",
+    summary="List the activity of a project, or of one of its cards, newest first.",
     takes=ListActivity,
     item=Activity,
     policy=BOARD_READ,

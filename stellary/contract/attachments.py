@@ -1,4 +1,4 @@
-"""Attachments: files on cards, 10 MB each at most. Section Attachments of the API reference."""
+"""Attachments: files on cards, at most 10 MB each. Section Attachments of the API reference."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.contract.wire import Value, value
 
 SIZE_MAX = 10 * 1024 * 1024
-"""Bytes of a file: exactly that many pass, one more is a 413."""
+"""The maximum size of a file, in bytes; a larger file is a 413."""
 NAME_MAX = 255
-"""Characters of a file's name; a longer one is cut before its extension."""
+"""The maximum number of characters in a file name. Longer names are shortened before the extension."""
 
 
 @value
@@ -21,9 +21,10 @@ class Attachment(Value):
     """A file on a card.
 
     Attributes:
-        uploaded_by: The user's id.
-        original_name: As the uploader called it, without a folder; at most 255 characters.
-        mime_type: As the uploader said, else by the name; ``application/octet-stream`` if neither helps.
+        uploaded_by: The id of the user or agent that uploaded it.
+        original_name: The file name given by the uploader, without directories; at most 255 characters.
+        mime_type: As given by the uploader, or else derived from the file name; ``application/octet-stream`` if
+            unknown.
         size: In bytes.
     """
 
@@ -40,7 +41,7 @@ LIST_ATTACHMENTS = lists(
     "attachments.list",
     CardRef,
     "attachments",
-    summary="List the files on a card.",
+    summary="List the attachments of a card.",
     takes=Paged,
     item=Attachment,
     policy=BOARD_READ,
@@ -49,7 +50,7 @@ UPLOAD_ATTACHMENT = creates(
     "attachments.upload",
     CardRef,
     "attachments",
-    summary="Upload a file to a card: a form with the one field `file`, 10 MB at most.",
+    summary="Upload a file of at most 10 MB to a card, as multipart/form-data with the single field `file`.",
     returns=Attachment,
     policy=BOARD_WRITE,
     takes_file=True,
@@ -65,7 +66,7 @@ DOWNLOAD_ATTACHMENT = reads(
 DELETE_ATTACHMENT = deletes(
     "attachments.delete",
     AttachmentRef,
-    summary="Delete a file. Its uploader or a workspace admin.",
+    summary="Delete a file. Requires its uploader or a workspace admin.",
     returns=Ok,
     policy=BOARD_AUTHOR,
 )

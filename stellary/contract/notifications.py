@@ -1,4 +1,4 @@
-"""Notifications: what has happened that concerns the caller. Section Notifications of the API reference."""
+"""Notifications: activity that concerns the caller. Section Notifications of the API reference."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from stellary.contract.wire import Value, request, value
 
 @value
 class Notification(Value):
-    """One activity for one person.
+    """An activity, as a notification for one user.
 
     Attributes:
-        read_at: None until it is read.
+        read_at: When the notification was marked as read; None while it is unread.
     """
 
     id: str
@@ -31,18 +31,18 @@ class Notification(Value):
 
 @value
 class NotificationCount(Value):
-    """How many are unread."""
+    """The number of unread notifications."""
 
     count: int
 
 
 @request
 class ListNotifications(Paged):
-    """Which notifications, newest first.
+    """Filters for the caller's notifications. The newest notification comes first.
 
     Attributes:
-        limit: 1 to 500, 50 if not given: this list alone is never complete by itself.
-        unread_only: ``true`` or ``1`` in the URL.
+        limit: 1 to 500. Default: 50; unlike other lists, this one is always paged.
+        unread_only: ``true`` or ``1`` for unread notifications only.
     """
 
     limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
@@ -62,7 +62,7 @@ COUNT_NOTIFICATIONS = reads(
     "notifications.count",
     Ref,
     "notifications/count",
-    summary="How many notifications the caller has not read.",
+    summary="Get the number of the caller's unread notifications.",
     returns=NotificationCount,
     policy=NOTIFICATIONS,
 )
@@ -78,7 +78,7 @@ READ_NOTIFICATION = updates(
     "notifications.read",
     NotificationRef,
     "read",
-    summary="Mark one notification as read; one that was read before stays as it is.",
+    summary="Mark a notification as read. Has no effect if it is read already.",
     returns=Notification,
     policy=OWN_NOTIFICATION,
 )

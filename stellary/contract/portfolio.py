@@ -1,4 +1,4 @@
-"""Portfolio: where all projects of a workspace stand. Section Projects of the API reference."""
+"""Portfolio: a summary of all projects of a workspace. Section Projects of the API reference."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from stellary.contract.wire import value
 
 @value
 class PortfolioProject(Project):
-    """A project, and where it stands. Days are those of UTC; archived cards count only as what was done.
+    """A project with aggregated metrics. Days are in UTC. Archived cards count only as completed cards.
 
     Attributes:
-        cards: How many are not archived.
-        by_column: All columns, by scope and then by place.
+        cards: The number of unarchived cards.
+        by_column: All columns, ordered by scope, then by position.
         overdue: Cards that are not done and were due before today.
-        due_soon: Cards that are not done and due today or within 7 days.
-        done_in_7_days, done_in_30_days: Completed today or on the 6, the 29 days before it.
-        percent_done: Of the cards, rounded down.
-        members: Who works on it.
-        last_activity_at: When something last happened in the project, or to one of its cards.
+        due_soon: Cards that are not done and are due today or within 7 days.
+        done_in_7_days, done_in_30_days: Cards completed in the last 7 and 30 days, today included.
+        percent_done: The percentage of the cards that are done, 0 to 100, rounded down.
+        members: The members of the project.
+        last_activity_at: The time of the latest activity in the project or on one of its cards.
     """
 
     cards: int
@@ -44,7 +44,7 @@ GET_PORTFOLIO = lists(
     "projects.portfolio",
     WorkspaceRef,
     "projects/portfolio",
-    summary="Where each project of a workspace stands: cards by status and column, what is due, what was done.",
+    summary="Get a summary of every project of a workspace: cards by status and column, due cards and completed cards.",
     takes=ListProjects,
     item=PortfolioProject,
     policy=BOARD_READ,

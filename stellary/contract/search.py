@@ -1,4 +1,4 @@
-"""Search: what of a workspace says something, the best first."""
+"""Search: full-text search in a workspace, best match first."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FoundKind = Literal["card", "comment", "project", "document"]
 
 @value
 class Hit(Value):
-    """Something that says what was asked for.
+    """A search result.
 
     Attributes:
-        id: Of the card, the comment, the project or the document.
-        title: Of the project, the document, the card, or of the card that was commented on.
-        snippet: The place where it says so: at most about 200 characters of plain text, with ``…`` where there is
-            more. None where there is no text beside the title, and of a document larger than 256 kB.
-        project_id: Where it is; None of a document that belongs to no project.
-        card_id, card_key: Of a card or a comment.
-        archived: Whether the card is archived, or the project.
+        id: The id of the card, comment, project or document.
+        title: The title of the card, project or document; for a comment, the title of its card.
+        snippet: About 200 characters of plain text around the match, with ``…`` where text was cut. None if there is no
+            text besides the title, and for documents larger than 256 kB.
+        project_id: The project that contains it; None for a document that belongs to no project.
+        card_id, card_key: The card, for a card or a comment.
+        archived: Whether the card or project is archived.
     """
 
     kind: FoundKind
@@ -47,15 +47,15 @@ class Hit(Value):
 
 @request
 class Search(Paged):
-    """What to search for, and where; what is found is listed best first, and the newest first among equals.
+    """The search query and its filters. The best match comes first; among equal matches, the newest.
 
     Attributes:
-        limit: 1 to 500, 50 if not given: this list is never complete by itself.
-        q: 1-200 characters, 32 words: all of them must be found, wherever they stand, be it inside of longer words; words
-            between quotes must stand together. Neither case nor accents nor punctuation matter.
-        kind: What to look for, may be given several times; everything if not given.
-        project_id: Only in that project.
-        archived: Only what is archived, or only what is not.
+        limit: 1 to 500. Default: 50; unlike other lists, this one is always paged.
+        q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in
+            quotes must occur together. Case, accents and punctuation are ignored.
+        kind: Only results of this kind; can be repeated. Default: all kinds.
+        project_id: Only results in this project.
+        archived: True for archived results only, false for unarchived results only. Default: both.
     """
 
     limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
@@ -69,7 +69,7 @@ SEARCH = lists(
     "search.query",
     WorkspaceRef,
     "search",
-    summary="Search the cards, comments, projects and documents of a workspace, the best hit first.",
+    summary="Search the cards, comments, projects and documents of a workspace, best match first.",
     takes=Search,
     item=Hit,
     policy=BOARD_READ,

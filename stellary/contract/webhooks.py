@@ -1,4 +1,4 @@
-"""Webhooks: what happens in a workspace, told to other systems by HTTP, signed, and told again until it has arrived."""
+"""Webhooks: signed HTTP notifications of workspace activity, with retries until they are delivered."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ WebhookEvents = Annotated[list[ActivityType], Items(0, 100)]
 
 @value
 class Webhook(Value):
-    """Where what happens in a workspace is told.
+    """A URL that receives the activity of a workspace.
 
     Attributes:
-        events: Which types of activity; empty for all, those of later versions too.
-        active: Whether anything is told at the moment.
+        events: The activity types that are sent; empty for all types, including those of future versions.
+        active: Whether messages are sent at present.
     """
 
     id: str
@@ -43,10 +43,10 @@ class Webhook(Value):
 
 @value
 class CreatedWebhook(Webhook):
-    """A webhook that has just been made.
+    """A webhook that has just been created.
 
     Attributes:
-        secret: What its messages are signed with, shown this once.
+        secret: The secret that signs its messages; only returned in this response.
     """
 
     secret: Annotated[str, Secret()]
@@ -54,11 +54,11 @@ class CreatedWebhook(Webhook):
 
 @value
 class DeliveryAttempt(Value):
-    """One try.
+    """An attempt to deliver a message.
 
     Attributes:
-        status_code: What was answered; None if nothing was.
-        error: Why not, or why it does not count.
+        status_code: The HTTP status of the response; None if there was none.
+        error: Why the attempt failed.
     """
 
     at: datetime
@@ -69,15 +69,15 @@ class DeliveryAttempt(Value):
 
 @value
 class WebhookDelivery(Value):
-    """A message and what became of it.
+    """A message and its delivery attempts.
 
     Attributes:
-        id: The ``webhook-id`` of the message, the same at each try.
-        event: The type of the activity.
-        status: ``failed`` once it is not tried any more.
-        attempts: The tries, the oldest first.
-        next_attempt_at: When it is tried again; None if it is not.
-        payload: The exact text that is sent.
+        id: The ``webhook-id`` of the message, the same for every attempt.
+        event: The activity type.
+        status: ``failed`` once there are no more attempts.
+        attempts: The attempts so far, oldest first.
+        next_attempt_at: The time of the next attempt; None if there is none.
+        payload: The exact body that is sent.
     """
 
     id: str
@@ -92,11 +92,11 @@ class WebhookDelivery(Value):
 
 @value
 class WebhookMessage(Value):
-    """What a receiver is sent.
+    """The body of a message to a webhook.
 
     Attributes:
-        type: The type of the activity.
-        timestamp: When it happened.
+        type: The activity type.
+        timestamp: When the activity occurred.
     """
 
     type: ActivityType
@@ -106,11 +106,11 @@ class WebhookMessage(Value):
 
 @request
 class CreateWebhook(Request):
-    """A webhook to be; a workspace has 20 at most.
+    """The fields of a new webhook. A workspace has at most 20.
 
     Attributes:
-        url: ``https://…`` or ``http://…``, of a public address.
-        events: Types of activity; all if none is named.
+        url: ``https://…`` or ``http://…``; must resolve to a public address.
+        events: Activity types. Default: all.
     """
 
     url: WebhookUrl
@@ -120,7 +120,7 @@ class CreateWebhook(Request):
 
 @request
 class UpdateWebhook(Request):
-    """What is not named stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     url: WebhookUrl | Unset = UNSET
     events: WebhookEvents | Unset = UNSET
@@ -129,10 +129,10 @@ class UpdateWebhook(Request):
 
 @request
 class ListDeliveries(Paged):
-    """Which deliveries, newest first.
+    """Filters for the deliveries of a webhook. The newest delivery comes first.
 
     Attributes:
-        status: Only those.
+        status: Only deliveries with this status.
     """
 
     status: DeliveryStatus | Unset = UNSET
@@ -142,7 +142,7 @@ CREATE_WEBHOOK = creates(
     "webhooks.create",
     WorkspaceRef,
     "webhooks",
-    summary="Have what happens in the workspace told to a URL; the secret is in this answer and never shown again.",
+    summary="Create a webhook that sends the workspace's activity to a URL. The secret is only returned in this response.",
     takes=CreateWebhook,
     returns=CreatedWebhook,
     policy=WORKSPACE_ADMIN,
@@ -160,7 +160,7 @@ LIST_WEBHOOKS = lists(
 UPDATE_WEBHOOK = updates(
     "webhooks.update",
     WebhookRef,
-    summary="Change a webhook, or turn it on or off; what waits to be delivered by one that is off is given up.",
+    summary="Update, enable or disable a webhook. Disabling it discards its pending deliveries.",
     takes=UpdateWebhook,
     returns=Webhook,
     policy=WORKSPACE_ADMIN,
@@ -168,7 +168,7 @@ UPDATE_WEBHOOK = updates(
 DELETE_WEBHOOK = deletes(
     "webhooks.delete",
     WebhookRef,
-    summary="Delete a webhook, with the log of its deliveries.",
+    summary="Delete a webhook and its delivery log.",
     returns=Ok,
     policy=WORKSPACE_ADMIN,
 )
@@ -176,7 +176,7 @@ LIST_DELIVERIES = lists(
     "webhooks.deliveries",
     WebhookRef,
     "deliveries",
-    summary="List what a webhook has told, newest first; about the last thousand.",
+    summary="List the deliveries of a webhook, newest first. About the latest 1000 are kept.",
     takes=ListDeliveries,
     item=WebhookDelivery,
     policy=WORKSPACE_ADMIN,
@@ -185,7 +185,7 @@ REDELIVER = acts(
     "webhooks.redeliver",
     DeliveryRef,
     "redeliver",
-    summary="Send a message again, with the same id, for another day if need be.",
+    summary="Send a message again with the same id; failed attempts are retried for another day.",
     returns=WebhookDelivery,
     policy=WORKSPACE_ADMIN,
 )
