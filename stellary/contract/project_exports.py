@@ -22,10 +22,10 @@ FORMAT: Final[Format] = "stellary.project/1"
 
 @value
 class FilePerson(Value):
-    """Somebody, for whoever reads the file elsewhere.
+    """A person mentioned in the file.
 
     Attributes:
-        email: None for somebody who does not, or no longer, reach the workspace.
+        email: None for a person without access to the workspace.
     """
 
     name: str
@@ -37,7 +37,7 @@ class FileProject(Value):
     """The project itself.
 
     Attributes:
-        last_number: Of the newest card that it ever had: no number is given twice.
+        last_number: The highest card number ever assigned. Numbers are never reused.
     """
 
     name: str
@@ -49,10 +49,10 @@ class FileProject(Value):
 
 @value
 class FileScope(Value):
-    """A work package; they stand in their order.
+    """A scope. Scopes are listed in order.
 
     Attributes:
-        views: Those of which something is remembered.
+        views: The views with stored settings.
     """
 
     id: str
@@ -67,7 +67,7 @@ class FileScope(Value):
 
 @value
 class FileColumn(Value):
-    """A column; those of a scope stand in their order."""
+    """A column. The columns of a scope are listed in order."""
 
     id: str
     scope_id: str
@@ -98,7 +98,7 @@ class FileCustomField(Value):
 
 @value
 class FileChecklistItem(Value):
-    """A step of a card; they stand in their order."""
+    """A checklist item of a card. Items are listed in order."""
 
     title: str
     done: bool
@@ -106,10 +106,10 @@ class FileChecklistItem(Value):
 
 @value
 class FileComment(Value):
-    """A comment; the oldest comes first.
+    """A comment. The oldest comment comes first.
 
     Attributes:
-        author: Whose words they are; of a comment that was imported itself, whom that import named.
+        author: The author; for a comment that was itself imported, the author named in that import.
     """
 
     author: FilePerson
@@ -120,11 +120,11 @@ class FileComment(Value):
 
 @value
 class FileRelation(Value):
-    """How the card belongs together with another one. What two cards of the file have stands with one of them.
+    """A relation of the card. A relation between two cards of the file is listed on only one of them.
 
     Attributes:
-        target_card_id: A card of the file; None for one of another project.
-        target_key: ``OPS-3``, for a person to read.
+        target_card_id: A card of the file; None for a card of another project.
+        target_key: The key of the target card, for display: ``OPS-3``.
     """
 
     type: SeenRelationType
@@ -134,7 +134,7 @@ class FileRelation(Value):
 
 @value
 class FileAttachment(Value):
-    """A file on the card, but for its bytes: those are downloaded by its ``id``, from where it was exported."""
+    """The metadata of a file on the card. Download its content by ``id`` from the exporting server."""
 
     id: str
     original_name: str
@@ -146,11 +146,11 @@ class FileAttachment(Value):
 
 @value
 class FileCard(Value):
-    """A card. Those of a column that are not archived stand in their order.
+    """A card. The unarchived cards of a column are listed in order.
 
     Attributes:
-        assignee: By e-mail address.
-        custom_fields: By the ids of the file's custom fields.
+        assignee: The assignee's e-mail address.
+        custom_fields: Values by the ids of the file's custom fields.
     """
 
     id: str
@@ -180,9 +180,9 @@ class FileDocument(Value):
     """A document of the project, or of one of its scopes.
 
     Attributes:
-        scope_id: A scope of the file; None for one of the project as a whole.
-        parent_id: A document of the file; None for one that stands below none of these.
-        status: Where its review was; an import makes drafts.
+        scope_id: A scope of the file; None for a document of the project as a whole.
+        parent_id: A document of the file; None if the document has no parent in it.
+        status: The state of the review. Imported documents are drafts.
         content: A TipTap document.
     """
 
@@ -201,10 +201,10 @@ class FileDocument(Value):
 
 @value
 class FileAction(Value):
-    """What a rule does.
+    """The action of a rule.
 
     Attributes:
-        params: As the action takes them, with the ids of the file, and people by e-mail address.
+        params: The action's parameters, with ids of the file and with people by e-mail address.
     """
 
     type: str
@@ -213,12 +213,12 @@ class FileAction(Value):
 
 @value
 class FileAutomation(Value):
-    """A rule of the project; they act in their order.
+    """An automation rule of the project. Rules are listed in the order in which they run.
 
     Attributes:
-        conditions: With the ids of the file, and people by e-mail address; of those who do not reach the workspace, the
-            id stays, which means nothing elsewhere.
-        owner: On whose behalf it acted; an imported one acts for whoever imports it.
+        conditions: With ids of the file and with people by e-mail address. A person without access to the workspace is
+            given by an id, which has no meaning elsewhere.
+        owner: The user with whose rights the rule ran. An imported rule runs with the rights of the importing user.
     """
 
     name: str
@@ -231,14 +231,16 @@ class FileAutomation(Value):
 
 @value
 class ProjectFile(Value):
-    """A project as one file, which ``projects.import`` takes. Its ids mean nothing outside of it.
+    """A project as one file, in the format that ``projects.import`` accepts.
+
+    Its ids are only meaningful inside the file.
 
     Attributes:
-        columns: By scope and then by place.
-        cards: By column and then by place, the archived ones last.
-        members: The project's.
-        documents: In the order in which they were made.
-        automations: In the order in which they act.
+        columns: Ordered by scope, then by position.
+        cards: Ordered by column, then by position; archived cards are last.
+        members: The members of the project.
+        documents: In order of creation.
+        automations: In the order in which they run.
     """
 
     format: Format
@@ -258,7 +260,7 @@ EXPORT_PROJECT = reads(
     "projects.export",
     ProjectRef,
     "export",
-    summary="The whole project as one file: scopes, columns, cards with all that is on them, labels, fields, members, documents, rules.",
+    summary="Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.",
     returns=ProjectFile,
     policy=BOARD_READ,
 )

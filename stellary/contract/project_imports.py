@@ -1,4 +1,4 @@
-"""Project imports: a project made of a file. Section Project Import & Export of the API reference."""
+"""Project imports: a project created from a file. Section Project Import & Export of the API reference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
 FILE_MAX = 32 * 1024 * 1024
-"""Bytes of a project's JSON: 500 cards with long descriptions and many comments, in scripts whose letters take three."""
+"""The maximum size of a project file, in bytes.
+
+Enough for 500 cards with long descriptions and many comments, in scripts that take three bytes per character.
+"""
 COLUMNS_MAX = 50
 CARDS_MAX = 500
 SCOPES_MAX = 100
@@ -35,19 +38,19 @@ LABELS_MAX = 1_000
 MEMBERS_MAX = 5_000
 DOCUMENTS_MAX = 1_000
 BELOW_CARD_MAX = 5_000
-"""Of a card's comments, relations and files."""
+"""The maximum number of comments, of relations and of attachments per card."""
 IN_ALL_MAX = 20_000
-"""Of the comments of all cards together, and of their relations."""
+"""The maximum number of comments, and of relations, over all cards."""
 
 FileId = Annotated[str, Length(1, 100)]
-"""What something is called within the file, for the rest of it to refer to."""
+"""An id inside the file, for references from other parts of the file."""
 
 Number = Annotated[int, Range(1, 2_000_000_000)]
 
 
 @request
 class ImportedPerson(Request):
-    """Somebody, as the file knows them."""
+    """A person mentioned in the file."""
 
     tolerant: ClassVar[bool] = True
 
@@ -57,7 +60,10 @@ class ImportedPerson(Request):
 
 @request
 class ImportedMember(ImportedPerson):
-    """A member of the project, who becomes one here if the e-mail address is that of somebody of the workspace."""
+    """A member of the project.
+
+    Becomes a member here if the e-mail address belongs to a user with access to the workspace.
+    """
 
 
 @request
@@ -67,9 +73,9 @@ class ImportedProject(Request):
     Attributes:
         name: 1-100 characters.
         description: At most 5000 characters.
-        key: Kept if no other project of the workspace has it, else one is made of the name.
-        archived: Whether it shall be put away.
-        last_number: No card made later has this number, or a lower one.
+        key: Kept if no other project of the workspace uses it; otherwise a key is derived from the name.
+        archived: Whether to create the project archived.
+        last_number: Cards created later get higher numbers than this.
     """
 
     tolerant: ClassVar[bool] = True
@@ -83,7 +89,7 @@ class ImportedProject(Request):
 
 @request
 class ImportedView(Request):
-    """What is remembered of a view of a scope: 50 settings at most, and 10 000 bytes of JSON."""
+    """The stored settings of a view of a scope: at most 50 settings and 10 000 bytes of JSON."""
 
     tolerant: ClassVar[bool] = True
 
@@ -93,11 +99,11 @@ class ImportedView(Request):
 
 @request
 class ImportedScope(Request):
-    """A work package, after those before it.
+    """A scope. Scopes are created in the order of the file.
 
     Attributes:
-        id: What the file's columns call it.
-        is_default: Of one of them; the first one if of none.
+        id: The id that the file's columns refer to.
+        is_default: True for at most one scope. Default: the first scope is the default one.
     """
 
     tolerant: ClassVar[bool] = True
@@ -114,12 +120,12 @@ class ImportedScope(Request):
 
 @request
 class ImportedColumn(Request):
-    """A column, after those of its scope before it.
+    """A column. The columns of a scope are created in the order of the file.
 
     Attributes:
-        id: What the file's cards call it.
-        scope_id: A scope of the file; the default one if not given.
-        wip_limit: A column that holds more keeps them.
+        id: The id that the file's cards refer to.
+        scope_id: A scope of the file. Default: the default scope.
+        wip_limit: The maximum number of unarchived cards. Imported cards may exceed it.
     """
 
     tolerant: ClassVar[bool] = True
@@ -136,7 +142,7 @@ class ImportedLabel(CreateLabel):
     """A label.
 
     Attributes:
-        id: What the file's cards call it.
+        id: The id that the file's cards refer to.
     """
 
     tolerant: ClassVar[bool] = True
@@ -149,7 +155,7 @@ class ImportedCustomField(CreateCustomField):
     """A custom field.
 
     Attributes:
-        id: What the file's cards call it.
+        id: The id that the file's cards refer to.
     """
 
     tolerant: ClassVar[bool] = True
@@ -159,18 +165,18 @@ class ImportedCustomField(CreateCustomField):
 
 @request
 class ImportedChecklistItem(AddChecklistItem):
-    """A step of a card."""
+    """A checklist item of a card."""
 
     tolerant: ClassVar[bool] = True
 
 
 @request
 class ImportedComment(Request):
-    """A comment, after those before it.
+    """A comment. The comments of a card are created in the order of the file.
 
     Attributes:
-        author: Whose words they are; whoever imports if not given.
-        created_at, updated_at: The moment of the import if not given; what is still to come becomes that too.
+        author: The author. Default: the importing user.
+        created_at, updated_at: Default: the time of the import, which also replaces times in the future.
     """
 
     tolerant: ClassVar[bool] = True
@@ -183,13 +189,13 @@ class ImportedComment(Request):
 
 @request
 class ImportedRelation(Request):
-    """How the card belongs together with another one.
+    """A relation of the card.
 
     Attributes:
-        type: Read as a sentence: this card ``blocks`` that one. What it says from one end is not said again from the
-            other.
-        target_card_id: A card of the file. None for one that is not in it: that relation is not carried over.
-        target_key: What that one is called, to be told.
+        type: Reads as a sentence: this card ``blocks`` the target card. A relation that is listed on both cards is
+            created once.
+        target_card_id: A card of the file. A relation with None is not imported, and is reported.
+        target_key: The key of the target card, for the report.
     """
 
     tolerant: ClassVar[bool] = True
@@ -201,7 +207,7 @@ class ImportedRelation(Request):
 
 @request
 class ImportedAttachment(Request):
-    """A file on the card. Its bytes are not in this file, so that it is not carried over, but told."""
+    """A file on the card. Its content is not part of the project file, so it is not imported, but reported."""
 
     tolerant: ClassVar[bool] = True
 
@@ -215,22 +221,23 @@ class ImportedAttachment(Request):
 
 @request
 class ImportedCard(Request):
-    """A card. Those of a column that are not archived stand in it in their order here.
+    """A card. The unarchived cards of a column are created in the order of the file.
 
     Attributes:
         title: 1-500 characters.
-        column_index: Its column, counted from 0 in ``columns``; or ``column_id`` says which, one of the two.
-        column_id: Its column, by the id that it has in the file.
+        column_index: The card's column as an index into ``columns``, from 0. Give either this or ``column_id``.
+        column_id: The card's column, by its id in the file.
         description: At most 5000 characters.
-        id: What the file's relations call it.
-        number: Kept; the next free one if not given.
-        status: That of the column if not given, else ``open``.
-        assignee: By e-mail address. Who is nobody of the workspace is assigned nothing, and told.
-        label_ids: By the ids that they have in the file.
-        custom_fields: Values by the ids that the custom fields have in the file.
-        created_by: Told, not kept: whoever imports has made the cards here.
-        created_at: The moment of the import if not given; what is still to come becomes that too.
-        completed_at: Of a card that is ``done``, no earlier than ``created_at``; the moment of the import if not given.
+        id: The id that the file's relations refer to.
+        number: Kept. Default: the next free number.
+        status: Default: the status that the column assigns, or ``open`` if it assigns none.
+        assignee: The assignee's e-mail address. Without access to the workspace, the card stays unassigned, and this is
+            reported.
+        label_ids: Labels by their ids in the file.
+        custom_fields: Values by the ids of the custom fields in the file.
+        created_by: Only reported: the importing user becomes the creator.
+        created_at: Default: the time of the import, which also replaces a time in the future.
+        completed_at: For a card that is ``done``; not earlier than ``created_at``. Default: the time of the import.
     """
 
     tolerant: ClassVar[bool] = True
@@ -260,13 +267,13 @@ class ImportedCard(Request):
 
 @request
 class ImportedDocument(Request):
-    """A document, as a draft of whoever imports it.
+    """A document. It becomes a draft of the importing user.
 
     Attributes:
-        id: What other documents of the file call it.
-        scope_id: A scope of the file; the project as a whole if not given.
-        parent_id: A document of the file, below which it stands.
-        status: Where its review was: nothing is kept of that, since it was not made here.
+        id: The id that other documents of the file refer to.
+        scope_id: A scope of the file. Default: the project as a whole.
+        parent_id: The parent, a document of the file.
+        status: Ignored: reviews of another server are not imported.
         content: A TipTap document.
     """
 
@@ -287,19 +294,20 @@ class ImportedDocument(Request):
 
 @request
 class ImportedAction(ActionToRun):
-    """What a rule does."""
+    """The action of a rule."""
 
     tolerant: ClassVar[bool] = True
 
 
 @request
 class ImportedAutomation(Request):
-    """A rule, which acts on behalf of whoever imports it, after those before it.
+    """An automation rule. Rules run in the order of the file, with the rights of the importing user.
 
     Attributes:
-        name: Made of the trigger and the action if not given.
-        conditions: With the ids of the file. A rule that names what is not here is turned off, and told.
-        owner: On whose behalf it acted; told, not kept.
+        name: Default: composed of the trigger and the action.
+        conditions: With ids of the file. A rule that refers to items that do not exist here is disabled, and this is
+            reported.
+        owner: Only reported: the importing user becomes the owner.
     """
 
     tolerant: ClassVar[bool] = True
@@ -314,22 +322,23 @@ class ImportedAutomation(Request):
 
 @request
 class ImportProject(Request):
-    """A project to be: what ``projects.export`` gives, or as much of it as there is to say.
+    """A project file as ``projects.export`` writes it, or a shorter one.
 
-    What is not known is left aside and named in the answer; everything else has to be right, or nothing is made.
+    Unknown fields are ignored and listed in the response. Everything else must be valid, or nothing is created.
 
     Attributes:
         project: At least its ``name``.
-        columns: 50 at most, in their order.
-        cards: 500 at most, archived ones included.
+        columns: At most 50, in order.
+        cards: At most 500, archived ones included.
         format: ``stellary.project/1``.
-        scopes: 100 at most, in their order; one, which is the default, if not given.
-        labels: 1000 at most.
-        custom_fields: 100 at most.
-        members: By e-mail address. Who is nobody of the workspace is not let in, and told.
-        documents: 1000 at most; they become drafts.
-        automations: 100 at most. A token needs all scopes for them; without, they are not carried over, and told.
-        exported_at: When it was made; it changes nothing.
+        scopes: At most 100, in order. Default: one scope, which is the default one.
+        labels: At most 1000.
+        custom_fields: At most 100.
+        members: By e-mail address. People without access to the workspace are not added, and this is reported.
+        documents: At most 1000; they become drafts.
+        automations: At most 100. Importing them with a token requires all scopes; without, they are skipped, and this
+            is reported.
+        exported_at: The time of the export; ignored.
     """
 
     tolerant: ClassVar[bool] = True
@@ -354,13 +363,13 @@ NotCarriedKind = Literal[
 
 @value
 class NotCarried(Value):
-    """Something of the file that the project does not have.
+    """An item of the file that could not be imported.
 
     Attributes:
-        path: Where it stands in the file: ``cards[3].attachments[0]``; of what stands in many places, ``cards[].assignee``.
-        name: What it is called.
-        count: In how many places it stands.
-        reason: Why not, in a sentence.
+        path: The path in the file: ``cards[3].attachments[0]``; for an item in several places, ``cards[].assignee``.
+        name: The item's name.
+        count: The number of places where the item occurs.
+        reason: Why it could not be imported, in a sentence.
     """
 
     kind: NotCarriedKind
@@ -372,13 +381,13 @@ class NotCarried(Value):
 
 @value
 class ProjectImport(Project):
-    """The project that was made, and what became of the file.
+    """The created project, and a report on the import.
 
     Attributes:
-        column_ids: The ids of its columns, in the file's order.
-        card_ids: The ids of its cards, in the file's order.
-        ignored: Fields of the file that are not known, each once: ``cards[].cover``.
-        not_carried: What is known and could not be kept.
+        column_ids: The ids of the new columns, in the order of the file.
+        card_ids: The ids of the new cards, in the order of the file.
+        ignored: The unknown fields of the file, each once: ``cards[].cover``.
+        not_carried: The items that could not be imported.
     """
 
     column_ids: list[str]
@@ -391,7 +400,7 @@ IMPORT_PROJECT = creates(
     "projects.import",
     WorkspaceRef,
     "projects/import",
-    summary="Make a project of a file, as projects.export gives it or shorter: all of it or nothing.",
+    summary="Import a project from a JSON file, as projects.export writes it or shorter: all of it or nothing.",
     takes=ImportProject,
     returns=ProjectImport,
     policy=PROJECT_IMPORT,

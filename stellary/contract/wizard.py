@@ -1,4 +1,7 @@
-"""Project drafts: from a brief to a project, by questions and a roadmap. Section AI Project Wizard of the API reference."""
+"""Project drafts: from a brief to a project, with questions and a roadmap.
+
+Section AI Project Wizard of the API reference.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,15 @@ DRAFT_DESCRIPTION_MAX = 100_000
 DOCUMENTS_MAX = 20
 DOCUMENT_MAX = 100_000
 BRIEF_MAX = 200_000
-"""Of the characters of the description and of all documents together."""
+"""The maximum number of characters of the description and all documents together."""
 ROUNDS_MAX = 4
 QUESTIONS_MAX = 8
-"""Of a round."""
+"""The maximum number of questions in a round."""
 ANSWER_MAX = 5_000
 FEEDBACK_MAX = 2_000
 FEEDBACKS_MAX = 50
 READY = 60
-"""From here on a roadmap says nothing of what is missing."""
+"""The readiness score from which a roadmap does not mention missing information."""
 
 DraftStage = Literal["framing", "refinement", "roadmap", "executed"]
 QuestionFormat = Literal["text", "single_choice", "multi_choice", "number", "date"]
@@ -35,7 +38,7 @@ QuestionFormat = Literal["text", "single_choice", "multi_choice", "number", "dat
 
 @value
 class ContextDocument(Value):
-    """A text that the draft is made with, beside its description."""
+    """A text that the draft is based on, in addition to its description."""
 
     title: str
     content: str
@@ -43,14 +46,15 @@ class ContextDocument(Value):
 
 @value
 class Question(Value):
-    """Something that the plan would be better for knowing.
+    """A question whose answer would improve the plan.
 
     Attributes:
-        id: What the answer is given to; it stays the same as long as the draft is there.
-        format: What an answer is: a text, one of ``options``, a list of some of them, a number, an ISO 8601 date.
-        options: Of a choice.
-        required: Whether the round can be closed without it.
-        min, max: Of a number, both included; None where there is no bound.
+        id: The id to answer it with; stable for the lifetime of the draft.
+        format: The format of the answer: a text, one of ``options``, a list of some of them, a number, or an ISO 8601
+            date.
+        options: The choices, for a choice.
+        required: Whether the round cannot be completed without an answer.
+        min, max: The bounds of a number, both inclusive; None for no bound.
         round: 1 to 4.
     """
 
@@ -66,7 +70,7 @@ class Question(Value):
 
 @value
 class DraftAnswer(Value):
-    """What was answered to a question; the last one, if it was answered more than once."""
+    """The answer to a question. If a question was answered repeatedly, the latest answer."""
 
     question_id: str
     text: str
@@ -76,11 +80,11 @@ class DraftAnswer(Value):
 
 @value
 class Deliverable(Value):
-    """What will be a card.
+    """A future card.
 
     Attributes:
-        checklist: The titles of its steps.
-        start_day, end_day: Its first and its last day, counted from 0, which is the roadmap's ``start_date``.
+        checklist: The titles of its checklist items.
+        start_day, end_day: Its first and last day, counted from day 0, the roadmap's ``start_date``.
     """
 
     title: str
@@ -93,10 +97,10 @@ class Deliverable(Value):
 
 @value
 class Phase(Value):
-    """What will be a column.
+    """A future column.
 
     Attributes:
-        start_day, end_day: Its first and its last day, counted from 0.
+        start_day, end_day: Its first and last day, counted from day 0.
     """
 
     name: str
@@ -108,7 +112,7 @@ class Phase(Value):
 
 @value
 class NotUnderstood(Value):
-    """A part of the feedback that has changed nothing, and why not."""
+    """A part of the feedback that had no effect, and the reason."""
 
     text: str
     reason: str
@@ -116,13 +120,13 @@ class NotUnderstood(Value):
 
 @value
 class Roadmap(Value):
-    """What the project will be.
+    """The plan of the project.
 
     Attributes:
-        start_date: The day 0; None for the day on which the draft is executed.
-        days: How many days it takes.
-        notes: What whoever reads it should know: what is missing, what does not fit.
-        not_understood: What of the feedback has changed nothing.
+        start_date: Day 0; None for the day on which the draft is executed.
+        days: The duration in days.
+        notes: Remarks for the reader: missing information, conflicts.
+        not_understood: The parts of the feedback that had no effect.
     """
 
     start_date: datetime | None
@@ -134,12 +138,12 @@ class Roadmap(Value):
 
 @value
 class DraftSummary(Value):
-    """A draft as lists show it: without its texts.
+    """A draft without its texts, as in lists.
 
     Attributes:
-        readiness_score: 0-100; it rises with what is answered.
-        project_id: What it has become; None before, and when that was deleted.
-        version: Grows with each change.
+        readiness_score: 0-100; rises with the questions answered.
+        project_id: The created project; None before the draft is executed, and after that project was deleted.
+        version: Increases with every change.
     """
 
     id: str
@@ -157,14 +161,14 @@ class DraftSummary(Value):
 
 @value
 class ProjectDraft(DraftSummary):
-    """A project to be.
+    """A draft of a project.
 
     Attributes:
-        round: Of the questions, 1 to 4; 0 if none was asked.
-        questions: Those that are open: what ``refine`` takes answers to.
-        missing: What is not known yet, in words.
-        feedback: What was said to the roadmap, the oldest first; each roadmap keeps to all of it.
-        version: Grows with each change; the ``ETag`` of the draft.
+        round: The round of questions, 1 to 4; 0 if none were asked.
+        questions: The open questions, to be answered with ``refine``.
+        missing: The missing information, in words.
+        feedback: All feedback on the roadmap, oldest first. Every new roadmap takes all of it into account.
+        version: Increases with every change; the draft's ``ETag``.
     """
 
     description: str | None
@@ -178,7 +182,7 @@ class ProjectDraft(DraftSummary):
 
 @request
 class GivenDocument(Request):
-    """A text to make the draft with: minutes of a meeting, a specification, a letter.
+    """A text to base the draft on, such as meeting minutes, a specification or a letter.
 
     Attributes:
         content: Plain text or Markdown, at most 100 000 characters.
@@ -190,13 +194,14 @@ class GivenDocument(Request):
 
 @request
 class CreateProjectDraft(Request):
-    """A brief.
+    """The brief of a new draft.
 
     Attributes:
-        name: Of the project to be, 1-100 characters.
-        description: What it is about, plain text or Markdown: headings and lists are read as what they are.
-        context_documents: 20 at most, and 200 000 characters together with the description.
-        document_ids: Documents of the workspace's knowledge, as they are now, beside those: 20 at most in all.
+        name: The name of the future project; 1-100 characters.
+        description: The subject of the project, as plain text or Markdown. Markdown headings and lists are taken into
+            account.
+        context_documents: At most 20, and at most 200 000 characters together with the description.
+        document_ids: Documents of the workspace to copy as context; at most 20 together with ``context_documents``.
     """
 
     name: Name
@@ -207,11 +212,12 @@ class CreateProjectDraft(Request):
 
 @request
 class RefineProjectDraft(Request):
-    """Answers.
+    """Answers to the draft's questions.
 
     Attributes:
-        answers: By the ids of questions, those of earlier rounds too: a text, a number, one option or a list of them, an
-            ISO 8601 date. Answers close the round: what is not required may be left out. Without any nothing changes.
+        answers: Answers by question id, also to questions of earlier rounds: a text, a number, one option or a list of
+            options, or an ISO 8601 date. Answers complete the round; optional questions may be left out. Without
+            answers, nothing changes.
     """
 
     answers: dict[str, Any] | Unset = UNSET
@@ -219,11 +225,11 @@ class RefineProjectDraft(Request):
 
 @request
 class GenerateRoadmap(Request):
-    """What the roadmap should be like.
+    """Options for the roadmap.
 
     Attributes:
-        feedback: What to change: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``, ``shorter``,
-            ``start on 2026-05-01``. What was said before still holds, unless it is taken back: ``undo``.
+        feedback: Changes to make: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``,
+            ``shorter``, ``start on 2026-05-01``. Earlier feedback still applies, unless it is taken back with ``undo``.
     """
 
     feedback: Annotated[str, Length(1, FEEDBACK_MAX)] | Unset = UNSET
@@ -231,11 +237,11 @@ class GenerateRoadmap(Request):
 
 @request
 class ExecuteProjectDraft(Request):
-    """How the project is to be made.
+    """Options for the project.
 
     Attributes:
-        name: That of the draft if not given.
-        start_date: That of the roadmap if not given, else today.
+        name: Default: the name of the draft.
+        start_date: Default: the start date of the roadmap, or today if it has none.
     """
 
     name: Name | Unset = UNSET
@@ -246,7 +252,7 @@ CREATE_PROJECT_DRAFT = creates(
     "project_drafts.create",
     WorkspaceRef,
     "project-drafts",
-    summary="Begin a project with a brief; the answer has the first questions.",
+    summary="Create a project draft from a brief. The response contains the first questions.",
     takes=CreateProjectDraft,
     returns=ProjectDraft,
     policy=DRAFTS,
@@ -264,14 +270,14 @@ LIST_PROJECT_DRAFTS = lists(
 GET_PROJECT_DRAFT = reads(
     "project_drafts.get",
     DraftRef,
-    summary="One draft with its questions, answers and roadmap.",
+    summary="Get a draft with its questions, answers and roadmap.",
     returns=ProjectDraft,
     policy=DRAFTS,
 )
 DELETE_PROJECT_DRAFT = deletes(
     "project_drafts.delete",
     DraftRef,
-    summary="Delete a draft; a project that was made of it stays.",
+    summary="Delete a draft. A project that was created from it is kept.",
     returns=Ok,
     policy=DRAFT_AUTHOR,
 )
@@ -279,7 +285,7 @@ REFINE_PROJECT_DRAFT = acts(
     "project_drafts.refine",
     DraftRef,
     "refine",
-    summary="Answer questions; the answer has the next ones and the readiness score. A roadmap that was there has to be generated again.",
+    summary="Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.",
     takes=RefineProjectDraft,
     returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
@@ -299,7 +305,7 @@ EXECUTE_PROJECT_DRAFT = creates(
     "project_drafts.execute",
     DraftRef,
     "execute",
-    summary="Make the project, once: phases become columns, deliverables become cards.",
+    summary="Create the project, once: phases become columns, deliverables become cards.",
     takes=ExecuteProjectDraft,
     returns=Project,
     policy=DRAFT_AUTHOR,
