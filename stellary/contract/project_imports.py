@@ -192,8 +192,8 @@ class ImportedRelation(Request):
     """A relation of the card.
 
     Attributes:
-        type: Reads as a sentence: this card ``blocks`` the target card. A relation that is listed on both cards is
-            created once.
+        type: Reads as a sentence: this card ``blocks`` the target card. List each relation on one of its two cards
+            only; repeating it is a 400.
         target_card_id: A card of the file. A relation with None is not imported, and is reported.
         target_key: The key of the target card, for the report.
     """
