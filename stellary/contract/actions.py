@@ -1,7 +1,7 @@
-"""Actions: the params of what can be done by proxy, by an automation, an agent, or an approved proposal.
+"""Parameters of actions: operations that automations, agents and approved proposals run on a user's behalf.
 
-Things are named by their ids, or as people name them: a project by its name or key, a column by its name, a card by
-``LAUNCH-12`` or its title, a person by e-mail address or name. A slip of the pen does no harm as long as only one thing can be meant.
+Items are given by id or by name: a project by its name or key, a column by its name, a card by ``LAUNCH-12`` or its
+title, a person by e-mail address or name. Small spelling mistakes are accepted if exactly one item matches.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stellary.contract.wire import Request, Value, request, value
 
 NOTIFIED_MAX = 20
 Said = Annotated[str, Length(1, 500)]
-"""An id, or what people call the thing."""
+"""An id, or a name as people use it."""
 
 
 @request
@@ -46,7 +46,7 @@ class CardParams(Request):
 
     Attributes:
         card_id: Its id, its key (``LAUNCH-12``) or its title.
-        project_id: Where a title is looked for; all projects of the workspace if not given.
+        project_id: The project in which to look for a title. Default: all projects of the workspace.
     """
 
     card_id: Said
@@ -55,12 +55,12 @@ class CardParams(Request):
 
 @request
 class ListCardsParams(ListCards):
-    """Which cards of which project.
+    """A project, and filters for its cards.
 
     Attributes:
-        column: Those of this column, by its id or name.
-        assignee_id: Those of this person, by id, e-mail address or name; null for those of nobody.
-        label_id: Those with this label, by its id or name; null for those without any.
+        column: Only cards in this column, by its id or name.
+        assignee_id: Only cards assigned to this user, by id, e-mail address or name; null for unassigned cards.
+        label_id: Only cards with this label, by its id or name; null for cards without labels.
     """
 
     project_id: Said
@@ -69,7 +69,7 @@ class ListCardsParams(ListCards):
 
 @request
 class CardCommentsParams(Paged):
-    """The card whose comments are read."""
+    """The card whose comments are listed."""
 
     card_id: Said
     project_id: Said | Unset = UNSET
@@ -77,10 +77,10 @@ class CardCommentsParams(Paged):
 
 @request
 class CreateCardParams(CreateCard):
-    """A card to be.
+    """The fields of a new card.
 
     Attributes:
-        column: Where it shall be, by id or name; the project's first column if not given.
+        column: The column, by id or name. Default: the project's first column.
     """
 
     project_id: Said
@@ -89,10 +89,10 @@ class CreateCardParams(CreateCard):
 
 @request
 class CardOfManyParams(CreateCard):
-    """One card of many to be.
+    """The fields of one of several new cards.
 
     Attributes:
-        column: Where it shall be, if not where the others are.
+        column: The column, by id or name. Default: the column of the whole request.
     """
 
     column: Said | Unset = UNSET
@@ -100,10 +100,10 @@ class CardOfManyParams(CreateCard):
 
 @request
 class CreateCardsParams(ProjectParams):
-    """1 to 500 cards to be: all or none.
+    """The cards to create, 1 to 500: all of them or none.
 
     Attributes:
-        column: Where those shall be that name none of their own; the project's first column if not given.
+        column: The column of cards that name none. Default: the project's first column.
     """
 
     cards: Annotated[list[CardOfManyParams], Items(1, BULK_MAX)]
@@ -112,7 +112,7 @@ class CreateCardsParams(ProjectParams):
 
 @request
 class UpdateCardParams(UpdateCard):
-    """A card, and what is to change; what is not named stays, null clears."""
+    """A card, and the fields to change. Omitted fields keep their values; null clears a nullable field."""
 
     card_id: Said
     project_id: Said | Unset = UNSET
@@ -120,12 +120,14 @@ class UpdateCardParams(UpdateCard):
 
 @request
 class MoveCardParams(CardParams):
-    """A card, and where it shall be.
+    """A card, and its destination.
 
     Attributes:
-        target_column: By id or name; one of the same work package is preferred to another one of that name.
-        order: The wanted index among the column's unarchived cards; the end if not given.
-        before, after: A card of that column, beside which to stand; each beats ``order``.
+        target_column: The column, by id or name. If several columns have this name, one in the card's scope is
+            preferred.
+        order: The new position among the column's unarchived cards, from 0. Default: the end.
+        before, after: Put the card directly before or after this card of the column. Each takes precedence over
+            ``order``.
     """
 
     target_column: Said
@@ -136,10 +138,10 @@ class MoveCardParams(CardParams):
 
 @request
 class AssignCardParams(CardParams):
-    """A card, and whose it shall be.
+    """A card, and its new assignee.
 
     Attributes:
-        assignee_id: Somebody who reaches the workspace, by id, e-mail address or name; null for nobody.
+        assignee_id: A user with access to the workspace, by id, e-mail address or name; null to unassign.
     """
 
     assignee_id: Said | None
@@ -147,10 +149,10 @@ class AssignCardParams(CardParams):
 
 @request
 class ArchiveCardParams(CardParams):
-    """A card to be taken from the board.
+    """A card to archive or restore.
 
     Attributes:
-        archived: False puts it back.
+        archived: False restores the card.
     """
 
     archived: bool = True
@@ -158,14 +160,14 @@ class ArchiveCardParams(CardParams):
 
 @request
 class SetStatusParams(CardParams):
-    """A card, and what has become of it."""
+    """A card, and its new status."""
 
     status: CardStatus
 
 
 @request
 class SetPriorityParams(CardParams):
-    """A card, and how urgent it is; null clears."""
+    """A card, and its new priority; null clears it."""
 
     priority: Priority | None
 
@@ -175,7 +177,7 @@ class CardLabelParams(CardParams):
     """A card, and a label of its project.
 
     Attributes:
-        label: By its id or name.
+        label: The label's id or name.
     """
 
     label: Said
@@ -183,7 +185,7 @@ class CardLabelParams(CardParams):
 
 @request
 class AddCommentParams(CreateComment):
-    """A card, and what is to be said about it."""
+    """A card, and the text of a new comment."""
 
     card_id: Said
     project_id: Said | Unset = UNSET
@@ -191,12 +193,12 @@ class AddCommentParams(CreateComment):
 
 @request
 class NotifyParams(CardParams):
-    """A card, and what people shall read about it among their notifications.
+    """A card, and a message about it that appears among the recipients' notifications.
 
     Attributes:
         message: 1-500 characters.
-        to: Who shall: ids, e-mail addresses or names of people who reach the workspace, ``assignee``, ``creator``; both of
-            these if not given.
+        to: The recipients: ids, e-mail addresses or names of users with access to the workspace, ``assignee``,
+            ``creator``. Default: the assignee and the creator.
     """
 
     message: Said
@@ -205,7 +207,7 @@ class NotifyParams(CardParams):
 
 @request
 class AddChecklistItemParams(AddChecklistItem):
-    """A card, and a step to be."""
+    """A card, and a new checklist item."""
 
     card_id: Said
     project_id: Said | Unset = UNSET
@@ -213,11 +215,11 @@ class AddChecklistItemParams(AddChecklistItem):
 
 @request
 class ToggleChecklistItemParams(CardParams):
-    """A card, and a step of it.
+    """A card, and one of its checklist items.
 
     Attributes:
-        item_id: By its id or title.
-        done: What it shall be; the opposite of what it is if not given.
+        item_id: The item's id or title.
+        done: The new state. Default: the opposite of the current state.
     """
 
     item_id: Said
@@ -226,7 +228,7 @@ class ToggleChecklistItemParams(CardParams):
 
 @value
 class ProjectDetails(Value):
-    """What a project is made of, without its cards."""
+    """A project with its columns, labels and members, without its cards."""
 
     project: Project
     columns: list[Column]
@@ -236,7 +238,7 @@ class ProjectDetails(Value):
 
 @request
 class UpdateMissionParams(UpdateMission):
-    """A mission, and what is to change; what is not named stays, null clears.
+    """A mission, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
     Attributes:
         mission_id: ``m-001``.
@@ -247,7 +249,7 @@ class UpdateMissionParams(UpdateMission):
 
 @request
 class UpdatePriorityParams(UpdatePriority):
-    """A priority, and what is to change; what is not named stays, null clears.
+    """A priority, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
     Attributes:
         priority_id: ``p-001``.
@@ -258,7 +260,7 @@ class UpdatePriorityParams(UpdatePriority):
 
 @request
 class UpdateTodoParams(UpdateTodo):
-    """A todo, and what is to change; what is not named stays, null clears.
+    """A todo, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
     Attributes:
         todo_id: ``t-001``.
@@ -269,12 +271,12 @@ class UpdateTodoParams(UpdateTodo):
 
 @value
 class CockpitDashboard(Value):
-    """Where a workspace stands: its projects in figures, what it is working on, and what waits for a decision.
+    """An overview of a workspace: project metrics, current work, and pending decisions.
 
     Attributes:
         state: The todos and the running missions.
-        actions_to_review: What was proposed and is to be approved or rejected.
-        actions_to_apply: What was approved and is to be applied.
+        actions_to_review: The proposed actions to approve or reject.
+        actions_to_apply: The approved actions to apply.
     """
 
     projects: list[PortfolioProject]
@@ -285,10 +287,10 @@ class CockpitDashboard(Value):
 
 @request
 class SearchParams(Search):
-    """What to search for, and where.
+    """The search query and its filters.
 
     Attributes:
-        project_id: Only in that project, by id, key or name.
+        project_id: Only results in this project, by id, key or name.
     """
 
     project_id: Said | Unset = UNSET

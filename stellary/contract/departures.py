@@ -1,4 +1,4 @@
-"""Departures: what ends when somebody may do less than before."""
+"""The consequences of a loss of rights: the webhooks, automations, tokens and missions that end with them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from stellary.contract.wire import Value, value
 
 @value
 class EndedRights(Value):
-    """How much of what a person had set up has ended with the person's rights.
+    """The number of items that ended because a user lost rights.
 
     Attributes:
-        invitations: Pending invitations that the person had sent; they can no longer be accepted.
-        webhooks: Webhooks that the person had made; they are turned off, and belong to somebody else from now on.
-        automations: Rules that acted on the person's behalf; they are turned off.
-        agent_tokens: Tokens of agents that acted within the person's rights; they are revoked.
-        missions: Missions of agents that the person had asked for; they are cancelled.
+        invitations: Pending invitations sent by the user; they can no longer be accepted.
+        webhooks: Webhooks created by the user; they are disabled and get another owner.
+        automations: Rules that ran with the user's rights; they are disabled.
+        agent_tokens: Agent tokens limited by the user's rights; they are revoked.
+        missions: Agent missions created by the user; they are cancelled.
     """
 
     invitations: int
@@ -27,10 +27,10 @@ class EndedRights(Value):
 
 @value
 class MemberRemoved(Ok):
-    """The answer to the removal of a member.
+    """The result of removing a member.
 
     Attributes:
-        ended: What ended with it.
+        ended: The items that ended with the membership.
     """
 
     ended: EndedRights

@@ -1,7 +1,7 @@
-"""Actions on documents: the params of what can be done with them by proxy.
+"""Parameters of the actions on documents.
 
-Documents are named by their ids or titles, projects also by their keys. What is said without a format is Markdown if it is a
-text, and so is what is answered.
+Documents are given by id or title, projects also by key. Content without a format is Markdown if it is a string, and so
+is the content in the response.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from stellary.contract.wire import request
 
 @request
 class ListDocumentsParams(ListDocuments):
-    """Which documents.
+    """Filters for the list of documents.
 
     Attributes:
-        project_id: Only those of that project and of its scopes, by its id, key or name.
-        parent_id: Only those right below that document, by its id or title.
+        project_id: Only documents of this project and its scopes, by its id, key or name.
+        parent_id: Only direct children of this document, by its id or title.
     """
 
     project_id: Said | Unset = UNSET
@@ -32,7 +32,7 @@ class GetDocumentParams(GetDocument):
 
     Attributes:
         document_id: Its id or title.
-        content_format: ``tiptap`` for TipTap JSON in place of a text.
+        content_format: ``tiptap`` returns TipTap JSON instead of Markdown.
     """
 
     document_id: Said
@@ -41,12 +41,13 @@ class GetDocumentParams(GetDocument):
 
 @request
 class CreateDocumentParams(CreateDocument):
-    """A document to be.
+    """The fields of a new document.
 
     Attributes:
-        project_id: To which it shall belong, by its id, key or name, unless ``context_type`` says otherwise.
-        parent_id: Below which it shall stand, by its id or title.
-        content_format: That of ``content`` and of the answer; what ``content`` is if not given.
+        project_id: The project that the document belongs to, by id, key or name, unless ``context_type`` is given.
+        parent_id: The parent document, by its id or title.
+        content_format: The format of ``content`` and of the content in the response. Default: the format that
+            ``content`` has.
     """
 
     project_id: Said | Unset = UNSET
@@ -56,12 +57,13 @@ class CreateDocumentParams(CreateDocument):
 
 @request
 class UpdateDocumentParams(UpdateDocument):
-    """A document, and what is to change; what is not named stays.
+    """A document, and the fields to change. Omitted fields keep their values.
 
     Attributes:
         document_id: Its id or title.
-        parent_id: Below which it shall stand, by its id or title; None for none.
-        content_format: That of ``content`` and of the answer; what ``content`` is if not given.
+        parent_id: The new parent, by its id or title; None moves the document to the top level.
+        content_format: The format of ``content`` and of the content in the response. Default: the format that
+            ``content`` has.
     """
 
     document_id: Said

@@ -1,7 +1,7 @@
-"""Values of custom fields: what a value of each type is, for whoever keeps one and for whoever sends one.
+"""Values of custom fields: validation and normalization for each field type.
 
-A number without a fraction is kept as an integer. A date is kept as a day; midnight UTC is what a day means elsewhere, so
-that it is taken for one.
+A number without a fraction is stored as an integer. A date is stored as a day; a date-time at midnight UTC is accepted
+as a day.
 """
 
 from __future__ import annotations
@@ -25,53 +25,64 @@ SAID: Final[Mapping[FieldType, str]] = {
     "select": "must be one of the field's options",
     "multi-select": "must be a list of different options of the field",
 }
-"""What is said of what is no value of a type."""
+"""The error message for a value that does not match the field's type."""
 
 
-def read(kind: FieldType, options: Sequence[str], found: Any) -> Any:
-    """A value as it is kept; None if it is none of the type."""
-    return _READERS[kind](found, options)
+def read(kind: FieldType, options: Sequence[str], value: Any) -> Any:
+    """Return the value as it is stored, or None if it does not match the type.
+
+    Args:
+        kind: The type of the field.
+        options: The options of a ``select`` or ``multi-select`` field.
+        value: The value of a request, as parsed JSON.
+    """
+    return _READERS[kind](value, options)
 
 
-def clears(kind: FieldType, found: Any) -> bool:
-    """Whether what is given takes a value away: nothing, or a choice of no options."""
-    return found is None or (found == [] and kind == "multi-select")
+def clears(kind: FieldType, value: Any) -> bool:
+    """Return whether the value clears the field: None, or no options of a ``multi-select``.
+
+    Args:
+        kind: The type of the field.
+        value: The value of a request, as parsed JSON.
+    """
+    return value is None or (value == [] and kind == "multi-select")
 
 
-def _text(found: Any, _: Sequence[str]) -> str | None:
-    return found if isinstance(found, str) and 1 <= len(found) <= TEXT_MAX and not found.isspace() else None
+def _text(value: Any, _: Sequence[str]) -> str | None:
+    return value if isinstance(value, str) and 1 <= len(value) <= TEXT_MAX and not value.isspace() else None
 
 
-def _number(found: Any, _: Sequence[str]) -> int | float | None:
-    if type(found) is int:
-        return found
-    if type(found) is not float or not math.isfinite(found):
+def _number(value: Any, _: Sequence[str]) -> int | float | None:
+    if type(value) is int:
+        return value
+    if type(value) is not float or not math.isfinite(value):
         return None
-    return int(found) if found.is_integer() and abs(found) < 2**63 else found
+    return int(value) if value.is_integer() and abs(value) < 2**63 else value
 
 
-def _boolean(found: Any, _: Sequence[str]) -> bool | None:
-    return found if isinstance(found, bool) else None
+def _boolean(value: Any, _: Sequence[str]) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
-def _date(found: Any, _: Sequence[str]) -> str | None:
-    if not isinstance(found, str):
+def _date(value: Any, _: Sequence[str]) -> str | None:
+    if not isinstance(value, str):
         return None
-    day = midnight[1] if (midnight := _MIDNIGHT.fullmatch(found)) else found
+    day = midnight[1] if (midnight := _MIDNIGHT.fullmatch(value)) else value
     try:
         return date.fromisoformat(day).isoformat() if _DATE.fullmatch(day) else None
     except ValueError:
         return None
 
 
-def _option(found: Any, options: Sequence[str]) -> str | None:
-    return found if isinstance(found, str) and found in options else None
+def _option(value: Any, options: Sequence[str]) -> str | None:
+    return value if isinstance(value, str) and value in options else None
 
 
-def _several(found: Any, options: Sequence[str]) -> list[str] | None:
-    if not isinstance(found, list) or not found or any(_option(each, options) is None for each in found):
+def _several(value: Any, options: Sequence[str]) -> list[str] | None:
+    if not isinstance(value, list) or not value or any(_option(option, options) is None for option in value):
         return None
-    return list(found) if len(set(found)) == len(found) else None
+    return list(value) if len(set(value)) == len(value) else None
 
 
 _READERS: Final[Mapping[FieldType, Callable[[Any, Sequence[str]], Any]]] = {

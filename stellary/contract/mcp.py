@@ -1,4 +1,4 @@
-"""MCP: one endpoint for AI clients, which find their tools there. Section MCP Integration of the API reference."""
+"""The Model Context Protocol endpoint for AI clients. Section MCP Integration of the API reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stellary.contract.wire import Request, request
 
 @request
 class McpMessage(Request):
-    """A JSON-RPC message of the Model Context Protocol. Its answers, and the errors in them, are the protocol's own."""
+    """A JSON-RPC message of the Model Context Protocol. Responses and their errors follow the protocol."""
 
     message: Annotated[dict[str, Any], Whole()]
 
@@ -22,7 +22,7 @@ MCP = acts(
     "mcp.endpoint",
     Ref,
     "mcp",
-    summary="The tools for AI clients, by the Model Context Protocol: Streamable HTTP, without sessions.",
+    summary="Call tools over the Model Context Protocol (Streamable HTTP, without sessions).",
     takes=McpMessage,
     returns=dict[str, Any],
     policy=ANYBODY_KNOWN,

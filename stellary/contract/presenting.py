@@ -1,7 +1,7 @@
-"""How values show themselves where somebody looks at them: in a notebook, or in a terminal by rich.
+"""Display of values in notebooks, and in terminals with rich.
 
-The contract knows what values say, and nobody else's way to draw them. Who can draw registers here, as the client does
-when it is loaded; until then a value has its repr, and no more.
+The contract does not know how to draw values. A renderer registers here, as the client does when it is imported;
+without one, a value shows its repr.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 
 class Picture(Protocol):
-    """What a value looks like."""
+    """A rendered value."""
 
     def bundle(self) -> dict[str, str]:
-        """By MIME type, for notebooks: ``text/html`` and ``text/plain``."""
+        """Return the representations by MIME type, for notebooks: ``text/html`` and ``text/plain``."""
 
 
 Presenter = Callable[[Any], Picture]
@@ -23,21 +23,21 @@ _presenters: list[Presenter] = []
 
 
 def present_by(presenter: Presenter) -> None:
-    """Let that draw all values from now on."""
+    """Use this renderer for all values from now on."""
     _presenters[:] = [presenter]
 
 
 class Shown:
-    """The base of what shows itself."""
+    """The base class of values that a renderer can display."""
 
     __slots__ = ()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str] | None:
-        """For notebooks; None where nobody draws, which means the repr."""
+        """Return the representations for notebooks; None without a renderer, so that the repr is shown."""
         return _presenters[0](self).bundle() if _presenters else None
 
     def __rich__(self) -> Any:
-        """For rich, which takes a plain string for markup of its own."""
+        """Return a renderable for rich, which would take a plain string for markup."""
         if _presenters:
             return _presenters[0](self)
         from rich.text import Text

@@ -1,6 +1,6 @@
-"""The API reference's own examples, as far as it prints some: requests and answers, by operation.
+"""The API reference's own examples, where it has some: requests and responses by operation.
 
-Ids are written out that stand abbreviated there. An answer holds more than what was published; ``examples`` adds it.
+Abbreviated ids are written out. A real response has more fields than the published one; ``examples`` adds them.
 """
 
 from __future__ import annotations

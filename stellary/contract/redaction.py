@@ -1,4 +1,4 @@
-"""Redaction: texts and headers whose repr hides what they hold, for logs and for tracebacks with local variables."""
+"""Strings and headers whose repr hides their contents, for logs and for tracebacks with local variables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def conceal(text: str) -> str: ...
 @overload
 def conceal(text: str | None) -> str | None: ...
 def conceal(text: str | None) -> str | None:
-    """Return the text as a ``SecretStr``. None, and what is no text, is returned unchanged."""
+    """Return the text as a ``SecretStr``. None and other types are returned unchanged."""
     return SecretStr(text) if isinstance(text, str) else text
 
 
@@ -47,12 +47,12 @@ def conceal_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def show_headers(headers: Mapping[str, str]) -> str:
-    """Return the repr of headers, without the credentials in them."""
+    """Return the repr of headers without the credentials in them."""
     return repr(conceal_headers(headers))
 
 
 def show_body(body: bytes) -> str:
-    """Return what a repr shows of a body: its length only, as bodies carry passwords and tokens."""
+    """Return the repr of a body: only its length, because bodies contain passwords and tokens."""
     return f"<{len(body)} bytes>"
 
 

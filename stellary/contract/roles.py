@@ -1,4 +1,4 @@
-"""Roles: what somebody is in an organization, in a workspace and in its pilotage."""
+"""The roles of a user in an organization, in a workspace and in its pilotage."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ WorkspaceRole = Literal["admin", "member"]
 PilotageRole = Literal["viewer", "reviewer", "owner"]
 
 MemberRole = Literal["admin", "member"]
-"""A role that can be given to somebody: nobody is made an owner."""
+"""A role that can be granted. Ownership cannot."""

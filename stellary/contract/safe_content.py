@@ -1,6 +1,6 @@
-"""What no rich text may contain: links that run a program, elements that load or run code, event handlers.
+"""Checks for unsafe rich text: links that run code, elements that load or run code, event handlers.
 
-One list for all ways in. What only looks unusual stays: unknown nodes and marks are kept as they are.
+The same list applies to every way in. Unknown nodes and marks are kept unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _Node = dict[str, Any]
 
 SAFE_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps", "sms", "xmpp"})
 HREF_MAX = 2_000
-"""Of the characters of a link's target."""
+"""The maximum number of characters of a link's target."""
 
 REFUSED_TYPES: Final = frozenset(
     [
@@ -32,7 +32,7 @@ REFUSED_TYPES: Final = frozenset(
         "template",
     ]
 )
-"""Nodes and marks named like an HTML element that runs or loads code, or changes what the page around it does."""
+"""Nodes and marks named like an HTML element that runs or loads code, or changes the page around it."""
 
 _URLS: Final = frozenset({"href", "src", "xlink:href", "formaction", "poster"})
 _SCHEME = re.compile(r"([^/?#:]*+):")
@@ -41,19 +41,19 @@ _HANDLER = re.compile(r"on[a-z]", re.IGNORECASE)
 
 
 def is_safe_url(url: str) -> bool:
-    """Return whether a link leads to a place, and does not run a program. Relative links and fragments are safe."""
+    """Return whether a link is safe to follow: it has a safe scheme, or is relative, or is a fragment."""
     scheme = _SCHEME.match(url)
     return scheme is None or scheme[1].lstrip(_CONTROLS).lower() in SAFE_SCHEMES
 
 
 def unsafe_part(node: _Node) -> tuple[str, str] | None:
-    """Return the first unsafe part of a node, leaving out the nodes in it.
+    """Return the first unsafe part of a node, apart from its child nodes.
 
     Args:
-        node: A node that has the form of one.
+        node: A well-formed node.
 
     Returns:
-        What must hold, and the path of the part within the node; None if all of it is safe.
+        The requirement it violates, and the path of the part within the node; None if the node is safe.
     """
     if node["type"].casefold() in REFUSED_TYPES:
         return f"must not have nodes of type {node['type']}", ""
@@ -71,7 +71,7 @@ def unsafe_part(node: _Node) -> tuple[str, str] | None:
 def make_safe(document: _Node) -> _Node:
     """Return a stored document without its unsafe parts; the same object if it has none.
 
-    Unsafe nodes are left out with everything in them, other unsafe parts by themselves.
+    Unsafe nodes are removed with all their descendants, other unsafe parts by themselves.
     """
     safe = _safe_node(document)
     return safe if safe is not None else {"type": "doc", "content": []}
@@ -80,28 +80,28 @@ def make_safe(document: _Node) -> _Node:
 def _safe_node(node: _Node) -> _Node | None:
     if node["type"].casefold() in REFUSED_TYPES:
         return None
-    kept = node if unsafe_part(node) is None else _without_unsafe_parts(node)
+    cleaned = node if unsafe_part(node) is None else _without_unsafe_parts(node)
     content = node.get("content")
     if not content:
-        return kept
-    safe = [_safe_node(inner) for inner in content]
-    if all(mine is theirs for mine, theirs in zip(safe, content, strict=True)):
-        return kept
-    return {**kept, "content": [inner for inner in safe if inner is not None]}
+        return cleaned
+    children = [_safe_node(child) for child in content]
+    if all(safe is child for safe, child in zip(children, content, strict=True)):
+        return cleaned
+    return {**cleaned, "content": [child for child in children if child is not None]}
 
 
 def _without_unsafe_parts(node: _Node) -> _Node:
-    kept = dict(node)
+    cleaned = dict(node)
     if node.get("attrs"):
-        kept["attrs"] = _safe_attributes(node["attrs"])
+        cleaned["attrs"] = _safe_attributes(node["attrs"])
     if node.get("marks"):
-        kept["marks"] = [
+        cleaned["marks"] = [
             mark
             for mark in node["marks"]
             if mark["type"].casefold() not in REFUSED_TYPES
             and not any(_unsafe_attributes(mark.get("attrs") or {}))
         ]
-    return kept
+    return cleaned
 
 
 def _safe_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _safe_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unsafe_attributes(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the unsafe attributes, those in objects too: what must hold, and the path."""
+    """Yield the requirement and the path of each unsafe attribute, nested objects included."""
     for name, value in attributes.items():
         if (problem := _attribute_problem(name, value)) is not None:
             yield problem, f".{name}"

@@ -1,4 +1,4 @@
-"""Signatures of webhooks, as the Standard Webhooks specification has them: whoever sends and whoever receives agree here."""
+"""Signatures of webhook messages according to the Standard Webhooks specification, for senders and receivers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER = "webhook-id", "webhook-timestamp
 
 
 def secret_of(key: bytes) -> str:
-    """A key as people are given it."""
+    """Return the key as a secret in the format that users receive."""
     return PREFIX + base64.b64encode(key).decode()
 
 
 def key_of(secret: str) -> bytes:
-    """The key in a secret.
+    """Return the key that a secret contains.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The secret is malformed.
     """
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
@@ -32,6 +32,13 @@ def key_of(secret: str) -> bytes:
 
 
 def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
-    """What stands in the signature header: over the id, the timestamp in seconds and the exact bytes of the body."""
+    """Return the signature header of a message.
+
+    Args:
+        secret: The webhook's secret.
+        id: The message's id.
+        timestamp: The time of sending, in seconds since the epoch.
+        body: The exact bytes of the body.
+    """
     signed = b".".join((id.encode(), str(timestamp).encode(), body))
     return "v1," + base64.b64encode(hmac.new(key_of(secret), signed, hashlib.sha256).digest()).decode()

@@ -1,4 +1,4 @@
-"""Streaming: endpoints that go on answering, as server-sent events."""
+"""Endpoints that stream server-sent events."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ T = TypeVar("T")
 
 
 class Stream(Generic[T]):
-    """What goes on answering: events whose data is a ``T``. Whoever serves it says how it is read."""
+    """A stream of events whose data is a ``T``. The client decides how it is iterated."""
 
 
 @request
 class Follow(Request):
-    """Where to go on.
+    """The position in the stream to continue from.
 
     Attributes:
-        last_event_id: The id of the last event that was seen, to get all that came after it. The header ``Last-Event-ID``
-            says the same, and comes first. Without either, only what happens from now on is told.
+        last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID``
+            does the same and takes precedence. Without either, the stream starts with new events.
     """
 
     last_event_id: Annotated[str, Pattern(r"[0-9]{1,18}", "must be the id of an event")] | Unset = UNSET

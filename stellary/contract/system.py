@@ -1,4 +1,4 @@
-"""System: what a deployment says about itself, to anybody."""
+"""Status and documentation of a deployment, without authentication."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellary.contract.wire import Value, value
 
 @value
 class About(Value):
-    """What answers here, and where it describes itself."""
+    """The name and version of the deployment, and links to its documentation."""
 
     name: str
     version: str
@@ -22,24 +22,26 @@ class About(Value):
 
 @value
 class Health(Value):
-    """That the process answers."""
+    """A sign that the process responds."""
 
     status: Literal["ok"] = "ok"
 
 
 @value
 class Readiness(Value):
-    """That requests can be served. One that cannot is answered by a 503."""
+    """A sign that requests can be served; otherwise the response is a 503."""
 
     status: Literal["ready"] = "ready"
 
 
-ROOT = reads("system.root", Ref, summary="What answers here, in which version.", returns=About, policy=PUBLIC)
+ROOT = reads(
+    "system.root", Ref, summary="Get the name and version of the deployment.", returns=About, policy=PUBLIC
+)
 HEALTH = reads(
     "system.health",
     Ref,
     "health/live",
-    summary="Whether the process is alive, for an orchestrator.",
+    summary="Check that the process is alive, for an orchestrator.",
     returns=Health,
     policy=PUBLIC,
 )
@@ -47,7 +49,7 @@ READY = reads(
     "system.ready",
     Ref,
     "health/ready",
-    summary="Whether requests can be served: 503 while starting, stopping, or without a database that can be written.",
+    summary="Check that requests can be served: 503 while starting, stopping, or without a writable database.",
     returns=Readiness,
     policy=PUBLIC,
 )
@@ -55,7 +57,7 @@ OPENAPI = reads(
     "system.openapi",
     Ref,
     "openapi.json",
-    summary="This API as an OpenAPI 3.1 document.",
+    summary="Get this API as an OpenAPI 3.1 document.",
     returns=dict[str, Any],
     policy=PUBLIC,
 )
@@ -64,7 +66,7 @@ DOCS = reads(
     "system.docs",
     Ref,
     "docs",
-    summary="This API as a page on which it can be read and called. Nothing on it comes from elsewhere.",
+    summary="Get this API's documentation as a page on which endpoints can be called. The page loads no external resources.",
     returns=str,
     policy=PUBLIC,
     media="text/html",
@@ -73,7 +75,7 @@ METRICS = reads(
     "system.metrics",
     Ref,
     "metrics",
-    summary="Counts and times of the requests, for Prometheus.",
+    summary="Get request counts and durations in the Prometheus format.",
     returns=str,
     policy=PUBLIC,
     media="text/plain",

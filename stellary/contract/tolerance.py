@@ -1,4 +1,4 @@
-"""Tolerance: what a request says that this version of the package does not know."""
+"""Unknown fields of tolerant requests, which may come from a newer version of the package."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from stellary.contract.wire import Request, wire_fields
 NAMES_MAX = 100
 
 
-def ignored(made: Request) -> list[str]:
-    """The fields of a tolerant request, and of the parts of it, that are not known.
+def ignored(request: Request) -> list[str]:
+    """Return the unknown fields of a tolerant request and its parts, sorted.
 
-    Each is named once however often it comes: ``cards[].cover``. Of more than 100, the last entry says how many more.
+    Each is listed once, however often it occurs: ``cards[].cover``. If there are more than 100, the last entry has the
+    number of the others.
     """
-    names = sorted(set(_ignored(made, "")))
+    names = sorted(set(_unknown_fields(request, "")))
     if len(names) <= NAMES_MAX:
         return names
     return [*names[:NAMES_MAX], f"and {len(names) - NAMES_MAX} more"]
 
 
-def _ignored(made: Any, path: str) -> Iterator[str]:
-    if isinstance(made, list):
-        for each in made:
-            yield from _ignored(each, path + "[]")
-    elif isinstance(made, Request):
+def _unknown_fields(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _unknown_fields(item, path + "[]")
+    elif isinstance(value, Request):
         dot = f"{path}." if path else ""
-        yield from (dot + name for name in getattr(made, "_ignored", ()))
-        for name, field in wire_fields(type(made)).items():
-            yield from _ignored(getattr(made, field.name), dot + name)
+        yield from (dot + name for name in getattr(value, "_ignored", ()))
+        for name, field in wire_fields(type(value)).items():
+            yield from _unknown_fields(getattr(value, field.name), dot + name)

@@ -1,4 +1,4 @@
-"""UNSET: what a field holds that was not named, as opposed to None, which clears it."""
+"""UNSET: the value of an omitted field, as opposed to None, which clears it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workspace events: what happens in a workspace, told as it happens. Section Activity Types of the API reference."""
+"""A stream of the activity in a workspace. Section Activity Types of the API reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STREAM_EVENTS = streams(
     "workspace_events.stream",
     WorkspaceRef,
     "events",
-    summary="Follow what happens in a workspace: each activity as an event ``activity``, as it is recorded.",
+    summary="Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.",
     takes=Follow,
     item=Activity,
     policy=BOARD_READ,
