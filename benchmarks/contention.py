@@ -15,7 +15,7 @@ from benchmarks.load import Requests, Slot, load, request_bytes
 from benchmarks.processes import Server
 from benchmarks.project import Site
 from stellary.core import Core
-from tests.world import World
+from tests.support.world import World
 
 WRITERS = 32
 MOVERS = 16

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import attrs
 import psycopg
 
-from tests import postgres
+from tests.support import postgres
 
 Kind = Literal["sqlite", "postgresql"]
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")

@@ -13,7 +13,7 @@ from stellary.contract.cards import UpdateCard
 from stellary.contract.refs import CardRef
 from stellary.core import Core
 from stellary.core.board.cards import update_card
-from tests.world import Person, Workspace, World
+from tests.support.world import Person, Workspace, World
 
 SMALL = 100
 LARGE = 100_000

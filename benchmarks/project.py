@@ -11,7 +11,7 @@ import orjson
 
 from benchmarks.load import Requests, request_bytes
 from stellary.core import Core
-from tests.world import World
+from tests.support.world import World
 
 CARDS = 200
 COLUMNS = 4

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import compiled, warm
-from tests.runs import SERVER_VARIABLE, OwnedRun, Run
+from tests.support import postgres_pool, statement_cache
+from tests.support.shared_run import SERVER_VARIABLE, OwnedRun, Run
 
 if TYPE_CHECKING:
     from stellary.core import Core
@@ -44,8 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("STELLARY_") and name != SERVER_VARIABLE]:
         del os.environ[name]
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
-    compiled.share()
-    warm.keep()
+    statement_cache.share()
+    postgres_pool.keep()
     config.stash[RUN] = Run(Path(worker[RUN_DIRECTORY])) if worker else OwnedRun()
 
 
@@ -60,10 +60,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is None:
         return
-    from tests.databases import Postgres
+    from tests.support.databases import Postgres
 
     server = Postgres(run)
-    warm.end()
+    postgres_pool.end()
     for name in list(server.sweepers):
         server.close_sweeper(name)
     if SERVER_VARIABLE in os.environ:
@@ -131,7 +131,7 @@ def rounds(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a fresh and migrated SQLite database in a file."""
-    from tests.databases import Sqlite
+    from tests.support.databases import Sqlite
 
     with Sqlite(request.config.stash[RUN]).database() as url:
         yield url
@@ -140,7 +140,7 @@ def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a fresh and migrated PostgreSQL database."""
-    from tests.databases import Postgres
+    from tests.support.databases import Postgres
 
     with Postgres(request.config.stash[RUN]).database() as url:
         yield url

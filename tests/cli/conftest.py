@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from stellary.cli.app import cli
 from stellary.core import Core
 from tests.conftest import RUN
-from tests.databases import Sqlite
 from tests.server.running import running
+from tests.support.databases import Sqlite
 
 PASSWORD = "a-long-password"
 LAUNCH = Path(__file__).parents[2] / "docs" / "examples" / "launch.yaml"

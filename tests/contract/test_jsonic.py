@@ -13,7 +13,7 @@ from stellary.contract import jsonic
 from stellary.contract.errors import Invalid, TooLarge
 from stellary.contract.jsonic import parse
 from tests.contract.strategies import JSON
-from tests.cost import quickest
+from tests.support.cpu_time import quickest
 
 # fmt: off
 PIECES = [

@@ -26,7 +26,7 @@ from stellary.contract.refs import (
     Ref,
 )
 from stellary.contract.router import Router
-from tests.cost import quickest
+from tests.support.cpu_time import quickest
 
 ROUTER = Router(ENDPOINTS)
 A, B, C = "a" * 24, "b" * 24, "c" * 24

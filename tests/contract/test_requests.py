@@ -31,7 +31,7 @@ from stellary.contract.strict import WORDS_SHOWN
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, check, dump, load, load_query, request
 from tests.contract.strategies import INTEGERS, JSON, REQUESTS, TEXTS, as_json, few_each, requests
-from tests.cost import quickest
+from tests.support.cpu_time import quickest
 
 each_request = pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from stellary.core import Core
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.fixture

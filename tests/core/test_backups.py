@@ -14,11 +14,11 @@ from sqlalchemy import create_engine
 from stellary.core import Core
 from stellary.core.api import backups
 from stellary.core.api.backups import BackupFailed
-from tests.boards import Board
 from tests.core.agents.office import Office
-from tests.forms import FORM, form
-from tests.postgres import found_first
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.forms import FORM, form
+from tests.support.postgres import found_first
+from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)

@@ -18,9 +18,9 @@ from stellary.contract.errors import StorageFull, Unavailable
 from stellary.core import Core
 from stellary.core.ports import blobs as module
 from stellary.core.ports.blobs import Blobs, new_key
-from tests.boards import Board
-from tests.forms import FORM, form
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.forms import FORM, form
+from tests.support.world import World
 
 KEY = "ab/" + "0123456789abcdef" * 2
 LATER = datetime.now(UTC) + timedelta(days=1)

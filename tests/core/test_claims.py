@@ -16,8 +16,8 @@ from stellary.core import Core
 from stellary.core.api.job_runner import Handler, JobRunner, LongRunningJob
 from stellary.core.kernel import claims, jobs
 from stellary.core.kernel.unit import NOBODY
-from tests.forked import context
-from tests.world import StoppedClock
+from tests.support.forkserver import context
+from tests.support.world import StoppedClock
 
 SOON = jobs.LEASE.total_seconds() / 3
 """Seconds: far more than it takes, far less than a lease."""

@@ -29,7 +29,7 @@ from stellary.core.db import database, postgres
 from stellary.core.db.database import Database
 from stellary.core.db.fair_lock import FairLock
 from stellary.core.kernel.unit import NOBODY
-from tests.world import World
+from tests.support.world import World
 
 COUNT = text("SELECT count(*) FROM stellary_users")
 SQLITE_WRITE = text("UPDATE stellary_alembic_version SET version_num = version_num")

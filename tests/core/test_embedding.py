@@ -25,9 +25,9 @@ from stellary.core.accounts import organizations
 from stellary.core.board import cards
 from stellary.core.db.retries import TRIES
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
 from tests.core.test_failing_databases import Undone, failing, of
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import Core
 from stellary.core.board import cards
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from stellary.contract.labels import CREATE_LABEL
 from stellary.core import Core
 from stellary.core.kernel.idempotency import FORGOTTEN_AT_ONCE, Attempt, keys
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
-from tests.world import World, at_once
+from tests.support.boards import Board
+from tests.support.world import World, at_once
 
 
 @pytest.fixture

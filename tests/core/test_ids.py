@@ -12,8 +12,8 @@ from stellary.core import Core
 from stellary.core.db import base
 from stellary.core.db.base import Ids
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 
 class Clocks:

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, JobRunner
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
-from tests.plans import explain, sent_statements, steps_that_read_much
-from tests.world import StoppedClock, at_once
+from tests.support.plans import explain, sent_statements, steps_that_read_much
+from tests.support.world import StoppedClock, at_once
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from stellary.core.api.job_runner import Handler, JobRunner
 from stellary.core.db.base import system_clock
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
-from tests.forked import context
+from tests.support.forkserver import context
 
 # Where the process is killed, and how often the job has had its effect in the end.
 STEPS = {

@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from stellary.core import Core, migrations
 from stellary.core.db import database
-from tests.boards import Board
-from tests.world import World, at_once
+from tests.support.boards import Board
+from tests.support.world import World, at_once
 
 CARDS = 200_000
 WRITTEN = """\

@@ -20,8 +20,8 @@ from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
 from tests.conftest import RUN
-from tests.databases import Postgres, statement, url_of
-from tests.world import at_once
+from tests.support.databases import Postgres, statement, url_of
+from tests.support.world import at_once
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.boards import Board
+from tests.support.boards import Board
 
 WRITES = ("add", "change", "remove")
 

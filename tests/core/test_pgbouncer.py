@@ -14,11 +14,11 @@ from sqlalchemy import text
 from stellary.core import Core, migrations
 from stellary.core.kernel.signals import EVERYTHING
 from stellary.core.kernel.unit import NOBODY
-from tests import pgbouncer
 from tests.conftest import RUN
 from tests.core.test_relay import SOON, Ear
-from tests.databases import Postgres, statement, url_of
-from tests.world import World, at_once
+from tests.support import pgbouncer
+from tests.support.databases import Postgres, statement, url_of
+from tests.support.world import World, at_once
 
 VERSION = text("SELECT version_num FROM stellary_alembic_version")
 pytestmark = [

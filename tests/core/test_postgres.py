@@ -232,7 +232,7 @@ def test_unit_on_a_frozen_database_ends_and_its_thread_is_free(frozen_core, free
 
 
 def test_request_on_a_frozen_database_is_a_503(frozen_core, freezer, monkeypatch):
-    from tests.world import World
+    from tests.support.world import World
 
     world = World(frozen_core)
     ann = world.person("ann")

@@ -32,7 +32,7 @@ from stellary.core.notifications.stream import commit_watermark
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.webhooks import queue
 from tests.core.agents.office import Office
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 ROOT = Path(stellary.core.__file__).parent
 BLOCKED = (

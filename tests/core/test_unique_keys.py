@@ -23,7 +23,7 @@ from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.office import Office
 from tests.core.automations.workshop import Workshop
 from tests.core.test_row_locks import race, run_beside
-from tests.world import World
+from tests.support.world import World
 
 LISTED = Path(__file__).with_name("keys.tsv")
 

@@ -26,7 +26,7 @@ from stellary.core.api import reactions
 from stellary.core.board import labels
 from stellary.core.kernel.events import Event
 from stellary.core.kernel.unit import NOBODY, serves, serves_self_managed, service_of
-from tests.boards import Board
+from tests.support.boards import Board
 
 PERSON = Actor("ann")
 

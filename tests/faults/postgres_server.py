@@ -17,7 +17,7 @@ from typing import Literal
 
 import psycopg
 
-from tests import postgres
+from tests.support import postgres
 
 # What is acknowledged is in the log by then: only the machine's own power supply is trusted.
 SETTINGS = {**postgres.SETTINGS, "synchronous_commit": "on"}

@@ -19,10 +19,10 @@ from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.queue import LOAD_MAX
-from tests.boards import Board
-from tests.forked import context
 from tests.server.processes import Forked, serve
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.forkserver import context
+from tests.support.world import World
 
 WRITERS = 4
 WRITES_MAX = 40

@@ -19,9 +19,9 @@ import orjson
 import pytest
 
 from stellary.core import Core
-from tests.boards import Board
 from tests.faults.postgres_server import PostgresServer, Proxy, running_server
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 pytestmark = pytest.mark.postgres
 

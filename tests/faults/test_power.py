@@ -19,10 +19,10 @@ from sqlalchemy import create_engine
 
 from stellary.core import Core
 from stellary.core.db import database
-from tests.boards import Board
 from tests.faults import driver
 from tests.faults.disk import Entry, Image, RecordingDisk, images
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 IMAGES_PER_ROUND = 15
 CARDS_PER_ROUND = 12

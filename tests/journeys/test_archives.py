@@ -18,7 +18,7 @@ from stellary.core import Core
 from tests.core.board.project_files import alike
 from tests.core.board.test_imports import large
 from tests.server.running import running
-from tests.world import World
+from tests.support.world import World
 
 NAMES = [
     "spec.pdf",

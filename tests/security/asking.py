@@ -9,10 +9,10 @@ from urllib.parse import quote
 import attrs
 
 from stellary.contract.port import RawResponse
-from tests.forms import FORM, form
 from tests.security.stage import NEW_PASSWORD, Place, Stage
 from tests.security.table import Row
-from tests.world import PASSWORD
+from tests.support.forms import FORM, form
+from tests.support.world import PASSWORD
 
 REQUEST_ID = "the-same"
 """Sent with every request: answers that differ in nothing else are the same bytes."""

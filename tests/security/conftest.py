@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import RUN
-from tests.databases import Postgres, Sqlite
 from tests.security.stage import Stage, staged
+from tests.support.databases import Postgres, Sqlite
 
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

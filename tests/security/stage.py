@@ -19,12 +19,12 @@ from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.worker import WebhookWorker
-from tests.databases import Postgres, Sqlite
-from tests.forms import FORM, form
-from tests.runs import Run
 from tests.security.sandbox import Sandbox
 from tests.security.table import AGENTS, PEOPLE, Row
-from tests.world import PASSWORD, Workspace, World
+from tests.support.databases import Postgres, Sqlite
+from tests.support.forms import FORM, form
+from tests.support.shared_run import Run
+from tests.support.world import PASSWORD, Workspace, World
 
 Place = dict[str, str]
 """What stands in paths: an id or a slug by the name of its parameter."""

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from reference_server.mcp.tools import TOOLS
-from tests.mcp import call, outcome, post
 from tests.security.stage import Stage
 from tests.security.table import NOT_APPLICABLE, PERSONAS, ROWS
 from tests.security.test_permissions import NOTED
 from tests.server.running import WITHOUT_JOBS, Running, running
+from tests.support.mcp import call, outcome, post
 
 ROW = {row.operation: row for row in ROWS}
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -17,8 +17,8 @@ from pathlib import Path
 from reference_server.serve import run
 from reference_server.settings import Settings
 from reference_server.sockets import bound
-from tests.forked import context
 from tests.server.running import Reachable
+from tests.support.forkserver import context
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"STELLARY_LIMITS": "off", "STELLARY_BCRYPT_ROUNDS": "4", "STELLARY_LOG": "off"}

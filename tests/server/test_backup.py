@@ -20,11 +20,11 @@ from reference_server import backup
 from reference_server.__main__ import main
 from reference_server.settings import NO_LIMITS, Settings
 from tests.conftest import RUN
-from tests.databases import Postgres, statement, url_of
-from tests.forms import FORM, form
-from tests.postgres import found_first
 from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader
+from tests.support.databases import Postgres, statement, url_of
+from tests.support.forms import FORM, form
+from tests.support.postgres import found_first
 
 
 @pytest.fixture(autouse=True)

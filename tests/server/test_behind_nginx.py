@@ -18,12 +18,12 @@ import attrs
 import pytest
 
 from stellary import Stellary
-from tests.forms import FORM, form
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import Process, children_of, started
 from tests.server.running import Reachable
 from tests.server.test_streams import Listening
 from tests.server.test_workers import until
+from tests.support.forms import FORM, form
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,7 +52,7 @@ class Front(Reachable):
 @pytest.fixture(scope="module")
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     from tests.conftest import RUN
-    from tests.databases import Postgres
+    from tests.support.databases import Postgres
 
     folder = tmp_path_factory.mktemp("nginx")
     with Postgres(request.config.stash[RUN]).database() as url:

@@ -14,9 +14,9 @@ import pytest
 
 from stellary.core import Core
 from stellary.core.db.postgres import WRITERS
-from tests.boards import Board
 from tests.server.running import Reply, Running, running
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 CREATORS = 12
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.knowledge.tables import documents, versions
-from tests.world import World
+from tests.support.world import World
 
 SPACES = " " * 30_000
 PLACE = "content[0].content[0].marks[0].attrs.href"

@@ -17,9 +17,9 @@ from reference_server.settings import Settings, SettingsError, from_environment
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from tests.forms import END, FORM, form, part
 from tests.server.running import Reply, Running, reply, running
-from tests.world import Person, World, at_once
+from tests.support.forms import END, FORM, form, part
+from tests.support.world import Person, World, at_once
 
 
 @attrs.frozen

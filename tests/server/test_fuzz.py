@@ -17,10 +17,10 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from stellary.contract.openapi import document
 from tests.conftest import RUN
-from tests.databases import Postgres, Sqlite
 from tests.security.stage import Stage, staged
 from tests.server.running import WITHOUT_JOBS, running
-from tests.world import PASSWORD
+from tests.support.databases import Postgres, Sqlite
+from tests.support.world import PASSWORD
 
 LONG = settings.get_current_profile_name() == "long"
 CALLER = "OO"

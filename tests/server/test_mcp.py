@@ -24,10 +24,10 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from reference_server.mcp.calling import Caller
 from reference_server.settings import NO_LIMITS, McpToken, Settings
 from stellary.contract.openapi import document
-from tests.boards import Board
-from tests.mcp import ACCEPT, call, post, send, tools
 from tests.server.running import WITHOUT_JOBS, running
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.mcp import ACCEPT, call, post, send, tools
+from tests.support.world import World
 
 SECRET = secrets.token_hex(32)
 

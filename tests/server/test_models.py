@@ -8,8 +8,8 @@ import pytest
 
 from stellary import Stellary
 from tests.core.wizard.test_model_planner import PLAN, READY
-from tests.provider import calls, provided
 from tests.server.processes import started
+from tests.support.provider import calls, provided
 
 MODEL = "openai-chat:some"
 

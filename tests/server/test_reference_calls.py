@@ -18,11 +18,11 @@ import pytest
 from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
-from tests.databases import Postgres, Sqlite
-from tests.forms import FORM, form
 from tests.security.stage import Stage, staged
 from tests.server.running import WITHOUT_JOBS, Reply, Running, read, running
-from tests.world import PASSWORD
+from tests.support.databases import Postgres, Sqlite
+from tests.support.forms import FORM, form
+from tests.support.world import PASSWORD
 
 # Of each endpoint of the reference: its method and path, the call with curl, and the sample of an answer, if any.
 CALLS = Path(__file__).parent / "reference_calls.txt"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
-from tests.forms import FORM, form
 from tests.server.processes import Process, started
 from tests.server.running import read
+from tests.support.forms import FORM, form
 
 ADDRESS_SPACE = 400 << 20
 STORE_AWAY = "the file store is not available; try again"

@@ -16,10 +16,10 @@ from reference_server import streams as server_streams
 from reference_server.app import HANDLER
 from reference_server.threads import Threads
 from stellary.core.streaming import streams
-from tests.boards import Board
 from tests.server.listening import SOON, Listening, listening
 from tests.server.running import Running, running
-from tests.world import PASSWORD, World
+from tests.support.boards import Board
+from tests.support.world import PASSWORD, World
 
 
 @pytest.fixture

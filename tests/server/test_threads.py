@@ -14,8 +14,8 @@ from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.postgres import READERS, WRITERS
 from stellary.core.wizard.reader import BriefReader
-from tests.boards import Board
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 
 @pytest.fixture

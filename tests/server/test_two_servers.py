@@ -18,10 +18,10 @@ from reference_server.settings import NO_LIMITS, Settings
 from reference_server.sockets import bound
 from stellary.core.kernel import jobs
 from tests.conftest import RUN
-from tests.databases import Postgres
 from tests.server.listening import listening
 from tests.server.processes import Forked
-from tests.world import at_once
+from tests.support.databases import Postgres
+from tests.support.world import at_once
 
 pytestmark = pytest.mark.postgres
 AT_MOST = 1.0

@@ -13,8 +13,8 @@ import pytest
 from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
 from stellary.core.db.base import system_clock
-from tests.forms import FORM, form
 from tests.server.processes import Forked, serve
+from tests.support.forms import FORM, form
 
 CYCLES = {"sqlite": 3, "postgresql": 2}
 WRITERS = 4

@@ -20,7 +20,7 @@ from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import example
 from tests.server.running import running
-from tests.world import World
+from tests.support.world import World
 
 
 class Receiver:

@@ -11,7 +11,7 @@ from stellary import Stellary
 from stellary.core import Core
 from tests.client.project_setup.declarations import PEOPLE
 from tests.conftest import RUN
-from tests.databases import Sqlite
+from tests.support.databases import Sqlite
 
 
 def workspace(core: Core) -> Any:

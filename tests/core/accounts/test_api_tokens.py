@@ -9,7 +9,7 @@ import pytest
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core.accounts.tokens import new_api_token
-from tests.world import at_once
+from tests.support.world import at_once
 
 
 def make(world, who, **body):

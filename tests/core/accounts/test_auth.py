@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from stellary.core.accounts import tables
 from stellary.core.accounts.passwords import hash_password, rounds_of
 from stellary.core.kernel.unit import NOBODY
-from tests.world import PASSWORD
+from tests.support.world import PASSWORD
 
 ANN = {"email": "ann@example.com", "password": "long enough"}
 

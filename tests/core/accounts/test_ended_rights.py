@@ -11,7 +11,7 @@ from sqlalchemy import text
 from stellary.core import Core
 from tests.core.accounts.rows import make_row
 from tests.core.accounts.test_races import wait_for_a_lock
-from tests.world import PASSWORD, World
+from tests.support.world import PASSWORD, World
 
 NOTHING = {"invitations": 0, "webhooks": 0, "automations": 0, "agentTokens": 0, "missions": 0}
 URL = "https://example.com/hook"

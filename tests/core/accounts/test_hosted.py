@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.errors import Conflict, Invalid
-from tests.world import at_once
+from tests.support.world import at_once
 
 
 def me(world, actor):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from tests.world import at_once, links
+from tests.support.world import at_once, links
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core
-from tests.world import PASSWORD, World, at_once
+from tests.support.world import PASSWORD, World, at_once
 
 
 def test_of_several_that_take_a_slug_one_gets_it(world):

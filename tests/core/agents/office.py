@@ -10,7 +10,7 @@ from stellary.contract.policies import AGENTS_READ
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import AgentMissionRef
 from stellary.core.agents.mission_log import read_log
-from tests.boards import Board, Json
+from tests.support.boards import Board, Json
 
 OFTEN = {"maxActions": 10_000, "windowSeconds": 60}
 

@@ -9,7 +9,7 @@ import pytest
 from stellary.contract.errors import ApiError, Conflict, Forbidden, Invalid
 from stellary.core.kernel import actions
 from tests.core.agents.office import Office
-from tests.world import at_once
+from tests.support.world import at_once
 
 EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions"]}
 

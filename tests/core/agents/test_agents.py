@@ -14,7 +14,7 @@ from stellary.core.agents import tables as agents_tables
 from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
 from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.office import Office
-from tests.forms import FORM, form
+from tests.support.forms import FORM, form
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 

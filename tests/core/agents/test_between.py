@@ -19,7 +19,7 @@ from tests.core.agents.office import Office
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call
 from tests.core.agents.test_missions import error
-from tests.forms import FORM, form
+from tests.support.forms import FORM, form
 
 
 def test_what_is_not_proposed_to_its_end_is_not_approved_as_a_whole(office: Office):

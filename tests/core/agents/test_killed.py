@@ -21,7 +21,7 @@ from stellary.core.db.base import Ids, system_clock
 from stellary.core.kernel.jobs import LEASE
 from stellary.core.kernel.unit import Actor
 from tests.core.agents.office import Office
-from tests.forked import context
+from tests.support.forkserver import context
 
 PROMPT = "set priority high, add checklist: a, comment: On it."
 MODES = ["supervised", "approval", "autonomous"]

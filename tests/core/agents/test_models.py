@@ -18,7 +18,17 @@ from stellary.core.agents.models import ModelBrain
 from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.ports import llm
 from tests.core.agents.office import Office
-from tests.provider import Cut, Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
+from tests.support.provider import (
+    Cut,
+    Failure,
+    Garbage,
+    Hangs,
+    Provider,
+    calls,
+    closing_all,
+    model_of,
+    provided,
+)
 
 Script = list[ModelResponse]
 

@@ -9,7 +9,7 @@ import pytest
 from stellary.core import Core
 from stellary.core.agents import running
 from tests.core.agents.office import Office
-from tests.world import at_once
+from tests.support.world import at_once
 
 PROMPT = "set priority high, add checklist: a, b, comment: On it."
 

@@ -24,7 +24,7 @@ from stellary.core.db.postgres import LOCK_TIMEOUT
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import NOBODY
 from tests.core.automations.workshop import Workshop
-from tests.world import World
+from tests.support.world import World
 
 TO_DO, DOING, DONE = 0, 1, 2
 TRIGGERS = [

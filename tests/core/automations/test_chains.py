@@ -13,7 +13,7 @@ from stellary.core import Core
 from stellary.core.automations.rules.occurrences import CHAIN_ACTIONS_MAX, CHAIN_DEPTH_MAX
 from tests.core.automations.test_acting import TRIGGERS
 from tests.core.automations.workshop import Workshop
-from tests.world import World
+from tests.support.world import World
 
 # 25 in the suite; 500 with --hypothesis-profile=long.
 EXAMPLES = min(500, settings.default.max_examples // 2)

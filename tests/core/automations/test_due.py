@@ -8,7 +8,7 @@ import pytest
 
 from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.automations import due
-from tests.world import at_once
+from tests.support.world import at_once
 
 
 @pytest.fixture

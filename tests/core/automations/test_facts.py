@@ -6,7 +6,7 @@ from typing import Any
 
 from stellary.core.automations.rules.conditions import FIELDS
 from tests.core.automations.workshop import Workshop
-from tests.forms import FORM, form
+from tests.support.forms import FORM, form
 
 TO_DO, DONE = 0, 2
 

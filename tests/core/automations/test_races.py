@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from tests.world import at_once
+from tests.support.world import at_once
 
 CLIENTS = 16
 pytestmark = pytest.mark.race

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.boards import Board, Json
+from tests.support.boards import Board, Json
 
 
 class Workshop(Board):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.board.desk import Desk
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.fixture

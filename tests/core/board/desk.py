@@ -16,7 +16,7 @@ from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import NOBODY
-from tests.world import Person, Workspace, World
+from tests.support.world import Person, Workspace, World
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 CARD = Card(

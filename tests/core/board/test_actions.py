@@ -13,7 +13,7 @@ from stellary.core.board import cards
 from stellary.core.board.actions import ACTIONS
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import Actor
-from tests.boards import Board
+from tests.support.boards import Board
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from stellary.core.board import attachments
 from stellary.core.board.tables import attachments as table
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import NOBODY
-from tests.forms import FORM, form
-from tests.world import World
+from tests.support.forms import FORM, form
+from tests.support.world import World
 
 
 class Files:

@@ -9,7 +9,7 @@ import pytest
 from stellary import NotFound, Stellary
 from stellary.contract import ENDPOINTS
 from stellary.core.api.dispatch import SERVICES
-from tests.world import World
+from tests.support.world import World
 
 
 def told(answer) -> tuple[int, dict[str, str]]:

@@ -12,8 +12,8 @@ from stellary.contract.refs import ChecklistItemRef
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
 from stellary.core.kernel.events import CardUpdated, ChecklistCompleted
-from tests.boards import Board
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.world import at_once
 
 
 def items(*titles):

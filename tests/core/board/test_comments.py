@@ -10,8 +10,8 @@ from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core.board import comments
 from stellary.core.kernel.events import CommentAdded
-from tests.boards import Board
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.world import at_once
 
 
 @pytest.fixture

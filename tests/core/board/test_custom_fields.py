@@ -16,8 +16,8 @@ from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.refs import CardRef, ColumnRef, CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import cards, custom_fields
 from stellary.core.kernel.events import CardUpdated
-from tests.boards import Board
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.world import at_once
 
 UNKNOWN = "a" * 24
 OPTIONS = ["low", "high", "late"]

@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from stellary import Stellary
-from tests.boards import Board
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 NOWHERE = "0" * 24
 

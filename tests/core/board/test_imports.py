@@ -13,11 +13,11 @@ from sqlalchemy import Engine, event
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core.db.base import metadata
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
 from tests.core.board.project_files import alike, one_card, project_files
 from tests.core.board.test_import_rules import WRONG, related
-from tests.forms import FORM, form
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.forms import FORM, form
+from tests.support.world import at_once
 
 PUBLISHED = {
     "project": {"name": "Imported"},

@@ -15,8 +15,8 @@ from stellary.contract.labels import CreateLabel
 from stellary.contract.refs import CardLabelRef, ProjectRef
 from stellary.core.board import labels
 from stellary.core.kernel.events import CardUpdated
-from tests.boards import Board
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.world import at_once
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.board.cards import delete_card, update_card
 from stellary.core.board.columns import delete_column
 from stellary.core.board.projects import delete_project
-from tests.meanwhile import answered_meanwhile
+from tests.support.concurrency import answered_meanwhile
 
 WORKERS = 16
 

@@ -17,9 +17,9 @@ from stellary.core.board.cards import delete_card
 from stellary.core.board.relations import delete_relation
 from stellary.core.board.tables import relations
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
-from tests.meanwhile import answered_meanwhile, wait_until_blocked
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.concurrency import answered_meanwhile, wait_until_blocked
+from tests.support.world import at_once
 
 UNKNOWN = "a" * 24
 # What the card that is related says, and what each of the two sees.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.board.test_statements import sent
-from tests.world import at_once
+from tests.support.world import at_once
 
 NOWHERE = "f" * 24
 VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")

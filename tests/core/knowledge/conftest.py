@@ -8,7 +8,7 @@ import pytest
 
 from stellary.core import Core
 from tests.core.knowledge.shelf import Shelf
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.fixture

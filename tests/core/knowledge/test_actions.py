@@ -8,8 +8,8 @@ import pytest
 from stellary.contract.errors import ApiError, Forbidden
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import Actor
-from tests.boards import Board
 from tests.core.knowledge.shelf import content
+from tests.support.boards import Board
 
 
 def run(shelf, name, actor=None, **params):

@@ -9,7 +9,7 @@ import pytest
 
 from stellary.contract.documents import DocType
 from tests.core.knowledge.shelf import content
-from tests.world import at_once
+from tests.support.world import at_once
 
 UNKNOWN = "a" * 24
 

@@ -9,7 +9,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.rich_text import DEPTH_MAX, RichText, nodes
 from stellary.core.knowledge.rules.markdown_reading import MARKS_MAX, TOKENS_MAX, from_markdown
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
-from tests.cost import quickest
+from tests.support.cpu_time import quickest
 
 
 def doc(*content):

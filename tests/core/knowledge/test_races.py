@@ -16,8 +16,8 @@ from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.knowledge.documents import create_document, delete_document, update_document
 from stellary.core.knowledge.reviews import submit_review
 from tests.core.knowledge.shelf import content
-from tests.meanwhile import answered_meanwhile
-from tests.world import at_once
+from tests.support.concurrency import answered_meanwhile
+from tests.support.world import at_once
 
 CLIENTS = 16
 

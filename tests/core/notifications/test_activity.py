@@ -11,8 +11,8 @@ from stellary.core.board import comments
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications import activity
 from stellary.core.notifications.tables import activities, notifications
-from tests.boards import Board
-from tests.forms import FORM, form
+from tests.support.boards import Board
+from tests.support.forms import FORM, form
 
 
 @pytest.fixture

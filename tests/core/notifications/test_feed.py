@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.boards import Board
-from tests.forms import FORM, form
+from tests.support.boards import Board
+from tests.support.forms import FORM, form
 
 
 @pytest.fixture

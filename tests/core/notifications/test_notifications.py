@@ -8,7 +8,7 @@ import pytest
 
 from stellary.core.accounts import tables
 from stellary.core.kernel.unit import NOBODY
-from tests.boards import Board
+from tests.support.boards import Board
 
 
 @pytest.fixture

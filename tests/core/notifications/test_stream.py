@@ -14,8 +14,8 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
 from stellary.core.streaming import streams
-from tests.boards import Board
-from tests.world import World
+from tests.support.boards import Board
+from tests.support.world import World
 
 WRITERS, CARDS = 6, 15
 

@@ -10,8 +10,8 @@ import pytest
 from stellary.core import Core
 from tests.conftest import RUN
 from tests.core.pilotage.helm import Helm
-from tests.databases import Postgres, Sqlite
-from tests.world import World
+from tests.support.databases import Postgres, Sqlite
+from tests.support.world import World
 
 _numbers = count(1)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from tests.boards import Board, Json
-from tests.world import Person
+from tests.support.boards import Board, Json
+from tests.support.world import Person
 
 
 class Helm(Board):

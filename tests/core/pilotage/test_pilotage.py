@@ -14,7 +14,7 @@ from stellary.core.kernel.unit import NOBODY
 from stellary.core.pilotage import tables
 from stellary.core.pilotage.pilotage import create_todo
 from tests.core.pilotage.helm import Helm
-from tests.world import at_once
+from tests.support.world import at_once
 
 KINDS = {
     "missions": ({"objective": "Implement billing"}, "m"),

@@ -24,8 +24,8 @@ from stellary.core.knowledge.findable import document_entry
 from stellary.core.knowledge.tables import documents
 from stellary.core.search.rules import folded
 from stellary.core.search.tables import entries
-from tests.boards import Board
-from tests.world import at_once
+from tests.support.boards import Board
+from tests.support.world import at_once
 
 
 @pytest.fixture

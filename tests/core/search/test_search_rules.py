@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.core.search.rules import folded, snippet, terms
-from tests.cost import quickest
+from tests.support.cpu_time import quickest
 
 
 @pytest.mark.parametrize(

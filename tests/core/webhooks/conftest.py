@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.webhooks.switchboard import Switchboard
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import orjson
 
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.worker import WebhookWorker
-from tests.boards import Board, Json
-from tests.world import Person, World
+from tests.support.boards import Board, Json
+from tests.support.world import Person, World
 
 URL = "https://hooks.example.com/stellary"
 

@@ -18,8 +18,8 @@ from stellary.core.webhooks import queue, worker
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
 from stellary.core.webhooks.worker import WebhookWorker
-from tests.plans import explain, sent_statements, steps_that_read_much
-from tests.world import at_once
+from tests.support.plans import explain, sent_statements, steps_that_read_much
+from tests.support.world import at_once
 
 DEAD = "https://dead.example.com/"
 WAIT_SECONDS = 30

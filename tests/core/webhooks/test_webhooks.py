@@ -19,7 +19,7 @@ from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks import outbox
 from stellary.core.webhooks.tables import deliveries
 from tests.core.webhooks.switchboard import URL
-from tests.world import at_once
+from tests.support.world import at_once
 
 
 def problem(switchboard, path, body, method="POST"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 Json = dict[str, Any]
 

@@ -21,7 +21,7 @@ from stellary.contract.wizard import (
 from stellary.core.ports.planner import Refinement
 from stellary.core.wizard import drafts
 from tests.core.wizard.studio import BRIEF
-from tests.world import at_once
+from tests.support.world import at_once
 
 
 def test_a_draft_is_made_of_a_brief_and_asks_at_once(studio):

@@ -13,8 +13,8 @@ from stellary.contract.wizard import ExecuteProjectDraft
 from stellary.core.board import imports
 from stellary.core.wizard.execution import execute_project_draft
 from tests.core.wizard.studio import BRIEF
-from tests.meanwhile import answered_meanwhile
-from tests.world import at_once
+from tests.support.concurrency import answered_meanwhile
+from tests.support.world import at_once
 
 
 def test_phases_become_columns_and_deliverables_cards(studio):

@@ -12,7 +12,7 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from stellary.core.wizard.models import ModelPlanner
 from tests.core.wizard.studio import BRIEF, Studio
-from tests.provider import Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
+from tests.support.provider import Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
 
 NAME = "openai:some"
 READY = {

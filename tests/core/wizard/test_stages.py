@@ -11,7 +11,7 @@ from stellary.contract.errors import Conflict
 from stellary.core import Core
 from stellary.core.wizard.rules import stages
 from tests.core.wizard.studio import BRIEF, Studio
-from tests.world import World
+from tests.support.world import World
 
 MAY_FOLLOW = {
     "framing": {"framing", "refinement", "roadmap"},

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from stellary.core import Core
 from stellary.core.kernel.unit import UnitOfWork
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 T = TypeVar("T")
 

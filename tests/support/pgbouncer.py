@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from tests.postgres import unprivileged
+from tests.support.postgres import unprivileged
 
 # Debian keeps it where only administrators look.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")

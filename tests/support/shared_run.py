@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tests import postgres
+from tests.support import postgres
 
 # The URL of a PostgreSQL server to use instead of the wheel's, by an account that may create databases.
 SERVER_VARIABLE = "STELLARY_TEST_POSTGRES_URL"

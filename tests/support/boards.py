@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.world import Person, Workspace, World
+from tests.support.world import Person, Workspace, World
 
 Json = dict[str, Any]
 

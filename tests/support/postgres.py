@@ -1,6 +1,6 @@
 """The PostgreSQL server of one test run: a process that outlives the worker that wanted it, but not the run.
 
-``python tests/postgres.py DIRECTORY`` is the keeper. It makes a cluster in DIRECTORY, runs the server from the
+``python tests/support/postgres.py DIRECTORY`` is the keeper. It makes a cluster in DIRECTORY, runs the server from the
 installed wheel, and waits for the end of file of the pipe ``DIRECTORY/alive``. The test run holds the other
 end, so that the server is stopped and its files removed even when the run is killed.
 """

@@ -20,8 +20,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-from tests import postgres, warm
-from tests.runs import SERVER_VARIABLE, Run
+from tests.support import postgres, postgres_pool
+from tests.support.shared_run import SERVER_VARIABLE, Run
 
 
 class Sqlite:
@@ -103,7 +103,7 @@ class Postgres:
         with self.administrator() as connection:
             connection.execute(statement("CREATE DATABASE {}", self.template_name))
         migrate(url_of(self.server(), self.template_name))
-        warm.forget(self.template_name)
+        postgres_pool.forget(self.template_name)
         return self.template_name
 
     def drop_template(self) -> None:
@@ -119,7 +119,7 @@ class Postgres:
     def drop(self, name: str) -> None:
         """Drop a database of this process."""
         self.close_sweeper(name)
-        warm.forget(name)
+        postgres_pool.forget(name)
         with self.administrator() as connection:
             connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
@@ -181,7 +181,7 @@ class Postgres:
     def emptied(self, name: str) -> bool:
         """Delete all rows of a database; False if the test has changed more than rows."""
         connection = self.sweeper(name)
-        connection.execute(_END_OTHERS, [warm.backends(name)])
+        connection.execute(_END_OTHERS, [postgres_pool.backends(name)])
         if connection.execute(_SCHEMA).fetchone() != self.schema:
             return False
         connection.execute("SELECT pg_temp.sweep()")
