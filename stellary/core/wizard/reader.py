@@ -6,9 +6,9 @@ from stellary.contract.wizard import Roadmap
 from stellary.core.ports.planner import Brief, Refinement
 from stellary.core.wizard.rules.feedback import heeded
 from stellary.core.wizard.rules.findings import found
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.phases import planned
 from stellary.core.wizard.rules.questions import refined, unready
-from stellary.core.wizard.rules.sayings import say
 from stellary.core.wizard.rules.schedule import scheduled
 
 
@@ -23,7 +23,7 @@ class BriefReader:
         plan = planned(made, brief)
         plan.notes += unready(made, brief.answers)
         if made.excluded:
-            plan.notes.append(say(made.language, "excluded", text="; ".join(made.excluded[:20])))
+            plan.notes.append(format_message(made.language, "excluded", text="; ".join(made.excluded[:20])))
         # All feedback anew: what was said before still holds, for what has been answered since too.
         plan, not_understood = heeded(plan, brief.feedback, brief.today)
         return scheduled(plan, not_understood, brief.today)

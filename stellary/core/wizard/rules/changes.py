@@ -10,8 +10,8 @@ from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.core.wizard.rules.findings import entries, listed
 from stellary.core.wizard.rules.fitting import shortened
 from stellary.core.wizard.rules.matching import NotMeant, bare, group, target
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import NAME, Group, Item, Plan, name_of, nearest
-from stellary.core.wizard.rules.sayings import say
 from stellary.core.wizard.rules.words import KINDS, content_words, folded, kind_of
 
 TITLE = 120
@@ -38,7 +38,7 @@ def add_phase(plan: Plan, said: str, side: str | None, where: str | None, edge: 
     """Add a phase, with what of the plan is about the same in it; where nothing is said, where its kind belongs."""
     name, _ = bare(said)
     if not name:
-        raise NotMeant(say(plan.language, "not_understood"))
+        raise NotMeant(format_message(plan.language, "not_understood"))
     made = Group(shortened(_capital(name), NAME))
     if where:
         near = _place(plan, group(plan, where))
@@ -85,7 +85,7 @@ def add_item(plan: Plan, said: str, where: str | None) -> None:
     """Add a deliverable to the phase that is named, or to the one that is most about the same."""
     name, kind = bare(said)
     if not name or kind == "phase":
-        raise NotMeant(say(plan.language, "not_understood"))
+        raise NotMeant(format_message(plan.language, "not_understood"))
     made = _item(name)
     if where is None:
         place = nearest(made.words, plan.groups)
@@ -119,7 +119,7 @@ def remove(plan: Plan, said: str) -> None:
             each.items = [item for item in each.items if id(item) not in gone]
     left = [each for each in plan.groups if each.items and id(each) not in gone]
     if not left:
-        raise NotMeant(say(plan.language, "last_phase"))
+        raise NotMeant(format_message(plan.language, "last_phase"))
     plan.groups = left
 
 
@@ -138,7 +138,7 @@ def merge(plan: Plan, said: str, other: str, name: str | None) -> None:
     if one.item is None or two.item is None:
         first, second = group(plan, said), group(plan, other)
         if first is second:
-            raise NotMeant(say(plan.language, "same"))
+            raise NotMeant(format_message(plan.language, "same"))
         if _place(plan, first) > _place(plan, second):
             first, second = second, first
         _join(plan, first, second)
@@ -146,7 +146,7 @@ def merge(plan: Plan, said: str, other: str, name: str | None) -> None:
             first.name = shortened(_capital(name), NAME)
         return
     if one.item is two.item:
-        raise NotMeant(say(plan.language, "same"))
+        raise NotMeant(format_message(plan.language, "same"))
     kept, gone = one.item, two.item
     kept.checklist = [*(kept.checklist or [kept.title]), *(gone.checklist or [gone.title])]
     kept.title = shortened(_capital(name), TITLE) if name else shortened(f"{kept.title}; {gone.title}", TITLE)
@@ -172,10 +172,10 @@ def split(plan: Plan, said: str, into: str | None) -> None:
     if len(names) == 1 and "," in names[0]:
         names = [each.strip() for each in names[0].split(",") if each.strip()]
     if len(plan.groups) + max(2, len(names)) - 1 > COLUMNS_MAX:
-        raise NotMeant(say(plan.language, "full", most=COLUMNS_MAX))
+        raise NotMeant(format_message(plan.language, "full", most=COLUMNS_MAX))
     made = _named(found, names) if len(names) > 1 else _halves(found)
     if made is None:
-        raise NotMeant(say(plan.language, "too_short"))
+        raise NotMeant(format_message(plan.language, "too_short"))
     place = _place(plan, found)
     plan.groups[place : place + 1] = made
 
@@ -204,14 +204,14 @@ def move(plan: Plan, said: str, side: str, where: str) -> None:
     if what.item is None:
         near = group(plan, where)
         if near is what.group:
-            raise NotMeant(say(plan.language, "same"))
+            raise NotMeant(format_message(plan.language, "same"))
         plan.groups = [each for each in plan.groups if each is not what.group]
         place = _place(plan, near)
         plan.groups.insert(place if folded(side) in _BEFORE else place + 1, what.group)
         return
     beside = target(plan, where)
     if beside.item is what.item:
-        raise NotMeant(say(plan.language, "same"))
+        raise NotMeant(format_message(plan.language, "same"))
     _take_out(plan, what.group, what.item)
     if beside.item is None:
         beside.group.items.append(what.item)
@@ -224,7 +224,7 @@ def swap(plan: Plan, said: str, other: str) -> None:
     """Let two phases change places."""
     one, two = group(plan, said), group(plan, other)
     if one is two:
-        raise NotMeant(say(plan.language, "same"))
+        raise NotMeant(format_message(plan.language, "same"))
     first, second = (next(at for at, each in enumerate(plan.groups) if each is found) for found in (one, two))
     plan.groups[first], plan.groups[second] = two, one
 
@@ -250,7 +250,7 @@ def move_into(plan: Plan, said: str, where: str) -> None:
     what, place = target(plan, said), group(plan, where)
     if what.item is None:
         if what.group is place:
-            raise NotMeant(say(plan.language, "same"))
+            raise NotMeant(format_message(plan.language, "same"))
         _join(plan, place, what.group)
         return
     _take_out(plan, what.group, what.item)

@@ -14,8 +14,8 @@ from stellary.core.wizard.rules import changes
 from stellary.core.wizard.rules.dates import found_dates, spans
 from stellary.core.wizard.rules.findings import listed
 from stellary.core.wizard.rules.matching import NotMeant
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import Plan
-from stellary.core.wizard.rules.sayings import say
 from stellary.core.wizard.rules.words import folded
 
 Said = re.Match[str]
@@ -151,7 +151,9 @@ def heeded(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Plan, list
                 if before:
                     plan = before.pop()
                 else:
-                    untold.append(NotUnderstood(text=said, reason=say(plan.language, "nothing_to_undo")))
+                    untold.append(
+                        NotUnderstood(text=said, reason=format_message(plan.language, "nothing_to_undo"))
+                    )
                 continue
             if kind == "reset":
                 before.append(plan)
@@ -205,7 +207,7 @@ def _change(said: str) -> tuple[str, Callable[[Plan, date], None]]:
 
 
 def _not_understood(plan: Plan, today: date) -> None:
-    raise NotMeant(say(plan.language, "not_understood"))
+    raise NotMeant(format_message(plan.language, "not_understood"))
 
 
 def _done(name: str, found: Said, said: str, plan: Plan, today: date) -> None:
@@ -227,7 +229,7 @@ def _day(plan: Plan, part: Part, today: date, last: bool) -> date:
     said = part("date") or ""
     dates = found_dates(f"in {said}" if said.isalpha() else said, today)
     if not dates:
-        raise NotMeant(say(plan.language, "no_date"))
+        raise NotMeant(format_message(plan.language, "no_date"))
     return dates[0].last if last else dates[0].first
 
 
@@ -251,7 +253,7 @@ def _span(plan: Plan, part: Part, today: date) -> None:
 def _length(plan: Plan, part: Part) -> int:
     days = next(spans(part("span") or ""), None)
     if days is None:
-        raise NotMeant(say(plan.language, "not_understood"))
+        raise NotMeant(format_message(plan.language, "not_understood"))
     return days
 
 
@@ -280,10 +282,10 @@ def _people(plan: Plan, part: Part, today: date) -> None:
 
 def _add_phase(plan: Plan, part: Part, today: date) -> None:
     if len(plan.groups) >= COLUMNS_MAX:
-        raise NotMeant(say(plan.language, "full", most=COLUMNS_MAX))
+        raise NotMeant(format_message(plan.language, "full", most=COLUMNS_MAX))
     name = part("name") or part("pre")
     if not name:
-        raise NotMeant(say(plan.language, "not_understood"))
+        raise NotMeant(format_message(plan.language, "not_understood"))
     several = folded(part("several") or "").endswith("s")
     for each in (listed(name) if several else [name])[: COLUMNS_MAX - len(plan.groups)]:
         changes.add_phase(plan, each, part("side"), part("where"), part("edge"))

@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 
 import attrs
 
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import Group, Item, Plan
-from stellary.core.wizard.rules.sayings import say
 from stellary.core.wizard.rules.words import content_words, folded
 
 NEAR = 0.8
@@ -86,7 +86,7 @@ def target(plan: Plan, said: str, kind: str | None = None) -> Target:
     if by_number is not None and kind != "item":
         return Target(by_number)
     if not name:
-        raise NotMeant(say(plan.language, "no_such", text=said.strip()[:100]))
+        raise NotMeant(format_message(plan.language, "no_such", text=said.strip()[:100]))
     targets = [Target(group) for group in plan.groups] if kind != "item" else []
     if kind != "phase":
         targets += [Target(group, item) for group, item in plan.items]
@@ -99,8 +99,8 @@ def target(plan: Plan, said: str, kind: str | None = None) -> Target:
             return found[0]
         if found:
             told = ", ".join(f"“{each.name}”" for each in found[:SHOWN])
-            raise NotMeant(say(plan.language, "several", text=name[:100], found=told))
-    raise NotMeant(say(plan.language, "no_such", text=name[:100]))
+            raise NotMeant(format_message(plan.language, "several", text=name[:100], found=told))
+    raise NotMeant(format_message(plan.language, "no_such", text=name[:100]))
 
 
 def group(plan: Plan, said: str) -> Group:

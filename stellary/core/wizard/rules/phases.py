@@ -12,9 +12,9 @@ from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.dates import spans
 from stellary.core.wizard.rules.findings import Findings, Work, listed, themed, title_of
 from stellary.core.wizard.rules.fitting import shortened
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import NAME, Group, Item, Plan, name_of, nearest
 from stellary.core.wizard.rules.reading import Section
-from stellary.core.wizard.rules.sayings import say
 from stellary.core.wizard.rules.themes import priority_in
 from stellary.core.wizard.rules.words import KINDS, Kind, content_words, folded, kind_of
 
@@ -293,7 +293,9 @@ def missing(made: Findings) -> list[str]:
         "risks": made.risks,
         "start": made.starts,
     }
-    return [say(made.language, f"missing_{aspect}") for aspect, known in there.items() if not known]
+    return [
+        format_message(made.language, f"missing_{aspect}") for aspect, known in there.items() if not known
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- risks, questions, limits
@@ -301,7 +303,11 @@ def missing(made: Findings) -> list[str]:
 
 def _add_risks(plan: Plan, made: Findings, brief: Brief) -> None:
     for risk in made.risks[:RISKS_MAX]:
-        said = risk if folded(risk).startswith(("risk", "risque")) else say(made.language, "risk", text=risk)
+        said = (
+            risk
+            if folded(risk).startswith(("risk", "risque"))
+            else format_message(made.language, "risk", text=risk)
+        )
         item = Item(title=shortened(said, 120), priority="high", kind="prepare")
         item.description = answer_about(risk, brief) or (risk if item.title.endswith("…") else None)
         place = nearest(set(content_words(risk)), plan.groups) or plan.groups[0]
@@ -333,7 +339,9 @@ def _add_acceptance(plan: Plan, made: Findings) -> None:
     asked = list(dict.fromkeys([*made.success, *made.limits]))
     if asked:
         steps = [shortened(text, 200) for text in asked]
-        item = Item(title=say(made.language, "acceptance"), priority="high", checklist=steps, kind="verify")
+        item = Item(
+            title=format_message(made.language, "acceptance"), priority="high", checklist=steps, kind="verify"
+        )
         plan.groups[-1].items.append(item)
 
 

@@ -9,9 +9,9 @@ from stellary.contract.wizard import READY, Question, QuestionFormat
 from stellary.core.ports.planner import Brief, Refinement
 from stellary.core.wizard.rules.findings import Findings, found
 from stellary.core.wizard.rules.fitting import shortened
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.phases import missing, planned
 from stellary.core.wizard.rules.plans import Plan
-from stellary.core.wizard.rules.sayings import say
 
 AT_ONCE = 4
 """Of the questions of a round."""
@@ -66,7 +66,7 @@ def unready(made: Findings, answers: Mapping[str, Any]) -> Iterator[str]:
     reached, lacking = score(made, answers), missing(made)
     if reached < READY and lacking:
         told = "; ".join(text[:1].lower() + text[1:] for text in lacking)
-        yield say(made.language, "unready", score=reached, missing=told)
+        yield format_message(made.language, "unready", score=reached, missing=told)
 
 
 class _Asking:
@@ -79,10 +79,10 @@ class _Asking:
         self, id: str, format: QuestionFormat, options: list[str] | None = None, **parts: object
     ) -> Question:
         bounds = (1, PEOPLE_MAX) if format == "number" else (None, None)
-        saying = parts.pop("saying", f"ask_{id}")
+        message_key = parts.pop("message_key", f"ask_{id}")
         return Question(
             id=id,
-            text=say(self.made.language, str(saying), **parts),
+            text=format_message(self.made.language, str(message_key), **parts),
             format=format,
             options=options or [],
             # Without anything to be made there is nothing to plan.
@@ -104,7 +104,7 @@ class _Asking:
         if not self.made.risks:
             yield self._ask("risks", "text")
         for place, text in enumerate(self.made.risks):
-            yield self._ask(f"risk_{place}", "text", saying="ask_handling", text=shortened(text, 200))
+            yield self._ask(f"risk_{place}", "text", message_key="ask_handling", text=shortened(text, 200))
 
     def _what_for(self) -> Iterator[Question]:
         if not self.made.work:
@@ -112,7 +112,7 @@ class _Asking:
         if not self.made.goals:
             yield self._ask("goal", "text", name=self.brief.name)
         if 0 < len(self.made.work) < FEW:
-            yield self._ask("work", "text", saying="ask_more_work", count=len(self.made.work))
+            yield self._ask("work", "text", message_key="ask_more_work", count=len(self.made.work))
         if not self.made.audience:
             yield self._ask("audience", "text")
 
@@ -128,18 +128,23 @@ class _Asking:
         language = self.made.language
         if not self.made.limits:
             options = [
-                say(language, f"limit_{each}") for each in ("budget", "law", "technology", "people", "none")
+                format_message(language, f"limit_{each}")
+                for each in ("budget", "law", "technology", "people", "none")
             ]
             yield self._ask("limits", "multi_choice", options)
         chosen = [
-            each for each in self.brief.answers.get("limits") or () if each != say(language, "limit_none")
+            each
+            for each in self.brief.answers.get("limits") or ()
+            if each != format_message(language, "limit_none")
         ]
         if chosen:
             yield self._ask("limits_detail", "text", chosen=", ".join(chosen))
 
     def _undecided(self) -> Iterator[Question]:
         for place, text in enumerate(dict.fromkeys(self.made.questions)):
-            yield self._ask(f"decision_{place}", "text", saying="ask_decision", text=shortened(text, 200))
+            yield self._ask(
+                f"decision_{place}", "text", message_key="ask_decision", text=shortened(text, 200)
+            )
 
     def _weight(self) -> Iterator[Question]:
         options = _options(self.plan)

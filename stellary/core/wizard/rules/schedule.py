@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 
 from stellary.contract.wizard import Deliverable, NotUnderstood, Phase, Roadmap
 from stellary.core.wizard.rules.fitting import DAYS_MAX
+from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import Group, Item, Plan
-from stellary.core.wizard.rules.sayings import say
 from stellary.core.wizard.rules.words import Kind
 
 LANES_MAX = 6
@@ -47,11 +47,11 @@ def scheduled(plan: Plan, not_understood: Sequence[NotUnderstood], today: date) 
         begin = start or today
         left = (plan.deadline - begin).days + 1
         if left < 1:
-            notes.append(say(plan.language, "past_deadline", day=plan.deadline.isoformat()))
+            notes.append(format_message(plan.language, "past_deadline", day=plan.deadline.isoformat()))
         else:
             start, wanted = begin, left if wanted is None else min(wanted, left)
     if wanted is not None and wanted < needed // 2:
-        notes.append(say(plan.language, "tight", needed=needed, left=wanted))
+        notes.append(format_message(plan.language, "tight", needed=needed, left=wanted))
     factor = 1.0 if wanted is None else wanted / max(1, needed)
     phases, offset = [], 0.0
     for group, (length, spans) in zip(plan.groups, natural, strict=True):

@@ -1,4 +1,4 @@
-"""Sayings: all that the wizard itself says, in English and in French."""
+"""The messages and questions of the wizard, in English and in French."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INCONNU = (
     "ce changement n'est pas connu : ajouter, supprimer, renommer, fusionner, scinder ou déplacer quelque chose, dire ce qui"
     " est urgent, les durées, le début ou la fin, ou annuler"
 )
-_SAID: Mapping[str, tuple[str, str]] = {
+_MESSAGES: Mapping[str, tuple[str, str]] = {
     "risk": ("Risk: {text}", "Risque : {text}"),
     "acceptance": ("Check what the brief asks for", "Vérifier ce que demande le cahier des charges"),
     "missing_goal": ("What it is for", "À quoi cela sert"),
@@ -89,7 +89,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
 }
 
 
-def say(language: Language, saying: str, **parts: object) -> str:
-    """One of the sayings, with what it is about filled in."""
-    english, french = _SAID[saying]
-    return (french if language == "fr" else english).format(**parts)
+def format_message(language: Language, key: str, **values: object) -> str:
+    """Return a message in a language, with its placeholders filled in."""
+    english, french = _MESSAGES[key]
+    return (french if language == "fr" else english).format(**values)
