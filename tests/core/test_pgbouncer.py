@@ -88,7 +88,7 @@ def test_news_are_heard_past_the_pooler_by_the_direct_url(postgres_url, pooled_u
         for core in (here, there):
             core.relay.start()
         assert all(ear.hears(EVERYTHING) for ear in ears)
-        here.news.tell("workspace:1")
+        here.env.signals.send("workspace:1")
         assert ears[1].hears("workspace:1")
         for core in (here, there):
             core.relay.stop(SOON)

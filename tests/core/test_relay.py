@@ -53,9 +53,9 @@ def two(postgres_url: str) -> Iterator[tuple[Core, Core]]:
 def test_what_one_tells_the_other_hears_once(two):
     here, there = two
     ears = Ear(here), Ear(there)
-    here.news.tell("workspace:1")
+    here.env.signals.send("workspace:1")
     assert ears[1].hears("workspace:1")
-    there.news.tell("workspace:2")
+    there.env.signals.send("workspace:2")
     assert ears[0].hears("workspace:2")
     time.sleep(0.3)
     assert [ear.heard for ear in ears] == [["workspace:1", "workspace:2"]] * 2
@@ -68,7 +68,7 @@ def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):
     monkeypatch.setattr(here.relay, "_send", lambda topics: (sent.append(topics), whole(topics)))
     ear = Ear(there)
     for number in range(200):
-        here.news.tell(f"workspace:{number % 10}")
+        here.env.signals.send(f"workspace:{number % 10}")
     assert all(ear.hears(f"workspace:{number}") for number in range(10))
     assert len(sent) < 20
 
@@ -89,7 +89,7 @@ def test_news_that_are_too_many_are_everything(two):
     here, there = two
     ear = Ear(there)
     for number in range(1000):
-        here.news.tell(f"workspace:{number:024x}")
+        here.env.signals.send(f"workspace:{number:024x}")
     assert ear.hears(EVERYTHING)
 
 
@@ -106,7 +106,7 @@ def test_a_connection_that_is_lost_is_made_again_and_nothing_missed(two, monkeyp
         )
     # Whoever was not listening is told that anything may have happened.
     assert ear.hears(EVERYTHING)
-    here.news.tell("workspace:1")
+    here.env.signals.send("workspace:1")
     assert ear.hears("workspace:1")
     assert "news of other processes is not heard" in caplog.text
 
@@ -119,13 +119,13 @@ def test_news_that_cannot_be_told_harm_nobody(two, monkeypatch, caplog):
 
     with monkeypatch.context() as patched:
         patched.setattr(here.database, "writing", broken)
-        here.news.tell("workspace:1")
+        here.env.signals.send("workspace:1")
         for _ in range(100):
             if "could not be told" in caplog.text:
                 break
             time.sleep(0.05)
     ear = Ear(there)
-    here.news.tell("workspace:2")
+    here.env.signals.send("workspace:2")
     assert ear.hears("workspace:2")
 
 

@@ -348,7 +348,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(switchboard
     assert switchboard.worker.stop(WAIT_SECONDS)
     assert statuses(switchboard, hook) == {"succeeded": worker.PER_WEBHOOK_MAX, "pending": 26}
     with closing(Core(database_url, webhook_sender=receivers.deliver)) as other:
-        other.clock = switchboard.clock
+        other.env.clock = switchboard.clock
         assert other.webhook_worker.run_due() == 26
     assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 30}
 
