@@ -36,7 +36,7 @@ def render_lines(value: object, width: int, view_name: str | None = None) -> lis
     return view(value, view_name, now=NOW).text(width).splitlines()
 
 
-def test_each_card_stands_once_in_its_column():
+def test_each_card_appears_once_in_its_column():
     root = render(board(card(1, "One"), card(2, "Two", column_id="done", status="done"), card(3, "Three")))
     todo, done = root.all("section", "lane")
     assert [todo.texts(cls="name"), done.texts(cls="name")] == [["One", "Three"], ["Two"]]
@@ -46,7 +46,7 @@ def test_each_card_stands_once_in_its_column():
     assert root.all("li", "is-done") == done.all("li")
 
 
-def test_a_card_tells_all_that_is_known_of_it():
+def test_tile_shows_all_details_of_a_card():
     (tile,) = render(board(FULL)).all("li")
     assert tile.texts(cls="name") == ["Fix <b>it</b>"]
     assert tile.texts(cls="over") == ["LAU-1 ▲ high"]
@@ -69,12 +69,12 @@ def test_a_card_tells_all_that_is_known_of_it():
         (300, "open", "due 9 Feb 2027"),
     ],
 )
-def test_a_due_date_is_told_as_people_say_it(days: int, status: str, expected: str):
+def test_due_date_is_relative_when_close(days: int, status: str, expected: str):
     (tile,) = render(board(card(1, due_date=in_days(days), status=status))).all("li")
     assert tile.one(cls="foot").text == expected
 
 
-def test_a_limit_that_is_reached_is_marked():
+def test_reached_limit_is_marked():
     root = render(
         board(
             card(1),
@@ -85,7 +85,7 @@ def test_a_limit_that_is_reached_is_marked():
     assert root.texts(cls="n") == ["1 / 1", "0 / 2"]
 
 
-def test_a_large_board_is_folded():
+def test_large_board_is_truncated():
     cards = [
         card(number, f"Card {number}", column_id="todo" if number % 5 else "done") for number in range(500)
     ]
@@ -97,7 +97,7 @@ def test_a_large_board_is_folded():
     assert len(render(board(*cards), most=500).all("li")) == 500
 
 
-def test_scopes_stand_below_each_other_under_their_names():
+def test_scopes_are_stacked_under_their_names():
     root = render(
         board(
             card(1),
@@ -113,12 +113,12 @@ def test_scopes_stand_below_each_other_under_their_names():
     assert [heading.text for heading in root.all("h4")][::2] == ["Main", "Beta"]
 
 
-def test_a_board_without_columns_says_so():
+def test_board_without_columns_shows_a_note():
     assert "This board has no columns." in render(board(columns=[], scopes=[])).text
     assert render_lines(board(columns=[], scopes=[]), 80)[-1] == "This board has no columns."
 
 
-def test_a_scope_without_columns_is_left_out():
+def test_scope_without_columns_is_omitted():
     scopes = [make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))]
     assert [heading.text for heading in render(board(scopes=scopes)).all("h4")] == [
         "Main",
@@ -127,12 +127,12 @@ def test_a_scope_without_columns_is_left_out():
     ]
 
 
-def test_a_column_without_cards_says_so():
+def test_column_without_cards_shows_a_note():
     assert render(board(card(1))).texts(cls="none") == ["No cards."]
     assert "No cards." in "\n".join(render_lines(board(), 40))
 
 
-def test_columns_stand_beside_each_other_where_there_is_room():
+def test_wide_terminal_shows_columns_side_by_side():
     lines = render_lines(board(FULL, card(2, "Two", column_id="done")), 60)
     assert lines == [
         "Q1 Launch",
@@ -147,7 +147,7 @@ def test_columns_stand_beside_each_other_where_there_is_room():
     ]
 
 
-def test_columns_stand_below_each_other_where_there_is_none():
+def test_narrow_terminal_stacks_columns():
     lines = render_lines(
         board(card(1, "A title that is longer than what a line holds"), card(2, column_id="done")), 30
     )
@@ -161,7 +161,7 @@ def test_columns_stand_below_each_other_where_there_is_none():
     ]
 
 
-def test_a_list_has_only_the_columns_that_say_something():
+def test_list_omits_empty_columns():
     bare = render(board(card(1)), "list")
     assert bare.texts("th") == ["Key", "Title", "Column", "Status"]
     full = render(board(FULL), "list")
@@ -169,13 +169,13 @@ def test_a_list_has_only_the_columns_that_say_something():
     assert full.texts("td")[:5] == ["LAU-1", "Fix <b>it</b>", "To Do", "open", "▲ high"]
 
 
-def test_a_list_is_cut_after_fifty_rows():
+def test_list_is_truncated_after_fifty_rows():
     root = render(board(*[card(number) for number in range(60)]), "list")
     assert len(root.all("tr")) == 51
     assert root.texts(cls="more") == ["+ 10 more"]
 
 
-def test_a_calendar_has_each_card_on_its_day():
+def test_calendar_shows_each_card_on_its_day():
     root = render(
         board(card(1, "Late", due_date=in_days(-2)), card(2, due_date=in_days(20)), card(3)), "calendar"
     )
@@ -193,7 +193,7 @@ def test_a_calendar_has_each_card_on_its_day():
     )
 
 
-def test_a_calendar_begins_with_what_is_late_or_next_and_has_three_months():
+def test_calendar_shows_three_months_from_the_first_late_or_next_card():
     days = (-400, 20, 50, 90, 120)
     cards = [
         card(number, due_date=in_days(offset), status="done" if offset < 0 else "open")
@@ -208,7 +208,7 @@ def test_a_calendar_begins_with_what_is_late_or_next_and_has_three_months():
     assert past.texts("h4") == ["March 2025"]
 
 
-def test_a_day_with_much_due_is_folded():
+def test_busy_day_is_truncated():
     root = render(board(*[card(number, due_date=in_days(0)) for number in range(5)]), "calendar")
     assert root.one(cls="today").text.endswith("+ 2 more")
     assert render_lines(board(*[card(number, due_date=in_days(0)) for number in range(5)]), 60, "calendar")[
@@ -217,17 +217,17 @@ def test_a_day_with_much_due_is_folded():
 
 
 @pytest.mark.parametrize("moment", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
-def test_a_calendar_reaches_to_the_ends_of_time(moment: datetime):
+def test_calendar_supports_first_and_last_date(moment: datetime):
     root = render(board(card(1, due_date=moment)), "calendar")
     assert sum("LAU-1" in day.text for day in root.all("td")) == 1
 
 
-def test_an_empty_calendar_shows_this_month():
+def test_empty_calendar_shows_current_month():
     assert render(board(), "calendar").texts("h4") == ["April 2026"]
     assert render_lines(board(), 60, "calendar")[-1] == "Nothing is due."
 
 
-def test_what_a_scope_shows_looks_alike():
+def test_scope_views_look_like_board_views():
     due_card = card(1, "One", due_date=in_days(3))
     kanban = render(KanbanView(columns=[KanbanColumn(column=column("todo", "To Do"), cards=[due_card])]))
     assert kanban.texts(cls="name") == ["One"]
@@ -238,6 +238,6 @@ def test_what_a_scope_shows_looks_alike():
     assert calendar.texts("p") == ["2 cards without a due date"]
 
 
-def test_a_view_that_there_is_not_is_refused():
+def test_unknown_view_raises():
     with pytest.raises(ValueError, match="Board has no view 'gantt', but kanban, list, calendar"):
         view(board(), "gantt")

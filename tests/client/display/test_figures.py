@@ -79,7 +79,7 @@ ROADMAP = RoadmapView(
 )
 
 
-def test_a_roadmap_has_a_bar_for_each_scope_and_card_and_its_dates_in_words():
+def test_roadmap_shows_a_bar_and_dates_per_scope_and_card():
     root = render(ROADMAP)
     assert [label.one("small").text for label in root.all(cls="label")] == [
         "5 Apr to 24 Apr; 4 cards, 25 % done",
@@ -94,7 +94,7 @@ def test_a_roadmap_has_a_bar_for_each_scope_and_card_and_its_dates_in_words():
     assert len(root.all(cls="now")) == 6
 
 
-def test_bars_are_where_their_dates_are():
+def test_bars_are_positioned_by_date():
     styles = [bar_element.attributes["style"] for bar_element in render(ROADMAP).all(cls="bar")]
     assert styles == [
         "inset-inline-start:0%;width:100%;background:var(--sty-bar)",
@@ -105,18 +105,18 @@ def test_bars_are_where_their_dates_are():
     ]
 
 
-def test_a_roadmap_is_drawn_in_a_terminal():
+def test_roadmap_renders_in_a_terminal():
     lines = render_lines(ROADMAP, 60)
     assert lines[3].endswith("█" * 8 + "░" * 26)
     assert lines[7].endswith("▓" * 17 + "·" * 17)
 
 
-def test_a_roadmap_without_dates_says_so():
+def test_roadmap_without_dates_shows_a_note():
     bare = RoadmapView(scopes=[attrs.evolve(ROADMAP.scopes[1])], cards=[], undated=3)
     assert render(bare).texts(cls="prose") == ["Nothing on this roadmap has a date."]
 
 
-def test_a_long_roadmap_is_folded():
+def test_long_roadmap_is_truncated():
     many = RoadmapView(scopes=[], cards=[bar(at, at, at + 3) for at in range(100)], undated=0)
     assert len(render(many).all(cls="bar")) == 40
     assert render(many).texts(cls="more") == ["+ 60 more"]
@@ -140,14 +140,14 @@ def test_today_is_shown_only_if_it_is_near():
         (700, ["Jan 2026", "May", "Sep", "Jan 2027", "May", "Sep"]),
     ],
 )
-def test_the_axis_is_told_in_days_weeks_or_months(days: int, expected: list[str]):
+def test_axis_is_labelled_in_days_weeks_or_months(days: int, expected: list[str]):
     start = datetime(2026, 1, 1, tzinfo=UTC).toordinal()
     labels = compute_ticks(Axis(start, start + days))
     assert [text for _, text in labels][: len(expected)] == expected
     assert len(labels) <= 8
 
 
-def test_the_axis_ends_with_time():
+def test_axis_supports_the_last_date():
     last = datetime(9999, 12, 31, tzinfo=UTC).toordinal()
     assert compute_ticks(Axis(last - 400, last))
 
@@ -172,7 +172,7 @@ STATS = StatsView(
 )
 
 
-def test_figures_tell_each_number():
+def test_stats_show_every_number():
     root = render(STATS)
     figures = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
     assert figures == {
@@ -193,13 +193,13 @@ def test_figures_tell_each_number():
     assert root.texts(cls="more") == ["+ 2 more"]
 
 
-def test_bars_are_as_long_as_their_numbers():
+def test_bar_length_is_proportional_to_count():
     status = render(STATS).all("section")[1]
     widths = [share.all("i")[1].attributes["style"].split(";")[0] for share in status.all("li")]
     assert widths == ["width:100%", "width:40%", "width:60%"]
 
 
-def test_a_chart_says_in_words_what_it_shows():
+def test_chart_has_a_text_alternative():
     svg = render(STATS).one("svg")
     assert svg.attributes["role"] == "img"
     summary = "45 cards completed in 30 days, most on 3 April (3)."
@@ -209,7 +209,7 @@ def test_a_chart_says_in_words_what_it_shows():
     assert len(svg.all("rect")) == 30
 
 
-def test_figures_of_nothing_are_told():
+def test_stats_of_an_empty_scope():
     none = attrs.evolve(
         STATS,
         cards=0,
@@ -221,7 +221,7 @@ def test_figures_of_nothing_are_told():
     assert render(attrs.evolve(none, completed_per_day=[])).one("svg").all("rect") == []
 
 
-def test_figures_are_drawn_in_a_terminal():
+def test_stats_render_in_a_terminal():
     lines = render_lines(STATS)
     assert "Done                  3  30 % of them" in lines
     assert "open         ████████████████████████ 5" in lines
@@ -232,11 +232,11 @@ def test_figures_are_drawn_in_a_terminal():
     ("seconds", "expected"),
     [(None, "-"), (0, "0 s"), (59, "59 s"), (3_600, "1 h"), (90_061, "1 d 1 h"), (86_460, "1 d")],
 )
-def test_durations_are_told_in_their_two_largest_units(seconds: int | None, expected: str):
+def test_duration_shows_two_largest_units(seconds: int | None, expected: str):
     assert format_duration(seconds) == expected
 
 
-def test_of_a_scope_the_view_that_was_asked_for_is_shown():
+def test_scope_shows_the_requested_view():
     views = ScopeViews(active_view="stats", views=[], data=ViewData(stats=STATS))
     assert render(views).one("h3").text == "Stats"
     assert render(ViewData(roadmap=ROADMAP)).one("h3").text == "Roadmap"
@@ -291,7 +291,7 @@ STATE = make(
 )
 
 
-def test_the_cockpit_tells_what_is_out_to_be_reached_and_what_waits():
+def test_cockpit_shows_goals_and_pending_actions():
     root = render(STATE)
     assert root.one(cls="sub").text == "cycle v2 as owner pilotage weekly review"
     boxes = {box.one("h4").text: box.texts("li") for box in root.all("section")}
@@ -306,13 +306,13 @@ def test_the_cockpit_tells_what_is_out_to_be_reached_and_what_waits():
     assert [figure.text for figure in root.all("dd")] == ["2 1 blocked", "1", "3", "1", "1", "0"]
 
 
-def test_the_cockpit_is_told_in_a_terminal():
+def test_cockpit_renders_in_a_terminal():
     lines = render_lines(STATE)
     assert "• blocked Reach m-1 1/2 no hardware" in lines
     assert "To review   1" in lines
 
 
-def test_an_empty_cockpit_says_so():
+def test_empty_cockpit_shows_a_note():
     lists = ("missions", "active_priorities", "todos", "decisions", "traces", "history")
     empty = attrs.evolve(STATE, **{name: [] for name in lists})
     minimal = attrs.evolve(empty, ids=make(PilotageIds))
@@ -345,7 +345,7 @@ FULL = card(
 )
 
 
-def test_a_card_is_told_whole():
+def test_card_view_shows_everything():
     names = collect_names(
         [make(Label, id="bug", name="bug", color="#ef4444")],
         [make(BoardMember, user_id="jane", name="Jane Doe")],
@@ -389,13 +389,13 @@ def test_a_card_is_told_whole():
     assert "Due       tomorrow" in text
 
 
-def test_a_card_alone_tells_what_it_knows():
+def test_card_without_names_omits_unknown_facts():
     root = render(FULL)
     assert "Column" not in root.texts("dt")
     assert root.texts("dd")[0] == "12 Apr"
 
 
-def test_a_long_text_is_cut():
+def test_long_description_is_truncated():
     root = render(card(1, description="word " * 1_000))
     assert len(root.one(cls="prose").text) == 3_000
     assert root.one(cls="prose").text.endswith("…")
@@ -418,7 +418,7 @@ LOG = [
 ]
 
 
-def test_a_log_is_told_entry_by_entry():
+def test_log_shows_each_entry():
     root = render(LOG)
     assert root.texts("li") == [
         "12:00:01 status running",
@@ -434,7 +434,7 @@ def test_a_log_is_told_entry_by_entry():
     assert render_lines(LOG)[3] == "12:00:01  status      running"
 
 
-def test_a_log_ends_with_what_came_of_it():
+def test_finished_log_shows_its_result():
     over = [*LOG, entry(7, "done", status="failed", result=None, error="no such column")]
     root = render(over)
     assert root.one(cls="sub").text == "failed"
@@ -442,7 +442,7 @@ def test_a_log_ends_with_what_came_of_it():
     assert root.texts("p") == []
 
 
-def test_a_long_log_shows_its_end():
+def test_long_log_shows_latest_entries():
     root = render([entry(at, "new_kind", a=at) for at in range(1, 100)])
     assert len(root.all("li")) == 60
     assert root.texts("li")[-1].endswith("new kind a: 99")
@@ -450,7 +450,7 @@ def test_a_long_log_shows_its_end():
     assert render_lines([entry(at, "step", number=at) for at in range(1, 100)])[2] == "39 earlier"
 
 
-def test_a_mission_tells_how_far_it_is():
+def test_mission_shows_its_progress():
     fields: dict[str, Any] = {
         "started_at": NOW,
         "finished_at": NOW + timedelta(seconds=65),
@@ -520,7 +520,7 @@ PLAN = Roadmap(
 )
 
 
-def test_a_plan_is_shown_in_days_and_with_a_beginning_in_dates():
+def test_draft_roadmap_shows_days_or_dates():
     root = render(PLAN)
     assert root.texts("small") == [
         "day 0 to 9; 1 deliverable",
@@ -535,16 +535,16 @@ def test_a_plan_is_shown_in_days_and_with_a_beginning_in_dates():
     assert dated.one(cls="axis").text == "20 Apr 27 Apr "
 
 
-def test_an_empty_plan_shows_nothing():
+def test_empty_draft_roadmap_shows_nothing():
     assert render(attrs.evolve(PLAN, phases=[], notes=[], not_understood=[])).all(cls="time") == []
 
 
-def test_a_long_plan_is_folded():
+def test_long_draft_roadmap_is_truncated():
     many = attrs.evolve(PLAN.phases[0], deliverables=[deliverable(f"D{at}", at, at) for at in range(60)])
     assert render(attrs.evolve(PLAN, phases=[many])).texts(cls="more") == ["+ 21 more"]
 
 
-def test_a_draft_tells_what_is_asked_missing_and_planned():
+def test_draft_shows_questions_gaps_and_roadmap():
     question = make(Question, text="Who?", format="single_choice", options=["a", "b"], required=True)
     draft = make(
         ProjectDraft,

@@ -75,7 +75,7 @@ def replace_texts(value: Any, text: str) -> Any:
 
 @pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_nasty_is_shown_as_a_text(name: str, text: str):
+def test_hostile_text_is_shown_as_text(name: str, text: str):
     rendered = view(replace_texts(VALUES[name], text), now=NOW)
     assert parse_view(rendered.html()).attributes["class"] == "sty"
     assert is_plain_text(rendered.text(60))
@@ -84,19 +84,19 @@ def test_what_is_nasty_is_shown_as_a_text(name: str, text: str):
 
 @settings(max_examples=30)
 @given(st.sampled_from(sorted(VALUES)), texts, st.integers(1, 130))
-def test_whatever_is_said_is_shown_as_a_text(name: str, text: str, width: int):
+def test_any_text_is_shown_as_text(name: str, text: str, width: int):
     rendered = view(replace_texts(VALUES[name], text), now=NOW)
     parse_view(rendered.html())
     assert is_plain_text(rendered.text(width))
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_nothing_said_is_no_trouble(name: str):
+def test_empty_text_is_accepted(name: str):
     rendered = view(replace_texts(VALUES[name], ""), now=NOW)
     assert parse_view(rendered.html())
     assert rendered.text(40)
 
 
-def test_the_values_here_are_nasty_all_over():
+def test_hostile_values_replace_every_text():
     assert replace_texts(VALUES["card"], "x").title == "x"
     assert replace_texts(VALUES["log"], "x")[3].data["params"]["tox"] == "x"

@@ -90,7 +90,7 @@ def is_plain_text(text: str) -> bool:
 
 
 @given(hostile_boards(), st.sampled_from(VIEWS), st.integers(20, 120))
-def test_a_board_holds_no_markup_of_anybody(hostile_board: Board, view_name: str, width: int):
+def test_board_text_never_becomes_markup(hostile_board: Board, view_name: str, width: int):
     rendered = view(hostile_board, view_name, now=NOW)
     root = parse_view(rendered.html())
     if view_name == "kanban":
@@ -101,7 +101,7 @@ def test_a_board_holds_no_markup_of_anybody(hostile_board: Board, view_name: str
 
 @settings(max_examples=25)
 @given(st.data())
-def test_no_value_holds_markup_of_anybody(data: st.DataObject):
+def test_value_text_never_becomes_markup(data: st.DataObject):
     for kind in (Card, Project, Label, BoardMember):
         fields: dict[str, Any] = {
             field.name: data.draw(texts)
@@ -115,13 +115,13 @@ def test_no_value_holds_markup_of_anybody(data: st.DataObject):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_text_is_read_as_it_was_written(text: str):
+def test_hostile_title_is_shown_as_written(text: str):
     root = parse_view(view(board(card(1, text)), now=NOW).html())
     assert root.texts(cls="name") == [line(text, 160)]
 
 
 @pytest.mark.parametrize("text", COLORS)
-def test_what_is_no_colour_is_none(text: str | None):
+def test_invalid_color_is_ignored(text: str | None):
     assert parse_color(text) is None
     labelled_board = board(card(1, label_ids=["bug"]), labels=[make(Label, id="bug", name="bug", color=text)])
     chip = parse_view(view(labelled_board, now=NOW).html()).one(cls="chip")
@@ -129,14 +129,14 @@ def test_what_is_no_colour_is_none(text: str | None):
 
 
 @given(st.text())
-def test_an_attribute_and_a_text_can_be_read_back(text: str):
+def test_attributes_and_text_are_escaped(text: str):
     markup = el("div", el("style", Markup("b{}")), el("span", text, title=text))
     span = parse_view(markup).one("span")
     # HTML normalizes line endings.
     assert (span.text, span.attributes["title"]) == (readable(text), readable(text))
 
 
-def test_nothing_is_left_of_what_is_none():
+def test_none_is_omitted():
     assert (
         el("p", None, ["a", None, [Markup("<b>")]], class_=None, aria_label="x")
         == '<p aria-label="x">a<b></p>'
@@ -147,5 +147,5 @@ def test_nothing_is_left_of_what_is_none():
 @pytest.mark.parametrize(
     ("share", "expected"), [(0, "0%"), (1 / 3, "33.33%"), (0.5, "50%"), (9, "100%"), (-1, "0%")]
 )
-def test_lengths_are_within_bounds(share: float, expected: str):
+def test_percent_stays_within_bounds(share: float, expected: str):
     assert percent(share) == expected

@@ -47,7 +47,7 @@ def values() -> list[type[Value]]:
     return sorted(filter(attrs.has, importable), key=lambda kind: kind.__name__)
 
 
-def test_a_page_is_a_table_with_its_number_of_rows():
+def test_page_is_a_table_with_a_row_count():
     root = render(Page([make(Label, name="bug", color="#ef4444"), make(Label, name="docs", color="#22c55e")]))
     assert root.one("h3").text == "2 labels"
     assert root.texts("th") == ["Name", "Color"]
@@ -55,7 +55,7 @@ def test_a_page_is_a_table_with_its_number_of_rows():
     assert root.all(cls="chip")[0].one("i").attributes["style"] == "background:#ef4444"
 
 
-def test_cards_of_a_list_are_shown_as_on_a_board():
+def test_list_of_cards_uses_the_card_table():
     assert render([card(1, "One")]).texts("td") == ["LAU-1", "One", "open"]
 
 
@@ -70,16 +70,16 @@ def test_cards_of_a_list_are_shown_as_on_a_board():
         ([make(Hit)] * 3, "3 hits"),
     ],
 )
-def test_a_list_says_what_it_is_of(value: list[Value], title: str):
+def test_list_title_names_count_and_kind(value: list[Value], title: str):
     assert render(value).one("h3").text == title
 
 
-def test_an_empty_list_says_so():
+def test_empty_list_shows_a_note():
     assert render(Page()).texts("p") == ["The list is empty."]
     assert view(Page()).text().splitlines()[-1] == "The list is empty."
 
 
-def test_a_page_with_another_one_behind_it_says_so():
+def test_page_with_a_next_page_shows_a_note():
     rows = page(Page, [make(Project)] * 2, "more", lambda cursor: Page())
     root = render(rows)
     assert root.one("h3").text == "2+ projects"
@@ -87,13 +87,13 @@ def test_a_page_with_another_one_behind_it_says_so():
     assert render(rows, most=1).texts(cls="more")[0].startswith("+ 1 more on this page; there are further")
 
 
-def test_a_long_list_is_cut_after_fifty_rows():
+def test_long_list_is_truncated_after_fifty_rows():
     root = render([make(Project) for _ in range(700)])
     assert len(root.all("tr")) == 51
     assert root.texts(cls="more") == ["+ 650 more"]
 
 
-def test_moments_are_told_as_days_and_exactly_where_one_points_at_them():
+def test_moment_shows_the_day_with_an_exact_tooltip():
     created_at = datetime(2026, 4, 3, 14, 5, tzinfo=UTC)
     root = render(
         [make(Activity, created_at=created_at, type="card_moved", actor_name="Jane", meta={"to": "Done"})]
@@ -104,7 +104,7 @@ def test_moments_are_told_as_days_and_exactly_where_one_points_at_them():
     assert actor.one(cls="who").attributes["title"] == "Jane"
 
 
-def test_what_is_within_a_value_is_told_in_a_word():
+def test_nested_values_are_summarized():
     rule = make(
         Automation,
         name="Done",
@@ -123,17 +123,17 @@ def test_what_is_within_a_value_is_told_in_a_word():
 
 
 @pytest.mark.parametrize(("size", "expected"), [(10, "10 B"), (2048, "2 kB"), (10 * 1024 * 1024, "10.0 MB")])
-def test_sizes_are_told_in_units(size: int, expected: str):
+def test_sizes_are_shown_in_units(size: int, expected: str):
     assert expected in render([make(Attachment, size=size)]).texts("td")
 
 
-def test_where_a_project_stands_is_shown_by_a_bar():
+def test_project_progress_is_a_bar():
     root = render([make(PortfolioProject, percent_done=33, overdue=2)])
     assert root.one(cls="meter").text == "33 %"
     assert root.one(cls="bad").text == "2"
 
 
-def test_one_value_is_told_field_by_field():
+def test_single_value_shows_its_fields():
     root = render(make(Project, name="Q1 Launch", key="QL", description=None))
     assert root.one("h3").text == "Q1 Launch"
     facts = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
@@ -142,25 +142,25 @@ def test_one_value_is_told_field_by_field():
     assert "Project" in root.one(cls="sub").text
 
 
-def test_priorities_and_yes_or_no_are_told_as_such():
+def test_priorities_and_flags_are_formatted():
     assert render([make(Deliverable, priority="high")]).one(cls="bad").text == "▲ high"
     assert render([make(CustomField, required=True)]).one(cls="good").text == "yes"
     assert render([make(CustomField, required=False)]).all(cls="good") == []
 
 
-def test_whoever_one_is_is_told_as_a_person():
+def test_me_is_titled_with_the_user_name():
     root = render(make(Me, user=make(User, name="Jane Doe", email="jane@example.com")))
     assert root.one("h3").text == "Jane Doe"
     assert root.texts("dd")[:2] == ["Jane Doe", "jane@example.com"]
 
 
-def test_a_value_is_a_line_a_field_in_a_terminal():
+def test_value_is_one_line_per_field_in_a_terminal():
     lines = view(make(Label, name="bug", color="#ef4444"), now=NOW).text(60).splitlines()
     assert lines[0] == "bug"
     assert "Color       [#ef4444]" in lines
 
 
-def test_a_table_fits_into_a_terminal():
+def test_table_fits_the_terminal_width():
     rows = [make(Project, name="A very long name " * 5, description="words " * 40, key="ABC")] * 2
     lines = view(rows, now=NOW).text(60).splitlines()
     assert max(map(len, lines)) <= 60
@@ -168,7 +168,7 @@ def test_a_table_fits_into_a_terminal():
 
 
 @pytest.mark.parametrize("kind", values(), ids=lambda kind: kind.__name__)
-def test_every_value_can_be_looked_at_even_if_a_server_tells_nothing_of_it(kind: type[Value]):
+def test_every_value_renders_even_without_fields(kind: type[Value]):
     bare = object.__new__(kind)
     for field in attrs.fields(kind):
         object.__setattr__(bare, field.name, None)
@@ -178,21 +178,21 @@ def test_every_value_can_be_looked_at_even_if_a_server_tells_nothing_of_it(kind:
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_the_fields_that_a_list_shows_exist(name: str):
+def test_listed_fields_exist(name: str):
     (kind,) = [value_class for value_class in values() if value_class.__name__ == name]
     assert {field.split(".")[0] for field in columns_of(kind)} <= {field.name for field in attrs.fields(kind)}
 
 
-def test_a_document_is_listed_like_its_summary():
+def test_document_is_listed_like_its_summary():
     assert columns_of(Document) == columns_of(DocumentSummary)
 
 
 @pytest.mark.parametrize("value", [3, "card", [3], [[make(Card)]], {"a": 1}])
-def test_what_is_no_value_cannot_be_shown(value: object):
+def test_other_objects_raise_type_error(value: object):
     with pytest.raises(TypeError, match="cannot be shown"):
         view(value)
 
 
-def test_all_values_of_the_contract_are_known_here():
+def test_all_contract_values_are_loaded():
     assert len(values()) > 60
     assert stellary.contract.ENDPOINTS

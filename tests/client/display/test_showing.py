@@ -40,19 +40,19 @@ def in_terminal(renderable: object, width: int = 80, color: bool = False) -> str
 
 
 @pytest.mark.parametrize("value", [BUG, Page([BUG]), board(card(1)), view(BUG)])
-def test_whatever_there_is_shows_itself_in_a_notebook(value: object):
+def test_values_pages_and_views_have_a_mime_bundle(value: object):
     bundle = value._repr_mimebundle_(include=None, exclude=None)
     assert bundle.keys() == {"text/html", "text/plain"}
     assert bundle["text/html"].startswith('<div class="sty"')
 
 
 @pytest.mark.parametrize("value", [BUG, Page([BUG]), board(card(1)), view(BUG)])
-def test_a_bundle_holds_plain_strings_which_marimo_can_serialize(value: object):
+def test_mime_bundle_holds_plain_strings_for_marimo(value: object):
     assert {type(text) for text in value._repr_mimebundle_().values()} == {str}
     assert type(view(BUG).html()) is type(view(BUG).page()) is str
 
 
-def test_headings_stay_out_of_the_contents_of_jupyterlab():
+def test_headings_are_excluded_from_jupyterlab_contents():
     html = view(board(card(1))).html()
     headings = re.findall(r'<h[1-6] class="([^"]*)"', html)
     assert headings
@@ -60,7 +60,7 @@ def test_headings_stay_out_of_the_contents_of_jupyterlab():
     assert all("jp-toc-ignore" in classes.split() for classes in headings)
 
 
-def test_a_number_in_a_heading_does_not_push_its_title_to_the_middle():
+def test_heading_number_does_not_move_its_title():
     html = view(board(card(1))).html()
     assert "justify-content:space-between" not in re.search(r"\.sty-lane \.sty-h\{[^}]*\}", html)[0]
     assert re.search(r"\.numbering-entry\{display:none\}", html)
@@ -92,26 +92,26 @@ def test_show_draws_in_marimo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert capsys.readouterr().out == ""
 
 
-def test_rich_shows_it_in_colours():
+def test_rich_renders_colors():
     urgent_board = board(card(1, "Write [red]this[/red]", priority="high"))
     assert "Write [red]this[/red]" in in_terminal(urgent_board)
     assert "\x1b[31m▲ high" in in_terminal(urgent_board, color=True)
     assert max(map(len, in_terminal(urgent_board, width=40).splitlines())) <= 40
 
 
-def test_without_somebody_who_draws_a_value_has_its_repr(monkeypatch: pytest.MonkeyPatch):
+def test_value_without_renderer_has_its_repr(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(presenting, "_presenters", [])
     assert BUG._repr_mimebundle_() is None
     assert "Label(" in in_terminal(BUG, width=500)
     assert f"color='{BUG.color}'" in in_terminal(BUG, width=500)
 
 
-def test_a_client_does_not_load_what_draws():
+def test_client_does_not_load_display():
     code = "import sys, stellary; stellary.Stellary; sys.exit('stellary.client.display' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_drawing_loads_nothing_that_draws_elsewhere():
+def test_html_and_text_do_not_load_rich_or_ipython():
     code = (
         "import sys; from stellary.client.testing import make; from stellary.contract.labels import Label; "
         "from stellary.client.display import view; view(make(Label)).bundle(); "
@@ -120,11 +120,11 @@ def test_drawing_loads_nothing_that_draws_elsewhere():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_the_repr_of_a_value_is_not_changed():
+def test_repr_of_a_value_is_unchanged():
     assert repr(BUG).startswith("Label(id=")
 
 
-def test_a_handle_says_what_it_is_and_asks_nothing():
+def test_handle_bundle_makes_no_request():
     recording = port()
     with Stellary.embedded(recording) as client:
         project = client.workspace("acme", "eng").project("6" * 24)
@@ -134,7 +134,7 @@ def test_a_handle_says_what_it_is_and_asks_nothing():
     assert recording.requests == []
 
 
-def test_a_handle_tells_only_what_there_is_to_tell():
+def test_handle_omits_empty_facts():
     with Stellary.embedded(port()) as client:
         root = view(client).text(200)
         leaf = view(client.workspace("acme", "eng").members).text(200)
@@ -147,7 +147,7 @@ def test_a_handle_tells_only_what_there_is_to_tell():
     assert "show()" not in silent
 
 
-def test_show_asks_for_the_board(capsys: pytest.CaptureFixture[str]):
+def test_show_of_a_project_requests_the_board(capsys: pytest.CaptureFixture[str]):
     recording = port()
     with Stellary.embedded(recording) as client:
         client.workspace("acme", "eng").project("6" * 24).show()
@@ -155,7 +155,7 @@ def test_show_asks_for_the_board(capsys: pytest.CaptureFixture[str]):
     assert "Write" in capsys.readouterr().out
 
 
-def test_show_awaits_where_the_client_does(capsys: pytest.CaptureFixture[str]):
+def test_show_of_an_async_handle_is_awaited(capsys: pytest.CaptureFixture[str]):
     async def show_list() -> None:
         async with AsyncStellary.embedded(port()) as client:
             await client.workspace("acme", "eng").project("6" * 24).show("list")
@@ -164,7 +164,7 @@ def test_show_awaits_where_the_client_does(capsys: pytest.CaptureFixture[str]):
     assert "Title" in capsys.readouterr().out
 
 
-def test_show_of_a_list_and_of_one_thing(capsys: pytest.CaptureFixture[str]):
+def test_show_of_a_list_and_of_single_objects(capsys: pytest.CaptureFixture[str]):
     with Stellary.embedded(port()) as client:
         project = client.workspace("acme", "eng").project("6" * 24)
         project.labels.show()
@@ -175,7 +175,7 @@ def test_show_of_a_list_and_of_one_thing(capsys: pytest.CaptureFixture[str]):
     assert "Organization" in out
 
 
-def test_what_has_nothing_to_show_says_so():
+def test_show_without_view_raises():
     with Stellary.embedded(port()) as client:
         project = client.workspace("acme", "eng").project("6" * 24)
         with pytest.raises(TypeError, match="ReceivedInvitations has nothing to show"):
@@ -188,7 +188,7 @@ def test_what_has_nothing_to_show_says_so():
             project.scope("6" * 24).show("gantt")
 
 
-def test_without_rich_plain_text_is_shown(
+def test_show_without_rich_prints_plain_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setitem(sys.modules, "rich.console", None)
@@ -197,7 +197,7 @@ def test_without_rich_plain_text_is_shown(
     assert capsys.readouterr().out.splitlines()[0] == "1 label"
 
 
-def test_a_view_is_a_page_of_its_own():
+def test_view_renders_a_complete_page():
     rendered = view(BUG)
     assert isinstance(rendered, View)
     assert rendered.page().startswith('<!DOCTYPE html><html lang="en"><head>')

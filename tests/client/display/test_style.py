@@ -28,7 +28,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_texts_stand_out_from_all_that_they_stand_on(theme: dict[str, str]):
+def test_text_contrast_is_sufficient(theme: dict[str, str]):
     grounds = [theme[name] for name in ("bg", "raised", "sunken")]
     assert min(contrast(theme[text], ground) for text in TEXTS for ground in grounds) >= 4.5
     # The number of today, and the initials of a person.
@@ -37,11 +37,11 @@ def test_texts_stand_out_from_all_that_they_stand_on(theme: dict[str, str]):
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_bars_stand_out_from_the_page(theme: dict[str, str]):
+def test_bar_contrast_is_sufficient(theme: dict[str, str]):
     assert min(contrast(theme[bar], theme["bg"]) for bar in BARS) >= 3
 
 
-def test_both_themes_say_the_same():
+def test_both_themes_define_the_same_colors():
     assert LIGHT.keys() == DARK.keys()
 
 
@@ -49,20 +49,20 @@ def test_both_themes_say_the_same():
     "host",
     ['[data-jp-theme-light="false"]', ".vscode-dark", 'html[theme="dark"]', '[data-md-color-scheme="slate"]'],
 )
-def test_a_front_end_says_which_theme_holds(host: str):
+def test_page_markers_select_the_theme(host: str):
     before, after = style(set()).split(f"{host} .sty", 1)
     assert "prefers-color-scheme" in before
     assert DARK["fg"] in after
 
 
-def test_a_view_brings_only_the_rules_of_its_parts():
+def test_view_includes_only_rules_of_its_parts():
     html = view(board(card(1)), now=NOW).html()
     assert ".sty-tile" in html
     assert ".sty-month" not in html
     assert all(f".sty-{name}" in style({"grid", "lanes"}) for name in ("grid", "lanes"))
 
 
-def test_rules_touch_nothing_of_the_page():
+def test_rules_do_not_affect_the_page():
     everything = style(set(_RULES))
     for rule in everything.replace("@media (prefers-color-scheme:dark){", "").split("}"):
         selectors = rule.partition("{")[0].split("(max-width:520px)")[-1].strip("{")
@@ -70,7 +70,7 @@ def test_rules_touch_nothing_of_the_page():
             assert not selector or ".sty" in selector, selector
 
 
-def test_rules_are_stronger_than_those_that_jupyterlab_has_for_all_output():
+def test_rules_override_jupyterlab_output_rules():
     _, rules = style(set(_RULES)).split(".sty.sty.sty{", 1)
     selectors = re.findall(r"(\.sty[^{}]*)\{", rules)
     assert len(selectors) > 80

@@ -70,7 +70,7 @@ def test_issues_become_a_project(ws):
     ]
 
 
-def test_nothing_is_left_out_in_silence(issues):
+def test_everything_left_out_is_reported(issues):
     nothing = "there is nothing like it here"
     reading = read_github_issues(issues, comments=COMMENTS, people=PEOPLE)
     assert report_of(reading) == {
@@ -86,12 +86,12 @@ def test_nothing_is_left_out_in_silence(issues):
     }
 
 
-def test_comments_that_are_not_given_are_counted(issues):
+def test_missing_comments_are_counted(issues):
     reading = read_github_issues(issues)
     assert report_of(reading)["comment", "the list has none: give `comments`"] == (2, "issue 4")
 
 
-def test_pull_requests_come_along_if_they_are_asked_for(issues):
+def test_pull_requests_are_included_on_request(issues):
     (project,) = read_github_issues(issues, pull_requests=True, name="Octo").projects
     assert project.project.name == "Octo"
     assert [card.number for card in project.cards] == [2, 4, 5, 7]
@@ -106,7 +106,7 @@ def test_issues_of_several_repositories_get_new_numbers(issues, ws):
     assert sorted(card.number for card in ws.project(created).cards.list()) == [1, 2, 3]
 
 
-def test_what_stands_on_two_pages_is_one_card(issues):
+def test_duplicate_issue_is_imported_once(issues):
     reading = read_github_issues([*issues, issues[0]])
     assert len(reading.project.cards) == 3
     assert "issue" in kinds(reading)
@@ -140,7 +140,7 @@ def test_long_bodies_and_many_milestones_are_kept(issues, ws):
     assert ("text", "Milestone") in {(field.type, field.name) for field in project.custom_fields.list()}
 
 
-def test_odd_things_are_told_and_break_nothing(issues, ws):
+def test_invalid_values_are_reported_and_skipped(issues, ws):
     issues[2] |= {"user": None, "labels": [None, {"name": "ok", "color": "blue"}], "created_at": "yesterday"}
     issues[2] |= {"assignees": None, "milestone": [], "type": "Bug", "body": 3, "closed_at": 12}
     reading = read_github_issues(issues)
@@ -152,11 +152,11 @@ def test_odd_things_are_told_and_break_nothing(issues, ws):
 @pytest.mark.parametrize(
     "file", [b"{}", b"[1]", b'[{"number": 1}]', b"nonsense", b'[{"title": "x", "number": "1"}]']
 )
-def test_what_is_no_list_of_issues_is_refused(file):
+def test_other_files_are_rejected(file):
     with pytest.raises(UnsuitableFile, match="this is not a list of GitHub issues"):
         read_github_issues(file)
 
 
-def test_an_empty_list_is_an_empty_project(ws):
+def test_empty_list_is_an_empty_project(ws):
     created = ws.projects.import_file(read_github_issues([]).project)
     assert (created.name, created.card_ids) == ("GitHub issues", [])

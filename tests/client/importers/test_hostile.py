@@ -56,7 +56,7 @@ CASES = [(name, path) for name in FILES for path in paths_of(json.loads((FOLDER 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(CASES), JSON), min_size=1, max_size=3))
-def test_whatever_stands_in_a_file_it_can_be_imported_or_is_refused(ws, changes):
+def test_any_file_is_imported_or_rejected(ws, changes):
     name = changes[0][0][0]
     file = json.loads((FOLDER / name).read_text())
     for (file_name, path), value in changes:
@@ -76,7 +76,7 @@ def test_whatever_stands_in_a_file_it_can_be_imported_or_is_refused(ws, changes)
     assert all(str(entry) for entry in reading.left_out)
 
 
-def test_the_report_names_ten_places_and_how_many_there_are():
+def test_report_names_ten_occurrences_and_the_count():
     issues = json.loads((FOLDER / "github_issues.json").read_text())
     reading = read_github_issues([{**issues[1], "number": number} for number in range(1, 21)])
     (entry,) = reading.left_out
@@ -86,6 +86,6 @@ def test_the_report_names_ten_places_and_how_many_there_are():
 
 
 @pytest.mark.parametrize("read", [read_trello, read_github_issues])
-def test_a_file_that_is_not_there_is_told_by_the_system(read, tmp_path):
+def test_missing_file_raises_file_not_found(read, tmp_path):
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "none.json")

@@ -95,7 +95,7 @@ def test_a_board_becomes_a_project(ws):
     ]
 
 
-def test_nothing_is_left_out_in_silence(board):
+def test_everything_left_out_is_reported(board):
     reading = read_trello(board, people=PEOPLE)
     assert report_of(reading) == {
         "action": (2, "the history stays in Trello"),
@@ -120,12 +120,12 @@ def test_nothing_is_left_out_in_silence(board):
     )
 
 
-def test_a_field_that_nobody_knows_yet_is_told(board):
+def test_unknown_field_is_reported(board):
     board["cards"][0]["mirrorSourceId"] = "x"
     assert report_of(read_trello(board))["card.mirrorSourceId"] == (1, "there is nothing like it here")
 
 
-def test_a_large_board_becomes_several_projects_what_is_used_first(board, ws):
+def test_large_board_becomes_several_projects_active_cards_first(board, ws):
     card = board["cards"][0]
     board["cards"] = [
         {
@@ -160,7 +160,7 @@ def test_many_lists_become_several_projects(board):
     assert [len(part.cards) for part in parts] == [2, 2, 0]
 
 
-def test_what_is_too_long_goes_on_in_comments(board, ws):
+def test_text_beyond_limits_continues_in_comments(board, ws):
     title, text, comment_text = "t" * 700, "d" * 9_500, "c" * 4_500
     board["cards"] = board["cards"][:1]
     board["cards"][0] |= {"name": title, "desc": text}
@@ -186,7 +186,7 @@ def test_what_is_too_long_goes_on_in_comments(board, ws):
     assert {"card.title", "card.description", "list.name"} <= kinds
 
 
-def test_odd_things_are_told_and_break_nothing(board, ws):
+def test_invalid_values_are_reported_and_skipped(board, ws):
     board["name"] = " "
     board["cards"][0] |= {"idList": "nowhere"}
     board["cards"][1] |= {"due": "some day", "name": "\ud800\0", "idShort": None, "idLabels": ["gone"]}
@@ -212,17 +212,17 @@ def test_odd_things_are_told_and_break_nothing(board, ws):
 
 
 @pytest.mark.parametrize("file", [b"[]", b"{}", b"nonsense", b'{"lists": [], "cards": {}}', {"cards": []}])
-def test_what_is_no_board_is_refused(file):
+def test_other_files_are_rejected(file):
     with pytest.raises(UnsuitableFile, match="this is not the JSON export of a Trello board: it "):
         read_trello(file)
 
 
-def test_a_board_without_cards_is_a_project_without_cards(ws):
+def test_board_without_cards_is_imported(ws):
     created = ws.projects.import_file(read_trello({"name": "Empty", "lists": [], "cards": []}).project)
     assert (created.name, created.column_ids, created.card_ids) == ("Empty", [], [])
 
 
-def test_more_than_a_project_takes_is_told(board, ws):
+def test_items_beyond_limits_are_reported(board, ws):
     card = board["cards"][0]
     board["cards"] = [card]
     board["labels"] = [{"id": f"y{n}", "name": f"label {n}", "color": "red"} for n in range(1_001)]
@@ -256,7 +256,7 @@ def test_more_than_a_project_takes_is_told(board, ws):
         ("text", None),
     ],
 )
-def test_a_value_that_is_none_is_told(board, type, value):
+def test_invalid_field_value_is_reported(board, type, value):
     board["customFields"] = [{"id": "f", "name": "Field", "type": type, "pos": 1}]
     board["cards"][0]["customFieldItems"] = [{"id": "i", "idCustomField": "f", "value": value}]
     reading = read_trello(board)
@@ -264,7 +264,7 @@ def test_a_value_that_is_none_is_told(board, type, value):
     assert "card.customField" in {entry.kind for entry in reading.left_out}
 
 
-def test_a_board_that_was_made_by_hand_needs_no_ids_of_trello(ws):
+def test_handwritten_board_needs_no_trello_ids(ws):
     cards = [
         {"id": "a", "idShort": 1, "idList": "l", "name": "First", "dueComplete": True, "attachments": []}
     ]
