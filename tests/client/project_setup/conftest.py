@@ -1,4 +1,4 @@
-"""A workspace of three people, in process."""
+"""A workspace with three people, in process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.databases import Sqlite
 
 
 def workspace(core: Core) -> Any:
-    """A workspace in which all of them are."""
+    """Return the handle of a new workspace that all of them belong to."""
     clients = [Stellary.embedded(core.port(core.user(external_id=email, email=email))) for email in PEOPLE]
     clients[0].organizations.create(name="Acme", slug="acme")
     clients[0].organization("acme").workspaces.create(name="Eng", slug="eng")
@@ -27,13 +27,13 @@ def workspace(core: Core) -> Any:
 
 @pytest.fixture
 def ws(core: Core) -> Any:
-    """The handle of one, on a database of each kind."""
+    """The handle of a workspace, on both databases."""
     return workspace(core)
 
 
 @pytest.fixture(scope="module")
 def any_ws(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The handle of one on SQLite, for many examples."""
+    """The handle of a workspace on SQLite, shared by many examples."""
     with Sqlite(request.config.stash[RUN]).database() as url:
         core = Core(url, bcrypt_rounds=4)
         try:
@@ -44,7 +44,7 @@ def any_ws(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def postgres_ws(postgres_url: str) -> Iterator[Any]:
-    """The handle of one on PostgreSQL."""
+    """The handle of a workspace on PostgreSQL."""
     core = Core(postgres_url, bcrypt_rounds=4)
     try:
         yield workspace(core)

@@ -1,4 +1,4 @@
-"""Declarations to test with: any that make sense, of few names, so that those of two of them meet."""
+"""Hypothesis strategies for declarations, with few names so that two of them have items in common."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ def clearable(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(st.just(UNSET), st.none(), strategy)
 
 
-def named(draw: Any, names: list[str], most: int = 4) -> list[tuple[str, Any]]:
-    """Different names in some order, each with the one that it may have had before."""
+def draw_names(draw: Any, names: list[str], most: int = 4) -> list[tuple[str, Any]]:
+    """Draw distinct names in some order, each with a previous name or UNSET."""
     chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=most))
-    made = []
+    pairs = []
     for name in chosen:
-        new = draw(st.booleans())
-        made.append(
-            (f"{name} 2", name) if new and draw(st.booleans()) else (name, f"{name} 2" if new else UNSET)
+        is_renamed = draw(st.booleans())
+        pairs.append(
+            (f"{name} 2", name)
+            if is_renamed and draw(st.booleans())
+            else (name, f"{name} 2" if is_renamed else UNSET)
         )
-    return made
+    return pairs
 
 
 def dates(draw: Any) -> dict[str, Any]:
-    """Both dates or none: one alone may contradict what is there."""
+    """Draw both dates or none: a single one may contradict an existing date."""
     if draw(st.booleans()):
         return {}
     start, due = draw(st.sampled_from([*DAYS, None])), draw(st.sampled_from([*DAYS, None]))
@@ -62,7 +64,7 @@ def columns(draw: Any) -> list[ps.Column]:
             card_status=draw(clearable(st.sampled_from(["open", "in_progress", "done"]))),
             wip_limit=draw(clearable(st.integers(90, 95))),
         )
-        for name, was in named(draw, ["To do", "Doing", "Done", "Review"])
+        for name, was in draw_names(draw, ["To do", "Doing", "Done", "Review"])
     ]
 
 
@@ -77,20 +79,20 @@ def scopes(draw: Any) -> list[ps.Scope]:
             columns=draw(maybe(st.just(columns(draw)))),
             **dates(draw),
         )
-        for name, was in named(draw, ["MVP", "Later", "Never"], 3)
+        for name, was in draw_names(draw, ["MVP", "Later", "Never"], 3)
     ]
 
 
 def fields(draw: Any) -> list[ps.Field]:
-    made = []
-    for name, was in named(draw, list(TYPES), 6):
+    fields = []
+    for name, was in draw_names(draw, list(TYPES), 6):
         kind = TYPES[name.removesuffix(" 2")]
         options = UNSET
         if "select" in kind:
             options = draw(st.lists(st.sampled_from(OPTIONS), min_size=1, unique=True))
-        # None is required: a new card without a value of one would be refused, whichever project it is declared for.
-        made.append(ps.Field(name, kind, was=was, options=options, required=draw(maybe(st.just(False)))))
-    return made
+        # No field is required: new cards without a value would be refused, in whichever project they are declared.
+        fields.append(ps.Field(name, kind, was=was, options=options, required=draw(maybe(st.just(False)))))
+    return fields
 
 
 def value(draw: Any, field: ps.Field) -> Any:
@@ -105,35 +107,39 @@ def value(draw: Any, field: ps.Field) -> Any:
     return draw(kinds[field.type])
 
 
-def cards(draw: Any, labels: list[ps.Label], known: list[ps.Field], own: list[ps.Column]) -> list[ps.Card]:
-    pairs = named(draw, TITLES)
+def cards(
+    draw: Any, labels: list[ps.Label], fields: list[ps.Field], columns: list[ps.Column]
+) -> list[ps.Card]:
+    pairs = draw_names(draw, TITLES)
     rank = {title: TITLES.index(title.removesuffix(" 2")) for title, _ in pairs}
-    made = []
+    cards = []
     for title, was in pairs:
-        behind = [each for each in rank if rank[each] > rank[title]]
-        before = [each for each in rank if rank[each] < rank[title]]
-        others = [each for each in rank if each != title]
-        made.append(
+        later = [other for other in rank if rank[other] > rank[title]]
+        earlier = [other for other in rank if rank[other] < rank[title]]
+        other_titles = [other for other in rank if other != title]
+        cards.append(
             ps.Card(
                 title,
                 was=was,
-                column=draw(maybe(st.sampled_from([each.name for each in own]))) if own else UNSET,
+                column=draw(maybe(st.sampled_from([column.name for column in columns])))
+                if columns
+                else UNSET,
                 description=draw(clearable(st.just("Well."))),
                 priority=draw(clearable(st.sampled_from(["low", "high"]))),
                 status=draw(maybe(st.sampled_from(["open", "done"]))),
                 assignee=draw(clearable(st.sampled_from(PEOPLE))),
-                labels=draw(maybe(subset([each.name.upper() for each in labels]))),
-                fields={each.name: value(draw, each) for each in known if draw(st.booleans())} or UNSET,
+                labels=draw(maybe(subset([label.name.upper() for label in labels]))),
+                fields={field.name: value(draw, field) for field in fields if draw(st.booleans())} or UNSET,
                 checklist=draw(maybe(st.lists(steps(), max_size=3))),
                 archived=draw(maybe(st.booleans())),
-                parent=draw(clearable(st.sampled_from(before))) if before else UNSET,
-                blocks=draw(maybe(subset(behind))),
-                related_to=draw(maybe(subset(others))),
-                duplicates=draw(maybe(subset(behind))),
+                parent=draw(clearable(st.sampled_from(earlier))) if earlier else UNSET,
+                blocks=draw(maybe(subset(later))),
+                related_to=draw(maybe(subset(other_titles))),
+                duplicates=draw(maybe(subset(later))),
                 **dates(draw),
             )
         )
-    return made
+    return cards
 
 
 def steps() -> st.SearchStrategy[ps.Step]:
@@ -144,19 +150,19 @@ def subset(names: list[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(names), unique=True) if names else st.just([])
 
 
-def automations(draw: Any, labels: list[ps.Label], own: list[ps.Column]) -> list[ps.Automation]:
-    # They wait for what the tests never do, so that they change nothing themselves.
-    made = []
-    for name, was in named(draw, ["Clean up", "Remind"], 2):
+def automations(draw: Any, labels: list[ps.Label], columns: list[ps.Column]) -> list[ps.Automation]:
+    # Their trigger never fires in the tests, so they change nothing themselves.
+    rules = []
+    for name, was in draw_names(draw, ["Clean up", "Remind"], 2):
         params: dict[str, Any] = {"content": draw(st.sampled_from(["Late!", "Hurry."]))}
         action = "add_comment"
-        if own and draw(st.booleans()):
-            action, params = "move_card", {"targetColumn": {"column": own[0].name}}
+        if columns and draw(st.booleans()):
+            action, params = "move_card", {"targetColumn": {"column": columns[0].name}}
         conditions = UNSET
         if labels:
             leaf = {"field": "labelIds", "op": "contains", "value": {"label": labels[0].name}}
             conditions = draw(clearable(st.just({"all": [leaf]})))
-        made.append(
+        rules.append(
             ps.Automation(
                 name,
                 "due_date_reached",
@@ -166,25 +172,25 @@ def automations(draw: Any, labels: list[ps.Label], own: list[ps.Column]) -> list
                 enabled=draw(maybe(st.booleans())),
             )
         )
-    return made
+    return rules
 
 
 @st.composite
 def declarations(draw: Any, name: str = "Launch") -> ps.Declaration:
-    """Anything that can be declared of a project of that name."""
-    own = columns(draw) or [ps.Column("To do")]
+    """Draw a declaration of a project with the given name."""
+    own_columns = columns(draw) or [ps.Column("To do")]
     labels = [
         ps.Label(name, was=was, color=draw(maybe(st.sampled_from(["#EF4444", "#22c55e"]))))
-        for name, was in named(draw, ["Bug", "Chore", "Idea"])
+        for name, was in draw_names(draw, ["Bug", "Chore", "Idea"])
     ]
-    known = fields(draw)
+    own_fields = fields(draw)
     return ps.Declaration(
         project=ps.Project(name, description=draw(clearable(st.just("What we do")))),
         scopes=draw(maybe(st.just([ps.Scope("Main", default=True), *scopes(draw)]))),
-        columns=own,
+        columns=own_columns,
         labels=labels,
-        fields=known,
-        cards=draw(maybe(st.just(cards(draw, labels, known, own)))),
-        automations=draw(maybe(st.just(automations(draw, labels, own)))),
+        fields=own_fields,
+        cards=draw(maybe(st.just(cards(draw, labels, own_fields, own_columns)))),
+        automations=draw(maybe(st.just(automations(draw, labels, own_columns)))),
         members=draw(maybe(st.lists(st.sampled_from(PEOPLE), unique=True))),
     )

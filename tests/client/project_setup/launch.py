@@ -1,4 +1,4 @@
-"""A project to test with, and what is asked of it."""
+"""The project that most tests declare, and helpers that create it and change its declaration."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ LAUNCH = ps.Declaration(
 )
 
 
-def made(ws, declaration=LAUNCH):
+def create_project(ws, declaration=LAUNCH):
+    """Apply a declaration to a workspace, and return the handle of the project."""
     return ws.project(ps.apply(ps.plan(ws, declaration)).project)
 
 
-def changed(**what):
-    return ps.Declaration(ps.Project("Launch"), **what)
+def declare(**items):
+    """Return a declaration of the project with other items."""
+    return ps.Declaration(ps.Project("Launch"), **items)
 
 
-def refused(at, declaration, prune=False):
+def plan_problems(at, declaration, prune=False):
+    """Return the problems with which a plan is refused."""
     with pytest.raises(UnsuitableDeclaration) as caught:
         ps.plan(at, declaration, prune=prune)
-    return [": ".join(each) for each in caught.value.problems]
+    return [": ".join(problem) for problem in caught.value.problems]

@@ -1,4 +1,4 @@
-"""Whatever is declared, and whatever there is: after a plan is applied there is nothing to do."""
+"""Properties of all declarations: after a plan is apply_declaration, the next plan is empty."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ FEW = settings.default.max_examples // 5
 SHORT = settings.get_current_profile_name() != "long"
 
 
-def called(declaration: ps.Declaration, name: str) -> ps.Declaration:
+def with_name(declaration: ps.Declaration, name: str) -> ps.Declaration:
+    """Return the declaration with another name of the project."""
     return attrs.evolve(declaration, project=attrs.evolve(declaration.project, name=name))
 
 
-def applied(at: Any, declaration: ps.Declaration, prune: bool = False) -> Any:
-    """The project that it was applied to, after which there is nothing to do."""
+def apply_declaration(at: Any, declaration: ps.Declaration, prune: bool = False) -> Any:
+    """Apply a declaration, check that the next plan is empty, and return the project."""
     plan = ps.plan(at, declaration, prune=prune)
     result = ps.apply(plan)
-    assert _counted(result.changes) == _counted(plan.changes)
+    assert _count_changes(result.changes) == _count_changes(plan.changes)
     project = result.project
     again = ps.plan(at, declaration, prune=prune)
     assert not again, again
@@ -41,31 +42,29 @@ def applied(at: Any, declaration: ps.Declaration, prune: bool = False) -> Any:
     return project
 
 
-def _counted(changes: Any) -> Counter[Any]:
-    return Counter((each.action, each.kind) for each in changes)
+def _count_changes(changes: Any) -> Counter[Any]:
+    return Counter((change.action, change.kind) for change in changes)
 
 
 def check(
-    ws: Any, first: ps.Declaration, second: ps.Declaration, prune: bool, meanwhile: tuple[str, ...] = ()
+    ws: Any, first: ps.Declaration, second: ps.Declaration, prune: bool, edits: tuple[str, ...] = ()
 ) -> None:
     name = f"Launch {next(numbers)}"
-    project = ws.project(applied(ws, called(first, name)))
-    assert_is_declared(ps.describe(project), called(first, name))
-    for each in meanwhile:
-        MEANWHILE[each](project, project.board())
-    if "begun" not in meanwhile:
-        again = ps.plan(project, ps.describe(project), prune=True)
-        assert not again, again
-    applied(project, called(second, name), prune)
-    found = ps.describe(project)
-    assert_is_declared(found, called(second, name))
-    # A scope that was only begun, and that nobody declares, waits for somebody who does.
-    assert "begun" in meanwhile or not ps.plan(project, found, prune=True)
-    assert ps.loads(ps.dumps(found).encode(), ".yaml") == found
+    project = ws.project(apply_declaration(ws, with_name(first, name)))
+    assert_is_declared(ps.describe(project), with_name(first, name))
+    for edit in edits:
+        EDITS[edit](project, project.board())
+    again = ps.plan(project, ps.describe(project), prune=True)
+    assert not again, again
+    apply_declaration(project, with_name(second, name), prune)
+    described = ps.describe(project)
+    assert_is_declared(described, with_name(second, name))
+    assert not ps.plan(project, described, prune=True)
+    assert ps.loads(ps.dumps(described).encode(), ".yaml") == described
 
 
 def add_twins(project: Any, board: Any) -> None:
-    """Make a second one of whatever may have the name of another one."""
+    """Create a second item with the same name, wherever names need not be unique."""
     column = board.columns[0]
     project.columns.create(name=column.name, scope_id=column.scope_id, card_status="done")
     project.scopes.create(name=board.scopes[-1].name, order=0)
@@ -76,7 +75,7 @@ def add_twins(project: Any, board: Any) -> None:
 
 
 def shuffle(project: Any, board: Any) -> None:
-    """Move what can be moved to the other end."""
+    """Move scopes, columns and cards to the other end."""
     project.columns.update(board.columns[0], order=9)
     project.scopes.update(board.scopes[0], order=9)
     for card in board.cards[:2]:
@@ -84,41 +83,41 @@ def shuffle(project: Any, board: Any) -> None:
 
 
 def clear_up(project: Any, board: Any) -> None:
-    """Delete the first thing of each kind that can be deleted, and take a card from the board."""
+    """Delete the first label, field and other scope, and archive a card."""
     for things, handle in ((board.labels, project.labels), (board.custom_fields, project.custom_fields)):
         if things:
             handle.delete(things[0])
     for card in board.cards[:1]:
         project.cards.update(card, archived=True)
-    for scope in [each for each in board.scopes if not each.is_default][:1]:
+    for scope in [item for item in board.scopes if not item.is_default][:1]:
         project.scopes.delete(scope)
 
 
-MEANWHILE: dict[str, Any] = {
-    "twins": add_twins,
-    "shuffled": shuffle,
-    "cleared": clear_up,
+EDITS: dict[str, Any] = {
+    "add twins": add_twins,
+    "shuffle": shuffle,
+    "clear up": clear_up,
 }
 
 
-def assert_is_declared(found: ps.Declaration, wanted: ps.Declaration) -> None:
-    """What is declared of labels, fields, columns and cards is found, compared without the code of plans."""
+def assert_is_declared(described: ps.Declaration, declared: ps.Declaration) -> None:
+    """Check that the described project has the declared labels, fields, columns and cards, independently of plans."""
     for kind, key in (("labels", "name"), ("fields", "name"), ("cards", "title")):
-        names = [getattr(each, key) for each in getattr(found, kind)]
-        for each in getattr(wanted, kind) or ():
-            # Of twins, one is meant.
-            if names.count(getattr(each, key)) > 1:
+        names = [getattr(item, key) for item in getattr(described, kind)]
+        for item in getattr(declared, kind) or ():
+            # Only one of several items with the same name is declared.
+            if names.count(getattr(item, key)) > 1:
                 continue
-            there = getattr(found, kind)[names.index(getattr(each, key))]
+            actual = getattr(described, kind)[names.index(getattr(item, key))]
             for name in ("color", "type", "required", "priority", "status", "archived", "description"):
-                said = getattr(each, name, UNSET)
-                if said is not UNSET:
-                    expected = said.lower() if name == "color" else said
-                    assert (getattr(there, name) or None) == (expected or None), (kind, name)
-    default = next(each for each in found.scopes if each.default)
-    # In that order, whatever else stands between them.
-    names = iter([each.name for each in default.columns])
-    assert all(each.name in names for each in wanted.columns)
+                value = getattr(item, name, UNSET)
+                if value is not UNSET:
+                    expected = value.lower() if name == "color" else value
+                    assert (getattr(actual, name) or None) == (expected or None), (kind, name)
+    default = next(scope for scope in described.scopes if scope.default)
+    # In the declared order, with any other columns between them.
+    names = iter([column.name for column in default.columns])
+    assert all(column.name in names for column in declared.columns)
 
 
 @settings(max_examples=FEW, derandomize=SHORT, database=None)
@@ -126,43 +125,43 @@ def assert_is_declared(found: ps.Declaration, wanted: ps.Declaration) -> None:
     first=declarations(),
     second=declarations(),
     prune=st.booleans(),
-    meanwhile=st.lists(st.sampled_from(sorted(MEANWHILE)), unique=True).map(tuple),
+    edits=st.lists(st.sampled_from(sorted(EDITS)), unique=True).map(tuple),
 )
-def test_nothing_is_to_be_done_once_it_is_applied(any_ws, first, second, prune, meanwhile):
-    check(any_ws, first, second, prune, meanwhile)
+def test_nothing_is_to_be_done_once_it_is_applied(any_ws, first, second, prune, edits):
+    check(any_ws, first, second, prune, edits)
 
 
-class Cut(Exception):
-    """The connection is gone for good."""
+class ConnectionCut(Exception):
+    """The connection is permanently lost."""
 
 
-class Cutting:
-    """A port that stops in the middle of the work.
+class CuttingPort:
+    """A port that loses its connection after a number of writing requests.
 
     Args:
-        port: Does the work.
-        after: How many requests that write still get through.
-        answered: Whether the last one of them is answered.
+        port: The port that executes the requests.
+        after: The number of writing requests that get through.
+        answered: Whether the last one of them gets a response.
     """
 
     def __init__(self, port: Any, after: int, answered: bool) -> None:
-        self.port, self.left, self.answered = port, after, answered
+        self.port, self.remaining, self.answered = port, after, answered
 
     def send(self, request: Any) -> Any:
         writes = request.method != "GET"
-        if writes and self.left == 0:
-            raise Cut
-        self.left -= writes
+        if writes and self.remaining == 0:
+            raise ConnectionCut
+        self.remaining -= writes
         response = self.port.send(request)
-        if writes and self.left == 0 and not self.answered:
-            raise Cut
+        if writes and self.remaining == 0 and not self.answered:
+            raise ConnectionCut
         return response
 
 
-def in_the_end(project: Any) -> str:
-    """What there is, but for its name, and for the ids of columns that rules have outlived."""
-    found = attrs.evolve(ps.describe(project), project=ps.Project("Any"))
-    return re.sub("[0-9a-f]{24}", "…", ps.dumps(found))
+def dump_project(project: Any) -> str:
+    """Return the project as YAML, without its name and the ids of deleted columns that rules still have."""
+    declaration = attrs.evolve(ps.describe(project), project=ps.Project("Any"))
+    return re.sub("[0-9a-f]{24}", "…", ps.dumps(declaration))
 
 
 @settings(max_examples=FEW, derandomize=SHORT, database=None)
@@ -177,19 +176,19 @@ def test_what_was_interrupted_is_planned_again_and_ends_the_same(
     any_ws, first, second, prune, after, answered
 ):
     one, other = f"One {next(numbers)}", f"Other {next(numbers)}"
-    at_once = any_ws.project(applied(any_ws, called(first, one)))
-    applied(at_once, called(second, one), prune)
+    uninterrupted = any_ws.project(apply_declaration(any_ws, with_name(first, one)))
+    apply_declaration(uninterrupted, with_name(second, one), prune)
 
     for declaration, pruned in ((first, False), (second, prune)):
-        wanted = called(declaration, other)
-        port = Cutting(any_ws._caller.carrier._port, after, answered)
+        declared = with_name(declaration, other)
+        port = CuttingPort(any_ws._caller.carrier._port, after, answered)
         cut = Stellary.embedded(port).workspace("acme", "eng")
-        with contextlib.suppress(Cut):
-            ps.apply(ps.plan(cut, wanted, prune=pruned))
-        applied(any_ws, wanted, pruned)
+        with contextlib.suppress(ConnectionCut):
+            ps.apply(ps.plan(cut, declared, prune=pruned))
+        apply_declaration(any_ws, declared, pruned)
 
-    (there,) = [each for each in any_ws.projects.iterate() if each.name == other]
-    assert in_the_end(any_ws.project(there)) == in_the_end(at_once)
+    (resumed,) = [project for project in any_ws.projects.iterate() if project.name == other]
+    assert dump_project(any_ws.project(resumed)) == dump_project(uninterrupted)
 
 
 @settings(

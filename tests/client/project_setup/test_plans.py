@@ -1,4 +1,4 @@
-"""What plans say, and what they refuse."""
+"""The texts of plans, and the declarations that they refuse."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from stellary import Stellary
 from stellary.client import project_setup as ps
 from stellary.core import Core
 from tests.client.project_setup.conftest import workspace
-from tests.client.project_setup.launch import LAUNCH, changed, made, refused
+from tests.client.project_setup.launch import LAUNCH, create_project, declare, plan_problems
 
 
 @pytest.fixture
 def ws(sqlite_url: str) -> Iterator[Any]:
-    """A workspace on SQLite: what is asked here asks nothing of the database."""
+    """A workspace on SQLite: these tests do not depend on the database."""
     core = Core(sqlite_url, bcrypt_rounds=4)
     try:
         yield workspace(core)
@@ -25,7 +25,7 @@ def ws(sqlite_url: str) -> Iterator[Any]:
         core.close()
 
 
-def test_a_plan_is_printed_for_people(ws):
+def test_plan_is_printed_as_text(ws):
     assert str(ps.plan(ws, LAUNCH)).splitlines() == [
         'Project "Launch": 13 to create',
         '  + project "Launch"',
@@ -62,29 +62,29 @@ def test_a_plan_is_printed_for_people(ws):
     ]
 
 
-def test_what_is_applied_is_told(ws):
-    told, done = [], []
+def test_apply_reports_changes_and_progress(ws):
+    changes, progress = [], []
     plan = ps.plan(ws, LAUNCH)
-    result = ps.apply(plan, told=told.append, progress=lambda *much: done.append(much))
-    assert done[0] == (1, len(plan.changes))
-    assert done == [(number, len(plan.changes)) for number in range(1, len(plan.changes) + 1)]
-    assert tuple(told) == result.changes
-    assert str(result) == f'Project "Launch" (LAUNCH): {len(told)} changes made'
+    result = ps.apply(plan, told=changes.append, progress=lambda *counts: progress.append(counts))
+    assert progress[0] == (1, len(plan.changes))
+    assert progress == [(number, len(plan.changes)) for number in range(1, len(plan.changes) + 1)]
+    assert tuple(changes) == result.changes
+    assert str(result) == f'Project "Launch" (LAUNCH): {len(changes)} changes made'
     assert str(ps.apply(ps.plan(ws, LAUNCH))) == 'Project "Launch" (LAUNCH): nothing had to be changed'
-    one = changed(labels=[ps.Label("New")])
+    one = declare(labels=[ps.Label("New")])
     assert str(ps.apply(ps.plan(ws, one))) == 'Project "Launch" (LAUNCH): 1 change made'
 
 
-def test_the_number_of_requests_does_not_grow_with_the_project(ws):
+def test_number_of_requests_is_independent_of_project_size(ws):
     client = Stellary.embedded(ws._caller.carrier._port)
-    at = client.workspace("acme", "eng").project(made(ws).get())
+    at = client.workspace("acme", "eng").project(create_project(ws).get())
 
-    def asked(declaration) -> list[str]:
+    def record_calls(declaration) -> list[str]:
         with client.capture() as calls:
             ps.plan(at, declaration)
         return [call.operation for call in calls]
 
-    few = asked(LAUNCH)
+    few = record_calls(LAUNCH)
     assert sorted(few) == [
         "auth.me",
         "automations.list",
@@ -94,22 +94,22 @@ def test_the_number_of_requests_does_not_grow_with_the_project(ws):
         "workspaces.list_members",
     ]
     cards = [ps.Card(f"Card {number}", blocks=[f"Card {number + 1}"]) for number in range(150)]
-    many = changed(
+    many = declare(
         labels=[ps.Label(f"Label {number}") for number in range(150)], cards=[*cards, ps.Card("Card 150")]
     )
     with client.capture() as calls:
         ps.apply(ps.plan(at, many))
     assert sum(call.operation == "cards.create_many" for call in calls) == 1
-    assert asked(many) == ["projects.board", "cards.list", "projects.export"]
-    assert asked(changed(labels=[])) == ["projects.board"]
+    assert record_calls(many) == ["projects.board", "cards.list", "projects.export"]
+    assert record_calls(declare(labels=[])) == ["projects.board"]
 
 
-def test_what_is_not_named_is_not_even_pruned(ws):
-    assert not ps.plan(made(ws), changed(), prune=True)
+def test_undeclared_kinds_are_not_pruned(ws):
+    assert not ps.plan(create_project(ws), declare(), prune=True)
 
 
-def test_projects_are_found_by_key_name_or_what_they_were_called(ws):
-    at = made(ws)
+def test_projects_are_found_by_key_name_or_previous_name(ws):
+    at = create_project(ws)
     renamed = ps.plan(ws, ps.Declaration(ps.Project("Start", was="Launch", description=None)))
     assert str(renamed).splitlines()[1:] == [
         '  ~ project "Start"',
@@ -119,20 +119,20 @@ def test_projects_are_found_by_key_name_or_what_they_were_called(ws):
     ps.apply(renamed)
     assert at.get().name == "Start"
     assert ps.plan(ws, ps.Declaration(ps.Project("Launch", key="LAUNCH"))).key == "LAUNCH"
-    assert refused(at, ps.Declaration(ps.Project("Start", key="OTHER"))) == [
+    assert plan_problems(at, ps.Declaration(ps.Project("Start", key="OTHER"))) == [
         "project.key: the project has the key LAUNCH, which it keeps"
     ]
     ws.projects.create(name="Start", key="TWO")
-    assert refused(ws, ps.Declaration(ps.Project("Start"))) == [
+    assert plan_problems(ws, ps.Declaration(ps.Project("Start"))) == [
         'project: there are several projects "Start"; say by "key" which one: LAUNCH, TWO'
     ]
 
 
-def test_what_the_project_does_not_have_is_told(ws):
-    at = made(ws)
-    assert refused(
+def test_unknown_names_are_problems(ws):
+    at = create_project(ws)
+    assert plan_problems(
         at,
-        changed(
+        declare(
             cards=[
                 ps.Card("Write", labels=["Bgu"], fields={"Level": "middle", "Lvl": 1}, assignee="Bob"),
                 ps.Card("Other", column="Dne", blocks=["LAUNCH-7"]),
@@ -159,35 +159,37 @@ def test_what_the_project_does_not_have_is_told(ws):
     ]
 
 
-def test_dates_that_contradict_those_that_are_there_are_told(ws):
+def test_dates_that_contradict_existing_dates_are_problems(ws):
     cards = [ps.Card("A", start_date=date(2026, 3, 1), due_date=date(2026, 4, 1))]
-    at = made(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards))
+    at = create_project(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards))
     early, late = (
-        changed(cards=[ps.Card("A", due_date=date(2026, 1, 1))]),
-        changed(cards=[ps.Card("A", start_date=date(2026, 5, 1))]),
+        declare(cards=[ps.Card("A", due_date=date(2026, 1, 1))]),
+        declare(cards=[ps.Card("A", start_date=date(2026, 5, 1))]),
     )
-    assert refused(at, early) == ["cards[0].due_date: must not be before start_date, which is 2026-03-01"]
-    assert refused(at, late) == ["cards[0].start_date: must not be after due_date, which is 2026-04-01"]
+    assert plan_problems(at, early) == [
+        "cards[0].due_date: must not be before start_date, which is 2026-03-01"
+    ]
+    assert plan_problems(at, late) == ["cards[0].start_date: must not be after due_date, which is 2026-04-01"]
 
 
-def test_all_pages_of_what_there_is_are_read(ws, monkeypatch):
-    at = made(ws)
+def test_all_pages_are_read(ws, monkeypatch):
+    at = create_project(ws)
     ws.projects.create(name="Other")
     monkeypatch.setattr("stellary.client.project_setup._steps.PAGE_SIZE", 1)
     assert not ps.plan(ws, LAUNCH)
     assert not ps.plan(ws, ps.describe(at), prune=True)
 
 
-def test_people_of_one_name_are_told_apart_by_their_addresses(ws):
-    at = made(ws)
+def test_people_with_the_same_name_need_addresses(ws):
+    at = create_project(ws)
     client = Stellary.embedded(ws._caller.carrier._port)
     client.auth.update_me(name="joe")
-    assert refused(at, changed(cards=[ps.Card("Write", assignee="Joe")])) == [
+    assert plan_problems(at, declare(cards=[ps.Card("Write", assignee="Joe")])) == [
         'cards[0].assignee: several people are called "Joe"; use an e-mail address'
     ]
 
 
-def test_rules_refer_by_names_and_are_compared_by_ids(ws):
+def test_rules_contain_names_and_are_compared_by_ids(ws):
     fields = ps.Field("Level", "select", options=["low", "high"])
     rule = ps.Automation(
         "R",
@@ -203,7 +205,7 @@ def test_rules_refer_by_names_and_are_compared_by_ids(ws):
             ]
         },
     )
-    wanted = ps.Declaration(
+    declaration = ps.Declaration(
         ps.Project("Rules"),
         scopes=[ps.Scope("MVP"), ps.Scope("MVP 2", columns=[ps.Column("Idea")])],
         columns=[ps.Column("Idea")],
@@ -212,10 +214,10 @@ def test_rules_refer_by_names_and_are_compared_by_ids(ws):
         cards=[ps.Card("A")],
         automations=[rule],
     )
-    at = made(ws, wanted)
-    assert not ps.plan(at, wanted)
-    (found,) = ps.describe(at).automations
-    leaves = found.conditions["any"]
+    at = create_project(ws, declaration)
+    assert not ps.plan(at, declaration)
+    (described,) = ps.describe(at).automations
+    leaves = described.conditions["any"]
     assert [leaves[0]["field"], *(leaf["value"] for leaf in leaves[1:])] == [
         "customFields.Level",
         {"label": "Bug"},
@@ -223,73 +225,76 @@ def test_rules_refer_by_names_and_are_compared_by_ids(ws):
         {"scope": "MVP"},
         {"column": "Idea"},
     ]
-    assert found.action.params["cardId"] == {"card": "RUL-1"}
+    assert described.action.params["cardId"] == {"card": "RUL-1"}
     other = ps.Declaration(
         ps.Project("Rules"), automations=[ps.Automation("R", "task_moved", rule.action, conditions=None)]
     )
     (change,) = ps.plan(at, other).changes
-    assert [each.name for each in change.differences] == ["conditions"]
+    assert [difference.name for difference in change.differences] == ["conditions"]
 
 
-def test_cards_of_a_scope_that_goes_find_a_column_that_nobody_declares(ws):
-    at = made(ws)
-    plan = ps.plan(at, changed(scopes=[ps.Scope("Main")]), prune=True)
-    assert [str(each) for each in plan.changes] == ['- scope "MVP" (its card goes to "Main / To do")']
+def test_cards_of_a_deleted_scope_move_to_an_undeclared_column(ws):
+    at = create_project(ws)
+    plan = ps.plan(at, declare(scopes=[ps.Scope("Main")]), prune=True)
+    assert [str(change) for change in plan.changes] == ['- scope "MVP" (its card goes to "Main / To do")']
     at.columns.create(name="Idle", scope_id=at.scopes.create(name="Side").id)
-    none = changed(scopes=[ps.Scope("Main", columns=[]), ps.Scope("Side")])
+    none = declare(scopes=[ps.Scope("Main", columns=[]), ps.Scope("Side")])
     assert '- column "Main / To do" (its card goes to "Side / To do")' in str(ps.plan(at, none, prune=True))
 
 
-def test_a_plan_shows_itself_in_a_notebook(ws):
-    shown = ps.plan(ws, LAUNCH)._repr_mimebundle_()
-    assert "Plan for Launch" in shown["text/plain"]
-    assert "Plan for Launch" in shown["text/html"]
+def test_plan_is_displayed_in_a_notebook(ws):
+    bundle = ps.plan(ws, LAUNCH)._repr_mimebundle_()
+    assert "Plan for Launch" in bundle["text/plain"]
+    assert "Plan for Launch" in bundle["text/html"]
 
 
 def test_the_columns_of_the_default_scope_are_declared_in_one_place(ws):
     scopes = [ps.Scope("Main", columns=[ps.Column("To do")])]
-    assert refused(made(ws), changed(scopes=scopes, columns=[ps.Column("Done")])) == [
+    assert plan_problems(create_project(ws), declare(scopes=scopes, columns=[ps.Column("Done")])) == [
         "columns: are those of scopes[0], which names its own"
     ]
 
 
 def test_a_required_value_is_not_cleared(ws):
-    at = made(ws)
+    at = create_project(ws)
     fields = [ps.Field("Level", "select", options=["low", "high"], required=True)]
     cleared = [ps.Card("Write", fields={"level": None})]
-    said = ["cards[0].fields.level: must not be cleared, since the field is required"]
-    assert refused(at, changed(fields=fields, cards=cleared)) == said
-    ps.apply(ps.plan(at, changed(fields=fields)))
-    assert refused(at, changed(cards=cleared)) == said
-    assert refused(at, changed(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared)) == said
+    problems = ["cards[0].fields.level: must not be cleared, since the field is required"]
+    assert plan_problems(at, declare(fields=fields, cards=cleared)) == problems
+    ps.apply(ps.plan(at, declare(fields=fields)))
+    assert plan_problems(at, declare(cards=cleared)) == problems
+    assert (
+        plan_problems(at, declare(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared))
+        == problems
+    )
     needed = ["cards[0].fields.Level: is required of every new card"]
     for fields_of_card in ({}, {"level": None}):
         new = [ps.Card("New", column="Done", fields=fields_of_card)]
-        assert refused(at, changed(cards=new)) == needed
+        assert plan_problems(at, declare(cards=new)) == needed
     new = [ps.Card("New", column="Done", fields={"level": "low"})]
-    assert ps.plan(at, changed(cards=new))
+    assert ps.plan(at, declare(cards=new))
 
 
 def test_the_default_scope_stays_the_default_one(ws):
-    at = made(ws)
-    assert refused(at, changed(scopes=[ps.Scope("MVP", default=True)])) == [
+    at = create_project(ws)
+    assert plan_problems(at, declare(scopes=[ps.Scope("MVP", default=True)])) == [
         'scopes[0].default: the default scope of this project is "Main", and another one cannot become it'
     ]
-    ps.apply(ps.plan(at, changed(scopes=[ps.Scope("Base", default=True)])))
+    ps.apply(ps.plan(at, declare(scopes=[ps.Scope("Base", default=True)])))
     assert at.scopes.list()[0].name == "Base"
 
 
-def test_a_project_of_which_no_columns_are_declared_has_some(ws):
-    at = made(ws, ps.Declaration(ps.Project("Plain"), scopes=[ps.Scope("Only", view="stats")]))
+def test_project_without_declared_columns_gets_default_ones(ws):
+    at = create_project(ws, ps.Declaration(ps.Project("Plain"), scopes=[ps.Scope("Only", view="stats")]))
     (scope,) = at.board().scopes
     assert (scope.name, scope.active_view) == ("Only", "stats")
     assert [column.name for column in scope.columns] == ["To Do", "In Progress", "Done"]
-    assert refused(ws, ps.Declaration(ps.Project("Other"), columns=[], cards=[ps.Card("A")])) == [
+    assert plan_problems(ws, ps.Declaration(ps.Project("Other"), columns=[], cards=[ps.Card("A")])) == [
         "cards[0]: there is no column to put it in"
     ]
 
 
-def test_a_path_is_read(ws, tmp_path):
+def test_path_is_read(ws, tmp_path):
     path = tmp_path / "launch.yaml"
     path.write_text(ps.dumps(LAUNCH))
     assert ps.plan(ws, path).changes == ps.plan(ws, str(path)).changes == ps.plan(ws, LAUNCH).changes

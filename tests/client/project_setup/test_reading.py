@@ -1,4 +1,4 @@
-"""Declarations are read strictly: what is wrong is told with its place, and nothing is changed."""
+"""Strict reading of declarations: every problem is reported with its path and line."""
 
 from __future__ import annotations
 
@@ -65,15 +65,16 @@ DECLARED = ps.Declaration(
 )
 
 
-def refused(text: str, suffix: str = ".yaml") -> list[str]:
+def read_errors(text: str, suffix: str = ".yaml") -> list[str]:
+    """Return the lines of the error with which a file is refused."""
     with pytest.raises(UnsuitableDeclaration) as caught:
         ps.loads(text.encode(), suffix, f"launch{suffix}")
     return str(caught.value).splitlines()
 
 
 def test_yaml_is_read():
-    found = ps.loads(YAML.encode(), ".yaml")
-    assert found.cards[0].assignee is None
+    declaration = ps.loads(YAML.encode(), ".yaml")
+    assert declaration.cards[0].assignee is None
     assert ps.loads(YAML.replace("assignee: null", "").encode(), ".yml") == DECLARED
 
 
@@ -89,12 +90,12 @@ def test_json_is_read(tmp_path: Path):
     )
 
 
-def test_what_is_written_is_read_again():
+def test_dumps_and_loads_round_trip():
     assert ps.loads(ps.dumps(DECLARED).encode(), ".yaml") == DECLARED
     assert "due_date: 2026-04-01\n" in ps.dumps(DECLARED)
 
 
-def test_texts_that_look_like_something_else_survive():
+def test_text_that_looks_like_another_type_round_trips():
     names = [
         "no",
         "on",
@@ -111,12 +112,12 @@ def test_texts_that_look_like_something_else_survive():
         "# c",
         "",
     ]
-    made = ps.Declaration(ps.Project("yes"), cards=[ps.Card(name or "empty") for name in names])
-    assert ps.loads(ps.dumps(made).encode(), ".yaml") == made
+    declaration = ps.Declaration(ps.Project("yes"), cards=[ps.Card(name or "empty") for name in names])
+    assert ps.loads(ps.dumps(declaration).encode(), ".yaml") == declaration
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "project: Launch\ncolums: []",
@@ -178,13 +179,13 @@ def test_texts_that_look_like_something_else_survive():
         ),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_line(text, said):
-    (first, *_) = refused(text)
-    assert first.startswith(said)
+def test_problem_of_a_file_has_its_line(text, message):
+    (first, *_) = read_errors(text)
+    assert first.startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("text", "suffix", "said"),
+    ("text", "suffix", "message"),
     [
         ("a = ", ".toml", "launch.toml: this is not TOML: Invalid value"),
         ("{", ".json", "launch.json: this is not JSON: Expecting property name"),
@@ -198,24 +199,25 @@ def test_what_is_wrong_with_a_file_is_told_with_its_line(text, said):
         ),
     ],
 )
-def test_what_cannot_be_read_is_told(text, suffix, said):
-    (first, *_) = refused(text, suffix)
-    assert first.startswith(said)
+def test_unreadable_file_is_refused(text, suffix, message):
+    (first, *_) = read_errors(text, suffix)
+    assert first.startswith(message)
 
 
-def test_what_is_not_utf_8_is_told():
+def test_file_that_is_not_utf_8_is_refused():
     with pytest.raises(UnsuitableDeclaration, match=r"^x: the file is not UTF-8$"):
         ps.loads(b"\xff", ".yaml", "x")
 
 
-def problems(*args, **named) -> list[str]:
-    made = ps.Declaration(ps.Project("Launch"), *args, **named)
+def problems(*args, **items) -> list[str]:
+    """Return the problems of a declaration, each as path and message."""
+    declaration = ps.Declaration(ps.Project("Launch"), *args, **items)
     with pytest.raises(UnsuitableDeclaration) as caught:
-        ps.dumps(made) and ps.loads(ps.dumps(made).encode(), ".yaml")
-    return [": ".join(each) for each in caught.value.problems]
+        ps.dumps(declaration) and ps.loads(ps.dumps(declaration).encode(), ".yaml")
+    return [": ".join(problem) for problem in caught.value.problems]
 
 
-def test_what_is_not_declared_is_told_with_what_may_be_meant():
+def test_undeclared_names_are_problems_with_suggestions():
     assert problems(
         scopes=[ps.Scope("MVP")],
         columns=[ps.Column("To do")],
@@ -241,7 +243,7 @@ def test_what_is_not_declared_is_told_with_what_may_be_meant():
     ]
 
 
-def test_what_stands_twice_is_told():
+def test_duplicates_are_problems():
     same = "665f1a2b3c4d5e6f7a8b9c0d"
     assert problems(
         scopes=[
@@ -273,7 +275,7 @@ def test_what_stands_twice_is_told():
     ]
 
 
-def test_what_contradicts_itself_is_told():
+def test_contradictions_are_problems():
     assert problems(
         scopes=[ps.Scope("A", start_date=date(2026, 2, 2), due_date=date(2026, 1, 1))],
         fields=[
@@ -293,8 +295,8 @@ def test_what_contradicts_itself_is_told():
     ]
 
 
-def test_many_problems_are_told_as_far_as_somebody_reads():
-    lines = refused("project: x\ncards:\n" + "- {title: A, nix: 1}\n" * 40)
+def test_long_list_of_problems_is_shortened():
+    lines = read_errors("project: x\ncards:\n" + "- {title: A, nix: 1}\n" * 40)
     assert len(lines) == 21
     assert lines[-1] == "… and 59 more"  # each field, and that a card stands twice
 
@@ -303,7 +305,7 @@ def test_many_problems_are_told_as_far_as_somebody_reads():
     "moment",
     ["2026-04-01T12:00", datetime(2026, 4, 1), "2026-04-01T12:00:00"],  # noqa: DTZ001 - what is meant
 )
-def test_a_moment_without_an_offset_is_told(any_ws, moment):
+def test_moment_without_offset_is_a_problem(any_ws, moment):
     with pytest.raises(UnsuitableDeclaration) as caught:
         ps.plan(any_ws, {"project": "x", "columns": ["A"], "cards": [{"title": "A", "due_date": moment}]})
     assert caught.value.problems == (
@@ -311,8 +313,8 @@ def test_a_moment_without_an_offset_is_told(any_ws, moment):
     )
 
 
-def test_every_problem_is_told_at_once_with_its_line(any_ws, tmp_path):
-    """Those of the file, those within the declaration, and those beside what there is."""
+def test_all_problems_are_reported_together_with_their_lines(any_ws, tmp_path):
+    """Problems of the file, of the declaration by itself, and of names unknown in the workspace."""
     path = tmp_path / "launch.yaml"
     path.write_text(
         "project: All at once\n"
@@ -343,20 +345,20 @@ def test_every_problem_is_told_at_once_with_its_line(any_ws, tmp_path):
         "launch.yaml:7: cards[1].assignee: nobody in the workspace is \"nobody@example.com\"; did you mean 'joe@example.com'?",
         'launch.yaml:9: cards[3].blocks[0]: goes in a circle: "Five" blocks "Four" blocks "Five"',
     ]
-    assert [each.name for each in any_ws.projects.list() if each.name == "All at once"] == []
+    assert [project.name for project in any_ws.projects.list() if project.name == "All at once"] == []
 
 
-def test_a_value_of_python_is_checked_as_a_file_is(any_ws):
-    made = ps.Declaration(ps.Project("Launch"), cards=[ps.Card("", priority="urgent")])
+def test_python_value_is_checked_like_a_file(any_ws):
+    declaration = ps.Declaration(ps.Project("Launch"), cards=[ps.Card("", priority="urgent")])
     with pytest.raises(UnsuitableDeclaration, match=r"cards\[0\].title: must be 1 to 500 characters"):
-        ps.plan(any_ws, made)
+        ps.plan(any_ws, declaration)
     odd = {
         "project": "x",
         "cards": [{"title": "A", "fields": {"a": {1}, "b": 2**64, "c": float("nan"), "d": "\0"}}],
     }
     with pytest.raises(UnsuitableDeclaration) as caught:
         ps.plan(any_ws, odd)
-    assert [each[1] for each in caught.value.problems] == [
+    assert [problem[1] for problem in caught.value.problems] == [
         "must be something that JSON has",
         "must fit 64 bits",
         "must be a finite number",
@@ -368,7 +370,7 @@ def test_a_value_of_python_is_checked_as_a_file_is(any_ws):
     assert ps.Project("x").key is UNSET
 
 
-def test_what_yaml_needs_is_said(monkeypatch):
+def test_missing_pyyaml_is_named(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "yaml", None)
@@ -377,7 +379,7 @@ def test_what_yaml_needs_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "found", "kept"),
+    ("kind", "options", "value", "stored"),
     [
         ("text", [], "x", "x"),
         ("text", [], " ", ValueError),
@@ -402,22 +404,22 @@ def test_what_yaml_needs_is_said(monkeypatch):
         ("text", [], None, None),
     ],
 )
-def test_values_are_kept_as_the_api_keeps_them(kind, options, found, kept):
+def test_values_have_the_form_stored_by_the_api(kind, options, value, stored):
     from stellary.client.project_setup import values
 
-    if kept is ValueError:
+    if stored is ValueError:
         with pytest.raises(ValueError, match=r"^must be "):
-            values.to_stored(kind, options, found)
+            values.to_stored(kind, options, value)
     else:
-        assert values.to_stored(kind, options, found) == kept
+        assert values.to_stored(kind, options, value) == stored
 
 
-def test_dates_of_toml_in_values_become_texts():
+def test_toml_dates_in_values_become_text():
     text = "project = 'x'\n[[cards]]\ntitle = 'A'\nfields = { Day = 2026-04-01 }\n"
     assert ps.loads(text.encode(), ".toml").cards[0].fields == {"Day": "2026-04-01"}
 
 
-def test_columns_of_one_name_are_meant_by_their_ids():
+def test_columns_with_the_same_name_are_identified_by_id():
     ids = ["665f1a2b3c4d5e6f7a8b9c0d", "665f1a2b3c4d5e6f7a8b9c0e"]
     columns = [ps.Column("A", id=id) for id in ids]
     assert problems(columns=columns, cards=[ps.Card("A", column="A"), ps.Card("B", column=ids[0])]) == [
