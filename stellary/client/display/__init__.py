@@ -9,8 +9,8 @@ Values, pages and handles use this module to show themselves at the end of a not
 
 from __future__ import annotations
 
+from stellary.client.display._handles import view
 from stellary.client.display._live import LiveLog
-from stellary.client.display._seen import build_view as view
 from stellary.client.display._sheet import View
 from stellary.contract.presenting import present_by
 

@@ -1,17 +1,44 @@
-"""The views of handles, which make no request."""
+"""The view of any object: of a handle, which makes no request, or of a value."""
 
 from __future__ import annotations
 
 import inspect
+from datetime import datetime
 from typing import Any
 
 from stellary.client.calling.method import Method, Resource
-from stellary.client.display._look import RenderOptions
 from stellary.client.display._parts import Cell, Facts, Span
+from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View
 
 
-def build_handle(handle: Resource[Any], options: RenderOptions) -> View:
+def view(
+    value: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
+) -> View:
+    """Return the view of a value, a list, a page or a handle.
+
+    Args:
+        value: A value of the API, a page or another list of values, or a handle. The view of a handle shows its location
+            and makes no request.
+        view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
+        now: The reference time: cards due before it are late. The current time by default.
+        most: The maximum number of cards per column and rows per table.
+
+    Returns:
+        The view.
+
+    Raises:
+        TypeError: The value is not a value of the API, and not a list of these.
+        ValueError: The value has no such view.
+    """
+    if not isinstance(value, Resource):
+        return build_view(value, view, now=now, most=most)
+    if view not in (None, "handle"):
+        raise ValueError(f"{type(value).__name__} has no view {view!r}, but handle")
+    return build_handle(value)
+
+
+def build_handle(handle: Resource[Any]) -> View:
     """Render the location of a handle, its sub-resources and its methods."""
     kind = type(handle)
     facts: list[tuple[str, Cell]] = []
@@ -35,6 +62,7 @@ def build_handle(handle: Resource[Any], options: RenderOptions) -> View:
 
 
 def _has_show(handle: Resource[Any]) -> bool:
+    # Here, because it loads modules that the view of a value does not need.
     from stellary.client.display._asking import load_view
 
     try:

@@ -7,7 +7,7 @@ removed, as JupyterLab does in untrusted notebooks, headings, lists, tables and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stellary.client.display import _parts as p
 from stellary.client.display._charts import draw_counts, draw_distribution, draw_figures, draw_timeline
@@ -15,25 +15,22 @@ from stellary.client.display._markup import HEADING_CLASSES, TITLE_CLASSES, Mark
 from stellary.client.display._style import style
 from stellary.client.display._words import WEEKDAYS, format_clock
 
-if TYPE_CHECKING:
-    from stellary.client.display._sheet import View
-
 WIDE_TEXT = 24
 
 
-def render_view(view: View) -> str:
+def render_view(content: p.Content) -> str:
     """Return a view as one element, with the style that its parts need."""
     needed: set[str] = set()
-    body = draw_parts(view.parts, needed)
+    body = draw_parts(content.parts, needed)
     header = el(
         "div",
-        el("h3", view.title, class_=TITLE_CLASSES, dir="auto"),
-        el("div", draw_cell(view.facts), class_="sty-sub") if view.facts else None,
+        el("h3", content.title, class_=TITLE_CLASSES, dir="auto"),
+        el("div", draw_cell(content.facts), class_="sty-sub") if content.facts else None,
         class_="sty-head",
     )
     rules = el("style", Markup(style(needed)))
     element = el(
-        "div", rules, header, body, class_="sty", role="group", aria_label=f"{view.kind}: {view.title}"
+        "div", rules, header, body, class_="sty", role="group", aria_label=f"{content.kind}: {content.title}"
     )
     # marimo cannot serialize a subclass of str in a MIME bundle.
     return str(element)
@@ -253,7 +250,7 @@ _DRAWERS: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
 }
 
 
-def render_page(view: View, theme: str | None) -> str:
+def render_page(content: p.Content, theme: str | None) -> str:
     """Return an HTML page that holds nothing but the view."""
     grounds = "body{margin:0;padding:16px;background:#fff}" + (
         "@media (prefers-color-scheme:dark){body{background:#0e1014}}" if theme is None else ""
@@ -263,7 +260,7 @@ def render_page(view: View, theme: str | None) -> str:
         "head",
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width"),
-        el("title", view.title),
+        el("title", content.title),
         el("style", Markup(grounds + ground)),
     )
-    return f"<!DOCTYPE html>{el('html', head, el('body', Markup(render_view(view))), lang='en', data_theme=theme)}"
+    return f"<!DOCTYPE html>{el('html', head, el('body', Markup(render_view(content))), lang='en', data_theme=theme)}"

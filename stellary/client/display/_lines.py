@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stellary.client.display import _parts as p
 from stellary.client.display._cells import cell_width, layout_table, pad, truncate
 from stellary.client.display._markup import readable
 from stellary.client.display._words import MONTHS, WEEKDAYS, format_clock
-
-if TYPE_CHECKING:
-    from stellary.client.display._sheet import View
 
 Line = list[tuple[str, p.Tone]]
 RICH: dict[str, str] = {
@@ -29,13 +26,13 @@ BAR = 24
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def render_lines(view: View, width: int) -> list[Line]:
+def render_lines(content: p.Content, width: int) -> list[Line]:
     """Return the lines of a view, at most ``width`` cells wide."""
     width = max(width, 20)
-    lines: list[Line] = [[(truncate(view.title, width), "strong")]]
-    if view.facts:
-        lines.append(_fit(_cell(view.facts, "  "), width))
-    for part in view.parts:
+    lines: list[Line] = [[(truncate(content.title, width), "strong")]]
+    if content.facts:
+        lines.append(_fit(_cell(content.facts, "  "), width))
+    for part in content.parts:
         lines += [[], *_draw_part(part, width)]
     # No control character reaches the terminal, whatever a part lets through.
     return [[(_sanitize(text), tone) for text, tone in line] for line in lines]

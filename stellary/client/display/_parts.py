@@ -11,6 +11,10 @@ from typing import Literal
 
 import attrs
 
+from stellary.client.display._markup import line
+
+TITLE_MAX = 200
+
 Tone = Literal["plain", "quiet", "strong", "good", "warn", "bad", "info", "accent"]
 
 
@@ -316,3 +320,27 @@ Part = (
     | Section
     | Grid
 )
+
+
+# ---------------------------------------------------------------------------------------------- the whole
+
+
+def _to_title(text: str | None) -> str:
+    return line(text, TITLE_MAX)
+
+
+@attrs.frozen
+class Content:
+    """The content of a view.
+
+    Attributes:
+        kind: The kind of view, in a word or two.
+        title: The title.
+        parts: The parts below the title.
+        facts: The text beside the title.
+    """
+
+    kind: str
+    title: str = attrs.field(converter=_to_title)
+    parts: tuple[Part, ...] = attrs.field(repr=False)
+    facts: Cell = attrs.field(default=(), repr=False)

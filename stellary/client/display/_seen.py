@@ -12,7 +12,6 @@ from stellary.client.display import _board as board
 from stellary.client.display._card import build_card
 from stellary.client.display._cockpit import build_cockpit
 from stellary.client.display._draft import build_draft
-from stellary.client.display._handles import build_handle
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._missions import build_log, build_mission
 from stellary.client.display._plan import build_plan
@@ -34,18 +33,16 @@ _BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], View]]] = {
     "ProjectDraft": {"draft": build_draft},
     "Roadmap": {"roadmap": build_draft_roadmap},
     "Plan": {"plan": build_plan},
-    "Resource": {"handle": build_handle},
 }
 
 
 def build_view(
     value: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
 ) -> View:
-    """Return the view of a value, a list, a page or a handle.
+    """Return the view of a value, a list or a page.
 
     Args:
-        value: A value of the API, a page or another list of values, or a handle. The view of a handle shows its location
-            and makes no request.
+        value: A value of the API, a page or another list of values.
         view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
         now: The reference time: cards due before it are late. The current time by default.
         most: The maximum number of cards per column and rows per table.

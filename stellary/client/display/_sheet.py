@@ -9,42 +9,24 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from stellary.client._environment import front_end
-from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Part
+from stellary.client.display._html import render_page, render_view
+from stellary.client.display._lines import RICH, render_lines
+from stellary.client.display._parts import Content
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
-TITLE_MAX = 200
 PLAIN_WIDTH = 100
 """The width of the plain text that a notebook stores beside the HTML."""
 
 
-def _title(text: str | None) -> str:
-    return line(text, TITLE_MAX)
-
-
 @attrs.frozen
-class View:
-    """The appearance of a value.
-
-    Attributes:
-        kind: The kind of view, in a word or two.
-        title: The title.
-        parts: The parts below the title.
-        facts: The text beside the title.
-    """
-
-    kind: str
-    title: str = attrs.field(converter=_title)
-    parts: tuple[Part, ...] = attrs.field(repr=False)
-    facts: Cell = attrs.field(default=(), repr=False)
+class View(Content):
+    """The appearance of a value: content that renders itself."""
 
     def html(self) -> str:
         """Return one self-contained HTML element with its own style, which does not affect the rest of a page."""
-        from stellary.client.display._html import render_view
-
         return render_view(self)
 
     def page(self, theme: str | None = None) -> str:
@@ -53,8 +35,6 @@ class View:
         Args:
             theme: ``light`` or ``dark``; by default the theme of the reader's system.
         """
-        from stellary.client.display._html import render_page
-
         return render_page(self, theme)
 
     def text(self, width: int | None = None) -> str:
@@ -63,8 +43,6 @@ class View:
         Args:
             width: The width of a line in characters; by default that of the terminal.
         """
-        from stellary.client.display._lines import render_lines
-
         columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if width is None else width
         rendered = ("".join(text for text, _ in parts).rstrip() for parts in render_lines(self, columns))
         return "\n".join(rendered)
@@ -78,8 +56,6 @@ class View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         from rich.text import Text
-
-        from stellary.client.display._lines import RICH, render_lines
 
         for parts in render_lines(self, options.max_width):
             line = Text(no_wrap=True, overflow="crop", end="\n")
