@@ -41,7 +41,9 @@ def test_contracts_of_pyproject_are_kept():
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-@pytest.mark.parametrize("package", ["stellary.core", "reference_server"])
+@pytest.mark.parametrize(
+    "package", ["stellary.core", "stellary.client", "stellary.contract", "reference_server"]
+)
 def test_no_module_imports_itself_in_a_circle(package):
     graph = grimp.build_graph(package.partition(".")[0], exclude_type_checking_imports=False, cache_dir=None)
     imports = {

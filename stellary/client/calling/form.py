@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
-from stellary.client.transfer.progress import Told
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import StellaryError, TooLarge
 
 BLOCK = 64 * 1024
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+ReportProgress = Callable[[int, int], object]
+"""Called with how much has been done, and how much there is; again with a smaller number when something is sent again after a
+failure. With AsyncStellary it is called in another thread."""
 
 
 class Form:
@@ -24,7 +26,7 @@ class Form:
             read at once.
         name: What it shall be called; by default as the path or the open file is.
         mime_type: By default what the name says.
-        progress: Is told after each block how much has been sent.
+        progress: Called after each block with the number of bytes sent, and of all.
 
     Raises:
         TooLarge: It is larger than a file may be.
@@ -33,7 +35,7 @@ class Form:
     """
 
     def __init__(
-        self, source: Source, name: str | None, mime_type: str | None, progress: Told | None
+        self, source: Source, name: str | None, mime_type: str | None, progress: ReportProgress | None
     ) -> None:
         if isinstance(source, io.TextIOBase):
             raise TypeError("a file must be opened for reading bytes: open(path, 'rb')")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, overload
 
+from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.method import Async, Later, Sync
 from stellary.client.errors import StalePlan, UnsuitableDeclaration
 from stellary.client.project_setup import _steps
@@ -36,9 +37,7 @@ from stellary.client.project_setup.planning import Plan, make_plan
 from stellary.client.project_setup.state import EVERYTHING, read_state
 from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
-from stellary.client.transfer.progress import Progress
-from stellary.client.transfer.progress import Told as ReportProgress
-from stellary.client.transfer.progress import told as show_progress
+from stellary.client.transfer.progress import Progress, show_progress
 
 __all__ = [
     "Action",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, overload
 
 from stellary.client.calling.call import Plan
-from stellary.client.calling.form import Form, Source
+from stellary.client.calling.form import Form, ReportProgress, Source
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
 from stellary.client.calling.target import Target
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
-from stellary.client.transfer.progress import Progress, Told, told
+from stellary.client.transfer.progress import Progress, show_progress
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
     DOWNLOAD_ATTACHMENT,
@@ -77,10 +77,10 @@ class Attachments(Resource[C]):
             TypeError: Nothing says what it shall be called.
         """
 
-        def work(tell: Told | None) -> Any:
-            return self._caller.one(_UPLOAD, self._place, _NOTHING, Form(file, name, mime_type, tell))
+        def work(report: ReportProgress | None) -> Any:
+            return self._caller.one(_UPLOAD, self._place, _NOTHING, Form(file, name, mime_type, report))
 
-        return told(progress, "upload", "B", work, awaits=self._awaits)
+        return show_progress(progress, "upload", "B", work, awaits=self._awaits)
 
     @overload
     def blocks(self: Attachments[Sync], attachment: Id) -> Iterator[bytes]: ...
@@ -127,12 +127,12 @@ class Attachments(Resource[C]):
         target = Target(Path(path))
         ask = self._parts(attachment)
 
-        def work(tell: Told | None) -> Any:
+        def work(report: ReportProgress | None) -> Any:
             if self._awaits:
-                return _awaited(target, _async_blocks(ask, tell))
-            return _written(target, _blocks(ask, tell))
+                return _awaited(target, _async_blocks(ask, report))
+            return _written(target, _blocks(ask, report))
 
-        return told(progress, "download", "B", work, awaits=self._awaits)
+        return show_progress(progress, "download", "B", work, awaits=self._awaits)
 
     def _parts(self, attachment: Id) -> Callable[[int], Any]:
         """Return a function that requests the part of a file from an offset on; see ``find_next_start``."""
@@ -166,21 +166,23 @@ async def _awaited(target: Target, blocks: AsyncIterator[bytes]) -> Path:
     return target.path
 
 
-def _blocks(ask: Callable[[int], Any], tell: Told | None = None) -> Iterator[bytes]:
+def _blocks(ask: Callable[[int], Any], report: ReportProgress | None = None) -> Iterator[bytes]:
     start: int | None = 0
     while start is not None:
         response = ask(start)
         yield response.body
-        if tell is not None:
-            tell(*count_received(response, start))
+        if report is not None:
+            report(*count_received(response, start))
         start = find_next_start(response, start)
 
 
-async def _async_blocks(ask: Callable[[int], Any], tell: Told | None = None) -> AsyncIterator[bytes]:
+async def _async_blocks(
+    ask: Callable[[int], Any], report: ReportProgress | None = None
+) -> AsyncIterator[bytes]:
     start: int | None = 0
     while start is not None:
         response = await ask(start)
         yield response.body
-        if tell is not None:
-            tell(*count_received(response, start))
+        if report is not None:
+            report(*count_received(response, start))
         start = find_next_start(response, start)

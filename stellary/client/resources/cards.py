@@ -20,13 +20,14 @@ from stellary.contract.cards import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.calling.form import ReportProgress
     from stellary.client.resources.attachments import Attachments
     from stellary.client.resources.checklists import Checklist
     from stellary.client.resources.comments import Comments
     from stellary.client.resources.custom_fields import CardCustomFields
     from stellary.client.resources.labels import CardLabels
     from stellary.client.resources.relations import Relations
-    from stellary.client.transfer.progress import Progress, Told
+    from stellary.client.transfer.progress import Progress
 
 
 class Cards(Resource[C]):
@@ -61,14 +62,14 @@ class Cards(Resource[C]):
             The cards, in the order given.
         """
         from stellary.client.transfer.bulk_steps import create_cards
-        from stellary.client.transfer.progress import told
+        from stellary.client.transfer.progress import show_progress
         from stellary.client.transfer.steps import run_steps, run_steps_async
 
-        def work(tell: Told | None) -> Any:
-            steps = create_cards(self, cards, tell)
+        def work(report: ReportProgress | None) -> Any:
+            steps = create_cards(self, cards, report)
             return run_steps_async(steps) if self._awaits else run_steps(steps)
 
-        return told(progress, "cards", "card", work, awaits=self._awaits)
+        return show_progress(progress, "cards", "card", work, awaits=self._awaits)
 
     def __call__(self, card: Id) -> CardHandle[C]:
         return CardHandle(self._caller, self._below(card_id=card))

@@ -30,6 +30,7 @@ from stellary.contract.projects import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.calling.form import ReportProgress
     from stellary.client.resources.activity import ProjectActivity
     from stellary.client.resources.automations import Automations
     from stellary.client.resources.cards import CardHandle, Cards
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from stellary.client.resources.labels import Labels
     from stellary.client.resources.scopes import ScopeHandle, Scopes
     from stellary.client.transfer.archive import ArchiveFile
-    from stellary.client.transfer.progress import Progress, Told
+    from stellary.client.transfer.progress import Progress
 
 _EXPORT = Plan(EXPORT_PROJECT)
 _IMPORT = Plan(IMPORT_PROJECT)
@@ -111,17 +112,17 @@ class Projects(Resource[C]):
         """
         from stellary.client.resources.auth import Auth
         from stellary.client.transfer.archive_steps import import_archive
-        from stellary.client.transfer.progress import told
+        from stellary.client.transfer.progress import show_progress
         from stellary.client.transfer.steps import run_steps, run_steps_async
 
         without_key = self.with_options(idempotency_key=None, if_match=None)
         me = Auth(without_key._caller, {}).me  # noqa: SLF001 - of this package
 
-        def work(tell: Told | None) -> Any:
-            steps = import_archive(self, me, file, tell)
+        def work(report: ReportProgress | None) -> Any:
+            steps = import_archive(self, me, file, report)
             return run_steps_async(steps) if self._awaits else run_steps(steps)
 
-        return told(progress, "import", "B", work, awaits=self._awaits)
+        return show_progress(progress, "import", "B", work, awaits=self._awaits)
 
     @overload
     def import_all(
@@ -147,14 +148,14 @@ class Projects(Resource[C]):
             progress: True for a bar; or what is called with the projects that have been made and those that there are.
         """
         from stellary.client.transfer.bulk_steps import import_projects
-        from stellary.client.transfer.progress import told
+        from stellary.client.transfer.progress import show_progress
         from stellary.client.transfer.steps import run_steps, run_steps_async
 
-        def work(tell: Told | None) -> Any:
-            steps = import_projects(self, files, tell)
+        def work(report: ReportProgress | None) -> Any:
+            steps = import_projects(self, files, report)
             return run_steps_async(steps) if self._awaits else run_steps(steps)
 
-        return told(progress, "projects", "project", work, awaits=self._awaits)
+        return show_progress(progress, "projects", "project", work, awaits=self._awaits)
 
     async def _file_imported(self, file: Any) -> Any:
         import asyncio
@@ -215,17 +216,17 @@ class ProjectHandle(Resource[C]):
             The path.
         """
         from stellary.client.transfer.archive_steps import export_archive
-        from stellary.client.transfer.progress import told
+        from stellary.client.transfer.progress import show_progress
         from stellary.client.transfer.steps import run_steps, run_steps_async
 
         caller: Any = self._caller
         export = partial(caller.response, _EXPORT, self._place, _NOTHING)
 
-        def work(tell: Told | None) -> Any:
-            steps = export_archive(self, export, Path(path), tell)
+        def work(report: ReportProgress | None) -> Any:
+            steps = export_archive(self, export, Path(path), report)
             return run_steps_async(steps) if self._awaits else run_steps(steps)
 
-        return told(progress, "export", "B", work, awaits=self._awaits)
+        return show_progress(progress, "export", "B", work, awaits=self._awaits)
 
     async def _exported_to(self, path: Path) -> Path:
         import asyncio

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 import attrs
 
+from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.target import Target
 from stellary.client.errors import NotImported
 from stellary.client.transfer.archive import (
@@ -24,7 +25,6 @@ from stellary.client.transfer.archive import (
 )
 from stellary.client.transfer.byte_ranges import find_next_start
 from stellary.client.transfer.json_file import parsed
-from stellary.client.transfer.progress import Told
 from stellary.client.transfer.steps import Steps
 from stellary.contract.errors import NotFound
 from stellary.contract.project_imports import NotCarried, ProjectImport
@@ -76,7 +76,7 @@ class ProjectsHandle(Protocol):
 
 
 def export_archive(
-    project: ProjectHandle, export: Callable[[], Any], path: Path, progress: Told | None
+    project: ProjectHandle, export: Callable[[], Any], path: Path, progress: ReportProgress | None
 ) -> Steps[Path]:
     """Write a project and its files to a path.
 
@@ -102,7 +102,7 @@ def _write(
     project: ProjectHandle,
     export: Callable[[], Any],
     file: IO[bytes],
-    progress: Told | None,
+    progress: ReportProgress | None,
     *,
     last: bool,
 ) -> Steps[bool]:
@@ -125,7 +125,7 @@ def _download(
     files: Sequence[PackedFile],
     cards: Sequence[dict[str, Any]],
     archive: WrittenArchive,
-    progress: Told | None,
+    progress: ReportProgress | None,
 ) -> Steps[None]:
     received, total = 0, sum(file.size for file in files)
     for file in files:
@@ -145,7 +145,10 @@ def _download(
 
 
 def import_archive(
-    projects: ProjectsHandle, get_session: Callable[[], Any], file: ArchiveFile, progress: Told | None
+    projects: ProjectsHandle,
+    get_session: Callable[[], Any],
+    file: ArchiveFile,
+    progress: ReportProgress | None,
 ) -> Steps[ProjectImport]:
     """Create a project from an archive, and delete it again if one of its files cannot be uploaded.
 
@@ -192,7 +195,11 @@ def import_archive(
 
 
 def _upload(
-    files: FilesHandle, archive: ReadArchive, packed: PackedFile, key: str | None, progress: Told | None
+    files: FilesHandle,
+    archive: ReadArchive,
+    packed: PackedFile,
+    key: str | None,
+    progress: ReportProgress | None,
 ) -> Steps[None]:
     # Each upload is its own call: with a key derived from the caller's, a repeated import uploads no file twice.
     own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
@@ -202,7 +209,7 @@ def _upload(
         yield partial(upload, unpacked, name=packed.name, mime_type=packed.mime_type, progress=progress)
 
 
-def _add_progress(progress: Told, before: int, total: int, sent: int, _: int) -> None:
+def _add_progress(progress: ReportProgress, before: int, total: int, sent: int, _: int) -> None:
     progress(before + sent, total)
 
 

@@ -13,7 +13,7 @@ from stellary.contract.errors import ApiError, FieldProblem, StellaryError
 
 if TYPE_CHECKING:
     from stellary.client.calling.caller import AsyncCaller, SyncCaller
-    from stellary.client.transfer.progress import Told
+    from stellary.client.calling.form import ReportProgress
     from stellary.contract.cards import CardInColumn
 
 BATCH = 100
@@ -46,7 +46,7 @@ H = TypeVar("H", bound=Handle)
 
 
 def create_cards(
-    handle: CardsHandle, cards: Iterable[CardInColumn], progress: Told | None
+    handle: CardsHandle, cards: Iterable[CardInColumn], progress: ReportProgress | None
 ) -> Steps[list[Any]]:
     """Create cards in batches, each of them all or nothing.
 
@@ -64,7 +64,9 @@ def create_cards(
     return _run_batches(batches, to_call, progress, "card")
 
 
-def import_projects(handle: ProjectsHandle, files: Iterable[Any], progress: Told | None) -> Steps[list[Any]]:
+def import_projects(
+    handle: ProjectsHandle, files: Iterable[Any], progress: ReportProgress | None
+) -> Steps[list[Any]]:
     """Create a project from each file.
 
     Args:
@@ -83,7 +85,7 @@ def import_projects(handle: ProjectsHandle, files: Iterable[Any], progress: Told
 def _run_batches(
     batches: Sequence[list[Any]],
     to_call: Callable[[int, Any], Callable[[], Any]],
-    progress: Told | None,
+    progress: ReportProgress | None,
     noun: str,
 ) -> Steps[list[Any]]:
     created: list[Any] = []

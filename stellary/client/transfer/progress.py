@@ -1,4 +1,4 @@
-"""Progress: how long work is told to whoever waits for it: by a bar, or to a function, in one way everywhere."""
+"""The progress of long work, as a bar or as calls of a function."""
 
 from __future__ import annotations
 
@@ -11,64 +11,68 @@ from importlib import import_module
 from typing import Any, Literal, Self
 
 from stellary.client._environment import in_notebook
+from stellary.client.calling.form import ReportProgress
 
-Told = Callable[[int, int], object]
-"""Is told how much has been done, and how much there is. What is sent again after a failure is told again. With
-AsyncStellary it is called in another thread."""
-Progress = bool | Told
-"""True for a bar, which needs the extra ``notebook``; or what is called with how much is done, and how much there is."""
+Progress = bool | ReportProgress
+"""True for a bar, which needs the extra ``notebook``; or a function that is called with how much is done, and how much there
+is."""
 
 
-def told(
+def show_progress(
     progress: Progress | None,
     what: str,
     unit: Literal["B", "card", "change", "project"],
-    work: Callable[[Told | None], Any],
+    work: Callable[[ReportProgress | None], Any],
     *,
     awaits: bool,
 ) -> Any:
-    """Do work that tells how far it is.
+    """Do work that reports its progress.
 
     Args:
-        what: What stands before the bar.
-        unit: What is counted.
-        work: Is given what to tell; what it returns is to be awaited if it ``awaits``.
+        progress: What the caller of the client asked for.
+        what: The text before the bar.
+        unit: The unit of the reported numbers.
+        work: Does the work, and is given the function to report to.
+        awaits: Whether ``work`` returns an awaitable.
+
+    Returns:
+        The result of ``work``.
 
     Raises:
-        ModuleNotFoundError: A bar is wanted, and nothing is there to draw it; nothing has been done.
+        ModuleNotFoundError: A bar is requested, and tqdm is not installed; nothing has been done.
     """
     if progress is not True:
         return work(progress or None)
     bar = Bar(what, unit)
     if awaits:
-        return _awaited(bar, work)
+        return _show_progress_async(bar, work)
     with bar:
         return work(bar)
 
 
-async def _awaited(bar: Bar, work: Callable[[Told | None], Any]) -> Any:
+async def _show_progress_async(bar: Bar, work: Callable[[ReportProgress | None], Any]) -> Any:
     with bar:
         return await work(bar)
 
 
 class Bar:
-    """A bar of tqdm, which begins with the first that is told."""
+    """A bar of tqdm, which appears with the first report."""
 
     def __init__(self, what: str, unit: str) -> None:
         scale = {"unit_scale": True, "unit_divisor": 1024} if unit == "B" else {}
-        # In a notebook what goes to the standard error looks like one.
+        # In a notebook, output to standard error looks like an error.
         file = sys.stdout if in_notebook() else sys.stderr
         self._make = partial(
             _tqdm(), desc=what, unit=unit if unit == "B" else f" {unit}s", file=file, **scale
         )
         self._bar: Any = None
-        self._begun = time.time()
+        self._started_at = time.time()
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None:
             self._bar = self._make(total=total)
-            self._bar.start_t = self._begun
-        # What is sent again after a failure is counted once.
+            self._bar.start_t = self._started_at
+        # Bytes that are sent again after a failure count once.
         self._bar.update(done - self._bar.n)
 
     def __enter__(self) -> Self:
@@ -81,7 +85,7 @@ class Bar:
 
 def _tqdm() -> Any:
     with warnings.catch_warnings():
-        # Without ipywidgets it draws its bar of text in a notebook too, and need not say so.
+        # Without ipywidgets tqdm draws a bar of text in a notebook, too; its warning is of no use.
         warnings.simplefilter("ignore")
         try:
             return import_module("tqdm.auto").tqdm
