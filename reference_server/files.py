@@ -44,7 +44,7 @@ class Files:
             ApiError: The body is too large or too slow, or is no form with a file.
         """
         match, raw = exchange.match, exchange.raw()
-        refused = await self._threads.run("read", lambda: dispatch.refusal(self._core.units, raw, match))
+        refused = await self._threads.run("read", lambda: dispatch.find_refusal(self._core.units, raw, match))
         if refused is not None:
             return refused
         if (exchange.request.content_length or 0) > FORM_MAX:

@@ -147,7 +147,7 @@ class Handler:
         exchange.actor = answer.actor
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
-            allowed = partial(dispatch.may_go_on, self._core.units, exchange.raw())
+            allowed = partial(dispatch.may_read_on, self._core.units, exchange.raw())
             exchange.opening = await self.streams.open(answer.record, reader, allowed)
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
@@ -179,7 +179,9 @@ class Handler:
         if small is not None:
             return await self._asked(exchange, caller, exchange.raw(small))
         head = exchange.raw()
-        refused = await self._threads.run("read", lambda: dispatch.refusal(self._core.units, head, match))
+        refused = await self._threads.run(
+            "read", lambda: dispatch.find_refusal(self._core.units, head, match)
+        )
         if refused is not None:
             return refused
         await body.read()

@@ -50,28 +50,42 @@ T = TypeVar("T")
 
 
 class Core:
-    """The domain over one database.
+    """The domain of Stellary over one database: the object that a host application embeds.
+
+    Create one per process, and call ``close`` at the end. All methods may be called from any thread. A core that was
+    created before a fork can be used in the child.
 
     Args:
-        database: ``sqlite:///stellary.db``, ``postgresql://…`` as libpq spells it, or an ``Engine`` of yours.
-        jwt_secret: Signs logins; 32 bytes or more. Without one, logins hold as long as this object.
-        jwt_lifetime: How long a login holds; 7 days.
-        bcrypt_rounds: Cost of a password hash; 12 takes about 0.3 s.
-        mailer: Takes emails (invitations); without one they are logged.
-        public_url: Where people reach the product; stands in emails.
-        clock: Says now, in UTC.
-        ids: Makes ids of 24 lower-case hex digits, each time another one.
-        planner: Asks the questions of project drafts and makes their roadmaps; without one, what is built in reads the
-            brief itself, without a model. One that has a ``close`` is closed with the core.
-        webhook_sender: Brings the messages of webhooks; without one they wait.
-        private_webhooks: Whether webhooks may lead to addresses that are not public.
-        blobs: Where files are kept: a folder, ``s3://bucket/prefix``, or a ``Blobs``. Without one they are in memory,
-            as long as this object.
-        brains: Who thinks for agents, by their ``runtime``, in place of those that come with the package.
-        direct_database: The URL of the same PostgreSQL past PgBouncer, for LISTEN, migrations and backups; ``database``.
+        database: ``sqlite:///stellary.db``, ``postgresql://…`` as libpq spells it, or a SQLAlchemy ``Engine`` of yours,
+            which ``close`` does not dispose of.
+        jwt_secret: The key that signs logins, at least 32 bytes. By default a random key, so that logins end with this
+            object.
+        jwt_lifetime: How long a login is valid. Default: 7 days.
+        bcrypt_rounds: The cost of a password hash; each step doubles it. Default: 12, about 0.3 s.
+        mailer: Sends an ``Email`` (invitations). By default, emails are logged.
+        public_url: The URL at which people reach the product, for the links in emails.
+        clock: Returns the current time in UTC. By default, the system clock.
+        ids: Returns a new id of 24 lower-case hex digits at each call. By default, ids sort by creation.
+        planner: Asks the questions of project drafts and creates their roadmaps. By default, a built-in planner that
+            uses no language model. ``close`` closes a planner that has a method of that name.
+        webhook_sender: Sends webhook messages. By default, messages stay queued.
+        private_webhooks: Whether webhooks may have receivers at addresses that are not public. Default: False.
+        blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs``. By default they are kept in
+            memory, as long as this object.
+        brains: What decides for agents, by their ``runtime``; these replace or extend ``built_in`` and ``model``.
+        direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
+            By default, ``database``.
+
+    Attributes:
+        env: The environment: the clock, settings and ports that were passed in.
+        units: Opens units of work; the methods of this class also translate its errors.
+        database: The database.
+        work: Runs background jobs (``run_due``, ``start``, ``stop``).
+        webhook_worker: Sends webhook messages (``run_due``, ``start``, ``stop``).
+        relay: Carries signals between processes on PostgreSQL (``start``, ``stop``).
 
     Raises:
-        ValueError: A URL is of no database that we know; or ``ids`` makes something else than ids, or the same one twice.
+        ValueError: A URL is not one of a supported database, or ``ids`` returns something else than ids, or one twice.
     """
 
     def __init__(
@@ -92,10 +106,10 @@ class Core:
         brains: Mapping[str, Brain] | None = None,
         direct_database: str | None = None,
     ) -> None:
-        own_ids = Ids() if ids is None else check_ids(ids)
+        new_id = Ids() if ids is None else check_ids(ids)
         self.env = Environment(
             clock=clock,
-            new_id=own_ids,
+            new_id=new_id,
             signer=Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime),
             bcrypt_rounds=bcrypt_rounds,
             mailer=mailer,
@@ -121,26 +135,35 @@ class Core:
 
     @property
     def database(self) -> Database:
-        """The database in which the units work."""
+        """The database in which units of work run."""
         return self.units.database
 
     def migrate(self) -> None:
-        """Bring the schema up to date. Of several processes that do so at once one works and the others wait for it."""
+        """Migrate the schema to the current version. If several processes do so at the same time, one works and the rest wait.
+
+        Call it before any other method, on a new database as after each upgrade of the package.
+        """
         with self.database.migrating() as connection:
             migrations.upgrade(connection)
 
     def probe(self) -> None:
-        """Try a write, and take it back. Raises whatever the database says if it cannot be written."""
-        with suppress(_TakenBack), self.database.writing() as connection:
+        """Check that the database can be written, with a write that is rolled back.
+
+        Raises:
+            DBAPIError: The error of the driver, if it cannot.
+        """
+        with suppress(_RolledBack), self.database.writing() as connection:
             migrations.touch(connection)
-            raise _TakenBack
+            raise _RolledBack
 
     def sweep(self) -> int:
-        """Delete the files that no attachment has named for an hour; how many that were.
+        """Delete files that no attachment has referred to for an hour, and expired counts of failed logins.
 
-        They are those of deleted cards, projects and organizations, and what was left behind by a process that died.
-        Counts of failed logins that no longer matter are deleted as well.
-        The server does it at its start and then every hour; who embeds the core calls it now and then.
+        Such files belonged to deleted cards, projects and organizations, or were left behind by a process that died.
+        The reference server sweeps at its start and then every hour; if you embed the core, do the same.
+
+        Returns:
+            The number of deleted files.
 
         Raises:
             Unavailable: The store or the database does not answer.
@@ -149,67 +172,76 @@ class Core:
         return attachments.sweep(self.units, proposing.find_pending_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
-        """Copy the database as of one moment, and every file that it names, into a new folder, while others write.
+        """Back up a consistent copy of the database and all files that it refers to. Others may write meanwhile.
 
         Args:
-            folder: That is not there yet; it appears once it is whole.
-            also: Files of yours to lay beside, as far as they are there.
+            folder: The folder to create; it appears once the backup is complete.
+            also: Further files to copy into the folder. Missing ones are skipped.
+
+        Returns:
+            The backup, with the number of files, and the keys of files that are missing or damaged.
 
         Raises:
-            BackupFailed: It is there already, the database cannot be copied, or ``pg_dump`` is missing.
-            OSError: Something cannot be read or written.
+            BackupFailed: The folder exists, the database cannot be copied, or ``pg_dump`` is missing.
+            OSError: A file cannot be read or written.
             Unavailable: The store or the database does not answer.
         """
-        # Here, since most processes never make one.
+        # Imported here, since most processes never make a backup.
         from stellary.core.api import backups
 
-        paths = [Path(fspath(each)) for each in also]
-        return backups.back_up(self.database, self.env.blobs, self._named_files, Path(fspath(folder)), paths)
+        paths = [Path(fspath(path)) for path in also]
+        return backups.back_up(self.database, self.env.blobs, self._find_files, Path(fspath(folder)), paths)
 
-    def _named_files(self, connection: Connection) -> Named:
+    def _find_files(self, connection: Connection) -> Named:
         with self.view(NOBODY, connection) as uow:
             return attachments.all_files(uow) | proposing.find_all_files(uow)
 
     def close(self) -> None:
-        """Close all connections."""
-        for each in (*self.env.brains.values(), self.env.planner):
-            end = getattr(each, "close", None)
-            if end is not None:
-                end()
+        """Close all connections, brains and the planner. Stop the job runner, the webhook worker and the relay before."""
+        for part in (*self.env.brains.values(), self.env.planner):
+            close = getattr(part, "close", None)
+            if close is not None:
+                close()
         self.claims.close()
         self.database.close()
 
     @contextmanager
     def begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        """Open a unit of work that may write: committed at the end of the block, undone on an exception.
+        """Open a unit of work that may write. It commits at the end of the block, and rolls back on an exception.
 
-        The block cannot be repeated, so that a change that the database aborts in favour of another one fails here. Prefer
-        ``run``, which tries again.
+        A block cannot run twice, so a unit that the database aborts because of a concurrent one fails. Prefer ``run``,
+        which retries.
 
         Args:
-            actor: On whose behalf.
-            connection: One of yours, in a transaction that you commit: the unit joins it. (Of an ORM session:
-                ``session.connection()``.)
+            actor: The user or agent on whose behalf the unit works; ``NOBODY`` for none.
+            connection: A connection of yours, in a transaction that you commit; the unit joins it. From an ORM session,
+                pass ``session.connection()``. By default, the core uses a connection of its own.
+
+        Yields:
+            The unit.
 
         Raises:
-            Unavailable: The database was busy for too long, away, or aborted the unit in favour of another one.
-            ApiError: The database has refused a statement of ours; its own error is the cause.
+            Unavailable: The database does not answer, was busy for too long, or aborted the unit.
+            ApiError: A statement failed; the error of the database is the cause.
         """
         with raise_api_errors(), self.units.transaction(actor, connection) as uow:
             yield uow
 
     @contextmanager
     def borrowed(self, driver_connection: Any, on_commit: OnCommit) -> Iterator[Connection]:
-        """A connection of a host that does not use SQLAlchemy, as ``begin``, ``view`` and ``user`` take it.
+        """Wrap a driver connection of a host without SQLAlchemy, for the ``connection`` argument of other methods.
 
         Args:
-            driver_connection: Of ``sqlite3`` or ``psycopg``, to the core's database, in a transaction that the host
-                commits; it is neither committed, rolled back nor closed here.
-            on_commit: Called with what is to be done after the host's commit, such as Django's ``transaction.on_commit``.
+            driver_connection: A ``sqlite3`` or ``psycopg`` connection to the same database, in a transaction that the
+                host commits. The core neither commits it, nor rolls it back, nor closes it.
+            on_commit: Called with a function to run after the host's commit, such as Django's ``transaction.on_commit``.
+
+        Yields:
+            The SQLAlchemy connection.
 
         Raises:
-            RuntimeError: It is None, or in no transaction: what is written on it, rows of the host's included, would be
-                lost, since nobody would commit it. A connection of ``psycopg`` without autocommit may be idle.
+            RuntimeError: The connection is None or in no transaction, so that writes on it would be lost. A ``psycopg``
+                connection without autocommit may be idle.
         """
         if self._borrowing is None:
             self._borrowing = Borrowing(self.database.engine.url)
@@ -218,14 +250,17 @@ class Core:
 
     @contextmanager
     def view(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        """Open a unit of work that only reads, and sees one moment throughout.
+        """Open a unit of work that only reads, from one snapshot of the database.
 
         Args:
-            actor: On whose behalf.
-            connection: One of yours, whose transaction is read in.
+            actor: The user or agent on whose behalf the unit reads; ``NOBODY`` for none.
+            connection: A connection of yours, in whose transaction the unit reads. By default, the core uses its own.
+
+        Yields:
+            The unit.
 
         Raises:
-            Unavailable: The database was busy for too long, or away.
+            Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors(), self.units.read(actor, connection) as uow:
             yield uow
@@ -238,34 +273,35 @@ class Core:
         *,
         read_only: bool = False,
     ) -> T:
-        """Call a function with a unit of work, and commit what it did.
+        """Call a function with a unit of work, commit the unit, and retry if the database aborts it.
 
-        Databases abort transactions that get in each other's way (a deadlock, a serialization failure). The function is
-        then called again, with a new unit, up to 20 times in all; so it must have no effect but through the unit, or none
-        that may not be repeated.
+        A database aborts a transaction on a deadlock or a serialization failure. The function is then called again with a
+        new unit, at most 20 times in all. It should therefore have no side effects outside the unit, or repeatable ones.
 
         Args:
-            actor: On whose behalf.
-            work: Called with the unit, once per try. What it returns is returned.
-            connection: One of yours, in a transaction that you commit: the unit joins it. It is then tried once, since what
-                the database aborts is your whole transaction: repeat that on ``Unavailable``.
-            read_only: Whether the unit only reads, and sees one moment throughout, as with ``view``.
+            actor: The user or agent on whose behalf the unit works; ``NOBODY`` for none.
+            work: The function; it is called with the unit, once per attempt.
+            connection: A connection of yours, in a transaction that you commit; the unit joins it. There is one attempt
+                then, since the database aborts your whole transaction: on ``Unavailable``, repeat that. By default, the
+                core uses a connection of its own.
+            read_only: Whether the unit only reads, from one snapshot, as with ``view``. Default: False.
 
         Returns:
-            What the function returned in the try that was committed.
+            The result of the function, from the attempt that was committed.
 
         Raises:
-            Unavailable: Each try was aborted; or the database was busy for too long, or away.
-            ApiError: Whatever a service has refused; or the database a statement of ours, with its error as the cause.
+            Unavailable: Every attempt was aborted, or the database does not answer or was busy for too long.
+            ApiError: A service raised it; or a statement failed, with the error of the database as the cause.
         """
         with raise_api_errors():
             return self.units.run(work, actor, connection, read_only=read_only)
 
     def authenticate(self, bearer: str) -> Actor:
-        """Whose token that is: a JWT, a personal access token, or an agent's own.
+        """Return the actor that a bearer token (JWT, personal access token or agent token) belongs to.
 
         Raises:
-            Unauthenticated: It is neither, or no longer good.
+            Unauthenticated: The token is invalid, revoked or has expired.
+            Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors(), self.database.reading() as connection:
             return authenticate_bearer(connection, bearer, self.env)[0]
@@ -278,62 +314,63 @@ class Core:
         name: str | None = None,
         connection: Connection | None = None,
     ) -> Actor:
-        """Return the actor that stands for a user of the host's own accounts. Made at the first call, then kept in step.
+        """Return the actor for a user of your application. The first call creates the user, later ones update it.
 
         Args:
-            external_id: By which the host knows the user; 1-200 characters.
-            email: At most 254 characters with an @, unique without regard to case. None keeps the address; on creation,
-                the user gets one in the reserved domain ``users.invalid``.
-            name: 1-100 characters. None keeps the name; on creation, the local part of the address is used, or the
-                external id.
-            connection: One of yours, in a transaction that you commit.
+            external_id: Your id of the user; 1-200 characters.
+            email: The email address: at most 254 characters with an @, unique without regard to case. None keeps the
+                address; on creation, the user gets one in the reserved domain ``users.invalid``.
+            name: The name, 1-100 characters. None keeps the name; on creation, the local part of the address is used, or
+                the external id.
+            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
 
         Raises:
-            Invalid: The id, the address or the name cannot be one.
-            Conflict: The address is another user's.
-            Unavailable: The database was busy for too long, or away.
+            Invalid: The id, the address or the name is not valid.
+            Conflict: The address belongs to another user.
+            Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors():
             return map_user(self.units, external_id, email, name, connection)
 
     def known_by(self, email: str) -> Actor | None:
-        """The actor of an e-mail address, for whoever runs the core; None if it is nobody's."""
+        """Return the actor of the user with an email address, or None if there is no such user. No access is checked."""
         with self.view(NOBODY) as uow:
             user_id = id_by_address(uow, email)
         return None if user_id is None else Actor(user_id)
 
     def touch(self, actor: Actor) -> None:
-        """Note that the actor's API token was used now."""
+        """Record the current time as the last use of the actor's API token."""
         with self.database.writing() as connection:
             touch(connection, actor, self.env.clock())
 
     def port(self, actor: Actor | None = None) -> EmbeddedPort:
-        """A port for ``Stellary.embedded``: request bytes in, answer bytes out, no socket.
+        """Return a port for ``Stellary.embedded``, which serves requests in this process, without a socket.
 
         Args:
-            actor: On whose behalf; without one, each request's Bearer token says.
+            actor: The user or agent on whose behalf requests are served. By default, the bearer token of each request
+                decides.
         """
         return EmbeddedPort(self.units, actor)
 
 
-class _TakenBack(Exception):
-    """Ends a unit of which nothing is to be kept."""
+class _RolledBack(Exception):
+    """Rolls a transaction back."""
 
 
 class EmbeddedPort:
-    """The API in process: the same router, authentication and validation as over HTTP."""
+    """The API in this process, with the same routing, authentication and validation as over HTTP."""
 
     def __init__(self, units: Units, actor: Actor | None) -> None:
         self._units = units
         self._actor = actor
 
     def send(self, request: RawRequest, /) -> RawResponse:
-        """Answer a request in the calling thread."""
-        return dispatch.answered_whole(self._units, request, self._actor)
+        """Return the response to a request, in the calling thread."""
+        return dispatch.respond(self._units, request, self._actor)
 
     def stream(self, request: RawRequest, /) -> RawResponse:
-        """Answer a request that asks for a stream: its blocks come as things happen, in the thread that reads them."""
-        return dispatch.answered_in_blocks(self._units, request, self._actor)
+        """Return the response to a request for a stream. Reading its blocks waits for events, in the reading thread."""
+        return dispatch.respond_in_blocks(self._units, request, self._actor)
 
     def close(self) -> None:
-        """Nothing to close: the core belongs to whoever made it."""
+        """Do nothing: the core stays open until its owner closes it."""

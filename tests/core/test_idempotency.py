@@ -103,7 +103,7 @@ def test_a_key_is_undone_with_its_effect(board):
     def half_done():
         with board.world.core.begin(board.owner.actor) as uow:
             attempt = Attempt(uow, "k", CREATE_LABEL, "/", b"")
-            attempt.keep(post_answer)
+            attempt.store(post_answer)
             raise LookupError
 
     post_answer = post(board, "bug", "other")

@@ -9,7 +9,7 @@ import pytest
 
 from stellary import Stellary
 from stellary.core.streaming import streams
-from stellary.core.streaming.streams import Followed
+from stellary.core.streaming.streams import StreamReader
 
 IDLE_SECONDS = 1.0
 POLL_SECONDS = 0.1
@@ -20,13 +20,13 @@ def wakeups(monkeypatch):
     """How often each stream has woken up; all of them look ten times a second."""
     monkeypatch.setattr(streams, "POLL_SECONDS", POLL_SECONDS)
     counted = []
-    wait = Followed._rung
+    wait = StreamReader._wait_for_topics
 
     def count(self, seconds):
         counted.append(seconds)
         return wait(self, seconds)
 
-    monkeypatch.setattr(Followed, "_rung", count)
+    monkeypatch.setattr(StreamReader, "_wait_for_topics", count)
     return counted
 
 

@@ -108,7 +108,7 @@ def test_a_connection_that_is_lost_is_made_again_and_nothing_missed(two, monkeyp
     assert ear.hears(EVERYTHING)
     here.env.signals.send("workspace:1")
     assert ear.hears("workspace:1")
-    assert "news of other processes is not heard" in caplog.text
+    assert "signals of other processes are not received" in caplog.text
 
 
 def test_news_that_cannot_be_told_harm_nobody(two, monkeypatch, caplog):

@@ -94,7 +94,7 @@ def race(office: Office, first: Request, second: Request) -> int:
     request = RawRequest(method, path, "", headers, b"" if body is None else orjson.dumps(body))
     call = dispatch._call(core.units, request, actor, None)
     answer, status, _ = run_beside(
-        core, lambda uow: call._within(uow, call._said()), lambda: office.world.status(*second)
+        core, lambda uow: call._run_in_unit(uow, call.parse_request()), lambda: office.world.status(*second)
     )
     assert answer.status < 300, answer.body
     return int(status)
@@ -526,7 +526,7 @@ def check_watermark(office: Office, reader: CommitWatermark | None = None) -> No
         None,
     )
     with core.begin(NOBODY) as uow:
-        call._within(uow, call._said())
+        call._run_in_unit(uow, call.parse_request())
         uow.settle()
         other = office.world.project(office.owner, office.world.workspace(office.owner))
         office.world.card(office.owner, other)

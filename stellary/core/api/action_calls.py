@@ -1,6 +1,6 @@
-"""Calls of actions: one thing done by its name, asked for from outside, from the token to the answer.
+"""The handling of a call of an action by a caller, from the token to the response.
 
-The same steps as a request takes, so that whoever asks may do no more by an action than by the endpoint that it stands for.
+It takes the same steps as a request, so that an action allows nothing that its endpoint does not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stellary.core.accounts import places
 from stellary.core.accounts.places import Place
 from stellary.core.agents import gate, proposing
 from stellary.core.api.calls import Call
-from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, told
+from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, run_call
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.board.settled_answers import settle_answer
 from stellary.core.kernel import actions
@@ -30,15 +30,15 @@ _SHOWN_MAX = 20
 
 
 class ActionCall(Call):
-    """An action on its way: who asks, what is said, and in which workspace.
+    """One call of an action in a workspace.
 
     Args:
         units: Opens the units of work.
-        request: With lower-case header names; of it, only the headers count.
-        actor: Whoever acts; without one, the Bearer token says.
-        action: What is to be done.
-        params: As parsed JSON, in wire names.
-        place: The workspace, as ``acme/eng`` or by its name; may be left out by whoever reaches one only.
+        request: The request, with lower-case header names; only the headers matter.
+        actor: The caller; None takes the caller from the bearer token.
+        action: The action.
+        params: The parameters: parsed JSON, in wire names.
+        workspace: The workspace, as ``acme/eng`` or by its name. None if the caller reaches only one.
     """
 
     def __init__(
@@ -48,43 +48,43 @@ class ActionCall(Call):
         actor: Actor | None,
         action: AnyAction,
         params: Mapping[str, Any],
-        place: str | None,
+        workspace: str | None,
     ) -> None:
         service = Service(action.endpoint, "read" if action.kind == "read" else "write", action.do)
-        self._there = WorkspaceRef("", "")
-        match = Match(action.endpoint, self._there)
+        self._workspace_ref = WorkspaceRef("", "")
+        match = Match(action.endpoint, self._workspace_ref)
         super().__init__(units, request, actor, match, service, ACCESS_BY_REF[WorkspaceRef])
         self.name = action.name
         self._action = action
         self._params = params
-        self._place = place
+        self._workspace = workspace
 
-    def _said(self) -> Request | ApiError:
+    def _parse_once(self) -> Request | ApiError:
         try:
-            said: Request = load(self._action.takes, self._params)
-            return said
+            params: Request = load(self._action.takes, self._params)
         except Invalid as error:
             return error
+        return params
 
     def _require(self, uow: UnitOfWork) -> None:
         uow.actor.require(self.endpoint.policy)
         if uow.actor.agent_limits is not None:
             gate.check_action(uow.actor.agent_limits, self._action)
-        self.ref = self._there = place_meant(uow, self._place)
+        self.ref = self._workspace_ref = find_workspace(uow, self._workspace)
 
-    def _done(self, uow: UnitOfWork, said: Request, **prepared: Any) -> RawResponse:
-        made = settle_answer(uow, actions.run(uow, self._there, self.name, self._params))
-        if isinstance(made, Listing):
-            made = {"items": made.items, "next": made.next}
-        elif isinstance(made, list):
-            made = {"items": made}
-        return RawResponse(200, {"content-type": "application/json"}, dump(made))
+    def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: Any) -> RawResponse:
+        result = settle_answer(uow, actions.run(uow, self._workspace_ref, self.name, self._params))
+        if isinstance(result, Listing):
+            result = {"items": result.items, "next": result.next}
+        elif isinstance(result, list):
+            result = {"items": result}
+        return RawResponse(200, {"content-type": "application/json"}, dump(result))
 
-    def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
+    def _propose(self, uow: UnitOfWork, payload: Request) -> RawResponse:
         limits = uow.actor.agent_limits
         assert limits is not None
-        made = proposing.propose_action(uow, limits, self._there, self._action, self._params)
-        return self._waiting(uow, limits, made)
+        proposal = proposing.propose_action(uow, limits, self._workspace_ref, self._action, self._params)
+        return self._build_accepted(uow, limits, proposal)
 
 
 def act(
@@ -92,28 +92,29 @@ def act(
     request: RawRequest,
     name: str,
     params: Mapping[str, Any],
-    place: str | None = None,
+    workspace: str | None = None,
     actor: Actor | None = None,
 ) -> Answer:
-    """Do something by its name, as ``dispatch.answer`` answers a request. Never raises.
+    """Run an action by its name, as ``dispatch.answer`` handles a request. Every error becomes a response.
 
     Args:
         units: Opens the units of work.
-        request: Whose headers say who asks, and what the request is called.
-        name: Of the action.
-        params: As parsed JSON, in wire names.
-        place: The workspace, as ``acme/eng`` or by its name; may be left out by whoever reaches one only.
-        actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
+        request: The request, whose headers hold the token and the request id.
+        name: The name of the action.
+        params: The parameters: parsed JSON, in wire names.
+        workspace: The workspace, as ``acme/eng`` or by its name. None if the caller reaches only one.
+        actor: The caller; None takes the caller from the bearer token in ``authorization``.
     """
 
-    def begin() -> Call:
-        return ActionCall(units, request, actor, actions.registered_actions(units.env)[name], params, place)
+    def create() -> Call:
+        action = actions.registered_actions(units.env)[name]
+        return ActionCall(units, request, actor, action, params, workspace)
 
-    return told(request, actor, begin, Call.answered)
+    return run_call(request, actor, create, Call.respond)
 
 
 def may_act(units: Units, actor: Actor, name: str) -> bool:
-    """Whether somebody may do something by its name, as far as that shows without looking anything up."""
+    """Return whether an actor may run an action, as far as the token decides; nothing is read."""
     action = actions.registered_actions(units.env)[name]
     if not actor.is_allowed(action.policy):
         return False
@@ -125,34 +126,33 @@ def may_act(units: Units, actor: Actor, name: str) -> bool:
     return True
 
 
-def place_meant(uow: UnitOfWork, said: str | None, field: str = "workspace") -> WorkspaceRef:
-    """The workspace that is meant.
+def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") -> WorkspaceRef:
+    """Return the workspace that a text stands for.
 
     Args:
-        uow: The unit, in which somebody acts.
-        said: An address, ``acme/eng``, which is taken as it is: the access check says whether it leads anywhere. Or what the
-            workspace is called, among those that the caller reaches. If nothing is said, it is the only one, not
-            counting the caller's personal one where there is another.
-        field: Where it was said.
+        uow: The unit, on behalf of the caller.
+        text: An address such as ``acme/eng``, which is not looked up here: the access check decides. Or the name of a
+            workspace that the caller reaches. None stands for the only one, without the personal one if there are others.
+        field: The field that holds the text, for the error message. Default: ``workspace``.
 
     Raises:
-        NotFound: The caller reaches none.
-        Invalid: Nothing was said and there are several, or what was said is the name of none, or of several.
+        NotFound: The caller reaches no workspace.
+        Invalid: The text is None and the caller reaches several, or the name matches none or several.
     """
-    if said is not None and "/" in said:
-        organization, _, workspace = said.partition("/")
+    if text is not None and "/" in text:
+        organization, _, workspace = text.partition("/")
         return WorkspaceRef.at({"org_slug": organization, "ws_slug": workspace})
-    reached = places.reached(uow)
-    if said is not None:
-        by_address = {_address(place): place.ref for place in reached}
-        things = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in reached]
-        return by_address[resolve_one(said, things, field)]
-    shared = [place for place in reached if not place.is_personal] or reached
+    workspaces = places.reached(uow)
+    if text is not None:
+        by_address = {_address(place): place.ref for place in workspaces}
+        things = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in workspaces]
+        return by_address[resolve_one(text, things, field)]
+    shared = [place for place in workspaces if not place.is_personal] or workspaces
     if not shared:
         raise NotFound("Workspace not found")
     if len(shared) > 1:
-        several = ", ".join(_address(place) for place in reached[:_SHOWN_MAX])
-        more = f" and {len(reached) - _SHOWN_MAX} more" if len(reached) > _SHOWN_MAX else ""
+        several = ", ".join(_address(place) for place in workspaces[:_SHOWN_MAX])
+        more = f" and {len(workspaces) - _SHOWN_MAX} more" if len(workspaces) > _SHOWN_MAX else ""
         raise Invalid(f"{field} must say which one: {several}{more}", code="ambiguous_name")
     return shared[0].ref
 

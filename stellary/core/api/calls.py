@@ -1,4 +1,4 @@
-"""Calls: one request on its way through the core, from the token to the answer."""
+"""The handling of one request in the core, from the token to the response."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.accounts.authentication import touch
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.api.authentication import authenticate_bearer
-from stellary.core.api.transfers import begun, file_response
+from stellary.core.api.transfers import build_file_response, open_body
 from stellary.core.api.uploads import Upload
 from stellary.core.board.card_keys import resolve_card_key
 from stellary.core.board.settled_answers import settle_answer
@@ -37,25 +37,25 @@ from stellary.core.kernel.idempotency import Attempt
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, new_key
-from stellary.core.streaming.streams import Record, streaming
+from stellary.core.streaming.streams import Record, build_stream_response
 
 
 class Call:
-    """One request on its way: who asks, what is said, which service answers.
+    """One request, matched to an endpoint and its service.
 
     Args:
         units: Opens the units of work.
-        request: With lower-case header names.
-        actor: Whoever acts; without one, the Bearer token says.
-        match: The endpoint, and what the path names.
-        service: Serves the endpoint.
-        check_access: The access check for the ref, if there is one.
-        upload: The body of a request that brings a file, where somebody has read it already.
-        payload: What ``read`` has made of the request, where that was asked already.
+        request: The request, with lower-case header names.
+        actor: The caller; None takes the caller from the bearer token.
+        match: The endpoint, and the ref that the path stands for.
+        service: The service of the endpoint.
+        check_access: The access check for the ref; None if there is none.
+        upload: The file of an upload whose body has been read already.
+        payload: The result of ``parse_request``, if it has been called already.
 
     Attributes:
-        known: Whom the request came from, as far as that was found out.
-        name: What an agent is noted to have called.
+        caller: The caller, once authenticated; None before.
+        name: The name under which an agent's call is recorded.
     """
 
     def __init__(
@@ -78,76 +78,79 @@ class Call:
         self.service = service
         self.access_check = check_access
         self.stale_token = False
-        self.known = actor
+        self.caller = actor
         self.upload = upload
         self.payload = payload
         self.file: StoredFile | None = None
 
-    def answered(self) -> RawResponse:
-        with self._noting():
-            return self._answered()
+    def respond(self) -> RawResponse:
+        """Run the service and return the response."""
+        with self._record_refusals():
+            return self._respond()
 
-    def _answered(self) -> RawResponse:
-        said = self._said()
+    def _respond(self) -> RawResponse:
+        payload = self._parse_once()
         if self.endpoint.takes_file:
-            response = self._with_file(said)
+            response = self._upload_file(payload)
         elif self.service.mode == "self_managed":
-            response = self._run_self_managed(said)
+            response = self._run_self_managed(payload)
         else:
-            prepared = self._prepared(said)
-            # What an agent does is noted and counted, also if it only reads.
-            writes = self.service.mode == "write" or self._is_agents()
-            response = self.units.run(lambda uow: self._within(uow, said, **prepared), read_only=not writes)
-        if self.stale_token and self.known is not None:
-            # The request has been carried out: that the note of it failed is no reason to say it was not.
+            prepared = self._prepare(payload)
+            # Calls of agents are recorded and counted, so even a read needs a unit that writes.
+            writes = self.service.mode == "write" or self._is_from_agent()
+            response = self.units.run(
+                lambda uow: self._run_in_unit(uow, payload, **prepared), read_only=not writes
+            )
+        if self.stale_token and self.caller is not None:
+            # The request has succeeded, whether or not the last use of the token can be recorded.
             with suppress(Unavailable, DBAPIError), self.units.database.writing() as connection:
-                touch(connection, self.known, self.units.env.clock())
-        return begun(response)
+                touch(connection, self.caller, self.units.env.clock())
+        return open_body(response)
 
-    def admitted(self) -> RawResponse:
-        """Nothing, once it is clear that whoever asks may do so."""
-        with self._noting():
-            self._admit()
+    def authorize(self) -> RawResponse:
+        """Check that the caller may make the request, and return an empty response."""
+        with self._record_refusals():
+            self._authorize()
         return RawResponse(200)
 
-    def _admit(self) -> None:
-        def ask(uow: UnitOfWork) -> None:
-            uow.actor = self._authenticated(uow)
+    def _authorize(self) -> None:
+        def check(uow: UnitOfWork) -> None:
+            uow.actor = self._authenticate(uow)
             self._require(uow)
             if uow.actor.agent_limits is not None:
                 gate.check_active(uow, uow.actor.agent_limits)
             self._check_access(uow)
 
-        self.units.run(ask, read_only=True)
+        self.units.run(check, read_only=True)
 
     @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """What an agent is refused is noted; the unit in which it was is undone by then."""
+    def _record_refusals(self) -> Iterator[None]:
+        """Record an error of an agent's call in its audit log, after the unit of the call has been rolled back."""
         try:
             yield
         except ApiError as error:
-            if self.known is not None and self.known.agent_limits is not None:
-                audit.record_refusal(self.units, self.known.agent_limits, self.name, error.message)
+            if self.caller is not None and self.caller.agent_limits is not None:
+                audit.record_refusal(self.units, self.caller.agent_limits, self.name, error.message)
             raise
 
-    def _prepared(self, said: Request | ApiError) -> dict[str, Any]:
-        """What a service wants to be done before its unit is begun, for somebody who may ask it."""
-        if self.service.prepare is None or isinstance(said, ApiError):
+    def _prepare(self, payload: Request | ApiError) -> dict[str, Any]:
+        """Run the slow step before the unit of the service, once the caller is authorized."""
+        if self.service.prepare is None or isinstance(payload, ApiError):
             return {}
-        self._admit()
-        assert self.known is not None
-        return {"prepared": self.service.prepare(self.units, self.known, self.ref, said)}
+        self._authorize()
+        assert self.caller is not None
+        return {"prepared": self.service.prepare(self.units, self.caller, self.ref, payload)}
 
-    def _with_file(self, said: Request | ApiError) -> RawResponse:
+    def _upload_file(self, payload: Request | ApiError) -> RawResponse:
         if self.upload is not None:
-            return self._keep(self.upload, said)
-        self._admit()
+            return self._store_file(self.upload, payload)
+        self._authorize()
         with Upload(self.request.headers.get("content-type", "")) as upload:
             upload.feed_all((self.request.body,) if self.request.blocks is None else self.request.blocks)
-            return self._keep(upload, said)
+            return self._store_file(upload, payload)
 
-    def _keep(self, upload: Upload, said: Request | ApiError) -> RawResponse:
-        """Keep a file: its bytes first, then the row that names them."""
+    def _store_file(self, upload: Upload, payload: Request | ApiError) -> RawResponse:
+        """Store the bytes of a file, then the row that refers to them."""
         upload.finish()
         blobs, key = self.units.env.blobs, new_key()
         self.file = StoredFile(key, upload.name or "", upload.mime_type, upload.size, upload.sha256)
@@ -156,7 +159,7 @@ class Call:
         def work(uow: UnitOfWork) -> RawResponse:
             nonlocal committing
             committing = False
-            response = self._within(uow, said)
+            response = self._run_in_unit(uow, payload)
             committing = True
             return response
 
@@ -164,7 +167,7 @@ class Call:
             blobs.put(key, upload.file)
             response = self.units.run(work)
         except BaseException:
-            # Of a commit that has failed nobody knows whether it was done: what is left of that is swept.
+            # A commit that raised may still have succeeded, so the file stays; the sweep deletes it if it did not.
             if not committing:
                 blobs.discard(key)
             raise
@@ -172,129 +175,130 @@ class Call:
             blobs.discard(key)
         return response
 
-    def _said(self) -> Request | ApiError:
-        return self.read() if self.payload is None else self.payload
+    def _parse_once(self) -> Request | ApiError:
+        return self.parse_request() if self.payload is None else self.payload
 
-    def read(self, values_max: int = VALUES_MAX) -> Request | ApiError:
-        """Parse and validate the query or the body. It needs neither the database nor the caller.
+    def parse_request(self, values_max: int = VALUES_MAX) -> Request | ApiError:
+        """Parse and validate the query or the body, without the database and whoever the caller is.
 
         Args:
-            values_max: How many JSON values the body may hold.
+            values_max: The maximum number of JSON values in the body.
 
         Returns:
-            The request; or what is wrong with it, which is raised later: 401, 403 and 404 come before it.
+            The request, or the error in it. The error is raised later, since 401, 403 and 404 take precedence.
         """
-        kind: type[Request] = self.endpoint.request_class
+        request_class: type[Request] = self.endpoint.request_class
         if self.endpoint.takes_file:
-            return kind()
+            return request_class()
         try:
             if self.endpoint.in_query:
-                return load_query(kind, self._query())
-            return load(kind, self._json(values_max) if self.request.body else {})
+                return load_query(request_class, self._parse_query())
+            return load(request_class, self._parse_json(values_max) if self.request.body else {})
         except (Invalid, UnsupportedMedia, TooLarge) as error:
-            # Its frames hold the body, which may be large.
+            # The frames of the traceback hold the body, which may be large.
             return error.with_traceback(None)
         except UnicodeDecodeError:
             return Invalid("the query must be UTF-8")
 
-    def _query(self) -> list[tuple[str, str]]:
+    def _parse_query(self) -> list[tuple[str, str]]:
         pairs = parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
-        seen = self.request.headers.get("last-event-id") if self.endpoint.is_stream else None
-        if not seen:
+        last_event_id = self.request.headers.get("last-event-id") if self.endpoint.is_stream else None
+        if not last_event_id:
             return pairs
-        # A browser that comes back asks for the same URL again; only the header knows how far it had come.
-        return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", seen)]
+        # A browser reconnects to the same URL; only the header says which event it received last.
+        return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", last_event_id)]
 
-    def _json(self, values_max: int) -> Any:
-        media, _, rest = self.request.headers.get("content-type", "").partition(";")
-        charset = rest.strip().lower().removeprefix("charset=").strip('"')
+    def _parse_json(self, values_max: int) -> Any:
+        media, _, parameters = self.request.headers.get("content-type", "").partition(";")
+        charset = parameters.strip().lower().removeprefix("charset=").strip('"')
         if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
             raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
         return parse(self.request.body, values_max)
 
-    def _run_self_managed(self, said: Request | ApiError) -> RawResponse:
+    def _run_self_managed(self, payload: Request | ApiError) -> RawResponse:
         if self.endpoint.policy.role == "public":
             self.actor = NOBODY
         else:
-            self.actor = self.units.run(self._authenticated, read_only=True)
+            self.actor = self.units.run(self._authenticate, read_only=True)
         self.actor.require(self.endpoint.policy)
-        if isinstance(said, ApiError):
-            raise said
-        return self._response(self.service.function(self.units, self.actor, self.ref, *self._arguments(said)))
+        if isinstance(payload, ApiError):
+            raise payload
+        result = self.service.function(self.units, self.actor, self.ref, *self._arguments(payload))
+        return self._build_response(result)
 
-    def _within(self, uow: UnitOfWork, said: Request | ApiError, **prepared: Any) -> RawResponse:
+    def _run_in_unit(self, uow: UnitOfWork, payload: Request | ApiError, **prepared: Any) -> RawResponse:
         policy = self.endpoint.policy
-        uow.actor = NOBODY if policy.role == "public" else self._authenticated(uow)
+        uow.actor = NOBODY if policy.role == "public" else self._authenticate(uow)
         self._require(uow)
-        done = partial(self._done, **prepared)
+        call = partial(self._call_service, **prepared)
         limits = uow.actor.agent_limits
         if limits is None:
-            return self._once(uow, said, done)
+            return self._run_once(uow, payload, call)
         gate.count_call(uow, limits)
         if uow.actor.token_id is not None:
             tokens.touch(uow, uow.actor.token_id)
         proposes = policy.agent == "w" and not limits.at_once
         if not proposes:
             audit.record(uow, limits, self.name, "allowed")
-        return self._once(uow, said, self._proposed if proposes else done)
+        return self._run_once(uow, payload, self._propose if proposes else call)
 
     def _require(self, uow: UnitOfWork) -> None:
-        """Check what the token reaches before anything is looked up; then the path may name a card by its key."""
+        """Check what the token allows, before anything is read; then resolve a card key in the path."""
         uow.actor.require(self.endpoint.policy)
         if uow.actor.agent_limits is not None and self.endpoint.policy.role != "public":
             gate.check_call(uow.actor.agent_limits, self.endpoint, registered_actions(self.units.env))
         self.ref = resolve_card_key(uow, self.ref)
 
-    def _once(
+    def _run_once(
         self,
         uow: UnitOfWork,
-        said: Request | ApiError,
-        do: Callable[[UnitOfWork, Request], RawResponse],
+        payload: Request | ApiError,
+        call: Callable[[UnitOfWork, Request], RawResponse],
     ) -> RawResponse:
-        """Do what is asked, unless it has been done before under the same key."""
-        if isinstance(said, ApiError):
+        """Run the call, unless an earlier request with the same idempotency key has run it."""
+        if isinstance(payload, ApiError):
             self._check_access(uow)
-            raise said
-        uow.if_match = _versions(self.request.headers.get("if-match"))
+            raise payload
+        uow.if_match = _parse_if_match(self.request.headers.get("if-match"))
         key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
         if key is None:
-            return do(uow, said)
-        attempt = Attempt(uow, key, self.endpoint, self.request.path, self._told_apart())
-        earlier = attempt.earlier()
+            return call(uow, payload)
+        attempt = Attempt(uow, key, self.endpoint, self.request.path, self._fingerprint())
+        earlier = attempt.find_response()
         if earlier is not None:
-            # Whoever has lost access since does not get the old answer either.
+            # A caller who has lost access since must not get the earlier response.
             self._check_access(uow)
             return earlier
-        response = do(uow, said)
-        attempt.keep(response)
+        response = call(uow, payload)
+        attempt.store(response)
         return response
 
-    def _done(self, uow: UnitOfWork, said: Request, **prepared: Any) -> RawResponse:
-        answer = self.service.function(uow, self.ref, *self._arguments(said), **prepared)
-        return self._response(settle_answer(uow, answer))
+    def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: Any) -> RawResponse:
+        result = self.service.function(uow, self.ref, *self._arguments(payload), **prepared)
+        return self._build_response(settle_answer(uow, result))
 
-    def _proposed(self, uow: UnitOfWork, said: Request) -> RawResponse:
-        """What an agent would do that has to ask: written down, to be decided by a person."""
+    def _propose(self, uow: UnitOfWork, payload: Request) -> RawResponse:
+        """Store the call of an agent as a proposal, for a person to decide."""
         limits = uow.actor.agent_limits
         assert limits is not None
-        arguments = self._arguments(said)
-        made = proposing.propose_call(
+        arguments = self._arguments(payload)
+        proposal = proposing.propose_call(
             uow,
             limits,
             self.endpoint,
             self.ref,
-            self.file or said,
+            self.file or payload,
             lambda: self.service.function(uow, self.ref, *arguments),
         )
-        return self._waiting(uow, limits, made)
+        return self._build_accepted(uow, limits, proposal)
 
-    def _waiting(self, uow: UnitOfWork, limits: AgentLimits, made: Proposal) -> RawResponse:
-        """The answer that something was proposed."""
-        audit.record(uow, limits, self.name, "proposed", proposal_id=made.id)
-        return RawResponse(202, {"content-type": "application/json"}, dump(made))
+    def _build_accepted(self, uow: UnitOfWork, limits: AgentLimits, proposal: Proposal) -> RawResponse:
+        """Record that a proposal was made, and return a 202 response with it."""
+        audit.record(uow, limits, self.name, "proposed", proposal_id=proposal.id)
+        return RawResponse(202, {"content-type": "application/json"}, dump(proposal))
 
-    def _is_agents(self) -> bool:
-        """Whether an agent asks, as far as that can be told before anything is looked up."""
+    def _is_from_agent(self) -> bool:
+        """Return whether the caller is an agent, judged by the form of the token alone."""
         if self.actor is not None:
             return self.actor.agent_limits is not None
         return tokens.is_agent_token(self._bearer())
@@ -303,14 +307,15 @@ class Call:
         scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
         return bearer.strip() if scheme.lower() == "bearer" else ""
 
-    def _authenticated(self, uow: UnitOfWork) -> Actor:
+    def _authenticate(self, uow: UnitOfWork) -> Actor:
         if self.actor is not None:
             return self.actor
         bearer = self._bearer()
         if not bearer:
             raise Unauthenticated("a Bearer token is required")
-        self.known, self.stale_token = found = authenticate_bearer(uow.connection, bearer, self.units.env)
-        return found[0]
+        actor, self.stale_token = authenticate_bearer(uow.connection, bearer, self.units.env)
+        self.caller = actor
+        return actor
 
     def _check_access(self, uow: UnitOfWork) -> None:
         if self.access_check is None:
@@ -322,36 +327,36 @@ class Call:
             uow.mark_authorized()
             uow.pop_policy()
 
-    def _told_apart(self) -> bytes:
-        """What tells this request from another one with the same key."""
+    def _fingerprint(self) -> bytes:
+        """Return bytes that differ between two requests that share an idempotency key."""
         if self.file is None:
             return self.request.body
         return "\0".join((self.file.name, self.file.mime_type or "", self.file.sha256)).encode()
 
-    def _arguments(self, said: Request) -> tuple[Any, ...]:
+    def _arguments(self, payload: Request) -> tuple[Any, ...]:
         if self.file is not None:
             return (self.file,)
-        return () if self.endpoint.takes is Nothing else (said,)
+        return () if self.endpoint.takes is Nothing else (payload,)
 
-    def _response(self, made: Any) -> RawResponse:
-        if isinstance(made, StoredFile):
-            return file_response(self.units.env.blobs, made, self.request.headers)
-        if isinstance(made, Record):
-            return streaming(made)
+    def _build_response(self, result: Any) -> RawResponse:
+        if isinstance(result, StoredFile):
+            return build_file_response(self.units.env.blobs, result, self.request.headers)
+        if isinstance(result, Record):
+            return build_stream_response(result)
         headers = {"content-type": "application/json"}
-        if isinstance(made, Listing):
-            if made.next is not None:
+        if isinstance(result, Listing):
+            if result.next is not None:
                 pairs = [(name, text) for name, text in parse_qsl(self.request.query) if name != "cursor"]
-                query = urlencode([*pairs, ("cursor", made.next)])
+                query = urlencode([*pairs, ("cursor", result.next)])
                 headers["link"] = f'<{self.request.path}?{query}>; rel="next"'
-            return RawResponse(self.endpoint.status, headers, dump(made.items))
-        if (version := getattr(made, "version", None)) is not None:
+            return RawResponse(self.endpoint.status, headers, dump(result.items))
+        if (version := getattr(result, "version", None)) is not None:
             headers["etag"] = f'"{version}"'
-        return RawResponse(self.endpoint.status, headers, dump(made))
+        return RawResponse(self.endpoint.status, headers, dump(result))
 
 
-def _versions(header: str | None) -> frozenset[str] | None:
-    """The versions that an ``If-Match`` accepts; a weak one (``W/"3"``) never matches."""
+def _parse_if_match(header: str | None) -> frozenset[str] | None:
+    """Return the versions that an ``If-Match`` header accepts, or None for any. A weak one (``W/"3"``) never matches."""
     if header is None or header.strip() == "*":
         return None
     return frozenset(part.strip().strip('"') for part in header.split(","))

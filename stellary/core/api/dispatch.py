@@ -1,6 +1,6 @@
-"""Dispatch: which service serves which endpoint, and one request from bytes to bytes.
+"""The registry of services and access checks, and the entry point of every request.
 
-The server, the embedded client and MCP all come through here, so that the same router, checks and errors hold.
+The server, the embedded client and MCP all go through here, and so share the router, the checks and the errors.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import actions as search_actions
 from stellary.core.search import search
-from stellary.core.streaming.streams import Followed, Record, StreamResponse
+from stellary.core.streaming.streams import Record, StreamReader, StreamResponse
 from stellary.core.webhooks import access as webhooks_access
 from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
@@ -255,7 +255,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
 SERVICES: Mapping[str, Service] = {
     service.endpoint.operation: service for service in map(service_of, _FUNCTIONS)
 }
-"""Every service, by the operation that it serves: one explicit line each."""
+"""Every service by its operation. Each is listed explicitly above."""
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.ACCESS_BY_REF,
@@ -274,7 +274,7 @@ ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
 }
 """The access check for each kind of ref. It runs alone if a body is invalid, since 404 and 403 come before 400."""
 
-ACTIONS = actions.table(
+ACTIONS = actions.build_table(
     board_actions.ACTIONS,
     knowledge_actions.ACTIONS,
     search_actions.ACTIONS,
@@ -282,18 +282,18 @@ ACTIONS = actions.table(
     insights_actions.ACTIONS,
     agents_actions.ACTIONS,
 )
-"""Everything that can be done by its name, as the areas lend it."""
+"""Every action by its name, from all areas."""
 
 ROUTER = Router(service.endpoint for service in SERVICES.values())
 
 
 @attrs.frozen
 class Answer(RawResponse):
-    """An answer, and what is not for the caller.
+    """A response, with details that are not sent to the caller.
 
     Attributes:
-        actor: Whom the request came from, as far as that was found out: for the log.
-        record: What is to be followed, if the answer goes on; its body is how it begins.
+        actor: The caller, for the log; None if not authenticated.
+        record: The record to stream, if the response is a stream; the body is its first block.
     """
 
     actor: Actor | None = attrs.field(default=None, eq=False, repr=False)
@@ -308,53 +308,56 @@ def answer(
     upload: Upload | None = None,
     payload: Request | ApiError | None = None,
 ) -> Answer:
-    """Answer one request. Never raises: whatever goes wrong is an answer in the error shape.
+    """Return the response to a request. Every error becomes a response; nothing is raised.
 
     Args:
         units: Opens the units of work.
-        request: With lower-case header names; ``x-request-id`` is taken over, or made.
-        actor: Whoever acts; without one, the Bearer token in ``authorization`` says.
-        match: What ``ROUTER`` says of the request, where somebody has asked it already.
-        upload: The body of a request that brings a file, where somebody has read it already.
-        payload: What ``read_payload`` has returned, where that was asked already.
+        request: The request, with lower-case header names. Its ``x-request-id`` is used, or else generated.
+        actor: The caller; None takes the caller from the bearer token in ``authorization``.
+        match: The result of ``ROUTER.match``, if it has been called already.
+        upload: The file of an upload whose body has been read already.
+        payload: The result of ``read_payload``, if it has been called already.
     """
-    return told(request, actor, lambda: _call(units, request, actor, match, upload, payload), Call.answered)
+    return run_call(
+        request, actor, lambda: _call(units, request, actor, match, upload, payload), Call.respond
+    )
 
 
 def read_payload(units: Units, request: RawRequest, match: Match, values_max: int) -> Request | ApiError:
-    """Parse and validate a request's body where no transaction waits for it, for ``answer``. See ``Call.read``."""
-    return _call(units, request, None, match).read(values_max)
+    """Parse and validate the body of a request outside of any transaction, for ``answer``. See ``Call.parse_request``."""
+    return _call(units, request, None, match).parse_request(values_max)
 
 
-def refusal(units: Units, request: RawRequest, match: Match | None = None) -> Answer | None:
-    """The error that a request will be answered with whatever its body says; None if all is well so far.
+def find_refusal(units: Units, request: RawRequest, match: Match | None = None) -> Answer | None:
+    """Return the error response that a request gets whatever its body, or None if the caller may make it.
 
-    For bodies that are large: who may not send one is told before it is sent.
+    It lets a server refuse a caller before a large body is sent.
     """
-    found = told(request, None, lambda: _call(units, request, None, match), Call.admitted)
-    return found if found.status >= 400 else None
+    response = run_call(request, None, lambda: _call(units, request, None, match), Call.authorize)
+    return response if response.status >= 400 else None
 
 
-def answered_in_blocks(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
-    """An answer that goes on, block by block as things happen; any other as it is."""
+def respond_in_blocks(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
+    """Return the response to a request. The blocks of a stream arrive as events happen."""
     response = answer(units, request, actor)
     if response.record is None:
-        return _whole(response)
-    blocks = Followed(units, response.record, lambda: may_go_on(units, request, actor))
+        return _read_body(response)
+    blocks = StreamReader(units, response.record, lambda: may_read_on(units, request, actor))
     return RawResponse(response.status, response.headers, blocks=blocks)
 
 
-def may_go_on(units: Units, request: RawRequest, actor: Actor | None = None) -> bool:
-    """Whether whoever follows something may still do so."""
-    return told(request, actor, lambda: _call(units, request, actor, None), Call.admitted).status < 400
+def may_read_on(units: Units, request: RawRequest, actor: Actor | None = None) -> bool:
+    """Return whether the reader of a stream still has access."""
+    response = run_call(request, actor, lambda: _call(units, request, actor, None), Call.authorize)
+    return response.status < 400
 
 
-def answered_whole(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
-    """The same with the body in memory, as a port has it."""
-    return _whole(answer(units, request, actor))
+def respond(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
+    """Return the response to a request, with its whole body in memory."""
+    return _read_body(answer(units, request, actor))
 
 
-def _whole(response: RawResponse) -> RawResponse:
+def _read_body(response: RawResponse) -> RawResponse:
     if response.blocks is None:
         return response
     try:
@@ -376,22 +379,29 @@ def _call(
     return Call(units, request, actor, match, service, ACCESS_BY_REF.get(type(match.ref)), upload, payload)
 
 
-def told(
-    request: RawRequest, actor: Actor | None, begin: Callable[[], Call], do: Callable[[Call], RawResponse]
+def run_call(
+    request: RawRequest, actor: Actor | None, create: Callable[[], Call], run: Callable[[Call], RawResponse]
 ) -> Answer:
-    """What a call that is begun here says when that is asked of it. Whatever goes wrong is an answer too."""
+    """Create a call, run it, and return its response. An exception becomes an error response.
+
+    Args:
+        request: The request.
+        actor: The caller, if known already.
+        create: Creates the call.
+        run: Runs it: ``Call.respond`` or ``Call.authorize``.
+    """
     request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
     call: Call | None = None
     try:
-        call = begin()
-        response = do(call)
+        call = create()
+        response = run(call)
     except ApiError as error:
         response = error_response(error, request_id)
-        # It and its frames hold each other, and the body: they go now, and not when the collector comes.
+        # The error and its frames refer to each other and to the body; this frees them without the garbage collector.
         error.__traceback__ = None
-    except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
+    except Exception as error:  # noqa: BLE001 - the outermost handler: it responds and logs the traceback
         response = error_response(translated(error, request_id), request_id)
     headers = {**response.headers, "x-request-id": request_id}
-    known = call.known if call else actor
+    caller = call.caller if call else actor
     record = response.record if isinstance(response, StreamResponse) else None
-    return Answer(response.status, headers, response.body, response.blocks, known, record)
+    return Answer(response.status, headers, response.body, response.blocks, caller, record)

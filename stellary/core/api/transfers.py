@@ -26,7 +26,7 @@ _ALWAYS = {
 }
 
 
-def file_response(blobs: Blobs, file: StoredFile, asked: Mapping[str, str]) -> RawResponse:
+def build_file_response(blobs: Blobs, file: StoredFile, asked: Mapping[str, str]) -> RawResponse:
     """The answer that holds a file. Its blocks are not read yet.
 
     Args:
@@ -51,7 +51,7 @@ def file_response(blobs: Blobs, file: StoredFile, asked: Mapping[str, str]) -> R
     return RawResponse(206 if part else 200, headers, blocks=blobs.read(file.key, start, end))
 
 
-def begun(response: RawResponse) -> RawResponse:
+def open_body(response: RawResponse) -> RawResponse:
     """The same answer with its first block read: what fails later can no longer be told by a status.
 
     Raises:

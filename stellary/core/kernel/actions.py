@@ -1,7 +1,7 @@
-"""Actions: named, typed things that can be done by proxy, by a rule, an agent, or whoever approves a proposal.
+"""Actions: operations that rules, agents and approved proposals run by name.
 
-Each area lends its own in ``actions.py``; ``dispatch`` adds them up. An action comes to the same service as the endpoint
-that it stands for, and so to the same policy row and the same access checks: whoever acts may do no more by it.
+Each area defines its own in ``actions.py``; ``dispatch`` collects them. An action calls the service of its endpoint, with
+the same policy row and the same access checks, so an action allows nothing that the endpoint does not.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Category = Literal[
 
 @attrs.frozen
 class Action(Generic[Q]):
-    """Something that can be done by its name.
+    """An operation that can be run by its name.
 
     Attributes:
-        name: ``move_card``.
-        summary: One sentence for a person, or a model: what it does.
-        takes: The class of its params.
-        endpoint: What it stands for; the policy row of that holds.
-        category: What an agent may be allowed as a whole.
-        do: Does it: the service of the endpoint itself, or a function that looks up whatever the params name through access checks,
-            under the policy row of the endpoint.
+        name: The name, such as ``move_card``.
+        summary: A sentence that tells a person or a language model what the action does.
+        takes: The class of its parameters.
+        endpoint: The endpoint whose policy row applies.
+        category: The category by which agents are allowed groups of actions.
+        do: The service of the endpoint, or a function that resolves the parameters through access checks, under the policy
+            row of the endpoint.
     """
 
     name: str
@@ -66,64 +66,63 @@ class Action(Generic[Q]):
 AnyAction = Action[Any]
 
 
-def table(*lent: Iterable[AnyAction]) -> Mapping[str, AnyAction]:
-    """The actions of all areas by name, in the order given.
+def build_table(*areas: Iterable[AnyAction]) -> Mapping[str, AnyAction]:
+    """Return the actions of all areas by name, in order.
 
     Raises:
-        ValueError: Two have the same name.
+        ValueError: Two actions have the same name.
     """
-    made: dict[str, AnyAction] = {}
-    for action in (action for area in lent for action in area):
-        if action.name in made:
+    table: dict[str, AnyAction] = {}
+    for action in (action for area in areas for action in area):
+        if action.name in table:
             raise ValueError(f"two actions are called {action.name!r}")
-        made[action.name] = action
-    return made
+        table[action.name] = action
+    return table
 
 
 def registered_actions(env: Environment) -> Mapping[str, AnyAction]:
-    """Return the actions that a core was made with, by name."""
+    """Return the actions of a core, by name."""
     return cast("Mapping[str, AnyAction]", env.actions)
 
 
 def find(uow: UnitOfWork, name: str, field: str = "action") -> AnyAction:
-    """The action of a name.
+    """Return the action of a name.
 
     Args:
-        uow: The unit, whose core knows all of them.
-        name: As somebody has said it.
-        field: Where it was said.
+        uow: The unit.
+        name: The name, as the caller wrote it.
+        field: The field that holds it, for the error message. Default: ``action``.
 
     Raises:
-        Invalid: There is none.
+        Invalid: There is no such action.
     """
-    known_actions = registered_actions(uow.env)
-    action = known_actions.get(name)
+    available = registered_actions(uow.env)
+    action = available.get(name)
     if action is None:
-        known = ", ".join(known_actions)
-        raise Invalid(f"{field} must be one of {known}", code="unknown_action")
+        names = ", ".join(available)
+        raise Invalid(f"{field} must be one of {names}", code="unknown_action")
     return action
 
 
 def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: Any) -> Any:
-    """Do something by its name, on behalf of whoever acts in the unit. The one way to do so.
+    """Run an action by its name, on behalf of the actor of the unit.
 
     Args:
-        uow: The unit; it may have to write.
-        ref: The workspace in which everything is looked up that the params name.
-        name: Of the action.
-        params: As parsed JSON, in wire names.
+        uow: The unit; one that may write, unless the action only reads.
+        ref: The workspace in which names in the parameters are resolved.
+        name: The name of the action.
+        params: The parameters: parsed JSON, in wire names.
 
     Returns:
-        What the service answers: a value, a list of values, or a ``Listing``.
+        The result of the service: a value, a list of values, or a ``Listing``.
 
     Raises:
-        Invalid: There is no such action, the params are not right, or what they name is not there, or could be several
-            things.
-        ApiError: Whatever the service raises.
+        Invalid: There is no such action, a parameter is invalid, or a name in one matches nothing or several things.
+        ApiError: The service raised it.
     """
     action = find(uow, name)
     request = load(action.takes, params)
-    # The versions that the caller accepts are those of what the caller has named, not of what is done by proxy.
+    # ``If-Match`` is about the resource of the request, not about the ones that an action changes.
     accepted, uow.if_match = uow.if_match, None
     try:
         if is_service(action.do):
@@ -135,6 +134,12 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: Any) -> Any:
 
 
 def part(kind: type[Q], params: Request, **more: Any) -> Q:
-    """What an endpoint takes, out of params that hold more than that."""
+    """Return the request of an endpoint, with the fields that it shares with the parameters of an action.
+
+    Args:
+        kind: The class of the request.
+        params: The parameters, which may have further fields.
+        **more: Fields of the request that are set to other values.
+    """
     names = {field.name for field in wire_fields(kind).values()} - more.keys()
     return kind(**{name: getattr(params, name) for name in names if hasattr(params, name)}, **more)

@@ -18,25 +18,25 @@ from stellary.core.ports.webhook_sender import WebhookSender
 
 @attrs.define(eq=False, kw_only=True)
 class Environment:
-    """What a core was made with. It changes only where a test replaces a part, such as the clock.
+    """The settings and ports of a core. Only tests change it, to replace a part such as the clock.
 
     Attributes:
         clock: Returns the current time, in UTC.
-        new_id: Makes ids of 24 lower-case hex digits.
-        signer: Signs and reads logins.
-        bcrypt_rounds: The cost of a new password hash.
-        stored_rounds: The highest cost of any stored hash; None until the first login looks it up.
-        mailer: Takes mails.
-        public_url: Where people reach the product, without a slash at the end.
-        planner: Asks the questions of project drafts and makes their roadmaps.
-        webhook_sender: Sends the messages of webhooks; None where they wait.
-        private_webhooks: Whether webhooks may lead to addresses that are not public.
-        blobs: The store of files.
-        signals: Wakes up those in this process who wait for a change.
-        watermark: Up to where the record of activities will not change any more; for PostgreSQL.
-        brains: What thinks for agents, by runtime. ``agents.brains`` has their type, which builds on this module.
-        actions: The registered actions by name; ``kernel.actions`` has their type.
-        services: The services by operation; ``kernel.unit`` has their type.
+        new_id: Returns a new id of 24 lower-case hex digits.
+        signer: Signs and verifies JWTs.
+        bcrypt_rounds: The cost of new password hashes, as a power of two.
+        stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
+        mailer: Sends an ``Email``.
+        public_url: The URL at which people reach the product, without a trailing slash.
+        planner: Asks the questions of project drafts and creates their roadmaps.
+        webhook_sender: Sends webhook messages; None keeps them queued.
+        private_webhooks: Whether webhooks may have receivers at addresses that are not public.
+        blobs: The store of attachments.
+        signals: Wakes the listeners in this process after a change.
+        watermark: The commit watermark of the activity table, used on PostgreSQL.
+        brains: What decides for agents, by runtime. Their type is in ``agents.brains``, which imports this module.
+        actions: The actions by name. Their type is in ``kernel.actions``.
+        services: The services by operation. Their type is in ``kernel.unit``.
     """
 
     clock: Clock

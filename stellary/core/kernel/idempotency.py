@@ -92,7 +92,7 @@ class Attempt:
             if not uow.connection.execute(_CLAIM, {"number": number}).scalar():
                 raise Conflict("a request with this Idempotency-Key is being carried out", code="in_flight")
 
-    def earlier(self) -> RawResponse | None:
+    def find_response(self) -> RawResponse | None:
         """The answer that was given before, if it was.
 
         Raises:
@@ -114,7 +114,7 @@ class Attempt:
             )
         return RawResponse(found.status, {**found.headers, "idempotency-replayed": "true"}, found.body)
 
-    def keep(self, answer: RawResponse) -> None:
+    def store(self, answer: RawResponse) -> None:
         """Keep the answer for 24 hours, and forget some of what is older."""
         self._uow.connection.execute(_FORGET, {"before": self._uow.now - KEPT})
         self._uow.connection.execute(

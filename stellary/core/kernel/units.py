@@ -1,4 +1,4 @@
-"""Units of work over one database: opened, settled, committed, and repeated where the database aborts them."""
+"""The opener of units of work: settles and commits them, and retries those that the database aborts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ T = TypeVar("T")
 
 
 class Units:
-    """Opens the units of work of one core.
+    """The units of work of one core.
 
-    What goes wrong in the database is raised as the driver's error; ``Core`` translates it for hosts.
+    Errors of the database are raised as the driver's ``DBAPIError``; ``Core`` translates them for hosts.
 
     Args:
-        database: Where the units work.
-        env: What they carry.
-        react: Called with a unit that has written, before it is committed.
-        seeds_ids: Whether the first unit that writes lets the ids go on after the newest one in the database: a process
-            before this one may have had a clock that was ahead.
+        database: The database in which units run.
+        env: The environment that units carry.
+        react: Called with a unit that has emitted events, before it commits.
+        seeds_ids: Whether the first writing unit makes new ids sort after the newest stored one, in case an earlier
+            process had a clock that was ahead. Default: False.
     """
 
     def __init__(
@@ -49,26 +49,33 @@ class Units:
 
     @contextmanager
     def read(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        """Open a unit that only reads, and sees one moment throughout.
+        """Open a unit that only reads, from one snapshot of the database.
 
         Args:
-            actor: On whose behalf.
-            connection: A host's, whose transaction is read in.
+            actor: The actor on whose behalf the unit reads.
+            connection: A connection of the host, in whose transaction the unit reads. By default, one of the pool.
+
+        Yields:
+            The unit.
         """
         if connection is not None:
             check_borrowed(connection)
             yield self._unit(connection, actor)
             return
-        with self.database.reading() as own:
-            yield self._unit(own, actor)
+        with self.database.reading() as pooled:
+            yield self._unit(pooled, actor)
 
     @contextmanager
     def transaction(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
-        """Open a unit that may write: committed at the end of the block, undone on an exception.
+        """Open a unit that may write. It commits at the end of the block, and rolls back on an exception.
 
         Args:
-            actor: On whose behalf.
-            connection: A host's, in a transaction that the host commits: the unit joins it.
+            actor: The actor on whose behalf the unit works.
+            connection: A connection of the host, in a transaction that the host commits; the unit joins it. By default,
+                one of the pool.
+
+        Yields:
+            The unit.
         """
         if connection is not None:
             with self.database.joining(connection):
@@ -78,8 +85,8 @@ class Units:
             after_commit(connection, uow.after_commit)
             return
         check_not_joined()
-        with self.database.writing() as own:
-            uow = self._writing_unit(own, actor)
+        with self.database.writing() as pooled:
+            uow = self._writing_unit(pooled, actor)
             yield uow
             uow.settle()
         self.database.after_commit(uow.after_commit)
@@ -92,19 +99,20 @@ class Units:
         *,
         read_only: bool = False,
     ) -> T:
-        """Call a function with a unit of its own, and again while the database aborts it.
+        """Call a function with a unit of work, commit the unit, and retry if the database aborts it, 20 attempts in all.
 
         Args:
-            work: Called with the unit, once per try.
-            actor: On whose behalf.
-            connection: A host's, in a transaction that the host commits: the unit joins it, and is tried once.
-            read_only: Whether the unit only reads.
+            work: The function; it is called with the unit, once per attempt.
+            actor: The actor on whose behalf the unit works.
+            connection: A connection of the host, in a transaction that the host commits; the unit joins it, with one
+                attempt. By default, one of the pool.
+            read_only: Whether the unit only reads. Default: False.
 
         Returns:
-            What the function returned in the try that was committed.
+            The result of the function, from the attempt that was committed.
 
         Raises:
-            DBAPIError: The database refused it, or aborted each try.
+            DBAPIError: A statement failed, or every attempt was aborted.
         """
 
         def try_once() -> T:

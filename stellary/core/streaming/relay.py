@@ -1,7 +1,8 @@
-"""The relay: carries news between the processes that share a PostgreSQL database. On SQLite there is but one.
+"""The relay, which carries signals between processes that share a PostgreSQL database. SQLite has only one process.
 
-A NOTIFY in each transaction would halve what a database can do, since transactions that notify commit one after the other.
-So the news of some milliseconds is sent in one, beside the transactions; who dies before that is caught up with by polling.
+A NOTIFY in every transaction would halve the throughput, since PostgreSQL commits such transactions one after the other.
+The signals of a few milliseconds are therefore sent together, in a transaction of their own. If a process dies before it
+has sent them, the others find the changes by polling.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from stellary.core.kernel.units import Units
 _log = logging.getLogger("stellary.core")
 
 CHANNEL = "stellary_news"
-GATHER_SECONDS = 0.015
+BATCH_SECONDS = 0.015
 WAIT_SECONDS = 0.25
-TROUBLED_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 PAYLOAD_MAX = 7_000
 """PostgreSQL takes 8,000 bytes."""
 
@@ -34,34 +35,34 @@ _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 
 
 class Relay:
-    """Sends the news of a core to other processes, and tells it theirs.
+    """A link between the signals of this process and those of the others.
 
     Args:
-        units: Whose; on SQLite nothing is done.
+        units: The units whose signals are carried; on SQLite the relay does nothing.
     """
 
     def __init__(self, units: Units) -> None:
         self._units = units
-        self._me = secrets.token_hex(4)
-        self._waiting: set[str] = set()
-        self._there_is = threading.Condition()
+        self._sender_id = secrets.token_hex(4)
+        self._topics: set[str] = set()
+        self._condition = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._heard = threading.local()
-        self._end: socket.socket | None = None
+        self._thread_state = threading.local()
+        self._stop_socket: socket.socket | None = None
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
-        """Carry news in the child too, from its first use of them on, if the parent does."""
+        """Start the relay in the child at its first use of signals, if the parent has started it."""
         if not self._threads:
             return
-        assert self._end is not None
-        # The parent's threads end when its side of this is closed everywhere.
-        self._end.close()
-        self._units.env.signals.stop_listening(self._gather)
-        self._me = secrets.token_hex(4)
-        self._waiting, self._threads, self._end = set(), [], None
-        self._there_is, self._stopping, self._heard = (
+        assert self._stop_socket is not None
+        # The parent's threads end only once this end of the socket is closed in every process.
+        self._stop_socket.close()
+        self._units.env.signals.stop_listening(self._collect)
+        self._sender_id = secrets.token_hex(4)
+        self._topics, self._threads, self._stop_socket = set(), [], None
+        self._condition, self._stopping, self._thread_state = (
             threading.Condition(),
             threading.Event(),
             threading.local(),
@@ -69,100 +70,103 @@ class Relay:
         self._units.env.signals.on_next_use(self.start)
 
     def start(self) -> None:
-        """Carry news, in two threads, from now on."""
+        """Start two threads that send and receive signals."""
         if self._units.database.is_sqlite:
             return
         self._stopping.clear()
-        self._end, ended = socket.socketpair()
-        self._units.env.signals.listen(self._gather)
+        self._stop_socket, peer = socket.socketpair()
+        self._units.env.signals.listen(self._collect)
         self._threads = [
             threading.Thread(target=work, name=f"stellary-{name}", daemon=True)
-            for name, work in (("telling", self._send_all), ("hearing", partial(self._hear_all, ended)))
+            for name, work in (
+                ("relay-send", self._send_all),
+                ("relay-receive", partial(self._receive_all, peer)),
+            )
         ]
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Send what is waiting, and end.
+        """Send the remaining signals, and end the threads.
 
         Args:
-            timeout: Seconds to wait for that.
+            timeout: Seconds to wait for each thread; None waits without limit.
         """
-        self._units.env.signals.stop_listening(self._gather)
+        self._units.env.signals.stop_listening(self._collect)
         self._stopping.set()
-        with self._there_is:
-            self._there_is.notify()
-        if self._end is not None:
-            self._end.close()
+        with self._condition:
+            self._condition.notify()
+        if self._stop_socket is not None:
+            self._stop_socket.close()
         threads, self._threads = self._threads, []
         for thread in threads:
             thread.join(timeout)
 
-    # ------------------------------------------------------------------------------------------ to others
+    # ------------------------------------------------------------------------------------------ sending
 
-    def _gather(self, topic: str) -> None:
-        if getattr(self._heard, "from_others", False):
+    def _collect(self, topic: str) -> None:
+        if getattr(self._thread_state, "from_others", False):
             return
-        with self._there_is:
-            self._waiting.add(topic)
-            self._there_is.notify()
+        with self._condition:
+            self._topics.add(topic)
+            self._condition.notify()
 
     def _send_all(self) -> None:
         while True:
-            with self._there_is:
-                self._there_is.wait_for(lambda: self._waiting or self._stopping.is_set())
+            with self._condition:
+                self._condition.wait_for(lambda: self._topics or self._stopping.is_set())
             if not self._stopping.is_set():
-                # What happens in this time goes with it.
-                self._stopping.wait(GATHER_SECONDS)
-            with self._there_is:
-                topics, self._waiting = self._waiting, set()
+                # Signals of the next milliseconds are sent along.
+                self._stopping.wait(BATCH_SECONDS)
+            with self._condition:
+                topics, self._topics = self._topics, set()
             if topics:
                 self._send(topics)
             elif self._stopping.is_set():
                 return
 
     def _send(self, topics: set[str]) -> None:
-        payload = " ".join((self._me, *sorted(topics)))
+        payload = " ".join((self._sender_id, *sorted(topics)))
         if len(payload) > PAYLOAD_MAX:
-            payload = f"{self._me} {EVERYTHING}"
+            payload = f"{self._sender_id} {EVERYTHING}"
         try:
             with self._units.database.writing() as connection:
                 connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
-        except Exception as error:  # noqa: BLE001 - others poll
-            _log.warning("news could not be told to other processes: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the other processes poll
+            _log.warning("signals could not be sent to other processes: %s", type(error).__name__)
 
-    # ------------------------------------------------------------------------------------------ from others
+    # ------------------------------------------------------------------------------------------ receiving
 
-    def _hear_all(self, ended: socket.socket) -> None:
-        self._heard.from_others = True
+    def _receive_all(self, peer: socket.socket) -> None:
+        self._thread_state.from_others = True
         while not self._stopping.is_set():
             try:
                 with self._units.database.dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
-                            "news of other processes is polled for: a pooler passes no notifications on; "
+                            "signals of other processes are polled for: a pooler passes no notifications on; "
                             "name the database itself as the direct one"
                         )
                         self._stopping.wait()
                         break
-                    self._hear(connection.connection.dbapi_connection, ended)
+                    self._receive(connection.connection.dbapi_connection, peer)
             except Exception as error:  # noqa: BLE001 - the database may be back soon
-                _log.warning("news of other processes is not heard: %s", type(error).__name__)
-                self._stopping.wait(TROUBLED_SECONDS)
-        ended.close()
+                _log.warning("signals of other processes are not received: %s", type(error).__name__)
+                self._stopping.wait(RETRY_SECONDS)
+        peer.close()
 
-    def _hear(self, driver: Any, ended: socket.socket) -> None:
+    def _receive(self, driver: Any, peer: socket.socket) -> None:
         driver.execute(f"LISTEN {CHANNEL}")
-        # What was said while nobody listened.
+        # Signals may have been missed before LISTEN.
         self._units.env.signals.send(EVERYTHING)
         with selectors.DefaultSelector() as selector:
             selector.register(driver, selectors.EVENT_READ)
-            selector.register(ended, selectors.EVENT_READ)
+            selector.register(peer, selectors.EVENT_READ)
             while not self._stopping.is_set():
-                for heard in driver.notifies(timeout=0):
-                    sender, *topics = heard.payload.split(" ")
-                    if sender != self._me:
+                for notification in driver.notifies(timeout=0):
+                    sender, *topics = notification.payload.split(" ")
+                    if sender != self._sender_id:
                         for topic in topics:
                             self._units.env.signals.send(topic)
-                # The driver's own way of waiting cannot be ended from another thread.
+                # Unlike the driver's own wait, this one ends when another thread closes the socket.
                 selector.select(WAIT_SECONDS)

@@ -1,7 +1,7 @@
-"""Streams: what is read on and on from a record, as server-sent events.
+"""Streams of server-sent events, read from an append-only record.
 
-A stream is a place in a record and a way to read on from there. Whoever carries it (the server on its event loop, a
-port in the thread of its caller) reads when news says that there is more.
+A stream is a position in a record and a function that reads on from there. Its carrier (the server on its event loop, or a
+port in the thread of its caller) reads when a signal says that there is more.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from stellary.core.kernel.units import Units
 T = TypeVar("T")
 
 HEARTBEAT_SECONDS = 15.0
-"""After which a stream on which nothing happens says that it is there, and that its reader still may read is checked."""
+"""Seconds after which an idle stream sends a comment, and the access of its reader is checked again."""
 POLL_SECONDS = 5.0
-"""After which it is read whether or not there was news: another process may have died before it told of something."""
+"""Seconds after which the record is read without a signal, which a process that died may not have sent."""
 PENDING_SECONDS = 0.02
-"""After which it is read again where another transaction is about to put something before what was found."""
+"""Seconds after which the record is read again while another transaction may still add an earlier row."""
 
 OPENING = b"retry: 1000\n\n"
 HEARTBEAT = b": still here\n\n"
@@ -35,14 +35,14 @@ HEARTBEAT = b": still here\n\n"
 
 @attrs.frozen
 class Batch:
-    """What was read from some place on.
+    """The events read in one step.
 
     Attributes:
-        position: Where to read on.
-        frames: Events, ready to be sent; empty if there are none.
-        more: Whether there is more already.
-        pending: Whether there will be more at once, though it cannot be read yet.
-        over: Whether that was the end, for good.
+        position: The position to read on from.
+        frames: The events as bytes to send; empty if there are none.
+        more: Whether further events can be read right away.
+        pending: Whether another transaction is about to add events that cannot be read yet.
+        over: Whether the record has ended.
     """
 
     position: int
@@ -54,12 +54,12 @@ class Batch:
 
 @attrs.frozen
 class Record(Stream[T], Generic[T]):
-    """A record that is followed.
+    """A record to stream from.
 
     Attributes:
-        topic: What ``news`` calls it. Streams of one topic read the same.
-        after: The position that the reader has seen; None for what happens from now on.
-        read: Reads on after a position; after None it finds out where the end is, and reads nothing.
+        topic: The topic of the signals that announce new events. Streams with one topic read the same events.
+        after: The last position that the reader has received; None starts at the end.
+        read: Reads the events after a position; for None it returns the position of the end, without events.
     """
 
     topic: str
@@ -69,46 +69,46 @@ class Record(Stream[T], Generic[T]):
 
 @attrs.frozen
 class StreamResponse(RawResponse):
-    """An answer that goes on, and what it goes on with."""
+    """A response whose body continues with the events of a record."""
 
     record: Record[Any] = attrs.field(kw_only=True, eq=False, repr=False)
 
 
-def streaming(record: Record[Any]) -> StreamResponse:
-    """The answer to who wants to follow that."""
-    # A proxy that gathers what it passes on would hold events back.
+def build_stream_response(record: Record[Any]) -> StreamResponse:
+    """Return the response that streams a record."""
+    # A proxy that buffers responses would delay the events.
     headers = {"content-type": EVENT_STREAM, "x-accel-buffering": "no"}
     return StreamResponse(200, headers, OPENING, record=record)
 
 
 def frame(id: int, event: str, data: bytes) -> bytes:
-    """One event as it is sent. JSON has no line breaks of its own."""
+    """Return an event as server-sent bytes. The data is JSON, which contains no line breaks."""
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (id, event.encode("ascii"), data)
 
 
 def frames(events: Iterable[tuple[int, str, bytes]]) -> bytes:
-    """Several of them."""
-    return b"".join(frame(*each) for each in events)
+    """Return several events as server-sent bytes."""
+    return b"".join(frame(*event) for event in events)
 
 
-class Followed:
-    """A stream block by block, in the thread of whoever reads it; it ends with its reader's rights if not before.
+class StreamReader:
+    """An iterator over the blocks of a stream, in the reading thread. It ends when the reader loses access.
 
     Args:
-        units: Whose record it is.
-        record: What is followed.
-        allowed: Whether its reader still may read; asked when somebody has lost access, and now and then.
+        units: Opens the units of work.
+        record: The record to read.
+        is_allowed: Returns whether the reader still has access. Called after access changes, and every 15 seconds.
     """
 
-    def __init__(self, units: Units, record: Record[Any], allowed: Callable[[], bool]) -> None:
+    def __init__(self, units: Units, record: Record[Any], is_allowed: Callable[[], bool]) -> None:
         self._units = units
         self._record = record
-        self._allowed = allowed
-        self._bell: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._is_allowed = is_allowed
+        self._topics: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closed = False
-        # At once: what happens until the first block is asked for is told as well.
+        # Read now, so that events before the first block is read are not missed.
         self._position = record.read(units, None).position if record.after is None else record.after
-        self._blocks = self._all()
+        self._blocks = self._read_blocks()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -117,25 +117,25 @@ class Followed:
         return next(self._blocks)
 
     def close(self) -> None:
-        """End it, from any thread."""
+        """End the stream; from any thread."""
         self._closed = True
-        self._bell.put("")
+        self._topics.put("")
 
-    def _all(self) -> Iterator[bytes]:
+    def _read_blocks(self) -> Iterator[bytes]:
         record = self._record
-        with self._units.env.signals.listening(self._ring):
+        with self._units.env.signals.listening(self._receive):
             yield OPENING
             batch = Batch(self._position, more=True)
-            checked = time.monotonic()
+            checked_at = time.monotonic()
             while True:
-                topics = set() if batch.more else self._rung(self._patience(batch, checked))
+                topics = set() if batch.more else self._wait_for_topics(self._timeout(batch, checked_at))
                 if self._closed:
                     return
-                if time.monotonic() - checked >= HEARTBEAT_SECONDS:
-                    checked = time.monotonic()
+                if time.monotonic() - checked_at >= HEARTBEAT_SECONDS:
+                    checked_at = time.monotonic()
                     topics.add(signals.ACCESS)
                     yield HEARTBEAT
-                if topics - {record.topic} and not self._allowed():
+                if topics - {record.topic} and not self._is_allowed():
                     return
                 batch = record.read(self._units, batch.position)
                 if batch.frames:
@@ -143,20 +143,20 @@ class Followed:
                 if batch.over:
                     return
 
-    def _ring(self, topic: str) -> None:
+    def _receive(self, topic: str) -> None:
         if topic in (self._record.topic, signals.ACCESS, signals.EVERYTHING):
-            self._bell.put(topic)
+            self._topics.put(topic)
 
-    def _patience(self, batch: Batch, checked: float) -> float:
+    def _timeout(self, batch: Batch, checked_at: float) -> float:
         if batch.pending:
             return PENDING_SECONDS
-        return max(0.0, min(POLL_SECONDS, checked + HEARTBEAT_SECONDS - time.monotonic()))
+        return max(0.0, min(POLL_SECONDS, checked_at + HEARTBEAT_SECONDS - time.monotonic()))
 
-    def _rung(self, seconds: float) -> set[str]:
-        """What has been told of, as soon as there is something; nothing after so many seconds."""
+    def _wait_for_topics(self, seconds: float) -> set[str]:
+        """Return the topics of the signals received, as soon as there is one; none after the timeout."""
         topics: set[str] = set()
         with suppress(queue.Empty):
-            topics.add(self._bell.get(timeout=seconds))
+            topics.add(self._topics.get(timeout=seconds))
             while True:
-                topics.add(self._bell.get_nowait())
+                topics.add(self._topics.get_nowait())
         return topics
