@@ -439,7 +439,7 @@ LOCKS = [
     Lock("agents.gate", "_LOCK", exceed_rate_of_agent),
     Lock("agents.missions", "_LOCK", decide_last_two_of_batch),
     Lock("board.access", "_LOCK", change_card),
-    Lock("board.card_moves", "_CARDS", change_cards_in_bulk, ("_NAMED", "_OF_COLUMNS")),
+    Lock("board.card_moves", "_CARDS", change_cards_in_bulk, ("_CARDS_BY_ID", "_OF_COLUMNS")),
     Lock("board.card_references", "_CARD", give_deleted_card_to_agent),
     Lock("board.card_references", "_LABELS", bear_deleted_label),
     Lock("board.custom_fields", "_WITH_VALUE", delete_field),

@@ -27,7 +27,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.agents import access, mission_log, rows
 from stellary.core.agents.rules.missions import progress
 from stellary.core.agents.tables import agents, missions, proposals
-from stellary.core.board.card_references import card_of_workspace
+from stellary.core.board.card_references import find_project_of_card
 from stellary.core.board.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel import jobs
@@ -131,7 +131,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         Conflict: The agent is suspended or does not work in the card's project, or the card has too many active missions.
     """
     agent = access.agent(uow, ref).row
-    project_id = card_of_workspace(uow, agent.workspace_id, request.card_id)
+    project_id = find_project_of_card(uow, agent.workspace_id, request.card_id)
     if project_id is None:
         raise unknown("cardId")
     if agent.status != "active":

@@ -88,22 +88,22 @@ def _file_automation(
 def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
     """Make a project of a file; whoever imports it becomes its member, and the owner of its rules."""
     imported = project_files.import_file(uow, ref, request)
-    answer: Any = imported.told
+    answer: Any = imported.answer
     entries = request.automations or []
     if not entries:
-        return imported.told
+        return imported.answer
     try:
         uow.actor.require(CREATE_AUTOMATION.policy)
     except Forbidden as error:
         left = [_not_carried(entry, place, error.message) for place, entry in enumerate(entries)]
     else:
-        project = ref.child(ProjectRef, imported.told.id)
-        candidates = targets.Candidates(uow, project, imported.told.workspace_id)
+        project = ref.child(ProjectRef, imported.answer.id)
+        candidates = targets.Candidates(uow, project, imported.answer.workspace_id)
         left = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
     owners = [entry.owner for entry in entries if entry.owner]
     reason = "the rules act on behalf of whoever imports them"
     left += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
-    result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.told.not_carried, *left])
+    result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.answer.not_carried, *left])
     return result
 
 
@@ -112,7 +112,7 @@ def _new_ids(
 ) -> dict[str, Mapping[str, str]]:
     """Return what the file's ids, card keys and e-mail addresses stand for here."""
     cards = dict(imported.new_ids["cards"])
-    for card, id in zip(request.cards or (), imported.told.card_ids, strict=True):
+    for card, id in zip(request.cards or (), imported.answer.card_ids, strict=True):
         if request.project.key and card.number:
             cards[f"{request.project.key}-{card.number}"] = id
     addresses = {

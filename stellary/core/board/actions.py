@@ -1,4 +1,4 @@
-"""What the board lends to those who act by proxy: its cards read and written by name."""
+"""Actions of the board: its cards read and written by name, for agents and rules."""
 
 from __future__ import annotations
 
@@ -94,23 +94,25 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
 
 def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
-    named: dict[str, Any] = {}
+    ids: dict[str, Any] = {}
     if params.column is not UNSET:
-        named["column_id"] = resolve_names.resolve_column(uow, project, params.column)
-    for name, said in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
-        if said == "none":
-            named[name] = None
-        elif isinstance(said, str):
-            named[name] = _find_filter(uow, project, name, said)
-    return listing.list_cards(uow, project, part(ListCards, params, **named))
+        ids["column_id"] = resolve_names.resolve_column(uow, project, params.column)
+    for name, name_or_id in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
+        if name_or_id == "none":
+            ids[name] = None
+        elif isinstance(name_or_id, str):
+            ids[name] = _find_filter(uow, project, name, name_or_id)
+    return listing.list_cards(uow, project, part(ListCards, params, **ids))
 
 
-def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, said: str) -> str:
+def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: str) -> str:
     """Return the id of the person or the label by which cards are filtered."""
     workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
-        return resolve_names.resolve_person(uow, workspace_id, said, "assigneeId")
-    return resolve_one(said, resolve_names.list_labels(uow, workspace_id, project.project_id), "labelId")
+        return resolve_names.resolve_person(uow, workspace_id, name_or_id, "assigneeId")
+    return resolve_one(
+        name_or_id, resolve_names.list_labels(uow, workspace_id, project.project_id), "labelId"
+    )
 
 
 def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) -> Card:
@@ -129,13 +131,15 @@ def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -
 
 def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
-    stages = resolve_names.Columns(uow, project)
-    asked = []
-    for index, each in enumerate(params.cards):
-        own = each.column is not UNSET
-        said, field = (each.column, f"cards[{index}].column") if own else (params.column, "column")
-        asked.append(part(CardInColumn, each, column_id=stages.resolve_one(said, field)))
-    return bulk.create_cards(uow, project, CreateCards(cards=asked))
+    column_names = resolve_names.ColumnNames(uow, project)
+    requests = []
+    for index, item in enumerate(params.cards):
+        if item.column is UNSET:
+            column_id = column_names.resolve(params.column, "column")
+        else:
+            column_id = column_names.resolve(item.column, f"cards[{index}].column")
+        requests.append(part(CardInColumn, item, column_id=column_id))
+    return bulk.create_cards(uow, project, CreateCards(cards=requests))
 
 
 def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -> Card:
@@ -143,19 +147,19 @@ def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -
 
 
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
-    found = _card(uow, ref, params)
+    card = _card(uow, ref, params)
     column_id = resolve_names.resolve_column(
-        uow, found.project, params.target_column, "targetColumn", found.scope_id
+        uow, card.project, params.target_column, "targetColumn", card.scope_id
     )
-    return cards.update_card(uow, found.ref, part(UpdateCard, params, column_id=column_id))
+    return cards.update_card(uow, card.ref, part(UpdateCard, params, column_id=column_id))
 
 
 def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -> Card:
-    found = _card(uow, ref, params)
+    card = _card(uow, ref, params)
     assignee_id = params.assignee_id
     if assignee_id is not None:
-        assignee_id = resolve_names.resolve_person(uow, found.workspace_id, assignee_id, "assigneeId")
-    return cards.update_card(uow, found.ref, UpdateCard(assignee_id=assignee_id))
+        assignee_id = resolve_names.resolve_person(uow, card.workspace_id, assignee_id, "assigneeId")
+    return cards.update_card(uow, card.ref, UpdateCard(assignee_id=assignee_id))
 
 
 def _archive_card(uow: UnitOfWork, ref: WorkspaceRef, params: ArchiveCardParams) -> Card:
@@ -171,15 +175,15 @@ def _set_priority(uow: UnitOfWork, ref: WorkspaceRef, params: SetPriorityParams)
 
 
 def _add_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -> Card:
-    found = _card(uow, ref, params)
-    labels.add_label_to_card(uow, _label(uow, found, params))
-    return access.card(uow, found.ref).card
+    target = _card(uow, ref, params)
+    labels.add_label_to_card(uow, _label(uow, target, params))
+    return access.card(uow, target.ref).card
 
 
 def _remove_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -> Card:
-    found = _card(uow, ref, params)
-    labels.remove_label_from_card(uow, _label(uow, found, params))
-    return access.card(uow, found.ref).card
+    target = _card(uow, ref, params)
+    labels.remove_label_from_card(uow, _label(uow, target, params))
+    return access.card(uow, target.ref).card
 
 
 def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -> Comment:
@@ -187,17 +191,21 @@ def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -
 
 
 def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
-    found = _card(uow, ref, params)
-    card = access.card(uow, found.ref).card
-    close = {"assignee": card.assignee_id, "creator": card.created_by_id}
-    to = list(close) if params.to is UNSET else params.to
-    named = {f"to[{place}]": said for place, said in enumerate(to) if said not in close}
-    ids = {close[said] for said in to if said in close}
-    if named:
-        ids |= set(resolve_names.resolve_people(uow, found.workspace_id, named).values())
+    target = _card(uow, ref, params)
+    card = access.card(uow, target.ref).card
+    card_people = {"assignee": card.assignee_id, "creator": card.created_by_id}
+    recipients = list(card_people) if params.to is UNSET else params.to
+    named_people = {
+        f"to[{index}]": recipient
+        for index, recipient in enumerate(recipients)
+        if recipient not in card_people
+    }
+    ids = {card_people[recipient] for recipient in recipients if recipient in card_people}
+    if named_people:
+        ids |= set(resolve_names.resolve_people(uow, target.workspace_id, named_people).values())
     uow.emit(
         NoticeGiven(
-            workspace_id=found.workspace_id,
+            workspace_id=target.workspace_id,
             project_id=card.project_id,
             card=card,
             message=params.message,
@@ -216,18 +224,18 @@ def _toggle_checklist_item(
     uow: UnitOfWork, ref: WorkspaceRef, params: ToggleChecklistItemParams
 ) -> ChecklistItem:
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
-    steps = access.flat_card(uow, flat).card.checklist
-    id = resolve_one(params.item_id, [Candidate(step.id, (step.title,)) for step in steps], "itemId")
+    items = access.flat_card(uow, flat).card.checklist
+    id = resolve_one(params.item_id, [Candidate(item.id, (item.title,)) for item in items], "itemId")
     done = params.done
     if done is UNSET:
-        done = not next(step.done for step in steps if step.id == id)
+        done = not next(item.done for item in items if item.id == id)
     return checklists.update_checklist_item(
         uow, flat.child(ChecklistItemRef, id), UpdateChecklistItem(done=done)
     )
 
 
 class _AboutCard(Protocol):
-    """Params that are about a card, whatever else they say."""
+    """Parameters that name a card."""
 
     @property
     def card_id(self) -> str: ...
@@ -239,9 +247,9 @@ def _card(uow: UnitOfWork, ref: WorkspaceRef, params: _AboutCard) -> resolve_nam
     return resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
 
 
-def _label(uow: UnitOfWork, found: resolve_names.ResolvedCard, params: CardLabelParams) -> CardLabelRef:
-    return found.ref.parent(FlatCardRef).child(
-        CardLabelRef, resolve_names.resolve_label(uow, found, params.label)
+def _label(uow: UnitOfWork, card: resolve_names.ResolvedCard, params: CardLabelParams) -> CardLabelRef:
+    return card.ref.parent(FlatCardRef).child(
+        CardLabelRef, resolve_names.resolve_label(uow, card, params.label)
     )
 
 
@@ -387,4 +395,4 @@ ACTIONS: tuple[AnyAction, ...] = (
         _toggle_checklist_item,
     ),
 )
-"""Those that read first, then those that write."""
+"""All actions: reading ones first, then writing ones."""

@@ -50,8 +50,8 @@ def attachment(uow: UnitOfWork, ref: AttachmentRef) -> Loaded:
         _card_id=ref.card_id,
         _attachment_id=ref.attachment_id,
     )
-    for found, name in ((row.of_project, "Project"), (row.of_card, "Card"), (row.id, "Attachment")):
-        if found is None:
+    for value, name in ((row.of_project, "Project"), (row.of_card, "Card"), (row.id, "Attachment")):
+        if value is None:
             raise NotFound(f"{name} not found")
     check_role(uow, roles, row.uploaded_by_id)
     return Loaded(row, roles)

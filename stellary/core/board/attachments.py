@@ -1,7 +1,7 @@
 """Files on cards. Section Attachments of the API reference.
 
-The bytes are written before the row that names them, and deleted after it: no row is ever without its file, and what a
-crash leaves behind is a file without a row, which ``sweep`` finds.
+The bytes are written before the row that names them, and deleted after it: a row always has its file, and a crash
+leaves at most a file without a row, which ``sweep`` deletes.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_downloa
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile
 
-SWEPT_AFTER = timedelta(hours=1)
-"""How long a file may be without a row: much longer than any upload takes."""
+SWEEP_AFTER = timedelta(hours=1)
+"""The time that a file may be without a row: much longer than any upload takes."""
 
 _LIST = Pages(select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id)
 _INSERT = insert(attachments)
@@ -44,7 +44,7 @@ _NAMED: Select[Any] = select(attachments.c.blob_key).where(
     attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
 )
 _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
-# The version stays, as with comments: a file makes nobody's knowledge of the card stale.
+# The version stays, as with comments: a new file does not conflict with a change of the card.
 _COUNT = (
     update(cards)
     .where(cards.c.id == bindparam("_card_id"))
@@ -55,19 +55,19 @@ _COUNT = (
 
 @serves(LIST_ATTACHMENTS)
 def list_attachments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Attachment]:
-    """The files on a card, the oldest first."""
+    """Return the attachments of a card, oldest first."""
     card = access.card(uow, ref).card
-    return _LIST.fetch(uow, request, _listed, _card_id=card.id)
+    return _LIST.fetch(uow, request, _row_to_attachment, _card_id=card.id)
 
 
 @serves_upload(UPLOAD_ATTACHMENT)
 def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attachment:
-    """Put a file on a card.
+    """Attach a file to a card.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         ref: The card.
-        file: Its bytes are in the store already. Should the unit fail, they are swept.
+        file: The file, whose bytes are stored already. If the unit fails, ``sweep`` deletes them.
     """
     at = access.card(uow, ref)
     count = _count(uow, at.card.id, 1)
@@ -84,31 +84,31 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         "created_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
-    made = _attachment(row)
+    attachment = _attachment(row)
     uow.emit(
         AttachmentAdded(
             workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
             card=replace_fields(at.card, attachment_count=count, updated_at=uow.now),
-            attachment=made,
+            attachment=attachment,
         )
     )
-    return made
+    return attachment
 
 
 @serves_download(DOWNLOAD_ATTACHMENT)
 def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
-    """What there is to know of a file, and where its bytes are."""
+    """Return the metadata of a file and the key of its bytes."""
     row = attachment_access.attachment(uow, ref).row
     return StoredFile(row.blob_key, row.original_name, row.mime_type, row.size, row.sha256)
 
 
 @serves(DELETE_ATTACHMENT)
 def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
-    """Take a file off its card."""
+    """Delete an attachment of a card."""
     at = attachment_access.attachment(uow, ref)
     row = at.row
-    # The card first, as whoever deletes it does: two who want both never wait for each other.
+    # The card first, as when a card is deleted, so that two units never wait for each other.
     _count(uow, row.card_id, -1)
     if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
         raise NotFound("Attachment not found")
@@ -119,45 +119,47 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
             workspace_id=at.roles.workspace_id or "",
             project_id=row.of_project,
             card=known_cards(uow, [row.card_id])[row.card_id],
-            attachment=_listed(row),
+            attachment=_row_to_attachment(row),
         )
     )
     return Ok()
 
 
 def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
-    """The size and the SHA-256 of each file that an attachment names, by its key: of the whole database."""
+    """Return the size and the SHA-256 of each attached file of the whole database, by key."""
     return {row.blob_key: (row.size, row.sha256) for row in uow.connection.execute(_ALL)}
 
 
-def sweep(units: Units, also_named: Callable[[UnitOfWork, list[str]], set[str]]) -> int:
-    """Delete the files that have been without a row for an hour; how many that were.
+def sweep(units: Units, find_used_keys: Callable[[UnitOfWork, list[str]], set[str]]) -> int:
+    """Delete the files that have had no row for an hour, and return their number.
 
-    Those of deleted cards, projects and organizations are among them.
+    This includes the files of deleted cards, projects and organizations.
 
     Args:
-        units: Whose.
-        also_named: Those of the keys that another area's rows name.
+        units: The units of the application.
+        find_used_keys: Returns the keys that rows of another area use.
     """
-    swept = 0
-    for keys in units.env.blobs.older_than(units.env.clock() - SWEPT_AFTER):
+    deleted_count = 0
+    for keys in units.env.blobs.older_than(units.env.clock() - SWEEP_AFTER):
         with units.read(NOBODY) as uow:
-            named = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars()) | also_named(uow, keys)
-        gone = [key for key in keys if key not in named]
-        if gone:
-            units.env.blobs.delete(gone)
-            swept += len(gone)
-    return swept
+            used_keys = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars()) | find_used_keys(
+                uow, keys
+            )
+        unused_keys = [key for key in keys if key not in used_keys]
+        if unused_keys:
+            units.env.blobs.delete(unused_keys)
+            deleted_count += len(unused_keys)
+    return deleted_count
 
 
-def _count(uow: UnitOfWork, card_id: str, more: int) -> int:
-    """Count a file that comes or goes; what the card has by then. Whoever else counts there waits."""
-    change = {"_card_id": card_id, "_more": more, "_now": uow.now}
+def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
+    """Change the attachment count of a card, and return it. The update locks the card's row."""
+    change = {"_card_id": card_id, "_more": delta, "_now": uow.now}
     row = access.require_row(uow.connection.execute(_COUNT, change).first(), "Card")
     return int(row.attachment_count)
 
 
-def _listed(row: Row[Any]) -> Attachment:
+def _row_to_attachment(row: Row[Any]) -> Attachment:
     return _attachment(row._asdict())
 
 

@@ -1,4 +1,4 @@
-"""The board: all that a project shows, in one answer and as of one moment."""
+"""The board: the content of a project in one answer, read in one transaction."""
 
 from __future__ import annotations
 
@@ -29,24 +29,29 @@ MEMBERS = (
 
 @serves(GET_BOARD)
 def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
-    """The project, its scopes with their columns, the cards that are not archived, labels, fields and people."""
+    """Return the project with its scopes, columns, unarchived cards, labels, fields and people."""
     project = access.project(uow, ref).row
-    place = {"_project_id": project.id}
+    parameters = {"_project_id": project.id}
     cards = board_cards(uow, project.id, project.key)
     columns = column_values(uow, project.id)
-    members = uow.connection.execute(MEMBERS, place).scalars().fetchall()
-    assignees = cards.assignee_ids() - set(members)
-    known = people.known(uow, [*members, *sorted(assignees)])
+    members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
+    former_members = cards.assignee_ids() - set(members)
+    people_by_id = people.known(uow, [*members, *sorted(former_members)])
     return Board(
         project=project_value(project),
         scopes=project_scopes(uow, project.id, columns),
         columns=columns,
-        # It can all that the reader of an answer may ask of a list.
+        # A ``CardList`` supports every operation that readers use.
         cards=cast("list[Card]", cards),
         labels=project_labels(uow, project.id),
         custom_fields=project_fields(uow, project.id),
         members=[
-            BoardMember(user_id=each.id, email=each.email, name=each.name, is_member=each.id not in assignees)
-            for each in known.values()
+            BoardMember(
+                user_id=person.id,
+                email=person.email,
+                name=person.name,
+                is_member=person.id not in former_members,
+            )
+            for person in people_by_id.values()
         ],
     )

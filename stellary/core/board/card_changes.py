@@ -1,4 +1,4 @@
-"""Changes of a card that leave it where it stands: its labels, its checklist, whatever stands on its row."""
+"""Changes of a card that keep its position: labels, checklist, custom fields."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
 
 
 def change_card(uow: UnitOfWork, at: LoadedCard, **changes: Any) -> Card:
-    """Change fields of a card that is held, and say what has happened; nothing does if nothing is different.
+    """Change fields of a locked card and emit the events; do nothing if no field changes.
 
     Args:
-        uow: The unit.
-        at: The card, as ``access.lock_card`` has found it.
-        changes: By the names of the card's fields; none of them is its place.
+        uow: The unit of work.
+        at: The card, as ``access.lock_card`` has loaded it.
+        changes: The new values by field name, except for the position.
     """
     before = at.card
     after = increment_version(before, replace_fields(before, **changes), before.order, uow.now)
     if after is before:
         return before
-    uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.differences(before, after)})
+    uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.build_changes(before, after)})
     for event in build_events(before, after, at.roles.workspace_id or ""):
         uow.emit(event)
     return after

@@ -1,4 +1,4 @@
-"""Tallies: the cards of scopes and projects counted by the database, in a fixed number of statements."""
+"""Card counts of scopes and projects, computed by the database in a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 _IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
 _OF_SCOPE = columns.c.scope_id == bindparam("_scope_id")
-_STANDS = cards.c.archived == false()
+_IS_UNARCHIVED = cards.c.archived == false()
 
 _CARD_COUNTS: Select[Any] = (
     select(
@@ -37,7 +37,7 @@ _CARD_COUNTS: Select[Any] = (
         func.count(),
     )
     .select_from(_IN_COLUMNS)
-    .where(_OF_SCOPE, _STANDS)
+    .where(_OF_SCOPE, _IS_UNARCHIVED)
     .group_by(cards.c.column_id, cards.c.status, cards.c.priority, cards.c.assignee_id, cards.c.label_ids)
 )
 _IS_COMPLETED = and_(_OF_SCOPE, cards.c.completed_at >= bindparam("_since", type_=cards.c.completed_at.type))
@@ -45,10 +45,10 @@ _COMPLETIONS: Select[Any] = (
     select(cards.c.id, cards.c.created_at, cards.c.completed_at).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
 )
 COMPLETED_IDS = select(cards.c.id).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
-"""The ids of the cards that ``load_completions`` returns, for statements of others: of ``_scope_id``, since ``_since``."""
+"""The ids of the cards that ``load_completions`` returns, by ``_scope_id`` and ``_since``, for statements of other areas."""
 
 
-def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
@@ -59,13 +59,13 @@ _PROGRESS: Select[Any] = (
         scopes.c.start_date,
         scopes.c.due_date,
         func.count(cards.c.id),
-        _how_many(cards.c.status == "done"),
+        _count_where(cards.c.status == "done"),
         func.min(func.coalesce(cards.c.start_date, cards.c.due_date)),
         func.max(func.coalesce(cards.c.due_date, cards.c.start_date)),
     )
     .select_from(
         scopes.outerjoin(columns, columns.c.scope_id == scopes.c.id).outerjoin(
-            cards, and_(cards.c.column_id == columns.c.id, _STANDS)
+            cards, and_(cards.c.column_id == columns.c.id, _IS_UNARCHIVED)
         )
     )
     .where(scopes.c.project_id == bindparam("_project_id"))
@@ -74,22 +74,24 @@ _PROGRESS: Select[Any] = (
 )
 
 
-def _moment(name: str) -> ColumnElement[datetime]:
+def _bind_time(name: str) -> ColumnElement[datetime]:
     return bindparam(name, type_=cards.c.due_date.type)
 
 
 _IDS: ColumnElement[str] = bindparam("_ids", expanding=True)
-_DUE = and_(_STANDS, cards.c.status != "done")
+_DUE = and_(_IS_UNARCHIVED, cards.c.status != "done")
 _OF_PROJECTS: Select[Any] = (
     select(
         cards.c.project_id,
         cards.c.column_id,
         cards.c.status,
-        _how_many(_STANDS),
-        _how_many(and_(_DUE, cards.c.due_date < _moment("today"))),
-        _how_many(and_(_DUE, cards.c.due_date >= _moment("today"), cards.c.due_date < _moment("soon"))),
-        _how_many(cards.c.completed_at >= _moment("week")),
-        _how_many(cards.c.completed_at >= _moment("month")),
+        _count_where(_IS_UNARCHIVED),
+        _count_where(and_(_DUE, cards.c.due_date < _bind_time("today"))),
+        _count_where(
+            and_(_DUE, cards.c.due_date >= _bind_time("today"), cards.c.due_date < _bind_time("soon"))
+        ),
+        _count_where(cards.c.completed_at >= _bind_time("week")),
+        _count_where(cards.c.completed_at >= _bind_time("month")),
     )
     .where(cards.c.project_id.in_(_IDS))
     .group_by(cards.c.project_id, cards.c.column_id, cards.c.status)
@@ -108,38 +110,38 @@ _MEMBERS: Select[Any] = (
 
 
 PROJECT_ID: ColumnElement[str] = projects.c.id
-"""That of the project that a statement built by ``select_projects`` selects."""
+"""The id of the project in a statement of ``select_projects``."""
 
 
-def select_projects(*more: ColumnElement[Any]) -> Select[Any]:
-    """A statement that tells something of each project whose id is in ``_ids``: id, and whatever others know."""
-    return select(projects.c.id, *more).where(projects.c.id.in_(_IDS))
+def select_projects(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Return a statement that selects the id and other columns of each project whose id is in ``_ids``."""
+    return select(projects.c.id, *columns).where(projects.c.id.in_(_IDS))
 
 
 def load_card_counts(uow: UnitOfWork, scope_id: str) -> list[CardCount]:
-    """The unarchived cards of a scope, counted."""
+    """Return the counts of the unarchived cards of a scope."""
     return [CardCount(*row) for row in uow.connection.execute(_CARD_COUNTS, {"_scope_id": scope_id})]
 
 
 def load_completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Completion]:
-    """The cards of a scope that were completed since then, and are still."""
-    asked = {"_scope_id": scope_id, "_since": since}
-    return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, asked)]
+    """Return the cards of a scope that were completed since a time and are still completed."""
+    parameters = {"_scope_id": scope_id, "_since": since}
+    return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, parameters)]
 
 
 def load_scope_progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]:
-    """How far the scopes of a project are, by place."""
+    """Return the progress of the scopes of a project, by position."""
     return [ScopeProgress(*row) for row in uow.connection.execute(_PROGRESS, {"_project_id": project_id})]
 
 
 def load_project_card_counts(uow: UnitOfWork, ids: Collection[str], since: Since) -> list[ProjectCardCount]:
-    """The cards of projects, counted by column and status."""
-    asked = {"_ids": list(ids), **attrs.asdict(since)}
-    return [ProjectCardCount(*row) for row in uow.connection.execute(_OF_PROJECTS, asked)]
+    """Return the card counts of projects, by column and status."""
+    parameters = {"_ids": list(ids), **attrs.asdict(since)}
+    return [ProjectCardCount(*row) for row in uow.connection.execute(_OF_PROJECTS, parameters)]
 
 
 def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ColumnCount]]:
-    """The columns of projects by scope and then by place, each with its project's id; nothing is counted yet."""
+    """Return the columns of projects by scope and position, each with the id of its project and a count of 0."""
     rows = uow.connection.execute(_COLUMNS, {"_ids": list(ids)})
     return [
         (row.project_id, ColumnCount(column_id=row.id, scope_id=row.scope_id, name=row.name, cards=0))
@@ -148,7 +150,7 @@ def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, Colum
 
 
 def load_members(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
-    """The members of projects, each with the project's id."""
+    """Return the members of projects, each with the id of the project."""
     rows = uow.connection.execute(_MEMBERS, {"_ids": list(ids)}).fetchall()
-    known = people.known(uow, {row.user_id for row in rows})
-    return [(row.project_id, member_value(known[row.user_id], row.created_at)) for row in rows]
+    people_by_id = people.known(uow, {row.user_id for row in rows})
+    return [(row.project_id, member_value(people_by_id[row.user_id], row.created_at)) for row in rows]

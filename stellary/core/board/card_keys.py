@@ -1,4 +1,4 @@
-"""Keys of cards in paths: ``LAUNCH-12`` stands wherever the id of a card does."""
+"""Card keys in paths: ``LAUNCH-12`` can replace the id of a card."""
 
 from __future__ import annotations
 
@@ -29,24 +29,23 @@ _CARD_BY_KEY = through_workspace(cards.c.id.label("card_id"), joins=_to_card)
 def resolve_card_key(uow: UnitOfWork, ref: R) -> R:
     """Return the ref with a card's id in place of its key.
 
-    It decides nothing about access: the service goes on to check that by the id. A key that the workspace does not have
-    becomes an id that nothing has.
+    This checks no access: the service does so by the id. An unknown key becomes an id that no card has.
 
     Args:
-        uow: The unit, whose actor is known.
-        ref: Of any endpoint. One that names no card, or names it by its id, costs no statement.
+        uow: The unit of work, with its actor.
+        ref: A ref of any endpoint. A ref without a card, or with the id of a card, costs no statement.
     """
-    named = getattr(ref, "card_id", NOWHERE)
-    if not isinstance(ref, WorkspaceRef) or "-" not in named:
+    card_id = getattr(ref, "card_id", NOWHERE)
+    if not isinstance(ref, WorkspaceRef) or "-" not in card_id:
         return ref
-    key, _, digits = named.partition("-")
-    place = {
+    key, _, digits = card_id.partition("-")
+    parameters = {
         "_user_id": uow.principal_id,
         "_org_slug": ref.org_slug,
         "_ws_slug": ref.ws_slug,
         "_key": key.upper(),
         "_number": int(digits),
     }
-    row = uow.connection.execute(_CARD_BY_KEY, place).first() if int(digits) <= _NUMBER_MAX else None
+    row = uow.connection.execute(_CARD_BY_KEY, parameters).first() if int(digits) <= _NUMBER_MAX else None
     changes: dict[str, Any] = {"card_id": NOWHERE if row is None else row.card_id or NOWHERE}
     return attrs.evolve(ref, **changes)

@@ -1,4 +1,4 @@
-"""Cards as a list: told straight from their rows, which takes a third of the time of making values of them first."""
+"""Lists of cards that are serialized straight from their rows, in a third of the time that card values would take."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ COLUMNS = tuple(
     type_coerce(column, Text).label(column.name) if column in set(_JSON) else column
     for column in card_rows.STORED
 )
-"""What a statement selects of the cards of a list: ``card_rows.STORED``, with JSON as the text that it is."""
+"""The columns that a statement of a list selects: ``card_rows.STORED``, with JSON as text."""
 
 _FIRST_JSON = card_rows.STORED.index(_JSON[0])
 _AFTER_JSON = _FIRST_JSON + len(_JSON)
-_PLACES = {column.name: place for place, column in enumerate(card_rows.STORED)}
-_ASSIGNEE = _PLACES["assignee_id"]
+_INDEXES = {column.name: place for place, column in enumerate(card_rows.STORED)}
+_ASSIGNEE = _INDEXES["assignee_id"]
 
 
 class CardList(Stored, Sequence[Card]):
-    """Cards that are values as soon as one is looked at.
+    """A list of cards that builds a value when an item is read.
 
     Args:
-        rows: Of ``COLUMNS``.
-        orders: The place of each, as ``card_rows.card`` takes it.
-        project_key: With which their keys begin.
+        rows: Rows of ``COLUMNS``.
+        orders: The order of each card, as ``card_rows.card`` takes it.
+        project_key: The prefix of their keys.
     """
 
     __slots__ = ("_orders", "_project_key", "_rows")
@@ -50,16 +50,16 @@ class CardList(Stored, Sequence[Card]):
         return len(self._rows)
 
     @overload
-    def __getitem__(self, place: int) -> Card: ...
+    def __getitem__(self, index: int) -> Card: ...
     @overload
-    def __getitem__(self, place: slice) -> CardList: ...
-    def __getitem__(self, place: int | slice) -> Card | CardList:
-        if isinstance(place, slice):
-            return CardList(self._rows[place], self._orders[place], self._project_key)
-        return self._made(self._rows[place], self._orders[place])
+    def __getitem__(self, index: slice) -> CardList: ...
+    def __getitem__(self, index: int | slice) -> Card | CardList:
+        if isinstance(index, slice):
+            return CardList(self._rows[index], self._orders[index], self._project_key)
+        return self._build_card(self._rows[index], self._orders[index])
 
     def __iter__(self) -> Iterator[Card]:
-        return map(self._made, self._rows, self._orders)
+        return map(self._build_card, self._rows, self._orders)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -67,35 +67,35 @@ class CardList(Stored, Sequence[Card]):
     __hash__ = None  # type: ignore[assignment]
 
     def assignee_ids(self) -> set[str]:
-        """Whoever is assigned to one of them."""
+        """Return the ids of the users to whom cards are assigned."""
         return {row[_ASSIGNEE] for row in self._rows if row[_ASSIGNEE]}
 
-    def grouped(self, field: str, by: Callable[[Any], K]) -> dict[K, CardList]:
-        """The cards that agree in what is made of a field, in their order; by that.
+    def group_by(self, field: str, get_key: Callable[[Any], K]) -> dict[K, CardList]:
+        """Return the cards grouped by a key of one field, each group in order.
 
         Args:
-            field: One that is stored as it is told.
-            by: What is made of it.
+            field: The name of a field whose stored value equals its wire value.
+            get_key: Computes the key of a group from the value of the field.
         """
-        place = _PLACES[field]
-        found: dict[K, tuple[list[Sequence[Any]], list[int | None]]] = {}
+        index = _INDEXES[field]
+        groups: dict[K, tuple[list[Sequence[Any]], list[int | None]]] = {}
         for row, order in zip(self._rows, self._orders, strict=True):
-            rows, orders = found.setdefault(by(row[place]), ([], []))
+            rows, orders = groups.setdefault(get_key(row[index]), ([], []))
             rows.append(row)
             orders.append(order)
-        return {key: CardList(*lists, self._project_key) for key, lists in found.items()}
+        return {key: CardList(*lists, self._project_key) for key, lists in groups.items()}
 
-    def _made(self, row: Sequence[Any], order: int | None) -> Card:
+    def _build_card(self, row: Sequence[Any], order: int | None) -> Card:
         parsed = map(orjson.loads, row[_FIRST_JSON:_AFTER_JSON])
         return card_rows.card((*row[:_FIRST_JSON], *parsed, *row[_AFTER_JSON:]), self._project_key, order)
 
     def told(self) -> list[dict[str, Any]]:
-        """The cards as the API tells them."""
+        """Return the cards in wire format."""
         key = self._project_key
-        return [_told(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
+        return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
 
 
-def _told(stored: Iterable[Any], project_key: str, order: int | None) -> dict[str, Any]:
+def _to_wire(stored: Iterable[Any], project_key: str, order: int | None) -> dict[str, Any]:
     (
         id,
         number,
@@ -142,7 +142,7 @@ def _told(stored: Iterable[Any], project_key: str, order: int | None) -> dict[st
         "labelIds": orjson.Fragment(label_ids),
         "customFields": orjson.Fragment(custom_fields),
         "checklist": orjson.Fragment(checklist),
-        # Within a string these quotes would have a backslash before them.
+        # Within a JSON string these quotes would be escaped.
         "checklistProgress": _progress(checklist.count('"done":true'), checklist.count('"done":')),
         "commentCount": comment_count,
         "attachmentCount": attachment_count,

@@ -1,4 +1,4 @@
-"""Many cards at once: read and held together, written together; and all cards of columns that are given up."""
+"""Cards in bulk: locked together, written together, and moved out of columns that are deleted."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CARDS: Select[Any] = (
     .order_by(cards.c.id)
     .with_for_update(key_share=True, of=cards)
 )
-_NAMED = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+_CARDS_BY_ID = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
 _OF_COLUMNS = _CARDS.where(cards.c.column_id.in_(bindparam("_column_ids", expanding=True)))
 _WRITE = update(cards).where(cards.c.id == bindparam("_id"))
-_UNWRITTEN = (
+_IMMUTABLE = (
     "id",
     "number",
     "project_id",
@@ -39,28 +39,28 @@ _UNWRITTEN = (
 
 @attrs.frozen
 class CardWithPosition:
-    """A card that is held, and its position; ``card.order`` is not counted."""
+    """A locked card and its position; ``card.order`` is None."""
 
     card: Card
     position: int
 
 
 def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, CardWithPosition]:
-    """Hold cards of a project until the unit ends, as they are by now; those that are there, by id."""
-    rows = uow.connection.execute(_NAMED, {"_project_id": project_id, "_ids": list(ids)})
-    return {held.card.id: held for held in map(_held, rows)}
+    """Lock cards of a project until the transaction ends, and return their current state by id."""
+    rows = uow.connection.execute(_CARDS_BY_ID, {"_project_id": project_id, "_ids": list(ids)})
+    return {locked.card.id: locked for locked in map(_row_to_card, rows)}
 
 
-def _held(row: Sequence[Any]) -> CardWithPosition:
+def _row_to_card(row: Sequence[Any]) -> CardWithPosition:
     return CardWithPosition(card_rows.card(row[2:], row[0], None), row[1])
 
 
-def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
-    """Write what has become of cards, each with its position, in one batch."""
+def write_cards(uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]]) -> None:
+    """Write the new state of cards, each with its position, in one batch."""
     rows = []
-    for card, position in written:
+    for card, position in changed_cards:
         row = card_rows.row(card, position)
-        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in _UNWRITTEN})
+        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in _IMMUTABLE})
     if rows:
         uow.connection.execute(_WRITE, rows)
 
@@ -68,39 +68,44 @@ def write_cards(uow: UnitOfWork, written: Iterable[tuple[Card, int]]) -> None:
 def lock_cards_of_columns(
     uow: UnitOfWork, project_id: str, column_ids: Sequence[str]
 ) -> list[CardWithPosition]:
-    """Hold all cards of columns that are held: column by column, each by place, and then what is archived."""
-    place = {column_id: index for index, column_id in enumerate(column_ids)}
+    """Lock all cards of locked columns; return them by column and position, archived cards last."""
+    column_indexes = {column_id: index for index, column_id in enumerate(column_ids)}
     rows = uow.connection.execute(_OF_COLUMNS, {"_project_id": project_id, "_column_ids": list(column_ids)})
     return sorted(
-        map(_held, rows),
-        key=lambda held: (held.card.archived, place[held.card.column_id], held.position, held.card.id),
+        map(_row_to_card, rows),
+        key=lambda locked: (
+            locked.card.archived,
+            column_indexes[locked.card.column_id],
+            locked.position,
+            locked.card.id,
+        ),
     )
 
 
 def empty_columns(
     uow: UnitOfWork, workspace_id: str, sources: Sequence[LockedColumn], target: LockedColumn, project_id: str
 ) -> None:
-    """Move all cards of columns to the end of another one, in their order; archived ones stay archived.
+    """Move all cards of locked columns to the end of another locked column, in their order.
 
-    All these columns are held.
+    Archived cards stay archived.
 
     Raises:
-        Conflict: The other column does not take so many.
+        Conflict: The other column has not enough room.
     """
     names = {column.id: column.name for column in sources}
-    found = lock_cards_of_columns(uow, project_id, list(names))
-    last = ordering.find_insertion_point(uow, target, rules.EndPosition(), project_id)
-    standing = sum(not held.card.archived for held in found)
-    if standing:
-        rules.check_room(target, last.order + standing)
-    written = []
-    for index, held in enumerate(found):
-        before = rules.replace_fields(held.card, order=None if held.card.archived else index)
+    locked_cards = lock_cards_of_columns(uow, project_id, list(names))
+    end = ordering.find_insertion_point(uow, target, rules.EndPosition(), project_id)
+    unarchived_count = sum(not locked.card.archived for locked in locked_cards)
+    if unarchived_count:
+        rules.check_room(target, end.order + unarchived_count)
+    changed_cards = []
+    for index, locked in enumerate(locked_cards):
+        before = rules.replace_fields(locked.card, order=None if locked.card.archived else index)
         after = rules.apply_update(before, UpdateCard(), target, new_id=uow.new_id, now=uow.now)
-        order = None if after.archived else last.order + index
+        order = None if after.archived else end.order + index
         after = rules.increment_version(before, after, order, uow.now)
-        written.append((after, last.position + GAP * index))
+        changed_cards.append((after, end.position + GAP * index))
         for event in rules.build_events(before, after, workspace_id, names[before.column_id], target.name):
             uow.emit(event)
-    write_cards(uow, written)
-    ordering.index_changes(uow, target, last.order + standing)
+    write_cards(uow, changed_cards)
+    ordering.index_changes(uow, target, end.order + unarchived_count)

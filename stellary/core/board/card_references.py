@@ -1,4 +1,4 @@
-"""What the body of a request about cards refers to: people, labels, custom fields. Each has to be there."""
+"""References in the bodies of card requests: people, labels and custom fields, which must exist."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sqlalchemy import Select, bindparam, select
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts import people
-from stellary.core.board.field_rows import shared_fields
+from stellary.core.board.field_rows import load_share_locked_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, labels, projects
 from stellary.core.kernel.unit import UnitOfWork
 
-# Nobody deletes a label while a card is about to bear it.
+# The lock keeps a label from being deleted while it is added to a card.
 _LABELS: Select[Any] = (
     select(labels.c.id)
     .where(
@@ -25,7 +25,7 @@ _LABELS: Select[Any] = (
     .with_for_update(read=True, key_share=True)
 )
 
-# Nobody deletes the card before what is about it is written.
+# The lock keeps the card from being deleted before the reference to it is written.
 _CARD: Select[Any] = (
     select(cards.c.id, cards.c.project_id)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
@@ -34,43 +34,54 @@ _CARD: Select[Any] = (
 )
 
 
-def card_of_workspace(uow: UnitOfWork, workspace_id: str, card_id: str) -> str | None:
-    """The project of a card; None if the workspace has no such card."""
-    place = {"_workspace_id": workspace_id, "_card_id": card_id}
-    row = uow.connection.execute(_CARD, place).first()
+def find_project_of_card(uow: UnitOfWork, workspace_id: str, card_id: str) -> str | None:
+    """Return the id of a card's project; None if the workspace has no such card.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        card_id: The card.
+    """
+    parameters = {"_workspace_id": workspace_id, "_card_id": card_id}
+    row = uow.connection.execute(_CARD, parameters).first()
     return None if row is None else row.project_id
 
 
 def check_references(
-    uow: UnitOfWork, workspace_id: str, project_id: str, asked: Sequence[tuple[str, CreateCard | UpdateCard]]
+    uow: UnitOfWork,
+    workspace_id: str,
+    project_id: str,
+    requests: Sequence[tuple[str, CreateCard | UpdateCard]],
 ) -> dict[str, CustomField]:
-    """Check what requests refer to, in a fixed number of statements however many they are.
+    """Check the references of requests in a fixed number of statements.
 
     Args:
-        uow: The unit.
-        workspace_id: Assignees have to reach it.
-        project_id: Labels have to be its own.
-        asked: The requests, each with where it stands in a larger one: ``cards[3].``, or nothing.
+        uow: The unit of work.
+        workspace_id: The workspace that assignees must reach.
+        project_id: The project that labels must belong to.
+        requests: The requests, each with its path in a larger one, such as ``cards[3].`` or an empty string.
 
     Returns:
-        The custom fields that are named, by id; what cannot be their values is found out when a card gets them.
+        The custom fields that the requests name, by id. Their values are checked when a card gets them.
 
     Raises:
-        Invalid: Something is not there, or not here; the two are never told apart.
+        Invalid: A referenced resource does not exist or belongs elsewhere; the error does not tell which.
     """
-    assigned = [
+    assignees = [
         (f"{path}assigneeId", request.assignee_id)
-        for path, request in asked
+        for path, request in requests
         if isinstance(request.assignee_id, str)
     ]
-    _check(assigned, people.reaching(uow, workspace_id, {id for _, id in assigned}))
-    labelled = [
+    _check(assignees, people.reaching(uow, workspace_id, {id for _, id in assignees}))
+    label_references = [
         (f"{path}labelIds[{index}]", id)
-        for path, request in asked
+        for path, request in requests
         for index, id in enumerate(request.label_ids or ())
     ]
-    _check(labelled, _labels(uow, project_id, {id for _, id in labelled}))
-    return shared_fields(uow, project_id, {id for _, request in asked for id in request.custom_fields or ()})
+    _check(label_references, _labels(uow, project_id, {id for _, id in label_references}))
+    return load_share_locked_fields(
+        uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}
+    )
 
 
 def _labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> set[str]:
@@ -81,7 +92,7 @@ def _labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> set[str]:
     )
 
 
-def _check(named: Sequence[tuple[str, str]], there: Container[str]) -> None:
-    for field, id in named:
-        if id not in there:
+def _check(references: Sequence[tuple[str, str]], existing_ids: Container[str]) -> None:
+    for field, id in references:
+        if id not in existing_ids:
             raise unknown(field)

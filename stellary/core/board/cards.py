@@ -1,4 +1,4 @@
-"""Cards, one at a time. Section Cards of the API reference."""
+"""Single cards. Section Cards of the API reference."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class _Update:
     def _write(self, at: access.LoadedCard, after: Card, point: ordering.InsertionPoint | None) -> bool:
         """Write the card and its position; return False if another unit has changed it."""
         before = at.card
-        changes = card_rows.differences(before, after, None if point is None else point.position)
+        changes = card_rows.build_changes(before, after, None if point is None else point.position)
         written = {"_id": before.id, "_version": before.version, **changes}
         if not self.uow.connection.execute(_UPDATE, written).rowcount:
             return False
@@ -230,12 +230,12 @@ class _Update:
         position = at.position if stands_there else None
         point = ordering.find_insertion_point(self.uow, into, target, before.project_id, before.id, position)
         if into.wip_limit is not None and not stands_there:
-            others = (
+            other_count = (
                 point.order
                 if target == EndPosition()
                 else ordering.count_others(self.uow, into.id, before.id)
             )
-            rules.check_room(into, others + 1)
+            rules.check_room(into, other_count + 1)
         return point
 
 

@@ -1,4 +1,4 @@
-"""Checklists: the steps within a card. Section Checklists of the API reference."""
+"""Checklists of cards. Section Checklists of the API reference."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 
 @serves(LIST_CHECKLIST_ITEMS)
 def list_checklist_items(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[ChecklistItem]:
-    """The steps in their order; by the page, in the order in which they were made."""
+    """Return the items in order; pages are in order of creation."""
     return page_of(access.flat_card(uow, ref).card.checklist, request, lambda item: item.id)
 
 
 @serves(ADD_CHECKLIST_ITEM)
 def add_checklist_item(uow: UnitOfWork, ref: FlatCardRef, request: AddChecklistItem) -> ChecklistItem:
-    """Add a step, at the end if no place is named."""
+    """Add an item, at the end unless the request has an order."""
     at = access.lock_card(uow, access.flat_card(uow, ref))
     id = uow.new_id()
     after = _change(uow, at, rules.add_item(at.card.checklist, request, id))
@@ -41,7 +41,7 @@ def add_checklist_item(uow: UnitOfWork, ref: FlatCardRef, request: AddChecklistI
 def update_checklist_item(
     uow: UnitOfWork, ref: ChecklistItemRef, request: UpdateChecklistItem
 ) -> ChecklistItem:
-    """Rename a step, check it off, or move it."""
+    """Rename, check or move an item."""
     at = access.lock_card(uow, access.checklist_item(uow, ref))
     after = _change(uow, at, rules.update_item(at.card.checklist, ref.item_id, request))
     return rules.find_item(after.checklist, ref.item_id)
@@ -49,7 +49,7 @@ def update_checklist_item(
 
 @serves(DELETE_CHECKLIST_ITEM)
 def delete_checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> Ok:
-    """Delete a step."""
+    """Delete an item."""
     at = access.lock_card(uow, access.checklist_item(uow, ref))
     _change(uow, at, rules.remove_item(at.card.checklist, ref.item_id))
     return Ok()

@@ -1,4 +1,4 @@
-"""Columns: the stages of a board. Section Columns of the API reference."""
+"""Columns of a board. Section Columns of the API reference."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, ordering
-from stellary.core.board.dense import DensePlaces
+from stellary.core.board.dense import DenseOrders
 from stellary.core.board.filters import check_in_project
 from stellary.core.board.locks import lock_columns, lock_project
 from stellary.core.board.rules.references import unknown
@@ -62,23 +62,23 @@ _NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
 _INSERT = insert(columns)
 _UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
 _DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
-_PLACES = DensePlaces(columns.c.position, columns.c.scope_id)
+_ORDERS = DenseOrders(columns.c.position, columns.c.scope_id)
 
 
 @serves(CREATE_COLUMN)
 def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Column:
-    """Make a column in a scope, at its end unless a place is named."""
+    """Create a column in a scope, at the end unless the request has an order."""
     project = access.load_locked_project(uow, ref).row
-    place = {"_project_id": project.id}
+    parameters = {"_project_id": project.id}
     if request.scope_id is UNSET:
-        scope = uow.connection.execute(_DEFAULT_SCOPE, place).first()
+        scope = uow.connection.execute(_DEFAULT_SCOPE, parameters).first()
     else:
-        scope = uow.connection.execute(_NAMED_SCOPE, {**place, "_scope_id": request.scope_id}).first()
+        scope = uow.connection.execute(_NAMED_SCOPE, {**parameters, "_scope_id": request.scope_id}).first()
     if scope is None:
         raise unknown("scopeId")
     scope_id, count = scope
     order = count if request.order is UNSET else min(request.order, count)
-    made = Column(
+    column = Column(
         id=uow.new_id(),
         name=request.name,
         project_id=project.id,
@@ -92,53 +92,55 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
     )
     if order < count:
         lock_columns(uow, project.id)
-        _PLACES.enter(uow, scope_id, order)
-    uow.connection.execute(_INSERT, column_row(made))
-    return made
+        _ORDERS.enter(uow, scope_id, order)
+    uow.connection.execute(_INSERT, column_row(column))
+    return column
 
 
 @serves(LIST_COLUMNS)
 def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> Listing[Column]:
-    """The columns by scope and then by place; pages come in the order in which they were made."""
+    """Return the columns by scope and order; pages are in order of creation."""
     project = access.project(uow, ref).row
-    place = {"_project_id": project.id}
-    whole, pages = _LIST, _PAGES
+    parameters = {"_project_id": project.id}
+    statement, pages = _LIST, _PAGES
     if request.scope_id is not UNSET:
-        place["_scope_id"] = request.scope_id
-        whole, pages = _LIST_SCOPE, _PAGES_SCOPE
+        parameters["_scope_id"] = request.scope_id
+        statement, pages = _LIST_SCOPE, _PAGES_SCOPE
     if request.limit or request.cursor:
-        found = pages.fetch(uow, request, column_value, **place)
+        listing = pages.fetch(uow, request, column_value, **parameters)
     else:
-        found = Listing([column_value(row) for row in uow.connection.execute(whole, place)])
-    if not found.items and request.scope_id is not UNSET:
+        listing = Listing([column_value(row) for row in uow.connection.execute(statement, parameters)])
+    if not listing.items and request.scope_id is not UNSET:
         check_in_project(uow, project.workspace_id, project.id, "scopeId", request.scope_id)
-    return found
+    return listing
 
 
 def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:
-    """All columns of a project, by scope and then by place."""
+    """Return all columns of a project by scope and order."""
     return [column_value(row) for row in uow.connection.execute(_LIST, {"_project_id": project_id})]
 
 
 def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Column]:
-    """The columns of a scope, by place."""
-    place = {"_project_id": project_id, "_scope_id": scope_id}
-    return [column_value(row) for row in uow.connection.execute(_LIST_SCOPE, place)]
+    """Return the columns of a scope by order."""
+    parameters = {"_project_id": project_id, "_scope_id": scope_id}
+    return [column_value(row) for row in uow.connection.execute(_LIST_SCOPE, parameters)]
 
 
 @serves(UPDATE_COLUMN)
 def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Column:
-    """Change what is named; another ``order`` moves the column within its scope."""
+    """Update a column; another ``order`` moves it within its scope."""
     access.column(uow, ref)
-    before = _held(uow, ref)
-    asked: dict[str, Any] = {
+    before = _load_locked(uow, ref)
+    new_values: dict[str, Any] = {
         "name": request.name,
         "card_status": request.card_status,
         "wip_limit": request.wip_limit,
-        "position": request.order if request.order is UNSET else _moved(uow, before, request.order),
+        "position": request.order if request.order is UNSET else _make_room(uow, before, request.order),
     }
     changes = {
-        name: found for name, found in asked.items() if found is not UNSET and found != getattr(before, name)
+        name: value
+        for name, value in new_values.items()
+        if value is not UNSET and value != getattr(before, name)
     }
     if changes:
         uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
@@ -147,26 +149,26 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
 
 @serves(DELETE_COLUMN)
 def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
-    """Delete a column. The cards that it holds, archived ones too, go to another one first, or keep it there."""
+    """Delete a column; its cards, including archived ones, move to the column of ``moveCardsTo``."""
     at = access.column(uow, ref)
     if request.move_cards_to == ref.column_id:
         raise invalid(("moveCardsTo", "must be another column"))
-    before = _held(uow, ref)
+    before = _load_locked(uow, ref)
     if request.move_cards_to is not UNSET:
-        stages = lock_columns(uow, ref.project_id)
-        if request.move_cards_to not in stages:
+        locked_columns = lock_columns(uow, ref.project_id)
+        if request.move_cards_to not in locked_columns:
             raise unknown("moveCardsTo")
-        source, target = stages[before.id], stages[request.move_cards_to]
+        source, target = locked_columns[before.id], locked_columns[request.move_cards_to]
         card_moves.empty_columns(uow, at.roles.workspace_id or "", [source], target, before.project_id)
     elif ordering.has_cards(uow, before.id):
         raise Conflict("the column holds cards: say by moveCardsTo where they go", code="column_not_empty")
     uow.connection.execute(_DELETE, {"_id": before.id})
-    _PLACES.leave(uow, before.scope_id, before.position)
+    _ORDERS.leave(uow, before.scope_id, before.position)
     return Ok()
 
 
-def _held(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
-    """The column as it is by now; nobody else changes the columns of the project until the unit ends."""
+def _load_locked(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
+    """Lock the project and its columns until the transaction ends, and return the column."""
     lock_project(uow, ref.project_id)
     lock_columns(uow, ref.project_id)
     return _read(uow, ref)
@@ -177,15 +179,15 @@ def _read(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
     return access.require_row(row, "Column")
 
 
-def _moved(uow: UnitOfWork, before: Row[Any], wanted: int) -> int:
-    """Make room in the scope for a column at another place; that place, which is the end at most."""
+def _make_room(uow: UnitOfWork, before: Row[Any], order: int) -> int:
+    """Make room in the scope for a column at another order; return that order, which is at most the end."""
     scope = {"_project_id": before.project_id, "_scope_id": before.scope_id}
     count = uow.connection.execute(_NAMED_SCOPE, scope).one()[1]
-    return _PLACES.move(uow, before.scope_id, before.position, wanted, count)
+    return _ORDERS.move(uow, before.scope_id, before.position, order, count)
 
 
 def column_value(row: Row[Any]) -> Column:
-    """The column of a row of the statements above."""
+    """Return the column of a row of the statements above."""
     return Column(
         id=row.id,
         name=row.name,
@@ -200,16 +202,16 @@ def column_value(row: Row[Any]) -> Column:
     )
 
 
-def column_row(made: Column) -> dict[str, Any]:
-    """All of a column as a row."""
+def column_row(column: Column) -> dict[str, Any]:
+    """Return the row of a column."""
     return {
-        "id": made.id,
-        "project_id": made.project_id,
-        "scope_id": made.scope_id,
-        "name": made.name,
-        "position": made.order,
-        "card_status": made.card_status,
-        "wip_limit": made.wip_limit,
-        "created_at": made.created_at,
-        "updated_at": made.updated_at,
+        "id": column.id,
+        "project_id": column.project_id,
+        "scope_id": column.scope_id,
+        "name": column.name,
+        "position": column.order,
+        "card_status": column.card_status,
+        "wip_limit": column.wip_limit,
+        "created_at": column.created_at,
+        "updated_at": column.updated_at,
     }

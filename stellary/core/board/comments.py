@@ -35,7 +35,7 @@ _ONE = _COMMENTS.where(comments.c.id == bindparam("_id"))
 _INSERT = insert(comments)
 _UPDATE = update(comments).where(comments.c.id == bindparam("_id"))
 _DELETE = delete(comments).where(comments.c.id == bindparam("_id"))
-# The version stays: a remark on a card makes nobody's knowledge of the card stale.
+# The version stays: a comment does not conflict with a change of the card.
 _COUNT = (
     update(cards)
     .where(cards.c.id == bindparam("_card_id"))
@@ -46,7 +46,7 @@ _COUNT = (
 
 @serves(LIST_COMMENTS)
 def list_comments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Comment]:
-    """The comments on a card, the oldest first."""
+    """Return the comments of a card, oldest first."""
     card = access.card(uow, ref).card
     return _LIST.fetch(uow, request, _comment, _card_id=card.id)
 
@@ -66,37 +66,37 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
         "updated_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
-    made = _read(uow, at.card.id, id)
+    comment = _read(uow, at.card.id, id)
     uow.emit(
         CommentAdded(
             workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
             card=replace_fields(at.card, comment_count=count, updated_at=uow.now),
-            comment=made,
+            comment=comment,
         )
     )
-    return made
+    return comment
 
 
 @serves(UPDATE_COMMENT)
 def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> Comment:
-    """Change what a comment says."""
+    """Change the content of a comment."""
     at = access.comment(uow, ref)
     if not request.content or request.content == at.row.content:
         return _read(uow, at.card.id, at.row.comment_id)
     change = {"content": request.content, "updated_at": uow.now}
     uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
-    made = _read(uow, at.card.id, at.row.comment_id)
-    place = {"workspace_id": at.roles.workspace_id or "", "project_id": at.card.project_id}
-    uow.emit(CommentUpdated(**place, card=at.card, comment=made, before=at.row.content))
-    return made
+    comment = _read(uow, at.card.id, at.row.comment_id)
+    ids = {"workspace_id": at.roles.workspace_id or "", "project_id": at.card.project_id}
+    uow.emit(CommentUpdated(**ids, card=at.card, comment=comment, before=at.row.content))
+    return comment
 
 
 @serves(DELETE_COMMENT)
 def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     """Delete a comment."""
     at = access.comment(uow, ref)
-    # Held first, as whoever deletes the card does: two who want both never wait for each other.
+    # Locked first, as when a card is deleted, so that two units never wait for each other.
     access.lock_card(uow, at)
     if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
         raise NotFound("Comment not found")
@@ -113,16 +113,16 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     return Ok()
 
 
-def _count(uow: UnitOfWork, card_id: str, more: int) -> int:
-    """Count a comment that comes or goes; what the card has by then. Whoever else counts there waits."""
-    change = {"_card_id": card_id, "_more": more, "_now": uow.now}
+def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
+    """Change the comment count of a card, and return it. The update locks the card's row."""
+    change = {"_card_id": card_id, "_more": delta, "_now": uow.now}
     row = access.require_row(uow.connection.execute(_COUNT, change).first(), "Card")
     return int(row.comment_count)
 
 
 def _read(uow: UnitOfWork, card_id: str, comment_id: str) -> Comment:
-    found = uow.connection.execute(_ONE, {"_card_id": card_id, "_id": comment_id}).first()
-    return _comment(access.require_row(found, "Comment"))
+    row = uow.connection.execute(_ONE, {"_card_id": card_id, "_id": comment_id}).first()
+    return _comment(access.require_row(row, "Comment"))
 
 
 def _comment(row: Row[Any]) -> Comment:
@@ -131,7 +131,7 @@ def _comment(row: Row[Any]) -> Comment:
         id=row.id,
         card_id=row.card_id,
         author_id=row.author_id,
-        # An import speaks for nobody but whoever imports; readers that know nothing of imports see that as well.
+        # The authors of imported comments are not verified, so the importer is named as well.
         author_name=f"{imported_from} (imported by {row.author_name})" if imported_from else row.author_name,
         imported_from=imported_from,
         content=row.content,

@@ -1,4 +1,4 @@
-"""Custom fields of a project, and their values on its cards. Section Custom Fields of the API reference."""
+"""Custom fields of a project and their values on its cards. Section Custom Fields of the API reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _INSERT = insert(custom_fields)
 _UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _DELETE = delete(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _LIST = Pages(field_rows.OF_PROJECT, custom_fields.c.id)
-# A key with its colon stands nowhere else in the text: inside of a value each quote has a backslash before it.
+# A key with its colon occurs nowhere else in the text: quotes within a value are escaped.
 _WITH_VALUE: Select[Any] = (
     select(cards.c.id, cards.c.custom_fields)
     .where(
@@ -61,59 +61,59 @@ _REWRITE = (
 
 @serves(CREATE_CUSTOM_FIELD)
 def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomField) -> CustomField:
-    """Make a field; its name must be new in the project, which has 100 at most."""
+    """Create a field; its name must be unique in the project, which has at most 100 fields."""
     project = access.load_locked_project(uow, ref).row
-    made = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
+    field = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
-    _write(uow, _INSERT, made, id=made.id, project_id=made.project_id, created_at=made.created_at)
-    return made
+    _write(uow, _INSERT, field, id=field.id, project_id=field.project_id, created_at=field.created_at)
+    return field
 
 
 @serves(LIST_CUSTOM_FIELDS)
 def list_custom_fields(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[CustomField]:
-    """The project's fields in the order in which they were made."""
+    """Return the fields of a project in order of creation."""
     project = access.project(uow, ref).row
     return _LIST.fetch(uow, request, field_rows.field, _project_id=project.id)
 
 
 @serves(UPDATE_CUSTOM_FIELD)
 def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCustomField) -> CustomField:
-    """Change a field, and the values that cards have of it where that is asked for."""
+    """Update a field, and convert the values that cards have if the type or the options change."""
     before = field_access.load_locked_custom_field(uow, ref)
     after = rules.apply_update(before, request, uow.now)
     if after is before:
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
-    written = _following(uow, before, after) if follow else []
+    changed_cards = _convert_values(uow, before, after) if follow else []
     _write(uow, _UPDATE, after, _id=after.id)
-    _rewrite(uow, written)
+    _rewrite(uow, changed_cards)
     return after
 
 
 @serves(DELETE_CUSTOM_FIELD)
 def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
-    """Delete a field, and the values that cards have of it."""
+    """Delete a field and the values that cards have of it."""
     before = field_rows.field(field_access.custom_field(uow, ref).row)
-    # The field first: who is giving a card a value of it has a share in it, and has done so once it is ours to delete.
+    # The field first: a unit that sets a value holds a share lock on it, so its value is visible after the deletion.
     uow.connection.execute(_DELETE, {"_id": before.id})
-    _rewrite(uow, _following(uow, before, None))
+    _rewrite(uow, _convert_values(uow, before, None))
     return Ok()
 
 
 @serves(SET_CUSTOM_FIELDS)
 def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomFields) -> Card:
-    """Set and clear the values that are named; the others stay."""
+    """Set and clear the values of the request; other values stay."""
     at = access.flat_card(uow, ref)
-    fields = field_rows.shared_fields(uow, at.card.project_id, request.values.keys())
+    fields = field_rows.load_share_locked_fields(uow, at.card.project_id, request.values.keys())
     at = access.lock_card(uow, at)
     values = rules.apply_values(at.card.custom_fields, request.values, fields)
     uow.require_version(at.card.version)
     return change_card(uow, at, custom_fields=values)
 
 
-def _write(uow: UnitOfWork, statement: Any, field: CustomField, **more: Any) -> None:
-    changed = {
+def _write(uow: UnitOfWork, statement: Any, field: CustomField, **extra_columns: Any) -> None:
+    changed_rows = {
         "name": field.name,
         "name_key": field.name.casefold(),
         "type": field.type,
@@ -122,38 +122,38 @@ def _write(uow: UnitOfWork, statement: Any, field: CustomField, **more: Any) -> 
         "updated_at": field.updated_at,
     }
     try:
-        # A savepoint: an embedding host may go on in a unit of which one call was refused.
+        # A savepoint, so that an embedding host can continue the unit after this error.
         with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**changed, **more})
+            uow.connection.execute(statement, {**changed_rows, **extra_columns})
     except IntegrityError:
         raise Conflict(
             f"the project has a custom field {field.name!r} already", code="duplicate_name"
         ) from None
 
 
-def _following(uow: UnitOfWork, before: CustomField, after: CustomField | None) -> list[dict[str, Any]]:
-    """What becomes of the cards with a value of a field that changes, or is deleted: those that change, held.
+def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | None) -> list[dict[str, Any]]:
+    """Lock the cards that have a value of a field, and return the rows that change with it.
 
     Raises:
-        Conflict: A value would be lost.
+        Conflict: A value cannot be converted.
     """
-    place = {"_project_id": before.project_id, "_field_id": before.id}
-    changed = []
-    for row in uow.connection.execute(_WITH_VALUE, place).fetchall():
+    parameters = {"_project_id": before.project_id, "_field_id": before.id}
+    changed_rows = []
+    for row in uow.connection.execute(_WITH_VALUE, parameters).fetchall():
         values = dict(row.custom_fields)
-        was = values.pop(before.id)
-        becomes = None if after is None else rules.convert_value(was, before, after)
-        if becomes is not None:
-            values[before.id] = becomes
+        old_value = values.pop(before.id)
+        new_value = None if after is None else rules.convert_value(old_value, before, after)
+        if new_value is not None:
+            values[before.id] = new_value
         if values != row.custom_fields:
-            changed.append({"_id": row.id, "_values": values, "_now": uow.now})
-    return changed
+            changed_rows.append({"_id": row.id, "_values": values, "_now": uow.now})
+    return changed_rows
 
 
-def _rewrite(uow: UnitOfWork, changed: list[dict[str, Any]]) -> None:
-    """Write what has become of cards, in one batch.
+def _rewrite(uow: UnitOfWork, changed_rows: list[dict[str, Any]]) -> None:
+    """Write changed rows of cards in one batch.
 
-    As where a label is deleted, no event tells it of each card: what has happened has happened to the project.
+    As with a deleted label, no events are emitted for the cards: the change is one of the project.
     """
-    if changed:
-        uow.connection.execute(_REWRITE, changed)
+    if changed_rows:
+        uow.connection.execute(_REWRITE, changed_rows)

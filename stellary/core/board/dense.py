@@ -1,4 +1,4 @@
-"""Dense places: of things that are so few in what contains them that a move may rewrite them."""
+"""Dense orders of items whose number is so small that a move may rewrite them all."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from stellary.core.kernel.unit import UnitOfWork
 _END = 2**31 - 1
 
 
-class DensePlaces:
-    """Places from 0, without a gap. Whoever changes them holds the project (``locks.lock_project``).
+class DenseOrders:
+    """Orders from 0 without gaps. Callers that change them lock the project first (``locks.lock_project``).
 
     Args:
-        position: The column that holds the place.
-        container: The one of the same table that names what contains the thing.
+        position: The database column that has the order.
+        container: The column of the same table with the id of the container.
     """
 
     def __init__(self, position: Column[int], container: Column[Any]) -> None:
-        self._shift = (
+        self._statement = (
             update(position.table)
             .where(
                 container == bindparam("_container_id"),
@@ -29,24 +29,24 @@ class DensePlaces:
             .values({position.name: position + bindparam("_step")})
         )
 
-    def enter(self, uow: UnitOfWork, container_id: str, place: int) -> None:
-        """Make room for something that is to stand at a place."""
-        self._shifted(uow, container_id, place, _END, 1)
+    def enter(self, uow: UnitOfWork, container_id: str, order: int) -> None:
+        """Make room for an item at an order."""
+        self._shift(uow, container_id, order, _END, 1)
 
-    def leave(self, uow: UnitOfWork, container_id: str, place: int) -> None:
-        """Close the gap that something has left."""
-        self._shifted(uow, container_id, place + 1, _END, -1)
+    def leave(self, uow: UnitOfWork, container_id: str, order: int) -> None:
+        """Close the gap that a removed item leaves."""
+        self._shift(uow, container_id, order + 1, _END, -1)
 
-    def move(self, uow: UnitOfWork, container_id: str, place: int, wanted: int, count: int) -> int:
-        """Make room for something that stands there at another place; that place, which is the end at most."""
-        order = min(wanted, count - 1)
-        # Those between the old and the new place make room, by one place against the direction of the move.
-        if order > place:
-            self._shifted(uow, container_id, place + 1, order, -1)
-        elif order < place:
-            self._shifted(uow, container_id, order, place - 1, 1)
+    def move(self, uow: UnitOfWork, container_id: str, current: int, target: int, count: int) -> int:
+        """Make room for an item that moves; return its new order, which is at most the end."""
+        order = min(target, count - 1)
+        # The items between the old and the new order shift by one, against the direction of the move.
+        if order > current:
+            self._shift(uow, container_id, current + 1, order, -1)
+        elif order < current:
+            self._shift(uow, container_id, order, current - 1, 1)
         return order
 
-    def _shifted(self, uow: UnitOfWork, container_id: str, first: int, last: int, step: int) -> None:
-        where = {"_container_id": container_id, "_from": first, "_to": last, "_step": step}
-        uow.connection.execute(self._shift, where)
+    def _shift(self, uow: UnitOfWork, container_id: str, first: int, last: int, step: int) -> None:
+        parameters = {"_container_id": container_id, "_from": first, "_to": last, "_step": step}
+        uow.connection.execute(self._statement, parameters)

@@ -1,4 +1,4 @@
-"""Exports: a project as one file, as of one moment; its documents and rules are for other areas to add."""
+"""Project exports: a project as one file, read in one transaction. Other areas add their parts."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ _ATTACHMENTS: Select[Any] = (
 
 
 def _relations() -> Select[Any]:
-    """The relations that a project's cards have with any card, each from both ends if both are its own."""
-    own, other = cards.alias("own"), cards.alias("other")
+    """Build the statement for the relations of a project's cards, with both ends if both are in the project."""
+    card, other = cards.alias("own"), cards.alias("other")
 
-    def seen(own_id: Any, other_id: Any, from_source: int) -> Select[Any]:
+    def select_end(card_id: Any, other_id: Any, from_source: int) -> Select[Any]:
         ends: FromClause = (
-            relations.join(own, own.c.id == own_id)
+            relations.join(card, card.c.id == card_id)
             .join(other, other.c.id == other_id)
             .join(projects, projects.c.id == other.c.project_id)
         )
@@ -76,54 +76,56 @@ def _relations() -> Select[Any]:
                 relations.c.id,
                 relations.c.type,
                 bindparam(None, from_source).label("from_source"),
-                own.c.id.label("card_id"),
+                card.c.id.label("card_id"),
                 other.c.id.label("other_id"),
                 other.c.project_id.label("other_project_id"),
                 other.c.number,
                 projects.c.key,
             )
             .select_from(ends)
-            .where(own.c.project_id == bindparam("_project_id"))
+            .where(card.c.project_id == bindparam("_project_id"))
         )
 
-    found = union_all(
-        seen(relations.c.source_id, relations.c.target_id, 1),
-        seen(relations.c.target_id, relations.c.source_id, 0),
+    ends = union_all(
+        select_end(relations.c.source_id, relations.c.target_id, 1),
+        select_end(relations.c.target_id, relations.c.source_id, 0),
     ).subquery("found")
-    return select(found).order_by(found.c.id, found.c.from_source.desc())
+    return select(ends).order_by(ends.c.id, ends.c.from_source.desc())
 
 
 _RELATIONS = _relations()
 
 
 def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
-    """The project with everything that is in it but for documents, and the id of its workspace."""
+    """Return the file of a project without its documents and rules, and the id of its workspace."""
     project = access.project(uow, ref).row
-    place = {"_project_id": project.id}
+    parameters = {"_project_id": project.id}
 
     def rows(statement: Select[Any]) -> Sequence[Row[Any]]:
-        return uow.connection.execute(statement, place).fetchall()
+        return uow.connection.execute(statement, parameters).fetchall()
 
-    found = all_cards(uow, project.id, project.key)
-    said, files = rows(_COMMENTS), rows(_ATTACHMENTS)
-    members = uow.connection.execute(MEMBERS, place).scalars().fetchall()
-    known = People(
+    project_cards = all_cards(uow, project.id, project.key)
+    comment_rows, attachment_rows = rows(_COMMENTS), rows(_ATTACHMENTS)
+    members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
+    introduced_people = People(
         people.introduced(
             uow,
             project.workspace_id,
             {
                 *members,
-                *(card.created_by_id for card in found),
-                *(card.assignee_id for card in found if card.assignee_id),
-                *(row.author_id for row in said if row.imported_from is None),
-                *(row.uploaded_by_id for row in files),
+                *(card.created_by_id for card in project_cards),
+                *(card.assignee_id for card in project_cards if card.assignee_id),
+                *(row.author_id for row in comment_rows if row.imported_from is None),
+                *(row.uploaded_by_id for row in attachment_rows),
             },
         )
     )
     on_cards = _OnCards(
-        comments=_by_card(said, lambda row: _comment(row, known)),
-        attachments=_by_card(files, lambda row: _attachment(row, known)),
-        relations=_by_card(_told_once(rows(_RELATIONS), found), lambda row: _relation(row, project.id)),
+        comments=_by_card(comment_rows, lambda row: _comment(row, introduced_people)),
+        attachments=_by_card(attachment_rows, lambda row: _attachment(row, introduced_people)),
+        relations=_by_card(
+            _deduplicate_relations(rows(_RELATIONS), project_cards), lambda row: _relation(row, project.id)
+        ),
     )
     file = ProjectFile(
         format=FORMAT,
@@ -172,8 +174,8 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
             )
             for field in project_fields(uow, project.id)
         ],
-        cards=[_card(card, on_cards, known) for card in found],
-        members=[known.person(id) for id in members],
+        cards=[_card(card, on_cards, introduced_people) for card in project_cards],
+        members=[introduced_people.person(id) for id in members],
         documents=[],
         automations=[],
     )
@@ -181,34 +183,34 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
 
 
 class People:
-    """Who is named in a file."""
+    """The people that a file names."""
 
-    def __init__(self, found: Mapping[str, tuple[people.Person, bool]]) -> None:
-        self._found = found
+    def __init__(self, people_by_id: Mapping[str, tuple[people.Person, bool]]) -> None:
+        self._people = people_by_id
 
     def person(self, id: str) -> FilePerson:
-        """Somebody with the e-mail address, which is told of those alone who reach the workspace."""
-        person, reaches = self._found[id]
+        """Return a person, with the e-mail address only if the person reaches the workspace."""
+        person, reaches = self._people[id]
         return FilePerson(name=person.name, email=person.email if reaches else None)
 
 
 @attrs.frozen
 class _OnCards:
-    """What hangs on cards, by their ids."""
+    """Comments, attachments and relations by the ids of their cards."""
 
     comments: ByCard[FileComment]
     attachments: ByCard[FileAttachment]
     relations: ByCard[FileRelation]
 
 
-def _by_card(rows: Iterable[Row[Any]], make: Callable[[Row[Any]], T]) -> dict[str, list[T]]:
-    found: dict[str, list[T]] = defaultdict(list)
+def _by_card(rows: Iterable[Row[Any]], build_item: Callable[[Row[Any]], T]) -> dict[str, list[T]]:
+    items_by_card: dict[str, list[T]] = defaultdict(list)
     for row in rows:
-        found[row.card_id].append(make(row))
-    return found
+        items_by_card[row.card_id].append(build_item(row))
+    return items_by_card
 
 
-def _card(card: Card, on_cards: _OnCards, known: People) -> FileCard:
+def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
     return FileCard(
         id=card.id,
         number=card.number,
@@ -220,45 +222,43 @@ def _card(card: Card, on_cards: _OnCards, known: People) -> FileCard:
         start_date=card.start_date,
         due_date=card.due_date,
         archived=card.archived,
-        assignee=card.assignee_id and known.person(card.assignee_id).email,
+        assignee=card.assignee_id and people_in_file.person(card.assignee_id).email,
         label_ids=card.label_ids,
         custom_fields=card.custom_fields,
         checklist=[FileChecklistItem(title=step.title, done=step.done) for step in card.checklist],
         comments=list(on_cards.comments.get(card.id, ())),
         relations=list(on_cards.relations.get(card.id, ())),
         attachments=list(on_cards.attachments.get(card.id, ())),
-        created_by=known.person(card.created_by_id),
+        created_by=people_in_file.person(card.created_by_id),
         created_at=card.created_at,
         completed_at=card.completed_at,
     )
 
 
-def _comment(row: Row[Any], known: People) -> FileComment:
-    author = FilePerson(**row.imported_from) if row.imported_from else known.person(row.author_id)
+def _comment(row: Row[Any], people_in_file: People) -> FileComment:
+    author = FilePerson(**row.imported_from) if row.imported_from else people_in_file.person(row.author_id)
     return FileComment(
         author=author, content=row.content, created_at=row.created_at, updated_at=row.updated_at
     )
 
 
-def _attachment(row: Row[Any], known: People) -> FileAttachment:
+def _attachment(row: Row[Any], people_in_file: People) -> FileAttachment:
     return FileAttachment(
         id=row.id,
         original_name=row.original_name,
         mime_type=row.mime_type,
         size=row.size,
-        uploaded_by=known.person(row.uploaded_by_id),
+        uploaded_by=people_in_file.person(row.uploaded_by_id),
         created_at=row.created_at,
     )
 
 
-def _told_once(rows: Iterable[Row[Any]], found: Sequence[Card]) -> Iterator[Row[Any]]:
-    """Of relations that are seen from both ends, one each: that of the source, or of two that are merely related, that
-    of the card which the file has first.
-    """
-    places = {card.id: place for place, card in enumerate(found)}
+def _deduplicate_relations(rows: Iterable[Row[Any]], project_cards: Sequence[Card]) -> Iterator[Row[Any]]:
+    """Yield each relation once: as seen by its source, or for related cards by the first card of the file."""
+    indexes = {card.id: index for index, card in enumerate(project_cards)}
     for row in rows:
-        here, there = places[row.card_id], places.get(row.other_id)
-        if there is None or (here < there if row.type == "related_to" else row.from_source):
+        card_index, other_index = indexes[row.card_id], indexes.get(row.other_id)
+        if other_index is None or (card_index < other_index if row.type == "related_to" else row.from_source):
             yield row
 
 

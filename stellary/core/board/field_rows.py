@@ -1,4 +1,4 @@
-"""Custom fields as rows: read by those who list them, and by those who are about to give a card values of them."""
+"""Rows of custom fields, read for lists and for setting values on cards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def field(row: Row[Any]) -> CustomField:
-    """The field of a row."""
+    """Return the custom field of a row."""
     return CustomField(
         id=row.id,
         project_id=row.project_id,
@@ -37,29 +37,33 @@ def field(row: Row[Any]) -> CustomField:
 
 
 def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:
-    """All fields of a project, in the order in which they were made."""
+    """Return all custom fields of a project in order of creation."""
     return [field(row) for row in uow.connection.execute(_IN_ORDER, {"_project_id": project_id})]
 
 
-def named_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
-    """Those of the fields that the project has, by id."""
-    return _found(uow, project_id, ids, shared=False)
+def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
+    """Return the fields that a project has of some ids, by id."""
+    return _load_fields(uow, project_id, ids, is_locked=False)
 
 
-def shared_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
-    """The same, and they stay as they are until the unit ends: a value must not outlive what allowed it."""
-    return _found(uow, project_id, ids, shared=True)
+def load_share_locked_fields(
+    uow: UnitOfWork, project_id: str, ids: Collection[str]
+) -> dict[str, CustomField]:
+    """Return the same as ``load_fields``, and lock the fields against changes until the transaction ends."""
+    return _load_fields(uow, project_id, ids, is_locked=True)
 
 
-def _found(uow: UnitOfWork, project_id: str, ids: Collection[str], *, shared: bool) -> dict[str, CustomField]:
+def _load_fields(
+    uow: UnitOfWork, project_id: str, ids: Collection[str], *, is_locked: bool
+) -> dict[str, CustomField]:
     if not ids:
         return {}
-    # Whoever names more than a project can have has made some up, perhaps more than a statement can take. No lock: that
-    # is refused in any case.
+    # More ids than a project can have fields: some are unknown, and a statement may not take so many. The request is
+    # refused, so no lock is needed.
     statement = _IN_ORDER
     parameters: dict[str, Any] = {"_project_id": project_id}
     if len(ids) <= FIELDS_MAX:
-        statement = _NAMED_LOCKED if shared else _NAMED
+        statement = _NAMED_LOCKED if is_locked else _NAMED
         parameters["_ids"] = list(ids)
     rows = uow.connection.execute(statement, parameters)
     return {row.id: field(row) for row in rows}

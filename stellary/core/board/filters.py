@@ -1,6 +1,6 @@
-"""Filters by ids: an id that names nothing is a 400, and not an empty list.
+"""Filters by ids: an unknown id is a 400 instead of an empty list.
 
-Lists ask only once they have found nothing: whatever was found, the ids of its filters are there.
+Lists check the ids only when they are empty, since a match proves that the ids of its filters exist.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 
 _ID: Any = bindparam("_id")
-_HERE = projects.c.workspace_id == bindparam("_workspace_id")
-_PROJECT = select(projects.c.id).where(projects.c.id == _ID, _HERE)
+_IN_CURRENT_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
+_PROJECT = select(projects.c.id).where(projects.c.id == _ID, _IN_CURRENT_WORKSPACE)
 
 
 def _within_project(table: Any) -> Select[Any]:
     return (
         select(table.c.id)
         .join_from(table, projects, projects.c.id == table.c.project_id)
-        .where(table.c.id == _ID, _HERE)
+        .where(table.c.id == _ID, _IN_CURRENT_WORKSPACE)
     )
 
 
@@ -43,8 +43,8 @@ def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> 
         field: The wire name of the filter: ``projectId``, ``scopeId`` or ``cardId``.
         id: As it was given.
     """
-    place = {"_workspace_id": workspace_id, "_id": id}
-    return uow.connection.execute(_IN_WORKSPACE[field], place).first() is not None
+    parameters = {"_workspace_id": workspace_id, "_id": id}
+    return uow.connection.execute(_IN_WORKSPACE[field], parameters).first() is not None
 
 
 def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
@@ -59,8 +59,8 @@ def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) 
 
 def is_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: str, id: str) -> bool:
     """Return whether a project has the column, the scope, the label or the card that a filter names."""
-    place = {"_workspace_id": workspace_id, "_project_id": project_id, "_id": id}
-    return uow.connection.execute(_IN_PROJECT[field], place).first() is not None
+    parameters = {"_workspace_id": workspace_id, "_project_id": project_id, "_id": id}
+    return uow.connection.execute(_IN_PROJECT[field], parameters).first() is not None
 
 
 def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: str, id: str) -> None:

@@ -1,4 +1,4 @@
-"""Imports: a project made of a file, all of it or nothing; its documents are knowledge's to make."""
+"""Project imports: a project is created from a file, completely or not at all. Knowledge adds its documents."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ _RELATIONS = insert(relations)
 
 @attrs.frozen
 class Imported:
-    """A project that was made of a file, but for what other areas make of it.
+    """An imported project, before other areas add their parts.
 
     Attributes:
-        told: What is answered.
-        importer: Who has made it.
-        organization_id: Where.
-        scope_ids: Of its scopes, in the file's order.
-        new_ids: By the parts of the file (``columns``, ``customFields`` …), then by the ids that the file gives.
+        answer: The answer to the request.
+        importer: The user who imports the file.
+        organization_id: The organization of the project.
+        scope_ids: The ids of its scopes, in the order of the file.
+        new_ids: The new ids by part of the file (``columns``, ``customFields`` …) and id in the file.
     """
 
-    told: ProjectImport
+    answer: ProjectImport
     importer: Person
     organization_id: str
     scope_ids: Sequence[str]
@@ -63,13 +63,13 @@ class Imported:
 
 
 def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> Imported:
-    """Make a project of a file; whoever imports it becomes its member."""
+    """Create a project from a file; the importer becomes a member."""
     workspace = access.workspace(uow, ref).row
-    found = people.reaching_by_emails(uow, workspace.id, _email_keys(request))
+    people_by_email = people.reaching_by_emails(uow, workspace.id, _email_keys(request))
     importer = people.known(uow, [uow.user_id])[uow.user_id]
-    assignees = _assignees(request, found)
+    assignees = _assignees(request, people_by_email)
     project_id = uow.new_id()
-    made = plan_import(
+    plan = plan_import(
         request,
         Importer(
             user_id=importer.id,
@@ -89,27 +89,27 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         "description": value_or(request.project.description, None),
         "template_id": "import",
         "archived": request.project.archived,
-        "last_number": made.last_number,
+        "last_number": plan.last_number,
         "created_by_id": importer.id,
         "version": 1,
         "created_at": uow.now,
         "updated_at": uow.now,
     }
     key = insert_project(uow, row, lambda taken: _key(request, taken))
-    members, strangers = _members(uow, request, found)
+    members, strangers = _members(uow, request, people_by_email)
     member_ids = list(dict.fromkeys([importer.id, *members]))
-    _write(uow, project_id, made, member_ids)
+    _write(uow, project_id, plan, member_ids)
     uow.emit(
         ProjectImported(
             workspace_id=workspace.id,
             project_id=project_id,
             name=request.project.name,
-            columns=len(made.columns),
-            cards=len(made.cards),
+            columns=len(plan.columns),
+            cards=len(plan.cards),
             user_ids=tuple(sorted({*assignees.values()})),
         )
     )
-    told = ProjectImport(
+    answer = ProjectImport(
         id=project_id,
         name=request.project.name,
         description=row["description"],
@@ -119,22 +119,22 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         member_count=len(member_ids),
         created_at=uow.now,
         updated_at=uow.now,
-        column_ids=[each["id"] for each in made.columns],
-        card_ids=[card.id for card, _ in made.cards],
+        column_ids=[row["id"] for row in plan.columns],
+        card_ids=[card.id for card, _ in plan.cards],
         ignored=ignored(request),
-        not_carried=[*_other_key(request, key), *strangers, *made.not_carried],
+        not_carried=[*_other_key(request, key), *strangers, *plan.not_carried],
     )
-    scope_ids = [each["id"] for each in made.scopes]
-    return Imported(told, importer, workspace.organization_id, scope_ids, _new_ids(request, made))
+    scope_ids = [row["id"] for row in plan.scopes]
+    return Imported(answer, importer, workspace.organization_id, scope_ids, _new_ids(request, plan))
 
 
-def _new_ids(request: ImportProject, made: ImportPlan) -> dict[str, dict[str, str]]:
+def _new_ids(request: ImportProject, plan: ImportPlan) -> dict[str, dict[str, str]]:
     parts: dict[str, tuple[Sequence[HasId], Sequence[str]]] = {
-        "scopes": (request.scopes or [], [row["id"] for row in made.scopes]),
-        "columns": (request.columns or [], [row["id"] for row in made.columns]),
-        "labels": (request.labels or [], [row["id"] for row in made.labels]),
-        "customFields": (request.custom_fields or [], [field.id for field in made.custom_fields]),
-        "cards": (request.cards or [], [card.id for card, _ in made.cards]),
+        "scopes": (request.scopes or [], [row["id"] for row in plan.scopes]),
+        "columns": (request.columns or [], [row["id"] for row in plan.columns]),
+        "labels": (request.labels or [], [row["id"] for row in plan.labels]),
+        "customFields": (request.custom_fields or [], [field.id for field in plan.custom_fields]),
+        "cards": (request.cards or [], [card.id for card, _ in plan.cards]),
     }
     return {
         part: {entry.id: id for entry, id in zip(entries, ids, strict=False) if entry.id}
@@ -142,8 +142,8 @@ def _new_ids(request: ImportProject, made: ImportPlan) -> dict[str, dict[str, st
     }
 
 
-def _write(uow: UnitOfWork, project_id: str, made: ImportPlan, member_ids: Sequence[str]) -> None:
-    """Write all rows, those of a table at once."""
+def _write(uow: UnitOfWork, project_id: str, plan: ImportPlan, member_ids: Sequence[str]) -> None:
+    """Write all rows, one batch per table."""
     fields = [
         {
             "id": field.id,
@@ -156,22 +156,22 @@ def _write(uow: UnitOfWork, project_id: str, made: ImportPlan, member_ids: Seque
             "created_at": field.created_at,
             "updated_at": field.updated_at,
         }
-        for field in made.custom_fields
+        for field in plan.custom_fields
     ]
-    written: tuple[tuple[Insert, Sequence[Row]], ...] = (
+    rows_by_statement: tuple[tuple[Insert, Sequence[Row]], ...] = (
         (
             _MEMBERS,
             [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in member_ids],
         ),
-        (_SCOPES, made.scopes),
-        (_COLUMNS, made.columns),
-        (_LABELS, made.labels),
+        (_SCOPES, plan.scopes),
+        (_COLUMNS, plan.columns),
+        (_LABELS, plan.labels),
         (_FIELDS, fields),
-        (_CARDS, [card_rows.row(card, position) for card, position in made.cards]),
-        (_COMMENTS, made.comments),
-        (_RELATIONS, made.relations),
+        (_CARDS, [card_rows.row(card, position) for card, position in plan.cards]),
+        (_COMMENTS, plan.comments),
+        (_RELATIONS, plan.relations),
     )
-    for statement, rows in written:
+    for statement, rows in rows_by_statement:
         if rows:
             uow.connection.execute(statement, rows)
 
@@ -180,54 +180,58 @@ def _write(uow: UnitOfWork, project_id: str, made: ImportPlan, member_ids: Seque
 
 
 def _email_keys(request: ImportProject) -> set[str]:
-    """The addresses of all whom the project could belong to, or cards be assigned to."""
-    named = {card.assignee for card in request.cards or ()} | {each.email for each in request.members or ()}
-    return {address_key(email) for email in named if email}
+    """Return the e-mail keys of all members and assignees of a file."""
+    emails = {card.assignee for card in request.cards or ()} | {
+        member.email for member in request.members or ()
+    }
+    return {address_key(email) for email in emails if email}
 
 
-def _assignees(request: ImportProject, found: Mapping[str, Person]) -> dict[str, str]:
-    """The ids of those who are there, by their addresses as the file writes them."""
-    named = {card.assignee for card in request.cards or () if card.assignee}
-    return {email: found[key].id for email in named if (key := address_key(email)) in found}
+def _assignees(request: ImportProject, people_by_email: Mapping[str, Person]) -> dict[str, str]:
+    """Return the ids of assignees who reach the workspace, by their addresses in the file."""
+    emails = {card.assignee for card in request.cards or () if card.assignee}
+    return {
+        email: people_by_email[key].id for email in emails if (key := address_key(email)) in people_by_email
+    }
 
 
 def _members(
-    uow: UnitOfWork, request: ImportProject, found: Mapping[str, Person]
+    uow: UnitOfWork, request: ImportProject, people_by_email: Mapping[str, Person]
 ) -> tuple[list[str], list[NotCarried]]:
-    """Who becomes a member, and who of the file does not.
+    """Return the ids of the new members, and the members of the file who do not become one.
 
-    Nobody is let in: only those who reach the workspace, and only if whoever imports could add them one by one.
+    Only people who reach the workspace become members, and only if the importer could add them one by one.
     """
     entries = request.members or []
-    refused = ""
+    refusal = ""
     try:
         uow.actor.require(PROJECT_MANAGE)
     except Forbidden as error:
-        refused = f"adding members is not allowed: {error.message}"
-    ids, left = [], []
-    for place, each in enumerate(entries):
-        person = found.get(address_key(each.email or ""))
-        if person is not None and (not refused or person.id == uow.user_id):
+        refusal = f"adding members is not allowed: {error.message}"
+    ids, not_carried = [], []
+    for index, entry in enumerate(entries):
+        person = people_by_email.get(address_key(entry.email or ""))
+        if person is not None and (not refusal or person.id == uow.user_id):
             ids.append(person.id)
             continue
-        left.append(
+        not_carried.append(
             NotCarried(
                 kind="member",
-                path=f"members[{place}]",
-                name=each.email or each.name or "",
+                path=f"members[{index}]",
+                name=entry.email or entry.name or "",
                 count=1,
-                reason=refused if person else "nobody in the workspace has that e-mail address",
+                reason=refusal if person else "nobody in the workspace has that e-mail address",
             )
         )
-    return ids, left
+    return ids, not_carried
 
 
 # ---------------------------------------------------------------------------------------------- keys
 
 
 def _key(request: ImportProject, taken: Collection[str]) -> str:
-    wanted = request.project.key
-    return wanted if wanted and wanted not in taken else find_free_key(request.project.name, taken)
+    requested = request.project.key
+    return requested if requested and requested not in taken else find_free_key(request.project.name, taken)
 
 
 def _other_key(request: ImportProject, key: str) -> Iterator[NotCarried]:

@@ -1,4 +1,4 @@
-"""Labels of a project, and on its cards. Section Labels of the API reference."""
+"""Labels of a project and of its cards. Section Labels of the API reference."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 _INSERT = insert(labels)
 _UPDATE = update(labels).where(labels.c.id == bindparam("_id"))
 _DELETE = delete(labels).where(labels.c.id == bindparam("_id"))
-# Nobody deletes a label while a card is about to bear it.
+# The lock keeps a label from being deleted while it is added to a card.
 _KEEP = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
 _LIST = Pages(select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
 
 
-def _without(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:
-    """A list of ids as the column holds it, ``["…","…"]``, without one of them, wherever it stands."""
-    found: ColumnElement[str] = ids
-    for left, right in ((",", ""), ("", ","), ("", "")):
-        found = func.replace(found, literal(left + '"') + id + literal('"' + right), "")
-    return found
+def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:
+    """Return a JSON list of ids, ``["…","…"]``, without one of them."""
+    remaining: ColumnElement[str] = ids
+    for prefix, suffix in ((",", ""), ("", ","), ("", "")):
+        remaining = func.replace(remaining, literal(prefix + '"') + id + literal('"' + suffix), "")
+    return remaining
 
 
 _label_ids = type_coerce(cards.c.label_ids, Text)
 _id = bindparam("_label_id", type_=Text)
-_TAKE_OFF = (
+_REMOVE_FROM_CARDS = (
     update(cards)
     .where(
         cards.c.project_id == bindparam("_project_id"), _label_ids.like(literal('%"') + _id + literal('"%'))
     )
-    .values(label_ids=_without(_label_ids, _id), version=cards.c.version + 1, updated_at=bindparam("_now"))
+    .values(label_ids=_remove_id(_label_ids, _id), version=cards.c.version + 1, updated_at=bindparam("_now"))
 )
 
 
 @serves(CREATE_LABEL)
 def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Label:
-    """Make a label; its name must be new in the project."""
+    """Create a label; its name must be unique in the project."""
     project = access.project(uow, ref).row
-    made = Label(
+    label = Label(
         id=uow.new_id(),
         project_id=project.id,
         name=request.name,
@@ -82,25 +82,25 @@ def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Labe
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, made, id=made.id, project_id=made.project_id, created_at=made.created_at)
-    return made
+    _write(uow, _INSERT, label, id=label.id, project_id=label.project_id, created_at=label.created_at)
+    return label
 
 
 @serves(LIST_LABELS)
 def list_labels(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Label]:
-    """The project's labels in the order in which they were made."""
+    """Return the labels of a project in order of creation."""
     project = access.project(uow, ref).row
     return _LIST.fetch(uow, request, _label, _project_id=project.id)
 
 
 def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
-    """All labels of a project, in the order in which they were made."""
+    """Return all labels of a project in order of creation."""
     return list(_LIST.fetch(uow, Paged(), _label, _project_id=project_id).items)
 
 
 @serves(UPDATE_LABEL)
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
-    """Rename a label or give it another colour."""
+    """Change the name or the color of a label."""
     before = _label(access.label(uow, ref).row)
     after = Label(
         id=before.id,
@@ -118,19 +118,19 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 
 @serves(DELETE_LABEL)
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
-    """Delete a label, and take it off all cards."""
+    """Delete a label, and remove it from all cards."""
     label = access.label(uow, ref).row
-    # The label first: who is putting it on a card has a share in it, and has done so once it is ours to delete.
+    # The label first: a unit that adds it to a card holds a share lock on it, so the change is visible after the deletion.
     uow.connection.execute(_DELETE, {"_id": label.id})
     uow.connection.execute(
-        _TAKE_OFF, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
+        _REMOVE_FROM_CARDS, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
     )
     return Ok()
 
 
 @serves(ADD_LABEL_TO_CARD)
 def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
-    """Put a label of the card's project on a card; one that is there already stays."""
+    """Add a label of its project to a card; no effect if the card has it."""
     at = access.card_label(uow, ref)
     if uses_row_locks(uow):
         access.require_row(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
@@ -145,23 +145,23 @@ def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
 
 @serves(REMOVE_LABEL_FROM_CARD)
 def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
-    """Take a label off a card; one that is not there is not missed."""
+    """Remove a label from a card; no effect if the card does not have it."""
     at = access.lock_card(uow, access.card_label(uow, ref))
     change_card(uow, at, label_ids=[id for id in at.card.label_ids if id != ref.label_id])
     return Ok()
 
 
-def _write(uow: UnitOfWork, statement: Any, label: Label, **more: Any) -> None:
-    changed = {
+def _write(uow: UnitOfWork, statement: Any, label: Label, **extra_columns: Any) -> None:
+    values = {
         "name": label.name,
         "name_key": label.name.casefold(),
         "color": label.color,
         "updated_at": label.updated_at,
     }
     try:
-        # A savepoint: an embedding host may go on in a unit of which one call was refused.
+        # A savepoint, so that an embedding host can continue the unit after this error.
         with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**changed, **more})
+            uow.connection.execute(statement, {**values, **extra_columns})
     except IntegrityError:
         raise Conflict(f"the project has a label {label.name!r} already", code="duplicate_name") from None
 

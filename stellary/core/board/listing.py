@@ -1,4 +1,4 @@
-"""The cards of a project as a list: whole in the order of the board, or by the page in the order of creation."""
+"""Lists of the cards of a project: whole lists in board order, pages in order of creation."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ _NONE: Mapping[str, ColumnElement[bool]] = {
     "label_id": type_coerce(cards.c.label_ids, Text) == "[]",
     "priority": cards.c.priority.is_(None),
 }
-"""What is asked for where a filter is ``none``."""
+"""The conditions of filters whose value is ``none``."""
 _CONDITIONS = {**_FILTERS, **{f"no {name}": condition for name, condition in _NONE.items()}}
 _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
-"""Filters that leave columns whole, so that places are counted as the cards come."""
+"""Filters that select whole columns, so that orders can be counted from the rows."""
 
 _IN_PROJECT = cards.c.project_id == bindparam("_project_id")
 _BOARD_ORDER = (
@@ -82,59 +82,68 @@ _BOARD_ORDER = (
 
 @serves(LIST_CARDS)
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
-    """The cards that pass all filters."""
+    """Return the cards that match all filters."""
     project = access.project(uow, ref).row
-    filters, absent = _asked(request)
-    place = {"_project_id": project.id}
+    filters, absent_names = _read_filters(request)
+    parameters = {"_project_id": project.id}
     if "q" in filters:
         searching.prepare(uow)
-        place["_project_key"] = project.key
-    names = frozenset(filters) | absent
-    valued = field_filters.conditions(uow, project.id, request.custom_field or ())
+        parameters["_project_key"] = project.key
+    names = frozenset(filters) | absent_names
+    value_conditions = field_filters.conditions(uow, project.id, request.custom_field or ())
     if not request.limit and not request.cursor:
-        counted = names <= _WHOLE_COLUMNS and not valued
-        whole = _also(_whole(names, counted=counted), valued)
-        rows = uow.connection.execute(whole, {**place, **filters}).fetchall()
+        has_whole_columns = names <= _WHOLE_COLUMNS and not value_conditions
+        statement = _add_conditions(
+            _select_whole(names, has_whole_columns=has_whole_columns), value_conditions
+        )
+        rows = uow.connection.execute(statement, {**parameters, **filters}).fetchall()
         if not rows:
             _check_ids(uow, project.workspace_id, project.id, request)
-        return Listing(_cards(rows, project.key, counted=counted))
+        return Listing(_cards(rows, project.key, has_whole_columns=has_whole_columns))
     limit = request.limit or PAGE
     after = read_cursor(request.cursor) if request.cursor else ""
-    page = {**place, **filters, "_after": after, "_limit": limit + 1}
-    rows = uow.connection.execute(_also(_page(names), valued), page).fetchall()
+    page_parameters = {**parameters, **filters, "_after": after, "_limit": limit + 1}
+    rows = uow.connection.execute(
+        _add_conditions(_select_page(names), value_conditions), page_parameters
+    ).fetchall()
     if not rows:
         _check_ids(uow, project.workspace_id, project.id, request)
-    found = _cards(rows, project.key, counted=False)
-    more = make_cursor(found[limit - 1].id) if len(found) > limit else None
-    return Listing(found[:limit], more)
+    page_cards = _cards(rows, project.key, has_whole_columns=False)
+    next_cursor = make_cursor(page_cards[limit - 1].id) if len(page_cards) > limit else None
+    return Listing(page_cards[:limit], next_cursor)
 
 
 def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
-    """All cards of a project that are not archived, in the order of the board."""
+    """Return the unarchived cards of a project in board order."""
     rows = uow.connection.execute(
-        _whole(frozenset({"archived"}), counted=True), {"_project_id": project_id, "archived": False}
+        _select_whole(frozenset({"archived"}), has_whole_columns=True),
+        {"_project_id": project_id, "archived": False},
     ).fetchall()
-    return _cards(rows, project_key, counted=True)
+    return _cards(rows, project_key, has_whole_columns=True)
 
 
 def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
-    """The cards of a scope that are not archived, by column and then by place."""
-    place = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
-    rows = uow.connection.execute(_whole(frozenset({"scope_id", "archived"}), counted=True), place).fetchall()
-    return _cards(rows, project_key, counted=True)
+    """Return the unarchived cards of a scope by column and order."""
+    parameters = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
+    rows = uow.connection.execute(
+        _select_whole(frozenset({"scope_id", "archived"}), has_whole_columns=True), parameters
+    ).fetchall()
+    return _cards(rows, project_key, has_whole_columns=True)
 
 
 def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
-    """All cards of a project in the order of the board, the archived ones after them."""
-    rows = uow.connection.execute(_whole(frozenset(), counted=True), {"_project_id": project_id}).fetchall()
-    return list(_cards(rows, project_key, counted=True))
+    """Return all cards of a project in board order, archived cards last."""
+    rows = uow.connection.execute(
+        _select_whole(frozenset(), has_whole_columns=True), {"_project_id": project_id}
+    ).fetchall()
+    return list(_cards(rows, project_key, has_whole_columns=True))
 
 
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
-    """Check the ids of a list in which nothing was found.
+    """Check the ids in the filters of a list without cards.
 
     Raises:
-        Invalid: One of them names nothing.
+        Invalid: An id does not exist.
     """
     for name, field in (("column_id", "columnId"), ("scope_id", "scopeId"), ("label_id", "labelId")):
         if isinstance(id := getattr(request, name), str):
@@ -143,28 +152,28 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
         check_person(uow, workspace_id, "assigneeId", request.assignee_id)
 
 
-def _asked(request: ListCards) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the values of the filters that are given, and the names of those that ask for what has none."""
-    asked = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
-    absent = frozenset(f"no {name}" for name, value in asked.items() if value is None)
-    found = {name: value for name, value in asked.items() if value is not None}
+def _read_filters(request: ListCards) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the values of the filters, and the names of the filters for cards without a value."""
+    values = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    absent_names = frozenset(f"no {name}" for name, value in values.items() if value is None)
+    filters = {name: value for name, value in values.items() if value is not None}
     for name in _MOMENTS:
-        if name in found:
-            found[name] = utc(found[name])
-    if "q" in found:
-        found["q"] = searching.pattern_of(found["q"])
-    if "label_id" in found:
-        # An id is 24 hex digits: in quotes it is found as itself and nothing else. Whatever is none is on no card.
-        id = found["label_id"]
-        found["label_id"] = f'%"{id}"%' if re.fullmatch(ID_PATTERN, id) else ""
-    return found, absent
+        if name in filters:
+            filters[name] = utc(filters[name])
+    if "q" in filters:
+        filters["q"] = searching.pattern_of(filters["q"])
+    if "label_id" in filters:
+        # An id has 24 hex digits, so in quotes it matches only itself. A text that is no id matches no card.
+        id = filters["label_id"]
+        filters["label_id"] = f'%"{id}"%' if re.fullmatch(ID_PATTERN, id) else ""
+    return filters, absent_names
 
 
 @functools.lru_cache(maxsize=256)
-def _whole(names: frozenset[str], *, counted: bool) -> Select[Any]:
-    """The statement of a whole list, built once for each combination of filters."""
+def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
+    """Return the statement of a whole list, built once per combination of filters."""
     return (
-        _filtered(names, counted=counted)
+        _select_cards(names, has_whole_columns=has_whole_columns)
         .join(columns, columns.c.id == cards.c.column_id)
         .join(scopes, scopes.c.id == columns.c.scope_id)
         .order_by(*_BOARD_ORDER)
@@ -172,52 +181,53 @@ def _whole(names: frozenset[str], *, counted: bool) -> Select[Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def _page(names: frozenset[str]) -> Select[Any]:
+def _select_page(names: frozenset[str]) -> Select[Any]:
     return (
-        _filtered(names, counted=False)
+        _select_cards(names, has_whole_columns=False)
         .where(cards.c.id > bindparam("_after"))
         .order_by(cards.c.id)
         .limit(bindparam("_limit"))
     )
 
 
-def _also(rows: Select[Any], valued: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    # A statement that is made anew costs as much as fetching forty cards.
-    return rows.where(*valued) if valued else rows
+def _add_conditions(rows: Select[Any], value_conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    # Building a statement costs as much as fetching forty cards.
+    return rows.where(*value_conditions) if value_conditions else rows
 
 
-def _filtered(names: frozenset[str], *, counted: bool) -> Select[Any]:
+def _select_cards(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
     conditions = [_IN_PROJECT, *(_CONDITIONS[name] for name in sorted(names))]
-    if counted:
+    if has_whole_columns:
         return select(*COLUMNS).where(*conditions)
-    # A card's place is that among all of its column, not among those that are asked for.
-    standing = cards.alias("standing")
-    placed = (
+    # The order of a card is its index among all cards of its column, not among the selected ones.
+    ordered_cards = cards.alias("standing")
+    card_orders = (
         select(
-            standing.c.id,
+            ordered_cards.c.id,
             (
                 func.row_number().over(
-                    partition_by=standing.c.column_id, order_by=(standing.c.position, standing.c.id)
+                    partition_by=ordered_cards.c.column_id,
+                    order_by=(ordered_cards.c.position, ordered_cards.c.id),
                 )
                 - 1
             ).label("place"),
         )
-        .where(standing.c.project_id == bindparam("_project_id"), standing.c.archived == false())
+        .where(ordered_cards.c.project_id == bindparam("_project_id"), ordered_cards.c.archived == false())
         .subquery("placed")
     )
     return (
-        select(placed.c.place, *COLUMNS)
-        .select_from(cards.outerjoin(placed, placed.c.id == cards.c.id))
+        select(card_orders.c.place, *COLUMNS)
+        .select_from(cards.outerjoin(card_orders, card_orders.c.id == cards.c.id))
         .where(*conditions)
     )
 
 
-def _cards(rows: Sequence[Row[Any]], project_key: str, *, counted: bool) -> CardList:
-    if not counted:
+def _cards(rows: Sequence[Row[Any]], project_key: str, *, has_whole_columns: bool) -> CardList:
+    if not has_whole_columns:
         return CardList([row[1:] for row in rows], [row[0] for row in rows], project_key)
     orders = []
-    column_id, place = "", 0
+    column_id, order = "", 0
     for row in rows:
-        column_id, place = row[_COLUMN], place + 1 if row[_COLUMN] == column_id else 0
-        orders.append(place)
+        column_id, order = row[_COLUMN], order + 1 if row[_COLUMN] == column_id else 0
+        orders.append(order)
     return CardList(rows, orders, project_key)

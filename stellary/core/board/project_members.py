@@ -1,4 +1,4 @@
-"""Project members: who organises a project and is told of it. Section Project Members of the API reference."""
+"""Members of a project, who are notified of its changes. Section Project Members of the API reference."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ _DELETE = delete(project_members).where(
 
 @serves(LIST_PROJECT_MEMBERS)
 def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[ProjectMember]:
-    """The members of a project."""
+    """Return the members of a project."""
     project = access.project(uow, ref).row
-    page = _LIST.fetch(uow, request, _as_found, _project_id=project.id)
-    known = people.known(uow, [row.user_id for row in page.items])
-    return Listing([member_value(known[row.user_id], row.created_at) for row in page.items], page.next)
+    page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
+    people_by_id = people.known(uow, [row.user_id for row in page.items])
+    return Listing([member_value(people_by_id[row.user_id], row.created_at) for row in page.items], page.next)
 
 
 @serves(ADD_PROJECT_MEMBER)
 def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMember) -> ProjectMember:
-    """Make somebody who reaches the workspace a member; nobody else is told to be there at all."""
+    """Add a person who reaches the workspace; others are reported as unknown."""
     at = access.project(uow, ref)
     person = people.reaching_by_email(uow, at.row.workspace_id, address_key(request.email))
     if person is None:
@@ -66,7 +66,7 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
 
 @serves(REMOVE_PROJECT_MEMBER)
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
-    """End a membership. What is assigned to that person stays so."""
+    """Remove a member; cards stay assigned to that person."""
     at = access.project_member(uow, ref)
     uow.connection.execute(_DELETE, {"_project_id": at.row.id, "_user_id": at.row.member_id})
     uow.emit(
@@ -75,10 +75,10 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     return Ok()
 
 
-def _as_found(row: Row[Any]) -> Row[Any]:
+def _keep_row(row: Row[Any]) -> Row[Any]:
     return row
 
 
 def member_value(person: people.Person, since: Any) -> ProjectMember:
-    """Somebody who has belonged to a project since then."""
+    """Return the member value of a person."""
     return ProjectMember(user_id=person.id, email=person.email, name=person.name, created_at=since)

@@ -1,4 +1,4 @@
-"""Projects: made, listed, changed and deleted. Section Projects of the API reference."""
+"""Projects. Section Projects of the API reference."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _DELETE = (
 
 @serves(CREATE_PROJECT)
 def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -> Project:
-    """Make a project with the columns and labels of a template; whoever makes it becomes its member."""
+    """Create a project from a template; its creator becomes a member."""
     workspace = accounts_access.workspace(uow, ref).row
     row = {
         "id": uow.new_id(),
@@ -86,11 +86,11 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         "created_at": uow.now,
         "updated_at": uow.now,
     }
-    key = insert_project(uow, row, lambda taken: _wanted_key(request, taken))
+    key = insert_project(uow, row, lambda taken: _choose_key(request, taken))
     member = {"project_id": row["id"], "user_id": uow.principal_id, "created_at": uow.now}
     uow.connection.execute(_INSERT_MEMBER, member)
-    _furnish(uow, row["id"], request)
-    made = Project(
+    _insert_template(uow, row["id"], request)
+    project = Project(
         id=row["id"],
         name=request.name,
         description=row["description"],
@@ -101,43 +101,43 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         created_at=uow.now,
         updated_at=uow.now,
     )
-    uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=made.id, project=made))
-    return made
+    uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=project.id, project=project))
+    return project
 
 
-def _wanted_key(request: CreateProject, taken: Collection[str]) -> str:
+def _choose_key(request: CreateProject, taken: Collection[str]) -> str:
     if request.key and request.key in taken:
         raise Conflict("another project of the workspace has that key", code="duplicate_key")
     return request.key or find_free_key(request.name, taken)
 
 
-def insert_project(uow: UnitOfWork, row: dict[str, Any], choose: Callable[[Collection[str]], str]) -> str:
-    """Insert a project under a key that is free; another one may take it in the same moment.
+def insert_project(uow: UnitOfWork, row: dict[str, Any], choose_key: Callable[[Collection[str]], str]) -> str:
+    """Insert a project with a free key, and try again if another unit takes the key.
 
     Args:
-        uow: The unit.
-        row: The project but for its key.
-        choose: The key that it shall have, by those that are taken.
+        uow: The unit of work.
+        row: The row of the project without its key.
+        choose_key: Returns the key for the set of keys that are taken.
 
     Returns:
         The key.
     """
-    tried = None
+    previous_key = None
     while True:
         taken = set(uow.connection.execute(_KEYS, {"_workspace_id": row["workspace_id"]}).scalars())
-        key = choose(taken)
-        if key == tried:
-            # Nobody has taken it, and still it could not be: what else it refers to is gone.
+        key = choose_key(taken)
+        if key == previous_key:
+            # The key is free, so another reference failed: the workspace was deleted.
             raise NotFound("Workspace not found")
         try:
             with uow.connection.begin_nested():
                 uow.connection.execute(_INSERT, {**row, "key": key})
             return key
         except IntegrityError:
-            tried = key
+            previous_key = key
 
 
-def _furnish(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
+def _insert_template(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
     template = TEMPLATES[request.template_id]
     times = {"created_at": uow.now, "updated_at": uow.now}
     scope_id = uow.new_id()
@@ -191,42 +191,44 @@ def _furnish(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
 
 @serves(LIST_PROJECTS)
 def list_projects(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[Project]:
-    """The projects of a workspace in the order in which they were made."""
-    return projects_of(uow, accounts_access.workspace(uow, ref).row.id, request)
+    """Return the projects of a workspace in order of creation."""
+    return list_projects_of_workspace(uow, accounts_access.workspace(uow, ref).row.id, request)
 
 
-def projects_of(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Listing[Project]:
-    """Those that a request asks for of a workspace that an access check has found."""
-    place = {"_workspace_id": workspace_id}
+def list_projects_of_workspace(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Listing[Project]:
+    """Return the projects that a request selects, for a workspace whose access was checked."""
+    parameters = {"_workspace_id": workspace_id}
     if request.archived is UNSET:
-        found = _LIST.fetch(uow, request, project_value, **place)
+        listing = _LIST.fetch(uow, request, project_value, **parameters)
     else:
-        found = _LIST_ARCHIVED.fetch(uow, request, project_value, **place, _archived=request.archived)
+        listing = _LIST_ARCHIVED.fetch(uow, request, project_value, **parameters, _archived=request.archived)
     limits = uow.actor.agent_limits
     if limits is None:
-        return found
-    return Listing([each for each in found.items if limits.sees(each.id)], found.next)
+        return listing
+    return Listing([project for project in listing.items if limits.sees(project.id)], listing.next)
 
 
 @serves(GET_PROJECT)
 def get_project(uow: UnitOfWork, ref: ProjectRef) -> Project:
-    """One project."""
+    """Return a project."""
     return project_value(access.project(uow, ref).row)
 
 
 @serves(UPDATE_PROJECT)
 def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> Project:
-    """Change what is named."""
+    """Update a project."""
     before = access.load_locked_project(uow, ref).row
     uow.require_version(before.version)
     uow.record_dependency("project", before.id, before.version)
-    asked: dict[str, Any] = {
+    new_values: dict[str, Any] = {
         "name": request.name,
         "description": request.description,
         "archived": request.archived,
     }
     changes = {
-        name: found for name, found in asked.items() if found is not UNSET and found != getattr(before, name)
+        name: value
+        for name, value in new_values.items()
+        if value is not UNSET and value != getattr(before, name)
     }
     if not changes:
         return project_value(before)
@@ -252,6 +254,6 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
 
 
 def project_value(row: Row[Any], **changes: Any) -> Project:
-    """The project of a row that has the columns of the table and its ``member_count``; some may have changed."""
-    found = {name: getattr(row, name) for name in _FIELDS}
-    return Project(**(found | changes))
+    """Return the project of a row with ``member_count``, with some fields replaced."""
+    fields = {name: getattr(row, name) for name in _FIELDS}
+    return Project(**(fields | changes))

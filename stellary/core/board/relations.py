@@ -40,7 +40,7 @@ _OTHER = (
     cards.c.archived,
     projects.c.key,
 )
-# Nobody deletes one of the cards before they are related.
+# The lock keeps the cards from being deleted before the relation is written.
 _ENDS: Select[Any] = (
     select(*_OTHER)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
@@ -62,14 +62,14 @@ _INSERT = insert(relations)
 _DELETE = delete(relations).where(relations.c.id == bindparam("_id"))
 
 
-def _back() -> Select[Any]:
-    """Whether one comes to the target by going from the source against the arrows."""
+def _select_path() -> Select[Any]:
+    """Build the statement that looks for a path from the source back to the target."""
     before = (
         select(relations.c.source_id.label("id"))
         .where(relations.c.target_id == bindparam("_source_id"), relations.c.type == bindparam("_type"))
         .cte("before", recursive=True)
     )
-    # UNION, and not UNION ALL: a card that is reached on several ways is followed once.
+    # UNION instead of UNION ALL: a card that is reached on several paths is followed once.
     before = before.union(
         select(relations.c.source_id).where(
             relations.c.target_id == before.c.id, relations.c.type == bindparam("_type")
@@ -78,13 +78,13 @@ def _back() -> Select[Any]:
     return select(before.c.id).where(before.c.id == bindparam("_target_id")).limit(1)
 
 
-def _listed() -> Select[Any]:
-    """The relations of a card with the cards at their other ends."""
+def _select_relations() -> Select[Any]:
+    """Build the statement for the relations of a card with the cards at their other ends."""
     ends = [
         (relations.c.source_id, relations.c.target_id, true()),
         (relations.c.target_id, relations.c.source_id, false()),
     ]
-    found = union_all(
+    relation_ends = union_all(
         *(
             select(
                 relations.c.id,
@@ -97,29 +97,29 @@ def _listed() -> Select[Any]:
             .select_from(
                 relations.join(cards, cards.c.id == other).join(projects, projects.c.id == cards.c.project_id)
             )
-            .where(own == bindparam("_card_id"))
-            for own, other, from_source in ends
+            .where(card_end == bindparam("_card_id"))
+            for card_end, other, from_source in ends
         )
     ).subquery("seen")
-    return select(found)
+    return select(relation_ends)
 
 
-_BACK = _back()
-_SEEN = _listed()
-_LIST = Pages(_SEEN, _SEEN.selected_columns.id)
+_PATH_TO_SOURCE = _select_path()
+_RELATIONS = _select_relations()
+_LIST = Pages(_RELATIONS, _RELATIONS.selected_columns.id)
 
 
 @serves(CREATE_RELATION)
 def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) -> Relation:
-    """Relate a card to another one of the workspace."""
-    # All relations of the workspace wait for this one: two that are made at once could close a circle together.
+    """Relate a card to another card of the workspace."""
+    # Serializes new relations of the workspace: two concurrent ones could close a cycle together.
     lock_workspace(uow, ref)
     at = access.flat_card(uow, ref)
     if request.target_card_id == at.card.id:
         raise invalid(("targetCardId", "must be another card"))
-    place = {"_card_id": at.card.id, "_target_id": request.target_card_id}
-    place["_workspace_id"] = at.roles.workspace_id or ""
-    ends = {row.other_id: row for row in uow.connection.execute(_ENDS, place).fetchall()}
+    parameters = {"_card_id": at.card.id, "_target_id": request.target_card_id}
+    parameters["_workspace_id"] = at.roles.workspace_id or ""
+    ends = {row.other_id: row for row in uow.connection.execute(_ENDS, parameters).fetchall()}
     if at.card.id not in ends:
         raise NotFound("Card not found")
     other, limits = ends.get(request.target_card_id), uow.actor.agent_limits
@@ -131,13 +131,13 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     id = uow.new_id()
     row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
     uow.connection.execute(_INSERT, {**row, "created_by_id": uow.user_id, "created_at": uow.now})
-    _tell(uow, RelationAdded, place["_workspace_id"], edge)
+    _emit_events(uow, RelationAdded, parameters["_workspace_id"], edge)
     return Relation(
         id=id,
         card_id=at.card.id,
         type=request.type,
         target_card_id=request.target_card_id,
-        card=_related(other),
+        card=_build_related_card(other),
         created_by_id=uow.user_id,
         created_at=uow.now,
     )
@@ -145,7 +145,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
 
 @serves(LIST_RELATIONS)
 def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[Relation]:
-    """The relations of a card in the order in which they were made, as the card sees them."""
+    """Return the relations of a card in order of creation, as the card sees them."""
     card = access.flat_card(uow, ref).card
 
     def relation(row: Row[Any]) -> Relation:
@@ -154,7 +154,7 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
             card_id=card.id,
             type=rules.type_seen_by(row.type, from_source=bool(row.from_source)),
             target_card_id=row.other_id,
-            card=_related(row),
+            card=_build_related_card(row),
             created_by_id=row.created_by_id,
             created_at=row.created_at,
         )
@@ -164,59 +164,62 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
 
 @serves(DELETE_RELATION)
 def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
-    """Delete a relation; neither card has it any more."""
+    """Delete a relation of both cards."""
     at = relation_access.relation(uow, ref)
     if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
         raise NotFound("Relation not found")
     edge = Edge(at.row.source_id, at.row.target_id, at.row.type)
-    _tell(uow, RelationRemoved, at.roles.workspace_id or "", edge)
+    _emit_events(uow, RelationRemoved, at.roles.workspace_id or "", edge)
     return Ok()
 
 
-def _tell(
+def _emit_events(
     uow: UnitOfWork, event: type[RelationAdded | RelationRemoved], workspace_id: str, edge: Edge
 ) -> None:
-    """Say what has happened to both cards, as each of them sees it."""
-    found = known_cards(uow, [edge.source_id, edge.target_id])
-    for own, other in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
-        card, type = found[own], rules.type_seen_by(edge.type, from_source=own == edge.source_id)
+    """Emit the events of both cards, each as the card sees the relation."""
+    cards_by_id = known_cards(uow, [edge.source_id, edge.target_id])
+    for card_id, other_id in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
+        card, type = (
+            cards_by_id[card_id],
+            rules.type_seen_by(edge.type, from_source=card_id == edge.source_id),
+        )
         uow.emit(
             event(
                 workspace_id=workspace_id,
                 project_id=card.project_id,
                 card=card,
                 type=type,
-                other=found[other],
+                other=cards_by_id[other_id],
             )
         )
 
 
 def _check(uow: UnitOfWork, edge: Edge) -> None:
-    """Two cards are related once in each way, a card has one parent, and neither blocks nor parents go in a circle.
+    """Check that a relation is no duplicate, no second parent and closes no cycle.
 
     Raises:
         Conflict: It would be otherwise.
     """
-    place: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "_source_id": edge.source_id,
         "_target_id": edge.target_id,
         "_type": edge.type,
     }
     both = {"_ends": [edge.source_id, edge.target_id], "_type": edge.type}
-    # A reverse block or parent is a circle, and told as one.
-    if edge.type in ACYCLIC and _is_there(uow, _BACK, place):
+    # A reverse block or parent is reported as a cycle.
+    if edge.type in ACYCLIC and _has_row(uow, _PATH_TO_SOURCE, parameters):
         raise Conflict(f"{edge.type} would go in a circle", code="relation_cycle")
-    if _is_there(uow, _SAME, both):
+    if _has_row(uow, _SAME, both):
         raise Conflict("the cards are related in that way already", code="duplicate_relation")
-    if edge.type == "parent_of" and _is_there(uow, _PARENT, place):
+    if edge.type == "parent_of" and _has_row(uow, _PARENT, parameters):
         raise Conflict("the card has a parent already", code="second_parent")
 
 
-def _is_there(uow: UnitOfWork, statement: Select[Any], place: dict[str, Any]) -> bool:
-    return uow.connection.execute(statement, place).first() is not None
+def _has_row(uow: UnitOfWork, statement: Select[Any], parameters: dict[str, Any]) -> bool:
+    return uow.connection.execute(statement, parameters).first() is not None
 
 
-def _related(row: Row[Any]) -> RelatedCard:
+def _build_related_card(row: Row[Any]) -> RelatedCard:
     return RelatedCard(
         id=row.other_id,
         key=f"{row.key}-{row.number}",

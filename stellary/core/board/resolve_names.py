@@ -1,4 +1,4 @@
-"""Aiming: what is meant by the names that an action gives to projects, columns, cards, labels and people.
+"""Resolving the names that actions give to projects, columns, cards, labels and people.
 
 Each function checks access to the workspace, so that names are looked up among what the caller sees and nowhere else.
 """
@@ -26,30 +26,30 @@ from stellary.core.kernel.unit import UnitOfWork
 NEAR_CARDS = 1_000
 _KEY = re.compile(r"([A-Za-z]{2,6})-([0-9]{1,9})", re.ASCII)
 
-_HERE = projects.c.workspace_id == bindparam("_workspace_id")
+_IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
 _IN_PROJECT = projects.c.id == bindparam("_project_id")
-_PROJECTS: Select[Any] = select(projects.c.id, projects.c.name, projects.c.key).where(_HERE)
+_PROJECTS: Select[Any] = select(projects.c.id, projects.c.name, projects.c.key).where(_IN_WORKSPACE)
 _COLUMNS: Select[Any] = (
     select(columns.c.id, columns.c.name, columns.c.scope_id)
     .join_from(columns, projects, projects.c.id == columns.c.project_id)
     .join(scopes, scopes.c.id == columns.c.scope_id)
-    .where(_HERE, _IN_PROJECT)
+    .where(_IN_WORKSPACE, _IN_PROJECT)
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 )
 _LABELS: Select[Any] = (
     select(labels.c.id, labels.c.name)
     .join_from(labels, projects, projects.c.id == labels.c.project_id)
-    .where(_HERE, _IN_PROJECT)
+    .where(_IN_WORKSPACE, _IN_PROJECT)
 )
 _SCOPES: Select[Any] = (
     select(scopes.c.id, scopes.c.name)
     .join_from(scopes, projects, projects.c.id == scopes.c.project_id)
-    .where(_HERE, _IN_PROJECT)
+    .where(_IN_WORKSPACE, _IN_PROJECT)
 )
 _CARDS: Select[Any] = (
     select(cards.c.id, cards.c.title, cards.c.project_id, cards.c.scope_id)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(_HERE)
+    .where(_IN_WORKSPACE)
 )
 _CARD_BY_ID = _CARDS.where(cards.c.id == bindparam("_said"))
 _CARD_BY_KEY = _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
@@ -60,10 +60,10 @@ _BY_TITLE_HERE, _NEWEST_HERE = (rows.where(_IN_PROJECT) for rows in (_BY_TITLE, 
 
 @attrs.frozen
 class ResolvedCard:
-    """The card that is meant.
+    """A card that a name was resolved to.
 
     Attributes:
-        scope_id: Its work package, whose columns are meant first.
+        scope_id: The scope of the card, whose columns match first.
     """
 
     ref: CardRef
@@ -76,112 +76,122 @@ class ResolvedCard:
 
 
 def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
-    """The id of the workspace.
+    """Return the id of the workspace.
 
     Raises:
         NotFound: The caller does not reach it.
     """
-    found: str = accounts_access.workspace(uow, ref).row.id
-    return found
+    workspace_id: str = accounts_access.workspace(uow, ref).row.id
+    return workspace_id
 
 
-def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, said: str, field: str = "projectId") -> ProjectRef:
-    """The project that is meant by an id, a key or a name.
+def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = "projectId") -> ProjectRef:
+    """Return the project that an id, a key or a name stands for.
 
     Raises:
         NotFound: The caller does not reach the workspace.
-        Invalid: It has no such project, or several.
+        Invalid: No project matches, or several do.
     """
-    return _project(uow, ref, resolve_workspace(uow, ref), said, field)
+    return _project(uow, ref, resolve_workspace(uow, ref), text, field)
 
 
-def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, said: str, field: str) -> ProjectRef:
+def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, text: str, field: str) -> ProjectRef:
     rows = uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id})
-    things = [Candidate(row.id, (row.name, row.key)) for row in rows if _is_there(uow, row.id)]
-    return ref.child(ProjectRef, resolve_one(said, things, field))
+    candidates = [Candidate(row.id, (row.name, row.key)) for row in rows if _is_visible(uow, row.id)]
+    return ref.child(ProjectRef, resolve_one(text, candidates, field))
 
 
-def _is_there(uow: UnitOfWork, project_id: str) -> bool:
+def _is_visible(uow: UnitOfWork, project_id: str) -> bool:
     limits = uow.actor.agent_limits
     return limits is None or limits.sees(project_id)
 
 
 def resolve_column(
-    uow: UnitOfWork, ref: ProjectRef, said: str | Unset, field: str = "column", scope_id: str | None = None
+    uow: UnitOfWork, ref: ProjectRef, text: str | Unset, field: str = "column", scope_id: str | None = None
 ) -> str:
-    """The id of the column of a project that is meant by an id or a name; its first one if nothing is said.
+    """Return the id of the column that an id or a name stands for; the first column without a name.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         ref: The project.
-        said: What was said.
-        field: Where.
-        scope_id: The work package in which it is looked for first; the project's first one if not given.
+        text: The id or the name.
+        field: The wire name of the field that has the text.
+        scope_id: The scope whose columns match first; the first scope of the project by default.
 
     Raises:
         NotFound: The caller does not reach the workspace.
-        Invalid: It has no such column, or several.
+        Invalid: No column matches, or several do.
     """
-    id = Columns(uow, ref, scope_id).resolve_one(said, field)
+    id = ColumnNames(uow, ref, scope_id).resolve(text, field)
     uow.record_dependency("named column", id)
     return id
 
 
-class Columns:
-    """The columns of a project, to be named.
+class ColumnNames:
+    """The columns of a project, by name.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         ref: The project.
-        scope_id: The work package whose columns are meant first; the project's first one if not given.
+        scope_id: The scope whose columns match first; the first scope of the project by default.
     """
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
-        place = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
-        rows = uow.connection.execute(_COLUMNS, place).fetchall()
+        parameters = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
+        rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
         first = scope_id or (rows[0].scope_id if rows else None)
         self._all = [Candidate(row.id, (row.name,)) for row in rows]
         self._near = [Candidate(row.id, (row.name,)) for row in rows if row.scope_id == first]
 
-    def resolve_one(self, said: str | Unset, field: str) -> str:
-        """The id of the one that is meant, the first if nothing is said.
+    def resolve(self, text: str | Unset, field: str) -> str:
+        """Return the id of the column that a text stands for; the first column without a text.
+
+        Args:
+            text: An id or a name.
+            field: The wire name of the field that has the text.
 
         Raises:
-            Invalid: There is no such column, or there are several.
+            Invalid: No column matches, or several do.
         """
-        if said is UNSET:
+        if text is UNSET:
             if not self._all:
                 raise unknown(field)
             return self._all[0].id
-        folded = said.casefold()
-        here = [thing for thing in self._near if said == thing.id or folded == thing.names[0].casefold()]
-        return resolve_one(said, here or self._all, field)
+        folded_text = text.casefold()
+        matches = [
+            candidate
+            for candidate in self._near
+            if text == candidate.id or folded_text == candidate.names[0].casefold()
+        ]
+        return resolve_one(text, matches or self._all, field)
 
 
 def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the columns of a project in the order of the board."""
-    return _list_named(uow, _COLUMNS, workspace_id, project_id)
+    """Return the columns of a project in board order."""
+    return _list_candidates(uow, _COLUMNS, workspace_id, project_id)
 
 
 def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the work packages of a project."""
-    return _list_named(uow, _SCOPES, workspace_id, project_id)
+    """Return the scopes of a project."""
+    return _list_candidates(uow, _SCOPES, workspace_id, project_id)
 
 
 def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
     """Return the labels of a project."""
-    return _list_named(uow, _LABELS, workspace_id, project_id)
+    return _list_candidates(uow, _LABELS, workspace_id, project_id)
 
 
-def _list_named(uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str) -> list[Candidate]:
-    place = {"_workspace_id": workspace_id, "_project_id": project_id}
-    return [Candidate(row.id, (row.name,)) for row in uow.connection.execute(rows, place)]
+def _list_candidates(
+    uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str
+) -> list[Candidate]:
+    parameters = {"_workspace_id": workspace_id, "_project_id": project_id}
+    return [Candidate(row.id, (row.name,)) for row in uow.connection.execute(rows, parameters)]
 
 
 def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
     """Return the people who reach a workspace, by name and e-mail address."""
-    everybody = people.all_reaching(uow, workspace_id)
-    return [Candidate(each.id, (each.name, each.email), first_names(each.name)) for each in everybody]
+    members = people.all_reaching(uow, workspace_id)
+    return [Candidate(person.id, (person.name, person.email), first_names(person.name)) for person in members]
 
 
 def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
@@ -189,89 +199,90 @@ def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
     return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
 
 
-def resolve_label(uow: UnitOfWork, found: ResolvedCard, said: str, field: str = "label") -> str:
-    """The id of the label of a card's project that is meant by an id or a name.
+def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "label") -> str:
+    """Return the id of the label of a card's project that an id or a name stands for.
 
     Raises:
-        Invalid: The project has no such label, or several.
+        Invalid: No label matches, or several do.
     """
-    id = resolve_one(said, list_labels(uow, found.workspace_id, found.ref.project_id), field)
+    id = resolve_one(text, list_labels(uow, card.workspace_id, card.ref.project_id), field)
     uow.record_dependency("named label", id)
     return id
 
 
-def resolve_person(uow: UnitOfWork, workspace_id: str, said: str, field: str) -> str:
-    """The id of whoever of those who reach a workspace is meant by an id, an e-mail address, a name, or a first
-    name that is nobody else's.
+def resolve_person(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
+    """Return the id of the person that an id, an e-mail address, a name or a unique first name stands for.
 
     Raises:
-        Invalid: Nobody is called so, or several are.
+        Invalid: No person matches, or several do.
     """
-    return resolve_people(uow, workspace_id, {field: said})[field]
+    return resolve_people(uow, workspace_id, {field: text})[field]
 
 
-def resolve_people(uow: UnitOfWork, workspace_id: str, said: Mapping[str, str]) -> dict[str, str]:
-    """The same for several at once, by where each was said.
+def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids of the people that several texts stand for, by field.
 
     Raises:
-        Invalid: One of them is nobody, or could be several people.
+        Invalid: A text matches no person, or several.
     """
-    things = list_people(uow, workspace_id)
-    found = {field: resolve_one(each, things, field) for field, each in said.items()}
-    for id in found.values():
+    candidates = list_people(uow, workspace_id)
+    ids = {field: resolve_one(text, candidates, field) for field, text in texts.items()}
+    for id in ids.values():
         uow.record_dependency("named person", id)
-    return found
+    return ids
 
 
 def resolve_card(
-    uow: UnitOfWork, ref: WorkspaceRef, said: str, project_said: str | Unset = UNSET, field: str = "cardId"
+    uow: UnitOfWork, ref: WorkspaceRef, text: str, project_text: str | Unset = UNSET, field: str = "cardId"
 ) -> ResolvedCard:
-    """The card that is meant by an id, a key or a title.
+    """Return the card that an id, a key or a title stands for.
 
-    A title that is not exactly right is looked for among the cards on the boards that were changed last.
+    A title without an exact match is compared with those of the most recently changed cards that are not archived.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         ref: The workspace.
-        said: What was said.
-        project_said: The project in which it has to be, by id, key or name.
-        field: Where it was said.
+        text: The id, the key or the title.
+        project_text: The project that the card must be in, by id, key or name.
+        field: The wire name of the field that has the text.
 
     Raises:
         NotFound: The caller does not reach the workspace.
-        Invalid: It has no such card, or several.
+        Invalid: No card matches, or several do.
     """
     workspace_id = resolve_workspace(uow, ref)
-    place = {"_workspace_id": workspace_id}
+    parameters = {"_workspace_id": workspace_id}
     project_id = None
-    if project_said is not UNSET:
-        project_id = _project(uow, ref, workspace_id, project_said, "projectId").project_id
-        place["_project_id"] = project_id
-    row = _card(uow, said, place, field)
-    if project_id not in (None, row.project_id) or not _is_there(uow, row.project_id):
+    if project_text is not UNSET:
+        project_id = _project(uow, ref, workspace_id, project_text, "projectId").project_id
+        parameters["_project_id"] = project_id
+    row = _card(uow, text, parameters, field)
+    if project_id not in (None, row.project_id) or not _is_visible(uow, row.project_id):
         raise unknown(field)
     return ResolvedCard(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
 
 
-def _card(uow: UnitOfWork, said: str, place: Mapping[str, str], field: str) -> Row[Any]:
+def _card(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> Row[Any]:
     row = None
-    if re.fullmatch(ID_PATTERN, said):
-        row = uow.connection.execute(_CARD_BY_ID, {**place, "_said": said}).first()
-    elif key := _KEY.fullmatch(said):
-        named = {"_key": key[1].upper(), "_number": int(key[2])}
-        row = uow.connection.execute(_CARD_BY_KEY, {**place, **named}).first()
-    return _card_by_title(uow, said, place, field) if row is None else row
+    if re.fullmatch(ID_PATTERN, text):
+        row = uow.connection.execute(_CARD_BY_ID, {**parameters, "_said": text}).first()
+    elif key := _KEY.fullmatch(text):
+        key_parameters = {"_key": key[1].upper(), "_number": int(key[2])}
+        row = uow.connection.execute(_CARD_BY_KEY, {**parameters, **key_parameters}).first()
+    return _card_by_title(uow, text, parameters, field) if row is None else row
 
 
-def _card_by_title(uow: UnitOfWork, said: str, place: Mapping[str, str], field: str) -> Row[Any]:
+def _card_by_title(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> Row[Any]:
     searching.prepare(uow)
-    by_title, newest = (_BY_TITLE_HERE, _NEWEST_HERE) if "_project_id" in place else (_BY_TITLE, _NEWEST)
-    rows = uow.connection.execute(by_title, {**place, "_said": said}).fetchall()
-    rows = [row for row in rows if _is_there(uow, row.project_id)]
+    by_title, newest = (_BY_TITLE_HERE, _NEWEST_HERE) if "_project_id" in parameters else (_BY_TITLE, _NEWEST)
+    rows = uow.connection.execute(by_title, {**parameters, "_said": text}).fetchall()
+    rows = [row for row in rows if _is_visible(uow, row.project_id)]
     if len(rows) > 1:
-        raise build_ambiguity_error(field, said, [Candidate(row.id, (row.title,)) for row in rows])
+        raise build_ambiguity_error(field, text, [Candidate(row.id, (row.title,)) for row in rows])
     if rows:
         return rows[0]
-    found = uow.connection.execute(newest, place)
-    near = {row.id: row for row in found if _is_there(uow, row.project_id)}
-    return near[resolve_one(said, [Candidate(row.id, (row.title,)) for row in near.values()], field)]
+    newest_rows = uow.connection.execute(newest, parameters)
+    rows_by_id = {row.id: row for row in newest_rows if _is_visible(uow, row.project_id)}
+    return rows_by_id[
+        resolve_one(text, [Candidate(row.id, (row.title,)) for row in rows_by_id.values()], field)
+    ]

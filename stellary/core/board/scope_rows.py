@@ -1,4 +1,4 @@
-"""Scopes as rows: the one place where a row becomes a ``Scope``."""
+"""Rows of scopes: the only module that converts a row to a ``Scope``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stellary.core.board.tables import scopes
 from stellary.core.kernel.unit import UnitOfWork
 
 OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
-BY_PLACE = OF_PROJECT.order_by(scopes.c.position, scopes.c.id)
+BY_ORDER = OF_PROJECT.order_by(scopes.c.position, scopes.c.id)
 
 
 def scope(row: Row[Any], columns: list[Column]) -> Scope:
-    """The scope of a row that has the columns of the table.
+    """Return the scope of a row.
 
     Args:
         row: The row.
-        columns: The scope's own, by place.
+        columns: The columns of the scope, in order.
     """
     return Scope(
         id=row.id,
@@ -43,7 +43,7 @@ def scope(row: Row[Any], columns: list[Column]) -> Scope:
 
 
 def with_columns(rows: Iterable[Row[Any]], columns: Iterable[Column]) -> list[Scope]:
-    """The scopes of rows, each with its own of the columns."""
+    """Return the scopes of rows, each with its columns."""
     by_scope: dict[str, list[Column]] = defaultdict(list)
     for column in columns:
         by_scope[column.scope_id].append(column)
@@ -51,5 +51,5 @@ def with_columns(rows: Iterable[Row[Any]], columns: Iterable[Column]) -> list[Sc
 
 
 def project_scopes(uow: UnitOfWork, project_id: str, columns: Iterable[Column]) -> list[Scope]:
-    """All scopes of a project by place, with those of its columns."""
-    return with_columns(uow.connection.execute(BY_PLACE, {"_project_id": project_id}), columns)
+    """Return all scopes of a project by order, with their columns."""
+    return with_columns(uow.connection.execute(BY_ORDER, {"_project_id": project_id}), columns)

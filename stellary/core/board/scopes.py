@@ -27,7 +27,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, card_moves, scope_access, scope_rows
 from stellary.core.board.columns import column_row, column_values, scope_columns
-from stellary.core.board.dense import DensePlaces
+from stellary.core.board.dense import DenseOrders
 from stellary.core.board.locks import lock_columns
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
@@ -40,7 +40,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(scope_rows.OF_PROJECT, scopes.c.id)
 _COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
-# What a new scope begins with.
+# The columns that a new scope copies.
 _DEFAULT_COLUMNS: Select[Any] = (
     select(columns.c.name, columns.c.card_status, columns.c.wip_limit)
     .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
@@ -62,21 +62,21 @@ _DELETE = (
     delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS)),
     delete(scopes).where(scopes.c.id == bindparam("_id")),
 )
-_PLACES = DensePlaces(scopes.c.position, scopes.c.project_id)
+_ORDERS = DenseOrders(scopes.c.position, scopes.c.project_id)
 
 
 @serves(CREATE_SCOPE)
 def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scope:
-    """Make a scope, at the end unless a place is named, with its own columns or those of the default one."""
+    """Create a scope, at the end unless the request has an order, with its own columns or copies of the default scope's."""
     project = access.load_locked_project(uow, ref).row
-    place = {"_project_id": project.id}
-    count = uow.connection.execute(_COUNT, place).scalar_one()
+    parameters = {"_project_id": project.id}
+    count = uow.connection.execute(_COUNT, parameters).scalar_one()
     order = count if request.order is UNSET else min(request.order, count)
     id = uow.new_id()
     if request.columns is UNSET:
-        begin = [dict(row._mapping) for row in uow.connection.execute(_DEFAULT_COLUMNS, place)]
+        initial_columns = [dict(row._mapping) for row in uow.connection.execute(_DEFAULT_COLUMNS, parameters)]
     else:
-        begin = [
+        initial_columns = [
             {
                 "name": column.name,
                 "card_status": value_or(column.card_status, None),
@@ -84,7 +84,7 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
             }
             for column in request.columns
         ]
-    made = rules.build_scope(
+    scope = rules.build_scope(
         request,
         id=id,
         project_id=project.id,
@@ -100,76 +100,78 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
                 updated_at=uow.now,
                 **column,
             )
-            for index, column in enumerate(begin)
+            for index, column in enumerate(initial_columns)
         ],
         now=uow.now,
     )
     if order < count:
-        _PLACES.enter(uow, project.id, order)
-    told = {"project_id": made.project_id, "is_default": False, "created_at": made.created_at}
-    viewed: dict[str, Any] = {"active_view": made.active_view, "view_settings": {}}
-    uow.connection.execute(_INSERT, {"id": id, **told, **viewed, **_changing(made)})
-    if made.columns:
-        uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, made.columns)))
-    return made
+        _ORDERS.enter(uow, project.id, order)
+    fixed_columns = {"project_id": scope.project_id, "is_default": False, "created_at": scope.created_at}
+    view_columns: dict[str, Any] = {"active_view": scope.active_view, "view_settings": {}}
+    uow.connection.execute(_INSERT, {"id": id, **fixed_columns, **view_columns, **_mutable_columns(scope)})
+    if scope.columns:
+        uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
+    return scope
 
 
 @serves(LIST_SCOPES)
 def list_scopes(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Scope]:
-    """The scopes by place; pages come in the order in which they were made."""
+    """Return the scopes by order; pages are in order of creation."""
     project = access.project(uow, ref).row
-    own = column_values(uow, project.id)
+    columns = column_values(uow, project.id)
     if not request.limit and not request.cursor:
-        return Listing(scope_rows.project_scopes(uow, project.id, own))
-    page = _LIST.fetch(uow, request, _as_found, _project_id=project.id)
-    return Listing(scope_rows.with_columns(page.items, own), page.next)
+        return Listing(scope_rows.project_scopes(uow, project.id, columns))
+    page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
+    return Listing(scope_rows.with_columns(page.items, columns), page.next)
 
 
 @serves(GET_SCOPE)
 def get_scope(uow: UnitOfWork, ref: ScopeRef) -> Scope:
-    """One scope, with its columns."""
+    """Return a scope with its columns."""
     return _value(uow, scope_access.scope(uow, ref).row)
 
 
 @serves(UPDATE_SCOPE)
 def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
-    """Change what is named; another ``order`` moves the scope within its project."""
+    """Update a scope; another ``order`` moves it within its project."""
     row = scope_access.load_locked_scope(uow, ref).row
     before = _value(uow, row)
-    # Decided before anything moves: whoever goes on in the same unit finds all as it was.
+    # Checked before anything moves, so that a host that continues the unit after an error finds nothing changed.
     after = rules.apply_update(before, request, before.order, uow.now)
     if request.order is not UNSET:
         count = uow.connection.execute(_COUNT, {"_project_id": row.project_id}).scalar_one()
-        order = _PLACES.move(uow, row.project_id, before.order, request.order, count)
+        order = _ORDERS.move(uow, row.project_id, before.order, request.order, count)
         after = rules.apply_update(before, request, order, uow.now)
     if after is not before:
-        uow.connection.execute(_UPDATE, {"_id": row.id, **_changing(after)})
+        uow.connection.execute(_UPDATE, {"_id": row.id, **_mutable_columns(after)})
     return after
 
 
 @serves(DELETE_SCOPE)
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
-    """Delete a scope with its columns. Its cards go to a column of another one first, or are deleted as well."""
+    """Delete a scope with its columns; its cards move to the column of ``moveCardsTo``, or are deleted."""
     at = scope_access.load_locked_scope(uow, ref)
     row, workspace_id = at.row, at.roles.workspace_id or ""
-    stages = lock_columns(uow, row.project_id)
-    target = _target(stages, row.id, request)
+    columns = lock_columns(uow, row.project_id)
+    target = _target(columns, row.id, request)
     rules.check_deletable(row.is_default)
     if target is not None:
-        own = [stages[column.id] for column in scope_columns(uow, row.project_id, row.id)]
-        card_moves.empty_columns(uow, workspace_id, own, target, row.project_id)
+        source_columns = [
+            columns[scope_column.id] for scope_column in scope_columns(uow, row.project_id, row.id)
+        ]
+        card_moves.empty_columns(uow, workspace_id, source_columns, target, row.project_id)
     else:
-        own_ids = [stage.id for stage in stages.values() if stage.scope_id == row.id]
-        _tell_of_deletions(uow, workspace_id, row, own_ids)
+        column_ids = [column.id for column in columns.values() if column.scope_id == row.id]
+        _emit_deletions(uow, workspace_id, row, column_ids)
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": row.id})
-    _PLACES.leave(uow, row.project_id, row.position)
+    _ORDERS.leave(uow, row.project_id, row.position)
     return Ok()
 
 
 @serves(SET_VIEW)
 def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
-    """Switch the view in which everybody finds the scope, or remember settings of one."""
+    """Switch the active view of a scope for everyone, or save settings of a view."""
     row = scope_access.load_locked_scope(uow, ref).row
     active, settings = rules.apply_view(row.active_view, row.view_settings, request)
     if (active, settings) != (row.active_view, row.view_settings):
@@ -179,15 +181,15 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
 
 
 def views_of(row: Row[Any], data: ViewData | None) -> ScopeViews:
-    """The views of a scope that an access check has found, and what one of them shows."""
+    """Return the views of a scope whose access was checked, with the data of one of them."""
     return ScopeViews(active_view=row.active_view, views=rules.views(row.view_settings), data=data)
 
 
-def _target(stages: dict[str, LockedColumn], scope_id: str, request: DeleteScope) -> LockedColumn | None:
-    """The column that takes the cards, if one is to."""
+def _target(columns: dict[str, LockedColumn], scope_id: str, request: DeleteScope) -> LockedColumn | None:
+    """Return the column that takes the cards; None if they are deleted."""
     if request.move_cards_to is UNSET:
         return None
-    target = stages.get(request.move_cards_to)
+    target = columns.get(request.move_cards_to)
     if target is None:
         raise unknown("moveCardsTo")
     if target.scope_id == scope_id:
@@ -195,18 +197,18 @@ def _target(stages: dict[str, LockedColumn], scope_id: str, request: DeleteScope
     return target
 
 
-def _tell_of_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column_ids: list[str]) -> None:
-    """Say of each card that it is deleted, as if it were so by itself: somebody may have been at work on it."""
+def _emit_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column_ids: list[str]) -> None:
+    """Emit the deletion of each card, as if it were deleted alone."""
     commenters: dict[str, list[str]] = defaultdict(list)
     for card_id, author_id in uow.connection.execute(_COMMENTERS, {"_id": row.id}):
         commenters[card_id].append(author_id)
-    for held in card_moves.lock_cards_of_columns(uow, row.project_id, column_ids):
+    for locked in card_moves.lock_cards_of_columns(uow, row.project_id, column_ids):
         uow.emit(
             CardDeleted(
                 workspace_id=workspace_id,
                 project_id=row.project_id,
-                card=held.card,
-                commenter_ids=tuple(commenters[held.card.id]),
+                card=locked.card,
+                commenter_ids=tuple(commenters[locked.card.id]),
             )
         )
 
@@ -215,12 +217,12 @@ def _value(uow: UnitOfWork, row: Row[Any]) -> Scope:
     return scope_rows.scope(row, scope_columns(uow, row.project_id, row.id))
 
 
-def _as_found(row: Row[Any]) -> Row[Any]:
+def _keep_row(row: Row[Any]) -> Row[Any]:
     return row
 
 
-def _changing(scope: Scope) -> dict[str, Any]:
-    """What of a scope's row can be changed by its own name."""
+def _mutable_columns(scope: Scope) -> dict[str, Any]:
+    """Return the database columns of a scope that an update can change."""
     return {
         "name": scope.name,
         "description": scope.description,

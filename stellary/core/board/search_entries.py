@@ -1,4 +1,4 @@
-"""What of a board search finds: projects, cards and comments, as they go into the index and as hits show them."""
+"""Search entries of a board: projects, cards and comments, as indexed text and as hits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 
 def project_entry(project: Project) -> Entry:
-    """What a project says."""
+    """Return the search entry of a project."""
     return Entry(
         kind="project",
         id=project.id,
@@ -41,7 +41,7 @@ def project_entry(project: Project) -> Entry:
 
 
 def card_entry(workspace_id: str, card: Card) -> Entry:
-    """What a card says: its key and title, its description, the steps of its checklist."""
+    """Return the search entry of a card: its key and title, description and checklist items."""
     return Entry(
         kind="card",
         id=card.id,
@@ -54,7 +54,7 @@ def card_entry(workspace_id: str, card: Card) -> Entry:
 
 
 def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> Entry:
-    """What a comment says. It has no title: that of its card is the card's."""
+    """Return the search entry of a comment, which has no title."""
     return _comment_entry(workspace_id, project_id, comment.card_id, comment.id, comment.content)
 
 
@@ -89,15 +89,15 @@ _COMMENTS = (
 )
 
 
-def entries_of(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[Entry]:
-    """All that a project says as it stands: itself, its cards, their comments."""
-    place = {"_project_id": project_id}
-    for project in uow.connection.execute(_PROJECT, place):
+def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[Entry]:
+    """Yield the entries of a project, its cards and their comments."""
+    parameters = {"_project_id": project_id}
+    for project in uow.connection.execute(_PROJECT, parameters):
         title = f"{project.key} {project.name}"
         text = project.description or ""
         at = {"workspace_id": workspace_id, "project_id": project_id}
         yield Entry(kind="project", id=project_id, **at, title=title, text=text)
-        for card in uow.connection.execute(_CARDS, place):
+        for card in uow.connection.execute(_CARDS, parameters):
             yield Entry(
                 kind="card",
                 id=card.id,
@@ -106,17 +106,17 @@ def entries_of(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[
                 title=f"{project.key}-{card.number} {card.title}",
                 text=_card_text(card.description, [step["title"] for step in card.checklist]),
             )
-        for row in uow.connection.execute(_COMMENTS, place):
+        for row in uow.connection.execute(_COMMENTS, parameters):
             yield _comment_entry(workspace_id, project_id, row.card_id, row.id, row.content)
 
 
-def project_is_there(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The condition that a project is there."""
+def project_exists(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a project exists."""
     return select(projects.c.id).where(projects.c.id == project_id).exists()
 
 
-def card_is_there(card_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The condition that a card is there, and so its project."""
+def card_exists(card_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a card exists."""
     return select(cards.c.id).where(cards.c.id == card_id).exists()
 
 
@@ -125,10 +125,10 @@ def card_is_there(card_id: ColumnElement[Any]) -> ColumnElement[bool]:
 _of_card, _of_project = cards.alias("of_card"), projects.alias("of_project")
 
 
-def with_archive(
+def join_archived(
     source: FromClause, project_id: ColumnElement[Any], card_id: ColumnElement[Any]
 ) -> tuple[FromClause, ColumnElement[bool]]:
-    """Join what belongs to a project, to a card or to neither with these; and whether one of them is archived."""
+    """Join the project and the card of a row, and return the condition that one of them is archived."""
     joined = source.outerjoin(_of_project, _of_project.c.id == project_id).outerjoin(
         _of_card, _of_card.c.id == card_id
     )
@@ -136,16 +136,16 @@ def with_archive(
     return joined, archived
 
 
-_STANDS = (
+_PROJECT_COLUMNS = (
     projects.c.id.label("project_id"),
     projects.c.key,
     projects.c.archived.label("project_archived"),
 )
-_OF_CARD = (*_STANDS, cards.c.id.label("card_id"), cards.c.number, cards.c.title, cards.c.archived)
+_OF_CARD = (*_PROJECT_COLUMNS, cards.c.id.label("card_id"), cards.c.number, cards.c.title, cards.c.archived)
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
 _IDS: ColumnElement[Any] = bindparam("_ids", expanding=True)
-_SHOWN_PROJECTS = select(projects).where(_IN_WORKSPACE, projects.c.id.in_(_IDS))
-_SHOWN_CARDS = (
+_PROJECT_HITS = select(projects).where(_IN_WORKSPACE, projects.c.id.in_(_IDS))
+_CARD_HITS = (
     select(
         *_OF_CARD,
         cards.c.id,
@@ -157,7 +157,7 @@ _SHOWN_CARDS = (
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(_IN_WORKSPACE, cards.c.id.in_(_IDS))
 )
-_SHOWN_COMMENTS = (
+_COMMENT_HITS = (
     select(*_OF_CARD, comments.c.id, comments.c.content, comments.c.created_at, comments.c.updated_at)
     .join_from(comments, cards, cards.c.id == comments.c.card_id)
     .join(projects, projects.c.id == cards.c.project_id)
@@ -165,16 +165,16 @@ _SHOWN_COMMENTS = (
 )
 
 
-def _showing(
-    statement: Select[Any], made: Callable[[Row[Any], Cut], Hit]
+def _build_loader(
+    statement: Select[Any], build_hit: Callable[[Row[Any], Cut], Hit]
 ) -> Callable[[UnitOfWork, str, str, Collection[str], Cut], Mapping[str, Hit]]:
-    def show(
+    def load_hits(
         uow: UnitOfWork, organization_id: str, workspace_id: str, ids: Collection[str], cut: Cut
     ) -> Mapping[str, Hit]:
-        place = {"_workspace_id": workspace_id, "_ids": list(ids)}
-        return {row.id: made(row, cut) for row in uow.connection.execute(statement, place)}
+        parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
+        return {row.id: build_hit(row, cut) for row in uow.connection.execute(statement, parameters)}
 
-    return show
+    return load_hits
 
 
 def _project(row: Row[Any], cut: Cut) -> Hit:
@@ -217,8 +217,8 @@ def _on_card(kind: FoundKind, row: Row[Any], snippet: str | None) -> Hit:
 
 
 SOURCES = (
-    Source("card", BOARD_READ, _showing(_SHOWN_CARDS, _card)),
-    Source("comment", BOARD_READ, _showing(_SHOWN_COMMENTS, _comment)),
-    Source("project", BOARD_READ, _showing(_SHOWN_PROJECTS, _project)),
+    Source("card", BOARD_READ, _build_loader(_CARD_HITS, _card)),
+    Source("comment", BOARD_READ, _build_loader(_COMMENT_HITS, _comment)),
+    Source("project", BOARD_READ, _build_loader(_PROJECT_HITS, _project)),
 )
-"""What search finds on boards."""
+"""The search sources of boards."""

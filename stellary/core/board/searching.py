@@ -1,4 +1,4 @@
-"""Text searches without regard to case, alike on every database and for every script."""
+"""Case-insensitive text search with the same results on every database and for every script."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FUNCTION = "stellary_folded"
 
 
 class folded(GenericFunction[str]):  # noqa: N801 - a function of SQL
-    """A text in the form in which texts are compared without regard to case."""
+    """A text in case-folded form."""
 
     type = String()
     name = _FUNCTION
@@ -27,25 +27,25 @@ def _lower(element: folded, compiler: Any, **options: Any) -> str:
 
 
 def prepare(uow: UnitOfWork) -> None:
-    """Make ``folded`` known to the connection. SQLite's own ``lower`` knows no letters beyond ASCII."""
+    """Register ``folded`` with the connection. SQLite's own ``lower`` handles only ASCII."""
     connection = uow.connection
     if connection.dialect.name != "sqlite" or connection.info.get(_FUNCTION):
         return
     driver: Any = connection.connection.driver_connection
-    driver.create_function(_FUNCTION, 1, _folded, deterministic=True)
+    driver.create_function(_FUNCTION, 1, _fold, deterministic=True)
     connection.info[_FUNCTION] = True
 
 
-def _folded(text: str | None) -> str | None:
+def _fold(text: str | None) -> str | None:
     return None if text is None else text.casefold()
 
 
 def contains(text: ColumnElement[Any], part: ColumnElement[str]) -> ColumnElement[bool]:
-    """The condition that a text contains ``pattern_of`` another one."""
+    """Return the condition that a text contains another one, given as ``pattern_of``."""
     return folded(text).like(folded(part), escape="\\")
 
 
 def pattern_of(part: str) -> str:
-    """The pattern of texts that contain a part, in which nothing is a wildcard."""
+    """Return the LIKE pattern for texts that contain a part, with wildcards escaped."""
     escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

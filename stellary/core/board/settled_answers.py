@@ -1,4 +1,4 @@
-"""Answers as the rules leave them: what a service returns was read before the rules acted on its change."""
+"""Answers after automation rules: a service reads its answer before the rules act on its change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
 KEPT_MAX = 32_000
-"""Bytes of an answer that is kept as JSON."""
+"""The largest size of a stored answer, in bytes of JSON."""
 
 
 def settle_answer(uow: UnitOfWork, answer: T) -> T:
@@ -75,10 +75,10 @@ def as_json(answer: Any) -> Any:
         return content
     if not isinstance(content, list):
         return {"tooLong": True}
-    kept, size = [], 0
+    items, size = [], 0
     for item in content:
         size += len(orjson.dumps(item))
         if size > KEPT_MAX:
             break
-        kept.append(item)
-    return {"items": kept, "left": len(content) - len(kept)}
+        items.append(item)
+    return {"items": items, "left": len(content) - len(items)}

@@ -1,4 +1,4 @@
-"""Templates: what a project can start with. Section Projects of the API reference."""
+"""Templates of new projects. Section Projects of the API reference."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from stellary.core.kernel.paging import page_of
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 
-def _columns(*stages: tuple[str, CardStatus]) -> list[TemplateColumn]:
-    return [TemplateColumn(name=name, card_status=status) for name, status in stages]
+def _columns(*columns: tuple[str, CardStatus]) -> list[TemplateColumn]:
+    return [TemplateColumn(name=name, card_status=status) for name, status in columns]
 
 
 def _labels(**colors: str) -> list[TemplateLabel]:
@@ -69,6 +69,6 @@ TEMPLATES: Mapping[TemplateId, ProjectTemplate] = {
 
 @serves(LIST_TEMPLATES)
 def list_templates(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[ProjectTemplate]:
-    """The templates, simplest first."""
+    """Return the templates, the simplest one first."""
     access.workspace(uow, ref)
     return page_of(list(TEMPLATES.values()), request, lambda template: template.id)

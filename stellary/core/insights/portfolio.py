@@ -12,7 +12,7 @@ from stellary.contract.projects import ListProjects
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
 from stellary.core.board import card_counts
-from stellary.core.board.projects import projects_of
+from stellary.core.board.projects import list_projects_of_workspace
 from stellary.core.insights.rules import portfolio as rules
 from stellary.core.insights.rules.days import since
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -26,7 +26,7 @@ _ACTIVE = card_counts.select_projects(last_activity(card_counts.PROJECT_ID).labe
 @serves(GET_PORTFOLIO)
 def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[PortfolioProject]:
     """Where the projects stand, in the order in which they were made: as many statements for one as for a thousand."""
-    page = projects_of(uow, access.workspace(uow, ref).row.id, request)
+    page = list_projects_of_workspace(uow, access.workspace(uow, ref).row.id, request)
     ids = [project.id for project in page.items]
     counted = _by_project(
         (tally.project_id, tally) for tally in card_counts.load_project_card_counts(uow, ids, since(uow.now))

@@ -51,7 +51,7 @@ def get_views(uow: UnitOfWork, ref: ScopeRef, request: GetViews) -> ScopeViews:
 
 def _kanban(uow: UnitOfWork, scope: Row[Any]) -> KanbanView:
     columns = scope_columns(uow, scope.project_id, scope.id)
-    return rules.kanban(columns, _cards(uow, scope).grouped("column_id", str))
+    return rules.kanban(columns, _cards(uow, scope).group_by("column_id", str))
 
 
 def _list(uow: UnitOfWork, scope: Row[Any]) -> ListView:
@@ -59,7 +59,7 @@ def _list(uow: UnitOfWork, scope: Row[Any]) -> ListView:
 
 
 def _calendar(uow: UnitOfWork, scope: Row[Any]) -> CalendarView:
-    return rules.calendar(_cards(uow, scope).grouped("due_date", _day_or_none))
+    return rules.calendar(_cards(uow, scope).group_by("due_date", _day_or_none))
 
 
 def _roadmap(uow: UnitOfWork, scope: Row[Any]) -> RoadmapView:

@@ -59,8 +59,8 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
     made = imports.make_project(uow, ref, request)
     told = {
         "organization_id": made.organization_id,
-        "workspace_id": made.told.workspace_id,
-        "project_id": made.told.id,
+        "workspace_id": made.answer.workspace_id,
+        "project_id": made.answer.id,
         "status": "draft",
         "submissions": 0,
         "author_id": uow.user_id,
@@ -76,7 +76,7 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
     for row in written:
         # Search reads each; people are told of the project as a whole.
         uow.emit(written_event(row, is_new=True))
-    answer: Any = made.told
-    left = [*made.told.not_carried, *rules.left_behind(request, made.importer.email)]
+    answer: Any = made.answer
+    left = [*made.answer.not_carried, *rules.left_behind(request, made.importer.email)]
     told_of: Any = attrs.evolve(answer, not_carried=left)
-    return attrs.evolve(made, told=told_of)
+    return attrs.evolve(made, answer=told_of)

@@ -32,10 +32,10 @@ _NAMES = [column.name for column in entries.columns]
 _GIVEN = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}
 # What has been made may be gone by the end of the unit; then there is nothing to find, and nothing to hang it on.
 _INSERT_OF_CARD = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(search_entries.card_is_there(_GIVEN["card_id"]))
+    _NAMES, select(*_GIVEN.values()).where(search_entries.card_exists(_GIVEN["card_id"]))
 )
 _INSERT_OF_PROJECT = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(search_entries.project_is_there(_GIVEN["project_id"]))
+    _NAMES, select(*_GIVEN.values()).where(search_entries.project_exists(_GIVEN["project_id"]))
 )
 _INSERT_OF_DOCUMENT = insert(entries).from_select(
     _NAMES, select(*_GIVEN.values()).where(knowledge.document_is_there(_GIVEN["document_id"]))
@@ -120,7 +120,7 @@ def _project_updated(uow: UnitOfWork, changes: _Changes, event: ProjectUpdated) 
 
 
 def _project_imported(uow: UnitOfWork, changes: _Changes, event: ProjectImported) -> None:
-    for entry in search_entries.entries_of(uow, event.workspace_id, event.project_id):
+    for entry in search_entries.list_project_entries(uow, event.workspace_id, event.project_id):
         changes.make(entry)
 
 

@@ -147,7 +147,7 @@ def _ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Se
     if "_project_id" in names:
         conditions.append(entries.c.project_id == bindparam("_project_id"))
     if "_archived" in names:
-        source, archived = search_entries.with_archive(source, entries.c.project_id, entries.c.card_id)
+        source, archived = search_entries.join_archived(source, entries.c.project_id, entries.c.card_id)
         conditions.append(archived == bindparam("_archived"))
     return (
         select(entries.c.kind, entries.c.id, _rank(terms).label("rank"))

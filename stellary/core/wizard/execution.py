@@ -59,7 +59,7 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
         raise Conflict("the draft was executed or changed meanwhile: look at it again", code="draft_changed")
     file = _file(uow, row, request)
     with uow.checking(IMPORT_PROJECT.policy):
-        made = project_files.import_file(uow, ref.parent(WorkspaceRef), file).told
+        made = project_files.import_file(uow, ref.parent(WorkspaceRef), file).answer
     uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": made.id})
     return Project(**{name: getattr(made, name) for name in _PROJECT})
 

@@ -51,7 +51,7 @@ class Files:
     def swept_later(self) -> int:
         """An hour later. The files are dated by the machine, whatever the core's clock says."""
         now = self.core.env.clock()
-        self.world.stop_clock().now = now + attachments.SWEPT_AFTER + timedelta(seconds=1)
+        self.world.stop_clock().now = now + attachments.SWEEP_AFTER + timedelta(seconds=1)
         return self.core.sweep()
 
 

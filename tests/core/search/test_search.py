@@ -386,7 +386,11 @@ def indexed(core):
     with core.view(NOBODY) as uow:
         there = {tuple(row) for row in uow.connection.execute(select(entries))}
         rows = uow.connection.execute(select(projects.c.id, projects.c.workspace_id)).all()
-        said = [each for row in rows for each in search_entries.entries_of(uow, row.workspace_id, row.id)]
+        said = [
+            each
+            for row in rows
+            for each in search_entries.list_project_entries(uow, row.workspace_id, row.id)
+        ]
         said += [
             document_entry(written(row, is_new=True))
             for row in uow.connection.execute(select(documents)).mappings()

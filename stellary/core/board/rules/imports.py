@@ -368,7 +368,7 @@ def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
 
 
 def _times(card: ImportedCard, new_card: Card, now: datetime, path: str) -> tuple[datetime, datetime | None]:
-    """When the card was new_card and completed: what the file says, as far as it has been by now."""
+    """Return the times of creation and completion; future times of the file become ``now``."""
     completed = moment(card.completed_at, None)
     if completed and new_card.status != "done":
         raise invalid((f"{path}completedAt", "must not be given unless status is done"))
