@@ -38,9 +38,7 @@ class Applied:
     def __str__(self) -> str:
         count = len(self.changes)
         summary = (
-            "nothing had to be changed"
-            if not count
-            else f"{count} {'change' if count == 1 else 'changes'} made"
+            "no changes were needed" if not count else f"{count} {'change' if count == 1 else 'changes'} made"
         )
         return f'Project "{self.project.name}" ({self.project.key}): {summary}'
 

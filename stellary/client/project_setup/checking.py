@@ -75,19 +75,20 @@ class _Checker:
         for index, item in enumerate(items):
             item_id = getattr(item, id, UNSET) if id else UNSET
             if item_id is not UNSET and item_id in ids:
-                self.note(f"{path}[{index}].{id}", f"{item_id} stands here twice")
+                self.note(f"{path}[{index}].{id}", f"{item_id} is listed twice")
             ids.add(item_id)
             first = first_by_name.setdefault(key(getattr(item, name)), index)
             have_ids = id and item_id and getattr(items[first], id)
             if first != index and not have_ids:
-                hint = f"; say by {id!r} which is which" if id else ""
+                hint = f"; use {id!r} to distinguish them" if id else ""
                 item_name = getattr(item, name)
                 self.note(
-                    f"{path}[{index}]", f'the {kind} "{item_name}" stands at {path}[{first}] already{hint}'
+                    f"{path}[{index}]",
+                    f'the {kind} "{item_name}" is already declared at {path}[{first}]{hint}',
                 )
         for index, item in enumerate(items):
             if item.was is not UNSET and first_by_name.get(key(item.was), index) != index:
-                self.note(f"{path}[{index}].was", f'the {kind} "{item.was}" is declared as well')
+                self.note(f"{path}[{index}].was", f'the {kind} "{item.was}" is also declared')
 
     def check_scopes(self) -> None:
         """Check scopes, their columns and dates, and the default scope."""
@@ -95,7 +96,7 @@ class _Checker:
         self._check_unique(self.declaration.scopes, "scopes", "scope")
         defaults = [index for index, scope in enumerate(scopes) if scope.default]
         for index in defaults[1:]:
-            self.note(f"scopes[{index}].default", f"is true of scopes[{defaults[0]}] already")
+            self.note(f"scopes[{index}].default", f"is already set for scopes[{defaults[0]}]")
         names = [scope.name for scope in scopes]
         for index, scope in enumerate(scopes):
             self._check_dates(scope, f"scopes[{index}]")
@@ -105,7 +106,7 @@ class _Checker:
             self._check_columns(scope.columns, f"scopes[{index}].columns", keys)
         for index in defaults:
             if self.declaration.columns is not UNSET and scopes[index].columns is not UNSET:
-                self.note("columns", f"are those of scopes[{index}], which names its own")
+                self.note("columns", f"are those of scopes[{index}], which declares its own")
         default_names = [scopes[index].name for index in defaults[:1] if names.count(scopes[index].name) == 1]
         self._check_columns(self.declaration.columns, "columns", [None, *default_names])
 
@@ -134,11 +135,11 @@ class _Checker:
     def _check_options(self, field: Field, path: str) -> None:
         if field.type not in ("select", "multi-select"):
             if field.options:
-                self.note(f"{path}.options", f"must not be given: a field of the type {field.type} has none")
+                self.note(f"{path}.options", f"is not allowed for the type {field.type}")
         elif not field.options:
-            self.note(path, f"'options' is missing: a field of the type {field.type} has some")
+            self.note(path, f"'options' is missing: it is required for the type {field.type}")
         elif len(set(field.options)) < len(field.options):
-            self.note(f"{path}.options", "must be different from each other")
+            self.note(f"{path}.options", "must be unique")
 
     def check_cards(self) -> None:
         """Check cards, and the items that they refer to."""
@@ -161,7 +162,7 @@ class _Checker:
         if card.column is not UNSET and scope in self.columns:
             self._check_declared(card.column, self.columns[scope], f"{path}.column", "column")
             if self.columns[scope].count(card.column) > 1:
-                self.note(f"{path}.column", f'there are several columns "{card.column}"; say by its id which')
+                self.note(f"{path}.column", f'there are several columns "{card.column}"; use its id')
 
     def _check_labels(self, card: Card, path: str) -> None:
         seen: set[str] = set()
@@ -170,14 +171,14 @@ class _Checker:
                 names = [label.name for label in self.declaration.labels]
                 self._check_declared(name, names, f"{path}.labels[{index}]", "label", fold_case)
             if fold_case(name) in seen:
-                self.note(f"{path}.labels[{index}]", f'the label "{name}" stands here twice')
+                self.note(f"{path}.labels[{index}]", f'the label "{name}" is listed twice')
             seen.add(fold_case(name))
 
     def _check_field_values(self, card: Card, path: str) -> None:
         seen: set[str] = set()
         for name, value in (card.fields or {}).items():
             if fold_case(name) in seen:
-                self.note(f"{path}.fields.{name}", "stands here twice")
+                self.note(f"{path}.fields.{name}", "is listed twice")
             seen.add(fold_case(name))
             fields = self.declaration.fields
             if fields is UNSET:
@@ -198,9 +199,7 @@ class _Checker:
             if title in (card.title, card.key):
                 self.note(f"{path}.{relation_path}", "must be another card")
             elif titles.count(title) > 1:
-                self.note(
-                    f"{path}.{relation_path}", f'there are several cards "{title}"; say by its key which'
-                )
+                self.note(f"{path}.{relation_path}", f'there are several cards "{title}"; use its key')
             elif not CARD_KEY.fullmatch(title):
                 self._check_declared(title, titles, f"{path}.{relation_path}", "card")
 
@@ -230,7 +229,7 @@ class _Checker:
         seen: set[str] = set()
         for index, email in enumerate(self.declaration.members or ()):
             if fold_case(email) in seen:
-                self.note(f"members[{index}]", f"{email} stands here twice")
+                self.note(f"members[{index}]", f"{email} is listed twice")
             seen.add(fold_case(email))
 
     def _check_declared(

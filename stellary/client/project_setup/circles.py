@@ -73,4 +73,4 @@ def _message(type: str, titles: list[str]) -> str:
     verb = "blocks" if type == "blocks" else "is the parent of"
     shown_titles = titles if len(titles) <= _NAMES_MAX else [*titles[: _NAMES_MAX - 1], "…"]
     names = f" {verb} ".join(f'"{title}"' if title != "…" else title for title in [*shown_titles, titles[0]])
-    return f"goes in a circle: {names}"
+    return f"creates a cycle: {names}"

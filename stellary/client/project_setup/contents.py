@@ -81,7 +81,7 @@ def _find_target_column(
         return {}, False
     name = card.column or first_column(frame)
     if not name:
-        matched.problems.note(path, "there is no column to put it in")
+        matched.problems.note(path, "there is no column for it")
         return {}, False
     column = matched.find_column(frame, name, f"{path}.column")
     if column is None:

@@ -78,7 +78,7 @@ def _load_bytes(data: bytes, suffix: str, name: str) -> tuple[Declaration, Probl
     parsers = {".yaml": _parse_yaml, ".yml": _parse_yaml, ".toml": _parse_toml, ".json": _parse_json}
     parser = parsers.get(suffix.lower())
     if parser is None:
-        problems.note("", f"the name of a declaration ends in {', '.join(parsers)}, not in {suffix!r}")
+        problems.note("", f"the file name must end in {', '.join(parsers)}, not in {suffix!r}")
         problems.refuse()
     assert parser is not None
     text = ""
@@ -134,7 +134,7 @@ def _parse_json(text: str, problems: Problems) -> Any:
         if len(values) < len(pairs):
             names = [name for name, _ in pairs]
             duplicate = next(name for name in names if names.count(name) > 1)
-            problems.note("", f"{duplicate!r} stands twice in one object")
+            problems.note("", f"{duplicate!r} occurs twice in one object")
         return values
 
     try:
@@ -180,11 +180,11 @@ def _make_loader() -> Any:
             event: Any = self.peek_event()
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise yaml.MarkedYAMLError(
-                    problem="anchors and aliases are not taken", problem_mark=event.start_mark
+                    problem="anchors and aliases are not supported", problem_mark=event.start_mark
                 )
             if (tag := getattr(event, "tag", None)) is not None:
                 raise yaml.MarkedYAMLError(
-                    problem=f"tags such as {tag} are not taken", problem_mark=event.start_mark
+                    problem=f"tags such as {tag} are not supported", problem_mark=event.start_mark
                 )
             return super().compose_node(parent, index)
 
@@ -204,7 +204,7 @@ def _build(node: Any, path: str, lines: dict[str, int], problems: Problems) -> A
             value_path = f"{path}.{name}" if path else name
             lines[value_path] = name_node.start_mark.line + 1
             if name in values:
-                problems.note(value_path, f"{name!r} stands here twice")
+                problems.note(value_path, f"{name!r} is listed twice")
             values[name] = _build(value_node, value_path, lines, problems)
         return values
     return node.value if node.style in ("'", '"', "|", ">") else _parse_scalar(node.value)

@@ -84,7 +84,7 @@ def pair(
         match(id, id, exact)
         for index, item in enumerate(items):
             if getattr(item, id) and index not in matches:
-                message = f"the project has nothing of this kind that is {getattr(item, id)}"
+                message = f"the project has no such item: {getattr(item, id)}"
                 problems.note(f"{path}[{index}].{id}", message)
     match(name, name, key)
     match("was", name, key)
@@ -160,7 +160,7 @@ class Matched:
             is_default = index == default_index
             columns = self.declaration.columns if is_default and scope.columns is UNSET else scope.columns
             if is_default and UNSET not in (scope.columns, self.declaration.columns):
-                self.problems.note("columns", f"are those of {path}, which names its own")
+                self.problems.note("columns", f"are those of {path}, which declares its own")
             columns_path = f"{path}.columns" if scope.columns is not UNSET else "columns"
             frames.append(self._build_frame(scope, existing, path, is_default, columns, columns_path))
         for existing in self.scopes.unmatched:
@@ -288,7 +288,7 @@ class Matched:
                 self.problems.note(path, f'several people are called "{name}"; use an e-mail address')
                 return None
         names = [person.email for person in people] + [person.name for person in people]
-        self.problems.note(path, f'nobody in the workspace is "{name}"{nearest(name, names)}')
+        self.problems.note(path, f'the workspace has no person "{name}"{nearest(name, names)}')
         return None
 
     def find_reference(self, kind: str, name: str, scope: str | None, path: str) -> str | None:

@@ -138,7 +138,7 @@ def _read_list(kind: Any, data: Any, path: str, problems: Problems) -> Any:
 
 def _read_mapping(kinds: tuple[Any, ...], data: Any, path: str, problems: Problems) -> Any:
     if not isinstance(data, Mapping):
-        problems.note(path, f"must have names and values, not be {_describe(data)}")
+        problems.note(path, f"must be a mapping, not {_describe(data)}")
         return INVALID
     values = {}
     name_kind, kind = kinds
@@ -174,7 +174,7 @@ def _read_scalar(kind: Any, data: Any, path: str, problems: Problems) -> Any:
     message = None
     if kind is str:
         if not isinstance(data, str):
-            message = f"must be a text, not {_describe(data)}; put it in quotes"
+            message = f"must be a string, not {_describe(data)}; put it in quotes"
         elif problem := character_problem(data):
             message = f"must not contain {problem}"
     elif kind is bool:
@@ -197,7 +197,7 @@ def _read_date(data: Any, path: str, problems: Problems) -> Any:
             problems.note(path, f"must be a date such as 2026-04-01, not {_describe(data)}")
             return INVALID
     if isinstance(value, datetime) and value.tzinfo is None:
-        problems.note(path, "must have an offset such as +02:00 beside the time; in Python, a time zone")
+        problems.note(path, "must have a UTC offset such as +02:00; in Python, a time zone")
         return INVALID
     return value
 
@@ -224,9 +224,7 @@ def _read_json(data: Any, path: str, problems: Problems, depth: int = DEPTH_MAX)
     elif isinstance(data, float):
         message = None if math.isfinite(data) else "must be a finite number"
     else:
-        message = (
-            "must be something that JSON has" if depth else f"must not be nested deeper than {DEPTH_MAX}"
-        )
+        message = "must be a JSON value" if depth else f"must not be nested deeper than {DEPTH_MAX}"
     if message:
         problems.note(path, message)
     return data
@@ -241,6 +239,6 @@ def _describe(data: Any) -> str:
     if data is None or isinstance(data, bool):
         return {None: "null", True: "true", False: "false"}[data]
     if isinstance(data, Mapping | list | tuple):
-        return "names with values" if isinstance(data, Mapping) else "a list"
+        return "a mapping" if isinstance(data, Mapping) else "a list"
     text = str(data) if not isinstance(data, str) else repr(data)
     return text if len(text) <= 50 else text[:49] + "…"

@@ -76,7 +76,9 @@ class _ColumnRemovals:
             return Change(action="delete", kind=kind, name=name, id=id)
         target = self._find_target(frame)
         if target is None:
-            self.matched.problems.note("", f'the {kind} "{name}" holds cards, and no column is left for them')
+            self.matched.problems.note(
+                "", f'the {kind} "{name}" has cards, and no other column remains for them'
+            )
             return Change(action="delete", kind=kind, name=name, id=id)
         cards = "its card goes" if count == 1 else f"its {count} cards go"
         note = f'({cards} to "{target[1]}")'

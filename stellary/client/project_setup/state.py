@@ -140,7 +140,7 @@ def find_project(
         matches = [project for project in projects if project.name == name]
         if len(matches) > 1:
             keys = ", ".join(project.key for project in matches)
-            problems.note("project", f'there are several projects "{name}"; say by "key" which one: {keys}')
+            problems.note("project", f'there are several projects "{name}"; set "key" to one of {keys}')
             problems.refuse()
         if matches:
             return at.project(matches[0])

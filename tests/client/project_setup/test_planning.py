@@ -193,7 +193,7 @@ def test_cards_of_deleted_columns_and_scopes_are_moved(ws):
     (card,) = at.board().cards
     assert card.status == "in_progress"
     assert plan_problems(at, declare(columns=[], scopes=[ps.Scope("Main")]), True) == [
-        ': the column "Main / Inbox" holds cards, and no column is left for them'
+        ': the column "Main / Inbox" has cards, and no other column remains for them'
     ]
 
 
@@ -273,11 +273,11 @@ def _in_one_column(cards):
     [
         (
             _cards(A={"blocks": ["B"]}, B={"blocks": ["C"]}, C={"blocks": ["A"]}),
-            'cards[0].blocks[0]: goes in a circle: "B" blocks "C" blocks "A" blocks "B"',
+            'cards[0].blocks[0]: creates a cycle: "B" blocks "C" blocks "A" blocks "B"',
         ),
         (
             _cards(A={"parent": "B"}, B={"parent": "A"}),
-            'cards[0].parent: goes in a circle: "A" is the parent of "B" is the parent of "A"',
+            'cards[0].parent: creates a cycle: "A" is the parent of "B" is the parent of "A"',
         ),
     ],
     ids=["blocks", "parents"],
@@ -291,11 +291,11 @@ def test_cycle_with_existing_relations_is_refused_unless_they_are_pruned(ws):
     at = create_project(ws, _in_one_column(_cards(A={"blocks": ["B"]}, B={"blocks": ["C"]}, C={})))
     closing = _in_one_column(_cards(A={}, C={"blocks": ["A"]}))
     assert plan_problems(at, closing) == [
-        'cards[1].blocks[0]: goes in a circle: "A" blocks "B" blocks "C" blocks "A"'
+        'cards[1].blocks[0]: creates a cycle: "A" blocks "B" blocks "C" blocks "A"'
     ]
     turned = _in_one_column(_cards(A={"blocks": []}, B={}, C={"blocks": ["A"]}))
     assert plan_problems(at, turned) == [
-        'cards[2].blocks[0]: goes in a circle: "A" blocks "B" blocks "C" blocks "A"'
+        'cards[2].blocks[0]: creates a cycle: "A" blocks "B" blocks "C" blocks "A"'
     ]
     ps.apply(ps.plan(at, turned, prune=True))
     assert not ps.plan(at, turned, prune=True)
@@ -348,8 +348,8 @@ def test_items_with_the_same_name_are_distinguished_by_id(ws):
     assert plan_problems(
         at, declare(columns=[ps.Column("A", id=nobody)], cards=[ps.Card("A", key="LAUNCH-99")])
     ) == [
-        "cards[0].key: the project has nothing of this kind that is LAUNCH-99",
-        f"columns[0].id: the project has nothing of this kind that is {nobody}",
+        "cards[0].key: the project has no such item: LAUNCH-99",
+        f"columns[0].id: the project has no such item: {nobody}",
     ]
 
 

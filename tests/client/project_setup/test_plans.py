@@ -70,7 +70,7 @@ def test_apply_reports_changes_and_progress(ws):
     assert progress == [(number, len(plan.changes)) for number in range(1, len(plan.changes) + 1)]
     assert tuple(changes) == result.changes
     assert str(result) == f'Project "Launch" (LAUNCH): {len(changes)} changes made'
-    assert str(ps.apply(ps.plan(ws, LAUNCH))) == 'Project "Launch" (LAUNCH): nothing had to be changed'
+    assert str(ps.apply(ps.plan(ws, LAUNCH))) == 'Project "Launch" (LAUNCH): no changes were needed'
     one = declare(labels=[ps.Label("New")])
     assert str(ps.apply(ps.plan(ws, one))) == 'Project "Launch" (LAUNCH): 1 change made'
 
@@ -124,7 +124,7 @@ def test_projects_are_found_by_key_name_or_previous_name(ws):
     ]
     ws.projects.create(name="Start", key="TWO")
     assert plan_problems(ws, ps.Declaration(ps.Project("Start"))) == [
-        'project: there are several projects "Start"; say by "key" which one: LAUNCH, TWO'
+        'project: there are several projects "Start"; set "key" to one of LAUNCH, TWO'
     ]
 
 
@@ -146,15 +146,15 @@ def test_unknown_names_are_problems(ws):
             members=["bob@example.com"],
         ),
     ) == [
-        "members[0]: nobody in the workspace is \"bob@example.com\"; did you mean 'joe@example.com'?",
-        'cards[0].assignee: nobody in the workspace is "Bob"',
+        "members[0]: the workspace has no person \"bob@example.com\"; did you mean 'joe@example.com'?",
+        'cards[0].assignee: the workspace has no person "Bob"',
         "cards[0].labels[0]: the project has no label \"Bgu\"; did you mean 'Bug'?",
         "cards[0].fields.Level: must be one of the field's options",
         "cards[0].fields.Lvl: the project has no field \"Lvl\"; did you mean 'Level'?",
         "cards[1].column: the project has no column \"Dne\"; did you mean 'Done'?",
         'cards[2].scope: the project has no scope "Nowhere"',
         'cards[1].blocks[0]: the project has no card "LAUNCH-7"',
-        'automations[0].action.params.a: nobody in the workspace is "Bob"',
+        'automations[0].action.params.a: the workspace has no person "Bob"',
         'automations[0].action.params.b: the project has no scope "No"',
     ]
 
@@ -251,7 +251,7 @@ def test_plan_is_displayed_in_a_notebook(ws):
 def test_the_columns_of_the_default_scope_are_declared_in_one_place(ws):
     scopes = [ps.Scope("Main", columns=[ps.Column("To do")])]
     assert plan_problems(create_project(ws), declare(scopes=scopes, columns=[ps.Column("Done")])) == [
-        "columns: are those of scopes[0], which names its own"
+        "columns: are those of scopes[0], which declares its own"
     ]
 
 
@@ -290,7 +290,7 @@ def test_project_without_declared_columns_gets_default_ones(ws):
     assert (scope.name, scope.active_view) == ("Only", "stats")
     assert [column.name for column in scope.columns] == ["To Do", "In Progress", "Done"]
     assert plan_problems(ws, ps.Declaration(ps.Project("Other"), columns=[], cards=[ps.Card("A")])) == [
-        "cards[0]: there is no column to put it in"
+        "cards[0]: there is no column for it"
     ]
 
 

@@ -131,7 +131,7 @@ def test_text_that_looks_like_another_type_round_trips():
         ("project: x\nlabels: [1]", "launch.yaml:2: labels[0]: must have fields such as 'name', not be 1"),
         (
             "project: x\nlabels:\n- name: 1.0",
-            "launch.yaml:3: labels[0].name: must be a text, not 1.0; put it in quotes",
+            "launch.yaml:3: labels[0].name: must be a string, not 1.0; put it in quotes",
         ),
         ('project: x\nlabels: [""]', "launch.yaml:2: labels[0].name: must be 1 to 50 characters"),
         ('project: "a\\0b"', "launch.yaml:1: project.name: must not contain a NUL character"),
@@ -161,16 +161,16 @@ def test_text_that_looks_like_another_type_round_trips():
         ),
         (
             "project: x\nscopes:\n- {name: A, views: []}",
-            "launch.yaml:3: scopes[0].views: must have names and values, not be a list",
+            "launch.yaml:3: scopes[0].views: must be a mapping, not a list",
         ),
-        ("project: x\nproject: y", "launch.yaml:2: project: 'project' stands here twice"),
+        ("project: x\nproject: y", "launch.yaml:2: project: 'project' is listed twice"),
         (
             "project: &a x",
-            "launch.yaml: this is not YAML: anchors and aliases are not taken at line 1 column 10",
+            "launch.yaml: this is not YAML: anchors and aliases are not supported at line 1 column 10",
         ),
         (
             "project: !!str x",
-            "launch.yaml: this is not YAML: tags such as tag:yaml.org,2002:str are not taken at line 1 column 10",
+            "launch.yaml: this is not YAML: tags such as tag:yaml.org,2002:str are not supported at line 1 column 10",
         ),
         ("project: [", "launch.yaml: this is not YAML: expected the node content, but found '<stream end>'"),
         (
@@ -189,13 +189,13 @@ def test_problem_of_a_file_has_its_line(text, message):
     [
         ("a = ", ".toml", "launch.toml: this is not TOML: Invalid value"),
         ("{", ".json", "launch.json: this is not JSON: Expecting property name"),
-        ('{"project": 1, "project": 2}', ".json", "launch.json: 'project' stands twice in one object"),
+        ('{"project": 1, "project": 2}', ".json", "launch.json: 'project' occurs twice in one object"),
         ("[" * 100_000, ".json", "launch.json: this cannot be read"),
         ("1" * 5000, ".json", "launch.json: this cannot be read"),
         (
             "",
             ".ini",
-            "launch.ini: the name of a declaration ends in .yaml, .yml, .toml, .json, not in '.ini'",
+            "launch.ini: the file name must end in .yaml, .yml, .toml, .json, not in '.ini'",
         ),
     ],
 )
@@ -260,18 +260,18 @@ def test_duplicates_are_problems():
         ],
         members=["a@example.com", "A@example.com"],
     ) == [
-        "scopes[1]: the scope \"MVP\" stands at scopes[0] already; say by 'id' which is which",
-        "scopes[1].default: is true of scopes[0] already",
-        "scopes[0].columns[1]: the column \"A\" stands at scopes[0].columns[0] already; say by 'id' which is which",
-        "columns: are those of scopes[0], which names its own",
-        f"columns[1].id: {same} stands here twice",
-        'labels[1]: the label "bug" stands at labels[0] already',
-        'fields[1].was: the field "size" is declared as well',
-        "cards[1]: the card \"A\" stands at cards[0] already; say by 'key' which is which",
-        'cards[1].labels[1]: the label "BUG" stands here twice',
-        "cards[2].fields.Size: stands here twice",
-        'cards[2].related_to[0]: there are several cards "A"; say by its key which',
-        "members[1]: A@example.com stands here twice",
+        "scopes[1]: the scope \"MVP\" is already declared at scopes[0]; use 'id' to distinguish them",
+        "scopes[1].default: is already set for scopes[0]",
+        "scopes[0].columns[1]: the column \"A\" is already declared at scopes[0].columns[0]; use 'id' to distinguish them",
+        "columns: are those of scopes[0], which declares its own",
+        f"columns[1].id: {same} is listed twice",
+        'labels[1]: the label "bug" is already declared at labels[0]',
+        'fields[1].was: the field "size" is also declared',
+        "cards[1]: the card \"A\" is already declared at cards[0]; use 'key' to distinguish them",
+        'cards[1].labels[1]: the label "BUG" is listed twice',
+        "cards[2].fields.Size: is listed twice",
+        'cards[2].related_to[0]: there are several cards "A"; use its key',
+        "members[1]: A@example.com is listed twice",
     ]
 
 
@@ -288,9 +288,9 @@ def test_contradictions_are_problems():
     ) == [
         "scopes[0].start_date: must not be after due_date",
         "fields: must have at most 100 items",
-        "fields[0]: 'options' is missing: a field of the type select has some",
-        "fields[1].options: must not be given: a field of the type text has none",
-        "fields[2].options: must be different from each other",
+        "fields[0]: 'options' is missing: it is required for the type select",
+        "fields[1].options: is not allowed for the type text",
+        "fields[2].options: must be unique",
         "cards[0].start_date: must not be after due_date",
     ]
 
@@ -309,7 +309,7 @@ def test_moment_without_offset_is_a_problem(any_ws, moment):
     with pytest.raises(UnsuitableDeclaration) as caught:
         ps.plan(any_ws, {"project": "x", "columns": ["A"], "cards": [{"title": "A", "due_date": moment}]})
     assert caught.value.problems == (
-        ("cards[0].due_date", "must have an offset such as +02:00 beside the time; in Python, a time zone"),
+        ("cards[0].due_date", "must have a UTC offset such as +02:00; in Python, a time zone"),
     )
 
 
@@ -341,9 +341,9 @@ def test_all_problems_are_reported_together_with_their_lines(any_ws, tmp_path):
         "launch.yaml:6: cards[0].labels[0]: the label \"Bgu\" is not declared; did you mean 'Bug'?",
         "launch.yaml:7: cards[1].start_date: must not be after due_date",
         'launch.yaml:8: cards[2].labels[0]: the label "Gub" is not declared',
-        "launch.yaml:11: members[0]: nobody in the workspace is \"stranger@example.com\"; did you mean 'jane@example.com'?",
-        "launch.yaml:7: cards[1].assignee: nobody in the workspace is \"nobody@example.com\"; did you mean 'joe@example.com'?",
-        'launch.yaml:9: cards[3].blocks[0]: goes in a circle: "Five" blocks "Four" blocks "Five"',
+        "launch.yaml:11: members[0]: the workspace has no person \"stranger@example.com\"; did you mean 'jane@example.com'?",
+        "launch.yaml:7: cards[1].assignee: the workspace has no person \"nobody@example.com\"; did you mean 'joe@example.com'?",
+        'launch.yaml:9: cards[3].blocks[0]: creates a cycle: "Five" blocks "Four" blocks "Five"',
     ]
     assert [project.name for project in any_ws.projects.list() if project.name == "All at once"] == []
 
@@ -359,11 +359,11 @@ def test_python_value_is_checked_like_a_file(any_ws):
     with pytest.raises(UnsuitableDeclaration) as caught:
         ps.plan(any_ws, odd)
     assert [problem[1] for problem in caught.value.problems] == [
-        "must be something that JSON has",
+        "must be a JSON value",
         "must fit 64 bits",
         "must be a finite number",
         "must not contain a NUL character",
-        "there is no column to put it in",
+        "there is no column for it",
     ]
     with pytest.raises(TypeError, match="a declaration must be one, a dict or a path, not int"):
         ps.plan(any_ws, 7)
@@ -423,7 +423,7 @@ def test_columns_with_the_same_name_are_identified_by_id():
     ids = ["665f1a2b3c4d5e6f7a8b9c0d", "665f1a2b3c4d5e6f7a8b9c0e"]
     columns = [ps.Column("A", id=id) for id in ids]
     assert problems(columns=columns, cards=[ps.Card("A", column="A"), ps.Card("B", column=ids[0])]) == [
-        'cards[0].column: there are several columns "A"; say by its id which'
+        'cards[0].column: there are several columns "A"; use its id'
     ]
 
 
