@@ -79,7 +79,7 @@ HANDLERS: Mapping[str, Handler | LongRunningJob] = {
     missions.RUN: LongRunningJob(running.run, running.give_up, running.count_steps),
     external_mission_timeout.CHECK: Handler(external_mission_timeout.check),
     acting.ACT: Handler(acting.act),
-    due.LOOK: Handler(due.look, attempts=None, first={}),
+    due.CHECK: Handler(due.check, attempts=None, first={}),
 }
 """Which kind of job is done by what."""
 

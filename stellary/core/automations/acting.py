@@ -1,7 +1,7 @@
-"""Acting: rules run right after what they wait for, in the same transaction, on behalf of their owners.
+"""Execution of rules, right after their trigger, in the same transaction, on behalf of their owners.
 
-Each runs within a savepoint, so that one that fails leaves the change as it was. What it needs may be held by somebody
-else (PostgreSQL): then nobody waits for anybody, and the rule acts in a transaction of its own, as a job.
+Each rule runs within a savepoint, so that a failing rule leaves the change as it is. On PostgreSQL, another
+transaction may hold a lock that the rule needs: then the rule runs later, in a job with a transaction of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
 from stellary.core.automations.rules import occurrences as rules
-from stellary.core.automations.rules.conditions import holds
+from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
@@ -36,10 +36,10 @@ from stellary.core.kernel.unit import Actor, UnitOfWork
 _log = logging.getLogger("stellary.core")
 
 ACT = "automations.act"
-PATIENCE = "100ms"
+LOCK_TIMEOUT = "100ms"
 OWNER_LEFT = "its owner no longer reaches the workspace: the rule was turned off"
 TURNED_OFF = "it was turned off before its turn came"
-# Somebody else holds what is needed; a deadlock; what was to be held has moved.
+# SQLSTATEs: lock not available, deadlock detected, serialization failure.
 _BUSY = ("55P03", "40P01", "40001")
 
 _ENABLED = (
@@ -62,13 +62,15 @@ _ACTIONS_OF = (
     .select_from(traces_table)
     .where(traces_table.c.chain_id == bindparam("_chain_id"), traces_table.c.result != "skipped")
 )
-_PATIENCE = text("SELECT current_setting('lock_timeout')")
-_HAVE_PATIENCE = text("SELECT set_config('lock_timeout', :patience, true)")
+_GET_LOCK_TIMEOUT = text("SELECT current_setting('lock_timeout')")
+_SET_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :timeout, true)")
 
 
 @attrs.frozen
 class Case:
-    """A rule and an event, as far as both have to be known to act and to tell of it. All of it can be JSON."""
+    """A rule and the event that triggers it, with the values that the rule's trace needs. Its fields can be stored as
+    JSON.
+    """
 
     rule_id: str
     workspace_id: str
@@ -85,94 +87,105 @@ class Case:
     def trace(
         self, actor_id: str, result: TraceResult, error: str | None = None, ms: int = 0
     ) -> dict[str, Any]:
-        """The row that tells what became of it."""
-        told = attrs.asdict(
+        """Return the row of a trace.
+
+        Args:
+            actor_id: The rule's owner.
+            result: The result of the rule.
+            error: The reason of a failure or a skip.
+            ms: The duration in milliseconds.
+        """
+        row = attrs.asdict(
             self, filter=lambda field, _: not field.name.endswith(("workspace_id", "project_id"))
         )
-        told["automation_id"] = told.pop("rule_id")
-        return told | {"actor_id": actor_id, "result": result, "error": error, "duration_ms": ms}
+        row["automation_id"] = row.pop("rule_id")
+        return row | {"actor_id": actor_id, "result": result, "error": error, "duration_ms": ms}
 
 
 def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
-    """Let the rules act that wait for what has happened, in the order of the events and then of the rules."""
-    found = list(
-        rules.occurrences(
-            each for each in events if each.workspace_id not in uow.workspaces_without_subscribers
+    """Run the rules that events trigger, in the order of the events and then of the rules."""
+    occurrences = list(
+        rules.find_occurrences(
+            event for event in events if event.workspace_id not in uow.workspaces_without_subscribers
         )
     )
-    if not found:
+    if not occurrences:
         return
-    waiting = _waiting(uow, found)
-    if waiting:
-        _Acting(uow).act(found, waiting)
+    enabled_rules = _load_enabled_rules(uow, occurrences)
+    if enabled_rules:
+        _RuleRunner(uow).act(occurrences, enabled_rules)
 
 
-def _waiting(uow: UnitOfWork, found: Sequence[Occurrence]) -> Mapping[tuple[str, str], list[Row[Any]]]:
-    """The rules that wait for something that has happened, by project and trigger."""
-    place = {
-        "_project_ids": sorted({each.event.project_id for each in found}),
-        "_triggers": sorted({each.trigger for each in found}),
+def _load_enabled_rules(
+    uow: UnitOfWork, occurrences: Sequence[Occurrence]
+) -> Mapping[tuple[str, str], list[Row[Any]]]:
+    """Load the enabled rules for some occurrences, by project and trigger."""
+    parameters = {
+        "_project_ids": sorted({occurrence.event.project_id for occurrence in occurrences}),
+        "_triggers": sorted({occurrence.trigger for occurrence in occurrences}),
     }
-    waiting: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
-    for rule in uow.connection.execute(_ENABLED, place):
-        waiting[rule.project_id, rule.trigger].append(rule)
-    return waiting
+    enabled_rules: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
+    for rule in uow.connection.execute(_ENABLED, parameters):
+        enabled_rules[rule.project_id, rule.trigger].append(rule)
+    return enabled_rules
 
 
-class _Acting:
-    """What rules make of a wave of events."""
+class _RuleRunner:
+    """The execution of rules for the events of one wave."""
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.uow = uow
-        self.made: list[dict[str, Any]] = []
-        self.off: set[str] = set()
-        self.patience: str | None = None
+        self.traces: list[dict[str, Any]] = []
+        self.turned_off: set[str] = set()
+        self.original_timeout: str | None = None
 
-    def act(self, found: Sequence[Occurrence], waiting: Mapping[tuple[str, str], list[Row[Any]]]) -> None:
+    def act(
+        self, occurrences: Sequence[Occurrence], enabled_rules: Mapping[tuple[str, str], list[Row[Any]]]
+    ) -> None:
         chains: dict[int, Chain] = {}
-        for each in found:
-            event = each.event
+        for occurrence in occurrences:
+            event = occurrence.event
             chain = (
                 event.cause.chain if event.cause else chains.setdefault(id(event), Chain(self.uow.new_id()))
             )
             event_id = self.uow.new_id()
-            for rule in waiting.get((event.project_id, each.trigger), ()):
-                if rule.id not in self.off and rules.concerns(each, rule.armed_at):
-                    self._answer(rule, each, self._case(rule, each, event_id, chain), chain)
-        if self.patience is not None:
-            self.uow.connection.execute(_HAVE_PATIENCE, {"patience": self.patience})
-        traces.record(self.uow, self.made)
+            for rule in enabled_rules.get((event.project_id, occurrence.trigger), ()):
+                if rule.id not in self.turned_off and rules.was_armed(occurrence, rule.armed_at):
+                    self._handle(rule, occurrence, self._build_case(rule, occurrence, event_id, chain), chain)
+        if self.original_timeout is not None:
+            self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": self.original_timeout})
+        traces.record(self.uow, self.traces)
 
-    def _case(self, rule: Row[Any], found: Occurrence, event_id: str, chain: Chain) -> Case:
-        card = found.event.card
+    def _build_case(self, rule: Row[Any], occurrence: Occurrence, event_id: str, chain: Chain) -> Case:
+        card = occurrence.event.card
         return Case(
             rule_id=rule.id,
-            workspace_id=found.event.workspace_id,
+            workspace_id=occurrence.event.workspace_id,
             project_id=rule.project_id,
-            event=found.trigger,
+            event=occurrence.trigger,
             event_id=event_id,
             chain_id=chain.id,
-            depth=found.depth,
+            depth=occurrence.depth,
             triggered_by_id=self.uow.actor.user_id,
             card_id=card.id,
             card_key=card.key,
             card_title=card.title,
         )
 
-    def _answer(self, rule: Row[Any], found: Occurrence, case: Case, chain: Chain) -> None:
-        if not holds(rule.conditions, rules.facts(found.event)):
-            self.made.append(case.trace(rule.owner_id, "skipped"))
-        elif (why := rules.stopped(found.depth, chain)) is not None:
-            self.made.append(case.trace(rule.owner_id, "failure", why))
+    def _handle(self, rule: Row[Any], occurrence: Occurrence, case: Case, chain: Chain) -> None:
+        if not is_satisfied(rule.conditions, rules.facts(occurrence.event)):
+            self.traces.append(case.trace(rule.owner_id, "skipped"))
+        elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain)) is not None:
+            self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
         elif self.uow.rule_action_count >= rules.UNIT_ACTIONS_MAX:
             _defer(self.uow, case)
         else:
             self._run(rule, case, chain)
 
     def _run(self, rule: Row[Any], case: Case, chain: Chain) -> None:
-        if self.patience is None and uses_row_locks(self.uow):
-            self.patience = self.uow.connection.execute(_PATIENCE).scalar_one()
-            self.uow.connection.execute(_HAVE_PATIENCE, {"patience": PATIENCE})
+        if self.original_timeout is None and uses_row_locks(self.uow):
+            self.original_timeout = self.uow.connection.execute(_GET_LOCK_TIMEOUT).scalar_one()
+            self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": LOCK_TIMEOUT})
         chain.actions += 1
         self.uow.rule_action_count += 1
         try:
@@ -184,8 +197,8 @@ class _Acting:
             _defer(self.uow, case)
             return
         if trace["error"] == OWNER_LEFT:
-            self.off.add(rule.id)
-        self.made.append(trace)
+            self.turned_off.add(rule.id)
+        self.traces.append(trace)
 
 
 def _defer(uow: UnitOfWork, case: Case) -> None:
@@ -193,7 +206,7 @@ def _defer(uow: UnitOfWork, case: Case) -> None:
 
 
 def act(uow: UnitOfWork, payload: Any) -> None:
-    """Do as a job what could not be done with the change."""
+    """Run a rule as a job, since it could not run with the change."""
     case = Case(**payload)
     rule = uow.connection.execute(_ONE, {"_id": case.rule_id}).first()
     if rule is None:
@@ -202,34 +215,40 @@ def act(uow: UnitOfWork, payload: Any) -> None:
         case.chain_id, uow.connection.execute(_ACTIONS_OF, {"_chain_id": case.chain_id}).scalar_one()
     )
     if not rule.enabled:
-        made = case.trace(rule.owner_id, "skipped", TURNED_OFF)
-    elif (why := rules.stopped(case.depth, chain)) is not None:
-        made = case.trace(rule.owner_id, "failure", why)
+        trace = case.trace(rule.owner_id, "skipped", TURNED_OFF)
+    elif (stop_reason := rules.find_stop_reason(case.depth, chain)) is not None:
+        trace = case.trace(rule.owner_id, "failure", stop_reason)
     else:
         chain.actions += 1
         uow.rule_action_count += 1
-        made = run(uow, rule, case, chain)
-    traces.record(uow, [made])
+        trace = run(uow, rule, case, chain)
+    traces.record(uow, [trace])
 
 
 def run(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> dict[str, Any]:
-    """Let a rule act, on behalf of its owner; what became of it.
+    """Run a rule on behalf of its owner, and return the row of its trace.
+
+    Args:
+        uow: A unit of work that writes.
+        rule: The rule's row.
+        case: The event that triggers it.
+        chain: The chain of rules to which the event belongs.
 
     Raises:
-        DBAPIError: Something else needs the same, or the database does not answer: it may be tried again.
+        DBAPIError: A lock is not available, or the database does not answer; it may be tried again.
     """
-    begun = time.perf_counter()
-    error = _problem(uow, rule, case, chain)
-    ms = round(1000 * (time.perf_counter() - begun))
+    started = time.perf_counter()
+    error = _find_problem(uow, rule, case, chain)
+    ms = round(1000 * (time.perf_counter() - started))
     return case.trace(rule.owner_id, "success" if error is None else "failure", error, ms)
 
 
-def _problem(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> str | None:
-    """What was in the way of a rule that has acted; None if nothing was."""
+def _find_problem(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> str | None:
+    """Run a rule's action, and return what went wrong; None if nothing did."""
     cause = Cause(chain, rule.owner_id, case.depth + 1)
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
-            _do(uow, workspace_ref(uow, case.workspace_id), rule, case)
+            _run_action(uow, workspace_ref(uow, case.workspace_id), rule, case)
     except (NotFound, Forbidden) as error:
         if people.reaches(uow, case.workspace_id, rule.owner_id):
             return error.message
@@ -248,8 +267,8 @@ def _problem(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> str |
     return None
 
 
-def _do(uow: UnitOfWork, ref: WorkspaceRef, rule: Row[Any], case: Case) -> None:
+def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: Row[Any], case: Case) -> None:
     action = actions.find(uow, rule.action_type)
     takes = set(wire_fields(action.takes))
-    params = rules.with_place(rule.action_params, takes, case.project_id, case.card_id)
+    params = rules.with_event_ids(rule.action_params, takes, case.project_id, case.card_id)
     actions.run(uow, ref, action.name, params)

@@ -1,4 +1,4 @@
-"""Rules of a project: made, listed, changed, turned on and off. Section Automations of the API reference."""
+"""Services for the rules of a project. Section Automations of the API reference."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid, load, wire_fields
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets
-from stellary.core.automations.rules.conditions import checked
-from stellary.core.automations.rules.occurrences import with_place
+from stellary.core.automations.rules.conditions import check_conditions
+from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
 from stellary.core.board import access as board_access
 from stellary.core.kernel.actions import registered_actions
@@ -42,13 +42,13 @@ _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
 _LIST = Pages(select(automations).where(_IN_PROJECT), automations.c.id)
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
 _INSERT = insert(automations)
-_THIS = automations.c.id == bindparam("_id")
-_UPDATE = update(automations).where(_THIS).returning(*rows.RULE)
-_DELETE = delete(automations).where(_THIS)
+_THIS_RULE = automations.c.id == bindparam("_id")
+_UPDATE = update(automations).where(_THIS_RULE).returning(*rows.RULE)
+_DELETE = delete(automations).where(_THIS_RULE)
 
 
-def _turned(enabled: Any) -> Any:
-    """Turn a rule on or off in one statement: of two who do so at once, the second starts from what the first left."""
+def _build_switch(enabled: Any) -> Any:
+    """Build a statement that turns a rule on or off, so that concurrent switches apply one after the other."""
     # A rule that is on already keeps its owner.
     turns_on = enabled & ~automations.c.enabled
     return _UPDATE.values(
@@ -61,22 +61,32 @@ def _turned(enabled: Any) -> Any:
     )
 
 
-_FLIP = _turned(~automations.c.enabled)
-_TURN = _turned(bindparam("_enabled", type_=automations.c.enabled.type))
+_FLIP = _build_switch(~automations.c.enabled)
+_SET = _build_switch(bindparam("_enabled", type_=automations.c.enabled.type))
 
 
 @serves(CREATE_AUTOMATION)
 def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomation) -> Automation:
-    """Make a rule, which acts on behalf of whoever made it."""
+    """Create a rule, which acts on behalf of the caller.
+
+    Args:
+        uow: A unit of work that writes.
+        ref: The project.
+        request: The rule. Defaults: a name made from the action and the trigger, no conditions, enabled.
+
+    Raises:
+        Invalid: The conditions or the action are malformed, or name a thing that does not exist.
+        Conflict: The project has too many rules.
+    """
     project = board_access.load_locked_project(uow, ref).row
     candidates = targets.Candidates(uow, ref, project.workspace_id)
-    action = _action(candidates, request.action)
-    made = Automation(
+    action = _resolve_action(candidates, request.action)
+    rule = Automation(
         id=uow.new_id(),
         project_id=project.id,
         name=request.name or f"{action.type} on {request.trigger}"[:100],
         trigger=request.trigger,
-        conditions=_conditions(candidates, request.conditions or {}),
+        conditions=_resolve_conditions(candidates, request.conditions or {}),
         action=action,
         enabled=request.enabled,
         owner_id=uow.user_id,
@@ -85,27 +95,27 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     )
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
-    uow.connection.execute(_INSERT, {**rows.automation_row(made), "armed_at": uow.now})
+    uow.connection.execute(_INSERT, {**rows.automation_row(rule), "armed_at": uow.now})
     mark_subscribed(uow, project.workspace_id)
-    return made
+    return rule
 
 
 @serves(LIST_AUTOMATIONS)
 def list_automations(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Automation]:
-    """The rules in the order in which they were made, which is that in which they act."""
+    """Return the rules of a project, oldest first, which is the order in which they act."""
     project = board_access.project(uow, ref).row
     return _LIST.fetch(uow, request, rows.automation, _project_id=project.id)
 
 
 @serves(GET_AUTOMATION)
 def get_automation(uow: UnitOfWork, ref: AutomationRef) -> Automation:
-    """One rule."""
+    """Return one rule."""
     return rows.automation(access.automation(uow, ref).row)
 
 
 @serves(UPDATE_AUTOMATION)
 def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutomation) -> Automation:
-    """Change a rule. Who says anew what it does answers for it: it acts on that person's behalf from then on."""
+    """Update a rule. A caller who changes its trigger, conditions or action becomes its owner."""
     at = access.automation(uow, ref)
     before = at.row
     candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.roles.workspace_id or "")
@@ -113,25 +123,25 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     if request.trigger is not UNSET:
         changes["trigger"] = request.trigger
     if request.conditions is not UNSET:
-        changes["conditions"] = _conditions(candidates, request.conditions or {})
+        changes["conditions"] = _resolve_conditions(candidates, request.conditions or {})
     if request.action is not UNSET:
-        action = _action(candidates, request.action)
+        action = _resolve_action(candidates, request.action)
         changes |= {"action_type": action.type, "action_params": action.params}
     if request.enabled is not UNSET:
         changes["enabled"] = request.enabled
-    changes = {name: said for name, said in changes.items() if said != getattr(before, name)}
+    changes = {name: value for name, value in changes.items() if value != getattr(before, name)}
     if changes and changes != {"enabled": False}:
         changes["owner_id"] = uow.user_id
     if changes.keys() & {"trigger", "enabled"}:
         changes["armed_at"] = uow.now
     if request.name is not UNSET and request.name != before.name:
         changes["name"] = request.name
-    return _changed(uow, before.id, changes) if changes else rows.automation(before)
+    return _update_row(uow, before.id, changes) if changes else rows.automation(before)
 
 
-def _changed(uow: UnitOfWork, rule_id: str, changes: Mapping[str, Any]) -> Automation:
-    written = {**changes, "updated_at": uow.now, "_id": rule_id}
-    row = board_access.require_row(uow.connection.execute(_UPDATE, written).first(), "Automation")
+def _update_row(uow: UnitOfWork, rule_id: str, changes: Mapping[str, Any]) -> Automation:
+    values = {**changes, "updated_at": uow.now, "_id": rule_id}
+    row = board_access.require_row(uow.connection.execute(_UPDATE, values).first(), "Automation")
     return rows.automation(row)
 
 
@@ -145,33 +155,35 @@ def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
 
 @serves(TOGGLE_AUTOMATION)
 def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutomation) -> Automation:
-    """Turn a rule on or off; the other way round if nothing is said."""
+    """Turn a rule on or off; without ``enabled`` in the request, switch it."""
     rule = access.automation(uow, ref).row
-    asked = {"_id": rule.id, "_user_id": uow.user_id, "_now": uow.now}
+    parameters = {"_id": rule.id, "_user_id": uow.user_id, "_now": uow.now}
     if request.enabled is UNSET:
-        made = uow.connection.execute(_FLIP, asked)
+        result = uow.connection.execute(_FLIP, parameters)
     else:
-        made = uow.connection.execute(_TURN, {**asked, "_enabled": request.enabled})
-    return rows.automation(board_access.require_row(made.first(), "Automation"))
+        result = uow.connection.execute(_SET, {**parameters, "_enabled": request.enabled})
+    return rows.automation(board_access.require_row(result.first(), "Automation"))
 
 
-def _conditions(candidates: targets.Candidates, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _resolve_conditions(candidates: targets.Candidates, conditions: Mapping[str, Any]) -> dict[str, Any]:
     """Return the conditions of a rule, with ids in place of names.
 
     Raises:
-        Invalid: They are malformed, or name what is not there.
+        Invalid: The conditions are malformed, or name a thing that does not exist.
     """
-    return targets.resolve_conditions(candidates, checked(targets.name_fields(candidates, asked)))
+    return targets.resolve_conditions(
+        candidates, check_conditions(targets.name_fields(candidates, conditions))
+    )
 
 
-def _action(candidates: targets.Candidates, asked: ActionToRun) -> AutomationAction:
-    """What a rule is to do, known to be something that can be done.
+def _resolve_action(candidates: targets.Candidates, request: ActionToRun) -> AutomationAction:
+    """Check the action of a rule, and return it.
 
     Raises:
-        Invalid: There is no such action, it only reads, the params are not right, or what they name is not there.
+        Invalid: The action does not exist or only reads, the params are malformed, or name a thing that does not exist.
     """
-    params = asked.params or {}
-    action, loaded = check_action(candidates.uow, asked.type, params)
+    params = request.params or {}
+    action, loaded = check_action(candidates.uow, request.type, params)
     targets.check_params(candidates, params, loaded)
     return action
 
@@ -179,33 +191,33 @@ def _action(candidates: targets.Candidates, asked: ActionToRun) -> AutomationAct
 def check_action(
     uow: UnitOfWork, type: str, params: dict[str, Any], path: str = "action"
 ) -> tuple[AutomationAction, Request]:
-    """Check that an action is one that rules can run, and that its params are well-formed.
+    """Check that rules can run an action, and that its params are well-formed.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         type: The name of the action.
         params: Its params, without the card and the project of the event.
-        path: Where the action stands in the request.
+        path: The position of the action in the request, for errors.
 
     Returns:
-        The action, and the params as it takes them.
+        The action, and the params as a request of the action.
 
     Raises:
-        Invalid: There is no such action, it only reads, or the params are not right.
+        Invalid: The action does not exist or only reads, or the params are malformed.
     """
-    # No missions: what an agent does there would set the rule off again, and nobody would count how often.
-    writing = {
-        name: each
-        for name, each in registered_actions(uow.env).items()
-        if each.kind == "write" and each.category != "missions"
+    # No missions: an agent's changes could trigger the rule again, outside of the limits for chains.
+    write_actions = {
+        name: candidate
+        for name, candidate in registered_actions(uow.env).items()
+        if candidate.kind == "write" and candidate.category != "missions"
     }
-    action = writing.get(type)
+    action = write_actions.get(type)
     if action is None:
-        raise invalid((f"{path}.type", f"must be one of {', '.join(writing)}"))
-    # Of what, only the event will tell.
-    said = with_place(params, set(wire_fields(action.takes)), "the project", "the card")
+        raise invalid((f"{path}.type", f"must be one of {', '.join(write_actions)}"))
+    # The event will provide the ids; placeholders are enough for validation.
+    complete_params = with_event_ids(params, set(wire_fields(action.takes)), "the project", "the card")
     try:
-        loaded: Request = load(action.takes, said)
+        loaded: Request = load(action.takes, complete_params)
     except Invalid as error:
         raise invalid(
             *((f"{path}.params.{problem.field}", problem.message) for problem in error.details)

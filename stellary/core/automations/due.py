@@ -1,4 +1,4 @@
-"""Due dates: a job that is always there looks whether one has come, and tells it once."""
+"""Due dates: a job that emits an event when a card's due date has come."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.events import CardDue
 from stellary.core.kernel.unit import UnitOfWork
 
-LOOK = "automations.due_dates"
+CHECK = "automations.due_dates"
 PAUSE = timedelta(minutes=1)
-AT_ONCE = 20
+BATCH_SIZE = 20
 
 _ARMED = (
     select(automations.c.project_id, func.min(automations.c.armed_at).label("since"))
@@ -25,15 +25,15 @@ _ARMED = (
 )
 _DATED = dated_cards(_ARMED)
 _card = _DATED.selected_columns
-_TOLD = (
+_IS_RECORDED = (
     select(due_dates.c.card_id)
     .where(due_dates.c.card_id == _card.id, due_dates.c.due_date == _card.due_date)
     .exists()
 )
-_REACHED = (
-    _DATED.where(_card.due_date <= bindparam("_now"), ~_TOLD)
+_DUE_CARDS = (
+    _DATED.where(_card.due_date <= bindparam("_now"), ~_IS_RECORDED)
     .order_by(_card.due_date, _card.id)
-    .limit(AT_ONCE)
+    .limit(BATCH_SIZE)
 )
 _NEXT = _DATED.with_only_columns(func.min(_card.due_date), maintain_column_froms=True).where(
     _card.due_date > bindparam("_now")
@@ -41,18 +41,18 @@ _NEXT = _DATED.with_only_columns(func.min(_card.due_date), maintain_column_froms
 _INSERT = insert(due_dates)
 
 
-def look(uow: UnitOfWork, _: Any) -> None:
-    """Tell which due dates have come, and look again when the next one does, or in a minute."""
-    rows = uow.connection.execute(_REACHED, {"_now": uow.now}).fetchall()
+def check(uow: UnitOfWork, _: Any) -> None:
+    """Emit an event for each due date that has come, and schedule the next check, within a minute."""
+    rows = uow.connection.execute(_DUE_CARDS, {"_now": uow.now}).fetchall()
     if rows:
         uow.connection.execute(_INSERT, [{"card_id": row.id, "due_date": row.due_date} for row in rows])
     for row in rows:
         card = dated_card(row)
         uow.emit(CardDue(workspace_id=row.workspace_id, project_id=card.project_id, card=card))
-    jobs.enqueue(uow, LOOK, {}, due_at=uow.now if len(rows) == AT_ONCE else _next(uow), key=LOOK)
+    jobs.enqueue(uow, CHECK, {}, due_at=uow.now if len(rows) == BATCH_SIZE else _next_check(uow), key=CHECK)
 
 
-def _next(uow: UnitOfWork) -> datetime:
+def _next_check(uow: UnitOfWork) -> datetime:
     due: datetime | None = uow.connection.execute(_NEXT, {"_now": uow.now}).scalar()
     latest = uow.now + PAUSE
     return latest if due is None else min(due, latest)

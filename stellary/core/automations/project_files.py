@@ -1,7 +1,7 @@
-"""Projects as files, with their rules. Section Project Import & Export of the API reference.
+"""Export and import of projects, with their rules. Section Project Import & Export of the API reference.
 
-A file names what belongs to its project by the ids that the file gives, and people by their e-mail addresses. A rule that
-names something else is imported turned off, and the answer says so.
+A file names the things of its project by ids of its own, and people by e-mail address. A rule that names anything
+else is imported turned off, and reported in the response.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import check_action
 from stellary.core.automations.rules import file_references
-from stellary.core.automations.rules.conditions import checked
+from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.tables import automations
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
@@ -45,7 +45,7 @@ _INSERT = insert(automations)
 
 @serves(EXPORT_PROJECT)
 def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
-    """Return the project with everything that is in it."""
+    """Return a project with everything in it."""
     file: Any
     file, workspace_id = project_files.export_file(uow, ref)
     if workspace_id in uow.workspaces_without_subscribers:
@@ -59,18 +59,18 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     ids = {rule.owner_id for rule in rules}
     for rule in rules:
         ids |= file_references.find_people(rule.conditions, rule.action.params)
-    found = people.introduced(uow, workspace_id, ids)
-    addresses = {id: person.email for id, (person, reaches) in found.items() if reaches}
-    known = People(found)
+    people_by_id = people.introduced(uow, workspace_id, ids)
+    addresses = {id: person.email for id, (person, reaches) in people_by_id.items() if reaches}
+    file_people = People(people_by_id)
     names = {ref.project_id, file.project.key.casefold(), file.project.name.casefold()}
     exported: ProjectFile = attrs.evolve(
-        file, automations=[_file_automation(rule, known, addresses, names) for rule in rules]
+        file, automations=[_file_automation(rule, file_people, addresses, names) for rule in rules]
     )
     return exported
 
 
 def _file_automation(
-    rule: Automation, known: People, addresses: Mapping[str, str], names: set[str]
+    rule: Automation, file_people: People, addresses: Mapping[str, str], names: set[str]
 ) -> FileAutomation:
     conditions, params = file_references.rename_people(rule.conditions, rule.action.params, addresses)
     params = file_references.leave_out_project(params, names)
@@ -80,13 +80,13 @@ def _file_automation(
         conditions=conditions,
         action=FileAction(type=rule.action.type, params=params),
         enabled=rule.enabled,
-        owner=known.person(rule.owner_id),
+        owner=file_people.person(rule.owner_id),
     )
 
 
 @serves(IMPORT_PROJECT)
 def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
-    """Make a project of a file; whoever imports it becomes its member, and the owner of its rules."""
+    """Create a project from a file. The caller becomes its member, and the owner of its rules."""
     imported = project_files.import_file(uow, ref, request)
     answer: Any = imported.answer
     entries = request.automations or []
@@ -95,22 +95,22 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
     try:
         uow.actor.require(CREATE_AUTOMATION.policy)
     except Forbidden as error:
-        left = [_not_carried(entry, place, error.message) for place, entry in enumerate(entries)]
+        not_carried = [_not_carried(entry, index, error.message) for index, entry in enumerate(entries)]
     else:
         project = ref.child(ProjectRef, imported.answer.id)
         candidates = targets.Candidates(uow, project, imported.answer.workspace_id)
-        left = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
+        not_carried = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
     owners = [entry.owner for entry in entries if entry.owner]
     reason = "the rules act on behalf of whoever imports them"
-    left += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
-    result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.answer.not_carried, *left])
+    not_carried += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
+    result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.answer.not_carried, *not_carried])
     return result
 
 
 def _new_ids(
     candidates: targets.Candidates, request: ImportProject, imported: Imported
 ) -> dict[str, Mapping[str, str]]:
-    """Return what the file's ids, card keys and e-mail addresses stand for here."""
+    """Return the new ids of the file's ids, card keys and e-mail addresses."""
     cards = dict(imported.new_ids["cards"])
     for card, id in zip(request.cards or (), imported.answer.card_ids, strict=True):
         if request.project.key and card.number:
@@ -126,14 +126,14 @@ def _create_rules(
     entries: list[ImportedAutomation],
     new_ids: Mapping[str, Mapping[str, str]],
 ) -> Iterator[NotCarried]:
-    """Write the rules of a file, and yield those that are turned off since what they name is not there."""
+    """Insert the rules of a file, and yield those that are turned off since they name a thing that does not exist."""
     uow, created = candidates.uow, []
-    for place, entry in enumerate(entries):
-        path = f"automations[{place}]"
+    for index, entry in enumerate(entries):
+        path = f"automations[{index}]"
         conditions, params = file_references.rename_ids(
             entry.conditions or {}, entry.action.params or {}, new_ids
         )
-        checked(conditions, f"{path}.conditions")
+        check_conditions(conditions, f"{path}.conditions")
         enabled = entry.enabled
         action, loaded = check_action(uow, entry.action.type, params, f"{path}.action")
         try:
@@ -143,7 +143,7 @@ def _create_rules(
             targets.check_params(candidates, params, loaded, f"{path}.action.params.")
         except Invalid as error:
             enabled = False
-            yield _not_carried(entry, place, f"it is turned off: {error.message}")
+            yield _not_carried(entry, index, f"it is turned off: {error.message}")
         rule = Automation(
             id=uow.new_id(),
             project_id=candidates.ref.project_id,
@@ -161,6 +161,6 @@ def _create_rules(
     mark_subscribed(uow, candidates.workspace_id)
 
 
-def _not_carried(entry: ImportedAutomation, place: int, reason: str) -> NotCarried:
+def _not_carried(entry: ImportedAutomation, index: int, reason: str) -> NotCarried:
     name = entry.name or f"{entry.action.type} on {entry.trigger}"
-    return NotCarried(kind="automation", path=f"automations[{place}]", name=name, count=1, reason=reason)
+    return NotCarried(kind="automation", path=f"automations[{index}]", name=name, count=1, reason=reason)

@@ -1,4 +1,4 @@
-"""Rows: a rule and a trace as values, and as the columns hold them."""
+"""Conversion of rows of rules and traces to values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIELDS = [field.name for field in wire_fields(Automation).values() if field.nam
 
 
 def automation(row: Row[Any]) -> Automation:
-    """The rule of a row."""
+    """Convert a row to a rule."""
     return Automation(
         id=row.id,
         project_id=row.project_id,
@@ -30,14 +30,14 @@ def automation(row: Row[Any]) -> Automation:
     )
 
 
-def automation_row(made: Automation) -> dict[str, Any]:
-    """All columns but ``armed_at``."""
-    found = {name: getattr(made, name) for name in _FIELDS}
-    return found | {"action_type": made.action.type, "action_params": made.action.params}
+def automation_row(rule: Automation) -> dict[str, Any]:
+    """Convert a rule to a row, without ``armed_at``."""
+    row = {name: getattr(rule, name) for name in _FIELDS}
+    return row | {"action_type": rule.action.type, "action_params": rule.action.params}
 
 
 def trace(row: Row[Any]) -> AutomationTrace:
-    """The trace of a row."""
+    """Convert a row to a trace."""
     target = None
     if row.card_id is not None:
         target = TraceTarget(card_id=row.card_id, card_key=row.card_key, card_title=row.card_title)

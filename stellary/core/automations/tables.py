@@ -1,4 +1,4 @@
-"""The schema of automations: rules, what they have done, and which due dates have come."""
+"""The schema of automations: rules, traces, and due dates that have come."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ automations = Table(
     Column("action_params", Json, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
-    # Since when it waits for its trigger: what was due before that does not concern it.
+    # The rule reacts to due dates after this time only.
     Column("armed_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_automations_project_id_id", "project_id", "id"),
-    # What every change of a card asks for, and mostly does not find.
+    # For the lookup of rules at each change of a card.
     Index("ix_stellary_automations_trigger_project_id", "trigger", "project_id"),
 )
 
@@ -34,7 +34,7 @@ traces = Table(
     Column(
         "automation_id", IdType, ForeignKey("stellary_automations.id", ondelete="CASCADE"), nullable=False
     ),
-    # No foreign keys below: what happened is told after its card and its people are gone.
+    # No foreign keys below, since traces outlive their cards and users.
     Column("event_id", IdType, nullable=False),
     Column("event", String(40), nullable=False),
     Column("chain_id", IdType, nullable=False),
@@ -48,7 +48,7 @@ traces = Table(
     Column("error", Text),
     Column("duration_ms", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    # A rule acts on an event once, whoever tries to.
+    # A rule acts on an event once, even if two processes try to.
     UniqueConstraint("automation_id", "event_id"),
     Index("ix_stellary_automation_traces_automation_id_id", "automation_id", "id"),
     Index("ix_stellary_automation_traces_chain_id", "chain_id"),
@@ -60,4 +60,4 @@ due_dates = Table(
     Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), primary_key=True),
     Column("due_date", UtcDateTime, primary_key=True),
 )
-"""The due dates that have come, so that each comes once."""
+"""Due dates for which an event was emitted, so that each has one event."""

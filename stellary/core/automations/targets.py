@@ -1,8 +1,7 @@
-"""Targets: what a rule names is looked up when it is saved, so that no rule waits for what cannot come.
+"""Validation of the things that a rule names, when it is saved.
 
-Conditions compare ids; names in them are replaced by the ids of what they name. The params of an action may keep names,
-which the action resolves each time; what they name has to be there when the rule is saved. What is deleted later is
-noticed when the rule acts.
+Conditions compare ids, so names in them are replaced by ids. The params of an action may keep names, which the action
+resolves each time; they have to exist when the rule is saved. If they are deleted later, the rule fails when it acts.
 """
 
 from __future__ import annotations
@@ -47,10 +46,10 @@ _LEDGERS: Final[Mapping[str, AnyLedger]] = {
 
 
 class Candidates:
-    """What can be named in a project, each kind read when it is first asked for.
+    """The things that can be named in a project, each kind loaded on first use.
 
     Args:
-        uow: The unit, in which the caller has reached the project.
+        uow: The unit of work, in which the caller's access to the project was checked.
         ref: The project.
         workspace_id: Its workspace.
     """
@@ -66,8 +65,8 @@ class Candidates:
 
     @cached_property
     def column_names(self) -> Sequence[Candidate]:
-        """The names of columns, each of which may stand for several columns."""
-        names = dict.fromkeys(thing.names[0] for thing in self.columns)
+        """The names of columns; several columns may share one."""
+        names = dict.fromkeys(column.names[0] for column in self.columns)
         return [Candidate(name, (name,)) for name in names]
 
     @cached_property
@@ -80,7 +79,7 @@ class Candidates:
 
     @cached_property
     def people(self) -> Sequence[Candidate]:
-        """Those who reach the workspace, and its agents: cards are theirs as well."""
+        """The people with access to the workspace, and its agents, which cards can be assigned to as well."""
         agent_users = list_agent_users(self.uow, self.workspace_id)
         return [
             *resolve_names.list_people(self.uow, self.workspace_id),
@@ -111,38 +110,38 @@ _KINDS: Final[Mapping[str, Callable[[Candidates], Sequence[Candidate]]]] = {
 
 
 def name_fields(candidates: Candidates, conditions: Any, path: str = "conditions") -> Any:
-    """Return conditions whose custom fields are named by their ids; whatever is malformed stays as it is."""
+    """Return conditions with ids of custom fields in place of their names; malformed parts stay."""
     if isinstance(conditions, list):
         parts = enumerate(conditions)
         return [name_fields(candidates, part, f"{path}[{index}]") for index, part in parts]
     if not isinstance(conditions, dict):
         return conditions
-    named = {
+    replaced = {
         word: name_fields(candidates, conditions[word], f"{path}.{word}")
         for word in ("all", "any")
         if word in conditions
     }
     field = conditions.get("field")
     if isinstance(field, str) and field.startswith(_FIELD):
-        said = field.removeprefix(_FIELD)
-        if not re.fullmatch(ID_PATTERN, said):
-            things = [Candidate(custom.id, (custom.name,)) for custom in candidates.fields.values()]
-            named["field"] = _FIELD + resolve_one(said, things, f"{path}.field")
-    return {**conditions, **named}
+        name_or_id = field.removeprefix(_FIELD)
+        if not re.fullmatch(ID_PATTERN, name_or_id):
+            fields = [Candidate(custom.id, (custom.name,)) for custom in candidates.fields.values()]
+            replaced["field"] = _FIELD + resolve_one(name_or_id, fields, f"{path}.field")
+    return {**conditions, **replaced}
 
 
 def resolve_conditions(
     candidates: Candidates, conditions: Mapping[str, Any], path: str = "conditions"
 ) -> dict[str, Any]:
-    """Return well-formed conditions in which everything is named by its id.
+    """Return well-formed conditions with ids in place of names.
 
     Args:
-        candidates: What can be named.
-        conditions: As ``conditions.checked`` accepts them.
-        path: Where they stand in the request.
+        candidates: The things that can be named.
+        conditions: Conditions that ``check_conditions`` has accepted.
+        path: Their position in the request, for errors.
 
     Raises:
-        Invalid: A value names nothing that is there, or several things, or is none of its field's type.
+        Invalid: A value names no thing or several things, or does not fit its field.
     """
     for word in ("all", "any"):
         if word in conditions:
@@ -188,7 +187,7 @@ def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: 
         if op != "contains":
             raise invalid((path.replace(".value", ".op"), "must be contains or is_set for several options"))
         return custom_fields.parse_value(field, [value], path)[0]
-    # A part of a text is none of its options.
+    # A substring need not be an option.
     return value if op == "contains" else custom_fields.parse_value(field, value, path)
 
 
@@ -196,26 +195,26 @@ def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: 
 
 
 def check_params(
-    candidates: Candidates, given: Mapping[str, Any], params: Request, path: str = PARAMS
+    candidates: Candidates, raw_params: Mapping[str, Any], params: Request, path: str = PARAMS
 ) -> None:
-    """Check that what the params of an action name is there.
+    """Check that the things exist that the params of an action name.
 
     Args:
-        candidates: What can be named in the rule's project.
-        given: The params as the rule has them; the card and the project of the event are not among them.
-        params: The same, as the action takes them.
-        path: Where they stand in the request.
+        candidates: The things that can be named in the rule's project.
+        raw_params: The rule's params, without the card and the project of the event.
+        params: The same as a request of the action.
+        path: Their position in the request, for errors.
 
     Raises:
-        Invalid: Something is not there, or could be several things; with its place.
+        Invalid: A thing does not exist, or several things have the name; the error names the position.
     """
     uow, workspace = candidates.uow, candidates.ref.parent(WorkspaceRef)
     project = candidates.ref
-    if "projectId" in given:
-        project = resolve_names.resolve_project(uow, workspace, given["projectId"], f"{path}projectId")
-    if "cardId" in given:
-        card = resolve_names.resolve_card(uow, workspace, given["cardId"], UNSET, f"{path}cardId")
-        if "projectId" in given and card.ref.project_id != project.project_id:
+    if "projectId" in raw_params:
+        project = resolve_names.resolve_project(uow, workspace, raw_params["projectId"], f"{path}projectId")
+    if "cardId" in raw_params:
+        card = resolve_names.resolve_card(uow, workspace, raw_params["cardId"], UNSET, f"{path}cardId")
+        if "projectId" in raw_params and card.ref.project_id != project.project_id:
             raise unknown(f"{path}cardId")
         project = card.project
     if project != candidates.ref:
@@ -230,13 +229,13 @@ def check_params(
 
 
 def _check_column(candidates: Candidates, name: Any, path: str) -> None:
-    """Check that a column is there. Which of several of one name is meant depends on the card."""
+    """Check that a column exists. If several share the name, the card decides when the rule acts."""
     if not isinstance(name, str):
         return
     try:
         resolve_one(name, candidates.columns, path)
     except Invalid as error:
-        if error.code != "ambiguous_name" or len({thing.names[0] for thing in candidates.columns}) == len(
+        if error.code != "ambiguous_name" or len({column.names[0] for column in candidates.columns}) == len(
             candidates.columns
         ):
             raise
@@ -245,7 +244,7 @@ def _check_column(candidates: Candidates, name: Any, path: str) -> None:
 
 def _check_people(candidates: Candidates, params: Request, path: str) -> None:
     if isinstance(params, CreateCard | UpdateCard):
-        # These take an id, and no name.
+        # These take ids only.
         return
     if isinstance(assignee := getattr(params, "assignee_id", None), str):
         resolve_one(
@@ -259,44 +258,44 @@ def _check_people(candidates: Candidates, params: Request, path: str) -> None:
 
 
 def _check_cards(candidates: Candidates, params: Request, path: str) -> None:
-    """Check what cards are to be, or to become, and beside which others they are to stand."""
+    """Check the references of cards that are to be created or updated, and of their neighbours."""
     uow, project_id = candidates.uow, candidates.ref.project_id
-    asked: list[tuple[str, CreateCard | UpdateCard]] = [
+    requests: list[tuple[str, CreateCard | UpdateCard]] = [
         (f"{path}cards[{index}].", card)
         for index, card in enumerate(getattr(params, "cards", None) or ())
         if isinstance(card, CardOfManyParams)
     ]
-    for at, card in asked:
-        _check_column(candidates, getattr(card, "column", UNSET), f"{at}column")
+    for card_path, card in requests:
+        _check_column(candidates, getattr(card, "column", UNSET), f"{card_path}column")
     if isinstance(params, CreateCard | UpdateCard):
-        asked.append((path, params))
-    fields = check_references(uow, candidates.workspace_id, project_id, asked)
-    for at, card in asked:
-        custom_fields.apply_values({}, card.custom_fields or {}, fields, f"{at}customFields.")
+        requests.append((path, params))
+    fields = check_references(uow, candidates.workspace_id, project_id, requests)
+    for card_path, card in requests:
+        custom_fields.apply_values({}, card.custom_fields or {}, fields, f"{card_path}customFields.")
     if isinstance(column_id := getattr(params, "column_id", UNSET), str) and column_id not in {
-        thing.id for thing in candidates.columns
+        column.id for column in candidates.columns
     }:
         raise unknown(f"{path}columnId")
     anchors = {
         name: id for name in ("before", "after") if isinstance(id := getattr(params, name, UNSET), str)
     }
-    there = ordering.find_card_ids(uow, project_id, set(anchors.values()))
+    existing_ids = ordering.find_card_ids(uow, project_id, set(anchors.values()))
     for name, id in anchors.items():
-        if id not in there:
+        if id not in existing_ids:
             raise unknown(path + name)
 
 
 def _check_elsewhere(
     uow: UnitOfWork, workspace: WorkspaceRef, workspace_id: str, params: Request, path: str
 ) -> None:
-    """Check what is named of the workspace: missions, priorities, todos, documents."""
+    """Check references to missions, priorities, todos and documents of the workspace."""
     for name, ledger in _LEDGERS.items():
-        ledger.refer(uow, workspace_id, getattr(params, name, UNSET), f"{path}{_camel(name)}")
+        ledger.refer(uow, workspace_id, getattr(params, name, UNSET), f"{path}{_to_camel_case(name)}")
     for name in ("document_id", "parent_id"):
-        if isinstance(said := getattr(params, name, UNSET), str):
-            document_names.resolve_document(uow, workspace, said, f"{path}{_camel(name)}")
+        if isinstance(reference := getattr(params, name, UNSET), str):
+            document_names.resolve_document(uow, workspace, reference, f"{path}{_to_camel_case(name)}")
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
+def _to_camel_case(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(map(str.capitalize, tail))

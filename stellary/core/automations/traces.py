@@ -1,4 +1,4 @@
-"""Traces: what rules have made of events. Section Execution Traces of the API reference."""
+"""Traces: the record of what rules did. Section Execution Traces of the API reference."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from stellary.core.automations.tables import traces
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-KEPT = 1_000
-FORGETS_EVERY = 100
+TRACES_MAX = 1_000
+DELETE_OLD_EVERY = 100
 
 _OF_RULE = traces.c.automation_id == bindparam("_rule_id")
 _LIST = Pages(select(traces).where(_OF_RULE), traces.c.id, newest_first=True)
 _INSERT = insert(traces)
 _old = traces.alias("old")
-_FORGET = delete(traces).where(
+_DELETE_OLD = delete(traces).where(
     _OF_RULE,
     traces.c.id
     <= select(_old.c.id)
     .where(_old.c.automation_id == bindparam("_rule_id"))
     .order_by(_old.c.id.desc())
     .limit(1)
-    .offset(KEPT)
+    .offset(TRACES_MAX)
     .scalar_subquery(),
 )
 
 
 @serves(LIST_TRACES)
 def list_traces(uow: UnitOfWork, ref: AutomationRef, request: Paged) -> Listing[AutomationTrace]:
-    """What a rule has done, newest first."""
+    """Return the traces of a rule, newest first."""
     rule = access.automation(uow, ref).row
     return _LIST.fetch(uow, request, rows.trace, _rule_id=rule.id)
 
 
-def record(uow: UnitOfWork, made: Sequence[Mapping[str, Any]]) -> None:
-    """Record traces, and now and then forget the oldest ones of a rule.
+def record(uow: UnitOfWork, trace_rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert traces; about one in a hundred also deletes old traces of its rule.
 
     Args:
-        uow: The unit.
-        made: Rows without an id.
+        uow: A unit of work that writes.
+        trace_rows: Rows without id and time.
     """
-    if not made:
+    if not trace_rows:
         return
-    written = [{"id": uow.new_id(), "created_at": uow.now, **each} for each in made]
-    uow.connection.execute(_INSERT, written)
-    for each in written:
-        if int(each["id"], 16) % FORGETS_EVERY == 0:
-            forget(uow, each["automation_id"])
+    complete_rows = [{"id": uow.new_id(), "created_at": uow.now, **row} for row in trace_rows]
+    uow.connection.execute(_INSERT, complete_rows)
+    for row in complete_rows:
+        if int(row["id"], 16) % DELETE_OLD_EVERY == 0:
+            delete_old_traces(uow, row["automation_id"])
 
 
-def forget(uow: UnitOfWork, rule_id: str) -> None:
-    """Keep the newest thousand traces of a rule."""
-    uow.connection.execute(_FORGET, {"_rule_id": rule_id})
+def delete_old_traces(uow: UnitOfWork, rule_id: str) -> None:
+    """Delete all but the newest 1,000 traces of a rule."""
+    uow.connection.execute(_DELETE_OLD, {"_rule_id": rule_id})

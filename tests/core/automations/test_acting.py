@@ -417,7 +417,7 @@ def test_nobody_waits_for_what_somebody_else_holds(postgres_url):
     assert workshop.read(card)["columnId"] == workshop.columns[DONE]["id"]
     assert workshop.results(rule) == ["success"]
     with core.begin(NOBODY) as uow:
-        assert uow.connection.execute(acting._PATIENCE).scalar_one() == LOCK_TIMEOUT
+        assert uow.connection.execute(acting._GET_LOCK_TIMEOUT).scalar_one() == LOCK_TIMEOUT
     core.close()
 
 
@@ -433,7 +433,7 @@ def test_traces_are_listed_by_the_page_newest_first(workshop):
 
 
 def test_the_oldest_traces_are_forgotten(workshop, monkeypatch):
-    monkeypatch.setattr(traces, "FORGETS_EVERY", 1)
+    monkeypatch.setattr(traces, "DELETE_OLD_EVERY", 1)
     rule = workshop.rule("task_created", "set_priority", priority="high")
     other = workshop.rule("task_created", "set_priority", priority="low")
     with workshop.world.core.begin(NOBODY) as uow:
@@ -456,12 +456,12 @@ def test_the_oldest_traces_are_forgotten(workshop, monkeypatch):
                 "id": uow.new_id(),
                 "created_at": uow.now,
             }
-            for _ in range(traces.KEPT)
+            for _ in range(traces.TRACES_MAX)
         ]
         uow.connection.execute(traces._INSERT, rows)
     workshop.card()
     found = workshop.traces(rule)
-    assert (len(found), found[0]["result"]) == (traces.KEPT, "success")
+    assert (len(found), found[0]["result"]) == (traces.TRACES_MAX, "success")
     assert len(workshop.traces(other)) == 1
 
 
@@ -501,7 +501,7 @@ def test_a_rule_acts_on_what_follows_it_in_the_same_unit(workshop):
 
 def test_rules_that_do_not_apply_cost_two_statements_however_many_they_are(workshop, statements, monkeypatch):
     # Now and then a third one forgets the oldest traces: not by chance while they are counted.
-    monkeypatch.setattr(traces, "FORGETS_EVERY", 1 << 128)
+    monkeypatch.setattr(traces, "DELETE_OLD_EVERY", 1 << 128)
     card = workshop.card()
     for _ in range(5):
         workshop.rule("task_moved", "archive_card", when("title", "eq", "other"))

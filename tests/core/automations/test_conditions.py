@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
-from stellary.core.automations.rules.conditions import DEPTH_MAX, FIELDS, OPS, checked, holds
+from stellary.core.automations.rules.conditions import DEPTH_MAX, FIELDS, OPS, check_conditions, is_satisfied
 
 FIELD = "665f1a2b3c4d5e6f7a8b9c0d"
 FACTS = {
@@ -36,7 +36,7 @@ def one(field, op, *value):
 
 def problem(conditions):
     with pytest.raises(Invalid) as error:
-        checked(conditions)
+        check_conditions(conditions)
     return error.value.message
 
 
@@ -82,7 +82,7 @@ def problem(conditions):
     ],
 )
 def test_conditions_hold_or_not(asked, found):
-    assert holds(checked(asked), FACTS) == found
+    assert is_satisfied(check_conditions(asked), FACTS) == found
 
 
 def nested(depth):
@@ -126,7 +126,7 @@ def test_what_conditions_cannot_say_is_told_with_its_place(asked, said):
 
 
 def test_four_groups_deep_is_deep_enough():
-    assert checked(nested(DEPTH_MAX))
+    assert check_conditions(nested(DEPTH_MAX))
 
 
 _json = st.recursive(
@@ -142,10 +142,10 @@ _json = st.recursive(
 @given(st.dictionaries(st.sampled_from(["all", "any", "field"]), _json, max_size=2))
 def test_whatever_is_said_is_refused_or_can_be_decided(asked):
     try:
-        conditions = checked(asked)
+        conditions = check_conditions(asked)
     except Invalid as error:
         found = error
     else:
-        assert holds(json.loads(json.dumps(conditions)), FACTS) in (True, False)
+        assert is_satisfied(json.loads(json.dumps(conditions)), FACTS) in (True, False)
         return
     assert found.details[0].field.startswith("conditions")

@@ -75,7 +75,7 @@ def test_it_comes_on_time(workshop, clock, work, rule):
 def test_without_anything_due_it_looks_every_minute(work, clock):
     work.run_due()
     (job,) = work.jobs()
-    assert (job.kind, job.due_at) == (due.LOOK, clock.now + timedelta(minutes=1))
+    assert (job.kind, job.due_at) == (due.CHECK, clock.now + timedelta(minutes=1))
 
 
 def test_what_was_due_before_the_rule_was_made_or_turned_on_does_not_concern_it(workshop, clock, work):
@@ -106,7 +106,7 @@ def test_a_card_that_is_archived_is_due_no_more(workshop, clock, work, rule):
 
 def test_many_that_are_due_at_once_all_come(workshop, clock, work, rule):
     column, when = workshop.columns[0]["id"], at(clock, hours=1)
-    count = 2 * due.AT_ONCE + 5
+    count = 2 * due.BATCH_SIZE + 5
     cards = {"cards": [{"title": str(n), "columnId": column, "dueDate": when} for n in range(count)]}
     workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/cards/bulk", cards)
     pass_time(clock, work, hours=2)

@@ -1,1 +1,1 @@
-"""The rules of automations: which event is which trigger, and when conditions hold."""
+"""Rules of automations: triggers of events, and conditions. Pure functions."""

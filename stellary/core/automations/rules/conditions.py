@@ -1,4 +1,4 @@
-"""Conditions: what they may say, and whether they hold of something that has happened."""
+"""Conditions of rules: validation and evaluation. Pure functions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FIELDS: Final[Mapping[str, Kind]] = {
     "fromAssigneeId": "text",
     "toAssigneeId": "text",
 }
-"""What can be asked of a card, and of what has happened to it."""
+"""The fields of cards and events that conditions can compare."""
 
 CUSTOM_FIELD = re.compile(rf"customFields\.({ID_PATTERN})")
 
@@ -64,7 +64,7 @@ OPS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "list": ("contains", "is_set"),
     "any": ("eq", "ne", "in", "not_in", "contains", *_ORDER, "is_set"),
 }
-"""What can be asked of a field, by the kind of its values."""
+"""The operators for a field, by the kind of its values."""
 
 
 @request
@@ -72,14 +72,18 @@ class _Moment(Request):
     value: date
 
 
-# ---------------------------------------------------------------------------------------------- what they may say
+# ---------------------------------------------------------------------------------------------- validation
 
 
-def checked(conditions: Mapping[str, Any], path: str = "conditions") -> Mapping[str, Any]:
-    """Conditions, known to be some.
+def check_conditions(conditions: Mapping[str, Any], path: str = "conditions") -> Mapping[str, Any]:
+    """Check that conditions are well-formed, and return them.
+
+    Args:
+        conditions: A group of comparisons and groups; empty for none.
+        path: Their position in the request, for errors.
 
     Raises:
-        Invalid: They are not: with the place of what is wrong.
+        Invalid: They are malformed; the error names the position.
     """
     if conditions:
         leaves = _check_group(conditions, path, 1)
@@ -89,7 +93,7 @@ def checked(conditions: Mapping[str, Any], path: str = "conditions") -> Mapping[
 
 
 def _check_group(group: Mapping[str, Any], path: str, depth: int) -> int:
-    """How many comparisons there are in a group."""
+    """Check a group, and return the number of its comparisons."""
     if len(group) != 1 or not group.keys() <= {"all", "any"}:
         raise invalid((path, 'must be {"all": […]} or {"any": […]}'))
     ((word, parts),) = group.items()
@@ -114,7 +118,7 @@ def _check_group(group: Mapping[str, Any], path: str, depth: int) -> int:
 def _check_leaf(leaf: Mapping[str, Any], path: str) -> None:
     if not {"field", "op"} <= leaf.keys() <= {"field", "op", "value"}:
         raise invalid((path, 'must be {"field": …, "op": …, "value": …}, or a group'))
-    kind = _kind(leaf["field"])
+    kind = _kind_of(leaf["field"])
     if kind is None:
         raise invalid((f"{path}.field", f"must be one of {', '.join(FIELDS)}, customFields.<id>"))
     op = leaf["op"]
@@ -129,114 +133,121 @@ def _check_leaf(leaf: Mapping[str, Any], path: str) -> None:
     _check_value(kind, op, leaf["value"], f"{path}.value")
 
 
-def _check_value(kind: Kind, op: str, found: Any, path: str) -> None:
+def _check_value(kind: Kind, op: str, value: Any, path: str) -> None:
     if op in _LISTS:
-        if not isinstance(found, list) or not 1 <= len(found) <= ENTRIES_MAX:
+        if not isinstance(value, list) or not 1 <= len(value) <= ENTRIES_MAX:
             raise invalid((path, f"must be a list of 1 to {ENTRIES_MAX} values"))
-        for index, entry in enumerate(found):
+        for index, entry in enumerate(value):
             _check_value(kind, "eq", entry, f"{path}[{index}]")
         return
-    if found is None and op in ("eq", "ne"):
+    if value is None and op in ("eq", "ne"):
         return
-    said = _VALUES[kind](found)
-    if said is not None:
-        raise invalid((path, said))
+    problem = _CHECKS[kind](value)
+    if problem is not None:
+        raise invalid((path, problem))
 
 
-def _kind(field: Any) -> Kind | None:
+def _kind_of(field: Any) -> Kind | None:
     if not isinstance(field, str):
         return None
     return "any" if CUSTOM_FIELD.fullmatch(field) else FIELDS.get(field)
 
 
-def _text(found: Any) -> str | None:
-    good = isinstance(found, str) and len(found) <= TEXT_MAX
+def _check_text(value: Any) -> str | None:
+    good = isinstance(value, str) and len(value) <= TEXT_MAX
     return None if good else f"must be a text of at most {TEXT_MAX} characters"
 
 
-def _number(found: Any) -> str | None:
-    return None if _is_number(found) else "must be a number"
+def _check_number(value: Any) -> str | None:
+    return None if _is_number(value) else "must be a number"
 
 
-def _flag(found: Any) -> str | None:
-    return None if isinstance(found, bool) else "must be true or false"
+def _check_flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
 
 
-def _when(found: Any) -> str | None:
+def _check_moment(value: Any) -> str | None:
     try:
-        load(_Moment, {"value": found})
+        load(_Moment, {"value": value})
     except Invalid as error:
         return error.details[0].message
     return None
 
 
-def _plain(found: Any) -> str | None:
-    if isinstance(found, str):
-        return _text(found)
-    return None if isinstance(found, bool) or _is_number(found) else "must be a text, a number, true or false"
+def _check_plain(value: Any) -> str | None:
+    if isinstance(value, str):
+        return _check_text(value)
+    return None if isinstance(value, bool) or _is_number(value) else "must be a text, a number, true or false"
 
 
-_VALUES: Final[Mapping[Kind, Callable[[Any], str | None]]] = {
-    "text": _text,
-    "number": _number,
-    "moment": _when,
-    "flag": _flag,
-    "list": _text,
-    "any": _plain,
+_CHECKS: Final[Mapping[Kind, Callable[[Any], str | None]]] = {
+    "text": _check_text,
+    "number": _check_number,
+    "moment": _check_moment,
+    "flag": _check_flag,
+    "list": _check_text,
+    "any": _check_plain,
 }
 
 
-# ---------------------------------------------------------------------------------------------- whether they hold
+# ---------------------------------------------------------------------------------------------- evaluation
 
 
-def holds(conditions: Mapping[str, Any], facts: Facts) -> bool:
-    """Whether conditions that were ``checked`` hold. Empty ones do."""
+def is_satisfied(conditions: Mapping[str, Any], facts: Facts) -> bool:
+    """Return whether facts satisfy well-formed conditions. Empty conditions are satisfied."""
     if "all" in conditions:
-        return all(holds(part, facts) for part in conditions["all"])
+        return all(is_satisfied(part, facts) for part in conditions["all"])
     if "any" in conditions:
-        return any(holds(part, facts) for part in conditions["any"])
+        return any(is_satisfied(part, facts) for part in conditions["any"])
     if "op" not in conditions:
         return True
-    return _compares(conditions["op"], facts.get(conditions["field"]), conditions.get("value", True))
+    return _compare(conditions["op"], facts.get(conditions["field"]), conditions.get("value", True))
 
 
-def _compares(op: str, found: Any, wanted: Any) -> bool:
-    """One comparison. What is not there is equal to null, and compares with nothing else."""
+def _compare(op: str, actual: Any, expected: Any) -> bool:
+    """Return the result of a comparison. A missing value equals null, and nothing else."""
     if op == "is_set":
-        return (found not in (None, "", [])) is wanted
+        return (actual not in (None, "", [])) is expected
     if op in _LISTS:
-        return any(_equal(found, each) for each in wanted) is (op == "in")
+        return any(_is_equal(actual, option) for option in expected) is (op == "in")
     if op in ("eq", "ne"):
-        return _equal(found, wanted) is (op == "eq")
+        return _is_equal(actual, expected) is (op == "eq")
     if op == "contains":
-        if isinstance(found, list):
-            return wanted in found
-        return isinstance(found, str) and isinstance(wanted, str) and wanted.casefold() in found.casefold()
-    return _is_beyond(op, found, wanted)
+        if isinstance(actual, list):
+            return expected in actual
+        return (
+            isinstance(actual, str) and isinstance(expected, str) and expected.casefold() in actual.casefold()
+        )
+    return _is_beyond(op, actual, expected)
 
 
-def _equal(found: Any, wanted: Any) -> bool:
-    if isinstance(found, datetime) and wanted is not None:
-        return found == _moment(wanted)
-    # To Python, true is 1.
-    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
+def _is_equal(actual: Any, expected: Any) -> bool:
+    if isinstance(actual, datetime) and expected is not None:
+        return actual == _moment(expected)
+    # In Python, True == 1.
+    return bool(actual == expected) and isinstance(actual, bool) == isinstance(expected, bool)
 
 
-def _is_beyond(op: str, found: Any, wanted: Any) -> bool:
-    if isinstance(found, datetime):
-        wanted = _moment(wanted)
-    elif not (_is_number(found) and _is_number(wanted)) and not (
-        isinstance(found, str) and isinstance(wanted, str)
+def _is_beyond(op: str, actual: Any, expected: Any) -> bool:
+    if isinstance(actual, datetime):
+        expected = _moment(expected)
+    elif not (_is_number(actual) and _is_number(expected)) and not (
+        isinstance(actual, str) and isinstance(expected, str)
     ):
         return False
     return bool(
-        {"gt": found > wanted, "gte": found >= wanted, "lt": found < wanted, "lte": found <= wanted}[op]
+        {
+            "gt": actual > expected,
+            "gte": actual >= expected,
+            "lt": actual < expected,
+            "lte": actual <= expected,
+        }[op]
     )
 
 
-def _moment(said: Any) -> datetime:
-    return utc(load(_Moment, {"value": said}).value)
+def _moment(value: Any) -> datetime:
+    return utc(load(_Moment, {"value": value}).value)
 
 
-def _is_number(found: Any) -> bool:
-    return isinstance(found, int | float) and not isinstance(found, bool)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""References of rules in a project's file: ids of the file's own things, and people by their e-mail addresses."""
+"""References in the rules of a project file: ids of the file, and e-mail addresses of people. Pure functions."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ _FIELD: Final = "customFields."
 _OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "todoId": "a todo"}
 
 Rename = Callable[[str, str], str]
-"""Returns what is put in place of a text: of the field or param that holds it, and of itself."""
+"""A function of the name of a field or param and a text in it, which returns the replacement of the text."""
 
 
 def find_people(conditions: Mapping[str, Any], params: Mapping[str, Any]) -> set[str]:
-    """Return what a rule names people by: mostly their ids."""
-    found: set[str] = set()
+    """Return the ids, addresses and names by which a rule refers to people."""
+    references: set[str] = set()
 
     def note(name: str, text: str) -> str:
         if _KINDS.get(name) == "people":
-            found.add(text)
+            references.add(text)
         return text
 
     _rename(conditions, params, note)
-    return found
+    return references
 
 
 def rename_people(
     conditions: Mapping[str, Any], params: Mapping[str, Any], addresses: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the conditions and the params of a rule with e-mail addresses in place of the ids of people.
+    """Return a rule's conditions and params with e-mail addresses in place of user ids.
 
     Args:
-        conditions: Of the rule.
-        params: Of its action.
-        addresses: By the ids of people. Others keep their ids, which mean nothing elsewhere.
+        conditions: The rule's conditions.
+        params: The params of its action.
+        addresses: E-mail addresses by user id. Other ids stay, though they mean nothing in another workspace.
     """
     return rename_ids(conditions, params, {"people": addresses})
 
@@ -60,12 +60,12 @@ def rename_people(
 def rename_ids(
     conditions: Mapping[str, Any], params: Mapping[str, Any], new_ids: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the conditions and the params of a rule with new ids in place of those of the file.
+    """Return a rule's conditions and params with new ids in place of the file's ids.
 
     Args:
-        conditions: Of the rule.
-        params: Of its action.
-        new_ids: By the parts of the file (``columns``, ``customFields`` …, and ``people``), then by the ids in it.
+        conditions: The rule's conditions.
+        params: The params of its action.
+        new_ids: New ids by part of the file (``columns``, ``customFields`` …, and ``people``), then by id in the file.
     """
 
     def rename(name: str, text: str) -> str:
@@ -83,7 +83,7 @@ def _rename(
 
 
 def _rename_conditions(group: Any, rename: Rename) -> Any:
-    """Return a group or a comparison with other names; whatever is malformed stays, to be refused as it is."""
+    """Return a group or comparison with renamed references; malformed parts stay, and are rejected later."""
     if not isinstance(group, Mapping):
         return group
     field = group.get("field")
@@ -117,7 +117,7 @@ def _rename_value(name: str, value: Any, rename: Rename) -> Any:
 
 
 def find_foreign(params: Mapping[str, Any]) -> str | None:
-    """Return what a rule names of the workspace that the file comes from; None if it names no such thing.
+    """Return the kind of thing of the source workspace that a rule names; None if it names no such thing.
 
     Ids such as ``m-001`` are counted in each workspace: here they may stand for something else.
     """
@@ -125,11 +125,11 @@ def find_foreign(params: Mapping[str, Any]) -> str | None:
 
 
 def leave_out_project(params: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    """Return params without ``projectId`` if that is the file's own project, which is meant without it as well.
+    """Return params without ``projectId`` if it names the file's own project, which is the default.
 
     Args:
-        params: Of the action.
-        names: The id, the key and the name of the project, in lower case.
+        params: The params of an action.
+        names: The id, key and name of the project, in lower case.
     """
     project = params.get("projectId")
     if isinstance(project, str) and project.casefold() in names:

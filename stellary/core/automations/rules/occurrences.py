@@ -1,4 +1,4 @@
-"""Occurrences: which trigger an event is, and what can be asked of it."""
+"""Triggers of events, and the facts that conditions compare. Pure functions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stellary.core.kernel.events import (
 CHAIN_DEPTH_MAX = 10
 CHAIN_ACTIONS_MAX = 100
 UNIT_ACTIONS_MAX = 100
-"""Of a chain, and of one transaction: what goes beyond is stopped, or done after it."""
+"""Limits: a chain that exceeds its limit is stopped; actions beyond that of a transaction run as jobs."""
 
 TOO_DEEP: Final = f"stopped: {CHAIN_DEPTH_MAX} rules have led to each other"
 TOO_MANY: Final = f"stopped: one event has led to {CHAIN_ACTIONS_MAX} actions"
@@ -33,7 +33,7 @@ TOO_MANY: Final = f"stopped: one event has led to {CHAIN_ACTIONS_MAX} actions"
 
 @attrs.frozen
 class Occurrence:
-    """Something that has happened, as a rule sees it."""
+    """An event, and a trigger that it is."""
 
     trigger: Trigger
     event: CardEvent
@@ -43,14 +43,14 @@ class Occurrence:
         return 0 if self.event.cause is None else self.event.cause.depth
 
 
-def occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
-    """The triggers that events are, in their order."""
+def find_occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
+    """Yield the triggers of events, in order."""
     for event in events:
-        for trigger in _triggers(event):
+        for trigger in _find_triggers(event):
             yield Occurrence(trigger, event)
 
 
-def _triggers(event: CardEvent) -> Iterator[Trigger]:
+def _find_triggers(event: CardEvent) -> Iterator[Trigger]:
     match event:
         case CardCreated():
             yield "task_created"
@@ -71,37 +71,37 @@ def _triggers(event: CardEvent) -> Iterator[Trigger]:
             yield "due_date_reached"
         case _:
             pass
-    # A column may bring its status along, so that a move is one of these too.
+    # A column can have a status, so a move can change the card's status.
     if isinstance(event, CardMoved | CardUpdated) and event.before.status != event.card.status:
         yield "task_status_changed"
 
 
 def facts(event: CardEvent) -> Facts:
-    """What can be asked of an event: its card's fields as they are after it, and what was before."""
-    found = card_facts(event.card)
+    """Return the facts of an event: its card's fields after it, and the old and new values of what changed."""
+    values = card_facts(event.card)
     match event:
         case CardMoved():
-            found |= {
+            values |= {
                 "fromColumnId": event.before.column_id,
                 "toColumnId": event.card.column_id,
                 "fromColumn": event.from_column,
                 "toColumn": event.to_column,
             }
         case CardAssigned():
-            found |= {"fromAssigneeId": event.before.assignee_id, "toAssigneeId": event.card.assignee_id}
+            values |= {"fromAssigneeId": event.before.assignee_id, "toAssigneeId": event.card.assignee_id}
         case CardCreated():
-            found |= {"fromAssigneeId": None, "toAssigneeId": event.card.assignee_id}
+            values |= {"fromAssigneeId": None, "toAssigneeId": event.card.assignee_id}
         case _:
             pass
     if isinstance(event, CardMoved | CardUpdated):
-        found |= {"fromStatus": event.before.status, "toStatus": event.card.status}
-    return found
+        values |= {"fromStatus": event.before.status, "toStatus": event.card.status}
+    return values
 
 
 def card_facts(card: Card) -> dict[str, Any]:
-    """What can be asked of a card."""
+    """Return the facts of a card."""
     progress = card.checklist_progress
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "key": card.key,
         "number": card.number,
         "title": card.title,
@@ -124,37 +124,37 @@ def card_facts(card: Card) -> dict[str, Any]:
         "commentCount": card.comment_count,
         "attachmentCount": card.attachment_count,
     }
-    return found | {f"customFields.{id}": value for id, value in card.custom_fields.items()}
+    return values | {f"customFields.{id}": value for id, value in card.custom_fields.items()}
 
 
-def concerns(occurrence: Occurrence, armed_at: datetime) -> bool:
-    """Whether a rule had been waiting when the moment came. Only of a due date is that a question."""
+def was_armed(occurrence: Occurrence, armed_at: datetime) -> bool:
+    """Return whether a rule was already armed when a due date came; True for other triggers."""
     due = occurrence.event.card.due_date
     return occurrence.trigger != "due_date_reached" or due is None or due > armed_at
 
 
-def stopped(depth: int, chain: Chain) -> str | None:
-    """Why a rule does not act on what has happened, though its conditions hold; None if it may.
-
-    A chain of rules that lead to each other ends: it is at most so deep, and runs at most so many actions.
+def find_stop_reason(depth: int, chain: Chain) -> str | None:
+    """Return the reason why a chain of rules must not continue; None if it may.
 
     Args:
-        depth: How many rules have led to the event.
-        chain: That it belongs to.
+        depth: The number of rules that led to the event.
+        chain: The chain that the event belongs to.
     """
     if depth >= CHAIN_DEPTH_MAX:
         return TOO_DEEP
     return TOO_MANY if chain.actions >= CHAIN_ACTIONS_MAX else None
 
 
-def with_place(params: Mapping[str, Any], takes: set[str], project_id: str, card_id: str) -> dict[str, Any]:
-    """Params of an action, about the card and the project of the event where they name no other.
+def with_event_ids(
+    params: Mapping[str, Any], takes: set[str], project_id: str, card_id: str
+) -> dict[str, Any]:
+    """Return an action's params, completed by the card and the project of the event.
 
     Args:
-        params: As the rule has them.
+        params: The rule's params, which take precedence.
         takes: The wire names that the action takes.
-        project_id: Of the rule.
-        card_id: Of the event.
+        project_id: The rule's project.
+        card_id: The event's card.
     """
-    place = {"projectId": project_id, "cardId": card_id}
-    return {name: id for name, id in place.items() if name in takes} | dict(params)
+    event_ids = {"projectId": project_id, "cardId": card_id}
+    return {name: id for name, id in event_ids.items() if name in takes} | dict(params)
