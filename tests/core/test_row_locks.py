@@ -453,8 +453,8 @@ LOCKS = [
     Lock("kernel.jobs", "_DUE", claim_job_twice),
     Lock("knowledge.access", "_LOCK_TO_DELETE", delete_parent_document),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
-    Lock("pilotage.ledger", "_held", set_status_of_todo, owner=TODOS),
-    Lock("pilotage.ledger", "_kept", refer_to_deleted_mission, owner=MISSIONS),
+    Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),
+    Lock("pilotage.ledger", "_share_lock_statement", refer_to_deleted_mission, owner=MISSIONS),
     Lock("webhooks.queue", "_LOCK", claim_webhook_twice),
 ]
 

@@ -99,14 +99,14 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     # What was approved first: whoever applies it holds that before the cards.
     WorkspaceLeft: (
         end_streams,
-        proposed_actions.withdraw,
+        proposed_actions.reopen_approved,
         on_member_removed.leave_boards,
         automations_on_member_removed.turn_off,
         agents_on_member_removed.revoke_tokens,
         agents_on_member_removed.cancel_missions,
         webhooks_on_member_removed.hand_over,
         leaving.end_invitations,
-        activity.forget,
+        activity.delete_notifications,
     ),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (

@@ -290,7 +290,9 @@ def _check_elsewhere(
 ) -> None:
     """Check references to missions, priorities, todos and documents of the workspace."""
     for name, ledger in _LEDGERS.items():
-        ledger.refer(uow, workspace_id, getattr(params, name, UNSET), f"{path}{_to_camel_case(name)}")
+        ledger.resolve_reference(
+            uow, workspace_id, getattr(params, name, UNSET), f"{path}{_to_camel_case(name)}"
+        )
     for name in ("document_id", "parent_id"):
         if isinstance(reference := getattr(params, name, UNSET), str):
             document_names.resolve_document(uow, workspace, reference, f"{path}{_to_camel_case(name)}")

@@ -1,4 +1,4 @@
-"""Access checks of notifications: everybody sees their own, and of these what they still may see."""
+"""Access checks of notifications: users see their own, as long as they see the workspace."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from stellary.core.notifications.rows import ACTIVITY
 from stellary.core.notifications.tables import activities, notifications
 
 _USER_ID = bindparam("_user_id", type_=IdType)
-# Asked whenever they are read: who no longer leads an organization has left nothing, and sees less all the same.
+# Checked at each read: a former organization admin has not left the workspaces, but sees fewer of them.
 OWN = (notifications.c.user_id == _USER_ID, notifications.c.workspace_id.in_(seen_by(_USER_ID)))
-"""The conditions of the caller's own notifications, those of a workspace out of sight left out."""
+"""The conditions for the caller's notifications, without those of workspaces that the caller no longer sees."""
 
 OWN_ROWS: Select[Any] = (
     select(
@@ -35,7 +35,7 @@ _NOTIFICATION = OWN_ROWS.where(notifications.c.id == bindparam("_notification_id
 
 
 def notification(uow: UnitOfWork, ref: NotificationRef) -> Row[Any]:
-    """Check access to a notification of the caller, with its activity.
+    """Load a notification of the caller with its activity, with access checks.
 
     Raises:
         NotFound: The caller has no such notification, or no longer sees where it happened.

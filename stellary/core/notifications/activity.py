@@ -1,6 +1,6 @@
-"""Activity: what has happened, recorded in the transaction in which it happens, with a row for each person concerned.
+"""Activities: recorded in the transaction of their events, with a row for each recipient.
 
-A wave of events is recorded at once: 500 cards that are made together take as many statements as one.
+The events of a wave are recorded together: 500 cards created together take as many statements as one.
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ from stellary.core.notifications import rules
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
 
-AT_ONCE = 5_000
+IDS_MAX = 5_000
 
 _WORKSPACE_ID: BindParameter[str] = bindparam("_workspace_id")
 _PROJECT_ID: BindParameter[str] = bindparam("_project_id")
 _NO_CARD = literal("", IdType).label("card_id")
 
 
-def _known(*others: Select[Any]) -> Select[Any]:
-    """A statement about those whose ids are given, and about others: who they are, on account of which card."""
-    given = by_ids(bindparam("_user_ids", expanding=True), _NO_CARD)
-    found = union(given, *others).subquery()
-    return introduced(found, found.c.id, _WORKSPACE_ID)
+def _people_statement(*queries: Select[Any]) -> Select[Any]:
+    """Build a statement for users by id and from other queries: id, card, name, access to the workspace."""
+    by_id = by_ids(bindparam("_user_ids", expanding=True), _NO_CARD)
+    people = union(by_id, *queries).subquery()
+    return introduced(people, people.c.id, _WORKSPACE_ID)
 
 
-_AROUND_CARDS = _known(commenters(bindparam("_card_ids", expanding=True)))
-_AROUND_PROJECT = _known(project_people(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
+_CARD_PEOPLE = _people_statement(commenters(bindparam("_card_ids", expanding=True)))
+_PROJECT_PEOPLE = _people_statement(project_people(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
     project_name(_PROJECT_ID).label("project")
 )
 _AUDIENCE = audience(_WORKSPACE_ID)
 _REVIEWERS = reviewers(_WORKSPACE_ID)
-_RECORD = insert(activities)
-_NOTIFY = insert(notifications)
-_FORGET = delete(notifications).where(
+_INSERT_ACTIVITIES = insert(activities)
+_INSERT_NOTIFICATIONS = insert(notifications)
+_DELETE = delete(notifications).where(
     notifications.c.user_id == bindparam("_user_id"), notifications.c.workspace_id == _WORKSPACE_ID
 )
 
 
 @attrs.frozen
-class _News:
-    """An event as it will be told, and to whom."""
+class _Entry:
+    """An activity to record, and its recipients."""
 
     event: ProjectEvent | DocumentEvent | PilotageChanged
     meta: dict[str, Any]
@@ -87,149 +87,159 @@ def record(
         CardEvent | MemberEvent | ProjectChange | ProjectImported | DocumentEvent | PilotageChanged
     ],
 ) -> None:
-    """Record activities, and notify whom they concern."""
+    """Record the activities of events, and notify their recipients."""
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
-    news: list[_News] = []
+    entries: list[_Entry] = []
     for event in events:
         if isinstance(event, CardEvent):
             by_workspace[event.workspace_id].append(event)
         elif isinstance(event, DocumentEvent):
-            news.append(_of_document(uow, event))
+            entries.append(_document_entry(uow, event))
         elif isinstance(event, ProjectChange):
-            news.append(_News(event, rules.project_meta(event), []))
+            entries.append(_Entry(event, rules.project_meta(event), []))
         elif isinstance(event, PilotageChanged):
-            news.append(_News(event, rules.pilotage_meta(event), _concerned(uow, event)))
+            entries.append(_Entry(event, rules.pilotage_meta(event), _pilotage_recipients(uow, event)))
         else:
-            news.append(_of_people(uow, event))
-    news += [each for here in by_workspace.values() for each in _of_cards(uow, here)]
-    told = [(uow.new_id(), each) for each in news]
-    recorded: list[dict[str, Any]] = [
+            entries.append(_people_entry(uow, event))
+    entries += [
+        entry for workspace_events in by_workspace.values() for entry in _card_entries(uow, workspace_events)
+    ]
+    numbered_entries = [(uow.new_id(), entry) for entry in entries]
+    activity_rows: list[dict[str, Any]] = [
         {
             "id": activity_id,
-            "workspace_id": each.event.workspace_id,
-            "project_id": each.project_id,
-            "card_id": each.card_id,
+            "workspace_id": entry.event.workspace_id,
+            "project_id": entry.project_id,
+            "card_id": entry.card_id,
             "actor_id": uow.user_id,
-            "type": each.type,
-            "meta": each.meta,
+            "type": entry.type,
+            "meta": entry.meta,
             "created_at": uow.now,
         }
-        for activity_id, each in told
+        for activity_id, entry in numbered_entries
     ]
-    uow.connection.execute(_RECORD, recorded)
-    rows = [
+    uow.connection.execute(_INSERT_ACTIVITIES, activity_rows)
+    notification_rows = [
         {
             "id": uow.new_id(),
             "user_id": user_id,
             "activity_id": activity_id,
-            "workspace_id": each.event.workspace_id,
+            "workspace_id": entry.event.workspace_id,
             "read_at": None,
             "created_at": uow.now,
         }
-        for activity_id, each in told
-        for user_id in each.recipients
+        for activity_id, entry in numbered_entries
+        for user_id in entry.recipients
     ]
-    if rows:
-        uow.connection.execute(_NOTIFY, rows)
-    for workspace_id in dict.fromkeys(each["workspace_id"] for each in recorded):
+    if notification_rows:
+        uow.connection.execute(_INSERT_NOTIFICATIONS, notification_rows)
+    for workspace_id in dict.fromkeys(row["workspace_id"] for row in activity_rows):
         uow.send_on_commit(of_workspace(workspace_id))
-        here = tuple(each for each in recorded if each["workspace_id"] == workspace_id)
-        uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=here))
+        workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
+        uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows))
 
 
-def forget(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Take from those who have left a workspace what they were told of it."""
+def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+    """Delete the notifications of users who left a workspace."""
     uow.connection.execute(
-        _FORGET, [{"_user_id": each.user_id, "_workspace_id": each.workspace_id} for each in events]
+        _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in events]
     )
 
 
-def _of_cards(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_News]:
-    """Events in one workspace. Nobody is looked up where nobody but the actor can be concerned."""
-    named = set[str]().union(*map(rules.named_people, events))
-    at_first_sight = set[str]().union(
-        *(rules.concerned(event) - rules.spared(event, uow.user_id) for event in events)
+def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Entry]:
+    """Build the entries of card events in one workspace. No user is looked up if only the actor could be notified."""
+    named_ids = set[str]().union(*map(rules.find_named_people, events))
+    recipient_ids = set[str]().union(
+        *(rules.find_card_recipients(event) - rules.find_excluded(event, uow.user_id) for event in events)
     )
-    commented = {event.card.id for event in events if rules.has_commenters(event)}
+    commented_card_ids = {event.card.id for event in events if rules.has_commenters(event)}
     names: dict[str, str] = {}
-    seeing: set[str] = set()
+    visible_to: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
     workspace_id = events[0].workspace_id
-    for user_id in named | at_first_sight:
-        # Mostly whoever is assigned, whom the change itself has asked after.
+    for user_id in named_ids | recipient_ids:
+        # Mostly the assignee, whom the service has looked up already.
         name = uow.members.get((workspace_id, user_id))
         if name is not None:
             names[user_id] = name
-            seeing.add(user_id)
-    people_ids, card_ids = sorted((named | at_first_sight) - names.keys()), sorted(commented)
-    # A column that is given up may send 100,000 cards away at once, and a statement takes so many parameters only.
+            visible_to.add(user_id)
+    people_ids, card_ids = sorted((named_ids | recipient_ids) - names.keys()), sorted(commented_card_ids)
+    # The deletion of a column can move 100,000 cards, and the number of parameters of a statement is limited.
     while people_ids or card_ids:
-        wanted = {"_user_ids": people_ids[:AT_ONCE], "_card_ids": card_ids[:AT_ONCE]}
-        rows = uow.connection.execute(_AROUND_CARDS, {**wanted, "_workspace_id": workspace_id})
+        parameters = {"_user_ids": people_ids[:IDS_MAX], "_card_ids": card_ids[:IDS_MAX]}
+        rows = uow.connection.execute(_CARD_PEOPLE, {**parameters, "_workspace_id": workspace_id})
         for user_id, card_id, name, sees in rows:
             names[user_id] = name
             by_card[card_id].add(user_id)
             if sees:
-                seeing.add(user_id)
-        people_ids, card_ids = people_ids[AT_ONCE:], card_ids[AT_ONCE:]
-    handles: Mapping[str, set[str]] = {}
+                visible_to.add(user_id)
+        people_ids, card_ids = people_ids[IDS_MAX:], card_ids[IDS_MAX:]
+    ids_by_handle: Mapping[str, set[str]] = {}
     if any(map(rules.may_mention, events)):
-        handles = _handles(uow, workspace_id, names)
+        ids_by_handle = _load_handles(uow, workspace_id, names)
     for event in events:
-        whom = rules.concerned(event)
+        candidates = rules.find_card_recipients(event)
         if rules.has_commenters(event):
-            whom |= by_card[event.card.id]
-        mentioned = rules.newly_mentioned(event, handles)
-        meta = rules.card_meta(event, names, mentioned)
-        told = (whom & seeing | mentioned) - rules.spared(event, uow.user_id)
-        yield _News(event, meta, sorted(told))
+            candidates |= by_card[event.card.id]
+        mentioned_ids = rules.find_new_mentions(event, ids_by_handle)
+        meta = rules.card_meta(event, names, mentioned_ids)
+        recipients = (candidates & visible_to | mentioned_ids) - rules.find_excluded(event, uow.user_id)
+        yield _Entry(event, meta, sorted(recipients))
 
 
-def _handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:
-    """The ids of all who see the workspace, by what they can be mentioned with; their names are noted beside."""
-    found: dict[str, set[str]] = defaultdict(set)
+def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:
+    """Return the ids of users by the handles that mention them, and add their names to ``names``."""
+    ids_by_handle: dict[str, set[str]] = defaultdict(set)
     by_first_name: dict[str, set[str]] = defaultdict(set)
     for user_id, name, email in uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id}):
         names[user_id] = name
         for handle in rules.handles(name, email):
-            found[handle].add(user_id)
-        first = rules.first_name(name)
-        if first is not None:
-            by_first_name[first].add(user_id)
-    # Between two Janes nothing is guessed, and somebody who is called just Jane comes first.
-    unique = {first: ids for first, ids in by_first_name.items() if len(ids) == 1 and first not in found}
-    return {**found, **unique}
+            ids_by_handle[handle].add(user_id)
+        first_name = rules.first_name(name)
+        if first_name is not None:
+            by_first_name[first_name].add(user_id)
+    # An ambiguous first name mentions no one, and a user whose whole name is Jane takes precedence.
+    unique = {
+        first_name: ids
+        for first_name, ids in by_first_name.items()
+        if len(ids) == 1 and first_name not in ids_by_handle
+    }
+    return {**ids_by_handle, **unique}
 
 
-def _concerned(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
-    """Whoever has proposed what is decided now; if that is somebody else who still sees the workspace."""
-    whom = event.concerned_id
-    if whom is None or whom == uow.user_id or not reaches(uow, event.workspace_id, whom):
+def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
+    """Return the user who proposed an action that is decided now, unless it is the actor."""
+    recipient_id = event.concerned_id
+    if (
+        recipient_id is None
+        or recipient_id == uow.user_id
+        or not reaches(uow, event.workspace_id, recipient_id)
+    ):
         return []
-    return [whom]
+    return [recipient_id]
 
 
-def _of_document(uow: UnitOfWork, event: DocumentEvent) -> _News:
-    """What concerns whoever wrote a document, or is to review it. Mostly nobody but the actor is looked for."""
-    place = {"_workspace_id": event.workspace_id}
+def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
+    """Build the entry of a document event, for its author or its reviewers."""
+    parameters = {"_workspace_id": event.workspace_id}
     if isinstance(event, DocumentSubmitted):
-        whom = set(uow.connection.execute(_REVIEWERS, place).scalars())
+        candidates = set(uow.connection.execute(_REVIEWERS, parameters).scalars())
     else:
-        whom = rules.concerned_by_document(event) - {uow.user_id}
-        if whom:
-            wanted = {"_user_ids": sorted(whom), "_card_ids": []}
-            rows = uow.connection.execute(_AROUND_CARDS, {**wanted, **place})
-            whom = {row.id for row in rows if row.sees}
-    return _News(event, rules.document_meta(event), rules.recipients(whom, uow.user_id))
+        candidates = rules.find_document_recipients(event) - {uow.user_id}
+        if candidates:
+            people_parameters = {"_user_ids": sorted(candidates), "_card_ids": []}
+            rows = uow.connection.execute(_CARD_PEOPLE, {**people_parameters, **parameters})
+            candidates = {row.id for row in rows if row.sees}
+    return _Entry(event, rules.document_meta(event), rules.recipients(candidates, uow.user_id))
 
 
-def _of_people(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _News:
-    """What concerns the members of a project, and whoever else is named."""
+def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Entry:
+    """Build the entry of a membership or import event, for the project's members and the users it names."""
     ids = event.user_ids if isinstance(event, ProjectImported) else (event.user_id,)
-    place = {"_workspace_id": event.workspace_id, "_project_id": event.project_id}
-    rows = uow.connection.execute(_AROUND_PROJECT, {**place, "_user_ids": list(ids)}).fetchall()
-    whom = rules.recipients({row.id for row in rows if row.sees}, uow.user_id)
+    parameters = {"_workspace_id": event.workspace_id, "_project_id": event.project_id}
+    rows = uow.connection.execute(_PROJECT_PEOPLE, {**parameters, "_user_ids": list(ids)}).fetchall()
+    recipients = rules.recipients({row.id for row in rows if row.sees}, uow.user_id)
     if isinstance(event, ProjectImported):
-        return _News(event, rules.import_meta(event), whom)
+        return _Entry(event, rules.import_meta(event), recipients)
     names = {row.id: row.name for row in rows}
-    return _News(event, rules.member_meta(event, names, rows[0].project if rows else None), whom)
+    return _Entry(event, rules.member_meta(event, names, rows[0].project if rows else None), recipients)

@@ -1,4 +1,4 @@
-"""The feed: what has happened in a project, the newest first. Section Activity Types of the API reference."""
+"""The activity feed of a project, newest first. Section Activity Types of the API reference."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ _OF_CARD, _OF_ACTOR = (_HERE.where(_FILTERS[name]) for name in ("card_id", "acto
 
 @serves(LIST_ACTIVITY)
 def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
-    """What has happened; whoever sees the board sees all of it."""
+    """Return the activities of a project; users who see the board see all of them."""
     project = access.project(uow, ref).row
-    filters = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
-    found = _pages(frozenset(filters)).fetch(uow, request, _activity, _project_id=project.id, **filters)
-    if not found.items:
+    filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    listing = _pages(frozenset(filters)).fetch(uow, request, _activity, _project_id=project.id, **filters)
+    if not listing.items:
         _check_ids(uow, project.workspace_id, project.id, request)
-    return found
+    return listing
 
 
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListActivity) -> None:
-    """Check the ids of a list in which nothing was found. What has left its traces here is known.
+    """Check the ids of a request without results. Ids of deleted things are accepted if activities name them.
 
     Raises:
-        Invalid: One of them names nothing.
+        Invalid: An id names no thing.
     """
-    place = {"_project_id": project_id}
+    parameters = {"_project_id": project_id}
     if request.card_id is not UNSET and not (
         is_in_project(uow, workspace_id, project_id, "cardId", request.card_id)
-        or uow.connection.execute(_OF_CARD, {**place, "card_id": request.card_id}).first()
+        or uow.connection.execute(_OF_CARD, {**parameters, "card_id": request.card_id}).first()
     ):
         raise unknown("cardId")
     if request.actor_id is not UNSET and not (
         people.reaches(uow, workspace_id, request.actor_id)
         or is_agent_user(uow, workspace_id, request.actor_id)
-        or uow.connection.execute(_OF_ACTOR, {**place, "actor_id": request.actor_id}).first()
+        or uow.connection.execute(_OF_ACTOR, {**parameters, "actor_id": request.actor_id}).first()
     ):
         raise unknown("actorId")
 
 
 @functools.cache
 def _pages(names: frozenset[str]) -> Pages:
-    """The statements of the feed, built once for each combination of filters."""
+    """Build the statements of the feed, once for each combination of filters."""
     conditions = [_FILTERS[name] for name in sorted(names)]
     rows = select(activities.c.id, *ACTIVITY).where(
         activities.c.project_id == bindparam("_project_id"), *conditions

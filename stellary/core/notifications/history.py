@@ -1,4 +1,4 @@
-"""History: what is on record of how things came to be as they are, as parts that other areas' statements are built of."""
+"""Queries of recorded activities, and parts of statements for other areas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_PILOTAGE = (
     select(activities.c.id, *ACTIVITY)
     .where(
         activities.c.workspace_id == bindparam("_workspace_id"),
-        # What happens outside of projects has an index of its own.
+        # Activities outside of projects have an index of their own.
         activities.c.project_id.is_(None),
         activities.c.type.in_(sorted(OF_PILOTAGE)),
     )
@@ -25,17 +25,17 @@ _OF_PILOTAGE = (
     .limit(bindparam("_limit"))
 )
 
-# Within a text, such as a title, each of these quotes would have a backslash before it.
+# Within a JSON string, such as a title, these quotes would be escaped.
 _TO_PROGRESS = '%"toStatus":"in_progress"%'
 
 
 def first_in_progress(card_ids: Select[Any]) -> Select[Any]:
-    """When cards were first ``in_progress``: card_id, began_at.
+    """Return a statement for the time at which cards were first ``in_progress``: card_id, began_at.
 
-    A card of which that is not on record is left out: it never was, or it was before statuses were recorded.
+    Cards without such a record are left out: they never were, or it was before statuses were recorded.
 
     Args:
-        card_ids: Which cards, by a statement that reaches them from what the caller may see.
+        card_ids: A statement for the ids of the cards, restricted to those that the caller may see.
     """
     return (
         select(activities.c.card_id, func.min(activities.c.created_at).label("began_at"))
@@ -48,7 +48,7 @@ def first_in_progress(card_ids: Select[Any]) -> Select[Any]:
 
 
 def last_activity(project_id: ColumnElement[str]) -> ScalarSelect[datetime | None]:
-    """When something last happened in the project that a statement selects, or to one of its cards."""
+    """Return a subquery for the time of the last activity of a project and its cards."""
     return (
         select(activities.c.created_at)
         .where(activities.c.project_id == project_id)
@@ -58,7 +58,7 @@ def last_activity(project_id: ColumnElement[str]) -> ScalarSelect[datetime | Non
     )
 
 
-def of_pilotage(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Activity]:
-    """What has happened in the pilotage of a workspace, the newest first."""
-    found = uow.connection.execute(_OF_PILOTAGE, {"_workspace_id": workspace_id, "_limit": limit})
-    return [activity_of(row, row.id) for row in found]
+def list_pilotage_activity(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Activity]:
+    """Return the latest activities of a workspace's pilotage, newest first."""
+    activity_rows = uow.connection.execute(_OF_PILOTAGE, {"_workspace_id": workspace_id, "_limit": limit})
+    return [activity_of(row, row.id) for row in activity_rows]

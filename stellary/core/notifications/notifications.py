@@ -40,28 +40,28 @@ _READ = (
 
 @serves(LIST_NOTIFICATIONS)
 def list_notifications(uow: UnitOfWork, ref: Ref, request: ListNotifications) -> Listing[Notification]:
-    """The newest first; 50 if nothing else is asked for, and the others by the page."""
+    """Return the caller's notifications, newest first; 50 by default."""
     pages = _UNREAD_ONLY if request.unread_only else _ALL
     return pages.fetch(uow, request, _notification, _user_id=uow.user_id)
 
 
 @serves(COUNT_NOTIFICATIONS)
 def count_notifications(uow: UnitOfWork, ref: Ref) -> NotificationCount:
-    """How many are unread."""
+    """Return the number of unread notifications."""
     count = uow.connection.execute(_COUNT, {"_user_id": uow.user_id}).scalar_one()
     return NotificationCount(count=count)
 
 
 @serves(READ_ALL_NOTIFICATIONS)
 def read_all_notifications(uow: UnitOfWork, ref: Ref) -> Ok:
-    """Mark all that are unread as read now."""
+    """Mark all unread notifications as read."""
     uow.connection.execute(_READ_ALL, {"_user_id": uow.user_id, "_now": uow.now})
     return Ok()
 
 
 @serves(READ_NOTIFICATION)
 def read_notification(uow: UnitOfWork, ref: NotificationRef) -> Notification:
-    """Mark one as read now; when it was read first is what is kept."""
+    """Mark a notification as read; the time of the first read is kept."""
     row = access.notification(uow, ref)
     if row.read_at is not None:
         return _notification(row)

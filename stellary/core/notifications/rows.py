@@ -1,4 +1,4 @@
-"""Activities as rows: what is selected of one, and the value that becomes of it."""
+"""Conversion of rows to activities."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ACTIVITY = (
     activities.c.meta,
     activities.c.created_at,
 )
-"""What a statement selects of an activity beside its id."""
+"""The columns of an activity that a statement selects, except its id."""
 
 
 def activity_of(row: Row[Any], id: str) -> Activity:
-    """The activity of a row that has what ``ACTIVITY`` names."""
+    """Convert a row with the columns of ``ACTIVITY`` to an activity."""
     return Activity(
         id=id,
         type=row.type,

@@ -1,4 +1,4 @@
-"""The rules of notifications: what is told of an event, whom it concerns, and whom a text mentions."""
+"""Rules of notifications: the content of activities, their recipients, and mentions. Pure functions."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     DocumentApproved: "document_approved",
     ChangesRequested: "document_changes_requested",
 }
-"""Which event becomes which activity: the nine of section Activity Types of the API reference, and ours."""
+"""The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
 
 OF_PILOTAGE: Final = frozenset(
-    each
-    for each in get_args(ActivityType)
-    if each.partition("_")[0] in ("mission", "priority", "todo", "decision", "doc", "action")
+    activity_type
+    for activity_type in get_args(ActivityType)
+    if activity_type.partition("_")[0] in ("mission", "priority", "todo", "decision", "doc", "action")
 )
 """The types of activities that happen in pilotage."""
 
@@ -82,38 +82,38 @@ MemberEvent = ProjectMemberAdded | ProjectMemberRemoved
 ProjectChange = ProjectCreated | ProjectUpdated
 
 
-# ---------------------------------------------------------------------------------------------- what is told
+# ---------------------------------------------------------------------------------------------- content
 
 
 def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, Any]:
-    """What a person reads of something that has happened to a card: names, since ids say nothing.
+    """Return the meta of a card's activity, with names, since ids mean nothing to people.
 
-    What a comment says is left out: once the comment is deleted, it must stand nowhere else.
+    The text of a comment is left out: once the comment is deleted, the text must not remain anywhere.
 
     Args:
         event: The event.
-        names: Of people, by id.
-        mentioned: The ids of those whom it mentions newly.
+        names: Names of users by id.
+        mentioned: The ids of users whom it newly mentions.
     """
-    told: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
+    meta: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
     match event:
         case CardMoved():
-            told |= {"fromColumn": event.from_column, "toColumn": event.to_column}
+            meta |= {"fromColumn": event.from_column, "toColumn": event.to_column}
         case CardUpdated():
-            told["changed"] = list(event.changed)
+            meta["changed"] = list(event.changed)
         case CardAssigned():
-            told["assignee"] = names.get(event.card.assignee_id or "")
-            told["formerAssignee"] = names.get(event.before.assignee_id or "")
+            meta["assignee"] = names.get(event.card.assignee_id or "")
+            meta["formerAssignee"] = names.get(event.before.assignee_id or "")
         case CommentAdded() | CommentUpdated():
-            told["commentId"] = event.comment.id
+            meta["commentId"] = event.comment.id
         case NoticeGiven():
-            told["message"] = event.message
+            meta["message"] = event.message
         case CommentDeleted():
-            told["commentId"] = event.comment_id
+            meta["commentId"] = event.comment_id
         case AttachmentAdded() | AttachmentRemoved():
-            told |= {"attachmentId": event.attachment.id, "fileName": event.attachment.original_name}
+            meta |= {"attachmentId": event.attachment.id, "fileName": event.attachment.original_name}
         case RelationAdded() | RelationRemoved():
-            told |= {
+            meta |= {
                 "relation": event.type,
                 "otherCardId": event.other.id,
                 "otherCardKey": event.other.key,
@@ -122,14 +122,14 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
         case _:
             pass
     if mentioned:
-        told["mentioned"] = sorted(names[each] for each in mentioned)
-    return told
+        meta["mentioned"] = sorted(names[user_id] for user_id in mentioned)
+    return meta
 
 
 def _statuses(event: CardEvent) -> dict[str, str]:
-    """The status that a card has left, and the one that it has from then on; what is made begins as ``open``.
+    """Return the card's status before and after, if it has changed; new cards begin as ``open``.
 
-    How long work takes is told by this, so that it is on record wherever a status changes.
+    Statistics about the duration of work use it, so each change of a status is recorded.
     """
     before: CardStatus = event.card.status
     match event:
@@ -145,31 +145,31 @@ def _statuses(event: CardEvent) -> dict[str, str]:
 
 
 def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, Any]:
-    """What a person reads of somebody's joining a project, or leaving it."""
+    """Return the meta of a change of a project's members."""
     return {"member": names.get(event.user_id), "project": project}
 
 
 def project_meta(event: ProjectChange) -> dict[str, Any]:
-    """What a person reads of a project that was made or changed."""
-    told: dict[str, Any] = {"project": event.project.name}
-    return told | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
+    """Return the meta of a project's creation or update."""
+    meta: dict[str, Any] = {"project": event.project.name}
+    return meta | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
 
 
 def pilotage_meta(event: PilotageChanged) -> dict[str, Any]:
-    """What a person reads of something that has happened in pilotage."""
-    told: dict[str, Any] = {"id": event.thing_id, "title": event.title}
-    return told | ({"changed": list(event.changed)} if event.changed else {})
+    """Return the meta of an activity in pilotage."""
+    meta: dict[str, Any] = {"id": event.thing_id, "title": event.title}
+    return meta | ({"changed": list(event.changed)} if event.changed else {})
 
 
 def import_meta(event: ProjectImported) -> dict[str, Any]:
-    """What a person reads of a project that was imported: one line, however many cards it has."""
+    """Return the meta of an import: one activity, however many cards it has."""
     return {"project": event.name, "columns": event.columns, "cards": event.cards}
 
 
 def document_meta(event: DocumentEvent) -> dict[str, Any]:
-    """What a person reads of something that has happened to a document."""
+    """Return the meta of a document's activity."""
     document = event.document
-    told: dict[str, Any] = {
+    meta: dict[str, Any] = {
         "documentId": document.id,
         "documentTitle": document.title,
         "docType": document.doc_type,
@@ -177,51 +177,52 @@ def document_meta(event: DocumentEvent) -> dict[str, Any]:
     }
     match event:
         case DocumentUpdated():
-            told |= {"changed": list(event.changed), "formerStatus": event.before}
+            meta |= {"changed": list(event.changed), "formerStatus": event.before}
         case DocumentSubmitted():
-            told["number"] = event.number
+            meta["number"] = event.number
         case DocumentReviewed():
-            told |= {"number": event.number, "notes": document.review_notes}
+            meta |= {"number": event.number, "notes": document.review_notes}
         case _:
             pass
-    return told
+    return meta
 
 
-def named_people(event: CardEvent) -> set[str]:
-    """The ids of people whose names stand in the meta."""
+def find_named_people(event: CardEvent) -> set[str]:
+    """Return the ids of the users whose names the meta contains."""
     if not isinstance(event, CardAssigned):
         return set()
-    return {each for each in (event.card.assignee_id, event.before.assignee_id) if each}
+    return {user_id for user_id in (event.card.assignee_id, event.before.assignee_id) if user_id}
 
 
-# ---------------------------------------------------------------------------------------------- whom it concerns
+# ---------------------------------------------------------------------------------------------- recipients
 
 
-def concerned(event: CardEvent) -> set[str]:
-    """Whom something that has happened to a card concerns at first sight: its assignee and its creator.
+def find_card_recipients(event: CardEvent) -> set[str]:
+    """Return the ids of the users whom a card's event concerns directly: its assignee and creator.
 
-    An assignee who no longer is one is told that. Those who commented on the card come beside, and those who are
-    mentioned. That a comment was corrected or deleted concerns nobody.
+    A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
+    of comments concern no one.
     """
     if isinstance(event, CommentUpdated | CommentDeleted):
         return set()
     if isinstance(event, NoticeGiven):
         return set(event.user_ids)
-    found = {event.card.assignee_id, event.card.created_by_id}
+    user_ids = {event.card.assignee_id, event.card.created_by_id}
     match event:
         case CardAssigned():
-            found.add(event.before.assignee_id)
+            user_ids.add(event.before.assignee_id)
         case CardDeleted():
-            found.update(event.commenter_ids)
+            user_ids.update(event.commenter_ids)
         case _:
             pass
-    return {each for each in found if each}
+    return {user_id for user_id in user_ids if user_id}
 
 
-def concerned_by_document(event: DocumentEvent) -> set[str]:
-    """Whom something that has happened to a document concerns, beside the reviewers of what was submitted.
+def find_document_recipients(event: DocumentEvent) -> set[str]:
+    """Return the ids of the users whom a document's event concerns, except reviewers of a submission.
 
-    Its author, if it was reviewed, deleted, or changed so that its review has come to nothing; and who had submitted it.
+    These are the author, if the document was reviewed, deleted, or changed so that its review is void; and the user
+    who submitted it.
     """
     match event:
         case DocumentReviewed():
@@ -235,41 +236,42 @@ def concerned_by_document(event: DocumentEvent) -> set[str]:
 
 
 def has_commenters(event: CardEvent) -> bool:
-    """Whether the card has comments, other than the one that is told of."""
+    """Return whether the card has comments, other than the event's own."""
     if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted | NoticeGiven):
         return False
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
 
 
-def spared(event: CardEvent, actor_id: str) -> set[str]:
-    """Who need not be notified of an event: whoever did it. Of a notice nobody is spared, since a rule gives it on
-    behalf of its owner, who may well be meant.
+def find_excluded(event: CardEvent, actor_id: str) -> set[str]:
+    """Return the ids of users who are not notified of an event: the actor.
+
+    A notice excludes no one, since a rule sends it on behalf of its owner, who may be a recipient.
     """
     return set() if isinstance(event, NoticeGiven) else {actor_id}
 
 
 def recipients(seeing: set[str], actor_id: str) -> list[str]:
-    """Who is notified, of those whom it concerns and who see where it happened: nobody of what they did themselves."""
+    """Return the recipients: users who see the thing, without the actor."""
     return sorted(seeing - {actor_id})
 
 
 # ---------------------------------------------------------------------------------------------- mentions
 
 _MENTION = re.compile(r"(?<![\w.+-])@([^\s@][^@\n]{0,99})")
-"""What may be a mention: not the middle of an e-mail address. Each character is looked at by one match at most."""
+"""A possible mention, not the middle of an e-mail address. Each character is part of one match at most."""
 
 _END = re.compile(r"(?!\w|[.+-]\w)")
-"""Where a mention may end: ``@jane.doe`` is nobody called ``jane``, but ``@jane.`` and ``@jane's`` are."""
+"""A possible end of a mention: ``@jane.doe`` does not mention ``jane``, but ``@jane.`` and ``@jane's`` do."""
 
 _WORD = re.compile(r"\w+")
 
 
 _AT = ("@", "\ufe6b", "\uff20")
-"""What folds to an ``@``: most texts have none, and need not be folded to know that."""
+"""Characters that fold to ``@``: most texts have none, and then need not be folded."""
 
 
-def said(event: CardEvent) -> tuple[str, str]:
-    """What a text that can mention somebody has said before the event, and what it says since."""
+def find_text_change(event: CardEvent) -> tuple[str, str]:
+    """Return the text that can mention users, before and after the event."""
     match event:
         case CommentAdded():
             return "", event.comment.content
@@ -284,65 +286,65 @@ def said(event: CardEvent) -> tuple[str, str]:
 
 
 def may_mention(event: CardEvent) -> bool:
-    """Whether it is worth knowing who could be mentioned."""
-    text = said(event)[1]
-    return any(at in text for at in _AT) and _MENTION.search(_folded(text)) is not None
+    """Return whether a text might mention users, so that their handles have to be loaded."""
+    text = find_text_change(event)[1]
+    return any(at in text for at in _AT) and _MENTION.search(_fold(text)) is not None
 
 
-def newly_mentioned(event: CardEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
-    """The ids of those whom a text mentions since the event, and has not mentioned before.
+def find_new_mentions(event: CardEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the ids of users whom a text mentions after the event, but not before.
 
     Args:
         event: The event.
         people: Ids by handle.
     """
-    before, after = said(event)
-    return mentioned(after, people) - mentioned(before, people)
+    before, after = find_text_change(event)
+    return find_mentions(after, people) - find_mentions(before, people)
 
 
 def handles(name: str, email: str) -> set[str]:
-    """By what somebody can be mentioned: the name, and what stands before the ``@`` of the e-mail address."""
-    return {_folded(name), _folded(email.rpartition("@")[0])} - {""}
+    """Return the handles that mention a user: the name, and the local part of the e-mail address."""
+    return {_fold(name), _fold(email.rpartition("@")[0])} - {""}
 
 
 def first_name(name: str) -> str | None:
-    """Return the handle that is the first word of a name with several; it mentions somebody who alone has it."""
-    words = _folded(name).split()
+    """Return the first word of a name with several, which mentions the user if no other has it."""
+    words = _fold(name).split()
     return words[0] if len(words) > 1 else None
 
 
-def mentioned(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
-    """The ids of those whom ``@name`` in a text means, without regard to case.
+def find_mentions(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the ids of users whom ``@name`` in a text mentions, without regard to case.
 
-    The longest name wins: ``@Jane Doe`` is not also ``@Jane``. Who bears the same name is mentioned too.
+    The longest name wins: ``@Jane Doe`` does not mention ``@Jane``. Users with the same name are all mentioned.
 
     Args:
-        text: Of any length; the time grows with it and no faster.
+        text: A text of any length; the time is linear in it.
         people: Ids by handle.
     """
-    found: set[str] = set()
-    beginnings = set(map(_beginning, people))
-    for said in set(_MENTION.findall(_folded(text))):
-        if _beginning(said) not in beginnings:
+    mentioned_ids: set[str] = set()
+    first_words = set(map(_first_word, people))
+    for candidate in set(_MENTION.findall(_fold(text))):
+        if _first_word(candidate) not in first_words:
             continue
-        for handle in _readings(said):
+        for handle in _list_readings(candidate):
             if handle in people:
-                found.update(people[handle])
+                mentioned_ids.update(people[handle])
                 break
-    return found
+    return mentioned_ids
 
 
-def _readings(said: str) -> Iterator[str]:
-    """What follows an ``@``, by all the lengths at which it may end, the longest first."""
-    ends = [found.start() for found in _END.finditer(said)]
-    return (said[:end] for end in reversed(ends))
+def _list_readings(candidate: str) -> Iterator[str]:
+    """Yield the possible handles after an ``@``, the longest first."""
+    ends = [match.start() for match in _END.finditer(candidate)]
+    return (candidate[:end] for end in reversed(ends))
 
 
-def _beginning(handle: str) -> str:
-    """The word with which a handle begins, or nothing."""
-    found = _WORD.match(handle)
-    return found[0] if found else ""
+def _first_word(handle: str) -> str:
+    """Return the first word of a handle, or an empty string."""
+    match = _WORD.match(handle)
+    return match[0] if match else ""
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()

@@ -24,7 +24,7 @@ from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
 from stellary.core.streaming.streams import Batch, Record, frames
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 _LAST = select(func.coalesce(func.max(activities.c.seq), 0))
 _LAST_HERE = _LAST.where(activities.c.workspace_id == bindparam("_workspace_id"))
@@ -36,23 +36,23 @@ _AFTER = (
         activities.c.seq <= bindparam("_end"),
     )
     .order_by(activities.c.seq)
-    .limit(AT_ONCE)
+    .limit(BATCH_SIZE)
 )
-_BEYOND_PILOTAGE = _AFTER.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
+_AFTER_WITHOUT_PILOTAGE = _AFTER.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
 
 
 @serves(STREAM_EVENTS)
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[Activity]:
-    """What happens in the workspace; whoever reaches it sees all of it, by a token what that may read."""
+    """Stream the activities of a workspace. A token without the pilotage scope gets those of boards only."""
     workspace = access.workspace(uow, ref).row
-    read = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _BEYOND_PILOTAGE
+    statement = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _AFTER_WITHOUT_PILOTAGE
     after = None
     if request.last_event_id is not UNSET:
-        # One from beyond the end is from before the database was restored. Where that is has to be found out now: what
-        # happens before the first read is told as well.
+        # A number beyond the end is from before the database was restored from a backup. The end is read now, so that
+        # activities before the first read are sent as well.
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
-    return Record(of_workspace(workspace.id), after, partial(_read, read, workspace.id))
+    return Record(of_workspace(workspace.id), after, partial(_read, statement, workspace.id))
 
 
 def commit_watermark() -> CommitWatermark:
@@ -60,26 +60,31 @@ def commit_watermark() -> CommitWatermark:
     return CommitWatermark(activities)
 
 
-def _read(rows: Select[Any], workspace_id: str, units: Units, after: int | None) -> Batch:
-    """What has happened after a place in the record; on PostgreSQL up to its commit watermark."""
+def _read(statement: Select[Any], workspace_id: str, units: Units, after: int | None) -> Batch:
+    """Read the activities after a number; on PostgreSQL up to the commit watermark."""
     if units.database.is_sqlite:
-        # One transaction writes at a time: the record grows at its end.
+        # SQLite has one writer at a time, so rows become visible in order.
         with units.database.reading() as connection:
-            return _found(
-                connection, rows, workspace_id, after, connection.execute(_LAST).scalar_one(), False
+            return _read_batch(
+                connection, statement, workspace_id, after, connection.execute(_LAST).scalar_one(), False
             )
     with units.database.writing() as connection:
-        return _found(connection, rows, workspace_id, after, *units.env.watermark.read(connection))
+        return _read_batch(connection, statement, workspace_id, after, *units.env.watermark.read(connection))
 
 
-def _found(
-    connection: Connection, wanted: Select[Any], workspace_id: str, after: int | None, end: int, pending: bool
+def _read_batch(
+    connection: Connection,
+    statement: Select[Any],
+    workspace_id: str,
+    after: int | None,
+    end: int,
+    pending: bool,
 ) -> Batch:
     if after is None or after >= end:
-        # What has been told is not told again, though the watermark may be behind it for a moment.
+        # The watermark may be behind the last batch for a moment; nothing is sent twice.
         return Batch(end if after is None else after, pending=pending)
-    place = {"_workspace_id": workspace_id, "_after": after, "_end": end}
-    rows = connection.execute(wanted, place).fetchall()
-    told = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
-    more = len(rows) == AT_ONCE
-    return Batch(rows[-1].seq if more else end, told, more, pending)
+    parameters = {"_workspace_id": workspace_id, "_after": after, "_end": end}
+    rows = connection.execute(statement, parameters).fetchall()
+    blocks = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
+    has_more = len(rows) == BATCH_SIZE
+    return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)

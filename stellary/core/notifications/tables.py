@@ -1,4 +1,4 @@
-"""The schema of notifications: what has happened, kept once, and a row for each person whom it concerns."""
+"""The schema of notifications: activities, and a row for each recipient."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 activities = Table(
     "stellary_activities",
     metadata,
-    # Counts: what is followed must have an order in which nothing is ever put in between. Never used twice.
+    # Streams need an order into which no row is ever inserted between others. Numbers are never reused.
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", IdType, nullable=False, unique=True),
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
-    # No foreign keys: that a card was deleted is told after it is gone.
+    # No foreign keys, since activities outlive their cards.
     Column("project_id", IdType),
     Column("card_id", IdType),
     Column("actor_id", IdType, nullable=False),
@@ -21,7 +21,7 @@ activities = Table(
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_activities_workspace_id_seq", "workspace_id", "seq"),
-    # What the feed of a project and that of a card are read from.
+    # For the feeds of a project and of a card.
     Index("ix_stellary_activities_project_id_id", "project_id", "id"),
     Index("ix_stellary_activities_card_id_id", "card_id", "id"),
     sqlite_autoincrement=True,
@@ -39,7 +39,7 @@ notifications = Table(
         nullable=False,
         index=True,
     ),
-    # That of the activity, with which it goes: said again, so that counting and leaving need no join.
+    # The activity's workspace, copied so that counting and deleting need no join.
     Column("workspace_id", IdType, nullable=False),
     Column("read_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
@@ -54,7 +54,7 @@ UNREAD = Index(
     sqlite_where=text("read_at IS NULL"),
     postgresql_where=text("read_at IS NULL"),
 )
-"""Unread ones are counted with every page that a person opens, and are few among many."""
+"""For the count of unread notifications, which clients ask for often."""
 
 OUTSIDE_PROJECTS = Index(
     "ix_stellary_activities_outside_projects",
@@ -63,4 +63,4 @@ OUTSIDE_PROJECTS = Index(
     sqlite_where=text("project_id IS NULL"),
     postgresql_where=text("project_id IS NULL"),
 )
-"""What happens in pilotage is looked for among all that happens in a workspace, and is little of it."""
+"""For the activities of pilotage, which are few among those of a workspace."""

@@ -33,15 +33,15 @@ def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loa
 
     statement = through_workspace(*table.c, joins=joins)
 
-    def through(uow: UnitOfWork, ref: AnyThingRef) -> Loaded:
-        row, roles = load_with_roles(uow, statement, ref, _number=ledger.number(ref.id))
+    def check(uow: UnitOfWork, ref: AnyThingRef) -> Loaded:
+        row, roles = load_with_roles(uow, statement, ref, _number=ledger.parse_number(ref.id))
         check_role(uow, roles)
         if row.number is None:
             raise NotFound(f"{ledger.name} not found")
-        ledger.see(uow, row)
+        ledger.record_version(uow, row)
         return Loaded(row, roles)
 
-    return through
+    return check
 
 
 mission = _build_check(MISSIONS)

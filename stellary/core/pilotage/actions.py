@@ -1,4 +1,4 @@
-"""What pilotage lends to those who act by proxy: its state read, things of it made and changed, actions proposed."""
+"""Actions on pilotage: read its state, change its things, and propose actions."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
 
 
 def _update_mission(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateMissionParams) -> Mission:
-    _check(uow, ref, MISSIONS, params.mission_id, "missionId")
+    _check_exists(uow, ref, MISSIONS, params.mission_id, "missionId")
     return pilotage.update_mission(uow, ref.child(MissionRef, params.mission_id), part(UpdateMission, params))
 
 
 def _update_priority(uow: UnitOfWork, ref: WorkspaceRef, params: UpdatePriorityParams) -> PilotagePriority:
-    _check(uow, ref, PRIORITIES, params.priority_id, "priorityId")
-    found = ref.child(PilotagePriorityRef, params.priority_id)
-    return pilotage.update_priority(uow, found, part(UpdatePriority, params))
+    _check_exists(uow, ref, PRIORITIES, params.priority_id, "priorityId")
+    priority_ref = ref.child(PilotagePriorityRef, params.priority_id)
+    return pilotage.update_priority(uow, priority_ref, part(UpdatePriority, params))
 
 
 def _update_todo(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateTodoParams) -> Todo:
-    _check(uow, ref, TODOS, params.todo_id, "todoId")
+    _check_exists(uow, ref, TODOS, params.todo_id, "todoId")
     return pilotage.update_todo(uow, ref.child(TodoRef, params.todo_id), part(UpdateTodo, params))
 
 
-def _check(uow: UnitOfWork, ref: WorkspaceRef, ledger: AnyLedger, said: str, field: str) -> None:
-    """What the params name must be there: unlike what a path names, a bad one is a mistake in them."""
-    ledger.refer(uow, accounts_access.workspace(uow, ref).row.id, said, field)
+def _check_exists(uow: UnitOfWork, ref: WorkspaceRef, ledger: AnyLedger, short_id: str, field: str) -> None:
+    """Check that a thing exists that params name; unlike an unknown id in a path, this is an invalid request."""
+    ledger.resolve_reference(uow, accounts_access.workspace(uow, ref).row.id, short_id, field)
 
 
 ACTIONS: tuple[AnyAction, ...] = (
@@ -127,4 +127,4 @@ ACTIONS: tuple[AnyAction, ...] = (
         proposed_actions.propose_action,
     ),
 )
-"""The one that reads first, then those that write."""
+"""The action that reads, then those that write."""

@@ -1,5 +1,7 @@
-"""Ledgers: what all things of pilotage have in common. They are numbered in their workspace, listed in that order, held
-while they are changed, and each change is told.
+"""Ledgers: the operations that all kinds of things in pilotage share.
+
+Things are numbered in their workspace, listed in that order, locked while they are changed, and each change emits an
+event.
 """
 
 from __future__ import annotations
@@ -26,26 +28,26 @@ from stellary.core.pilotage.tables import actions, decisions, docs, missions, nu
 T = TypeVar("T")
 
 
-def _next(dialect: Any) -> Any:
-    """Give the next number. Who wants another one of the same kind waits, so that one that is undone leaves no gap."""
-    made = dialect.insert(numbers).values(last=1)
-    return made.on_conflict_do_update(
+def _build_next_number(dialect: Any) -> Any:
+    """Build the statement that returns the next number. It locks the counter, so a rollback leaves no gap."""
+    statement = dialect.insert(numbers).values(last=1)
+    return statement.on_conflict_do_update(
         index_elements=[numbers.c.workspace_id, numbers.c.kind], set_={"last": numbers.c.last + 1}
     ).returning(numbers.c.last)
 
 
-_NEXT = {"sqlite": _next(sqlite), "postgresql": _next(postgresql)}
+_NEXT = {"sqlite": _build_next_number(sqlite), "postgresql": _build_next_number(postgresql)}
 
 
 class Ledger(Generic[T]):
-    """One kind of things; statements are built once.
+    """The operations on one kind of thing; statements are built once.
 
     Args:
-        name: As a person calls it, in a 404.
-        kind: As activities call it.
-        table: Where they are.
-        title: The column that tells one from another.
-        made: The value of a row.
+        name: The name of the kind in errors.
+        kind: The name of the kind in activity types.
+        table: The table.
+        title: The column with the title or label.
+        to_value: Converts a row to a value.
     """
 
     def __init__(
@@ -54,111 +56,154 @@ class Ledger(Generic[T]):
         kind: rules.Kind,
         table: Table,
         title: str,
-        made: Callable[[UnitOfWork, Row[Any]], T],
+        to_value: Callable[[UnitOfWork, Row[Any]], T],
     ) -> None:
-        self.name, self.table, self.made = name, table, made
+        self.name, self.table, self.to_value = name, table, to_value
         self._kind, self._title = kind, title
-        here: ColumnElement[bool] = table.c.workspace_id == bindparam("_workspace_id")
-        self.this: ColumnElement[bool] = and_(here, table.c.number == bindparam("_number"))
+        in_workspace: ColumnElement[bool] = table.c.workspace_id == bindparam("_workspace_id")
+        self.this: ColumnElement[bool] = and_(in_workspace, table.c.number == bindparam("_number"))
         """The condition of one row, by its workspace and its number."""
-        all_here: Select[Any] = select(table).where(here)
-        self._all = Pages(all_here, table.c.number)
+        all_rows: Select[Any] = select(table).where(in_workspace)
+        self._all = Pages(all_rows, table.c.number)
         if "status" in table.c:
-            self._of_status = Pages(all_here.where(table.c.status == bindparam("_status")), table.c.number)
-        self._row: Select[Any] = select(table).where(self.this)
-        self._held = self._row.with_for_update(key_share=True)
-        self._kept = select(table.c.number).where(self.this).with_for_update(read=True, key_share=True)
+            self._of_status = Pages(all_rows.where(table.c.status == bindparam("_status")), table.c.number)
+        self._select_one: Select[Any] = select(table).where(self.this)
+        self._lock_statement = self._select_one.with_for_update(key_share=True)
+        self._share_lock_statement = (
+            select(table.c.number).where(self.this).with_for_update(read=True, key_share=True)
+        )
         self._insert = insert(table).returning(*table.c)
         self._update = update(table).where(self.this).returning(*table.c)
         self._delete = delete(table).where(self.this).returning(table.c.number)
 
-    def number(self, said: str) -> int:
-        """The number that a short id stands for."""
-        return rules.number_of(self._kind, said)
+    def parse_number(self, short_id: str) -> int:
+        """Return the number of a short id."""
+        return rules.parse_short_id(self._kind, short_id)
 
-    def see(self, uow: UnitOfWork, row: Row[Any]) -> None:
-        """Note that a change hangs on one, as it was then."""
+    def record_version(self, uow: UnitOfWork, row: Row[Any]) -> None:
+        """Record that the unit's changes depend on a thing in its current version."""
         uow.record_dependency(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
 
     def fetch(
         self, uow: UnitOfWork, workspace_id: str, request: Paged, status: str | Unset = UNSET
     ) -> Listing[T]:
-        """All of a workspace, or those of a status, or a page of these, in the order in which they were made."""
-        place = {"_workspace_id": workspace_id}
+        """Return the things of a workspace, or those with a status, or a page of them, oldest first.
 
-        def made(row: Row[Any]) -> T:
-            return self.made(uow, row)
+        Args:
+            uow: The unit of work.
+            workspace_id: The workspace.
+            request: The page.
+            status: The status to filter by; all by default.
+        """
+        parameters = {"_workspace_id": workspace_id}
+
+        def convert(row: Row[Any]) -> T:
+            return self.to_value(uow, row)
 
         if status is UNSET:
-            return self._all.fetch(uow, request, made, **place)
-        return self._of_status.fetch(uow, request, made, **place, _status=status)
+            return self._all.fetch(uow, request, convert, **parameters)
+        return self._of_status.fetch(uow, request, convert, **parameters, _status=status)
 
-    def row(self, uow: UnitOfWork, workspace_id: str, number: int) -> Row[Any]:
-        """One as it is by now.
+    def load_row(self, uow: UnitOfWork, workspace_id: str, number: int) -> Row[Any]:
+        """Return the current row of a thing.
+
+        Args:
+            uow: The unit of work.
+            workspace_id: The workspace.
+            number: The thing's number.
 
         Raises:
-            NotFound: It is gone.
+            NotFound: The thing is deleted.
         """
-        return self._found(uow.connection.execute(self._row, _this(workspace_id, number)).first())
+        return self._require_row(
+            uow.connection.execute(self._select_one, _row_parameters(workspace_id, number)).first()
+        )
 
     def add(self, uow: UnitOfWork, workspace_id: str, change: str = "created", **values: Any) -> T:
-        """Write down a new one, under the next number."""
-        place = {"workspace_id": workspace_id, "kind": self._kind}
-        number = uow.connection.execute(_NEXT[uow.connection.dialect.name], place).scalar_one()
-        written = {"workspace_id": workspace_id, "number": number, **values}
-        written |= {"created_by_id": uow.user_id, "created_at": uow.now, "updated_at": uow.now}
-        row = uow.connection.execute(self._insert, written).one()
-        self.tell(uow, row, change)
-        return self.made(uow, row)
+        """Insert a thing under the next number, and return it.
 
-    def hold(self, uow: UnitOfWork, row: Row[Any]) -> Row[Any]:
-        """Hold what an access check has found until the unit ends, as it is by now: nobody else changes it.
+        Args:
+            uow: A unit of work that writes.
+            workspace_id: The workspace.
+            change: The name of the change in the activity type.
+            **values: The values of its columns.
+        """
+        counter_parameters = {"workspace_id": workspace_id, "kind": self._kind}
+        number = uow.connection.execute(_NEXT[uow.connection.dialect.name], counter_parameters).scalar_one()
+        columns = {"workspace_id": workspace_id, "number": number, **values}
+        columns |= {"created_by_id": uow.user_id, "created_at": uow.now, "updated_at": uow.now}
+        row = uow.connection.execute(self._insert, columns).one()
+        self.emit_change(uow, row, change)
+        return self.to_value(uow, row)
+
+    def lock(self, uow: UnitOfWork, row: Row[Any]) -> Row[Any]:
+        """Lock the row of a thing until the transaction ends, and return it as it is now.
+
+        Args:
+            uow: A unit of work that writes.
+            row: The row that an access check has loaded.
 
         Raises:
-            NotFound: It was deleted in the meantime.
+            NotFound: The thing was deleted in the meantime.
         """
         if not uses_row_locks(uow):
             return row
-        place = _this(row.workspace_id, row.number)
-        return self._found(uow.connection.execute(self._held, place).first())
+        parameters = _row_parameters(row.workspace_id, row.number)
+        return self._require_row(uow.connection.execute(self._lock_statement, parameters).first())
 
     def change(self, uow: UnitOfWork, before: Row[Any], changes: Mapping[str, Any]) -> T:
-        """Write what is to be otherwise into a row that is held."""
-        changes = {name: said for name, said in changes.items() if said != getattr(before, name)}
+        """Update a locked thing where values differ, and return it.
+
+        Args:
+            uow: A unit of work that writes.
+            before: The locked row.
+            changes: The new values by column.
+        """
+        changes = {name: value for name, value in changes.items() if value != getattr(before, name)}
         if not changes:
-            return self.made(uow, before)
-        written = {**changes, "updated_at": uow.now, **_this(before.workspace_id, before.number)}
-        row = uow.connection.execute(self._update, written).one()
-        self.tell(uow, row, "updated", tuple(_wire(name) for name in changes))
-        return self.made(uow, row)
+            return self.to_value(uow, before)
+        columns = {**changes, "updated_at": uow.now, **_row_parameters(before.workspace_id, before.number)}
+        row = uow.connection.execute(self._update, columns).one()
+        self.emit_change(uow, row, "updated", tuple(_to_wire_name(name) for name in changes))
+        return self.to_value(uow, row)
 
     def remove(self, uow: UnitOfWork, row: Row[Any]) -> None:
-        """Delete what an access check has found.
+        """Delete a thing.
+
+        Args:
+            uow: A unit of work that writes.
+            row: The row that an access check has loaded.
 
         Raises:
-            NotFound: Somebody else was quicker.
+            NotFound: Another request has deleted it.
         """
-        place = _this(row.workspace_id, row.number)
-        self._found(uow.connection.execute(self._delete, place).first())
-        self.tell(uow, row, "deleted")
+        parameters = _row_parameters(row.workspace_id, row.number)
+        self._require_row(uow.connection.execute(self._delete, parameters).first())
+        self.emit_change(uow, row, "deleted")
 
-    def refer(
-        self, uow: UnitOfWork, workspace_id: str, said: str | Unset | None, field: str
+    def resolve_reference(
+        self, uow: UnitOfWork, workspace_id: str, short_id: str | Unset | None, field: str
     ) -> int | Unset | None:
-        """The number of what an id in a body names; it is not deleted before the unit ends.
+        """Return the number of a thing that a body names, and lock it against deletion.
+
+        Args:
+            uow: A unit of work that writes.
+            workspace_id: The workspace.
+            short_id: The id; UNSET and None are returned as they are.
+            field: The position of the id in the request, for the error.
 
         Raises:
-            Invalid: There is no such thing in the workspace.
+            Invalid: The workspace has no such thing.
         """
-        if said is UNSET or said is None:
-            return said
-        place = _this(workspace_id, self.number(said))
-        number: int | None = uow.connection.execute(self._kept, place).scalar()
+        if short_id is UNSET or short_id is None:
+            return short_id
+        parameters = _row_parameters(workspace_id, self.parse_number(short_id))
+        number: int | None = uow.connection.execute(self._share_lock_statement, parameters).scalar()
         if number is None:
             raise unknown(field)
         return number
 
-    def tell(
+    def emit_change(
         self,
         uow: UnitOfWork,
         row: Row[Any],
@@ -166,7 +211,15 @@ class Ledger(Generic[T]):
         changed: tuple[str, ...] = (),
         concerned_id: str | None = None,
     ) -> None:
-        """Note what has happened to one."""
+        """Emit the event of a change.
+
+        Args:
+            uow: A unit of work that writes.
+            row: The thing's row.
+            change: The name of the change in the activity type.
+            changed: The wire names of the changed fields.
+            concerned_id: A user to notify.
+        """
         uow.emit(
             PilotageChanged(
                 workspace_id=row.workspace_id,
@@ -178,18 +231,18 @@ class Ledger(Generic[T]):
             )
         )
 
-    def _found(self, row: Row[Any] | None) -> Row[Any]:
+    def _require_row(self, row: Row[Any] | None) -> Row[Any]:
         if row is None:
             raise NotFound(f"{self.name} not found")
         return row
 
 
-def _this(workspace_id: str, number: int) -> dict[str, Any]:
+def _row_parameters(workspace_id: str, number: int) -> dict[str, Any]:
     return {"_workspace_id": workspace_id, "_number": number}
 
 
-def _wire(column: str) -> str:
-    """What a column is called on the wire: ``mission_number`` holds the ``missionId``."""
+def _to_wire_name(column: str) -> str:
+    """Return the wire name of a column: ``missionId`` for ``mission_number``."""
     return camel(column.replace("_number", "_id"))
 
 

@@ -58,17 +58,17 @@ from stellary.core.pilotage.rules import with_blocked_reason, with_completion
 from stellary.core.pilotage.tables import todos
 
 _OF_WORKSPACE = update(todos).where(todos.c.workspace_id == bindparam("_workspace_id"))
-_LEAVE_MISSION = _OF_WORKSPACE.where(todos.c.mission_number == bindparam("_number")).values(
+_DETACH_FROM_MISSION = _OF_WORKSPACE.where(todos.c.mission_number == bindparam("_number")).values(
     mission_number=None, updated_at=bindparam("_now")
 )
-_LEAVE_PRIORITY = _OF_WORKSPACE.where(todos.c.priority_number == bindparam("_number")).values(
+_DETACH_FROM_PRIORITY = _OF_WORKSPACE.where(todos.c.priority_number == bindparam("_number")).values(
     priority_number=None, updated_at=bindparam("_now")
 )
 
 
 @serves(CREATE_MISSION)
 def create_mission(uow: UnitOfWork, ref: WorkspaceRef, request: CreateMission) -> Mission:
-    """Create a mission, to be launched."""
+    """Create a mission with the status ``to_launch``."""
     workspace = accounts_access.workspace(uow, ref).row
     return MISSIONS.add(
         uow, workspace.id, objective=request.objective, module=request.module or None, status="to_launch"
@@ -77,22 +77,22 @@ def create_mission(uow: UnitOfWork, ref: WorkspaceRef, request: CreateMission) -
 
 @serves(LIST_MISSIONS)
 def list_missions(uow: UnitOfWork, ref: WorkspaceRef, request: ListMissions) -> Listing[Mission]:
-    """The missions in the order in which they were made."""
+    """Return the missions of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return MISSIONS.fetch(uow, workspace.id, request, request.status)
 
 
 @serves(UPDATE_MISSION)
 def update_mission(uow: UnitOfWork, ref: MissionRef, request: UpdateMission) -> Mission:
-    """Change a mission. What blocks it is forgotten once it is blocked no longer.
+    """Update a mission. The blocked reason is cleared when it is no longer blocked.
 
     Raises:
-        Invalid: What blocks it is told of a mission that is to be something else.
-        Conflict: The same of one that is not blocked.
+        Invalid: A blocked reason comes with another status than ``blocked``.
+        Conflict: A blocked reason comes without a status, and the mission is not blocked.
     """
-    before = MISSIONS.hold(uow, access.mission(uow, ref).row)
-    asked = with_blocked_reason(_named(request), before.status)
-    return MISSIONS.change(uow, before, with_completion(asked, before.status, uow.now))
+    before = MISSIONS.lock(uow, access.mission(uow, ref).row)
+    changes = with_blocked_reason(_changed_fields(request), before.status)
+    return MISSIONS.change(uow, before, with_completion(changes, before.status, uow.now))
 
 
 @serves(DELETE_MISSION)
@@ -100,7 +100,7 @@ def delete_mission(uow: UnitOfWork, ref: MissionRef) -> Ok:
     """Delete a mission; its todos stay."""
     mission = access.mission(uow, ref).row
     MISSIONS.remove(uow, mission)
-    _leave(uow, _LEAVE_MISSION, mission)
+    _detach_todos(uow, _DETACH_FROM_MISSION, mission)
     return Ok()
 
 
@@ -115,16 +115,16 @@ def create_priority(uow: UnitOfWork, ref: WorkspaceRef, request: CreatePriority)
 
 @serves(LIST_PRIORITIES)
 def list_priorities(uow: UnitOfWork, ref: WorkspaceRef, request: ListPriorities) -> Listing[PilotagePriority]:
-    """The priorities in the order in which they were made, done ones too."""
+    """Return the priorities of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return PRIORITIES.fetch(uow, workspace.id, request, request.status)
 
 
 @serves(UPDATE_PRIORITY)
 def update_priority(uow: UnitOfWork, ref: PilotagePriorityRef, request: UpdatePriority) -> PilotagePriority:
-    """Change a priority."""
-    before = PRIORITIES.hold(uow, access.priority(uow, ref).row)
-    return PRIORITIES.change(uow, before, with_completion(_named(request), before.status, uow.now))
+    """Update a priority."""
+    before = PRIORITIES.lock(uow, access.priority(uow, ref).row)
+    return PRIORITIES.change(uow, before, with_completion(_changed_fields(request), before.status, uow.now))
 
 
 @serves(DELETE_PRIORITY)
@@ -132,7 +132,7 @@ def delete_priority(uow: UnitOfWork, ref: PilotagePriorityRef) -> Ok:
     """Delete a priority; its todos stay."""
     priority = access.priority(uow, ref).row
     PRIORITIES.remove(uow, priority)
-    _leave(uow, _LEAVE_PRIORITY, priority)
+    _detach_todos(uow, _DETACH_FROM_PRIORITY, priority)
     return Ok()
 
 
@@ -145,31 +145,34 @@ def create_todo(uow: UnitOfWork, ref: WorkspaceRef, request: CreateTodo) -> Todo
         workspace.id,
         label=request.label,
         status="todo",
-        mission_number=MISSIONS.refer(uow, workspace.id, request.mission_id, "missionId") or None,
-        priority_number=PRIORITIES.refer(uow, workspace.id, request.priority_id, "priorityId") or None,
+        mission_number=MISSIONS.resolve_reference(uow, workspace.id, request.mission_id, "missionId") or None,
+        priority_number=PRIORITIES.resolve_reference(uow, workspace.id, request.priority_id, "priorityId")
+        or None,
     )
 
 
 @serves(LIST_TODOS)
 def list_todos(uow: UnitOfWork, ref: WorkspaceRef, request: ListTodos) -> Listing[Todo]:
-    """The todos in the order in which they were made."""
+    """Return the todos of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return TODOS.fetch(uow, workspace.id, request, request.status)
 
 
 @serves(UPDATE_TODO)
 def update_todo(uow: UnitOfWork, ref: TodoRef, request: UpdateTodo) -> Todo:
-    """Change a todo."""
+    """Update a todo."""
     todo = access.todo(uow, ref).row
-    # First, as whoever deletes a mission holds that before its todos.
-    served = {
-        "mission_number": MISSIONS.refer(uow, todo.workspace_id, request.mission_id, "missionId"),
-        "priority_number": PRIORITIES.refer(uow, todo.workspace_id, request.priority_id, "priorityId"),
+    # Before the todo's lock, since the deletion of a mission locks the mission before its todos.
+    references = {
+        "mission_number": MISSIONS.resolve_reference(uow, todo.workspace_id, request.mission_id, "missionId"),
+        "priority_number": PRIORITIES.resolve_reference(
+            uow, todo.workspace_id, request.priority_id, "priorityId"
+        ),
     }
-    before = TODOS.hold(uow, todo)
-    asked = {name: said for name, said in _named(request).items() if not name.endswith("_id")}
-    asked |= {name: said for name, said in served.items() if said is not UNSET}
-    return TODOS.change(uow, before, with_completion(asked, before.status, uow.now))
+    before = TODOS.lock(uow, todo)
+    changes = {name: value for name, value in _changed_fields(request).items() if not name.endswith("_id")}
+    changes |= {name: value for name, value in references.items() if value is not UNSET}
+    return TODOS.change(uow, before, with_completion(changes, before.status, uow.now))
 
 
 @serves(DELETE_TODO)
@@ -188,7 +191,7 @@ def create_decision(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDecision)
 
 @serves(LIST_DECISIONS)
 def list_decisions(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Decision]:
-    """The decisions in the order in which they were recorded."""
+    """Return the decisions of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return DECISIONS.fetch(uow, workspace.id, request)
 
@@ -208,32 +211,32 @@ def create_doc(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDoc) -> Active
 
 @serves(LIST_DOCS)
 def list_docs(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[ActiveDoc]:
-    """The active documents in the order in which they were registered."""
+    """Return the active documents of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return DOCS.fetch(uow, workspace.id, request)
 
 
 @serves(UPDATE_DOC)
 def update_doc(uow: UnitOfWork, ref: ActiveDocRef, request: UpdateDoc) -> ActiveDoc:
-    """Change what is said of an active document."""
-    before = DOCS.hold(uow, access.doc(uow, ref).row)
-    return DOCS.change(uow, before, _named(request))
+    """Update an active document."""
+    before = DOCS.lock(uow, access.doc(uow, ref).row)
+    return DOCS.change(uow, before, _changed_fields(request))
 
 
 @serves(DELETE_DOC)
 def delete_doc(uow: UnitOfWork, ref: ActiveDocRef) -> Ok:
-    """Take a document off the register."""
+    """Remove a document from the register."""
     DOCS.remove(uow, access.doc(uow, ref).row)
     return Ok()
 
 
-def _named(request: Request) -> dict[str, Any]:
-    """The fields of a change that it names."""
-    found = {field.name: getattr(request, field.name) for field in wire_fields(type(request)).values()}
-    return {name: said for name, said in found.items() if said is not UNSET}
+def _changed_fields(request: Request) -> dict[str, Any]:
+    """Return the fields that a request sets."""
+    values = {field.name: getattr(request, field.name) for field in wire_fields(type(request)).values()}
+    return {name: value for name, value in values.items() if value is not UNSET}
 
 
-def _leave(uow: UnitOfWork, statement: Any, row: Any) -> None:
-    """Take the todos from what was deleted."""
-    place = {"_workspace_id": row.workspace_id, "_number": row.number}
-    uow.connection.execute(statement, {**place, "_now": uow.now})
+def _detach_todos(uow: UnitOfWork, statement: Any, row: Any) -> None:
+    """Remove the reference of todos to a deleted mission or priority."""
+    parameters = {"_workspace_id": row.workspace_id, "_number": row.number}
+    uow.connection.execute(statement, {**parameters, "_now": uow.now})

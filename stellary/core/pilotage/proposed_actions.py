@@ -1,7 +1,7 @@
 """Proposed actions: suggested, reviewed once, applied once. Section Proposed Actions of the API reference.
 
-Whoever comes second finds the action as the first one left it: each step is an UPDATE of an action that is still what it
-has to be, in the transaction of the effect.
+Each step is an UPDATE with a condition on the status, in the transaction of its effect, so of two concurrent requests
+only one takes effect.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from stellary.core.pilotage.ledger import ACTIONS
 from stellary.core.pilotage.tables import actions as table
 
 _HERE = table.c.workspace_id == bindparam("_workspace_id")
-_STEP = (
+_CHANGE_STATUS = (
     update(table)
     .where(ACTIONS.this, table.c.status == bindparam("_from"))
     .values(updated_at=bindparam("_now"))
     .returning(*table.c)
 )
-_KEEP = update(table).where(ACTIONS.this).returning(*table.c)
-_WITHDRAW = (
+_UPDATE = update(table).where(ACTIONS.this).returning(*table.c)
+_REOPEN = (
     update(table)
     .where(_HERE, table.c.status == "approved", table.c.reviewed_by_id == bindparam("_user_id"))
     .values(
@@ -56,7 +56,7 @@ _WITHDRAW = (
     )
     .returning(*table.c)
 )
-_WAITING = (
+_COUNT_OPEN = (
     select(table.c.status, func.count().label("waiting"))
     .where(_HERE, table.c.status.in_(sorted(rules.OPEN)))
     .group_by(table.c.status)
@@ -66,7 +66,7 @@ _LATEST = select(table).where(_HERE).order_by(table.c.number.desc()).limit(bindp
 
 @serves(PROPOSE_ACTION)
 def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -> ProposedAction:
-    """Propose an action. Nothing is done, whatever it says."""
+    """Propose an action. Nothing is executed."""
     workspace = accounts_access.workspace(uow, ref).row
     return ACTIONS.add(
         uow,
@@ -81,14 +81,14 @@ def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -
 
 @serves(LIST_ACTIONS)
 def list_actions(uow: UnitOfWork, ref: WorkspaceRef, request: ListActions) -> Listing[ProposedAction]:
-    """The proposed actions in the order in which they were proposed."""
+    """Return the proposed actions of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return ACTIONS.fetch(uow, workspace.id, request, request.status)
 
 
 @serves(GET_ACTION)
 def get_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
-    """One proposed action."""
+    """Return one proposed action."""
     return rows.action(uow, access.action(uow, ref).row)
 
 
@@ -97,66 +97,78 @@ def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction
     """Approve or reject a suggested action.
 
     Raises:
-        Conflict: It is suggested no longer.
+        Conflict: The action is no longer suggested.
     """
-    found = access.action(uow, ref).row
-    # What is approved bears the rights of who approves: nobody approves and leaves at the same moment.
-    if not people.reaching(uow, found.workspace_id, [uow.user_id]):
+    action_row = access.action(uow, ref).row
+    # The action will run with the approver's rights, so the membership is locked until the approval is committed.
+    if not people.reaching(uow, action_row.workspace_id, [uow.user_id]):
         raise NotFound("Workspace not found")
-    to: ProposedActionStatus = "approved" if request.approved else "rejected"
-    said = (request.reason or "").strip() or None
-    row = _step(uow, found, to, reviewed_by_id=uow.user_id, review_reason=said, reviewed_at=uow.now)
+    status: ProposedActionStatus = "approved" if request.approved else "rejected"
+    reason = (request.reason or "").strip() or None
+    row = _change_status(
+        uow, action_row, status, reviewed_by_id=uow.user_id, review_reason=reason, reviewed_at=uow.now
+    )
     return rows.action(uow, row)
 
 
 @serves(APPLY_ACTION)
 def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
-    """Do what was proposed, with the rights of whoever approved it.
+    """Execute an approved action, with the rights of the person who approved it.
 
     Raises:
-        Conflict: It is not approved, was applied already, or cannot be done; then nothing has been done.
+        Conflict: The action is not approved, was applied already, or is not possible; then nothing is changed.
     """
-    found = access.action(uow, ref).row
-    row = _step(uow, found, "applied", applied_by_id=uow.user_id, applied_at=uow.now)
-    answer = settle_answer(uow, _run(uow, ref.parent(WorkspaceRef), row))
-    place = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
-    return rows.action(uow, uow.connection.execute(_KEEP, place).one())
+    action_row = access.action(uow, ref).row
+    row = _change_status(uow, action_row, "applied", applied_by_id=uow.user_id, applied_at=uow.now)
+    answer = settle_answer(uow, _run_as_approver(uow, ref.parent(WorkspaceRef), row))
+    parameters = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
+    return rows.action(uow, uow.connection.execute(_UPDATE, parameters).one())
 
 
-def withdraw(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Take back what those have approved who have left: it would be done with rights that are gone."""
+def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+    """Set actions back to suggested that were approved by users who left, since their rights are gone."""
     for event in events:
-        left = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
-        for row in uow.connection.execute(_WITHDRAW, left).fetchall():
-            ACTIONS.tell(uow, row, "reopened", concerned_id=row.created_by_id)
+        parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
+        for row in uow.connection.execute(_REOPEN, parameters).fetchall():
+            ACTIONS.emit_change(uow, row, "reopened", concerned_id=row.created_by_id)
 
 
-def waiting(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus, int]:
-    """How many actions of a workspace are to be reviewed, and to be applied."""
-    found = uow.connection.execute(_WAITING, {"_workspace_id": workspace_id})
-    return {row.status: row.waiting for row in found}
+def count_open(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus, int]:
+    """Return the number of actions to review and to apply, by status."""
+    status_rows = uow.connection.execute(_COUNT_OPEN, {"_workspace_id": workspace_id})
+    return {row.status: row.waiting for row in status_rows}
 
 
-def latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[ProposedAction]:
-    """The actions that were proposed last, the newest first."""
-    found = uow.connection.execute(_LATEST, {"_workspace_id": workspace_id, "_limit": limit})
-    return [rows.action(uow, row) for row in found]
+def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[ProposedAction]:
+    """Return the latest proposed actions, newest first."""
+    action_rows = uow.connection.execute(_LATEST, {"_workspace_id": workspace_id, "_limit": limit})
+    return [rows.action(uow, row) for row in action_rows]
 
 
-def _step(uow: UnitOfWork, found: Row[Any], to: ProposedActionStatus, **values: Any) -> Row[Any]:
-    """Let an action become something else, if it is what it has to be for that."""
-    place = {"_workspace_id": found.workspace_id, "_number": found.number, "_from": rules.BEFORE[to]}
-    row = uow.connection.execute(_STEP, {**place, "_now": uow.now, "status": to, **values}).first()
+def _change_status(
+    uow: UnitOfWork, action_row: Row[Any], status: ProposedActionStatus, **values: Any
+) -> Row[Any]:
+    """Change the status of an action, if it has the status that this requires."""
+    parameters = {
+        "_workspace_id": action_row.workspace_id,
+        "_number": action_row.number,
+        "_from": rules.BEFORE[status],
+    }
+    row = uow.connection.execute(
+        _CHANGE_STATUS, {**parameters, "_now": uow.now, "status": status, **values}
+    ).first()
     if row is None:
-        raise rules.not_from(ACTIONS.row(uow, found.workspace_id, found.number).status, to)
-    ACTIONS.tell(uow, row, to, concerned_id=row.created_by_id)
+        raise rules.transition_error(
+            ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
+        )
+    ACTIONS.emit_change(uow, row, status, concerned_id=row.created_by_id)
     return row
 
 
-def _run(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> Any:
-    problem = rows.problem(uow, row.action_type, row.payload)
+def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> Any:
+    problem = rows.find_problem(uow, row.action_type, row.payload)
     if problem is not None:
-        raise _failed(problem)
+        raise _failed_error(problem)
     approver: str = row.reviewed_by_id
     try:
         with uow.caused_by(Cause(Chain(uow.new_id()), approver, 0), Actor(approver)):
@@ -168,10 +180,10 @@ def _run(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> Any:
             raise Conflict(
                 "whoever approved it no longer reaches the workspace", code="approver_left"
             ) from None
-        raise _failed(error.message) from None
+        raise _failed_error(error.message) from None
     except ApiError as error:
-        raise _failed(error.message) from None
+        raise _failed_error(error.message) from None
 
 
-def _failed(why: str) -> Conflict:
+def _failed_error(why: str) -> Conflict:
     return Conflict(f"the action cannot be applied: {why}", code="action_failed")

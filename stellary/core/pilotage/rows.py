@@ -17,7 +17,7 @@ from stellary.core.pilotage.rules import OPEN, short_id
 
 
 def mission(uow: UnitOfWork, row: Row[Any]) -> Mission:
-    """The mission of a row."""
+    """Convert a row to a mission."""
     return Mission(
         id=short_id("mission", row.number),
         objective=row.objective,
@@ -32,7 +32,7 @@ def mission(uow: UnitOfWork, row: Row[Any]) -> Mission:
 
 
 def priority(uow: UnitOfWork, row: Row[Any]) -> PilotagePriority:
-    """The priority of a row."""
+    """Convert a row to a priority."""
     return PilotagePriority(
         id=short_id("priority", row.number),
         label=row.label,
@@ -46,7 +46,7 @@ def priority(uow: UnitOfWork, row: Row[Any]) -> PilotagePriority:
 
 
 def todo(uow: UnitOfWork, row: Row[Any]) -> Todo:
-    """The todo of a row."""
+    """Convert a row to a todo."""
     mission, priority = row.mission_number, row.priority_number
     return Todo(
         id=short_id("todo", row.number),
@@ -62,7 +62,7 @@ def todo(uow: UnitOfWork, row: Row[Any]) -> Todo:
 
 
 def decision(uow: UnitOfWork, row: Row[Any]) -> Decision:
-    """The decision of a row."""
+    """Convert a row to a decision."""
     return Decision(
         id=short_id("decision", row.number),
         title=row.title,
@@ -74,7 +74,7 @@ def decision(uow: UnitOfWork, row: Row[Any]) -> Decision:
 
 
 def doc(uow: UnitOfWork, row: Row[Any]) -> ActiveDoc:
-    """The active document of a row."""
+    """Convert a row to an active document."""
     return ActiveDoc(
         id=short_id("doc", row.number),
         title=row.title,
@@ -87,14 +87,14 @@ def doc(uow: UnitOfWork, row: Row[Any]) -> ActiveDoc:
 
 
 def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
-    """The proposed action of a row."""
+    """Convert a row to a proposed action."""
     return ProposedAction(
         id=short_id("action", row.number),
         action_type=row.action_type,
         explanation=row.explanation,
         status=row.status,
         payload=row.payload,
-        problem=problem(uow, row.action_type, row.payload) if row.status in OPEN else None,
+        problem=find_problem(uow, row.action_type, row.payload) if row.status in OPEN else None,
         proposed_by_id=row.created_by_id,
         reviewed_by_id=row.reviewed_by_id,
         review_reason=row.review_reason,
@@ -107,15 +107,17 @@ def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
     )
 
 
-def problem(uow: UnitOfWork, action_type: str, payload: Any) -> str | None:
-    """Why an action could not be applied, as far as that shows without looking anything up."""
-    known_actions = registered_actions(uow.env)
-    found = known_actions.get(action_type)
-    if found is None or found.kind != "write":
-        known = ", ".join(name for name, each in known_actions.items() if each.kind == "write")
-        return f"actionType must be one of {known}"
+def find_problem(uow: UnitOfWork, action_type: str, payload: Any) -> str | None:
+    """Return why an action cannot be applied, as far as its name and payload show; None if they are valid."""
+    actions_by_name = registered_actions(uow.env)
+    action = actions_by_name.get(action_type)
+    if action is None or action.kind != "write":
+        write_actions = ", ".join(
+            name for name, candidate in actions_by_name.items() if candidate.kind == "write"
+        )
+        return f"actionType must be one of {write_actions}"
     try:
-        load(found.takes, payload)
+        load(action.takes, payload)
     except Invalid as error:
-        return "; ".join(f"payload.{each.field} {each.message}" for each in error.details)
+        return "; ".join(f"payload.{detail.field} {detail.message}" for detail in error.details)
     return None

@@ -1,4 +1,4 @@
-"""The rules of pilotage: short ids, what a change brings along, what may become of a proposed action, what a state shows."""
+"""Rules of pilotage: short ids, changes, proposed actions, and the state. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stellary.contract.wire import invalid
 S = TypeVar("S", Mission, Todo)
 
 NOWHERE = 0
-"""The number that nothing has."""
+"""A number that no thing has."""
 
 # ---------------------------------------------------------------------------------------------- ids
 
@@ -36,55 +36,55 @@ _PREFIXES: Final[Mapping[Kind, str]] = {
 
 
 def short_id(kind: Kind, number: int) -> str:
-    """``m-001``; from a thousand on as long as it has to be."""
+    """Return a short id such as ``m-001``, with more digits from 1,000 on."""
     return f"{_PREFIXES[kind]}-{number:03d}"
 
 
-def number_of(kind: Kind, said: str) -> int:
-    """The number in a short id; what is spelled otherwise names nothing."""
-    found = re.fullmatch(r"[a-z]+-([0-9]{3,9})", said)
-    if found is None or short_id(kind, int(found[1])) != said:
+def parse_short_id(kind: Kind, text: str) -> int:
+    """Return the number of a short id; ``NOWHERE`` if it is malformed."""
+    match = re.fullmatch(r"[a-z]+-([0-9]{3,9})", text)
+    if match is None or short_id(kind, int(match[1])) != text:
         return NOWHERE
-    return int(found[1])
+    return int(match[1])
 
 
 # ---------------------------------------------------------------------------------------------- changes
 
 
-def with_completion(asked: Mapping[str, Any], status: str, now: datetime) -> dict[str, Any]:
-    """A change, and since when the thing is done, where that changes with its status.
+def with_completion(changes: Mapping[str, Any], status: str, now: datetime) -> dict[str, Any]:
+    """Return changes, completed by ``completed_at`` if the status changes.
 
     Args:
-        asked: What is to change.
-        status: As it was.
-        now: The moment.
+        changes: The requested changes.
+        status: The status before.
+        now: The time.
     """
-    after = asked.get("status", status)
+    after = changes.get("status", status)
     if after == status:
-        return dict(asked)
-    return {**asked, "completed_at": now if after == "done" else None}
+        return dict(changes)
+    return {**changes, "completed_at": now if after == "done" else None}
 
 
-def with_blocked_reason(asked: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """A change of a mission, without a reason once it is no longer blocked; a blank reason is none.
+def with_blocked_reason(changes: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """Return changes of a mission, without a reason if it is not blocked afterwards; a blank reason becomes None.
 
     Args:
-        asked: What is to change.
-        status: As it was.
+        changes: The requested changes.
+        status: The status before.
 
     Raises:
-        Invalid: What blocks it is told of a mission that is to be something else.
-        Conflict: The same of one that is not blocked.
+        Invalid: A reason comes with another status than ``blocked``.
+        Conflict: A reason comes without a status, and the mission is not blocked.
     """
-    after = asked.get("status", status)
-    reason = (asked.get("blocked_reason") or "").strip() or None
+    after = changes.get("status", status)
+    reason = (changes.get("blocked_reason") or "").strip() or None
     if after == "blocked":
-        return {**asked, "blocked_reason": reason} if "blocked_reason" in asked else dict(asked)
+        return {**changes, "blocked_reason": reason} if "blocked_reason" in changes else dict(changes)
     if reason is not None:
-        if "status" in asked:
+        if "status" in changes:
             raise invalid(("blockedReason", "must be null unless the status is blocked"))
         raise Conflict("the mission is not blocked: blockedReason has no place in it", code="not_blocked")
-    return {**asked, "blocked_reason": None}
+    return {**changes, "blocked_reason": None}
 
 
 # ---------------------------------------------------------------------------------------------- proposed actions
@@ -94,18 +94,19 @@ BEFORE: Final[Mapping[ProposedActionStatus, ProposedActionStatus]] = {
     "rejected": "suggested",
     "applied": "approved",
 }
-"""What a proposed action must be to become what. Nothing else happens to one, but that an approval ends with the access
-of whoever gave it, and the action is ``suggested`` again.
+"""The status that a change to another status requires. Besides these, an approved action becomes ``suggested`` again
+when its approver leaves the workspace.
 """
 
 OPEN: Final = frozenset(BEFORE.values())
-"""What is still to be decided, or done."""
+"""The statuses of actions that are to be reviewed or applied."""
 
 
-def not_from(status: ProposedActionStatus, to: ProposedActionStatus) -> Conflict:
-    """The 409 to who wants an action to become what it cannot."""
+def transition_error(status: ProposedActionStatus, new_status: ProposedActionStatus) -> Conflict:
+    """Return the error of a change to a status that the action cannot have now."""
     return Conflict(
-        f"only an action that is {BEFORE[to]} can be {to}; this one is {status}", code="invalid_transition"
+        f"only an action that is {BEFORE[new_status]} can be {new_status}; this one is {status}",
+        code="invalid_transition",
     )
 
 
@@ -113,8 +114,8 @@ def not_from(status: ProposedActionStatus, to: ProposedActionStatus) -> Conflict
 
 
 @attrs.frozen
-class Shown:
-    """What a state shows."""
+class StateItems:
+    """The things that a state shows."""
 
     missions: Sequence[Mission]
     active_priorities: Sequence[PilotagePriority]
@@ -124,44 +125,44 @@ class Shown:
 
 
 RUNNING: Final = frozenset({"in_progress", "blocked"})
-"""What a mission is that was launched and is not done."""
+"""The statuses of missions that were launched and are not done."""
 
 _RANKS: Final[Mapping[StateIntent, Sequence[str]]] = {
     "weekly_review": ("done", "blocked", "in_progress", "to_launch", "todo"),
     "daily_execution": ("in_progress", "blocked", "to_launch", "todo", "done"),
     "sprint_planning": ("to_launch", "todo", "blocked", "in_progress", "done"),
 }
-"""Which status comes first. Within a status, what was made first; in a review, what was changed last."""
+"""The order of statuses. Within a status, the oldest comes first; in a review, the last changed."""
 
 
-def profiled(found: Shown, profile: StateProfile) -> Shown:
-    """What a profile shows: all of it; todos and running missions; or decisions and what is done."""
-    missions, todos = found.missions, found.todos
+def apply_profile(items: StateItems, profile: StateProfile) -> StateItems:
+    """Return the things that a profile shows: all; todos and running missions; or decisions and done things."""
+    missions, todos = items.missions, items.todos
     if profile == "execution":
-        return Shown([each for each in missions if each.status in RUNNING], [], todos, [], [])
+        return StateItems([item for item in missions if item.status in RUNNING], [], todos, [], [])
     if profile == "revue":
-        done = [each for each in missions if each.status == "done"]
-        return Shown(done, [], [each for each in todos if each.status == "done"], found.decisions, [])
-    return found
+        done = [item for item in missions if item.status == "done"]
+        return StateItems(done, [], [item for item in todos if item.status == "done"], items.decisions, [])
+    return items
 
 
-def ordered(found: Shown, intent: StateIntent) -> Shown:
-    """The same in the order of an intent. What comes in is in the order in which it was made.
+def apply_intent(items: StateItems, intent: StateIntent) -> StateItems:
+    """Return the things in the order of an intent. They come in the order of creation.
 
-    Decisions that were made last come first, unless all is to be as it was made.
+    Decisions are newest first, unless the order of creation is kept.
     """
     if intent == "context_only":
-        return found
+        return items
     latest = intent == "weekly_review"
-    return Shown(
-        _ranked(found.missions, _RANKS[intent], latest),
-        found.active_priorities,
-        _ranked(found.todos, _RANKS[intent], latest),
-        found.decisions[::-1],
-        found.active_docs,
+    return StateItems(
+        _sort_by_status(items.missions, _RANKS[intent], latest),
+        items.active_priorities,
+        _sort_by_status(items.todos, _RANKS[intent], latest),
+        items.decisions[::-1],
+        items.active_docs,
     )
 
 
-def _ranked(found: Sequence[S], ranks: Sequence[str], latest: bool) -> list[S]:
-    changed = sorted(found, key=lambda each: each.updated_at, reverse=True) if latest else found
-    return sorted(changed, key=lambda each: ranks.index(each.status))
+def _sort_by_status(things: Sequence[S], ranks: Sequence[str], latest: bool) -> list[S]:
+    by_date = sorted(things, key=lambda thing: thing.updated_at, reverse=True) if latest else things
+    return sorted(by_date, key=lambda thing: ranks.index(thing.status))

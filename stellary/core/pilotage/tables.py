@@ -1,4 +1,4 @@
-"""The schema of pilotage: six kinds of things, each numbered in its workspace, and the numbers that were given."""
+"""The schema of pilotage: six tables of things, each numbered in its workspace, and the counters of numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
 
-def _numbered(name: str, *parts: Column[Any] | Index) -> Table:
-    """A table whose rows are known by their workspace and a number."""
+def _build_table(name: str, *parts: Column[Any] | Index) -> Table:
+    """Build a table whose key is a workspace and a number."""
     return Table(
         f"stellary_pilotage_{name}",
         metadata,
@@ -25,7 +25,7 @@ def _numbered(name: str, *parts: Column[Any] | Index) -> Table:
     )
 
 
-missions = _numbered(
+missions = _build_table(
     "missions",
     Column("objective", String(500), nullable=False),
     Column("module", String(100)),
@@ -34,7 +34,7 @@ missions = _numbered(
     Column("completed_at", UtcDateTime),
 )
 
-priorities = _numbered(
+priorities = _build_table(
     "priorities",
     Column("label", String(500), nullable=False),
     Column("module", String(100)),
@@ -42,30 +42,30 @@ priorities = _numbered(
     Column("completed_at", UtcDateTime),
 )
 
-todos = _numbered(
+todos = _build_table(
     "todos",
     Column("label", String(500), nullable=False),
-    # Of the same workspace. No foreign keys: they would have to let go of the workspace together with the number.
+    # Of the same workspace. No foreign keys: ON DELETE SET NULL would clear the workspace as well as the number.
     Column("mission_number", Integer),
     Column("priority_number", Integer),
     Column("status", String(20), nullable=False),
     Column("completed_at", UtcDateTime),
 )
 
-decisions = _numbered(
+decisions = _build_table(
     "decisions",
     Column("title", String(500), nullable=False),
     Column("impact", Text),
 )
 
-docs = _numbered(
+docs = _build_table(
     "docs",
     Column("title", String(500), nullable=False),
     Column("owner", String(100)),
     Column("source_type", String(20)),
 )
 
-actions = _numbered(
+actions = _build_table(
     "actions",
     Column("action_type", String(100), nullable=False),
     Column("explanation", String(500), nullable=False),
@@ -76,7 +76,7 @@ actions = _numbered(
     Column("reviewed_at", UtcDateTime),
     Column("applied_by_id", IdType, ForeignKey("stellary_users.id")),
     Column("applied_at", UtcDateTime),
-    # What it has answered once it was applied.
+    # The result of the action, once it was applied.
     Column("result", Json),
     Index("ix_stellary_pilotage_actions_workspace_id_status_number", "workspace_id", "status", "number"),
 )
@@ -90,4 +90,4 @@ numbers = Table(
     Column("kind", String(20), primary_key=True),
     Column("last", Integer, nullable=False),
 )
-"""The number of the newest thing of a kind: given with it in one transaction, and never again."""
+"""The last number of each kind; numbers are never reused."""

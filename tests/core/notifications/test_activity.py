@@ -286,7 +286,7 @@ def test_a_move_that_concerns_nobody_else_asks_for_nobody(board, bob, statements
 
 
 def test_more_people_and_cards_than_a_statement_takes_are_looked_up_in_several(board, bob, cid, monkeypatch):
-    monkeypatch.setattr(activity, "AT_ONCE", 1)
+    monkeypatch.setattr(activity, "IDS_MAX", 1)
     cards = [board.card(str(number), by=bob) for number in range(3)]
     for card in cards:
         board.comment(card, by=cid)

@@ -213,24 +213,24 @@ def test_a_project_is_told_by_name():
 
 
 def test_a_card_concerns_its_assignee_and_its_creator():
-    assert rules.concerned(CardArchived(**PLACE, card=CARD)) == {"ann", "bob"}
-    assert rules.concerned(CardArchived(**PLACE, card=card(assignee_id=None))) == {"ann"}
+    assert rules.find_card_recipients(CardArchived(**PLACE, card=CARD)) == {"ann", "bob"}
+    assert rules.find_card_recipients(CardArchived(**PLACE, card=card(assignee_id=None))) == {"ann"}
 
 
 def test_being_no_longer_the_assignee_concerns_the_former_one():
     event = CardAssigned(**PLACE, card=card(assignee_id="cid"), before=CARD)
-    assert rules.concerned(event) == {"ann", "bob", "cid"}
+    assert rules.find_card_recipients(event) == {"ann", "bob", "cid"}
 
 
 def test_a_deleted_card_concerns_those_who_had_commented_on_it():
     event = CardDeleted(**PLACE, card=card(comment_count=1), commenter_ids=("cid",))
-    assert rules.concerned(event) == {"ann", "bob", "cid"}
+    assert rules.find_card_recipients(event) == {"ann", "bob", "cid"}
     assert not rules.has_commenters(event)
 
 
 @pytest.mark.parametrize("event", [CORRECTED, RETRACTED])
 def test_a_comment_that_is_corrected_or_deleted_concerns_nobody(event):
-    assert rules.concerned(event) == set()
+    assert rules.find_card_recipients(event) == set()
     assert not rules.has_commenters(event)
 
 
@@ -292,13 +292,13 @@ PEOPLE = {
     ],
 )
 def test_a_mention_is_a_name_or_what_stands_before_the_at_of_an_address(text, expected):
-    assert rules.mentioned(text, PEOPLE) == expected
+    assert rules.find_mentions(text, PEOPLE) == expected
     if expected:
         assert rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment(text)))
 
 
 def test_all_who_bear_a_name_are_mentioned():
-    assert rules.mentioned("@ann", {"ann": {"one", "two"}}) == {"one", "two"}
+    assert rules.find_mentions("@ann", {"ann": {"one", "two"}}) == {"one", "two"}
 
 
 MENTIONING = {
@@ -335,7 +335,7 @@ MENTIONING = {
 
 @pytest.mark.parametrize(("event", "expected"), MENTIONING.values(), ids=MENTIONING)
 def test_what_is_said_newly_mentions(event, expected):
-    assert rules.newly_mentioned(event, PEOPLE) == expected
+    assert rules.find_new_mentions(event, PEOPLE) == expected
     if expected:
         assert rules.may_mention(event)
 
@@ -361,11 +361,11 @@ def test_a_long_text_is_read_in_no_time(text):
     times = []
     for _ in range(5):
         begun = time.thread_time()
-        rules.mentioned(text, PEOPLE)
+        rules.find_mentions(text, PEOPLE)
         times.append(time.thread_time() - begun)
     assert min(times) < 0.05
 
 
 @given(before=st.text(), after=st.text())
 def test_who_is_mentioned_on_a_line_of_its_own_is_found_in_any_text(before, after):
-    assert "ann" in rules.mentioned(f"{before}\n@ann\n{after}", PEOPLE)
+    assert "ann" in rules.find_mentions(f"{before}\n@ann\n{after}", PEOPLE)

@@ -108,7 +108,7 @@ def test_what_is_committed_later_is_told_before_what_came_after_it(postgres_url)
 
 
 def test_a_block_says_where_to_go_on(core, board, record, monkeypatch):
-    monkeypatch.setattr("stellary.core.notifications.stream.AT_ONCE", 200)
+    monkeypatch.setattr("stellary.core.notifications.stream.BATCH_SIZE", 200)
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(250)]
     board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     first = record.read(core, 0)

@@ -22,12 +22,12 @@ kinds = st.sampled_from(get_args(rules.Kind))
 
 @given(kinds, st.integers(1, 10**9 - 1))
 def test_a_short_id_stands_for_its_number(kind, number):
-    assert rules.number_of(kind, rules.short_id(kind, number)) == number
+    assert rules.parse_short_id(kind, rules.short_id(kind, number)) == number
 
 
 @given(kinds, st.text() | st.from_regex(r"(m|p|t|d|doc|act|x)-[0-9]{1,12}", fullmatch=True))
 def test_what_is_spelled_otherwise_stands_for_nothing(kind, said):
-    number = rules.number_of(kind, said)
+    number = rules.parse_short_id(kind, said)
     assert number == rules.NOWHERE or rules.short_id(kind, number) == said
 
 
@@ -48,7 +48,7 @@ def test_what_is_spelled_otherwise_stands_for_nothing(kind, said):
     ],
 )
 def test_each_thing_has_one_id(said):
-    assert rules.number_of("mission", said) == rules.NOWHERE
+    assert rules.parse_short_id("mission", said) == rules.NOWHERE
 
 
 @pytest.mark.parametrize(("number", "said"), [(1, "m-001"), (999, "m-999"), (1000, "m-1000")])
