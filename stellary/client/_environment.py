@@ -8,10 +8,10 @@ from typing import Literal
 
 def in_notebook() -> bool:
     """Return whether the program runs in a notebook, which renders HTML."""
-    return front_end() is not None
+    return notebook_kind() is not None
 
 
-def front_end() -> Literal["jupyter", "marimo"] | None:
+def notebook_kind() -> Literal["jupyter", "marimo"] | None:
     """Return the kind of notebook; None for a terminal."""
     if "marimo" in sys.modules:
         import marimo

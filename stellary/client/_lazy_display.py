@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.calling.display_registry import register_display
-from stellary.contract.presenting import present_by
+from stellary.contract.rendering import register_renderer
 
 if TYPE_CHECKING:
     from stellary.client.calling.method import Resource
@@ -37,5 +37,5 @@ class LazyDisplay:
 def register_lazy_display() -> None:
     """Let values, pages and handles show themselves by ``stellary.client.display``."""
     display = LazyDisplay()
-    present_by(display.render)
+    register_renderer(display.render)
     register_display(display)

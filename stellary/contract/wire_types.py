@@ -13,7 +13,7 @@ import attrs
 
 from stellary.contract.limits import Secret
 from stellary.contract.naming import marks, members, once, whole, wire_fields
-from stellary.contract.presenting import Shown
+from stellary.contract.rendering import Displayable
 from stellary.contract.unset import UNSET, Unset
 
 C = TypeVar("C")
@@ -39,7 +39,7 @@ class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
         return _shown(self, UNSET)
 
 
-class Value(Shown):
+class Value(Displayable):
     """The base of what the API answers: compared by its fields, to be treated as immutable."""
 
     __slots__ = ("_raw",)

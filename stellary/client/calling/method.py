@@ -23,8 +23,8 @@ from stellary.client.calling.settings import checked_headers, checked_retries, c
 from stellary.client.calling.stream import AsyncEventStream, EventStream, never
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
-from stellary.contract.presenting import Shown
 from stellary.contract.redaction import conceal, conceal_headers
+from stellary.contract.rendering import Displayable
 from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import wire_fields
@@ -71,7 +71,7 @@ class HasVersion(Protocol):
 Id = str | HasId | HasUserId
 
 
-class Resource(Shown, Generic[C]):
+class Resource(Displayable, Generic[C]):
     """A place in the API. It holds a path and asks nothing until one of its methods is called."""
 
     def __init__(self, caller: SyncCaller | AsyncCaller, place: Mapping[str, str]) -> None:

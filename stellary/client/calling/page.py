@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from stellary.client.errors import EndlessPages
-from stellary.contract.presenting import Shown
+from stellary.contract.rendering import Displayable
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 200
 """Rows a page of ``iterate`` where no limit is named."""
 
 
-class _Listed(list[T], Shown):
+class _Listed(list[T], Displayable):
     """A list of rows, and the cursor of those that follow.
 
     Attributes:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from stellary.client.display._handles import view
 from stellary.client.display._live import LiveLog
 from stellary.client.display._sheet import View
-from stellary.contract.presenting import present_by
+from stellary.contract.rendering import register_renderer
 
 # Values that the core returns show themselves too, without a client.
-present_by(view)
+register_renderer(view)
 
 __all__ = ["LiveLog", "View", "view"]

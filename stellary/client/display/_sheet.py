@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stellary.client._environment import front_end
+from stellary.client._environment import notebook_kind
 from stellary.client.display._html import render_page, render_view
 from stellary.client.display._lines import RICH, render_lines
 from stellary.client.display._parts import Content
@@ -90,10 +90,10 @@ def put(view: View) -> Any:
     """
     import sys
 
-    front = front_end()
-    if front == "marimo":
+    notebook = notebook_kind()
+    if notebook == "marimo":
         return _Output(view)
-    if front == "jupyter":
+    if notebook == "jupyter":
         from IPython.display import display
 
         return display(view, display_id=True)  # type: ignore[no-untyped-call]

@@ -18,11 +18,11 @@ from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.removals import plan_removals
 from stellary.client.project_setup.state import State, StateParts, Target, find_project, read_state
 from stellary.client.resources.projects import ProjectHandle
-from stellary.contract.presenting import Shown
+from stellary.contract.rendering import Displayable
 
 
 @attrs.frozen(kw_only=True)
-class Plan(Shown, Generic[C]):
+class Plan(Displayable, Generic[C]):
     """The changes that make a project match its declaration. True if there are any.
 
     Attributes:

@@ -16,7 +16,7 @@ from stellary.client.calling.page import Page
 from stellary.client.display import View, view
 from stellary.client.display._sheet import put
 from stellary.client.testing import RecordingPort, make
-from stellary.contract import presenting
+from stellary.contract import rendering
 from stellary.contract.labels import Label
 from stellary.contract.scopes import Scope
 from tests.client.display.boards import board, card
@@ -100,7 +100,7 @@ def test_rich_renders_colors():
 
 
 def test_value_without_renderer_has_its_repr(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(presenting, "_presenters", [])
+    monkeypatch.setattr(rendering, "_renderers", [])
     assert BUG._repr_mimebundle_() is None
     assert "Label(" in in_terminal(BUG, width=500)
     assert f"color='{BUG.color}'" in in_terminal(BUG, width=500)

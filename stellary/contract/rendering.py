@@ -10,36 +10,36 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
-class Picture(Protocol):
+class RenderedValue(Protocol):
     """A rendered value."""
 
     def bundle(self) -> dict[str, str]:
         """Return the representations by MIME type, for notebooks: ``text/html`` and ``text/plain``."""
 
 
-Presenter = Callable[[Any], Picture]
+Renderer = Callable[[Any], RenderedValue]
 
-_presenters: list[Presenter] = []
+_renderers: list[Renderer] = []
 
 
-def present_by(presenter: Presenter) -> None:
+def register_renderer(renderer: Renderer) -> None:
     """Use this renderer for all values from now on."""
-    _presenters[:] = [presenter]
+    _renderers[:] = [renderer]
 
 
-class Shown:
+class Displayable:
     """The base class of values that a renderer can display."""
 
     __slots__ = ()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str] | None:
         """Return the representations for notebooks; None without a renderer, so that the repr is shown."""
-        return _presenters[0](self).bundle() if _presenters else None
+        return _renderers[0](self).bundle() if _renderers else None
 
     def __rich__(self) -> Any:
         """Return a renderable for rich, which would take a plain string for markup."""
-        if _presenters:
-            return _presenters[0](self)
+        if _renderers:
+            return _renderers[0](self)
         from rich.text import Text
 
         return Text(repr(self))
