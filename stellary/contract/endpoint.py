@@ -1,8 +1,8 @@
-"""Endpoints as values: a name, a place, what it takes and answers with, and its policy row.
+"""Endpoints as values: the operation's name, path, request, response and policy.
 
-``UPDATE_CARD = updates("cards.update", CardRef, takes=UpdateCard, returns=Card, policy=BOARD_WRITE)`` says all that
-the server's routes, the SDK's methods, OpenAPI and the permission matrix need. An endpoint without a policy row cannot
-be built.
+``UPDATE_CARD = updates("cards.update", CardRef, takes=UpdateCard, returns=Card, policy=BOARD_WRITE)`` contains all that
+the server's routes, the SDK's methods, OpenAPI and the permission matrix need. An endpoint without a policy cannot be
+created.
 """
 
 from __future__ import annotations
@@ -45,35 +45,38 @@ TOKEN_SCOPES: tuple[TokenScope, ...] = (
 )
 
 Role = Literal[
-    "public",  # anybody, without a token
-    "any",  # whoever has a live token; what is asked of it decides who may
-    "self",  # whoever has an account, on what is the account's own
-    "self_obj",  # the same, on one thing that only its owner sees
-    "invitee",  # whoever holds the invitation's secret and has the e-mail that it was sent to
+    "public",  # anyone, without a token
+    "any",  # any caller with a valid token; the operation that is called decides on access
+    "self",  # any account, on its own data
+    "self_obj",  # any account, on an item that only its owner can see
+    "invitee",  # the account with the invited e-mail address, with the invitation's token
     "org_read",  # members of the organization
     "org_admin",  # its admins and its owner
     "org_owner",  # its owner
-    "ws_read",  # who reaches the workspace: members, and the admins and the owner of the organization
+    "ws_read",  # members of the workspace, and the admins and the owner of the organization
     "ws_admin",  # admins of the workspace, and the admins and the owner of the organization
-    "ws_admin_or_self",  # the same, or the member in question
+    "ws_admin_or_self",  # the same, or the member concerned
     "ws_owner",  # the owner of the workspace, and the owner of the organization
     "proj_manage",  # project members and workspace admins
-    "author",  # who made the thing, and workspace admins
+    "author",  # the creator of the item, and workspace admins
     "pil_write",  # pilotage owners
     "pil_review",  # pilotage reviewers and owners
 ]
 
 TokenRule = TokenScope | Literal["public", "any", "full", "jwt"]
-"""What a personal access token must have: a scope; ``any`` live token will do; ``full``: all scopes; ``jwt``: none will
-do, it takes a person who has logged in; ``public``: no token is asked for."""
+"""The requirement on a personal access token.
+
+A scope; ``any``: any valid token; ``full``: a token with all scopes; ``jwt``: a JWT, and no personal access token;
+``public``: no token.
+"""
 
 AgentRule = Literal["-", "r", "w", "w0"]
-"""What an agent's own token may do: nothing, read, write (which its mode may turn into a proposal), propose."""
+"""The access of an agent's own token: none, read, write (subject to approval by the agent's mode), or propose only."""
 
 
 @attrs.frozen
 class Policy:
-    """Who may call an endpoint: one row, checked by every access check alike."""
+    """The callers that may use an endpoint, by role, token and agent."""
 
     role: Role
     token: TokenRule
@@ -82,38 +85,38 @@ class Policy:
 
 @request
 class Nothing(Request):
-    """What an endpoint takes that takes nothing."""
+    """The request class of an endpoint without parameters."""
 
 
 @value
 class Ok(Value):
-    """The answer to a deletion: ``{"ok": true}``."""
+    """The response to a deletion: ``{"ok": true}``."""
 
     ok: bool = True
 
 
 @attrs.frozen
 class Endpoint(Generic[R, P, Q, T]):
-    """One operation of the API.
+    """An operation of the API.
 
     Attributes:
-        operation: ``resource.verb``; the method of that name stands on the SDK's resource.
-        summary: One sentence for a person: what it does, and what a caller would stumble over.
-        method, path: As published; ``alias`` is a second path that is served alike.
-        ref: The address class of the thing (or the container) that the path names.
+        operation: ``resource.verb``; the SDK's resource has a method of that name.
+        summary: A description in one sentence, with what a caller should know.
+        method, path: As published; ``alias`` is a second path for the same operation.
+        ref: The address class of the item (or container) in the path.
         takes: The request class: the query of a GET or DELETE, else the JSON body.
-        returns: The value class of the answer, or of the rows if ``many``.
-        status: Of success.
-        policy: Who may call it.
-        many: Whether it answers with a list.
-        keeps_secret: Whether the answer holds a secret that is shown once, so that no copy of it may be kept.
-        also: Statuses of errors that other endpoints of its kind do not have.
-        takes_file: Whether it takes a form with one file (``multipart/form-data``, field ``file``) in place of JSON.
-        returns_file: Whether it answers with the bytes of a file in place of JSON; ``returns`` is then ``bytes``.
-        media: What the answer is: JSON; a page or a text that no value of the contract stands for (``returns`` is
-            ``str``); or a stream of server-sent events, each with a ``returns`` for its data.
-        thinks: Whether a model may think about the answer, which can take a minute.
-        idempotent: Whether it makes something and honours ``Idempotency-Key``.
+        returns: The value class of the response, or of its items if ``many``.
+        status: The HTTP status of success.
+        policy: The callers that may use it.
+        many: Whether the response is a list.
+        keeps_secret: Whether the response contains a secret that is shown only once, so that it must not be stored.
+        also: Error statuses that similar endpoints do not have.
+        takes_file: Whether the request is a form with one file (``multipart/form-data``, field ``file``), not JSON.
+        returns_file: Whether the response is a file, not JSON; ``returns`` is then ``bytes``.
+        media: The media type of the response: JSON; a page or plain text (``returns`` is then ``str``); or a stream of
+            server-sent events, each with a ``returns`` as its data.
+        thinks: Whether a language model may be involved, which can take a minute.
+        idempotent: Whether it creates something and honors ``Idempotency-Key``.
     """
 
     operation: str
@@ -139,17 +142,17 @@ class Endpoint(Generic[R, P, Q, T]):
 
     @property
     def is_stream(self) -> bool:
-        """Whether it goes on answering: what it takes is a ``Follow``."""
+        """Return whether the response is a stream of events; the request class is then a ``Follow``."""
         return self.media == EVENT_STREAM
 
     @property
     def in_query(self) -> bool:
-        """Whether what it takes stands in the query string."""
+        """Return whether the request's fields are query parameters."""
         return self.method in ("GET", "DELETE")
 
     @property
     def resource(self) -> str:
-        """What stands before the dot of ``operation``."""
+        """The part of ``operation`` before the dot."""
         return self.operation.partition(".")[0]
 
     @property
@@ -158,14 +161,14 @@ class Endpoint(Generic[R, P, Q, T]):
 
     @property
     def request_class(self) -> type[Q]:
-        """``takes``, as the class that it is."""
+        """The request class: ``takes``, typed as a class."""
         assert isinstance(self.takes, type)
         return self.takes
 
 
 @attrs.frozen
-class _Maker:
-    """Makes endpoints of one method and status. Written as a class so that both signatures are said once."""
+class _EndpointFactory:
+    """A factory of endpoints with the same method and status. A class, so that its overloads are declared only once."""
 
     method: Method
     status: int
@@ -223,8 +226,8 @@ class _Maker:
             operation=operation,
             summary=summary,
             method=self.method,
-            path=_joined(ref.template, tail),
-            alias=ref.alias and _joined(ref.alias, tail),
+            path=_join_path(ref.template, tail),
+            alias=ref.alias and _join_path(ref.alias, tail),
             ref=ref,
             takes=takes,
             returns=returns,
@@ -248,11 +251,21 @@ def lists(
     item: type[T],
     policy: Policy,
 ) -> Endpoint[R, P, Q, Listing[T]]:
-    """GET that answers 200 with a list of ``item``; what it takes is a kind of ``Paged``."""
-    made: Endpoint[R, P, Q, Listing[T]] = _several(
+    """Create a GET endpoint that returns 200 with a list.
+
+    Args:
+        operation: ``resource.verb``.
+        ref: The address class of the container.
+        tail: The last part of the path, after the container's.
+        summary: A description in one sentence.
+        takes: The request class, a subclass of ``Paged``.
+        item: The value class of the items.
+        policy: The callers that may use it.
+    """
+    endpoint: Endpoint[R, P, Q, Listing[T]] = _build_get_endpoint(
         operation, ref, tail, summary=summary, takes=takes, item=item, policy=policy, many=True
     )
-    return made
+    return endpoint
 
 
 def streams(
@@ -265,19 +278,29 @@ def streams(
     item: type[T],
     policy: Policy,
 ) -> Endpoint[R, P, Q, Stream[T]]:
-    """GET that goes on answering with server-sent events whose data is an ``item``; what it takes is a ``Follow``."""
-    made: Endpoint[R, P, Q, Stream[T]] = _several(
+    """Create a GET endpoint that returns 200 with a stream of server-sent events.
+
+    Args:
+        operation: ``resource.verb``.
+        ref: The address class of the container.
+        tail: The last part of the path, after the container's.
+        summary: A description in one sentence.
+        takes: The request class, a subclass of ``Follow``.
+        item: The value class of the events' data.
+        policy: The callers that may use it.
+    """
+    endpoint: Endpoint[R, P, Q, Stream[T]] = _build_get_endpoint(
         operation, ref, tail, summary=summary, takes=takes, item=item, policy=policy, media=EVENT_STREAM
     )
-    return made
+    return endpoint
 
 
-def _several(operation: str, ref: type[Any], tail: str, *, item: type[Any], **more: Any) -> Any:
+def _build_get_endpoint(operation: str, ref: type[Any], tail: str, *, item: type[Any], **more: Any) -> Any:
     return Endpoint(
         operation=operation,
         method="GET",
-        path=_joined(ref.template, tail),
-        alias=ref.alias and _joined(ref.alias, tail),
+        path=_join_path(ref.template, tail),
+        alias=ref.alias and _join_path(ref.alias, tail),
         ref=ref,
         returns=item,
         status=200,
@@ -285,13 +308,13 @@ def _several(operation: str, ref: type[Any], tail: str, *, item: type[Any], **mo
     )
 
 
-def _joined(template: str, tail: str) -> str:
+def _join_path(template: str, tail: str) -> str:
     return f"{template}/{tail}" if tail else template or "/"
 
 
-reads = _Maker("GET", 200)
-creates = _Maker("POST", 201)
-acts = _Maker("POST", 200)
-updates = _Maker("PATCH", 200)
-deletes = _Maker("DELETE", 200)
-"""Makers: GET 200, POST 201, POST 200, PATCH 200, DELETE 200."""
+reads = _EndpointFactory("GET", 200)
+creates = _EndpointFactory("POST", 201)
+acts = _EndpointFactory("POST", 200)
+updates = _EndpointFactory("PATCH", 200)
+deletes = _EndpointFactory("DELETE", 200)
+"""Factories: GET 200, POST 201, POST 200, PATCH 200, DELETE 200."""

@@ -1,6 +1,6 @@
-"""Limits: what must hold of a field, said once on the field, read by validation, OpenAPI and the docs.
+"""Limits: constraints on a field, declared once and used by validation, OpenAPI and the documentation.
 
-A limit stands in ``Annotated``: ``title: Annotated[str, Length(1, 500)]``.
+A limit is part of an ``Annotated`` type: ``title: Annotated[str, Length(1, 500)]``.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ class Named:
 
 @attrs.frozen
 class Whole:
-    """The only field of a request whose body is that field itself: an object whose names the caller makes up."""
+    """A mark for the only field of a request whose body is that field: an object with arbitrary keys."""
 
 
 @attrs.frozen
 class Reference:
-    """The id of something else. A malformed one is told the same as an unknown one, so its form is no limit."""
+    """A mark for the id of another item. Malformed and unknown ids get the same error, so the format is no limit."""
 
 
 @attrs.frozen
 class Secret:
-    """What must never be shown again: left out of every repr, and a password in OpenAPI."""
+    """A mark for a value that is shown only once: hidden in every repr, and a password in OpenAPI."""
 
 
 class Check(ABC):
-    """The base of the limits: says what is wrong with a value, and what OpenAPI calls it."""
+    """The base class of the limits."""
 
     @abstractmethod
-    def problem(self, found: Any) -> str | None:
-        """What must hold and does not (``must be 1 to 500 characters``), or None."""
+    def problem(self, value: Any) -> str | None:
+        """Return the requirement that the value violates (``must be 1 to 500 characters``), or None."""
 
     @abstractmethod
     def schema(self) -> dict[str, Any]:
-        """The JSON schema keywords of the limit."""
+        """Return the JSON Schema keywords of the limit."""
 
 
 @attrs.frozen
 class Length(Check):
-    """From ``min`` to ``max`` characters."""
+    """A string of ``min`` to ``max`` characters."""
 
     min: int
     max: int
 
-    def problem(self, found: Any) -> str | None:
-        if self.min <= len(found) <= self.max:
+    def problem(self, value: Any) -> str | None:
+        if self.min <= len(value) <= self.max:
             return None
         if self.min == 0:
             return f"must be at most {self.max} characters"
@@ -66,13 +66,13 @@ class Length(Check):
 
 @attrs.frozen
 class Items(Check):
-    """From ``min`` to ``max`` entries of a list."""
+    """A list of ``min`` to ``max`` items."""
 
     min: int
     max: int
 
-    def problem(self, found: Any) -> str | None:
-        if self.min <= len(found) <= self.max:
+    def problem(self, value: Any) -> str | None:
+        if self.min <= len(value) <= self.max:
             return None
         if self.min == 0:
             return f"must have at most {self.max} items"
@@ -84,10 +84,10 @@ class Items(Check):
 
 @attrs.frozen
 class Different(Check):
-    """No entry of a list is there twice."""
+    """A list without duplicates."""
 
-    def problem(self, found: Any) -> str | None:
-        return None if len(set(found)) == len(found) else "must not have the same one twice"
+    def problem(self, value: Any) -> str | None:
+        return None if len(set(value)) == len(value) else "must not have the same one twice"
 
     def schema(self) -> dict[str, Any]:
         return {"uniqueItems": True}
@@ -95,13 +95,13 @@ class Different(Check):
 
 @attrs.frozen
 class Range(Check):
-    """From ``min`` to ``max``, both included."""
+    """A number from ``min`` to ``max``, both inclusive."""
 
     min: int
     max: int
 
-    def problem(self, found: Any) -> str | None:
-        return None if self.min <= found <= self.max else f"must be {self.min} to {self.max}"
+    def problem(self, value: Any) -> str | None:
+        return None if self.min <= value <= self.max else f"must be {self.min} to {self.max}"
 
     def schema(self) -> dict[str, Any]:
         return {"minimum": self.min, "maximum": self.max}
@@ -109,30 +109,31 @@ class Range(Check):
 
 @attrs.frozen
 class Pattern(Check):
-    """The whole text matches ``regex``; ``said`` tells a person what that means (``must be …``)."""
+    """A string that matches ``regex`` as a whole. ``message`` explains the pattern to people (``must be …``)."""
 
     regex: str
-    said: str
+    message: str
 
-    def problem(self, found: Any) -> str | None:
-        return None if re.fullmatch(self.regex, found) else self.said
+    def problem(self, value: Any) -> str | None:
+        return None if re.fullmatch(self.regex, value) else self.message
 
     def schema(self) -> dict[str, Any]:
         return {"pattern": f"^(?:{self.regex})$"}
 
 
 NOT_BLANK = r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-"""A character that is no white space, spelled out: what is short for it means something else in each language."""
+"""A regular expression for a character other than white space, spelled out because ``\\s`` differs between languages.
+"""
 
 
 @attrs.frozen
 class Blank(Check):
-    """Whether a text of white space alone will do; where nothing is said, it does if an empty one does."""
+    """A rule on strings that consist of white space only. Without it, they are valid if an empty string is."""
 
     allowed: bool = False
 
-    def problem(self, found: Any) -> str | None:
-        return "must not be blank" if not self.allowed and found.isspace() else None
+    def problem(self, value: Any) -> str | None:
+        return "must not be blank" if not self.allowed and value.isspace() else None
 
     def schema(self) -> dict[str, Any]:
         return {} if self.allowed else {"pattern": NOT_BLANK}
@@ -140,23 +141,23 @@ class Blank(Check):
 
 @attrs.frozen
 class Email(Check):
-    """An e-mail address. Its syntax is checked in full where an account is made of it."""
+    """An e-mail address. The full syntax is checked when an account is created with it."""
 
-    def problem(self, found: Any) -> str | None:
-        good = len(found) <= 254 and re.fullmatch(r"[^@\s]{1,64}@[^@\s]+", found)
-        return None if good else "must be an e-mail address"
+    def problem(self, value: Any) -> str | None:
+        is_valid = len(value) <= 254 and re.fullmatch(r"[^@\s]{1,64}@[^@\s]+", value)
+        return None if is_valid else "must be an e-mail address"
 
     def schema(self) -> dict[str, Any]:
         return {"format": "email", "maxLength": 254}
 
 
 def checks(kind: Any) -> list[Check]:
-    """The limits that an ``Annotated`` type bears. A text that must not be empty must not be blank either."""
-    found = [mark for mark in kind.__metadata__ if isinstance(mark, Check)]
-    must_say_something = any(isinstance(mark, Length) and mark.min for mark in found)
-    if get_args(kind)[0] is str and must_say_something and not any(isinstance(mark, Blank) for mark in found):
-        found.append(Blank())
-    return found
+    """Return the limits of an ``Annotated`` type. A string that must not be empty must not be blank either."""
+    limits = [mark for mark in kind.__metadata__ if isinstance(mark, Check)]
+    requires_text = any(isinstance(limit, Length) and limit.min for limit in limits)
+    if get_args(kind)[0] is str and requires_text and not any(isinstance(limit, Blank) for limit in limits):
+        limits.append(Blank())
+    return limits
 
 
 ID_PATTERN = "[0-9a-f]{24}"
@@ -174,7 +175,7 @@ Slug = Annotated[
 ]
 EmailAddress = Annotated[str, Email()]
 Name = Annotated[str, Length(1, 100)]
-"""What a person calls a thing: 1-100 characters."""
+"""The name of an item: 1-100 characters."""
 
 Place = Annotated[int, Range(0, 2**31 - 1)]
-"""A wanted index, from 0; beyond the end means the end."""
+"""A requested position, from 0. A number beyond the end means the end."""

@@ -1,4 +1,4 @@
-"""Names and marks of fields: one naming rule (snake ↔ camel), and what a field's annotation says beside its type."""
+"""Wire names of fields (snake case ↔ camel case), and the marks in their ``Annotated`` types."""
 
 from __future__ import annotations
 
@@ -17,39 +17,41 @@ from stellary.contract.unset import Unset
 T = TypeVar("T")
 
 
-def once(make: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Keep what was made for a type. Types are hashable, which ``functools.cache`` by itself does not tell mypy."""
-    return functools.cache(make)
+def once(function: Callable[[Any], T]) -> Callable[[Any], T]:
+    """Cache a function of a type. mypy does not know that types are hashable, so ``functools.cache`` alone is not
+    enough.
+    """
+    return functools.cache(function)
 
 
 def camel(name: str) -> str:
-    """``due_date`` → ``dueDate``."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+    """Return the camel-case name: ``due_date`` → ``dueDate``."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
 
 
 def snake(name: str) -> str:
-    """``dueDate`` → ``due_date``."""
-    return re.sub("[A-Z]", lambda found: "_" + found.group().lower(), name)
+    """Return the snake-case name: ``dueDate`` → ``due_date``."""
+    return re.sub("[A-Z]", lambda match: "_" + match.group().lower(), name)
 
 
 @once
 def wire_fields(cls: type) -> dict[str, attrs.Attribute[Any]]:
-    """The fields of a contract class by their wire names, with their types resolved."""
+    """Return the fields of a contract class by wire name, with resolved types."""
     attrs.resolve_types(cls, include_extras=True)
     return {wire_name(field): field for field in attrs.fields(cls)}
 
 
 @once
 def whole(cls: type) -> attrs.Attribute[Any] | None:
-    """The field that is the body itself, if the class has such a one."""
+    """Return the field that is the whole body, or None if the class has no such field."""
     fields = list(wire_fields(cls).values())
     is_whole = len(fields) == 1 and any(isinstance(mark, Whole) for mark in marks(fields[0].type))
     return fields[0] if is_whole else None
 
 
 def wire_name(field: attrs.Attribute[Any]) -> str:
-    """The field's ``Named`` mark if it has one, else what the naming rule makes of its name."""
+    """Return the field's ``Named`` mark, or else its name in camel case."""
     for mark in marks(field.type):
         if isinstance(mark, Named):
             return mark.name
@@ -57,24 +59,24 @@ def wire_name(field: attrs.Attribute[Any]) -> str:
 
 
 def marks(kind: Any) -> tuple[Any, ...]:
-    """What ``Annotated`` says about a type, or about a member of a union: limits, ``Named``, ``Secret``."""
+    """Return the marks in the ``Annotated`` of a type or of its union members: limits, ``Named``, ``Secret``."""
     if get_origin(kind) is Annotated:
         return tuple(kind.__metadata__)
     return tuple(mark for part in members(kind) if part is not kind for mark in marks(part))
 
 
 def members(kind: Any) -> tuple[Any, ...]:
-    """The types of a union; any other type alone."""
+    """Return the types of a union; for any other type, that type alone."""
     return get_args(kind) if is_union(kind) else (kind,)
 
 
 def is_union(kind: Any) -> bool:
-    """Whether a type is ``X | Y``, however it is spelled."""
+    """Return whether a type is a union, in either spelling."""
     return get_origin(kind) in (typing.Union, types.UnionType)
 
 
 def base(kind: Any) -> Any:
-    """The type without its marks, None and UNSET."""
+    """Return the type without its marks, None and UNSET."""
     if get_origin(kind) is Annotated:
         return base(get_args(kind)[0])
     parts = [part for part in members(kind) if part not in (Unset, type(None))]

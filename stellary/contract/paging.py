@@ -1,4 +1,4 @@
-"""Pages: what every list takes and what it answers with."""
+"""Pagination: the parameters and the result of every list."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ LIMIT_MAX = 500
 
 @request
 class Paged(Request):
-    """What any list takes. Without ``limit`` the answer is complete.
+    """The parameters of every list. Without ``limit``, the list is complete.
 
     Attributes:
-        limit: 1 to 500 rows; the next page stands in the ``Link`` header of the answer.
-        cursor: Where the page starts, as the ``Link`` of the page before named it.
+        limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no
+            limit.
+        cursor: The start of the page, from the ``Link`` header of the previous page.
     """
 
     limit: Annotated[int, Range(1, LIMIT_MAX)] | Unset = UNSET
@@ -30,7 +31,7 @@ class Paged(Request):
 
 @attrs.frozen
 class Listing(Generic[T]):
-    """A list, or a page of one; ``next`` is the cursor of the page that follows, None on the last."""
+    """A list, or a page of one. ``next`` is the cursor of the next page; None on the last page."""
 
     items: Sequence[T]
     next: str | None = None

@@ -1,4 +1,4 @@
-"""The policy rows that several endpoints share, named after what they let do."""
+"""Policies shared by several endpoints, named after the access they grant."""
 
 from __future__ import annotations
 
