@@ -1,4 +1,4 @@
-"""Addressing: what a ref is: the parts of a URL that name a thing, and how they become a path and come out of one."""
+"""Addresses of items: the parts of a URL that identify an item, built from and parsed into refs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from stellary.contract.naming import snake
 
 R = TypeVar("R", bound="Ref")
 NOWHERE = ""
-"""Stands in a ref for a part of the path that cannot be an id or a slug."""
+"""The value in a ref of a path part that cannot be an id or a slug."""
 
 
 @attrs.frozen
 class Ref:
-    """The root: nothing stands before the path."""
+    """The root of the API, and the base class of all addresses."""
 
     template: ClassVar[str] = ""
     alias: ClassVar[str | None] = None
 
     def path(self) -> str:
-        """The published path, each part quoted.
+        """Return the published path, with every part percent-encoded.
 
         Raises:
-            Invalid: A part is empty, ``.`` or ``..``, which would lead to another place, or cannot stand in a URL.
+            Invalid: A part is empty, ``.`` or ``..``, which would lead to another path, or cannot be encoded in a URL.
         """
         parts = []
         for part in self.template.split("/"):
@@ -48,24 +48,35 @@ class Ref:
 
     @classmethod
     def at(cls, parts: Mapping[str, str]) -> Self:
-        """The ref of what stood in a path. A part that cannot be an id or a slug becomes one that is nowhere, so that
-        it is answered, and costs, as an unknown one.
+        """Return the ref of the parts of a path.
+
+        A part that cannot be an id or a slug becomes ``NOWHERE``, so that it is handled, at the same cost, like an
+        unknown one.
         """
-        return cls(**{name: text if _possible(name, text) else NOWHERE for name, text in parts.items()})
+        return cls(**{name: text if _is_possible(name, text) else NOWHERE for name, text in parts.items()})
 
     def child(self, kind: type[R], *ids: str) -> R:
-        """The ref of something in this place: ``project.child(CardRef, card_id)``."""
-        here = self._shared_with(kind)
-        missing = [each.name for each in attrs.fields(kind) if each.name not in here and not each.kw_only]
-        return kind(**here, **dict(zip(missing, ids, strict=True)))
+        """Return the ref of an item inside this one: ``project.child(CardRef, card_id)``.
+
+        Args:
+            kind: The class of the item's ref.
+            ids: The parts that this ref does not have, in order.
+        """
+        shared = self._shared_parts(kind)
+        missing = [
+            field.name for field in attrs.fields(kind) if field.name not in shared and not field.kw_only
+        ]
+        return kind(**shared, **dict(zip(missing, ids, strict=True)))
 
     def parent(self, kind: type[R]) -> R:
-        """The ref of the place that this stands in: ``card.parent(ProjectRef)``."""
-        return kind(**self._shared_with(kind))
+        """Return the ref of an item that contains this one: ``card.parent(ProjectRef)``."""
+        return kind(**self._shared_parts(kind))
 
-    def _shared_with(self, kind: type[Ref]) -> dict[str, Any]:
-        own = {each.name for each in attrs.fields(type(self))}
-        return {each.name: getattr(self, each.name) for each in attrs.fields(kind) if each.name in own}
+    def _shared_parts(self, kind: type[Ref]) -> dict[str, Any]:
+        own_names = {field.name for field in attrs.fields(type(self))}
+        return {
+            field.name: getattr(self, field.name) for field in attrs.fields(kind) if field.name in own_names
+        }
 
 
 _ID = re.compile(ID_PATTERN)
@@ -73,22 +84,22 @@ _PATTERNS = {
     "org_slug": re.compile(SLUG_PATTERN),
     "ws_slug": re.compile(SLUG_PATTERN),
     "token": re.compile(r"[A-Za-z0-9_-]{1,200}"),
-    # A card may be named by its key: ``LAUNCH-12``.
+    # A card can be given by its key: ``LAUNCH-12``.
     "card_id": re.compile(f"{ID_PATTERN}|{CARD_KEY_PATTERN}"),
-    # Those of pilotage are short, and count: ``m-001``.
+    # Ids of pilotage are short: ``m-001``.
     "id": re.compile(r"[a-z0-9-]{1,40}"),
 }
 
 
-def _possible(name: str, text: str) -> bool:
+def _is_possible(name: str, text: str) -> bool:
     return _PATTERNS.get(name, _ID).fullmatch(text) is not None
 
 
 def pattern(name: str) -> str:
-    """The regular expression that a part of a path matches as a whole, by the name of the ref's field."""
+    """Return the regular expression that a path part must match as a whole, by the name of the ref's field."""
     return _PATTERNS.get(name, _ID).pattern
 
 
 def parameter_names(template: str) -> dict[str, str]:
-    """The parameters of a template: wire name → name of the ref's field."""
+    """Return the parameters of a path template: wire name → name of the ref's field."""
     return {part[1:]: snake(part[1:]) for part in template.split("/") if part.startswith(":")}

@@ -1,24 +1,24 @@
-"""The error tree: the core raises it, the server carries it, the SDK raises it again.
+"""The errors: raised by the core, transported by the server, and raised again by the SDK.
 
     StellaryError
-    └── ApiError                  an answer that is not 2xx
-        ├── Invalid               400  the request says something that cannot be
-        ├── Unauthenticated       401  no token, or one that is not (or no longer) good
-        ├── Forbidden             403  the role or the token's scopes do not reach that far
-        ├── NotFound              404  not there, or not visible to the caller
-        ├── MethodNotAllowed      405  the path exists, the method does not
-        ├── Conflict              409  a duplicate, or a state that does not allow it
-        ├── PreconditionFailed    412  If-Match names a version that is no longer current
-        ├── TooLarge              413  the body is larger than the endpoint takes
-        ├── UnsupportedMedia      415  the body is not of a type that the endpoint takes
-        ├── RangeNotSatisfiable   416  the file has no such bytes
-        ├── Unprocessable         422  an Idempotency-Key that was used for something else
-        ├── RateLimited           429  too many requests; ``retry_after`` says how long to wait
-        └── ServerError           5xx  a defect, or an overload that will pass
-            ├── Unavailable       503  busy or stopping; ``retry_after`` says how long to wait
-            └── StorageFull       507  no room to write on
+    └── ApiError                  a response that is not 2xx
+        ├── Invalid               400  the request is invalid
+        ├── Unauthenticated       401  the token is missing, invalid, expired or revoked
+        ├── Forbidden             403  the role or the token's scopes are insufficient
+        ├── NotFound              404  the item does not exist or is not visible to the caller
+        ├── MethodNotAllowed      405  the path exists, but not with this method
+        ├── Conflict              409  a duplicate, or a state that does not allow the change
+        ├── PreconditionFailed    412  If-Match has a version that is not the current one
+        ├── TooLarge              413  the body is larger than the endpoint accepts
+        ├── UnsupportedMedia      415  the endpoint does not accept the body's media type
+        ├── RangeNotSatisfiable   416  the file does not have these bytes
+        ├── Unprocessable         422  the Idempotency-Key was used for another request
+        ├── RateLimited           429  too many requests; see ``retry_after``
+        └── ServerError           5xx  a defect of the server, or a temporary overload
+            ├── Unavailable       503  busy or stopping; see ``retry_after``
+            └── StorageFull       507  no storage space left
 
-``except NotFound`` therefore reads the same embedded and remote.
+``except NotFound`` therefore works the same embedded and remote.
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ import attrs
 
 @attrs.frozen
 class FieldProblem:
-    """What is wrong with one field of a request, in wire names (``checklist[1].title``)."""
+    """The problem with one field of a request, in wire names (``checklist[1].title``)."""
 
     field: str
     message: str
 
 
 class StellaryError(Exception):
-    """The root of everything that this package raises on purpose.
+    """The base class of all errors that this package raises deliberately.
 
     Attributes:
-        made: What a method that makes many by several calls, such as ``cards.create_all``, had made before this one failed.
-            It stays.
+        made: The items that a method with several calls, such as ``cards.create_all``, had created before it failed.
+            They are not undone.
     """
 
     made: tuple[Any, ...] = ()
 
 
 class ApiError(StellaryError):
-    """An answer that is not 2xx, as in the section Error Handling of the API reference.
+    """A response that is not 2xx, as in the section Error Handling of the API reference.
 
     Attributes:
         status: The HTTP status.
-        message: One readable sentence in wire names.
+        message: A readable sentence in wire names.
         code: A stable snake_case name of the reason.
-        details: One entry per field that is wrong, if any.
-        request_id: The ``X-Request-Id`` of the answer, where it came from a server.
-        method, path: The request, where it came from a server.
-        retries: How often the client had tried again before it gave up.
-        retry_after: Seconds to wait before the next try, if the server named them.
-        body: The bytes of the answer, where it came from a server: a proxy's page may say more than the message.
+        details: One entry per invalid field, if any.
+        request_id: The ``X-Request-Id`` of the response; None if it came from an embedded core.
+        method, path: The request; None if it went to an embedded core.
+        retries: The number of retries before the client gave up.
+        retry_after: Seconds to wait before the next attempt, if the server specified them.
+        body: The body of the response, if it came from a server; a proxy's page may explain more than the message.
     """
 
     status: int = 500
@@ -106,7 +106,7 @@ class ApiError(StellaryError):
         return f"{self.status} {self.reason}: {self.message}{place}"
 
     def to_body(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return the error shape of the API reference, with what this product adds to it."""
+        """Return the error as JSON: the shape of the API reference, with this product's additional fields."""
         shape: dict[str, Any] = {
             "statusCode": self.status,
             "message": self.message,
@@ -121,105 +121,105 @@ class ApiError(StellaryError):
 
 
 class Invalid(ApiError):
-    """400: the request says something that cannot be; ``details`` name the fields."""
+    """400: the request is invalid; ``details`` lists the fields."""
 
     status = 400
     default_code = "invalid"
 
 
 class Unauthenticated(ApiError):
-    """401: no token, or one that is not (or no longer) good."""
+    """401: the token is missing, invalid, expired or revoked."""
 
     status = 401
     default_code = "unauthenticated"
 
 
 class Forbidden(ApiError):
-    """403: the role or the token's scopes do not reach that far."""
+    """403: the role or the token's scopes are insufficient."""
 
     status = 403
     default_code = "forbidden"
 
 
 class NotFound(ApiError):
-    """404: not there, or not visible to the caller; the two are never told apart."""
+    """404: the item does not exist or is not visible to the caller, without distinction."""
 
     status = 404
     default_code = "not_found"
 
 
 class MethodNotAllowed(ApiError):
-    """405: the path exists, the method does not; ``headers["Allow"]`` lists those that do."""
+    """405: the path exists, but not with this method; ``headers["Allow"]`` lists the methods it has."""
 
     status = 405
     default_code = "method_not_allowed"
 
 
 class Conflict(ApiError):
-    """409: a duplicate, or a state that does not allow it."""
+    """409: a duplicate, or a state that does not allow the change."""
 
     status = 409
     default_code = "conflict"
 
 
 class PreconditionFailed(ApiError):
-    """412: ``If-Match`` names a version that is no longer the current one."""
+    """412: ``If-Match`` has a version that is not the current one."""
 
     status = 412
     default_code = "precondition_failed"
 
 
 class TooLarge(ApiError):
-    """413: the body is larger than the endpoint takes."""
+    """413: the body is larger than the endpoint accepts."""
 
     status = 413
     default_code = "too_large"
 
 
 class UnsupportedMedia(ApiError):
-    """415: the body is not of a type that the endpoint takes."""
+    """415: the endpoint does not accept the body's media type."""
 
     status = 415
     default_code = "unsupported_media_type"
 
 
 class RangeNotSatisfiable(ApiError):
-    """416: the file has no such bytes; ``headers["Content-Range"]`` says how many it has."""
+    """416: the file does not have these bytes; ``headers["Content-Range"]`` has its size."""
 
     status = 416
     default_code = "range_not_satisfiable"
 
 
 class Unprocessable(ApiError):
-    """422: the ``Idempotency-Key`` was used for something else before."""
+    """422: the ``Idempotency-Key`` was used for another request."""
 
     status = 422
     default_code = "idempotency_key_reused"
 
 
 class RateLimited(ApiError):
-    """429: too many requests; ``retry_after`` says how many seconds to wait."""
+    """429: too many requests; ``retry_after`` is the number of seconds to wait."""
 
     status = 429
     default_code = "rate_limited"
 
 
 class ServerError(ApiError):
-    """5xx: a defect of the server, or an overload that will pass."""
+    """5xx: a defect of the server, or a temporary overload."""
 
     status = 500
     default_code = "internal_error"
 
 
 class Unavailable(ServerError):
-    """503: busy, stopping, or without its database; ``retry_after`` says how long to wait."""
+    """503: busy, stopping, or without its database; ``retry_after`` is the number of seconds to wait."""
 
     status = 503
     default_code = "unavailable"
 
 
 class StorageFull(ServerError):
-    """507: the server has no room left to write on."""
+    """507: the server has no storage space left."""
 
     status = 507
     default_code = "storage_full"
@@ -248,12 +248,12 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def error_from(status: int, body: bytes, headers: Mapping[str, str]) -> ApiError:
-    """The error that an answer carries. Never raises, whatever the bytes are.
+    """Return the error of a response. Never raises, whatever the body is.
 
     Args:
         status: The HTTP status, 300 or more.
-        body: The bytes of the answer: the error shape, or anything that a proxy made up.
-        headers: With lower-case names.
+        body: The body: the error shape, or anything that a proxy sent.
+        headers: With lowercase names.
     """
     shape: Any
     try:
@@ -280,11 +280,11 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str]) -> ApiError
     return error
 
 
-def _details(found: Any) -> list[FieldProblem]:
-    if not isinstance(found, list):
+def _details(entries: Any) -> list[FieldProblem]:
+    if not isinstance(entries, list):
         return []
     return [
         FieldProblem(str(entry.get("field", "")), str(entry.get("message", "")))
-        for entry in found
+        for entry in entries
         if isinstance(entry, dict)
     ]

@@ -1,4 +1,4 @@
-"""The port: what carries a request to the API and brings the answer back, over HTTP or in process."""
+"""The interface that sends requests to the API, over HTTP or in process."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from stellary.contract.redaction import show_body, show_headers
 
 @attrs.frozen
 class RawRequest:
-    """A request before anybody has read it. Its repr shows neither the body nor credentials.
+    """A request before it is parsed. Its repr shows neither the body nor credentials.
 
     Attributes:
-        method: In capitals.
-        path: As it stands in the URL, percent-encoded, without the query.
+        method: In upper case.
+        path: The percent-encoded path of the URL, without the query.
         query: Percent-encoded, without the question mark.
-        headers: With lower-case names.
-        body: Empty where there is none, or where ``blocks`` has it.
-        blocks: A body that is not to be held in memory. Each iteration begins it anew.
+        headers: With lowercase names.
+        body: Empty if there is none, or if ``blocks`` has it.
+        blocks: A body that is not held in memory. Every iteration starts from the beginning.
     """
 
     method: str
@@ -33,10 +33,10 @@ class RawRequest:
 
 @attrs.frozen
 class RawResponse:
-    """An answer as bytes; header names are lower-case. Its repr shows neither the body nor credentials.
+    """A response as bytes, with lowercase header names. Its repr shows neither the body nor credentials.
 
     Attributes:
-        blocks: A body that is not held in memory, to be read once. From a port, that of a stream.
+        blocks: A body that is not held in memory; can be read once. From a port, the body of a stream.
     """
 
     status: int
@@ -46,22 +46,25 @@ class RawResponse:
 
 
 class Port(Protocol):
-    """Sends one request and returns its answer, whatever its status.
+    """A transport that sends one request and returns its response, whatever the status.
 
-    Raises only if there is no answer at all: the SDK's ``ConnectionFailed`` or ``TimedOut``.
+    Raises only if there is no response: the SDK's ``ConnectionFailed`` or ``TimedOut``.
     """
 
     def send(self, request: RawRequest, /) -> RawResponse: ...
 
     def stream(self, request: RawRequest, /) -> RawResponse:
-        """The same for what goes on answering: ``blocks`` come as things happen. Other answers are as ``send`` has them."""
+        """Send a request for a stream: ``blocks`` yields data as it arrives.
+
+        Other responses are the same as from ``send``.
+        """
         ...
 
     def close(self) -> None: ...
 
 
 class AsyncPort(Protocol):
-    """The same for callers that await."""
+    """The same interface for asynchronous callers."""
 
     async def send(self, request: RawRequest, /) -> RawResponse: ...
 

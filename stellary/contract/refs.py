@@ -1,7 +1,7 @@
-"""Refs: the typed addresses of things. What stands before a path (``/…/`` in the reference) is decided here alone.
+"""Typed addresses of items. The prefix of a path (``/…/`` in the reference) is defined only here.
 
-A ref holds the parts of a URL that name a thing; ``template`` is its published path, ``alias`` a second path under
-which the same thing is served. A thing of a project that has a flat path is also served below its project.
+A ref holds the parts of a URL that identify an item. ``template`` is the published path; ``alias`` is a second path for
+the same item. An item of a project that has a flat path is also served below its project.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class OrganizationMemberRef(OrganizationRef):
 
 @attrs.frozen
 class WorkspacesRef(OrganizationRef):
-    """Where an organization's workspaces are listed and made."""
+    """The collection of an organization's workspaces."""
 
     template: ClassVar[str] = "/orgs/:orgSlug"
 
@@ -67,7 +67,7 @@ class InvitationRef(WorkspaceRef):
 
 @attrs.frozen
 class InvitationTokenRef(Ref):
-    """An invitation, by the secret that was mailed."""
+    """An invitation, by the token that was e-mailed."""
 
     template: ClassVar[str] = "/invitations/:token"
     token: str = attrs.field(repr=False)
@@ -131,7 +131,7 @@ class CommentRef(CardRef):
 
 @attrs.frozen
 class FlatCardRef(WorkspaceRef):
-    """A card of a workspace, whatever its project, by its id or its key."""
+    """A card of a workspace in any project, by its id or its key."""
 
     template: ClassVar[str] = _WORKSPACE + "/cards/:cardId"
     alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId"
@@ -150,7 +150,7 @@ class ChecklistItemRef(FlatCardRef):
 
 @attrs.frozen
 class CardLabelRef(FlatCardRef):
-    """A label as it hangs on a card."""
+    """A label on a card."""
 
     template: ClassVar[str] = _WORKSPACE + "/cards/:cardId/labels/:labelId"
     alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId/labels/:labelId"
@@ -177,7 +177,7 @@ class AttachmentRef(CardRef):
 
 @attrs.frozen
 class ScopeRef(WorkspaceRef):
-    """A work package of a project."""
+    """A scope of a project."""
 
     template: ClassVar[str] = _WORKSPACE + "/scopes/:scopeId"
     alias: ClassVar[str | None] = _PROJECT + "/scopes/:scopeId"
@@ -247,7 +247,7 @@ class ActiveDocRef(WorkspaceRef):
 
 @attrs.frozen
 class ProposedActionRef(WorkspaceRef):
-    """An action that somebody has proposed, by its short id."""
+    """A proposed action, by its short id."""
 
     template: ClassVar[str] = _PILOTAGE + "/actions/:id"
     id: str
@@ -303,7 +303,7 @@ class DocumentRef(WorkspaceRef):
 
 @attrs.frozen
 class DocumentVersionRef(DocumentRef):
-    """A document as it was submitted for review."""
+    """A document as submitted for review."""
 
     template: ClassVar[str] = _WORKSPACE + "/documents/:documentId/versions/:versionId"
     version_id: str

@@ -1,4 +1,4 @@
-"""The router: which endpoint a method and a path mean. One for the server, the embedded client and the tests."""
+"""Routing from a method and a path to an endpoint, for the server, the embedded client and the tests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ AnyEndpoint = Endpoint[Any, Any, Any, Any]
 
 @attrs.frozen
 class Match:
-    """An endpoint, and the address that stood in the path."""
+    """An endpoint, and the address from the path."""
 
     endpoint: AnyEndpoint
     ref: Ref
 
 
 class _Node:
-    """One place in the tree of paths: words lead on by name, one parameter by any text. Words win."""
+    """A node in the tree of paths: children by literal part, and one for any parameter.
+
+    Literal parts take precedence.
+    """
 
     __slots__ = ("leaves", "parameter", "words")
 
@@ -35,7 +38,7 @@ class _Node:
 
 
 class Router:
-    """Finds endpoints by path, segment by segment."""
+    """A lookup of endpoints by path, part by part."""
 
     def __init__(self, endpoints: Iterable[AnyEndpoint]) -> None:
         self._root = _Node()
@@ -58,24 +61,24 @@ class Router:
         node.leaves[endpoint.method] = (endpoint, tuple(parameter_names(path).values()))
 
     def match(self, method: str, path: str) -> Match:
-        """The endpoint of a request.
+        """Return the endpoint and the address of a request.
 
         Args:
-            method: In capitals.
-            path: Percent-encoded, as it stood in the request.
+            method: In upper case.
+            path: Percent-encoded, as in the request.
 
         Raises:
-            NotFound: No endpoint has that path.
-            MethodNotAllowed: One has, with another method.
+            NotFound: No endpoint has this path.
+            MethodNotAllowed: An endpoint has this path, but with another method.
         """
-        found = None
-        # Nothing is decoded that cannot lead anywhere: a path may be as long as its sender likes.
+        result = None
+        # A path can be arbitrarily long, so one that cannot match is not decoded.
         if path.startswith("/") and path.count("/") <= self._longest:
             parts = [unquote(part, errors="replace") for part in path.split("/")[1:]]
-            found = _find(self._root, parts, 0)
-        if found is None:
+            result = _find(self._root, parts, 0)
+        if result is None:
             raise NotFound(f"there is nothing at {path[:200]}", code="unknown_path")
-        node, texts = found
+        node, texts = result
         leaf = node.leaves.get(method)
         if leaf is None:
             error = MethodNotAllowed(f"{method} is not possible at {path[:200]}")
@@ -89,10 +92,10 @@ def _find(node: _Node, parts: list[str], start: int) -> tuple[_Node, list[str]] 
     if start == len(parts):
         return (node, []) if node.leaves else None
     word = node.words.get(parts[start])
-    if word is not None and (found := _find(word, parts, start + 1)):
-        return found
-    # Nothing between two slashes, or after the last one, names no thing.
+    if word is not None and (result := _find(word, parts, start + 1)):
+        return result
+    # An empty part identifies no item.
     if node.parameter is None or not parts[start]:
         return None
-    found = _find(node.parameter, parts, start + 1)
-    return found and (found[0], [parts[start], *found[1]])
+    result = _find(node.parameter, parts, start + 1)
+    return result and (result[0], [parts[start], *result[1]])
