@@ -1,4 +1,4 @@
-"""Components: what the operations of the OpenAPI document share, and the reader of the schemas need not know."""
+"""Parts that the operations of the OpenAPI document share."""
 
 from __future__ import annotations
 
@@ -12,53 +12,68 @@ Json = dict[str, Any]
 ERROR: Json = {
     "type": "object",
     "title": "Error",
-    "description": "What every error answers with.",
+    "description": "The body of every error response.",
     "properties": {
         "statusCode": {"type": "integer"},
-        "message": {"type": "string", "description": "One readable sentence in wire names."},
-        "error": {"type": "string", "description": "The reason phrase of the status."},
+        "message": {
+            "type": "string",
+            "description": "A readable sentence that uses the names of the request's fields.",
+        },
+        "error": {"type": "string", "description": "The reason phrase of the HTTP status."},
         "code": {"type": "string", "description": "A stable name of the reason, in snake_case."},
         "details": {
             "type": "array",
-            "description": "One entry per field that is wrong.",
+            "description": "One entry per invalid field.",
             "items": {
                 "type": "object",
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
                 "required": ["field", "message"],
             },
         },
-        "requestId": {"type": "string", "description": "That of the `X-Request-Id` header."},
+        "requestId": {"type": "string", "description": "The value of the `X-Request-Id` header."},
     },
     "required": ["statusCode", "message", "error"],
 }
 
 HEADERS: Json = {
     "RequestId": {
-        "description": "The id of this exchange; the server's log has it too.",
+        "description": "The id of the request, as in the server's log.",
         "schema": {"type": "string"},
     },
     "Link": {
         "description": 'The next page, if there is one: `<…>; rel="next"` (RFC 8288).',
         "schema": {"type": "string"},
     },
-    "FileETag": {"description": "Of the file's bytes, for `If-None-Match`.", "schema": {"type": "string"}},
+    "FileETag": {
+        "description": "The file's `ETag`, for use with `If-None-Match`.",
+        "schema": {"type": "string"},
+    },
     "ContentDisposition": {
-        "description": "`attachment`, with the file's name (RFC 6266).",
+        "description": "`attachment`, with the file name (RFC 6266).",
         "schema": {"type": "string"},
     },
     "ContentRange": {
-        "description": "Which bytes of how many: `bytes 0-99/1000`.",
+        "description": "The range and the total size: `bytes 0-99/1000`.",
         "schema": {"type": "string"},
     },
-    "ETag": {"description": 'The version in quotes, for `If-Match`: `"3"`.', "schema": {"type": "string"}},
-    "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {
+        "description": 'The version in quotes, for use with `If-Match`: `"3"`.',
+        "schema": {"type": "string"},
+    },
+    "RetryAfter": {
+        "description": "Seconds to wait before the next attempt.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "RateLimitLimit": {
-        "description": "How many requests the window takes.",
+        "description": "The number of requests allowed in the current window.",
         "schema": {"type": "integer"},
     },
-    "RateLimitRemaining": {"description": "How many are left in it.", "schema": {"type": "integer"}},
-    "RateLimitReset": {"description": "Seconds until it starts anew.", "schema": {"type": "integer"}},
-    "Allow": {"description": "The methods that the path has.", "schema": {"type": "string"}},
+    "RateLimitRemaining": {
+        "description": "The number of requests left in the current window.",
+        "schema": {"type": "integer"},
+    },
+    "RateLimitReset": {"description": "Seconds until the next window starts.", "schema": {"type": "integer"}},
+    "Allow": {"description": "The methods that the path supports.", "schema": {"type": "string"}},
     "WwwAuthenticate": {"description": "`Bearer`", "schema": {"type": "string"}},
 }
 
@@ -85,34 +100,34 @@ PARAMETERS: Json = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The version that the caller has seen, as its `ETag` had it; a stale one is a 412.",
+        "description": "The `ETag` of the version to change. If it is not the current version, the request fails with a 412.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Any text of the caller's. The same key with the same body within 24 hours gets the first "
-        "answer again, and makes nothing twice.",
+        "description": "A unique string chosen by the caller, 1-255 characters. A repeated request with the same key and body "
+        "within 24 hours returns the first response and creates nothing; with another body, it fails with a 422.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     },
     "Range": {
         "name": "Range",
         "in": "header",
-        "description": "One range of bytes to be answered with in place of the whole file (RFC 9110).",
+        "description": "A single range of bytes to return instead of the whole file (RFC 9110).",
         "schema": {"type": "string"},
         "example": "bytes=0-1048575",
     },
     "LastEventId": {
         "name": "Last-Event-ID",
         "in": "header",
-        "description": "The id of the last event that was seen; all that came after it is told. Comes before `lastEventId`.",
+        "description": "The id of the last event received; the stream continues after it. Takes precedence over `lastEventId`.",
         "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` that the caller has seen: 304 if the file is the same.",
+        "description": "The `ETag` of the caller's copy: the response is a 304 if the file has not changed.",
         "schema": {"type": "string"},
     },
 }
@@ -122,7 +137,7 @@ FORM: Json = {
     "type": "object",
     "title": "Form",
     "properties": {
-        "file": {**BYTES, "description": "The file, with its name and type in the part's headers."}
+        "file": {**BYTES, "description": "The file, with its name and media type in the part's headers."}
     },
     "required": ["file"],
     "additionalProperties": False,
@@ -133,28 +148,28 @@ SECURITY: Json = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The `access_token` of a login or a registration.",
+        "description": "The `access_token` from login or registration.",
     },
     "apiToken": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "synth_…",
-        "description": "A personal access token, with the scopes that are named.",
+        "description": "A personal access token with the listed scopes.",
     },
 }
 
 
 def error_response(status: int) -> Json:
-    """What is answered with that status, as the error class says."""
+    """Return the response object of an error status, described by its error class."""
     kind = BY_STATUS[status]
-    _, _, said = inspect.cleandoc(kind.__doc__ or "").partition(": ")
+    _, _, description = inspect.cleandoc(kind.__doc__ or "").partition(": ")
     return {
-        "description": " ".join(said.split()).replace("``", "`").capitalize(),
+        "description": " ".join(description.split()).replace("``", "`").capitalize(),
         "headers": header_references({"X-Request-Id": "RequestId"} | _ERROR_HEADERS.get(status, {})),
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     }
 
 
 def header_references(headers: dict[str, str]) -> Json:
-    """Headers of an answer, each by its key in ``HEADERS``."""
+    """Return references to response headers, given by their keys in ``HEADERS``."""
     return {name: {"$ref": f"#/components/headers/{key}"} for name, key in headers.items()}

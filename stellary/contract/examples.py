@@ -1,4 +1,4 @@
-"""Examples: a request as somebody might send it, and its answer: as published, and else made from the fields of its class."""
+"""Examples of requests and responses: the published ones, completed with values derived from the classes' fields."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from stellary.contract.wire import Request, Value
 
 ID = "665f1a2b3c4d5e6f7a8b9c0d"
 MOMENT = "2026-01-15T10:30:00Z"
-_FIELDS_SHOWN = 4
+_FIELDS_INCLUDED = 4
 
-# By wire name, since what a text is about is in its name and not in its type.
+# By wire name, because the type does not show what a string is about.
 _TEXTS = {
     "color": "#22c55e",
     "content": "Spec looks good, let's proceed.",
@@ -36,7 +36,7 @@ _TEXTS = {
     "title": "Design API endpoints",
     "url": "https://hooks.example.com/stellary",
 }
-# As the API reference calls each kind of thing; by the last word of the request's class.
+# Names from the API reference, by the last word of the request class.
 _NAMES = {
     "Register": "Jane Doe",
     "Me": "Jane Doe",
@@ -55,34 +55,36 @@ _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, An
 
 
 def request_of(endpoint: AnyEndpoint) -> Any:
-    """What a call of that endpoint may say."""
+    """Return an example request of the endpoint."""
     return published.REQUESTS.get(endpoint.operation) or example(endpoint.request_class)
 
 
 def answer_of(endpoint: AnyEndpoint) -> Any:
-    """What it may be answered: all fields, with what the API reference says of them."""
-    made = _answer("", endpoint.returns, ())
-    found = published.ANSWERS.get(endpoint.operation)
+    """Return an example response of the endpoint: all fields, with the values of the API reference where it has some."""
+    generated = _answer("", endpoint.returns, ())
+    response = published.ANSWERS.get(endpoint.operation)
     if not endpoint.many:
-        return _completed(found, made)
-    return [made] if found is None else [_completed(each, made) for each in found]
+        return _complete(response, generated)
+    return [generated] if response is None else [_complete(item, generated) for item in response]
 
 
-def _completed(found: Any, made: Any) -> Any:
-    """What was published, with what it lacks."""
-    if found is None:
-        return made
-    if isinstance(found, dict) and isinstance(made, dict):
+def _complete(published_value: Any, generated: Any) -> Any:
+    """Return the published example with the fields it lacks."""
+    if published_value is None:
+        return generated
+    if isinstance(published_value, dict) and isinstance(generated, dict):
+        completed = {name: _complete(published_value.get(name), value) for name, value in generated.items()}
         return {
-            name: _completed(found[name], each) if name in found else each for name, each in made.items()
-        } | {name: each for name, each in found.items() if name not in made}
-    if isinstance(found, list) and isinstance(made, list) and made:
-        return [_completed(each, made[0]) for each in found]
-    return found
+            **completed,
+            **{name: value for name, value in published_value.items() if name not in generated},
+        }
+    if isinstance(published_value, list) and isinstance(generated, list) and generated:
+        return [_complete(item, generated[0]) for item in published_value]
+    return published_value
 
 
 def _answer(name: str, kind: Any, within: tuple[Any, ...]) -> Any:
-    """A value that an answer may have there: null where it may be, and empty where it would go on for ever."""
+    """Return an example value of a response: null where allowed, and empty where it would recurse forever."""
     parts = members(kind)
     if type(None) in parts:
         return None
@@ -97,32 +99,34 @@ def _answer(name: str, kind: Any, within: tuple[Any, ...]) -> Any:
     if kind in (date, datetime):
         return MOMENT
     if isinstance(kind, type) and issubclass(kind, Value):
-        fields = {each: field.type for each, field in wire_fields(kind).items()}
-        made = {
-            each: _answer(each, type, (*within, kind))
-            for each, type in fields.items()
+        types = {field_name: field.type for field_name, field in wire_fields(kind).items()}
+        values = {
+            field_name: _answer(field_name, type, (*within, kind))
+            for field_name, type in types.items()
             if Unset not in members(type)
         }
-        # A card's key has its number.
-        return made | {"key": f"LAUNCH-{made['number']}"} if {"key", "number"} <= made.keys() else made
+        # A card's key contains its number.
+        return (
+            values | {"key": f"LAUNCH-{values['number']}"} if {"key", "number"} <= values.keys() else values
+        )
     if kind in (int, Any):
         return {**_NUMBERS, **_ANY}.get(name, _BY_TYPE[kind])
     return _example_of(name, kind)
 
 
 def example(cls: type[Request]) -> dict[str, Any]:
-    """A request in wire names: what is required, and of what is not as much as makes four fields."""
+    """Return an example request in wire names: the required fields, and optional ones up to four fields in all."""
     fields = wire_fields(cls)
     if (body := whole(cls)) is not None:
         return {ID: _example_of(body.name, get_args(base(body.type))[1])}
     required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
     optional = [name for name in fields if name not in required]
-    shown = {*required, *optional[: max(0, _FIELDS_SHOWN - len(required))]}
-    called = next((said for end, said in _NAMES.items() if cls.__name__.endswith(end)), None)
+    included = {*required, *optional[: max(0, _FIELDS_INCLUDED - len(required))]}
+    example_name = next((text for end, text in _NAMES.items() if cls.__name__.endswith(end)), None)
     return {
-        name: called if name == "name" and called else _example_of(name, field.type)
+        name: example_name if name == "name" and example_name else _example_of(name, field.type)
         for name, field in fields.items()
-        if name in shown
+        if name in included
     }
 
 

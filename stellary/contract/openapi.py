@@ -1,4 +1,4 @@
-"""OpenAPI: the endpoints as an OpenAPI 3.1 document. Pure: values in, a dict out."""
+"""The endpoints as an OpenAPI 3.1 document, built without I/O."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from stellary.contract.schemas import Schemas, documentation
 _INTRODUCTION = """\
 Organizations hold workspaces, workspaces hold projects, projects hold boards of columns and cards.
 
-* Every error has the shape of the schema `Error`; `message` is a sentence in the names of the request's fields.
-* In a PATCH, a field that is absent stays as it is, and `null` clears one that can be empty.
-* A list is complete unless `limit` is given; the next page then stands in the `Link` header.
-* A path under `/projects/{projectId}` is also served for the labels, checklists and cards whose own path is shorter.
+* Every error has the schema `Error`. `message` is a readable sentence that uses the names of the request's fields.
+* In a PATCH, omitted fields keep their values, and `null` clears a nullable field.
+* A list is complete unless `limit` is given. The `Link` header then has the next page.
+* Labels, checklists and cards whose path is shorter are also served under `/projects/{projectId}`.
 """
 
 
 def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0", server: str = "/") -> Json:
-    """The OpenAPI 3.1 document of these endpoints.
+    """Return the OpenAPI 3.1 document of the endpoints.
 
     Args:
-        endpoints: In the order in which they shall be shown.
-        version: Of the deployment.
-        server: The base URL; ``/`` means where the document was found.
+        endpoints: In the order of the document.
+        version: The version of the deployment.
+        server: The base URL; ``/`` means the origin of the document.
     """
     endpoints = tuple(endpoints)
     schemas = Schemas()
@@ -57,7 +57,7 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
     for endpoint in endpoints:
         guarded = _names_its_ref(endpoint) and endpoint.ref in versioned and endpoint.method != "GET"
         operation = _operation(endpoint, schemas, guarded)
-        paths.setdefault(_braced(endpoint.path), {})[endpoint.method.lower()] = operation
+        paths.setdefault(_to_openapi_path(endpoint.path), {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -80,19 +80,19 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
 
 
 def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
-    """Which errors an endpoint may answer with, by status.
+    """Return the statuses of the errors that an endpoint can return, sorted.
 
     Args:
         endpoint: The endpoint.
-        guarded: Whether it honours ``If-Match``.
+        guarded: Whether it honors ``If-Match``.
     """
     takes = endpoint.takes is not Nothing or endpoint.takes_file
-    known = endpoint.policy.token != "public"
+    needs_token = endpoint.policy.token != "public"
     writes = endpoint.method != "GET"
     possible = {
         400: takes or endpoint.idempotent,
-        401: known,
-        403: known,
+        401: needs_token,
+        403: needs_token,
         404: endpoint.ref is not Ref,
         409: writes,
         412: guarded,
@@ -112,7 +112,7 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
 
 def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     policy = endpoint.policy
-    made: Json = {
+    operation: Json = {
         "operationId": endpoint.operation,
         "summary": endpoint.summary.rstrip("."),
         "tags": [endpoint.resource],
@@ -131,26 +131,26 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     if endpoint.returns_file:
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "IfNoneMatch")]
     if parameters:
-        made["parameters"] = parameters
+        operation["parameters"] = parameters
     if endpoint.takes_file:
         form = {"schema": FORM, "encoding": {"file": {"contentType": "*/*"}}}
-        made["requestBody"] = {"required": True, "content": {"multipart/form-data": form}}
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": form}}
     elif not endpoint.in_query and endpoint.takes is not Nothing:
-        made["requestBody"] = _body(endpoint, schemas)
-    made["responses"] = {
+        operation["requestBody"] = _body(endpoint, schemas)
+    operation["responses"] = {
         **(_file() if endpoint.returns_file else {str(endpoint.status): _success(endpoint, schemas)}),
-        **({"202": _proposed(schemas)} if policy.agent == "w" else {}),
+        **({"202": _proposal_response(schemas)} if policy.agent == "w" else {}),
         **{
             str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
             for status in statuses(endpoint, guarded=guarded)
         },
         **({"400": _protocol_error()} if endpoint.resource == "mcp" else {}),
     }
-    return made
+    return operation
 
 
 def _protocol_error() -> Json:
-    """The 400 of an endpoint that speaks JSON-RPC, which has a shape of its own for errors."""
+    """Return the 400 response of an endpoint that speaks JSON-RPC, which has its own error format."""
     code, message = {"type": "integer"}, {"type": "string"}
     error = {
         "type": "object",
@@ -167,7 +167,7 @@ def _protocol_error() -> Json:
         },
     }
     return {
-        "description": "The body is no message of the protocol. The error is one of JSON-RPC.",
+        "description": "The body is not a message of the protocol. The error is a JSON-RPC error.",
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
         "content": {"application/json": {"schema": schema}},
     }
@@ -189,19 +189,19 @@ def _path_parameters(endpoint: AnyEndpoint) -> list[Json]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": _introduced(endpoint.ref, field),
+            "description": _describe_parameter(endpoint.ref, field),
             "schema": {"type": "string", "pattern": f"^{pattern(field)}$"},
         }
         for name, field in parameter_names(endpoint.path).items()
     ]
 
 
-def _introduced(ref: type[Ref], field: str) -> str:
-    """What the class says that brings a part of the path: ``A card of a project.``"""
+def _describe_parameter(ref: type[Ref], field: str) -> str:
+    """Return the docstring of the ref class that adds this part of the path: ``A card of a project.``"""
     first = next(
-        each
-        for each in reversed(ref.__mro__)
-        if attrs.has(each) and field in {own.name for own in attrs.fields(each)}
+        cls
+        for cls in reversed(ref.__mro__)
+        if attrs.has(cls) and field in {attribute.name for attribute in attrs.fields(cls)}
     )
     return documentation(first)[0]
 
@@ -209,13 +209,13 @@ def _introduced(ref: type[Ref], field: str) -> str:
 def _query_parameters(endpoint: AnyEndpoint, schemas: Schemas) -> list[Json]:
     if not endpoint.in_query:
         return []
-    made = []
+    parameters = []
     for name, field in wire_fields(endpoint.request_class).items():
         schema = schemas.field(endpoint.request_class, field)
-        described = {"description": schema.pop("description")} if "description" in schema else {}
+        description = {"description": schema.pop("description")} if "description" in schema else {}
         required = {"required": True} if field.default is attrs.NOTHING else {}
-        made.append({"name": name, "in": "query", **required, **described, "schema": schema})
-    return made
+        parameters.append({"name": name, "in": "query", **required, **description, "schema": schema})
+    return parameters
 
 
 def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
@@ -241,35 +241,35 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
     return {
         "description": endpoint.summary,
         "headers": header_references(headers),
-        "content": {endpoint.media: _told(endpoint, schema)},
+        "content": {endpoint.media: _media_type(endpoint, schema)},
     }
 
 
-def _told(endpoint: AnyEndpoint, schema: Json) -> Json:
-    # A document, a page or a line of text is its own example.
+def _media_type(endpoint: AnyEndpoint, schema: Json) -> Json:
+    # A page or a plain text has no example.
     return (
         {"schema": schema, "example": answer_of(endpoint)} if endpoint.media == JSON else {"schema": schema}
     )
 
 
-def _proposed(schemas: Schemas) -> Json:
+def _proposal_response(schemas: Schemas) -> Json:
     return {
-        "description": "What an agent asked for waits for somebody to approve it.",
+        "description": "The agent's request is stored as a proposal and waits for approval.",
         "headers": header_references({"X-Request-Id": "RequestId"}),
         "content": {"application/json": {"schema": schemas.of(Proposal)}},
     }
 
 
 def _stream(endpoint: AnyEndpoint, item: Json) -> Json:
-    # What stands in a stream cannot be said in OpenAPI 3.1, so that it is said beside it.
-    described = {
+    # OpenAPI 3.1 cannot describe the events of a stream, so an extension does.
+    stream_schema = {
         "type": "string",
-        "description": "Server-sent events; the data of each is as `x-event-data` says.",
+        "description": "Server-sent events. `x-event-data` is the schema of their data.",
     }
     return {
         "description": endpoint.summary,
         "headers": header_references({"X-Request-Id": "RequestId"}),
-        "content": {EVENT_STREAM: {"schema": described, "x-event-data": item}},
+        "content": {EVENT_STREAM: {"schema": stream_schema, "x-event-data": item}},
     }
 
 
@@ -283,12 +283,12 @@ def _file() -> Json:
             "content": content,
         },
         "206": {
-            "description": "The bytes that were asked for.",
+            "description": "The requested range of bytes.",
             "headers": header_references(part),
             "content": content,
         },
         "304": {
-            "description": "The caller has the file already.",
+            "description": "The file has not changed.",
             "headers": header_references({"X-Request-Id": "RequestId", "ETag": "FileETag"}),
         },
     }
@@ -299,29 +299,30 @@ def _names_its_ref(endpoint: AnyEndpoint) -> bool:
 
 
 def _is_versioned(endpoint: AnyEndpoint) -> bool:
-    """Whether the answer is a single thing that carries its version."""
+    """Return whether the response is a single item with a version."""
     if endpoint.many or not attrs.has(endpoint.returns):
         return False
     field = wire_fields(endpoint.returns).get("version")
     return field is not None and field.type is int
 
 
-def _braced(path: str) -> str:
+def _to_openapi_path(path: str) -> str:
     return "/".join(f"{{{part[1:]}}}" if part.startswith(":") else part for part in path.split("/"))
 
 
 def _tags(endpoints: tuple[AnyEndpoint, ...]) -> list[Json]:
-    # The first module of a resource is the one that says what it is.
-    said = {
-        endpoint.resource: _said_of(module) for module in reversed(RESOURCES) for endpoint in module.ENDPOINTS
+    # The first module of a resource describes it.
+    descriptions = {
+        endpoint.resource: _describe_resource(module)
+        for module in reversed(RESOURCES)
+        for endpoint in module.ENDPOINTS
     }
     names = dict.fromkeys(endpoint.resource for endpoint in endpoints)
-    return [{"name": name, "description": said.get(name, "")} for name in names]
+    return [{"name": name, "description": descriptions.get(name, "")} for name in names]
 
 
-def _said_of(module: ModuleType) -> str:
-    """What a module says of its resource, but for the name and the place in the reference: both are beside it."""
+def _describe_resource(module: ModuleType) -> str:
+    """Return the description of a resource from its module's docstring, without its name and section of the reference."""
     first = inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
-    said = first.partition(": ")[2] or first
-    said = said.partition(" Section ")[0]
-    return said[:1].upper() + said[1:]
+    description = (first.partition(": ")[2] or first).partition(" Section ")[0]
+    return description[:1].upper() + description[1:]

@@ -1,4 +1,4 @@
-"""Schemas: the contract's classes as JSON Schema (draft 2020-12), for OpenAPI and for tools."""
+"""JSON Schemas (draft 2020-12) of the contract's classes, for OpenAPI and for tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PLAIN: dict[Any, Schema] = {
     float: {"type": "number"},
     bool: {"type": "boolean"},
     datetime: {"type": "string", "format": "date-time"},
-    # A request takes both.
+    # A request accepts both.
     date: {
         "type": "string",
         "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -33,10 +33,10 @@ _PLAIN: dict[Any, Schema] = {
 
 
 class Schemas:
-    """Collects the schema of each class that is asked for, and of those in it; everything else refers to them.
+    """A collection of the schemas of classes, including nested ones. Everything else refers to them.
 
     Attributes:
-        made: By the name of the class.
+        made: The schemas by class name.
     """
 
     def __init__(self, prefix: str = "#/components/schemas/") -> None:
@@ -45,24 +45,29 @@ class Schemas:
         self._classes: dict[str, type] = {}
 
     def of(self, kind: Any) -> Schema:
-        """The schema of a type: a reference for a class of the contract, else the schema itself."""
+        """Return the schema of a type: a reference for a class of the contract, else the schema itself."""
         if get_origin(kind) is Annotated:
-            return self._limited(kind)
+            return self._with_limits(kind)
         parts = [part for part in members(kind) if part is not Unset]
         if type(None) in parts:
-            return _nullable(self.of(_rest(parts)))
+            return _nullable(self.of(_non_null_type(parts)))
         if len(parts) > 1:
             return {"anyOf": [self.of(part) for part in parts]}
         return self._single(kind) if parts[0] is kind else self.of(parts[0])
 
     def field(self, cls: type, field: attrs.Attribute[Any]) -> Schema:
-        """The schema of a field, with its default and what the class says of it."""
-        made = dict(self.of(field.type))
-        if said := documentation(cls)[1].get(field.name):
-            made["description"] = in_wire_words(cls, said)
+        """Return the schema of a field, with its default and its description.
+
+        Args:
+            cls: The class that has the field.
+            field: The field.
+        """
+        schema = dict(self.of(field.type))
+        if description := documentation(cls)[1].get(field.name):
+            schema["description"] = in_wire_words(cls, description)
         if field.default is not attrs.NOTHING and field.default is not UNSET:
-            made["default"] = field.default
-        return made
+            schema["default"] = field.default
+        return schema
 
     def _single(self, kind: Any) -> Schema:
         origin, args = get_origin(kind), get_args(kind)
@@ -79,15 +84,15 @@ class Schemas:
             return self._reference(kind)
         raise TypeError(f"{kind} has no JSON schema")
 
-    def _limited(self, kind: Any) -> Schema:
-        made = self.of(get_args(kind)[0])
+    def _with_limits(self, kind: Any) -> Schema:
+        schema = self.of(get_args(kind)[0])
         for limit in checks(kind):
-            made |= limit.schema()
+            schema |= limit.schema()
         if any(isinstance(mark, Secret) for mark in marks(kind)):
-            made["format"] = "password"
+            schema["format"] = "password"
         if any(isinstance(mark, Reference) for mark in marks(kind)):
-            made["description"] = "The id of something that the caller can see."
-        return made
+            schema["description"] = "The id of an item that the caller can see."
+        return schema
 
     def _reference(self, cls: type) -> Schema:
         name = cls.__name__
@@ -100,30 +105,30 @@ class Schemas:
 
     def _object(self, cls: type) -> Schema:
         fields = wire_fields(cls)
-        said = issubclass(cls, Request)
+        is_request = issubclass(cls, Request)
         required = [
             name
             for name, field in fields.items()
-            if (field.default is attrs.NOTHING if said else Unset not in members(field.type))
+            if (field.default is attrs.NOTHING if is_request else Unset not in members(field.type))
         ]
-        made: Schema = {"type": "object", "title": cls.__name__}
+        schema: Schema = {"type": "object", "title": cls.__name__}
         if prose := documentation(cls)[0]:
-            made["description"] = in_wire_words(cls, prose)
+            schema["description"] = in_wire_words(cls, prose)
         if (body := whole(cls)) is not None:
-            return made | self.of(body.type)
-        made["properties"] = {name: self.field(cls, field) for name, field in fields.items()}
+            return schema | self.of(body.type)
+        schema["properties"] = {name: self.field(cls, field) for name, field in fields.items()}
         if required:
-            made["required"] = required
+            schema["required"] = required
         if issubclass(cls, Request):
-            made["additionalProperties"] = cls.tolerant
-        return made
+            schema["additionalProperties"] = cls.tolerant
+        return schema
 
 
-def _rest(parts: list[Any]) -> Any:
-    rest = [part for part in parts if part is not type(None)]
-    if len(rest) != 1:
-        raise TypeError(f"a nullable field has one type beside None, not {rest}")
-    return rest[0]
+def _non_null_type(parts: list[Any]) -> Any:
+    types = [part for part in parts if part is not type(None)]
+    if len(types) != 1:
+        raise TypeError(f"a nullable field has one type beside None, not {types}")
+    return types[0]
 
 
 def _nullable(schema: Schema) -> Schema:
@@ -140,35 +145,40 @@ def _nullable(schema: Schema) -> Schema:
 
 @once
 def documentation(cls: type) -> tuple[str, dict[str, str]]:
-    """What the docstring of a contract class says: its prose, and a sentence for each field by its Python name.
+    """Return the docstring of a contract class: its prose, and the description of each field by Python name.
 
-    A field that is described in a class above is described there for all.
+    Descriptions of fields are inherited from base classes.
     """
     prose, fields = "", {}
-    for each in reversed(cls.__mro__):
-        if attrs.has(each):
-            prose, own = _parsed(each.__doc__ or "")
-            fields.update(own)
+    for base in reversed(cls.__mro__):
+        if attrs.has(base):
+            prose, descriptions = _parse_docstring(base.__doc__ or "")
+            fields.update(descriptions)
     return prose, fields
 
 
-def in_wire_words(cls: type, said: str) -> str:
-    """What a docstring says, for readers of JSON: ``null``, and fields by their wire names."""
+def in_wire_words(cls: type, text: str) -> str:
+    """Return a text of a docstring in terms of JSON: ``null``, and fields by their wire names.
+
+    Args:
+        cls: The class whose fields the text may name.
+        text: The text.
+    """
     names = {field.name: name for name, field in wire_fields(cls).items()}
-    told = re.sub(r"`(\w+)`", lambda found: f"`{names.get(found[1], found[1])}`", said)
-    return re.sub(r"\bNone\b", "null", told)
+    renamed = re.sub(r"`(\w+)`", lambda match: f"`{names.get(match[1], match[1])}`", text)
+    return re.sub(r"\bNone\b", "null", renamed)
 
 
-def _parsed(text: str) -> tuple[str, dict[str, str]]:
+def _parse_docstring(text: str) -> tuple[str, dict[str, str]]:
     prose, _, section = inspect.cleandoc(text).partition("Attributes:\n")
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for entry in re.split(r"\n(?=    \S)", "\n" + section):
-        names, colon, said = entry.partition(":")
+        names, colon, description = entry.partition(":")
         if colon:
-            found |= dict.fromkeys(re.split(r",\s*", names.strip()), _sentence(said))
-    return _sentence(prose), found
+            descriptions |= dict.fromkeys(re.split(r",\s*", names.strip()), _to_sentence(description))
+    return _to_sentence(prose), descriptions
 
 
-def _sentence(text: str) -> str:
-    """Running text on one line, in Markdown's single backticks."""
+def _to_sentence(text: str) -> str:
+    """Return the text on one line, with Markdown's single backticks."""
     return " ".join(text.split()).replace("``", "`")
