@@ -1,4 +1,4 @@
-"""Strict JSON: bytes from strangers to Python, or one sentence that says why not."""
+"""Strict parsing of untrusted JSON."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _SLICE = 64 * 1024
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Without one of these no number is beyond 64 bits or infinite, and the parser need not ask for each.
+# Without a match, no number is beyond 64 bits or infinite, and the parser need not check each one.
 _LARGE_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE]")
 
 
 def parse(data: bytes, values_max: int = VALUES_MAX) -> Any:
-    """Parse a JSON text as the API takes it.
+    """Parse a JSON text with the limits of the API.
 
     Args:
         data: The text, in UTF-8.
-        values_max: How many values and names of fields it may hold, counted by the characters ``[``, ``{``, ``,`` and
+        values_max: The maximum number of values and field names, counted by the characters ``[``, ``{``, ``,`` and
             ``:`` outside of strings.
 
     Raises:
-        TooLarge: It holds more values. They are counted first, since what is parsed takes far more room than the text.
+        TooLarge: The text has more values. They are counted first, because parsed values take far more memory.
         Invalid: Not UTF-8, not JSON, deeper than 64, a key twice in an object, NaN or infinite, an integer beyond 64
             bits, a NUL character or half a surrogate pair.
     """
@@ -41,42 +41,42 @@ def parse(data: bytes, values_max: int = VALUES_MAX) -> Any:
     except UnicodeDecodeError:
         raise _wrong("must be UTF-8") from None
     try:
-        made = (_CAREFUL if has_large_number else _QUICK).decode(text)
+        document = (_CAREFUL if has_large_number else _QUICK).decode(text)
     except json.JSONDecodeError as error:
-        said = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
-        raise _wrong(f"is not valid JSON ({said})") from None
+        reason = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
+        raise _wrong(f"is not valid JSON ({reason})") from None
     if _ESCAPED.search(data):
-        _refuse_characters(made)
-    return made
+        _refuse_characters(document)
+    return document
 
 
 def character_problem(text: str) -> str | None:
-    """The character that no text of the API may contain, in words; None if there is none."""
+    """Return the name of a forbidden character in the text, or None if there is none."""
     if "\0" in text:
         return "a NUL character"
     return None if text.isascii() or not _SURROGATES.search(text) else "half a surrogate pair"
 
 
-def _wrong(said: str) -> Invalid:
-    return Invalid(f"the body {said}", code="invalid_json")
+def _wrong(problem: str) -> Invalid:
+    return Invalid(f"the body {problem}", code="invalid_json")
 
 
 def _examine(data: bytes, values_max: int) -> bool:
-    """Refuse what would take too much to parse; return whether a number may be too large for the quick parser."""
+    """Refuse a text that is too expensive to parse; return whether a number may be too large for the quick parser."""
     if len(data) <= min(_SLICE, values_max) and data.count(b"[") + data.count(b"{") <= DEPTH_MAX:
         return _LARGE_NUMBER.search(data) is not None
     depth = values = 0
     has_large_number = False
     before = b""
     for text in _outside_strings(data):
-        # Each value but the first, and each name, follows one of these.
+        # Every value but the first, and every name, follows one of these.
         values += sum(map(text.count, (b"[", b"{", b",", b":")))
         for bracket in text.translate(None, _NO_BRACKETS):
             depth += 1 if bracket in b"[{" else -1
             if depth > DEPTH_MAX:
                 raise _wrong(f"must not be nested deeper than {DEPTH_MAX}")
             if depth < 0:
-                # It is no JSON, as the parser will say.
+                # Not JSON; the parser will report it.
                 return True
         if values > values_max:
             raise TooLarge(
@@ -88,13 +88,13 @@ def _examine(data: bytes, values_max: int) -> bool:
 
 
 def _outside_strings(data: bytes) -> Iterator[bytes]:
-    """Yield the text without its strings, a slice at a time, so that other threads get their turn in between."""
+    """Yield the text without its strings in slices, so that other threads can run in between."""
     inside = False
     start = 0
     while start < len(data):
         text = data[start : start + _SLICE]
         if (len(text) - len(text.rstrip(b"\\"))) % 2:
-            # An escape is not cut in two.
+            # Do not cut an escape in two.
             text = data[start : start + _SLICE + 1]
         start += len(text)
         if b"\\" in text:
@@ -104,38 +104,38 @@ def _outside_strings(data: bytes) -> Iterator[bytes]:
         inside ^= len(parts) % 2 == 0
 
 
-def _refuse_characters(made: Any) -> None:
-    stack = [made]
+def _refuse_characters(document: Any) -> None:
+    stack = [document]
     while stack:
-        found = stack.pop()
-        if isinstance(found, dict):
-            stack += found.keys()
-            stack += found.values()
-        elif isinstance(found, list):
-            stack += found
-        elif isinstance(found, str) and (said := character_problem(found)):
-            raise _wrong(f"must not contain {said}")
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack += value.keys()
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
+        elif isinstance(value, str) and (problem := character_problem(value)):
+            raise _wrong(f"must not contain {problem}")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise _wrong(f"must not name {json.dumps(twice[:100])} twice")
-    return made
+    return members
 
 
 def _integer(text: str) -> int:
-    if len(text) > 20 or not -INTEGER_MAX <= (made := int(text)) < INTEGER_MAX:
+    if len(text) > 20 or not -INTEGER_MAX <= (number := int(text)) < INTEGER_MAX:
         raise _wrong("must not contain an integer beyond 64 bits")
-    return made
+    return number
 
 
 def _number(text: str) -> float:
-    made = float(text)
-    if not math.isfinite(made):
+    number = float(text)
+    if not math.isfinite(number):
         raise _wrong("must not contain a number that is too large")
-    return made
+    return number
 
 
 def _constant(name: str) -> NoReturn:
