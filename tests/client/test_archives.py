@@ -410,7 +410,7 @@ def test_whoever_is_cancelled_leaves_nothing(when, monkeypatch):
     if when == "upload":
         port.answer("attachments.upload", wait)
     else:
-        monkeypatch.setattr("stellary.client.transfer.archive.ReadArchive.unpacked", wait)
+        monkeypatch.setattr("stellary.client.transfer.archive.ReadArchive.unpack", wait)
 
     async def cancelled():
         async with AsyncStellary.embedded(port) as client:

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from stellary import StellaryError, UnsuitableFile
-from stellary.client.transfer.json_file import parsed, parsed_list
+from stellary.client.transfer.json_file import parse_json_file, parse_json_list
 
 TEXT = '{"name": "\u00e9"}'
 SAID = {"name": "\u00e9"}
@@ -19,11 +19,13 @@ def test_a_file_may_be_a_path_bytes_an_open_file_or_what_it_holds(tmp_path):
     path.write_text(TEXT, encoding="utf-8-sig")
     data = TEXT.encode()
     given = [path, str(path), data, bytearray(data), io.BytesIO(data), io.StringIO(TEXT), SAID]
-    assert [parsed(each, "a file") for each in given] == [SAID] * len(given)
+    assert [parse_json_file(each, "a file") for each in given] == [SAID] * len(given)
 
 
 def test_a_list_may_be_given_as_it_is():
-    assert parsed_list([SAID], "a list") == parsed_list(b"[" + TEXT.encode() + b"]", "a list") == [SAID]
+    assert (
+        parse_json_list([SAID], "a list") == parse_json_list(b"[" + TEXT.encode() + b"]", "a list") == [SAID]
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,23 +43,23 @@ def test_a_list_may_be_given_as_it_is():
 )
 def test_a_file_that_is_none_is_told_in_a_sentence(data, said):
     with pytest.raises(UnsuitableFile) as caught:
-        parsed(data, "a board")
+        parse_json_file(data, "a board")
     assert str(caught.value) == f"this is not a board: {said}"
 
 
 def test_a_list_that_is_none_is_told_too():
     with pytest.raises(UnsuitableFile, match="this is not a list of issues: it holds an object, not a list"):
-        parsed_list(b"{}", "a list of issues")
+        parse_json_list(b"{}", "a list of issues")
 
 
 def test_something_else_is_no_file():
     with pytest.raises(TypeError, match="not int"):
-        parsed(5, "a board")
+        parse_json_file(5, "a board")
 
 
 def test_a_file_that_is_not_there_is_the_systems_to_tell(tmp_path):
     with pytest.raises(FileNotFoundError):
-        parsed(tmp_path / "nothing", "a board")
+        parse_json_file(tmp_path / "nothing", "a board")
 
 
 def test_the_error_is_one_of_ours_and_a_value_error():

@@ -1,1 +1,1 @@
-"""How a method of the client becomes a request, and a response its result."""
+"""The path from a method of the client to a request, and from a response to its result."""

@@ -21,7 +21,7 @@ from stellary.client.importers.texts import (
     split_title,
     text_of,
 )
-from stellary.client.transfer.json_file import JsonList, parsed_list
+from stellary.client.transfer.json_file import JsonList, parse_json_list
 from stellary.contract.project_imports import (
     ImportedCard,
     ImportedColumn,
@@ -63,14 +63,14 @@ def read_github_issues(
         UnsuitableFile: The file is not a list of issues.
         OSError: The file cannot be read.
     """
-    issues = [object_of(issue) for issue in parsed_list(file, _FILE_KIND)]
+    issues = [object_of(issue) for issue in parse_json_list(file, _FILE_KIND)]
     for issue in issues:
         if not isinstance(issue.get("number"), int) or not isinstance(issue.get("title"), str):
             raise UnsuitableFile(f"this is not {_FILE_KIND}: an issue has a number and a title")
     comment_list = (
         []
         if comments is None
-        else [object_of(comment) for comment in parsed_list(comments, "a list of comments")]
+        else [object_of(comment) for comment in parse_json_list(comments, "a list of comments")]
     )
     report = Report()
     draft = _Issues(issues, comment_list, report, people or {}, pull_requests).draft(name)

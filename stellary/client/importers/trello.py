@@ -24,7 +24,7 @@ from stellary.client.importers.texts import (
     split_title,
     text_of,
 )
-from stellary.client.transfer.json_file import JsonFile, parsed
+from stellary.client.transfer.json_file import JsonFile, parse_json_file
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
 from stellary.contract.checklists import CHECKLIST_MAX
 from stellary.contract.project_imports import (
@@ -76,7 +76,7 @@ def read_trello(
         UnsuitableFile: The file is not an export of a board.
         OSError: The file cannot be read.
     """
-    board = parsed(file, _FILE_KIND)
+    board = parse_json_file(file, _FILE_KIND)
     if not isinstance(board.get("lists"), list) or not isinstance(board.get("cards"), list):
         raise UnsuitableFile(f"this is not {_FILE_KIND}: it has no lists and cards")
     report = Report()

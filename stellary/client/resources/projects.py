@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from stellary.client.calling.call import Plan
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
-from stellary.client.transfer.json_file import JsonFile, parsed
+from stellary.client.transfer.json_file import JsonFile, parse_json_file
 from stellary.contract.port import RawResponse
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT, ProjectFile
@@ -311,7 +311,11 @@ class ProjectMembers(Resource[C]):
 
 
 def _said(file: Any) -> Any:
-    return file if isinstance(file, ProjectFile | ImportProject) else parsed(file, "an exported project")
+    return (
+        file
+        if isinstance(file, ProjectFile | ImportProject)
+        else parse_json_file(file, "an exported project")
+    )
 
 
 def _written(path: Path, response: RawResponse) -> Path:

@@ -1,7 +1,6 @@
-"""Archives: a project as a ZIP file, with its JSON as ``project.json`` and the bytes of its attachments below ``files/``.
+"""Archives: a project as a ZIP file, with its JSON as ``project.json`` and its attachments below ``files/``.
 
-Files are found by the ids that the project's JSON gives them, and are only ever read: nothing that an archive says becomes
-a path on a disk.
+Attachments are found by their ids in the project's JSON. No name in an archive is ever used as a path on a disk.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import attrs
 
 from stellary.client.calling.form import BLOCK
 from stellary.client.errors import UnsuitableFile
-from stellary.client.transfer.json_file import parsed
+from stellary.client.transfer.json_file import parse_json_file
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.project_imports import FILE_MAX
 
@@ -34,13 +33,13 @@ _ENCRYPTED = 0x1
 
 @attrs.frozen
 class PackedFile:
-    """An attachment, as the project's JSON tells of it.
+    """An attachment, as described by the project's JSON.
 
     Attributes:
-        card: The place of its card among the file's.
-        where: For messages: ``cards[3].attachments[0]``.
-        id: What it is called in the archive.
-        uploader: Name and e-mail address of whoever had uploaded it.
+        card: The index of its card in the JSON.
+        where: Its path in the JSON, for messages: ``cards[3].attachments[0]``.
+        id: Its name in the archive.
+        uploader: The name and e-mail address of the uploader.
     """
 
     card: int
@@ -56,7 +55,7 @@ class WrittenArchive:
     """An archive that is being written.
 
     Args:
-        file: Empty, and open for writing bytes.
+        file: An empty file, open for writing bytes.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -74,41 +73,41 @@ class WrittenArchive:
 
     @contextmanager
     def file(self, id: str) -> Iterator[IO[bytes]]:
-        """What the bytes of a file are written to. They are kept as they are: most files are packed already."""
+        """Open a file of the archive for writing, without compression: most attachments are compressed already."""
         with self._zip.open(zipfile.ZipInfo(FILES + id), "w") as member:
             yield member
 
 
 class ReadArchive:
-    """An archive to import, which has been read to its end once: it is whole, and has all that its project names.
+    """An archive to import. Opening it reads it to its end, to check that it is complete and undamaged.
 
     Args:
         file: A path, the bytes, or a file that is open for reading and can be rewound.
 
     Attributes:
         project: The project's JSON.
-        files: Those that belong to it.
-        ignored: What else is in the archive.
+        files: The attachments that the JSON lists.
+        ignored: The names of all other files in the archive.
 
     Raises:
-        UnsuitableFile: It is no archive, or not a whole one.
+        UnsuitableFile: It is not an archive, or it is incomplete or damaged.
         OSError: It cannot be read.
-        TypeError: It is no file.
+        TypeError: It is not a file.
     """
 
     def __init__(self, file: ArchiveFile) -> None:
-        with _reading():
-            self._zip = zipfile.ZipFile(_source(file))
+        with _report_damage():
+            self._zip = zipfile.ZipFile(_to_zip_source(file))
         try:
-            self._members = self._checked_members()
-            self.project = parsed(self._whole(PROJECT, FILE_MAX), "an exported project")
-            self.files = list(packed(self.project))
+            self._members = self._list_members()
+            self.project = parse_json_file(self._read_member(PROJECT, FILE_MAX), "an exported project")
+            self.files = list(list_attachments(self.project))
             self._check_files()
         except BaseException:
             self.close()
             raise
-        wanted = {PROJECT, *(FILES + each.id for each in self.files)}
-        self.ignored = sorted(self._members.keys() - wanted)
+        listed = {PROJECT, *(FILES + file.id for file in self.files)}
+        self.ignored = sorted(self._members.keys() - listed)
 
     def __enter__(self) -> Self:
         return self
@@ -117,70 +116,75 @@ class ReadArchive:
         self.close()
 
     def close(self) -> None:
-        """Close what was opened here; a file of the caller's stays open."""
+        """Close the archive; a file that the caller has opened stays open."""
         self._zip.close()
 
-    def unpacked(self, packed: PackedFile, file: IO[bytes]) -> None:
-        """Write the bytes of a file to one that is open, and rewind that."""
-        for block in self._blocks(FILES + packed.id, packed.size):
+    def unpack(self, packed: PackedFile, file: IO[bytes]) -> None:
+        """Write an attachment to an open file, and rewind the file.
+
+        Args:
+            packed: The attachment.
+            file: Open for writing and reading bytes.
+        """
+        for block in self._iterate_blocks(FILES + packed.id, packed.size):
             file.write(block)
         file.seek(0)
 
-    def _checked_members(self) -> dict[str, zipfile.ZipInfo]:
+    def _list_members(self) -> dict[str, zipfile.ZipInfo]:
         members: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
             if info.is_dir():
                 continue
             if info.filename in members:
-                _unsuitable(f"it has two files {info.filename!r}")
+                _reject(f"it has two files {info.filename!r}")
             members[info.filename] = info
         if PROJECT not in members:
-            _unsuitable(f"it has no {PROJECT}")
+            _reject(f"it has no {PROJECT}")
         return members
 
     def _check_files(self) -> None:
         seen: set[str] = set()
-        for each in self.files:
-            if each.id in seen:
-                _unsuitable(f"{each.where}.id must not be that of another file")
-            seen.add(each.id)
-            if each.size > SIZE_MAX:
-                _unsuitable(f"{each.where} must not be larger than {SIZE_MAX} bytes")
-            if FILES + each.id not in self._members:
-                _unsuitable(f"{FILES}{each.id} is missing, which is {each.name!r} ({each.where})")
-            for _ in self._blocks(FILES + each.id, each.size):
+        for file in self.files:
+            if file.id in seen:
+                _reject(f"{file.where}.id must not be that of another file")
+            seen.add(file.id)
+            if file.size > SIZE_MAX:
+                _reject(f"{file.where} must not be larger than {SIZE_MAX} bytes")
+            if FILES + file.id not in self._members:
+                _reject(f"{FILES}{file.id} is missing, which is {file.name!r} ({file.where})")
+            for _ in self._iterate_blocks(FILES + file.id, file.size):
                 pass
 
-    def _whole(self, name: str, most: int) -> bytes:
+    def _read_member(self, name: str, size_max: int) -> bytes:
         size = self._members[name].file_size
-        if size > most:
-            _unsuitable(f"{name} has {size} bytes, and must not have more than {most}")
-        return b"".join(self._blocks(name, size))
+        if size > size_max:
+            _reject(f"{name} has {size} bytes, and must not have more than {size_max}")
+        return b"".join(self._iterate_blocks(name, size))
 
-    def _blocks(self, name: str, size: int) -> Iterator[bytes]:
-        """The bytes of a member, which ends with a check of its sum.
+    def _iterate_blocks(self, name: str, size: int) -> Iterator[bytes]:
+        """Yield the bytes of a member, and check its checksum at the end.
 
         Raises:
-            UnsuitableFile: It is damaged, or not of that size.
+            UnsuitableFile: It is damaged, or its size is different.
         """
         info = self._members[name]
         if info.flag_bits & _ENCRYPTED:
-            _unsuitable(f"{name} is encrypted")
+            _reject(f"{name} is encrypted")
         if info.compress_type not in _UNDERSTOOD:
-            _unsuitable(f"{name} is packed in a way that is not understood")
+            _reject(f"{name} is packed in a way that is not understood")
         if info.file_size != size:
-            _unsuitable(f"{name} has {info.file_size} bytes, and should have {size}")
-        left = size
-        with _reading(name), self._zip.open(info) as member:
-            # One more, so that its end is read and the sum of its bytes is checked.
-            while block := member.read(min(BLOCK, left + 1)):
-                left -= len(block)
+            _reject(f"{name} has {info.file_size} bytes, and should have {size}")
+        remaining = size
+        with _report_damage(name), self._zip.open(info) as member:
+            # One byte more, so that zipfile reads to the end and verifies the checksum.
+            while block := member.read(min(BLOCK, remaining + 1)):
+                remaining -= len(block)
                 yield block
-        if left:
-            _unsuitable(f"{name} is damaged: it has other bytes than it says")
+        if remaining:
+            _reject(f"{name} is damaged: it has other bytes than it says")
 
 
-def _source(file: Any) -> Any:
+def _to_zip_source(file: Any) -> Any:
     if isinstance(file, bytes | bytearray | memoryview):
         return io.BytesIO(file)
     if isinstance(file, str | os.PathLike) or (hasattr(file, "seek") and not isinstance(file, io.TextIOBase)):
@@ -191,54 +195,60 @@ def _source(file: Any) -> Any:
 
 
 @contextmanager
-def _reading(name: str = "") -> Iterator[None]:
-    """What the archive's format does not allow is told as one kind of error."""
+def _report_damage(name: str = "") -> Iterator[None]:
+    """Raise UnsuitableFile in place of the various errors of a damaged archive."""
     try:
         yield
     except zipfile.BadZipFile as error:
-        _unsuitable(f"{name} is damaged: {error}" if name else "it is no ZIP file, or a damaged one")
+        _reject(f"{name} is damaged: {error}" if name else "it is no ZIP file, or a damaged one")
     except (zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
-        _unsuitable(f"{name or 'it'} is damaged: {error}")
+        _reject(f"{name or 'it'} is damaged: {error}")
 
 
-def _unsuitable(what: str) -> NoReturn:
-    raise UnsuitableFile(f"this is not {WHAT}: {what}") from None
+def _reject(reason: str) -> NoReturn:
+    raise UnsuitableFile(f"this is not {WHAT}: {reason}") from None
 
 
 # ---------------------------------------------------------------------------------------------- what the project names
 
 
-def packed(project: Mapping[str, Any]) -> Iterator[PackedFile]:
-    """The attachments that a project's JSON names. Of what is not as it should be the import itself will tell."""
-    for place, card in enumerate(_list(project.get("cards"))):
-        for index, each in enumerate(_list(card.get("attachments") if isinstance(card, dict) else None)):
-            where = f"cards[{place}].attachments[{index}]"
-            id, size = (each.get("id"), each.get("size")) if isinstance(each, dict) else (None, None)
+def list_attachments(project: Mapping[str, Any]) -> Iterator[PackedFile]:
+    """Yield the attachments that a project's JSON lists. Other mistakes in the JSON are left to the import to report."""
+    for position, card in enumerate(_to_list(project.get("cards"))):
+        for index, attachment in enumerate(
+            _to_list(card.get("attachments") if isinstance(card, dict) else None)
+        ):
+            where = f"cards[{position}].attachments[{index}]"
+            id, size = (
+                (attachment.get("id"), attachment.get("size"))
+                if isinstance(attachment, dict)
+                else (None, None)
+            )
             if not isinstance(id, str):
-                _unsuitable(f"{where}.id must say which of the files it is")
+                _reject(f"{where}.id must say which of the files it is")
             if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-                _unsuitable(f"{where}.size must say how many bytes it has")
-            who = each.get("uploadedBy")
-            who = who if isinstance(who, dict) else {}
+                _reject(f"{where}.size must say how many bytes it has")
+            uploader = attachment.get("uploadedBy")
+            uploader = uploader if isinstance(uploader, dict) else {}
             yield PackedFile(
-                card=place,
+                card=position,
                 where=where,
                 id=id,
-                name=_text(each.get("originalName")) or "file",
-                mime_type=_type(each.get("mimeType")),
+                name=_to_text(attachment.get("originalName")) or "file",
+                mime_type=_to_mime_type(attachment.get("mimeType")),
                 size=size,
-                uploader=(_text(who.get("name")), _text(who.get("email"))),
+                uploader=(_to_text(uploader.get("name")), _to_text(uploader.get("email"))),
             )
 
 
-def _list(found: Any) -> Sequence[Any]:
-    return found if isinstance(found, list) else []
+def _to_list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
 
 
-def _text(found: Any) -> str:
-    return found if isinstance(found, str) else ""
+def _to_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
-def _type(found: Any) -> str | None:
-    """A type that can stand in a header."""
-    return found if isinstance(found, str) and found.isascii() and found.isprintable() and found else None
+def _to_mime_type(value: Any) -> str | None:
+    """Return a MIME type that is valid in a header, or None."""
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() and value else None

@@ -21,10 +21,10 @@ from stellary.client.transfer.archive import (
     PackedFile,
     ReadArchive,
     WrittenArchive,
-    packed,
+    list_attachments,
 )
 from stellary.client.transfer.byte_ranges import find_next_start
-from stellary.client.transfer.json_file import parsed
+from stellary.client.transfer.json_file import parse_json_file
 from stellary.client.transfer.steps import Steps
 from stellary.contract.errors import NotFound
 from stellary.contract.project_imports import NotCarried, ProjectImport
@@ -110,9 +110,11 @@ def _write(
     with WrittenArchive(file) as archive:
         response: RawResponse = yield export
         archive.project(response.body)
-        exported = parsed(response.body, "an exported project")
+        exported = parse_json_file(response.body, "an exported project")
         try:
-            yield from _download(project, list(packed(exported)), exported["cards"], archive, progress)
+            yield from _download(
+                project, list(list_attachments(exported)), exported["cards"], archive, progress
+            )
         except NotFound:
             if last:
                 raise
@@ -204,7 +206,7 @@ def _upload(
     # Each upload is its own call: with a key derived from the caller's, a repeated import uploads no file twice.
     own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
     with tempfile.TemporaryFile() as unpacked:
-        archive.unpacked(packed, unpacked)
+        archive.unpack(packed, unpacked)
         upload = files.with_options(idempotency_key=own_key).upload
         yield partial(upload, unpacked, name=packed.name, mime_type=packed.mime_type, progress=progress)
 

@@ -1,4 +1,4 @@
-"""JSON files of the caller's: from a path, bytes, an open file, or parsed already, to a dict or a list."""
+"""JSON files of the caller: a path, bytes, an open file or parsed JSON, read as an object or a list."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ JsonFile = str | os.PathLike[str] | bytes | IO[bytes] | IO[str] | Mapping[str, A
 JsonList = JsonFile | Sequence[Mapping[str, Any]]
 
 
-def parsed(file: JsonFile, what: str) -> dict[str, Any]:
-    """The object that a file holds.
+def parse_json_file(file: JsonFile, what: str) -> dict[str, Any]:
+    """Return the JSON object in a file.
 
     Args:
-        file: A text is a path.
-        what: The file ought to be, for the message: ``a Trello export``.
+        file: A path, bytes, an open file, or the parsed object. A string is a path.
+        what: The expected content, for the message: ``a Trello export``.
 
     Raises:
-        UnsuitableFile: It holds no JSON object.
+        UnsuitableFile: It does not contain a JSON object.
         OSError: It cannot be read.
-        TypeError: It is no file.
+        TypeError: It is not a file.
     """
-    found = _parsed(file, what)
-    if not isinstance(found, dict):
-        raise UnsuitableFile(f"this is not {what}: it holds {_kind(found)}, not an object")
-    return found
+    data = _parse(file, what)
+    if not isinstance(data, dict):
+        raise UnsuitableFile(f"this is not {what}: it holds {_describe(data)}, not an object")
+    return data
 
 
-def parsed_list(file: JsonList, what: str) -> list[Any]:
-    """The list that a file holds; raises as ``parsed`` does."""
-    found = _parsed(file, what)
-    if not isinstance(found, list):
-        raise UnsuitableFile(f"this is not {what}: it holds {_kind(found)}, not a list")
-    return found
+def parse_json_list(file: JsonList, what: str) -> list[Any]:
+    """Return the JSON list in a file, as ``parse_json_file`` returns an object."""
+    data = _parse(file, what)
+    if not isinstance(data, list):
+        raise UnsuitableFile(f"this is not {what}: it holds {_describe(data)}, not a list")
+    return data
 
 
-def _parsed(file: Any, what: str) -> Any:
+def _parse(file: Any, what: str) -> Any:
     if isinstance(file, Mapping):
         return dict(file)
     if isinstance(file, list | tuple):
         return list(file)
-    data = _read(file)
+    content = _read(file)
     try:
-        text = data if isinstance(data, str) else data.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_constant)
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_reject_constant)
     except UnicodeDecodeError:
         raise UnsuitableFile(f"this is not {what}: it is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -65,18 +65,18 @@ def _read(file: Any) -> str | bytes:
         with open(file, "rb") as opened:  # noqa: PTH123 - of any kind of path
             return opened.read()
     if hasattr(file, "read"):
-        found: str | bytes = file.read()
-        return found
+        content: str | bytes = file.read()
+        return content
     if isinstance(file, bytes | bytearray | memoryview):
         return bytes(file)
     raise TypeError(f"a file must be a path, bytes, an open file or what it holds, not {type(file).__name__}")
 
 
-def _constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _kind(found: Any) -> str:
+def _describe(data: Any) -> str:
     return {dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
-        type(found), "a single value"
+        type(data), "a single value"
     )
