@@ -1,4 +1,4 @@
-"""A board to test with: a workspace with people in it, a project, its columns, and cards made as people make them."""
+"""A board for tests: a workspace, a project, its columns and calls that create cards."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Board:
     """A new project and its paths.
 
     Attributes:
-        flat: The path of the workspace, below which cards and labels are reached without their project.
-        path: That of the project.
-        columns: Those that the project began with.
+        flat: The path of the workspace, which is the prefix of flat card and label paths.
+        path: The path of the project.
+        columns: The initial columns of the project.
     """
 
     def __init__(self, world: World, owner: Person, workspace: Workspace | None = None) -> None:
@@ -33,31 +33,31 @@ class Board:
             self.world.join(person, self.workspace)
 
     def card(self, title: str = "Write", *, by: Person | None = None, column: int = 0, **body: Any) -> Json:
-        """A new card."""
+        """Create a card."""
         path = f"{self.path}/columns/{self.columns[column]['id']}/cards"
-        made: Json = self.world.ask(by or self.owner, "POST", path, {"title": title, **body})
-        return made
+        new_card: Json = self.world.ask(by or self.owner, "POST", path, {"title": title, **body})
+        return new_card
 
     def read(self, card: Json) -> Json:
-        """The card as it is by now."""
-        found: Json = self.world.ask(self.owner, "GET", self.of(card))
-        return found
+        """Return the current state of a card."""
+        current: Json = self.world.ask(self.owner, "GET", self.of(card))
+        return current
 
     def of(self, card: Json) -> str:
-        """The path of a card below its project."""
+        """Return the path of a card below its project."""
         return f"{self.path}/cards/{card['id']}"
 
     def flat_of(self, card: Json) -> str:
-        """The path of a card below its workspace."""
+        """Return the path of a card below its workspace."""
         return f"{self.flat}/cards/{card['id']}"
 
     def label(self, name: str = "bug") -> Json:
-        """A new label."""
-        made: Json = self.world.ask(self.owner, "POST", f"{self.path}/labels", {"name": name})
-        return made
+        """Create a label."""
+        new_label: Json = self.world.ask(self.owner, "POST", f"{self.path}/labels", {"name": name})
+        return new_label
 
     def comment(self, card: Json, content: str = "Well.", *, by: Person | None = None) -> Json:
-        """A new comment."""
+        """Create a comment."""
         body = {"content": content}
-        made: Json = self.world.ask(by or self.owner, "POST", f"{self.of(card)}/comments", body)
-        return made
+        new_comment: Json = self.world.ask(by or self.owner, "POST", f"{self.of(card)}/comments", body)
+        return new_comment

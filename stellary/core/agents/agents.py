@@ -33,7 +33,7 @@ from stellary.core.agents import access, external_mission_timeout, missions, row
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import require_row
-from stellary.core.board.recipient_queries import projects_of
+from stellary.core.board.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.paging import Pages
@@ -47,7 +47,7 @@ _SLUGS = select(agents.c.slug).where(_HERE)
 _INSERT = insert(agents).returning(*agents.c)
 _UPDATE = update(agents).where(agents.c.id == bindparam("_id")).returning(*agents.c)
 _DELETE = delete(agents).where(agents.c.id == bindparam("_id"))
-_PROJECTS = projects_of(bindparam("_workspace_id"))
+_PROJECTS = select_project_ids(bindparam("_workspace_id"))
 
 
 @serves(CREATE_AGENT)

@@ -22,7 +22,7 @@ from stellary.core.agents import audit, gate, mission_log, missions, proposing
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, find_brain
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
-from stellary.core.board.recipient_queries import known_cards
+from stellary.core.board.recipient_queries import load_cards
 from stellary.core.board.settled_answers import as_json, settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import NoticeGiven
@@ -233,7 +233,7 @@ def _wait_for_decisions(uow: UnitOfWork, mission: Row[Any]) -> None:
 def _ask_for_decision(uow: UnitOfWork, mission: Row[Any]) -> None:
     """Notify the person who created the mission that proposals wait for a decision."""
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
-    card = known_cards(uow, [mission.card_id])[mission.card_id]
+    card = load_cards(uow, [mission.card_id])[mission.card_id]
     with gate.act_as_agent(uow, limits_of_mission(mission)):
         uow.emit(
             NoticeGiven(
@@ -264,7 +264,7 @@ def _build_task(uow: UnitOfWork, mission: Row[Any]) -> Task:
     Raises:
         _Overtaken: The card is deleted, and the mission with it.
     """
-    card = known_cards(uow, [mission.card_id]).get(mission.card_id)
+    card = load_cards(uow, [mission.card_id]).get(mission.card_id)
     if card is None:
         raise _Overtaken
     tool_names = set(mission.tools)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select
 
 from stellary.core.automations.tables import automations, due_dates
-from stellary.core.board.recipient_queries import dated_card, dated_cards
+from stellary.core.board.recipient_queries import build_dated_card, select_dated_cards
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import CardDue
 from stellary.core.kernel.unit import UnitOfWork
@@ -23,7 +23,7 @@ _ARMED = (
     .group_by(automations.c.project_id)
     .subquery("armed")
 )
-_DATED = dated_cards(_ARMED)
+_DATED = select_dated_cards(_ARMED)
 _card = _DATED.selected_columns
 _IS_RECORDED = (
     select(due_dates.c.card_id)
@@ -47,7 +47,7 @@ def check(uow: UnitOfWork, _: Any) -> None:
     if rows:
         uow.connection.execute(_INSERT, [{"card_id": row.id, "due_date": row.due_date} for row in rows])
     for row in rows:
-        card = dated_card(row)
+        card = build_dated_card(row)
         uow.emit(CardDue(workspace_id=row.workspace_id, project_id=card.project_id, card=card))
     jobs.enqueue(uow, CHECK, {}, due_at=uow.now if len(rows) == BATCH_SIZE else _next_check(uow), key=CHECK)
 

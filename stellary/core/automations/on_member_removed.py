@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, update
 from stellary.core.automations import traces
 from stellary.core.automations.acting import OWNER_LEFT
 from stellary.core.automations.tables import automations
-from stellary.core.board.recipient_queries import projects_of
+from stellary.core.board.recipient_queries import select_project_ids
 from stellary.core.kernel.events import WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -19,7 +19,7 @@ _TURN_OFF = (
     .where(
         automations.c.owner_id == bindparam("_user_id"),
         automations.c.enabled,
-        automations.c.project_id.in_(projects_of(bindparam("_workspace_id"))),
+        automations.c.project_id.in_(select_project_ids(bindparam("_workspace_id"))),
     )
     .values(enabled=False, updated_at=bindparam("_now"))
     .returning(automations.c.id)

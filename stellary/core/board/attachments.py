@@ -24,7 +24,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.board import access, attachment_access
-from stellary.core.board.recipient_queries import known_cards
+from stellary.core.board.recipient_queries import load_cards
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import attachments, cards
@@ -118,7 +118,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
         AttachmentRemoved(
             workspace_id=at.roles.workspace_id or "",
             project_id=row.of_project,
-            card=known_cards(uow, [row.card_id])[row.card_id],
+            card=load_cards(uow, [row.card_id])[row.card_id],
             attachment=_row_to_attachment(row),
         )
     )

@@ -24,7 +24,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.board import access, card_rows, field_rows, ordering
 from stellary.core.board.card_references import check_references
 from stellary.core.board.locks import lock_columns, retry_transaction, uses_row_locks
-from stellary.core.board.recipient_queries import commenter_ids
+from stellary.core.board.recipient_queries import load_commenter_ids
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
@@ -255,7 +255,7 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
         workspace_id=at.roles.workspace_id or "",
         project_id=at.card.project_id,
         card=at.card,
-        commenter_ids=commenter_ids(uow, at.card.id),
+        commenter_ids=load_commenter_ids(uow, at.card.id),
     )
     uow.connection.execute(_DELETE, {"_id": at.card.id})
     if column is not None:

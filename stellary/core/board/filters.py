@@ -38,7 +38,7 @@ def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> 
     """Return whether a workspace has the project, the scope or the card that a filter names.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         workspace_id: The workspace.
         field: The wire name of the filter: ``projectId``, ``scopeId`` or ``cardId``.
         id: As it was given.
@@ -67,7 +67,7 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
     """Check that a project has what a filter names.
 
     Args:
-        uow: The unit.
+        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
         field: The wire name of the filter: ``columnId``, ``scopeId``, ``labelId`` or ``cardId``.
@@ -81,10 +81,16 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
 
 
 def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
-    """Check that somebody whom a filter names reaches a workspace.
+    """Check that the user that a filter names reaches a workspace.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        field: The wire name of the filter.
+        id: The id of the user.
 
     Raises:
-        Invalid: Nobody of that id does.
+        Invalid: No such user reaches the workspace.
     """
     if not people.reaches(uow, workspace_id, id):
         raise unknown(field)

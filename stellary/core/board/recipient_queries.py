@@ -20,7 +20,7 @@ _CARDS: Select[Any] = (
 )
 
 
-def commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
+def select_commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
     """Return a statement for the commenters of some cards: author_id, card_id.
 
     Args:
@@ -29,37 +29,37 @@ def commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
     return select(comments.c.author_id, comments.c.card_id).where(comments.c.card_id.in_(card_ids))
 
 
-def project_people(project_id: ColumnElement[Any]) -> Select[Any]:
+def select_project_members(project_id: ColumnElement[Any]) -> Select[Any]:
     """Return a statement for the user ids of a project's members."""
     return select(project_members.c.user_id).where(project_members.c.project_id == project_id)
 
 
-def project_name(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
+def select_project_name(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
     """Return a subquery for a project's name."""
     return select(projects.c.name).where(projects.c.id == project_id).scalar_subquery()
 
 
-def commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
+def load_commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
     """Return the user ids of a card's commenters; read them before the card is deleted."""
     return tuple(uow.connection.execute(_COMMENTERS, {"_card_id": card_id}).scalars())
 
 
-def known_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
-    """Cards of which an access check has found something, to be told of what happens to them; their order is not counted."""
+def load_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
+    """Return cards by id, for events about them; their order is None."""
     rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})
     return {card.id: card for card in (card_rows.card(row[1:], row[0], None) for row in rows)}
 
 
-def projects_of(workspace_id: ColumnElement[Any]) -> Select[Any]:
-    """The ids of a workspace's projects."""
+def select_project_ids(workspace_id: ColumnElement[Any]) -> Select[Any]:
+    """Return a statement for the ids of a workspace's projects."""
     return select(projects.c.id).where(projects.c.workspace_id == workspace_id)
 
 
-def dated_cards(armed: FromClause) -> Select[Any]:
-    """The cards on some boards that are due later than a moment: ``due_date``, ``id`` … for ``dated_card``.
+def select_dated_cards(armed: FromClause) -> Select[Any]:
+    """Return a statement for the cards of projects that are due after a time; ``build_dated_card`` reads its rows.
 
     Args:
-        armed: The projects (``project_id``), and for each the moment (``since``).
+        armed: The projects (``project_id``), each with a time (``since``).
     """
     return (
         select(projects.c.workspace_id, projects.c.key, *card_rows.STORED)
@@ -69,6 +69,6 @@ def dated_cards(armed: FromClause) -> Select[Any]:
     )
 
 
-def dated_card(row: Row[Any]) -> Card:
-    """The card in a row of ``dated_cards``; its order is not counted."""
+def build_dated_card(row: Row[Any]) -> Card:
+    """Return the card in a row of ``select_dated_cards``; its order is None."""
     return card_rows.card(row[2:], row.key, None)

@@ -21,7 +21,7 @@ from stellary.contract.relations import (
 from stellary.contract.wire import invalid
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import access, relation_access
-from stellary.core.board.recipient_queries import known_cards
+from stellary.core.board.recipient_queries import load_cards
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
@@ -177,7 +177,7 @@ def _emit_events(
     uow: UnitOfWork, event: type[RelationAdded | RelationRemoved], workspace_id: str, edge: Edge
 ) -> None:
     """Emit the events of both cards, each as the card sees the relation."""
-    cards_by_id = known_cards(uow, [edge.source_id, edge.target_id])
+    cards_by_id = load_cards(uow, [edge.source_id, edge.target_id])
     for card_id, other_id in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
         card, type = (
             cards_by_id[card_id],

@@ -30,8 +30,8 @@ def settle_answer(uow: UnitOfWork, answer: T) -> T:
         answer: What a service has returned: a value, or a list of values.
 
     Returns:
-        The same answer, its cards and checklist items replaced by their present state. What is deleted by now stays as
-        it was.
+        The same answer, its cards and checklist items replaced by their present state. Deleted ones stay as
+        they were.
     """
     count = len(uow.events)
     uow.settle()

@@ -132,9 +132,9 @@ comments = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
-    # Who has posted it here; of one that came by an import, whoever imported it.
+    # The author; for an imported comment, the importer.
     Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
-    # Whose words an imported one holds, as its file said: {"name", "email"}. Nobody here is known by it.
+    # The author of an imported comment as named by its file, which is not verified: {"name", "email"}.
     Column("imported_from", Json),
     Column("content", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

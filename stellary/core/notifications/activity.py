@@ -15,7 +15,11 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.contract.activities import ActivityType
 from stellary.core.accounts.audience import audience, by_ids, introduced, reviewers
 from stellary.core.accounts.people import reaches
-from stellary.core.board.recipient_queries import commenters, project_name, project_people
+from stellary.core.board.recipient_queries import (
+    select_commenters,
+    select_project_members,
+    select_project_name,
+)
 from stellary.core.db.base import IdType
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
@@ -47,9 +51,9 @@ def _people_statement(*queries: Select[Any]) -> Select[Any]:
     return introduced(people, people.c.id, _WORKSPACE_ID)
 
 
-_CARD_PEOPLE = _people_statement(commenters(bindparam("_card_ids", expanding=True)))
-_PROJECT_PEOPLE = _people_statement(project_people(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
-    project_name(_PROJECT_ID).label("project")
+_CARD_PEOPLE = _people_statement(select_commenters(bindparam("_card_ids", expanding=True)))
+_PROJECT_PEOPLE = _people_statement(select_project_members(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
+    select_project_name(_PROJECT_ID).label("project")
 )
 _AUDIENCE = audience(_WORKSPACE_ID)
 _REVIEWERS = reviewers(_WORKSPACE_ID)

@@ -1,4 +1,4 @@
-"""What the tests of the board share."""
+"""Fixtures of the board tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    """A project that somebody has just made from the template ``simple``."""
+    """Return the API of a new project from the template ``simple``."""
     ann = world.person("ann")
     workspace = world.workspace(ann)
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})

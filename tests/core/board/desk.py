@@ -1,4 +1,4 @@
-"""A desk to work at: somebody with a project, its columns, and short ways to ask about its cards."""
+"""A test API for cards: a project with a user, and short calls for its columns and cards."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CARD = Card(
 
 @attrs.define
 class Desk:
-    """A project in a workspace, and whoever works on it. Everything is asked as over HTTP."""
+    """A project in a workspace and the user who works on it. All calls go through the HTTP layer."""
 
     world: World
     person: Person
@@ -63,18 +63,18 @@ class Desk:
         return f"{self.workspace.path}/projects/{self.project['id']}"
 
     def another(self, name: str = "another one") -> Desk:
-        """The same person at a new project of the workspace."""
-        made = self.world.ask(self.person, "POST", f"{self.workspace.path}/projects", {"name": name})
-        return attrs.evolve(self, project=made)
+        """Create another project of the workspace, and return an API for it."""
+        project = self.world.ask(self.person, "POST", f"{self.workspace.path}/projects", {"name": name})
+        return attrs.evolve(self, project=project)
 
-    # ------------------------------------------------------------------------------------------ asking
+    # ------------------------------------------------------------------------------------------ calls
 
     def ask(self, method: str, tail: str = "", body: Any = None, **headers: str) -> Any:
-        """The answer to a call below the project that has to succeed."""
+        """Return the answer to a call below the project, which must succeed."""
         return self.world.ask(self.person, method, self.path + tail, body, **headers)
 
     def error(self, method: str, tail: str = "", body: Any = None, **headers: str) -> tuple[int, str]:
-        """Status and message of a call below the project that has to fail."""
+        """Return status and message of a call below the project, which must fail."""
         answer = self.world.call(self.person, method, self.path + tail, body, **headers)
         assert answer.status >= 400, answer
         return answer.status, orjson.loads(answer.body)["message"]
@@ -85,28 +85,28 @@ class Desk:
         return self.ask("GET", "/columns")
 
     def column(self, name: str, **fields: Any) -> str:
-        """The id of a new column."""
+        """Create a column, and return its id."""
         return self.ask("POST", "/columns", {"name": name, **fields})["id"]
 
     # ------------------------------------------------------------------------------------------ cards
 
     def card(self, column: str, title: str = "a card", **fields: Any) -> dict[str, Any]:
-        """A new card."""
+        """Create a card."""
         return self.ask("POST", f"/columns/{column}/cards", {"title": title, **fields})
 
     def cards(self, column: str, titles: str) -> list[str]:
-        """The ids of several new cards: ``a, b = desk.cards(todo, "a b")``."""
+        """Create several cards, and return their ids: ``a, b = desk.cards(todo, "a b")``."""
         return [self.card(column, title)["id"] for title in titles.split()]
 
     def fill(self, column: str, count: int, gap: int = GAP) -> list[str]:
-        """The ids of so many cards, written straight into a column, their positions that far apart."""
-        stage = next(each for each in self.columns() if each["id"] == column)
+        """Insert cards with a gap between their positions into a column, and return their ids."""
+        column_value = next(column_value for column_value in self.columns() if column_value["id"] == column)
         with self.world.core.begin(NOBODY) as uow:
-            place = {"project_id": self.project["id"], "scope_id": stage["scopeId"], "column_id": column}
+            ids = {"project_id": self.project["id"], "scope_id": column_value["scopeId"], "column_id": column}
             rows = [
                 card_rows.row(
                     replace_fields(
-                        CARD, id=uow.new_id(), number=10_000 + n, created_by_id=self.person.id, **place
+                        CARD, id=uow.new_id(), number=10_000 + n, created_by_id=self.person.id, **ids
                     ),
                     n * gap,
                 )
@@ -116,7 +116,7 @@ class Desk:
         return [row["id"] for row in rows]
 
     def change(self, card: str, **fields: Any) -> dict[str, Any]:
-        """A card after a change."""
+        """Update a card."""
         return self.ask("PATCH", f"/cards/{card}", fields)
 
     def read(self, card: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Desk:
         return self.ask("GET", f"/cards?{query}")
 
     def titles(self, column: str) -> str:
-        """The titles of the cards that stand in a column, in their order, which has to be dense."""
-        found = [card for card in self.listed(f"columnId={column}") if not card["archived"]]
-        assert [card["order"] for card in found] == list(range(len(found)))
-        return " ".join(card["title"] for card in found)
+        """Return the titles of the unarchived cards of a column in order, which must be dense."""
+        standing_cards = [card for card in self.listed(f"columnId={column}") if not card["archived"]]
+        assert [card["order"] for card in standing_cards] == list(range(len(standing_cards)))
+        return " ".join(card["title"] for card in standing_cards)

@@ -23,18 +23,22 @@ def test_comments_are_listed_oldest_first_with_their_authors_names(board):
     bob = board.world.person("bob")
     board.join(bob)
     card = board.card()
-    made = [board.comment(card, "one"), board.comment(card, "two", by=bob), board.comment(card, "three")]
-    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments") == made
-    assert [comment["authorName"] for comment in made] == ["ann", "bob", "ann"]
-    assert {comment["cardId"] for comment in made} == {card["id"]}
+    new_comments = [
+        board.comment(card, "one"),
+        board.comment(card, "two", by=bob),
+        board.comment(card, "three"),
+    ]
+    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments") == new_comments
+    assert [comment["authorName"] for comment in new_comments] == ["ann", "bob", "ann"]
+    assert {comment["cardId"] for comment in new_comments} == {card["id"]}
 
 
 def test_comments_are_listed_by_the_page(board):
     card = board.card()
-    made = [board.comment(card, str(number)) for number in range(3)]
+    new_comments = [board.comment(card, str(number)) for number in range(3)]
     first = board.world.call(board.owner, "GET", f"{board.of(card)}/comments?limit=2")
     following = first.headers["link"].partition("?")[2].partition(">")[0]
-    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments?{following}") == made[2:]
+    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments?{following}") == new_comments[2:]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_that_a_comment_was_posted_is_told_with_the_card_as_it_is_by_then(board)
     card = board.card()
     ref = board.workspace.ref.child(CardRef, board.project["id"], card["id"])
     with board.world.core.begin(board.owner.actor) as uow:
-        made = comments.create_comment(uow, ref, CreateComment(content="Well."))
+        new_comment = comments.create_comment(uow, ref, CreateComment(content="Well."))
         (event,) = uow.events
     assert isinstance(event, CommentAdded)
-    assert (event.comment, event.card.comment_count, event.card.id) == (made, 1, card["id"])
+    assert (event.comment, event.card.comment_count, event.card.id) == (new_comment, 1, card["id"])

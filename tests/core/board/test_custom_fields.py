@@ -66,11 +66,11 @@ def put(board, card, values, **headers):
 
 
 def test_fields_are_listed_in_the_order_in_which_they_were_made(board):
-    made = [field(board, kind) for kind in ("text", "select", "boolean")]
-    assert ask(board, "GET", f"{board.path}/custom-fields") == made
-    assert ask(board, "GET", f"{board.path}/board")["customFields"] == made
-    assert made[1]["options"] == OPTIONS
-    assert (made[0]["options"], made[0]["required"]) == ([], False)
+    new_fields = [field(board, kind) for kind in ("text", "select", "boolean")]
+    assert ask(board, "GET", f"{board.path}/custom-fields") == new_fields
+    assert ask(board, "GET", f"{board.path}/board")["customFields"] == new_fields
+    assert new_fields[1]["options"] == OPTIONS
+    assert (new_fields[0]["options"], new_fields[0]["required"]) == ([], False)
 
 
 def test_fields_are_listed_by_the_page(board):
@@ -82,14 +82,14 @@ def test_fields_are_listed_by_the_page(board):
 
 
 def test_a_name_is_new_in_its_project_without_regard_to_case(board):
-    made = field(board, name="Straße")
+    new_field = field(board, name="Straße")
     assert status(board, "POST", f"{board.path}/custom-fields", {"name": "STRASSE", "type": "date"}) == 409
     other = field(board, name="other")
     assert error(board, "PATCH", path_of(board, other), {"name": "strasse"}) == (
         409,
         "the project has a custom field 'strasse' already",
     )
-    assert ask(board, "PATCH", path_of(board, made), {"name": "STRASSE"})["name"] == "STRASSE"
+    assert ask(board, "PATCH", path_of(board, new_field), {"name": "STRASSE"})["name"] == "STRASSE"
     field(Board(board.world, board.owner, board.workspace), name="Straße")
 
 
@@ -97,10 +97,10 @@ def test_a_project_has_at_most_a_hundred_fields_even_if_many_are_made_at_once(bo
     for number in range(98):
         field(board, name=str(number))
     body = [{"name": name, "type": "text"} for name in "abcd"]
-    made = at_once(
+    answers = at_once(
         *[lambda each=each: status(board, "POST", f"{board.path}/custom-fields", each) for each in body]
     )
-    assert sorted(made) == [201, 201, 409, 409]
+    assert sorted(answers) == [201, 201, 409, 409]
     assert len(ask(board, "GET", f"{board.path}/custom-fields")) == 100
 
 
@@ -127,13 +127,13 @@ def test_a_field_that_cannot_be_is_told(board, body, message):
 
 def test_what_is_not_named_of_a_field_stays(board):
     clock = board.world.stop_clock()
-    made = field(board, "select")
+    new_field = field(board, "select")
     clock.advance(timedelta(seconds=1))
-    assert ask(board, "PATCH", path_of(board, made), {}) == made
-    assert ask(board, "PATCH", path_of(board, made), {"options": OPTIONS, "type": "select"}) == made
-    changed = ask(board, "PATCH", path_of(board, made), {"required": True})
-    assert changed == made | {"required": True, "updatedAt": changed["updatedAt"]}
-    assert changed["updatedAt"] > made["updatedAt"]
+    assert ask(board, "PATCH", path_of(board, new_field), {}) == new_field
+    assert ask(board, "PATCH", path_of(board, new_field), {"options": OPTIONS, "type": "select"}) == new_field
+    changed = ask(board, "PATCH", path_of(board, new_field), {"required": True})
+    assert changed == new_field | {"required": True, "updatedAt": changed["updatedAt"]}
+    assert changed["updatedAt"] > new_field["updatedAt"]
 
 
 def test_a_field_of_another_project_is_as_unknown_as_none(board):
@@ -234,7 +234,7 @@ def test_values_are_set_where_cards_are_made_and_changed(board):
     ask(board, "PATCH", board.of(card), {"customFields": {text: "x", number: 1}})
     ask(board, "PATCH", board.of(card), {"customFields": {text: None}})
     assert values_of(board, card) == {number: 1}
-    made = ask(
+    answer = ask(
         board,
         "POST",
         f"{board.path}/cards/bulk",
@@ -245,8 +245,8 @@ def test_values_are_set_where_cards_are_made_and_changed(board):
             ]
         },
     )
-    assert [each["customFields"] for each in made] == [{number: 1}, {number: 2}]
-    changes = [{"id": each["id"], "customFields": {number: None, text: "y"}} for each in made]
+    assert [each["customFields"] for each in answer] == [{number: 1}, {number: 2}]
+    changes = [{"id": each["id"], "customFields": {number: None, text: "y"}} for each in answer]
     changed = ask(board, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})
     assert [each["customFields"] for each in changed] == [{text: "y"}] * 2
 
@@ -363,8 +363,8 @@ def test_a_day_of_python_is_a_value(board):
     column = place.child(ColumnRef, board.columns[0]["id"])
     with board.world.core.begin(board.owner.actor) as uow:
         for day in (date(2026, 4, 1), datetime(2026, 4, 1, tzinfo=UTC)):
-            made = cards.create_card(uow, column, CreateCard(title="x", custom_fields={id: day}))
-            assert made.custom_fields == {id: "2026-04-01"}
+            new_card = cards.create_card(uow, column, CreateCard(title="x", custom_fields={id: day}))
+            assert new_card.custom_fields == {id: "2026-04-01"}
         later = UpdateCard(custom_fields={id: datetime(2026, 4, 1, 10, tzinfo=UTC)})
         with pytest.raises(Invalid):
             cards.update_card(uow, place.child(CardRef, card["id"]), later)
@@ -445,19 +445,19 @@ def test_an_option_that_is_removed_is_cleared_from_cards(board):
         {one["id"]: "high", several["id"]: ["late", "low", "high"], text: "low"},
         {text: f'"{one["id"]}":"low"'},
     ]
-    made = [board.card(customFields=each) for each in chosen]
+    new_cards = [board.card(customFields=each) for each in chosen]
     several = ask(board, "PATCH", path_of(board, several), {"required": True})
     for each in (one, several):
         changed = ask(board, "PATCH", path_of(board, each), {"options": ["late", "high", "new"]})
         assert changed["options"] == ["late", "high", "new"]
-    now = [board.read(card) for card in made]
+    now = [board.read(card) for card in new_cards]
     assert [card["customFields"] for card in now] == [
         {},
         {one["id"]: "high", several["id"]: ["late", "high"], text: "low"},
         chosen[2],
     ]
     assert [card["version"] for card in now] == [3, 2, 1]
-    assert error(board, "PATCH", f"{board.flat_of(made[0])}/custom-fields", {one["id"]: "low"})[0] == 400
+    assert error(board, "PATCH", f"{board.flat_of(new_cards[0])}/custom-fields", {one["id"]: "low"})[0] == 400
 
 
 KEEPS = [
@@ -493,39 +493,39 @@ LOSES = [
 
 @pytest.mark.parametrize(("kind", "value", "becomes", "more", "kept"), KEEPS)
 def test_another_type_keeps_what_can_be_said_in_it(board, kind, value, becomes, more, kept):
-    made = field(board, kind)
-    card = board.card(customFields={made["id"]: value})
-    changed = ask(board, "PATCH", path_of(board, made), {"type": becomes, **more})
+    new_field = field(board, kind)
+    card = board.card(customFields={new_field["id"]: value})
+    changed = ask(board, "PATCH", path_of(board, new_field), {"type": becomes, **more})
     assert changed["type"] == becomes
-    found = values_of(board, card)[made["id"]]
+    found = values_of(board, card)[new_field["id"]]
     assert (found, type(found)) == (kept, type(kept))
 
 
 @pytest.mark.parametrize(("kind", "value", "becomes", "more"), LOSES)
 def test_another_type_that_would_lose_a_value_is_a_conflict(board, kind, value, becomes, more):
-    made = field(board, kind, name="Weight")
-    card = board.card(customFields={made["id"]: value})
+    new_field = field(board, kind, name="Weight")
+    card = board.card(customFields={new_field["id"]: value})
     message = f"'Weight' cannot become {becomes}: values on cards would be lost"
-    assert error(board, "PATCH", path_of(board, made), {"type": becomes, **more}) == (409, message)
-    assert ask(board, "GET", f"{board.path}/custom-fields") == [made]
-    put(board, card, {made["id"]: None})
-    ask(board, "PATCH", path_of(board, made), {"type": becomes, **more})
+    assert error(board, "PATCH", path_of(board, new_field), {"type": becomes, **more}) == (409, message)
+    assert ask(board, "GET", f"{board.path}/custom-fields") == [new_field]
+    put(board, card, {new_field["id"]: None})
+    ask(board, "PATCH", path_of(board, new_field), {"type": becomes, **more})
 
 
 def test_a_type_without_options_gives_them_up(board):
-    made = field(board, "select")
-    assert ask(board, "PATCH", path_of(board, made), {"type": "text"})["options"] == []
-    assert error(board, "PATCH", path_of(board, made), {"type": "select"}) == (
+    new_field = field(board, "select")
+    assert ask(board, "PATCH", path_of(board, new_field), {"type": "text"})["options"] == []
+    assert error(board, "PATCH", path_of(board, new_field), {"type": "select"}) == (
         400,
         "options must have 1 to 100 items",
     )
-    assert error(board, "PATCH", path_of(board, made), {"options": ["x"]})[0] == 400
+    assert error(board, "PATCH", path_of(board, new_field), {"options": ["x"]})[0] == 400
 
 
 def test_a_refused_change_leaves_the_unit_as_it_was(board):
-    made = field(board)
-    board.card(customFields={made["id"]: "x"})
-    ref = board.workspace.ref.child(CustomFieldRef, made["id"])
+    new_field = field(board)
+    board.card(customFields={new_field["id"]: "x"})
+    ref = board.workspace.ref.child(CustomFieldRef, new_field["id"])
     with board.world.core.begin(board.owner.actor) as uow:
         with pytest.raises(Conflict):
             custom_fields.update_custom_field(uow, ref, UpdateCustomField(name="new", type="number"))
@@ -548,12 +548,12 @@ def test_a_deleted_field_takes_its_values_along(board):
 def test_what_follows_a_field_takes_as_many_statements_however_many_cards_there_are(board, statements):
     counts = []
     for count in (1, 20):
-        made = field(board, "select", f"of {count}")
+        new_field = field(board, "select", f"of {count}")
         for _ in range(count):
-            board.card(customFields={made["id"]: "low"})
+            board.card(customFields={new_field["id"]: "low"})
         for method, body in (("PATCH", {"options": ["high"]}), ("PATCH", {"type": "text"}), ("DELETE", None)):
             with statements() as sent:
-                ask(board, method, path_of(board, made), body)
+                ask(board, method, path_of(board, new_field), body)
             counts.append(len(sent))
     assert counts[:3] == counts[3:]
     assert max(counts) <= 8
@@ -619,14 +619,14 @@ def filtered(board, *filters):
     ],
 )
 def test_cards_are_found_by_their_values(board, kind, values, asked):
-    made = field(board, kind)["id"]
+    new_field = field(board, kind)["id"]
     beside = field(board, "text", "beside")["id"]
     for title, value in zip("abcde", values, strict=False):
-        board.card(title, customFields={made: value, beside: "3"})
+        board.card(title, customFields={new_field: value, beside: "3"})
     board.card("none", customFields={beside: "high"})
     for text, titles in asked.items():
-        assert filtered(board, f"{made}:{text}") == titles
-    assert filtered(board, f"{made}:") == "none"
+        assert filtered(board, f"{new_field}:{text}") == titles
+    assert filtered(board, f"{new_field}:") == "none"
 
 
 def test_all_filters_have_to_pass(board):

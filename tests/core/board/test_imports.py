@@ -37,10 +37,10 @@ class Importing:
         world.join(self.bob, self.workspace)
         self.path = f"{self.workspace.path}/projects"
 
-    def made(self, file, who=None, **headers):
+    def import_file(self, file, who=None, **headers):
         return self.world.ask(who or self.ann, "POST", f"{self.path}/import", file, **headers)
 
-    def exported(self, project):
+    def export(self, project):
         return self.world.ask(self.ann, "GET", f"{self.path}/{project['id']}/export")
 
     def refused(self, file):
@@ -70,21 +70,27 @@ def rows(core):
 
 
 def test_the_published_form_makes_a_project(importing):
-    made = importing.made(PUBLISHED)
-    assert (made["name"], made["key"], made["memberCount"], made["ignored"], made["notCarried"]) == (
+    new_project = importing.import_file(PUBLISHED)
+    assert (
+        new_project["name"],
+        new_project["key"],
+        new_project["memberCount"],
+        new_project["ignored"],
+        new_project["notCarried"],
+    ) == (
         "Imported",
         "IMP",
         1,
         [],
         [],
     )
-    (card,) = importing.below(made, "cards")
-    columns = importing.below(made, "columns")
-    assert [column["id"] for column in columns] == made["columnIds"]
-    assert [card["id"]] == made["cardIds"]
+    (card,) = importing.below(new_project, "cards")
+    columns = importing.below(new_project, "columns")
+    assert [column["id"] for column in columns] == new_project["columnIds"]
+    assert [card["id"]] == new_project["cardIds"]
     assert (card["title"], card["columnId"], card["priority"], card["key"], card["status"]) == (
         "First task",
-        made["columnIds"][0],
+        new_project["columnIds"][0],
         "medium",
         "IMP-1",
         "open",
@@ -92,7 +98,7 @@ def test_the_published_form_makes_a_project(importing):
 
 
 def test_a_project_alone_has_its_scope_and_nothing_else(importing):
-    found = importing.exported(importing.made({"project": {"name": "Empty"}}))
+    found = importing.export(importing.import_file({"project": {"name": "Empty"}}))
     assert [scope["name"] for scope in found["scopes"]] == ["Main"]
     assert (found["columns"], found["cards"]) == ([], [])
 
@@ -101,18 +107,18 @@ def test_a_project_alone_has_its_scope_and_nothing_else(importing):
 @given(data=st.data())
 def test_what_was_imported_is_exported_again(importing, data):
     file = data.draw(project_files(["ann@example.com", KNOWN]))
-    made = importing.made(file)
-    first = importing.exported(made)
+    new_project = importing.import_file(file)
+    first = importing.export(new_project)
     assert alike(first) == alike(file)
-    assert made["notCarried"] == [] or [each["kind"] for each in made["notCarried"]] == ["key"]
-    assert alike(importing.exported(importing.made(first))) == alike(first)
-    assert importing.exported(made)["cards"] == first["cards"]
+    assert new_project["notCarried"] == [] or [each["kind"] for each in new_project["notCarried"]] == ["key"]
+    assert alike(importing.export(importing.import_file(first))) == alike(first)
+    assert importing.export(new_project)["cards"] == first["cards"]
 
 
 def test_a_key_is_kept_unless_another_project_has_it(importing):
     file = {"project": {"name": "Launch", "key": "QX"}}
-    assert importing.made(file)["key"] == "QX"
-    again = importing.made(file)
+    assert importing.import_file(file)["key"] == "QX"
+    again = importing.import_file(file)
     assert again["key"] == "LAU"
     assert [(each["kind"], each["path"], each["name"]) for each in again["notCarried"]] == [
         ("key", "project.key", "QX")
@@ -122,11 +128,11 @@ def test_a_key_is_kept_unless_another_project_has_it(importing):
 def test_cards_without_a_number_get_one_that_none_has_had(importing):
     cards = [{"title": "a", "columnIndex": 0}, {"title": "b", "columnIndex": 0, "number": 7}]
     file = {"project": {"name": "x", "lastNumber": 9}, "columns": [{"name": "a"}], "cards": cards}
-    made = importing.made(file)
-    assert [card["number"] for card in importing.below(made, "cards")] == [10, 7]
-    column = made["columnIds"][0]
+    new_project = importing.import_file(file)
+    assert [card["number"] for card in importing.below(new_project, "cards")] == [10, 7]
+    column = new_project["columnIds"][0]
     new = importing.world.ask(
-        importing.ann, "POST", f"{importing.path}/{made['id']}/columns/{column}/cards", {"title": "c"}
+        importing.ann, "POST", f"{importing.path}/{new_project['id']}/columns/{column}/cards", {"title": "c"}
     )
     assert (new["number"], new["order"]) == (11, 2)
 
@@ -134,14 +140,16 @@ def test_cards_without_a_number_get_one_that_none_has_had(importing):
 def test_a_column_that_holds_more_than_its_limit_keeps_them(importing):
     cards = [{"title": "a", "columnIndex": 0}] * 3
     file = {"project": {"name": "x"}, "columns": [{"name": "a", "wipLimit": 1}], "cards": cards}
-    assert [column["cardCount"] for column in importing.below(importing.made(file), "columns")] == [3]
+    assert [column["cardCount"] for column in importing.below(importing.import_file(file), "columns")] == [3]
 
 
 def test_a_status_that_is_not_given_is_the_columns(importing):
     cards = [{"title": "a", "columnIndex": 0}, {"title": "b", "columnIndex": 0, "status": "open"}]
     columns = [{"name": "a", "cardStatus": "done"}]
-    made = importing.made({"project": {"name": "x"}, "columns": columns, "cards": cards})
-    assert [(card["status"], card["completedAt"] is None) for card in importing.below(made, "cards")] == [
+    new_project = importing.import_file({"project": {"name": "x"}, "columns": columns, "cards": cards})
+    assert [
+        (card["status"], card["completedAt"] is None) for card in importing.below(new_project, "cards")
+    ] == [
         ("done", False),
         ("open", True),
     ]
@@ -151,15 +159,17 @@ def test_what_is_still_to_come_has_happened_now(importing):
     clock = importing.world.stop_clock()
     later = (clock.now + timedelta(days=1)).isoformat()
     comment = {"content": "Well.", "createdAt": later}
-    made = importing.made(one_card(status="done", createdAt=later, completedAt=later, comments=[comment]))
-    (card,) = importing.exported(made)["cards"]
+    new_project = importing.import_file(
+        one_card(status="done", createdAt=later, completedAt=later, comments=[comment])
+    )
+    (card,) = importing.export(new_project)["cards"]
     now = "2026-04-01T12:00:00Z"
     assert (card["createdAt"], card["completedAt"], card["comments"][0]["createdAt"]) == (now, now, now)
 
 
 def test_what_was_completed_was_made_by_then(importing):
-    made = importing.made(one_card(status="done", completedAt="2026-01-01"))
-    assert importing.exported(made)["cards"][0]["createdAt"] == "2026-01-01T00:00:00Z"
+    new_project = importing.import_file(one_card(status="done", completedAt="2026-01-01"))
+    assert importing.export(new_project)["cards"][0]["createdAt"] == "2026-01-01T00:00:00Z"
 
 
 def test_what_is_not_known_is_named_once(importing):
@@ -168,25 +178,25 @@ def test_what_is_not_known_is_named_once(importing):
     )
     file |= {"generator": "x"}
     file["cards"].append(file["cards"][0])
-    assert importing.made(file)["ignored"] == ["cards[].checklist[]._id", "cards[].cover", "generator"]
+    assert importing.import_file(file)["ignored"] == ["cards[].checklist[]._id", "cards[].cover", "generator"]
 
 
 def test_of_very_many_unknown_names_a_hundred_are_told(importing):
-    found = importing.made({"project": {"name": "x"}} | {f"n{number:03}": 1 for number in range(150)})[
+    found = importing.import_file({"project": {"name": "x"}} | {f"n{number:03}": 1 for number in range(150)})[
         "ignored"
     ]
     assert (len(found), found[-1]) == (101, "and 50 more")
 
 
 def test_an_idempotency_key_makes_one_project(importing):
-    made = [importing.made(PUBLISHED, idempotency_key="k") for _ in range(2)]
-    assert made[0] == made[1]
+    projects = [importing.import_file(PUBLISHED, idempotency_key="k") for _ in range(2)]
+    assert projects[0] == projects[1]
     assert len(importing.world.ask(importing.ann, "GET", importing.path)) == 1
 
 
 def test_two_imports_at_once_get_keys_of_their_own(importing):
-    made = at_once(*[lambda: importing.made(PUBLISHED)] * 4)
-    assert len({each["key"] for each in made}) == 4
+    projects = at_once(*[lambda: importing.import_file(PUBLISHED)] * 4)
+    assert len({each["key"] for each in projects}) == 4
 
 
 # ---------------------------------------------------------------------------------------------- people
@@ -196,9 +206,13 @@ def test_cards_are_assigned_to_who_is_there(importing):
     importing.world.person("eve")
     file = one_card(assignee="BOB@example.com")
     file["cards"] += [{"title": "u", "columnIndex": 0, "assignee": "eve@example.com"}] * 2
-    made = importing.made(file)
-    assert [card["assigneeId"] for card in importing.below(made, "cards")] == [importing.bob.id, None, None]
-    (left,) = made["notCarried"]
+    new_project = importing.import_file(file)
+    assert [card["assigneeId"] for card in importing.below(new_project, "cards")] == [
+        importing.bob.id,
+        None,
+        None,
+    ]
+    (left,) = new_project["notCarried"]
     assert (left["kind"], left["path"], left["name"], left["count"]) == (
         "assignee",
         "cards[].assignee",
@@ -210,26 +224,29 @@ def test_cards_are_assigned_to_who_is_there(importing):
 def test_members_are_those_who_are_there_and_nobody_is_let_in(importing):
     eve = importing.world.person("eve")
     members = [{"email": KNOWN}, {"email": "eve@example.com"}, {"name": "Nobody"}, {"email": KNOWN}]
-    made = importing.made({"project": {"name": "x"}, "members": members})
-    assert made["memberCount"] == 2
-    assert {each["email"] for each in importing.below(made, "members")} == {"ann@example.com", KNOWN}
-    assert [(each["path"], each["name"]) for each in made["notCarried"]] == [
+    new_project = importing.import_file({"project": {"name": "x"}, "members": members})
+    assert new_project["memberCount"] == 2
+    assert {each["email"] for each in importing.below(new_project, "members")} == {"ann@example.com", KNOWN}
+    assert [(each["path"], each["name"]) for each in new_project["notCarried"]] == [
         ("members[1]", "eve@example.com"),
         ("members[2]", "Nobody"),
     ]
-    assert importing.world.status(eve, "GET", f"{importing.path}/{made['id']}") == 404
+    assert importing.world.status(eve, "GET", f"{importing.path}/{new_project['id']}") == 404
 
 
 def test_a_token_that_could_not_add_members_adds_none(importing):
     file = {"project": {"name": "x"}, "members": [{"email": "ann@example.com"}, {"email": KNOWN}]}
-    made = importing.made(file, importing.world.api_token(importing.ann, ["projects:write"]))
-    assert made["memberCount"] == 1
-    (left,) = made["notCarried"]
+    new_project = importing.import_file(file, importing.world.api_token(importing.ann, ["projects:write"]))
+    assert new_project["memberCount"] == 1
+    (left,) = new_project["notCarried"]
     assert (left["path"], left["reason"]) == (
         "members[1]",
         "adding members is not allowed: this takes an API token with all scopes",
     )
-    assert importing.made(file, importing.world.api_token(importing.ann, TOKEN_SCOPES))["memberCount"] == 2
+    assert (
+        importing.import_file(file, importing.world.api_token(importing.ann, TOKEN_SCOPES))["memberCount"]
+        == 2
+    )
 
 
 def test_whoever_imports_answers_for_the_comments_whatever_the_file_says(importing):
@@ -239,34 +256,37 @@ def test_whoever_imports_answers_for_the_comments_whatever_the_file_says(importi
         {"content": "Mine.", "createdAt": "2026-01-02"},
         {"content": "By mail.", "author": {"email": "x" * 60 + "@" + "y" * 60 + ".example.com"}},
     ]
-    made = importing.made(one_card(comments=comments))
-    tail = f"cards/{made['cardIds'][0]}/comments"
-    found = importing.below(made, tail)
+    new_project = importing.import_file(one_card(comments=comments))
+    tail = f"cards/{new_project['cardIds'][0]}/comments"
+    found = importing.below(new_project, tail)
     assert [(each["authorId"], each["authorName"], each["importedFrom"]) for each in found[:2]] == [
         (importing.ann.id, "bob (imported by ann)", "bob"),
         (importing.ann.id, "ann (imported by ann)", "ann"),
     ]
     assert len(found[2]["importedFrom"]) == 100
-    assert importing.below(made, "cards")[0]["commentCount"] == 3
+    assert importing.below(new_project, "cards")[0]["commentCount"] == 3
     own = importing.world.ask(
-        importing.ann, "POST", f"{importing.path}/{made['id']}/{tail}", {"content": "Here."}
+        importing.ann, "POST", f"{importing.path}/{new_project['id']}/{tail}", {"content": "Here."}
     )
     assert (own["authorName"], own["importedFrom"]) == ("ann", None)
     # Bob did not say it here, so that it is not for him to change.
-    path = f"{importing.path}/{made['id']}/{tail}/{found[0]['id']}"
+    path = f"{importing.path}/{new_project['id']}/{tail}/{found[0]['id']}"
     assert importing.world.status(importing.bob, "PATCH", path, {"content": "I stay."}) == 403
-    said = importing.exported(made)["cards"][0]["comments"]
+    said = importing.export(new_project)["cards"][0]["comments"]
     assert said[0]["author"] == author
-    assert importing.made(importing.exported(made))["notCarried"][0]["kind"] == "key"
+    assert importing.import_file(importing.export(new_project))["notCarried"][0]["kind"] == "key"
 
 
 def test_who_made_a_card_elsewhere_is_told_and_not_kept(importing):
-    made = importing.made(one_card(createdBy={"name": "bob", "email": KNOWN}))
-    assert importing.below(made, "cards")[0]["createdById"] == importing.ann.id
-    assert [(each["kind"], each["name"], each["count"]) for each in made["notCarried"]] == [
+    new_project = importing.import_file(one_card(createdBy={"name": "bob", "email": KNOWN}))
+    assert importing.below(new_project, "cards")[0]["createdById"] == importing.ann.id
+    assert [(each["kind"], each["name"], each["count"]) for each in new_project["notCarried"]] == [
         ("creator", "bob", 1)
     ]
-    assert importing.made(one_card(createdBy={"name": "Ann", "email": "ANN@example.com"}))["notCarried"] == []
+    assert (
+        importing.import_file(one_card(createdBy={"name": "Ann", "email": "ANN@example.com"}))["notCarried"]
+        == []
+    )
 
 
 def test_an_import_is_told_once_to_each_whom_it_concerns(importing):
@@ -275,7 +295,7 @@ def test_an_import_is_told_once_to_each_whom_it_concerns(importing):
     file = one_card(assignee=KNOWN, comments=[{"content": "@zoe, look."}])
     file["cards"] *= 20
     file["members"] = [{"email": "zoe@example.com"}]
-    importing.made(file)
+    importing.import_file(file)
     for person in (importing.bob, zoe):
         (told,) = importing.world.ask(person, "GET", "/notifications")
         assert told["activity"]["type"] == "project_imported"
@@ -294,7 +314,7 @@ def test_what_cannot_be_makes_nothing(importing):
 
 
 def test_relations_are_kept_from_whichever_end_they_are_told(importing):
-    made = importing.made(
+    new_project = importing.import_file(
         related(
             "0 blocked_by 1",
             "0 child_of 2",
@@ -304,7 +324,7 @@ def test_relations_are_kept_from_whichever_end_they_are_told(importing):
             "1 blocks 3",
         )
     )
-    found = importing.exported(made)["cards"]
+    found = importing.export(new_project)["cards"]
     places = {card["id"]: place for place, card in enumerate(found)}
     told = {
         f"{place} {each['type']} {places[each['targetCardId']]}"
@@ -377,7 +397,7 @@ def test_an_export_tells_what_it_cannot_hold(importing):
     importing.world.ask(importing.ann, "POST", f"{board.flat}/cards/{other['id']}/relations", related)
     file = form(b"Hello.", b"spec.pdf", b"application/pdf")
     importing.world.ask(importing.bob, "POST", f"{board.of(card)}/attachments", file, content_type=FORM)
-    (found,) = (each for each in importing.exported(board.project)["cards"])
+    (found,) = (each for each in importing.export(board.project)["cards"])
     assert found["relations"] == [
         {"type": "blocked_by", "targetCardId": None, "targetKey": f"{elsewhere.project['key']}-1"}
     ]
@@ -387,7 +407,7 @@ def test_an_export_tells_what_it_cannot_hold(importing):
         6,
         "bob",
     )
-    left = importing.made(importing.exported(board.project))["notCarried"]
+    left = importing.import_file(importing.export(board.project))["notCarried"]
     assert [(each["kind"], each["path"], each["name"]) for each in left] == [
         ("key", "project.key", board.project["key"]),
         ("relation", "cards[0].relations[0]", f"blocked_by {elsewhere.project['key']}-1"),
@@ -400,14 +420,14 @@ def test_the_address_of_who_has_left_is_not_told(importing):
     card = board.card("Here", by=importing.bob)
     board.comment(card, by=importing.bob)
     importing.world.ask(importing.ann, "DELETE", f"{importing.workspace.path}/members/{importing.bob.id}")
-    (found,) = importing.exported(board.project)["cards"]
+    (found,) = importing.export(board.project)["cards"]
     assert found["createdBy"] == {"name": "bob", "email": None}
     assert found["comments"][0]["author"] == {"name": "bob", "email": None}
 
 
 def test_moments_of_a_file_are_read_as_everywhere(importing):
-    made = importing.made(one_card(createdAt="2026-01-01T01:00:00+01:00"))
-    found = datetime.fromisoformat(importing.below(made, "cards")[0]["createdAt"])
+    new_project = importing.import_file(one_card(createdAt="2026-01-01T01:00:00+01:00"))
+    found = datetime.fromisoformat(importing.below(new_project, "cards")[0]["createdAt"])
     assert found == datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -458,16 +478,16 @@ def large(cards, columns):
 
 
 def test_a_project_as_large_as_may_be_is_the_same_after_a_round_trip(importing, statements):
-    small, big = importing.made(large(10, 2)), importing.made(large(500, 50))
+    small, big = importing.import_file(large(10, 2)), importing.import_file(large(500, 50))
     for card in big["cardIds"][:20]:
         path = f"{importing.path}/{big['id']}/cards/{card}/attachments"
         importing.world.ask(importing.ann, "POST", path, form(b"Hello."), content_type=FORM)
     counted = []
     for made in (small, big):
         with statements() as exporting:
-            file = importing.exported(made)
+            file = importing.export(made)
         with statements() as sent:
-            again = importing.made(file)
+            again = importing.import_file(file)
         counted.append((len(exporting), len(sent)))
         attached = [each["attachments"] for each in file["cards"]]
         assert [each["kind"] for each in again["notCarried"]] == ["key"] + ["attachment"] * sum(
@@ -475,7 +495,7 @@ def test_a_project_as_large_as_may_be_is_the_same_after_a_round_trip(importing, 
         )
         for card in file["cards"]:
             card["attachments"] = []
-        assert alike(importing.exported(again)) == alike(file)
+        assert alike(importing.export(again)) == alike(file)
     assert counted[0] == counted[1]
     assert counted[0][0] <= 12
     assert counted[0][1] <= 23

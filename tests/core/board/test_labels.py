@@ -48,9 +48,9 @@ def take(board, card, label):
 
 
 def test_labels_are_listed_in_the_order_in_which_they_were_made(board):
-    made = [board.label(name) for name in ("ux", "bug")]
-    assert ask(board, "GET", f"{board.path}/labels") == made
-    assert made[0]["color"] == "#6b7280"
+    new_labels = [board.label(name) for name in ("ux", "bug")]
+    assert ask(board, "GET", f"{board.path}/labels") == new_labels
+    assert new_labels[0]["color"] == "#6b7280"
 
 
 def test_labels_are_listed_by_the_page(board):
@@ -153,17 +153,17 @@ def test_labels_on_cards_are_also_reached_below_the_project(board):
 
 
 def test_a_card_bears_at_most_a_hundred_labels(board):
-    made = [board.label(str(number))["id"] for number in range(101)]
-    card = board.card(labelIds=made[:100])
-    assert status(board, "POST", f"{board.flat_of(card)}/labels/{made[100]}") == 409
+    new_labels = [board.label(str(number))["id"] for number in range(101)]
+    card = board.card(labelIds=new_labels[:100])
+    assert status(board, "POST", f"{board.flat_of(card)}/labels/{new_labels[100]}") == 409
 
 
 def test_labels_that_are_put_on_a_card_at_once_all_stay(board):
-    made = [board.label(str(number)) for number in range(4)]
+    new_labels = [board.label(str(number)) for number in range(4)]
     for _ in range(3):
         card = board.card()
-        at_once(*[lambda label=label: put(board, card, label) for label in made])  # noqa: B023
-        assert sorted(board.read(card)["labelIds"]) == [label["id"] for label in made]
+        at_once(*[lambda label=label: put(board, card, label) for label in new_labels])  # noqa: B023
+        assert sorted(board.read(card)["labelIds"]) == [label["id"] for label in new_labels]
 
 
 # ------------------------------------------------------------------------------------------------- deleting
@@ -173,9 +173,9 @@ def test_a_deleted_label_is_taken_off_all_cards(board):
     three = [board.label(name) for name in ("a", "b", "c")]
     ids = [label["id"] for label in three]
     orders = [order for count in range(4) for order in itertools.permutations(ids, count)]
-    made = [board.card(labelIds=list(order)) for order in orders]
+    new_cards = [board.card(labelIds=list(order)) for order in orders]
     assert ask(board, "DELETE", f"{board.flat}/labels/{ids[1]}") == {"ok": True}
-    for card, order in zip(made, orders, strict=True):
+    for card, order in zip(new_cards, orders, strict=True):
         now = board.read(card)
         assert now["labelIds"] == [id for id in order if id != ids[1]]
         assert now["version"] == card["version"] + (ids[1] in order)

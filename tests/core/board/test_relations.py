@@ -91,17 +91,21 @@ def cards(board, count):
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_relation_is_seen_from_both_ends(board, type, turned):
     one, other = reversed(cards(board, 2)) if turned else cards(board, 2)
-    made = relate(board, one, type, other)
+    new_relation = relate(board, one, type, other)
     here, there = SEEN[type]
-    assert listed(board, one) == [made]
-    assert (made["cardId"], made["type"], made["targetCardId"]) == (one["id"], here, other["id"])
-    assert made["card"] == {
+    assert listed(board, one) == [new_relation]
+    assert (new_relation["cardId"], new_relation["type"], new_relation["targetCardId"]) == (
+        one["id"],
+        here,
+        other["id"],
+    )
+    assert new_relation["card"] == {
         name: other[name] for name in ("id", "key", "title", "projectId", "columnId", "status", "archived")
     }
     (back,) = listed(board, other)
-    assert (back["id"], back["cardId"], back["type"]) == (made["id"], other["id"], there)
+    assert (back["id"], back["cardId"], back["type"]) == (new_relation["id"], other["id"], there)
     assert (back["card"]["id"], back["card"]["title"]) == (one["id"], one["title"])
-    assert (back["createdById"], back["createdAt"]) == (board.owner.id, made["createdAt"])
+    assert (back["createdById"], back["createdAt"]) == (board.owner.id, new_relation["createdAt"])
 
 
 def test_blocked_by_is_the_other_cards_blocks(board):
@@ -114,12 +118,12 @@ def test_blocked_by_is_the_other_cards_blocks(board):
 def test_cards_of_two_projects_are_related(board):
     other = Board(board.world, board.owner, board.workspace)
     one, far = board.card(), other.card("far")
-    made = relate(board, one, "blocks", far)
-    assert made["card"]["projectId"] == other.project["id"]
-    assert made["card"]["key"] == far["key"]
+    new_relation = relate(board, one, "blocks", far)
+    assert new_relation["card"]["projectId"] == other.project["id"]
+    assert new_relation["card"]["key"] == far["key"]
     third = Board(board.world, board.owner, board.workspace)
     for path, found in ((third.path, 404), (other.path, 200), (board.flat, 404)):
-        assert board.world.status(board.owner, "DELETE", f"{path}/relations/{made['id']}") == found
+        assert board.world.status(board.owner, "DELETE", f"{path}/relations/{new_relation['id']}") == found
 
 
 def test_relations_are_listed_in_the_order_in_which_they_were_made_whole_and_by_the_page(board):
@@ -138,11 +142,11 @@ def test_relations_are_listed_in_the_order_in_which_they_were_made_whole_and_by_
 
 def test_relations_are_also_reached_below_the_project(board):
     one, other = cards(board, 2)
-    made = ask(board, "POST", f"{board.of(one)}/relations", said(other, "blocks"))
-    assert ask(board, "GET", f"{board.of(one)}/relations") == [made]
+    new_relation = ask(board, "POST", f"{board.of(one)}/relations", said(other, "blocks"))
+    assert ask(board, "GET", f"{board.of(one)}/relations") == [new_relation]
     strange = Board(board.world, board.owner, board.workspace)
     assert error(board, "GET", f"{strange.path}/cards/{one['id']}/relations") == (404, "Card not found")
-    assert ask(board, "DELETE", f"{board.path}/relations/{made['id']}") == {"ok": True}
+    assert ask(board, "DELETE", f"{board.path}/relations/{new_relation['id']}") == {"ok": True}
 
 
 # ------------------------------------------------------------------------------------------------- what must not be
@@ -224,8 +228,8 @@ def test_only_what_can_be_said_is_taken(board, type):
 
 def test_a_deleted_relation_is_gone_for_both(board):
     one, other = cards(board, 2)
-    made = relate(board, one, "blocks", other)
-    path = f"{board.flat}/relations/{made['id']}"
+    new_relation = relate(board, one, "blocks", other)
+    path = f"{board.flat}/relations/{new_relation['id']}"
     assert ask(board, "DELETE", path) == {"ok": True}
     assert listed(board, one) == listed(board, other) == []
     assert error(board, "DELETE", path) == (404, "Relation not found")
@@ -328,10 +332,10 @@ def test_two_halves_of_a_circle_at_once_make_none(board, type):
 
 
 def test_many_at_once_never_make_a_circle(board):
-    made = cards(board, 8)
+    new_cards = cards(board, 8)
     chance = random.Random(7)
     for _ in range(3):
-        pairs = [chance.sample(made, 2) for _ in range(16)]
+        pairs = [chance.sample(new_cards, 2) for _ in range(16)]
         types = [chance.choice(["blocks", "blocked_by", "parent_of"]) for _ in pairs]
         answers = at_once(
             *[
@@ -345,7 +349,7 @@ def test_many_at_once_never_make_a_circle(board):
             assert not has_circle(arrows(board, type))
         children = [target for _, target in arrows(board, "parent_of")]
         assert len(children) == len(set(children))
-        for card in chance.sample(made, 4):
+        for card in chance.sample(new_cards, 4):
             for each in listed(board, card):
                 board.world.status(board.owner, "DELETE", f"{board.flat}/relations/{each['id']}")
 
@@ -377,8 +381,11 @@ def test_a_card_that_is_deleted_meanwhile_is_not_found(board):
 
 def test_a_relation_that_is_deleted_meanwhile_is_not_found(board):
     one, other = cards(board, 2)
-    made = relate(board, one, "blocks", other)
-    path, ref = f"{board.flat}/relations/{made['id']}", board.workspace.ref.child(RelationRef, made["id"])
+    new_relation = relate(board, one, "blocks", other)
+    path, ref = (
+        f"{board.flat}/relations/{new_relation['id']}",
+        board.workspace.ref.child(RelationRef, new_relation["id"]),
+    )
     answer = answered_meanwhile(
         board.world, board.owner, lambda uow: delete_relation(uow, ref), lambda: error(board, "DELETE", path)
     )

@@ -49,9 +49,11 @@ def test_project_begins_with_one_scope_that_is_the_default(desk):
 
 
 def test_scope_has_all_that_was_said(desk):
-    made = scope(desk, description="All of it", startDate="2026-04-01", dueDate="2026-05-01T12:00:00+02:00")
-    assert made == {
-        "id": made["id"],
+    new_scope = scope(
+        desk, description="All of it", startDate="2026-04-01", dueDate="2026-05-01T12:00:00+02:00"
+    )
+    assert new_scope == {
+        "id": new_scope["id"],
         "projectId": desk.project["id"],
         "name": "Phase 2",
         "description": "All of it",
@@ -61,36 +63,38 @@ def test_scope_has_all_that_was_said(desk):
         "dueDate": "2026-05-01T10:00:00Z",
         "activeView": "kanban",
         "views": [{"type": kind, "settings": {}} for kind in VIEWS],
-        "columns": made["columns"],
-        "createdAt": made["createdAt"],
-        "updatedAt": made["createdAt"],
+        "columns": new_scope["columns"],
+        "createdAt": new_scope["createdAt"],
+        "updatedAt": new_scope["createdAt"],
     }
-    assert scopes(desk)[1] == made
-    assert desk.world.ask(desk.person, "GET", f"{desk.workspace.path}/scopes/{made['id']}") == made
-    assert desk.ask("GET", f"/scopes/{made['id']}") == made
+    assert scopes(desk)[1] == new_scope
+    assert desk.world.ask(desk.person, "GET", f"{desk.workspace.path}/scopes/{new_scope['id']}") == new_scope
+    assert desk.ask("GET", f"/scopes/{new_scope['id']}") == new_scope
     assert desk.ask("GET", "/board")["scopes"] == scopes(desk)
 
 
 def test_scope_begins_with_columns_like_those_of_the_default_one(desk):
     desk.column("Review", order=1, cardStatus="in_progress", wipLimit=3)
     desk.card(desk.columns()[0]["id"])
-    made = scope(desk)
+    new_scope = scope(desk)
     alike = ("name", "order", "cardStatus", "wipLimit")
-    assert [[column[name] for name in alike] for column in made["columns"]] == [
+    assert [[column[name] for name in alike] for column in new_scope["columns"]] == [
         [column[name] for name in alike] for column in scopes(desk)[0]["columns"]
     ]
-    assert {column["scopeId"] for column in made["columns"]} == {made["id"]}
-    assert {column["cardCount"] for column in made["columns"]} == {0}
+    assert {column["scopeId"] for column in new_scope["columns"]} == {new_scope["id"]}
+    assert {column["cardCount"] for column in new_scope["columns"]} == {0}
 
 
 def test_scope_begins_with_the_columns_that_it_is_given(desk):
     columns = [{"name": "Idea", "wipLimit": 3}, {"name": "Done", "cardStatus": "done"}]
-    made = scope(desk, columns=columns)
-    told = [(each["name"], each["order"], each["cardStatus"], each["wipLimit"]) for each in made["columns"]]
+    new_scope = scope(desk, columns=columns)
+    told = [
+        (each["name"], each["order"], each["cardStatus"], each["wipLimit"]) for each in new_scope["columns"]
+    ]
     assert told == [("Idea", 0, None, 3), ("Done", 1, "done", None)]
-    assert desk.ask("GET", "/scopes")[1] == made
-    assert [each["id"] for each in desk.ask("GET", "/columns") if each["scopeId"] == made["id"]] == [
-        each["id"] for each in made["columns"]
+    assert desk.ask("GET", "/scopes")[1] == new_scope
+    assert [each["id"] for each in desk.ask("GET", "/columns") if each["scopeId"] == new_scope["id"]] == [
+        each["id"] for each in new_scope["columns"]
     ]
 
 
@@ -124,9 +128,9 @@ def test_scope_of_a_default_one_without_columns_has_none(desk):
 
 
 def test_columns_are_made_and_listed_in_a_scope(desk):
-    made = scope(desk)
-    column = desk.column("Extra", scopeId=made["id"], order=0)
-    found = desk.ask("GET", f"/columns?scopeId={made['id']}")
+    new_scope = scope(desk)
+    column = desk.column("Extra", scopeId=new_scope["id"], order=0)
+    found = desk.ask("GET", f"/columns?scopeId={new_scope['id']}")
     assert [each["name"] for each in found] == ["Extra", "To Do", "In Progress", "Done"]
     assert [each["order"] for each in found] == [0, 1, 2, 3]
     assert desk.columns() == [*scopes(desk)[0]["columns"], *found]
@@ -163,8 +167,8 @@ def test_only_what_is_named_changes(desk, phases):
 
 @pytest.mark.parametrize("field", ["description", "startDate", "dueDate"])
 def test_null_clears(desk, field):
-    made = scope(desk, description="x", startDate="2026-04-01", dueDate="2026-05-01")
-    assert desk.ask("PATCH", f"/scopes/{made['id']}", {field: None})[field] is None
+    new_scope = scope(desk, description="x", startDate="2026-04-01", dueDate="2026-05-01")
+    assert desk.ask("PATCH", f"/scopes/{new_scope['id']}", {field: None})[field] is None
 
 
 def test_what_changes_nothing_leaves_the_scope_as_it_was(desk, phases):
@@ -198,9 +202,9 @@ def test_scope_does_not_start_after_it_is_due(desk):
     ],
 )
 def test_scope_that_would_start_after_it_is_due_stays_as_it_was(desk, change, told):
-    made = scope(desk, startDate="2026-04-01", dueDate="2026-05-01")
-    assert desk.error("PATCH", f"/scopes/{made['id']}", {**change, "order": 0}) == (400, told)
-    assert scopes(desk)[1] == made
+    new_scope = scope(desk, startDate="2026-04-01", dueDate="2026-05-01")
+    assert desk.error("PATCH", f"/scopes/{new_scope['id']}", {**change, "order": 0}) == (400, told)
+    assert scopes(desk)[1] == new_scope
 
 
 def test_any_moves_leave_a_list(desk, phases):
@@ -221,11 +225,11 @@ def test_any_moves_leave_a_list(desk, phases):
 
 
 def test_card_that_moves_to_a_column_of_another_scope_belongs_to_that(desk):
-    made = scope(desk)
+    new_scope = scope(desk)
     card = desk.card(desk.columns()[0]["id"])
-    moved = desk.change(card["id"], columnId=column_of(made, "Done"))
-    assert (moved["scopeId"], moved["status"], moved["order"]) == (made["id"], "done", 0)
-    assert [each["id"] for each in desk.listed(f"scopeId={made['id']}")] == [card["id"]]
+    moved = desk.change(card["id"], columnId=column_of(new_scope, "Done"))
+    assert (moved["scopeId"], moved["status"], moved["order"]) == (new_scope["id"], "done", 0)
+    assert [each["id"] for each in desk.listed(f"scopeId={new_scope['id']}")] == [card["id"]]
     assert desk.listed(f"scopeId={card['scopeId']}") == []
 
 
@@ -246,11 +250,11 @@ def test_deleted_scope_leaves_no_gap(desk, phases):
 
 
 def test_scope_goes_with_its_columns_and_cards_and_nothing_else(desk):
-    made = scope(desk)
+    new_scope = scope(desk)
     kept = desk.card(desk.columns()[0]["id"])
-    first, second = (desk.card(column_of(made, "To Do"), title)["id"] for title in ("x", "y"))
+    first, second = (desk.card(column_of(new_scope, "To Do"), title)["id"] for title in ("x", "y"))
     desk.change(second, archived=True)
-    desk.ask("DELETE", f"/scopes/{made['id']}")
+    desk.ask("DELETE", f"/scopes/{new_scope['id']}")
     assert [card["id"] for card in desk.listed()] == [kept["id"]]
     assert len(desk.columns()) == 3
     for card in (first, second):
@@ -261,11 +265,11 @@ def test_deletion_of_each_card_of_a_scope_is_told_to_whom_it_concerns(desk):
     bob, cid = desk.world.people("bob cid")
     for person in (bob, cid):
         desk.world.join(person, desk.workspace)
-    made = scope(desk)
-    mine, commented = (desk.card(column_of(made, "To Do"), title)["id"] for title in ("x", "y"))
+    new_scope = scope(desk)
+    mine, commented = (desk.card(column_of(new_scope, "To Do"), title)["id"] for title in ("x", "y"))
     desk.change(mine, assigneeId=bob.id)
     desk.world.ask(cid, "POST", f"{desk.path}/cards/{commented}/comments", {"content": "Well."})
-    desk.ask("DELETE", f"/scopes/{made['id']}")
+    desk.ask("DELETE", f"/scopes/{new_scope['id']}")
 
     def told(person):
         found = desk.world.ask(person, "GET", "/notifications")
@@ -277,13 +281,13 @@ def test_deletion_of_each_card_of_a_scope_is_told_to_whom_it_concerns(desk):
 
 def test_cards_of_a_deleted_scope_go_to_the_end_of_a_column(desk):
     todo, _, done = (column["id"] for column in desk.columns())
-    made = scope(desk)
+    new_scope = scope(desk)
     desk.cards(done, "p q")
-    late = desk.card(column_of(made, "Done"), "late")["id"]
-    first, second, hidden = desk.cards(column_of(made, "To Do"), "first second hidden")
+    late = desk.card(column_of(new_scope, "Done"), "late")["id"]
+    first, second, hidden = desk.cards(column_of(new_scope, "To Do"), "first second hidden")
     desk.change(hidden, archived=True)
     desk.change(second, order=0)
-    desk.ask("DELETE", f"/scopes/{made['id']}?moveCardsTo={done}")
+    desk.ask("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={done}")
     assert desk.titles(done) == "p q second first late"
     assert desk.titles(todo) == ""
     found = desk.read(hidden)
@@ -293,11 +297,11 @@ def test_cards_of_a_deleted_scope_go_to_the_end_of_a_column(desk):
 
 
 def test_cards_do_not_go_where_there_is_no_room(desk):
-    made = scope(desk)
-    desk.cards(column_of(made, "To Do"), "x y")
+    new_scope = scope(desk)
+    desk.cards(column_of(new_scope, "To Do"), "x y")
     full = desk.column("Full", wipLimit=1)
-    assert desk.error("DELETE", f"/scopes/{made['id']}?moveCardsTo={full}")[0] == 409
-    assert desk.titles(column_of(made, "To Do")) == "x y"
+    assert desk.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={full}")[0] == 409
+    assert desk.titles(column_of(new_scope, "To Do")) == "x y"
 
 
 @pytest.mark.parametrize("target", [NOWHERE, "", "x"])
@@ -307,9 +311,11 @@ def test_cards_do_not_go_to_a_column_that_is_not_there(desk, phases, target):
 
 
 def test_cards_do_not_go_to_a_column_of_the_scope_that_is_deleted(desk):
-    made = scope(desk)
+    new_scope = scope(desk)
     told = (400, "moveCardsTo must be a column of another scope")
-    assert desk.error("DELETE", f"/scopes/{made['id']}?moveCardsTo={column_of(made, 'Done')}") == told
+    assert (
+        desk.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={column_of(new_scope, 'Done')}") == told
+    )
     assert names(desk) == "Main Phase 2"
 
 
@@ -399,8 +405,8 @@ def test_scopes_made_moved_and_deleted_at_once_stay_dense(desk, phases):
 
 def test_no_card_is_lost_with_a_scope_that_is_deleted_meanwhile(desk):
     todo, _, done = (column["id"] for column in desk.columns())
-    made = scope(desk)
-    target = column_of(made, "To Do")
+    new_scope = scope(desk)
+    target = column_of(new_scope, "To Do")
     cards = desk.cards(todo, "a b c d")
     other = desk.card(target, "e")["id"]
 
@@ -408,8 +414,8 @@ def test_no_card_is_lost_with_a_scope_that_is_deleted_meanwhile(desk):
         return lambda: desk.world.call(desk.person, method, desk.path + tail, body)
 
     calls = [send("PATCH", f"/cards/{card}", {"columnId": target}) for card in cards]
-    calls += [send("POST", "/columns", {"name": "x", "scopeId": made["id"]})]
-    calls.insert(2, send("DELETE", f"/scopes/{made['id']}?moveCardsTo={done}"))
+    calls += [send("POST", "/columns", {"name": "x", "scopeId": new_scope["id"]})]
+    calls.insert(2, send("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={done}"))
     assert statuses(*at_once(*calls)).keys() <= {200, 201, 400}
     assert {card["id"] for card in desk.listed()} == {*cards, other}
     assert {card["scopeId"] for card in desk.listed()} == {scopes(desk)[0]["id"]}
@@ -433,20 +439,20 @@ def test_settings_remembered_at_once_are_all_remembered(desk, phases):
 def test_statements_are_as_many_for_many_scopes_and_cards_as_for_few(desk):
     counted = []
     for each, count, cards in ((desk, 2, 3), (desk.another(), 12, 60)):
-        made = [scope(each, str(number)) for number in range(count)]
+        new_scopes = [scope(each, str(number)) for number in range(count)]
         target = each.columns()[0]["id"]
-        for scoped in made[:2]:
+        for scoped in new_scopes[:2]:
             column = scoped["columns"][0]["id"]
             bodies = [{"columnId": column, "title": str(number)} for number in range(cards)]
             each.ask("POST", "/cards/bulk", {"cards": bodies})
         asked = [
             ("GET", "/scopes", None),
-            ("GET", f"/scopes/{made[0]['id']}", None),
+            ("GET", f"/scopes/{new_scopes[0]['id']}", None),
             ("POST", "/scopes", {"name": "x", "order": 0}),
-            ("PATCH", f"/scopes/{made[0]['id']}", {"name": "y", "order": 0}),
-            ("PATCH", f"/scopes/{made[0]['id']}/views", {"settings": {"a": 1}}),
-            ("DELETE", f"/scopes/{made[0]['id']}?moveCardsTo={target}", None),
-            ("DELETE", f"/scopes/{made[1]['id']}", None),
+            ("PATCH", f"/scopes/{new_scopes[0]['id']}", {"name": "y", "order": 0}),
+            ("PATCH", f"/scopes/{new_scopes[0]['id']}/views", {"settings": {"a": 1}}),
+            ("DELETE", f"/scopes/{new_scopes[0]['id']}?moveCardsTo={target}", None),
+            ("DELETE", f"/scopes/{new_scopes[1]['id']}", None),
         ]
         numbers = []
         for method, tail, body in asked:

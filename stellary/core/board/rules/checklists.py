@@ -48,10 +48,15 @@ def renumber(items: Iterable[ChecklistItem]) -> list[ChecklistItem]:
 
 
 def add_item(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str) -> list[ChecklistItem]:
-    """The checklist with one item more: at the wanted place, or at the end.
+    """Return a checklist with a new item, at the order of the request or at the end.
+
+    Args:
+        before: The items before the addition.
+        request: The new item.
+        id: The id of the new item.
 
     Raises:
-        Conflict: It is full.
+        Conflict: The checklist is full.
     """
     if len(before) >= CHECKLIST_MAX:
         raise Conflict(f"a checklist takes {CHECKLIST_MAX} items", code="checklist_full")

@@ -357,7 +357,7 @@ def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int
 
 
 def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
-    """The number of card card: its own, or the next that none has had."""
+    """Return the number of each card: its own, or the next unused one."""
     first_indexes: dict[int, int] = {}
     for card_index, card in enumerate(cards):
         if card.number and first_indexes.setdefault(card.number, card_index) != card_index:

@@ -58,7 +58,7 @@ class PositionIndex:
 
     @property
     def is_fit(self) -> bool:
-        """Whether the column is still large enough for an index, and no stretch is too long."""
+        """True if the column is still large enough for an index, and no stretch is too long."""
         return self.total > STRETCH and max(self.counts) <= LARGE
 
     def locate_position(self, position: int) -> tuple[int | None, int]:
