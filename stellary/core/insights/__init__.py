@@ -1,1 +1,1 @@
-"""Insights: what can be told of boards as a whole: the views of a scope, and where all projects stand."""
+"""Insights: the views of a scope, and the portfolio of projects."""

@@ -1,4 +1,4 @@
-"""What insights lend to those who act by proxy: where a workspace stands, in one answer."""
+"""The action that returns the state of a workspace in one response."""
 
 from __future__ import annotations
 

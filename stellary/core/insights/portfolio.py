@@ -1,4 +1,4 @@
-"""Portfolio: where all projects of a workspace stand. Section Projects of the API reference."""
+"""The portfolio: figures of all projects of a workspace. Section Projects of the API reference."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _ACTIVE = card_counts.select_projects(last_activity(card_counts.PROJECT_ID).labe
 
 @serves(GET_PORTFOLIO)
 def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[PortfolioProject]:
-    """Where the projects stand, in the order in which they were made: as many statements for one as for a thousand."""
+    """Return the projects with their figures, oldest first, with a fixed number of statements."""
     page = list_projects_of_workspace(uow, access.workspace(uow, ref).row.id, request)
     ids = [project.id for project in page.items]
-    counted = _by_project(
+    card_counts_by_project = _group_by_project(
         (tally.project_id, tally) for tally in card_counts.load_project_card_counts(uow, ids, since(uow.now))
     )
-    columns = _by_project(card_counts.load_columns(uow, ids))
-    members = _by_project(card_counts.load_members(uow, ids))
-    active = {row.id: row.active_at for row in uow.connection.execute(_ACTIVE, {"_ids": ids})}
+    columns_by_project = _group_by_project(card_counts.load_columns(uow, ids))
+    members_by_project = _group_by_project(card_counts.load_members(uow, ids))
+    last_activities = {row.id: row.active_at for row in uow.connection.execute(_ACTIVE, {"_ids": ids})}
     return Listing(
         [
-            rules.standing(
+            rules.build_project_figures(
                 project,
-                counted[project.id],
-                columns[project.id],
-                members[project.id],
-                active[project.id],
+                card_counts_by_project[project.id],
+                columns_by_project[project.id],
+                members_by_project[project.id],
+                last_activities[project.id],
             )
             for project in page.items
         ],
@@ -49,8 +49,8 @@ def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
     )
 
 
-def _by_project(found: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
-    made: dict[str, list[T]] = defaultdict(list)
-    for project_id, each in found:
-        made[project_id].append(each)
-    return made
+def _group_by_project(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    items_by_project: dict[str, list[T]] = defaultdict(list)
+    for project_id, item in pairs:
+        items_by_project[project_id].append(item)
+    return items_by_project

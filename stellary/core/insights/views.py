@@ -1,4 +1,4 @@
-"""Views: what a scope looks like in each of them. Section Scope Views of the API reference."""
+"""Views of a scope. Section Scope Views of the API reference."""
 
 from __future__ import annotations
 
@@ -41,56 +41,58 @@ _BEGAN = first_in_progress(card_counts.COMPLETED_IDS)
 
 @serves(GET_VIEWS)
 def get_views(uow: UnitOfWork, ref: ScopeRef, request: GetViews) -> ScopeViews:
-    """The views of a scope, and what the one shows that is asked for."""
+    """Return the views of a scope, with the content of the requested one."""
     at = scope_access.scope(uow, ref)
     if request.type is UNSET:
         return views_of(at.row, None)
-    shown = _SHOWN[request.type](uow, at.row)
-    return views_of(at.row, ViewData(**{request.type: shown}))
+    view = _BUILDERS[request.type](uow, at.row)
+    return views_of(at.row, ViewData(**{request.type: view}))
 
 
-def _kanban(uow: UnitOfWork, scope: Row[Any]) -> KanbanView:
+def _load_kanban(uow: UnitOfWork, scope: Row[Any]) -> KanbanView:
     columns = scope_columns(uow, scope.project_id, scope.id)
-    return rules.kanban(columns, _cards(uow, scope).group_by("column_id", str))
+    return rules.build_kanban(columns, _load_cards(uow, scope).group_by("column_id", str))
 
 
-def _list(uow: UnitOfWork, scope: Row[Any]) -> ListView:
-    return ListView(cards=cast("list[Card]", _cards(uow, scope)))
+def _load_list(uow: UnitOfWork, scope: Row[Any]) -> ListView:
+    return ListView(cards=cast("list[Card]", _load_cards(uow, scope)))
 
 
-def _calendar(uow: UnitOfWork, scope: Row[Any]) -> CalendarView:
-    return rules.calendar(_cards(uow, scope).group_by("due_date", _day_or_none))
+def _load_calendar(uow: UnitOfWork, scope: Row[Any]) -> CalendarView:
+    return rules.build_calendar(_load_cards(uow, scope).group_by("due_date", _day_or_none))
 
 
-def _roadmap(uow: UnitOfWork, scope: Row[Any]) -> RoadmapView:
-    return rules.roadmap(card_counts.load_scope_progress(uow, scope.project_id), _cards(uow, scope))
+def _load_roadmap(uow: UnitOfWork, scope: Row[Any]) -> RoadmapView:
+    return rules.build_roadmap(
+        card_counts.load_scope_progress(uow, scope.project_id), _load_cards(uow, scope)
+    )
 
 
-def _stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
+def _load_stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
     first = first_day(uow.now)
-    counted = card_counts.load_card_counts(uow, scope.id)
-    assignees = people.known(uow, {each.assignee_id for each in counted if each.assignee_id})
-    asked = {"_scope_id": scope.id, "_since": first}
-    known = stats_rules.Known(
+    counts = card_counts.load_card_counts(uow, scope.id)
+    assignees = people.known(uow, {count.assignee_id for count in counts if count.assignee_id})
+    parameters = {"_scope_id": scope.id, "_since": first}
+    count_labels = stats_rules.CountLabels(
         columns=scope_columns(uow, scope.project_id, scope.id),
         labels=project_labels(uow, scope.project_id),
         names={id: person.name for id, person in assignees.items()},
     )
-    completed = card_counts.load_completions(uow, scope.id, first)
-    began = {row.card_id: row.began_at for row in uow.connection.execute(_BEGAN, asked)}
-    return stats_rules.stats(counted, completed, began, known, uow.now)
+    completions = card_counts.load_completions(uow, scope.id, first)
+    began = {row.card_id: row.began_at for row in uow.connection.execute(_BEGAN, parameters)}
+    return stats_rules.build_stats(counts, completions, began, count_labels, uow.now)
 
 
-_SHOWN: Mapping[ViewType, Callable[[UnitOfWork, Row[Any]], Any]] = {
-    "kanban": _kanban,
-    "list": _list,
-    "calendar": _calendar,
-    "roadmap": _roadmap,
-    "stats": _stats,
+_BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, Row[Any]], Any]] = {
+    "kanban": _load_kanban,
+    "list": _load_list,
+    "calendar": _load_calendar,
+    "roadmap": _load_roadmap,
+    "stats": _load_stats,
 }
 
 
-def _cards(uow: UnitOfWork, scope: Row[Any]) -> CardList:
+def _load_cards(uow: UnitOfWork, scope: Row[Any]) -> CardList:
     return scope_cards(uow, scope.project_id, scope.project_key, scope.id)
 
 

@@ -1,1 +1,1 @@
-"""Search: an index of what things say, kept in the transaction in which they change, and what is found in it."""
+"""Search: an index of texts, updated in the transaction of each change, and its queries."""

@@ -1,4 +1,4 @@
-"""What search lends to those who act by proxy."""
+"""The action that searches a workspace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from stellary.core.search import search
 
 def _search(uow: UnitOfWork, ref: WorkspaceRef, params: SearchParams) -> Listing[Hit]:
     resolve_names.resolve_workspace(uow, ref)
-    named = {}
+    filters = {}
     if params.project_id is not UNSET:
-        named["project_id"] = resolve_names.resolve_project(uow, ref, params.project_id).project_id
-    return search.search(uow, ref, part(Search, params, **named))
+        filters["project_id"] = resolve_names.resolve_project(uow, ref, params.project_id).project_id
+    return search.search(uow, ref, part(Search, params, **filters))
 
 
 ACTIONS: tuple[AnyAction, ...] = (

@@ -1,4 +1,4 @@
-"""The index: kept by what happens, in the transaction in which it happens."""
+"""Updates of the index, in the transaction of each event."""
 
 from __future__ import annotations
 
@@ -25,56 +25,58 @@ from stellary.core.kernel.events import (
 from stellary.core.kernel.search_sources import Entry
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import findable as knowledge
-from stellary.core.search.rules import folded
+from stellary.core.search.rules import fold
 from stellary.core.search.tables import entries
 
 _NAMES = [column.name for column in entries.columns]
-_GIVEN = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}
-# What has been made may be gone by the end of the unit; then there is nothing to find, and nothing to hang it on.
+_PARAMETERS = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}
+# A thing that was created may be deleted by the end of the transaction; then no row is inserted.
 _INSERT_OF_CARD = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(search_entries.card_exists(_GIVEN["card_id"]))
+    _NAMES, select(*_PARAMETERS.values()).where(search_entries.card_exists(_PARAMETERS["card_id"]))
 )
 _INSERT_OF_PROJECT = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(search_entries.project_exists(_GIVEN["project_id"]))
+    _NAMES, select(*_PARAMETERS.values()).where(search_entries.project_exists(_PARAMETERS["project_id"]))
 )
 _INSERT_OF_DOCUMENT = insert(entries).from_select(
-    _NAMES, select(*_GIVEN.values()).where(knowledge.document_is_there(_GIVEN["document_id"]))
+    _NAMES, select(*_PARAMETERS.values()).where(knowledge.document_is_there(_PARAMETERS["document_id"]))
 )
-_THE_ONE = (entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
-_UPDATE = update(entries).where(*_THE_ONE)
-_DELETE = delete(entries).where(*_THE_ONE)
+_THIS_ENTRY = (entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
+_UPDATE = update(entries).where(*_THIS_ENTRY)
+_DELETE = delete(entries).where(*_THIS_ENTRY)
 
 
 @attrs.define
 class _Changes:
-    """What is to be done to the index: of several changes of one thing the last one."""
+    """Changes of the index: of several changes of one thing, the last one."""
 
-    made: dict[str, Entry] = attrs.field(factory=dict)
+    created: dict[str, Entry] = attrs.field(factory=dict)
     changed: dict[str, Entry] = attrs.field(factory=dict)
-    gone: dict[str, str] = attrs.field(factory=dict)
+    deleted: dict[str, str] = attrs.field(factory=dict)
 
-    def make(self, entry: Entry) -> None:
-        self.made[entry.id] = entry
+    def create(self, entry: Entry) -> None:
+        self.created[entry.id] = entry
 
     def change(self, entry: Entry) -> None:
-        (self.made if entry.id in self.made else self.changed)[entry.id] = entry
+        (self.created if entry.id in self.created else self.changed)[entry.id] = entry
 
-    def take(self, id: str, workspace_id: str) -> None:
-        if self.made.pop(id, None) is None:
+    def delete(self, id: str, workspace_id: str) -> None:
+        if self.created.pop(id, None) is None:
             self.changed.pop(id, None)
-            self.gone[id] = workspace_id
+            self.deleted[id] = workspace_id
 
 
-def keep(uow: UnitOfWork, events: Sequence[Event]) -> None:
-    """Write what has been said, and take out what has been taken back, unless it goes with something else."""
+def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Insert, update and delete entries for some events. Entries of deleted projects, cards and documents go with
+    them.
+    """
     changes = _Changes()
     for event in events:
-        _NOTED[type(event)](uow, changes, event)
-    made: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
-    for entry in changes.made.values():
-        made[_insert_of(entry)].append(_row(entry))
-    for statement, rows in made.items():
-        # One row is an ordinary statement; several take the drivers' long way round.
+        _HANDLERS[type(event)](uow, changes, event)
+    rows_by_statement: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
+    for entry in changes.created.values():
+        rows_by_statement[_insert_of(entry)].append(_row(entry))
+    for statement, rows in rows_by_statement.items():
+        # A single row takes the faster path of the drivers, without executemany.
         uow.connection.execute(statement, rows if len(rows) > 1 else rows[0])
     if changes.changed:
         rows = [
@@ -82,9 +84,11 @@ def keep(uow: UnitOfWork, events: Sequence[Event]) -> None:
             for row in map(_row, changes.changed.values())
         ]
         uow.connection.execute(_UPDATE, rows)
-    if changes.gone:
-        gone = [{"_id": id, "_workspace_id": workspace_id} for id, workspace_id in changes.gone.items()]
-        uow.connection.execute(_DELETE, gone)
+    if changes.deleted:
+        deleted_rows = [
+            {"_id": id, "_workspace_id": workspace_id} for id, workspace_id in changes.deleted.items()
+        ]
+        uow.connection.execute(_DELETE, deleted_rows)
 
 
 def _insert_of(entry: Entry) -> Insert:
@@ -102,16 +106,16 @@ def _row(entry: Entry) -> dict[str, Any]:
         "project_id": entry.project_id,
         "card_id": entry.card_id,
         "document_id": entry.document_id,
-        "title": folded(entry.title),
-        "body": folded(entry.text),
+        "title": fold(entry.title),
+        "body": fold(entry.text),
     }
 
 
-# ---------------------------------------------------------------------------------------------- what each event does
+# ---------------------------------------------------------------------------------------------- changes of each event
 
 
 def _project_created(uow: UnitOfWork, changes: _Changes, event: ProjectCreated) -> None:
-    changes.make(search_entries.project_entry(event.project))
+    changes.create(search_entries.project_entry(event.project))
 
 
 def _project_updated(uow: UnitOfWork, changes: _Changes, event: ProjectUpdated) -> None:
@@ -121,21 +125,21 @@ def _project_updated(uow: UnitOfWork, changes: _Changes, event: ProjectUpdated) 
 
 def _project_imported(uow: UnitOfWork, changes: _Changes, event: ProjectImported) -> None:
     for entry in search_entries.list_project_entries(uow, event.workspace_id, event.project_id):
-        changes.make(entry)
+        changes.create(entry)
 
 
 def _card_created(uow: UnitOfWork, changes: _Changes, event: CardCreated) -> None:
-    changes.make(search_entries.card_entry(event.workspace_id, event.card))
+    changes.create(search_entries.card_entry(event.workspace_id, event.card))
 
 
 def _card_updated(uow: UnitOfWork, changes: _Changes, event: CardUpdated) -> None:
-    # Most changes are of what nobody searches for, and cost nothing here.
+    # Most changes are of fields that are not searched.
     if not {"title", "description", "checklist"}.isdisjoint(event.changed):
         changes.change(search_entries.card_entry(event.workspace_id, event.card))
 
 
 def _comment_added(uow: UnitOfWork, changes: _Changes, event: CommentAdded) -> None:
-    changes.make(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
+    changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
 def _comment_updated(uow: UnitOfWork, changes: _Changes, event: CommentUpdated) -> None:
@@ -143,15 +147,15 @@ def _comment_updated(uow: UnitOfWork, changes: _Changes, event: CommentUpdated) 
 
 
 def _comment_deleted(uow: UnitOfWork, changes: _Changes, event: CommentDeleted) -> None:
-    changes.take(event.comment_id, event.workspace_id)
+    changes.delete(event.comment_id, event.workspace_id)
 
 
 def _document_written(uow: UnitOfWork, changes: _Changes, event: DocumentWritten) -> None:
     entry = knowledge.document_entry(event)
-    (changes.make if event.is_new else changes.change)(entry)
+    (changes.create if event.is_new else changes.change)(entry)
 
 
-_NOTED: Mapping[type[Event], Callable[[UnitOfWork, _Changes, Any], None]] = {
+_HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _Changes, Any], None]] = {
     ProjectCreated: _project_created,
     ProjectUpdated: _project_updated,
     ProjectImported: _project_imported,
@@ -162,4 +166,4 @@ _NOTED: Mapping[type[Event], Callable[[UnitOfWork, _Changes, Any], None]] = {
     CommentDeleted: _comment_deleted,
     DocumentWritten: _document_written,
 }
-"""What each event does to the index."""
+"""The function that applies each event to the index."""

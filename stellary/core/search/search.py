@@ -1,4 +1,4 @@
-"""Search: what of a workspace says all that is asked for, the best first."""
+"""Search for the things in a workspace that contain all terms, best hits first."""
 
 from __future__ import annotations
 
@@ -38,43 +38,43 @@ from stellary.core.search import rules
 from stellary.core.search.tables import entries
 
 SOURCES = (*search_entries.SOURCES, *knowledge.SOURCES)
-"""What is found, as the areas lend it."""
+"""The kinds of things that can be found, from all areas."""
 
 _BEFORE_ALL = (999_999, "")
 
 
 @serves(SEARCH)
 def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
-    """The hits, or the page of them that the request names."""
+    """Return a page of hits, best first."""
     at = access.workspace(uow, ref).row
-    place: dict[str, Any] = {
+    filters: dict[str, Any] = {
         "_organization_id": at.organization_id,
         "_workspace_id": at.id,
-        "_kinds": _kinds(uow, request),
+        "_kinds": _allowed_kinds(uow, request),
     }
     for name in ("project_id", "archived"):
-        if (asked := getattr(request, name)) is not UNSET:
-            place[f"_{name}"] = asked
+        if (value := getattr(request, name)) is not UNSET:
+            filters[f"_{name}"] = value
     rank, id = read_ranked_cursor(request.cursor) if request.cursor else _BEFORE_ALL
-    terms = rules.terms(request.q)
+    terms = rules.parse_terms(request.q)
     if len(terms) > WORDS_MAX:
         raise invalid(("q", f"must be at most {WORDS_MAX} words"))
     if not terms:
         return Listing([])
-    statement = _page(len(terms), frozenset(place))
-    page = {**place, **_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
-    rows = uow.connection.execute(statement, page).fetchall()
+    statement = _build_page(len(terms), frozenset(filters))
+    parameters = {**filters, **_build_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
+    rows = uow.connection.execute(statement, parameters).fetchall()
     if not rows and request.project_id is not UNSET:
         check_in_workspace(uow, at.id, "projectId", request.project_id)
-    here, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
-    shown = _shown(uow, at, here, terms)
-    hits = [shown[row.id] for row in here if row.id in shown]
-    more = len(rows) > request.limit
-    return Listing(hits, make_ranked_cursor(last[0].rank, last[0].id) if more else None)
+    page_rows, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
+    hits_by_id = _load_hits(uow, at, page_rows, terms)
+    hits = [hits_by_id[row.id] for row in page_rows if row.id in hits_by_id]
+    has_more = len(rows) > request.limit
+    return Listing(hits, make_ranked_cursor(last[0].rank, last[0].id) if has_more else None)
 
 
-def _kinds(uow: UnitOfWork, request: Search) -> list[str]:
-    """What is looked for: what is named, or all that the token reaches."""
+def _allowed_kinds(uow: UnitOfWork, request: Search) -> list[str]:
+    """Return the requested kinds, or all that the token's scopes allow."""
     if request.kind is UNSET:
         return [source.kind for source in SOURCES if uow.actor.is_allowed(source.policy)]
     for source in SOURCES:
@@ -83,48 +83,52 @@ def _kinds(uow: UnitOfWork, request: Search) -> list[str]:
     return list(request.kind)
 
 
-def _shown(uow: UnitOfWork, at: Row[Any], found: Sequence[Row[Any]], terms: Sequence[str]) -> dict[str, Hit]:
-    """The hits by their ids: a statement for each kind, however many they are."""
+def _load_hits(
+    uow: UnitOfWork, at: Row[Any], entry_rows: Sequence[Row[Any]], terms: Sequence[str]
+) -> dict[str, Hit]:
+    """Load hits by id, with one statement for each kind."""
     by_kind: dict[str, list[str]] = defaultdict(list)
-    for row in found:
+    for row in entry_rows:
         by_kind[row.kind].append(row.id)
-    shown: dict[str, Hit] = {}
+    hits: dict[str, Hit] = {}
     for source in SOURCES:
         if source.kind in by_kind:
-            cut = partial(rules.snippet, wanted=terms)
-            shown |= source.show(uow, at.organization_id, at.id, by_kind[source.kind], cut)
-    return shown
+            snippet = partial(rules.make_snippet, search_terms=terms)
+            hits |= source.show(uow, at.organization_id, at.id, by_kind[source.kind], snippet)
+    return hits
 
 
 # ---------------------------------------------------------------------------------------------- the statement
 
 
-def _patterns(terms: list[str]) -> dict[str, str]:
-    """The patterns of LIKE. A folded text has no signs in it that mean something there."""
-    found = {"_together": f"% {' '.join(terms)}%"}
+def _build_patterns(terms: list[str]) -> dict[str, str]:
+    """Return the LIKE patterns of terms. A folded text has no special characters of LIKE."""
+    patterns = {"_together": f"% {' '.join(terms)}%"}
     for number, term in enumerate(terms):
-        found |= {
+        patterns |= {
             f"_word_{number}": f"% {term} %",
             f"_begins_{number}": f"% {term}%",
             f"_inside_{number}": f"%{term}%",
         }
-    return found
+    return patterns
 
 
 @lru_cache(maxsize=256)
-def _page(terms: int, names: frozenset[str]) -> Select[Any]:
-    """The statement of a page, built once for each number of terms and each combination of filters.
+def _build_page(terms: int, names: frozenset[str]) -> Select[Any]:
+    """Build the statement of a page, once for each number of terms and combination of filters.
 
-    The rank of a hit depends on itself and the query alone, never on what else there is: so that a page goes on where
-    the one before it ended, whatever is written in between.
+    The rank of a hit depends only on the hit and the query, so a page continues where the previous one ended,
+    whatever is written in between.
     """
     here = entries.c.workspace_id == bindparam("_workspace_id")
-    # Apart, since either is found by an index of its own.
+    # Two SELECTs, since each uses an index of its own.
     everywhere = and_(
         entries.c.organization_id == bindparam("_organization_id"),
         entries.c.workspace_id != bindparam("_workspace_id"),
     )
-    ranked = union_all(_ranked(terms, names, here), _ranked(terms, names, everywhere)).subquery("ranked")
+    ranked = union_all(_select_ranked(terms, names, here), _select_ranked(terms, names, everywhere)).subquery(
+        "ranked"
+    )
     beyond = or_(
         ranked.c.rank < bindparam("_rank"),
         and_(ranked.c.rank == bindparam("_rank"), ranked.c.id < bindparam("_id")),
@@ -137,12 +141,12 @@ def _page(terms: int, names: frozenset[str]) -> Select[Any]:
     )
 
 
-def _ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Select[Any]:
+def _select_ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Select[Any]:
     source: FromClause = entries
     conditions = [
         where,
         entries.c.kind.in_(bindparam("_kinds", expanding=True)),
-        *(_says(number) for number in range(terms)),
+        *(_contains(number) for number in range(terms)),
     ]
     if "_project_id" in names:
         conditions.append(entries.c.project_id == bindparam("_project_id"))
@@ -156,29 +160,32 @@ def _ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Se
     )
 
 
-def _says(number: int) -> ColumnElement[bool]:
+def _contains(number: int) -> ColumnElement[bool]:
     inside = _pattern(f"_inside_{number}")
     return or_(entries.c.title.like(inside), entries.c.body.like(inside))
 
 
 def _rank(terms: int) -> ColumnElement[int]:
     forms = ("_word", "_begins", "_inside")
-    found: ColumnElement[int] = literal_column("0", Integer)
+    total: ColumnElement[int] = literal_column("0", Integer)
     for number in range(terms):
         patterns = [_pattern(f"{form}_{number}") for form in forms]
-        found = found + case(
-            *((entries.c.title.like(each), n) for each, n in zip(patterns, rules.IN_TITLE, strict=True)),
-            *((entries.c.body.like(each), n) for each, n in zip(patterns, rules.IN_BODY, strict=True)),
+        total = total + case(
+            *(
+                (entries.c.title.like(pattern), n)
+                for pattern, n in zip(patterns, rules.IN_TITLE, strict=True)
+            ),
+            *((entries.c.body.like(pattern), n) for pattern, n in zip(patterns, rules.IN_BODY, strict=True)),
             else_=0,
         )
     if terms > 1:
         together = _pattern("_together")
-        found = found + case(
+        total = total + case(
             (entries.c.title.like(together), rules.TOGETHER_IN_TITLE),
             (entries.c.body.like(together), rules.TOGETHER_IN_BODY),
             else_=0,
         )
-    return found
+    return total
 
 
 def _pattern(name: str) -> ColumnElement[str]:

@@ -1,1 +1,1 @@
-"""Webhooks: what happens in a workspace, told to other systems."""
+"""Webhooks: activities of a workspace, sent to other systems."""

@@ -42,7 +42,7 @@ _AGAIN = (
 
 @serves(LIST_DELIVERIES)
 def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -> Listing[WebhookDelivery]:
-    """What a webhook has told, newest first."""
+    """Return the messages of a webhook, newest first."""
     webhook = access.webhook(uow, ref).row
 
     def to_delivery(row: Row[Any]) -> WebhookDelivery:

@@ -1,4 +1,4 @@
-"""The outbox: messages are written in the transaction of what they tell, so that none is lost and none is made up."""
+"""The outbox: messages are written in the transaction of their activities, so that none is lost or made up."""
 
 from __future__ import annotations
 
@@ -16,53 +16,57 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.tables import deliveries, webhooks
 
-KEPT = 1_000
-FORGETS_EVERY = 100
+DELIVERIES_MAX = 1_000
+DELETE_OLD_EVERY = 100
 
-_LISTENING = select(webhooks.c.id, webhooks.c.events).where(
+_ACTIVE_WEBHOOKS = select(webhooks.c.id, webhooks.c.events).where(
     webhooks.c.workspace_id == bindparam("_workspace_id"), webhooks.c.active
 )
 _INSERT = insert(deliveries)
 _old = deliveries.alias("old")
-_FORGET = delete(deliveries).where(
+_DELETE_OLD = delete(deliveries).where(
     deliveries.c.webhook_id == bindparam("_webhook_id"),
-    # What has not arrived yet is no history.
+    # Pending messages are not counted as history.
     deliveries.c.status != "pending",
     deliveries.c.id
     <= select(_old.c.id)
     .where(_old.c.webhook_id == bindparam("_webhook_id"))
     .order_by(_old.c.id.desc())
     .limit(1)
-    .offset(KEPT)
+    .offset(DELIVERIES_MAX)
     .scalar_subquery(),
 )
 
 
-def keep(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
-    """Write down what is to be told, to each webhook that listens."""
+def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
+    """Write a message of each activity for each webhook that subscribes to its type."""
     for event in events:
         if event.workspace_id in uow.workspaces_without_subscribers:
             continue
-        listening = uow.connection.execute(_LISTENING, {"_workspace_id": event.workspace_id}).fetchall()
-        if listening:
-            _write(uow, event, listening)
+        webhook_rows = uow.connection.execute(
+            _ACTIVE_WEBHOOKS, {"_workspace_id": event.workspace_id}
+        ).fetchall()
+        if webhook_rows:
+            _write(uow, event, webhook_rows)
 
 
-def _write(uow: UnitOfWork, event: ActivitiesRecorded, listening: Sequence[Any]) -> None:
-    known = people.known(uow, {row["actor_id"] for row in event.rows})
-    made: list[dict[str, Any]] = []
+def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Any]) -> None:
+    actors = people.known(uow, {row["actor_id"] for row in event.rows})
+    delivery_rows: list[dict[str, Any]] = []
     for row in event.rows:
-        wanted = [hook for hook in listening if not hook.events or row["type"] in hook.events]
-        if wanted:
-            actor = known.get(row["actor_id"])
+        subscribers = [hook for hook in webhook_rows if not hook.events or row["type"] in hook.events]
+        if subscribers:
+            actor = actors.get(row["actor_id"])
             payload = _payload(row, None if actor is None else actor.name)
-            made += [_delivery(uow, hook.id, row["type"], payload) for hook in wanted]
-    if not made:
+            delivery_rows += [_delivery(uow, hook.id, row["type"], payload) for hook in subscribers]
+    if not delivery_rows:
         return
-    uow.connection.execute(_INSERT, made)
-    queue.enqueue(uow, sorted({delivery["webhook_id"] for delivery in made}))
-    for webhook_id in {each["webhook_id"] for each in made if int(each["id"], 16) % FORGETS_EVERY == 0}:
-        forget(uow, webhook_id)
+    uow.connection.execute(_INSERT, delivery_rows)
+    queue.enqueue(uow, sorted({delivery["webhook_id"] for delivery in delivery_rows}))
+    for webhook_id in {
+        row["webhook_id"] for row in delivery_rows if int(row["id"], 16) % DELETE_OLD_EVERY == 0
+    }:
+        delete_old_deliveries(uow, webhook_id)
 
 
 def _payload(row: Mapping[str, Any], actor_name: str | None) -> str:
@@ -85,6 +89,6 @@ def _delivery(uow: UnitOfWork, webhook_id: str, event: str, payload: str) -> dic
     }
 
 
-def forget(uow: UnitOfWork, webhook_id: str) -> None:
-    """Keep the newest thousand messages of a webhook, and whatever has not arrived yet."""
-    uow.connection.execute(_FORGET, {"_webhook_id": webhook_id})
+def delete_old_deliveries(uow: UnitOfWork, webhook_id: str) -> None:
+    """Delete all but the newest 1,000 messages of a webhook; messages that are still pending stay."""
+    uow.connection.execute(_DELETE_OLD, {"_webhook_id": webhook_id})

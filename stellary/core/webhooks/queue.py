@@ -280,31 +280,31 @@ def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled
 
 
 def _claim(
-    uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], claimed_by: int | None, settled: Settled
+    uow: UnitOfWork, own_claims: Mapping[str, ClaimedWebhook], claimed_by: int | None, settled: Settled
 ) -> None:
     due: dict[str, list[Job]] = {}
     for job in jobs.lock_due(uow.connection, DELIVER, uow.now, limit=JOBS_MAX):
         due.setdefault(job.payload["webhookId"], []).append(job)
-    # What they tell of is loaded before the claim ends.
-    superfluous = [job for id in due if id in held for job in due[id]]
-    wanted = [id for id in due if id not in held]
-    busy: list[Job] = []
-    if wanted:
-        rows = _lock(uow.connection, wanted)
-        existing = _existing(uow.connection, wanted, rows)
+    # The messages of these jobs are loaded before the claim ends.
+    superfluous_jobs = [job for id in due if id in own_claims for job in due[id]]
+    unclaimed_ids = [id for id in due if id not in own_claims]
+    busy_jobs: list[Job] = []
+    if unclaimed_ids:
+        rows = _lock(uow.connection, unclaimed_ids)
+        existing = _existing(uow.connection, unclaimed_ids, rows)
         free: dict[str, Job] = {}
-        for id in wanted:
+        for id in unclaimed_ids:
             row = rows.get(id)
             if row is None:
-                (busy if id in existing else superfluous).extend(due[id])
+                (busy_jobs if id in existing else superfluous_jobs).extend(due[id])
             elif row.retry_at is not None and uow.now < row.retry_at <= uow.now + FURTHEST:
                 # Another job of this webhook waits for that moment.
-                superfluous += due[id]
+                superfluous_jobs += due[id]
             elif _is_sent_elsewhere(row, uow.now):
-                busy += due[id]
+                busy_jobs += due[id]
             else:
                 free[id] = due[id][0]
-                superfluous += due[id][1:]
+                superfluous_jobs += due[id][1:]
         claims = jobs.claim_locked(uow.connection, list(free.values()), uow.now, uow.new_id, claimed_by)
         if claims:
             senders = [{"_id": id, "sending_job_id": job.id} for id, job in zip(free, claims, strict=True)]
@@ -313,8 +313,8 @@ def _claim(
             row = rows[id]
             webhook = ClaimedWebhook(job, id, row.url, row.secret, row.active, row.failures, ())
             _load(uow, row, webhook, None, settled)
-    jobs.delete_locked(uow.connection, superfluous)
-    jobs.put_off_locked(uow.connection, busy, uow.now + BUSY_PAUSE)
+    jobs.delete_locked(uow.connection, superfluous_jobs)
+    jobs.put_off_locked(uow.connection, busy_jobs, uow.now + BUSY_PAUSE)
 
 
 def _is_sent_elsewhere(row: Row[Any], now: datetime) -> bool:

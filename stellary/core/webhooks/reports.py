@@ -60,7 +60,7 @@ class Sent:
 
 @attrs.frozen
 class Report:
-    """What has become of the messages of a claimed webhook since the last report.
+    """The outcome of a claimed webhook's messages since the last report.
 
     Attributes:
         failed: Whether sending has stopped because the receiver fails.
@@ -79,7 +79,7 @@ class Report:
 
 @attrs.frozen
 class Settled:
-    """What ``settle`` has done.
+    """The result of ``settle``.
 
     Attributes:
         noted: The ids of the webhooks whose report is in the database.

@@ -31,7 +31,7 @@ from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
-from stellary.core.webhooks.rules.addresses import checked
+from stellary.core.webhooks.rules.addresses import check_url
 from stellary.core.webhooks.tables import webhooks
 
 KEY_BYTES = 32
@@ -60,7 +60,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     row = {
         "id": uow.new_id(),
         "workspace_id": workspace.id,
-        "url": checked(request.url, private=uow.env.private_webhooks),
+        "url": check_url(request.url, private=uow.env.private_webhooks),
         "events": list(dict.fromkeys(request.events or ())),
         "active": request.active,
         "created_by_id": uow.user_id,
@@ -92,7 +92,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
     row = access.webhook(uow, ref).row
     changes: dict[str, Any] = {}
     if request.url is not UNSET:
-        changes["url"] = checked(request.url, private=uow.env.private_webhooks)
+        changes["url"] = check_url(request.url, private=uow.env.private_webhooks)
     if request.events is not UNSET:
         changes["events"] = list(dict.fromkeys(request.events))
     if request.active is not UNSET:

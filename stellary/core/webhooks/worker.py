@@ -65,7 +65,7 @@ class _Lane:
 
     @property
     def has_more(self) -> bool:
-        """Whether there may be more messages than were loaded, so that there is no point in waiting for changes."""
+        """Return whether the queue may have more messages than were loaded, so that it should be asked now."""
         return self.is_done and not self.failed and len(self.webhook.messages) >= queue.LOAD_MAX
 
     def update(self, webhook: ClaimedWebhook) -> None:
@@ -266,7 +266,7 @@ class WebhookWorker:
             self._alarm.clear()
 
     def _is_urgent(self) -> bool:
-        """Whether so much was sent, or is to be sent, that there is no point in waiting for more."""
+        """Return whether so many messages were sent or wait that the report should not wait for more."""
         with self._changed:
             lanes = self._lanes.values()
             return sum(len(lane.sent) for lane in lanes) >= queue.LOAD_MAX or any(

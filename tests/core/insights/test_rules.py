@@ -60,9 +60,9 @@ TALLIES = st.builds(
 @given(st.lists(TALLIES))
 def test_each_card_is_counted_once_by_each_but_its_labels(tallies):
     total = sum(tally.cards for tally in tallies)
-    status = stats.by_status((tally.status, tally.cards) for tally in tallies)
-    priority = stats.by_priority(tallies)
-    assignee = stats.by_assignee(tallies, {"u": "Una", "v": "Vic"})
+    status = stats.count_by_status((tally.status, tally.cards) for tally in tallies)
+    priority = stats.count_by_priority(tallies)
+    assignee = stats.count_by_assignee(tallies, {"u": "Una", "v": "Vic"})
     assert status.open + status.in_progress + status.done == total
     assert priority.low + priority.medium + priority.high + priority.none == total
     assert sum(each.cards for each in assignee) == total
@@ -78,7 +78,7 @@ def tally(cards=1, **fields):
 
 
 def test_who_has_as_many_is_told_by_name():
-    found = stats.by_assignee(
+    found = stats.count_by_assignee(
         [tally(2, assignee_id=id) for id in "uvw"], {"u": "Zoe", "v": "Ann", "w": "Bob"}
     )
     assert [each.name for each in found] == ["Ann", "Bob", "Zoe", None]
@@ -93,7 +93,7 @@ def completed(at, made=NOW - timedelta(days=90)):
 
 @given(st.lists(st.timedeltas(timedelta(0), timedelta(days=29)), max_size=20))
 def test_what_was_completed_stands_on_its_day(ago):
-    found = stats.per_day([completed(NOW - each) for each in ago], NOW)
+    found = stats.count_per_day([completed(NOW - each) for each in ago], NOW)
     assert [each.day for each in found] == days.last_days(NOW)
     assert sum(each.cards for each in found) == len(ago)
     for each in ago:
@@ -104,7 +104,7 @@ def test_what_was_completed_stands_on_its_day(ago):
     ("hours", "seconds"), [([], None), ([1], 3600), ([1, 2, 9], 7200), ([1, 2], 5400), ([-1], 0)]
 )
 def test_time_taken_is_the_median(hours, seconds):
-    found = stats.taken(timedelta(hours=each) for each in hours)
+    found = stats.measure_times(timedelta(hours=each) for each in hours)
     assert (found.median_seconds, found.cards) == (seconds, len(hours))
 
 
@@ -118,7 +118,7 @@ MARCH, APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (3,
     [(APRIL, MAY, (APRIL, MAY)), (APRIL, None, (APRIL, APRIL)), (None, MAY, (MAY, MAY)), (None, None, None)],
 )
 def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
-    found = views.card_bar(replace_fields(CARD, start_date=start, due_date=due))
+    found = views.build_card_bar(replace_fields(CARD, start_date=start, due_date=due))
     assert (found and (found.start, found.end)) == bar
 
 
@@ -133,11 +133,11 @@ def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
     ],
 )
 def test_scope_is_a_bar_by_its_own_dates_or_those_of_its_cards(own, bar):
-    found = views.scope_bar(ScopeProgress("s", "Main", *own, 3, 2, APRIL, MAY))
+    found = views.build_scope_bar(ScopeProgress("s", "Main", *own, 3, 2, APRIL, MAY))
     assert (found.start, found.end, found.cards, found.percent_done) == (*bar, 3, 66)
 
 
 @pytest.mark.parametrize("own", [(None, None), (APRIL, None), (None, APRIL)])
 def test_scope_without_cards_is_a_bar_by_the_dates_that_it_has(own):
-    found = views.scope_bar(ScopeProgress("s", "Main", *own, 0, 0, None, None))
+    found = views.build_scope_bar(ScopeProgress("s", "Main", *own, 0, 0, None, None))
     assert {found.start, found.end} == {own[0] or own[1]}

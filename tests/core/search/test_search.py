@@ -22,7 +22,7 @@ from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.knowledge.documents import written_event as written
 from stellary.core.knowledge.findable import document_entry
 from stellary.core.knowledge.tables import documents
-from stellary.core.search.rules import folded
+from stellary.core.search.rules import fold
 from stellary.core.search.tables import entries
 from tests.support.boards import Board
 from tests.support.world import at_once
@@ -404,8 +404,8 @@ def indexed(core):
             each.project_id,
             each.card_id,
             each.document_id,
-            folded(each.title),
-            folded(each.text),
+            fold(each.title),
+            fold(each.text),
         )
         for each in said
     }

@@ -142,7 +142,7 @@ def test_another_workspace_is_not_told_of(switchboard):
 
 
 def test_what_is_done_in_bulk_is_told_one_by_one_with_few_statements(switchboard, statements, monkeypatch):
-    monkeypatch.setattr(outbox, "FORGETS_EVERY", 2**96)
+    monkeypatch.setattr(outbox, "DELETE_OLD_EVERY", 2**96)
     hook = switchboard.hook("card_created")
 
     def make(count):
@@ -311,19 +311,19 @@ def test_a_webhook_that_is_deleted_while_a_message_is_on_its_way_leaves_nothing(
 
 
 def test_the_newest_thousand_are_kept_and_what_has_not_arrived(switchboard, monkeypatch):
-    monkeypatch.setattr(outbox, "KEPT", 2)
-    monkeypatch.setattr(outbox, "_FORGET", _forget_but(2))
+    monkeypatch.setattr(outbox, "DELIVERIES_MAX", 2)
+    monkeypatch.setattr(outbox, "_DELETE_OLD", _forget_but(2))
     hook = switchboard.hook("card_created")
     for place in range(3):
         switchboard.card(str(place))
     switchboard.send()
     with switchboard.world.core.begin(switchboard.owner.actor) as uow:
-        outbox.forget(uow, hook["id"])
+        outbox.delete_old_deliveries(uow, hook["id"])
     assert len(switchboard.told(hook)) == 2
     for place in range(3):
         switchboard.card(str(place))
     with switchboard.world.core.begin(switchboard.owner.actor) as uow:
-        outbox.forget(uow, hook["id"])
+        outbox.delete_old_deliveries(uow, hook["id"])
     assert [each["status"] for each in switchboard.told(hook)] == ["pending"] * 3
 
 

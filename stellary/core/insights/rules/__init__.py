@@ -1,1 +1,1 @@
-"""The rules of insights: what is made of cards and of their counts."""
+"""Rules of insights: views and figures of cards. Pure functions."""

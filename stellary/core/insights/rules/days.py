@@ -1,4 +1,4 @@
-"""Days: in UTC, from midnight to midnight, counted back from today."""
+"""Days in UTC, counted back from today. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ SOON, WEEK = 7, 7
 
 
 def day_of(moment: datetime) -> str:
-    """The day of a moment, as the wire has it."""
+    """Return the day of a time, in the wire format."""
     return moment.astimezone(UTC).date().isoformat()
 
 
 def midnight(moment: datetime) -> datetime:
-    """When the day of a moment began."""
+    """Return the beginning of the day of a time."""
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def first_day(now: datetime, days: int = DAYS_SHOWN) -> datetime:
-    """When the first of so many days began, of which today is the last."""
+    """Return the beginning of the first of the last days, of which today is the last one."""
     return midnight(now) - DAY * (days - 1)
 
 
 def last_days(now: datetime, days: int = DAYS_SHOWN) -> list[str]:
-    """So many days, today the last of them."""
+    """Return the last days in the wire format, ending with today."""
     first = first_day(now, days)
     return [day_of(first + DAY * index) for index in range(days)]
 
 
 def since(now: datetime) -> Since:
-    """From when to when the portfolio counts.
+    """Return the times from and to which the portfolio counts.
 
-    What is due today is not overdue before the day is over, since a date without a time means its midnight.
+    A card that is due today is not overdue before the day ends, since a date without a time means its midnight.
     """
     today = midnight(now)
     return Since(

@@ -1,4 +1,4 @@
-"""The rules of the portfolio: where a project stands."""
+"""Rules of the portfolio: the figures of a project. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.wire import wire_fields
 from stellary.core.board.rules.card_counts import ProjectCardCount, percent
-from stellary.core.insights.rules.stats import by_status
+from stellary.core.insights.rules.stats import count_by_status
 
 _FIELDS = [field.name for field in wire_fields(Project).values()]
 
 
-def standing(
+def build_project_figures(
     project: Project,
     tallies: Sequence[ProjectCardCount],
     columns: Sequence[ColumnCount],
     members: Sequence[ProjectMember],
     last_activity: datetime | None,
 ) -> PortfolioProject:
-    """A project, and where it stands.
+    """Return a project with its figures.
 
     Args:
         project: The project.
-        tallies: Of its cards.
-        columns: Its columns by place, of which nothing is counted yet.
-        members: Who works on it.
-        last_activity: When something last happened in it; None if nothing is on record.
+        tallies: The counts of its cards.
+        columns: Its columns by position, without counts.
+        members: Its members.
+        last_activity: The time of its last activity; None if none is recorded.
     """
     counts: Counter[str] = Counter()
     in_column: Counter[str] = Counter()
@@ -39,13 +39,13 @@ def standing(
         in_column[tally.column_id] += tally.cards
         for name in ("cards", "overdue", "due_soon", "week", "month"):
             counts[name] += getattr(tally, name)
-    statuses = by_status((tally.status, tally.cards) for tally in tallies)
-    own: dict[str, Any] = {name: getattr(project, name) for name in _FIELDS}
+    statuses = count_by_status((tally.status, tally.cards) for tally in tallies)
+    fields: dict[str, Any] = {name: getattr(project, name) for name in _FIELDS}
     return PortfolioProject(
-        **own,
+        **fields,
         cards=counts["cards"],
         by_status=statuses,
-        by_column=[_counted(each, in_column[each.column_id]) for each in columns],
+        by_column=[_with_cards(column, in_column[column.column_id]) for column in columns],
         overdue=counts["overdue"],
         due_soon=counts["due_soon"],
         done_in_7_days=counts["week"],
@@ -56,5 +56,5 @@ def standing(
     )
 
 
-def _counted(column: ColumnCount, cards: int) -> ColumnCount:
+def _with_cards(column: ColumnCount, cards: int) -> ColumnCount:
     return ColumnCount(column_id=column.column_id, scope_id=column.scope_id, name=column.name, cards=cards)

@@ -1,4 +1,4 @@
-"""The rules of statistics: what is counted, and how long cards have taken."""
+"""Rules of statistics: counts of cards, and the durations of work. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from stellary.core.insights.rules.days import day_of, last_days
 
 
 @attrs.frozen
-class Known:
-    """What the counts are told by.
+class CountLabels:
+    """The columns, labels and names by which counts are shown.
 
     Attributes:
-        columns: Of the scope, by place.
-        labels: Of the project.
-        names: Of people, by id.
+        columns: The columns of the scope, by position.
+        labels: The labels of the project.
+        names: Names of users by id.
     """
 
     columns: Sequence[Column]
@@ -32,97 +32,112 @@ class Known:
     names: Mapping[str, str]
 
 
-def stats(
+def build_stats(
     tallies: Sequence[CardCount],
     completions: Sequence[Completion],
     began: Mapping[str, datetime],
-    known: Known,
+    count_labels: CountLabels,
     now: datetime,
 ) -> StatsView:
-    """A scope in numbers.
+    """Return the statistics of a scope.
 
     Args:
-        tallies: Its unarchived cards.
-        completions: Its cards that were completed on the days that are shown.
-        began: When those of them were first in progress of which that is on record, by the card's id.
-        known: What the counts are told by.
-        now: The moment.
+        tallies: The counts of its unarchived cards.
+        completions: Its cards that were completed on the shown days.
+        began: The recorded times at which cards were first in progress, by card id.
+        count_labels: The columns, labels and names by which counts are shown.
+        now: The time.
     """
     return StatsView(
         cards=sum(tally.cards for tally in tallies),
-        by_status=by_status((tally.status, tally.cards) for tally in tallies),
-        by_column=by_column(tallies, known.columns),
-        by_priority=by_priority(tallies),
-        by_assignee=by_assignee(tallies, known.names),
-        by_label=by_label(tallies, known.labels),
-        completed_per_day=per_day(completions, now),
-        lead_time=taken(each.completed_at - each.created_at for each in completions),
-        cycle_time=taken(
-            each.completed_at - began[each.card_id] for each in completions if each.card_id in began
+        by_status=count_by_status((tally.status, tally.cards) for tally in tallies),
+        by_column=count_by_column(tallies, count_labels.columns),
+        by_priority=count_by_priority(tallies),
+        by_assignee=count_by_assignee(tallies, count_labels.names),
+        by_label=count_by_label(tallies, count_labels.labels),
+        completed_per_day=count_per_day(completions, now),
+        lead_time=measure_times(
+            completion.completed_at - completion.created_at for completion in completions
+        ),
+        cycle_time=measure_times(
+            completion.completed_at - began[completion.card_id]
+            for completion in completions
+            if completion.card_id in began
         ),
     )
 
 
-def by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
-    """How many cards have each status."""
-    found: Counter[str] = Counter()
+def count_by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
+    """Return the number of cards with each status."""
+    cards_by_status: Counter[str] = Counter()
     for status, cards in counted:
-        found[status] += cards
-    return StatusCounts(open=found["open"], in_progress=found["in_progress"], done=found["done"])
+        cards_by_status[status] += cards
+    return StatusCounts(
+        open=cards_by_status["open"], in_progress=cards_by_status["in_progress"], done=cards_by_status["done"]
+    )
 
 
-def by_column(tallies: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
-    """How many cards stand in each column, by place."""
-    found: Counter[str] = Counter()
+def count_by_column(tallies: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
+    """Return the number of cards in each column, by position."""
+    cards_by_column: Counter[str] = Counter()
     for tally in tallies:
-        found[tally.column_id] += tally.cards
+        cards_by_column[tally.column_id] += tally.cards
     return [
-        ColumnCount(column_id=each.id, scope_id=each.scope_id, name=each.name, cards=found[each.id])
-        for each in columns
+        ColumnCount(
+            column_id=column.id, scope_id=column.scope_id, name=column.name, cards=cards_by_column[column.id]
+        )
+        for column in columns
     ]
 
 
-def by_priority(tallies: Iterable[CardCount]) -> PriorityCounts:
-    """How many cards have each priority, or none."""
-    found: Counter[str | None] = Counter()
+def count_by_priority(tallies: Iterable[CardCount]) -> PriorityCounts:
+    """Return the number of cards with each priority, and without one."""
+    cards_by_priority: Counter[str | None] = Counter()
     for tally in tallies:
-        found[tally.priority] += tally.cards
-    return PriorityCounts(low=found["low"], medium=found["medium"], high=found["high"], none=found[None])
+        cards_by_priority[tally.priority] += tally.cards
+    return PriorityCounts(
+        low=cards_by_priority["low"],
+        medium=cards_by_priority["medium"],
+        high=cards_by_priority["high"],
+        none=cards_by_priority[None],
+    )
 
 
-def by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) -> list[AssigneeCount]:
-    """How many cards each has who has some: who has most first; last those of nobody."""
-    found: Counter[str | None] = Counter()
+def count_by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) -> list[AssigneeCount]:
+    """Return the number of cards of each assignee, in descending order; unassigned cards last."""
+    cards_by_user: Counter[str | None] = Counter()
     for tally in tallies:
-        found[tally.assignee_id] += tally.cards
-    nobodys = AssigneeCount(user_id=None, name=None, cards=found.pop(None, 0))
-    told = [AssigneeCount(user_id=id, name=names.get(id or ""), cards=found[id]) for id in found]
-    told.sort(key=lambda each: (-each.cards, each.name or "", each.user_id or ""))
-    return [*told, nobodys]
+        cards_by_user[tally.assignee_id] += tally.cards
+    unassigned = AssigneeCount(user_id=None, name=None, cards=cards_by_user.pop(None, 0))
+    counts = [
+        AssigneeCount(user_id=id, name=names.get(id or ""), cards=cards_by_user[id]) for id in cards_by_user
+    ]
+    counts.sort(key=lambda count: (-count.cards, count.name or "", count.user_id or ""))
+    return [*counts, unassigned]
 
 
-def by_label(tallies: Iterable[CardCount], labels: Sequence[Label]) -> list[LabelCount]:
-    """How many cards bear each label: one that bears two counts for both; last those that bear none."""
-    found: Counter[str | None] = Counter()
+def count_by_label(tallies: Iterable[CardCount], labels: Sequence[Label]) -> list[LabelCount]:
+    """Return the number of cards with each label; cards without labels last. A card counts for each of its labels."""
+    cards_by_label: Counter[str | None] = Counter()
     for tally in tallies:
         if not tally.label_ids:
-            found[None] += tally.cards
+            cards_by_label[None] += tally.cards
         for id in tally.label_ids:
-            found[id] += tally.cards
-    told = [
-        LabelCount(label_id=each.id, name=each.name, color=each.color, cards=found[each.id])
-        for each in labels
+            cards_by_label[id] += tally.cards
+    counts = [
+        LabelCount(label_id=label.id, name=label.name, color=label.color, cards=cards_by_label[label.id])
+        for label in labels
     ]
-    return [*told, LabelCount(label_id=None, name=None, color=None, cards=found[None])]
+    return [*counts, LabelCount(label_id=None, name=None, color=None, cards=cards_by_label[None])]
 
 
-def per_day(completions: Iterable[Completion], now: datetime) -> list[DayCount]:
-    """How many cards were completed on each of the last days, those without any included."""
-    found = Counter(day_of(each.completed_at) for each in completions)
-    return [DayCount(day=day, cards=found[day]) for day in last_days(now)]
+def count_per_day(completions: Iterable[Completion], now: datetime) -> list[DayCount]:
+    """Return the number of cards completed on each of the last days, including days without any."""
+    cards_by_day = Counter(day_of(completion.completed_at) for completion in completions)
+    return [DayCount(day=day, cards=cards_by_day[day]) for day in last_days(now)]
 
 
-def taken(times: Iterable[timedelta]) -> TimeTaken:
-    """The middle of some times, in whole seconds."""
-    seconds = [max(each.total_seconds(), 0) for each in times]
+def measure_times(durations: Iterable[timedelta]) -> TimeTaken:
+    """Return the median of durations, in whole seconds."""
+    seconds = [max(duration.total_seconds(), 0) for duration in durations]
     return TimeTaken(median_seconds=round(median(seconds)) if seconds else None, cards=len(seconds))

@@ -1,4 +1,4 @@
-"""The rules of views: which cards stand where."""
+"""Rules of views: the arrangement of cards. Pure functions."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from stellary.core.board.rules.card_counts import ScopeProgress, percent
 Cards = Sequence[Card]
 
 
-def kanban(columns: Sequence[Column], cards: Mapping[str, Cards]) -> KanbanView:
-    """All columns, each with its cards.
+def build_kanban(columns: Sequence[Column], cards: Mapping[str, Cards]) -> KanbanView:
+    """Return all columns with their cards.
 
     Args:
-        columns: By place.
-        cards: By the id of their column.
+        columns: The columns by position.
+        cards: Cards by column id.
     """
     return KanbanView(
-        columns=[KanbanColumn(column=each, cards=_told(cards.get(each.id, []))) for each in columns]
+        columns=[KanbanColumn(column=column, cards=_as_list(cards.get(column.id, []))) for column in columns]
     )
 
 
-def calendar(cards: Mapping[str | None, Cards]) -> CalendarView:
-    """The days on which cards are due, the earliest first.
+def build_calendar(cards: Mapping[str | None, Cards]) -> CalendarView:
+    """Return the days on which cards are due, in ascending order.
 
     Args:
-        cards: By the day on which they are due; None for those that are due on none.
+        cards: Cards by due day; None for cards without due date.
     """
     days = sorted(day for day in cards if day is not None)
     return CalendarView(
-        days=[CalendarDay(day=day, cards=_told(cards[day])) for day in days],
+        days=[CalendarDay(day=day, cards=_as_list(cards[day])) for day in days],
         without_due_date=len(cards.get(None, [])),
     )
 
 
-def roadmap(scopes: Sequence[ScopeProgress], cards: Cards) -> RoadmapView:
-    """Scopes and cards as bars; what has one date only is a bar of no length."""
-    bars = [bar for card in cards if (bar := card_bar(card)) is not None]
+def build_roadmap(scopes: Sequence[ScopeProgress], cards: Cards) -> RoadmapView:
+    """Return scopes and cards as bars; a card with one date becomes a bar of no length."""
+    bars = [bar for card in cards if (bar := build_card_bar(card)) is not None]
     bars.sort(key=lambda bar: (bar.start, bar.end))
-    return RoadmapView(scopes=list(map(scope_bar, scopes)), cards=bars, undated=len(cards) - len(bars))
+    return RoadmapView(scopes=list(map(build_scope_bar, scopes)), cards=bars, undated=len(cards) - len(bars))
 
 
-def scope_bar(scope: ScopeProgress) -> ScopeBar:
-    """A scope from its start to its due date.
+def build_scope_bar(scope: ScopeProgress) -> ScopeBar:
+    """Return the bar of a scope, from its start to its due date.
 
-    Where it has no start, it starts with the first of its cards that has a date, and where it is due at no time, it
-    ends with the last one; but never the wrong way round.
+    Without a start, it begins with the first dated card; without a due date, it ends with the last one, but not
+    before its start.
     """
-    firsts = [each for each in (scope.first, scope.due_date) if each is not None]
-    lasts = [each for each in (scope.last, scope.start_date) if each is not None]
+    firsts = [moment for moment in (scope.first, scope.due_date) if moment is not None]
+    lasts = [moment for moment in (scope.last, scope.start_date) if moment is not None]
     return ScopeBar(
         scope_id=scope.scope_id,
         name=scope.name,
@@ -71,8 +71,8 @@ def scope_bar(scope: ScopeProgress) -> ScopeBar:
     )
 
 
-def card_bar(card: Card) -> CardBar | None:
-    """A card from its start to its due date; None if it has neither."""
+def build_card_bar(card: Card) -> CardBar | None:
+    """Return the bar of a card, from its start to its due date; None if it has neither."""
     start, end = card.start_date or card.due_date, card.due_date or card.start_date
     if start is None or end is None:
         return None
@@ -88,6 +88,6 @@ def card_bar(card: Card) -> CardBar | None:
     )
 
 
-def _told(cards: Cards) -> list[Card]:
-    # It can all that the reader of an answer may ask of a list.
+def _as_list(cards: Cards) -> list[Card]:
+    # A CardList has all methods that the serializer of a response calls on a list.
     return cast("list[Card]", cards)

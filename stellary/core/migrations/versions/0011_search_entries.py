@@ -11,7 +11,7 @@ from alembic import op
 
 # As texts are compared by whoever reads the index from now on, which may not be as it once was.
 from stellary.core.knowledge.rules.plain_text import plain_text
-from stellary.core.search.rules import folded
+from stellary.core.search.rules import fold
 
 revision = "0011"
 down_revision = "0010"
@@ -94,6 +94,6 @@ def _entry(kind: str, row: sa.Row[Any], title: str, text: str, **at: str | None)
         "workspace_id": row.workspace_id,
         "id": row.id,
         "kind": kind,
-        "title": folded(title),
-        "body": folded(text),
+        "title": fold(title),
+        "body": fold(text),
     }

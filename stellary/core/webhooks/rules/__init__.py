@@ -1,1 +1,1 @@
-"""The rules of webhooks: where they may lead, and when a message is tried again."""
+"""Rules of webhooks: their addresses, and retries of messages. Pure functions."""

@@ -1,4 +1,4 @@
-"""Addresses: which ones are public. What a webhook reaches must be reachable by anybody."""
+"""Public addresses: a webhook may only lead to hosts that anyone on the internet can reach."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 from stellary.contract.wire import invalid
 
-# Each carries an IPv4 address to which a gateway on the way may lead.
+# Networks whose addresses contain an IPv4 address, to which a gateway may translate them.
 _CARRIERS = (
     IPv6Network("64:ff9b::/96"),
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("2002::/16"),
     IPv6Network("2001::/32"),
 )
-# What the standard library takes for global, in some versions or in all.
+# Networks that the standard library considers global, in some or all versions.
 _NOT_PUBLIC_4 = (
     # Protocol assignments, such as the addresses of a provider's own translators.
     IPv4Network("192.0.0.0/24"),
@@ -32,17 +32,17 @@ _NOT_PUBLIC_6 = (
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet: not of this machine, of a private network, of a link …"""
+    """Return whether an IP address belongs to the internet, and not to this machine, a private network, or a link."""
     try:
-        found = ip_address(address.partition("%")[0])
+        ip = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return _is_public(found.ipv4_mapped)
-        if any(found in carrier for carrier in _CARRIERS):
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return _is_public(ip.ipv4_mapped)
+        if any(ip in carrier for carrier in _CARRIERS):
             return False
-    return _is_public(found)
+    return _is_public(ip)
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -52,15 +52,15 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def checked(url: str, *, private: bool) -> str:
-    """The URL of a webhook, which may lead to a public address. What its name stands for is looked at on delivery.
+def check_url(url: str, *, private: bool) -> str:
+    """Check the URL of a webhook, and return it. The address of its host is checked at each delivery.
 
     Args:
-        url: As it was given.
-        private: Whether other addresses will do.
+        url: The URL.
+        private: Whether addresses that are not public are allowed.
 
     Raises:
-        Invalid: It is no such URL.
+        Invalid: The URL is malformed, contains credentials, or names a host that is not public.
     """
     try:
         parts = urlsplit(url)

@@ -24,7 +24,7 @@ _AGAIN = frozenset((408, 429))
 
 @attrs.frozen
 class Outcome:
-    """What becomes of a message after a try; ``again_at`` is None unless it is still pending."""
+    """The outcome of a try; ``again_at`` is the time of the next try of a pending message."""
 
     status: DeliveryStatus
     again_at: datetime | None = None
@@ -39,17 +39,17 @@ def outcome(
     retry_after: float | None = None,
     final: bool = False,
 ) -> Outcome:
-    """What becomes of a message.
+    """Return the outcome of a try.
 
-    Any 2xx has taken it. It is tried again where that may help: without an answer, and on 408, 429 and 5xx.
+    Any 2xx is a success. Another try follows if it may help: without an answer, and after 408, 429 and 5xx.
 
     Args:
-        status: That of the last answer; None without one.
-        tries: How many there were since it was asked for, that one included.
-        now: The moment.
-        expired: Whether the message and its receiver have had their day already.
-        retry_after: Seconds that whoever answered asks to wait.
-        final: Whether there is no use in it anyway.
+        status: The status of the answer; None without one.
+        tries: The number of tries since the message was requested, including this one.
+        now: The time.
+        expired: Whether the message and its receiver have been tried for a day.
+        retry_after: Seconds that the receiver asks to wait.
+        final: Whether another try is useless.
     """
     if status is not None and 200 <= status < 300:
         return Outcome("succeeded")
