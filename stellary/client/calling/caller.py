@@ -1,4 +1,4 @@
-"""Callers: what makes calls for a client and all its handles, one for each colour."""
+"""Callers, which make the calls of a client and its handles: a blocking one and an async one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Place = Mapping[str, str]
 
 
 class Credentials:
-    """The token of a client, shared with its handles, so that a renewed one reaches them all."""
+    """The token of a client, shared with its handles, so that a renewed token reaches all of them."""
 
     __slots__ = ("headers", "token")
 
@@ -32,14 +32,14 @@ class Credentials:
         self.renew(token)
 
     def renew(self, token: str | None) -> None:
-        """Replace the token; None means none."""
+        """Replace the token; None removes it."""
         self.token = None if token is None else SecretStr(token)
         self.headers = {name: text for name, text in self.headers.items() if name != "authorization"}
         if token is not None:
             self.headers["authorization"] = SecretStr(f"Bearer {token}")
 
     def replaced(self, token: str | None) -> Credentials:
-        """Return credentials of their own with that token, and the same other headers."""
+        """Return separate credentials with another token and the same other headers."""
         return Credentials(token, self.headers)
 
     def __repr__(self) -> str:
@@ -48,10 +48,10 @@ class Credentials:
 
 @attrs.frozen
 class _Caller:
-    """What both colours know.
+    """The part that both callers share.
 
     Attributes:
-        options: Those of the handle that this caller belongs to.
+        options: The options of the handle that this caller belongs to.
     """
 
     carrier: Any
@@ -70,7 +70,7 @@ class _Caller:
     def _page(
         self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any], again: Any
     ) -> Any:
-        """What was found, as a page of that kind that asks ``again`` for the one after it."""
+        """Return the rows as a page that calls ``again`` for the next one."""
         response, rows = found
         return page(
             kind,
@@ -98,77 +98,77 @@ class _Caller:
 
 
 class SyncCaller(_Caller):
-    """Makes calls in the thread of whoever asks."""
+    """A caller that blocks the calling thread."""
 
     carrier: Carrier
 
     def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
-        """The value that the answer holds."""
+        """Make a call, and return the value in the response."""
         found = run(flow(self._call(plan, place, said, form), self.watch), self.carrier)
         return self._renewed(plan, found[1])
 
     def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
-        """The answer as it came."""
+        """Make a call, and return the response itself."""
         response: RawResponse = run(flow(self._call(plan, place, said), self.watch), self.carrier)[0]
         return response
 
     def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
-        """Return the answer to a request for which there is no method."""
+        """Make a request for which there is no method, and return the response."""
         from stellary.client.calling.generic_request import make_response
 
         return make_response(run(flow(self._request(method, path, named), self.watch), self.carrier))
 
     def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
-        """One page."""
+        """Return one page."""
         found = run(flow(self._call(plan, place, said), self.watch), self.carrier)
         made: Page[Any] = self._page(Page, plan, place, said, found, self.list)
         return made
 
     def iterate(self, plan: Plan, place: Place, said: Any) -> Iterator[Any]:
-        """All rows."""
+        """Iterate over the rows of all pages."""
         return rows(lambda: self.list(plan, place, said))
 
     def follow(
         self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
     ) -> EventStream[Any]:
-        """Events as they happen, until one that ``ends``."""
+        """Return the stream of events, up to the event for which ``ends`` is true."""
         return EventStream(self.carrier, self._following(plan, place, said, ends))
 
 
 class AsyncCaller(_Caller):
-    """Makes calls on the event loop."""
+    """A caller that awaits on the event loop."""
 
     carrier: AsyncCarrier
 
     async def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
-        """The value that the answer holds."""
+        """Make a call, and return the value in the response."""
         found = await arun(flow(self._call(plan, place, said, form), self.watch), self.carrier)
         return self._renewed(plan, found[1])
 
     async def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
-        """The answer as it came."""
+        """Make a call, and return the response itself."""
         found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
         response: RawResponse = found[0]
         return response
 
     async def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
-        """Return the answer to a request for which there is no method."""
+        """Make a request for which there is no method, and return the response."""
         from stellary.client.calling.generic_request import make_response
 
         return make_response(await arun(flow(self._request(method, path, named), self.watch), self.carrier))
 
     async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
-        """One page."""
+        """Return one page."""
         found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
         made: AsyncPage[Any] = self._page(AsyncPage, plan, place, said, found, self.list)
         return made
 
     def iterate(self, plan: Plan, place: Place, said: Any) -> AsyncIterator[Any]:
-        """All rows."""
+        """Iterate over the rows of all pages."""
         return async_rows(lambda: self.list(plan, place, said))
 
     def follow(
         self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
     ) -> AsyncEventStream[Any]:
-        """Events as they happen, until one that ``ends``."""
+        """Return the stream of events, up to the event for which ``ends`` is true."""
         return AsyncEventStream(self.carrier, self._following(plan, place, said, ends))

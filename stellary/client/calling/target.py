@@ -1,4 +1,4 @@
-"""Targets: what comes is written beside the path that it shall have, and gets that once all of it is there."""
+"""Files that are written under a temporary name, and get their path once they are complete."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import IO, Self
 
 
 class Target:
-    """A file beside a path. It becomes the path at the end of the ``with``, and vanishes if that ends by an error.
+    """A temporary file beside a path. It replaces the path when the ``with`` block ends, and is deleted if the block fails.
 
     Attributes:
-        path: What is there stays until then.
-        file: Open for writing bytes.
+        path: The final path. An existing file stays until it is replaced.
+        file: The temporary file, open for writing bytes.
     """
 
     file: IO[bytes]
