@@ -87,7 +87,7 @@ class Different(Check):
     """A list without duplicates."""
 
     def problem(self, value: Any) -> str | None:
-        return None if len(set(value)) == len(value) else "must not have the same one twice"
+        return None if len(set(value)) == len(value) else "must not contain duplicates"
 
     def schema(self) -> dict[str, Any]:
         return {"uniqueItems": True}
@@ -170,7 +170,7 @@ Id = Annotated[str, Reference()]
 Slug = Annotated[
     str,
     Pattern(
-        SLUG_PATTERN, "must be 2 to 60 lower-case letters, digits and hyphens, not at either end a hyphen"
+        SLUG_PATTERN, "must be 2 to 60 lowercase letters, digits and hyphens, without a hyphen at either end"
     ),
 ]
 EmailAddress = Annotated[str, Email()]

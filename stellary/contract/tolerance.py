@@ -10,7 +10,7 @@ from stellary.contract.wire import Request, wire_fields
 NAMES_MAX = 100
 
 
-def ignored(request: Request) -> list[str]:
+def find_unknown_fields(request: Request) -> list[str]:
     """Return the unknown fields of a tolerant request and its parts, sorted.
 
     Each is listed once, however often it occurs: ``cards[].cover``. If there are more than 100, the last entry has the

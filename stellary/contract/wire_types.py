@@ -30,7 +30,7 @@ class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
     _ignored: tuple[str, ...]
 
     tolerant: ClassVar[bool] = False
-    """Whether fields that it does not know are left aside, to be told by ``tolerance.ignored``, and not refused."""
+    """Whether unknown fields are ignored, and listed by ``tolerance.find_unknown_fields``, instead of refused."""
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other) if type(other) is type(self) else NotImplemented

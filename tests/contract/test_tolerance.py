@@ -8,7 +8,7 @@ import pytest
 
 from stellary.contract.errors import Invalid
 from stellary.contract.schemas import Schemas
-from stellary.contract.tolerance import ignored
+from stellary.contract.tolerance import find_unknown_fields
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, check, dump, load, request
 
@@ -42,17 +42,17 @@ SAID = {
 def test_what_is_not_known_is_left_aside_and_told_once():
     made = load(Whole, SAID)
     assert made == Whole(parts=[Part(name="a"), Part(name="b")], first=Part(name="c"))
-    assert ignored(made) == ["first.z", "parts[].x", "parts[].y", "v"]
+    assert find_unknown_fields(made) == ["first.z", "parts[].x", "parts[].y", "v"]
 
 
 def test_nothing_of_it_is_said_again():
     made = load(Whole, SAID)
     assert dump(made) == b'{"parts":[{"name":"a"},{"name":"b"}],"first":{"name":"c"}}'
-    assert ignored(check(Whole(first=Part(name="c")))) == []
+    assert find_unknown_fields(check(Whole(first=Part(name="c")))) == []
 
 
 def test_a_long_name_is_cut():
-    (told,) = ignored(load(Whole, {"x" * 5_000: 1}))
+    (told,) = find_unknown_fields(load(Whole, {"x" * 5_000: 1}))
     assert told == "x" * 100 + "…"
 
 

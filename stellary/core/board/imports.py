@@ -11,7 +11,7 @@ from stellary.contract.errors import Forbidden
 from stellary.contract.policies import PROJECT_MANAGE
 from stellary.contract.project_imports import ImportProject, NotCarried, ProjectImport
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.tolerance import ignored
+from stellary.contract.tolerance import find_unknown_fields
 from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
@@ -121,7 +121,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         updated_at=uow.now,
         column_ids=[row["id"] for row in plan.columns],
         card_ids=[card.id for card, _ in plan.cards],
-        ignored=ignored(request),
+        ignored=find_unknown_fields(request),
         not_carried=[*_other_key(request, key), *strangers, *plan.not_carried],
     )
     scope_ids = [row["id"] for row in plan.scopes]

@@ -81,7 +81,7 @@ def test_markdown_is_taken_and_told(shelf):
             "content must have at most 300 000 characters that could be marks, where [ counts 10 times",
         ),
         ({"tags": ["api", "API"]}, "tags[1] must not be there twice"),
-        ({"tags": ["api", "api"]}, "tags must not have the same one twice"),
+        ({"tags": ["api", "api"]}, "tags must not contain duplicates"),
         ({"tags": ["a\nb"]}, "tags[0] must be on one line"),
         ({"contextType": "project"}, "contextId is required of a project"),
         ({"contextId": UNKNOWN}, "contextType is required beside contextId"),
