@@ -1,1 +1,1 @@
-"""Accounts: who there is, where they belong, and how far each reaches."""
+"""Accounts: users, organizations and workspaces, their members, and the caller's roles in them."""

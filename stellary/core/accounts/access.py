@@ -106,7 +106,7 @@ def load_with_roles(
             raise NotFound("Workspace not found")
         project_id = row._mapping.get("of_project")
         if project_id is not None and not limits.sees(project_id):
-            # As if it were not there, whatever the access check makes of that.
+            # Read again with empty ids, as if the thing did not exist.
             row = uow.connection.execute(statement, place | dict.fromkeys(parameters, "")).one()
     return row, roles
 
@@ -130,17 +130,17 @@ def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None
 def _to_caller_roles(uow: UnitOfWork, row: Row[Any] | None) -> CallerRoles | None:
     if row is None:
         return None
-    found = row._mapping
+    values = row._mapping
     return CallerRoles(
         user_id=uow.principal_id,
-        organization_id=found["_organization_id"],
-        org_role=found["_org_role"],
-        workspace_id=found.get("_workspace_id"),
-        workspace_owner_id=found.get("_workspace_owner_id"),
-        is_personal=bool(found.get("_is_personal")),
-        ws_role=found.get("_ws_role"),
-        pilotage_role=found.get("_pilotage_role"),
-        in_project=bool(found.get("_in_project")),
+        organization_id=values["_organization_id"],
+        org_role=values["_org_role"],
+        workspace_id=values.get("_workspace_id"),
+        workspace_owner_id=values.get("_workspace_owner_id"),
+        is_personal=bool(values.get("_is_personal")),
+        ws_role=values.get("_ws_role"),
+        pilotage_role=values.get("_pilotage_role"),
+        in_project=bool(values.get("_in_project")),
     )
 
 

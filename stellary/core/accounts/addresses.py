@@ -1,4 +1,4 @@
-"""E-mail addresses: what is one, and when two are the same."""
+"""E-mail addresses: validation and comparison."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ ADDRESS_MAX = 254
 
 
 def address(email: str) -> str:
-    """The address as it is kept and shown. Its syntax is checked, nothing is looked up.
+    """Return an e-mail address in the form in which it is stored. Only its syntax is checked.
 
     Raises:
-        Invalid: It is no e-mail address.
+        Invalid: It is not an e-mail address.
     """
     try:
         # An installation without a public domain has addresses like ann@intranet.
-        found = validate_email(
+        validated = validate_email(
             email, check_deliverability=False, globally_deliverable=False, test_environment=True, strict=True
         )
     except EmailNotValidError:
         raise invalid(("email", "must be a valid e-mail address")) from None
-    return found.normalized
+    return validated.normalized
 
 
 def host_address(email: str) -> str:
@@ -49,5 +49,5 @@ def host_address(email: str) -> str:
 
 
 def address_key(email: str) -> str:
-    """The form in which addresses are compared: without regard to case, and to how accents are encoded."""
+    """Return the form in which addresses are compared, regardless of case and of the encoding of accents."""
     return unicodedata.normalize("NFC", email).casefold()

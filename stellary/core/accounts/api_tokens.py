@@ -43,7 +43,7 @@ _LIST = Pages(select(api_tokens).where(api_tokens.c.user_id == bindparam("_user_
 
 @serves(CREATE_API_TOKEN)
 def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> CreatedApiToken:
-    """Make a token of the caller; this answer alone holds its secret.
+    """Create a token of the caller. Only this response contains its secret.
 
     Raises:
         Invalid: ``expiresAt`` has passed.
@@ -86,7 +86,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
 
 @serves(LIST_API_TOKENS)
 def list_api_tokens(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[ApiToken]:
-    """The caller's tokens in the order in which they were made, without their secrets."""
+    """Return the caller's tokens, oldest first, without their secrets."""
     return _LIST.fetch(uow, request, _api_token, _user_id=uow.user_id)
 
 

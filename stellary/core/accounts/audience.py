@@ -28,7 +28,7 @@ _LED = and_(workspaces.c.organization_id == organization_members.c.organization_
 
 @attrs.frozen
 class _Way:
-    """A way in which somebody comes to see a workspace: rows of a user and a workspace."""
+    """A way of access to a workspace: rows of a user and a workspace."""
 
     rows: Select[Any]
     user_id: ColumnElement[str]
@@ -37,11 +37,11 @@ class _Way:
     def of(
         self, user_id: ColumnElement[Any] | None = None, workspace_id: ColumnElement[Any] | None = None
     ) -> Select[Any]:
-        """Those of a user, or of a workspace, or both: what is not named is selected."""
-        found = self.rows.with_only_columns(self.workspace_id if workspace_id is None else self.user_id)
+        """Return a statement for the workspaces of a user, or the users of a workspace, or to check both."""
+        statement = self.rows.with_only_columns(self.workspace_id if workspace_id is None else self.user_id)
         if user_id is not None:
-            found = found.where(self.user_id == user_id)
-        return found if workspace_id is None else found.where(self.workspace_id == workspace_id)
+            statement = statement.where(self.user_id == user_id)
+        return statement if workspace_id is None else statement.where(self.workspace_id == workspace_id)
 
 
 _WAYS = (
@@ -52,21 +52,21 @@ _WAYS = (
         workspaces.c.id,
     ),
 )
-"""Who sees a workspace: its members; and who leads its organization, unless it is personal. The rule is said here."""
+"""The users with access to a workspace: its members, and unless it is personal, the admins of its organization."""
 
 
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The condition that a user sees a workspace: cheap for a few users."""
+    """Return the condition that a user has access to a workspace, which is cheap for a few users."""
     return or_(*(way.of(user_id, workspace_id).exists() for way in _WAYS))
 
 
 def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
-    """The ids of all workspaces that a user sees; one may come twice."""
+    """Return a statement for the ids of the workspaces that a user has access to; an id may occur twice."""
     return union_all(*(way.of(user_id=user_id) for way in _WAYS))
 
 
 def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
-    """All who see a workspace: ``id``, ``name``, ``email``."""
+    """Return a statement for all users with access to a workspace: ``id``, ``name``, ``email``."""
     ids = union_all(*(way.of(workspace_id=workspace_id) for way in _WAYS))
     return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids))
 
@@ -95,5 +95,5 @@ def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select
 
 
 def name_of(user_id: ColumnElement[Any]) -> ScalarSelect[str]:
-    """What a user is called; null for an id that is no user's."""
+    """Return a subquery for a user's name; null if the id is not a user's."""
     return select(users.c.name).where(users.c.id == user_id).scalar_subquery()

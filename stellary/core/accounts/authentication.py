@@ -42,10 +42,19 @@ class Authenticated:
 
 
 def authenticate(connection: Connection, bearer: str, signer: Signer, now: datetime) -> Authenticated:
-    """Whose token that is: a JWT, or else a personal access token. Section Authentication of the API reference.
+    """Return the actor that a bearer token (JWT or personal access token) belongs to.
+
+    Args:
+        connection: A connection to the database.
+        bearer: The token.
+        signer: Verifies JWTs.
+        now: The time of the request.
+
+    Returns:
+        The actor, and whether the token's time of last use has to be updated.
 
     Raises:
-        Unauthenticated: It is neither, or no longer good. All reasons read alike.
+        Unauthenticated: The token is neither, or no longer valid; the error is the same in all cases.
     """
     if bearer.count(".") == 2:
         claims = signer.read(bearer, now)
@@ -53,10 +62,10 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
         if generation == claims.generation:
             return Authenticated(Actor(claims.user_id, login_id=claims.token_id))
     elif looks_like_api_token(bearer):
-        found = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
-        if found is not None and (found.expires_at is None or found.expires_at > now):
-            stale = found.last_used_at is None or now - found.last_used_at >= TOUCH_AFTER
-            return Authenticated(Actor(found.user_id, frozenset(found.scopes), found.id), stale)
+        token_row = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
+        if token_row is not None and (token_row.expires_at is None or token_row.expires_at > now):
+            stale = token_row.last_used_at is None or now - token_row.last_used_at >= TOUCH_AFTER
+            return Authenticated(Actor(token_row.user_id, frozenset(token_row.scopes), token_row.id), stale)
     raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 

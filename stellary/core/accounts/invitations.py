@@ -120,11 +120,11 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     workspace = access.workspace(uow, ref).row
     email = address(request.email)
     rules.check_shared(is_personal=workspace.is_personal)
-    whom = {"_workspace_id": workspace.id, "_email_key": address_key(email)}
-    if uow.connection.execute(_IS_MEMBER, whom).first() is not None:
+    parameters = {"_workspace_id": workspace.id, "_email_key": address_key(email)}
+    if uow.connection.execute(_IS_MEMBER, parameters).first() is not None:
         raise Conflict("this person is a member already", code="already_member")
-    uow.connection.execute(_MAKE_ROOM, {**whom, "_now": uow.now})
-    made = CreatedInvitation(
+    uow.connection.execute(_MAKE_ROOM, {**parameters, "_now": uow.now})
+    invitation = CreatedInvitation(
         id=uow.new_id(),
         email=email,
         role=request.role,
@@ -136,26 +136,26 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     uow.connection.execute(
         _INSERT,
         {
-            "id": made.id,
+            "id": invitation.id,
             "workspace_id": workspace.id,
-            "email": made.email,
-            "email_key": whom["_email_key"],
-            "role": made.role,
-            "token_digest": digest(made.token),
-            "invited_by_id": made.invited_by_id,
-            "expires_at": made.expires_at,
-            "created_at": made.created_at,
+            "email": invitation.email,
+            "email_key": parameters["_email_key"],
+            "role": invitation.role,
+            "token_digest": digest(invitation.token),
+            "invited_by_id": invitation.invited_by_id,
+            "expires_at": invitation.expires_at,
+            "created_at": invitation.created_at,
         },
     )
     inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
-    message = _build_email(made, inviter, workspace.name, uow.env.public_url)
+    message = _build_email(invitation, inviter, workspace.name, uow.env.public_url)
     uow.after_commit.append(lambda: uow.env.mailer(message))
-    return made
+    return invitation
 
 
 @serves(LIST_INVITATIONS)
 def list_invitations(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Invitation]:
-    """The invitations that can still be accepted, in the order in which they were made."""
+    """Return the invitations that can still be accepted, oldest first."""
     workspace = access.workspace(uow, ref).row
     return _LIST.fetch(uow, request, _invitation, _workspace_id=workspace.id, _now=uow.now)
 

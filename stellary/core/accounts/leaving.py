@@ -109,7 +109,7 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     # One that is still open would lead straight back in.
     uow.connection.execute(_END_INVITATIONS, who)
     uow.connection.execute(_LEAVE, who)
-    for workspace_id in rules.lost(seats, role, None):
+    for workspace_id in rules.find_lost_workspaces(seats, role, None):
         owner = owners[workspace_id]
         people.emit_left(uow, workspace_id, user_id, owner_id if owner == user_id else owner)
 
@@ -119,9 +119,9 @@ def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str
     if before == after:
         return
     seats, owners = _load_seats(uow, organization_id, user_id)
-    for workspace_id in rules.lost(seats, before, after):
+    for workspace_id in rules.find_lost_workspaces(seats, before, after):
         people.emit_left(uow, workspace_id, user_id, owners[workspace_id])
-    for workspace_id in rules.lost_admin(seats, before, after):
+    for workspace_id in rules.find_lost_admin_rights(seats, before, after):
         people.emit_admin_rights_lost(uow, workspace_id, user_id, owners[workspace_id])
 
 

@@ -80,12 +80,12 @@ def attempts_key(*parts: str) -> str:
 
 @attrs.frozen
 class Attempts:
-    """What is counted under one key.
+    """The counts under one key.
 
     Attributes:
-        failures: In the window that runs; 0 if none does.
-        window_ends_at: When it ends; None if none runs.
-        known_until: Until when what the key names counts as used before by its account; None if it does not.
+        failures: The failures in the current window; 0 without one.
+        window_ends_at: The end of the current window; None without one.
+        known_until: The time until which the account has used the address before; None if it has not.
     """
 
     failures: int = 0

@@ -58,7 +58,7 @@ _UPDATE = update(organization_members).where(
 def list_organization_members(
     uow: UnitOfWork, ref: OrganizationRef, request: Paged
 ) -> Listing[OrganizationMember]:
-    """The members in the order in which their accounts were made."""
+    """Return the members, in the order in which their accounts were created."""
     organization = access.organization(uow, ref).row
     return _LIST.fetch(uow, request, _member, _organization_id=organization.id)
 
@@ -76,21 +76,21 @@ def add_organization_member(
     lock_organization(uow, ref)
     at = access.organization(uow, ref)
     rules.check_grant(at.roles.org_role, request.role)
-    found = uow.connection.execute(
+    user_row = uow.connection.execute(
         _BY_EMAIL, {"_email_key": address_key(request.email), "_organization_id": at.row.id}
     ).first()
-    if found is None:
+    if user_row is None:
         raise NotFound("nobody has an account with this e-mail address", code="unknown_user")
-    if found.role is not None:
+    if user_row.role is not None:
         raise Conflict("this person is a member already", code="already_member")
-    made = OrganizationMember(
-        user_id=found.id, role=request.role, email=found.email, name=found.name, created_at=uow.now
+    member = OrganizationMember(
+        user_id=user_row.id, role=request.role, email=user_row.email, name=user_row.name, created_at=uow.now
     )
     uow.connection.execute(
         _INSERT,
-        {"organization_id": at.row.id, "user_id": made.user_id, "role": made.role, "created_at": uow.now},
+        {"organization_id": at.row.id, "user_id": member.user_id, "role": member.role, "created_at": uow.now},
     )
-    return made
+    return member
 
 
 @serves(UPDATE_ORGANIZATION_MEMBER)
@@ -115,7 +115,7 @@ def update_organization_member(
     at = access.organization_member(uow, ref)
     before = _member(at.row)
     if not request.role:
-        return _updated(uow, before)
+        return _build_updated_member(uow, before)
     rules.check_touch(at.roles.org_role, before.role)
     rules.check_grant(at.roles.org_role, request.role)
     after = OrganizationMember(
@@ -134,7 +134,7 @@ def update_organization_member(
             "role": after.role,
         },
     )
-    return _updated(uow, after)
+    return _build_updated_member(uow, after)
 
 
 @serves(REMOVE_ORGANIZATION_MEMBER)
@@ -168,7 +168,7 @@ def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
-def _updated(uow: UnitOfWork, member: OrganizationMember) -> UpdatedOrganizationMember:
+def _build_updated_member(uow: UnitOfWork, member: OrganizationMember) -> UpdatedOrganizationMember:
     return UpdatedOrganizationMember(
         user_id=member.user_id,
         role=member.role,

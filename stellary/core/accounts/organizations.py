@@ -52,7 +52,7 @@ def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) 
     Raises:
         Conflict: The slug is taken.
     """
-    made = Organization(
+    organization = Organization(
         id=uow.new_id(),
         name=request.name,
         slug=request.slug,
@@ -61,27 +61,39 @@ def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) 
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, made, id=made.id, owner_id=made.owner_id, created_at=made.created_at)
+    _write(
+        uow,
+        _INSERT,
+        organization,
+        id=organization.id,
+        owner_id=organization.owner_id,
+        created_at=organization.created_at,
+    )
     uow.connection.execute(
         _INSERT_MEMBER,
-        {"organization_id": made.id, "user_id": made.owner_id, "role": "owner", "created_at": uow.now},
+        {
+            "organization_id": organization.id,
+            "user_id": organization.owner_id,
+            "role": "owner",
+            "created_at": uow.now,
+        },
     )
-    return made
+    return organization
 
 
 @serves(LIST_ORGANIZATIONS)
 def list_organizations(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[Organization]:
-    """The caller's organizations in the order in which they were made."""
+    """Return the caller's organizations, oldest first."""
 
-    def made(row: Row[Any]) -> Organization:
+    def convert(row: Row[Any]) -> Organization:
         return _organization(row, CallerRoles(user_id=uow.user_id, organization_id=row.id, org_role=row.role))
 
-    return _LIST.fetch(uow, request, made, _user_id=uow.user_id)
+    return _LIST.fetch(uow, request, convert, _user_id=uow.user_id)
 
 
 @serves(GET_ORGANIZATION)
 def get_organization(uow: UnitOfWork, ref: OrganizationRef) -> Organization:
-    """One organization."""
+    """Return one organization."""
     at = access.organization(uow, ref)
     return _organization(at.row, at.roles)
 

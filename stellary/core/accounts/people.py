@@ -45,7 +45,7 @@ _KEEP: Select[Any] = (
 
 
 def known(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
-    """The users of those ids, whether or not they still belong anywhere."""
+    """Return users by id, whether or not they belong to any organization."""
     if not ids:
         return {}
     rows = uow.connection.execute(_KNOWN, {"_ids": list(ids)})
@@ -53,18 +53,18 @@ def known(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
 
 
 def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, Person]:
-    """Those of the users who reach a workspace; and nobody of them leaves it before a unit that writes has ended."""
+    """Return the users with access to a workspace, by id. A lock keeps their access until the transaction ends."""
     if not ids:
         return {}
     _keep(uow, workspace_id)
     rows = uow.connection.execute(_REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    found = {row[0]: Person(*row) for row in rows}
-    uow.members.update({(workspace_id, person.id): person.name for person in found.values()})
-    return found
+    people = {row[0]: Person(*row) for row in rows}
+    uow.members.update({(workspace_id, person.id): person.name for person in people.values()})
+    return people
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
-    """Whether somebody reaches a workspace at this moment."""
+    """Return whether a user has access to a workspace now."""
     who = {"_workspace_id": workspace_id, "_ids": [user_id]}
     return uow.connection.execute(_REACHING_OF, who).first() is not None
 
@@ -102,19 +102,19 @@ def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
 
 
 def others_reach(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
-    """Whether anybody but that user reaches a workspace."""
+    """Return whether any other user has access to a workspace."""
     who = {"_workspace_id": workspace_id, "_user_id": user_id}
     return uow.connection.execute(_OTHERS, who).first() is not None
 
 
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
-    """All who reach a workspace."""
+    """Return all users with access to a workspace."""
     rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
     return [Person(row.id, row.email, row.name) for row in rows]
 
 
 def introduced(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, tuple[Person, bool]]:
-    """The users of those ids, and of each whether the workspace is within reach by now."""
+    """Return users by id, each with whether they have access to a workspace now."""
     if not ids:
         return {}
     rows = uow.connection.execute(_INTRODUCED, {"_workspace_id": workspace_id, "_ids": list(ids)})
@@ -122,8 +122,9 @@ def introduced(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict
 
 
 def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collection[str]) -> dict[str, Person]:
-    """Those who have one of the addresses and reach a workspace, by the address; and nobody of them leaves it before
-    a unit that writes has ended.
+    """Return the users with access to a workspace who have some addresses, by address.
+
+    A lock keeps their access until the transaction ends.
 
     Args:
         uow: The unit, which may write.
@@ -133,13 +134,15 @@ def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collectio
     if not email_keys:
         return {}
     _keep(uow, workspace_id)
-    wanted = {"_workspace_id": workspace_id, "_email_keys": list(email_keys)}
-    rows = uow.connection.execute(_REACHING_BY_EMAILS, wanted)
+    parameters = {"_workspace_id": workspace_id, "_email_keys": list(email_keys)}
+    rows = uow.connection.execute(_REACHING_BY_EMAILS, parameters)
     return {row.email_key: Person(row.id, row.email, row.name) for row in rows}
 
 
 def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Person | None:
-    """Who has that address and reaches a workspace, and will until a unit that writes has ended.
+    """Return the user with access to a workspace who has an address.
+
+    A lock keeps their access until the transaction ends.
 
     Args:
         uow: The unit, which may write.

@@ -42,18 +42,18 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     )
 
 
-def _make_organization(uow: UnitOfWork, wanted: str, row: dict[str, Any]) -> str:
-    """Make the organization under the wanted slug, or one like it. Returns the slug."""
-    if uow.connection.execute(_TAKEN, {"slug": wanted}).first() is None:
+def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, Any]) -> str:
+    """Insert the organization with the preferred slug or a similar one, and return the slug."""
+    if uow.connection.execute(_TAKEN, {"slug": preferred_slug}).first() is None:
         try:
             with uow.connection.begin_nested():
-                uow.connection.execute(_ORGANIZATION, {**row, "slug": wanted})
-            return wanted
+                uow.connection.execute(_ORGANIZATION, {**row, "slug": preferred_slug})
+            return preferred_slug
         except IntegrityError:
             # Somebody of the same name came first, in the same moment.
             pass
     # A random end and not the next number: nobody can count the accounts, and two at once do not collide.
-    slug = f"{wanted[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
+    slug = f"{preferred_slug[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
     uow.connection.execute(_ORGANIZATION, {**row, "slug": slug})
     return slug
 

@@ -68,12 +68,15 @@ class Place:
 
 
 def reached(uow: UnitOfWork) -> list[Place]:
-    """The workspaces that the caller reaches, the oldest first; of an agent, its own."""
-    asked = {"_user_id": uow.principal_id}
+    """Return the workspaces that the caller has access to, oldest first; for an agent, its own."""
+    parameters = {"_user_id": uow.principal_id}
     statement = _REACHED
     if uow.actor.agent_limits is not None:
-        statement, asked = _THIS_ONE, {**asked, "_workspace_id": uow.actor.agent_limits.workspace_id}
-    rows = uow.connection.execute(statement, asked)
+        statement, parameters = (
+            _THIS_ONE,
+            {**parameters, "_workspace_id": uow.actor.agent_limits.workspace_id},
+        )
+    rows = uow.connection.execute(statement, parameters)
     return [Place(WorkspaceRef(row.organization, row.slug), row.name, row.is_personal) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""The rules of accounts: what a standing grants, and who may change whom. Values in, values out."""
+"""Rules of accounts: permissions of roles, and changes of members. Pure functions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def is_admin(org_role: str | None, ws_role: str | None, *, is_personal: bool) ->
 
 @attrs.frozen
 class CallerRoles:
-    """How somebody stands to a place: the roles that were read together with it.
+    """The caller's roles in an organization, a workspace and a project.
 
     Attributes:
-        user_id: Whose standing it is.
-        org_role: owner, admin or member of the organization; None for a stranger.
-        ws_role: admin or member of the workspace; None for somebody outside, or where no workspace is in question.
-        pilotage_role: As the workspace's member list has it.
-        in_project: Whether a member of the project, where one is in question.
+        user_id: The caller.
+        org_role: The role in the organization; None without membership.
+        ws_role: The role in the workspace; None without membership, or if no workspace is concerned.
+        pilotage_role: The pilotage role in the list of members.
+        in_project: True for a member of the project, if one is concerned.
     """
 
     user_id: str
@@ -74,14 +74,14 @@ class CallerRoles:
         return "owner" if self.leads_organization else self.pilotage_role
 
     def grants(self, role: Role, author_id: str | None = None) -> bool:
-        """Whether this standing is enough for a policy row's role.
+        """Return whether the roles are enough for a policy row.
 
         Args:
-            role: What the endpoint asks for.
-            author_id: Who made the thing, or whom it is about, for the roles that ask that.
+            role: The role that the policy row requires.
+            author_id: The author of the thing or the user that it is about, for policies that depend on it.
         """
-        asked = _GRANTS.get(role)
-        return asked is not None and asked(self, author_id)
+        check = _GRANTS.get(role)
+        return check is not None and check(self, author_id)
 
 
 def _is_admin(who: CallerRoles) -> bool:
@@ -103,11 +103,11 @@ _GRANTS: Mapping[Role, Callable[[CallerRoles, str | None], bool]] = {
     "pil_write": lambda who, _: who.effective_pilotage_role == "owner",
     "pil_review": lambda who, _: who.effective_pilotage_role in ("owner", "reviewer"),
 }
-"""What each policy row's role asks of a standing. A role that stands nowhere here is granted to nobody by an access check."""
+"""The check for each role of a policy row. A role without an entry is not granted to any caller."""
 
 
 def outranks(actor_role: str | None, other_role: str) -> bool:
-    """Whether somebody of that role may change, or remove, somebody of the other one."""
+    """Return whether a member with one role may change or remove a member with another."""
     return _RANKS.get(actor_role or "", 0) > _RANKS[other_role]
 
 
@@ -152,8 +152,8 @@ class Seat:
     ws_role: str | None
 
 
-def lost(seats: Iterable[Seat], before: str, after: str | None) -> list[str]:
-    """The workspaces that somebody no longer reaches once the role in the organization has changed.
+def find_lost_workspaces(seats: Iterable[Seat], before: str, after: str | None) -> list[str]:
+    """Return the workspaces that a user loses access to by a change of the role in the organization.
 
     Args:
         seats: All workspaces of the organization.
@@ -168,7 +168,7 @@ def lost(seats: Iterable[Seat], before: str, after: str | None) -> list[str]:
     ]
 
 
-def lost_admin(seats: Iterable[Seat], before: str, after: str) -> list[str]:
+def find_lost_admin_rights(seats: Iterable[Seat], before: str, after: str) -> list[str]:
     """Return the workspaces in which a user is no longer an admin, but which the user still reaches.
 
     Args:
@@ -200,18 +200,18 @@ def check_workspace_member(is_owner: bool, before: tuple[str, str], after: tuple
         raise Conflict("the owner of a workspace cannot be changed, removed or leave", code="owner_stays")
 
 
-def granted_role(inviter: CallerRoles, asked: Role, role: WorkspaceRole) -> WorkspaceRole | None:
+def granted_role(inviter: CallerRoles, required_role: Role, role: WorkspaceRole) -> WorkspaceRole | None:
     """Return the role that an invitation grants when it is accepted.
 
     Args:
-        inviter: The standing that the inviter has at this moment.
-        asked: The role that the policy of inviting asks for.
+        inviter: The inviter's current roles.
+        required_role: The role that the policy of inviting requires.
         role: The role that the invitation names.
 
     Returns:
         The lower one of that role and the inviter's; None if the inviter may no longer invite.
     """
-    if not inviter.grants(asked):
+    if not inviter.grants(required_role):
         return None
     return role if _RANKS[role] <= _RANKS[inviter.workspace_role or "member"] else inviter.workspace_role
 

@@ -30,13 +30,13 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a random secret."""
+    """Return the digest under which a random secret is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _checksum(body: str) -> str:
     number, out = zlib.crc32(body.encode("utf-8", "surrogatepass")), ""
     for _ in range(6):
-        number, rest = divmod(number, len(_ALPHABET))
-        out += _ALPHABET[rest]
+        number, remainder = divmod(number, len(_ALPHABET))
+        out += _ALPHABET[remainder]
     return out

@@ -1,4 +1,4 @@
-"""Users: how an account begins."""
+"""Creation of users, and their lookup by address."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def create_user(
     """
     user_id = uow.new_id()
     email = email or f"{user_id}@users.invalid"
-    made = User(id=user_id, email=email, name=name, pilotage_role="owner", created_at=uow.now)
+    user = User(id=user_id, email=email, name=name, pilotage_role="owner", created_at=uow.now)
     row = {
-        "id": made.id,
+        "id": user.id,
         "email": email,
         "email_key": address_key(email),
         "name": name,
@@ -50,16 +50,16 @@ def create_user(
         "updated_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
-    personal.create_home(uow, made.id, name, email)
-    return made
+    personal.create_home(uow, user.id, name, email)
+    return user
 
 
 def id_by_address(uow: UnitOfWork, email: str) -> str | None:
-    """Whose address that is, without regard to case; None if nobody's."""
-    found: str | None = uow.connection.execute(_BY_ADDRESS, {"_key": address_key(email)}).scalar()
-    return found
+    """Return the id of the user with an address, regardless of case; None if there is none."""
+    user_id: str | None = uow.connection.execute(_BY_ADDRESS, {"_key": address_key(email)}).scalar()
+    return user_id
 
 
 def default_name(email: str) -> str:
-    """What somebody is called who gave no name."""
+    """Return the name of a user who gave none: the local part of the address."""
     return email.partition("@")[0][:100]

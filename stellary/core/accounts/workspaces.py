@@ -59,7 +59,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
     """
     lock_organization(uow, ref)
     organization = access.organization(uow, ref).row
-    made = Workspace(
+    workspace = Workspace(
         id=uow.new_id(),
         name=request.name,
         slug=request.slug,
@@ -75,32 +75,32 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
     _write(
         uow,
         _INSERT,
-        made,
-        id=made.id,
-        organization_id=made.organization_id,
-        owner_id=made.owner_id,
-        is_personal=made.is_personal,
-        created_at=made.created_at,
+        workspace,
+        id=workspace.id,
+        organization_id=workspace.organization_id,
+        owner_id=workspace.owner_id,
+        is_personal=workspace.is_personal,
+        created_at=workspace.created_at,
     )
     uow.connection.execute(
         _INSERT_MEMBER,
         {
-            "workspace_id": made.id,
-            "user_id": made.owner_id,
-            "role": made.my_role,
-            "pilotage_role": made.my_pilotage_role,
+            "workspace_id": workspace.id,
+            "user_id": workspace.owner_id,
+            "role": workspace.my_role,
+            "pilotage_role": workspace.my_pilotage_role,
             "created_at": uow.now,
         },
     )
-    return made
+    return workspace
 
 
 @serves(LIST_WORKSPACES)
 def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> Listing[Workspace]:
-    """The workspaces that the caller reaches, in the order in which they were made."""
+    """Return the workspaces that the caller has access to, oldest first."""
     at = access.organization(uow, ref)
 
-    def made(row: Row[Any]) -> Workspace:
+    def convert(row: Row[Any]) -> Workspace:
         roles = CallerRoles(
             user_id=at.roles.user_id,
             organization_id=row.organization_id,
@@ -115,7 +115,7 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
     return _LIST.fetch(
         uow,
         request,
-        made,
+        convert,
         _organization_id=at.row.id,
         _user_id=uow.user_id,
         _leads=at.roles.leads_organization,
@@ -124,7 +124,7 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
 
 @serves(GET_WORKSPACE)
 def get_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Workspace:
-    """One workspace, with the caller's roles as they hold."""
+    """Return one workspace, with the caller's effective roles."""
     at = access.workspace(uow, ref)
     return workspace_value(at.row, at.roles)
 
@@ -173,7 +173,7 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
 
 
 def workspace_value(row: Row[Any], roles: CallerRoles) -> Workspace:
-    """A row of a workspace, as somebody of that standing, who reaches it, sees it."""
+    """Convert a row to a workspace, with the effective roles of a caller who has access to it."""
     role, pilotage_role = roles.workspace_role, roles.effective_pilotage_role
     assert role is not None
     assert pilotage_role is not None

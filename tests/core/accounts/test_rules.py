@@ -190,4 +190,4 @@ SEATS = [
     ],
 )
 def test_what_is_lost_is_what_was_reached(before, after, lost):
-    assert rules.lost(SEATS, before, after) == lost
+    assert rules.find_lost_workspaces(SEATS, before, after) == lost
