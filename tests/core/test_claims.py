@@ -65,7 +65,7 @@ def notes_table(request):
 def long(do):
     """A handler that does its job with no transaction open."""
     return LongRunningJob(
-        do=lambda core, payload, keep: do(core, payload), give_up=lambda *_: None, reached=lambda *_: 0
+        do=lambda core, payload, keep: do(core, payload), give_up=lambda *_: None, progress=lambda *_: 0
     )
 
 

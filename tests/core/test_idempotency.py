@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from stellary.contract.labels import CREATE_LABEL
 from stellary.core import Core
-from stellary.core.kernel.idempotency import FORGOTTEN_AT_ONCE, Attempt, keys
+from stellary.core.kernel.idempotency import DELETED_PER_REQUEST, Attempt, keys
 from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
 from tests.support.world import World, at_once
@@ -143,7 +143,7 @@ def test_old_keys_are_forgotten_some_at_a_time(board):
             "body": b"",
             "created_at": clock.now,
         }
-        for number in range(FORGOTTEN_AT_ONCE + 5)
+        for number in range(DELETED_PER_REQUEST + 5)
     ]
     with board.world.core.begin(NOBODY) as uow:
         uow.connection.execute(keys.insert(), old)

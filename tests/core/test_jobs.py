@@ -170,7 +170,7 @@ def test_what_was_given_up_can_be_tried_again(core, clock, notes):
 
 def claimed(core, clock):
     # As whoever does jobs in this process: what was claimed before that was claimed by the dead.
-    core.claims.hold_file()
+    core.claims.lock_file()
     with core.database.writing() as connection:
         return jobs.claim(connection, ["note"], clock.now, core.env.new_id)
 
@@ -209,7 +209,7 @@ def test_a_job_that_ends_whoever_does_it_is_given_up(core, clock, notes):
         clock.advance(jobs.LEASE)
     work.run_due()
     (job,) = work.jobs(given_up=True)
-    assert (job.error, notes()) == ("whoever did it ended before it was done", [])
+    assert (job.error, notes()) == ("the process that ran it ended before it was done", [])
 
 
 def test_several_at_once_do_each_job_once(core, notes):
@@ -259,7 +259,7 @@ def test_what_another_process_asks_for_is_found(core, running, monkeypatch):
 
 
 def test_a_database_that_does_not_answer_ends_no_thread(core, running, monkeypatch):
-    monkeypatch.setattr("stellary.core.api.job_runner.TROUBLED_SECONDS", 0.1)
+    monkeypatch.setattr("stellary.core.api.job_runner.RETRY_SECONDS", 0.1)
     done, failed = threading.Event(), threading.Event()
     look = jobs.next_due
 
@@ -319,7 +319,7 @@ def test_no_statement_of_a_worker_reads_the_backlog(core, clock, notes):
         jobs.enqueue_all(uow, "unheard of", list(range(3_000)))
         jobs.enqueue_all(uow, "note", list(range(3_000)))
     with sent_statements() as sent:
-        job = work._claimed()
+        job = work._claim_next()
         work._do(job)
         work._pause()
     ours = [statement for statement in sent if "stellary_jobs" in statement[0]]

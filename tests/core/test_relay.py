@@ -94,7 +94,7 @@ def test_news_that_are_too_many_are_everything(two):
 
 
 def test_a_connection_that_is_lost_is_made_again_and_nothing_missed(two, monkeypatch, caplog):
-    monkeypatch.setattr(relay, "TROUBLED_SECONDS", 0.1)
+    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.1)
     here, there = two
     ear = Ear(there)
     with here.database.writing() as connection:

@@ -1,1 +1,1 @@
-"""The API of the core: requests in, answers out; what reacts to changes; jobs, backups, uploads."""
+"""The API of the core: requests and responses, reactions to changes, jobs, backups and uploads."""

@@ -1,6 +1,6 @@
-"""Work: does the jobs, in a thread beside the server, in a process of their own, or when the host says so.
+"""The job runner: runs background jobs in threads, in a process of its own, or when the host calls it.
 
-Each job is done at least once and has its effect exactly once: it is struck off in the transaction of its effect.
+A job may start several times, but takes effect once: it is deleted in the transaction of its effect.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _log = logging.getLogger("stellary.core")
 
 POLL_SECONDS = 5.0
 SHORTEST_SECONDS = 0.05
-TROUBLED_SECONDS = 10.0
-BACK_SECONDS = 5.0
+RETRY_SECONDS = 10.0
+CLOCK_STEP_SECONDS = 5.0
 LONG_AT_ONCE = 2
 ATTEMPTS_MAX = 10
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 FURTHEST = timedelta(minutes=2)
-"""What is always there and waits for longer was put off by a clock that was ahead; if not, it does no harm to look."""
+"""A recurring job that is due later than this was put off by a clock that was ahead. Running it early is harmless."""
 
 
 @attrs.frozen
 class Handler:
-    """What does the jobs of a kind.
+    """The function that runs the jobs of a kind.
 
     Attributes:
-        do: Called with a unit in which nobody acts yet, and the payload.
-        attempts: After so many the job is given up; None never gives up.
-        first: A payload with which there is always one such job.
+        do: Called with a unit without an actor, and the payload.
+        attempts: The number of attempts after which a job is given up; None never gives up. Default: 10.
+        first: The payload of a job that always exists, such as a periodic check; None for none.
     """
 
     do: Callable[..., None]
@@ -57,20 +57,20 @@ class Handler:
 
 @attrs.frozen
 class LongRunningJob:
-    """What does the jobs of a kind that take long, each in a thread of its own beside the others.
+    """The functions that run the jobs of a kind that take long, each job in a thread of its own.
 
     Attributes:
-        do: Called with the units, the payload, and what is to be called before whatever takes long. It opens units by
-            itself, and may be called again for what it has done already.
-        attempts: After so many the job is dropped.
-        give_up: Called then, with the units, the payload, and why.
-        reached: Called with the core and the payload before another attempt; says how far it is. Attempts are counted
-            from where it was last seen to get further, so that what goes on is never dropped for having been interrupted.
+        do: Called with the units, the payload, and a function to call before each slow step, which renews the claim. It
+            opens units itself, and may be called again for steps that it has completed.
+        attempts: The number of attempts without progress after which the job is given up. Default: 5.
+        give_up: Called then, with the units, the payload, and the reason.
+        progress: Called with the units and the payload before another attempt; returns how far the job has come. Progress
+            resets the count of attempts, so interruptions alone never end a job.
     """
 
     do: Callable[[Units, Any, Callable[[], None]], None]
     give_up: Callable[[Units, Any, str], None]
-    reached: Callable[[Units, Any], int]
+    progress: Callable[[Units, Any], int]
     attempts: int = 5
     first: None = None
 
@@ -81,25 +81,25 @@ HANDLERS: Mapping[str, Handler | LongRunningJob] = {
     acting.ACT: Handler(acting.act),
     due.CHECK: Handler(due.check, attempts=None, first={}),
 }
-"""Which kind of job is done by what."""
+"""The handler of each kind of job."""
 
 
 class _Lost(Exception):
-    """Somebody else has claimed the job meanwhile."""
+    """Another runner has claimed the job in the meantime."""
 
 
 class _Stopped(Exception):
-    """Whoever does the job is to stop; somebody else goes on with it."""
+    """The runner is stopping; another one continues with the job."""
 
 
 class JobRunner:
-    """The jobs of a core, and who does them.
+    """The runner of the jobs of a core.
 
     Args:
         units: Opens the units of work.
-        claims: Owns what this process claims.
-        handlers: By the kind of job that each does. Others are left to whom knows them.
-        chance: 0 to 1, at random; so that what has failed together is not tried again together.
+        claims: The owner of the claims of this process.
+        handlers: The handlers by kind of job. Jobs of other kinds are left alone.
+        chance: Returns a random number from 0 to 1, which spreads the retries of jobs that failed together.
     """
 
     def __init__(
@@ -116,47 +116,54 @@ class JobRunner:
         self._alarm = threading.Event()
         self._stopping = False
         self._threads: list[threading.Thread] = []
-        units.env.signals.listen(self._heard)
+        units.env.signals.listen(self._receive)
         self._kinds: Collection[str] = handlers
-        self._beside: list[JobRunner] = []
+        self._long_runners: list[JobRunner] = []
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
-        """Do no jobs in the child until it is started there: the threads that did are the parent's."""
+        """Run no jobs in the child until ``start`` is called there: the threads belong to the parent."""
         self._alarm = threading.Event()
-        self._threads, self._kinds, self._beside = [], self._handlers, []
+        self._threads, self._kinds, self._long_runners = [], self._handlers, []
 
     # ------------------------------------------------------------------------------------------ the list
 
     def jobs(self, *, given_up: bool = False) -> list[Job]:
-        """What is still to be done, the oldest first; or what has been given up, and waits for somebody to look at it."""
+        """Return the jobs that exist, the oldest first.
+
+        Args:
+            given_up: Whether to return only the jobs that have been given up. Default: False, all jobs.
+        """
         with self._units.database.reading() as connection:
-            return jobs.listed(connection, given_up=given_up)
+            return jobs.list_jobs(connection, given_up=given_up)
 
     def retry(self, job_id: str) -> bool:
-        """Try a job again that was given up, as if for the first time; False if there is no such job."""
+        """Retry a job that was given up, with a new count of attempts. Return False if there is no such job."""
         with self._units.database.writing() as connection:
-            found = jobs.retry(connection, job_id, self._units.env.clock())
+            exists = jobs.retry(connection, job_id, self._units.env.clock())
         self.wake()
-        return found
+        return exists
 
-    # ------------------------------------------------------------------------------------------ doing it
+    # ------------------------------------------------------------------------------------------ running
 
     def run_due(self) -> int:
-        """Do what is due, in this thread, until nothing is, or ``stop`` is called; how many that were.
+        """Run the jobs that are due, in this thread, until none is left or ``stop`` is called.
+
+        Returns:
+            The number of jobs.
 
         Raises:
-            DBAPIError: The database does not answer. What fails in a job is noted there, and not raised.
+            DBAPIError: The database does not answer. An error of a job is stored with the job instead.
         """
-        self._claims.hold_file()
-        done = 0
-        while not self._stopping and (job := self._claimed()) is not None:
+        self._claims.lock_file()
+        count = 0
+        while not self._stopping and (job := self._claim_next()) is not None:
             self._do(job)
-            done += 1
-        return done
+            count += 1
+        return count
 
     def begin(self) -> None:
-        """See that there is a job of each kind of which there always is one, and that it is not waiting for a far day."""
+        """Create the recurring jobs that are missing, and make those due that a wrong clock has put off too far."""
         latest = self._units.env.clock() + FURTHEST
         for kind, handler in self._handlers.items():
             if handler.first is not None:
@@ -164,13 +171,13 @@ class JobRunner:
                     jobs.enqueue(uow, kind, handler.first, key=kind)
                     jobs.hasten(uow.connection, kind, uow.now, latest)
 
-    def _claimed(self) -> Job | None:
+    def _claim_next(self) -> Job | None:
         with self._units.database.reading() as connection:
             due = jobs.due_by_kind(connection, self._kinds)
         now = self._units.env.clock()
         kinds = [kind for due_at, kind in due if due_at <= now]
         if not kinds:
-            # Who only looks takes nobody's turn.
+            # A look at the schedule needs no write transaction.
             return None
         with self._units.database.writing() as connection:
             return jobs.claim(connection, kinds, now, self._units.env.new_id, self._claims.number)
@@ -186,159 +193,162 @@ class JobRunner:
             return
 
         def work(uow: UnitOfWork) -> None:
-            # First, so that of two who both believe that the job is theirs one waits for the other, and then finds it done.
-            if not jobs.strike_off(uow.connection, job):
+            # Deleted first: of two runners that both believe they own the job, one waits, and then finds it gone.
+            if not jobs.complete(uow.connection, job):
                 raise _Lost
             handler.do(uow, job.payload)
 
         if handler.attempts is not None and job.attempts > handler.attempts:
-            self._put_off(job, "whoever did it ended before it was done", None)
+            self._put_off(job, "the process that ran it ended before it was done", None)
             return
         try:
             self._units.run(work)
         except _Lost:
-            _log.warning("job %s (%s) took so long that somebody else has done it", job.id, job.kind)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
+            _log.warning("job %s (%s) took so long that another process has done it", job.id, job.kind)
+        except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
-            self._put_off(job, _told(error), self._again_at(job, handler))
+            self._put_off(job, _describe(error), self._next_attempt(job, handler))
 
     def _do_long(self, job: Job, handler: LongRunningJob) -> None:
-        def keep() -> None:
+        def renew() -> None:
             if self._stopping:
                 raise _Stopped
             with self._units.database.writing() as connection:
-                if not jobs.keep(connection, job, self._units.env.clock()):
+                if not jobs.renew(connection, job, self._units.env.clock()):
                     raise _Lost
 
         try:
             if job.attempts > 1:
-                reached = handler.reached(self._units, job.payload)
+                progress = handler.progress(self._units, job.payload)
                 with self._units.database.writing() as connection:
-                    job = jobs.mark(connection, job, reached)
+                    job = jobs.record_progress(connection, job, progress)
             if job.attempts > handler.attempts:
-                handler.give_up(self._units, job.payload, "whoever did it ended before it was done")
+                handler.give_up(self._units, job.payload, "the process that ran it ended before it was done")
             else:
-                handler.do(self._units, job.payload, keep)
+                handler.do(self._units, job.payload, renew)
         except _Lost:
-            _log.warning("job %s (%s) took so long that somebody else does it", job.id, job.kind)
+            _log.warning("job %s (%s) took so long that another process does it", job.id, job.kind)
             return
         except _Stopped:
-            self._put_off(job, "whoever did it was stopped", self._units.env.clock())
+            self._put_off(job, "the process that ran it was stopped", self._units.env.clock())
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next job has nothing to do with it
+        except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             if job.attempts < handler.attempts:
-                self._put_off(job, _told(error), max(self._later(job), self._asked_for(error)))
+                self._put_off(job, _describe(error), max(self._after_pause(job), self._requested_time(error)))
                 return
-            handler.give_up(self._units, job.payload, _told(error))
+            handler.give_up(self._units, job.payload, _describe(error))
         with self._units.database.writing() as connection:
-            jobs.strike_off(connection, job)
+            jobs.complete(connection, job)
 
     def _put_off(self, job: Job, error: str, due_at: datetime | None) -> None:
         with self._units.database.writing() as connection:
             jobs.put_off(connection, job, error, due_at)
 
-    def _again_at(self, job: Job, handler: Handler) -> datetime | None:
+    def _next_attempt(self, job: Job, handler: Handler) -> datetime | None:
         if handler.attempts is not None and job.attempts >= handler.attempts:
             return None
-        return self._later(job)
+        return self._after_pause(job)
 
-    def _later(self, job: Job) -> datetime:
-        # 20 times is far beyond the longest one.
+    def _after_pause(self, job: Job) -> datetime:
+        # Doubled 20 times, the pause is far beyond the longest one.
         doubled: int = 2 ** min(job.attempts - 1, 20)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
         return self._units.env.clock() + pause * (0.75 + 0.5 * self._chance())
 
-    def _asked_for(self, error: Exception) -> datetime:
-        """When whoever could not do it at the moment asks to be asked again."""
+    def _requested_time(self, error: Exception) -> datetime:
+        """Return the time at which an error asks for the next attempt."""
         seconds = error.retry_after or 0 if isinstance(error, ApiError) else 0
         return self._units.env.clock() + min(LONGEST_PAUSE, timedelta(seconds=seconds))
 
-    # ------------------------------------------------------------------------------------------ in a thread
+    # ------------------------------------------------------------------------------------------ threads
 
-    def _heard(self, topic: str) -> None:
+    def _receive(self, topic: str) -> None:
         if topic in (JOBS, EVERYTHING):
             self.wake()
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """Look for due jobs now."""
         self._alarm.set()
-        for other in self._beside:
+        for other in self._long_runners:
             other.wake()
 
     def start(self, threads: int = 1) -> None:
-        """Do what is due in a thread from now on, or in several."""
+        """Run due jobs in the background, in the given number of threads. Default: 1."""
         self._stopping = False
         self._threads = [
             threading.Thread(target=self.run, name="stellary-jobs", daemon=True) for _ in range(threads)
         ]
-        for each in self._threads:
-            each.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Begin no other job, and wait until the one that is being done is; False if that takes longer.
+        """Start no further job, and wait for the running ones.
 
         Args:
-            timeout: Seconds.
+            timeout: Seconds to wait; None waits without limit.
+
+        Returns:
+            Whether all jobs ended in time.
         """
         self._stopping = True
-        for other in self._beside:
+        for other in self._long_runners:
             other._stopping = True  # noqa: SLF001 - of this class
         self.wake()
-        ends = None if timeout is None else time.monotonic() + timeout
-        for each in self._threads:
-            each.join(None if ends is None else max(0.0, ends - time.monotonic()))
-        return not any(each.is_alive() for each in self._threads)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def run(self) -> None:
-        """Do what is due in this thread, until ``stop`` is called from another one; what takes long in others beside it."""
+        """Run due jobs in this thread until ``stop`` is called from another one. Long jobs get threads of their own."""
         long = {
             kind: handler for kind, handler in self._handlers.items() if isinstance(handler, LongRunningJob)
         }
         if long and len(long) < len(self._handlers):
             self._kinds = self._handlers.keys() - long.keys()
-            self._beside = [
+            self._long_runners = [
                 JobRunner(self._units, self._claims, long, self._chance) for _ in range(LONG_AT_ONCE)
             ]
-            for other in self._beside:
+            for other in self._long_runners:
                 other.start()
         self._claims.start()
         try:
             self._run()
         finally:
             self._claims.stop()
-            for other in self._beside:
+            for other in self._long_runners:
                 other.stop()
-                self._units.env.signals.stop_listening(other._heard)  # noqa: SLF001 - of this class
-            self._kinds, self._beside = self._handlers, []
+                self._units.env.signals.stop_listening(other._receive)  # noqa: SLF001 - of this class
+            self._kinds, self._long_runners = self._handlers, []
 
     def _run(self) -> None:
-        begun: float | None = None
+        clock_offset: float | None = None
         while not self._stopping:
-            # Before looking: whoever adds something from now on wakes us again.
+            # Cleared before the look at the jobs, so that a job added from now on wakes this thread.
             self._alarm.clear()
             try:
-                # How far the clock is ahead of time that only goes on. If that shrinks, it was set back.
-                ahead = self._units.env.clock().timestamp() - time.monotonic()
-                if begun is None or ahead < begun - BACK_SECONDS:
+                # The offset of the clock from monotonic time. It shrinks when the clock is set back.
+                offset = self._units.env.clock().timestamp() - time.monotonic()
+                if clock_offset is None or offset < clock_offset - CLOCK_STEP_SECONDS:
                     self.begin()
-                begun = ahead
+                clock_offset = offset
                 self.run_due()
                 pause = self._pause()
             except Exception as error:  # noqa: BLE001 - the database may be back soon
                 _log.warning("jobs wait: %s", type(error).__name__)
-                pause = TROUBLED_SECONDS
+                pause = RETRY_SECONDS
             if not self._stopping:
                 self._alarm.wait(pause)
 
     def _pause(self) -> float:
-        """Seconds until something is due; others may add something without waking us."""
+        """Return the seconds until the next look at the jobs; other processes may add some without a signal."""
         due = self._next_due()
-        left = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
-        # Never at once: what is due and could not be claimed is being claimed by somebody else.
-        return max(SHORTEST_SECONDS, min(POLL_SECONDS, left))
+        seconds = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
+        # Never 0: a due job that could not be claimed is being claimed by another process.
+        return max(SHORTEST_SECONDS, min(POLL_SECONDS, seconds))
 
 
-def _told(error: Exception) -> str:
-    """What has failed, in a line."""
+def _describe(error: Exception) -> str:
+    """Return an error in one line."""
     return error.message if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"

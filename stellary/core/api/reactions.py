@@ -1,4 +1,4 @@
-"""Reactions: the one table "when this happened, these react", settled before the commit."""
+"""The table of reactions: the functions that each event calls before the commit."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ from stellary.core.webhooks import on_member_removed as webhooks_on_member_remov
 from stellary.core.webhooks import outbox
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
-"""What reacts gets all events of its kinds at once, in their order: what is done in bulk is told in bulk."""
+"""Called with the unit and all events of its types since the last time, in order, so that bulk changes stay bulk."""
 
 
 def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Have open streams check whether their reader may go on."""
+    """Make open streams check the access of their readers again."""
     uow.send_on_commit(signals.ACCESS)
 
 
@@ -96,7 +96,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     ChecklistCompleted: (acting.react,),
     CardDue: (acting.react,),
     PilotageChanged: (activity.record,),
-    # What was approved first: whoever applies it holds that before the cards.
+    # Proposed actions first: applying one locks it before the cards.
     WorkspaceLeft: (
         end_streams,
         proposed_actions.reopen_approved,
@@ -115,21 +115,21 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         leaving.end_invitations,
     ),
 }
-"""Who reacts to what, in that order."""
+"""The reactions to each type of event, in order."""
 
 
 def settle(uow: UnitOfWork) -> None:
-    """Let everything that has happened in the unit be reacted to; reactions may make more happen."""
+    """Call the reactions to the events of a unit, until reactions emit no further events."""
     while uow.settled_count < len(uow.events):
         wave = uow.events[uow.settled_count :]
         uow.settled_count += len(wave)
-        # What a rule did on somebody's behalf is told as that person's doing.
-        for user_id, events in groupby(wave, _acting):
+        # A change that a rule made on behalf of a user is recorded as the user's.
+        for user_id, events in groupby(wave, _acting_user):
             with uow.caused_by(None, uow.actor if user_id is None else Actor(user_id)):
                 _react(uow, events)
 
 
-def _acting(event: BaseEvent) -> str | None:
+def _acting_user(event: BaseEvent) -> str | None:
     return None if event.cause is None else event.cause.user_id
 
 
@@ -138,5 +138,5 @@ def _react(uow: UnitOfWork, events: Iterable[BaseEvent]) -> None:
     for event in events:
         for react in REACTIONS.get(type(event), ()):
             due[react].append(event)
-    for react, those in due.items():
-        react(uow, those)
+    for react, matching in due.items():
+        react(uow, matching)

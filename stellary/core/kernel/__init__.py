@@ -1,1 +1,1 @@
-"""What every area is built on: the unit of work, events, actions, jobs, signals, pages."""
+"""The base of every area: the unit of work, events, actions, jobs, signals and pages."""

@@ -1,8 +1,8 @@
-"""Claims: tied to the life of the process that has made them, so that a dead process holds no job for its whole lease.
+"""Claims on jobs, tied to the life of the claiming process, so that a dead process keeps no job for its whole lease.
 
-PostgreSQL: each process that does jobs holds an advisory lock on a connection of its own. When the process dies, the
-server ends that session and the lock with it, and the other processes release what it had claimed. SQLite: one process
-owns the file, so the first one to do jobs releases all claims, provided that no other process does jobs at that moment.
+PostgreSQL: each process that runs jobs holds an advisory lock on a connection of its own. When the process dies, the
+server ends the session and the lock, and the other processes release its claims. SQLite: the first process that runs jobs
+releases all claims, unless another process runs jobs at that moment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOCK_CLASS = 0x57E11A
 """The first number of the advisory locks; the second is the number of the process."""
 CHECK_SECONDS = 0.5
 ABSENT_SECONDS = 1.0
-"""How long a lock must be missing: a process that lives reconnects and takes it again within that time."""
+"""How long a lock must be missing; a live process reconnects and takes it again within that time."""
 RECONNECT_SECONDS = 0.25
 
 _LOCK = text("SELECT pg_try_advisory_lock(:class, :owner)")
@@ -45,10 +45,10 @@ _DEAD_OWNERS = text(
 
 
 class ClaimOwner:
-    """A process as the owner of its claims.
+    """The owner of the claims of this process.
 
     Args:
-        units: Whose jobs are claimed.
+        units: The units whose jobs are claimed.
     """
 
     def __init__(self, units: Units) -> None:
@@ -61,7 +61,7 @@ class ClaimOwner:
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
-        """Own nothing in the child: the claims, their session and the lock on the file are the parent's."""
+        """Own nothing in the child: the claims, the session and the file lock belong to the parent."""
         self._mutex = threading.Lock()
         self._users, self._session = 0, None
         if self._file_lock is not None:
@@ -70,12 +70,12 @@ class ClaimOwner:
 
     @property
     def number(self) -> int | None:
-        """The number that claims carry; None while only their lease would end them."""
+        """The number that claims carry; None while only the lease ends a claim."""
         session = self._session
         return session.number if session is not None and session.is_locked.is_set() else None
 
-    def hold_file(self) -> None:
-        """On SQLite, release the claims of earlier processes, once; on PostgreSQL do nothing.
+    def lock_file(self) -> None:
+        """Release the claims of earlier processes on SQLite, once. Do nothing on PostgreSQL.
 
         Raises:
             DBAPIError: The database does not answer; the next call tries again.
@@ -97,20 +97,20 @@ class ClaimOwner:
             _log.info("claims of earlier processes expire by themselves: %s", error)
             return
         try:
-            if _locks(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                # No other process does jobs, and this one has claimed none yet: whoever made these claims is dead.
+            if _lock_descriptor(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                # No other process runs jobs, and this one has claimed none yet, so the owners of all claims are dead.
                 with self._units.database.writing() as connection:
                     jobs.release(connection, self._units.env.clock())
-            # Shared from now on: nobody else gets the exclusive lock while this process lives.
-            _locks(descriptor, fcntl.LOCK_SH)
+            # From now on a shared lock: no other process gets the exclusive one while this one lives.
+            _lock_descriptor(descriptor, fcntl.LOCK_SH)
         except BaseException:
             os.close(descriptor)
             raise
         self._file_lock = descriptor
 
     def start(self) -> None:
-        """On PostgreSQL, hold a session for as long as somebody in this process does jobs; calls are counted."""
-        self.hold_file()
+        """Hold a session on PostgreSQL while this process runs jobs. Call ``stop`` once for each call."""
+        self.lock_file()
         with self._mutex:
             self._users += 1
             if self._users == 1 and not self._units.database.is_sqlite:
@@ -118,11 +118,11 @@ class ClaimOwner:
                 self._session.start()
             session = self._session
         if session is not None:
-            # A claim made before that would only end with its lease.
+            # A claim made before the lock is taken would end only with its lease.
             session.is_locked.wait(1)
 
     def stop(self) -> None:
-        """End the session if this was the last one of as many calls as there were of ``start``."""
+        """End the session, if there have been as many calls as of ``start``."""
         with self._mutex:
             self._users -= 1
             session = self._session if self._users == 0 else None
@@ -132,7 +132,7 @@ class ClaimOwner:
             session.stop()
 
     def close(self) -> None:
-        """Let go of the lock on the file."""
+        """Release the lock on the file."""
         with self._mutex:
             if self._file_lock is not None:
                 os.close(self._file_lock)
@@ -140,7 +140,7 @@ class ClaimOwner:
 
 
 class _Session:
-    """A thread with a connection to PostgreSQL that holds the lock of this process and looks for those that are missing."""
+    """A thread that holds the lock of this process on PostgreSQL and looks for processes whose lock is missing."""
 
     def __init__(self, units: Units) -> None:
         self.number = 1 + secrets.randbelow(2**31 - 1)
@@ -159,7 +159,7 @@ class _Session:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                # A connection of its own: one of the pool would be missing there.
+                # Not a connection of the pool, which would then lack one.
                 with self._units.database.dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
@@ -176,10 +176,10 @@ class _Session:
 
     def _watch(self, connection: Connection) -> None:
         parameters = {"class": LOCK_CLASS, "owner": self.number}
-        # Since when each lock has been missing, as far as this connection has seen: after an outage all begin again.
+        # Since when this connection has seen each lock missing. After an outage, the times start again.
         missing_since: dict[int, float] = {}
         while not self._stopping.is_set():
-            # False while a broken connection of this process still holds the lock on the server.
+            # The lock is refused while a broken connection of this process still holds it on the server.
             if not self.is_locked.is_set() and connection.execute(_LOCK, parameters).scalar():
                 self.is_locked.set()
             now = time.monotonic()
@@ -199,8 +199,8 @@ class _Session:
             self._stopping.wait(CHECK_SECONDS)
 
 
-def _locks(descriptor: int, operation: int) -> bool:
-    """Take a lock on a file; False if it is not to be had, or the file system knows none."""
+def _lock_descriptor(descriptor: int, operation: int) -> bool:
+    """Lock a file. Return False if the lock is taken, or the file system has no locks."""
     try:
         fcntl.flock(descriptor, operation)
     except OSError:

@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent twice is carried out once. The key's row is written with the effect."""
+"""Idempotency keys, by which a request that is sent twice runs once. The key is stored in the transaction of the effect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255
-FORGOTTEN_AT_ONCE = 100
+DELETED_PER_REQUEST = 100
 
 keys = Table(
     "stellary_idempotency_keys",
@@ -38,7 +38,7 @@ keys = Table(
     Column("request_digest", String(64), nullable=False),
     Column("status", Integer, nullable=False),
     Column("headers", Json, nullable=False),
-    # Null where the answer holds a secret, of which no copy may be kept.
+    # Null where the response contains a secret, which must not be stored.
     Column("body", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_idempotency_keys_created_at", "created_at"),
@@ -50,7 +50,7 @@ _OLD = keys.alias("old")
 _OLDEST = (
     select(_OLD.c.user_id, _OLD.c.key_digest)
     .where(_OLD.c.created_at <= bindparam("before"))
-    .limit(FORGOTTEN_AT_ONCE)
+    .limit(DELETED_PER_REQUEST)
     # A request does not wait for another one that deletes the same keys.
     .with_for_update(skip_locked=True)
 )
@@ -62,17 +62,18 @@ _CLAIM = select(func.pg_try_advisory_xact_lock(bindparam("number")))
 
 
 class Attempt:
-    """One try at a request with a key, within the unit of work that carries it out.
+    """One attempt at a request with a key, within the unit of work that runs it.
 
     Args:
         uow: The unit; its actor owns the key.
-        key: As the caller sent it, 1-255 characters.
-        endpoint: What is asked.
-        path, body: Of the request, to tell a repetition from another request.
+        key: The key as sent, 1-255 characters.
+        endpoint: The endpoint of the request.
+        path: The path, to tell a repetition from another request.
+        body: The body, for the same purpose.
 
     Raises:
         Invalid: The key is too long or empty.
-        Conflict: The same request is being carried out right now.
+        Conflict: A request with the same key is running.
     """
 
     def __init__(self, uow: UnitOfWork, key: str, endpoint: AnyEndpoint, path: str, body: bytes) -> None:
@@ -81,41 +82,41 @@ class Attempt:
         self._uow = uow
         self._endpoint = endpoint
         self._key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-        self._own = {"user": uow.user_id, "digest": self._key}
+        self._row_key = {"user": uow.user_id, "digest": self._key}
         self._request = hashlib.sha256(
             b"\0".join((endpoint.method.encode(), path.encode(), body))
         ).hexdigest()
         if uow.connection.dialect.name == "postgresql":
-            # SQLite has one writer at a time; here a repetition would otherwise wait for the first to end.
+            # On SQLite there is one writer at a time. Here a repetition would wait for the first request to end.
             digest = hashlib.sha256(f"{uow.user_id}{self._key}".encode()).digest()
             number = int.from_bytes(digest[:8], "big", signed=True)
             if not uow.connection.execute(_CLAIM, {"number": number}).scalar():
                 raise Conflict("a request with this Idempotency-Key is being carried out", code="in_flight")
 
     def find_response(self) -> RawResponse | None:
-        """The answer that was given before, if it was.
+        """Return the stored response of an earlier request with the same key, or None.
 
         Raises:
             Unprocessable: The key was used for another request.
-            Conflict: It was carried out, but its answer held a secret that is shown once.
+            Conflict: The request ran before, and its response contained a secret that is shown only once.
         """
-        found = self._uow.connection.execute(_FIND, self._own).first()
-        if found is None:
+        row = self._uow.connection.execute(_FIND, self._row_key).first()
+        if row is None:
             return None
-        if found.created_at <= self._uow.now - KEPT:
-            self._uow.connection.execute(_FORGET_ONE, self._own)
+        if row.created_at <= self._uow.now - KEPT:
+            self._uow.connection.execute(_FORGET_ONE, self._row_key)
             return None
-        if found.request_digest != self._request:
+        if row.request_digest != self._request:
             raise Unprocessable("this Idempotency-Key was used for another request")
-        if found.body is None:
+        if row.body is None:
             raise Conflict(
                 "this was carried out before, and its answer held a secret that is shown only once",
                 code="already_done",
             )
-        return RawResponse(found.status, {**found.headers, "idempotency-replayed": "true"}, found.body)
+        return RawResponse(row.status, {**row.headers, "idempotency-replayed": "true"}, row.body)
 
-    def store(self, answer: RawResponse) -> None:
-        """Keep the answer for 24 hours, and forget some of what is older."""
+    def store(self, response: RawResponse) -> None:
+        """Store a response for 24 hours, and delete some expired ones."""
         self._uow.connection.execute(_FORGET, {"before": self._uow.now - KEPT})
         self._uow.connection.execute(
             _KEEP,
@@ -123,9 +124,9 @@ class Attempt:
                 "user_id": self._uow.user_id,
                 "key_digest": self._key,
                 "request_digest": self._request,
-                "status": answer.status,
-                "headers": dict(answer.headers),
-                "body": None if self._endpoint.keeps_secret else answer.body,
+                "status": response.status,
+                "headers": dict(response.headers),
+                "body": None if self._endpoint.keeps_secret else response.body,
                 "created_at": self._uow.now,
             },
         )

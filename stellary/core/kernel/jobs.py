@@ -1,8 +1,8 @@
-"""Jobs: what is to be done later, written down in the transaction of the change that asks for it.
+"""Background jobs, stored in the transaction of the change that needs them.
 
-A job is claimed for a while, and done in a transaction that also strikes it off: whoever dies in between leaves it to the
-next one, and whoever comes too late finds it struck off. ``work`` does them; ``claims`` releases what a dead process
-had claimed.
+A process claims a job for a limited time and runs it in a transaction that also deletes it. If the process dies, another
+one claims the job; a process that comes too late finds it deleted. ``JobRunner`` runs jobs, and ``ClaimOwner`` releases
+the claims of dead processes.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from stellary.core.kernel.signals import JOBS
 from stellary.core.kernel.unit import UnitOfWork
 
 LEASE = timedelta(seconds=60)
-"""How long a claim holds; a long job renews it."""
+"""How long a claim is valid; a long job renews it."""
 RELEASES_MAX = 3
-"""Attempts after which a job that ends its processes is no longer released at once, but waits for its lease to expire."""
+"""The number of attempts after which the job of a dead process waits for its lease: it may be what ends processes."""
 ERROR_MAX = 500
 
 jobs = Table(
@@ -51,13 +51,13 @@ jobs = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("kind", String(60), nullable=False),
-    # Of what there is one at a time; most jobs have none.
+    # At most one job has a given key; most jobs have none.
     Column("key", String(100), unique=True),
     Column("payload", Json, nullable=False),
-    # When somebody may claim it. Who does sets it to when the claim expires; null once it has been given up.
+    # When the job may be claimed. A claim sets it to the end of the lease; null once the job has been given up.
     Column("due_at", UtcDateTime),
     Column("claim_id", IdType),
-    # The process that has claimed it, as ``claims`` numbers them; null if only the lease ends the claim.
+    # The number of the claiming process in ``claims``; null if only the lease ends the claim.
     Column("claimed_by", Integer),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
@@ -114,15 +114,15 @@ _HASTEN_ALL = (
 
 @attrs.frozen
 class Job:
-    """Something to be done.
+    """A background job.
 
     Attributes:
-        kind: Says what does it.
-        payload: What that has to know, as JSON.
-        due_at: When it is to be done, or tried again; None once it has been given up.
-        claim_id: Of whoever does it at the moment.
-        attempts: How often it has been begun.
-        error: Why it was not done the last time.
+        kind: The kind, which selects the handler.
+        payload: The arguments of the handler, as JSON.
+        due_at: The time of the next attempt, or the end of the claim; None once it has been given up.
+        claim_id: The id of the current claim; None if unclaimed.
+        attempts: The number of attempts so far.
+        error: The error of the last attempt; None if there was none.
     """
 
     id: str
@@ -136,6 +136,7 @@ class Job:
 
     @property
     def given_up(self) -> bool:
+        """Whether no further attempt is made."""
         return self.due_at is None
 
 
@@ -148,15 +149,15 @@ def enqueue(
     key: str | None = None,
     topic: str = JOBS,
 ) -> None:
-    """Have something done once the unit has been committed, and never if it is undone.
+    """Add a job, which runs after the unit has committed.
 
     Args:
         uow: The unit.
-        kind: Of the job.
-        payload: What is to be JSON.
-        due_at: Not before that; at once if not given.
-        key: Nothing is asked for if a job of that key is there already.
-        topic: Wakes whoever does jobs of that kind.
+        kind: The kind of the job.
+        payload: The arguments of the handler, which must be JSON.
+        due_at: The earliest time to run it. By default, right away.
+        key: Adds nothing if a job with this key exists. By default, the job has no key.
+        topic: The topic of the signal that wakes the runner.
     """
     row = {
         "id": uow.new_id(),
@@ -172,13 +173,20 @@ def enqueue(
     }
     if key is None:
         uow.connection.execute(_INSERT, row)
-    elif not _inserted(uow.connection, row):
+    elif not _insert_unless_exists(uow.connection, row):
         return
     uow.send_on_commit(topic)
 
 
 def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, topic: str = JOBS) -> None:
-    """The same for many of a kind at once, each to be done as soon as it can be."""
+    """Add several jobs of a kind, which run after the unit has committed.
+
+    Args:
+        uow: The unit.
+        kind: The kind of the jobs.
+        payloads: The arguments of the handler, one for each job.
+        topic: The topic of the signal that wakes the runner.
+    """
     row = {"kind": kind, "key": None, "due_at": uow.now, "claim_id": None, "claimed_by": None, "error": None}
     rows = [
         {"id": uow.new_id(), **row, "payload": payload, "attempts": 0, "created_at": uow.now}
@@ -188,7 +196,7 @@ def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, topic: s
     uow.send_on_commit(topic)
 
 
-def _inserted(connection: Connection, row: dict[str, Any]) -> bool:
+def _insert_unless_exists(connection: Connection, row: dict[str, Any]) -> bool:
     try:
         with connection.begin_nested():
             connection.execute(_INSERT, row)
@@ -198,7 +206,7 @@ def _inserted(connection: Connection, row: dict[str, Any]) -> bool:
 
 
 def due_by_kind(connection: Connection, kinds: Collection[str]) -> list[tuple[datetime, str]]:
-    """Return when the next job of each kind is due, claimed or not: the earliest first, without kinds that have none."""
+    """Return the earliest due time of each kind that has jobs, claimed or not, in order of time."""
     if not kinds:
         return []
     rows = connection.execute(_due_by_kind(tuple(kinds)))
@@ -218,7 +226,7 @@ def _due_by_kind(kinds: tuple[str, ...]) -> CompoundSelect[Any]:
 
 
 def next_due(connection: Connection, kinds: Collection[str]) -> datetime | None:
-    """Return when the next job of those kinds is due, claimed or not."""
+    """Return when the next job of some kinds is due, claimed or not; None if there is no job."""
     due = due_by_kind(connection, kinds)
     return due[0][0] if due else None
 
@@ -233,10 +241,10 @@ def claim(
     """Claim the job that has been due for longest; None if no job is due.
 
     Args:
-        connection: In a transaction.
-        kinds: In the order in which they are looked at.
-        now: The moment.
-        new_id: Makes the id of the claim.
+        connection: A connection, in a transaction.
+        kinds: The kinds, in order of preference.
+        now: The current time.
+        new_id: Returns the id of the claim.
         claimed_by: The number of this process; None if only the lease ends the claim.
     """
     for kind in kinds:
@@ -255,7 +263,7 @@ def claim_many(
 
 
 def lock_due(connection: Connection, kind: str, now: datetime, *, limit: int) -> list[Job]:
-    """Lock the jobs of a kind that have been due for longest until the transaction ends, without those that others lock."""
+    """Lock the jobs of a kind that have been due for longest until the transaction ends; skip those locked by others."""
     return [_job(row) for row in connection.execute(_DUE, {"_kind": kind, "_now": now, "_limit": limit})]
 
 
@@ -299,79 +307,75 @@ def release(connection: Connection, now: datetime, claimed_by: int | None = None
     """Make claimed jobs due again because the process that claimed them is dead.
 
     Args:
-        connection: In a transaction.
-        now: The moment.
+        connection: A connection, in a transaction.
+        now: The current time.
         claimed_by: The number of that process; None releases every claim.
 
     Returns:
-        How many jobs were released. One that has been begun three times waits for its lease: it may be what ends them.
+        The number of released jobs. A job with three attempts waits for its lease: it may be what ends processes.
     """
     if claimed_by is None:
         return connection.execute(_RELEASE, {"_now": now}).rowcount
     return connection.execute(_RELEASE_OF, {"_now": now, "_owner": claimed_by}).rowcount
 
 
-def strike_off(connection: Connection, job: Job) -> bool:
-    """Take a job off the list, in the transaction that does it; False if somebody else has claimed it meanwhile."""
-    found = connection.execute(_DONE, {"_id": job.id, "_claim_id": job.claim_id})
-    return bool(found.rowcount)
+def complete(connection: Connection, job: Job) -> bool:
+    """Delete a job in the transaction of its effect. Return False if another process has claimed it in the meantime."""
+    result = connection.execute(_DONE, {"_id": job.id, "_claim_id": job.claim_id})
+    return bool(result.rowcount)
 
 
-def keep(connection: Connection, job: Job, now: datetime) -> bool:
-    """Claim a job for longer that takes long; False if somebody else has claimed it meanwhile."""
-    found = connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "due_at": now + LEASE})
-    return bool(found.rowcount)
+def renew(connection: Connection, job: Job, now: datetime) -> bool:
+    """Renew the claim of a job. Return False if another process has claimed it in the meantime."""
+    result = connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "due_at": now + LEASE})
+    return bool(result.rowcount)
 
 
-def mark(connection: Connection, job: Job, reached: int) -> Job:
-    """Note how far a job has come that takes long.
-
-    One that has come further since it was begun the last time is begun as if for the first time: what is given up in the
-    end is what comes no further.
-    """
-    before = job.payload.get("reached", reached)
-    payload = {**job.payload, "reached": reached}
-    attempts = job.attempts if before == reached else 1
-    noted = {"payload": payload, "attempts": attempts}
-    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **noted})
+def record_progress(connection: Connection, job: Job, progress: int) -> Job:
+    """Store how far a long job has come. Progress since the last attempt resets the count of attempts."""
+    before = job.payload.get("reached", progress)
+    payload = {**job.payload, "reached": progress}
+    attempts = job.attempts if before == progress else 1
+    changes = {"payload": payload, "attempts": attempts}
+    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
     return attrs.evolve(job, payload=payload, attempts=attempts)
 
 
 def put_off(connection: Connection, job: Job, error: str, due_at: datetime | None) -> None:
-    """Note that a job was not done, and when it is tried again; None gives it up. Nothing if the claim has expired."""
-    noted = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None, "claimed_by": None}
-    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **noted})
+    """Store the error of an attempt, and the time of the next one; None gives the job up. An expired claim changes nothing."""
+    changes = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None, "claimed_by": None}
+    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
 
 
 def forget_attempts(connection: Connection, job: Job) -> Job:
-    """Count the attempts of a claimed job from this one on: it has got further."""
+    """Reset the count of attempts of a claimed job, which has made progress."""
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "attempts": 1})
     return attrs.evolve(job, attempts=1)
 
 
 def put_back(connection: Connection, job: Job, due_at: datetime) -> None:
-    """Make a claimed job due again as if it had never been begun. Nothing happens if the claim has ended."""
+    """Return a claimed job to the queue with no attempts. An expired claim changes nothing."""
     changes = {"due_at": due_at, "attempts": 0, "claim_id": None, "claimed_by": None}
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
 
 
-def listed(connection: Connection, *, given_up: bool) -> list[Job]:
-    """All jobs, or those that have been given up, the oldest first."""
+def list_jobs(connection: Connection, *, given_up: bool) -> list[Job]:
+    """Return all jobs, or only those that have been given up, the oldest first."""
     return [_job(row) for row in connection.execute(_GIVEN_UP if given_up else _ALL)]
 
 
 def retry(connection: Connection, job_id: str, now: datetime) -> bool:
-    """Begin with a job again that was given up; False if there is no such job."""
+    """Retry a job that was given up. Return False if there is no such job."""
     return bool(connection.execute(_RETRY, {"_id": job_id, "_now": now}).rowcount)
 
 
 def hasten(connection: Connection, key: str, now: datetime, latest: datetime) -> None:
-    """Make due what waits for a moment beyond the latest, and has not failed: the clock that put it off was ahead."""
+    """Make the job of a key due if it is due after ``latest`` and has not failed: it was put off by a clock that was ahead."""
     connection.execute(_HASTEN, {"_key": key, "_now": now, "_latest": latest})
 
 
 def hasten_all(connection: Connection, kind: str, now: datetime, latest: datetime) -> None:
-    """Make all jobs of a kind due that wait for a moment beyond the latest: the clock that put them off was ahead."""
+    """Make the jobs of a kind due that are due after ``latest``: they were put off by a clock that was ahead."""
     connection.execute(_HASTEN_ALL, {"_kind": kind, "_now": now, "_latest": latest})
 
 

@@ -1,4 +1,4 @@
-"""Pages by keyset: where the last page ended is looked up in an index, so that no row comes twice or is skipped."""
+"""Keyset pagination: a page starts after the last key of the previous one, so no row is repeated or skipped."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS = 0, 2**31 - 1
 
 
 class Pages:
-    """A list that can be had whole or by the page, ordered by an id or a number: statements built once.
+    """A list that is returned whole or by the page, in order of an id or a number. Its statements are built once.
 
     Args:
-        rows: What is listed, without an order.
+        rows: The statement that selects the rows, without an order.
         key: The column to order by, text or a number from 1: unique, and never changed.
-        newest_first: Whether the largest key comes first.
+        newest_first: Whether the largest key comes first. Default: False.
     """
 
     def __init__(self, rows: Select[Any], key: ColumnElement[Any], *, newest_first: bool = False) -> None:
@@ -41,24 +41,30 @@ class Pages:
         self._part = self._whole.where(beyond).limit(bindparam("_limit"))
 
     def fetch(
-        self, uow: UnitOfWork, request: Paged, made: Callable[[Row[Any]], T], **parameters: Any
+        self, uow: UnitOfWork, request: Paged, build: Callable[[Row[Any]], T], **parameters: Any
     ) -> Listing[T]:
-        """The list, or the page that the request names.
+        """Return the list, or the page that a request asks for.
+
+        Args:
+            uow: The unit.
+            request: The request, with ``limit`` and ``cursor``. Without both, the whole list is returned.
+            build: Converts a row into an item.
+            **parameters: The parameters of the statement.
 
         Raises:
-            Invalid: The cursor was not made here.
+            Invalid: The cursor is not one of this list.
         """
         if not request.limit and not request.cursor:
-            return Listing([made(row) for row in uow.connection.execute(self._whole, parameters)])
+            return Listing([build(row) for row in uow.connection.execute(self._whole, parameters)])
         limit = request.limit or _LIMIT
         rows = uow.connection.execute(
             self._part, {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
         ).fetchall()
         more = make_cursor(str(getattr(rows[limit - 1], self._key))) if len(rows) > limit else None
-        return Listing([made(row) for row in rows[:limit]], more)
+        return Listing([build(row) for row in rows[:limit]], more)
 
     def _after(self, cursor: str | Unset) -> str | int:
-        """The key after which the page begins."""
+        """Return the key after which the page begins."""
         if not cursor:
             ends = (_BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS) if self._counts else (_BEFORE_ALL, _AFTER_ALL)
             return ends[self._newest_first]
@@ -66,61 +72,66 @@ class Pages:
         if not self._counts:
             return key
         if not re.fullmatch("[1-9][0-9]{0,9}", key):
-            raise _bad()
+            raise _invalid_cursor()
         return min(int(key), _AFTER_ALL_NUMBERS)
 
 
 def page_of(items: Sequence[T], request: Paged, key: Callable[[T], str]) -> Listing[T]:
-    """The same for a list that is at hand: whole as it stands, by the page in the order of the key.
+    """Return a list in memory, or the page of it that a request asks for. Pages are in the order of the key.
+
+    Args:
+        items: The whole list.
+        request: The request, with ``limit`` and ``cursor``.
+        key: Returns the key of an item.
 
     Raises:
-        Invalid: The cursor was not made here.
+        Invalid: The cursor is not one of this list.
     """
     if not request.limit and not request.cursor:
         return Listing(items)
     limit = request.limit or _LIMIT
     after = read_cursor(request.cursor) if request.cursor else _BEFORE_ALL
-    rest = sorted((item for item in items if key(item) > after), key=key)
-    more = make_cursor(key(rest[limit - 1])) if len(rest) > limit else None
-    return Listing(rest[:limit], more)
+    remaining = sorted((item for item in items if key(item) > after), key=key)
+    more = make_cursor(key(remaining[limit - 1])) if len(remaining) > limit else None
+    return Listing(remaining[:limit], more)
 
 
 def make_cursor(key: str) -> str:
-    """The cursor of the page after that key."""
+    """Return the cursor of the page after a key."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str) -> str:
-    """The key in a cursor.
+    """Return the key in a cursor.
 
     Raises:
-        Invalid: The cursor was not made here.
+        Invalid: The cursor is not a valid one.
     """
     try:
         key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
-        raise _bad() from None
+        raise _invalid_cursor() from None
     if not key.isalnum() or make_cursor(key) != cursor:
-        raise _bad()
+        raise _invalid_cursor()
     return key
 
 
 def make_ranked_cursor(rank: int, key: str) -> str:
-    """The cursor of a list that goes by rank first, the highest before the others."""
+    """Return the cursor of a list in order of rank, then key."""
     return make_cursor(f"{rank:06d}{key}")
 
 
 def read_ranked_cursor(cursor: str) -> tuple[int, str]:
-    """The rank and the key in such a cursor.
+    """Return the rank and the key in a cursor of a ranked list.
 
     Raises:
-        Invalid: The cursor was not made by such a list.
+        Invalid: The cursor is not one of a ranked list.
     """
-    found = re.fullmatch(r"([0-9]{6})([0-9a-f]{24})", read_cursor(cursor))
-    if found is None:
-        raise _bad()
-    return int(found[1]), found[2]
+    match = re.fullmatch(r"([0-9]{6})([0-9a-f]{24})", read_cursor(cursor))
+    if match is None:
+        raise _invalid_cursor()
+    return int(match[1]), match[2]
 
 
-def _bad() -> Invalid:
+def _invalid_cursor() -> Invalid:
     return invalid(("cursor", "must be one that this list has answered with"))

@@ -1,4 +1,4 @@
-"""Sources: what search finds. Each area whose things are to be found lends one for each kind, as it lends actions.
+"""Search sources, which connect areas to search. An area defines one for each kind of thing that search finds.
 
 To add a kind:
 
@@ -22,15 +22,15 @@ from stellary.core.kernel.unit import UnitOfWork
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """What a thing says, as it goes into the index.
+    """The text of a thing, as it is indexed.
 
     Attributes:
-        id: Of the thing; no two kinds share one.
-        workspace_id: Where it is found.
-        organization_id: Where it is found as well: in all other workspaces of that.
-        project_id, card_id, document_id: With what it goes, if it belongs to such a thing, or is one.
-        title: What counts most.
-        text: What else it says; a snippet is cut of it.
+        id: The id of the thing; ids are unique across kinds.
+        workspace_id: The workspace in which it is found.
+        organization_id: The organization in whose other workspaces it is found as well; None for none.
+        project_id, card_id, document_id: The thing that it is deleted with: one that it belongs to, or itself.
+        title: The text that ranks highest.
+        text: The remaining text, which snippets are cut from.
     """
 
     kind: FoundKind
@@ -45,17 +45,17 @@ class Entry:
 
 
 Cut = Callable[[str], str | None]
-"""Cuts the snippet of a hit out of what it says."""
+"""Returns the snippet of a hit, cut out of its text."""
 
 
 @attrs.frozen
 class Source:
-    """A kind of things that search finds.
+    """A kind of thing that search finds.
 
     Attributes:
-        policy: What the caller's token must reach for them to be found.
-        show: The hits of some ids in a workspace (its organization is named first), by id; one statement. What is not there
-            is left out.
+        policy: The policy that the caller's token must satisfy.
+        show: Called with the unit, the organization id, the workspace id, ids and the cut; returns the hits by id, in one
+            statement. Missing ids are left out.
     """
 
     kind: FoundKind

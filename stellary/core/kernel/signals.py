@@ -1,7 +1,7 @@
-"""Signals: wake up whoever in this process waits for a change. A listener reads by itself what has changed.
+"""Wake-up signals within a process. A listener reads from the database what has changed.
 
-A signal carries no message, so a spurious one does no harm. What has to reach other processes is carried by the
-``relay`` of ``stellary.core.streaming``.
+A signal carries no message, so a spurious one is harmless. The relay of ``stellary.core.streaming`` carries signals to
+other processes.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from contextlib import contextmanager
 from stellary.core.db import forks
 
 Listener = Callable[[str], None]
-"""Called with a topic, in the thread that has committed; it must not take long."""
+"""Called with a topic, in the committing thread; it must return quickly."""
 
 ACCESS = "access"
-"""The topic of changes that take access from somebody: open streams check again whether their reader may go on."""
+"""The topic of changes that revoke access: open streams check the access of their readers again."""
 JOBS = "jobs"
 """The topic of new jobs."""
 WEBHOOKS = "webhooks"
 """The topic of new webhook messages."""
 EVERYTHING = "*"
-"""The topic that stands for all of them, where the details were lost."""
+"""The topic that stands for all topics, when details were lost."""
 
 
 def of_workspace(workspace_id: str) -> str:
-    """Return the topic of what happens in a workspace."""
+    """Return the topic of changes in a workspace."""
     return f"workspace:{workspace_id}"
 
 
 class Signals:
-    """Wakes up those in this process who wait for a change."""
+    """The signals of one process and their listeners."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,12 +70,12 @@ class Signals:
             self._listeners = (*self._listeners, listener)
 
     def stop_listening(self, listener: Listener) -> None:
-        """Call a listener no more."""
+        """Stop calling a listener."""
         with self._lock:
-            self._listeners = tuple(each for each in self._listeners if each != listener)
+            self._listeners = tuple(other for other in self._listeners if other != listener)
 
     def send(self, topic: str) -> None:
-        """Call all listeners with a topic, at once."""
+        """Call all listeners with a topic, in this thread."""
         self._use()
         for listener in self._listeners:
             listener(topic)

@@ -1,4 +1,4 @@
-"""JWTs: signed and read with one secret."""
+"""JWTs, signed and verified with one secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ID = re.compile(r"[0-9a-f]{24}")
 
 @attrs.frozen
 class Claims:
-    """What a JWT says: whose it is, when it was made, until when it holds, the user's count of passwords, and its id."""
+    """The claims of a JWT: the user, the times of issue and expiry (Unix seconds), the password generation and the id."""
 
     user_id: str
     issued_at: int
@@ -31,23 +31,23 @@ class Claims:
 
 
 class Signer:
-    """Makes and reads JWTs with one secret. A signature is checked once and remembered; rights never are."""
+    """A signer and verifier of JWTs with one secret. Verified signatures are cached; rights never are."""
 
     def __init__(self, secret: str, lifetime: timedelta) -> None:
         self._secret = secret
         self._lifetime = lifetime
-        self._verified = functools.lru_cache(maxsize=4096)(self._verify)
+        self._verify_cached = functools.lru_cache(maxsize=4096)(self._verify)
 
     def issue(self, user_id: str, generation: int, now: datetime) -> str:
-        """Make a JWT for a user who has just proved who they are.
+        """Issue a JWT for a user who has just been authenticated.
 
         Args:
-            user_id: Of the user.
-            generation: The user's count of passwords; the token ends when it changes.
-            now: The moment of issue, from which the lifetime counts.
+            user_id: The id of the user.
+            generation: The number of passwords the user has had; a new password ends the token.
+            now: The time of issue, at which the lifetime starts.
 
         Returns:
-            The token, with an id of its own (``jti``), for this issuer and this audience alone.
+            The token, with an id of its own (``jti``).
         """
         claims = {
             "iss": ISSUER,
@@ -61,48 +61,48 @@ class Signer:
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def read(self, token: str, now: datetime) -> Claims:
-        """What a JWT says.
+        """Verify a JWT and return its claims.
 
         Raises:
-            Unauthenticated: It is forged, malformed or expired.
+            Unauthenticated: The token is forged, malformed or expired.
         """
-        claims = self._verified(token)
+        claims = self._verify_cached(token)
         if claims.expires_at <= now.timestamp():
-            raise _refused()
+            raise _invalid_token()
         return claims
 
     def _verify(self, token: str) -> Claims:
-        # What is refused is raised, and so not remembered: garbage does not push out what is good.
+        # An exception is not cached, so invalid tokens do not evict valid ones.
         if not _is_canonical(token.rpartition(".")[2]):
-            raise _refused()
+            raise _invalid_token()
         try:
-            found = jwt.decode(
+            claims = jwt.decode(
                 token,
                 self._secret,
                 algorithms=["HS256"],
-                # Time is the core's own clock, and asked on every request: not remembered with the signature.
+                # Expiry is checked on every request by the clock of the core, outside of the cache.
                 options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
                 issuer=ISSUER,
                 audience=AUDIENCE,
             )
-            # Whatever else a signature covers, no database is asked for a text that is no id.
-            if not _ID.fullmatch(found["sub"]):
-                raise _refused()
+            # A subject that is not an id must not reach the database.
+            if not _ID.fullmatch(claims["sub"]):
+                raise _invalid_token()
             return Claims(
-                found["sub"], int(found["iat"]), int(found["exp"]), int(found["gen"]), found["jti"][:64]
+                claims["sub"], int(claims["iat"]), int(claims["exp"]), int(claims["gen"]), claims["jti"][:64]
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
-            raise _refused() from None
+            raise _invalid_token() from None
 
 
-def _refused() -> Unauthenticated:
+def _invalid_token() -> Unauthenticated:
     return Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 
 def _is_canonical(signature: str) -> bool:
-    """Whether that is how a signature is written. Readers of base64 are lenient: two texts would pass for one token."""
+    """Return whether a signature has its canonical base64 form, so that one token has exactly one text."""
     try:
-        read = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+        decoded = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
     except ValueError:
         return False
-    return base64.urlsafe_b64encode(read).decode().rstrip("=") == signature
+    return base64.urlsafe_b64encode(decoded).decode().rstrip("=") == signature

@@ -136,7 +136,7 @@ def _note(uow: UnitOfWork, reports: Sequence[Report], settled: Settled, *, closi
             changes += [_changes(sent, rows[webhook.id], uow.now) for sent in report.sent]
             settled.noted.add(webhook.id)
         elif webhook.id not in existing:
-            jobs.strike_off(uow.connection, webhook.job)
+            jobs.complete(uow.connection, webhook.job)
             settled.noted.add(webhook.id)
             settled.ended.add(webhook.id)
     if changes:
@@ -256,7 +256,7 @@ def _load(
         uow.connection.execute(_HASTEN, {"_webhook_id": row.id, "next_attempt_at": uow.now})
         next_at = uow.now
     if next_at is None:
-        jobs.strike_off(uow.connection, webhook.job)
+        jobs.complete(uow.connection, webhook.job)
     else:
         jobs.put_back(uow.connection, webhook.job, max(next_at, retry_at or next_at))
 
@@ -271,7 +271,7 @@ def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled
         assert webhook.job.due_at is not None
         if webhook.job.due_at - uow.now > RENEW_BEFORE:
             continue
-        if jobs.keep(uow.connection, webhook.job, uow.now):
+        if jobs.renew(uow.connection, webhook.job, uow.now):
             job = attrs.evolve(webhook.job, due_at=uow.now + jobs.LEASE)
             settled.claimed[id] = attrs.evolve(webhook, job=job)
         else:

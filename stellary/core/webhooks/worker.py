@@ -148,7 +148,7 @@ class WebhookWorker:
         """
         if self._units.env.webhook_sender is None:
             return 0
-        self._claims.hold_file()
+        self._claims.lock_file()
         lanes: dict[str, _Lane] = {}
         count = 0
         while not self._stopping.is_set() and (lanes or self._is_due()):

@@ -243,7 +243,7 @@ def test_a_mission_that_kills_whoever_thinks_of_it_is_given_up(begin):
     now = life.office.mission_now(life.mission)
     assert (now["status"], now["error"]) == (
         "failed",
-        "it could not go on: whoever did it ended before it was done",
+        "it could not go on: the process that ran it ended before it was done",
     )
     assert life.office.world.core.work.jobs() == []
 

@@ -53,7 +53,7 @@ def test_each_action_says_what_it_stands_for():
 def test_no_two_actions_share_a_name():
     lent = list(dispatch.ACTIONS.values())
     with pytest.raises(ValueError, match="two actions are called 'list_projects'"):
-        actions.table(lent, lent)
+        actions.build_table(lent, lent)
 
 
 def test_an_unknown_action_is_told_with_those_that_are_known(board):
