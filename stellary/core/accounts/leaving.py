@@ -1,7 +1,7 @@
-"""Leaving: what somebody gives up who no longer belongs to an organization, or no longer leads it.
+"""The end of a user's membership or admin rights in an organization.
 
-What other areas hold of somebody in a workspace (assignments, project membership, notifications) is theirs to end:
-they react to ``WorkspaceLeft`` and ``AdminRightsLost``, and count in ``uow.ended_counts`` what has ended.
+Rights in workspaces that belong to other areas (assignments, project membership, notifications) are ended by those
+areas: they react to ``WorkspaceLeft`` and ``AdminRightsLost``, and count in ``uow.ended_counts`` what has ended.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _LEAVE = delete(organization_members).where(
 
 
 def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, user_id: str, role: str) -> None:
-    """Take somebody out of an organization and its workspaces. Workspaces owned pass to the organization's owner.
+    """Remove a user from an organization and its workspaces. Owned workspaces pass to the organization's owner.
 
     Args:
         uow: The unit, which holds the organization.
@@ -115,7 +115,7 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
 
 
 def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:
-    """Emit what somebody loses by another role: an admin reaches and leads all workspaces without being a member."""
+    """Emit the events of a changed role: an admin has access to all workspaces without being a member."""
     if before == after:
         return
     seats, owners = _load_seats(uow, organization_id, user_id)
@@ -126,14 +126,14 @@ def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str
 
 
 def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """End the pending invitations that those have sent who may no longer invite."""
+    """Delete the pending invitations of users who may no longer invite."""
     for event in events:
         sent_by = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
         uow.ended_counts["invitations"] += uow.connection.execute(_END_SENT_INVITATIONS, sent_by).rowcount
 
 
 def settle_ended_rights(uow: UnitOfWork) -> EndedRights:
-    """Let all areas react to what somebody has lost, and return how much has ended with it."""
+    """Let all areas react to the lost rights, and return how much has ended with them."""
     uow.settle()
     counts = {field.name: uow.ended_counts[field.name] for field in wire_fields(EndedRights).values()}
     uow.ended_counts.clear()

@@ -67,11 +67,11 @@ def list_organization_members(
 def add_organization_member(
     uow: UnitOfWork, ref: OrganizationRef, request: AddOrganizationMember
 ) -> OrganizationMember:
-    """Add somebody who has an account.
+    """Add a user who has an account.
 
     Raises:
-        NotFound: Nobody has that address.
-        Conflict: Whoever has it is a member already.
+        NotFound: No account has that address.
+        Conflict: The user is a member already.
     """
     lock_organization(uow, ref)
     at = access.organization(uow, ref)

@@ -16,7 +16,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 @attrs.frozen
 class Person:
-    """Somebody with an account, as others see them."""
+    """A user: id, address and name."""
 
     id: str
     email: str
@@ -76,7 +76,7 @@ def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -
         uow: A unit that may write.
         workspace_id: Of the workspace.
         user_id: Of the user.
-        owner_id: The owner of the workspace, who takes over from somebody who leaves of their own accord.
+        owner_id: The owner of the workspace, who takes over if the user leaves.
     """
     uow.members.pop((workspace_id, user_id), None)
     successor_id = _successor(uow, user_id, owner_id)
@@ -90,14 +90,14 @@ def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, own
         uow: A unit that may write.
         workspace_id: Of the workspace.
         user_id: Of the user.
-        owner_id: The owner of the workspace, who takes over from somebody who gives up the role.
+        owner_id: The owner of the workspace, who takes over if the user gives up the role.
     """
     successor_id = _successor(uow, user_id, owner_id)
     uow.emit(AdminRightsLost(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 
 
 def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
-    """Return who takes over: the admin who removes somebody; the workspace's owner if they go by themselves."""
+    """Return who takes over: the admin who removes the user, or the workspace's owner if the user leaves."""
     return owner_id if uow.user_id == user_id else uow.user_id
 
 

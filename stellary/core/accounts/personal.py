@@ -63,7 +63,7 @@ def _wanted_slug(name: str, email: str) -> str:
 
 
 def slugified(text: str) -> str:
-    """The text as a slug: ``Jane Doe`` → ``jane-doe``; empty if fewer than 2 characters remain."""
+    """Return a text as a slug: ``Jane Doe`` → ``jane-doe``; empty if fewer than 2 characters remain."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub("[^a-z0-9]+", "-", plain)[:_SLUG_MAX].strip("-")
     return slug if len(slug) >= 2 else ""

@@ -1,4 +1,4 @@
-"""Places: where a workspace is found, for who knows it by its id alone, and which ones somebody reaches."""
+"""Workspaces by id, and those that the caller has access to."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _THIS_ONE = _REACHED.where(workspaces.c.id == bindparam("_workspace_id"))
 
 @attrs.frozen
 class Place:
-    """A workspace that somebody reaches."""
+    """A workspace that the caller has access to."""
 
     ref: WorkspaceRef
     name: str
@@ -81,6 +81,6 @@ def reached(uow: UnitOfWork) -> list[Place]:
 
 
 def workspace_ref(uow: UnitOfWork, workspace_id: str) -> WorkspaceRef:
-    """The address of a workspace in which something has happened; one that is nowhere by now leads nowhere."""
+    """Return the ref of a workspace by its id; a ref without slugs if it is deleted."""
     row = uow.connection.execute(_SLUGS, {"_workspace_id": workspace_id}).first()
     return WorkspaceRef("", "") if row is None else WorkspaceRef(*row)

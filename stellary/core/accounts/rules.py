@@ -112,10 +112,14 @@ def outranks(actor_role: str | None, other_role: str) -> bool:
 
 
 def check_grant(actor_role: str | None, role: str) -> None:
-    """Nobody makes somebody an owner, or more than they are themselves.
+    """Check that the actor may give a role: not above their own, and never owner.
+
+    Args:
+        actor_role: The actor's role in the organization.
+        role: The role to give.
 
     Raises:
-        Forbidden: The role is out of the actor's reach.
+        Forbidden: The role is above the actor's, or it is owner.
     """
     if role == "owner" or _RANKS.get(actor_role or "", 0) < _RANKS[role]:
         raise Forbidden("nobody can give a role above their own", code="insufficient_role")

@@ -93,7 +93,7 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     Args:
         event: The event.
         names: Names of users by id.
-        mentioned: The ids of users whom it newly mentions.
+        mentioned: The ids of users that it newly mentions.
     """
     meta: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
     match event:
@@ -198,7 +198,7 @@ def find_named_people(event: CardEvent) -> set[str]:
 
 
 def find_card_recipients(event: CardEvent) -> set[str]:
-    """Return the ids of the users whom a card's event concerns directly: its assignee and creator.
+    """Return the ids of the users that a card's event concerns directly: its assignee and creator.
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
     of comments concern no one.
@@ -219,7 +219,7 @@ def find_card_recipients(event: CardEvent) -> set[str]:
 
 
 def find_document_recipients(event: DocumentEvent) -> set[str]:
-    """Return the ids of the users whom a document's event concerns, except reviewers of a submission.
+    """Return the ids of the users that a document's event concerns, except reviewers of a submission.
 
     These are the author, if the document was reviewed, deleted, or changed so that its review is void; and the user
     who submitted it.
@@ -292,7 +292,7 @@ def may_mention(event: CardEvent) -> bool:
 
 
 def find_new_mentions(event: CardEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
-    """Return the ids of users whom a text mentions after the event, but not before.
+    """Return the ids of users that a text mentions after the event, but not before.
 
     Args:
         event: The event.
@@ -314,7 +314,7 @@ def first_name(name: str) -> str | None:
 
 
 def find_mentions(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
-    """Return the ids of users whom ``@name`` in a text mentions, without regard to case.
+    """Return the ids of users that ``@name`` in a text mentions, without regard to case.
 
     The longest name wins: ``@Jane Doe`` does not mention ``@Jane``. Users with the same name are all mentioned.
 
