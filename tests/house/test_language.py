@@ -12,8 +12,8 @@ from tests.house.language import Measure, measure
 ROOT = Path(__file__).resolve().parents[2]
 
 LIMITS = {
-    "product": {"functions": 0.0935, "variables": 0.105, "docstrings": 0.183, "words": 0.0069},
-    "tests": {"functions": 0.041, "variables": 0.098, "docstrings": 0.147, "words": 0.0077},
+    "product": {"functions": 0.034, "variables": 0.032, "docstrings": 0.053, "words": 0.0023},
+    "tests": {"functions": 0.036, "variables": 0.081, "docstrings": 0.131, "words": 0.007},
 }
 """The highest share that is allowed now. The goal is 0.02, 0.01, 0.02 and 0.001 in the product; 0.03, 0.02, 0.03 and 0.001
 in the tests. Lower a limit when the share has shrunk; never raise one."""
