@@ -5,7 +5,7 @@ To add a kind:
 1. Name it in ``FoundKind`` of ``contract/search.py``.
 2. In the area, write a ``Source`` of it, and a function that makes the ``Entry`` of one (``board/search_entries.py`` is the
    model, ``knowledge/findable.py`` a short one); name the source in ``SOURCES`` of ``search/search.py``.
-3. In ``search/index.py`` say what the area's events do to the index, and name ``index.keep`` beside these events in
+3. In ``search/index.py`` say what the area's events do to the index, and name ``index.update_index`` beside these events in
    ``reactions.py``. What goes with its workspace, its project or its card goes from the index by itself.
 """
 
