@@ -44,7 +44,7 @@ from stellary.core.webhooks.worker import WebhookWorker
 from stellary.core.wizard.reader import BriefReader
 
 if TYPE_CHECKING:
-    from stellary.core.api.backups import Backup, Named
+    from stellary.core.api.backups import Backup, FileIndex
 
 T = TypeVar("T")
 
@@ -192,7 +192,7 @@ class Core:
         paths = [Path(fspath(path)) for path in also]
         return backups.back_up(self.database, self.env.blobs, self._find_files, Path(fspath(folder)), paths)
 
-    def _find_files(self, connection: Connection) -> Named:
+    def _find_files(self, connection: Connection) -> FileIndex:
         with self.view(NOBODY, connection) as uow:
             return attachments.all_files(uow) | proposing.find_all_files(uow)
 

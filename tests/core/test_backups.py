@@ -89,12 +89,12 @@ def test_what_is_deleted_after_the_database_was_copied_is_in_neither(core, kept,
             kept.delete(waiting.pop())
         return copy(*given)
 
-    def noting(connection, told=core._named_files):
+    def noting(connection, told=core._find_files):
         named.append(told(connection))
         return named[-1]
 
     monkeypatch.setattr(backups, "_copy_file", delete_first)
-    monkeypatch.setattr(core, "_named_files", noting)
+    monkeypatch.setattr(core, "_find_files", noting)
     made = core.back_up(tmp_path / "backup")
     assert (made.files, made.lost) == (2, [])
     # The database that is kept is the one of the last copy.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
-from stellary.core.api.transfers import begun, disposition, file_response
+from stellary.core.api.transfers import build_file_response, disposition, open_body
 from stellary.core.ports.blobs import Blobs, StoredFile
 
 KEY = "ab/" + "0" * 32
@@ -16,8 +16,8 @@ def asked(size: int = 10, **headers: str):
     store = Blobs("memory:")
     store.put(KEY, b"0123456789"[:size])
     file = StoredFile(KEY, "a.txt", "text/plain", size, "5af1")
-    answer = begun(
-        file_response(store, file, {name.replace("_", "-"): text for name, text in headers.items()})
+    answer = open_body(
+        build_file_response(store, file, {name.replace("_", "-"): text for name, text in headers.items()})
     )
     return answer.status, b"".join(answer.blocks or ()), answer.headers.get("content-range")
 
@@ -75,7 +75,7 @@ def test_a_range_of_another_version_is_ignored():
 def test_a_file_that_has_gone_is_not_found():
     file = StoredFile(KEY, "a.txt", None, 1, "5af1")
     with pytest.raises(NotFound):
-        begun(file_response(Blobs("memory:"), file, {}))
+        open_body(build_file_response(Blobs("memory:"), file, {}))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Backups: the database as of one moment and every file that it names, in a folder, while others write.
+"""Backups: a folder with a consistent copy of the database and all files that it refers to. Others may write meanwhile.
 
-A file is written before the row that names it, and deleted after it. So one that is missing was either deleted after the
-moment of the database's copy, in which case a later copy does not name it, or it is lost.
+A file is written before the row that refers to it, and deleted after it. A missing file was therefore deleted after the
+copy of the database, in which case a later copy no longer refers to it, or it is lost.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ DATABASE = "stellary.db"
 DUMP = "stellary.dump"
 FILES = "files"
 WAIT_SECONDS = 30.0
-Named = Mapping[str, tuple[int, str]]
-"""The size and the SHA-256 of files, by their keys."""
+FileIndex = Mapping[str, tuple[int, str]]
+"""The size in bytes and the SHA-256 of files, by key."""
 
 
 @attrs.frozen
 class Backup:
-    """What was backed up.
+    """A backup that was made.
 
     Attributes:
-        folder: Where.
-        files: How many are in it.
-        lost: The keys of those that are not, since they are missing or are not what the database says.
+        folder: The folder that holds it.
+        files: The number of files in it.
+        lost: The keys of files that are missing or damaged, and so not in the backup.
     """
 
     folder: Path
@@ -47,28 +47,28 @@ class Backup:
 
 
 class BackupFailed(Exception):
-    """There is no backup. The text is one sentence for the operator."""
+    """A backup that could not be made. The message is one sentence for the operator."""
 
 
 def back_up(
     database: Database,
     blobs: Blobs,
-    named: Callable[[Connection], Named],
+    list_files: Callable[[Connection], FileIndex],
     folder: Path,
     also: Sequence[Path] = (),
 ) -> Backup:
-    """Make a folder that holds it all. It appears under its name once it is whole, readable by its owner alone.
+    """Create a folder with the backup. It appears under its name once it is complete, readable only by its owner.
 
     Args:
-        database: A file of SQLite, which becomes ``stellary.db``, or PostgreSQL, which becomes ``stellary.dump``.
-        blobs: Where files are; they are copied to ``files``.
-        named: What a database names, by a connection to it.
-        folder: That is not there yet.
-        also: Files to lay beside, as far as they are there.
+        database: The database: a SQLite file, copied to ``stellary.db``, or PostgreSQL, dumped to ``stellary.dump``.
+        blobs: The store of files, which are copied to ``files``.
+        list_files: Returns the files that a database refers to, from a connection to it.
+        folder: The folder to create.
+        also: Further files to copy. Missing ones are skipped.
 
     Raises:
-        BackupFailed: It is there already, the database cannot be copied, or ``pg_dump`` is missing.
-        OSError: Something cannot be read or written.
+        BackupFailed: The folder exists, the database cannot be copied, or ``pg_dump`` is missing.
+        OSError: A file cannot be read or written.
         ApiError: The store of files does not answer.
     """
     if folder.exists():
@@ -76,7 +76,7 @@ def back_up(
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
         part.mkdir(mode=0o700, parents=True)
-        found, lost = _copied(database, blobs, named, part)
+        files, lost = _copy_all(database, blobs, list_files, part)
         for file in also:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy2(file, part / file.name)
@@ -85,29 +85,29 @@ def back_up(
         _flush(folder.absolute().parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Backup(folder, len(found) - len(lost), sorted(lost))
+    return Backup(folder, len(files) - len(lost), sorted(lost))
 
 
-def _copied(
-    database: Database, blobs: Blobs, named: Callable[[Connection], Named], part: Path
-) -> tuple[Named, set[str]]:
-    """Copy the database and what it names, until each file that is missing was missing before the last copy."""
+def _copy_all(
+    database: Database, blobs: Blobs, list_files: Callable[[Connection], FileIndex], part: Path
+) -> tuple[FileIndex, set[str]]:
+    """Copy the database and its files, again until each missing file was missing before the last copy of the database."""
     copy = _copy_sqlite if database.is_sqlite else _dump_postgresql
     target = Blobs(str(part / FILES))
-    there: set[str] = set()
+    present: set[str] = set()
     lost: set[str] = set()
     while True:
-        found = copy(database, named, part)
-        missing = {key for key in found.keys() - there if not _copy_file(blobs, target, key, *found[key])}
-        there |= found.keys() - missing
+        files = copy(database, list_files, part)
+        missing = {key for key in files.keys() - present if not _copy_file(blobs, target, key, *files[key])}
+        present |= files.keys() - missing
         if missing <= lost:
-            target.delete(there - found.keys())
-            return found, missing
+            target.delete(present - files.keys())
+            return files, missing
         lost |= missing
 
 
 def _copy_file(source: Blobs, target: Blobs, key: str, size: int, sha256: str) -> bool:
-    """Whether it was there, and what the database says."""
+    """Copy a file. Return False if it is missing or its bytes do not have the expected SHA-256."""
     try:
         data = b"".join(source.read(key, 0, size))
     except FileNotFoundError:
@@ -129,8 +129,8 @@ def _flush(path: Path) -> None:
 # ---------------------------------------------------------------------------------------------- SQLite
 
 
-def _copy_sqlite(database: Database, named: Callable[[Connection], Named], part: Path) -> Named:
-    """One statement that reads one moment, however much is written meanwhile. (The backup API begins anew at each write.)"""
+def _copy_sqlite(database: Database, list_files: Callable[[Connection], FileIndex], part: Path) -> FileIndex:
+    """Copy the database with ``VACUUM INTO``, which reads one snapshot. (The backup API restarts at each write.)"""
     file, copy = database.file, part / DATABASE
     if file is None:
         raise BackupFailed("a database in memory cannot be backed up")
@@ -143,12 +143,12 @@ def _copy_sqlite(database: Database, named: Callable[[Connection], Named], part:
             connection.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as error:
         raise BackupFailed(f"the database cannot be copied: {error}") from error
-    # SQLite does not see to it that this copy survives a power cut.
+    # SQLite does not flush this copy to the disk.
     _flush(copy)
     copied = Database(f"sqlite:///{copy}")
     try:
         with copied.reading() as read:
-            return named(read)
+            return list_files(read)
     finally:
         copied.close()
 
@@ -156,29 +156,38 @@ def _copy_sqlite(database: Database, named: Callable[[Connection], Named], part:
 # ---------------------------------------------------------------------------------------------- PostgreSQL
 
 
-def _dump_postgresql(database: Database, named: Callable[[Connection], Named], part: Path) -> Named:
-    """By ``pg_dump``, which reads the very moment at which the files are listed."""
-    # Not a connection of the pool: the dump may take long, and this transaction has nothing to do meanwhile.
+def _dump_postgresql(
+    database: Database, list_files: Callable[[Connection], FileIndex], part: Path
+) -> FileIndex:
+    """Dump the database with ``pg_dump``, from the snapshot in which its files are listed."""
+    # Not a connection of the pool, since the dump may take long while this transaction is idle.
     with database.dedicated("REPEATABLE READ") as connection, connection.begin():
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        moment = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-        found = named(connection)
-        _pg_dump(database.direct_engine.url, part / DUMP, moment)
-        return found
+        snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+        files = list_files(connection)
+        _pg_dump(database.direct_engine.url, part / DUMP, snapshot)
+        return files
 
 
-def _pg_dump(url: URL, path: Path, moment: str) -> None:
+def _pg_dump(url: URL, path: Path, snapshot: str) -> None:
     plain = url.set(drivername="postgresql")._replace(password=None).render_as_string()
-    # Neither shown to whoever lists processes, nor asked for.
+    # The password is neither visible in the list of processes nor prompted for.
     environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
-    command = ["pg_dump", "--format=custom", "--no-password", f"--snapshot={moment}", f"--file={path}", plain]
+    command = [
+        "pg_dump",
+        "--format=custom",
+        "--no-password",
+        f"--snapshot={snapshot}",
+        f"--file={path}",
+        plain,
+    ]
     create_private_file(path)
     try:
-        done = subprocess.run(  # noqa: S603 - as the operator has set it
+        process = subprocess.run(  # noqa: S603 - as the operator has set it
             command, env=environment, stderr=subprocess.PIPE, text=True, check=False
         )
     except FileNotFoundError:
         raise BackupFailed("a backup of PostgreSQL needs pg_dump, as new as the server, in PATH") from None
-    if done.returncode:
-        raise BackupFailed(f"pg_dump: {done.stderr.strip().partition(chr(10))[0]}")
+    if process.returncode:
+        raise BackupFailed(f"pg_dump: {process.stderr.strip().partition(chr(10))[0]}")
     _flush(path)

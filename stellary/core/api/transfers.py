@@ -1,4 +1,4 @@
-"""Transfers: files on their way out, in answers that browsers never show and never run, whole or a range of them."""
+"""File downloads, whole or a byte range, in responses that browsers neither display nor run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGN
 _PLAIN = re.compile(r"[A-Za-z0-9 !#$&'()+,.;=@\[\]^_`{}~-]*")
 _ALWAYS = {
     "accept-ranges": "bytes",
-    # Somebody's HTML shall not run as if it were ours, whatever the browser makes of it.
+    # An uploaded HTML file must not run with the rights of this site.
     "content-security-policy": "sandbox; default-src 'none'",
     "x-content-type-options": "nosniff",
     # It may be kept, and is asked for again each time: whoever has lost access since does not get it.
@@ -26,24 +26,28 @@ _ALWAYS = {
 }
 
 
-def build_file_response(blobs: Blobs, file: StoredFile, asked: Mapping[str, str]) -> RawResponse:
-    """The answer that holds a file. Its blocks are not read yet.
+def build_file_response(blobs: Blobs, file: StoredFile, request_headers: Mapping[str, str]) -> RawResponse:
+    """Return the response that contains a file. Its blocks are not read yet.
 
     Args:
-        blobs: Where the file is.
-        file: Which one.
-        asked: The headers of the request: ``range``, ``if-range`` and ``if-none-match`` are honoured.
+        blobs: The store of the file.
+        file: The file.
+        request_headers: The headers of the request, of which ``range``, ``if-range`` and ``if-none-match`` matter.
 
     Raises:
-        RangeNotSatisfiable: The file has no such bytes.
+        RangeNotSatisfiable: The range starts beyond the end of the file.
     """
     tag = f'"{file.sha256}"'
     headers = {**_ALWAYS, "etag": tag}
-    if _names(asked.get("if-none-match", ""), tag):
+    if _matches(request_headers.get("if-none-match", ""), tag):
         return RawResponse(304, headers)
     headers["content-type"] = file.mime_type or "application/octet-stream"
     headers["content-disposition"] = disposition(file.name)
-    part = _part(asked.get("range", ""), file.size) if asked.get("if-range", tag).strip() == tag else None
+    part = (
+        _part(request_headers.get("range", ""), file.size)
+        if request_headers.get("if-range", tag).strip() == tag
+        else None
+    )
     start, end = part or (0, file.size)
     headers["content-length"] = str(end - start)
     if part is not None:
@@ -52,7 +56,7 @@ def build_file_response(blobs: Blobs, file: StoredFile, asked: Mapping[str, str]
 
 
 def open_body(response: RawResponse) -> RawResponse:
-    """The same answer with its first block read: what fails later can no longer be told by a status.
+    """Return a response with its first block read, so that a missing file becomes an error status.
 
     Raises:
         NotFound: The file has been deleted in the meantime.
@@ -68,15 +72,15 @@ def open_body(response: RawResponse) -> RawResponse:
 
 
 def disposition(name: str) -> str:
-    """``Content-Disposition`` by RFC 6266: always an attachment."""
+    """Return a ``Content-Disposition`` by RFC 6266, always an attachment."""
     if _PLAIN.fullmatch(name):
         return f'attachment; filename="{name}"'
-    plain = "".join(each if _PLAIN.fullmatch(each) else "_" for each in name)
+    plain = "".join(letter if _PLAIN.fullmatch(letter) else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _names(header: str, tag: str) -> bool:
-    """Whether an ``If-None-Match`` names that version of the bytes, be it as a weak one."""
+def _matches(header: str, tag: str) -> bool:
+    """Return whether an ``If-None-Match`` header matches an entity tag, also as a weak one."""
     return any(part.strip().removeprefix("W/") in (tag, "*") for part in header.split(",") if part.strip())
 
 

@@ -1,6 +1,6 @@
-"""Uploads: a form with one file, read block by block as it arrives, and counted.
+"""Uploads: a form with one file, parsed and counted block by block.
 
-Nothing here waits for bytes: whoever has some feeds them, be it the server or a port in process.
+Nothing here waits for bytes: the server, or a port in this process, feeds them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _LONG_NAME = re.compile(r";\s*filename\*\s*=\s*\"?utf-8'[^']*'([^;\"\s]*)", re.I
 
 
 class Upload:
-    """What a form has brought so far. The file is in memory while it is small, and in an unnamed one on the disk then.
+    """A form that is being received. Its file is kept in memory while it is small, and then in a temporary file.
 
     Args:
-        content_type: Of the request, with the boundary.
+        content_type: The content type of the request, with the boundary.
 
     Attributes:
         name, mime_type: As the uploader said.
@@ -56,7 +56,7 @@ class Upload:
             raise Invalid("Content-Type must name the boundary of the form")
         # Whatever bytes stand in a header can be read as Latin-1; names are read as UTF-8 afterwards.
         self._parser = PushMultipartParser(boundary, header_charset="latin-1", max_header_size=_HEADER_MAX)
-        self._fed = 0
+        self._received = 0
         self._digest = hashlib.sha256()
         self.name: str | None = None
         self.mime_type: str | None = None
@@ -74,7 +74,7 @@ class Upload:
         return self._digest.hexdigest()
 
     def close(self) -> None:
-        """Drop the file."""
+        """Delete the file."""
         self.file.close()
 
     def feed(self, block: bytes) -> None:
@@ -85,12 +85,12 @@ class Upload:
             Invalid: This is no form, or not one with the one field and one file.
             OSError: There is no room on the disk.
         """
-        self._fed += len(block)
-        if self._fed > FORM_MAX:
+        self._received += len(block)
+        if self._received > FORM_MAX:
             raise too_large()
         # To the parser, nothing would be the end.
         if block:
-            with _understood():
+            with _translate_errors():
                 for event in self._parser.parse(block):
                     self._take(event)
 
@@ -105,7 +105,7 @@ class Upload:
         Raises:
             Invalid: It breaks off, or has no file.
         """
-        with _understood():
+        with _translate_errors():
             self._parser.close()
         if self.name is None:
             raise _wrong("is missing: the form has no file")
@@ -136,8 +136,8 @@ class Upload:
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
-    """What the parser does not understand is the caller's error."""
+def _translate_errors() -> Iterator[None]:
+    """Raise the errors of the parser as ``Invalid``."""
     from multipart import MultipartError
 
     try:
@@ -147,7 +147,7 @@ def _understood() -> Iterator[None]:
 
 
 def too_large() -> TooLarge:
-    """The error of a file that is larger than a file may be."""
+    """Return the error for a file that exceeds the maximum size."""
     return TooLarge(f"a file must not be larger than {SIZE_MAX} bytes")
 
 

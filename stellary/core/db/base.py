@@ -1,4 +1,4 @@
-"""What every area stands on: the schema's metadata, column types, clock and ids."""
+"""The metadata of the schema, the column types, the clock and the ids, used by every area."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that stay open, and are handed out one at a time to whoever needs one."""
+"""A pool of connections that stay open between units."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Connections:
         if not self._turns.acquire(timeout=self._wait):
             raise Unavailable("the database is busy; try again", retry_after=1)
         try:
-            connection = self._taken(options)
+            connection = self._take(options)
             watched = self._watches and watchdog.watch(connection.connection.dbapi_connection)
             try:
                 yield connection
@@ -60,7 +60,7 @@ class Connections:
         finally:
             self._turns.release()
 
-    def _taken(self, options: Mapping[str, Any]) -> Connection:
+    def _take(self, options: Mapping[str, Any]) -> Connection:
         with self._mutex:
             # To set options takes as long as a statement: one that has them is preferred.
             places = (place for place, (had, _) in enumerate(self._idle) if had is options)

@@ -129,17 +129,17 @@ def open_dedicated(engine: Engine, isolation_level: str | None = None) -> Iterat
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Tell whether there is a pooler between this connection and PostgreSQL: a session is not ours alone then."""
+    """Return whether a pooler is between this connection and PostgreSQL, so that sessions are shared."""
     with connection.begin():
         return _is_pooled(connection.connection.dbapi_connection)
 
 
 def _is_pooled(driver: Any) -> bool:
-    told = getattr(getattr(driver, "info", None), "backend_pid", None)
+    reported_pid = getattr(getattr(driver, "info", None), "backend_pid", None)
     with driver.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         # A pooler makes up a number, since clients have no process of their own there.
-        return told is not None and cursor.fetchone()[0] != told
+        return reported_pid is not None and cursor.fetchone()[0] != reported_pid
 
 
 def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
@@ -171,9 +171,9 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
 
 
 def _options(url: URL) -> set[str]:
-    """The names of the server's settings that the URL's ``options`` make."""
-    found = url.query.get("options", "")
-    return set(_OPTION.findall(found if isinstance(found, str) else " ".join(found)))
+    """Return the names of the server settings in the ``options`` of a URL."""
+    options = url.query.get("options", "")
+    return set(_OPTION.findall(options if isinstance(options, str) else " ".join(options)))
 
 
 def _read_threshold(url: URL) -> int | None:

@@ -1,4 +1,4 @@
-"""Cursors of psycopg that cost less: what describes a column is made for whoever looks at it."""
+"""A psycopg cursor that builds the description of a column only when it is read."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Description(Sequence[Column]):
 
 
 class Cursor(psycopg.Cursor[Any]):
-    """A cursor with such a description."""
+    """A cursor with a lazy description."""
 
     @property
     def description(self) -> Description | None:  # type: ignore[override]
-        found = self.pgresult
-        return Description(self, found.nfields) if found is not None and found.nfields else None
+        result = self.pgresult
+        return Description(self, result.nfields) if result is not None and result.nfields else None
