@@ -21,6 +21,7 @@ LOCKS = {"Lock", "RLock", "Condition", "Event", "Semaphore"}
 RENEWED_BY_OTHERS = {
     "Connections": "Database",
     "FairLock": "Database",
+    "FairSemaphore": "Connections",
     "_Session": "ClaimOwner",
     "_Watchdog": "os.register_at_fork",
 }

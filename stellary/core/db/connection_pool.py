@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from stellary.contract.errors import Unavailable
 from stellary.core.db import forks, watchdog
+from stellary.core.db.fair_lock import FairSemaphore
 
 AS_IT_IS: Mapping[str, Any] = {}
 """Options that change nothing."""
@@ -31,7 +32,7 @@ class Connections:
     ) -> None:
         self._engine = engine
         self._most = most
-        self._turns = threading.Semaphore(most)
+        self._turns = FairSemaphore(most)
         self._wait = wait
         self._same_server = same_server
         # What a file does not answer, nothing would break off.
@@ -107,7 +108,7 @@ class Connections:
 
     def renew_locks(self) -> None:
         """Have locks again that no thread of the parent holds."""
-        self._turns, self._mutex = threading.Semaphore(self._most), threading.Lock()
+        self._turns, self._mutex = FairSemaphore(self._most), threading.Lock()
 
     def close(self) -> None:
         """Close those that are not in use."""

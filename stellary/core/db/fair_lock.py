@@ -57,3 +57,57 @@ class FairLock:
                 self._waiting.popleft().release()
             else:
                 self._owner = None
+
+
+class FairSemaphore:
+    """A semaphore that is granted in request order, so that no thread starves.
+
+    Args:
+        count: How many threads may hold it at a time.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._mutex = threading.Lock()
+        self._free = count
+        self._waiting: deque[threading.Lock] = deque()
+
+    def acquire(self, timeout: float) -> bool:
+        """Acquire the semaphore.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it was acquired in time.
+        """
+        with self._mutex:
+            if self._free:
+                self._free -= 1
+                return True
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        try:
+            acquired = turn.acquire(timeout=timeout)
+        except BaseException:
+            # Interrupted from the keyboard: a turn that was handed over is passed on.
+            if not self._stop_waiting(turn):
+                self.release()
+            raise
+        return acquired or not self._stop_waiting(turn)
+
+    def _stop_waiting(self, turn: threading.Lock) -> bool:
+        """Stop waiting; return False if the turn has just been handed over."""
+        with self._mutex:
+            if turn not in self._waiting:
+                return False
+            self._waiting.remove(turn)
+            return True
+
+    def release(self) -> None:
+        """Hand the turn to the thread that has waited longest."""
+        with self._mutex:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import orjson
@@ -97,8 +98,9 @@ def test_what_is_committed_later_is_told_before_what_came_after_it(postgres_url)
             dispatch.SERVICES["projects.create"].function(
                 uow, board.workspace.ref, dispatch.SERVICES["projects.create"].endpoint.takes(name="Slow")
             )
-        # A number has been given out; what comes now has a higher one, and has to wait.
-        board.card("Quick")
+        # A number has been given out; what comes now, from another thread, has a higher one and has to wait.
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(board.card, "Quick").result()
         batch = record.read(core, position)
         assert (told(batch), batch.pending) == ([], True)
     batch = record.read(core, position)
