@@ -362,7 +362,15 @@ def versions(arguments: list[str]) -> None:
 def passes_tests(name: str, directory: Path) -> bool:
     """Run the shared tests in an environment; return whether they passed."""
     say(f"tests with {name}")
-    options = ["-n", "2", "-q", "-m", "not postgres and not bench and not packaging and not slow"]
+    options = [
+        "-n",
+        "2",
+        "-q",
+        "--randomly-seed=1",
+        "--hypothesis-seed=0",
+        "-m",
+        "not postgres and not bench and not packaging and not slow",
+    ]
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(directory / "compiled")}
     command = [str(directory / "bin" / "python"), "-m", "pytest", *options, *SHARED_TESTS]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
