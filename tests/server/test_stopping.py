@@ -116,10 +116,24 @@ def test_idle_connections_are_closed_by_a_stop(one_server: Running):
         assert connection.recv(1) == b""
 
 
-def test_no_thread_outlives_its_server(one_server: Running):
+@pytest.fixture
+def earlier_threads() -> set[threading.Thread]:
+    """The threads that other tests of this process have left: the watchdog of connections lives as long as the process."""
+    return set(threading.enumerate())
+
+
+def test_no_thread_outlives_its_server(earlier_threads: set[threading.Thread], one_server: Running):
     one_server.register()
     one_server.stop()
-    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("stellary-")])
+    until(
+        lambda: (
+            not [
+                thread
+                for thread in threading.enumerate()
+                if thread.name.startswith("stellary-") and thread not in earlier_threads
+            ]
+        )
+    )
 
 
 def listens(port: int) -> bool:
