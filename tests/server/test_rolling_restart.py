@@ -138,7 +138,9 @@ def test_clients_that_keep_their_connections_notice_nothing(fleet: Fleet):
     assert outcomes.total() >= REQUESTS_DIRECTLY
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+@pytest.mark.skipif(
+    shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
+)
 def test_clients_of_nginx_notice_nothing(fleet: Fleet, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
