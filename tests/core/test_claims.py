@@ -65,14 +65,14 @@ def notes_table(request):
 def long(do):
     """A handler that does its job with no transaction open."""
     return LongRunningJob(
-        do=lambda core, payload, keep: do(core, payload), give_up=lambda *_: None, progress=lambda *_: 0
+        do=lambda units, payload, keep: do(units, payload), give_up=lambda *_: None, progress=lambda *_: 0
     )
 
 
 def hold_a_job(url: str, claimed) -> None:
     """Begin a job and never end it."""
 
-    def hang(core, payload):
+    def hang(units, payload):
         claimed.set()
         time.sleep(120)
 
@@ -131,10 +131,10 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
             connection.execute(text("CREATE TABLE notes (note TEXT)"))
         begun, may_end = threading.Event(), threading.Event()
 
-        def send(core, payload):
+        def send(units, payload):
             begun.set()
             assert may_end.wait(60)
-            with core.begin(NOBODY) as uow:
+            with units.transaction(NOBODY) as uow:
                 note(uow, payload)
 
         core.work = work = JobRunner(core.units, core.claims, {"note": long(send)})
