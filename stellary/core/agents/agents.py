@@ -33,7 +33,7 @@ from stellary.core.agents import access, external_mission_timeout, missions, row
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import require_row
-from stellary.core.board.recipient_queries import select_project_ids
+from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.paging import Pages

@@ -13,7 +13,7 @@ from stellary.contract.refs import WorkspaceRef
 from stellary.core.agents import audit, gate, proposing, rows
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
-from stellary.core.board.settled_answers import as_json, settle_answer
+from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 

@@ -27,8 +27,8 @@ from stellary.contract.unset import UNSET
 from stellary.core.agents import access, mission_log, rows
 from stellary.core.agents.rules.missions import progress
 from stellary.core.agents.tables import agents, missions, proposals
-from stellary.core.board.card_references import find_project_of_card
-from stellary.core.board.filters import check_in_workspace
+from stellary.core.board.changes.card_references import find_project_of_card
+from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel import jobs
 from stellary.core.kernel.paging import Pages

@@ -22,8 +22,8 @@ from stellary.core.agents import audit, gate, mission_log, missions, proposing
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, find_brain
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
-from stellary.core.board.recipient_queries import load_cards
-from stellary.core.board.settled_answers import as_json, settle_answer
+from stellary.core.board.changes.settled_answers import as_json, settle_answer
+from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork

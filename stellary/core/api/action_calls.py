@@ -19,8 +19,8 @@ from stellary.core.accounts.places import Place
 from stellary.core.agents import gate, proposing
 from stellary.core.api.calls import Call
 from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, run_call
+from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
-from stellary.core.board.settled_answers import settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork

@@ -30,8 +30,8 @@ from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.transfers import build_file_response, open_body
 from stellary.core.api.uploads import Upload
-from stellary.core.board.card_keys import resolve_card_key
-from stellary.core.board.settled_answers import settle_answer
+from stellary.core.board.changes.card_keys import resolve_card_key
+from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.idempotency import Attempt
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork

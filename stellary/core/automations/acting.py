@@ -28,7 +28,7 @@ from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
-from stellary.core.board.locks import uses_row_locks
+from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.events import CardEvent, Cause, Chain
 from stellary.core.kernel.unit import Actor, UnitOfWork

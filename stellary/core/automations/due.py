@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select
 
 from stellary.core.automations.tables import automations, due_dates
-from stellary.core.board.recipient_queries import build_dated_card, select_dated_cards
+from stellary.core.board.queries.recipient_queries import build_dated_card, select_dated_cards
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import CardDue
 from stellary.core.kernel.unit import UnitOfWork

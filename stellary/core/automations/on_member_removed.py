@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, update
 from stellary.core.automations import traces
 from stellary.core.automations.acting import OWNER_LEFT
 from stellary.core.automations.tables import automations
-from stellary.core.board.recipient_queries import select_project_ids
+from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.kernel.events import WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 

@@ -20,8 +20,10 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid
 from stellary.core.accounts.agent_users import list_agent_users
-from stellary.core.board import field_rows, ordering, resolve_names
-from stellary.core.board.card_references import check_references
+from stellary.core.board import resolve_names
+from stellary.core.board.changes.card_references import check_references
+from stellary.core.board.order import ordering
+from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields
 from stellary.core.board.rules.name_matching import Candidate, first_names, resolve_one
 from stellary.core.board.rules.references import unknown

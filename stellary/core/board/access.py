@@ -24,9 +24,9 @@ from stellary.contract.refs import (
     WorkspaceRef,
 )
 from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
-from stellary.core.board import card_rows
-from stellary.core.board.locks import lock_project, uses_row_locks
-from stellary.core.board.ordering import ORDER, load_order
+from stellary.core.board.order.locks import lock_project, uses_row_locks
+from stellary.core.board.order.ordering import ORDER, load_order
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import checklists
 from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
 from stellary.core.kernel.unit import UnitOfWork

@@ -12,11 +12,11 @@ from stellary.contract.refs import ProjectRef
 from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.columns import column_values
-from stellary.core.board.field_rows import project_fields
 from stellary.core.board.labels import project_labels
 from stellary.core.board.listing import board_cards
 from stellary.core.board.projects import project_value
-from stellary.core.board.scope_rows import project_scopes
+from stellary.core.board.rows.field_rows import project_fields
+from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.tables import project_members
 from stellary.core.kernel.unit import UnitOfWork, serves
 

@@ -17,11 +17,13 @@ from stellary.contract.errors import Conflict
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.board import access, card_rows, ordering
-from stellary.core.board.card_moves import CardWithPosition, lock_cards, write_cards
-from stellary.core.board.card_references import check_references
+from stellary.core.board import access
 from stellary.core.board.cards import INSERT, take_numbers
-from stellary.core.board.locks import lock_columns
+from stellary.core.board.changes.card_moves import CardWithPosition, lock_cards, write_cards
+from stellary.core.board.changes.card_references import check_references
+from stellary.core.board.order import ordering
+from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.custom_fields import check_required

@@ -21,10 +21,12 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
-from stellary.core.board import access, card_rows, field_rows, ordering
-from stellary.core.board.card_references import check_references
-from stellary.core.board.locks import lock_columns, retry_transaction, uses_row_locks
-from stellary.core.board.recipient_queries import load_commenter_ids
+from stellary.core.board import access
+from stellary.core.board.changes.card_references import check_references
+from stellary.core.board.order import ordering
+from stellary.core.board.order.locks import lock_columns, retry_transaction, uses_row_locks
+from stellary.core.board.queries.recipient_queries import load_commenter_ids
+from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required

@@ -16,7 +16,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
 from stellary.core.board import access
-from stellary.core.board.card_changes import change_card
+from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.rules import checklists as rules
 from stellary.core.kernel.paging import page_of
 from stellary.core.kernel.unit import UnitOfWork, serves

@@ -32,10 +32,12 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.board import access, card_moves, ordering
-from stellary.core.board.dense import DenseOrders
-from stellary.core.board.filters import check_in_project
-from stellary.core.board.locks import lock_columns, lock_project
+from stellary.core.board import access
+from stellary.core.board.changes import card_moves
+from stellary.core.board.order import ordering
+from stellary.core.board.order.dense import DenseOrders
+from stellary.core.board.order.locks import lock_columns, lock_project
+from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
 from stellary.core.kernel.paging import Pages

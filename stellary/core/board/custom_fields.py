@@ -24,8 +24,9 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
-from stellary.core.board import access, field_access, field_rows
-from stellary.core.board.card_changes import change_card
+from stellary.core.board import access, field_access
+from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
 from stellary.core.kernel.paging import Pages

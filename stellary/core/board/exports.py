@@ -30,11 +30,11 @@ from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.board import MEMBERS
 from stellary.core.board.columns import column_values
-from stellary.core.board.field_rows import project_fields
 from stellary.core.board.labels import project_labels
 from stellary.core.board.listing import all_cards
+from stellary.core.board.rows.field_rows import project_fields
+from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules import relations as relation_rules
-from stellary.core.board.scope_rows import project_scopes
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
 from stellary.core.kernel.unit import UnitOfWork
 

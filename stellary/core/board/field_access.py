@@ -11,9 +11,9 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CustomFieldRef, Ref
 from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
-from stellary.core.board import field_rows
 from stellary.core.board.access import require_row
-from stellary.core.board.locks import uses_row_locks
+from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.board.rows import field_rows
 from stellary.core.board.tables import custom_fields, projects
 from stellary.core.kernel.unit import UnitOfWork
 

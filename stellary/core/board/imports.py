@@ -15,8 +15,8 @@ from stellary.contract.tolerance import find_unknown_fields
 from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
-from stellary.core.board import card_rows
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.imports import HasId, Importer, ImportPlan, Row, plan_import
 from stellary.core.board.rules.keys import find_free_key

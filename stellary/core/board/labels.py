@@ -37,8 +37,8 @@ from stellary.contract.labels import (
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
-from stellary.core.board.card_changes import change_card
-from stellary.core.board.locks import uses_row_locks
+from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.tables import cards, labels
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves

@@ -28,9 +28,11 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
-from stellary.core.board import access, card_rows, field_filters, searching
-from stellary.core.board.card_lists import COLUMNS, CardList
-from stellary.core.board.filters import check_in_project, check_person
+from stellary.core.board import access
+from stellary.core.board.queries import field_filters, searching
+from stellary.core.board.queries.card_lists import COLUMNS, CardList
+from stellary.core.board.queries.filters import check_in_project, check_person
+from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.kernel.paging import make_cursor, read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves

@@ -28,7 +28,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
-from stellary.core.board.locks import lock_columns
+from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES

@@ -21,7 +21,7 @@ from stellary.contract.relations import (
 from stellary.contract.wire import invalid
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import access, relation_access
-from stellary.core.board.recipient_queries import load_cards
+from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge

@@ -17,7 +17,7 @@ from stellary.contract.refs import CardRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
-from stellary.core.board import searching
+from stellary.core.board.queries import searching
 from stellary.core.board.rules.name_matching import Candidate, build_ambiguity_error, first_names, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes

@@ -10,7 +10,7 @@ from sqlalchemy import FromClause, and_, bindparam
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, ScopeRef
 from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
-from stellary.core.board.locks import lock_project, uses_row_locks
+from stellary.core.board.order.locks import lock_project, uses_row_locks
 from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 

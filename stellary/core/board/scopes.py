@@ -25,10 +25,12 @@ from stellary.contract.scopes import (
 )
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.board import access, card_moves, scope_access, scope_rows
+from stellary.core.board import access, scope_access
+from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import column_row, column_values, scope_columns
-from stellary.core.board.dense import DenseOrders
-from stellary.core.board.locks import lock_columns
+from stellary.core.board.order.dense import DenseOrders
+from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import value_or

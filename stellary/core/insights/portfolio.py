@@ -11,8 +11,8 @@ from stellary.contract.portfolio import GET_PORTFOLIO, PortfolioProject
 from stellary.contract.projects import ListProjects
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
-from stellary.core.board import card_counts
 from stellary.core.board.projects import list_projects_of_workspace
+from stellary.core.board.queries import card_counts
 from stellary.core.insights.rules import portfolio as rules
 from stellary.core.insights.rules.days import since
 from stellary.core.kernel.unit import UnitOfWork, serves

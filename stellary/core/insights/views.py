@@ -24,11 +24,12 @@ from stellary.contract.scope_views import (
 from stellary.contract.scopes import ViewType
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
-from stellary.core.board import card_counts, scope_access
-from stellary.core.board.card_lists import CardList
+from stellary.core.board import scope_access
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.labels import project_labels
 from stellary.core.board.listing import scope_cards
+from stellary.core.board.queries import card_counts
+from stellary.core.board.queries.card_lists import CardList
 from stellary.core.board.scopes import views_of
 from stellary.core.insights.rules import stats as stats_rules
 from stellary.core.insights.rules import views as rules

@@ -27,7 +27,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access import Loaded
 from stellary.core.accounts.locks import lock_workspace
-from stellary.core.board.locks import uses_row_locks
+from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows

@@ -25,8 +25,8 @@ from stellary.contract.wire import utc
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.accounts.rules import CallerRoles
-from stellary.core.board import searching
-from stellary.core.board.filters import check_in_workspace, is_in_workspace
+from stellary.core.board.queries import searching
+from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves

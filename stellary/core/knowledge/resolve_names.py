@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
-from stellary.core.board import searching
+from stellary.core.board.queries import searching
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.unit import UnitOfWork

@@ -15,7 +15,7 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.contract.activities import ActivityType
 from stellary.core.accounts.audience import audience, by_ids, introduced, reviewers
 from stellary.core.accounts.people import reaches
-from stellary.core.board.recipient_queries import (
+from stellary.core.board.queries.recipient_queries import (
     select_commenters,
     select_project_members,
     select_project_name,

@@ -15,7 +15,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
-from stellary.core.board.filters import is_in_project
+from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves

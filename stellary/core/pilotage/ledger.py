@@ -17,7 +17,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import UNSET, Unset
-from stellary.core.board.locks import uses_row_locks
+from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages

@@ -28,7 +28,7 @@ from stellary.contract.proposed_actions import (
 from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
-from stellary.core.board.settled_answers import as_json, settle_answer
+from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import Cause, Chain, WorkspaceLeft
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves

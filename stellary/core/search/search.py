@@ -30,7 +30,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
 from stellary.core.board import search_entries
-from stellary.core.board.filters import check_in_workspace
+from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import findable as knowledge

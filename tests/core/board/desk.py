@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import insert
 
 from stellary.contract.cards import Card
-from stellary.core.board import card_rows
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.positions import GAP

@@ -8,8 +8,8 @@ import pytest
 from stellary.contract.cards import Card, ListCards
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import dump
-from stellary.core.board.card_lists import CardList
 from stellary.core.board.listing import list_cards
+from stellary.core.board.queries.card_lists import CardList
 
 
 @pytest.fixture

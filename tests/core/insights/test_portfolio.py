@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from stellary.core.board import card_rows
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import cards, columns, project_members, projects, scopes
 from stellary.core.db.base import Ids

@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts import people
-from stellary.core.board.field_rows import load_share_locked_fields
+from stellary.core.board.rows.field_rows import load_share_locked_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, labels, projects
 from stellary.core.kernel.unit import UnitOfWork

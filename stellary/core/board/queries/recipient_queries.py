@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Row, ScalarSelect, Select, bindparam, select
 
 from stellary.contract.cards import Card
-from stellary.core.board import card_rows
+from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, comments, project_members, projects
 from stellary.core.kernel.unit import UnitOfWork
 

@@ -11,7 +11,7 @@ from sqlalchemy import Text, type_coerce
 
 from stellary.contract.cards import Card
 from stellary.contract.wire import Stored, dump
-from stellary.core.board import card_rows
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards
 

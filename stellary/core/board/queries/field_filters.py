@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Text, bindparam, cast, func, literal, sele
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stellary.contract.custom_fields import CustomField
-from stellary.core.board.field_rows import load_fields
-from stellary.core.board.locks import uses_row_locks
+from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.board.rows.field_rows import load_fields
 from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import UnitOfWork

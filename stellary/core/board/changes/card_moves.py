@@ -9,7 +9,8 @@ import attrs
 from sqlalchemy import Select, bindparam, select, update
 
 from stellary.contract.cards import Card, UpdateCard
-from stellary.core.board import card_rows, ordering
+from stellary.core.board.order import ordering
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.positions import GAP

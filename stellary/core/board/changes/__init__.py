@@ -1,0 +1,1 @@
+"""Changes of cards that several services share: fields, moves, references, keys."""

@@ -1,0 +1,1 @@
+"""The order of cards and columns, and the row locks that protect it."""

@@ -1,0 +1,1 @@
+"""Rows of cards, custom fields and scopes: conversion from and to values."""
