@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from stellary.core import Core
 from stellary.core.api import backups
 from stellary.core.api.backups import BackupFailed
-from tests.core.agents.office import Office
+from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import Board
 from tests.support.forms import FORM, form
 from tests.support.postgres import found_first
@@ -113,10 +113,10 @@ def test_a_file_that_is_lost_or_damaged_is_told(core, kept, tmp_path, damage):
 
 def test_a_file_that_waits_for_somebodys_approval_is_in_it(core, tmp_path):
     world = World(core)
-    office = Office(world, world.person("ann"))
-    agent, card = office.agent("supervised"), office.card()
-    path = f"{office.of(card)}/attachments"
-    office.world.call(office.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
+    agent_api = AgentApi(world, world.person("ann"))
+    agent, card = agent_api.agent("supervised"), agent_api.card()
+    path = f"{agent_api.of(card)}/attachments"
+    agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
     made = core.back_up(tmp_path / "backup")
     assert list(files_in(made.folder).values()) == [b"Hello."]
 

@@ -31,7 +31,7 @@ from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.stream import commit_watermark
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.webhooks import queue
-from tests.core.agents.office import Office
+from tests.core.agents.agent_api import AgentApi
 from tests.support.world import Person, World
 
 ROOT = Path(stellary.core.__file__).parent
@@ -41,10 +41,10 @@ BLOCKED = (
 
 
 @pytest.fixture
-def office(postgres_url: str) -> Iterator[Office]:
+def agent_api(postgres_url: str) -> Iterator[AgentApi]:
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
-    yield Office(world, world.person("ann"))
+    yield AgentApi(world, world.person("ann"))
     core.close()
 
 
@@ -83,9 +83,9 @@ Request = tuple[Any, ...]
 """Who, the method, the path, and the body."""
 
 
-def race(office: Office, first: Request, second: Request) -> int:
+def race(agent_api: AgentApi, first: Request, second: Request) -> int:
     """The status of the answer to a second request, which comes while the unit of the first one is still open."""
-    core = office.world.core
+    core = agent_api.world.core
     who, method, path, body = (*first, None)[:4]
     headers = {"content-type": "application/json", "x-request-id": "first"}
     actor = who.actor if isinstance(who, Person) else None
@@ -94,151 +94,162 @@ def race(office: Office, first: Request, second: Request) -> int:
     request = RawRequest(method, path, "", headers, b"" if body is None else orjson.dumps(body))
     call = dispatch._call(core.units, request, actor, None)
     answer, status, _ = run_beside(
-        core, lambda uow: call._run_in_unit(uow, call.parse_request()), lambda: office.world.status(*second)
+        core,
+        lambda uow: call._run_in_unit(uow, call.parse_request()),
+        lambda: agent_api.world.status(*second),
     )
     assert answer.status < 300, answer.body
     return int(status)
 
 
-def add_columns(office: Office) -> None:
-    column = f"{office.path}/columns"
+def add_columns(agent_api: AgentApi) -> None:
+    column = f"{agent_api.path}/columns"
     race(
-        office,
-        (office.owner, "POST", column, {"name": "A"}),
-        (office.owner, "POST", column, {"name": "B"}),
+        agent_api,
+        (agent_api.owner, "POST", column, {"name": "A"}),
+        (agent_api.owner, "POST", column, {"name": "B"}),
     )
-    orders = [each["order"] for each in office.world.ask(office.owner, "GET", column)]
+    orders = [each["order"] for each in agent_api.world.ask(agent_api.owner, "GET", column)]
     assert sorted(orders) == list(range(len(orders)))
 
 
-def fill_column(office: Office) -> None:
-    column = f"{office.path}/columns/{office.columns[0]['id']}"
-    office.world.ask(office.owner, "PATCH", column, {"wipLimit": 1})
-    move = {"columnId": office.columns[0]["id"]}
-    first, second = (office.of(office.card(column=1)) for _ in range(2))
-    assert race(office, (office.owner, "PATCH", first, move), (office.owner, "PATCH", second, move)) == 409
+def fill_column(agent_api: AgentApi) -> None:
+    column = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}"
+    agent_api.world.ask(agent_api.owner, "PATCH", column, {"wipLimit": 1})
+    move = {"columnId": agent_api.columns[0]["id"]}
+    first, second = (agent_api.of(agent_api.card(column=1)) for _ in range(2))
+    assert (
+        race(agent_api, (agent_api.owner, "PATCH", first, move), (agent_api.owner, "PATCH", second, move))
+        == 409
+    )
 
 
-def change_card(office: Office) -> None:
-    card = office.card()
-    path = f"{office.flat_of(card)}/checklist"
-    race(office, (office.owner, "POST", path, {"title": "A"}), (office.owner, "POST", path, {"title": "B"}))
-    assert {step["title"] for step in office.read(card)["checklist"]} == {"A", "B"}
-
-
-def change_cards_in_bulk(office: Office) -> None:
-    card = office.card()
+def change_card(agent_api: AgentApi) -> None:
+    card = agent_api.card()
+    path = f"{agent_api.flat_of(card)}/checklist"
     race(
-        office,
-        (office.owner, "PATCH", office.of(card), {"priority": "high"}),
+        agent_api,
+        (agent_api.owner, "POST", path, {"title": "A"}),
+        (agent_api.owner, "POST", path, {"title": "B"}),
+    )
+    assert {step["title"] for step in agent_api.read(card)["checklist"]} == {"A", "B"}
+
+
+def change_cards_in_bulk(agent_api: AgentApi) -> None:
+    card = agent_api.card()
+    race(
+        agent_api,
+        (agent_api.owner, "PATCH", agent_api.of(card), {"priority": "high"}),
         (
-            office.owner,
+            agent_api.owner,
             "PATCH",
-            f"{office.path}/cards/bulk",
+            f"{agent_api.path}/cards/bulk",
             {"cards": [{"id": card["id"], "title": "New"}]},
         ),
     )
-    after = office.read(card)
+    after = agent_api.read(card)
     assert (after["title"], after["priority"]) == ("New", "high")
 
 
-def make_field(office: Office, name: str, kind: str = "text", **more: Any) -> Any:
+def make_field(agent_api: AgentApi, name: str, kind: str = "text", **more: Any) -> Any:
     body = {"name": name, "type": kind, **more}
-    return office.world.ask(office.owner, "POST", f"{office.path}/custom-fields", body)
+    return agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/custom-fields", body)
 
 
-def delete_field(office: Office) -> None:
-    gone, kept = make_field(office, "Gone"), make_field(office, "Kept")
-    card = office.card(customFields={gone["id"]: "1"})
+def delete_field(agent_api: AgentApi) -> None:
+    gone, kept = make_field(agent_api, "Gone"), make_field(agent_api, "Kept")
+    card = agent_api.card(customFields={gone["id"]: "1"})
     race(
-        office,
-        (office.owner, "PATCH", f"{office.flat_of(card)}/custom-fields", {kept["id"]: "2"}),
-        (office.owner, "DELETE", f"{office.flat}/custom-fields/{gone['id']}"),
+        agent_api,
+        (agent_api.owner, "PATCH", f"{agent_api.flat_of(card)}/custom-fields", {kept["id"]: "2"}),
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/custom-fields/{gone['id']}"),
     )
-    assert office.read(card)["customFields"] == {kept["id"]: "2"}
+    assert agent_api.read(card)["customFields"] == {kept["id"]: "2"}
 
 
-def change_field(office: Office) -> None:
-    field = make_field(office, "Size")
-    path = f"{office.flat}/custom-fields/{field['id']}"
+def change_field(agent_api: AgentApi) -> None:
+    field = make_field(agent_api, "Size")
+    path = f"{agent_api.flat}/custom-fields/{field['id']}"
     race(
-        office,
-        (office.owner, "PATCH", path, {"name": "Effort"}),
-        (office.owner, "PATCH", path, {"required": True}),
+        agent_api,
+        (agent_api.owner, "PATCH", path, {"name": "Effort"}),
+        (agent_api.owner, "PATCH", path, {"required": True}),
     )
-    (after,) = office.world.ask(office.owner, "GET", f"{office.path}/custom-fields")
+    (after,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/custom-fields")
     assert (after["name"], after["required"]) == ("Effort", True)
 
 
-def narrow_field(office: Office) -> None:
-    field, card = make_field(office, "Size", "select", options=["S", "L"]), office.card()
+def narrow_field(agent_api: AgentApi) -> None:
+    field, card = make_field(agent_api, "Size", "select", options=["S", "L"]), agent_api.card()
     race(
-        office,
-        (office.owner, "PATCH", f"{office.flat_of(card)}/custom-fields", {field["id"]: "S"}),
-        (office.owner, "PATCH", f"{office.flat}/custom-fields/{field['id']}", {"options": ["L"]}),
+        agent_api,
+        (agent_api.owner, "PATCH", f"{agent_api.flat_of(card)}/custom-fields", {field["id"]: "S"}),
+        (agent_api.owner, "PATCH", f"{agent_api.flat}/custom-fields/{field['id']}", {"options": ["L"]}),
     )
-    assert office.read(card)["customFields"] == {}
+    assert agent_api.read(card)["customFields"] == {}
 
 
-def bear_deleted_label(office: Office) -> None:
-    card, label = office.card(), office.label()
+def bear_deleted_label(agent_api: AgentApi) -> None:
+    card, label = agent_api.card(), agent_api.label()
     race(
-        office,
-        (office.owner, "PATCH", office.of(card), {"labelIds": [label["id"]]}),
-        (office.owner, "DELETE", f"{office.flat}/labels/{label['id']}"),
+        agent_api,
+        (agent_api.owner, "PATCH", agent_api.of(card), {"labelIds": [label["id"]]}),
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/labels/{label['id']}"),
     )
-    assert office.read(card)["labelIds"] == []
+    assert agent_api.read(card)["labelIds"] == []
 
 
-def add_deleted_label(office: Office) -> None:
-    card, label = office.card(), office.label()
+def add_deleted_label(agent_api: AgentApi) -> None:
+    card, label = agent_api.card(), agent_api.label()
     status = race(
-        office,
-        (office.owner, "DELETE", f"{office.flat}/labels/{label['id']}"),
-        (office.owner, "POST", f"{office.flat_of(card)}/labels/{label['id']}"),
+        agent_api,
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/labels/{label['id']}"),
+        (agent_api.owner, "POST", f"{agent_api.flat_of(card)}/labels/{label['id']}"),
     )
     assert status == 404
-    assert office.read(card)["labelIds"] == []
+    assert agent_api.read(card)["labelIds"] == []
 
 
-def relate_to_deleted_card(office: Office) -> None:
-    card, other = office.card(), office.card()
+def relate_to_deleted_card(agent_api: AgentApi) -> None:
+    card, other = agent_api.card(), agent_api.card()
     body = {"targetCardId": other["id"], "type": "blocks"}
     status = race(
-        office,
-        (office.owner, "DELETE", office.of(other)),
-        (office.owner, "POST", f"{office.flat_of(card)}/relations", body),
+        agent_api,
+        (agent_api.owner, "DELETE", agent_api.of(other)),
+        (agent_api.owner, "POST", f"{agent_api.flat_of(card)}/relations", body),
     )
     assert status == 400
 
 
-def give_deleted_card_to_agent(office: Office) -> None:
-    card, agent = office.card(), office.agent()
+def give_deleted_card_to_agent(agent_api: AgentApi) -> None:
+    card, agent = agent_api.card(), agent_api.agent()
     body = {"cardId": card["id"], "prompt": "comment: On it."}
     status = race(
-        office,
-        (office.owner, "DELETE", office.of(card)),
-        (office.owner, "POST", f"{office.agents}/{agent['id']}/missions", body),
+        agent_api,
+        (agent_api.owner, "DELETE", agent_api.of(card)),
+        (agent_api.owner, "POST", f"{agent_api.agents}/{agent['id']}/missions", body),
     )
     assert status == 400
 
 
-def decide_last_two_of_batch(office: Office) -> None:
-    mission = office.mission(office.agent("approval"), "set priority high, comment: On it.")
-    office.worked(mission)
-    first, second = (f"{office.flat}/proposals/{each['id']}/approve" for each in office.proposals(mission))
-    assert race(office, (office.owner, "POST", first, {}), (office.owner, "POST", second, {})) == 200
-    assert office.mission_now(mission)["status"] == "completed"
+def decide_last_two_of_batch(agent_api: AgentApi) -> None:
+    mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.")
+    agent_api.worked(mission)
+    first, second = (
+        f"{agent_api.flat}/proposals/{each['id']}/approve" for each in agent_api.proposals(mission)
+    )
+    assert race(agent_api, (agent_api.owner, "POST", first, {}), (agent_api.owner, "POST", second, {})) == 200
+    assert agent_api.mission_now(mission)["status"] == "completed"
 
 
-def exceed_rate_of_agent(office: Office) -> None:
-    agent = office.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
-    token = office.token(agent)
-    assert race(office, (token, "GET", office.path), (token, "GET", office.path)) == 429
+def exceed_rate_of_agent(agent_api: AgentApi) -> None:
+    agent = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
+    token = agent_api.token(agent)
+    assert race(agent_api, (token, "GET", agent_api.path), (token, "GET", agent_api.path)) == 429
 
 
-def claim_job_twice(office: Office) -> None:
-    core = office.world.core
+def claim_job_twice(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
     with core.begin(NOBODY) as uow:
         for number in range(2):
             jobs.enqueue(uow, "test", {"number": number})
@@ -255,8 +266,8 @@ def claim_job_twice(office: Office) -> None:
     assert first.id != second.id
 
 
-def forget_same_keys(office: Office) -> None:
-    core = office.world.core
+def forget_same_keys(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
     old = {"user_id": "a" * 24, "key_digest": "k", "request_digest": "r", "status": 200, "headers": {}}
     with core.begin(NOBODY) as uow:
         uow.connection.execute(insert(idempotency.keys), {**old, "created_at": uow.now})
@@ -271,10 +282,10 @@ def forget_same_keys(office: Office) -> None:
     assert run_beside(core, lambda uow: forget(uow.connection), forget_beside)[2]
 
 
-def claim_webhook_twice(office: Office) -> None:
-    core = office.world.core
+def claim_webhook_twice(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
     body = {"url": "https://example.com/hook", "events": ["card_created"]}
-    hook = office.world.ask(office.owner, "POST", f"{office.flat}/webhooks", body)
+    hook = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/webhooks", body)
 
     def lock_beside() -> Any:
         with core.begin(NOBODY) as uow:
@@ -287,112 +298,114 @@ def claim_webhook_twice(office: Office) -> None:
     assert (len(first), len(second)) == (1, 0)
 
 
-def set_status_of_todo(office: Office) -> None:
-    pilotage = f"{office.flat}/pilotage"
-    todo = office.world.ask(office.owner, "POST", f"{pilotage}/todos", {"label": "A"})
+def set_status_of_todo(agent_api: AgentApi) -> None:
+    pilotage = f"{agent_api.flat}/pilotage"
+    todo = agent_api.world.ask(agent_api.owner, "POST", f"{pilotage}/todos", {"label": "A"})
     path = f"{pilotage}/todos/{todo['id']}"
     race(
-        office,
-        (office.owner, "PATCH", path, {"status": "done"}),
-        (office.owner, "PATCH", path, {"status": "todo"}),
+        agent_api,
+        (agent_api.owner, "PATCH", path, {"status": "done"}),
+        (agent_api.owner, "PATCH", path, {"status": "todo"}),
     )
-    (after,) = office.world.ask(office.owner, "GET", f"{pilotage}/todos")
+    (after,) = agent_api.world.ask(agent_api.owner, "GET", f"{pilotage}/todos")
     assert after["status"] == "todo"
 
 
-def refer_to_deleted_mission(office: Office) -> None:
-    pilotage = f"{office.flat}/pilotage"
-    mission = office.world.ask(office.owner, "POST", f"{pilotage}/missions", {"objective": "A"})
+def refer_to_deleted_mission(agent_api: AgentApi) -> None:
+    pilotage = f"{agent_api.flat}/pilotage"
+    mission = agent_api.world.ask(agent_api.owner, "POST", f"{pilotage}/missions", {"objective": "A"})
     status = race(
-        office,
-        (office.owner, "DELETE", f"{pilotage}/missions/{mission['id']}"),
-        (office.owner, "POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]}),
+        agent_api,
+        (agent_api.owner, "DELETE", f"{pilotage}/missions/{mission['id']}"),
+        (agent_api.owner, "POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]}),
     )
     assert status == 400
 
 
-def make_document(office: Office, title: str, **more: Any) -> Any:
-    return office.world.ask(office.owner, "POST", f"{office.flat}/documents", {"title": title, **more})
+def make_document(agent_api: AgentApi, title: str, **more: Any) -> Any:
+    return agent_api.world.ask(
+        agent_api.owner, "POST", f"{agent_api.flat}/documents", {"title": title, **more}
+    )
 
 
-def delete_parent_document(office: Office) -> None:
-    parent = make_document(office, "Parent")
+def delete_parent_document(agent_api: AgentApi) -> None:
+    parent = make_document(agent_api, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
     race(
-        office,
-        (office.owner, "POST", f"{office.flat}/documents", body),
-        (office.owner, "DELETE", f"{office.flat}/documents/{parent['id']}"),
+        agent_api,
+        (agent_api.owner, "POST", f"{agent_api.flat}/documents", body),
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/documents/{parent['id']}"),
     )
-    (after,) = office.world.ask(office.owner, "GET", f"{office.flat}/documents")
+    (after,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents")
     # It has risen, as another version of itself.
     assert (after["title"], after["parentId"], after["version"]) == ("Child", None, 2)
 
 
-def put_document_below_deleted_one(office: Office) -> None:
-    parent = make_document(office, "Parent")
+def put_document_below_deleted_one(agent_api: AgentApi) -> None:
+    parent = make_document(agent_api, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
     status = race(
-        office,
-        (office.owner, "DELETE", f"{office.flat}/documents/{parent['id']}"),
-        (office.owner, "POST", f"{office.flat}/documents", body),
+        agent_api,
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/documents/{parent['id']}"),
+        (agent_api.owner, "POST", f"{agent_api.flat}/documents", body),
     )
     assert status == 400
 
 
-def act_as_demoted_organization_admin(office: Office) -> None:
-    bob, cid = office.world.people("bob cid")
-    organization = office.workspace.organization
-    office.world.join_organization(bob, organization, "admin")
+def act_as_demoted_organization_admin(agent_api: AgentApi) -> None:
+    bob, cid = agent_api.world.people("bob cid")
+    organization = agent_api.workspace.organization
+    agent_api.world.join_organization(bob, organization, "admin")
     members = f"{organization.path}/members"
     status = race(
-        office,
-        (office.owner, "PATCH", f"{members}/{bob.id}", {"role": "member"}),
+        agent_api,
+        (agent_api.owner, "PATCH", f"{members}/{bob.id}", {"role": "member"}),
         (bob, "POST", members, {"email": cid.email, "role": "member"}),
     )
     assert status == 403
 
 
-def act_as_demoted_workspace_admin(office: Office) -> None:
-    bob, _ = office.world.people("bob cid")
-    office.world.join(bob, office.workspace, "admin")
-    members = f"{office.flat}/members"
+def act_as_demoted_workspace_admin(agent_api: AgentApi) -> None:
+    bob, _ = agent_api.world.people("bob cid")
+    agent_api.world.join(bob, agent_api.workspace, "admin")
+    members = f"{agent_api.flat}/members"
     status = race(
-        office,
-        (office.owner, "PATCH", f"{members}/{bob.id}", {"role": "member"}),
+        agent_api,
+        (agent_api.owner, "PATCH", f"{members}/{bob.id}", {"role": "member"}),
         (bob, "POST", f"{members}/invite", {"email": "cid@example.com"}),
     )
     assert status == 403
 
 
-def invite_as_removed_organization_admin(office: Office) -> None:
-    bob = office.world.person("bob")
-    organization = office.workspace.organization
-    office.world.join_organization(bob, organization, "admin")
+def invite_as_removed_organization_admin(agent_api: AgentApi) -> None:
+    bob = agent_api.world.person("bob")
+    organization = agent_api.workspace.organization
+    agent_api.world.join_organization(bob, organization, "admin")
     status = race(
-        office,
-        (office.owner, "DELETE", f"{organization.path}/members/{bob.id}"),
-        (bob, "POST", f"{office.flat}/members/invite", {"email": "cid@example.com"}),
+        agent_api,
+        (agent_api.owner, "DELETE", f"{organization.path}/members/{bob.id}"),
+        (bob, "POST", f"{agent_api.flat}/members/invite", {"email": "cid@example.com"}),
     )
     assert status == 404
 
 
-def make_too_many_tokens(office: Office) -> None:
-    create = (office.owner, "POST", "/api-tokens", {"name": "A"})
+def make_too_many_tokens(agent_api: AgentApi) -> None:
+    create = (agent_api.owner, "POST", "/api-tokens", {"name": "A"})
     for _ in range(api_tokens.LIVE_MAX - 1):
-        office.world.ask(*create)
-    assert race(office, create, create) == 409
+        agent_api.world.ask(*create)
+    assert race(agent_api, create, create) == 409
 
 
-def assign_removed_member(office: Office) -> None:
-    bob, card = office.world.person("bob"), office.card()
-    office.join(bob)
+def assign_removed_member(agent_api: AgentApi) -> None:
+    bob, card = agent_api.world.person("bob"), agent_api.card()
+    agent_api.join(bob)
     status = race(
-        office,
-        (office.owner, "DELETE", f"{office.flat}/members/{bob.id}"),
-        (office.owner, "PATCH", office.of(card), {"assigneeId": bob.id}),
+        agent_api,
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}"),
+        (agent_api.owner, "PATCH", agent_api.of(card), {"assigneeId": bob.id}),
     )
     assert status == 400
-    assert office.read(card)["assigneeId"] is None
+    assert agent_api.read(card)["assigneeId"] is None
 
 
 # ------------------------------------------------------------------------------------------------- each lock
@@ -404,7 +417,7 @@ class Lock:
 
     module: str
     name: str
-    race: Callable[[Office], None]
+    race: Callable[[AgentApi], None]
     derived: tuple[str, ...] = ()
     owner: Any = None
 
@@ -460,17 +473,17 @@ LOCKS = [
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)
-def test_race_ends_well_with_the_lock(office: Office, lock: Lock) -> None:
-    lock.race(office)
+def test_race_ends_well_with_the_lock(agent_api: AgentApi, lock: Lock) -> None:
+    lock.race(agent_api)
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)
 def test_race_goes_wrong_without_the_lock(
-    office: Office, lock: Lock, monkeypatch: pytest.MonkeyPatch
+    agent_api: AgentApi, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock.take_out(monkeypatch)
     with pytest.raises(AssertionError):
-        lock.race(office)
+        lock.race(agent_api)
 
 
 def test_every_lock_in_the_source_has_a_race() -> None:
@@ -496,20 +509,22 @@ def test_every_lock_in_the_source_has_a_race() -> None:
 # ------------------------------------------------------------------------------- the commit watermark
 
 
-def test_watermark_waits_for_uncommitted_numbers(office: Office) -> None:
-    check_watermark(office)
+def test_watermark_waits_for_uncommitted_numbers(agent_api: AgentApi) -> None:
+    check_watermark(agent_api)
 
 
-def test_watermark_is_wrong_without_a_look_at_locks(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watermark_is_wrong_without_a_look_at_locks(
+    agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = commit_watermark()
     monkeypatch.setattr(reader, "_writers", text("SELECT '1/1' WHERE false"))
     with pytest.raises(AssertionError):
-        check_watermark(office, reader)
+        check_watermark(agent_api, reader)
 
 
-def check_watermark(office: Office, reader: CommitWatermark | None = None) -> None:
+def check_watermark(agent_api: AgentApi, reader: CommitWatermark | None = None) -> None:
     """Numbers are given out before they are committed: a later one may be visible first."""
-    core, reader = office.world.core, reader or commit_watermark()
+    core, reader = agent_api.world.core, reader or commit_watermark()
 
     def reached() -> tuple[int, bool]:
         with core.begin(NOBODY) as uow:
@@ -518,18 +533,18 @@ def check_watermark(office: Office, reader: CommitWatermark | None = None) -> No
     before, pending = reached()
     assert not pending
     first = {"title": "First"}
-    path = f"{office.path}/columns/{office.columns[0]['id']}/cards"
+    path = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}/cards"
     call = dispatch._call(
         core.units,
         RawRequest("POST", path, "", {"content-type": "application/json"}, orjson.dumps(first)),
-        office.owner.actor,
+        agent_api.owner.actor,
         None,
     )
     with core.begin(NOBODY) as uow:
         call._run_in_unit(uow, call.parse_request())
         uow.settle()
-        other = office.world.project(office.owner, office.world.workspace(office.owner))
-        office.world.card(office.owner, other)
+        other = agent_api.world.project(agent_api.owner, agent_api.world.workspace(agent_api.owner))
+        agent_api.world.card(agent_api.owner, other)
         assert reached() == (before, True)
         assert reached() == (before, True)
     after, pending = reached()

@@ -20,8 +20,8 @@ from stellary.core.automations import traces
 from stellary.core.board import tables as board
 from stellary.core.kernel import idempotency, jobs
 from stellary.core.kernel.unit import NOBODY
-from tests.core.agents.office import Office
-from tests.core.automations.workshop import Workshop
+from tests.core.agents.agent_api import AgentApi
+from tests.core.automations.automation_api import AutomationApi
 from tests.core.test_row_locks import race, run_beside
 from tests.support.world import World
 
@@ -29,89 +29,91 @@ LISTED = Path(__file__).with_name("keys.tsv")
 
 
 @pytest.fixture
-def office(core: Core) -> Iterator[Office]:
+def agent_api(core: Core) -> Iterator[AgentApi]:
     world = World(core)
-    return Office(world, world.person("ann"))
+    return AgentApi(world, world.person("ann"))
 
 
-def post_twice(office: Office, path: str, body: Any, other: Any = None) -> int:
+def post_twice(agent_api: AgentApi, path: str, body: Any, other: Any = None) -> int:
     """The status of the second of two equal requests."""
-    return race(office, (office.owner, "POST", path, body), (office.owner, "POST", path, other or body))
+    return race(
+        agent_api, (agent_api.owner, "POST", path, body), (agent_api.owner, "POST", path, other or body)
+    )
 
 
-def number_cards(office: Office) -> None:
-    path = f"{office.path}/columns/{office.columns[0]['id']}/cards"
-    assert post_twice(office, path, {"title": "A"}) == 201
-    keys = [card["key"] for card in office.world.ask(office.owner, "GET", f"{office.path}/cards")]
+def number_cards(agent_api: AgentApi) -> None:
+    path = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}/cards"
+    assert post_twice(agent_api, path, {"title": "A"}) == 201
+    keys = [card["key"] for card in agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/cards")]
     assert len(set(keys)) == len(keys) == 2
 
 
-def relate_cards(office: Office) -> None:
-    card, other = office.card(), office.card()
+def relate_cards(agent_api: AgentApi) -> None:
+    card, other = agent_api.card(), agent_api.card()
     body = {"targetCardId": other["id"], "type": "blocks"}
-    assert post_twice(office, f"{office.flat_of(card)}/relations", body) == 409
-    assert len(office.world.ask(office.owner, "GET", f"{office.flat_of(card)}/relations")) == 1
+    assert post_twice(agent_api, f"{agent_api.flat_of(card)}/relations", body) == 409
+    assert len(agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(card)}/relations")) == 1
 
 
-def adopt_card(office: Office) -> None:
-    child, first, second = (office.card() for _ in range(3))
+def adopt_card(agent_api: AgentApi) -> None:
+    child, first, second = (agent_api.card() for _ in range(3))
     body = {"targetCardId": child["id"], "type": "parent_of"}
     status = race(
-        office,
-        (office.owner, "POST", f"{office.flat_of(first)}/relations", body),
-        (office.owner, "POST", f"{office.flat_of(second)}/relations", body),
+        agent_api,
+        (agent_api.owner, "POST", f"{agent_api.flat_of(first)}/relations", body),
+        (agent_api.owner, "POST", f"{agent_api.flat_of(second)}/relations", body),
     )
     assert status == 409
-    assert len(office.world.ask(office.owner, "GET", f"{office.flat_of(child)}/relations")) == 1
+    assert len(agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(child)}/relations")) == 1
 
 
-def name_label(office: Office) -> None:
-    assert post_twice(office, f"{office.path}/labels", {"name": "bug"}, {"name": "BUG"}) == 409
+def name_label(agent_api: AgentApi) -> None:
+    assert post_twice(agent_api, f"{agent_api.path}/labels", {"name": "bug"}, {"name": "BUG"}) == 409
 
 
-def name_field(office: Office) -> None:
+def name_field(agent_api: AgentApi) -> None:
     body = {"name": "Size", "type": "text"}
-    assert post_twice(office, f"{office.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
+    assert post_twice(agent_api, f"{agent_api.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
 
 
-def key_project(office: Office) -> None:
-    assert post_twice(office, f"{office.flat}/projects", {"name": "Other", "key": "OTH"}) == 409
+def key_project(agent_api: AgentApi) -> None:
+    assert post_twice(agent_api, f"{agent_api.flat}/projects", {"name": "Other", "key": "OTH"}) == 409
     # One that is made of the name is another one.
-    assert post_twice(office, f"{office.flat}/projects", {"name": "Third"}) == 201
+    assert post_twice(agent_api, f"{agent_api.flat}/projects", {"name": "Third"}) == 201
 
 
-def slug_organization(office: Office) -> None:
-    assert post_twice(office, "/organizations", {"name": "Acme", "slug": "acme"}) == 409
+def slug_organization(agent_api: AgentApi) -> None:
+    assert post_twice(agent_api, "/organizations", {"name": "Acme", "slug": "acme"}) == 409
 
 
-def slug_workspace(office: Office) -> None:
-    path = f"/orgs/{office.workspace.organization.slug}/workspaces"
-    assert post_twice(office, path, {"name": "Eng", "slug": "eng"}) == 409
+def slug_workspace(agent_api: AgentApi) -> None:
+    path = f"/orgs/{agent_api.workspace.organization.slug}/workspaces"
+    assert post_twice(agent_api, path, {"name": "Eng", "slug": "eng"}) == 409
 
 
-def slug_agent(office: Office) -> None:
+def slug_agent(agent_api: AgentApi) -> None:
     body = {"name": "Scribe", "tools": ["board.read"]}
-    assert post_twice(office, office.agents, body) == 201
-    slugs = [agent["slug"] for agent in office.world.ask(office.owner, "GET", office.agents)]
+    assert post_twice(agent_api, agent_api.agents, body) == 201
+    slugs = [agent["slug"] for agent in agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)]
     assert len(set(slugs)) == len(slugs) == 2
 
 
-def invite(office: Office) -> None:
-    path = f"{office.flat}/members/invite"
-    post_twice(office, path, {"email": "bob@example.com"}, {"email": "BOB@example.com"})
-    with office.world.core.view(NOBODY) as uow:
+def invite(agent_api: AgentApi) -> None:
+    path = f"{agent_api.flat}/members/invite"
+    post_twice(agent_api, path, {"email": "bob@example.com"}, {"email": "BOB@example.com"})
+    with agent_api.world.core.view(NOBODY) as uow:
         assert len(uow.connection.execute(select(accounts.invitations.c.id)).all()) == 1
 
 
-def number_versions(office: Office) -> None:
-    document = office.world.ask(office.owner, "POST", f"{office.flat}/documents", {"title": "A"})
-    path = f"{office.flat}/documents/{document['id']}"
-    assert post_twice(office, f"{path}/submit-review", None) == 409
-    assert len(office.world.ask(office.owner, "GET", f"{path}/versions")) == 1
+def number_versions(agent_api: AgentApi) -> None:
+    document = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", {"title": "A"})
+    path = f"{agent_api.flat}/documents/{document['id']}"
+    assert post_twice(agent_api, f"{path}/submit-review", None) == 409
+    assert len(agent_api.world.ask(agent_api.owner, "GET", f"{path}/versions")) == 1
 
 
-def map_user(office: Office) -> None:
-    core = office.world.core
+def map_user(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
     first, second, _ = run_beside(
         core,
         lambda uow: core.user(external_id="7", email="bob@example.com", connection=uow.connection),
@@ -120,18 +122,18 @@ def map_user(office: Office) -> None:
     assert first == second
 
 
-def take_address(office: Office) -> None:
-    core, register = office.world.core, {"email": "BOB@example.com", "password": "correct horse"}
+def take_address(agent_api: AgentApi) -> None:
+    core, register = agent_api.world.core, {"email": "BOB@example.com", "password": "correct horse"}
     _, status, _ = run_beside(
         core,
         lambda uow: core.user(external_id="7", email="bob@example.com", connection=uow.connection),
-        lambda: office.world.status(None, "POST", "/auth/register", register),
+        lambda: agent_api.world.status(None, "POST", "/auth/register", register),
     )
     assert status == 409
 
 
-def enqueue_job(office: Office) -> None:
-    core = office.world.core
+def enqueue_job(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
 
     def enqueue(uow: Any) -> None:
         jobs.enqueue(uow, "test", {}, key="only one")
@@ -144,17 +146,17 @@ def enqueue_job(office: Office) -> None:
         assert len(uow.connection.execute(select(jobs.jobs.c.id)).all()) == 1
 
 
-def repeat_request(office: Office) -> None:
-    core = office.world.core
+def repeat_request(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
     row = {"user_id": "a" * 24, "key_digest": "k", "request_digest": "r", "status": 200, "headers": {}}
     assert insert_twice(core, idempotency.keys, {**row, "created_at": core.env.clock()}, {}) == "refused"
 
 
-def trace_event(office: Office) -> None:
-    core = office.world.core
-    workshop = Workshop(office.world, office.owner)
-    rule = workshop.rule("task_created", "archive_card")
-    workshop.card()
+def trace_event(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
+    automation_api = AutomationApi(agent_api.world, agent_api.owner)
+    rule = automation_api.rule("task_created", "archive_card")
+    automation_api.card()
     with core.view(NOBODY) as uow:
         trace = dict(uow.connection.execute(select(automations.traces)).mappings().one())
     assert trace["automation_id"] == rule["id"]
@@ -172,8 +174,8 @@ def trace_event(office: Office) -> None:
     assert run_beside(core, record, record_beside)[1] == "refused"
 
 
-def own_two_homes(office: Office) -> None:
-    core = office.world.core
+def own_two_homes(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
     with core.view(NOBODY) as uow:
         home = uow.connection.execute(select(accounts.workspaces).where(accounts.workspaces.c.is_personal))
         row = dict(home.mappings().one())
@@ -194,7 +196,7 @@ def insert_twice(core: Core, table: Any, row: Any, changes: Any, *, first: bool 
     return "written"
 
 
-RACES: dict[str, Callable[[Office], None]] = {
+RACES: dict[str, Callable[[AgentApi], None]] = {
     "stellary_agents workspace_id,slug": slug_agent,
     "stellary_automation_traces automation_id,event_id": trace_event,
     "stellary_cards project_id,number": number_cards,
@@ -224,12 +226,12 @@ ELSEWHERE = {"stellary_agent_missions card_id": "tests/core/agents/test_races.py
 
 
 @pytest.mark.parametrize("key", RACES)
-def test_two_at_once_do_not_get_the_same_key(office: Office, key: str) -> None:
-    RACES[key](office)
+def test_two_at_once_do_not_get_the_same_key(agent_api: AgentApi, key: str) -> None:
+    RACES[key](agent_api)
 
 
-def test_a_request_is_noted_once(office: Office) -> None:
-    repeat_request(office)
+def test_a_request_is_noted_once(agent_api: AgentApi) -> None:
+    repeat_request(agent_api)
 
 
 def test_every_unique_key_has_its_race() -> None:
@@ -238,8 +240,8 @@ def test_every_unique_key_has_its_race() -> None:
     assert listed == RACES.keys() | RANDOM | ELSEWHERE.keys()
 
 
-def test_a_unique_number_is_refused_by_the_database(office: Office) -> None:
-    office.card()
-    with office.world.core.view(NOBODY) as uow:
+def test_a_unique_number_is_refused_by_the_database(agent_api: AgentApi) -> None:
+    agent_api.card()
+    with agent_api.world.core.view(NOBODY) as uow:
         row = dict(uow.connection.execute(select(board.cards)).mappings().one())
-    assert insert_twice(office.world.core, board.cards, row, {}, first=False) == "refused"
+    assert insert_twice(agent_api.world.core, board.cards, row, {}, first=False) == "refused"

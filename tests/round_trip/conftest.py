@@ -1,5 +1,5 @@
-"""The stage of the permission tests, on which requests are sent and read back."""
+"""The world of the permission tests, in which requests are sent and read back."""
 
-from tests.security.conftest import built, stage
+from tests.security.conftest import permission_world, shared_permission_world
 
-__all__ = ["built", "stage"]
+__all__ = ["permission_world", "shared_permission_world"]

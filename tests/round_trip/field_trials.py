@@ -18,7 +18,7 @@ from stellary.contract.naming import base, marks, wire_fields
 from stellary.contract.wire import Request
 from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import place_of, send
-from tests.security.stage import Place, Stage
+from tests.security.permission_world import PermissionWorld, Place
 from tests.security.table import SERVED, Row
 
 CALLER = "OO"
@@ -32,27 +32,36 @@ HEADING = {"type": "heading", "attrs": {"level": 1}, "content": [{"type": "text"
 class Conversation:
     """One write and the reads after it, by a caller who may do both."""
 
-    def __init__(self, stage: Stage, row: Row) -> None:
-        self.stage = stage
+    def __init__(self, permission_world: PermissionWorld, row: Row) -> None:
+        self.permission_world = permission_world
         self.row = row
-        self.place: Place = {**stage.here, **place_of(stage, row, CALLER)}
+        self.place: Place = {**permission_world.here, **place_of(permission_world, row, CALLER)}
         self.answer: Any = None
 
     def ask(self, operation: str, body: Any = None, query: str = "", **place: str) -> Any:
         """Return what an operation answers; it must succeed."""
-        response = send(self.stage, ROWS[operation], CALLER, {**self.place, **place}, body=body, query=query)
+        response = send(
+            self.permission_world, ROWS[operation], CALLER, {**self.place, **place}, body=body, query=query
+        )
         content = orjson.loads(response.body)
         assert response.status < 300, (operation, content)
         return content
 
     def send_usual(self, operation: str) -> None:
         """Send the request with which the permission tests try an operation; it must succeed."""
-        response = send(self.stage, ROWS[operation], CALLER, place_of(self.stage, ROWS[operation], CALLER))
+        response = send(
+            self.permission_world,
+            ROWS[operation],
+            CALLER,
+            place_of(self.permission_world, ROWS[operation], CALLER),
+        )
         assert response.status < 300, (operation, response.body)
 
     def log_in(self, email: str, password: str) -> Any:
         """Return the answer to a login, without demanding that it succeeds."""
-        response = self.stage.world.call(None, "POST", "/auth/login", {"email": email, "password": password})
+        response = self.permission_world.world.call(
+            None, "POST", "/auth/login", {"email": email, "password": password}
+        )
         return orjson.loads(response.body)
 
 
@@ -61,8 +70,8 @@ class FieldTrial:
     """How one field is tried.
 
     Attributes:
-        value: What is sent, or a function of the stage that makes it; by the field's type if not given.
-        body: The rest of the body, or a function of the stage; that of the permission tests if not given.
+        value: Sent value, or a function of the permission world that makes it. Default: by the field's type.
+        body: Other fields of the body, or a function of the permission world. Default: as in the permission tests.
         read: Return what came of the field; by default it is looked for under its own name.
         expected: What ``read`` must return; the value if not given.
         prepare: Called before the request is sent.
@@ -75,9 +84,9 @@ class FieldTrial:
     prepare: Callable[[Conversation], object] | None = None
 
 
-def _here(*names: str) -> Callable[[Stage], Any]:
-    """Return a maker of a list of ids of the stage."""
-    return lambda stage: [stage.here[name] for name in names]
+def _here(*names: str) -> Callable[[PermissionWorld], Any]:
+    """Return a maker of a list of ids of the permission world."""
+    return lambda permission_world: [permission_world.here[name] for name in names]
 
 
 def _read_from(operation: str, name: str, **place: str) -> Callable[[Conversation], Any]:
@@ -125,9 +134,9 @@ def _version_notes(conversation: Conversation) -> Any:
     return conversation.ask("documents.versions")[0]["reviewNotes"]
 
 
-def _in_project(stage: Stage) -> Any:
+def _in_project(permission_world: PermissionWorld) -> Any:
     """Return the body of a document that belongs to a project."""
-    return {"title": TEXT, "contextType": "project", "contextId": stage.here["projectId"]}
+    return {"title": TEXT, "contextType": "project", "contextId": permission_world.here["projectId"]}
 
 
 _STATUS_ACTION = {"type": "set_status", "params": {"status": "in_progress"}}
@@ -211,24 +220,28 @@ TRIALS: Mapping[str, FieldTrial] = {
     "custom_fields.update.type": FieldTrial("number"),
     "custom_fields.update.options": FieldTrial(["red", "green"], body={"type": "select"}),
     "cards.create.labelIds": FieldTrial(_here("labelId")),
-    "cards.create.customFields": FieldTrial(lambda stage: {stage.here["fieldId"]: TEXT}),
+    "cards.create.customFields": FieldTrial(
+        lambda permission_world: {permission_world.here["fieldId"]: TEXT}
+    ),
     "cards.create.checklist": FieldTrial(_CHECKLIST),
     "cards.update.labelIds": FieldTrial(_here("labelId")),
-    "cards.update.customFields": FieldTrial(lambda stage: {stage.here["fieldId"]: TEXT}),
+    "cards.update.customFields": FieldTrial(
+        lambda permission_world: {permission_world.here["fieldId"]: TEXT}
+    ),
     "cards.update.checklist": FieldTrial(_CHECKLIST),
     "cards.update_many.id": FieldTrial(
-        lambda stage: stage.here["otherCardId"],
+        lambda permission_world: permission_world.here["otherCardId"],
         body={"title": TEXT},
         read=lambda c: c.ask("cards.get", cardId=c.place["otherCardId"])["title"],
         expected=TEXT,
     ),
     "cards.update.before": FieldTrial(
-        lambda stage: stage.here["thirdCardId"],
+        lambda permission_world: permission_world.here["thirdCardId"],
         read=_read_from("cards.get", "order", cardId="id"),
         expected=1,
     ),
     "cards.update.after": FieldTrial(
-        lambda stage: stage.here["thirdCardId"],
+        lambda permission_world: permission_world.here["thirdCardId"],
         read=_read_from("cards.get", "order", cardId="id"),
         expected=2,
     ),
@@ -250,14 +263,16 @@ TRIALS: Mapping[str, FieldTrial] = {
     "documents.create.contextId": FieldTrial(body=_in_project),
     "documents.update.contextType": FieldTrial("project", body=_in_project),
     "documents.update.contextId": FieldTrial(body=_in_project),
-    "documents.update.parentId": FieldTrial(lambda stage: stage.here["pendingDocumentId"]),
+    "documents.update.parentId": FieldTrial(
+        lambda permission_world: permission_world.here["pendingDocumentId"]
+    ),
     "documents.review.notes": FieldTrial(read=_version_notes),
     "automations.create.action": FieldTrial(_STATUS_ACTION),
     "automations.update.action": FieldTrial(_STATUS_ACTION),
     "automations.create.conditions": FieldTrial(_CONDITIONS),
     "automations.update.conditions": FieldTrial(_CONDITIONS),
     "project_drafts.create.documentIds": FieldTrial(
-        lambda stage: [stage.here["documentId"]],
+        lambda permission_world: [permission_world.here["documentId"]],
         body={"name": "Web shop"},
         read=lambda c: [document["title"] for document in c.answer["contextDocuments"]],
         expected=["Plan"],
@@ -289,10 +304,14 @@ TRIALS: Mapping[str, FieldTrial] = {
     "pilotage.update_mission.blockedReason": FieldTrial(body={"status": "blocked"}),
     "pilotage.update_mission.status": FieldTrial("in_progress"),
     "pilotage.propose_action.actionType": FieldTrial(
-        "archive_card", body=lambda stage: {"explanation": TEXT, "payload": {"cardId": stage.here["cardId"]}}
+        "archive_card",
+        body=lambda permission_world: {
+            "explanation": TEXT,
+            "payload": {"cardId": permission_world.here["cardId"]},
+        },
     ),
     "pilotage.propose_action.payload": FieldTrial(
-        lambda stage: {"cardId": stage.here["otherCardId"], "targetColumn": "Done"},
+        lambda permission_world: {"cardId": permission_world.here["otherCardId"], "targetColumn": "Done"},
     ),
     "pilotage.review_action.approved": FieldTrial(
         False, read=_read_from("pilotage.get_action", "status", id="id"), expected="rejected"
@@ -321,26 +340,26 @@ _REFERENCES = {
     "targetCardId": "thirdCardId",
     "contextId": "projectId",
 }
-"""The thing of the stage to which a field of that name refers."""
+"""The object of the permission world to which a field of that name refers."""
 
 
-def sample_value(stage: Stage, name: str, kind: Any, usual: Any = None) -> Any:
+def sample_value(permission_world: PermissionWorld, name: str, kind: Any, usual: Any = None) -> Any:
     """Return a good value of a field that differs from what the field is otherwise.
 
     Args:
-        stage: Where the request is sent.
+        permission_world: Where the request is sent.
         name: The field's wire name.
         kind: The field's type, with its marks.
         usual: The value that the field has in a usual request, if it is there.
     """
     if name in _REFERENCES:
-        return stage.here[_REFERENCES[name]]
+        return permission_world.here[_REFERENCES[name]]
     plain = base(kind)
     origin, arguments = get_origin(plain), get_args(plain)
     if origin is Literal:
         return [word for word in arguments if word != usual][-1]
     if origin is list:
-        return [sample_value(stage, "", arguments[0])]
+        return [sample_value(permission_world, "", arguments[0])]
     simple: dict[Any, Any] = {
         str: TEXT,
         int: next((mark.min + 1 for mark in marks(kind) if isinstance(mark, Range)), 1),
@@ -350,7 +369,7 @@ def sample_value(stage: Stage, name: str, kind: Any, usual: Any = None) -> Any:
     if plain in simple:
         return simple[plain]
     assert issubclass(plain, Request), f"no value is known for {name}: {kind}"
-    return {key: sample_value(stage, key, field.type) for key, field in wire_fields(plain).items()}
+    return {key: sample_value(permission_world, key, field.type) for key, field in wire_fields(plain).items()}
 
 
 def readers_of(row: Row) -> list[Row]:

@@ -14,7 +14,7 @@ from stellary.contract.naming import whole, wire_fields
 from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
 from tests.security.asking import ASKINGS, send
-from tests.security.stage import Stage
+from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 
 PAGING = ("limit", "cursor")
@@ -52,7 +52,7 @@ def _run_mission(conversation: Conversation) -> None:
         "agent_missions.create",
         {"cardId": conversation.place["thirdCardId"], "prompt": "set priority high and move to Done"},
     )
-    conversation.stage.core.work.run_due()
+    conversation.permission_world.core.work.run_due()
     if "missionId" in conversation.row.parameters:
         conversation.place["missionId"] = mission["id"]
 
@@ -96,14 +96,14 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "relations.list": repeat("relations.create"),
     "webhooks.deliveries": _queue_deliveries,
 }
-VALUES: Mapping[str, Callable[[Stage], Any]] = {
-    "cards.list.customField": lambda stage: [f"{stage.here['fieldId']}:{TEXT}"],
-    "cards.list.labelId": lambda stage: stage.here["labelId"],
-    "documents.list.authorId": lambda stage: stage.here["userId"],
-    "documents.list.projectId": lambda stage: stage.beside["projectId"],
-    "projects.activity.actorId": lambda stage: stage.here["userId"],
-    "search.query.kind": lambda stage: ["document"],
-    "search.query.projectId": lambda stage: stage.beside["projectId"],
+VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
+    "cards.list.customField": lambda permission_world: [f"{permission_world.here['fieldId']}:{TEXT}"],
+    "cards.list.labelId": lambda permission_world: permission_world.here["labelId"],
+    "documents.list.authorId": lambda permission_world: permission_world.here["userId"],
+    "documents.list.projectId": lambda permission_world: permission_world.beside["projectId"],
+    "projects.activity.actorId": lambda permission_world: permission_world.here["userId"],
+    "search.query.kind": lambda permission_world: ["document"],
+    "search.query.projectId": lambda permission_world: permission_world.beside["projectId"],
 }
 """Values that a parameter's type alone does not give."""
 
@@ -112,26 +112,30 @@ VALUES: Mapping[str, Callable[[Stage], Any]] = {
 
 
 @pytest.mark.parametrize("row", FILTERED, ids=lambda row: row.operation)
-def test_each_parameter_changes_the_answer(stage: Stage, row: Row):
+def test_each_parameter_changes_the_answer(permission_world: PermissionWorld, row: Row):
     wrong = {}
     for name, kind in parameters_of(row).items():
-        with stage.sandbox.thrown_away():
-            if problem := find_problem(stage, row, name, kind):
+        with permission_world.sandbox.thrown_away():
+            if problem := find_problem(permission_world, row, name, kind):
                 wrong[name] = problem
     assert wrong == {}
 
 
-def find_problem(stage: Stage, row: Row, name: str, kind: Any) -> str | None:
+def find_problem(permission_world: PermissionWorld, row: Row, name: str, kind: Any) -> str | None:
     """Send a request with and without a parameter; return how it was ignored, or None if it was not."""
-    conversation = Conversation(stage, row)
+    conversation = Conversation(permission_world, row)
     key = f"{row.operation}.{name}"
     if prepare := BEFORE_FILTERING.get(key):
         prepare(conversation)
     usual = dict(parse_qsl(ASKINGS[row.operation].query))
-    value = VALUES[key](stage) if key in VALUES else sample_value(stage, name, kind, usual.get(name))
-    before = send(stage, row, CALLER, conversation.place)
+    value = (
+        VALUES[key](permission_world)
+        if key in VALUES
+        else sample_value(permission_world, name, kind, usual.get(name))
+    )
+    before = send(permission_world, row, CALLER, conversation.place)
     query = urlencode({**usual, name: _as_text(value)}, doseq=True)
-    after = send(stage, row, CALLER, conversation.place, query=query)
+    after = send(permission_world, row, CALLER, conversation.place, query=query)
     if after.status != 200:
         return f"{query}: {orjson.loads(after.body)['message']}"
     return f"{query} changes nothing" if before.body == after.body else None
@@ -142,17 +146,19 @@ def _as_text(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("row", LISTS, ids=lambda row: row.operation)
-def test_cursor_alone_continues_a_list(stage: Stage, row: Row):
-    conversation = Conversation(stage, row)
+def test_cursor_alone_continues_a_list(permission_world: PermissionWorld, row: Row):
+    conversation = Conversation(permission_world, row)
     usual = ASKINGS[row.operation].query
-    with stage.sandbox.thrown_away():
+    with permission_world.sandbox.thrown_away():
         if prepare := SECOND_ROW.get(row.operation):
             prepare(conversation)
-        complete = send(stage, row, CALLER, conversation.place)
-        first = send(stage, row, CALLER, conversation.place, query=f"{usual}&limit=1".lstrip("&"))
+        complete = send(permission_world, row, CALLER, conversation.place)
+        first = send(permission_world, row, CALLER, conversation.place, query=f"{usual}&limit=1".lstrip("&"))
         cursor = re.search(r"[?&](cursor=[^&>]+)", first.headers["link"])
         assert cursor is not None
-        rest = send(stage, row, CALLER, conversation.place, query=f"{usual}&{cursor[1]}".lstrip("&"))
+        rest = send(
+            permission_world, row, CALLER, conversation.place, query=f"{usual}&{cursor[1]}".lstrip("&")
+        )
     pages = [orjson.loads(page.body) for page in (first, rest)]
     assert len(pages[0]) == 1
     assert _sorted(pages[0] + pages[1]) == _sorted(orjson.loads(complete.body))

@@ -21,7 +21,7 @@ from tests.round_trip.field_trials import (
     sample_value,
 )
 from tests.security.asking import ASKINGS, send
-from tests.security.stage import Stage
+from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 
 BULK = {"cards.create_many": "cards.create", "cards.update_many": "cards.update"}
@@ -45,33 +45,33 @@ UPDATES = [row for row in WRITES if row.method == "PATCH" and row.operation not 
 
 
 @pytest.mark.parametrize("row", WRITES, ids=lambda row: row.operation)
-def test_each_field_of_a_request_body_is_read_back(stage: Stage, row: Row):
+def test_each_field_of_a_request_body_is_read_back(permission_world: PermissionWorld, row: Row):
     wrong = {}
     for name in fields_of(row):
         if f"{row.operation}.{name}" in NOT_READ_BACK:
             continue
-        with stage.sandbox.thrown_away():
-            if problem := find_problem(stage, row, name):
+        with permission_world.sandbox.thrown_away():
+            if problem := find_problem(permission_world, row, name):
                 wrong[name] = problem
     assert wrong == {}
 
 
-def find_problem(stage: Stage, row: Row, name: str) -> str | None:
+def find_problem(permission_world: PermissionWorld, row: Row, name: str) -> str | None:
     """Send a request with one field set; return how the field was ignored, or None if it was not."""
     field = fields_of(row)[name]
     trial = _trial_of(row, name)
-    conversation = Conversation(stage, row)
-    usual = _usual_body(stage, row, trial)
-    value = trial.value(stage) if callable(trial.value) else trial.value
+    conversation = Conversation(permission_world, row)
+    usual = _usual_body(permission_world, row, trial)
+    value = trial.value(permission_world) if callable(trial.value) else trial.value
     if value is ...:
         default = field.default if isinstance(field.default, bool) else None
-        value = sample_value(stage, name, field.type, usual.get(name, default))
+        value = sample_value(permission_world, name, field.type, usual.get(name, default))
     if trial.prepare:
         trial.prepare(conversation)
     body = {**usual, name: value}
     if row.operation in BULK:
         body = {"cards": [body]}
-    response = send(stage, row, CALLER, conversation.place, body=body)
+    response = send(permission_world, row, CALLER, conversation.place, body=body)
     conversation.answer = orjson.loads(response.body)
     if response.status >= 300:
         return f"{response.status} {conversation.answer['message']}"
@@ -95,12 +95,12 @@ def _trial_of(row: Row, name: str) -> FieldTrial:
     return TRIALS.get(f"{row.operation}.{name}") or TRIALS.get(f"{single}.{name}") or FieldTrial()
 
 
-def _usual_body(stage: Stage, row: Row, trial: FieldTrial) -> dict[str, Any]:
+def _usual_body(permission_world: PermissionWorld, row: Row, trial: FieldTrial) -> dict[str, Any]:
     """Return the rest of the body: what the trial says, or what a creation requires."""
     usual = trial.body
     if usual is ...:
         usual = None if row in UPDATES else ASKINGS[row.operation].body
-    body: dict[str, Any] = (usual(stage) if callable(usual) else usual) or {}
+    body: dict[str, Any] = (usual(permission_world) if callable(usual) else usual) or {}
     return body.get("cards", [body])[0] if row.operation in BULK else body
 
 
@@ -111,7 +111,7 @@ def read_all(row: Row, conversation: Conversation) -> dict[str, dict[str, Any]]:
         parameters = _parameters(reader, conversation)
         if parameters is None:
             continue
-        response = send(conversation.stage, reader, CALLER, parameters)
+        response = send(conversation.permission_world, reader, CALLER, parameters)
         thing = _same_thing(orjson.loads(response.body), conversation.answer)
         if response.status == 200 and thing is not None:
             found[reader.operation] = thing
@@ -162,16 +162,16 @@ CLEARABLE = [
 
 
 @pytest.mark.parametrize("row", CLEARABLE, ids=lambda row: row.operation)
-def test_null_clears_each_nullable_field(stage: Stage, row: Row):
+def test_null_clears_each_nullable_field(permission_world: PermissionWorld, row: Row):
     wrong = {}
     for name, field in fields_of(row).items():
         if type(None) not in members(field.type):
             continue
-        with stage.sandbox.thrown_away():
-            assert find_problem(stage, row, name) is None
-            conversation = Conversation(stage, row)
+        with permission_world.sandbox.thrown_away():
+            assert find_problem(permission_world, row, name) is None
+            conversation = Conversation(permission_world, row)
             body = {**_BESIDE_NULL.get(f"{row.operation}.{name}", {}), name: None}
-            response = send(stage, row, CALLER, conversation.place, body=body)
+            response = send(permission_world, row, CALLER, conversation.place, body=body)
             conversation.answer = orjson.loads(response.body)
             things = {row.operation: conversation.answer, **read_all(row, conversation)}
             read = {operation: thing[name] for operation, thing in things.items() if name in thing}
@@ -210,15 +210,15 @@ EXPORTED = [
 
 
 @pytest.mark.parametrize("row", EXPORTED, ids=lambda row: row.operation)
-def test_each_change_is_in_the_export_and_in_its_import(stage: Stage, row: Row):
+def test_each_change_is_in_the_export_and_in_its_import(permission_world: PermissionWorld, row: Row):
     wrong = {}
-    before = _export_twice(Conversation(stage, row))
+    before = _export_twice(Conversation(permission_world, row))
     for name in fields_of(row):
         if f"{row.operation}.{name}" in NOT_EXPORTED:
             continue
-        with stage.sandbox.thrown_away():
-            assert find_problem(stage, row, name) is None
-            after = _export_twice(Conversation(stage, row))
+        with permission_world.sandbox.thrown_away():
+            assert find_problem(permission_world, row, name) is None
+            after = _export_twice(Conversation(permission_world, row))
         unchanged = [
             copy
             for copy, old, new in zip(("export", "export of the import"), before, after, strict=True)
@@ -232,7 +232,7 @@ def test_each_change_is_in_the_export_and_in_its_import(stage: Stage, row: Row):
 def _export_twice(conversation: Conversation) -> tuple[Any, Any]:
     """Return a project's export, and the export of the project that an import makes of it, without ids and times."""
     exported = conversation.ask("projects.export")
-    with conversation.stage.sandbox.thrown_away():
+    with conversation.permission_world.sandbox.thrown_away():
         imported = conversation.ask("projects.import", exported)
         again = conversation.ask("projects.export", projectId=imported["id"])
     return _anonymous(exported), _anonymous(again)
@@ -251,14 +251,14 @@ def _anonymous(content: Any) -> Any:
     return content
 
 
-def test_each_change_of_a_card_is_in_the_activity(stage: Stage):
+def test_each_change_of_a_card_is_in_the_activity(permission_world: PermissionWorld):
     row = ROWS["cards.update"]
     wrong = {}
     for name in fields_of(row):
-        with stage.sandbox.thrown_away():
-            assert find_problem(stage, row, name) is None
-            # The rule of the stage adds one of its own to an assignment.
-            latest = Conversation(stage, row).ask("projects.activity", query="limit=2")
+        with permission_world.sandbox.thrown_away():
+            assert find_problem(permission_world, row, name) is None
+            # The rule of the permission world adds one of its own to an assignment.
+            latest = Conversation(permission_world, row).ask("projects.activity", query="limit=2")
         recorded = [(item["type"], item["meta"].get("changed", [])) for item in latest]
         if _ACTIVITY.get(name, ("card_updated", [_ACTIVITY_NAMES.get(name, name)])) not in recorded:
             wrong[name] = recorded

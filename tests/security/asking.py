@@ -9,7 +9,7 @@ from urllib.parse import quote
 import attrs
 
 from stellary.contract.port import RawResponse
-from tests.security.stage import NEW_PASSWORD, Place, Stage
+from tests.security.permission_world import NEW_PASSWORD, PermissionWorld, Place
 from tests.security.table import Row
 from tests.support.forms import FORM, form
 from tests.support.world import PASSWORD
@@ -23,14 +23,14 @@ class Asking:
     """A good request.
 
     Attributes:
-        body: Made of the stage; None for a request without a body.
+        body: Made of the permission world; None for a request without a body.
         query: Without the question mark.
         places: Which thing of a place stands in the path, where it is not the one of the parameter's own name.
         own: Which of the persona's own things stands where in the path.
         headers: Beside those of every request.
     """
 
-    body: Callable[[Stage], Any] | None = None
+    body: Callable[[PermissionWorld], Any] | None = None
     query: str = ""
     places: Mapping[str, str] = attrs.field(factory=dict)
     own: Mapping[str, str] = attrs.field(factory=dict)
@@ -38,7 +38,7 @@ class Asking:
 
 
 def _saying(**body: Any) -> Asking:
-    return Asking(lambda stage: body)
+    return Asking(lambda permission_world: body)
 
 
 _PLAIN = Asking()
@@ -111,15 +111,19 @@ ASKINGS: Mapping[str, Asking] = {
     "cards.update": _saying(title="Renamed"),
     "cards.delete": _PLAIN,
     "cards.create_many": Asking(
-        lambda stage: {"cards": [{"title": "Fresh", "columnId": stage.here["columnId"]}]}
+        lambda permission_world: {
+            "cards": [{"title": "Fresh", "columnId": permission_world.here["columnId"]}]
+        }
     ),
-    "cards.update_many": Asking(lambda stage: {"cards": [{"id": stage.here["cardId"], "title": "Renamed"}]}),
+    "cards.update_many": Asking(
+        lambda permission_world: {"cards": [{"id": permission_world.here["cardId"], "title": "Renamed"}]}
+    ),
     "comments.list": _PLAIN,
     "comments.create": _saying(content="What about errors?"),
     "comments.update": _saying(content="What about them?"),
     "comments.delete": _PLAIN,
     "attachments.list": _PLAIN,
-    "attachments.upload": Asking(lambda stage: form(b"Hello."), headers={"content_type": FORM}),
+    "attachments.upload": Asking(lambda permission_world: form(b"Hello."), headers={"content_type": FORM}),
     "attachments.download": _PLAIN,
     "attachments.delete": _PLAIN,
     "scopes.create": _saying(name="Phase 3"),
@@ -139,8 +143,10 @@ ASKINGS: Mapping[str, Asking] = {
     "custom_fields.list": _PLAIN,
     "custom_fields.update": _saying(name="Severity"),
     "custom_fields.delete": _PLAIN,
-    "custom_fields.set_values": Asking(lambda stage: {stage.here["fieldId"]: "high"}),
-    "relations.create": Asking(lambda stage: {"targetCardId": stage.here["thirdCardId"], "type": "blocks"}),
+    "custom_fields.set_values": Asking(lambda permission_world: {permission_world.here["fieldId"]: "high"}),
+    "relations.create": Asking(
+        lambda permission_world: {"targetCardId": permission_world.here["thirdCardId"], "type": "blocks"}
+    ),
     "relations.list": _PLAIN,
     "relations.delete": _PLAIN,
     "checklist.list": _PLAIN,
@@ -148,11 +154,11 @@ ASKINGS: Mapping[str, Asking] = {
     "checklist.update": _saying(done=True),
     "checklist.delete": _PLAIN,
     "documents.create": Asking(
-        lambda stage: {
+        lambda permission_world: {
             "title": "Fresh",
             "docType": "spec",
             "content": {"type": "doc", "content": [{"type": "paragraph"}]},
-            "parentId": stage.here["documentId"],
+            "parentId": permission_world.here["documentId"],
             "tags": ["api"],
         }
     ),
@@ -162,7 +168,8 @@ ASKINGS: Mapping[str, Asking] = {
     "documents.delete": _PLAIN,
     "documents.submit_review": _PLAIN,
     "documents.review": Asking(
-        lambda stage: {"status": "approved", "notes": "Good."}, places={"documentId": "pendingDocumentId"}
+        lambda permission_world: {"status": "approved", "notes": "Good."},
+        places={"documentId": "pendingDocumentId"},
     ),
     "documents.versions": Asking(places={"documentId": "pendingDocumentId"}),
     "documents.get_version": Asking(places={"documentId": "pendingDocumentId"}),
@@ -181,40 +188,43 @@ ASKINGS: Mapping[str, Asking] = {
     "pilotage.create_mission": _saying(objective="Implement billing", module="billing"),
     "pilotage.list_missions": _PLAIN,
     "pilotage.update_mission": Asking(
-        lambda stage: {"status": "blocked", "blockedReason": "Waiting on API"}, places={"id": "missionId"}
+        lambda permission_world: {"status": "blocked", "blockedReason": "Waiting on API"},
+        places={"id": "missionId"},
     ),
     "pilotage.delete_mission": Asking(places={"id": "missionId"}),
     "pilotage.create_priority": _saying(label="Ship billing MVP"),
     "pilotage.list_priorities": _PLAIN,
-    "pilotage.update_priority": Asking(lambda stage: {"status": "done"}, places={"id": "priorityId"}),
+    "pilotage.update_priority": Asking(
+        lambda permission_world: {"status": "done"}, places={"id": "priorityId"}
+    ),
     "pilotage.delete_priority": Asking(places={"id": "priorityId"}),
     "pilotage.create_todo": Asking(
-        lambda stage: {
+        lambda permission_world: {
             "label": "Write Stripe integration tests",
-            "missionId": stage.here["missionId"],
-            "priorityId": stage.here["priorityId"],
+            "missionId": permission_world.here["missionId"],
+            "priorityId": permission_world.here["priorityId"],
         }
     ),
     "pilotage.list_todos": _PLAIN,
-    "pilotage.update_todo": Asking(lambda stage: {"status": "done"}, places={"id": "todoId"}),
+    "pilotage.update_todo": Asking(lambda permission_world: {"status": "done"}, places={"id": "todoId"}),
     "pilotage.delete_todo": Asking(places={"id": "todoId"}),
     "pilotage.create_decision": _saying(title="Use Stripe", impact="Saves three weeks"),
     "pilotage.list_decisions": _PLAIN,
     "pilotage.create_doc": _saying(title="Billing API Spec v2", owner="Jane Doe", sourceType="tech"),
     "pilotage.list_docs": _PLAIN,
-    "pilotage.update_doc": Asking(lambda stage: {"owner": "Jane Doe"}, places={"id": "docId"}),
+    "pilotage.update_doc": Asking(lambda permission_world: {"owner": "Jane Doe"}, places={"id": "docId"}),
     "pilotage.delete_doc": Asking(places={"id": "docId"}),
     "pilotage.propose_action": Asking(
-        lambda stage: {
+        lambda permission_world: {
             "actionType": "move_card",
             "explanation": "All subtasks complete, move to Done",
-            "payload": {"cardId": stage.here["cardId"], "targetColumn": "Done"},
+            "payload": {"cardId": permission_world.here["cardId"], "targetColumn": "Done"},
         }
     ),
     "pilotage.list_actions": _PLAIN,
     "pilotage.get_action": Asking(places={"id": "proposedId"}),
     "pilotage.review_action": Asking(
-        lambda stage: {"approved": True, "reason": "Looks correct"}, places={"id": "proposedId"}
+        lambda permission_world: {"approved": True, "reason": "Looks correct"}, places={"id": "proposedId"}
     ),
     "pilotage.apply_action": Asking(places={"id": "approvedId"}),
     "project_drafts.create": _saying(
@@ -227,7 +237,7 @@ ASKINGS: Mapping[str, Asking] = {
     "project_drafts.refine": _saying(answers={"work": "Build the shop"}),
     "project_drafts.generate_roadmap": _saying(feedback="add a phase for testing"),
     "project_drafts.execute": Asking(
-        lambda stage: {"startDate": "2027-01-04"}, places={"draftId": "plannedDraftId"}
+        lambda permission_world: {"startDate": "2027-01-04"}, places={"draftId": "plannedDraftId"}
     ),
     "project_drafts.delete": _PLAIN,
     "agents.create": _saying(
@@ -242,7 +252,7 @@ ASKINGS: Mapping[str, Asking] = {
     "agents.list_tokens": _PLAIN,
     "agents.revoke_token": _PLAIN,
     "agent_missions.create": Asking(
-        lambda stage: {"cardId": stage.here["cardId"], "prompt": "move to Done"},
+        lambda permission_world: {"cardId": permission_world.here["cardId"], "prompt": "move to Done"},
     ),
     "agent_missions.list": _PLAIN,
     "agent_missions.get": _OF_MISSION,
@@ -251,7 +261,7 @@ ASKINGS: Mapping[str, Asking] = {
     "agent_missions.events": _OF_MISSION,
     "agent_missions.approve_all": _OF_MISSION,
     "agent_missions.reject_all": Asking(
-        lambda stage: {"reason": "Not now"}, places={"missionId": "agentMissionId"}
+        lambda permission_world: {"reason": "Not now"}, places={"missionId": "agentMissionId"}
     ),
     "proposals.list": _PLAIN,
     "proposals.approve": _PLAIN,
@@ -280,26 +290,26 @@ ASKINGS: Mapping[str, Asking] = {
 """By operation. One that is served and not here fails the tests by name."""
 
 
-def place_of(stage: Stage, row: Row, persona: str, whose: str | None = None) -> Place:
+def place_of(permission_world: PermissionWorld, row: Row, persona: str, whose: str | None = None) -> Place:
     """What stands in the path of a good request.
 
     Args:
-        stage: Where it is asked.
+        permission_world: Where it is asked.
         row: What is asked.
         persona: Who asks.
         whose: ``own`` or ``other``, where it is to be the persona's own thing or somebody else's; if not given, that of
             the place where the personas have their roles, or else the persona's own.
     """
     asking = ASKINGS[row.operation]
-    owner = stage.person_of(persona)
+    owner = permission_world.person_of(persona)
     if whose == "other":
         owner = "WM" if owner != "WM" else "PM"
     made = {}
     for name in row.parameters:
-        if name in asking.own and (whose == "own" or name not in stage.here):
-            made[name] = stage.own[owner][asking.own[name]]
+        if name in asking.own and (whose == "own" or name not in permission_world.here):
+            made[name] = permission_world.own[owner][asking.own[name]]
         else:
-            made[name] = stage.here[asking.places.get(name, name)]
+            made[name] = permission_world.here[asking.places.get(name, name)]
     return made
 
 
@@ -311,7 +321,7 @@ def filled(path: str, place: Mapping[str, str]) -> str:
 
 
 def send(
-    stage: Stage,
+    permission_world: PermissionWorld,
     row: Row,
     persona: str,
     place: Place,
@@ -324,7 +334,7 @@ def send(
     """Ask for an endpoint.
 
     Args:
-        stage: Where it is asked.
+        permission_world: Where it is asked.
         row: What is asked.
         persona: Who asks.
         place: What stands in the path.
@@ -335,8 +345,10 @@ def send(
     """
     asking = ASKINGS[row.operation]
     if body is ...:
-        body = asking.body(stage) if asking.body else None
+        body = asking.body(permission_world) if asking.body else None
     query = asking.query if query is None else query
     url = filled(path or row.path, place) + (f"?{query}" if query else "")
     headers = {"x_request_id": REQUEST_ID, **asking.headers, **headers}
-    return stage.world.call(stage.bearer(persona, row), row.method, url, body, **headers)
+    return permission_world.world.call(
+        permission_world.bearer(persona, row), row.method, url, body, **headers
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 
 from tests.security.asking import ASKINGS
-from tests.security.stage import Place, Stage
+from tests.security.permission_world import PermissionWorld, Place
 from tests.security.table import Row
 
 SLUGS = ("orgSlug", "wsSlug")
@@ -74,25 +74,27 @@ def malformed(parameter: str, place: Place) -> Iterator[Nowhere]:
         yield Nowhere(parameter, why, place | {parameter: text})
 
 
-def elsewhere(stage: Stage, row: Row, parameter: str, place: Place) -> Iterator[Nowhere]:
+def elsewhere(permission_world: PermissionWorld, row: Row, parameter: str, place: Place) -> Iterator[Nowhere]:
     """The path with what is, or was, somewhere else at that place."""
     name = ASKINGS[row.operation].places.get(parameter, parameter)
-    if name not in stage.here:
+    if name not in permission_world.here:
         return
-    yield Nowhere(parameter, "deleted", place | {parameter: stage.gone[name]})
-    yield Nowhere(parameter, "of another tenant", place | {parameter: stage.abroad[name]})
+    yield Nowhere(parameter, "deleted", place | {parameter: permission_world.gone[name]})
+    yield Nowhere(parameter, "of another tenant", place | {parameter: permission_world.abroad[name]})
     if parameter == "orgSlug":
-        whole = {each: stage.abroad.get(each, text) for each, text in place.items()}
+        whole = {each: permission_world.abroad.get(each, text) for each, text in place.items()}
         yield Nowhere(parameter, "a whole path of another tenant", whole)
     if parameter not in SLUGS and "wsSlug" in place and parameter != "userId":
-        yield Nowhere(parameter, "of another workspace", place | {parameter: stage.next_door[name]})
-        other = stage.here["labelId" if name == "scopeId" else "scopeId"]
+        yield Nowhere(
+            parameter, "of another workspace", place | {parameter: permission_world.next_door[name]}
+        )
+        other = permission_world.here["labelId" if name == "scopeId" else "scopeId"]
         yield Nowhere(parameter, "of another kind", place | {parameter: other})
     if _has_parent(row.parameters, parameter):
-        yield Nowhere(parameter, "under the wrong parent", place | {parameter: stage.beside[name]})
+        yield Nowhere(parameter, "under the wrong parent", place | {parameter: permission_world.beside[name]})
 
 
-def below_project(stage: Stage, row: Row, place: Place) -> Iterator[Nowhere]:
+def below_project(permission_world: PermissionWorld, row: Row, place: Place) -> Iterator[Nowhere]:
     """The second path of what has a flat one, with each project that the thing does not belong to."""
     path = row.below_project
     child = next((name for name in row.parameters if name not in SLUGS), "")
@@ -101,9 +103,9 @@ def below_project(stage: Stage, row: Row, place: Place) -> Iterator[Nowhere]:
     for why, project in (
         ("below an unknown project", UNKNOWN_ID),
         ("below a malformed project", "PROJECT"),
-        ("below another project", stage.beside["projectId"]),
-        ("below a deleted project", stage.gone["projectId"]),
-        ("below a project of another tenant", stage.abroad["projectId"]),
+        ("below another project", permission_world.beside["projectId"]),
+        ("below a deleted project", permission_world.gone["projectId"]),
+        ("below a project of another tenant", permission_world.abroad["projectId"]),
     ):
         yield Nowhere(child, why, place | {"projectId": project}, path)
 

@@ -15,7 +15,7 @@ from stellary.contract.naming import base, marks, whole, wire_fields
 from stellary.contract.wire import Request
 from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of
-from tests.security.stage import Place, Stage
+from tests.security.permission_world import PermissionWorld, Place
 from tests.security.table import AGENTS, Row
 
 CALLERS = ("OO",) * 24 + ("WA", "PM", "WM", "PR", "PATfull", "OUT", *AGENTS)
@@ -89,17 +89,23 @@ class RequestMaker:
     """Makes requests for one operation.
 
     Args:
-        stage: Where they will be sent.
+        permission_world: Where they will be sent.
         row: The operation.
-        seed: Decides everything: the same seed makes the same requests on the same stage.
+        seed: Decides everything: the same seed makes the same requests in the same permission world.
     """
 
-    def __init__(self, stage: Stage, row: Row, seed: int) -> None:
+    def __init__(self, permission_world: PermissionWorld, row: Row, seed: int) -> None:
         self._random = random.Random(f"{seed} {row.operation}")
-        self._stage = stage
+        self._stage = permission_world
         self._row = row
         self._endpoint = SERVICES[row.operation].endpoint
-        self._places = (stage.here, stage.beside, stage.next_door, stage.abroad, stage.gone)
+        self._places = (
+            permission_world.here,
+            permission_world.beside,
+            permission_world.next_door,
+            permission_world.abroad,
+            permission_world.gone,
+        )
         self._ids = sorted({value for place in self._places[:2] for value in place.values()})
 
     def make(self) -> RandomRequest:

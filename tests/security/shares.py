@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from hypothesis import settings
 
-from tests.security.stage import Stage
+from tests.security.permission_world import PermissionWorld
 from tests.security.table import NOT_APPLICABLE, PEOPLE, TOKENS, Row
 
 T = TypeVar("T")
@@ -22,17 +22,19 @@ ON_POSTGRESQL = 6
 THOROUGH = "OO"
 
 
-def share(stage: Stage, row: Row, everything: Iterable[T], on_sqlite: int = 1) -> list[T]:
+def share(
+    permission_world: PermissionWorld, row: Row, everything: Iterable[T], on_sqlite: int = 1
+) -> list[T]:
     """All of it, or the share that falls to an operation: one of so many."""
-    of = on_sqlite if stage.core.database.is_sqlite else ON_POSTGRESQL
+    of = on_sqlite if permission_world.core.database.is_sqlite else ON_POSTGRESQL
     if settings.get_current_profile_name() == "long":
         of = 1
     first = zlib.crc32(row.operation.encode()) % of
     return [each for place, each in enumerate(everything) if place % of == first]
 
 
-def personas(stage: Stage, row: Row, on_sqlite: int = 3) -> list[str]:
+def personas(permission_world: PermissionWorld, row: Row, on_sqlite: int = 3) -> list[str]:
     """Who asks for an operation, as far as the table has them."""
     asked = [each for each in (*PEOPLE, *TOKENS) if row.cells[each] != NOT_APPLICABLE]
-    shared = share(stage, row, asked, on_sqlite=on_sqlite)
+    shared = share(permission_world, row, asked, on_sqlite=on_sqlite)
     return shared if THOROUGH in shared or THOROUGH not in asked else [THOROUGH, *shared]

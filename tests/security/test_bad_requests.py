@@ -13,8 +13,8 @@ from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import OTHER_TYPES, Bad, bad_bodies, bad_queries, not_json
+from tests.security.permission_world import PermissionWorld
 from tests.security.shares import share
-from tests.security.stage import Stage
 from tests.security.table import SERVED, Row
 
 # A form is not JSON: tests/server/test_files.py has what can be wrong with one.
@@ -34,28 +34,30 @@ def request_class(row: Row) -> Any:
     return SERVICES[row.operation].endpoint.request_class
 
 
-def good(stage: Stage, row: Row) -> dict[str, Any]:
+def good(permission_world: PermissionWorld, row: Row) -> dict[str, Any]:
     body = ASKINGS[row.operation].body
-    return body(stage) if body else {}
+    return body(permission_world) if body else {}
 
 
-def wrong_answers(stage: Stage, row: Row, bad: Iterable[tuple[Bad, Json]], status: int = 400) -> Json:
+def wrong_answers(
+    permission_world: PermissionWorld, row: Row, bad: Iterable[tuple[Bad, Json]], status: int = 400
+) -> Json:
     """What the answers to bad requests should not be like, by what is wrong with the request.
 
     Args:
-        stage: Where somebody asks who may.
+        permission_world: Where somebody asks who may.
         row: What is asked.
         bad: What is wrong, and how it is said.
         status: What it must be answered with.
     """
     wrong: Json = {}
-    place = place_of(stage, row, ALLOWED)
-    with stage.sandbox.thrown_away():
+    place = place_of(permission_world, row, ALLOWED)
+    with permission_world.sandbox.thrown_away():
         for each, said in bad:
-            if problem := wrong_with(send(stage, row, ALLOWED, place, **said), status, each):
+            if problem := wrong_with(send(permission_world, row, ALLOWED, place, **said), status, each):
                 wrong[each.why, each.field] = problem
         # To look at all that there is takes longer than to ask: once for all of them.
-        if tables := stage.sandbox.changed():
+        if tables := permission_world.sandbox.changed():
             wrong["changed"] = tables
     return wrong
 
@@ -77,25 +79,25 @@ def wrong_with(answer: RawResponse, status: int, bad: Bad) -> str | None:
 
 
 @with_body
-def test_a_field_that_cannot_be_is_named(stage: Stage, row: Row):
-    bad = share(stage, row, bad_bodies(request_class(row), good(stage, row)))
-    assert wrong_answers(stage, row, ((each, {"body": each.value}) for each in bad)) == {}
+def test_a_field_that_cannot_be_is_named(permission_world: PermissionWorld, row: Row):
+    bad = share(permission_world, row, bad_bodies(request_class(row), good(permission_world, row)))
+    assert wrong_answers(permission_world, row, ((each, {"body": each.value}) for each in bad)) == {}
 
 
 @with_body
-def test_a_body_that_is_no_json_is_refused(stage: Stage, row: Row):
-    bad = share(stage, row, not_json(good(stage, row)))
-    assert wrong_answers(stage, row, ((each, {"body": each.value}) for each in bad)) == {}
+def test_a_body_that_is_no_json_is_refused(permission_world: PermissionWorld, row: Row):
+    bad = share(permission_world, row, not_json(good(permission_world, row)))
+    assert wrong_answers(permission_world, row, ((each, {"body": each.value}) for each in bad)) == {}
 
 
 @with_body
-def test_a_body_of_another_type_is_refused(stage: Stage, row: Row):
-    body = good(stage, row)
+def test_a_body_of_another_type_is_refused(permission_world: PermissionWorld, row: Row):
+    body = good(permission_world, row)
     bad = ((Bad(kind, None), {"body": body, "content_type": kind}) for kind in OTHER_TYPES)
-    assert wrong_answers(stage, row, bad, 415) == {}
+    assert wrong_answers(permission_world, row, bad, 415) == {}
 
 
 @pytest.mark.parametrize("row", WITH_QUERY, ids=lambda row: row.operation)
-def test_a_query_that_cannot_be_is_refused(stage: Stage, row: Row):
+def test_a_query_that_cannot_be_is_refused(permission_world: PermissionWorld, row: Row):
     bad = bad_queries(request_class(row))
-    assert wrong_answers(stage, row, ((each, {"query": each.value}) for each in bad)) == {}
+    assert wrong_answers(permission_world, row, ((each, {"query": each.value}) for each in bad)) == {}

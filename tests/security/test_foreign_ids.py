@@ -15,7 +15,7 @@ from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import ASKINGS, place_of, send
 from tests.security.bodies import references
 from tests.security.hostile import UNKNOWN_ID
-from tests.security.stage import Stage
+from tests.security.permission_world import PermissionWorld
 from tests.security.statements import Reader
 from tests.security.table import SERVED, Row
 
@@ -97,35 +97,35 @@ MALFORMED = {
 }
 
 
-def foreign(stage: Stage, row: Row, kind: str) -> Iterator[tuple[str, str]]:
+def foreign(permission_world: PermissionWorld, row: Row, kind: str) -> Iterator[tuple[str, str]]:
     """Ids that name nothing, or nothing there."""
     yield from MALFORMED.items()
-    known = stage.here[kind]
+    known = permission_world.here[kind]
     yield "its id in upper case", known.upper() if known.upper() != known else "A" * 24
     yield "its id and a line feed", known + "\n"
     yield "its id after a space", " " + known
-    yield "of another tenant", stage.abroad[kind]
-    yield "of another kind", stage.here["cardId" if kind == "projectId" else "projectId"]
-    yield "deleted", stage.gone[kind]
+    yield "of another tenant", permission_world.abroad[kind]
+    yield "of another kind", permission_world.here["cardId" if kind == "projectId" else "projectId"]
+    yield "deleted", permission_world.gone[kind]
     if kind == "userId":
-        yield "of somebody outside the workspace", stage.people["OM"].id
-        yield "of a stranger", stage.people["NEW"].id
+        yield "of somebody outside the workspace", permission_world.people["OM"].id
+        yield "of a stranger", permission_world.people["NEW"].id
         return
-    yield "of another workspace", stage.next_door[kind]
+    yield "of another workspace", permission_world.next_door[kind]
     if row.operation not in WORKSPACE_WIDE:
-        yield "of another project", stage.beside[kind]
+        yield "of another project", permission_world.beside[kind]
 
 
-def naming(stage: Stage, row: Row, persona: str, field: str, found: str) -> RawResponse:
+def naming(permission_world: PermissionWorld, row: Row, persona: str, field: str, found: str) -> RawResponse:
     """The answer to a request that is good but for the id in that field."""
-    place = place_of(stage, row, persona)
+    place = place_of(permission_world, row, persona)
     if row.method in ("GET", "DELETE"):
         good = ASKINGS[row.operation].query
         query = f"{field}={quote(found, safe='')}"
-        return send(stage, row, persona, place, query=f"{good}&{query}" if good else query)
+        return send(permission_world, row, persona, place, query=f"{good}&{query}" if good else query)
     body = ASKINGS[row.operation].body
     assert body is not None
-    return send(stage, row, persona, place, body=put(body(stage), field, found))
+    return send(permission_world, row, persona, place, body=put(body(permission_world), field, found))
 
 
 def put(body: dict[str, Any], field: str, found: str) -> dict[str, Any]:
@@ -140,9 +140,11 @@ def put(body: dict[str, Any], field: str, found: str) -> dict[str, Any]:
     return body | {name: {"[]": [found], "{}": {found: "high"}}.get(field[len(name) :], found)}
 
 
-def fixed(stage: Stage, row: Row, persona: str, field: str, found: str) -> tuple[int, bytes]:
+def fixed(
+    permission_world: PermissionWorld, row: Row, persona: str, field: str, found: str
+) -> tuple[int, bytes]:
     """The status and the bytes of that answer; but for the name that the caller has made up, where it is one."""
-    answer = naming(stage, row, persona, field, found)
+    answer = naming(permission_world, row, persona, field, found)
     body = answer.body
     if field.endswith("{}"):
         name = orjson.dumps(found[:100])[1:-1]
@@ -152,41 +154,41 @@ def fixed(stage: Stage, row: Row, persona: str, field: str, found: str) -> tuple
 
 
 @cases
-def test_an_id_of_nothing_gets_one_fixed_answer(stage: Stage, row: Row, field: str):
+def test_an_id_of_nothing_gets_one_fixed_answer(permission_world: PermissionWorld, row: Row, field: str):
     told_apart = []
     kind = REFERENCES[row.operation][field]
     for persona in personas(row):
-        never = fixed(stage, row, persona, field, UNKNOWN_ID)
+        never = fixed(permission_world, row, persona, field, UNKNOWN_ID)
         assert never[0] == 400
-        for why, found in foreign(stage, row, kind):
+        for why, found in foreign(permission_world, row, kind):
             if found == "" and field.endswith("{}"):
                 continue
-            answer = fixed(stage, row, persona, field, found)
+            answer = fixed(permission_world, row, persona, field, found)
             if answer != never:
                 told_apart.append((persona, why, answer, never))
     assert told_apart == []
-    assert stage.sandbox.changed() == []
+    assert permission_world.sandbox.changed() == []
 
 
 @cases
-def test_an_id_of_something_there_is_taken(stage: Stage, row: Row, field: str):
-    found = stage.here[REFERENCES[row.operation][field]]
+def test_an_id_of_something_there_is_taken(permission_world: PermissionWorld, row: Row, field: str):
+    found = permission_world.here[REFERENCES[row.operation][field]]
     for persona in personas(row):
-        with stage.sandbox.thrown_away():
-            answer = naming(stage, row, persona, field, found)
+        with permission_world.sandbox.thrown_away():
+            answer = naming(permission_world, row, persona, field, found)
             assert answer.status < 300, answer.body
 
 
 @cases
-def test_an_id_is_looked_up_where_it_belongs(stage: Stage, row: Row, field: str):
+def test_an_id_is_looked_up_where_it_belongs(permission_world: PermissionWorld, row: Row, field: str):
     kind = REFERENCES[row.operation][field]
-    reader = Reader(stage.sandbox)
+    reader = Reader(permission_world.sandbox)
     with reader.listening():
         for persona in personas(row):
-            for found in (stage.here[kind], stage.abroad[kind]):
-                actor = stage.people[persona].id
-                with stage.sandbox.thrown_away(), reader.during(row.operation, actor):
-                    naming(stage, row, persona, field, found)
+            for found in (permission_world.here[kind], permission_world.abroad[kind]):
+                actor = permission_world.people[persona].id
+                with permission_world.sandbox.thrown_away(), reader.during(row.operation, actor):
+                    naming(permission_world, row, persona, field, found)
     assert sorted(reader.bare) == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reference_server.mcp.tools import TOOLS
-from tests.security.stage import Stage
+from tests.security.permission_world import PermissionWorld
 from tests.security.table import NOT_APPLICABLE, PERSONAS, ROWS
 from tests.security.test_permissions import NOTED
 from tests.server.running import WITHOUT_JOBS, Running, running
@@ -46,8 +46,8 @@ ALSO = {("get_cockpit_dashboard", "PATok"): "403"}
 
 
 @pytest.fixture
-def server(stage: Stage) -> Iterator[Running]:
-    with running(stage.core, WITHOUT_JOBS) as server:
+def server(permission_world: PermissionWorld) -> Iterator[Running]:
+    with running(permission_world.core, WITHOUT_JOBS) as server:
         yield server
 
 
@@ -56,18 +56,20 @@ def test_each_tool_is_asked_for():
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_each_persona_is_answered_by_a_tool_what_the_table_says(server: Running, stage: Stage, name: str):
+def test_each_persona_is_answered_by_a_tool_what_the_table_says(
+    server: Running, permission_world: PermissionWorld, name: str
+):
     row = ROW[TOOLS[name].action.endpoint.operation]
-    said = {key: _there(stage, told) for key, told in ARGUMENTS[name].items()}
+    said = {key: _there(permission_world, told) for key, told in ARGUMENTS[name].items()}
     expected, found = {}, {}
     for persona in PERSONAS:
         cell = row.cells[persona]
         if cell == NOT_APPLICABLE:
             continue
         expected[persona] = ALSO.get((name, persona), cell)
-        with stage.sandbox.thrown_away():
-            found[persona] = answered(server, stage.bearer(persona, row), name, said)
-            if found[persona] != "2xx" and (done := set(stage.sandbox.changed()) - NOTED):
+        with permission_world.sandbox.thrown_away():
+            found[persona] = answered(server, permission_world.bearer(persona, row), name, said)
+            if found[persona] != "2xx" and (done := set(permission_world.sandbox.changed()) - NOTED):
                 found[persona] += f" and changed {done}"
     assert expected == found
 
@@ -79,22 +81,26 @@ def answered(server: Running, token: str | None, name: str, said: dict[str, Any]
     return {200: "2xx", 202: "proposal"}.get(status, str(status))
 
 
-def _there(stage: Stage, told: Any) -> Any:
-    return stage.here.get(told, told) if isinstance(told, str) else told
+def _there(permission_world: PermissionWorld, told: Any) -> Any:
+    return permission_world.here.get(told, told) if isinstance(told, str) else told
 
 
-def test_what_is_elsewhere_cannot_be_named(server: Running, stage: Stage):
-    bearer = stage.world.bearer(stage.people["WM"])
-    for place in (stage.next_door, stage.abroad, stage.gone):
+def test_what_is_elsewhere_cannot_be_named(server: Running, permission_world: PermissionWorld):
+    bearer = permission_world.world.bearer(permission_world.people["WM"])
+    for place in (permission_world.next_door, permission_world.abroad, permission_world.gone):
         for name in ("get_card_details", "move_card", "add_comment", "update_document"):
             said = ARGUMENTS[name] | {"cardId": "cardId", "documentId": "documentId"}
             said = {key: place.get(told, told) for key, told in said.items() if key in ARGUMENTS[name]}
-            with stage.sandbox.thrown_away():
+            with permission_world.sandbox.thrown_away():
                 assert call(server, bearer, name, workspace="acme/eng", **said).status in (400, 404)
 
 
 @pytest.mark.parametrize("persona", PERSONAS)
-def test_whoever_has_a_live_token_may_ask_at_all(server: Running, stage: Stage, persona: str):
+def test_whoever_has_a_live_token_may_ask_at_all(
+    server: Running, permission_world: PermissionWorld, persona: str
+):
     row = ROW["mcp.endpoint"]
-    answer = post(server, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, stage.bearer(persona, row))
+    answer = post(
+        server, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, permission_world.bearer(persona, row)
+    )
     assert ("2xx" if answer.status < 300 else str(answer.status)) == row.cells[persona]

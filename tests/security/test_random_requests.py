@@ -12,8 +12,8 @@ from hypothesis import settings
 from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
 from tests.security.asking import send
+from tests.security.permission_world import PermissionWorld
 from tests.security.random_requests import RandomRequest, RequestMaker
-from tests.security.stage import Stage
 from tests.security.table import SERVED, Row
 
 ROUND = 25
@@ -40,18 +40,26 @@ def find_problem(answer: RawResponse) -> str | None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
-def test_random_requests_are_answered_below_500(stage: Stage, row: Row, request: pytest.FixtureRequest):
+def test_random_requests_are_answered_below_500(
+    permission_world: PermissionWorld, row: Row, request: pytest.FixtureRequest
+):
     seed = request.config.getoption("--fuzz-seed")
     long = settings.get_current_profile_name() == "long"
     count = request.config.getoption("--fuzz-count") or (settings().max_examples if long else ROUND)
-    maker = RequestMaker(stage, row, seed)
+    maker = RequestMaker(permission_world, row, seed)
     problems: list[tuple[str | None, RandomRequest]] = []
     while count > 0:
-        with stage.sandbox.thrown_away():
+        with permission_world.sandbox.thrown_away():
             for _ in range(min(ROUND, count)):
                 made = maker.make()
                 answer = send(
-                    stage, row, made.persona, made.place, body=made.body, query=made.query, **made.headers
+                    permission_world,
+                    row,
+                    made.persona,
+                    made.place,
+                    body=made.body,
+                    query=made.query,
+                    **made.headers,
                 )
                 if problem := find_problem(answer):
                     problems.append((problem, made))

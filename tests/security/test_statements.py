@@ -12,8 +12,8 @@ from stellary.contract.scopes import VIEW_TYPES
 from stellary.core.accounts.tables import invitations, organization_members, organizations, users, workspaces
 from stellary.core.board.tables import labels, project_members, projects
 from tests.security.asking import place_of, send
+from tests.security.permission_world import PermissionWorld
 from tests.security.shares import personas
-from tests.security.stage import Stage
 from tests.security.statements import Reader
 from tests.security.table import SERVED, Row
 
@@ -32,25 +32,30 @@ MEANT = {
 
 
 @pytest.mark.parametrize("row", SERVED, ids=lambda row: row.operation)
-def test_no_row_is_reached_by_its_bare_id(stage: Stage, row: Row):
-    reader = Reader(stage.sandbox)
+def test_no_row_is_reached_by_its_bare_id(permission_world: PermissionWorld, row: Row):
+    reader = Reader(permission_world.sandbox)
     with reader.listening():
-        for persona in personas(stage, row, on_sqlite=1):
-            place = place_of(stage, row, persona)
-            actor = stage.people[stage.person_of(persona)].id
-            with stage.sandbox.thrown_away(), reader.during(row.operation, actor):
-                send(stage, row, persona, place)
+        for persona in personas(permission_world, row, on_sqlite=1):
+            place = place_of(permission_world, row, persona)
+            actor = permission_world.people[permission_world.person_of(persona)].id
+            with permission_world.sandbox.thrown_away(), reader.during(row.operation, actor):
+                send(permission_world, row, persona, place)
     assert [each for each in sorted(reader.bare) if (each.operation, each.tables) not in MEANT] == []
     assert reader.read or row.role == "public"
 
 
 @pytest.mark.parametrize("kind", VIEW_TYPES)
-def test_no_view_reaches_a_row_by_its_bare_id(stage: Stage, kind: str):
+def test_no_view_reaches_a_row_by_its_bare_id(permission_world: PermissionWorld, kind: str):
     row = next(row for row in SERVED if row.operation == "scopes.views")
-    reader = Reader(stage.sandbox)
-    actor = stage.people["WM"].id
-    with reader.listening(), stage.sandbox.thrown_away(), reader.during(row.operation, actor):
-        assert send(stage, row, "WM", place_of(stage, row, "WM"), query=f"type={kind}").status == 200
+    reader = Reader(permission_world.sandbox)
+    actor = permission_world.people["WM"].id
+    with reader.listening(), permission_world.sandbox.thrown_away(), reader.during(row.operation, actor):
+        assert (
+            send(
+                permission_world, row, "WM", place_of(permission_world, row, "WM"), query=f"type={kind}"
+            ).status
+            == 200
+        )
     assert reader.bare == set()
 
 
@@ -90,49 +95,53 @@ ANCHORED = {
 }
 
 
-def bare(stage: Stage, *statements: Any) -> bool:
-    reader = Reader(stage.sandbox)
-    with stage.sandbox.thrown_away(), reader.listening(), reader.during("x", "me"):
+def bare(permission_world: PermissionWorld, *statements: Any) -> bool:
+    reader = Reader(permission_world.sandbox)
+    with permission_world.sandbox.thrown_away(), reader.listening(), reader.during("x", "me"):
         for statement in statements:
-            stage.sandbox.connection.execute(statement)
+            permission_world.sandbox.connection.execute(statement)
     return bool(reader.bare)
 
 
 @pytest.mark.parametrize("name", BARE)
-def test_a_reader_finds_what_is_bare(stage: Stage, name: str):
-    assert bare(stage, BARE[name])
+def test_a_reader_finds_what_is_bare(permission_world: PermissionWorld, name: str):
+    assert bare(permission_world, BARE[name])
 
 
 @pytest.mark.parametrize("name", ANCHORED)
-def test_a_reader_lets_pass_what_is_anchored(stage: Stage, name: str):
-    assert not bare(stage, ANCHORED[name])
+def test_a_reader_lets_pass_what_is_anchored(permission_world: PermissionWorld, name: str):
+    assert not bare(permission_world, ANCHORED[name])
 
 
-def test_a_reader_finds_a_row_that_is_put_below_an_unknown_parent(stage: Stage):
-    row = {"project_id": stage.here["projectId"], "user_id": stage.own["WM"]["userId"], "created_at": NOW}
-    assert bare(stage, insert(project_members).values(row))
+def test_a_reader_finds_a_row_that_is_put_below_an_unknown_parent(permission_world: PermissionWorld):
+    row = {
+        "project_id": permission_world.here["projectId"],
+        "user_id": permission_world.own["WM"]["userId"],
+        "created_at": NOW,
+    }
+    assert bare(permission_world, insert(project_members).values(row))
 
 
-def test_what_was_found_in_the_same_unit_is_no_bare_id(stage: Stage):
+def test_what_was_found_in_the_same_unit_is_no_bare_id(permission_world: PermissionWorld):
     # The personas' project is found by way of its member, and then its labels by the project's id.
-    member, project, label = (stage.here[name] for name in ("userId", "projectId", "labelId"))
+    member, project, label = (permission_world.here[name] for name in ("userId", "projectId", "labelId"))
     found = select(project_members.c.project_id).where(project_members.c.user_id == member)
     listed = _LABELS.where(labels.c.project_id == project)
     renamed = update(labels).where(labels.c.id == label).values(name="x")
-    reader = Reader(stage.sandbox)
+    reader = Reader(permission_world.sandbox)
     with reader.listening(), reader.during("x", member):
         for statement in (found, listed, renamed):
-            stage.sandbox.connection.execute(statement)
+            permission_world.sandbox.connection.execute(statement)
     assert reader.bare == set()
 
 
-def test_what_was_found_in_another_unit_is_a_bare_id_again(stage: Stage):
-    member, project = stage.here["userId"], stage.here["projectId"]
+def test_what_was_found_in_another_unit_is_a_bare_id_again(permission_world: PermissionWorld):
+    member, project = permission_world.here["userId"], permission_world.here["projectId"]
     found = select(project_members.c.project_id).where(project_members.c.user_id == member)
-    reader = Reader(stage.sandbox)
+    reader = Reader(permission_world.sandbox)
     with reader.listening(), reader.during("x", member):
-        with stage.sandbox.reading() as connection:
+        with permission_world.sandbox.reading() as connection:
             connection.execute(found)
-        with stage.sandbox.reading() as connection:
+        with permission_world.sandbox.reading() as connection:
             connection.execute(_LABELS.where(labels.c.project_id == project))
     assert [each.tables for each in reader.bare] == ["stellary_labels"]

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from stellary.contract.openapi import document
 from tests.conftest import RUN
-from tests.security.stage import Stage, staged
+from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.databases import Postgres, Sqlite
 from tests.support.world import PASSWORD
@@ -52,24 +52,24 @@ SCHEMA = _schema()
 
 
 class Target:
-    """A server over a stage, and the sessions of who asks it."""
+    """A server over a permission world, and a session of each persona."""
 
-    def __init__(self, stage: Stage, url: str) -> None:
-        self.stage = stage
+    def __init__(self, permission_world: PermissionWorld, url: str) -> None:
+        self.permission_world = permission_world
         self.url = url
         self.session = requests.Session()
-        self.bearer = stage.world.bearer(stage.people[CALLER])
+        self.bearer = permission_world.world.bearer(permission_world.people[CALLER])
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
     with (
-        staged(kind, request.config.stash[RUN]) as stage,
-        stage.sandbox.transaction(),
-        running(stage.core, WITHOUT_JOBS) as server,
+        open_permission_world(kind, request.config.stash[RUN]) as permission_world,
+        permission_world.sandbox.transaction(),
+        running(permission_world.core, WITHOUT_JOBS) as server,
     ):
-        yield Target(stage, server.url)
+        yield Target(permission_world, server.url)
 
 
 def negative(case: schemathesis.Case, location: ParameterLocation) -> bool:
@@ -78,19 +78,21 @@ def negative(case: schemathesis.Case, location: ParameterLocation) -> bool:
     return bool(found and found.mode.is_negative)
 
 
-def make_sense(case: schemathesis.Case, stage: Stage) -> None:
+def make_sense(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
     """Put what a schema cannot say into a request that otherwise keeps it: ids of what is there, and the like."""
     if case.path_parameters and not negative(case, ParameterLocation.PATH):
         own = {"token": "token", "id": "apiTokenId" if "api-tokens" in case.path else "notificationId"}
         for name in case.path_parameters:
-            case.path_parameters[name] = stage.own[CALLER][own[name]] if name in own else stage.here[name]
+            case.path_parameters[name] = (
+                permission_world.own[CALLER][own[name]] if name in own else permission_world.here[name]
+            )
     if case.query and not negative(case, ParameterLocation.QUERY):
         for name in ("cursor", "customField"):
             case.query.pop(name, None)
-        _name_things(case.query, stage)
+        _name_things(case.query, permission_world)
     if isinstance(case.body, dict) and not negative(case, ParameterLocation.BODY):
         case.body = _small(case.body)
-        _say_what_holds(case, stage)
+        _say_what_holds(case, permission_world)
 
 
 def _small(said: Any) -> Any:
@@ -116,13 +118,13 @@ KINDS = {
 }
 
 
-def _name_things(said: dict[str, Any], stage: Stage) -> None:
+def _name_things(said: dict[str, Any], permission_world: PermissionWorld) -> None:
     for name, kind in KINDS.items():
         if said.get(name) is not None:
-            said[name] = stage.here[kind]
+            said[name] = permission_world.here[kind]
 
 
-def _refer_to_itself(file: dict[str, Any], stage: Stage) -> None:
+def _refer_to_itself(file: dict[str, Any], permission_world: PermissionWorld) -> None:
     """A file refers to nothing but what is in it: here, to one column."""
     file["columns"] = [{"id": "c", "name": "To Do"}]
     file.pop("scopes", None)
@@ -132,36 +134,36 @@ def _refer_to_itself(file: dict[str, Any], stage: Stage) -> None:
     for each in file.get("documents", ()):
         for name in ("parentId", "scopeId"):
             each.pop(name, None)
-        _document(each, stage)
+        _document(each, permission_world)
     for card in file.get("cards", ()):
         for name in ("columnIndex", "id", "number", "completedAt", "startDate", "relations"):
             card.pop(name, None)
         card |= {"columnId": "c", "labelIds": [], "customFields": {}}
 
 
-def _say_what_holds(case: schemathesis.Case, stage: Stage) -> None:
+def _say_what_holds(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
     body = case.body
     if case.path.endswith("/projects/import"):
-        _refer_to_itself(body, stage)
+        _refer_to_itself(body, permission_world)
         return
     for part, say in LANGUAGES.items():
         if part in case.path:
-            say(body, stage)
+            say(body, permission_world)
     if "currentPassword" in body:
         body["currentPassword"] = PASSWORD
     _avoid_common_passwords(body)
     if "expiresAt" in body:
         body["expiresAt"] = "2999-01-01"
     if case.path.endswith("/cards/{cardId}/custom-fields"):
-        case.body = {stage.here["fieldId"]: "text"}
+        case.body = {permission_world.here["fieldId"]: "text"}
     if "/custom-fields" in case.path and ("options" in body or "select" in str(body.get("type"))):
         body |= {"type": "select", "options": ["low", "high"]}
     if isinstance(body.get("cards"), list):
         # A card is changed once.
         del body["cards"][1:]
     for card in [body, *body.get("cards", ())]:
-        _name_things(card, stage)
-        _say_of_card(card, stage)
+        _name_things(card, permission_world)
+        _say_of_card(card, permission_world)
 
 
 def _avoid_common_passwords(body: dict[str, Any]) -> None:
@@ -170,7 +172,7 @@ def _avoid_common_passwords(body: dict[str, Any]) -> None:
         body[name] = f"~{body[name][1:]}"
 
 
-def _document(said: dict[str, Any], stage: Stage) -> None:
+def _document(said: dict[str, Any], permission_world: PermissionWorld) -> None:
     """A document's text is a language of its own, and where it belongs is said by several fields together."""
     if "content" in said:
         said["content"] = {"type": "doc", "content": []}
@@ -183,21 +185,25 @@ def _document(said: dict[str, Any], stage: Stage) -> None:
         said.pop(name, None)
 
 
-def _agent(said: dict[str, Any], stage: Stage) -> None:
+def _agent(said: dict[str, Any], permission_world: PermissionWorld) -> None:
     """An agent's tools are named by others, and what a mission is about is there."""
-    things = {"tools": ["move_card"], "projectIds": [stage.here["projectId"]], "cardId": stage.here["cardId"]}
+    things = {
+        "tools": ["move_card"],
+        "projectIds": [permission_world.here["projectId"]],
+        "cardId": permission_world.here["cardId"],
+    }
     said |= {name: thing for name, thing in things.items() if said.get(name) is not None}
     said.pop("model", None)
     if said.get("runtime") == "model":
         said["runtime"] = "built_in"
 
 
-def _answers(said: dict[str, Any], stage: Stage) -> None:
+def _answers(said: dict[str, Any], permission_world: PermissionWorld) -> None:
     """Questions are made for each draft."""
     said.pop("answers", None)
 
 
-def _rule(rule: dict[str, Any], stage: Stage) -> None:
+def _rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
     """What a rule does is an action's, and its conditions are a little language of their own."""
     if "action" in rule:
         rule["action"] = {"type": "set_priority", "params": {"priority": "high"}}
@@ -205,13 +211,13 @@ def _rule(rule: dict[str, Any], stage: Stage) -> None:
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
 
 
-def _brief(said: dict[str, Any], stage: Stage) -> None:
+def _brief(said: dict[str, Any], permission_world: PermissionWorld) -> None:
     """A draft is made with documents that are there."""
     if "documentIds" in said:
-        said["documentIds"] = [stage.here["documentId"]]
+        said["documentIds"] = [permission_world.here["documentId"]]
 
 
-def _hook(said: dict[str, Any], stage: Stage) -> None:
+def _hook(said: dict[str, Any], permission_world: PermissionWorld) -> None:
     """A webhook leads to a public address."""
     if "url" in said:
         said["url"] = "https://hooks.example.com/stellary"
@@ -228,11 +234,11 @@ LANGUAGES = {
 """Who says what the schema of a body leaves to others, by a part of the path."""
 
 
-def _say_of_card(card: dict[str, Any], stage: Stage) -> None:
+def _say_of_card(card: dict[str, Any], permission_world: PermissionWorld) -> None:
     things = {
-        "id": stage.here["cardId"],
-        "labelIds": [stage.here["labelId"]],
-        "customFields": {stage.here["fieldId"]: "text"},
+        "id": permission_world.here["cardId"],
+        "labelIds": [permission_world.here["labelId"]],
+        "customFields": {permission_world.here["fieldId"]: "text"},
     }
     card |= {name: thing for name, thing in things.items() if name in card}
     for first, other in (("before", "after"), ("startDate", "dueDate")):
@@ -257,10 +263,10 @@ OWNER, NOBODY = (
 @SCHEMA.parametrize()
 @OWNER
 def test_an_owner_is_answered_as_documented(case: schemathesis.Case, target: Target):
-    stage = target.stage
-    make_sense(case, stage)
+    permission_world = target.permission_world
+    make_sense(case, permission_world)
     headers = {"Authorization": f"Bearer {target.bearer}"}
-    with stage.sandbox.thrown_away():
+    with permission_world.sandbox.thrown_away():
         case.call_and_validate(
             base_url=target.url,
             session=target.session,
@@ -273,8 +279,8 @@ def test_an_owner_is_answered_as_documented(case: schemathesis.Case, target: Tar
 @SCHEMA.parametrize()
 @NOBODY
 def test_nobody_is_answered_as_documented(case: schemathesis.Case, target: Target):
-    make_sense(case, target.stage)
-    with target.stage.sandbox.thrown_away():
+    make_sense(case, target.permission_world)
+    with target.permission_world.sandbox.thrown_away():
         case.call_and_validate(base_url=target.url, session=target.session)
 
 

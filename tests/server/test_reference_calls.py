@@ -18,7 +18,7 @@ import pytest
 from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
-from tests.security.stage import Stage, staged
+from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.server.running import WITHOUT_JOBS, Reply, Running, read, running
 from tests.support.databases import Postgres, Sqlite
 from tests.support.forms import FORM, form
@@ -89,27 +89,37 @@ def _parsed(operation: str, command: str, status: int, sample: Any) -> Call:
 
 CALLED = {call.operation: call for call in calls()}
 # What the reference's prose says that these take, and its calls leave out.
-UNSAID: Mapping[str, Callable[[Stage], Any]] = {
-    "scopes.create": lambda stage: {"name": "Phase 3"},
-    "labels.create": lambda stage: {"name": "Bug", "color": "#d73a4a"},
-    "custom_fields.create": lambda stage: {"name": "Severity", "type": "select", "options": ["low", "high"]},
-    "relations.create": lambda stage: {"targetCardId": stage.here["thirdCardId"], "type": "blocks"},
-    "automations.create": lambda stage: {
+UNSAID: Mapping[str, Callable[[PermissionWorld], Any]] = {
+    "scopes.create": lambda permission_world: {"name": "Phase 3"},
+    "labels.create": lambda permission_world: {"name": "Bug", "color": "#d73a4a"},
+    "custom_fields.create": lambda permission_world: {
+        "name": "Severity",
+        "type": "select",
+        "options": ["low", "high"],
+    },
+    "relations.create": lambda permission_world: {
+        "targetCardId": permission_world.here["thirdCardId"],
+        "type": "blocks",
+    },
+    "automations.create": lambda permission_world: {
         "trigger": "task_moved",
         "conditions": {"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
         "action": {"type": "add_comment", "params": {"content": "Shipped."}},
     },
-    "agents.create": lambda stage: {"name": "Scribe", "slug": "scribe", "tools": ["board.write"]},
-    "documents.create": lambda stage: {
+    "agents.create": lambda permission_world: {"name": "Scribe", "slug": "scribe", "tools": ["board.write"]},
+    "documents.create": lambda permission_world: {
         "title": "API",
         "docType": "spec",
         "content": {"type": "doc", "content": [{"type": "paragraph"}]},
-        "parentId": stage.here["documentId"],
+        "parentId": permission_world.here["documentId"],
     },
-    "documents.review": lambda stage: {"status": "approved", "notes": "Good."},
-    "agent_missions.create": lambda stage: {"cardId": stage.here["cardId"], "prompt": "move to Done"},
-    "checklist.add": lambda stage: {"title": "Write tests"},
-    "project_drafts.create": lambda stage: {
+    "documents.review": lambda permission_world: {"status": "approved", "notes": "Good."},
+    "agent_missions.create": lambda permission_world: {
+        "cardId": permission_world.here["cardId"],
+        "prompt": "move to Done",
+    },
+    "checklist.add": lambda permission_world: {"title": "Write tests"},
+    "project_drafts.create": lambda permission_world: {
         "name": "Web shop",
         "description": "We must sell online by 1 June 2027.",
         "contextDocuments": [{"title": "Minutes", "content": "- Build the shop"}],
@@ -142,45 +152,50 @@ THINGS = {
     "pilotage.review_action": "proposedId",
     "pilotage.apply_action": "approvedId",
 }
-# What of the stage stands there for one operation only.
+# Objects of the permission world that stand there for one operation only.
 ELSEWHERE = {"documents.review": {"DOCUMENTID": "pendingDocumentId"}}
 OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}
 CALLER = "OO"
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def built(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """A stage on which the reference's samples can be seen, in a transaction."""
+def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[PermissionWorld]:
+    """Return a permission world in which the reference's samples are visible, in a transaction."""
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
-    with staged(kind, request.config.stash[RUN]) as made, made.sandbox.transaction():
+    with open_permission_world(kind, request.config.stash[RUN]) as made, made.sandbox.transaction():
         _show_samples(made)
         yield made
 
 
 @pytest.fixture
-def stage(built: Stage) -> Iterator[Stage]:
+def permission_world(shared_permission_world: PermissionWorld) -> Iterator[PermissionWorld]:
     """The same, for what is thrown away afterwards."""
-    with built.sandbox.thrown_away():
-        yield built
+    with shared_permission_world.sandbox.thrown_away():
+        yield shared_permission_world
 
 
 @pytest.fixture(scope="module")
-def server(built: Stage) -> Iterator[Running]:
-    with running(built.core, WITHOUT_JOBS) as server:
+def server(shared_permission_world: PermissionWorld) -> Iterator[Running]:
+    with running(shared_permission_world.core, WITHOUT_JOBS) as server:
         yield server
 
 
-def _show_samples(stage: Stage) -> None:
-    world, project = stage.world, f"{_workspace(stage)}/projects/{stage.here['projectId']}"
+def _show_samples(permission_world: PermissionWorld) -> None:
+    world, project = (
+        permission_world.world,
+        f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}",
+    )
     for email in ("new-member@acme.com", "dev@company.com"):
         world.ask(None, "POST", "/auth/register", {"email": email, "password": PASSWORD})
     # Somebody of the workspace who is not in the project yet.
-    invited = stage.ask("BOSS", "POST", f"{_workspace(stage)}/members/invite", {"email": "dev@company.com"})
+    invited = permission_world.ask(
+        "BOSS", "POST", f"{_workspace(permission_world)}/members/invite", {"email": "dev@company.com"}
+    )
     dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
     world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
-    caller = stage.people[CALLER]
+    caller = permission_world.people[CALLER]
     # Not the card of a proposal: that is approved as it was proposed, or not at all.
-    card = f"{project}/cards/{stage.here['otherCardId']}"
+    card = f"{project}/cards/{permission_world.here['otherCardId']}"
     seen = {
         "description": "REST routes",
         "priority": "high",
@@ -188,46 +203,50 @@ def _show_samples(stage: Stage) -> None:
         "assigneeId": caller.id,
         "checklist": [{"title": "Step"}],
     }
-    stage.ask("BOSS", "PATCH", card, seen)
-    in_progress = stage.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
-    stage.ask("BOSS", "PATCH", card, {"columnId": in_progress})
+    permission_world.ask("BOSS", "PATCH", card, seen)
+    in_progress = permission_world.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
+    permission_world.ask("BOSS", "PATCH", card, {"columnId": in_progress})
     token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
-    secret = stage.ask(CALLER, "POST", "/api-tokens", token)["token"]
-    world.ask(secret, "GET", _workspace(stage))
+    secret = permission_world.ask(CALLER, "POST", "/api-tokens", token)["token"]
+    world.ask(secret, "GET", _workspace(permission_world))
 
 
-def _workspace(stage: Stage) -> str:
-    return f"/orgs/{stage.here['orgSlug']}/workspaces/{stage.here['wsSlug']}"
+def _workspace(permission_world: PermissionWorld) -> str:
+    return f"/orgs/{permission_world.here['orgSlug']}/workspaces/{permission_world.here['wsSlug']}"
 
 
-def filled(stage: Stage, call: Call, token: str) -> tuple[str, str | None, dict[str, str]]:
+def filled(
+    permission_world: PermissionWorld, call: Call, token: str
+) -> tuple[str, str | None, dict[str, str]]:
     """The path, the body and the headers of a call, with real ids for the placeholders."""
     # Before automations "/…/" stands for a project.
-    project = f"{_workspace(stage)}/projects/{stage.here['projectId']}"
+    project = f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}"
     path = urlsplit(call.url).path.replace("/…/automations", f"{project}/automations")
-    path = path.replace("/…", _workspace(stage)).replace("INVITE_TOKEN", stage.own[CALLER]["token"])
+    path = path.replace("/…", _workspace(permission_world)).replace(
+        "INVITE_TOKEN", permission_world.own[CALLER]["token"]
+    )
     for placeholder, name in (PLACEHOLDERS | ELSEWHERE.get(call.operation, {})).items():
-        path = re.sub(rf"\b{placeholder}\b", stage.here[name], path)
+        path = re.sub(rf"\b{placeholder}\b", permission_world.here[name], path)
     if call.operation in OWN:
-        path = re.sub(r"\bID\b", stage.own[CALLER][OWN[call.operation]], path)
+        path = re.sub(r"\bID\b", permission_world.own[CALLER][OWN[call.operation]], path)
     if call.operation in THINGS:
-        path = re.sub(r"\bID\b", stage.here[THINGS[call.operation]], path)
+        path = re.sub(r"\bID\b", permission_world.here[THINGS[call.operation]], path)
     body = call.body
     for field, name in {"columnId": "fullColumnId", "assigneeId": "userId"}.items():
-        body = body and re.sub(rf'("{field}": )"[^"]*"', rf'\1"{stage.here[name]}"', body)
+        body = body and re.sub(rf'("{field}": )"[^"]*"', rf'\1"{permission_world.here[name]}"', body)
     return path, body, {name: text.replace("YOUR_TOKEN", token) for name, text in call.headers.items()}
 
 
-def sent(server: Running, stage: Stage, call: Call, body: str | None = None) -> Reply:
+def sent(server: Running, permission_world: PermissionWorld, call: Call, body: str | None = None) -> Reply:
     """The answer to a call."""
-    token = stage.world.bearer(stage.people[CALLER])
+    token = permission_world.world.bearer(permission_world.people[CALLER])
     if call.operation == "auth.login":
         # The account of the sample is the one that the call before it has made.
-        assert sent(server, stage, CALLED["auth.register"]).status == 201
+        assert sent(server, permission_world, CALLED["auth.register"]).status == 201
     if call.operation == "auth.change_password":
         old = {"currentPassword": PASSWORD, "newPassword": "old-password"}
-        token = stage.world.ask(token, "POST", "/auth/change-password", old)["access_token"]
-    path, printed, headers = filled(stage, call, token)
+        token = permission_world.world.ask(token, "POST", "/auth/change-password", old)["access_token"]
+    path, printed, headers = filled(permission_world, call, token)
     connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
     try:
         connection.request(call.method, path, (body or printed or "").encode() or None, headers)
@@ -256,13 +275,17 @@ def differs(sample: Any, found: Any, where: str = "") -> str | None:
 
 
 @pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
-def test_the_references_own_call_is_answered_as_published(server: Running, stage: Stage, call: Call):
+def test_the_references_own_call_is_answered_as_published(
+    server: Running, permission_world: PermissionWorld, call: Call
+):
     if call.operation in UNSAID:
-        answer = sent(server, stage, call)
+        answer = sent(server, permission_world, call)
         assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
-        answer = sent(server, stage, with_type(call), json.dumps(UNSAID[call.operation](stage)))
+        answer = sent(
+            server, permission_world, with_type(call), json.dumps(UNSAID[call.operation](permission_world))
+        )
     else:
-        answer = sent(server, stage, call)
+        answer = sent(server, permission_world, call)
     assert answer.status == call.status, answer
     if SERVICES[call.operation].endpoint.returns_file:
         assert (answer.headers["content-type"], answer.body) == ("text/plain", b"Hello.")

@@ -57,7 +57,7 @@ def test_whatever_belongs_to_a_place_goes_with_it(world, what):
 
 
 @attrs.frozen
-class Stage:
+class TwoWorkspaces:
     """A workspace of ann where bob takes part, and another one of the same organization."""
 
     ann: object
@@ -69,7 +69,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(world):
+def two_workspaces(world):
     ann, bob, cid = world.people("ann bob cid")
     here = world.workspace(ann)
     there = world.workspace(ann, here.organization)
@@ -97,12 +97,12 @@ def stage(world):
                     **own,
                 )
                 cards[who.user.name, name] = card["id"]
-    return Stage(ann, bob, cid, here, there, cards)
+    return TwoWorkspaces(ann, bob, cid, here, there, cards)
 
 
-def assigned(world, stage):
+def assigned(world, two_workspaces):
     """Whose cards are still theirs, and where."""
-    ids = {card: key for key, card in stage.cards.items()}
+    ids = {card: key for key, card in two_workspaces.cards.items()}
     with world.core.view(NOBODY) as uow:
         rows = uow.connection.execute(select(board.cards.c.id).where(board.cards.c.assignee_id.is_not(None)))
         return {ids[row.id] for row in rows}
@@ -115,53 +115,62 @@ def takes_part(world, person):
 EVERYTHING = {("ann", "here"), ("ann", "there"), ("bob", "here"), ("bob", "there")}
 
 
-def test_who_is_removed_from_a_workspace_gives_up_what_is_there(world, stage):
-    assert assigned(world, stage) == EVERYTHING
-    world.ask(stage.ann, "DELETE", f"{stage.here.path}/members/{stage.bob.id}")
-    assert assigned(world, stage) == EVERYTHING - {("bob", "here")}
-    assert (takes_part(world, stage.bob), takes_part(world, stage.ann)) == (1, 2)
+def test_who_is_removed_from_a_workspace_gives_up_what_is_there(world, two_workspaces):
+    assert assigned(world, two_workspaces) == EVERYTHING
+    world.ask(two_workspaces.ann, "DELETE", f"{two_workspaces.here.path}/members/{two_workspaces.bob.id}")
+    assert assigned(world, two_workspaces) == EVERYTHING - {("bob", "here")}
+    assert (takes_part(world, two_workspaces.bob), takes_part(world, two_workspaces.ann)) == (1, 2)
 
 
 @pytest.mark.parametrize("how", ["removed", "leaves"])
-def test_who_is_out_of_the_organization_gives_up_everything(world, stage, how):
+def test_who_is_out_of_the_organization_gives_up_everything(world, two_workspaces, how):
     if how == "leaves":
-        world.ask(stage.bob, "POST", f"{stage.here.organization.path}/leave")
+        world.ask(two_workspaces.bob, "POST", f"{two_workspaces.here.organization.path}/leave")
     else:
-        world.ask(stage.ann, "DELETE", f"{stage.here.organization.path}/members/{stage.bob.id}")
-    assert assigned(world, stage) == EVERYTHING - {("bob", "here"), ("bob", "there")}
-    assert takes_part(world, stage.bob) == 0
-    assert world.status(stage.bob, "GET", stage.here.path) == 404
-    assert world.status(stage.bob, "GET", "/orgs/bob/workspaces/bob") == 200
+        world.ask(
+            two_workspaces.ann,
+            "DELETE",
+            f"{two_workspaces.here.organization.path}/members/{two_workspaces.bob.id}",
+        )
+    assert assigned(world, two_workspaces) == EVERYTHING - {("bob", "here"), ("bob", "there")}
+    assert takes_part(world, two_workspaces.bob) == 0
+    assert world.status(two_workspaces.bob, "GET", two_workspaces.here.path) == 404
+    assert world.status(two_workspaces.bob, "GET", "/orgs/bob/workspaces/bob") == 200
 
 
-def test_a_card_that_lost_its_assignee_has_a_new_version(world, stage):
+def test_a_card_that_lost_its_assignee_has_a_new_version(world, two_workspaces):
     def version():
-        card = board.cards.c.id == stage.cards["bob", "here"]
+        card = board.cards.c.id == two_workspaces.cards["bob", "here"]
         with world.core.view(NOBODY) as uow:
             return uow.connection.execute(select(board.cards.c.version).where(card)).scalar_one()
 
     before = version()
-    world.ask(stage.ann, "DELETE", f"{stage.here.path}/members/{stage.bob.id}")
+    world.ask(two_workspaces.ann, "DELETE", f"{two_workspaces.here.path}/members/{two_workspaces.bob.id}")
     assert version() == before + 1
 
 
-def test_an_admin_of_the_organization_who_becomes_a_member_leaves_what_was_only_led(world, stage):
-    organization = stage.here.organization.path
+def test_an_admin_of_the_organization_who_becomes_a_member_leaves_what_was_only_led(world, two_workspaces):
+    organization = two_workspaces.here.organization.path
     dot = world.person("dot")
-    world.join_organization(dot, stage.here.organization, "admin")
-    world.join(dot, stage.here)
+    world.join_organization(dot, two_workspaces.here.organization, "admin")
+    world.join(dot, two_workspaces.here)
     with world.core.begin(NOBODY) as uow:
-        for card in stage.cards.values():
+        for card in two_workspaces.cards.values():
             uow.connection.execute(
                 board.cards.update().where(board.cards.c.id == card).values(assignee_id=dot.id)
             )
-    world.ask(stage.ann, "PATCH", f"{organization}/members/{dot.id}", {"role": "member"})
-    assert assigned(world, stage) == {("ann", "here"), ("bob", "here")}
+    world.ask(two_workspaces.ann, "PATCH", f"{organization}/members/{dot.id}", {"role": "member"})
+    assert assigned(world, two_workspaces) == {("ann", "here"), ("bob", "here")}
 
 
-def test_nothing_is_lost_where_the_removal_fails(world, stage):
-    assert world.status(stage.bob, "DELETE", f"{stage.here.path}/members/{stage.ann.id}") == 409
-    assert assigned(world, stage) == EVERYTHING
+def test_nothing_is_lost_where_the_removal_fails(world, two_workspaces):
+    assert (
+        world.status(
+            two_workspaces.bob, "DELETE", f"{two_workspaces.here.path}/members/{two_workspaces.ann.id}"
+        )
+        == 409
+    )
+    assert assigned(world, two_workspaces) == EVERYTHING
 
 
 def test_the_workspaces_of_who_goes_pass_to_the_owner_of_the_organization(world):
@@ -177,11 +186,19 @@ def test_the_workspaces_of_who_goes_pass_to_the_owner_of_the_organization(world)
         assert (member["userId"], member["role"], member["pilotageRole"]) == (ann.id, "admin", "owner")
 
 
-def test_an_open_invitation_does_not_lead_back_in(world, stage):
-    third = world.workspace(stage.ann, stage.here.organization)
-    body = {"email": stage.cid.email}
-    token = world.ask(stage.ann, "POST", f"{third.path}/members/invite", body)["token"]
-    other = world.ask(stage.ann, "POST", f"{third.path}/members/invite", {"email": "eve@example.com"})
-    world.ask(stage.ann, "DELETE", f"{stage.here.organization.path}/members/{stage.cid.id}")
-    assert world.status(stage.cid, "POST", f"/invitations/{token}/accept") == 404
-    assert [each["id"] for each in world.ask(stage.ann, "GET", f"{third.path}/invitations")] == [other["id"]]
+def test_an_open_invitation_does_not_lead_back_in(world, two_workspaces):
+    third = world.workspace(two_workspaces.ann, two_workspaces.here.organization)
+    body = {"email": two_workspaces.cid.email}
+    token = world.ask(two_workspaces.ann, "POST", f"{third.path}/members/invite", body)["token"]
+    other = world.ask(
+        two_workspaces.ann, "POST", f"{third.path}/members/invite", {"email": "eve@example.com"}
+    )
+    world.ask(
+        two_workspaces.ann,
+        "DELETE",
+        f"{two_workspaces.here.organization.path}/members/{two_workspaces.cid.id}",
+    )
+    assert world.status(two_workspaces.cid, "POST", f"/invitations/{token}/accept") == 404
+    assert [each["id"] for each in world.ask(two_workspaces.ann, "GET", f"{third.path}/invitations")] == [
+        other["id"]
+    ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.agents.office import Office
+from tests.core.agents.agent_api import AgentApi
 from tests.support.world import World
 
 
 @pytest.fixture
-def office(world: World) -> Office:
+def agent_api(world: World) -> AgentApi:
     """A board whose owner has agents."""
-    return Office(world, world.person("ann"))
+    return AgentApi(world, world.person("ann"))

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from stellary.core.agents.brains import Task, ToolCall, Turn
 from stellary.core.kernel.actions import Category
-from tests.core.agents.office import Office
+from tests.core.agents.agent_api import AgentApi
 
 
 class Scripted:
@@ -29,24 +29,24 @@ class Scripted:
         return turn
 
 
-def worked(office: Office, brain: Any, mode: str = "autonomous", **more: Any) -> tuple[Any, Any]:
+def worked(agent_api: AgentApi, brain: Any, mode: str = "autonomous", **more: Any) -> tuple[Any, Any]:
     """A mission that this brain has thought about, and its card."""
-    office.world.core.env.brains = {"built_in": brain}
-    card = office.card()
-    mission = office.mission(office.agent(mode, **more), "Do something", card)
-    return office.worked(mission), card
+    agent_api.world.core.env.brains = {"built_in": brain}
+    card = agent_api.card()
+    mission = agent_api.mission(agent_api.agent(mode, **more), "Do something", card)
+    return agent_api.worked(mission), card
 
 
 def call(name: str, id: str = "a", **params: Any) -> ToolCall:
     return ToolCall(id, name, params)
 
 
-def test_a_brain_is_told_what_came_of_its_calls_and_what_it_wanted_to_know_again(office: Office):
+def test_a_brain_is_told_what_came_of_its_calls_and_what_it_wanted_to_know_again(agent_api: AgentApi):
     brain = Scripted(
         Turn(history={"n": 1}, calls=[call("list_cards", projectId="Launch"), call("fly", "b")]),
         Turn(result="Done"),
     )
-    mission, card = worked(office, brain)
+    mission, card = worked(agent_api, brain)
     assert (mission["status"], mission["result"]) == ("completed", "Done")
     first, second = brain.asked
     assert (first.prompt, first.card.id, first.history, first.answers) == (
@@ -62,92 +62,92 @@ def test_a_brain_is_told_what_came_of_its_calls_and_what_it_wanted_to_know_again
     assert (refused.outcome, refused.why) == ("refused", "there is no tool 'fly'")
 
 
-def test_reading_never_needs_approval(office: Office):
+def test_reading_never_needs_approval(agent_api: AgentApi):
     brain = Scripted(Turn(history=1, calls=[call("list_projects")]), Turn(result="ok"))
-    mission, _ = worked(office, brain, "supervised")
+    mission, _ = worked(agent_api, brain, "supervised")
     assert mission["status"] == "completed"
-    assert brain.asked[1].answers[0].value[0]["id"] == office.project["id"]
+    assert brain.asked[1].answers[0].value[0]["id"] == agent_api.project["id"]
 
 
-def test_a_brain_that_says_nothing_more_has_come_to_its_end(office: Office):
-    mission, _ = worked(office, Scripted(Turn(message="That was it.")))
+def test_a_brain_that_says_nothing_more_has_come_to_its_end(agent_api: AgentApi):
+    mission, _ = worked(agent_api, Scripted(Turn(message="That was it.")))
     assert (mission["status"], mission["result"]) == ("completed", "That was it.")
 
 
-def test_a_brain_that_goes_on_and_on_is_stopped(office: Office):
+def test_a_brain_that_goes_on_and_on_is_stopped(agent_api: AgentApi):
     class Endless:
         def think(self, task):
             return Turn(history=1, calls=[call("list_projects")])
 
-    mission, _ = worked(office, Endless())
+    mission, _ = worked(agent_api, Endless())
     assert (mission["status"], mission["error"]) == ("failed", "it has taken more than 50 turns")
 
 
-def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(office: Office):
-    clock = office.world.stop_clock()
+def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: AgentApi):
+    clock = agent_api.world.stop_clock()
     brain = Scripted(*[RuntimeError("overloaded")] * 2, Turn(result="ok"))
-    mission, _ = worked(office, brain)
+    mission, _ = worked(agent_api, brain)
     assert mission["status"] == "running"
     for _ in range(2):
         clock.advance(timedelta(minutes=5))
-        mission = office.worked(mission)
+        mission = agent_api.worked(mission)
     assert mission["status"] == "completed"
-    mission, _ = worked(office, Scripted(*[RuntimeError("no key")] * 5))
+    mission, _ = worked(agent_api, Scripted(*[RuntimeError("no key")] * 5))
     for _ in range(5):
         clock.advance(timedelta(minutes=5))
-        mission = office.worked(mission)
+        mission = agent_api.worked(mission)
     assert (mission["status"], mission["error"]) == ("failed", "it could not go on: RuntimeError: no key")
-    assert office.world.core.work.jobs() == []
+    assert agent_api.world.core.work.jobs() == []
 
 
-def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(office: Office):
-    clock = office.world.stop_clock()
+def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(agent_api: AgentApi):
+    clock = agent_api.world.stop_clock()
     mission, _ = worked(
-        office, Scripted(Turn(history=1, calls=[ToolCall("a", "create_card", {"projectId": object})]))
+        agent_api, Scripted(Turn(history=1, calls=[ToolCall("a", "create_card", {"projectId": object})]))
     )
     for _ in range(5):
         clock.advance(timedelta(minutes=5))
-        mission = office.worked(mission)
+        mission = agent_api.worked(mission)
     assert mission["status"] == "failed"
 
 
-def test_what_is_read_is_told_as_far_as_it_is_worth_reading(office: Office):
-    cards = [{"columnId": office.columns[0]["id"], "title": "x" * 500} for _ in range(80)]
-    office.world.ask(office.owner, "POST", f"{office.path}/cards/bulk", {"cards": cards})
-    where = {"contextType": "workspace", "contextId": office.workspace.id, "contentFormat": "markdown"}
+def test_what_is_read_is_told_as_far_as_it_is_worth_reading(agent_api: AgentApi):
+    cards = [{"columnId": agent_api.columns[0]["id"], "title": "x" * 500} for _ in range(80)]
+    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/cards/bulk", {"cards": cards})
+    where = {"contextType": "workspace", "contextId": agent_api.workspace.id, "contentFormat": "markdown"}
     document = {"title": "Minutes", "content": "So it was. " * 4000, **where}
-    made = office.world.ask(office.owner, "POST", f"{office.flat}/documents", document)
+    made = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", document)
     brain = Scripted(
         Turn(
             history=1,
             calls=[
-                call("list_cards", "a", projectId=office.project["id"]),
+                call("list_cards", "a", projectId=agent_api.project["id"]),
                 call("get_document", "b", documentId=made["id"]),
             ],
         ),
         Turn(result="ok"),
     )
-    worked(office, brain, tools=["board.read", "documents.read"])
+    worked(agent_api, brain, tools=["board.read", "documents.read"])
     listed, read = (answer.value for answer in brain.asked[1].answers)
     assert (len(listed["items"]) + listed["left"], read) == (81, {"tooLong": True})
     assert 10 < len(listed["items"]) < 60
 
 
-def test_a_proposal_says_in_one_sentence_what_it_is_about(office: Office):
-    card = office.card()
+def test_a_proposal_says_in_one_sentence_what_it_is_about(agent_api: AgentApi):
+    card = agent_api.card()
     items = [{"title": f"Step {number} of them all"} for number in range(40)]
     brain = Scripted(
         Turn(
             history=1,
             calls=[
                 call("add_comment", "a", cardId=card["id"], content="x" * 200),
-                call("create_cards_bulk", "b", projectId=office.project["id"], cards=items),
+                call("create_cards_bulk", "b", projectId=agent_api.project["id"], cards=items),
             ],
         ),
         Turn(result="ok"),
     )
-    mission, _ = worked(office, brain, "supervised")
-    comment, bulk = (each["summary"] for each in office.proposals(mission))
+    mission, _ = worked(agent_api, brain, "supervised")
+    comment, bulk = (each["summary"] for each in agent_api.proposals(mission))
     assert comment.endswith(f"content {'x' * 99}…")
     assert bulk.startswith("Create up to 500 cards")
 
@@ -155,10 +155,10 @@ def test_a_proposal_says_in_one_sentence_what_it_is_about(office: Office):
 # ---------------------------------------------------------------------------------------------- a hostile one
 
 
-def hostile_calls(office: Office, ids: list[str], seed: int, count: int) -> list[ToolCall]:
+def hostile_calls(agent_api: AgentApi, ids: list[str], seed: int, count: int) -> list[ToolCall]:
     """Calls of all tools that there are and of some that are not, about all things that there are."""
     chance = random.Random(seed)
-    names = [*office.world.core.env.actions, "delete_card", "agents.delete", "", "x" * 500]
+    names = [*agent_api.world.core.env.actions, "delete_card", "agents.delete", "", "x" * 500]
     keys = [
         "cardId",
         "projectId",
@@ -182,55 +182,55 @@ def hostile_calls(office: Office, ids: list[str], seed: int, count: int) -> list
 
 
 @pytest.mark.parametrize("mode", ["autonomous", "supervised"])
-def test_a_hostile_brain_achieves_nothing_beyond_its_gate(office: Office, mode):
+def test_a_hostile_brain_achieves_nothing_beyond_its_gate(agent_api: AgentApi, mode):
     """200 calls; 2,000 with the profile ``long``."""
     count = 2_000 if settings().max_examples > 1_000 else 200
-    world = office.world
-    elsewhere = Office(world, world.person("eve"))
-    beside = Office(world, office.owner, office.workspace)
-    cards = [each.card() for each in (office, elsewhere, beside)]
+    world = agent_api.world
+    elsewhere = AgentApi(world, world.person("eve"))
+    beside = AgentApi(world, agent_api.owner, agent_api.workspace)
+    cards = [each.card() for each in (agent_api, elsewhere, beside)]
     ids = [each["id"] for each in cards]
-    ids += [each["key"] for each in cards] + [each.project["id"] for each in (office, elsewhere, beside)]
-    ids += [each.columns[2]["id"] for each in (office, elsewhere, beside)] + [
-        office.owner.id,
+    ids += [each["key"] for each in cards] + [each.project["id"] for each in (agent_api, elsewhere, beside)]
+    ids += [each.columns[2]["id"] for each in (agent_api, elsewhere, beside)] + [
+        agent_api.owner.id,
         elsewhere.owner.id,
     ]
     tools = ["board.read", "move_card", "add_comment"]
-    calls = hostile_calls(office, ids, 20261126, count)
+    calls = hostile_calls(agent_api, ids, 20261126, count)
     turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
     before = [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))]
     brain = Scripted(*turns, Turn(result="ok"))
-    mission, _ = worked(office, brain, mode, tools=tools, projectIds=[office.project["id"]])
-    for proposal in office.proposals(mission):
-        office.decide(proposal)
-    office.worked(mission)
+    mission, _ = worked(agent_api, brain, mode, tools=tools, projectIds=[agent_api.project["id"]])
+    for proposal in agent_api.proposals(mission):
+        agent_api.decide(proposal)
+    agent_api.worked(mission)
     # Nothing of another tenant's, or of a project that the agent does not work in.
     assert [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))] == before
-    assert len(world.ask(office.owner, "GET", f"{office.flat}/projects")) == 2
+    assert len(world.ask(agent_api.owner, "GET", f"{agent_api.flat}/projects")) == 2
     # Nothing beyond the tools that it has.
-    (agent,) = world.ask(office.owner, "GET", office.agents)
-    done = {tool for tool, outcome in office.tried(agent) if outcome != "refused"}
+    (agent,) = world.ask(agent_api.owner, "GET", agent_api.agents)
+    done = {tool for tool, outcome in agent_api.tried(agent) if outcome != "refused"}
     reads = {name for name, action in world.core.env.actions.items() if action.category == "board.read"}
     assert done <= reads | {"move_card", "add_comment"}
-    activity = world.ask(office.owner, "GET", f"{office.path}/activity?limit=500")
+    activity = world.ask(agent_api.owner, "GET", f"{agent_api.path}/activity?limit=500")
     assert {each["type"] for each in activity if each["actorId"] == agent["id"]} <= {
         "card_moved",
         "comment_added",
     }
     # Nothing that has failed on the server: that would be tried again.
     assert world.core.work.jobs() == []
-    assert office.mission_now(mission)["status"] in ("completed", "awaiting_approval")
+    assert agent_api.mission_now(mission)["status"] in ("completed", "awaiting_approval")
 
 
-def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(office: Office):
+def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(agent_api: AgentApi):
     """Somebody who only looks at pilotage: what an agent of the owner's does for that one is not the owner's doing."""
     count = 2_000 if settings().max_examples > 1_000 else 200
-    world, bob = office.world, office.world.person("bob")
-    office.join(bob)
-    place = office.flat
-    mission = world.ask(office.owner, "POST", f"{place}/pilotage/missions", {"objective": "Launch"})
-    card = office.card()
-    ids = [mission["id"], card["id"], office.project["id"], office.owner.id]
+    world, bob = agent_api.world, agent_api.world.person("bob")
+    agent_api.join(bob)
+    place = agent_api.flat
+    mission = world.ask(agent_api.owner, "POST", f"{place}/pilotage/missions", {"objective": "Launch"})
+    card = agent_api.card()
+    ids = [mission["id"], card["id"], agent_api.project["id"], agent_api.owner.id]
     good = {
         "create_mission": {"objective": "Mine"},
         "update_mission": {"missionId": mission["id"], "status": "in_progress"},
@@ -238,15 +238,15 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
         "create_todo": {"label": "Mine"},
     }
     calls = [ToolCall(f"good-{name}", name, params) for name, params in good.items()]
-    calls += hostile_calls(office, ids, 5, count)
+    calls += hostile_calls(agent_api, ids, 5, count)
     turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
-    state = world.ask(office.owner, "GET", f"{place}/pilotage/state")
+    state = world.ask(agent_api.owner, "GET", f"{place}/pilotage/state")
     world.core.env.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
-    agent = office.agent(tools=list(get_args(Category)))
-    asked = office.mission(agent, "go", card, by=bob)
-    assert office.worked(asked)["status"] == "completed"
-    assert world.ask(office.owner, "GET", f"{place}/pilotage/state") == state
+    agent = agent_api.agent(tools=list(get_args(Category)))
+    asked = agent_api.mission(agent, "go", card, by=bob)
+    assert agent_api.worked(asked)["status"] == "completed"
+    assert world.ask(agent_api.owner, "GET", f"{place}/pilotage/state") == state
     reasons = {
-        entry["tool"]: (entry["outcome"], entry["reason"]) for entry in office.audit(agent)[: len(good)]
+        entry["tool"]: (entry["outcome"], entry["reason"]) for entry in agent_api.audit(agent)[: len(good)]
     }
     assert reasons == dict.fromkeys(good, ("refused", "your role does not allow that"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.agents.office import Office
+from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_actions import code, run
 
 HOUR = timedelta(hours=1)
@@ -15,92 +15,92 @@ EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions", "board.
 
 
 @pytest.fixture
-def taken(office: Office) -> Any:
+def taken(agent_api: AgentApi) -> Any:
     """The clock, an agent, its token, and the mission that was taken with it."""
-    clock = office.world.stop_clock()
-    agent = office.agent(**EXTERNAL)
-    token = office.token(agent)
-    mission = office.mission(agent, "Do it")
-    run(office, token, "get_next_mission")
+    clock = agent_api.world.stop_clock()
+    agent = agent_api.agent(**EXTERNAL)
+    token = agent_api.token(agent)
+    mission = agent_api.mission(agent, "Do it")
+    run(agent_api, token, "get_next_mission")
     return clock, agent, token, mission
 
 
-def test_a_mission_whose_program_is_not_heard_of_for_an_hour_fails(office: Office, taken: Any):
+def test_a_mission_whose_program_is_not_heard_of_for_an_hour_fails(agent_api: AgentApi, taken: Any):
     clock, agent, token, mission = taken
-    following = office.mission(agent, "And this", {"id": mission["cardId"]})
+    following = agent_api.mission(agent, "And this", {"id": mission["cardId"]})
     clock.advance(HOUR - timedelta(seconds=1))
-    assert office.worked(mission)["status"] == "running"
+    assert agent_api.worked(mission)["status"] == "running"
     clock.advance(timedelta(seconds=1))
-    after = office.worked(mission)
+    after = agent_api.worked(mission)
     assert (after["status"], after["error"]) == (
         "failed",
         "the agent's program has not been heard of for an hour",
     )
-    assert office.log(mission)[-2:] == [("status", "failed"), ("done", "failed")]
+    assert agent_api.log(mission)[-2:] == [("status", "failed"), ("done", "failed")]
     # It comes back too late, and may take the next one.
-    assert code(office, token, "complete_mission", missionId=mission["id"], summary="x") == "mission_over"
-    assert run(office, token, "get_next_mission").id == following["id"]
+    assert code(agent_api, token, "complete_mission", missionId=mission["id"], summary="x") == "mission_over"
+    assert run(agent_api, token, "get_next_mission").id == following["id"]
 
 
-def test_whatever_a_program_does_is_a_sign_that_it_is_there(office: Office, taken: Any):
+def test_whatever_a_program_does_is_a_sign_that_it_is_there(agent_api: AgentApi, taken: Any):
     clock, _, token, mission = taken
     for _ in range(3):
         clock.advance(HOUR - timedelta(minutes=1))
-        office.world.ask(token, "GET", office.path)
-        assert office.worked(mission)["status"] == "running"
+        agent_api.world.ask(token, "GET", agent_api.path)
+        assert agent_api.worked(mission)["status"] == "running"
     clock.advance(HOUR)
-    assert office.worked(mission)["status"] == "failed"
+    assert agent_api.worked(mission)["status"] == "failed"
 
 
-def test_a_program_that_may_do_nothing_is_not_expected(office: Office, taken: Any):
+def test_a_program_that_may_do_nothing_is_not_expected(agent_api: AgentApi, taken: Any):
     clock, agent, _, mission = taken
-    office.change(agent, status="suspended")
+    agent_api.change(agent, status="suspended")
     clock.advance(3 * HOUR)
-    assert office.worked(mission)["status"] == "running"
-    office.change(agent, status="active")
+    assert agent_api.worked(mission)["status"] == "running"
+    agent_api.change(agent, status="active")
     clock.advance(HOUR - timedelta(seconds=1))
-    assert office.worked(mission)["status"] == "running"
+    assert agent_api.worked(mission)["status"] == "running"
     clock.advance(timedelta(seconds=1))
-    assert office.worked(mission)["status"] == "failed"
+    assert agent_api.worked(mission)["status"] == "failed"
 
 
-def test_a_mission_is_cancelled_whoever_has_taken_it(office: Office, taken: Any):
+def test_a_mission_is_cancelled_whoever_has_taken_it(agent_api: AgentApi, taken: Any):
     clock, _, token, mission = taken
-    cancelled = office.world.ask(office.owner, "POST", f"{office.of_mission(mission)}/cancel")
+    cancelled = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     assert cancelled["status"] == "cancelled"
-    assert code(office, token, "report_step", missionId=mission["id"], text="x") == "mission_over"
+    assert code(agent_api, token, "report_step", missionId=mission["id"], text="x") == "mission_over"
     clock.advance(2 * HOUR)
-    assert office.worked(mission)["error"] is None
-    assert office.world.core.work.jobs() == []
+    assert agent_api.worked(mission)["error"] is None
+    assert agent_api.world.core.work.jobs() == []
 
 
-def test_who_is_to_think_may_change_while_a_mission_runs(office: Office, taken: Any):
+def test_who_is_to_think_may_change_while_a_mission_runs(agent_api: AgentApi, taken: Any):
     clock, agent, _, mission = taken
-    office.change(agent, runtime="built_in", tools=["board.write"])
-    assert office.worked(mission)["error"].startswith("I did not understand: 'Do it'.")
-    other = office.agent("supervised")
-    waiting = office.mission(other, "comment: Hi")
-    office.change(other, status="suspended")
-    office.worked(waiting)
-    office.change(other, runtime="external", status="active")
-    assert office.worked(waiting)["status"] == "queued"
-    begun = office.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
-    running = office.mission(begun, "comment: a\ncomment: b")
-    assert office.worked(running)["status"] == "running"
-    office.change(begun, runtime="external")
+    agent_api.change(agent, runtime="built_in", tools=["board.write"])
+    assert agent_api.worked(mission)["error"].startswith("I did not understand: 'Do it'.")
+    other = agent_api.agent("supervised")
+    waiting = agent_api.mission(other, "comment: Hi")
+    agent_api.change(other, status="suspended")
+    agent_api.worked(waiting)
+    agent_api.change(other, runtime="external", status="active")
+    assert agent_api.worked(waiting)["status"] == "queued"
+    begun = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
+    running = agent_api.mission(begun, "comment: a\ncomment: b")
+    assert agent_api.worked(running)["status"] == "running"
+    agent_api.change(begun, runtime="external")
     clock.advance(HOUR)
-    assert office.worked(running)["status"] == "failed"
+    assert agent_api.worked(running)["status"] == "failed"
 
 
-def test_a_program_is_expected_once_people_have_decided_what_it_waited_for(office: Office):
-    clock = office.world.stop_clock()
-    agent = office.agent("supervised")
-    mission = office.mission(agent, "comment: Hi")
-    office.worked(mission)
-    office.change(agent, runtime="external")
+def test_a_program_is_expected_once_people_have_decided_what_it_waited_for(agent_api: AgentApi):
+    clock = agent_api.world.stop_clock()
+    agent = agent_api.agent("supervised")
+    mission = agent_api.mission(agent, "comment: Hi")
+    agent_api.worked(mission)
+    agent_api.change(agent, runtime="external")
     clock.advance(3 * HOUR)
-    assert office.worked(mission)["status"] == "awaiting_approval"
-    assert office.decide(office.proposals(mission)[0]).status == 200
-    assert office.worked(mission)["status"] == "running"
+    assert agent_api.worked(mission)["status"] == "awaiting_approval"
+    assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
+    assert agent_api.worked(mission)["status"] == "running"
     clock.advance(HOUR)
-    assert office.worked(mission)["status"] == "failed"
+    assert agent_api.worked(mission)["status"] == "failed"

@@ -20,7 +20,7 @@ from stellary.core.agents.brains import RulesBrain
 from stellary.core.db.base import Ids, system_clock
 from stellary.core.kernel.jobs import LEASE
 from stellary.core.kernel.unit import Actor
-from tests.core.agents.office import Office
+from tests.core.agents.agent_api import AgentApi
 from tests.support.forkserver import context
 
 PROMPT = "set priority high, add checklist: a, comment: On it."
@@ -88,26 +88,26 @@ class Life:
         deaths: How many were.
     """
 
-    def __init__(self, office: Office, url: str, mode: str) -> None:
-        self.office, self.url, self.mode = office, url, mode
+    def __init__(self, agent_api: AgentApi, url: str, mode: str) -> None:
+        self.agent_api, self.url, self.mode = agent_api, url, mode
         # Time goes on from one to the next.
-        self._ahead = office.world.core.env.clock() - system_clock() + timedelta(seconds=1)
-        live_in(office.world.core, lambda: self._ahead)
-        self.agent, self.card = office.agent(mode), office.card("Spec")
-        self.mission = office.mission(self.agent, PROMPT, self.card)
+        self._ahead = agent_api.world.core.env.clock() - system_clock() + timedelta(seconds=1)
+        live_in(agent_api.world.core, lambda: self._ahead)
+        self.agent, self.card = agent_api.agent(mode), agent_api.card("Spec")
+        self.mission = agent_api.mission(self.agent, PROMPT, self.card)
         self.deaths = 0
         self.told: list[tuple[str, Any]] = []
 
     def killed(self, last: int, when: str, path: str | None = None) -> bool:
         """Let a process work that may be killed; whether it was. What was told until then stays told."""
-        asked = path and (self.office.owner.id, path)
+        asked = path and (self.agent_api.owner.id, path)
         process = context.Process(target=live, args=(self.url, self._ahead, last, when, asked))
         process.start()
         process.join(30)
         assert process.exitcode in (0, -signal.SIGKILL)
         # Whoever comes next waits for the claim of this one.
         self._ahead += LEASE + timedelta(seconds=1)
-        self.told += self.office.log(self.mission, after=len(self.told))
+        self.told += self.agent_api.log(self.mission, after=len(self.told))
         self.deaths += process.exitcode != 0
         return process.exitcode != 0
 
@@ -119,63 +119,65 @@ class Life:
 
     @property
     def status(self) -> str:
-        return self.office.mission_now(self.mission)["status"]
+        return self.agent_api.mission_now(self.mission)["status"]
 
     def approve(self) -> Iterator[str]:
         """The paths of what is to be approved as yet."""
-        flat = self.office.flat
+        flat = self.agent_api.flat
         if self.mode == "approval":
-            yield f"{self.office.of_mission(self.mission)}/proposals/approve"
+            yield f"{self.agent_api.of_mission(self.mission)}/proposals/approve"
             return
-        for each in self.office.proposals(self.mission):
+        for each in self.agent_api.proposals(self.mission):
             if each["status"] == "pending":
                 yield f"{flat}/proposals/{each['id']}/approve"
 
     def work(self) -> None:
         """Work on it to its end with nobody killed."""
         until = time.monotonic() + 30
-        while (status := self.office.worked(self.mission)["status"]) not in ("completed", "failed"):
+        while (status := self.agent_api.worked(self.mission)["status"]) not in ("completed", "failed"):
             # PostgreSQL may not have noticed yet that somebody is dead who holds its job.
             assert time.monotonic() < until
             for path in self.approve() if status == "awaiting_approval" else ():
-                self.office.world.ask(self.office.owner, "POST", path)
-        self.told += self.office.log(self.mission, after=len(self.told))
+                self.agent_api.world.ask(self.agent_api.owner, "POST", path)
+        self.told += self.agent_api.log(self.mission, after=len(self.told))
 
     def traces(self) -> dict[str, Any]:
         """All that it has left, without ids and times."""
-        office, now = self.office, self.office.read(self.card)
-        activity = office.world.ask(office.owner, "GET", f"{office.path}/activity?actorId={self.agent['id']}")
-        comments = office.world.ask(office.owner, "GET", f"{office.of(self.card)}/comments")
+        agent_api, now = self.agent_api, self.agent_api.read(self.card)
+        activity = agent_api.world.ask(
+            agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={self.agent['id']}"
+        )
+        comments = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(self.card)}/comments")
         return {
             "mission": {
                 name: found
-                for name, found in office.mission_now(self.mission).items()
+                for name, found in agent_api.mission_now(self.mission).items()
                 if name in ("status", "result", "error", "pendingProposals")
             },
             "card": (now["priority"], [each["title"] for each in now["checklist"]], now["version"]),
             "comments": [each["content"] for each in comments],
-            "proposals": [(each["action"], each["status"]) for each in office.proposals(self.mission)],
-            "audit": office.tried(self.agent),
+            "proposals": [(each["action"], each["status"]) for each in agent_api.proposals(self.mission)],
+            "audit": agent_api.tried(self.agent),
             "activity": [each["type"] for each in activity],
             "told": self.told,
         }
 
     def ends_like(self, other: Life, *, in_order: bool = True) -> None:
         """Nothing of it was lost, and nothing happened twice. Within a second, ids of two processes are in no order."""
-        self.office.world.core.work.run_due()
-        assert self.told == self.office.log(self.mission)
+        self.agent_api.world.core.work.run_due()
+        assert self.told == self.agent_api.log(self.mission)
         mine, others = self.traces(), other.traces()
         if not in_order:
             for each in (mine, others):
                 each |= {name: sorted(each[name]) for name in ("audit", "activity", "proposals")}
         assert mine == others
         assert self.traces()["mission"]["status"] == "completed"
-        assert self.office.world.core.work.jobs() == []
+        assert self.agent_api.world.core.work.jobs() == []
 
 
 @pytest.fixture
-def begin(office: Office, database_url: str) -> Callable[[str], Life]:
-    return lambda mode: Life(office, database_url, mode)
+def begin(agent_api: AgentApi, database_url: str) -> Callable[[str], Life]:
+    return lambda mode: Life(agent_api, database_url, mode)
 
 
 DEATHS = [(4, "before"), (4, "after"), (5, "after")]
@@ -202,15 +204,15 @@ def test_a_mission_whose_every_step_kills_its_worker_is_done_once(begin, mode):
         assert life.status == "awaiting_approval"
         path = next(life.approve())
         for when in ("before", "after"):
-            before = life.office.read(life.card)
+            before = life.agent_api.read(life.card)
             assert life.killed(1, when, path=path)
-            assert (life.office.read(life.card) == before) == (when == "before")
-        answer = life.office.world.call(life.office.owner, "POST", path)
+            assert (life.agent_api.read(life.card) == before) == (when == "before")
+        answer = life.agent_api.world.call(life.agent_api.owner, "POST", path)
         code = {"supervised": "already_decided", "approval": "mission_over"}[mode]
         assert (answer.status, orjson.loads(answer.body)["code"]) == (409, code)
     if mode == "supervised":
         for path in life.approve():
-            life.office.world.ask(life.office.owner, "POST", path)
+            life.agent_api.world.ask(life.agent_api.owner, "POST", path)
         life.be_killed_on()
     life.ends_like(whole)
     # Many more than the attempts after which what comes no further is given up.
@@ -240,12 +242,12 @@ def test_a_mission_that_kills_whoever_thinks_of_it_is_given_up(begin):
     for _ in range(5):
         assert life.killed(1, "thinking")
     life.work()
-    now = life.office.mission_now(life.mission)
+    now = life.agent_api.mission_now(life.mission)
     assert (now["status"], now["error"]) == (
         "failed",
         "it could not go on: the process that ran it ended before it was done",
     )
-    assert life.office.world.core.work.jobs() == []
+    assert life.agent_api.world.core.work.jobs() == []
 
 
 def both(url: str, mission_id: str, gate: Any) -> None:

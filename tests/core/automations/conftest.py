@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.automations.workshop import Workshop
+from tests.core.automations.automation_api import AutomationApi
 from tests.support.world import World
 
 
 @pytest.fixture
-def workshop(world: World) -> Workshop:
+def automation_api(world: World) -> AutomationApi:
     """A board whose owner makes rules."""
-    return Workshop(world, world.person("ann"))
+    return AutomationApi(world, world.person("ann"))

@@ -9,110 +9,121 @@ import pytest
 
 from stellary.contract.port import RawRequest
 from stellary.core.api import action_calls
-from tests.core.automations.workshop import Workshop
+from tests.core.automations.automation_api import AutomationApi
 
 DOING = 1
 
 
-def send(workshop: Workshop, method: str, path: str, body: Any, **headers: str) -> tuple[Any, str | None]:
+def send(
+    automation_api: AutomationApi, method: str, path: str, body: Any, **headers: str
+) -> tuple[Any, str | None]:
     """Return the body of an answer, and its ETag."""
-    answer = workshop.world.call(workshop.owner, method, path, body, **headers)
+    answer = automation_api.world.call(automation_api.owner, method, path, body, **headers)
     assert answer.status in (200, 201), answer.body
     return orjson.loads(answer.body), answer.headers.get("etag")
 
 
-def check_is_current(workshop: Workshop, card: Any, etag: str | None = None) -> None:
+def check_is_current(automation_api: AutomationApi, card: Any, etag: str | None = None) -> None:
     """Check that a card is as it is read now."""
-    assert card == workshop.read(card)
+    assert card == automation_api.read(card)
     assert card["priority"] == "high"
     assert etag in (None, f'"{card["version"]}"')
 
 
-def test_created_card_is_answered_as_rules_leave_it(workshop: Workshop):
-    workshop.rule("task_created", "set_priority", priority="high")
-    workshop.rule("task_created", "move_card", targetColumn="Done")
-    path = f"{workshop.path}/columns/{workshop.columns[0]['id']}/cards"
-    card, etag = send(workshop, "POST", path, {"title": "Write"})
-    assert card["columnId"] == workshop.columns[2]["id"]
-    check_is_current(workshop, card, etag)
+def test_created_card_is_answered_as_rules_leave_it(automation_api: AutomationApi):
+    automation_api.rule("task_created", "set_priority", priority="high")
+    automation_api.rule("task_created", "move_card", targetColumn="Done")
+    path = f"{automation_api.path}/columns/{automation_api.columns[0]['id']}/cards"
+    card, etag = send(automation_api, "POST", path, {"title": "Write"})
+    assert card["columnId"] == automation_api.columns[2]["id"]
+    check_is_current(automation_api, card, etag)
 
 
-def test_version_in_an_answer_can_be_used_for_the_next_change(workshop: Workshop):
-    workshop.rule("task_moved", "set_priority", priority="high")
-    card = workshop.card()
-    moved, etag = send(workshop, "PATCH", workshop.of(card), {"columnId": workshop.columns[DOING]["id"]})
-    check_is_current(workshop, moved, etag)
-    again, _ = send(workshop, "PATCH", workshop.of(card), {"title": "Rewrite"}, **{"if-match": etag or ""})
+def test_version_in_an_answer_can_be_used_for_the_next_change(automation_api: AutomationApi):
+    automation_api.rule("task_moved", "set_priority", priority="high")
+    card = automation_api.card()
+    moved, etag = send(
+        automation_api, "PATCH", automation_api.of(card), {"columnId": automation_api.columns[DOING]["id"]}
+    )
+    check_is_current(automation_api, moved, etag)
+    again, _ = send(
+        automation_api, "PATCH", automation_api.of(card), {"title": "Rewrite"}, **{"if-match": etag or ""}
+    )
     assert again["title"] == "Rewrite"
 
 
-def test_cards_changed_in_bulk_are_answered_as_rules_leave_them(workshop: Workshop):
-    workshop.rule("task_created", "set_status", status="in_progress")
-    workshop.rule("task_status_changed", "set_priority", priority="high")
-    path = f"{workshop.path}/cards/bulk"
-    asked = [{"title": title, "columnId": workshop.columns[0]["id"]} for title in ("one", "two")]
-    created, _ = send(workshop, "POST", path, {"cards": asked})
+def test_cards_changed_in_bulk_are_answered_as_rules_leave_them(automation_api: AutomationApi):
+    automation_api.rule("task_created", "set_status", status="in_progress")
+    automation_api.rule("task_status_changed", "set_priority", priority="high")
+    path = f"{automation_api.path}/cards/bulk"
+    asked = [{"title": title, "columnId": automation_api.columns[0]["id"]} for title in ("one", "two")]
+    created, _ = send(automation_api, "POST", path, {"cards": asked})
     for card in created:
-        check_is_current(workshop, card)
-    workshop.rule("task_status_changed", "add_comment", content="Changed.")
+        check_is_current(automation_api, card)
+    automation_api.rule("task_status_changed", "add_comment", content="Changed.")
     changes = [{"id": card["id"], "status": "done"} for card in created]
-    changed, _ = send(workshop, "PATCH", path, {"cards": changes})
+    changed, _ = send(automation_api, "PATCH", path, {"cards": changes})
     assert [card["commentCount"] for card in changed] == [1, 1]
     for card in changed:
-        check_is_current(workshop, card)
+        check_is_current(automation_api, card)
 
 
-def test_checklist_item_is_answered_as_rules_leave_it(workshop: Workshop):
-    workshop.rule("checklist_complete", "toggle_checklist_item", itemId="Ask", done=False)
-    card = workshop.card(checklist=[{"title": "Ask"}])
+def test_checklist_item_is_answered_as_rules_leave_it(automation_api: AutomationApi):
+    automation_api.rule("checklist_complete", "toggle_checklist_item", itemId="Ask", done=False)
+    card = automation_api.card(checklist=[{"title": "Ask"}])
     item = card["checklist"][0]
-    path = f"{workshop.flat_of(card)}/checklist/{item['_id']}"
-    answer, _ = send(workshop, "PATCH", path, {"done": True})
-    assert answer == workshop.read(card)["checklist"][0]
+    path = f"{automation_api.flat_of(card)}/checklist/{item['_id']}"
+    answer, _ = send(automation_api, "PATCH", path, {"done": True})
+    assert answer == automation_api.read(card)["checklist"][0]
     assert answer["done"] is False
 
 
-def test_action_is_answered_as_rules_leave_it(workshop: Workshop):
-    workshop.rule("task_moved", "set_priority", priority="high")
-    card = workshop.card()
+def test_action_is_answered_as_rules_leave_it(automation_api: AutomationApi):
+    automation_api.rule("task_moved", "set_priority", priority="high")
+    card = automation_api.card()
     answer = action_calls.act(
-        workshop.world.core.units,
+        automation_api.world.core.units,
         RawRequest("POST", "/mcp", "", {}, b""),
         "move_card",
         {"cardId": card["id"], "targetColumn": "Done"},
-        workshop.flat.removeprefix("/orgs/").replace("/workspaces/", "/"),
-        workshop.owner.actor,
+        automation_api.flat.removeprefix("/orgs/").replace("/workspaces/", "/"),
+        automation_api.owner.actor,
     )
-    check_is_current(workshop, orjson.loads(answer.body))
+    check_is_current(automation_api, orjson.loads(answer.body))
 
 
-def test_repeated_request_is_answered_with_what_the_first_one_was(workshop: Workshop):
-    workshop.rule("task_created", "set_priority", priority="high")
-    path = f"{workshop.path}/columns/{workshop.columns[0]['id']}/cards"
+def test_repeated_request_is_answered_with_what_the_first_one_was(automation_api: AutomationApi):
+    automation_api.rule("task_created", "set_priority", priority="high")
+    path = f"{automation_api.path}/columns/{automation_api.columns[0]['id']}/cards"
     first, second = (
-        send(workshop, "POST", path, {"title": "Write"}, **{"idempotency-key": "k1"}) for _ in range(2)
+        send(automation_api, "POST", path, {"title": "Write"}, **{"idempotency-key": "k1"}) for _ in range(2)
     )
     assert first == second
-    check_is_current(workshop, *first)
+    check_is_current(automation_api, *first)
 
 
-def test_card_that_a_rule_fails_on_is_answered_as_it_is(workshop: Workshop):
-    rule = workshop.rule("task_created", "toggle_checklist_item", itemId="Nothing")
-    card = workshop.card()
-    assert card == workshop.read(card)
-    assert workshop.results(rule) != ["success"]
+def test_card_that_a_rule_fails_on_is_answered_as_it_is(automation_api: AutomationApi):
+    rule = automation_api.rule("task_created", "toggle_checklist_item", itemId="Nothing")
+    card = automation_api.card()
+    assert card == automation_api.read(card)
+    assert automation_api.results(rule) != ["success"]
 
 
 @pytest.mark.parametrize("trigger", [None, "task_moved", "task_created"])
-def test_answer_takes_no_statement_more_where_no_rule_acts(workshop: Workshop, statements, trigger):
+def test_answer_takes_no_statement_more_where_no_rule_acts(
+    automation_api: AutomationApi, statements, trigger
+):
     """A rule for something else, or whose conditions do not hold, costs what it has cost before."""
-    card = workshop.card()
+    card = automation_api.card()
     if trigger is not None:
         never = {"all": [{"field": "title", "op": "eq", "value": "other"}]}
-        workshop.rule(trigger, "set_priority", never, priority="high")
+        automation_api.rule(trigger, "set_priority", never, priority="high")
     with statements() as sent:
-        workshop.world.ask(
-            workshop.owner, "PATCH", workshop.of(card), {"columnId": workshop.columns[DOING]["id"]}
+        automation_api.world.ask(
+            automation_api.owner,
+            "PATCH",
+            automation_api.of(card),
+            {"columnId": automation_api.columns[DOING]["id"]},
         )
     cards_read = [sql for sql in sent if sql.lstrip().startswith("SELECT") and "stellary_cards.title" in sql]
     # The access check alone reads the card; PostgreSQL locks nothing further, as nobody else is at it.

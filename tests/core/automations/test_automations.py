@@ -10,35 +10,35 @@ from stellary.contract.refs import ProjectRef
 from stellary.core.automations import automations
 
 
-def problem(workshop, method, path, body=None, by=None):
-    answer = workshop.world.call(by or workshop.owner, method, path, body)
+def problem(automation_api, method, path, body=None, by=None):
+    answer = automation_api.world.call(by or automation_api.owner, method, path, body)
     assert answer.status >= 400, answer
     return orjson.loads(answer.body)["message"]
 
 
-def refused(workshop, **body):
+def refused(automation_api, **body):
     body = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "done"}}} | body
-    return problem(workshop, "POST", f"{workshop.path}/automations", body)
+    return problem(automation_api, "POST", f"{automation_api.path}/automations", body)
 
 
-def test_a_rule_is_made_and_read(workshop):
-    rule = workshop.rule(
+def test_a_rule_is_made_and_read(automation_api):
+    rule = automation_api.rule(
         "task_moved", "set_status", {"all": [{"field": "title", "op": "is_set"}]}, status="done"
     )
-    assert workshop.rule_now(rule) == rule
+    assert automation_api.rule_now(rule) == rule
     assert (rule["name"], rule["enabled"], rule["ownerId"]) == (
         "set_status on task_moved",
         True,
-        workshop.owner.id,
+        automation_api.owner.id,
     )
     assert rule["action"] == {"type": "set_status", "params": {"status": "done"}}
     assert rule["conditions"] == {"all": [{"field": "title", "op": "is_set"}]}
 
 
-def test_rules_are_listed_in_the_order_in_which_they_act(workshop):
-    made = [workshop.rule("task_moved", "archive_card") for _ in range(3)]
-    assert workshop.world.ask(workshop.owner, "GET", f"{workshop.path}/automations") == made
-    page = workshop.world.ask(workshop.owner, "GET", f"{workshop.path}/automations?limit=2")
+def test_rules_are_listed_in_the_order_in_which_they_act(automation_api):
+    made = [automation_api.rule("task_moved", "archive_card") for _ in range(3)]
+    assert automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations") == made
+    page = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations?limit=2")
     assert page == made[:2]
 
 
@@ -55,21 +55,21 @@ def test_rules_are_listed_in_the_order_in_which_they_act(workshop):
         ({"name": " "}, "name must not be blank"),
     ],
 )
-def test_what_a_rule_cannot_be_is_told(workshop, body, said):
-    assert refused(workshop, **body).startswith(said)
+def test_what_a_rule_cannot_be_is_told(automation_api, body, said):
+    assert refused(automation_api, **body).startswith(said)
 
 
-def test_a_project_has_a_hundred_rules_at_most(workshop):
+def test_a_project_has_a_hundred_rules_at_most(automation_api):
     asked = CreateAutomation(trigger="task_moved", action=ActionToRun(type="archive_card"), enabled=False)
-    project = workshop.workspace.ref.child(ProjectRef, workshop.project["id"])
-    with workshop.world.core.begin(workshop.owner.actor) as uow:
+    project = automation_api.workspace.ref.child(ProjectRef, automation_api.project["id"])
+    with automation_api.world.core.begin(automation_api.owner.actor) as uow:
         for _ in range(RULES_MAX):
             automations.create_automation(uow, project, asked)
-    assert refused(workshop) == "a project has at most 100 automations"
+    assert refused(automation_api) == "a project has at most 100 automations"
 
 
-def test_a_rule_is_changed(workshop):
-    rule = workshop.rule("task_moved", "archive_card", {"all": [{"field": "title", "op": "is_set"}]})
+def test_a_rule_is_changed(automation_api):
+    rule = automation_api.rule("task_moved", "archive_card", {"all": [{"field": "title", "op": "is_set"}]})
     body = {
         "name": "Tidy up",
         "trigger": "task_created",
@@ -77,25 +77,27 @@ def test_a_rule_is_changed(workshop):
         "action": {"type": "set_priority", "params": {"priority": "high"}},
         "enabled": False,
     }
-    changed = workshop.world.ask(workshop.owner, "PATCH", workshop.of_rule(rule), body)
+    changed = automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of_rule(rule), body)
     assert {**body, "conditions": {}}.items() <= changed.items()
-    assert workshop.rule_now(rule) == changed
-    assert workshop.world.ask(workshop.owner, "PATCH", workshop.of_rule(rule), {}) == changed
+    assert automation_api.rule_now(rule) == changed
+    assert (
+        automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of_rule(rule), {}) == changed
+    )
 
 
-def test_a_change_is_checked_as_a_new_rule_is(workshop):
-    rule = workshop.rule("task_moved", "archive_card")
-    path = workshop.of_rule(rule)
-    assert problem(workshop, "PATCH", path, {"action": {"type": "x"}}).startswith("action.type must be")
-    assert problem(workshop, "PATCH", path, {"conditions": {"x": 1}}).startswith("conditions must be")
-    assert problem(workshop, "PATCH", path, {"name": None}) == "name must not be null"
+def test_a_change_is_checked_as_a_new_rule_is(automation_api):
+    rule = automation_api.rule("task_moved", "archive_card")
+    path = automation_api.of_rule(rule)
+    assert problem(automation_api, "PATCH", path, {"action": {"type": "x"}}).startswith("action.type must be")
+    assert problem(automation_api, "PATCH", path, {"conditions": {"x": 1}}).startswith("conditions must be")
+    assert problem(automation_api, "PATCH", path, {"name": None}) == "name must not be null"
 
 
 @pytest.fixture
-def bob(workshop):
+def bob(automation_api):
     """Another admin of the workspace."""
-    bob = workshop.world.person("bob")
-    workshop.world.join(bob, workshop.workspace, role="admin")
+    bob = automation_api.world.person("bob")
+    automation_api.world.join(bob, automation_api.workspace, role="admin")
     return bob
 
 
@@ -111,53 +113,59 @@ def bob(workshop):
         ({"trigger": "task_moved", "conditions": None}, False),
     ],
 )
-def test_who_says_what_a_rule_does_owns_it(workshop, bob, body, becomes_owner):
-    rule = workshop.rule("task_moved", "archive_card")
-    changed = workshop.world.ask(bob, "PATCH", workshop.of_rule(rule), body)
-    assert changed["ownerId"] == (bob.id if becomes_owner else workshop.owner.id)
+def test_who_says_what_a_rule_does_owns_it(automation_api, bob, body, becomes_owner):
+    rule = automation_api.rule("task_moved", "archive_card")
+    changed = automation_api.world.ask(bob, "PATCH", automation_api.of_rule(rule), body)
+    assert changed["ownerId"] == (bob.id if becomes_owner else automation_api.owner.id)
 
 
-def test_who_turns_a_rule_on_owns_it(workshop, bob):
-    rule = workshop.rule("task_moved", "archive_card")
-    toggle = f"{workshop.of_rule(rule)}/toggle"
-    off = workshop.world.ask(bob, "PATCH", toggle)
-    assert (off["enabled"], off["ownerId"]) == (False, workshop.owner.id)
-    on = workshop.world.ask(bob, "PATCH", toggle)
+def test_who_turns_a_rule_on_owns_it(automation_api, bob):
+    rule = automation_api.rule("task_moved", "archive_card")
+    toggle = f"{automation_api.of_rule(rule)}/toggle"
+    off = automation_api.world.ask(bob, "PATCH", toggle)
+    assert (off["enabled"], off["ownerId"]) == (False, automation_api.owner.id)
+    on = automation_api.world.ask(bob, "PATCH", toggle)
     assert (on["enabled"], on["ownerId"]) == (True, bob.id)
-    workshop.turn(rule, enabled=False)
-    on = workshop.world.ask(workshop.owner, "PATCH", workshop.of_rule(rule), {"enabled": True})
-    assert on["ownerId"] == workshop.owner.id
+    automation_api.turn(rule, enabled=False)
+    on = automation_api.world.ask(
+        automation_api.owner, "PATCH", automation_api.of_rule(rule), {"enabled": True}
+    )
+    assert on["ownerId"] == automation_api.owner.id
 
 
-def test_a_rule_that_is_on_stays_as_it_is_when_it_is_turned_on(workshop, bob):
-    rule = workshop.rule("task_moved", "archive_card")
-    on = workshop.world.ask(bob, "PATCH", f"{workshop.of_rule(rule)}/toggle", {"enabled": True})
-    assert (on["enabled"], on["ownerId"]) == (True, workshop.owner.id)
+def test_a_rule_that_is_on_stays_as_it_is_when_it_is_turned_on(automation_api, bob):
+    rule = automation_api.rule("task_moved", "archive_card")
+    on = automation_api.world.ask(bob, "PATCH", f"{automation_api.of_rule(rule)}/toggle", {"enabled": True})
+    assert (on["enabled"], on["ownerId"]) == (True, automation_api.owner.id)
 
 
-def test_a_deleted_rule_acts_no_more(workshop):
-    rule = workshop.rule("task_created", "set_status", status="done")
-    workshop.world.ask(workshop.owner, "DELETE", workshop.of_rule(rule))
-    assert workshop.read(workshop.card())["status"] == "open"
-    assert problem(workshop, "GET", workshop.of_rule(rule)) == "Automation not found"
-    assert problem(workshop, "GET", f"{workshop.of_rule(rule)}/traces") == "Automation not found"
+def test_a_deleted_rule_acts_no_more(automation_api):
+    rule = automation_api.rule("task_created", "set_status", status="done")
+    automation_api.world.ask(automation_api.owner, "DELETE", automation_api.of_rule(rule))
+    assert automation_api.read(automation_api.card())["status"] == "open"
+    assert problem(automation_api, "GET", automation_api.of_rule(rule)) == "Automation not found"
+    assert problem(automation_api, "GET", f"{automation_api.of_rule(rule)}/traces") == "Automation not found"
 
 
-def test_a_rule_is_found_in_its_own_project_alone(workshop):
-    rule = workshop.rule("task_moved", "archive_card")
-    other = type(workshop)(workshop.world, workshop.owner, workshop.workspace)
-    assert problem(workshop, "GET", other.of_rule(rule)) == "Automation not found"
+def test_a_rule_is_found_in_its_own_project_alone(automation_api):
+    rule = automation_api.rule("task_moved", "archive_card")
+    other = type(automation_api)(automation_api.world, automation_api.owner, automation_api.workspace)
+    assert problem(automation_api, "GET", other.of_rule(rule)) == "Automation not found"
     assert (
-        problem(workshop, "GET", other.of_rule(rule).replace(other.project["id"], "a" * 24))
+        problem(automation_api, "GET", other.of_rule(rule).replace(other.project["id"], "a" * 24))
         == "Project not found"
     )
 
 
-def test_members_read_rules_and_only_who_manages_the_project_changes_them(workshop):
-    rule = workshop.rule("task_moved", "archive_card")
-    eve = workshop.world.person("eve")
-    workshop.join(eve)
-    assert workshop.world.ask(eve, "GET", workshop.of_rule(rule)) == rule
-    assert problem(workshop, "PATCH", f"{workshop.of_rule(rule)}/toggle", {}, by=eve).startswith("your role")
-    workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/members", {"email": eve.email})
-    assert not workshop.world.ask(eve, "PATCH", f"{workshop.of_rule(rule)}/toggle")["enabled"]
+def test_members_read_rules_and_only_who_manages_the_project_changes_them(automation_api):
+    rule = automation_api.rule("task_moved", "archive_card")
+    eve = automation_api.world.person("eve")
+    automation_api.join(eve)
+    assert automation_api.world.ask(eve, "GET", automation_api.of_rule(rule)) == rule
+    assert problem(automation_api, "PATCH", f"{automation_api.of_rule(rule)}/toggle", {}, by=eve).startswith(
+        "your role"
+    )
+    automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.path}/members", {"email": eve.email}
+    )
+    assert not automation_api.world.ask(eve, "PATCH", f"{automation_api.of_rule(rule)}/toggle")["enabled"]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stellary.core import Core
 from stellary.core.automations.rules.occurrences import CHAIN_ACTIONS_MAX, CHAIN_DEPTH_MAX
+from tests.core.automations.automation_api import AutomationApi
 from tests.core.automations.test_acting import TRIGGERS
-from tests.core.automations.workshop import Workshop
 from tests.support.world import World
 
 # 25 in the suite; 500 with --hypothesis-profile=long.
@@ -88,26 +88,26 @@ def workshop_of(worlds, kind, url):
         ann = world.person("ann")
         worlds[kind] = (world, ann, world.workspace(ann))
     world, ann, workspace = worlds[kind]
-    return Workshop(world, ann, workspace)
+    return AutomationApi(world, ann, workspace)
 
 
-def played(workshop, made, change):
+def played(automation_api, made, change):
     """What rules make of a new card and a change of it, told without ids."""
-    ids = [workshop.rule(trigger, name, asked, **params) for trigger, (name, params), asked in made]
-    card = workshop.card("first")
+    ids = [automation_api.rule(trigger, name, asked, **params) for trigger, (name, params), asked in made]
+    card = automation_api.card("first")
     fields = dict(change)
     if "column" in fields:
-        fields = {"columnId": workshop.columns[fields["column"]]["id"]}
+        fields = {"columnId": automation_api.columns[fields["column"]]["id"]}
     if "assigned" in fields:
-        fields = {"assigneeId": workshop.owner.id}
-    workshop.change(card, **fields)
+        fields = {"assigneeId": automation_api.owner.id}
+    automation_api.change(card, **fields)
     told = []
     for number, rule in enumerate(ids):
-        for trace in reversed(workshop.traces(rule)):
+        for trace in reversed(automation_api.traces(rule)):
             key = int(trace["target"]["cardKey"].rpartition("-")[2])
             error = re.sub("[0-9a-f]{24}", "id", trace["error"] or "")
             told.append((number, trace["event"], key, trace["result"], error, trace["depth"]))
-    assert workshop.world.core.work.run_due() == 0
+    assert automation_api.world.core.work.run_due() == 0
     return told
 
 

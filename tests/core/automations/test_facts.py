@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from stellary.core.automations.rules.conditions import FIELDS
-from tests.core.automations.workshop import Workshop
+from tests.core.automations.automation_api import AutomationApi
 from tests.support.forms import FORM, form
 
 TO_DO, DONE = 0, 2
 
 
-def make_full_card(workshop: Workshop) -> Any:
+def make_full_card(automation_api: AutomationApi) -> Any:
     """Return a card of the first column in which nothing is empty."""
-    label = workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/labels", {"name": "urgent"})
-    card = workshop.card(
+    label = automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.path}/labels", {"name": "urgent"}
+    )
+    card = automation_api.card(
         description="All of it",
         priority="high",
         startDate="2026-04-01",
@@ -22,20 +24,22 @@ def make_full_card(workshop: Workshop) -> Any:
         labelIds=[label["id"]],
         checklist=[{"title": "First", "done": True}, {"title": "Second"}],
     )
-    path = workshop.of(card)
-    workshop.world.ask(workshop.owner, "POST", f"{path}/comments", {"content": "Well."})
-    workshop.world.ask(workshop.owner, "POST", f"{path}/attachments", form(b"Hello."), content_type=FORM)
-    return workshop.change(card, assigneeId=workshop.owner.id)
+    path = automation_api.of(card)
+    automation_api.world.ask(automation_api.owner, "POST", f"{path}/comments", {"content": "Well."})
+    automation_api.world.ask(
+        automation_api.owner, "POST", f"{path}/attachments", form(b"Hello."), content_type=FORM
+    )
+    return automation_api.change(card, assigneeId=automation_api.owner.id)
 
 
-def expected_facts(workshop: Workshop, before: Any, after: Any) -> dict[str, Any]:
+def expected_facts(automation_api: AutomationApi, before: Any, after: Any) -> dict[str, Any]:
     """Return what each field of a condition must equal after a card has moved."""
     progress = after["checklistProgress"]
     changes = {
         "fromColumnId": before["columnId"],
         "toColumnId": after["columnId"],
-        "fromColumn": workshop.columns[TO_DO]["name"],
-        "toColumn": workshop.columns[DONE]["name"],
+        "fromColumn": automation_api.columns[TO_DO]["name"],
+        "toColumn": automation_api.columns[DONE]["name"],
         "fromStatus": before["status"],
         "toStatus": after["status"],
         "checklistTotal": progress["total"],
@@ -45,11 +49,11 @@ def expected_facts(workshop: Workshop, before: Any, after: Any) -> dict[str, Any
     return {name: changes.get(name, after.get(name)) for name in FIELDS}
 
 
-def test_each_field_that_a_condition_may_name_has_its_value(workshop: Workshop):
-    before = make_full_card(workshop)
-    after = workshop.move(before, DONE)
-    facts = expected_facts(workshop, before, after)
-    assignment = {"fromAssigneeId": workshop.owner.id, "toAssigneeId": None}
+def test_each_field_that_a_condition_may_name_has_its_value(automation_api: AutomationApi):
+    before = make_full_card(automation_api)
+    after = automation_api.move(before, DONE)
+    facts = expected_facts(automation_api, before, after)
+    assignment = {"fromAssigneeId": automation_api.owner.id, "toAssigneeId": None}
     del facts["fromAssigneeId"], facts["toAssigneeId"]
     assert [name for name, value in facts.items() if value in (None, "", [])] == []
     silent = []
@@ -61,28 +65,28 @@ def test_each_field_that_a_condition_may_name_has_its_value(workshop: Workshop):
             condition = {"field": name, "op": "contains", "value": value[0]}
         else:
             condition = {"field": name, "op": "eq", "value": value}
-        workshop.move(after, TO_DO)
-        rule = workshop.rule("task_moved", "set_priority", {"all": [condition]}, priority="high")
-        workshop.move(after, DONE)
-        if workshop.results(rule) != ["success"]:
+        automation_api.move(after, TO_DO)
+        rule = automation_api.rule("task_moved", "set_priority", {"all": [condition]}, priority="high")
+        automation_api.move(after, DONE)
+        if automation_api.results(rule) != ["success"]:
             silent.append(name)
-        workshop.world.ask(workshop.owner, "DELETE", workshop.of_rule(rule))
+        automation_api.world.ask(automation_api.owner, "DELETE", automation_api.of_rule(rule))
     assert silent == []
     assert set(facts) | set(assignment) == set(FIELDS)
 
 
-def test_each_field_of_an_assignment_has_its_value(workshop: Workshop):
-    card = workshop.card()
+def test_each_field_of_an_assignment_has_its_value(automation_api: AutomationApi):
+    card = automation_api.card()
     condition = [
         {"field": "fromAssigneeId", "op": "eq", "value": None},
-        {"field": "toAssigneeId", "op": "eq", "value": workshop.owner.id},
+        {"field": "toAssigneeId", "op": "eq", "value": automation_api.owner.id},
     ]
-    rule = workshop.rule("task_assigned", "set_priority", {"all": condition}, priority="high")
-    workshop.change(card, assigneeId=workshop.owner.id)
-    assert workshop.results(rule) == ["success"]
-    former = [{"field": "fromAssigneeId", "op": "eq", "value": workshop.owner.id}]
-    other = workshop.world.person("bob")
-    workshop.world.join(other, workshop.workspace)
-    handed_over = workshop.rule("task_assigned", "set_priority", {"all": former}, priority="low")
-    workshop.change(card, assigneeId=other.id)
-    assert workshop.results(handed_over) == ["success"]
+    rule = automation_api.rule("task_assigned", "set_priority", {"all": condition}, priority="high")
+    automation_api.change(card, assigneeId=automation_api.owner.id)
+    assert automation_api.results(rule) == ["success"]
+    former = [{"field": "fromAssigneeId", "op": "eq", "value": automation_api.owner.id}]
+    other = automation_api.world.person("bob")
+    automation_api.world.join(other, automation_api.workspace)
+    handed_over = automation_api.rule("task_assigned", "set_priority", {"all": former}, priority="low")
+    automation_api.change(card, assigneeId=other.id)
+    assert automation_api.results(handed_over) == ["success"]

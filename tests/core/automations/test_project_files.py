@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from tests.core.automations.workshop import Workshop
+from tests.core.automations.automation_api import AutomationApi
 
 Json = dict[str, Any]
 
 
-def export(workshop: Workshop) -> Json:
-    return workshop.world.ask(workshop.owner, "GET", f"{workshop.path}/export")
+def export(automation_api: AutomationApi) -> Json:
+    return automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/export")
 
 
 def import_file(
-    workshop: Workshop, file: Json, who: Any = None, path: str | None = None
+    automation_api: AutomationApi, file: Json, who: Any = None, path: str | None = None
 ) -> tuple[Json, list[Json]]:
     """Return the answer to an import, and the rules that it has made."""
-    who = who or workshop.owner
-    path = f"{path or workshop.flat}/projects"
-    answer = workshop.world.ask(who, "POST", f"{path}/import", file)
-    return answer, workshop.world.ask(who, "GET", f"{path}/{answer['id']}/automations")
+    who = who or automation_api.owner
+    path = f"{path or automation_api.flat}/projects"
+    answer = automation_api.world.ask(who, "POST", f"{path}/import", file)
+    return answer, automation_api.world.ask(who, "GET", f"{path}/{answer['id']}/automations")
 
 
 def told(answer: Json, kind: str) -> list[tuple[str, str]]:
@@ -33,74 +33,84 @@ def when(field: str, op: str, value: Any = True) -> Json:
     return {"all": [{"field": field, "op": op, "value": value}]}
 
 
-def test_rules_are_imported_with_the_ids_of_the_new_project(workshop: Workshop):
-    label = workshop.label("bug")
+def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: AutomationApi):
+    label = automation_api.label("bug")
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/custom-fields", field)
-    card = workshop.card("Rollout")
-    done = workshop.columns[2]["id"]
-    workshop.rule("task_moved", "add_label", when("toColumnId", "eq", done), label=label["id"])
-    workshop.rule("task_moved", "add_comment", cardId=card["key"], content="Moved.")
-    workshop.rule(
+    size = automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.path}/custom-fields", field
+    )
+    card = automation_api.card("Rollout")
+    done = automation_api.columns[2]["id"]
+    automation_api.rule("task_moved", "add_label", when("toColumnId", "eq", done), label=label["id"])
+    automation_api.rule("task_moved", "add_comment", cardId=card["key"], content="Moved.")
+    automation_api.rule(
         "task_created", "update_card", when("assigneeId", "eq", "ann"), customFields={size["id"]: "L"}
     )
-    off = workshop.rule("task_created", "create_card", title="x", projectId=workshop.project["id"])
-    workshop.turn(off, enabled=False)
-    answer, rules = import_file(workshop, export(workshop))
-    new = f"{workshop.flat}/projects/{answer['id']}"
+    off = automation_api.rule(
+        "task_created", "create_card", title="x", projectId=automation_api.project["id"]
+    )
+    automation_api.turn(off, enabled=False)
+    answer, rules = import_file(automation_api, export(automation_api))
+    new = f"{automation_api.flat}/projects/{answer['id']}"
 
     def id_of(kind: str, name: str, key: str = "name") -> str:
-        found = workshop.world.ask(workshop.owner, "GET", f"{new}/{kind}")
+        found = automation_api.world.ask(automation_api.owner, "GET", f"{new}/{kind}")
         return next(thing["id"] for thing in found if thing[key] == name)
 
     assert [(rule["action"]["type"], rule["enabled"], rule["ownerId"]) for rule in rules] == [
-        ("add_label", True, workshop.owner.id),
-        ("add_comment", True, workshop.owner.id),
-        ("update_card", True, workshop.owner.id),
-        ("create_card", False, workshop.owner.id),
+        ("add_label", True, automation_api.owner.id),
+        ("add_comment", True, automation_api.owner.id),
+        ("update_card", True, automation_api.owner.id),
+        ("create_card", False, automation_api.owner.id),
     ]
     label_rule, comment_rule, field_rule, card_rule = rules
     assert label_rule["conditions"] == when("toColumnId", "eq", id_of("columns", "Done"))
     assert label_rule["action"]["params"] == {"label": id_of("labels", "bug")}
     assert comment_rule["action"]["params"]["cardId"] == id_of("cards", "Rollout", "title")
-    assert field_rule["conditions"] == when("assigneeId", "eq", workshop.owner.id)
+    assert field_rule["conditions"] == when("assigneeId", "eq", automation_api.owner.id)
     assert field_rule["action"]["params"] == {"customFields": {id_of("custom-fields", "Size"): "L"}}
     assert card_rule["action"]["params"] == {"title": "x"}
     assert told(answer, "automation") == told(answer, "creator") == []
 
 
-def test_imported_rule_acts(workshop: Workshop):
-    workshop.rule("task_moved", "set_priority", when("toColumn", "eq", "Done"), priority="high")
-    workshop.card()
-    answer, _ = import_file(workshop, export(workshop))
-    path = f"{workshop.flat}/projects/{answer['id']}/cards/{answer['cardIds'][0]}"
-    moved = workshop.world.ask(workshop.owner, "PATCH", path, {"columnId": answer["columnIds"][2]})
+def test_imported_rule_acts(automation_api: AutomationApi):
+    automation_api.rule("task_moved", "set_priority", when("toColumn", "eq", "Done"), priority="high")
+    automation_api.card()
+    answer, _ = import_file(automation_api, export(automation_api))
+    path = f"{automation_api.flat}/projects/{answer['id']}/cards/{answer['cardIds'][0]}"
+    moved = automation_api.world.ask(
+        automation_api.owner, "PATCH", path, {"columnId": answer["columnIds"][2]}
+    )
     assert moved["priority"] == "high"
 
 
-def test_rules_act_for_whoever_imports_them(workshop: Workshop):
-    bob = workshop.world.person("bob")
-    workshop.join(bob)
-    workshop.rule("task_moved", "archive_card")
-    file = export(workshop)
+def test_rules_act_for_whoever_imports_them(automation_api: AutomationApi):
+    bob = automation_api.world.person("bob")
+    automation_api.join(bob)
+    automation_api.rule("task_moved", "archive_card")
+    file = export(automation_api)
     assert file["automations"][0]["owner"] == {"name": "ann", "email": "ann@example.com"}
-    answer, (rule,) = import_file(workshop, file, bob)
+    answer, (rule,) = import_file(automation_api, file, bob)
     assert rule["ownerId"] == bob.id
     reason = "the rules act on behalf of whoever imports them"
     assert told(answer, "creator") == [("automations[].owner", reason)]
 
 
-def test_rule_that_names_what_is_not_there_is_imported_turned_off(workshop: Workshop):
+def test_rule_that_names_what_is_not_there_is_imported_turned_off(automation_api: AutomationApi):
     """In a workspace that bob has for himself, there is no ann, and m-001 is another mission, or none."""
-    bob = workshop.world.person("bob")
-    workshop.world.ask(workshop.owner, "POST", f"{workshop.flat}/pilotage/missions", {"objective": "Sell"})
-    other = Workshop(workshop.world, workshop.owner, workshop.workspace)
-    workshop.rule("task_moved", "assign_card", assigneeId="ann")
-    workshop.rule("task_moved", "update_mission", missionId="m-001", status="done")
-    workshop.rule("task_moved", "add_comment", cardId=other.card()["id"], content="x")
-    workshop.rule("task_moved", "archive_card", when("assigneeId", "eq", workshop.owner.id))
-    workshop.rule("task_moved", "archive_card")
-    answer, rules = import_file(workshop, export(workshop), bob, workshop.world.home(bob).path)
+    bob = automation_api.world.person("bob")
+    automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"}
+    )
+    other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
+    automation_api.rule("task_moved", "assign_card", assigneeId="ann")
+    automation_api.rule("task_moved", "update_mission", missionId="m-001", status="done")
+    automation_api.rule("task_moved", "add_comment", cardId=other.card()["id"], content="x")
+    automation_api.rule("task_moved", "archive_card", when("assigneeId", "eq", automation_api.owner.id))
+    automation_api.rule("task_moved", "archive_card")
+    answer, rules = import_file(
+        automation_api, export(automation_api), bob, automation_api.world.home(bob).path
+    )
     assert [rule["enabled"] for rule in rules] == [False, False, False, False, True]
     reasons = dict(told(answer, "automation"))
     assert list(reasons) == [f"automations[{place}]" for place in range(4)]
@@ -141,25 +151,31 @@ def test_rule_that_names_what_is_not_there_is_imported_turned_off(workshop: Work
         ),
     ],
 )
-def test_malformed_rule_is_refused_with_the_whole_file(workshop: Workshop, rule, message):
+def test_malformed_rule_is_refused_with_the_whole_file(automation_api: AutomationApi, rule, message):
     file = {"project": {"name": "x"}, "automations": [rule]}
-    answer = workshop.world.call(workshop.owner, "POST", f"{workshop.flat}/projects/import", file)
+    answer = automation_api.world.call(
+        automation_api.owner, "POST", f"{automation_api.flat}/projects/import", file
+    )
     assert answer.status == 400
     assert message in answer.body.decode().replace('\\"', '"')
-    assert len(workshop.world.ask(workshop.owner, "GET", f"{workshop.flat}/projects")) == 1
+    assert len(automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.flat}/projects")) == 1
 
 
-def test_unknown_fields_of_rules_are_ignored_and_told(workshop: Workshop):
+def test_unknown_fields_of_rules_are_ignored_and_told(automation_api: AutomationApi):
     rule = {"trigger": "task_moved", "colour": "red", "action": {"type": "archive_card", "retries": 3}}
-    answer, (made,) = import_file(workshop, {"project": {"name": "x"}, "automations": [rule]})
+    answer, (made,) = import_file(automation_api, {"project": {"name": "x"}, "automations": [rule]})
     assert answer["ignored"] == ["automations[].action.retries", "automations[].colour"]
     assert (made["name"], made["enabled"]) == ("archive_card on task_moved", True)
 
 
-def test_token_that_may_not_make_rules_imports_none(workshop: Workshop):
-    workshop.rule("task_moved", "archive_card")
-    token = workshop.world.api_token(workshop.owner, ["projects:read", "projects:write"])
-    answer = workshop.world.ask(token, "POST", f"{workshop.flat}/projects/import", export(workshop))
-    rules = workshop.world.ask(workshop.owner, "GET", f"{workshop.flat}/projects/{answer['id']}/automations")
+def test_token_that_may_not_make_rules_imports_none(automation_api: AutomationApi):
+    automation_api.rule("task_moved", "archive_card")
+    token = automation_api.world.api_token(automation_api.owner, ["projects:read", "projects:write"])
+    answer = automation_api.world.ask(
+        token, "POST", f"{automation_api.flat}/projects/import", export(automation_api)
+    )
+    rules = automation_api.world.ask(
+        automation_api.owner, "GET", f"{automation_api.flat}/projects/{answer['id']}/automations"
+    )
     assert rules == []
     assert told(answer, "automation") == [("automations[0]", "this takes an API token with all scopes")]

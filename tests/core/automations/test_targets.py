@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.core.automations.workshop import Workshop
+from tests.core.automations.automation_api import AutomationApi
 
 NOWHERE = "0" * 24
 DOING, DONE = 1, 2
@@ -19,16 +19,18 @@ def when(field: str, op: str, value: Any) -> dict[str, Any]:
     }
 
 
-def refusal(workshop: Workshop, conditions: Any = None, action: Any = None) -> str:
+def refusal(automation_api: AutomationApi, conditions: Any = None, action: Any = None) -> str:
     """Return why a rule is refused, and check that none was made."""
     body = {
         "trigger": "task_moved",
         "conditions": conditions,
         "action": action or {"type": "set_priority", "params": {"priority": "high"}},
     }
-    answer = workshop.world.call(workshop.owner, "POST", f"{workshop.path}/automations", body)
+    answer = automation_api.world.call(
+        automation_api.owner, "POST", f"{automation_api.path}/automations", body
+    )
     assert answer.status == 400
-    assert workshop.world.ask(workshop.owner, "GET", f"{workshop.path}/automations") == []
+    assert automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations") == []
     return orjson.loads(answer.body)["message"]
 
 
@@ -37,20 +39,20 @@ def stored_value(rule: Any) -> Any:
 
 
 @pytest.fixture
-def named(workshop: Workshop) -> dict[str, str]:
+def named(automation_api: AutomationApi) -> dict[str, str]:
     """The ids of what the rules of these tests name."""
-    bob = workshop.world.person("bob")
-    workshop.join(bob)
-    workshop.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
-    ask = workshop.world.ask
+    bob = automation_api.world.person("bob")
+    automation_api.join(bob)
+    automation_api.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
+    ask = automation_api.world.ask
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}
     return {
         "bob": bob.id,
-        "bug": workshop.label("bug")["id"],
-        "done": workshop.columns[DONE]["id"],
-        "main": workshop.columns[0]["scopeId"],
-        "size": ask(workshop.owner, "POST", f"{workshop.path}/custom-fields", field)["id"],
-        "scope": ask(workshop.owner, "GET", f"{workshop.path}/scopes")[0]["name"],
+        "bug": automation_api.label("bug")["id"],
+        "done": automation_api.columns[DONE]["id"],
+        "main": automation_api.columns[0]["scopeId"],
+        "size": ask(automation_api.owner, "POST", f"{automation_api.path}/custom-fields", field)["id"],
+        "scope": ask(automation_api.owner, "GET", f"{automation_api.path}/scopes")[0]["name"],
     }
 
 
@@ -64,23 +66,29 @@ def named(workshop: Workshop) -> dict[str, str]:
         ("labelIds", "contains", "Bug", "bug"),
     ],
 )
-def test_names_in_conditions_are_kept_as_ids(workshop: Workshop, named, field, op, value, resolved):
-    rule = workshop.rule("task_moved", "archive_card", when(field, op, value))
+def test_names_in_conditions_are_kept_as_ids(
+    automation_api: AutomationApi, named, field, op, value, resolved
+):
+    rule = automation_api.rule("task_moved", "archive_card", when(field, op, value))
     expected = [named[name] for name in resolved] if isinstance(resolved, list) else named[resolved]
     assert stored_value(rule) == expected
-    assert stored_value(workshop.rule_now(rule)) == expected
+    assert stored_value(automation_api.rule_now(rule)) == expected
 
 
-def test_names_of_columns_statuses_and_priorities_are_kept_as_they_are_compared(workshop: Workshop):
+def test_names_of_columns_statuses_and_priorities_are_kept_as_they_are_compared(
+    automation_api: AutomationApi,
+):
     for field, value, kept in (
         ("toColumn", "done", "Done"),
         ("toStatus", "In progress", "in_progress"),
         ("priority", "High", "high"),
     ):
-        assert stored_value(workshop.rule("task_moved", "archive_card", when(field, "eq", value))) == kept
+        assert (
+            stored_value(automation_api.rule("task_moved", "archive_card", when(field, "eq", value))) == kept
+        )
 
 
-def test_rule_with_names_in_its_conditions_acts(workshop: Workshop, named):
+def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, named):
     conditions = {
         "all": [
             {"field": "toColumnId", "op": "eq", "value": "Done"},
@@ -89,11 +97,13 @@ def test_rule_with_names_in_its_conditions_acts(workshop: Workshop, named):
             {"field": "customFields.Size", "op": "eq", "value": "L"},
         ]
     }
-    rule = workshop.rule("task_moved", "set_priority", conditions, priority="high")
+    rule = automation_api.rule("task_moved", "set_priority", conditions, priority="high")
     assert rule["conditions"]["all"][3]["field"] == f"customFields.{named['size']}"
-    card = workshop.card(assigneeId=named["bob"], labelIds=[named["bug"]], customFields={named["size"]: "L"})
-    assert workshop.move(card, DONE)["priority"] == "high"
-    assert workshop.results(rule) == ["success"]
+    card = automation_api.card(
+        assigneeId=named["bob"], labelIds=[named["bug"]], customFields={named["size"]: "L"}
+    )
+    assert automation_api.move(card, DONE)["priority"] == "high"
+    assert automation_api.results(rule) == ["success"]
 
 
 @pytest.mark.parametrize(
@@ -152,8 +162,10 @@ def test_rule_with_names_in_its_conditions_acts(workshop: Workshop, named):
         ),
     ],
 )
-def test_condition_on_what_is_not_there_is_refused(workshop: Workshop, named, field, op, value, message):
-    assert refusal(workshop, when(field, op, value)).startswith(message)
+def test_condition_on_what_is_not_there_is_refused(
+    automation_api: AutomationApi, named, field, op, value, message
+):
+    assert refusal(automation_api, when(field, op, value)).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -190,43 +202,50 @@ def test_condition_on_what_is_not_there_is_refused(workshop: Workshop, named, fi
         ),
     ],
 )
-def test_action_on_what_is_not_there_is_refused(workshop: Workshop, type, params, message):
-    assert refusal(workshop, action={"type": type, "params": params}).startswith(message)
+def test_action_on_what_is_not_there_is_refused(automation_api: AutomationApi, type, params, message):
+    assert refusal(automation_api, action={"type": type, "params": params}).startswith(message)
 
 
-def test_changed_rule_is_checked_as_a_new_one_is(workshop: Workshop):
-    rule = workshop.rule("task_moved", "move_card", targetColumn="Done")
+def test_changed_rule_is_checked_as_a_new_one_is(automation_api: AutomationApi):
+    rule = automation_api.rule("task_moved", "move_card", targetColumn="Done")
     for change in (
         {"conditions": when("columnId", "eq", "Shipped")},
         {"action": {"type": "move_card", "params": {"targetColumn": "Shipped"}}},
     ):
-        assert workshop.world.status(workshop.owner, "PATCH", workshop.of_rule(rule), change) == 400
-    assert workshop.rule_now(rule) == rule
+        assert (
+            automation_api.world.status(automation_api.owner, "PATCH", automation_api.of_rule(rule), change)
+            == 400
+        )
+    assert automation_api.rule_now(rule) == rule
 
 
-def test_things_of_another_project_are_not_there(workshop: Workshop):
-    other = Workshop(workshop.world, workshop.owner, workshop.workspace)
+def test_things_of_another_project_are_not_there(automation_api: AutomationApi):
+    other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
     theirs, unknown = (
-        refusal(workshop, when("columnId", "eq", id)) for id in (other.columns[0]["id"], NOWHERE)
+        refusal(automation_api, when("columnId", "eq", id)) for id in (other.columns[0]["id"], NOWHERE)
     )
     assert theirs == unknown
 
 
-def test_column_of_a_name_that_two_work_packages_have_may_be_named(workshop: Workshop):
+def test_column_of_a_name_that_two_work_packages_have_may_be_named(automation_api: AutomationApi):
     """Which of the two is meant depends on the card."""
-    scope = workshop.world.ask(workshop.owner, "POST", f"{workshop.path}/scopes", {"name": "Next"})
+    scope = automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"}
+    )
     body = {"name": "Done", "scopeId": scope["id"]}
-    workshop.world.call(workshop.owner, "POST", f"{workshop.path}/columns", body)
-    rule = workshop.rule("task_moved", "move_card", when("fromColumn", "eq", "Done"), targetColumn="Done")
+    automation_api.world.call(automation_api.owner, "POST", f"{automation_api.path}/columns", body)
+    rule = automation_api.rule(
+        "task_moved", "move_card", when("fromColumn", "eq", "Done"), targetColumn="Done"
+    )
     assert rule["enabled"] is True
 
 
-def test_rule_whose_target_is_deleted_later_leaves_traces(workshop: Workshop, named):
-    failing = workshop.rule("task_moved", "add_label", label="bug")
-    waiting = workshop.rule("task_moved", "archive_card", when("labelIds", "contains", "bug"))
-    workshop.world.ask(workshop.owner, "DELETE", f"{workshop.path}/labels/{named['bug']}")
-    workshop.move(workshop.card(), DOING)
-    (error,) = workshop.results(failing)
+def test_rule_whose_target_is_deleted_later_leaves_traces(automation_api: AutomationApi, named):
+    failing = automation_api.rule("task_moved", "add_label", label="bug")
+    waiting = automation_api.rule("task_moved", "archive_card", when("labelIds", "contains", "bug"))
+    automation_api.world.ask(automation_api.owner, "DELETE", f"{automation_api.path}/labels/{named['bug']}")
+    automation_api.move(automation_api.card(), DOING)
+    (error,) = automation_api.results(failing)
     assert error.startswith("label must be the id of something that is there")
-    assert workshop.results(waiting) == ["skipped"]
-    assert workshop.rule_now(failing)["enabled"] is True
+    assert automation_api.results(waiting) == ["skipped"]
+    assert automation_api.rule_now(failing)["enabled"] is True

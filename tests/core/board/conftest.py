@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.board.desk import Desk
+from tests.core.board.card_api import CardApi
 from tests.support.world import World
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
+def card_api(world: World) -> CardApi:
     """Return the API of a new project from the template ``simple``."""
     ann = world.person("ann")
     workspace = world.workspace(ann)
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})
-    return Desk(world, ann, workspace, project)
+    return CardApi(world, ann, workspace, project)

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 
-def test_board_has_all_that_the_lists_have(desk):
-    todo, _, done = (column["id"] for column in desk.columns())
-    desk.cards(todo, "a b")
-    desk.card(done, "c", checklist=[{"title": "x"}])
-    board = desk.ask("GET", "/board")
-    assert board["project"] == desk.ask("GET")
-    assert board["columns"] == desk.columns()
-    assert board["cards"] == desk.listed()
-    assert board["labels"] == desk.ask("GET", "/labels")
+def test_board_has_all_that_the_lists_have(card_api):
+    todo, _, done = (column["id"] for column in card_api.columns())
+    card_api.cards(todo, "a b")
+    card_api.card(done, "c", checklist=[{"title": "x"}])
+    board = card_api.ask("GET", "/board")
+    assert board["project"] == card_api.ask("GET")
+    assert board["columns"] == card_api.columns()
+    assert board["cards"] == card_api.listed()
+    assert board["labels"] == card_api.ask("GET", "/labels")
     assert board["customFields"] == []
 
 
-def test_board_shows_no_archived_cards(desk):
-    todo = desk.columns()[0]["id"]
-    a, _ = desk.cards(todo, "a b")
-    desk.change(a, archived=True)
-    assert [(card["title"], card["order"]) for card in desk.ask("GET", "/board")["cards"]] == [("b", 0)]
+def test_board_shows_no_archived_cards(card_api):
+    todo = card_api.columns()[0]["id"]
+    a, _ = card_api.cards(todo, "a b")
+    card_api.change(a, archived=True)
+    assert [(card["title"], card["order"]) for card in card_api.ask("GET", "/board")["cards"]] == [("b", 0)]
 
 
-def test_board_shows_scopes_with_their_columns(desk):
-    board = desk.ask("GET", "/board")
+def test_board_shows_scopes_with_their_columns(card_api):
+    board = card_api.ask("GET", "/board")
     (scope,) = board["scopes"]
     assert scope == {
         "id": board["columns"][0]["scopeId"],
-        "projectId": desk.project["id"],
+        "projectId": card_api.project["id"],
         "name": "Main",
         "description": None,
         "order": 0,
@@ -44,17 +44,17 @@ def test_board_shows_scopes_with_their_columns(desk):
     }
 
 
-def test_board_knows_members_and_whoever_is_assigned(desk):
-    bob, eve = desk.world.people("bob eve")
+def test_board_knows_members_and_whoever_is_assigned(card_api):
+    bob, eve = card_api.world.people("bob eve")
     for person in (bob, eve):
-        desk.world.join(person, desk.workspace)
-    desk.card(desk.columns()[0]["id"], assigneeId=bob.id)
-    assert desk.ask("GET", "/board")["members"] == [
-        {"userId": desk.person.id, "email": "ann@example.com", "name": "ann", "isMember": True},
+        card_api.world.join(person, card_api.workspace)
+    card_api.card(card_api.columns()[0]["id"], assigneeId=bob.id)
+    assert card_api.ask("GET", "/board")["members"] == [
+        {"userId": card_api.person.id, "email": "ann@example.com", "name": "ann", "isMember": True},
         {"userId": bob.id, "email": "bob@example.com", "name": "bob", "isMember": False},
     ]
 
 
-def test_board_of_another_workspace_is_not_found(desk):
-    stranger = desk.world.person("stranger")
-    assert desk.world.status(stranger, "GET", f"{desk.path}/board") == 404
+def test_board_of_another_workspace_is_not_found(card_api):
+    stranger = card_api.world.person("stranger")
+    assert card_api.world.status(stranger, "GET", f"{card_api.path}/board") == 404

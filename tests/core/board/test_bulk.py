@@ -8,34 +8,34 @@ NOWHERE = "f" * 24
 
 
 @pytest.fixture
-def todo(desk):
-    return desk.columns()[0]["id"]
+def todo(card_api):
+    return card_api.columns()[0]["id"]
 
 
 @pytest.fixture
-def done(desk):
-    return desk.columns()[2]["id"]
+def done(card_api):
+    return card_api.columns()[2]["id"]
 
 
-def make(desk, *cards):
-    return desk.ask("POST", "/cards/bulk", {"cards": list(cards)})
+def make(card_api, *cards):
+    return card_api.ask("POST", "/cards/bulk", {"cards": list(cards)})
 
 
-def change(desk, *cards):
-    return desk.ask("PATCH", "/cards/bulk", {"cards": list(cards)})
+def change(card_api, *cards):
+    return card_api.ask("PATCH", "/cards/bulk", {"cards": list(cards)})
 
 
-def refused(desk, method, *cards):
-    return desk.error(method, "/cards/bulk", {"cards": list(cards)})
+def refused(card_api, method, *cards):
+    return card_api.error(method, "/cards/bulk", {"cards": list(cards)})
 
 
 # ---------------------------------------------------------------------------------------------- making
 
 
-def test_cards_are_made_in_the_order_given(desk, todo, done):
-    desk.card(todo, "before")
+def test_cards_are_made_in_the_order_given(card_api, todo, done):
+    card_api.card(todo, "before")
     made = make(
-        desk,
+        card_api,
         {"columnId": todo, "title": "a"},
         {"columnId": done, "title": "b"},
         {"columnId": todo, "title": "c", "checklist": [{"title": "x"}]},
@@ -45,19 +45,19 @@ def test_cards_are_made_in_the_order_given(desk, todo, done):
         ("QL-3", 0, "done"),
         ("QL-4", 2, "open"),
     ]
-    assert [desk.read(card["id"]) for card in made] == made
+    assert [card_api.read(card["id"]) for card in made] == made
 
 
-def test_500_cards_are_made_at_once(desk, todo):
-    made = make(desk, *({"columnId": todo, "title": str(number)} for number in range(500)))
+def test_500_cards_are_made_at_once(card_api, todo):
+    made = make(card_api, *({"columnId": todo, "title": str(number)} for number in range(500)))
     assert [card["order"] for card in made] == list(range(500))
-    assert len(desk.listed()) == 500
+    assert len(card_api.listed()) == 500
 
 
 @pytest.mark.parametrize("count", [0, 501])
-def test_1_to_500_cards_at_once(desk, todo, count):
+def test_1_to_500_cards_at_once(card_api, todo, count):
     cards = [{"columnId": todo, "title": "t"}] * count
-    assert refused(desk, "POST", *cards) == (400, "cards must have 1 to 500 items")
+    assert refused(card_api, "POST", *cards) == (400, "cards must have 1 to 500 items")
 
 
 @pytest.mark.parametrize(
@@ -73,71 +73,71 @@ def test_1_to_500_cards_at_once(desk, todo, count):
         ),
     ],
 )
-def test_card_that_cannot_be_made_is_named_and_none_is_made(desk, todo, fields, told):
+def test_card_that_cannot_be_made_is_named_and_none_is_made(card_api, todo, fields, told):
     good = {"columnId": todo, "title": "t"}
-    assert refused(desk, "POST", good, good | fields) == (400, told)
-    assert desk.listed() == []
-    assert desk.card(todo)["number"] == 1
+    assert refused(card_api, "POST", good, good | fields) == (400, told)
+    assert card_api.listed() == []
+    assert card_api.card(todo)["number"] == 1
 
 
-def test_cards_over_the_limit_of_a_column_are_not_made(desk, todo):
-    full = desk.column("Full", wipLimit=1)
-    status, message = refused(desk, "POST", *[{"columnId": full, "title": "t"}] * 2)
+def test_cards_over_the_limit_of_a_column_are_not_made(card_api, todo):
+    full = card_api.column("Full", wipLimit=1)
+    status, message = refused(card_api, "POST", *[{"columnId": full, "title": "t"}] * 2)
     assert (status, message) == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
 
 
 # ---------------------------------------------------------------------------------------------- changing
 
 
-def test_cards_are_changed_in_the_order_given(desk, todo, done):
-    a, b, c = desk.cards(todo, "a b c")
-    answers = change(desk, {"id": a, "title": "A"}, {"id": b, "columnId": done}, {"id": c, "order": 0})
+def test_cards_are_changed_in_the_order_given(card_api, todo, done):
+    a, b, c = card_api.cards(todo, "a b c")
+    answers = change(card_api, {"id": a, "title": "A"}, {"id": b, "columnId": done}, {"id": c, "order": 0})
     assert [(card["title"], card["order"], card["version"]) for card in answers] == [
         ("A", 1, 2),
         ("b", 0, 2),
         ("c", 0, 2),
     ]
-    assert [desk.read(card["id"]) for card in answers] == answers
-    assert (desk.titles(todo), desk.titles(done)) == ("c A", "b")
+    assert [card_api.read(card["id"]) for card in answers] == answers
+    assert (card_api.titles(todo), card_api.titles(done)) == ("c A", "b")
 
 
-def test_card_that_others_push_on_is_not_changed_itself(desk, todo):
-    a, _, c = desk.cards(todo, "a b c")
-    answers = change(desk, {"id": c, "order": 0}, {"id": a, "title": "a"})
+def test_card_that_others_push_on_is_not_changed_itself(card_api, todo):
+    a, _, c = card_api.cards(todo, "a b c")
+    answers = change(card_api, {"id": c, "order": 0}, {"id": a, "title": "a"})
     assert [(card["order"], card["version"]) for card in answers] == [(0, 2), (1, 1)]
 
 
-def test_each_change_sees_those_before_it(desk, todo):
-    a, b, c = desk.cards(todo, "a b c")
-    change(desk, {"id": c, "before": a}, {"id": b, "after": c})
-    assert desk.titles(todo) == "c b a"
+def test_each_change_sees_those_before_it(card_api, todo):
+    a, b, c = card_api.cards(todo, "a b c")
+    change(card_api, {"id": c, "before": a}, {"id": b, "after": c})
+    assert card_api.titles(todo) == "c b a"
 
 
-def test_cards_come_back_and_go_at_once(desk, todo, done):
-    a, b, c = desk.cards(todo, "a b c")
-    desk.change(a, archived=True)
+def test_cards_come_back_and_go_at_once(card_api, todo, done):
+    a, b, c = card_api.cards(todo, "a b c")
+    card_api.change(a, archived=True)
     answers = change(
-        desk,
+        card_api,
         {"id": a, "archived": False, "order": 1},
         {"id": b, "archived": True},
         {"id": c, "columnId": done},
     )
     assert [card["order"] for card in answers] == [0, None, 0]
-    assert (desk.titles(todo), desk.titles(done)) == ("a", "c")
+    assert (card_api.titles(todo), card_api.titles(done)) == ("a", "c")
 
 
-def test_moving_many_to_one_place_spreads_the_others(desk, todo):
-    first = desk.card(todo, "first")["id"]
-    ids = [card["id"] for card in make(desk, *({"columnId": todo, "title": str(n)} for n in range(80)))]
+def test_moving_many_to_one_place_spreads_the_others(card_api, todo):
+    first = card_api.card(todo, "first")["id"]
+    ids = [card["id"] for card in make(card_api, *({"columnId": todo, "title": str(n)} for n in range(80)))]
     for _ in range(3):
-        change(desk, *({"id": id, "after": first} for id in ids[:60]))
-        assert [card["id"] for card in desk.listed()] == [first, *reversed(ids[:60]), *ids[60:]]
+        change(card_api, *({"id": id, "after": first} for id in ids[:60]))
+        assert [card["id"] for card in card_api.listed()] == [first, *reversed(ids[:60]), *ids[60:]]
 
 
-def test_card_is_named_once(desk, todo):
-    card = desk.card(todo)["id"]
+def test_card_is_named_once(card_api, todo):
+    card = card_api.card(todo)["id"]
     told = (400, "cards[1].id must be named once")
-    assert refused(desk, "PATCH", {"id": card}, {"id": card, "title": "t"}) == told
+    assert refused(card_api, "PATCH", {"id": card}, {"id": card, "title": "t"}) == told
 
 
 @pytest.mark.parametrize(
@@ -154,33 +154,33 @@ def test_card_is_named_once(desk, todo):
         ),
     ],
 )
-def test_change_that_cannot_be_is_named_and_none_is_made(desk, todo, fields, told):
-    a, b = desk.cards(todo, "a b")
-    assert refused(desk, "PATCH", {"id": a, "title": "new"}, {"id": b} | fields) == (400, told)
-    assert desk.titles(todo) == "a b"
+def test_change_that_cannot_be_is_named_and_none_is_made(card_api, todo, fields, told):
+    a, b = card_api.cards(todo, "a b")
+    assert refused(card_api, "PATCH", {"id": a, "title": "new"}, {"id": b} | fields) == (400, told)
+    assert card_api.titles(todo) == "a b"
 
 
-def test_card_of_another_project_is_unknown(desk, todo):
-    card = desk.card(todo)["id"]
-    assert refused(desk.another(), "PATCH", {"id": card})[0] == 400
+def test_card_of_another_project_is_unknown(card_api, todo):
+    card = card_api.card(todo)["id"]
+    assert refused(card_api.another(), "PATCH", {"id": card})[0] == 400
 
 
-def test_cards_over_the_limit_of_a_column_do_not_move(desk, todo):
-    full = desk.column("Full", wipLimit=1)
-    a, b = desk.cards(todo, "a b")
-    told = refused(desk, "PATCH", {"id": a, "columnId": full}, {"id": b, "columnId": full})
+def test_cards_over_the_limit_of_a_column_do_not_move(card_api, todo):
+    full = card_api.column("Full", wipLimit=1)
+    a, b = card_api.cards(todo, "a b")
+    told = refused(card_api, "PATCH", {"id": a, "columnId": full}, {"id": b, "columnId": full})
     assert told == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
-    assert desk.titles(todo) == "a b"
+    assert card_api.titles(todo) == "a b"
 
 
-def test_room_that_one_change_makes_is_there_for_the_next(desk, todo):
-    full = desk.column("Full", wipLimit=1)
-    inside, outside = desk.card(full, "in")["id"], desk.card(todo, "out")["id"]
-    change(desk, {"id": inside, "columnId": todo}, {"id": outside, "columnId": full})
-    assert (desk.titles(todo), desk.titles(full)) == ("in", "out")
+def test_room_that_one_change_makes_is_there_for_the_next(card_api, todo):
+    full = card_api.column("Full", wipLimit=1)
+    inside, outside = card_api.card(full, "in")["id"], card_api.card(todo, "out")["id"]
+    change(card_api, {"id": inside, "columnId": todo}, {"id": outside, "columnId": full})
+    assert (card_api.titles(todo), card_api.titles(full)) == ("in", "out")
 
 
-def test_card_does_not_stand_beside_one_of_another_column(desk, todo, done):
-    a, b = desk.card(todo)["id"], desk.card(done)["id"]
+def test_card_does_not_stand_beside_one_of_another_column(card_api, todo, done):
+    a, b = card_api.card(todo)["id"], card_api.card(done)["id"]
     told = (409, "cards[0].after is not in that column")
-    assert refused(desk, "PATCH", {"id": a, "after": b}) == told
+    assert refused(card_api, "PATCH", {"id": a, "after": b}) == told

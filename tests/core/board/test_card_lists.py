@@ -13,30 +13,30 @@ from stellary.core.board.queries.card_lists import CardList
 
 
 @pytest.fixture
-def column(desk) -> str:
+def column(card_api) -> str:
     """A column with a plain card, one with all that a card can have, and one that is archived."""
-    column = desk.columns()[0]["id"]
-    label = desk.ask("POST", "/labels", {"name": 'a "label"'})["id"]
-    desk.card(column, "plain")
-    full = desk.card(
+    column = card_api.columns()[0]["id"]
+    label = card_api.ask("POST", "/labels", {"name": 'a "label"'})["id"]
+    card_api.card(column, "plain")
+    full = card_api.card(
         column,
         'é 漢 "quoted" \\',
         description="one\ntwo",
         dueDate="2026-05-01T10:20:30.123Z",
         startDate="2026-04-01",
-        assigneeId=desk.person.id,
+        assigneeId=card_api.person.id,
         labelIds=[label],
         checklist=[{"title": 'no "done":true here', "done": False}, {"title": "two", "done": True}],
     )
-    desk.change(full["id"], status="done")
-    desk.change(desk.card(column, "archived")["id"], archived=True)
+    card_api.change(full["id"], status="done")
+    card_api.change(card_api.card(column, "archived")["id"], archived=True)
     return column
 
 
 @pytest.fixture
-def cards(desk, column) -> CardList:
-    ref = ProjectRef(desk.workspace.organization.slug, desk.workspace.slug, desk.project["id"])
-    with desk.world.core.view(desk.person.actor) as uow:
+def cards(card_api, column) -> CardList:
+    ref = ProjectRef(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"])
+    with card_api.world.core.view(card_api.person.actor) as uow:
         return list_cards(uow, ref, ListCards()).items
 
 
@@ -44,16 +44,16 @@ def test_what_is_told_is_what_the_values_say(cards):
     assert dump(cards) == dump(list(cards))
 
 
-def test_what_is_told_of_a_card_is_what_is_told_of_it_alone(desk, column):
-    assert desk.listed() == [desk.read(card["id"]) for card in desk.listed()]
+def test_what_is_told_of_a_card_is_what_is_told_of_it_alone(card_api, column):
+    assert card_api.listed() == [card_api.read(card["id"]) for card in card_api.listed()]
 
 
 def test_a_card_of_the_list_is_a_value(cards):
     assert [type(card) for card in cards] == [Card] * 3
 
 
-def test_the_list_is_told_whole_on_the_board(desk, column):
-    assert desk.ask("GET", "/board")["cards"] == desk.listed("archived=false")
+def test_the_list_is_told_whole_on_the_board(card_api, column):
+    assert card_api.ask("GET", "/board")["cards"] == card_api.listed("archived=false")
 
 
 def test_a_part_of_the_list_is_a_list(cards):
@@ -70,8 +70,8 @@ def test_the_list_equals_a_list_of_the_same_cards(cards):
     assert cards != 3
 
 
-def test_who_is_assigned_is_known_without_looking_at_cards(desk, cards):
-    assert cards.assignee_ids() == {desk.person.id}
+def test_who_is_assigned_is_known_without_looking_at_cards(card_api, cards):
+    assert cards.assignee_ids() == {card_api.person.id}
 
 
 def test_checklists_count_what_is_done_and_not_what_is_written(cards):

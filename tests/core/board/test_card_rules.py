@@ -21,7 +21,7 @@ from stellary.core.board.rules.cards import (
     increment_version,
     replace_fields,
 )
-from tests.core.board.desk import CARD, NOW
+from tests.core.board.card_api import CARD, NOW
 
 
 def told(**changes):

@@ -11,7 +11,7 @@ from stellary.contract.project_imports import ImportProject
 from stellary.contract.wire import load
 from stellary.core.board.rules import import_relations
 from stellary.core.board.rules.imports import Importer, plan_import
-from tests.core.board.desk import NOW
+from tests.core.board.card_api import NOW
 from tests.core.board.project_files import one_card
 
 _ids = itertools.count()

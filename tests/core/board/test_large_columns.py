@@ -15,9 +15,9 @@ from tests.core.board.test_races import at_once, random_move, statuses
 SIZE = LARGE + 300
 
 
-def directory(desk, column):
+def directory(card_api, column):
     """The directory that a column's row has, checked against the cards that stand there."""
-    with desk.world.core.view(NOBODY) as uow:
+    with card_api.world.core.view(NOBODY) as uow:
         text = uow.connection.execute(select(columns.c.directory).where(columns.c.id == column)).scalar()
         standing = select(cards.c.position).where(cards.c.column_id == column, cards.c.archived.is_(False))
         positions = sorted(uow.connection.execute(standing).scalars())
@@ -31,44 +31,44 @@ def directory(desk, column):
     return found
 
 
-def listed(desk, column):
-    found = [card for card in desk.listed(f"columnId={column}") if not card["archived"]]
+def listed(card_api, column):
+    found = [card for card in card_api.listed(f"columnId={column}") if not card["archived"]]
     assert [card["order"] for card in found] == list(range(len(found)))
     return [card["id"] for card in found]
 
 
 @pytest.fixture
-def large(desk):
+def large(card_api):
     """A large column and its cards in order, the last of which was made by the service."""
-    todo = desk.columns()[0]["id"]
-    ids = desk.fill(todo, SIZE)
-    ids.append(desk.card(todo)["id"])
+    todo = card_api.columns()[0]["id"]
+    ids = card_api.fill(todo, SIZE)
+    ids.append(card_api.card(todo)["id"])
     return todo, ids
 
 
-def test_column_gets_a_directory_when_it_has_become_large(desk):
-    todo = desk.columns()[0]["id"]
-    desk.fill(todo, LARGE - 1)
-    desk.card(todo)
-    assert directory(desk, todo) is None
-    assert desk.card(todo)["order"] == LARGE
-    assert directory(desk, todo).total == LARGE + 1
+def test_column_gets_a_directory_when_it_has_become_large(card_api):
+    todo = card_api.columns()[0]["id"]
+    card_api.fill(todo, LARGE - 1)
+    card_api.card(todo)
+    assert directory(card_api, todo) is None
+    assert card_api.card(todo)["order"] == LARGE
+    assert directory(card_api, todo).total == LARGE + 1
 
 
-def test_cards_are_read_with_their_places(desk, large):
+def test_cards_are_read_with_their_places(card_api, large):
     _, ids = large
     for index in (0, 1, STRETCH - 1, STRETCH, SIZE):
-        assert desk.read(ids[index])["order"] == index
+        assert card_api.read(ids[index])["order"] == index
 
 
-def test_column_counts_its_cards(desk, large):
-    assert desk.columns()[0]["cardCount"] == SIZE + 1
+def test_column_counts_its_cards(card_api, large):
+    assert card_api.columns()[0]["cardCount"] == SIZE + 1
 
 
 @pytest.mark.slow
-def test_moves_leave_a_list(desk, large):
+def test_moves_leave_a_list(card_api, large):
     todo, model = large
-    doing = desk.columns()[1]["id"]
+    doing = card_api.columns()[1]["id"]
     other = []
     rng = random.Random(5)
     for step in range(120):
@@ -78,109 +78,109 @@ def test_moves_leave_a_list(desk, large):
         if kind == 0:
             place = rng.choice([0, 1, STRETCH, len(model), 10**6, rng.randrange(len(model))])
             model.insert(place, card)
-            moved = desk.change(card, order=place)
+            moved = card_api.change(card, order=place)
             assert moved["order"] == model.index(card)
         elif kind == 1:
             anchor = rng.choice(model)
             after = rng.random() < 0.5
             model.insert(model.index(anchor) + after, card)
-            moved = desk.change(card, **{"after" if after else "before": anchor})
+            moved = card_api.change(card, **{"after" if after else "before": anchor})
             assert moved["order"] == model.index(card)
         elif kind == 2:
             model.append(card)
-            assert desk.change(card, columnId=todo)["order"] == len(model) - 1
+            assert card_api.change(card, columnId=todo)["order"] == len(model) - 1
         elif kind == 3:
-            desk.change(card, columnId=doing)
+            card_api.change(card, columnId=doing)
             other.append(card)
         elif kind == 4:
-            desk.change(card, archived=True)
+            card_api.change(card, archived=True)
             place = rng.randrange(len(model))
             model.insert(place, card)
-            assert desk.change(card, archived=False, order=place)["order"] == place
+            assert card_api.change(card, archived=False, order=place)["order"] == place
         else:
-            desk.ask("DELETE", f"/cards/{card}")
-        assert directory(desk, todo).total == len(model)
-    assert listed(desk, todo) == model
-    assert listed(desk, doing) == other
+            card_api.ask("DELETE", f"/cards/{card}")
+        assert directory(card_api, todo).total == len(model)
+    assert listed(card_api, todo) == model
+    assert listed(card_api, doing) == other
 
 
 @pytest.mark.slow
-def test_moves_to_one_place_make_room(desk, large):
+def test_moves_to_one_place_make_room(card_api, large):
     todo, model = large
     place = STRETCH - 1
     for _ in range(100):
         card = model.pop()
         model.insert(place, card)
-        assert desk.change(card, order=place)["order"] == place
-    assert directory(desk, todo).total == len(model)
-    assert listed(desk, todo) == model
+        assert card_api.change(card, order=place)["order"] == place
+    assert directory(card_api, todo).total == len(model)
+    assert listed(card_api, todo) == model
 
 
-def test_bulk_keeps_the_directory(desk, large):
+def test_bulk_keeps_the_directory(card_api, large):
     todo, model = large
-    doing = desk.columns()[1]["id"]
-    made = desk.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 400})
+    doing = card_api.columns()[1]["id"]
+    made = card_api.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 400})
     model += [card["id"] for card in made]
     assert [card["order"] for card in made] == list(range(SIZE + 1, SIZE + 401))
-    assert directory(desk, todo).total == len(model)
+    assert directory(card_api, todo).total == len(model)
     gone, back = model[5:205], model[900]
     changes = [{"id": id, "columnId": doing} for id in gone] + [{"id": back, "order": 0}]
-    desk.ask("PATCH", "/cards/bulk", {"cards": changes})
+    card_api.ask("PATCH", "/cards/bulk", {"cards": changes})
     model = [back, *(id for id in model if id not in {*gone, back})]
-    assert directory(desk, todo).total == len(model)
-    assert listed(desk, todo) == model
+    assert directory(card_api, todo).total == len(model)
+    assert listed(card_api, todo) == model
 
 
-def test_column_that_takes_in_another_one_becomes_large(desk, large):
+def test_column_that_takes_in_another_one_becomes_large(card_api, large):
     todo, model = large
-    doing = desk.columns()[1]["id"]
-    first = desk.card(doing)["id"]
-    desk.ask("DELETE", f"/columns/{todo}?moveCardsTo={doing}")
-    assert directory(desk, doing).total == SIZE + 2
-    assert listed(desk, doing) == [first, *model]
+    doing = card_api.columns()[1]["id"]
+    first = card_api.card(doing)["id"]
+    card_api.ask("DELETE", f"/columns/{todo}?moveCardsTo={doing}")
+    assert directory(card_api, doing).total == SIZE + 2
+    assert listed(card_api, doing) == [first, *model]
 
 
 @pytest.mark.parametrize("in_bulk", [True, False])
-def test_directory_goes_when_the_column_has_become_small(desk, in_bulk):
-    todo, doing, _ = (column["id"] for column in desk.columns())
-    desk.fill(todo, LARGE)
-    ids = listed(desk, todo)
-    last = desk.card(todo)["id"]
+def test_directory_goes_when_the_column_has_become_small(card_api, in_bulk):
+    todo, doing, _ = (column["id"] for column in card_api.columns())
+    card_api.fill(todo, LARGE)
+    ids = listed(card_api, todo)
+    last = card_api.card(todo)["id"]
     for start in range(0, STRETCH, 500):
         changes = [{"id": id, "columnId": doing} for id in ids[start : min(start + 500, STRETCH)]]
-        desk.ask("PATCH", "/cards/bulk", {"cards": changes})
-    assert directory(desk, todo).total == STRETCH + 1
+        card_api.ask("PATCH", "/cards/bulk", {"cards": changes})
+    assert directory(card_api, todo).total == STRETCH + 1
     if in_bulk:
-        desk.ask("PATCH", "/cards/bulk", {"cards": [{"id": last, "archived": True}]})
+        card_api.ask("PATCH", "/cards/bulk", {"cards": [{"id": last, "archived": True}]})
     else:
-        desk.ask("DELETE", f"/cards/{last}")
-    assert directory(desk, todo) is None
-    assert listed(desk, todo) == ids[STRETCH:]
+        card_api.ask("DELETE", f"/cards/{last}")
+    assert directory(card_api, todo) is None
+    assert listed(card_api, todo) == ids[STRETCH:]
 
 
-def test_stretch_that_becomes_long_is_parted(desk, large):
+def test_stretch_that_becomes_long_is_parted(card_api, large):
     todo, _ = large
     for _ in range(3):
-        desk.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 500})
-    before = directory(desk, todo)
+        card_api.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 500})
+    before = directory(card_api, todo)
     assert len(before.lows) == 4
-    with desk.world.core.begin(NOBODY) as uow:
+    with card_api.world.core.begin(NOBODY) as uow:
         long = PositionIndex(before.lows[:2], (before.counts[0], sum(before.counts[1:])))
         uow.connection.execute(columns.update().where(columns.c.id == todo), {"directory": long.text})
-    desk.card(todo)
-    assert len(directory(desk, todo).lows) == 4
+    card_api.card(todo)
+    assert len(directory(card_api, todo).lows) == 4
 
 
 @pytest.mark.slow
-def test_moves_at_once_keep_the_directory(desk, large):
+def test_moves_at_once_keep_the_directory(card_api, large):
     todo, ids = large
-    doing = desk.columns()[1]["id"]
+    doing = card_api.columns()[1]["id"]
     rng = random.Random(3)
     chosen = rng.sample(ids, 40)
     requests = [random_move(rng, chosen, [todo, doing]) for _ in range(150)]
     requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 10
     requests += [("DELETE", f"/cards/{card}", None) for card in ids[:10]]
     rng.shuffle(requests)
-    assert statuses(at_once(desk, requests)).keys() <= {200, 201, 400, 404, 409}
-    assert directory(desk, todo).total == len(listed(desk, todo))
-    assert len(desk.listed()) == SIZE + 1
+    assert statuses(at_once(card_api, requests)).keys() <= {200, 201, 400, 404, 409}
+    assert directory(card_api, todo).total == len(listed(card_api, todo))
+    assert len(card_api.listed()) == SIZE + 1

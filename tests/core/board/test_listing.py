@@ -13,46 +13,46 @@ NOWHERE = "f" * 24
 
 
 @pytest.fixture
-def columns(desk):
-    return [column["id"] for column in desk.columns()]
+def columns(card_api):
+    return [column["id"] for column in card_api.columns()]
 
 
-def titles(desk, query=""):
-    return " ".join(card["title"] for card in desk.listed(query))
+def titles(card_api, query=""):
+    return " ".join(card["title"] for card in card_api.listed(query))
 
 
-def test_cards_come_by_column_and_place_and_those_that_are_archived_last(desk, columns):
+def test_cards_come_by_column_and_place_and_those_that_are_archived_last(card_api, columns):
     todo, doing, done = columns
-    d = desk.card(done, "d")["id"]
-    a, b, _ = desk.cards(todo, "a b c")
-    desk.card(doing, "e")
-    desk.change(b, order=0)
-    desk.change(a, archived=True)
-    assert titles(desk) == "b c e d a"
-    desk.ask("PATCH", f"/columns/{done}", {"order": 0})
-    assert titles(desk) == "d b c e a"
-    assert [card["order"] for card in desk.listed()] == [0, 0, 1, 0, None]
-    assert desk.listed()[0] == desk.read(d)
+    d = card_api.card(done, "d")["id"]
+    a, b, _ = card_api.cards(todo, "a b c")
+    card_api.card(doing, "e")
+    card_api.change(b, order=0)
+    card_api.change(a, archived=True)
+    assert titles(card_api) == "b c e d a"
+    card_api.ask("PATCH", f"/columns/{done}", {"order": 0})
+    assert titles(card_api) == "d b c e a"
+    assert [card["order"] for card in card_api.listed()] == [0, 0, 1, 0, None]
+    assert card_api.listed()[0] == card_api.read(d)
 
 
-def test_empty_project_has_no_cards(desk):
-    assert desk.listed() == []
+def test_empty_project_has_no_cards(card_api):
+    assert card_api.listed() == []
 
 
 @pytest.fixture
-def various(desk, columns):
+def various(card_api, columns):
     """Cards of which each filter finds some: their ids by title."""
-    bob = desk.world.person("bob")
-    desk.world.join(bob, desk.workspace)
-    labels = [label["id"] for label in desk.ask("GET", "/labels")]
+    bob = card_api.world.person("bob")
+    card_api.world.join(bob, card_api.workspace)
+    labels = [label["id"] for label in card_api.ask("GET", "/labels")]
     todo, doing, done = columns
     made = {
-        "plain": desk.card(todo, "plain"),
-        "high": desk.card(todo, "high", priority="high", dueDate="2026-04-01"),
-        "bobs": desk.card(doing, "bobs", assigneeId=bob.id, dueDate="2026-05-01", labelIds=labels[:2]),
-        "gone": desk.card(done, "gone", labelIds=labels[1:]),
+        "plain": card_api.card(todo, "plain"),
+        "high": card_api.card(todo, "high", priority="high", dueDate="2026-04-01"),
+        "bobs": card_api.card(doing, "bobs", assigneeId=bob.id, dueDate="2026-05-01", labelIds=labels[:2]),
+        "gone": card_api.card(done, "gone", labelIds=labels[1:]),
     }
-    desk.change(made["gone"]["id"], archived=True)
+    card_api.change(made["gone"]["id"], archived=True)
     return {"bob": bob.id, "labels": labels, "columns": columns, "scope": made["plain"]["scopeId"]}
 
 
@@ -80,24 +80,24 @@ def various(desk, columns):
         ("labelId={labels[1]}&archived=false&q=OB", "bobs"),
     ],
 )
-def test_filters(desk, various, query, expected):
-    assert titles(desk, query.format(**various)) == expected
+def test_filters(card_api, various, query, expected):
+    assert titles(card_api, query.format(**various)) == expected
 
 
-def test_filtered_cards_have_the_place_that_they_have_among_all(desk, columns):
-    *_, c = desk.cards(columns[0], "a b c")
-    desk.change(c, order=0)
-    assert [card["order"] for card in desk.listed("q=a")] == [1]
-    assert [card["order"] for card in desk.listed("q=b&archived=false")] == [2]
+def test_filtered_cards_have_the_place_that_they_have_among_all(card_api, columns):
+    *_, c = card_api.cards(columns[0], "a b c")
+    card_api.change(c, order=0)
+    assert [card["order"] for card in card_api.listed("q=a")] == [1]
+    assert [card["order"] for card in card_api.listed("q=b&archived=false")] == [2]
 
 
-def test_what_has_changed_since_a_moment(desk, columns):
-    clock = desk.world.stop_clock()
-    a, _ = desk.cards(columns[0], "a b")
+def test_what_has_changed_since_a_moment(card_api, columns):
+    clock = card_api.world.stop_clock()
+    a, _ = card_api.cards(columns[0], "a b")
     clock.advance(timedelta(hours=1))
-    desk.change(a, description="x")
-    assert titles(desk, "updatedSince=2026-04-01T13:00:00Z") == "a"
-    assert titles(desk, "updatedSince=2026-04-01T12:00:00Z") == "a b"
+    card_api.change(a, description="x")
+    assert titles(card_api, "updatedSince=2026-04-01T13:00:00Z") == "a"
+    assert titles(card_api, "updatedSince=2026-04-01T12:00:00Z") == "a b"
 
 
 @pytest.mark.parametrize(
@@ -115,61 +115,61 @@ def test_what_has_changed_since_a_moment(desk, columns):
         ("it's", "it's", True),
     ],
 )
-def test_text_is_found_as_it_stands_without_regard_to_case(desk, columns, title, part, found):
-    desk.card(columns[0], "x", description=title)
-    assert len(desk.listed(f"q={part}")) == found
+def test_text_is_found_as_it_stands_without_regard_to_case(card_api, columns, title, part, found):
+    card_api.card(columns[0], "x", description=title)
+    assert len(card_api.listed(f"q={part}")) == found
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"]
 )
-def test_what_no_list_takes(desk, query):
-    assert desk.error("GET", f"/cards?{query}")[0] == 400
+def test_what_no_list_takes(card_api, query):
+    assert card_api.error("GET", f"/cards?{query}")[0] == 400
 
 
-def pages(desk, query):
-    path, found = f"{desk.path}/cards?{query}", []
+def pages(card_api, query):
+    path, found = f"{card_api.path}/cards?{query}", []
     while path:
-        answer = desk.world.call(desk.person, "GET", path)
+        answer = card_api.world.call(card_api.person, "GET", path)
         found.append(orjson.loads(answer.body))
         path = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
     return found
 
 
-def test_pages_come_in_the_order_of_creation(desk, columns):
-    ids = desk.cards(columns[0], "a b c d e")
-    desk.change(ids[4], order=0)
-    found = pages(desk, "limit=2")
+def test_pages_come_in_the_order_of_creation(card_api, columns):
+    ids = card_api.cards(columns[0], "a b c d e")
+    card_api.change(ids[4], order=0)
+    found = pages(card_api, "limit=2")
     assert [[card["title"] for card in page] for page in found] == [["a", "b"], ["c", "d"], ["e"]]
     assert [card["order"] for page in found for card in page] == [1, 2, 3, 4, 0]
 
 
-def test_pages_keep_their_filters(desk, columns):
-    desk.cards(columns[0], "a1 b1 a2 b2 a3")
-    assert [card["title"] for page in pages(desk, "limit=1&q=a") for card in page] == ["a1", "a2", "a3"]
+def test_pages_keep_their_filters(card_api, columns):
+    card_api.cards(columns[0], "a1 b1 a2 b2 a3")
+    assert [card["title"] for page in pages(card_api, "limit=1&q=a") for card in page] == ["a1", "a2", "a3"]
 
 
-def test_last_page_that_is_full_names_no_next(desk, columns):
-    desk.cards(columns[0], "a b")
-    assert len(pages(desk, "limit=2")) == 1
+def test_last_page_that_is_full_names_no_next(card_api, columns):
+    card_api.cards(columns[0], "a b")
+    assert len(pages(card_api, "limit=2")) == 1
 
 
-def test_cursor_alone_makes_a_page(desk, columns):
-    desk.cards(columns[0], "a b")
-    link = desk.world.call(desk.person, "GET", f"{desk.path}/cards?limit=1").headers["link"]
+def test_cursor_alone_makes_a_page(card_api, columns):
+    card_api.cards(columns[0], "a b")
+    link = card_api.world.call(card_api.person, "GET", f"{card_api.path}/cards?limit=1").headers["link"]
     cursor = link.partition("cursor=")[2].partition(">")[0]
-    assert titles(desk, f"cursor={cursor}") == "b"
+    assert titles(card_api, f"cursor={cursor}") == "b"
 
 
-def test_pages_are_the_whole_list(desk, columns):
-    ids = desk.cards(columns[0], "a b c d e f g")
+def test_pages_are_the_whole_list(card_api, columns):
+    ids = card_api.cards(columns[0], "a b c d e f g")
     for id in ids[::3]:
-        desk.change(id, columnId=columns[1])
-    desk.change(ids[2], archived=True)
-    whole = {card["id"]: card for card in desk.listed()}
+        card_api.change(id, columnId=columns[1])
+    card_api.change(ids[2], archived=True)
+    whole = {card["id"]: card for card in card_api.listed()}
 
     @given(st.integers(1, 8))
     def any_page_size(limit):
-        assert {card["id"]: card for page in pages(desk, f"limit={limit}") for card in page} == whole
+        assert {card["id"]: card for page in pages(card_api, f"limit={limit}") for card in page} == whole
 
     any_page_size()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import NOBODY
-from tests.core.board.desk import Desk
+from tests.core.board.card_api import CardApi
 
 PLACE = st.integers(0, 12)
 
@@ -20,7 +20,7 @@ PLACE = st.integers(0, 12)
 class Columns(RuleBasedStateMachine):
     """Cards in two columns against two lists."""
 
-    desk: Desk
+    card_api: CardApi
 
     def __init__(self):
         super().__init__()
@@ -30,8 +30,8 @@ class Columns(RuleBasedStateMachine):
 
     @initialize()
     def make_columns(self):
-        scope = self.desk.columns()[0]["scopeId"]
-        self.lists = {self.desk.column(name, scopeId=scope): [] for name in ("here", "there")}
+        scope = self.card_api.columns()[0]["scopeId"]
+        self.lists = {self.card_api.column(name, scopeId=scope): [] for name in ("here", "there")}
 
     def where(self, card):
         return next(column for column, found in self.lists.items() if card in found)
@@ -51,7 +51,7 @@ class Columns(RuleBasedStateMachine):
     @rule(data=st.data())
     def create(self, data):
         column = self.pick(data, self.lists)
-        made = self.desk.card(column, str(next(self.titles)))
+        made = self.card_api.card(column, str(next(self.titles)))
         assert made["order"] == len(self.lists[column])
         self.lists[column].append(made["id"])
 
@@ -59,7 +59,7 @@ class Columns(RuleBasedStateMachine):
     def create_many(self, data, count):
         wanted = [(self.pick(data, self.lists), str(next(self.titles))) for _ in range(count)]
         body = {"cards": [{"columnId": column, "title": title} for column, title in wanted]}
-        for made in self.desk.ask("POST", "/cards/bulk", body):
+        for made in self.card_api.ask("POST", "/cards/bulk", body):
             assert made["order"] == len(self.lists[made["columnId"]])
             self.lists[made["columnId"]].append(made["id"])
 
@@ -68,14 +68,14 @@ class Columns(RuleBasedStateMachine):
         if card := self.pick(data, self.standing()):
             column = self.where(card)
             self.put(card, column, place)
-            assert self.desk.change(card, order=place)["order"] == self.lists[column].index(card)
+            assert self.card_api.change(card, order=place)["order"] == self.lists[column].index(card)
 
     @rule(data=st.data(), place=PLACE)
     def move_to_a_place(self, data, place):
         if card := self.pick(data, self.standing()):
             column = self.pick(data, self.lists)
             self.put(card, column, place)
-            moved = self.desk.change(card, columnId=column, order=place)
+            moved = self.card_api.change(card, columnId=column, order=place)
             assert moved["order"] == self.lists[column].index(card)
 
     @rule(data=st.data())
@@ -83,7 +83,7 @@ class Columns(RuleBasedStateMachine):
         if card := self.pick(data, self.standing()):
             column = self.pick(data, self.lists)
             self.put(card, column, len(self.standing()))
-            assert self.desk.change(card, columnId=column)["order"] == len(self.lists[column]) - 1
+            assert self.card_api.change(card, columnId=column)["order"] == len(self.lists[column]) - 1
 
     @rule(data=st.data(), after=st.booleans(), name_the_column=st.booleans())
     def move_beside(self, data, after, name_the_column):
@@ -98,7 +98,7 @@ class Columns(RuleBasedStateMachine):
         self.put(card, column, 10**6)
         self.lists[column].remove(card)
         self.put(card, column, self.lists[column].index(anchor) + after)
-        assert self.desk.change(card, **fields)["order"] == self.lists[column].index(card)
+        assert self.card_api.change(card, **fields)["order"] == self.lists[column].index(card)
 
     @rule(data=st.data())
     def archive(self, data):
@@ -106,7 +106,7 @@ class Columns(RuleBasedStateMachine):
             column = self.where(card)
             self.lists[column].remove(card)
             self.archived[card] = column
-            assert self.desk.change(card, archived=True)["order"] is None
+            assert self.card_api.change(card, archived=True)["order"] is None
 
     @rule(data=st.data(), place=st.none() | PLACE)
     def unarchive(self, data, place):
@@ -114,14 +114,14 @@ class Columns(RuleBasedStateMachine):
             column = self.archived.pop(card)
             self.lists[column].insert(10**6 if place is None else place, card)
             fields = {} if place is None else {"order": place}
-            back = self.desk.change(card, archived=False, **fields)
+            back = self.card_api.change(card, archived=False, **fields)
             assert back["order"] == self.lists[column].index(card)
 
     @rule(data=st.data())
     def delete(self, data):
         if card := self.pick(data, self.standing()):
             self.lists[self.where(card)].remove(card)
-            self.desk.ask("DELETE", f"/cards/{card}")
+            self.card_api.ask("DELETE", f"/cards/{card}")
 
     @rule(data=st.data(), places=st.lists(PLACE, min_size=1, max_size=6))
     def move_many(self, data, places):
@@ -133,7 +133,7 @@ class Columns(RuleBasedStateMachine):
                 self.put(card, column, place)
                 changes.append({"id": card, "columnId": column, "order": place})
         if changes:
-            for moved in self.desk.ask("PATCH", "/cards/bulk", {"cards": changes}):
+            for moved in self.card_api.ask("PATCH", "/cards/bulk", {"cards": changes}):
                 assert moved["order"] == self.lists[moved["columnId"]].index(moved["id"])
 
     @rule(data=st.data())
@@ -145,72 +145,72 @@ class Columns(RuleBasedStateMachine):
                 return
             card = self.lists[column][-1]
             self.put(card, column, 1)
-            self.desk.change(card, order=1)
+            self.card_api.change(card, order=1)
 
     @invariant()
     def columns_are_lists(self):
         found = {column: [] for column in self.lists}
-        for card in self.desk.listed("archived=false"):
+        for card in self.card_api.listed("archived=false"):
             assert card["order"] == len(found[card["columnId"]])
             found[card["columnId"]].append(card["id"])
         assert found == self.lists
 
 
 @pytest.mark.slow
-def test_any_sequence_leaves_each_column_a_list(desk):
+def test_any_sequence_leaves_each_column_a_list(card_api):
     class Fresh(Columns):
         def __init__(self):
             super().__init__()
-            self.desk = desk.another()
+            self.card_api = card_api.another()
 
     run_state_machine_as_test(
         Fresh, settings=settings(max_examples=20, stateful_step_count=25, deadline=None)
     )
 
 
-def positions(desk, column):
+def positions(card_api, column):
     rows = select(cards.c.position).where(cards.c.column_id == column).order_by(cards.c.position)
-    with desk.world.core.view(NOBODY) as uow:
+    with card_api.world.core.view(NOBODY) as uow:
         return list(uow.connection.execute(rows).scalars())
 
 
-def test_move_writes_one_card(desk):
-    todo = desk.columns()[0]["id"]
-    ids = desk.cards(todo, "a b c d")
-    before = positions(desk, todo)
-    desk.change(ids[3], order=1)
-    assert len(set(positions(desk, todo)) - set(before)) == 1
-    assert desk.titles(todo) == "a d b c"
+def test_move_writes_one_card(card_api):
+    todo = card_api.columns()[0]["id"]
+    ids = card_api.cards(todo, "a b c d")
+    before = positions(card_api, todo)
+    card_api.change(ids[3], order=1)
+    assert len(set(positions(card_api, todo)) - set(before)) == 1
+    assert card_api.titles(todo) == "a d b c"
 
 
-def test_cards_without_any_room_between_are_spread_together(desk):
-    todo = desk.columns()[0]["id"]
-    model = desk.fill(todo, 300, gap=1)
+def test_cards_without_any_room_between_are_spread_together(card_api):
+    todo = card_api.columns()[0]["id"]
+    model = card_api.fill(todo, 300, gap=1)
     card = model.pop()
     model.insert(150, card)
-    assert desk.change(card, order=150)["order"] == 150
-    assert [each["id"] for each in desk.listed(f"columnId={todo}")] == model
+    assert card_api.change(card, order=150)["order"] == 150
+    assert [each["id"] for each in card_api.listed(f"columnId={todo}")] == model
 
 
-def test_inserting_at_one_place_spreads_the_cards_around_it(desk):
-    todo = desk.columns()[0]["id"]
-    ids = desk.cards(todo, "a b")
+def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
+    todo = card_api.columns()[0]["id"]
+    ids = card_api.cards(todo, "a b")
     model = list(ids)
     for index in range(100):
-        card = desk.card(todo, str(index))["id"]
+        card = card_api.card(todo, str(index))["id"]
         model.insert(1, card)
-        assert desk.change(card, order=1)["order"] == 1
-    assert [card["id"] for card in desk.listed(f"columnId={todo}")] == model
-    found = positions(desk, todo)
+        assert card_api.change(card, order=1)["order"] == 1
+    assert [card["id"] for card in card_api.listed(f"columnId={todo}")] == model
+    found = positions(card_api, todo)
     assert len(set(found)) == len(model)
 
 
-def test_inserting_before_one_card_spreads_the_cards_around_it(desk):
-    todo = desk.columns()[0]["id"]
-    first, last = desk.cards(todo, "a z")
+def test_inserting_before_one_card_spreads_the_cards_around_it(card_api):
+    todo = card_api.columns()[0]["id"]
+    first, last = card_api.cards(todo, "a z")
     model = [first, last]
     for index in range(100):
-        card = desk.card(todo, str(index))["id"]
+        card = card_api.card(todo, str(index))["id"]
         model.insert(-1, card)
-        desk.change(card, before=last)
-    assert [card["id"] for card in desk.listed(f"columnId={todo}")] == model
+        card_api.change(card, before=last)
+    assert [card["id"] for card in card_api.listed(f"columnId={todo}")] == model

@@ -21,12 +21,12 @@ from tests.support.concurrency import answered_meanwhile
 WORKERS = 16
 
 
-def at_once(desk, requests):
+def at_once(card_api, requests):
     """Send requests by 16 threads; the answers in the order of the requests."""
 
     def send(request):
         method, tail, body, *headers = request
-        return desk.world.call(desk.person, method, desk.path + tail, body, **dict(*headers))
+        return card_api.world.call(card_api.person, method, card_api.path + tail, body, **dict(*headers))
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(send, requests))
@@ -36,10 +36,10 @@ def statuses(answers):
     return Counter(answer.status for answer in answers)
 
 
-def check_places(desk):
+def check_places(card_api):
     """Each column is dense; all ids that are listed."""
-    found = desk.listed("archived=false")
-    columns = {column["id"]: [] for column in desk.columns()}
+    found = card_api.listed("archived=false")
+    columns = {column["id"]: [] for column in card_api.columns()}
     for card in found:
         columns[card["columnId"]].append(card["order"])
     for places in columns.values():
@@ -67,115 +67,117 @@ def random_move(rng, cards, columns):
 
 
 @pytest.mark.slow
-def test_moves_at_once_leave_a_permutation(desk):
+def test_moves_at_once_leave_a_permutation(card_api):
     rng = random.Random(7)
-    columns = [column["id"] for column in desk.columns()]
-    cards = desk.cards(columns[0], " ".join(map(str, range(24))))
-    answers = at_once(desk, [random_move(rng, cards, columns) for _ in range(WORKERS * 20)])
+    columns = [column["id"] for column in card_api.columns()]
+    cards = card_api.cards(columns[0], " ".join(map(str, range(24))))
+    answers = at_once(card_api, [random_move(rng, cards, columns) for _ in range(WORKERS * 20)])
     # 409: the card beside which to stand had gone elsewhere.
     assert statuses(answers).keys() <= {200, 409}
-    assert check_places(desk) == set(cards)
+    assert check_places(card_api) == set(cards)
 
 
 @pytest.mark.slow
-def test_moves_to_one_place_at_once_make_room_for_each_other(desk):
-    todo, doing, _ = (column["id"] for column in desk.columns())
-    first, _ = desk.cards(todo, "first last")
-    cards = desk.cards(doing, " ".join(map(str, range(80))))
+def test_moves_to_one_place_at_once_make_room_for_each_other(card_api):
+    todo, doing, _ = (column["id"] for column in card_api.columns())
+    first, _ = card_api.cards(todo, "first last")
+    cards = card_api.cards(doing, " ".join(map(str, range(80))))
     moves = [("PATCH", f"/cards/{card}", {"columnId": todo, "after": first}) for card in cards]
-    assert statuses(at_once(desk, moves)) == {200: 80}
-    assert check_places(desk) >= set(cards)
-    assert desk.listed(f"columnId={todo}")[0]["id"] == first
+    assert statuses(at_once(card_api, moves)) == {200: 80}
+    assert check_places(card_api) >= set(cards)
+    assert card_api.listed(f"columnId={todo}")[0]["id"] == first
 
 
-def test_moves_at_once_respect_the_limit_of_a_column(desk):
-    full = desk.column("Full", wipLimit=3)
-    todo = desk.columns()[0]["id"]
-    cards = desk.cards(todo, " ".join(map(str, range(12))))
+def test_moves_at_once_respect_the_limit_of_a_column(card_api):
+    full = card_api.column("Full", wipLimit=3)
+    todo = card_api.columns()[0]["id"]
+    cards = card_api.cards(todo, " ".join(map(str, range(12))))
     moves = [("PATCH", f"/cards/{card}", {"columnId": full}) for card in cards]
     creations = [("POST", f"/columns/{full}/cards", {"title": "new"})] * 4
-    found = statuses(at_once(desk, [*moves[:6], *creations, *moves[6:]]))
+    found = statuses(at_once(card_api, [*moves[:6], *creations, *moves[6:]]))
     assert found[200] + found[201] == 3
     assert found[409] == 13
-    check_places(desk)
+    check_places(card_api)
 
 
-def test_cards_made_at_once_are_numbered_without_a_gap_or_a_twin(desk):
-    columns = [column["id"] for column in desk.columns()]
+def test_cards_made_at_once_are_numbered_without_a_gap_or_a_twin(card_api):
+    columns = [column["id"] for column in card_api.columns()]
     requests = [("POST", f"/columns/{columns[n % 3]}/cards", {"title": "t"}) for n in range(48)]
-    assert statuses(at_once(desk, requests)) == {201: 48}
-    assert sorted(card["number"] for card in desk.listed()) == list(range(1, 49))
-    check_places(desk)
+    assert statuses(at_once(card_api, requests)) == {201: 48}
+    assert sorted(card["number"] for card in card_api.listed()) == list(range(1, 49))
+    check_places(card_api)
 
 
-def test_one_of_many_who_have_seen_the_same_version_changes_it(desk):
-    card = desk.card(desk.columns()[0]["id"])["id"]
+def test_one_of_many_who_have_seen_the_same_version_changes_it(card_api):
+    card = card_api.card(card_api.columns()[0]["id"])["id"]
     requests = [
         ("PATCH", f"/cards/{card}", {"title": f"by {number}"}, {"if_match": '"1"'})
         for number in range(WORKERS)
     ]
-    assert statuses(at_once(desk, requests)) == {200: 1, 412: WORKERS - 1}
-    assert desk.read(card)["version"] == 2
+    assert statuses(at_once(card_api, requests)) == {200: 1, 412: WORKERS - 1}
+    assert card_api.read(card)["version"] == 2
 
 
-def test_changes_of_different_fields_at_once_all_hold(desk):
-    card = desk.card(desk.columns()[0]["id"])["id"]
+def test_changes_of_different_fields_at_once_all_hold(card_api):
+    card = card_api.card(card_api.columns()[0]["id"])["id"]
     fields = {"title": "t", "description": "d", "priority": "high", "dueDate": "2026-04-01T00:00:00Z"}
-    answers = at_once(desk, [("PATCH", f"/cards/{card}", {name: value}) for name, value in fields.items()])
-    found = desk.read(card)
+    answers = at_once(
+        card_api, [("PATCH", f"/cards/{card}", {name: value}) for name, value in fields.items()]
+    )
+    found = card_api.read(card)
     assert {name: found[name] for name in fields} == fields
     assert sorted(orjson.loads(answer.body)["version"] for answer in answers) == [2, 3, 4, 5]
 
 
-def test_projects_of_one_name_at_once_get_keys_of_their_own(desk):
-    path = f"{desk.workspace.path}/projects"
+def test_projects_of_one_name_at_once_get_keys_of_their_own(card_api):
+    path = f"{card_api.workspace.path}/projects"
 
     def make(_):
-        return desk.world.ask(desk.person, "POST", path, {"name": "Website"})["key"]
+        return card_api.world.ask(card_api.person, "POST", path, {"name": "Website"})["key"]
 
     with ThreadPoolExecutor(WORKERS) as pool:
         assert len(set(pool.map(make, range(12)))) == 12
 
 
-def test_one_key_at_once_goes_to_one_project(desk):
+def test_one_key_at_once_goes_to_one_project(card_api):
     def make(_):
-        return desk.world.status(
-            desk.person, "POST", f"{desk.workspace.path}/projects", {"name": "a", "key": "SAME"}
+        return card_api.world.status(
+            card_api.person, "POST", f"{card_api.workspace.path}/projects", {"name": "a", "key": "SAME"}
         )
 
     with ThreadPoolExecutor(WORKERS) as pool:
         assert Counter(pool.map(make, range(8))) == {201: 1, 409: 7}
 
 
-def test_columns_made_and_moved_at_once_stay_dense(desk):
-    ids = [column["id"] for column in desk.columns()]
+def test_columns_made_and_moved_at_once_stay_dense(card_api):
+    ids = [column["id"] for column in card_api.columns()]
     requests = [("POST", "/columns", {"name": str(n), "order": n % 4}) for n in range(8)]
     requests += [("PATCH", f"/columns/{id}", {"order": n}) for n, id in enumerate(ids * 3)]
-    assert statuses(at_once(desk, requests)) == {201: 8, 200: 9}
-    found = desk.columns()
+    assert statuses(at_once(card_api, requests)) == {201: 8, 200: 9}
+    found = card_api.columns()
     assert [column["order"] for column in found] == list(range(11))
     assert {column["id"] for column in found} >= set(ids)
 
 
-def test_no_card_is_lost_with_a_column_that_is_deleted_meanwhile(desk):
-    todo, doing, done = (column["id"] for column in desk.columns())
-    cards = desk.cards(doing, " ".join(map(str, range(8))))
+def test_no_card_is_lost_with_a_column_that_is_deleted_meanwhile(card_api):
+    todo, doing, done = (column["id"] for column in card_api.columns())
+    cards = card_api.cards(doing, " ".join(map(str, range(8))))
     requests = [("PATCH", f"/cards/{card}", {"columnId": todo}) for card in cards[:4]]
     requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 4
     requests += [("DELETE", f"/columns/{todo}?moveCardsTo={done}", None)]
     requests += [("PATCH", f"/cards/{card}", {"columnId": todo}) for card in cards[4:]]
     requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 4
-    answers = at_once(desk, requests)
+    answers = at_once(card_api, requests)
     assert statuses(answers).keys() <= {200, 201, 400, 404}
     made = {orjson.loads(answer.body)["id"] for answer in answers if answer.status == 201}
-    assert check_places(desk) == made | set(cards)
-    assert todo not in {column["id"] for column in desk.columns()}
+    assert check_places(card_api) == made | set(cards)
+    assert todo not in {column["id"] for column in card_api.columns()}
 
 
-def test_bulk_changes_at_once_leave_a_permutation(desk):
+def test_bulk_changes_at_once_leave_a_permutation(card_api):
     rng = random.Random(11)
-    columns = [column["id"] for column in desk.columns()]
-    cards = desk.cards(columns[0], " ".join(map(str, range(80))))
+    columns = [column["id"] for column in card_api.columns()]
+    cards = card_api.cards(columns[0], " ".join(map(str, range(80))))
 
     def changes():
         chosen = rng.sample(cards, 8)
@@ -184,64 +186,67 @@ def test_bulk_changes_at_once_leave_a_permutation(desk):
     requests = [("PATCH", "/cards/bulk", {"cards": changes()}) for _ in range(24)]
     requests += [random_move(rng, cards, columns) for _ in range(24)]
     rng.shuffle(requests)
-    assert statuses(at_once(desk, requests)).keys() <= {200, 409}
-    assert check_places(desk) == set(cards)
+    assert statuses(at_once(card_api, requests)).keys() <= {200, 409}
+    assert check_places(card_api) == set(cards)
 
 
-def test_project_that_is_deleted_meanwhile_takes_all_cards_along(desk):
-    todo = desk.columns()[0]["id"]
-    cards = desk.cards(todo, "a b c d")
+def test_project_that_is_deleted_meanwhile_takes_all_cards_along(card_api):
+    todo = card_api.columns()[0]["id"]
+    cards = card_api.cards(todo, "a b c d")
     requests = [("PATCH", f"/cards/{card}", {"order": 0}) for card in cards]
     requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 4
     requests += [("DELETE", "", None), *requests]
-    answers = at_once(desk, requests)
+    answers = at_once(card_api, requests)
     assert statuses(answers).keys() <= {200, 201, 404}
-    assert desk.error("GET", "/cards")[0] == 404
+    assert card_api.error("GET", "/cards")[0] == 404
 
 
 # ---------------------------------------------------------------------------------------------- one waits for another
 
 
-def meanwhile(desk, first, method, tail, body=None, path=None):
+def meanwhile(card_api, first, method, tail, body=None, path=None):
     """The answer to a request that comes while another unit is at work, and has to wait for it where it must."""
-    path = desk.path + tail if path is None else path
+    path = card_api.path + tail if path is None else path
     return answered_meanwhile(
-        desk.world, desk.person, first, lambda: desk.world.call(desk.person, method, path, body)
+        card_api.world,
+        card_api.person,
+        first,
+        lambda: card_api.world.call(card_api.person, method, path, body),
     )
 
 
-def ref_of(desk, kind, id):
-    return kind(desk.workspace.organization.slug, desk.workspace.slug, desk.project["id"], id)
+def ref_of(card_api, kind, id):
+    return kind(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"], id)
 
 
-def test_place_is_that_in_the_column_to_which_the_card_was_moved_meanwhile(desk):
-    todo, doing, _ = (column["id"] for column in desk.columns())
-    first, second = desk.cards(doing, "x y")
-    card = desk.card(todo, "card")["id"]
+def test_place_is_that_in_the_column_to_which_the_card_was_moved_meanwhile(card_api):
+    todo, doing, _ = (column["id"] for column in card_api.columns())
+    first, second = card_api.cards(doing, "x y")
+    card = card_api.card(todo, "card")["id"]
 
     def move(uow):
-        update_card(uow, ref_of(desk, CardRef, card), UpdateCard(column_id=doing))
+        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
 
-    answer = meanwhile(desk, move, "PATCH", f"/cards/{card}", {"order": 1})
+    answer = meanwhile(card_api, move, "PATCH", f"/cards/{card}", {"order": 1})
     assert answer.status == 200
-    assert [each["id"] for each in desk.listed()] == [first, card, second]
+    assert [each["id"] for each in card_api.listed()] == [first, card, second]
 
 
-def test_card_that_is_moved_meanwhile_is_deleted_where_it_is(desk):
-    todo, doing, _ = (column["id"] for column in desk.columns())
-    card = desk.card(todo)["id"]
+def test_card_that_is_moved_meanwhile_is_deleted_where_it_is(card_api):
+    todo, doing, _ = (column["id"] for column in card_api.columns())
+    card = card_api.card(todo)["id"]
 
     def move(uow):
-        update_card(uow, ref_of(desk, CardRef, card), UpdateCard(column_id=doing))
+        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
 
-    assert meanwhile(desk, move, "DELETE", f"/cards/{card}").status == 200
-    assert desk.listed() == []
+    assert meanwhile(card_api, move, "DELETE", f"/cards/{card}").status == 200
+    assert card_api.listed() == []
 
 
-def test_no_project_is_made_in_a_workspace_that_is_deleted_meanwhile(desk):
-    other = desk.world.workspace(desk.person)
+def test_no_project_is_made_in_a_workspace_that_is_deleted_meanwhile(card_api):
+    other = card_api.world.workspace(card_api.person)
     answer = meanwhile(
-        desk,
+        card_api,
         lambda uow: delete_workspace(uow, other.ref),
         "POST",
         "",
@@ -251,59 +256,64 @@ def test_no_project_is_made_in_a_workspace_that_is_deleted_meanwhile(desk):
     assert answer.status == 404
 
 
-def test_change_is_answered_with_what_was_changed_meanwhile(desk):
-    card = desk.card(desk.columns()[0]["id"])["id"]
+def test_change_is_answered_with_what_was_changed_meanwhile(card_api):
+    card = card_api.card(card_api.columns()[0]["id"])["id"]
 
     def describe(uow):
-        update_card(uow, ref_of(desk, CardRef, card), UpdateCard(description="meanwhile"))
+        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(description="meanwhile"))
 
-    answer = orjson.loads(meanwhile(desk, describe, "PATCH", f"/cards/{card}", {"title": "new"}).body)
+    answer = orjson.loads(meanwhile(card_api, describe, "PATCH", f"/cards/{card}", {"title": "new"}).body)
     assert (answer["title"], answer["description"], answer["version"]) == ("new", "meanwhile", 3)
 
 
 @pytest.mark.parametrize("body", [{"title": "t"}, {"order": 0}])
-def test_card_that_is_deleted_meanwhile_is_not_found(desk, body):
-    card = desk.card(desk.columns()[0]["id"])["id"]
+def test_card_that_is_deleted_meanwhile_is_not_found(card_api, body):
+    card = card_api.card(card_api.columns()[0]["id"])["id"]
     answer = meanwhile(
-        desk, lambda uow: delete_card(uow, ref_of(desk, CardRef, card)), "PATCH", f"/cards/{card}", body
+        card_api,
+        lambda uow: delete_card(uow, ref_of(card_api, CardRef, card)),
+        "PATCH",
+        f"/cards/{card}",
+        body,
     )
     assert answer.status == 404
 
 
-def test_no_card_is_made_in_a_column_that_is_deleted_meanwhile(desk):
-    todo = desk.columns()[0]["id"]
+def test_no_card_is_made_in_a_column_that_is_deleted_meanwhile(card_api):
+    todo = card_api.columns()[0]["id"]
 
     def give_up(uow):
-        delete_column(uow, ref_of(desk, ColumnRef, todo), DeleteColumn())
+        delete_column(uow, ref_of(card_api, ColumnRef, todo), DeleteColumn())
 
-    assert meanwhile(desk, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+    assert meanwhile(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
 
 
-def test_no_card_is_made_in_a_project_that_is_deleted_meanwhile(desk):
-    todo = desk.columns()[0]["id"]
+def test_no_card_is_made_in_a_project_that_is_deleted_meanwhile(card_api):
+    todo = card_api.columns()[0]["id"]
 
     def give_up(uow):
         delete_project(
-            uow, ProjectRef(desk.workspace.organization.slug, desk.workspace.slug, desk.project["id"])
+            uow,
+            ProjectRef(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"]),
         )
 
-    assert meanwhile(desk, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+    assert meanwhile(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
 
 
-def test_column_that_is_deleted_meanwhile_is_not_found(desk):
-    todo = desk.columns()[0]["id"]
+def test_column_that_is_deleted_meanwhile_is_not_found(card_api):
+    todo = card_api.columns()[0]["id"]
 
     def give_up(uow):
-        delete_column(uow, ref_of(desk, ColumnRef, todo), DeleteColumn())
+        delete_column(uow, ref_of(card_api, ColumnRef, todo), DeleteColumn())
 
-    assert meanwhile(desk, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
+    assert meanwhile(card_api, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
 
 
-def test_one_card_can_be_moved_by_many_at_once(desk):
+def test_one_card_can_be_moved_by_many_at_once(card_api):
     """Who finds it moved meanwhile tries again, until everybody has moved it."""
-    columns = [column["id"] for column in desk.columns()]
-    (card,) = desk.cards(columns[0], "ping-pong")
+    columns = [column["id"] for column in card_api.columns()]
+    (card,) = card_api.cards(columns[0], "ping-pong")
     rng = random.Random(7)
     moves = [("PATCH", f"/cards/{card}", {"columnId": rng.choice(columns)}) for _ in range(160)]
-    assert statuses(at_once(desk, moves)) == {200: 160}
-    assert check_places(desk) == {card}
+    assert statuses(at_once(card_api, moves)) == {200: 160}
+    assert check_places(card_api) == {card}

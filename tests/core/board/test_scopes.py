@@ -15,18 +15,18 @@ NOWHERE = "f" * 24
 VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
 
 
-def scopes(desk):
-    found = desk.ask("GET", "/scopes")
+def scopes(card_api):
+    found = card_api.ask("GET", "/scopes")
     assert [scope["order"] for scope in found] == list(range(len(found)))
     return found
 
 
-def names(desk):
-    return " ".join(scope["name"] for scope in scopes(desk))
+def names(card_api):
+    return " ".join(scope["name"] for scope in scopes(card_api))
 
 
-def scope(desk, name="Phase 2", **fields):
-    return desk.ask("POST", "/scopes", {"name": name, **fields})
+def scope(card_api, name="Phase 2", **fields):
+    return card_api.ask("POST", "/scopes", {"name": name, **fields})
 
 
 def column_of(scope, name):
@@ -34,27 +34,27 @@ def column_of(scope, name):
 
 
 @pytest.fixture
-def phases(desk):
+def phases(card_api):
     """Scopes a, b and c after the default one; their ids by name."""
-    return {name: scope(desk, name)["id"] for name in "abc"}
+    return {name: scope(card_api, name)["id"] for name in "abc"}
 
 
 # ------------------------------------------------------------------------------------------------- made and read
 
 
-def test_project_begins_with_one_scope_that_is_the_default(desk):
-    (main,) = scopes(desk)
+def test_project_begins_with_one_scope_that_is_the_default(card_api):
+    (main,) = scopes(card_api)
     assert (main["name"], main["isDefault"], main["activeView"]) == ("Main", True, "kanban")
-    assert main["columns"] == desk.columns()
+    assert main["columns"] == card_api.columns()
 
 
-def test_scope_has_all_that_was_said(desk):
+def test_scope_has_all_that_was_said(card_api):
     new_scope = scope(
-        desk, description="All of it", startDate="2026-04-01", dueDate="2026-05-01T12:00:00+02:00"
+        card_api, description="All of it", startDate="2026-04-01", dueDate="2026-05-01T12:00:00+02:00"
     )
     assert new_scope == {
         "id": new_scope["id"],
-        "projectId": desk.project["id"],
+        "projectId": card_api.project["id"],
         "name": "Phase 2",
         "description": "All of it",
         "order": 1,
@@ -67,39 +67,42 @@ def test_scope_has_all_that_was_said(desk):
         "createdAt": new_scope["createdAt"],
         "updatedAt": new_scope["createdAt"],
     }
-    assert scopes(desk)[1] == new_scope
-    assert desk.world.ask(desk.person, "GET", f"{desk.workspace.path}/scopes/{new_scope['id']}") == new_scope
-    assert desk.ask("GET", f"/scopes/{new_scope['id']}") == new_scope
-    assert desk.ask("GET", "/board")["scopes"] == scopes(desk)
+    assert scopes(card_api)[1] == new_scope
+    assert (
+        card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/scopes/{new_scope['id']}")
+        == new_scope
+    )
+    assert card_api.ask("GET", f"/scopes/{new_scope['id']}") == new_scope
+    assert card_api.ask("GET", "/board")["scopes"] == scopes(card_api)
 
 
-def test_scope_begins_with_columns_like_those_of_the_default_one(desk):
-    desk.column("Review", order=1, cardStatus="in_progress", wipLimit=3)
-    desk.card(desk.columns()[0]["id"])
-    new_scope = scope(desk)
+def test_scope_begins_with_columns_like_those_of_the_default_one(card_api):
+    card_api.column("Review", order=1, cardStatus="in_progress", wipLimit=3)
+    card_api.card(card_api.columns()[0]["id"])
+    new_scope = scope(card_api)
     alike = ("name", "order", "cardStatus", "wipLimit")
     assert [[column[name] for name in alike] for column in new_scope["columns"]] == [
-        [column[name] for name in alike] for column in scopes(desk)[0]["columns"]
+        [column[name] for name in alike] for column in scopes(card_api)[0]["columns"]
     ]
     assert {column["scopeId"] for column in new_scope["columns"]} == {new_scope["id"]}
     assert {column["cardCount"] for column in new_scope["columns"]} == {0}
 
 
-def test_scope_begins_with_the_columns_that_it_is_given(desk):
+def test_scope_begins_with_the_columns_that_it_is_given(card_api):
     columns = [{"name": "Idea", "wipLimit": 3}, {"name": "Done", "cardStatus": "done"}]
-    new_scope = scope(desk, columns=columns)
+    new_scope = scope(card_api, columns=columns)
     told = [
         (each["name"], each["order"], each["cardStatus"], each["wipLimit"]) for each in new_scope["columns"]
     ]
     assert told == [("Idea", 0, None, 3), ("Done", 1, "done", None)]
-    assert desk.ask("GET", "/scopes")[1] == new_scope
-    assert [each["id"] for each in desk.ask("GET", "/columns") if each["scopeId"] == new_scope["id"]] == [
+    assert card_api.ask("GET", "/scopes")[1] == new_scope
+    assert [each["id"] for each in card_api.ask("GET", "/columns") if each["scopeId"] == new_scope["id"]] == [
         each["id"] for each in new_scope["columns"]
     ]
 
 
-def test_scope_may_begin_without_columns(desk):
-    assert scope(desk, columns=[])["columns"] == []
+def test_scope_may_begin_without_columns(card_api):
+    assert scope(card_api, columns=[])["columns"] == []
 
 
 @pytest.mark.parametrize(
@@ -114,84 +117,84 @@ def test_scope_may_begin_without_columns(desk):
     ],
     ids=["name", "limit", "status", "unknown", "many", "null"],
 )
-def test_scope_with_columns_that_cannot_be_is_not_made(desk, columns, message):
-    status, told = desk.error("POST", "/scopes", {"name": "Phase 2", "columns": columns})
+def test_scope_with_columns_that_cannot_be_is_not_made(card_api, columns, message):
+    status, told = card_api.error("POST", "/scopes", {"name": "Phase 2", "columns": columns})
     assert status == 400
     assert message in told
-    assert len(scopes(desk)) == 1
+    assert len(scopes(card_api)) == 1
 
 
-def test_scope_of_a_default_one_without_columns_has_none(desk):
-    for column in desk.columns():
-        desk.ask("DELETE", f"/columns/{column['id']}")
-    assert scope(desk)["columns"] == []
+def test_scope_of_a_default_one_without_columns_has_none(card_api):
+    for column in card_api.columns():
+        card_api.ask("DELETE", f"/columns/{column['id']}")
+    assert scope(card_api)["columns"] == []
 
 
-def test_columns_are_made_and_listed_in_a_scope(desk):
-    new_scope = scope(desk)
-    column = desk.column("Extra", scopeId=new_scope["id"], order=0)
-    found = desk.ask("GET", f"/columns?scopeId={new_scope['id']}")
+def test_columns_are_made_and_listed_in_a_scope(card_api):
+    new_scope = scope(card_api)
+    column = card_api.column("Extra", scopeId=new_scope["id"], order=0)
+    found = card_api.ask("GET", f"/columns?scopeId={new_scope['id']}")
     assert [each["name"] for each in found] == ["Extra", "To Do", "In Progress", "Done"]
     assert [each["order"] for each in found] == [0, 1, 2, 3]
-    assert desk.columns() == [*scopes(desk)[0]["columns"], *found]
+    assert card_api.columns() == [*scopes(card_api)[0]["columns"], *found]
     assert found[0]["id"] == column
 
 
 @pytest.mark.parametrize(
     ("order", "expected"), [(0, "x Main a b c"), (2, "Main a x b c"), (99, "Main a b c x")]
 )
-def test_scope_goes_where_it_wants(desk, phases, order, expected):
-    assert scope(desk, "x", order=order)["order"] == expected.split().index("x")
-    assert names(desk) == expected
+def test_scope_goes_where_it_wants(card_api, phases, order, expected):
+    assert scope(card_api, "x", order=order)["order"] == expected.split().index("x")
+    assert names(card_api) == expected
 
 
-def test_scopes_by_the_page(desk, phases):
-    desk.ask("PATCH", f"/scopes/{phases['c']}", {"order": 0})
-    answer = desk.world.call(desk.person, "GET", f"{desk.path}/scopes?limit=3")
+def test_scopes_by_the_page(card_api, phases):
+    card_api.ask("PATCH", f"/scopes/{phases['c']}", {"order": 0})
+    answer = card_api.world.call(card_api.person, "GET", f"{card_api.path}/scopes?limit=3")
     assert 'rel="next"' in answer.headers["link"]
-    assert [each["name"] for each in desk.ask("GET", "/scopes?limit=3")] == ["Main", "a", "b"]
-    assert [each["order"] for each in desk.ask("GET", "/scopes?limit=3")] == [1, 2, 3]
-    assert all(each["columns"] for each in desk.ask("GET", "/scopes?limit=3"))
+    assert [each["name"] for each in card_api.ask("GET", "/scopes?limit=3")] == ["Main", "a", "b"]
+    assert [each["order"] for each in card_api.ask("GET", "/scopes?limit=3")] == [1, 2, 3]
+    assert all(each["columns"] for each in card_api.ask("GET", "/scopes?limit=3"))
 
 
 # ------------------------------------------------------------------------------------------------- changed
 
 
-def test_only_what_is_named_changes(desk, phases):
-    before = scopes(desk)[1]
-    changed = desk.ask("PATCH", f"/scopes/{phases['a']}", {"name": "A", "dueDate": "2026-06-01"})
+def test_only_what_is_named_changes(card_api, phases):
+    before = scopes(card_api)[1]
+    changed = card_api.ask("PATCH", f"/scopes/{phases['a']}", {"name": "A", "dueDate": "2026-06-01"})
     expected = {"name": "A", "dueDate": "2026-06-01T00:00:00Z", "updatedAt": changed["updatedAt"]}
     assert changed == before | expected
-    assert scopes(desk)[1] == changed
+    assert scopes(card_api)[1] == changed
 
 
 @pytest.mark.parametrize("field", ["description", "startDate", "dueDate"])
-def test_null_clears(desk, field):
-    new_scope = scope(desk, description="x", startDate="2026-04-01", dueDate="2026-05-01")
-    assert desk.ask("PATCH", f"/scopes/{new_scope['id']}", {field: None})[field] is None
+def test_null_clears(card_api, field):
+    new_scope = scope(card_api, description="x", startDate="2026-04-01", dueDate="2026-05-01")
+    assert card_api.ask("PATCH", f"/scopes/{new_scope['id']}", {field: None})[field] is None
 
 
-def test_what_changes_nothing_leaves_the_scope_as_it_was(desk, phases):
-    before = scopes(desk)[1]
-    assert desk.ask("PATCH", f"/scopes/{phases['a']}", {"name": "a", "order": 1}) == before
-    assert desk.ask("PATCH", f"/scopes/{phases['a']}", {}) == before
+def test_what_changes_nothing_leaves_the_scope_as_it_was(card_api, phases):
+    before = scopes(card_api)[1]
+    assert card_api.ask("PATCH", f"/scopes/{phases['a']}", {"name": "a", "order": 1}) == before
+    assert card_api.ask("PATCH", f"/scopes/{phases['a']}", {}) == before
 
 
-def test_default_scope_can_be_renamed_and_moved(desk, phases):
-    main = scopes(desk)[0]["id"]
-    desk.ask("PATCH", f"/scopes/{main}", {"name": "Rest", "order": 3})
-    assert names(desk) == "a b c Rest"
-    desk.column("new")
-    assert desk.columns()[-1]["scopeId"] == main
+def test_default_scope_can_be_renamed_and_moved(card_api, phases):
+    main = scopes(card_api)[0]["id"]
+    card_api.ask("PATCH", f"/scopes/{main}", {"name": "Rest", "order": 3})
+    assert names(card_api) == "a b c Rest"
+    card_api.column("new")
+    assert card_api.columns()[-1]["scopeId"] == main
 
 
 DATES = {"startDate": "2026-05-02", "dueDate": "2026-05-01"}
 
 
-def test_scope_does_not_start_after_it_is_due(desk):
+def test_scope_does_not_start_after_it_is_due(card_api):
     told = (400, "startDate must not be after dueDate")
-    assert desk.error("POST", "/scopes", {"name": "x", **DATES}) == told
-    assert names(desk) == "Main"
+    assert card_api.error("POST", "/scopes", {"name": "x", **DATES}) == told
+    assert names(card_api) == "Main"
 
 
 @pytest.mark.parametrize(
@@ -201,22 +204,22 @@ def test_scope_does_not_start_after_it_is_due(desk):
         ({"dueDate": "2026-03-31"}, "dueDate must not be before startDate"),
     ],
 )
-def test_scope_that_would_start_after_it_is_due_stays_as_it_was(desk, change, told):
-    new_scope = scope(desk, startDate="2026-04-01", dueDate="2026-05-01")
-    assert desk.error("PATCH", f"/scopes/{new_scope['id']}", {**change, "order": 0}) == (400, told)
-    assert scopes(desk)[1] == new_scope
+def test_scope_that_would_start_after_it_is_due_stays_as_it_was(card_api, change, told):
+    new_scope = scope(card_api, startDate="2026-04-01", dueDate="2026-05-01")
+    assert card_api.error("PATCH", f"/scopes/{new_scope['id']}", {**change, "order": 0}) == (400, told)
+    assert scopes(card_api)[1] == new_scope
 
 
-def test_any_moves_leave_a_list(desk, phases):
-    ids = {**phases, "Main": scopes(desk)[0]["id"]}
+def test_any_moves_leave_a_list(card_api, phases):
+    ids = {**phases, "Main": scopes(card_api)[0]["id"]}
     model = ["Main", *"abc"]
 
     @given(st.sampled_from(sorted(ids)), st.integers(0, 5))
     def moves(name, order):
-        moved = desk.ask("PATCH", f"/scopes/{ids[name]}", {"order": order})
+        moved = card_api.ask("PATCH", f"/scopes/{ids[name]}", {"order": order})
         model.remove(name)
         model.insert(order, name)
-        assert (names(desk), moved["order"]) == (" ".join(model), model.index(name))
+        assert (names(card_api), moved["order"]) == (" ".join(model), model.index(name))
 
     moves()
 
@@ -224,164 +227,167 @@ def test_any_moves_leave_a_list(desk, phases):
 # ------------------------------------------------------------------------------------------------- cards in scopes
 
 
-def test_card_that_moves_to_a_column_of_another_scope_belongs_to_that(desk):
-    new_scope = scope(desk)
-    card = desk.card(desk.columns()[0]["id"])
-    moved = desk.change(card["id"], columnId=column_of(new_scope, "Done"))
+def test_card_that_moves_to_a_column_of_another_scope_belongs_to_that(card_api):
+    new_scope = scope(card_api)
+    card = card_api.card(card_api.columns()[0]["id"])
+    moved = card_api.change(card["id"], columnId=column_of(new_scope, "Done"))
     assert (moved["scopeId"], moved["status"], moved["order"]) == (new_scope["id"], "done", 0)
-    assert [each["id"] for each in desk.listed(f"scopeId={new_scope['id']}")] == [card["id"]]
-    assert desk.listed(f"scopeId={card['scopeId']}") == []
+    assert [each["id"] for each in card_api.listed(f"scopeId={new_scope['id']}")] == [card["id"]]
+    assert card_api.listed(f"scopeId={card['scopeId']}") == []
 
 
 # ------------------------------------------------------------------------------------------------- deleted
 
 
-def test_default_scope_is_not_deleted(desk, phases):
-    main = scopes(desk)[0]["id"]
+def test_default_scope_is_not_deleted(card_api, phases):
+    main = scopes(card_api)[0]["id"]
     told = (409, "the default scope of a project cannot be deleted")
-    assert desk.error("DELETE", f"/scopes/{main}") == told
-    assert names(desk) == "Main a b c"
+    assert card_api.error("DELETE", f"/scopes/{main}") == told
+    assert names(card_api) == "Main a b c"
 
 
-def test_deleted_scope_leaves_no_gap(desk, phases):
-    assert desk.ask("DELETE", f"/scopes/{phases['b']}") == {"ok": True}
-    assert names(desk) == "Main a c"
-    assert desk.error("GET", f"/scopes/{phases['b']}") == (404, "Scope not found")
+def test_deleted_scope_leaves_no_gap(card_api, phases):
+    assert card_api.ask("DELETE", f"/scopes/{phases['b']}") == {"ok": True}
+    assert names(card_api) == "Main a c"
+    assert card_api.error("GET", f"/scopes/{phases['b']}") == (404, "Scope not found")
 
 
-def test_scope_goes_with_its_columns_and_cards_and_nothing_else(desk):
-    new_scope = scope(desk)
-    kept = desk.card(desk.columns()[0]["id"])
-    first, second = (desk.card(column_of(new_scope, "To Do"), title)["id"] for title in ("x", "y"))
-    desk.change(second, archived=True)
-    desk.ask("DELETE", f"/scopes/{new_scope['id']}")
-    assert [card["id"] for card in desk.listed()] == [kept["id"]]
-    assert len(desk.columns()) == 3
+def test_scope_goes_with_its_columns_and_cards_and_nothing_else(card_api):
+    new_scope = scope(card_api)
+    kept = card_api.card(card_api.columns()[0]["id"])
+    first, second = (card_api.card(column_of(new_scope, "To Do"), title)["id"] for title in ("x", "y"))
+    card_api.change(second, archived=True)
+    card_api.ask("DELETE", f"/scopes/{new_scope['id']}")
+    assert [card["id"] for card in card_api.listed()] == [kept["id"]]
+    assert len(card_api.columns()) == 3
     for card in (first, second):
-        assert desk.error("GET", f"/cards/{card}") == (404, "Card not found")
+        assert card_api.error("GET", f"/cards/{card}") == (404, "Card not found")
 
 
-def test_deletion_of_each_card_of_a_scope_is_told_to_whom_it_concerns(desk):
-    bob, cid = desk.world.people("bob cid")
+def test_deletion_of_each_card_of_a_scope_is_told_to_whom_it_concerns(card_api):
+    bob, cid = card_api.world.people("bob cid")
     for person in (bob, cid):
-        desk.world.join(person, desk.workspace)
-    new_scope = scope(desk)
-    mine, commented = (desk.card(column_of(new_scope, "To Do"), title)["id"] for title in ("x", "y"))
-    desk.change(mine, assigneeId=bob.id)
-    desk.world.ask(cid, "POST", f"{desk.path}/cards/{commented}/comments", {"content": "Well."})
-    desk.ask("DELETE", f"/scopes/{new_scope['id']}")
+        card_api.world.join(person, card_api.workspace)
+    new_scope = scope(card_api)
+    mine, commented = (card_api.card(column_of(new_scope, "To Do"), title)["id"] for title in ("x", "y"))
+    card_api.change(mine, assigneeId=bob.id)
+    card_api.world.ask(cid, "POST", f"{card_api.path}/cards/{commented}/comments", {"content": "Well."})
+    card_api.ask("DELETE", f"/scopes/{new_scope['id']}")
 
     def told(person):
-        found = desk.world.ask(person, "GET", "/notifications")
+        found = card_api.world.ask(person, "GET", "/notifications")
         news = [each["activity"] for each in found]
         return [each["meta"]["cardTitle"] for each in news if each["type"] == "card_deleted"]
 
     assert (told(bob), told(cid)) == (["x"], ["y"])
 
 
-def test_cards_of_a_deleted_scope_go_to_the_end_of_a_column(desk):
-    todo, _, done = (column["id"] for column in desk.columns())
-    new_scope = scope(desk)
-    desk.cards(done, "p q")
-    late = desk.card(column_of(new_scope, "Done"), "late")["id"]
-    first, second, hidden = desk.cards(column_of(new_scope, "To Do"), "first second hidden")
-    desk.change(hidden, archived=True)
-    desk.change(second, order=0)
-    desk.ask("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={done}")
-    assert desk.titles(done) == "p q second first late"
-    assert desk.titles(todo) == ""
-    found = desk.read(hidden)
+def test_cards_of_a_deleted_scope_go_to_the_end_of_a_column(card_api):
+    todo, _, done = (column["id"] for column in card_api.columns())
+    new_scope = scope(card_api)
+    card_api.cards(done, "p q")
+    late = card_api.card(column_of(new_scope, "Done"), "late")["id"]
+    first, second, hidden = card_api.cards(column_of(new_scope, "To Do"), "first second hidden")
+    card_api.change(hidden, archived=True)
+    card_api.change(second, order=0)
+    card_api.ask("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={done}")
+    assert card_api.titles(done) == "p q second first late"
+    assert card_api.titles(todo) == ""
+    found = card_api.read(hidden)
     assert (found["columnId"], found["archived"], found["order"]) == (done, True, None)
-    assert {desk.read(card)["scopeId"] for card in (first, late, hidden)} == {desk.columns()[0]["scopeId"]}
-    assert names(desk) == "Main"
+    assert {card_api.read(card)["scopeId"] for card in (first, late, hidden)} == {
+        card_api.columns()[0]["scopeId"]
+    }
+    assert names(card_api) == "Main"
 
 
-def test_cards_do_not_go_where_there_is_no_room(desk):
-    new_scope = scope(desk)
-    desk.cards(column_of(new_scope, "To Do"), "x y")
-    full = desk.column("Full", wipLimit=1)
-    assert desk.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={full}")[0] == 409
-    assert desk.titles(column_of(new_scope, "To Do")) == "x y"
+def test_cards_do_not_go_where_there_is_no_room(card_api):
+    new_scope = scope(card_api)
+    card_api.cards(column_of(new_scope, "To Do"), "x y")
+    full = card_api.column("Full", wipLimit=1)
+    assert card_api.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={full}")[0] == 409
+    assert card_api.titles(column_of(new_scope, "To Do")) == "x y"
 
 
 @pytest.mark.parametrize("target", [NOWHERE, "", "x"])
-def test_cards_do_not_go_to_a_column_that_is_not_there(desk, phases, target):
+def test_cards_do_not_go_to_a_column_that_is_not_there(card_api, phases, target):
     told = (400, "moveCardsTo must be the id of something that is there")
-    assert desk.error("DELETE", f"/scopes/{phases['a']}?moveCardsTo={target}") == told
+    assert card_api.error("DELETE", f"/scopes/{phases['a']}?moveCardsTo={target}") == told
 
 
-def test_cards_do_not_go_to_a_column_of_the_scope_that_is_deleted(desk):
-    new_scope = scope(desk)
+def test_cards_do_not_go_to_a_column_of_the_scope_that_is_deleted(card_api):
+    new_scope = scope(card_api)
     told = (400, "moveCardsTo must be a column of another scope")
     assert (
-        desk.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={column_of(new_scope, 'Done')}") == told
+        card_api.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={column_of(new_scope, 'Done')}")
+        == told
     )
-    assert names(desk) == "Main Phase 2"
+    assert names(card_api) == "Main Phase 2"
 
 
 # ------------------------------------------------------------------------------------------------- elsewhere
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_scope_of_another_project_is_not_below_this_one(desk, method):
-    other = scope(desk.another())
-    assert desk.error(method, f"/scopes/{other['id']}") == (404, "Scope not found")
+def test_scope_of_another_project_is_not_below_this_one(card_api, method):
+    other = scope(card_api.another())
+    assert card_api.error(method, f"/scopes/{other['id']}") == (404, "Scope not found")
 
 
 # ------------------------------------------------------------------------------------------------- which view
 
 
-def views(desk, scope_id):
-    return desk.ask("GET", f"/scopes/{scope_id}/views")
+def views(card_api, scope_id):
+    return card_api.ask("GET", f"/scopes/{scope_id}/views")
 
 
-def test_view_is_switched_for_everybody(desk, phases):
-    answer = desk.ask("PATCH", f"/scopes/{phases['a']}/views", {"activeView": "roadmap"})
+def test_view_is_switched_for_everybody(card_api, phases):
+    answer = card_api.ask("PATCH", f"/scopes/{phases['a']}/views", {"activeView": "roadmap"})
     assert answer == {
         "activeView": "roadmap",
         "views": [{"type": kind, "settings": {}} for kind in VIEWS],
         "data": None,
     }
-    assert views(desk, phases["a"]) == answer
-    assert desk.ask("GET", f"/scopes/{phases['a']}")["activeView"] == "roadmap"
-    assert views(desk, phases["b"])["activeView"] == "kanban"
+    assert views(card_api, phases["a"]) == answer
+    assert card_api.ask("GET", f"/scopes/{phases['a']}")["activeView"] == "roadmap"
+    assert views(card_api, phases["b"])["activeView"] == "kanban"
 
 
 def settings(answer):
     return {view["type"]: view["settings"] for view in answer["views"] if view["settings"]}
 
 
-def test_settings_are_those_of_the_view_that_is_active_then(desk, phases):
+def test_settings_are_those_of_the_view_that_is_active_then(card_api, phases):
     path = f"/scopes/{phases['a']}/views"
     asked = {"activeView": "list", "settings": {"sortBy": "dueDate", "fields": ["a", {"b": None}]}}
-    assert settings(desk.ask("PATCH", path, asked)) == {"list": asked["settings"]}
-    answer = desk.ask("PATCH", path, {"settings": {"sortBy": None, "dense": True}})
+    assert settings(card_api.ask("PATCH", path, asked)) == {"list": asked["settings"]}
+    answer = card_api.ask("PATCH", path, {"settings": {"sortBy": None, "dense": True}})
     assert settings(answer) == {"list": {"fields": ["a", {"b": None}], "dense": True}}
-    assert settings(desk.ask("GET", f"/scopes/{phases['a']}")) == settings(answer)
+    assert settings(card_api.ask("GET", f"/scopes/{phases['a']}")) == settings(answer)
 
 
-def test_settings_of_another_view_leave_the_active_one(desk, phases):
+def test_settings_of_another_view_leave_the_active_one(card_api, phases):
     path = f"/scopes/{phases['a']}/views"
-    answer = desk.ask("PATCH", path, {"type": "calendar", "settings": {"weekStart": "monday"}})
+    answer = card_api.ask("PATCH", path, {"type": "calendar", "settings": {"weekStart": "monday"}})
     assert (answer["activeView"], settings(answer)) == ("kanban", {"calendar": {"weekStart": "monday"}})
 
 
-def test_view_that_stays_as_it_is_leaves_the_scope_as_it_was(desk, phases):
-    before = scopes(desk)
-    desk.ask(
+def test_view_that_stays_as_it_is_leaves_the_scope_as_it_was(card_api, phases):
+    before = scopes(card_api)
+    card_api.ask(
         "PATCH", f"/scopes/{phases['a']}/views", {"activeView": "kanban", "settings": {}, "type": "list"}
     )
-    desk.ask("PATCH", f"/scopes/{phases['a']}/views", {"settings": {"x": None}})
-    desk.ask("PATCH", f"/scopes/{phases['a']}/views", {})
-    assert scopes(desk) == before
+    card_api.ask("PATCH", f"/scopes/{phases['a']}/views", {"settings": {"x": None}})
+    card_api.ask("PATCH", f"/scopes/{phases['a']}/views", {})
+    assert scopes(card_api) == before
 
 
 @pytest.mark.parametrize("much", [{str(n): n for n in range(51)}, {"x": "y" * 10_000}])
-def test_settings_are_not_remembered_without_end(desk, phases, much):
+def test_settings_are_not_remembered_without_end(card_api, phases, much):
     path = f"/scopes/{phases['a']}/views"
     told = "settings must have at most 50 names and 10000 bytes as JSON, with those that are kept"
-    assert desk.error("PATCH", path, {"activeView": "list", "settings": much}) == (400, told)
-    assert views(desk, phases["a"])["activeView"] == "kanban"
+    assert card_api.error("PATCH", path, {"activeView": "list", "settings": much}) == (400, told)
+    assert views(card_api, phases["a"])["activeView"] == "kanban"
 
 
 # ------------------------------------------------------------------------------------------------- many at once
@@ -391,54 +397,54 @@ def statuses(*answers):
     return Counter(answer.status for answer in answers)
 
 
-def test_scopes_made_moved_and_deleted_at_once_stay_dense(desk, phases):
+def test_scopes_made_moved_and_deleted_at_once_stay_dense(card_api, phases):
     def send(method, tail, body=None):
-        return lambda: desk.world.call(desk.person, method, desk.path + tail, body)
+        return lambda: card_api.world.call(card_api.person, method, card_api.path + tail, body)
 
     calls = [send("POST", "/scopes", {"name": str(n), "order": n % 3}) for n in range(4)]
     calls += [send("PATCH", f"/scopes/{id}", {"order": 3 - n}) for n, id in enumerate(phases.values())]
     calls += [send("DELETE", f"/scopes/{phases['c']}")]
     found = statuses(*at_once(*calls))
     assert found.keys() <= {200, 201, 404}
-    assert (found[201], len(scopes(desk))) == (4, 7)
+    assert (found[201], len(scopes(card_api))) == (4, 7)
 
 
-def test_no_card_is_lost_with_a_scope_that_is_deleted_meanwhile(desk):
-    todo, _, done = (column["id"] for column in desk.columns())
-    new_scope = scope(desk)
+def test_no_card_is_lost_with_a_scope_that_is_deleted_meanwhile(card_api):
+    todo, _, done = (column["id"] for column in card_api.columns())
+    new_scope = scope(card_api)
     target = column_of(new_scope, "To Do")
-    cards = desk.cards(todo, "a b c d")
-    other = desk.card(target, "e")["id"]
+    cards = card_api.cards(todo, "a b c d")
+    other = card_api.card(target, "e")["id"]
 
     def send(method, tail, body=None):
-        return lambda: desk.world.call(desk.person, method, desk.path + tail, body)
+        return lambda: card_api.world.call(card_api.person, method, card_api.path + tail, body)
 
     calls = [send("PATCH", f"/cards/{card}", {"columnId": target}) for card in cards]
     calls += [send("POST", "/columns", {"name": "x", "scopeId": new_scope["id"]})]
     calls.insert(2, send("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={done}"))
     assert statuses(*at_once(*calls)).keys() <= {200, 201, 400}
-    assert {card["id"] for card in desk.listed()} == {*cards, other}
-    assert {card["scopeId"] for card in desk.listed()} == {scopes(desk)[0]["id"]}
-    assert len(desk.columns()) == 3
+    assert {card["id"] for card in card_api.listed()} == {*cards, other}
+    assert {card["scopeId"] for card in card_api.listed()} == {scopes(card_api)[0]["id"]}
+    assert len(card_api.columns()) == 3
 
 
-def test_settings_remembered_at_once_are_all_remembered(desk, phases):
-    path = f"{desk.path}/scopes/{phases['a']}/views"
+def test_settings_remembered_at_once_are_all_remembered(card_api, phases):
+    path = f"{card_api.path}/scopes/{phases['a']}/views"
 
     def send(name):
         body = {"type": "list", "settings": {name: True}}
-        return lambda: desk.world.call(desk.person, "PATCH", path, body)
+        return lambda: card_api.world.call(card_api.person, "PATCH", path, body)
 
     assert statuses(*at_once(*map(send, "pqrs"))) == {200: 4}
-    assert settings(views(desk, phases["a"])) == {"list": dict.fromkeys("pqrs", True)}
+    assert settings(views(card_api, phases["a"])) == {"list": dict.fromkeys("pqrs", True)}
 
 
 # ------------------------------------------------------------------------------------------------- statements
 
 
-def test_statements_are_as_many_for_many_scopes_and_cards_as_for_few(desk):
+def test_statements_are_as_many_for_many_scopes_and_cards_as_for_few(card_api):
     counted = []
-    for each, count, cards in ((desk, 2, 3), (desk.another(), 12, 60)):
+    for each, count, cards in ((card_api, 2, 3), (card_api.another(), 12, 60)):
         new_scopes = [scope(each, str(number)) for number in range(count)]
         target = each.columns()[0]["id"]
         for scoped in new_scopes[:2]:

@@ -23,21 +23,21 @@ def sent():
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def fill(desk, count):
+def fill(card_api, count):
     """Cards in three columns, with people and labels; the ids of the columns and of the cards."""
-    columns = [column["id"] for column in desk.columns()]
-    labels = [label["id"] for label in desk.ask("GET", "/labels")]
+    columns = [column["id"] for column in card_api.columns()]
+    labels = [label["id"] for label in card_api.ask("GET", "/labels")]
     cards = [
         {
             "columnId": columns[number % 3],
             "title": f"card {number}",
-            "assigneeId": desk.person.id,
+            "assigneeId": card_api.person.id,
             "labelIds": labels[: number % 3],
             "checklist": [{"title": "a"}],
         }
         for number in range(count)
     ]
-    return columns, [card["id"] for card in desk.ask("POST", "/cards/bulk", {"cards": cards})]
+    return columns, [card["id"] for card in card_api.ask("POST", "/cards/bulk", {"cards": cards})]
 
 
 ASKED = {
@@ -59,27 +59,29 @@ ASKED = {
 MOST = {"list": 2, "filtered": 2, "page": 2, "board": 9, "card": 1, "columns": 2}
 
 
-def ask(desk, name, columns, cards):
+def ask(card_api, name, columns, cards):
     method, path, body = ASKED[name]
     ids = {"card": cards[0], "other": cards[4], "column": columns[1]}
     filled = body and {
         key: value.format(**ids) if isinstance(value, str) else value for key, value in body.items()
     }
     with sent() as found:
-        desk.ask(method, path.format(**ids), filled)
+        card_api.ask(method, path.format(**ids), filled)
     return found
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_statements_are_as_many_for_10_cards_as_for_300(desk, name):
-    few, many = (ask(each, name, *fill(each, count)) for each, count in ((desk, 10), (desk.another(), 300)))
+def test_statements_are_as_many_for_10_cards_as_for_300(card_api, name):
+    few, many = (
+        ask(each, name, *fill(each, count)) for each, count in ((card_api, 10), (card_api.another(), 300))
+    )
     assert len(many) == len(few)
     assert len(few) <= MOST.get(name, 12)
 
 
-def test_bulk_sends_as_many_statements_for_10_cards_as_for_300(desk):
+def test_bulk_sends_as_many_statements_for_10_cards_as_for_300(card_api):
     counted = []
-    for each, count in ((desk, 10), (desk.another(), 300)):
+    for each, count in ((card_api, 10), (card_api.another(), 300)):
         with sent() as made:
             columns, cards = fill(each, count)
         changes = [{"id": card, "columnId": columns[0], "order": 0} for card in cards]

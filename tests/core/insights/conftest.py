@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.board.desk import Desk
+from tests.core.board.card_api import CardApi
 from tests.support.world import StoppedClock, World
 
 
@@ -15,9 +15,9 @@ def clock(world: World) -> StoppedClock:
 
 
 @pytest.fixture
-def desk(world: World, clock: StoppedClock) -> Desk:
+def card_api(world: World, clock: StoppedClock) -> CardApi:
     """A project that somebody has just made from the template ``simple``."""
     ann = world.person("ann")
     workspace = world.workspace(ann)
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})
-    return Desk(world, ann, workspace, project)
+    return CardApi(world, ann, workspace, project)

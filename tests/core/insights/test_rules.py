@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stellary.core.board.rules.card_counts import CardCount, Completion, ScopeProgress, percent
 from stellary.core.board.rules.cards import replace_fields
 from stellary.core.insights.rules import days, stats, views
-from tests.core.board.desk import CARD
+from tests.core.board.card_api import CARD
 
 NOW = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
 

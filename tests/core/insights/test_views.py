@@ -12,9 +12,9 @@ VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
 
 
 @pytest.fixture
-def phase(desk):
+def phase(card_api):
     """A scope beside the default one."""
-    return desk.ask("POST", "/scopes", {"name": "Phase 2"})
+    return card_api.ask("POST", "/scopes", {"name": "Phase 2"})
 
 
 @pytest.fixture
@@ -23,50 +23,50 @@ def columns(phase):
     return [column["id"] for column in phase["columns"]]
 
 
-def view(desk, phase, kind):
-    answer = desk.ask("GET", f"/scopes/{phase['id']}/views?type={kind}")
+def view(card_api, phase, kind):
+    answer = card_api.ask("GET", f"/scopes/{phase['id']}/views?type={kind}")
     assert [name for name, found in answer["data"].items() if found is not None] == [kind]
     return answer["data"][kind]
 
 
-def crowd(desk, columns):
+def crowd(card_api, columns):
     """Some cards of every kind, of which one is archived, and one in another scope."""
-    desk.card(desk.columns()[0]["id"], "elsewhere", dueDate="2026-04-05")
-    hidden = desk.card(columns[0], "hidden", dueDate="2026-04-05")
-    desk.change(hidden["id"], archived=True)
-    first, second, third = desk.cards(columns[0], "first second third")
-    desk.change(third, order=0, dueDate="2026-04-05T22:00:00Z", startDate="2026-04-02")
-    desk.change(second, dueDate="2026-04-06T01:00:00+02:00")
-    working = desk.card(columns[1], "working", startDate="2026-03-01")["id"]
+    card_api.card(card_api.columns()[0]["id"], "elsewhere", dueDate="2026-04-05")
+    hidden = card_api.card(columns[0], "hidden", dueDate="2026-04-05")
+    card_api.change(hidden["id"], archived=True)
+    first, second, third = card_api.cards(columns[0], "first second third")
+    card_api.change(third, order=0, dueDate="2026-04-05T22:00:00Z", startDate="2026-04-02")
+    card_api.change(second, dueDate="2026-04-06T01:00:00+02:00")
+    working = card_api.card(columns[1], "working", startDate="2026-03-01")["id"]
     return [third, first, second, working]
 
 
 # ------------------------------------------------------------------------------------------------- which there are
 
 
-def test_views_are_five_and_show_nothing_unless_asked(desk, phase):
-    answer = desk.ask("GET", f"/scopes/{phase['id']}/views")
+def test_views_are_five_and_show_nothing_unless_asked(card_api, phase):
+    answer = card_api.ask("GET", f"/scopes/{phase['id']}/views")
     assert answer == {"activeView": "kanban", "views": phase["views"], "data": None}
     assert [each["type"] for each in answer["views"]] == list(VIEWS)
 
 
-def test_views_are_found_below_the_project_and_the_workspace(desk, phase):
-    flat = f"{desk.workspace.path}/scopes/{phase['id']}/views?type=list"
-    assert desk.world.ask(desk.person, "GET", flat) == desk.ask(
+def test_views_are_found_below_the_project_and_the_workspace(card_api, phase):
+    flat = f"{card_api.workspace.path}/scopes/{phase['id']}/views?type=list"
+    assert card_api.world.ask(card_api.person, "GET", flat) == card_api.ask(
         "GET", f"/scopes/{phase['id']}/views?type=list"
     )
 
 
-def test_view_that_there_is_not(desk, phase):
-    assert desk.error("GET", f"/scopes/{phase['id']}/views?type=gantt")[0] == 400
+def test_view_that_there_is_not(card_api, phase):
+    assert card_api.error("GET", f"/scopes/{phase['id']}/views?type=gantt")[0] == 400
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_view_of_an_empty_scope_shows_that(desk, kind):
-    for column in desk.columns():
-        desk.ask("DELETE", f"/columns/{column['id']}")
-    scope = desk.ask("GET", "/scopes")[0]
-    shown = view(desk, scope, kind)
+def test_view_of_an_empty_scope_shows_that(card_api, kind):
+    for column in card_api.columns():
+        card_api.ask("DELETE", f"/columns/{column['id']}")
+    scope = card_api.ask("GET", "/scopes")[0]
+    shown = view(card_api, scope, kind)
     empty = {
         "kanban": {"columns": []},
         "list": {"cards": []},
@@ -80,38 +80,38 @@ def test_view_of_an_empty_scope_shows_that(desk, kind):
 # ------------------------------------------------------------------------------------------------- lists
 
 
-def test_kanban_shows_the_cards_in_their_columns(desk, phase, columns):
-    third, first, second, working = crowd(desk, columns)
-    shown = view(desk, phase, "kanban")["columns"]
-    assert [each["column"] for each in shown] == desk.ask("GET", f"/columns?scopeId={phase['id']}")
+def test_kanban_shows_the_cards_in_their_columns(card_api, phase, columns):
+    third, first, second, working = crowd(card_api, columns)
+    shown = view(card_api, phase, "kanban")["columns"]
+    assert [each["column"] for each in shown] == card_api.ask("GET", f"/columns?scopeId={phase['id']}")
     expected = [[third, first, second], [working], []]
     assert [[card["id"] for card in each["cards"]] for each in shown] == expected
-    assert shown[0]["cards"][0] == desk.read(third)
+    assert shown[0]["cards"][0] == card_api.read(third)
 
 
-def test_list_shows_the_cards_one_below_the_other(desk, phase, columns):
-    crowd(desk, columns)
-    listed = desk.listed(f"scopeId={phase['id']}&archived=false")
-    assert view(desk, phase, "list") == {"cards": listed}
+def test_list_shows_the_cards_one_below_the_other(card_api, phase, columns):
+    crowd(card_api, columns)
+    listed = card_api.listed(f"scopeId={phase['id']}&archived=false")
+    assert view(card_api, phase, "list") == {"cards": listed}
     assert len(listed) == 4
 
 
-def test_calendar_shows_the_cards_by_the_day_in_utc(desk, phase, columns):
-    third, first, second, _ = crowd(desk, columns)
-    shown = view(desk, phase, "calendar")
+def test_calendar_shows_the_cards_by_the_day_in_utc(card_api, phase, columns):
+    third, first, second, _ = crowd(card_api, columns)
+    shown = view(card_api, phase, "calendar")
     (day,) = shown["days"]
     assert (day["day"], [card["id"] for card in day["cards"]]) == ("2026-04-05", [third, second])
     assert shown["withoutDueDate"] == 2
-    desk.change(first, dueDate="2026-04-04")
-    assert [each["day"] for each in view(desk, phase, "calendar")["days"]] == ["2026-04-04", "2026-04-05"]
+    card_api.change(first, dueDate="2026-04-04")
+    assert [each["day"] for each in view(card_api, phase, "calendar")["days"]] == ["2026-04-04", "2026-04-05"]
 
 
-def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(desk, phase, columns):
-    third, _, second, working = crowd(desk, columns)
-    desk.change(second, status="done")
-    desk.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
-    shown = view(desk, phase, "roadmap")
-    main = desk.ask("GET", "/scopes")[0]
+def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, columns):
+    third, _, second, working = crowd(card_api, columns)
+    card_api.change(second, status="done")
+    card_api.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
+    shown = view(card_api, phase, "roadmap")
+    main = card_api.ask("GET", "/scopes")[0]
     day = "2026-04-05T00:00:00Z"
     assert shown["scopes"] == [
         {"scopeId": main["id"], "name": "Main", "start": day, "end": day, "cards": 1, "percentDone": 0},
@@ -126,7 +126,7 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(desk, phase, columns
     ]
     assert [card["cardId"] for card in shown["cards"]] == [working, third, second]
     assert shown["undated"] == 1
-    card = desk.read(third)
+    card = card_api.read(third)
     assert shown["cards"][1] == {
         "cardId": third,
         "key": card["key"],
@@ -142,15 +142,15 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(desk, phase, columns
 # ------------------------------------------------------------------------------------------------- in numbers
 
 
-def test_stats_count_the_cards_that_are_not_archived(desk, phase, columns):
-    bob = desk.world.person("bob")
-    desk.world.join(bob, desk.workspace)
-    important, waiting, idea = (label["id"] for label in desk.ask("GET", "/labels"))
-    crowd(desk, columns)
-    desk.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high")
-    desk.card(columns[2], assigneeId=bob.id, labelIds=[important], priority="low")
-    desk.card(columns[2], assigneeId=desk.person.id)
-    shown = view(desk, phase, "stats")
+def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns):
+    bob = card_api.world.person("bob")
+    card_api.world.join(bob, card_api.workspace)
+    important, waiting, idea = (label["id"] for label in card_api.ask("GET", "/labels"))
+    crowd(card_api, columns)
+    card_api.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high")
+    card_api.card(columns[2], assigneeId=bob.id, labelIds=[important], priority="low")
+    card_api.card(columns[2], assigneeId=card_api.person.id)
+    shown = view(card_api, phase, "stats")
     assert shown["cards"] == 7
     assert shown["byStatus"] == {"open": 4, "inProgress": 1, "done": 2}
     assert [
@@ -163,7 +163,7 @@ def test_stats_count_the_cards_that_are_not_archived(desk, phase, columns):
     assert shown["byPriority"] == {"low": 1, "medium": 0, "high": 1, "none": 5}
     assert shown["byAssignee"] == [
         {"userId": bob.id, "name": "bob", "cards": 2},
-        {"userId": desk.person.id, "name": "ann", "cards": 1},
+        {"userId": card_api.person.id, "name": "ann", "cards": 1},
         {"userId": None, "name": None, "cards": 4},
     ]
     assert [(each["labelId"], each["name"], each["cards"]) for each in shown["byLabel"]] == [
@@ -175,59 +175,59 @@ def test_stats_count_the_cards_that_are_not_archived(desk, phase, columns):
     assert shown["byLabel"][0]["color"] == "#ef4444"
 
 
-def finish(desk, card, columns):
-    return desk.change(card, columnId=columns[2])
+def finish(card_api, card, columns):
+    return card_api.change(card, columnId=columns[2])
 
 
-def test_stats_tell_on_which_day_cards_were_completed(desk, phase, columns, clock):
-    long_ago, first, again, last = desk.cards(columns[0], "a b c d")
-    finish(desk, long_ago, columns)
+def test_stats_tell_on_which_day_cards_were_completed(card_api, phase, columns, clock):
+    long_ago, first, again, last = card_api.cards(columns[0], "a b c d")
+    finish(card_api, long_ago, columns)
     clock.advance(timedelta(days=30))
-    finish(desk, first, columns)
-    desk.change(first, archived=True)
-    finish(desk, again, columns)
-    desk.change(again, columnId=columns[0])
+    finish(card_api, first, columns)
+    card_api.change(first, archived=True)
+    finish(card_api, again, columns)
+    card_api.change(again, columnId=columns[0])
     clock.advance(timedelta(hours=12))
-    finish(desk, last, columns)
-    shown = view(desk, phase, "stats")["completedPerDay"]
+    finish(card_api, last, columns)
+    shown = view(card_api, phase, "stats")["completedPerDay"]
     assert (len(shown), shown[0]["day"]) == (30, "2026-04-03")
     assert shown[-2:] == [{"day": "2026-05-01", "cards": 1}, {"day": "2026-05-02", "cards": 1}]
     assert sum(each["cards"] for each in shown) == 2
 
 
-def test_lead_time_is_from_when_a_card_was_made(desk, phase, columns, clock):
-    cards = desk.cards(columns[0], "a b c")
+def test_lead_time_is_from_when_a_card_was_made(card_api, phase, columns, clock):
+    cards = card_api.cards(columns[0], "a b c")
     for card in cards:
         clock.advance(timedelta(hours=2))
-        finish(desk, card, columns)
-    shown = view(desk, phase, "stats")
+        finish(card_api, card, columns)
+    shown = view(card_api, phase, "stats")
     assert shown["leadTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
     assert shown["cycleTime"] == {"medianSeconds": None, "cards": 0}
 
 
-def test_cycle_time_is_from_when_work_on_a_card_began(desk, phase, columns, clock):
-    moved, set_, made, straight = desk.cards(columns[0], "moved set made straight")
+def test_cycle_time_is_from_when_work_on_a_card_began(card_api, phase, columns, clock):
+    moved, set_, made, straight = card_api.cards(columns[0], "moved set made straight")
     clock.advance(timedelta(hours=1))
-    desk.change(moved, columnId=columns[1])
-    desk.change(set_, status="in_progress", title="other words")
-    made = desk.card(columns[1], "made")["id"]
+    card_api.change(moved, columnId=columns[1])
+    card_api.change(set_, status="in_progress", title="other words")
+    made = card_api.card(columns[1], "made")["id"]
     clock.advance(timedelta(hours=1))
     # To begin again does not begin anew.
-    desk.change(moved, columnId=columns[0])
-    desk.change(moved, columnId=columns[1])
+    card_api.change(moved, columnId=columns[0])
+    card_api.change(moved, columnId=columns[1])
     clock.advance(timedelta(hours=3))
     for card in (moved, set_, made, straight):
-        finish(desk, card, columns)
-    shown = view(desk, phase, "stats")
+        finish(card_api, card, columns)
+    shown = view(card_api, phase, "stats")
     assert shown["cycleTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
     assert shown["leadTime"]["cards"] == 4
 
 
-def test_a_title_does_not_begin_work(desk, phase, columns, clock):
-    card = desk.card(columns[0], '{"toStatus":"in_progress"}')["id"]
+def test_a_title_does_not_begin_work(card_api, phase, columns, clock):
+    card = card_api.card(columns[0], '{"toStatus":"in_progress"}')["id"]
     clock.advance(timedelta(hours=1))
-    finish(desk, card, columns)
-    assert view(desk, phase, "stats")["cycleTime"]["cards"] == 0
+    finish(card_api, card, columns)
+    assert view(card_api, phase, "stats")["cycleTime"]["cards"] == 0
 
 
 # ------------------------------------------------------------------------------------------------- statements
@@ -236,22 +236,27 @@ def test_a_title_does_not_begin_work(desk, phase, columns, clock):
 MOST = {"kanban": 3, "list": 2, "calendar": 2, "roadmap": 3, "stats": 7}
 
 
-def fill(desk, count):
+def fill(card_api, count):
     """A scope with so many cards, some completed; its id."""
-    scope = desk.ask("GET", "/scopes")[0]
+    scope = card_api.ask("GET", "/scopes")[0]
     columns = [column["id"] for column in scope["columns"]]
     bodies = [
-        {"columnId": columns[n % 3], "title": str(n), "assigneeId": desk.person.id, "dueDate": "2026-04-05"}
+        {
+            "columnId": columns[n % 3],
+            "title": str(n),
+            "assigneeId": card_api.person.id,
+            "dueDate": "2026-04-05",
+        }
         for n in range(count)
     ]
-    desk.ask("POST", "/cards/bulk", {"cards": bodies})
+    card_api.ask("POST", "/cards/bulk", {"cards": bodies})
     return scope
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_statements_are_as_many_for_9_cards_as_for_300(desk, kind):
+def test_statements_are_as_many_for_9_cards_as_for_300(card_api, kind):
     counted = []
-    for each, count in ((desk, 9), (desk.another(), 300)):
+    for each, count in ((card_api, 9), (card_api.another(), 300)):
         scope = fill(each, count)
         with sent() as found:
             view(each, scope, kind)

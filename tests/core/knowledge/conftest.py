@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from stellary.core import Core
-from tests.core.knowledge.shelf import Shelf
+from tests.core.knowledge.document_api import DocumentApi
 from tests.support.world import World
 
 
 @pytest.fixture
-def postgres_shelf(postgres_url: str) -> Iterator[Shelf]:
+def postgres_document_api(postgres_url: str) -> Iterator[DocumentApi]:
     """The same on PostgreSQL alone, where two who write are at work at once."""
     core = Core(postgres_url, bcrypt_rounds=4)
-    yield Shelf(World(core))
+    yield DocumentApi(World(core))
     core.close()
 
 
 @pytest.fixture
-def shelf(world: World) -> Shelf:
+def document_api(world: World) -> DocumentApi:
     """A workspace without documents."""
-    return Shelf(world)
+    return DocumentApi(world)

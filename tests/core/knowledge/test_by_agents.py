@@ -4,51 +4,51 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.agents.office import Office
-from tests.core.knowledge.shelf import content
+from tests.core.agents.agent_api import AgentApi
+from tests.core.knowledge.document_api import content
 
 
 @pytest.fixture
-def office(world):
-    return Office(world, world.person("ann"))
+def agent_api(world):
+    return AgentApi(world, world.person("ann"))
 
 
-def written(office, *, mode="autonomous"):
+def written(agent_api, *, mode="autonomous"):
     """A document that an agent has written, or proposed, and its token."""
-    token = office.token(office.agent(mode, ["documents.read", "documents.write"]))
-    answer = office.world.ask(token, "POST", f"{office.flat}/documents", {"title": "Minutes"})
+    token = agent_api.token(agent_api.agent(mode, ["documents.read", "documents.write"]))
+    answer = agent_api.world.ask(token, "POST", f"{agent_api.flat}/documents", {"title": "Minutes"})
     return answer, token
 
 
-def test_what_an_agent_writes_bears_its_name(office):
-    made, token = written(office)
-    assert (made["authorName"], made["authorId"] == office.owner.id) == ("Scribe", False)
-    path = f"{office.flat}/documents/{made['id']}"
-    assert office.world.ask(token, "PATCH", path, {"content": content("a")})["version"] == 2
-    assert office.world.ask(token, "POST", f"{path}/submit-review")["status"] == "pending_review"
-    assert office.world.status(token, "POST", f"{path}/review", {"status": "approved"}) == 403
-    assert office.world.status(token, "DELETE", path) == 403
+def test_what_an_agent_writes_bears_its_name(agent_api):
+    made, token = written(agent_api)
+    assert (made["authorName"], made["authorId"] == agent_api.owner.id) == ("Scribe", False)
+    path = f"{agent_api.flat}/documents/{made['id']}"
+    assert agent_api.world.ask(token, "PATCH", path, {"content": content("a")})["version"] == 2
+    assert agent_api.world.ask(token, "POST", f"{path}/submit-review")["status"] == "pending_review"
+    assert agent_api.world.status(token, "POST", f"{path}/review", {"status": "approved"}) == 403
+    assert agent_api.world.status(token, "DELETE", path) == 403
     assert (
-        office.world.ask(office.owner, "POST", f"{path}/review", {"status": "approved"})["status"]
+        agent_api.world.ask(agent_api.owner, "POST", f"{path}/review", {"status": "approved"})["status"]
         == "approved"
     )
 
 
-def test_what_a_supervised_agent_writes_waits(office):
-    proposed, _ = written(office, mode="supervised")
-    assert office.world.ask(office.owner, "GET", f"{office.flat}/documents") == []
-    approve = f"{office.flat}/proposals/{proposed['id']}/approve"
-    office.world.ask(office.owner, "POST", approve)
-    (made,) = office.world.ask(office.owner, "GET", f"{office.flat}/documents")
+def test_what_a_supervised_agent_writes_waits(agent_api):
+    proposed, _ = written(agent_api, mode="supervised")
+    assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents") == []
+    approve = f"{agent_api.flat}/proposals/{proposed['id']}/approve"
+    agent_api.world.ask(agent_api.owner, "POST", approve)
+    (made,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents")
     assert (made["title"], made["authorName"]) == ("Minutes", "Scribe")
 
 
 @pytest.mark.parametrize("what", ["workspace", "organization"])
-def test_what_an_agent_has_written_goes_with_its_workspace(office, what):
-    made, token = written(office)
-    office.world.ask(token, "POST", f"{office.flat}/documents/{made['id']}/submit-review")
+def test_what_an_agent_has_written_goes_with_its_workspace(agent_api, what):
+    made, token = written(agent_api)
+    agent_api.world.ask(token, "POST", f"{agent_api.flat}/documents/{made['id']}/submit-review")
     wide = {"title": "Wide", "contextType": "organization"}
-    office.world.ask(token, "POST", f"{office.flat}/documents", wide)
-    path = office.flat if what == "workspace" else office.workspace.organization.path
-    assert office.world.ask(office.owner, "DELETE", path) == {"ok": True}
-    assert office.world.status(office.owner, "GET", f"{office.flat}/documents") == 404
+    agent_api.world.ask(token, "POST", f"{agent_api.flat}/documents", wide)
+    path = agent_api.flat if what == "workspace" else agent_api.workspace.organization.path
+    assert agent_api.world.ask(agent_api.owner, "DELETE", path) == {"ok": True}
+    assert agent_api.world.status(agent_api.owner, "GET", f"{agent_api.flat}/documents") == 404

@@ -8,26 +8,26 @@ from typing import get_args
 import pytest
 
 from stellary.contract.documents import DocType
-from tests.core.knowledge.shelf import content
+from tests.core.knowledge.document_api import content
 from tests.support.world import at_once
 
 UNKNOWN = "a" * 24
 
 
-def test_a_new_document_is_an_empty_draft_of_the_workspace(shelf):
-    made = shelf.document()
+def test_a_new_document_is_an_empty_draft_of_the_workspace(document_api):
+    made = document_api.document()
     assert made == {
         "id": made["id"],
         "title": "Plan",
         "docType": "document",
         "contextType": "workspace",
-        "contextId": shelf.workspace.id,
-        "workspaceId": shelf.workspace.id,
+        "contextId": document_api.workspace.id,
+        "workspaceId": document_api.workspace.id,
         "projectId": None,
         "parentId": None,
         "tags": [],
         "status": "draft",
-        "authorId": shelf.ann.id,
+        "authorId": document_api.ann.id,
         "authorName": "ann",
         "reviewerId": None,
         "reviewerName": None,
@@ -40,26 +40,29 @@ def test_a_new_document_is_an_empty_draft_of_the_workspace(shelf):
         "contentFormat": "tiptap",
         "content": {"type": "doc", "content": [{"type": "paragraph"}]},
     }
-    assert shelf.read(made) == made
+    assert document_api.read(made) == made
 
 
-def test_there_are_eight_types_and_each_can_be_filtered_by(shelf):
+def test_there_are_eight_types_and_each_can_be_filtered_by(document_api):
     types = get_args(DocType)
     for kind in types:
-        shelf.document(kind, docType=kind)
+        document_api.document(kind, docType=kind)
     assert len(types) == 8
-    assert [shelf.titles(f"docType={kind}") for kind in types] == [[kind] for kind in types]
+    assert [document_api.titles(f"docType={kind}") for kind in types] == [[kind] for kind in types]
 
 
-def test_markdown_is_taken_and_told(shelf):
+def test_markdown_is_taken_and_told(document_api):
     said = "# Plan\n\nWrite **it**."
-    made = shelf.document(content=said, contentFormat="markdown")
+    made = document_api.document(content=said, contentFormat="markdown")
     assert (made["contentFormat"], made["content"]) == ("markdown", said)
-    assert [node["type"] for node in shelf.read(made)["content"]["content"]] == ["heading", "paragraph"]
-    changed = shelf.change(made, content="Done.", contentFormat="markdown")
+    assert [node["type"] for node in document_api.read(made)["content"]["content"]] == [
+        "heading",
+        "paragraph",
+    ]
+    changed = document_api.change(made, content="Done.", contentFormat="markdown")
     assert (changed["version"], changed["content"]) == (2, "Done.")
-    assert shelf.read(made)["content"] == content("Done.")
-    assert shelf.read(made, "contentFormat=markdown")["content"] == "Done."
+    assert document_api.read(made)["content"] == content("Done.")
+    assert document_api.read(made, "contentFormat=markdown")["content"] == "Done."
 
 
 @pytest.mark.parametrize(
@@ -98,185 +101,207 @@ def test_markdown_is_taken_and_told(shelf):
     ],
     ids=lambda case: str(case)[:40],
 )
-def test_what_cannot_be_is_told_and_changes_nothing(shelf, body, message):
-    document = shelf.document()
-    assert shelf.error("POST", shelf.path, {"title": "Plan", **body}) == (400, message)
-    assert shelf.error("PATCH", shelf.of(document), body) == (400, message)
-    assert [shelf.titles(), shelf.read(document)] == [["Plan"], document]
+def test_what_cannot_be_is_told_and_changes_nothing(document_api, body, message):
+    document = document_api.document()
+    assert document_api.error("POST", document_api.path, {"title": "Plan", **body}) == (400, message)
+    assert document_api.error("PATCH", document_api.of(document), body) == (400, message)
+    assert [document_api.titles(), document_api.read(document)] == [["Plan"], document]
 
 
-def test_a_content_of_a_megabyte_is_kept(shelf):
+def test_a_content_of_a_megabyte_is_kept(document_api):
     empty = len(b'{"type":"doc","content":[{"type":"paragraph","content":[{"type":"text","text":""}]}]}')
     said = content("x" * (1_048_576 - empty))
-    assert shelf.read(shelf.document(content=said))["content"] == said
+    assert document_api.read(document_api.document(content=said))["content"] == said
 
 
-def test_a_content_of_nodes_32_deep_is_kept(shelf):
+def test_a_content_of_nodes_32_deep_is_kept(document_api):
     node = {"type": "text", "text": "deep"}
     for kind in ["paragraph", *["blockquote"] * 29, "doc"]:
         node = {"type": kind, "content": [node]}
-    assert shelf.read(shelf.document(content=node))["content"] == node
+    assert document_api.read(document_api.document(content=node))["content"] == node
     deeper = {"type": "doc", "content": [{**node, "type": "blockquote"}]}
-    assert shelf.error("POST", shelf.path, {"title": "Deep", "content": deeper})[0] == 400
+    assert document_api.error("POST", document_api.path, {"title": "Deep", "content": deeper})[0] == 400
 
 
-def test_each_context_has_its_documents(shelf):
-    project = shelf.project()
-    organization = shelf.workspace.organization.id
+def test_each_context_has_its_documents(document_api):
+    project = document_api.project()
+    organization = document_api.workspace.organization.id
     made = [
-        shelf.document("o", contextType="organization"),
-        shelf.document("w", contextType="workspace", contextId=shelf.workspace.id),
-        shelf.document("p", contextType="project", contextId=project["id"]),
-        shelf.document("s", contextType="scope", contextId=project["scopeId"]),
+        document_api.document("o", contextType="organization"),
+        document_api.document("w", contextType="workspace", contextId=document_api.workspace.id),
+        document_api.document("p", contextType="project", contextId=project["id"]),
+        document_api.document("s", contextType="scope", contextId=project["scopeId"]),
     ]
     assert [each["contextId"] for each in made] == [
         organization,
-        shelf.workspace.id,
+        document_api.workspace.id,
         project["id"],
         project["scopeId"],
     ]
-    assert shelf.titles() == ["o", "w", "p", "s"]
-    assert shelf.titles("contextType=scope") == ["s"]
-    assert shelf.titles(f"contextId={project['id']}") == ["p"]
-    assert shelf.titles(f"projectId={project['id']}") == ["p", "s"]
-    moved = shelf.change(made[2], contextType="workspace")
-    assert (moved["contextId"], moved["projectId"], moved["version"]) == (shelf.workspace.id, None, 2)
+    assert document_api.titles() == ["o", "w", "p", "s"]
+    assert document_api.titles("contextType=scope") == ["s"]
+    assert document_api.titles(f"contextId={project['id']}") == ["p"]
+    assert document_api.titles(f"projectId={project['id']}") == ["p", "s"]
+    moved = document_api.change(made[2], contextType="workspace")
+    assert (moved["contextId"], moved["projectId"], moved["version"]) == (document_api.workspace.id, None, 2)
 
 
-def test_what_belongs_to_the_organization_is_read_in_its_workspaces_and_changed_at_home(shelf):
-    other = shelf.world.workspace(shelf.rob, shelf.workspace.organization)
+def test_what_belongs_to_the_organization_is_read_in_its_workspaces_and_changed_at_home(document_api):
+    other = document_api.world.workspace(document_api.rob, document_api.workspace.organization)
     elsewhere = f"{other.path}/documents"
-    shared, own = shelf.document("shared", contextType="organization"), shelf.document("own")
-    assert [each["title"] for each in shelf.world.ask(shelf.rob, "GET", elsewhere)] == ["shared"]
+    shared, own = document_api.document("shared", contextType="organization"), document_api.document("own")
+    assert [each["title"] for each in document_api.world.ask(document_api.rob, "GET", elsewhere)] == [
+        "shared"
+    ]
     there = f"{elsewhere}/{shared['id']}"
-    assert shelf.world.ask(shelf.rob, "GET", there) == shared
-    assert shelf.error("GET", f"{elsewhere}/{own['id']}", by=shelf.rob) == (404, "Document not found")
+    assert document_api.world.ask(document_api.rob, "GET", there) == shared
+    assert document_api.error("GET", f"{elsewhere}/{own['id']}", by=document_api.rob) == (
+        404,
+        "Document not found",
+    )
     said = (403, "a document of the organization is changed in the workspace in which it was made")
-    assert shelf.error("PATCH", there, {"title": "mine"}, by=shelf.rob) == said
-    assert shelf.error("PATCH", there, {"title": 5}, by=shelf.rob) == said
-    assert shelf.error("DELETE", there, by=shelf.rob) == said
-    assert shelf.error("POST", f"{there}/submit-review", by=shelf.rob) == said
-    assert shelf.error("POST", elsewhere, {"title": "x", "parentId": shared["id"]}, by=shelf.rob)[0] == 400
-    stranger = shelf.world.person("eve")
-    abroad = f"{shelf.world.workspace(stranger).path}/documents/{shared['id']}"
-    assert shelf.error("GET", abroad, by=stranger) == (404, "Document not found")
+    assert document_api.error("PATCH", there, {"title": "mine"}, by=document_api.rob) == said
+    assert document_api.error("PATCH", there, {"title": 5}, by=document_api.rob) == said
+    assert document_api.error("DELETE", there, by=document_api.rob) == said
+    assert document_api.error("POST", f"{there}/submit-review", by=document_api.rob) == said
+    assert (
+        document_api.error("POST", elsewhere, {"title": "x", "parentId": shared["id"]}, by=document_api.rob)[
+            0
+        ]
+        == 400
+    )
+    stranger = document_api.world.person("eve")
+    abroad = f"{document_api.world.workspace(stranger).path}/documents/{shared['id']}"
+    assert document_api.error("GET", abroad, by=stranger) == (404, "Document not found")
 
 
-def test_a_child_takes_the_context_of_its_parent_unless_another_is_named(shelf):
-    project = shelf.project()
-    parent = shelf.document(contextType="scope", contextId=project["scopeId"])
-    child = shelf.document("child", parentId=parent["id"])
+def test_a_child_takes_the_context_of_its_parent_unless_another_is_named(document_api):
+    project = document_api.project()
+    parent = document_api.document(contextType="scope", contextId=project["scopeId"])
+    child = document_api.document("child", parentId=parent["id"])
     assert [child[name] for name in ("parentId", "contextType", "contextId", "projectId")] == [
         parent["id"],
         "scope",
         project["scopeId"],
         project["id"],
     ]
-    assert shelf.document(parentId=parent["id"], contextType="workspace")["projectId"] is None
-    assert shelf.titles(f"parentId={parent['id']}") == ["child", "Plan"]
+    assert document_api.document(parentId=parent["id"], contextType="workspace")["projectId"] is None
+    assert document_api.titles(f"parentId={parent['id']}") == ["child", "Plan"]
 
 
-def test_a_document_never_stands_below_itself(shelf):
-    top = shelf.document("top")
-    middle = shelf.document("middle", parentId=top["id"])
-    bottom = shelf.document("bottom", parentId=middle["id"])
+def test_a_document_never_stands_below_itself(document_api):
+    top = document_api.document("top")
+    middle = document_api.document("middle", parentId=top["id"])
+    bottom = document_api.document("bottom", parentId=middle["id"])
     for below in (top, middle, bottom):
-        said = shelf.error("PATCH", shelf.of(top), {"parentId": below["id"]})
+        said = document_api.error("PATCH", document_api.of(top), {"parentId": below["id"]})
         assert said == (409, "a document cannot stand below itself")
-    assert shelf.change(bottom, parentId=top["id"])["parentId"] == top["id"]
-    assert shelf.change(middle, parentId=bottom["id"])["parentId"] == bottom["id"]
-    assert shelf.change(bottom, parentId=None)["parentId"] is None
-    assert shelf.titles("topLevel=true") == ["top", "bottom"]
+    assert document_api.change(bottom, parentId=top["id"])["parentId"] == top["id"]
+    assert document_api.change(middle, parentId=bottom["id"])["parentId"] == bottom["id"]
+    assert document_api.change(bottom, parentId=None)["parentId"] is None
+    assert document_api.titles("topLevel=true") == ["top", "bottom"]
 
 
-def test_two_that_are_put_below_each_other_at_once_make_no_cycle(shelf):
-    one, two = shelf.document("one"), shelf.document("two")
+def test_two_that_are_put_below_each_other_at_once_make_no_cycle(document_api):
+    one, two = document_api.document("one"), document_api.document("two")
 
     def put(which, below):
-        return shelf.world.status(shelf.ann, "PATCH", shelf.of(which), {"parentId": below["id"]})
+        return document_api.world.status(
+            document_api.ann, "PATCH", document_api.of(which), {"parentId": below["id"]}
+        )
 
     assert sorted(at_once(lambda: put(one, two), lambda: put(two, one))) == [200, 409]
 
 
-def test_what_stands_below_a_deleted_document_rises_to_its_parent(shelf):
-    top = shelf.document("top")
-    middle = shelf.document("middle", parentId=top["id"])
-    children = [shelf.document(title, parentId=middle["id"]) for title in "ab"]
-    assert shelf.world.ask(shelf.wim, "DELETE", shelf.of(middle)) == {"ok": True}
-    found = [shelf.read(child) for child in children]
+def test_what_stands_below_a_deleted_document_rises_to_its_parent(document_api):
+    top = document_api.document("top")
+    middle = document_api.document("middle", parentId=top["id"])
+    children = [document_api.document(title, parentId=middle["id"]) for title in "ab"]
+    assert document_api.world.ask(document_api.wim, "DELETE", document_api.of(middle)) == {"ok": True}
+    found = [document_api.read(child) for child in children]
     assert [(each["parentId"], each["version"]) for each in found] == [(top["id"], 2)] * 2
-    assert shelf.error("GET", shelf.of(middle)) == (404, "Document not found")
+    assert document_api.error("GET", document_api.of(middle)) == (404, "Document not found")
 
 
-def test_documents_are_found_by_tag_title_status_author_and_time(shelf):
-    shelf.world.stop_clock()
-    plan = shelf.document("Größe_1", tags=["API", "v1.0"])
-    shelf.document("Notes", by=shelf.wim, tags=["api_2"])
-    assert shelf.titles("tag=api") == shelf.titles("tag=Api") == ["Größe_1"]
-    assert shelf.titles("tag=api%25") == shelf.titles("tag=api_") == []
-    assert shelf.titles("q=GR%C3%96%C3%9FE_") == ["Größe_1"]
-    assert shelf.titles("q=otes&topLevel=true") == ["Notes"]
-    assert shelf.titles("topLevel=false") == []
-    assert shelf.titles(f"authorId={shelf.wim.id}&docType=document") == ["Notes"]
-    shelf.submit(plan)
-    assert (shelf.titles("status=pending_review"), shelf.titles("status=draft")) == (["Größe_1"], ["Notes"])
-    assert shelf.titles("updatedSince=2026-04-02") == []
-    assert shelf.titles("updatedSince=2026-04-01") == ["Größe_1", "Notes"]
+def test_documents_are_found_by_tag_title_status_author_and_time(document_api):
+    document_api.world.stop_clock()
+    plan = document_api.document("Größe_1", tags=["API", "v1.0"])
+    document_api.document("Notes", by=document_api.wim, tags=["api_2"])
+    assert document_api.titles("tag=api") == document_api.titles("tag=Api") == ["Größe_1"]
+    assert document_api.titles("tag=api%25") == document_api.titles("tag=api_") == []
+    assert document_api.titles("q=GR%C3%96%C3%9FE_") == ["Größe_1"]
+    assert document_api.titles("q=otes&topLevel=true") == ["Notes"]
+    assert document_api.titles("topLevel=false") == []
+    assert document_api.titles(f"authorId={document_api.wim.id}&docType=document") == ["Notes"]
+    document_api.submit(plan)
+    assert (document_api.titles("status=pending_review"), document_api.titles("status=draft")) == (
+        ["Größe_1"],
+        ["Notes"],
+    )
+    assert document_api.titles("updatedSince=2026-04-02") == []
+    assert document_api.titles("updatedSince=2026-04-01") == ["Größe_1", "Notes"]
 
 
-def test_a_list_has_no_content_and_comes_by_the_page(shelf):
+def test_a_list_has_no_content_and_comes_by_the_page(document_api):
     for number in range(5):
-        shelf.document(str(number))
-    answer = shelf.world.call(shelf.ann, "GET", f"{shelf.path}?limit=2&topLevel=true")
+        document_api.document(str(number))
+    answer = document_api.world.call(document_api.ann, "GET", f"{document_api.path}?limit=2&topLevel=true")
     assert b'"content"' not in answer.body
     link = answer.headers["link"].partition(">")[0][1:]
-    assert [each["title"] for each in shelf.world.ask(shelf.ann, "GET", link)] == ["2", "3"]
+    assert [each["title"] for each in document_api.world.ask(document_api.ann, "GET", link)] == ["2", "3"]
 
 
-def test_a_change_of_nothing_is_none(shelf):
-    made = shelf.document(content=content("a"), tags=["x"])
-    assert shelf.change(made) == made
-    assert shelf.change(made, title="Plan", content=content("a"), tags=["x"], parentId=None) == made
+def test_a_change_of_nothing_is_none(document_api):
+    made = document_api.document(content=content("a"), tags=["x"])
+    assert document_api.change(made) == made
+    assert document_api.change(made, title="Plan", content=content("a"), tags=["x"], parentId=None) == made
 
 
-def test_a_stale_version_is_refused(shelf):
-    made = shelf.document()
-    answer = shelf.world.call(shelf.ann, "PATCH", shelf.of(made), {"content": content("a")}, if_match='"1"')
+def test_a_stale_version_is_refused(document_api):
+    made = document_api.document()
+    answer = document_api.world.call(
+        document_api.ann, "PATCH", document_api.of(made), {"content": content("a")}, if_match='"1"'
+    )
     assert (answer.status, answer.headers["etag"]) == (200, '"2"')
     stale = {"if_match": '"1"'}
-    assert shelf.error("PATCH", shelf.of(made), {"title": "b"}, **stale) == (412, "the current version is 2")
-    assert shelf.error("DELETE", shelf.of(made), **stale)[0] == 412
-    assert shelf.error("POST", f"{shelf.of(made)}/submit-review", **stale)[0] == 412
-    assert shelf.titles() == ["Plan"]
+    assert document_api.error("PATCH", document_api.of(made), {"title": "b"}, **stale) == (
+        412,
+        "the current version is 2",
+    )
+    assert document_api.error("DELETE", document_api.of(made), **stale)[0] == 412
+    assert document_api.error("POST", f"{document_api.of(made)}/submit-review", **stale)[0] == 412
+    assert document_api.titles() == ["Plan"]
 
 
-def test_who_saves_every_few_seconds_is_told_of_every_ten_minutes(shelf):
-    clock = shelf.world.stop_clock()
-    project = shelf.project()
-    made = shelf.document(contextType="project", contextId=project["id"])
+def test_who_saves_every_few_seconds_is_told_of_every_ten_minutes(document_api):
+    clock = document_api.world.stop_clock()
+    project = document_api.project()
+    made = document_api.document(contextType="project", contextId=project["id"])
 
     def told():
-        path = f"{shelf.workspace.path}/projects/{project['id']}/activity"
-        return [each["type"] for each in shelf.world.ask(shelf.ann, "GET", path)].count("document_updated")
+        path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
+        return [each["type"] for each in document_api.world.ask(document_api.ann, "GET", path)].count(
+            "document_updated"
+        )
 
     for number in range(5):
-        shelf.change(made, content=content(str(number)))
+        document_api.change(made, content=content(str(number)))
     assert told() == 0
-    shelf.change(made, title="Another")
+    document_api.change(made, title="Another")
     assert told() == 1
-    shelf.change(made, by=shelf.wim, content=content("wim's"))
+    document_api.change(made, by=document_api.wim, content=content("wim's"))
     assert told() == 2
     clock.advance(timedelta(minutes=10))
-    shelf.change(made, by=shelf.wim, content=content("later"))
+    document_api.change(made, by=document_api.wim, content=content("later"))
     assert told() == 3
 
 
-def test_what_is_told_of_a_document_says_what_it_is(shelf):
-    project = shelf.project()
-    made = shelf.document(contextType="project", contextId=project["id"])
-    shelf.change(made, title="Spec", docType="spec", tags=["a"])
-    path = f"{shelf.workspace.path}/projects/{project['id']}/activity"
-    newest = shelf.world.ask(shelf.ann, "GET", path)[0]
+def test_what_is_told_of_a_document_says_what_it_is(document_api):
+    project = document_api.project()
+    made = document_api.document(contextType="project", contextId=project["id"])
+    document_api.change(made, title="Spec", docType="spec", tags=["a"])
+    path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
+    newest = document_api.world.ask(document_api.ann, "GET", path)[0]
     assert (newest["type"], newest["meta"]) == (
         "document_updated",
         {
@@ -290,52 +315,57 @@ def test_what_is_told_of_a_document_says_what_it_is(shelf):
     )
 
 
-def test_documents_go_with_what_they_belong_to(shelf):
-    project = shelf.project()
-    base = f"{shelf.workspace.path}/projects/{project['id']}"
-    scope = shelf.world.ask(shelf.ann, "POST", f"{base}/scopes", {"name": "Phase 2"})
-    top = shelf.document("scope's", contextType="scope", contextId=scope["id"])
-    shelf.submit(top)
-    below = shelf.document("workspace's", parentId=top["id"], contextType="workspace")
-    shelf.document("project's", contextType="project", contextId=project["id"], parentId=below["id"])
-    shelf.world.ask(shelf.ann, "DELETE", f"{shelf.workspace.path}/scopes/{scope['id']}")
-    assert shelf.titles() == ["workspace's", "project's"]
-    assert shelf.read(below)["parentId"] is None
-    shelf.world.ask(shelf.ann, "DELETE", base)
-    assert shelf.titles() == ["workspace's"]
-    shelf.document("organization's", contextType="organization")
-    other = shelf.world.workspace(shelf.ann, shelf.workspace.organization)
-    shelf.world.ask(shelf.ann, "DELETE", shelf.workspace.path)
-    assert shelf.world.ask(shelf.ann, "GET", f"{other.path}/documents") == []
-    shelf.world.ask(shelf.ann, "POST", f"{other.path}/documents", {"title": "x"})
-    shelf.world.ask(shelf.ann, "DELETE", shelf.workspace.organization.path)
+def test_documents_go_with_what_they_belong_to(document_api):
+    project = document_api.project()
+    base = f"{document_api.workspace.path}/projects/{project['id']}"
+    scope = document_api.world.ask(document_api.ann, "POST", f"{base}/scopes", {"name": "Phase 2"})
+    top = document_api.document("scope's", contextType="scope", contextId=scope["id"])
+    document_api.submit(top)
+    below = document_api.document("workspace's", parentId=top["id"], contextType="workspace")
+    document_api.document("project's", contextType="project", contextId=project["id"], parentId=below["id"])
+    document_api.world.ask(document_api.ann, "DELETE", f"{document_api.workspace.path}/scopes/{scope['id']}")
+    assert document_api.titles() == ["workspace's", "project's"]
+    assert document_api.read(below)["parentId"] is None
+    document_api.world.ask(document_api.ann, "DELETE", base)
+    assert document_api.titles() == ["workspace's"]
+    document_api.document("organization's", contextType="organization")
+    other = document_api.world.workspace(document_api.ann, document_api.workspace.organization)
+    document_api.world.ask(document_api.ann, "DELETE", document_api.workspace.path)
+    assert document_api.world.ask(document_api.ann, "GET", f"{other.path}/documents") == []
+    document_api.world.ask(document_api.ann, "POST", f"{other.path}/documents", {"title": "x"})
+    document_api.world.ask(document_api.ann, "DELETE", document_api.workspace.organization.path)
 
 
-def test_documents_stay_when_their_author_leaves(shelf):
-    made = shelf.document(by=shelf.wim)
-    shelf.submit(made, by=shelf.wim)
-    shelf.review(made)
-    assert shelf.told(shelf.wim) == ["document_approved Plan"]
-    shelf.world.ask(shelf.ann, "DELETE", f"{shelf.workspace.path}/members/{shelf.wim.id}")
-    assert shelf.told(shelf.wim) == []
-    assert shelf.read(made)["authorName"] == "wim"
-    assert shelf.error("GET", shelf.of(made), by=shelf.wim) == (404, "Workspace not found")
+def test_documents_stay_when_their_author_leaves(document_api):
+    made = document_api.document(by=document_api.wim)
+    document_api.submit(made, by=document_api.wim)
+    document_api.review(made)
+    assert document_api.told(document_api.wim) == ["document_approved Plan"]
+    document_api.world.ask(
+        document_api.ann, "DELETE", f"{document_api.workspace.path}/members/{document_api.wim.id}"
+    )
+    assert document_api.told(document_api.wim) == []
+    assert document_api.read(made)["authorName"] == "wim"
+    assert document_api.error("GET", document_api.of(made), by=document_api.wim) == (
+        404,
+        "Workspace not found",
+    )
 
 
-def test_each_call_costs_a_fixed_number_of_statements(shelf, statements):
+def test_each_call_costs_a_fixed_number_of_statements(document_api, statements):
     def cost(call):
         with statements() as sent:
             call()
         return len(sent)
 
-    made = shelf.document(content=content("a"))
-    assert cost(lambda: shelf.read(made)) == 1
-    assert cost(lambda: shelf.read(made, "contentFormat=markdown")) == 1
-    assert cost(lambda: shelf.change(made)) == 1
-    assert cost(lambda: shelf.change(made, content=content("b"))) == 3
-    one = cost(shelf.titles)
+    made = document_api.document(content=content("a"))
+    assert cost(lambda: document_api.read(made)) == 1
+    assert cost(lambda: document_api.read(made, "contentFormat=markdown")) == 1
+    assert cost(lambda: document_api.change(made)) == 1
+    assert cost(lambda: document_api.change(made, content=content("b"))) == 3
+    one = cost(document_api.titles)
     for _ in range(5):
-        shelf.document()
-    assert one == cost(shelf.titles) == cost(lambda: shelf.titles("limit=2")) == 2
+        document_api.document()
+    assert one == cost(document_api.titles) == cost(lambda: document_api.titles("limit=2")) == 2
     # The access check, the document, what is told of it, and the index: nobody wants to be called.
-    assert cost(shelf.document) == 4
+    assert cost(document_api.document) == 4

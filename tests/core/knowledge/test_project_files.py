@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.knowledge.shelf import content
+from tests.core.knowledge.document_api import content
 
 
-def imported(shelf, file, *, by=None):
-    return shelf.world.ask(by or shelf.ann, "POST", f"{shelf.workspace.path}/projects/import", file)
+def imported(document_api, file, *, by=None):
+    return document_api.world.ask(
+        by or document_api.ann, "POST", f"{document_api.workspace.path}/projects/import", file
+    )
 
 
-def exported(shelf, project):
-    return shelf.world.ask(shelf.ann, "GET", f"{shelf.workspace.path}/projects/{project['id']}/export")
+def exported(document_api, project):
+    return document_api.world.ask(
+        document_api.ann, "GET", f"{document_api.workspace.path}/projects/{project['id']}/export"
+    )
 
 
 def told_apart(file):
@@ -28,54 +32,57 @@ def told_apart(file):
 
 
 @pytest.fixture
-def project(shelf):
+def project(document_api):
     """One with four documents: of a scope, of the project below that, reviewed, and below one that is elsewhere."""
-    made = shelf.project()
+    made = document_api.project()
     of_project = {"contextType": "project", "contextId": made["id"]}
-    scoped = shelf.document("Scoped", contextType="scope", contextId=made["scopeId"], tags=["Api", "b"])
-    below = shelf.document(
+    scoped = document_api.document(
+        "Scoped", contextType="scope", contextId=made["scopeId"], tags=["Api", "b"]
+    )
+    below = document_api.document(
         "Below", parentId=scoped["id"], docType="adr", content=content("a", "b"), **of_project
     )
-    reviewed = shelf.document("Reviewed", by=shelf.wim, **of_project)
-    shelf.submit(reviewed)
-    shelf.review(reviewed)
-    elsewhere = shelf.document("Elsewhere")
-    shelf.document("Last", parentId=elsewhere["id"], **of_project)
+    reviewed = document_api.document("Reviewed", by=document_api.wim, **of_project)
+    document_api.submit(reviewed)
+    document_api.review(reviewed)
+    elsewhere = document_api.document("Elsewhere")
+    document_api.document("Last", parentId=elsewhere["id"], **of_project)
     # One that stands below a younger one.
-    shelf.change(scoped, parentId=reviewed["id"])
+    document_api.change(scoped, parentId=reviewed["id"])
     assert below["projectId"] == made["id"]
     return made
 
 
-def test_documents_are_the_same_after_a_round_trip(shelf, project):
-    file = exported(shelf, project)
+def test_documents_are_the_same_after_a_round_trip(document_api, project):
+    file = exported(document_api, project)
     assert [each["title"] for each in file["documents"]] == ["Scoped", "Below", "Reviewed", "Last"]
     assert [each["parentId"] is None for each in file["documents"]] == [False, False, True, True]
     assert file["documents"][2]["author"] == {"name": "wim", "email": "wim@example.com"}
-    again = imported(shelf, file)
-    assert told_apart(exported(shelf, again)) == told_apart(file)
+    again = imported(document_api, file)
+    assert told_apart(exported(document_api, again)) == told_apart(file)
     assert again["ignored"] == []
 
 
-def test_what_is_imported_is_found(shelf):
+def test_what_is_imported_is_found(document_api):
     file = {"project": {"name": "x"}, "documents": [{"title": "Plan", "content": content("needles")}]}
-    made = imported(shelf, file)
-    (hit,) = shelf.world.ask(shelf.ann, "GET", f"{shelf.workspace.path}/search?q=needle")
+    made = imported(document_api, file)
+    (hit,) = document_api.world.ask(document_api.ann, "GET", f"{document_api.workspace.path}/search?q=needle")
     assert (hit["kind"], hit["title"], hit["projectId"]) == ("document", "Plan", made["id"])
-    assert shelf.told(shelf.ann) == shelf.told(shelf.rob) == []
+    assert document_api.told(document_api.ann) == document_api.told(document_api.rob) == []
 
 
-def test_what_is_imported_is_a_draft_of_whoever_imports(shelf, project):
-    file = exported(shelf, project)
-    again = imported(shelf, file, by=shelf.rob)
-    made = shelf.world.ask(shelf.ann, "GET", f"{shelf.path}?projectId={again['id']}")
+def test_what_is_imported_is_a_draft_of_whoever_imports(document_api, project):
+    file = exported(document_api, project)
+    again = imported(document_api, file, by=document_api.rob)
+    made = document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?projectId={again['id']}")
     assert {(each["status"], each["authorId"], each["version"]) for each in made} == {
-        ("draft", shelf.rob.id, 1)
+        ("draft", document_api.rob.id, 1)
     }
     assert [each["title"] for each in made if "Api" in each["tags"]] == ["Scoped"]
-    assert [each["title"] for each in shelf.world.ask(shelf.ann, "GET", f"{shelf.path}?tag=api")] == [
-        "Scoped"
-    ] * 2
+    assert [
+        each["title"]
+        for each in document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?tag=api")
+    ] == ["Scoped"] * 2
     left = [(each["kind"], each["path"], each["name"], each["count"]) for each in again["notCarried"][1:]]
     assert left == [
         ("creator", "documents[].author", "ann", 3),
@@ -110,16 +117,19 @@ def test_what_is_imported_is_a_draft_of_whoever_imports(shelf, project):
     ],
     ids=map(str, range(8)),
 )
-def test_what_is_wrong_with_a_document_of_a_file_is_told_and_makes_nothing(shelf, documents, message):
+def test_what_is_wrong_with_a_document_of_a_file_is_told_and_makes_nothing(document_api, documents, message):
     file = {"project": {"name": "x"}, "documents": documents}
-    assert shelf.error("POST", f"{shelf.workspace.path}/projects/import", file) == (400, message)
-    assert shelf.world.ask(shelf.ann, "GET", f"{shelf.workspace.path}/projects") == []
+    assert document_api.error("POST", f"{document_api.workspace.path}/projects/import", file) == (
+        400,
+        message,
+    )
+    assert document_api.world.ask(document_api.ann, "GET", f"{document_api.workspace.path}/projects") == []
 
 
-def test_a_file_may_say_little_of_its_documents(shelf):
-    made = imported(shelf, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]})
+def test_a_file_may_say_little_of_its_documents(document_api):
+    made = imported(document_api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]})
     assert made["ignored"] == ["documents[].mood"]
-    (found,) = shelf.world.ask(shelf.ann, "GET", f"{shelf.path}?projectId={made['id']}")
+    (found,) = document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?projectId={made['id']}")
     assert (found["contextType"], found["docType"], found["createdAt"]) == (
         "project",
         "document",

@@ -15,7 +15,7 @@ from stellary.contract.refs import DocumentRef
 from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.knowledge.documents import create_document, delete_document, update_document
 from stellary.core.knowledge.reviews import submit_review
-from tests.core.knowledge.shelf import content
+from tests.core.knowledge.document_api import content
 from tests.support.concurrency import answered_meanwhile
 from tests.support.world import at_once
 
@@ -23,117 +23,133 @@ CLIENTS = 16
 
 
 @pytest.mark.race
-def test_of_reviews_at_once_one_holds(shelf, rounds):
+def test_of_reviews_at_once_one_holds(document_api, rounds):
     for number in range(rounds):
-        made = shelf.document(str(number))
-        shelf.submit(made)
+        made = document_api.document(str(number))
+        document_api.submit(made)
         moves = ["approve", "request_changes"] * (CLIENTS // 2)
-        answers = at_once(*[lambda move=move, made=made: shelf.do(made, move) for move in moves])
+        answers = at_once(*[lambda move=move, made=made: document_api.do(made, move) for move in moves])
         assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
         won = {"approve": "approved", "request_changes": "changes_requested"}[moves[answers.index(200)]]
-        assert shelf.read(made)["status"] == won
-        assert [each["status"] for each in shelf.versions(made)] == [won]
+        assert document_api.read(made)["status"] == won
+        assert [each["status"] for each in document_api.versions(made)] == [won]
 
 
 @pytest.mark.race
-def test_of_submissions_at_once_one_is_kept(shelf, rounds):
+def test_of_submissions_at_once_one_is_kept(document_api, rounds):
     for number in range(rounds):
-        made = shelf.document(str(number))
-        answers = at_once(*[lambda made=made: shelf.do(made, "submit")] * CLIENTS)
+        made = document_api.document(str(number))
+        answers = at_once(*[lambda made=made: document_api.do(made, "submit")] * CLIENTS)
         assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
-        assert len(shelf.versions(made)) == 1
+        assert len(document_api.versions(made)) == 1
 
 
 @pytest.mark.race
-def test_an_edit_and_a_review_at_once_are_one_after_the_other(shelf, rounds):
+def test_an_edit_and_a_review_at_once_are_one_after_the_other(document_api, rounds):
     for number in range(rounds):
-        made = shelf.document(str(number))
-        shelf.submit(made)
+        made = document_api.document(str(number))
+        document_api.submit(made)
         edit, review = at_once(
-            *[lambda move=move, made=made: shelf.do(made, move) for move in ("edit", "approve")]
+            *[lambda move=move, made=made: document_api.do(made, move) for move in ("edit", "approve")]
         )
         assert (edit, review) in [(200, 200), (200, 409)]
         # Whatever came first, what was edited is no longer approved.
-        assert shelf.read(made)["status"] == "draft"
-        (kept,) = shelf.versions(made)
+        assert document_api.read(made)["status"] == "draft"
+        (kept,) = document_api.versions(made)
         assert kept["status"] == ("approved" if review == 200 else "withdrawn")
 
 
 # ---------------------------------------------------------------------------------------------- one waits for another
 
 
-def meanwhile(shelf, first, method, path, body=None, *, by=None):
+def meanwhile(document_api, first, method, path, body=None, *, by=None):
     """Status, and what is said, of a request that comes while a unit of ann's is at work."""
     answer = answered_meanwhile(
-        shelf.world, shelf.ann, first, lambda: shelf.world.call(by or shelf.ann, method, path, body)
+        document_api.world,
+        document_api.ann,
+        first,
+        lambda: document_api.world.call(by or document_api.ann, method, path, body),
     )
     return answer.status, orjson.loads(answer.body)
 
 
-def ref(shelf, document):
-    return shelf.workspace.ref.child(DocumentRef, document["id"])
+def ref(document_api, document):
+    return document_api.workspace.ref.child(DocumentRef, document["id"])
 
 
-def test_changes_of_different_fields_both_hold(shelf):
-    made = shelf.document()
+def test_changes_of_different_fields_both_hold(document_api):
+    made = document_api.document()
     title = UpdateDocument(title="Other")
     status, told = meanwhile(
-        shelf,
-        lambda uow: update_document(uow, ref(shelf, made), title),
+        document_api,
+        lambda uow: update_document(uow, ref(document_api, made), title),
         "PATCH",
-        shelf.of(made),
+        document_api.of(made),
         {"tags": ["a"]},
     )
     assert (status, told["title"], told["tags"], told["version"]) == (200, "Other", ["a"], 3)
 
 
-def test_a_document_that_is_deleted_meanwhile_is_not_found(shelf):
-    made = shelf.document()
+def test_a_document_that_is_deleted_meanwhile_is_not_found(document_api):
+    made = document_api.document()
 
     def remove(uow):
-        delete_document(uow, ref(shelf, made))
+        delete_document(uow, ref(document_api, made))
 
-    assert meanwhile(shelf, remove, "PATCH", shelf.of(made), {"title": "x"})[0] == 404
+    assert meanwhile(document_api, remove, "PATCH", document_api.of(made), {"title": "x"})[0] == 404
 
 
-def test_nothing_is_put_below_a_document_that_is_deleted_meanwhile(shelf):
-    made = shelf.document()
+def test_nothing_is_put_below_a_document_that_is_deleted_meanwhile(document_api):
+    made = document_api.document()
     body = {"title": "below", "parentId": made["id"]}
     status, told = meanwhile(
-        shelf, lambda uow: delete_document(uow, ref(shelf, made)), "POST", shelf.path, body
+        document_api,
+        lambda uow: delete_document(uow, ref(document_api, made)),
+        "POST",
+        document_api.path,
+        body,
     )
     assert (status, told["message"]) == (400, "parentId must be the id of something that is there")
 
 
-def test_what_is_put_below_a_document_meanwhile_rises_when_that_is_deleted(shelf):
-    top = shelf.document("top")
-    middle = shelf.document("middle", parentId=top["id"])
+def test_what_is_put_below_a_document_meanwhile_rises_when_that_is_deleted(document_api):
+    top = document_api.document("top")
+    middle = document_api.document("middle", parentId=top["id"])
     below = CreateDocument(title="below", parent_id=middle["id"])
     status, _ = meanwhile(
-        shelf, lambda uow: create_document(uow, shelf.workspace.ref, below), "DELETE", shelf.of(middle)
+        document_api,
+        lambda uow: create_document(uow, document_api.workspace.ref, below),
+        "DELETE",
+        document_api.of(middle),
     )
     assert status == 200
-    assert shelf.titles(f"parentId={top['id']}") == ["below"]
+    assert document_api.titles(f"parentId={top['id']}") == ["below"]
 
 
-def test_no_document_is_made_in_a_workspace_that_is_deleted_meanwhile(shelf):
+def test_no_document_is_made_in_a_workspace_that_is_deleted_meanwhile(document_api):
     status, told = meanwhile(
-        shelf, lambda uow: delete_workspace(uow, shelf.workspace.ref), "POST", shelf.path, {"title": "x"}
+        document_api,
+        lambda uow: delete_workspace(uow, document_api.workspace.ref),
+        "POST",
+        document_api.path,
+        {"title": "x"},
     )
     assert (status, told["message"]) == (404, "Workspace not found")
 
 
 @pytest.mark.postgres
-def test_what_was_submitted_anew_meanwhile_is_not_approved_unseen(postgres_shelf):
-    shelf = postgres_shelf
-    made = shelf.document()
-    shelf.submit(made)
+def test_what_was_submitted_anew_meanwhile_is_not_approved_unseen(postgres_document_api):
+    document_api = postgres_document_api
+    made = document_api.document()
+    document_api.submit(made)
 
     def submit_anew(uow):
-        update_document(uow, ref(shelf, made), UpdateDocument(content=content("other")))
-        submit_review(uow, ref(shelf, made))
+        update_document(uow, ref(document_api, made), UpdateDocument(content=content("other")))
+        submit_review(uow, ref(document_api, made))
 
-    path = f"{shelf.of(made)}/review"
-    status, told = meanwhile(shelf, submit_anew, "POST", path, {"status": "approved"}, by=shelf.rob)
+    path = f"{document_api.of(made)}/review"
+    status, told = meanwhile(
+        document_api, submit_anew, "POST", path, {"status": "approved"}, by=document_api.rob
+    )
     assert (status, told["code"]) == (409, "stale_submission")
-    assert shelf.read(made)["status"] == "pending_review"
+    assert document_api.read(made)["status"] == "pending_review"

@@ -9,7 +9,7 @@ import pytest
 
 from stellary.core import Core
 from tests.conftest import RUN
-from tests.core.pilotage.helm import Helm
+from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.databases import Postgres, Sqlite
 from tests.support.world import World
 
@@ -29,8 +29,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture
-def helm(world: World) -> Iterator[Helm]:
+def pilotage_api(world: World) -> Iterator[PilotageApi]:
     """A workspace whose owner pilots it, beside those of other tests."""
     clock = world.core.env.clock
-    yield Helm(world, world.person(f"ann{next(_numbers)}"))
+    yield PilotageApi(world, world.person(f"ann{next(_numbers)}"))
     world.core.env.clock = clock

@@ -11,35 +11,39 @@ from stellary.core.kernel.unit import Actor
 from stellary.core.pilotage.actions import ACTIONS
 
 
-def run(helm, name, *, actor=None, **params):
-    with helm.world.core.begin(actor or helm.owner.actor) as uow:
-        return actions.run(uow, helm.workspace.ref, name, params)
+def run(pilotage_api, name, *, actor=None, **params):
+    with pilotage_api.world.core.begin(actor or pilotage_api.owner.actor) as uow:
+        return actions.run(uow, pilotage_api.workspace.ref, name, params)
 
 
-def test_the_state_is_read_by_name(helm):
-    helm.mission()
-    state = run(helm, "get_pilotage_state", profile="pilotage", detailLevel="minimal")
+def test_the_state_is_read_by_name(pilotage_api):
+    pilotage_api.mission()
+    state = run(pilotage_api, "get_pilotage_state", profile="pilotage", detailLevel="minimal")
     assert state.ids.missions == ["m-001"]
 
 
-def test_things_are_made_and_changed_by_name(helm):
-    mission = run(helm, "create_mission", objective="Implement billing")
-    assert run(helm, "update_mission", missionId=mission.id, status="blocked").status == "blocked"
-    priority = run(helm, "create_priority", label="Ship it")
-    assert run(helm, "update_priority", priorityId=priority.id, status="done").completed_at is not None
-    todo = run(helm, "create_todo", label="Write tests", missionId=mission.id)
-    assert run(helm, "update_todo", todoId=todo.id, status="done", missionId=None).mission_id is None
-    assert run(helm, "create_decision", title="Use Stripe").id == "d-001"
-    assert run(helm, "propose_action", actionType="archive_card", explanation="x").status == "suggested"
+def test_things_are_made_and_changed_by_name(pilotage_api):
+    mission = run(pilotage_api, "create_mission", objective="Implement billing")
+    assert run(pilotage_api, "update_mission", missionId=mission.id, status="blocked").status == "blocked"
+    priority = run(pilotage_api, "create_priority", label="Ship it")
+    assert (
+        run(pilotage_api, "update_priority", priorityId=priority.id, status="done").completed_at is not None
+    )
+    todo = run(pilotage_api, "create_todo", label="Write tests", missionId=mission.id)
+    assert run(pilotage_api, "update_todo", todoId=todo.id, status="done", missionId=None).mission_id is None
+    assert run(pilotage_api, "create_decision", title="Use Stripe").id == "d-001"
+    assert (
+        run(pilotage_api, "propose_action", actionType="archive_card", explanation="x").status == "suggested"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "field"),
     [("update_mission", "missionId"), ("update_priority", "priorityId"), ("update_todo", "todoId")],
 )
-def test_what_is_not_there_is_a_mistake_in_the_params(helm, name, field):
+def test_what_is_not_there_is_a_mistake_in_the_params(pilotage_api, name, field):
     with pytest.raises(Invalid, match=f"{field} must be the id of something that is there"):
-        run(helm, name, **{field: "x-001"})
+        run(pilotage_api, name, **{field: "x-001"})
 
 
 @pytest.mark.parametrize(
@@ -50,10 +54,10 @@ def test_what_is_not_there_is_a_mistake_in_the_params(helm, name, field):
         ("propose_action", {"actionType": "x", "explanation": "y"}),
     ],
 )
-def test_the_same_roles_are_asked_for(helm, name, params):
-    helm.mission()
+def test_the_same_roles_are_asked_for(pilotage_api, name, params):
+    pilotage_api.mission()
     with pytest.raises(Forbidden):
-        run(helm, name, actor=helm.member("vic").actor, **params)
+        run(pilotage_api, name, actor=pilotage_api.member("vic").actor, **params)
 
 
 PARAMS = {
@@ -71,18 +75,18 @@ PARAMS = {
 
 
 @pytest.mark.parametrize("name", [each.name for each in (*ACTIONS, *insights_actions.ACTIONS)])
-def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(helm, name):
+def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(pilotage_api, name):
     with pytest.raises(NotFound, match="Workspace not found"):
-        run(helm, name, actor=helm.person("eve").actor, **PARAMS[name])
+        run(pilotage_api, name, actor=pilotage_api.person("eve").actor, **PARAMS[name])
 
 
-def test_the_cockpit_shows_where_all_stands(helm):
-    helm.card("Write", dueDate="2020-01-01")
-    helm.mission("Sell", status="in_progress")
-    helm.mission("Rest")
-    waiting = helm.proposed("archive_card", cardId="Write")
-    ready = helm.approved("archive_card", cardId="Write")
-    found = run(helm, "get_cockpit_dashboard")
+def test_the_cockpit_shows_where_all_stands(pilotage_api):
+    pilotage_api.card("Write", dueDate="2020-01-01")
+    pilotage_api.mission("Sell", status="in_progress")
+    pilotage_api.mission("Rest")
+    waiting = pilotage_api.proposed("archive_card", cardId="Write")
+    ready = pilotage_api.approved("archive_card", cardId="Write")
+    found = run(pilotage_api, "get_cockpit_dashboard")
     assert [(each.name, each.cards, each.overdue) for each in found.projects] == [("Launch", 1, 1)]
     assert [each.objective for each in found.state.missions] == ["Sell"]
     assert [each.id for each in found.actions_to_review] == [waiting["id"]]
@@ -90,7 +94,7 @@ def test_the_cockpit_shows_where_all_stands(helm):
 
 
 @pytest.mark.parametrize("scope", ["pilotage:read", "projects:read"])
-def test_the_cockpit_takes_what_both_take(helm, scope):
+def test_the_cockpit_takes_what_both_take(pilotage_api, scope):
     with pytest.raises(ApiError) as error:
-        run(helm, "get_cockpit_dashboard", actor=Actor(helm.owner.id, frozenset({scope})))
+        run(pilotage_api, "get_cockpit_dashboard", actor=Actor(pilotage_api.owner.id, frozenset({scope})))
     assert error.value.code == "insufficient_scope"

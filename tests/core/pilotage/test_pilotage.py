@@ -13,7 +13,7 @@ from stellary.contract.pilotage import CreateTodo
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.pilotage import tables
 from stellary.core.pilotage.pilotage import create_todo
-from tests.core.pilotage.helm import Helm
+from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.world import at_once
 
 KINDS = {
@@ -28,68 +28,68 @@ DELETED = ("missions", "priorities", "todos", "docs")
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def create(helm, kind, **more):
-    return helm.ask("POST", kind, KINDS[kind][0] | more)
+def create(pilotage_api, kind, **more):
+    return pilotage_api.ask("POST", kind, KINDS[kind][0] | more)
 
 
-def listed(helm, kind, query=""):
-    return helm.ask("GET", f"{kind.partition('/')[0]}?{query}")
+def listed(pilotage_api, kind, query=""):
+    return pilotage_api.ask("GET", f"{kind.partition('/')[0]}?{query}")
 
 
 # ---------------------------------------------------------------------------------------------- what all have in common
 
 
 @kinds
-def test_ids_count_in_each_workspace(helm, kind):
-    other = Helm(helm.world, helm.owner)
-    assert [create(helm, kind)["id"] for _ in range(2)] == [f"{KINDS[kind][1]}-00{n}" for n in (1, 2)]
+def test_ids_count_in_each_workspace(pilotage_api, kind):
+    other = PilotageApi(pilotage_api.world, pilotage_api.owner)
+    assert [create(pilotage_api, kind)["id"] for _ in range(2)] == [f"{KINDS[kind][1]}-00{n}" for n in (1, 2)]
     assert create(other, kind)["id"] == f"{KINDS[kind][1]}-001"
 
 
 @kinds
-def test_ids_that_are_given_at_once_have_neither_gaps_nor_twins(helm, kind):
-    made = at_once(*[lambda: create(helm, kind)["id"]] * 16)
+def test_ids_that_are_given_at_once_have_neither_gaps_nor_twins(pilotage_api, kind):
+    made = at_once(*[lambda: create(pilotage_api, kind)["id"]] * 16)
     assert sorted(made) == [f"{KINDS[kind][1]}-{n:03d}" for n in range(1, 17)]
-    assert [each["id"] for each in listed(helm, kind)] == sorted(made)
+    assert [each["id"] for each in listed(pilotage_api, kind)] == sorted(made)
 
 
-def give_up(helm):
-    with helm.world.core.begin(helm.owner.actor) as uow:
-        assert create_todo(uow, helm.workspace.ref, CreateTodo(label="x")).id == "t-002"
+def give_up(pilotage_api):
+    with pilotage_api.world.core.begin(pilotage_api.owner.actor) as uow:
+        assert create_todo(uow, pilotage_api.workspace.ref, CreateTodo(label="x")).id == "t-002"
         raise LookupError
 
 
-def test_what_fails_leaves_no_gap(helm):
-    assert create(helm, "todos")["id"] == "t-001"
-    assert helm.refused("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
+def test_what_fails_leaves_no_gap(pilotage_api):
+    assert create(pilotage_api, "todos")["id"] == "t-001"
+    assert pilotage_api.refused("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
     with pytest.raises(LookupError):
-        give_up(helm)
-    assert create(helm, "todos")["id"] == "t-002"
+        give_up(pilotage_api)
+    assert create(pilotage_api, "todos")["id"] == "t-002"
 
 
 @pytest.mark.parametrize("kind", DELETED)
-def test_what_is_deleted_is_gone_and_its_id_is_not_given_again(helm, kind):
-    first = create(helm, kind)["id"]
-    assert helm.ask("DELETE", f"{kind}/{first}") == {"ok": True}
-    assert listed(helm, kind) == []
-    assert helm.refused("DELETE", f"{kind}/{first}")[0] == 404
-    assert helm.refused("PATCH", f"{kind}/{first}", {})[0] == 404
-    assert create(helm, kind)["id"].endswith("-002")
+def test_what_is_deleted_is_gone_and_its_id_is_not_given_again(pilotage_api, kind):
+    first = create(pilotage_api, kind)["id"]
+    assert pilotage_api.ask("DELETE", f"{kind}/{first}") == {"ok": True}
+    assert listed(pilotage_api, kind) == []
+    assert pilotage_api.refused("DELETE", f"{kind}/{first}")[0] == 404
+    assert pilotage_api.refused("PATCH", f"{kind}/{first}", {})[0] == 404
+    assert create(pilotage_api, kind)["id"].endswith("-002")
 
 
 @kinds
-def test_lists_come_by_the_page_and_beyond_a_thousand(helm, kind):
-    first = create(helm, kind)
+def test_lists_come_by_the_page_and_beyond_a_thousand(pilotage_api, kind):
+    first = create(pilotage_api, kind)
     table = getattr(tables, kind.partition("/")[0])
-    with helm.world.core.begin(NOBODY) as uow:
-        number = update(tables.numbers).where(tables.numbers.c.workspace_id == helm.workspace.id)
+    with pilotage_api.world.core.begin(NOBODY) as uow:
+        number = update(tables.numbers).where(tables.numbers.c.workspace_id == pilotage_api.workspace.id)
         uow.connection.execute(number.values(last=998))
-    made = [first, *(create(helm, kind) for _ in range(3))]
+    made = [first, *(create(pilotage_api, kind) for _ in range(3))]
     assert [each["id"].partition("-")[2] for each in made] == ["001", "999", "1000", "1001"]
-    assert [each["id"] for each in listed(helm, kind)] == [each["id"] for each in made]
-    found, path = [], f"{helm.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
+    assert [each["id"] for each in listed(pilotage_api, kind)] == [each["id"] for each in made]
+    found, path = [], f"{pilotage_api.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
     while path:
-        answer = helm.world.call(helm.owner, "GET", path)
+        answer = pilotage_api.world.call(pilotage_api.owner, "GET", path)
         found += orjson.loads(answer.body)
         link = answer.headers.get("link", "")
         path = link[1 : link.index(">")] if link else None
@@ -98,27 +98,29 @@ def test_lists_come_by_the_page_and_beyond_a_thousand(helm, kind):
 
 
 @pytest.mark.parametrize("cursor", ["x", "MA", "LTE", "OTk5OTk5OTk5OTk5", "YWJj"])
-def test_a_cursor_of_somewhere_else_is_refused(helm, cursor):
-    assert helm.refused("GET", f"missions?cursor={cursor}")[0] == 400
+def test_a_cursor_of_somewhere_else_is_refused(pilotage_api, cursor):
+    assert pilotage_api.refused("GET", f"missions?cursor={cursor}")[0] == 400
 
 
-def test_the_cursor_of_a_number_beyond_all_ends_the_list(helm):
-    helm.mission()
-    assert helm.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
+def test_the_cursor_of_a_number_beyond_all_ends_the_list(pilotage_api):
+    pilotage_api.mission()
+    assert pilotage_api.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
 
 
 @kinds
-def test_they_go_with_the_workspace(helm, kind):
-    create(helm, kind)
-    other = Helm(helm.world, helm.owner)
+def test_they_go_with_the_workspace(pilotage_api, kind):
+    create(pilotage_api, kind)
+    other = PilotageApi(pilotage_api.world, pilotage_api.owner)
     kept = create(other, kind)
-    helm.world.ask(helm.owner, "DELETE", helm.flat)
+    pilotage_api.world.ask(pilotage_api.owner, "DELETE", pilotage_api.flat)
     assert listed(other, kind) == [kept]
-    helm.world.ask(helm.owner, "DELETE", other.workspace.organization.path)
+    pilotage_api.world.ask(pilotage_api.owner, "DELETE", other.workspace.organization.path)
     table = getattr(tables, kind.partition("/")[0])
-    with helm.world.core.view(NOBODY) as uow:
+    with pilotage_api.world.core.view(NOBODY) as uow:
         for each in (table, tables.numbers):
-            left = select(each).where(each.c.workspace_id.in_([helm.workspace.id, other.workspace.id]))
+            left = select(each).where(
+                each.c.workspace_id.in_([pilotage_api.workspace.id, other.workspace.id])
+            )
             assert uow.connection.execute(left).fetchall() == []
 
 
@@ -145,149 +147,159 @@ def test_they_go_with_the_workspace(helm, kind):
         ("docs", {"title": "x", "sourceType": "law"}, "sourceType must be one of product, tech, sprint, ops"),
     ],
 )
-def test_what_a_thing_cannot_be_is_told_and_changes_nothing(helm, kind, body, said):
-    helm.mission()
-    status, message, _ = helm.refused("POST", kind, body)
+def test_what_a_thing_cannot_be_is_told_and_changes_nothing(pilotage_api, kind, body, said):
+    pilotage_api.mission()
+    status, message, _ = pilotage_api.refused("POST", kind, body)
     assert status == 400
     assert message.startswith(said)
-    assert len(listed(helm, kind)) == (kind == "missions")
+    assert len(listed(pilotage_api, kind)) == (kind == "missions")
 
 
-def test_things_are_read_as_they_were_made(helm):
-    made = helm.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
+def test_things_are_read_as_they_were_made(pilotage_api):
+    made = pilotage_api.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
     assert made == {
         "id": "doc-001",
         "title": "Spec",
         "owner": "Jane Doe",
         "sourceType": "tech",
-        "createdById": helm.owner.id,
+        "createdById": pilotage_api.owner.id,
         "createdAt": made["createdAt"],
         "updatedAt": made["createdAt"],
     }
-    changed = helm.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
+    changed = pilotage_api.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
     assert (changed["title"], changed["owner"], changed["sourceType"]) == ("Spec v2", None, "tech")
-    decided = helm.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
+    decided = pilotage_api.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
     assert (decided["id"], decided["impact"]) == ("d-001", "Saves three weeks")
-    plain = helm.ask("POST", "decisions", {"title": "Wait", "impact": None})
+    plain = pilotage_api.ask("POST", "decisions", {"title": "Wait", "impact": None})
     assert plain["impact"] is None
-    assert helm.ask("GET", "decisions") == [decided, plain]
+    assert pilotage_api.ask("GET", "decisions") == [decided, plain]
 
 
 # ---------------------------------------------------------------------------------------------- missions
 
 
-def test_a_mission_is_launched_blocked_and_done(helm):
-    clock = helm.world.stop_clock()
-    mission = helm.ask("POST", "missions", {"objective": "Implement billing", "module": "billing"})
+def test_a_mission_is_launched_blocked_and_done(pilotage_api):
+    clock = pilotage_api.world.stop_clock()
+    mission = pilotage_api.ask("POST", "missions", {"objective": "Implement billing", "module": "billing"})
     assert (mission["id"], mission["status"], mission["module"]) == ("m-001", "to_launch", "billing")
     path = f"missions/{mission['id']}"
     clock.advance(timedelta(hours=1))
-    blocked = helm.ask("PATCH", path, {"status": "blocked", "blockedReason": "Waiting on API"})
+    blocked = pilotage_api.ask("PATCH", path, {"status": "blocked", "blockedReason": "Waiting on API"})
     assert blocked["blockedReason"] == "Waiting on API"
     assert blocked["updatedAt"] == "2026-04-01T13:00:00Z"
-    going = helm.ask("PATCH", path, {"status": "in_progress"})
+    going = pilotage_api.ask("PATCH", path, {"status": "in_progress"})
     assert (going["blockedReason"], going["completedAt"]) == (None, None)
-    done = helm.ask("PATCH", path, {"status": "done", "objective": "Bill", "module": None})
+    done = pilotage_api.ask("PATCH", path, {"status": "done", "objective": "Bill", "module": None})
     assert (done["completedAt"], done["objective"], done["module"]) == ("2026-04-01T13:00:00Z", "Bill", None)
-    again = helm.ask("PATCH", path, {"status": "to_launch"})
+    again = pilotage_api.ask("PATCH", path, {"status": "to_launch"})
     assert again["completedAt"] is None
-    assert helm.ask("PATCH", path, {}) == again
-    assert listed(helm, "missions") == [again]
+    assert pilotage_api.ask("PATCH", path, {}) == again
+    assert listed(pilotage_api, "missions") == [again]
 
 
-def test_what_blocks_a_mission_has_no_place_in_another_one(helm):
-    mission = helm.mission()
+def test_what_blocks_a_mission_has_no_place_in_another_one(pilotage_api):
+    mission = pilotage_api.mission()
     path = f"missions/{mission['id']}"
-    assert helm.refused("PATCH", path, {"blockedReason": "Sick"}) == (
+    assert pilotage_api.refused("PATCH", path, {"blockedReason": "Sick"}) == (
         409,
         "the mission is not blocked: blockedReason has no place in it",
         "not_blocked",
     )
-    assert helm.refused("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
-    assert helm.refused("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
-    assert listed(helm, "missions") == [mission]
+    assert pilotage_api.refused("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
+    assert pilotage_api.refused("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
+    assert listed(pilotage_api, "missions") == [mission]
 
 
 @pytest.mark.parametrize("kind", ["missions", "priorities", "todos"])
-def test_things_are_listed_by_status(helm, kind):
-    create(helm, kind)
-    done = helm.ask("PATCH", f"{kind}/{create(helm, kind)['id']}", {"status": "done"})
-    assert listed(helm, kind, "status=done") == [done]
-    assert helm.refused("GET", f"{kind}?status=lost")[0] == 400
+def test_things_are_listed_by_status(pilotage_api, kind):
+    create(pilotage_api, kind)
+    done = pilotage_api.ask("PATCH", f"{kind}/{create(pilotage_api, kind)['id']}", {"status": "done"})
+    assert listed(pilotage_api, kind, "status=done") == [done]
+    assert pilotage_api.refused("GET", f"{kind}?status=lost")[0] == 400
 
 
-def test_two_who_change_a_mission_at_once_leave_one_that_makes_sense(helm):
+def test_two_who_change_a_mission_at_once_leave_one_that_makes_sense(pilotage_api):
     def changing(mission, body):
-        return lambda: helm.world.status(
-            helm.owner, "PATCH", f"{helm.flat}/pilotage/missions/{mission}", body
+        return lambda: pilotage_api.world.status(
+            pilotage_api.owner, "PATCH", f"{pilotage_api.flat}/pilotage/missions/{mission}", body
         )
 
     for _ in range(6):
-        mission = helm.mission(status="blocked", blockedReason="Waiting")["id"]
+        mission = pilotage_api.mission(status="blocked", blockedReason="Waiting")["id"]
         changes = [{"status": "done"}, {"blockedReason": "Still waiting"}] * 4
         assert set(at_once(*[changing(mission, body) for body in changes])) <= {200, 409}
-    for mission in listed(helm, "missions"):
+    for mission in listed(pilotage_api, "missions"):
         assert (mission["status"], mission["blockedReason"]) == ("done", None)
 
 
 # ---------------------------------------------------------------------------------------------- todos
 
 
-def test_a_todo_serves_a_mission_and_a_priority(helm):
-    mission, priority = helm.mission(), helm.priority()
-    todo = helm.ask(
+def test_a_todo_serves_a_mission_and_a_priority(pilotage_api):
+    mission, priority = pilotage_api.mission(), pilotage_api.priority()
+    todo = pilotage_api.ask(
         "POST", "todos", {"label": "Write", "missionId": mission["id"], "priorityId": priority["id"]}
     )
     assert (todo["missionId"], todo["priorityId"], todo["status"]) == ("m-001", "p-001", "todo")
     path = f"todos/{todo['id']}"
-    other = helm.mission("Another")
-    assert helm.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
-    freed = helm.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
+    other = pilotage_api.mission("Another")
+    assert pilotage_api.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
+    freed = pilotage_api.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
     assert (freed["missionId"], freed["priorityId"], freed["label"]) == (None, "p-001", "Rewrite")
-    assert helm.refused("PATCH", path, {"missionId": "m-003"})[0] == 400
-    assert listed(helm, "todos") == [freed]
+    assert pilotage_api.refused("PATCH", path, {"missionId": "m-003"})[0] == 400
+    assert listed(pilotage_api, "todos") == [freed]
 
 
-def test_a_todo_outlives_what_it_serves(helm):
-    mission, priority = helm.mission(), helm.priority()
+def test_a_todo_outlives_what_it_serves(pilotage_api):
+    mission, priority = pilotage_api.mission(), pilotage_api.priority()
     served = {"missionId": mission["id"], "priorityId": priority["id"]}
-    todo = helm.ask("POST", "todos", {"label": "Write", **served})
-    kept = helm.todo("Read", helm.mission("Another"))
-    helm.ask("DELETE", f"missions/{mission['id']}")
-    helm.ask("DELETE", f"priorities/{priority['id']}")
-    first, second = listed(helm, "todos")
+    todo = pilotage_api.ask("POST", "todos", {"label": "Write", **served})
+    kept = pilotage_api.todo("Read", pilotage_api.mission("Another"))
+    pilotage_api.ask("DELETE", f"missions/{mission['id']}")
+    pilotage_api.ask("DELETE", f"priorities/{priority['id']}")
+    first, second = listed(pilotage_api, "todos")
     assert (first["id"], first["missionId"], first["priorityId"]) == (todo["id"], None, None)
     assert second == kept
 
 
-def test_nobody_serves_a_mission_that_is_being_deleted(helm):
+def test_nobody_serves_a_mission_that_is_being_deleted(pilotage_api):
     def asking(method, tail, body=None):
-        return lambda: helm.world.status(helm.owner, method, f"{helm.flat}/pilotage/{tail}", body)
+        return lambda: pilotage_api.world.status(
+            pilotage_api.owner, method, f"{pilotage_api.flat}/pilotage/{tail}", body
+        )
 
     for _ in range(4):
-        mission, todo = helm.mission()["id"], helm.todo()["id"]
+        mission, todo = pilotage_api.mission()["id"], pilotage_api.todo()["id"]
         delete = asking("DELETE", f"missions/{mission}")
         create = asking("POST", "todos", {"label": "Write", "missionId": mission})
         change = asking("PATCH", f"todos/{todo}", {"missionId": mission})
         assert set(at_once(delete, *[create] * 4, *[change] * 2)) <= {200, 201, 400}
-    assert {each["missionId"] for each in listed(helm, "todos")} == {None}
+    assert {each["missionId"] for each in listed(pilotage_api, "todos")} == {None}
 
 
-def test_one_of_many_deletes(helm):
-    mission = helm.mission()
-    path = f"{helm.flat}/pilotage/missions/{mission['id']}"
-    answers = at_once(*[lambda: helm.world.status(helm.owner, "DELETE", path)] * 8)
+def test_one_of_many_deletes(pilotage_api):
+    mission = pilotage_api.mission()
+    path = f"{pilotage_api.flat}/pilotage/missions/{mission['id']}"
+    answers = at_once(*[lambda: pilotage_api.world.status(pilotage_api.owner, "DELETE", path)] * 8)
     assert Counter(answers) == {200: 1, 404: 7}
 
 
 # ---------------------------------------------------------------------------------------------- the cycle
 
 
-def test_a_workspace_says_which_cycle_it_is_in(helm):
-    assert helm.state()["cycle"] == "v1"
-    found = helm.world.ask(helm.owner, "PATCH", helm.flat, {"pilotageCycle": "v8"})
+def test_a_workspace_says_which_cycle_it_is_in(pilotage_api):
+    assert pilotage_api.state()["cycle"] == "v1"
+    found = pilotage_api.world.ask(pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "v8"})
     assert found["pilotageCycle"] == "v8"
-    assert helm.world.ask(helm.owner, "GET", helm.flat)["pilotageCycle"] == "v8"
-    assert helm.world.ask(helm.owner, "PATCH", helm.flat, {"name": "Renamed"})["pilotageCycle"] == "v8"
-    assert helm.state()["cycle"] == "v8"
-    assert helm.world.status(helm.owner, "PATCH", helm.flat, {"pilotageCycle": "x" * 51}) == 400
+    assert pilotage_api.world.ask(pilotage_api.owner, "GET", pilotage_api.flat)["pilotageCycle"] == "v8"
+    assert (
+        pilotage_api.world.ask(pilotage_api.owner, "PATCH", pilotage_api.flat, {"name": "Renamed"})[
+            "pilotageCycle"
+        ]
+        == "v8"
+    )
+    assert pilotage_api.state()["cycle"] == "v8"
+    assert (
+        pilotage_api.world.status(pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "x" * 51})
+        == 400
+    )

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from stellary.contract.errors import ServerError
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.pilotage import rules
-from tests.core.pilotage.helm import Helm
+from tests.core.pilotage.pilotage_api import PilotageApi
 
 STEPS = {
     "approved": ("review", {"approved": True}),
@@ -26,19 +26,19 @@ WAYS = {
 }
 
 
-def step(helm, action, to, by=None):
+def step(pilotage_api, action, to, by=None):
     tail, body = STEPS[to]
-    return helm.ask("POST", f"actions/{action['id']}/{tail}", body, by=by)
+    return pilotage_api.ask("POST", f"actions/{action['id']}/{tail}", body, by=by)
 
 
-def cannot(helm, action, to, by=None):
+def cannot(pilotage_api, action, to, by=None):
     tail, body = STEPS[to]
-    return helm.refused("POST", f"actions/{action['id']}/{tail}", body, by=by)
+    return pilotage_api.refused("POST", f"actions/{action['id']}/{tail}", body, by=by)
 
 
-def test_the_published_example_moves_a_card_to_the_column_of_that_name(helm):
-    card = helm.card()
-    proposed = helm.ask(
+def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_api):
+    card = pilotage_api.card()
+    proposed = pilotage_api.ask(
         "POST",
         "actions/propose",
         {
@@ -54,7 +54,7 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(helm):
         "status": "suggested",
         "payload": {"cardId": card["id"], "targetColumn": "Done"},
         "problem": None,
-        "proposedById": helm.owner.id,
+        "proposedById": pilotage_api.owner.id,
         "reviewedById": None,
         "reviewReason": None,
         "reviewedAt": None,
@@ -64,50 +64,54 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(helm):
         "createdAt": proposed["createdAt"],
         "updatedAt": proposed["createdAt"],
     }
-    reviewed = helm.ask("POST", "actions/act-001/review", {"approved": True, "reason": "Looks correct"})
+    reviewed = pilotage_api.ask(
+        "POST", "actions/act-001/review", {"approved": True, "reason": "Looks correct"}
+    )
     assert (reviewed["status"], reviewed["reviewReason"]) == ("approved", "Looks correct")
-    assert helm.read(card)["columnId"] == card["columnId"]
-    applied = helm.ask("POST", "actions/act-001/apply")
-    assert (applied["status"], applied["appliedById"]) == ("applied", helm.owner.id)
-    assert helm.read(card)["columnId"] == helm.columns[2]["id"]
-    assert helm.action(proposed) == applied
+    assert pilotage_api.read(card)["columnId"] == card["columnId"]
+    applied = pilotage_api.ask("POST", "actions/act-001/apply")
+    assert (applied["status"], applied["appliedById"]) == ("applied", pilotage_api.owner.id)
+    assert pilotage_api.read(card)["columnId"] == pilotage_api.columns[2]["id"]
+    assert pilotage_api.action(proposed) == applied
 
 
 @pytest.mark.parametrize(("status", "to"), list(product(WAYS, STEPS)))
-def test_only_what_was_suggested_is_reviewed_and_only_what_was_approved_is_applied(helm, status, to):
-    action = helm.proposed("create_todo", label="Next")
+def test_only_what_was_suggested_is_reviewed_and_only_what_was_approved_is_applied(pilotage_api, status, to):
+    action = pilotage_api.proposed("create_todo", label="Next")
     for way in WAYS[status]:
-        action = step(helm, action, way)
+        action = step(pilotage_api, action, way)
     assert action["status"] == status
     if rules.BEFORE[to] == status:
-        assert step(helm, action, to)["status"] == to
+        assert step(pilotage_api, action, to)["status"] == to
     else:
         said = f"only an action that is {rules.BEFORE[to]} can be {to}; this one is {status}"
-        assert cannot(helm, action, to) == (409, said, "invalid_transition")
-        assert helm.action(action) == action
-    assert len(helm.ask("GET", "todos")) == (to == "applied" and status == "approved") + (status == "applied")
+        assert cannot(pilotage_api, action, to) == (409, said, "invalid_transition")
+        assert pilotage_api.action(action) == action
+    assert len(pilotage_api.ask("GET", "todos")) == (to == "applied" and status == "approved") + (
+        status == "applied"
+    )
 
 
-def test_when_and_by_whom_each_step_was_done_is_told(helm):
-    clock = helm.world.stop_clock()
-    bob = helm.member("bob", "owner")
-    action = helm.proposed("create_todo", label="Next", by=bob)
+def test_when_and_by_whom_each_step_was_done_is_told(pilotage_api):
+    clock = pilotage_api.world.stop_clock()
+    bob = pilotage_api.member("bob", "owner")
+    action = pilotage_api.proposed("create_todo", label="Next", by=bob)
     clock.advance(timedelta(hours=1))
-    step(helm, action, "approved", by=bob)
+    step(pilotage_api, action, "approved", by=bob)
     clock.advance(timedelta(hours=1))
-    applied = step(helm, action, "applied")
+    applied = step(pilotage_api, action, "applied")
     assert (applied["proposedById"], applied["createdAt"]) == (bob.id, "2026-04-01T12:00:00Z")
     assert (applied["reviewedById"], applied["reviewedAt"]) == (bob.id, "2026-04-01T13:00:00Z")
-    assert (applied["appliedById"], applied["appliedAt"]) == (helm.owner.id, "2026-04-01T14:00:00Z")
+    assert (applied["appliedById"], applied["appliedAt"]) == (pilotage_api.owner.id, "2026-04-01T14:00:00Z")
 
 
-def test_actions_are_listed_by_status(helm):
-    first, second = (helm.proposed("create_todo", label="Next") for _ in range(2))
-    rejected = step(helm, second, "rejected")
-    assert helm.ask("GET", "actions") == [first, rejected]
-    assert helm.ask("GET", "actions?status=suggested") == [first]
-    assert helm.ask("GET", "actions?status=rejected") == [rejected]
-    assert helm.refused("GET", "actions?status=lost")[0] == 400
+def test_actions_are_listed_by_status(pilotage_api):
+    first, second = (pilotage_api.proposed("create_todo", label="Next") for _ in range(2))
+    rejected = step(pilotage_api, second, "rejected")
+    assert pilotage_api.ask("GET", "actions") == [first, rejected]
+    assert pilotage_api.ask("GET", "actions?status=suggested") == [first]
+    assert pilotage_api.ask("GET", "actions?status=rejected") == [rejected]
+    assert pilotage_api.refused("GET", "actions?status=lost")[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -120,19 +124,19 @@ def test_actions_are_listed_by_status(helm):
         ({"status": "approved"}, "status is not a field of this request"),
     ],
 )
-def test_what_cannot_be_proposed_is_told(helm, body, said):
+def test_what_cannot_be_proposed_is_told(pilotage_api, body, said):
     good = {"actionType": "move_card", "explanation": "Because"} if body else {}
-    status, message, _ = helm.refused("POST", "actions/propose", good | body)
+    status, message, _ = pilotage_api.refused("POST", "actions/propose", good | body)
     assert status == 400
     assert message.startswith(said)
-    assert helm.ask("GET", "actions") == []
+    assert pilotage_api.ask("GET", "actions") == []
 
 
 @pytest.mark.parametrize("body", [{}, {"approved": "yes"}, {"approved": True, "reason": "x" * 201}])
-def test_what_is_no_review_is_told(helm, body):
-    action = helm.proposed("create_todo", label="Next")
-    assert helm.refused("POST", f"actions/{action['id']}/review", body)[0] == 400
-    assert helm.action(action) == action
+def test_what_is_no_review_is_told(pilotage_api, body):
+    action = pilotage_api.proposed("create_todo", label="Next")
+    assert pilotage_api.refused("POST", f"actions/{action['id']}/review", body)[0] == 400
+    assert pilotage_api.action(action) == action
 
 
 # ---------------------------------------------------------------------------------------------- what is in the way
@@ -152,16 +156,16 @@ def test_what_is_no_review_is_told(helm, body):
         ("create_todo", {"label": 5}, "payload.label must be a string"),
     ],
 )
-def test_what_could_never_be_applied_says_so_from_the_beginning(helm, action_type, payload, problem):
-    action = helm.proposed(action_type, **payload)
+def test_what_could_never_be_applied_says_so_from_the_beginning(pilotage_api, action_type, payload, problem):
+    action = pilotage_api.proposed(action_type, **payload)
     assert action["problem"].startswith(problem)
-    approved = step(helm, action, "approved")
+    approved = step(pilotage_api, action, "approved")
     assert approved["problem"] == action["problem"]
-    status, message, code = cannot(helm, action, "applied")
+    status, message, code = cannot(pilotage_api, action, "applied")
     assert (status, code) == (409, "action_failed")
     assert message == f"the action cannot be applied: {action['problem']}"
-    assert helm.action(action) == approved
-    rejected = step(helm, helm.proposed(action_type, **payload), "rejected")
+    assert pilotage_api.action(action) == approved
+    rejected = step(pilotage_api, pilotage_api.proposed(action_type, **payload), "rejected")
     assert rejected["problem"] is None
 
 
@@ -173,45 +177,56 @@ def test_what_could_never_be_applied_says_so_from_the_beginning(helm, action_typ
         ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of something that is there"),
     ],
 )
-def test_what_cannot_be_done_leaves_everything_as_it_was(helm, payload, said):
-    card = helm.card()
-    action = helm.approved("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
-    assert cannot(helm, action, "applied") == (409, f"the action cannot be applied: {said}", "action_failed")
-    assert helm.action(action) == action
-    assert helm.read(card) == card
+def test_what_cannot_be_done_leaves_everything_as_it_was(pilotage_api, payload, said):
+    card = pilotage_api.card()
+    action = pilotage_api.approved("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
+    assert cannot(pilotage_api, action, "applied") == (
+        409,
+        f"the action cannot be applied: {said}",
+        "action_failed",
+    )
+    assert pilotage_api.action(action) == action
+    assert pilotage_api.read(card) == card
 
 
-def test_applied_action_names_what_it_has_made(helm):
-    action = helm.approved("create_card", projectId=helm.project["id"], title="Write")
+def test_applied_action_names_what_it_has_made(pilotage_api):
+    action = pilotage_api.approved("create_card", projectId=pilotage_api.project["id"], title="Write")
     assert action["result"] is None
-    applied = step(helm, action, "applied")
+    applied = step(pilotage_api, action, "applied")
     assert applied["result"]["title"] == "Write"
-    assert applied["result"] == helm.read(applied["result"])
-    assert helm.action(action) == applied
+    assert applied["result"] == pilotage_api.read(applied["result"])
+    assert pilotage_api.action(action) == applied
 
 
-def test_what_could_not_be_done_can_be_done_later(helm):
-    card = helm.card()
-    action = helm.approved("move_card", cardId=card["id"], targetColumn="Verified")
-    assert cannot(helm, action, "applied")[2] == "action_failed"
-    column = helm.world.ask(helm.owner, "POST", f"{helm.path}/columns", {"name": "Verified"})
-    assert step(helm, action, "applied")["status"] == "applied"
-    assert helm.read(card)["columnId"] == column["id"]
+def test_what_could_not_be_done_can_be_done_later(pilotage_api):
+    card = pilotage_api.card()
+    action = pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Verified")
+    assert cannot(pilotage_api, action, "applied")[2] == "action_failed"
+    column = pilotage_api.world.ask(
+        pilotage_api.owner, "POST", f"{pilotage_api.path}/columns", {"name": "Verified"}
+    )
+    assert step(pilotage_api, action, "applied")["status"] == "applied"
+    assert pilotage_api.read(card)["columnId"] == column["id"]
 
 
-def test_what_an_action_does_in_part_is_undone(helm):
+def test_what_an_action_does_in_part_is_undone(pilotage_api):
     bulk = [{"title": "One"}, {"title": "Two", "column": "Nowhere"}]
-    action = helm.approved("create_cards_bulk", projectId=helm.project["id"], cards=bulk)
-    assert cannot(helm, action, "applied")[0] == 409
-    assert helm.world.ask(helm.owner, "GET", f"{helm.path}/cards") == []
+    action = pilotage_api.approved("create_cards_bulk", projectId=pilotage_api.project["id"], cards=bulk)
+    assert cannot(pilotage_api, action, "applied")[0] == 409
+    assert pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/cards") == []
 
 
-def test_a_full_column_is_told(helm):
-    card = helm.card()
-    helm.world.ask(helm.owner, "PATCH", f"{helm.path}/columns/{helm.columns[2]['id']}", {"wipLimit": 1})
-    helm.card(column=2)
-    action = helm.approved("move_card", cardId=card["id"], targetColumn="Done")
-    status, message, code = cannot(helm, action, "applied")
+def test_a_full_column_is_told(pilotage_api):
+    card = pilotage_api.card()
+    pilotage_api.world.ask(
+        pilotage_api.owner,
+        "PATCH",
+        f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}",
+        {"wipLimit": 1},
+    )
+    pilotage_api.card(column=2)
+    action = pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Done")
+    status, message, code = cannot(pilotage_api, action, "applied")
     assert (status, code) == (409, "action_failed")
     assert message.startswith("the action cannot be applied: ")
 
@@ -219,151 +234,169 @@ def test_a_full_column_is_told(helm):
 # ---------------------------------------------------------------------------------------------- whose rights
 
 
-def test_an_action_runs_with_the_rights_of_who_approved_it(helm):
-    bob = helm.member("bob", "reviewer")
-    card = helm.card()
-    action = helm.approved("move_card", cardId=card["id"], targetColumn="Done", by=bob)
-    step(helm, action, "applied")
-    moved = helm.world.ask(helm.owner, "GET", f"{helm.path}/activity?type=card_moved")
+def test_an_action_runs_with_the_rights_of_who_approved_it(pilotage_api):
+    bob = pilotage_api.member("bob", "reviewer")
+    card = pilotage_api.card()
+    action = pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Done", by=bob)
+    step(pilotage_api, action, "applied")
+    moved = pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/activity?type=card_moved")
     assert [each["actorId"] for each in moved] == [bob.id]
-    told = {each["type"]: each["actorId"] for each in helm.state("detailLevel=detailed")["history"]}
-    assert (told["action_approved"], told["action_applied"]) == (bob.id, helm.owner.id)
+    told = {each["type"]: each["actorId"] for each in pilotage_api.state("detailLevel=detailed")["history"]}
+    assert (told["action_approved"], told["action_applied"]) == (bob.id, pilotage_api.owner.id)
 
 
-def test_what_the_approver_may_not_do_is_not_done(helm):
-    bob = helm.member("bob", "reviewer")
-    action = helm.approved("create_mission", objective="Rule the world", by=bob)
+def test_what_the_approver_may_not_do_is_not_done(pilotage_api):
+    bob = pilotage_api.member("bob", "reviewer")
+    action = pilotage_api.approved("create_mission", objective="Rule the world", by=bob)
     said = "the action cannot be applied: your role does not allow that"
-    assert cannot(helm, action, "applied") == (409, said, "action_failed")
-    assert helm.ask("GET", "missions") == []
-    helm.world.ask(helm.owner, "PATCH", f"{helm.flat}/members/{bob.id}", {"pilotageRole": "owner"})
-    assert step(helm, action, "applied")["status"] == "applied"
-    assert [each["createdById"] for each in helm.ask("GET", "missions")] == [bob.id]
+    assert cannot(pilotage_api, action, "applied") == (409, said, "action_failed")
+    assert pilotage_api.ask("GET", "missions") == []
+    pilotage_api.world.ask(
+        pilotage_api.owner, "PATCH", f"{pilotage_api.flat}/members/{bob.id}", {"pilotageRole": "owner"}
+    )
+    assert step(pilotage_api, action, "applied")["status"] == "applied"
+    assert [each["createdById"] for each in pilotage_api.ask("GET", "missions")] == [bob.id]
 
 
-def test_what_was_approved_by_somebody_who_is_gone_without_a_word_is_not_done(helm):
-    bob = helm.member("bob", "reviewer")
-    action = helm.approved("create_todo", label="x", by=bob)
-    with helm.world.core.begin(NOBODY) as uow:
+def test_what_was_approved_by_somebody_who_is_gone_without_a_word_is_not_done(pilotage_api):
+    bob = pilotage_api.member("bob", "reviewer")
+    action = pilotage_api.approved("create_todo", label="x", by=bob)
+    with pilotage_api.world.core.begin(NOBODY) as uow:
         for table in ("stellary_workspace_members", "stellary_organization_members"):
             uow.connection.execute(text(f"DELETE FROM {table} WHERE user_id = :user"), {"user": bob.id})
     said = "whoever approved it no longer reaches the workspace"
-    assert cannot(helm, action, "applied") == (409, said, "approver_left")
-    assert helm.action(action) == action
+    assert cannot(pilotage_api, action, "applied") == (409, said, "approver_left")
+    assert pilotage_api.action(action) == action
 
 
-def test_a_defect_is_told_as_such_and_leaves_the_action_approved(helm, monkeypatch):
-    action = helm.approved("create_todo", label="x")
+def test_a_defect_is_told_as_such_and_leaves_the_action_approved(pilotage_api, monkeypatch):
+    action = pilotage_api.approved("create_todo", label="x")
 
     def fail(*_):
         raise ServerError("the server has failed")
 
     monkeypatch.setattr("stellary.core.pilotage.proposed_actions.actions.run", fail)
-    assert cannot(helm, action, "applied")[0] == 500
-    assert helm.action(action) == action
+    assert cannot(pilotage_api, action, "applied")[0] == 500
+    assert pilotage_api.action(action) == action
 
 
-def test_rules_act_on_what_an_action_has_done(helm):
-    card = helm.card()
+def test_rules_act_on_what_an_action_has_done(pilotage_api):
+    card = pilotage_api.card()
     rule = {"trigger": "task_moved", "action": {"type": "add_comment", "params": {"content": "Well done."}}}
-    made = helm.world.ask(helm.owner, "POST", f"{helm.path}/automations", rule)
-    step(helm, helm.approved("move_card", cardId=card["id"], targetColumn="Done"), "applied")
-    assert helm.read(card)["commentCount"] == 1
-    (trace,) = helm.world.ask(helm.owner, "GET", f"{helm.path}/automations/{made['id']}/traces")
+    made = pilotage_api.world.ask(pilotage_api.owner, "POST", f"{pilotage_api.path}/automations", rule)
+    step(pilotage_api, pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Done"), "applied")
+    assert pilotage_api.read(card)["commentCount"] == 1
+    (trace,) = pilotage_api.world.ask(
+        pilotage_api.owner, "GET", f"{pilotage_api.path}/automations/{made['id']}/traces"
+    )
     assert (trace["result"], trace["depth"]) == ("success", 0)
 
 
-def test_a_rule_can_propose(helm):
+def test_a_rule_can_propose(pilotage_api):
     propose = {
         "actionType": "archive_card",
         "explanation": "Done for a while",
         "payload": {"cardId": "Write"},
     }
     rule = {"trigger": "task_moved", "action": {"type": "propose_action", "params": propose}}
-    helm.world.ask(helm.owner, "POST", f"{helm.path}/automations", rule)
-    card = helm.card()
-    helm.world.ask(helm.owner, "PATCH", helm.of(card), {"columnId": helm.columns[2]["id"]})
-    (action,) = helm.ask("GET", "actions?status=suggested")
+    pilotage_api.world.ask(pilotage_api.owner, "POST", f"{pilotage_api.path}/automations", rule)
+    card = pilotage_api.card()
+    pilotage_api.world.ask(
+        pilotage_api.owner, "PATCH", pilotage_api.of(card), {"columnId": pilotage_api.columns[2]["id"]}
+    )
+    (action,) = pilotage_api.ask("GET", "actions?status=suggested")
     assert (action["actionType"], action["problem"]) == ("archive_card", None)
 
 
 @pytest.mark.parametrize("way", ["removed", "left", "organization"])
-def test_an_approval_ends_with_the_access_of_who_gave_it(helm, way):
-    bob = helm.member("bob", "reviewer")
-    kept, gone = helm.approved("create_todo", label="x"), helm.approved("create_todo", label="y", by=bob)
-    rejected = step(helm, helm.proposed("create_todo", label="z"), "rejected", by=bob)
-    if way == "organization":
-        organization = helm.workspace.organization.path
-        helm.world.ask(helm.owner, "DELETE", f"{organization}/members/{bob.id}")
-    else:
-        by = bob if way == "left" else helm.owner
-        helm.world.ask(by, "DELETE", f"{helm.flat}/members/{bob.id}")
-    assert helm.action(kept) == kept
-    assert helm.action(rejected) == rejected
-    again = helm.action(gone)
-    assert (again["status"], again["reviewedById"], again["reviewedAt"]) == ("suggested", None, None)
-    assert cannot(helm, gone, "applied")[2] == "invalid_transition"
-    assert helm.state("detailLevel=detailed")["history"][0]["type"] == "action_reopened"
-    step(helm, gone, "approved")
-    step(helm, gone, "applied")
-
-
-def test_what_was_approved_by_somebody_who_no_longer_leads_is_not_done(helm):
-    boss = helm.person("boss")
-    helm.world.join_organization(boss, helm.workspace.organization, "admin")
-    action = helm.approved("create_todo", label="x", by=boss)
-    members = f"{helm.workspace.organization.path}/members/{boss.id}"
-    helm.world.ask(helm.owner, "PATCH", members, {"role": "member"})
-    assert helm.action(action)["status"] == "suggested"
-
-
-def test_nobody_else_may(helm):
-    viewer, reviewer = helm.member("vic"), helm.member("ray", "reviewer")
-    proposed, approved = helm.proposed("create_todo", label="x"), helm.approved("create_todo", label="y")
-    assert (
-        helm.refused("POST", "actions/propose", {"actionType": "x", "explanation": "y"}, by=viewer)[0] == 403
+def test_an_approval_ends_with_the_access_of_who_gave_it(pilotage_api, way):
+    bob = pilotage_api.member("bob", "reviewer")
+    kept, gone = (
+        pilotage_api.approved("create_todo", label="x"),
+        pilotage_api.approved("create_todo", label="y", by=bob),
     )
-    assert cannot(helm, proposed, "approved", by=viewer)[0] == 403
-    assert cannot(helm, approved, "applied", by=reviewer)[0] == 403
-    assert step(helm, proposed, "approved", by=reviewer)["status"] == "approved"
+    rejected = step(pilotage_api, pilotage_api.proposed("create_todo", label="z"), "rejected", by=bob)
+    if way == "organization":
+        organization = pilotage_api.workspace.organization.path
+        pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{organization}/members/{bob.id}")
+    else:
+        by = bob if way == "left" else pilotage_api.owner
+        pilotage_api.world.ask(by, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
+    assert pilotage_api.action(kept) == kept
+    assert pilotage_api.action(rejected) == rejected
+    again = pilotage_api.action(gone)
+    assert (again["status"], again["reviewedById"], again["reviewedAt"]) == ("suggested", None, None)
+    assert cannot(pilotage_api, gone, "applied")[2] == "invalid_transition"
+    assert pilotage_api.state("detailLevel=detailed")["history"][0]["type"] == "action_reopened"
+    step(pilotage_api, gone, "approved")
+    step(pilotage_api, gone, "applied")
 
 
-def test_a_token_reviews_and_applies_nothing(helm):
-    token = helm.world.api_token(helm.owner)
-    proposed, approved = helm.proposed("create_todo", label="x"), helm.approved("create_todo", label="y")
-    path = f"{helm.flat}/pilotage/actions"
-    assert helm.world.status(token, "POST", f"{path}/{proposed['id']}/review", {"approved": True}) == 403
-    assert helm.world.status(token, "POST", f"{path}/{approved['id']}/apply") == 403
+def test_what_was_approved_by_somebody_who_no_longer_leads_is_not_done(pilotage_api):
+    boss = pilotage_api.person("boss")
+    pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
+    action = pilotage_api.approved("create_todo", label="x", by=boss)
+    members = f"{pilotage_api.workspace.organization.path}/members/{boss.id}"
+    pilotage_api.world.ask(pilotage_api.owner, "PATCH", members, {"role": "member"})
+    assert pilotage_api.action(action)["status"] == "suggested"
+
+
+def test_nobody_else_may(pilotage_api):
+    viewer, reviewer = pilotage_api.member("vic"), pilotage_api.member("ray", "reviewer")
+    proposed, approved = (
+        pilotage_api.proposed("create_todo", label="x"),
+        pilotage_api.approved("create_todo", label="y"),
+    )
+    assert (
+        pilotage_api.refused("POST", "actions/propose", {"actionType": "x", "explanation": "y"}, by=viewer)[0]
+        == 403
+    )
+    assert cannot(pilotage_api, proposed, "approved", by=viewer)[0] == 403
+    assert cannot(pilotage_api, approved, "applied", by=reviewer)[0] == 403
+    assert step(pilotage_api, proposed, "approved", by=reviewer)["status"] == "approved"
+
+
+def test_a_token_reviews_and_applies_nothing(pilotage_api):
+    token = pilotage_api.world.api_token(pilotage_api.owner)
+    proposed, approved = (
+        pilotage_api.proposed("create_todo", label="x"),
+        pilotage_api.approved("create_todo", label="y"),
+    )
+    path = f"{pilotage_api.flat}/pilotage/actions"
+    assert (
+        pilotage_api.world.status(token, "POST", f"{path}/{proposed['id']}/review", {"approved": True}) == 403
+    )
+    assert pilotage_api.world.status(token, "POST", f"{path}/{approved['id']}/apply") == 403
     body = {"actionType": "create_todo", "explanation": "y", "payload": {"label": "z"}}
-    assert helm.world.status(token, "POST", f"{path}/propose", body) == 201
+    assert pilotage_api.world.status(token, "POST", f"{path}/propose", body) == 201
 
 
-def test_an_action_of_another_workspace_is_not_there(helm):
-    other = Helm(helm.world, helm.person("eve"))
+def test_an_action_of_another_workspace_is_not_there(pilotage_api):
+    other = PilotageApi(pilotage_api.world, pilotage_api.person("eve"))
     other.approved("create_todo", label="x")
-    assert helm.refused("GET", "actions/act-001") == (404, "Action not found", "not_found")
-    assert helm.refused("POST", "actions/act-001/apply")[0] == 404
+    assert pilotage_api.refused("GET", "actions/act-001") == (404, "Action not found", "not_found")
+    assert pilotage_api.refused("POST", "actions/act-001/apply")[0] == 404
 
 
 # ---------------------------------------------------------------------------------------------- who is told
 
 
-def test_who_has_proposed_is_told_what_becomes_of_it(helm):
-    bob = helm.member("bob", "reviewer")
-    action = helm.proposed("create_todo", label="x", by=bob)
-    step(helm, action, "approved")
-    step(helm, action, "applied")
-    told = [each["activity"]["type"] for each in helm.world.ask(bob, "GET", "/notifications")]
+def test_who_has_proposed_is_told_what_becomes_of_it(pilotage_api):
+    bob = pilotage_api.member("bob", "reviewer")
+    action = pilotage_api.proposed("create_todo", label="x", by=bob)
+    step(pilotage_api, action, "approved")
+    step(pilotage_api, action, "applied")
+    told = [each["activity"]["type"] for each in pilotage_api.world.ask(bob, "GET", "/notifications")]
     assert told == ["action_applied", "action_approved"]
-    assert helm.world.ask(helm.owner, "GET", "/notifications") == []
-    own = helm.proposed("create_todo", label="y", by=bob)
-    step(helm, own, "rejected", by=bob)
-    assert len(helm.world.ask(bob, "GET", "/notifications")) == 2
+    assert pilotage_api.world.ask(pilotage_api.owner, "GET", "/notifications") == []
+    own = pilotage_api.proposed("create_todo", label="y", by=bob)
+    step(pilotage_api, own, "rejected", by=bob)
+    assert len(pilotage_api.world.ask(bob, "GET", "/notifications")) == 2
 
 
-def test_who_has_left_is_told_nothing(helm):
-    bob = helm.member("bob", "reviewer")
-    action = helm.proposed("create_todo", label="x", by=bob)
-    helm.world.ask(helm.owner, "DELETE", f"{helm.flat}/members/{bob.id}")
-    step(helm, action, "approved")
-    assert helm.world.ask(bob, "GET", "/notifications") == []
+def test_who_has_left_is_told_nothing(pilotage_api):
+    bob = pilotage_api.member("bob", "reviewer")
+    action = pilotage_api.proposed("create_todo", label="x", by=bob)
+    pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
+    step(pilotage_api, action, "approved")
+    assert pilotage_api.world.ask(bob, "GET", "/notifications") == []

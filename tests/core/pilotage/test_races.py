@@ -16,74 +16,78 @@ pytestmark = pytest.mark.race
 
 
 @pytest.fixture
-def crowd(helm):
+def crowd(pilotage_api):
     """Sixteen who may do all."""
-    return [helm.member(f"p{number}", "owner") for number in range(CLIENTS)]
+    return [pilotage_api.member(f"p{number}", "owner") for number in range(CLIENTS)]
 
 
-def answers(helm, crowd, action, *asked):
+def answers(pilotage_api, crowd, action, *asked):
     """What those are answered who ask at once, each for one of several steps in turn."""
-    path = f"{helm.flat}/pilotage/actions/{action['id']}"
+    path = f"{pilotage_api.flat}/pilotage/actions/{action['id']}"
 
     def asking(number):
         tail, body = asked[number % len(asked)]
-        return helm.world.status(crowd[number], "POST", f"{path}/{tail}", body)
+        return pilotage_api.world.status(crowd[number], "POST", f"{path}/{tail}", body)
 
     return at_once(*[lambda number=number: asking(number) for number in range(CLIENTS)])
 
 
-def test_one_of_many_approves(helm, crowd, rounds):
+def test_one_of_many_approves(pilotage_api, crowd, rounds):
     for _ in range(rounds):
-        action = helm.proposed("create_todo", label="Next")
-        found = answers(helm, crowd, action, ("review", {"approved": True}))
+        action = pilotage_api.proposed("create_todo", label="Next")
+        found = answers(pilotage_api, crowd, action, ("review", {"approved": True}))
         assert Counter(found) == {200: 1, 409: CLIENTS - 1}
-        assert helm.action(action)["reviewedById"] == crowd[found.index(200)].id
+        assert pilotage_api.action(action)["reviewedById"] == crowd[found.index(200)].id
 
 
-def test_one_of_many_applies_and_it_is_done_once(helm, crowd, rounds):
+def test_one_of_many_applies_and_it_is_done_once(pilotage_api, crowd, rounds):
     for number in range(1, rounds + 1):
-        action = helm.approved("create_todo", label=f"Todo {number}")
-        found = answers(helm, crowd, action, ("apply", None))
+        action = pilotage_api.approved("create_todo", label=f"Todo {number}")
+        found = answers(pilotage_api, crowd, action, ("apply", None))
         assert Counter(found) == {200: 1, 409: CLIENTS - 1}
-        assert helm.action(action)["appliedById"] == crowd[found.index(200)].id
-        assert [each["label"] for each in helm.ask("GET", "todos")][number - 1 :] == [f"Todo {number}"]
+        assert pilotage_api.action(action)["appliedById"] == crowd[found.index(200)].id
+        assert [each["label"] for each in pilotage_api.ask("GET", "todos")][number - 1 :] == [
+            f"Todo {number}"
+        ]
 
 
-def test_one_of_those_who_approve_and_reject_wins(helm, crowd, rounds):
+def test_one_of_those_who_approve_and_reject_wins(pilotage_api, crowd, rounds):
     for _ in range(rounds):
-        action = helm.proposed("create_todo", label="Next")
+        action = pilotage_api.proposed("create_todo", label="Next")
         review = [("review", {"approved": approved}) for approved in (True, False)]
-        found = answers(helm, crowd, action, *review)
+        found = answers(pilotage_api, crowd, action, *review)
         assert Counter(found) == {200: 1, 409: CLIENTS - 1}
         winner = found.index(200)
-        now = helm.action(action)
+        now = pilotage_api.action(action)
         assert (now["status"], now["reviewedById"]) == (
             ("approved", "rejected")[winner % 2],
             crowd[winner].id,
         )
 
 
-def test_what_is_approved_and_applied_at_once_is_done_once(helm, crowd, rounds):
-    card = helm.card()
+def test_what_is_approved_and_applied_at_once_is_done_once(pilotage_api, crowd, rounds):
+    card = pilotage_api.card()
     for number in range(rounds):
-        action = helm.proposed("add_comment", cardId=card["id"], content="Well done.")
-        found = answers(helm, crowd, action, ("review", {"approved": True}), ("apply", None))
+        action = pilotage_api.proposed("add_comment", cardId=card["id"], content="Well done.")
+        found = answers(pilotage_api, crowd, action, ("review", {"approved": True}), ("apply", None))
         approved, applied = Counter(found[::2]), Counter(found[1::2])
         assert approved == {200: 1, 409: CLIENTS // 2 - 1}
         assert applied[200] <= 1
         if not applied[200]:
-            helm.ask("POST", f"actions/{action['id']}/apply")
-        assert helm.read(card)["commentCount"] == number + 1
+            pilotage_api.ask("POST", f"actions/{action['id']}/apply")
+        assert pilotage_api.read(card)["commentCount"] == number + 1
 
 
-def test_who_is_removed_while_approving_leaves_no_approval(helm, rounds):
+def test_who_is_removed_while_approving_leaves_no_approval(pilotage_api, rounds):
     for number in range(rounds):
-        bob = helm.member(f"bob{number}", "reviewer")
-        action = helm.proposed("create_todo", label="Next")
-        path = f"{helm.flat}/pilotage/actions/{action['id']}/review"
+        bob = pilotage_api.member(f"bob{number}", "reviewer")
+        action = pilotage_api.proposed("create_todo", label="Next")
+        path = f"{pilotage_api.flat}/pilotage/actions/{action['id']}/review"
         found = at_once(
-            lambda bob=bob, path=path: helm.world.status(bob, "POST", path, {"approved": True}),
-            lambda bob=bob: helm.world.status(helm.owner, "DELETE", f"{helm.flat}/members/{bob.id}"),
+            lambda bob=bob, path=path: pilotage_api.world.status(bob, "POST", path, {"approved": True}),
+            lambda bob=bob: pilotage_api.world.status(
+                pilotage_api.owner, "DELETE", f"{pilotage_api.flat}/members/{bob.id}"
+            ),
         )
         assert found in ([200, 200], [404, 200])
-        assert helm.action(action)["status"] == "suggested"
+        assert pilotage_api.action(action)["status"] == "suggested"

@@ -8,9 +8,9 @@ import pytest
 
 
 @pytest.fixture
-def steered(helm):
+def steered(pilotage_api):
     """A helm with four missions, three todos and a priority of which something has become."""
-    clock = helm.world.stop_clock()
+    clock = pilotage_api.world.stop_clock()
 
     def later(made):
         clock.advance(timedelta(hours=1))
@@ -23,18 +23,26 @@ def steered(helm):
         ("Plan", "done"),
         ("Draw", "done"),
     ):
-        later(helm.mission(objective))
-        later(helm.ask("PATCH", f"missions/{helm.ask('GET', 'missions')[-1]['id']}", {"status": status}))
-    later(helm.ask("PATCH", "missions/m-004", {"module": "strategy"}))
+        later(pilotage_api.mission(objective))
+        later(
+            pilotage_api.ask(
+                "PATCH", f"missions/{pilotage_api.ask('GET', 'missions')[-1]['id']}", {"status": status}
+            )
+        )
+    later(pilotage_api.ask("PATCH", "missions/m-004", {"module": "strategy"}))
     for label, status in (("Call", "todo"), ("Write", "in_progress"), ("Read", "done")):
-        later(helm.todo(label))
-        later(helm.ask("PATCH", f"todos/{helm.ask('GET', 'todos')[-1]['id']}", {"status": status}))
-    later(helm.priority("Ship"))
-    later(helm.priority("Old", status="done"))
+        later(pilotage_api.todo(label))
+        later(
+            pilotage_api.ask(
+                "PATCH", f"todos/{pilotage_api.ask('GET', 'todos')[-1]['id']}", {"status": status}
+            )
+        )
+    later(pilotage_api.priority("Ship"))
+    later(pilotage_api.priority("Old", status="done"))
     for title in ("First", "Second"):
-        later(helm.decision(title))
-    later(helm.doc())
-    return helm
+        later(pilotage_api.decision(title))
+    later(pilotage_api.doc())
+    return pilotage_api
 
 
 LISTS = ("missions", "activePriorities", "todos", "decisions", "activeDocs")
@@ -44,8 +52,8 @@ def names(state):
     return {name: [each["id"] for each in state[name]] for name in LISTS}
 
 
-def test_the_state_of_a_new_workspace_is_empty(helm):
-    assert helm.state() == {
+def test_the_state_of_a_new_workspace_is_empty(pilotage_api):
+    assert pilotage_api.state() == {
         "cycle": "v1",
         "contractVersion": 7,
         "missions": [],
@@ -137,13 +145,13 @@ def test_at_least_it_tells_counts_and_ids(steered, profile):
     assert least["usageContext"]["detailLevel"] == "minimal"
 
 
-def test_in_detail_it_tells_what_was_proposed_and_what_has_happened(helm):
-    mission = helm.mission("Sell")
-    helm.ask("PATCH", f"missions/{mission['id']}", {"status": "in_progress", "module": "sales"})
-    first, second = (helm.proposed("archive_card", cardId="x") for _ in range(2))
-    helm.ask("POST", f"actions/{first['id']}/review", {"approved": False, "reason": "Not now"})
-    state = helm.state("detailLevel=detailed")
-    assert state["traces"] == [helm.action(second), helm.action(first)]
+def test_in_detail_it_tells_what_was_proposed_and_what_has_happened(pilotage_api):
+    mission = pilotage_api.mission("Sell")
+    pilotage_api.ask("PATCH", f"missions/{mission['id']}", {"status": "in_progress", "module": "sales"})
+    first, second = (pilotage_api.proposed("archive_card", cardId="x") for _ in range(2))
+    pilotage_api.ask("POST", f"actions/{first['id']}/review", {"approved": False, "reason": "Not now"})
+    state = pilotage_api.state("detailLevel=detailed")
+    assert state["traces"] == [pilotage_api.action(second), pilotage_api.action(first)]
     assert state["counts"]["suggestedActions"] == 1
     happened = [(each["type"], each["meta"]) for each in state["history"]]
     assert happened == [
@@ -154,51 +162,53 @@ def test_in_detail_it_tells_what_was_proposed_and_what_has_happened(helm):
         ("mission_created", {"id": "m-001", "title": "Sell"}),
     ]
     assert {(each["actorName"], each["projectId"], each["workspaceId"]) for each in state["history"]} == {
-        (helm.owner.user.name, None, helm.workspace.id)
+        (pilotage_api.owner.user.name, None, pilotage_api.workspace.id)
     }
 
 
-def test_history_is_that_of_the_workspace_and_of_pilotage_alone(helm):
-    other = type(helm)(helm.world, helm.owner)
+def test_history_is_that_of_the_workspace_and_of_pilotage_alone(pilotage_api):
+    other = type(pilotage_api)(pilotage_api.world, pilotage_api.owner)
     other.mission()
-    helm.card()
-    assert helm.state("detailLevel=detailed")["history"] == []
+    pilotage_api.card()
+    assert pilotage_api.state("detailLevel=detailed")["history"] == []
 
 
-def test_history_is_bounded(helm):
+def test_history_is_bounded(pilotage_api):
     for _ in range(51):
-        helm.ask("PATCH", f"todos/{helm.todo()['id']}", {"status": "done"})
-    found = helm.state("detailLevel=detailed")["history"]
+        pilotage_api.ask("PATCH", f"todos/{pilotage_api.todo()['id']}", {"status": "done"})
+    found = pilotage_api.state("detailLevel=detailed")["history"]
     assert len(found) == 100
     assert found[0]["meta"] == {"id": "t-051", "title": "Write tests", "changed": ["status", "completedAt"]}
 
 
 @pytest.mark.parametrize("query", ["profile=all", "intent=rest", "detailLevel=3", "depth=1"])
-def test_what_cannot_be_asked_is_told(helm, query):
-    assert helm.refused("GET", f"state?{query}")[0] == 400
+def test_what_cannot_be_asked_is_told(pilotage_api, query):
+    assert pilotage_api.refused("GET", f"state?{query}")[0] == 400
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "owner"])
-def test_the_callers_role_is_told(helm, role):
-    assert helm.state(by=helm.member("bob", role))["usageContext"]["role"] == role
+def test_the_callers_role_is_told(pilotage_api, role):
+    assert pilotage_api.state(by=pilotage_api.member("bob", role))["usageContext"]["role"] == role
 
 
-def test_who_leads_the_organization_pilots_all_its_workspaces(helm):
-    boss = helm.person("boss")
-    helm.world.join_organization(boss, helm.workspace.organization, "admin")
-    assert helm.state(by=boss)["usageContext"]["role"] == "owner"
-    helm.ask("POST", "missions", {"objective": "Lead"}, by=boss)
+def test_who_leads_the_organization_pilots_all_its_workspaces(pilotage_api):
+    boss = pilotage_api.person("boss")
+    pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
+    assert pilotage_api.state(by=boss)["usageContext"]["role"] == "owner"
+    pilotage_api.ask("POST", "missions", {"objective": "Lead"}, by=boss)
 
 
 @pytest.mark.parametrize(("level", "sent"), [("minimal", 7), ("standard", 7), ("detailed", 9)])
-def test_a_state_takes_as_many_statements_for_many_missions_as_for_none(helm, statements, level, sent):
-    helm.state(f"detailLevel={level}")
+def test_a_state_takes_as_many_statements_for_many_missions_as_for_none(
+    pilotage_api, statements, level, sent
+):
+    pilotage_api.state(f"detailLevel={level}")
     with statements() as before:
-        helm.state(f"detailLevel={level}")
+        pilotage_api.state(f"detailLevel={level}")
     for number in range(12):
-        helm.todo(f"Todo {number}", helm.mission(f"Mission {number}"))
-        helm.decision()
-        helm.approved("archive_card", cardId="x")
+        pilotage_api.todo(f"Todo {number}", pilotage_api.mission(f"Mission {number}"))
+        pilotage_api.decision()
+        pilotage_api.approved("archive_card", cardId="x")
     with statements() as after:
-        helm.state(f"detailLevel={level}")
+        pilotage_api.state(f"detailLevel={level}")
     assert (len(before), len(after)) == (sent, sent)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.webhooks.switchboard import Switchboard
+from tests.core.webhooks.webhook_api import WebhookApi
 from tests.support.world import World
 
 
 @pytest.fixture
-def switchboard(world: World) -> Switchboard:
+def webhook_api(world: World) -> WebhookApi:
     """A board whose owner has what happens told elsewhere."""
-    return Switchboard(world, world.person("ann"))
+    return WebhookApi(world, world.person("ann"))

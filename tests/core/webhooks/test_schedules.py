@@ -33,14 +33,14 @@ class Receivers:
         messages: The ids of the messages that were sent, by URL.
     """
 
-    def __init__(self, switchboard) -> None:
+    def __init__(self, webhook_api) -> None:
         self.down: dict[str, DeliveryResult] = {}
         self.messages: dict[str, list[str]] = {}
         self.on_their_way: Counter[str] = Counter()
         self.busiest: Counter[str] = Counter()
         self.gate: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
-        switchboard.world.core.env.webhook_sender = self.deliver
+        webhook_api.world.core.env.webhook_sender = self.deliver
 
     def deliver(self, request):
         with self._lock:
@@ -59,13 +59,13 @@ class Receivers:
 
 
 @pytest.fixture
-def receivers(switchboard):
-    return Receivers(switchboard)
+def receivers(webhook_api):
+    return Receivers(webhook_api)
 
 
-def make_cards(switchboard, count):
-    cards = [{"title": str(number), "columnId": switchboard.columns[0]["id"]} for number in range(count)]
-    switchboard.world.ask(switchboard.owner, "POST", f"{switchboard.path}/cards/bulk", {"cards": cards})
+def make_cards(webhook_api, count):
+    cards = [{"title": str(number), "columnId": webhook_api.columns[0]["id"]} for number in range(count)]
+    webhook_api.world.ask(webhook_api.owner, "POST", f"{webhook_api.path}/cards/bulk", {"cards": cards})
 
 
 def wait_for(condition):
@@ -75,196 +75,196 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def statuses(switchboard, hook):
-    return Counter(message["status"] for message in switchboard.told(hook))
+def statuses(webhook_api, hook):
+    return Counter(message["status"] for message in webhook_api.told(hook))
 
 
-def test_many_messages_are_sent_and_noted_with_few_transactions(switchboard, receivers):
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, 120)
+def test_many_messages_are_sent_and_noted_with_few_transactions(webhook_api, receivers):
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, 120)
     commits = []
-    run = switchboard.world.core.units.run
-    switchboard.world.core.units.run = lambda work, *arguments, **options: (
+    run = webhook_api.world.core.units.run
+    webhook_api.world.core.units.run = lambda work, *arguments, **options: (
         commits.append(work),
         run(work, *arguments, **options),
     )[1]
-    assert switchboard.worker.run_due() == 120
+    assert webhook_api.worker.run_due() == 120
     # Two loads of 50, one of 20, and the last note: the claim comes with the first load.
     assert len(commits) == 4
-    assert statuses(switchboard, hook) == {"succeeded": 120}
+    assert statuses(webhook_api, hook) == {"succeeded": 120}
 
 
-def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(switchboard, receivers):
-    dead = switchboard.hook("card_created", url=DEAD)
+def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(webhook_api, receivers):
+    dead = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(503)
-    make_cards(switchboard, 60)
-    switchboard.send()
+    make_cards(webhook_api, 60)
+    webhook_api.send()
     assert receivers.count(DEAD) == 1
     for pause, count in ((5, 2), (30, 3), (120, 4)):
-        switchboard.clock.advance(timedelta(seconds=pause))
-        switchboard.send()
-        switchboard.send()
+        webhook_api.clock.advance(timedelta(seconds=pause))
+        webhook_api.send()
+        webhook_api.send()
         assert receivers.count(DEAD) == count
     # Each of them with another message: one that is not to the receiver's liking does not delay the others.
     assert len(set(receivers.messages[DEAD])) == 4
-    assert statuses(switchboard, dead) == {"pending": 60}
+    assert statuses(webhook_api, dead) == {"pending": 60}
     del receivers.down[DEAD]
-    switchboard.clock.advance(WEBHOOK_PAUSE_MAX)
-    switchboard.send()
-    assert statuses(switchboard, dead) == {"succeeded": 60}
+    webhook_api.clock.advance(WEBHOOK_PAUSE_MAX)
+    webhook_api.send()
+    assert statuses(webhook_api, dead) == {"succeeded": 60}
 
 
-def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(switchboard, receivers):
-    hook = switchboard.hook("card_created", url=DEAD)
+def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(webhook_api, receivers):
+    hook = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(None, "the connection failed")
-    switchboard.card()
-    switchboard.send()
-    switchboard.clock.advance(timedelta(seconds=1))
-    switchboard.card()
-    assert switchboard.worker.run_due() == 0
-    newest, _ = switchboard.told(hook)
+    webhook_api.card()
+    webhook_api.send()
+    webhook_api.clock.advance(timedelta(seconds=1))
+    webhook_api.card()
+    assert webhook_api.worker.run_due() == 0
+    newest, _ = webhook_api.told(hook)
     assert newest["attempts"] == []
-    assert datetime.fromisoformat(newest["nextAttemptAt"]) - switchboard.clock.now == timedelta(seconds=4)
+    assert datetime.fromisoformat(newest["nextAttemptAt"]) - webhook_api.clock.now == timedelta(seconds=4)
     # One job waits, however many messages do.
-    assert len(switchboard.world.core.work.jobs()) == 1
+    assert len(webhook_api.world.core.work.jobs()) == 1
 
 
-def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(switchboard, receivers):
-    switchboard.hook("card_created", url=DEAD)
+def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(webhook_api, receivers):
+    webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
-    make_cards(switchboard, 40)
-    began = switchboard.clock.now
-    while switchboard.clock.now < began + timedelta(hours=3):
-        switchboard.send()
-        (job,) = switchboard.world.core.work.jobs()
-        assert job.due_at - switchboard.clock.now <= WEBHOOK_PAUSE_MAX
-        switchboard.clock.now = job.due_at
+    make_cards(webhook_api, 40)
+    began = webhook_api.clock.now
+    while webhook_api.clock.now < began + timedelta(hours=3):
+        webhook_api.send()
+        (job,) = webhook_api.world.core.work.jobs()
+        assert job.due_at - webhook_api.clock.now <= WEBHOOK_PAUSE_MAX
+        webhook_api.clock.now = job.due_at
 
 
-def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(switchboard, receivers):
-    switchboard.hook("card_created", url=DEAD)
+def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(webhook_api, receivers):
+    webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(429, retry_after=1800.0)
-    make_cards(switchboard, 3)
-    switchboard.send()
-    (job,) = switchboard.world.core.work.jobs()
-    assert job.due_at - switchboard.clock.now == timedelta(minutes=30)
+    make_cards(webhook_api, 3)
+    webhook_api.send()
+    (job,) = webhook_api.world.core.work.jobs()
+    assert job.due_at - webhook_api.clock.now == timedelta(minutes=30)
 
 
-def test_one_message_that_a_receiver_cannot_take_delays_no_other(switchboard):
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, 9)
-    switchboard.answers = [DeliveryResult(200), DeliveryResult(500)]
-    switchboard.send()
-    assert statuses(switchboard, hook) == {"succeeded": 8, "pending": 1}
+def test_one_message_that_a_receiver_cannot_take_delays_no_other(webhook_api):
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, 9)
+    webhook_api.answers = [DeliveryResult(200), DeliveryResult(500)]
+    webhook_api.send()
+    assert statuses(webhook_api, hook) == {"succeeded": 8, "pending": 1}
 
 
 def test_messages_that_wait_for_a_day_for_a_receiver_that_fails_all_the_time_are_given_up(
-    switchboard, receivers
+    webhook_api, receivers
 ):
-    hook = switchboard.hook("card_created", url=DEAD)
+    hook = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
-    make_cards(switchboard, 250)
-    began = switchboard.clock.now
-    while waiting := switchboard.world.core.work.jobs():
-        switchboard.clock.now = max(switchboard.clock.now, waiting[0].due_at)
-        switchboard.send()
+    make_cards(webhook_api, 250)
+    began = webhook_api.clock.now
+    while waiting := webhook_api.world.core.work.jobs():
+        webhook_api.clock.now = max(webhook_api.clock.now, waiting[0].due_at)
+        webhook_api.send()
     # The last ones to be tried wait for their own next try, which is at most eleven hours later.
-    assert timedelta(0) <= switchboard.clock.now - began - DAY < timedelta(hours=12)
-    told = switchboard.told(hook)
+    assert timedelta(0) <= webhook_api.clock.now - began - DAY < timedelta(hours=12)
+    told = webhook_api.told(hook)
     assert {message["status"] for message in told} == {"failed"}
     errors = Counter(message["attempts"][-1]["error"] for message in told)
     assert errors[queue.EXPIRED] > 50
 
 
-def test_messages_that_waited_for_a_server_that_was_down_are_not_given_up(switchboard, receivers):
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, 3)
-    switchboard.clock.advance(3 * DAY)
+def test_messages_that_waited_for_a_server_that_was_down_are_not_given_up(webhook_api, receivers):
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, 3)
+    webhook_api.clock.advance(3 * DAY)
     receivers.down[hook["url"]] = DeliveryResult(500)
-    switchboard.send()
-    assert statuses(switchboard, hook) == {"pending": 3}
+    webhook_api.send()
+    assert statuses(webhook_api, hook) == {"pending": 3}
 
 
 @pytest.mark.parametrize("how", ["redeliver", "change"])
-def test_a_webhook_that_waits_is_resumed_by_its_admin(switchboard, receivers, how):
-    hook = switchboard.hook("card_created", url=DEAD)
+def test_a_webhook_that_waits_is_resumed_by_its_admin(webhook_api, receivers, how):
+    hook = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(410)
-    refused = switchboard.card()
-    switchboard.send()
+    refused = webhook_api.card()
+    webhook_api.send()
     receivers.down[DEAD] = DeliveryResult(500)
-    make_cards(switchboard, 5)
+    make_cards(webhook_api, 5)
     for _ in range(6):
-        switchboard.send()
-        switchboard.clock.advance(WEBHOOK_PAUSE_MAX)
-    switchboard.send()
+        webhook_api.send()
+        webhook_api.clock.advance(WEBHOOK_PAUSE_MAX)
+    webhook_api.send()
     assert refused
     receivers.down.clear()
     if how == "redeliver":
-        (failed,) = switchboard.told(hook, "status=failed")
-        path = f"{switchboard.of_hook(hook)}/deliveries/{failed['id']}/redeliver"
-        assert switchboard.world.status(switchboard.owner, "POST", path) == 200
+        (failed,) = webhook_api.told(hook, "status=failed")
+        path = f"{webhook_api.of_hook(hook)}/deliveries/{failed['id']}/redeliver"
+        assert webhook_api.world.status(webhook_api.owner, "POST", path) == 200
     else:
-        switchboard.world.ask(switchboard.owner, "PATCH", switchboard.of_hook(hook), {"url": DEAD + "new"})
+        webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"url": DEAD + "new"})
     # What was tried keeps its own pauses.
-    assert switchboard.worker.run_due() >= 4
+    assert webhook_api.worker.run_due() >= 4
 
 
-def test_messages_put_off_by_a_clock_that_was_ahead_are_sent_when_it_is_right_again(switchboard, receivers):
-    hook = switchboard.hook("card_created", url=DEAD)
-    switchboard.clock.advance(timedelta(days=30))
-    make_cards(switchboard, 3)
+def test_messages_put_off_by_a_clock_that_was_ahead_are_sent_when_it_is_right_again(webhook_api, receivers):
+    hook = webhook_api.hook("card_created", url=DEAD)
+    webhook_api.clock.advance(timedelta(days=30))
+    make_cards(webhook_api, 3)
     receivers.down[DEAD] = DeliveryResult(500)
-    switchboard.send()
-    switchboard.clock.advance(timedelta(days=-30))
+    webhook_api.send()
+    webhook_api.clock.advance(timedelta(days=-30))
     del receivers.down[DEAD]
-    switchboard.send()
-    assert statuses(switchboard, hook) == {"succeeded": 3}
+    webhook_api.send()
+    assert statuses(webhook_api, hook) == {"succeeded": 3}
 
 
-def test_several_workers_send_each_message_once(switchboard, receivers):
-    hooks = [switchboard.hook("card_created", url=f"https://{number}.example.com/") for number in range(5)]
-    make_cards(switchboard, 70)
-    workers = [WebhookWorker(switchboard.world.core.units, switchboard.world.core.claims) for _ in range(4)]
+def test_several_workers_send_each_message_once(webhook_api, receivers):
+    hooks = [webhook_api.hook("card_created", url=f"https://{number}.example.com/") for number in range(5)]
+    make_cards(webhook_api, 70)
+    workers = [WebhookWorker(webhook_api.world.core.units, webhook_api.world.core.claims) for _ in range(4)]
     at_once(*[worker.run_due for worker in workers])
     for hook in hooks:
         assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 70}
-    switchboard.clock.advance(queue.BUSY_PAUSE)
-    assert switchboard.worker.run_due() == 0
-    assert switchboard.world.core.work.jobs() == []
+    webhook_api.clock.advance(queue.BUSY_PAUSE)
+    assert webhook_api.worker.run_due() == 0
+    assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(switchboard, receivers):
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, 3)
+def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(webhook_api, receivers):
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, 3)
     deliver = receivers.deliver
 
     def lose(request):
-        switchboard.world.core.env.webhook_sender = deliver
-        with switchboard.world.core.database.writing() as connection:
-            assert jobs.release(connection, switchboard.clock.now) == 1
+        webhook_api.world.core.env.webhook_sender = deliver
+        with webhook_api.world.core.database.writing() as connection:
+            assert jobs.release(connection, webhook_api.clock.now) == 1
         return deliver(request)
 
-    switchboard.world.core.env.webhook_sender = lose
-    switchboard.worker.run_due()
-    assert statuses(switchboard, hook) == {"succeeded": 3}
-    assert switchboard.world.core.work.jobs() == []
+    webhook_api.world.core.env.webhook_sender = lose
+    webhook_api.worker.run_due()
+    assert statuses(webhook_api, hook) == {"succeeded": 3}
+    assert webhook_api.world.core.work.jobs() == []
 
 
 def test_a_claim_is_renewed_while_a_slow_receiver_takes_one_message_after_the_other(
-    switchboard, receivers, monkeypatch
+    webhook_api, receivers, monkeypatch
 ):
     monkeypatch.setattr(worker, "RENEW_SECONDS", 0.0)
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, 8)
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, 8)
     others = []
 
     def take_long(request):
-        switchboard.clock.advance(timedelta(seconds=20))
-        others.append(WebhookWorker(switchboard.world.core.units, switchboard.world.core.claims).run_due())
+        webhook_api.clock.advance(timedelta(seconds=20))
+        others.append(WebhookWorker(webhook_api.world.core.units, webhook_api.world.core.claims).run_due())
         return receivers.deliver(request)
 
-    switchboard.world.core.env.webhook_sender = take_long
-    assert switchboard.worker.run_due() == 8
+    webhook_api.world.core.env.webhook_sender = take_long
+    assert webhook_api.worker.run_due() == 8
     assert others == [0] * 8
     assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 8}
 
@@ -273,126 +273,126 @@ def test_a_claim_is_renewed_while_a_slow_receiver_takes_one_message_after_the_ot
 
 
 @pytest.fixture
-def started(switchboard, receivers):
+def started(webhook_api, receivers):
     """The worker in its threads, with a clock that goes on."""
-    switchboard.world.core.env.clock = Core.__init__.__kwdefaults__["clock"]
-    switchboard.worker.start()
-    yield switchboard.worker
+    webhook_api.world.core.env.clock = Core.__init__.__kwdefaults__["clock"]
+    webhook_api.worker.start()
+    yield webhook_api.worker
     for gate in receivers.gate.values():
         gate.set()
-    assert switchboard.worker.stop(WAIT_SECONDS)
+    assert webhook_api.worker.stop(WAIT_SECONDS)
 
 
-def test_receivers_that_hang_do_not_hold_up_others(switchboard, receivers, started):
+def test_receivers_that_hang_do_not_hold_up_others(webhook_api, receivers, started):
     hanging = [f"https://hanging-{number}.example.com/" for number in range(3)]
     for url in hanging:
         receivers.gate[url] = threading.Event()
-        switchboard.hook("card_created", url=url)
-    good = switchboard.hook("card_created")
-    make_cards(switchboard, 60)
+        webhook_api.hook("card_created", url=url)
+    good = webhook_api.hook("card_created")
+    make_cards(webhook_api, 60)
     wait_for(lambda: receivers.count(good["url"]) == 60)
-    wait_for(lambda: statuses(switchboard, good) == {"succeeded": 60})
+    wait_for(lambda: statuses(webhook_api, good) == {"succeeded": 60})
     assert all(receivers.count(url) <= worker.PER_WEBHOOK_MAX for url in hanging)
 
 
 def test_receivers_that_failed_before_get_a_share_of_the_threads(
-    switchboard, receivers, started, monkeypatch
+    webhook_api, receivers, started, monkeypatch
 ):
     monkeypatch.setattr(retries, "PAUSES", (timedelta(seconds=0.5),) * 10)
     dead = [f"https://dead-{number}.example.com/" for number in range(12)]
     for url in dead:
         receivers.down[url] = DeliveryResult(None, "the connection failed")
-        switchboard.hook("card_created", url=url)
-    make_cards(switchboard, 1)
+        webhook_api.hook("card_created", url=url)
+    make_cards(webhook_api, 1)
     wait_for(lambda: all(receivers.count(url) == 1 for url in dead))
     receivers.gate = {url: threading.Event() for url in dead}
-    good = switchboard.hook("card_created")
+    good = webhook_api.hook("card_created")
     # By now they are tried again, and hang.
     wait_for(lambda: sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX)
-    make_cards(switchboard, 10)
+    make_cards(webhook_api, 10)
     wait_for(lambda: receivers.count(good["url"]) == 10)
     assert sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX
 
 
-def test_messages_of_one_webhook_are_on_their_way_at_once_up_to_a_limit(switchboard, receivers, started):
-    hook = switchboard.hook("card_created")
+def test_messages_of_one_webhook_are_on_their_way_at_once_up_to_a_limit(webhook_api, receivers, started):
+    hook = webhook_api.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
-    make_cards(switchboard, 20)
+    make_cards(webhook_api, 20)
     wait_for(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
     receivers.gate[hook["url"]].set()
-    wait_for(lambda: statuses(switchboard, hook) == {"succeeded": 20})
+    wait_for(lambda: statuses(webhook_api, hook) == {"succeeded": 20})
     assert receivers.busiest[hook["url"]] == worker.PER_WEBHOOK_MAX
 
 
-def test_a_backlog_does_not_wait_for_the_pause_between_transactions(switchboard, receivers, monkeypatch):
+def test_a_backlog_does_not_wait_for_the_pause_between_transactions(webhook_api, receivers, monkeypatch):
     monkeypatch.setattr(worker, "SETTLE_SECONDS", 3.0)
     loads = 5
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, loads * queue.LOAD_MAX)
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, loads * queue.LOAD_MAX)
     began = time.monotonic()
-    switchboard.worker.start()
+    webhook_api.worker.start()
     wait_for(lambda: receivers.count(hook["url"]) == loads * queue.LOAD_MAX)
     # The pauses between the loads alone would take twice as long.
     assert time.monotonic() - began < (loads - 1) * worker.SETTLE_SECONDS / 2
-    assert switchboard.worker.stop(WAIT_SECONDS)
+    assert webhook_api.worker.stop(WAIT_SECONDS)
 
 
-def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(switchboard, receivers, database_url):
-    hook = switchboard.hook("card_created")
+def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(webhook_api, receivers, database_url):
+    hook = webhook_api.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
-    make_cards(switchboard, 30)
-    switchboard.worker.start()
+    make_cards(webhook_api, 30)
+    webhook_api.worker.start()
     wait_for(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
-    assert not switchboard.worker.stop(0)
+    assert not webhook_api.worker.stop(0)
     receivers.gate[hook["url"]].set()
-    assert switchboard.worker.stop(WAIT_SECONDS)
-    assert statuses(switchboard, hook) == {"succeeded": worker.PER_WEBHOOK_MAX, "pending": 26}
+    assert webhook_api.worker.stop(WAIT_SECONDS)
+    assert statuses(webhook_api, hook) == {"succeeded": worker.PER_WEBHOOK_MAX, "pending": 26}
     with closing(Core(database_url, webhook_sender=receivers.deliver)) as other:
-        other.env.clock = switchboard.clock
+        other.env.clock = webhook_api.clock
         assert other.webhook_worker.run_due() == 26
     assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 30}
 
 
-def test_a_sender_that_raises_ends_no_thread(switchboard, receivers, started):
-    hook = switchboard.hook("card_created")
+def test_a_sender_that_raises_ends_no_thread(webhook_api, receivers, started):
+    hook = webhook_api.hook("card_created")
     deliver, failed = receivers.deliver, threading.Event()
 
     def fail(request):
         failed.set()
-        switchboard.world.core.env.webhook_sender = deliver
+        webhook_api.world.core.env.webhook_sender = deliver
         raise RuntimeError("no more threads")
 
-    switchboard.world.core.env.webhook_sender = fail
-    switchboard.card()
+    webhook_api.world.core.env.webhook_sender = fail
+    webhook_api.card()
     assert failed.wait(WAIT_SECONDS)
-    wait_for(lambda: len(switchboard.told(hook)[0]["attempts"]) == 1)
-    assert switchboard.told(hook)[0]["attempts"][0]["error"] == "it could not be sent: RuntimeError"
+    wait_for(lambda: len(webhook_api.told(hook)[0]["attempts"]) == 1)
+    assert webhook_api.told(hook)[0]["attempts"][0]["error"] == "it could not be sent: RuntimeError"
 
 
 # ------------------------------------------------------------------------------------------------ a backlog
 
 
-def test_no_statement_of_the_worker_reads_the_backlog(switchboard, receivers):
-    dead = switchboard.hook("card_created", url=DEAD)
+def test_no_statement_of_the_worker_reads_the_backlog(webhook_api, receivers):
+    dead = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
     for _ in range(5):
-        make_cards(switchboard, 500)
-    switchboard.send()
-    hook = switchboard.hook("card_created")
-    make_cards(switchboard, 60)
-    with switchboard.world.core.begin(NOBODY) as uow:
+        make_cards(webhook_api, 500)
+    webhook_api.send()
+    hook = webhook_api.hook("card_created")
+    make_cards(webhook_api, 60)
+    with webhook_api.world.core.begin(NOBODY) as uow:
         jobs.enqueue_all(uow, "unheard of", list(range(2_000)))
     with sent_statements() as sent:
-        assert switchboard.worker.run_due() == 60
-        switchboard.clock.advance(timedelta(seconds=5))
-        assert switchboard.worker.run_due() == 1
+        assert webhook_api.worker.run_due() == 60
+        webhook_api.clock.advance(timedelta(seconds=5))
+        assert webhook_api.worker.run_due() == 1
     tables = ("stellary_jobs", "stellary_webhook_deliveries")
     ours = [statement for statement in sent if any(table in statement[0] for table in tables)]
     assert len(ours) >= 8
     much = {
-        statement[0]: steps_that_read_much(explain(switchboard.world.core, statement)) for statement in ours
+        statement[0]: steps_that_read_much(explain(webhook_api.world.core, statement)) for statement in ours
     }
     # The webhooks themselves are locked in the order of their ids, so that two workers wait in no circle.
     few = {'Sort Key: stellary_webhooks.id COLLATE "C"', "Sort Key: stellary_webhooks.id"}
     assert {sql: steps for sql, steps in much.items() if set(steps) - few} == {}
-    assert (statuses(switchboard, dead)["pending"], statuses(switchboard, hook)) == (2560, {"succeeded": 60})
+    assert (statuses(webhook_api, dead)["pending"], statuses(webhook_api, hook)) == (2560, {"succeeded": 60})

@@ -18,24 +18,24 @@ from stellary.core.board import cards
 from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks import outbox
 from stellary.core.webhooks.tables import deliveries
-from tests.core.webhooks.switchboard import URL
+from tests.core.webhooks.webhook_api import URL
 from tests.support.world import at_once
 
 
-def problem(switchboard, path, body, method="POST"):
-    answer = switchboard.world.call(switchboard.owner, method, path, body)
+def problem(webhook_api, path, body, method="POST"):
+    answer = webhook_api.world.call(webhook_api.owner, method, path, body)
     return answer.status, orjson.loads(answer.body)["message"]
 
 
-def test_a_webhook_is_made_with_a_secret_that_is_shown_once(switchboard):
-    hook = switchboard.hook("card_moved", "card_moved")
+def test_a_webhook_is_made_with_a_secret_that_is_shown_once(webhook_api):
+    hook = webhook_api.hook("card_moved", "card_moved")
     secret = hook.pop("secret")
     assert secret.startswith("whsec_")
     assert (hook["url"], hook["events"], hook["active"]) == (URL, ["card_moved"], True)
-    assert switchboard.world.ask(switchboard.owner, "GET", f"{switchboard.flat}/webhooks") == [hook]
-    changed = switchboard.world.ask(switchboard.owner, "PATCH", switchboard.of_hook(hook), {"events": []})
+    assert webhook_api.world.ask(webhook_api.owner, "GET", f"{webhook_api.flat}/webhooks") == [hook]
+    changed = webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"events": []})
     assert changed == {**hook, "events": [], "updatedAt": changed["updatedAt"]}
-    assert switchboard.world.ask(switchboard.owner, "PATCH", switchboard.of_hook(hook), {}) == changed
+    assert webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {}) == changed
 
 
 @pytest.mark.parametrize(
@@ -59,44 +59,44 @@ def test_a_webhook_is_made_with_a_secret_that_is_shown_once(switchboard):
         ("http://0.0.0.0/", "url must lead to a public address"),
     ],
 )
-def test_a_webhook_leads_to_a_public_url(switchboard, url, said):
-    assert problem(switchboard, f"{switchboard.flat}/webhooks", {"url": url}) == (400, said)
-    hook = switchboard.hook()
-    assert problem(switchboard, switchboard.of_hook(hook), {"url": url}, "PATCH") == (400, said)
+def test_a_webhook_leads_to_a_public_url(webhook_api, url, said):
+    assert problem(webhook_api, f"{webhook_api.flat}/webhooks", {"url": url}) == (400, said)
+    hook = webhook_api.hook()
+    assert problem(webhook_api, webhook_api.of_hook(hook), {"url": url}, "PATCH") == (400, said)
 
 
-def test_other_addresses_will_do_where_that_is_allowed(switchboard):
-    switchboard.world.core.env.private_webhooks = True
-    hook = switchboard.hook(url="http://127.0.0.1:8080/")
+def test_other_addresses_will_do_where_that_is_allowed(webhook_api):
+    webhook_api.world.core.env.private_webhooks = True
+    hook = webhook_api.hook(url="http://127.0.0.1:8080/")
     assert (
-        switchboard.world.ask(
-            switchboard.owner,
+        webhook_api.world.ask(
+            webhook_api.owner,
             "PATCH",
-            switchboard.of_hook(hook),
+            webhook_api.of_hook(hook),
             {"url": "http://localhost/", "active": False},
         )["url"]
         == "http://localhost/"
     )
 
 
-def test_a_workspace_has_twenty_webhooks_at_most_however_they_are_made(switchboard):
+def test_a_workspace_has_twenty_webhooks_at_most_however_they_are_made(webhook_api):
     for _ in range(WEBHOOKS_MAX - 2):
-        switchboard.hook()
-    path = f"{switchboard.flat}/webhooks"
+        webhook_api.hook()
+    path = f"{webhook_api.flat}/webhooks"
 
     def make():
-        return switchboard.world.status(switchboard.owner, "POST", path, {"url": URL})
+        return webhook_api.world.status(webhook_api.owner, "POST", path, {"url": URL})
 
     assert Counter(at_once(*[make] * 4)) == {201: 2, 409: 2}
-    assert problem(switchboard, path, {"url": URL}) == (409, "a workspace has at most 20 webhooks")
+    assert problem(webhook_api, path, {"url": URL}) == (409, "a workspace has at most 20 webhooks")
 
 
-def test_what_happens_is_told_signed_and_once(switchboard):
-    hook = switchboard.hook()
-    card = switchboard.card("Write")
-    (message,) = switchboard.send()
-    (request,) = switchboard.requests
-    id, read = verified(request.headers, request.body, hook["secret"], now=switchboard.clock.now)
+def test_what_happens_is_told_signed_and_once(webhook_api):
+    hook = webhook_api.hook()
+    card = webhook_api.card("Write")
+    (message,) = webhook_api.send()
+    (request,) = webhook_api.requests
+    id, read = verified(request.headers, request.body, hook["secret"], now=webhook_api.clock.now)
     assert (message["type"], message["data"]["cardId"], message["data"]["actorName"]) == (
         "card_created",
         card["id"],
@@ -104,67 +104,67 @@ def test_what_happens_is_told_signed_and_once(switchboard):
     )
     assert read.type == "card_created"
     assert "Write" in read.data.meta.values()
-    (told,) = switchboard.told(hook)
+    (told,) = webhook_api.told(hook)
     assert (told["id"], told["status"], told["payload"]) == (id, "succeeded", request.body.decode())
     assert told["attempts"] == [{"at": told["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}]
-    assert switchboard.send() == []
-    assert switchboard.world.core.work.jobs() == []
+    assert webhook_api.send() == []
+    assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_webhook_hears_what_it_has_asked_for(switchboard):
-    moved, all_of_it = switchboard.hook("card_moved"), switchboard.hook()
-    switchboard.hook(active=False)
-    card = switchboard.card()
-    switchboard.world.ask(
-        switchboard.owner, "PATCH", switchboard.of(card), {"columnId": switchboard.columns[1]["id"]}
+def test_a_webhook_hears_what_it_has_asked_for(webhook_api):
+    moved, all_of_it = webhook_api.hook("card_moved"), webhook_api.hook()
+    webhook_api.hook(active=False)
+    card = webhook_api.card()
+    webhook_api.world.ask(
+        webhook_api.owner, "PATCH", webhook_api.of(card), {"columnId": webhook_api.columns[1]["id"]}
     )
-    switchboard.send()
-    assert [each["event"] for each in switchboard.told(moved)] == ["card_moved"]
-    assert [each["event"] for each in switchboard.told(all_of_it)] == ["card_moved", "card_created"]
+    webhook_api.send()
+    assert [each["event"] for each in webhook_api.told(moved)] == ["card_moved"]
+    assert [each["event"] for each in webhook_api.told(all_of_it)] == ["card_moved", "card_created"]
 
 
-def test_what_is_undone_is_not_told(switchboard):
-    hook = switchboard.hook()
-    path = f"{switchboard.path}/columns/{switchboard.columns[0]['id']}/cards"
-    ref = switchboard.workspace.ref.child(ColumnRef, switchboard.project["id"], switchboard.columns[0]["id"])
-    with suppress(LookupError), switchboard.world.core.begin(switchboard.owner.actor) as uow:
+def test_what_is_undone_is_not_told(webhook_api):
+    hook = webhook_api.hook()
+    path = f"{webhook_api.path}/columns/{webhook_api.columns[0]['id']}/cards"
+    ref = webhook_api.workspace.ref.child(ColumnRef, webhook_api.project["id"], webhook_api.columns[0]["id"])
+    with suppress(LookupError), webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
         cards.create_card(uow, ref, CreateCard(title="Never"))
         raise LookupError
-    assert switchboard.world.status(switchboard.owner, "POST", path, {"title": ""}) == 400
-    assert (switchboard.told(hook), switchboard.send()) == ([], [])
+    assert webhook_api.world.status(webhook_api.owner, "POST", path, {"title": ""}) == 400
+    assert (webhook_api.told(hook), webhook_api.send()) == ([], [])
 
 
-def test_another_workspace_is_not_told_of(switchboard):
-    hook = switchboard.hook()
-    other = type(switchboard)(switchboard.world, switchboard.world.person("bob"))
+def test_another_workspace_is_not_told_of(webhook_api):
+    hook = webhook_api.hook()
+    other = type(webhook_api)(webhook_api.world, webhook_api.world.person("bob"))
     other.card()
-    assert switchboard.told(hook) == []
+    assert webhook_api.told(hook) == []
 
 
-def test_what_is_done_in_bulk_is_told_one_by_one_with_few_statements(switchboard, statements, monkeypatch):
+def test_what_is_done_in_bulk_is_told_one_by_one_with_few_statements(webhook_api, statements, monkeypatch):
     monkeypatch.setattr(outbox, "DELETE_OLD_EVERY", 2**96)
-    hook = switchboard.hook("card_created")
+    hook = webhook_api.hook("card_created")
 
     def make(count):
-        many = [{"title": str(place), "columnId": switchboard.columns[0]["id"]} for place in range(count)]
+        many = [{"title": str(place), "columnId": webhook_api.columns[0]["id"]} for place in range(count)]
         with statements() as sent:
-            switchboard.world.ask(
-                switchboard.owner, "POST", f"{switchboard.path}/cards/bulk", {"cards": many}
+            webhook_api.world.ask(
+                webhook_api.owner, "POST", f"{webhook_api.path}/cards/bulk", {"cards": many}
             )
         return len(sent)
 
     assert make(3) == make(40)
-    assert len(switchboard.send()) == len(switchboard.told(hook)) == 43
+    assert len(webhook_api.send()) == len(webhook_api.told(hook)) == 43
 
 
-def test_where_nobody_has_made_a_webhook_none_is_looked_for(switchboard, statements):
+def test_where_nobody_has_made_a_webhook_none_is_looked_for(webhook_api, statements):
     def asked():
         with statements() as sent:
-            switchboard.card()
+            webhook_api.card()
         return sum("stellary_webhooks" in each for each in sent)
 
     assert asked() == 0
-    switchboard.hook("card_moved")
+    webhook_api.hook("card_moved")
     assert asked() == 1
 
 
@@ -178,27 +178,27 @@ def test_where_nobody_has_made_a_webhook_none_is_looked_for(switchboard, stateme
         DeliveryResult(503),
     ],
 )
-def test_what_may_help_is_tried_again_with_the_same_id_and_text(switchboard, result):
-    hook = switchboard.hook()
-    switchboard.card()
-    switchboard.answers = [result, result]
+def test_what_may_help_is_tried_again_with_the_same_id_and_text(webhook_api, result):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.answers = [result, result]
     for pause in (0, 5, 30):
-        switchboard.clock.advance(timedelta(seconds=pause))
-        assert len(switchboard.send()) == 1
-        assert switchboard.send() == []
-    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.requests}) == 1
-    stamps = [int(each.headers["webhook-timestamp"]) for each in switchboard.requests]
+        webhook_api.clock.advance(timedelta(seconds=pause))
+        assert len(webhook_api.send()) == 1
+        assert webhook_api.send() == []
+    assert len({(each.headers["webhook-id"], each.body) for each in webhook_api.requests}) == 1
+    stamps = [int(each.headers["webhook-timestamp"]) for each in webhook_api.requests]
     assert [stamp - stamps[0] for stamp in stamps] == [0, 5, 35]
-    (told,) = switchboard.told(hook)
+    (told,) = webhook_api.told(hook)
     assert (told["status"], [each["statusCode"] for each in told["attempts"]]) == (
         "succeeded",
         [result.status, result.status, 200],
     )
     verified(
-        switchboard.requests[-1].headers,
-        switchboard.requests[-1].body,
+        webhook_api.requests[-1].headers,
+        webhook_api.requests[-1].body,
         hook["secret"],
-        now=switchboard.clock.now,
+        now=webhook_api.clock.now,
     )
 
 
@@ -211,120 +211,120 @@ def test_what_may_help_is_tried_again_with_the_same_id_and_text(switchboard, res
         DeliveryResult(None, "refused", final=True),
     ],
 )
-def test_what_does_not_help_is_tried_once(switchboard, result):
-    hook = switchboard.hook()
-    switchboard.card()
-    switchboard.answers = [result]
-    switchboard.send()
-    (told,) = switchboard.told(hook, "status=failed")
-    assert (len(told["attempts"]), told["nextAttemptAt"], switchboard.told(hook, "status=pending")) == (
+def test_what_does_not_help_is_tried_once(webhook_api, result):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.answers = [result]
+    webhook_api.send()
+    (told,) = webhook_api.told(hook, "status=failed")
+    assert (len(told["attempts"]), told["nextAttemptAt"], webhook_api.told(hook, "status=pending")) == (
         1,
         None,
         [],
     )
 
 
-def test_it_is_tried_for_a_day_and_then_given_up(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    began = switchboard.clock.now
-    switchboard.answers = [DeliveryResult(500)] * 50
-    while (told := switchboard.told(hook)[0])["status"] == "pending":
-        switchboard.clock.now = max(switchboard.clock.now, _moment(told["nextAttemptAt"]))
-        assert len(switchboard.send()) == 1
+def test_it_is_tried_for_a_day_and_then_given_up(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    began = webhook_api.clock.now
+    webhook_api.answers = [DeliveryResult(500)] * 50
+    while (told := webhook_api.told(hook)[0])["status"] == "pending":
+        webhook_api.clock.now = max(webhook_api.clock.now, _moment(told["nextAttemptAt"]))
+        assert len(webhook_api.send()) == 1
     assert (told["status"], len(told["attempts"])) == ("failed", 11)
-    assert timedelta(hours=24) < switchboard.clock.now - began < timedelta(hours=30)
-    assert switchboard.world.core.work.jobs() == []
+    assert timedelta(hours=24) < webhook_api.clock.now - began < timedelta(hours=30)
+    assert webhook_api.world.core.work.jobs() == []
 
 
 def _moment(text):
     return datetime.fromisoformat(text)
 
 
-def test_who_asks_to_wait_is_waited_for(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    switchboard.answers = [DeliveryResult(429, retry_after=120.0)]
-    switchboard.send()
-    (told,) = switchboard.told(hook)
-    assert _moment(told["nextAttemptAt"]) - switchboard.clock.now == timedelta(seconds=120)
+def test_who_asks_to_wait_is_waited_for(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.answers = [DeliveryResult(429, retry_after=120.0)]
+    webhook_api.send()
+    (told,) = webhook_api.told(hook)
+    assert _moment(told["nextAttemptAt"]) - webhook_api.clock.now == timedelta(seconds=120)
 
 
-def test_a_message_is_sent_again_with_the_same_id(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    switchboard.answers = [DeliveryResult(410)]
-    switchboard.send()
-    (told,) = switchboard.told(hook)
-    path = f"{switchboard.of_hook(hook)}/deliveries/{told['id']}/redeliver"
-    again = switchboard.world.ask(switchboard.owner, "POST", path)
+def test_a_message_is_sent_again_with_the_same_id(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.answers = [DeliveryResult(410)]
+    webhook_api.send()
+    (told,) = webhook_api.told(hook)
+    path = f"{webhook_api.of_hook(hook)}/deliveries/{told['id']}/redeliver"
+    again = webhook_api.world.ask(webhook_api.owner, "POST", path)
     assert (again["status"], again["id"]) == ("pending", told["id"])
-    assert problem(switchboard, path, None) == (409, "it is being delivered")
-    switchboard.send()
-    assert len({each.headers["webhook-id"] for each in switchboard.requests}) == 1
-    (told,) = switchboard.told(hook)
+    assert problem(webhook_api, path, None) == (409, "it is being delivered")
+    webhook_api.send()
+    assert len({each.headers["webhook-id"] for each in webhook_api.requests}) == 1
+    (told,) = webhook_api.told(hook)
     assert (told["status"], [each["statusCode"] for each in told["attempts"]]) == ("succeeded", [410, 200])
 
 
-def test_of_two_who_send_it_again_at_once_one_does(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    switchboard.send()
-    path = f"{switchboard.of_hook(hook)}/deliveries/{switchboard.told(hook)[0]['id']}/redeliver"
-    answers = at_once(*[lambda: switchboard.world.status(switchboard.owner, "POST", path)] * 3)
+def test_of_two_who_send_it_again_at_once_one_does(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.send()
+    path = f"{webhook_api.of_hook(hook)}/deliveries/{webhook_api.told(hook)[0]['id']}/redeliver"
+    answers = at_once(*[lambda: webhook_api.world.status(webhook_api.owner, "POST", path)] * 3)
     assert Counter(answers) == {200: 1, 409: 2}
-    assert len(switchboard.send()) == 1
+    assert len(webhook_api.send()) == 1
 
 
-def test_a_webhook_that_is_off_gives_up_what_waits(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    switchboard.world.ask(switchboard.owner, "PATCH", switchboard.of_hook(hook), {"active": False})
-    assert switchboard.send() == []
-    (told,) = switchboard.told(hook)
+def test_a_webhook_that_is_off_gives_up_what_waits(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"active": False})
+    assert webhook_api.send() == []
+    (told,) = webhook_api.told(hook)
     assert (told["status"], told["attempts"][0]["error"]) == ("failed", "the webhook is turned off")
 
 
 @pytest.mark.parametrize("gone", ["webhook", "workspace"])
-def test_what_is_deleted_is_sent_no_more(switchboard, gone):
-    hook = switchboard.hook()
-    switchboard.card()
-    paths = {"webhook": switchboard.of_hook(hook), "workspace": switchboard.flat}
-    switchboard.world.ask(switchboard.owner, "DELETE", paths[gone])
-    assert switchboard.send() == []
-    with switchboard.world.core.view(switchboard.owner.actor) as uow:
+def test_what_is_deleted_is_sent_no_more(webhook_api, gone):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    paths = {"webhook": webhook_api.of_hook(hook), "workspace": webhook_api.flat}
+    webhook_api.world.ask(webhook_api.owner, "DELETE", paths[gone])
+    assert webhook_api.send() == []
+    with webhook_api.world.core.view(webhook_api.owner.actor) as uow:
         assert uow.connection.execute(select(func.count()).select_from(deliveries)).scalar_one() == 0
-    assert switchboard.world.core.work.jobs() == []
+    assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_webhook_that_is_deleted_while_a_message_is_on_its_way_leaves_nothing(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
+def test_a_webhook_that_is_deleted_while_a_message_is_on_its_way_leaves_nothing(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
 
     def deletes(request):
-        switchboard.world.ask(switchboard.owner, "DELETE", switchboard.of_hook(hook))
+        webhook_api.world.ask(webhook_api.owner, "DELETE", webhook_api.of_hook(hook))
         return DeliveryResult(500)
 
-    switchboard.world.core.env.webhook_sender = deletes
-    switchboard.worker.run_due()
-    assert switchboard.world.core.work.jobs() == []
+    webhook_api.world.core.env.webhook_sender = deletes
+    webhook_api.worker.run_due()
+    assert webhook_api.world.core.work.jobs() == []
 
 
-def test_the_newest_thousand_are_kept_and_what_has_not_arrived(switchboard, monkeypatch):
+def test_the_newest_thousand_are_kept_and_what_has_not_arrived(webhook_api, monkeypatch):
     monkeypatch.setattr(outbox, "DELIVERIES_MAX", 2)
     monkeypatch.setattr(outbox, "_DELETE_OLD", _forget_but(2))
-    hook = switchboard.hook("card_created")
+    hook = webhook_api.hook("card_created")
     for place in range(3):
-        switchboard.card(str(place))
-    switchboard.send()
-    with switchboard.world.core.begin(switchboard.owner.actor) as uow:
+        webhook_api.card(str(place))
+    webhook_api.send()
+    with webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
         outbox.delete_old_deliveries(uow, hook["id"])
-    assert len(switchboard.told(hook)) == 2
+    assert len(webhook_api.told(hook)) == 2
     for place in range(3):
-        switchboard.card(str(place))
-    with switchboard.world.core.begin(switchboard.owner.actor) as uow:
+        webhook_api.card(str(place))
+    with webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
         outbox.delete_old_deliveries(uow, hook["id"])
-    assert [each["status"] for each in switchboard.told(hook)] == ["pending"] * 3
+    assert [each["status"] for each in webhook_api.told(hook)] == ["pending"] * 3
 
 
 def _forget_but(kept):
@@ -338,71 +338,71 @@ def _forget_but(kept):
     )
 
 
-def test_deliveries_come_by_the_page(switchboard):
-    hook = switchboard.hook("card_created")
+def test_deliveries_come_by_the_page(webhook_api):
+    hook = webhook_api.hook("card_created")
     for place in range(3):
-        switchboard.card(str(place))
-    ids = [each["id"] for each in switchboard.told(hook)]
-    answer = switchboard.world.call(
-        switchboard.owner, "GET", f"{switchboard.of_hook(hook)}/deliveries?limit=2"
+        webhook_api.card(str(place))
+    ids = [each["id"] for each in webhook_api.told(hook)]
+    answer = webhook_api.world.call(
+        webhook_api.owner, "GET", f"{webhook_api.of_hook(hook)}/deliveries?limit=2"
     )
     rest = answer.headers["link"].partition("?")[2].partition(">")[0]
     assert [each["id"] for each in orjson.loads(answer.body)] == ids[:2]
-    assert [each["id"] for each in switchboard.told(hook, rest)] == ids[2:]
+    assert [each["id"] for each in webhook_api.told(hook, rest)] == ids[2:]
 
 
-def test_without_a_sender_messages_wait(core, switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
+def test_without_a_sender_messages_wait(core, webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
     core.env.webhook_sender = None
     assert core.webhook_worker.run_due() == 0
-    assert switchboard.told(hook)[0]["status"] == "pending"
+    assert webhook_api.told(hook)[0]["status"] == "pending"
 
 
 class Died(BaseException):
     """The process has ended."""
 
 
-def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_again(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    deliver = switchboard.world.core.env.webhook_sender
+def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_again(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    deliver = webhook_api.world.core.env.webhook_sender
 
     def dies(request):
         deliver(request)
         raise Died
 
-    switchboard.world.core.env.webhook_sender = dies
+    webhook_api.world.core.env.webhook_sender = dies
     with pytest.raises(Died):
-        switchboard.worker.run_due()
-    assert switchboard.told(hook)[0]["status"] == "pending"
-    switchboard.world.core.env.webhook_sender = deliver
-    assert switchboard.send() == []
-    switchboard.clock.advance(timedelta(seconds=61))
-    assert len(switchboard.send()) == 1
-    assert len({(each.headers["webhook-id"], each.body) for each in switchboard.requests}) == 1
-    assert [each["statusCode"] for each in switchboard.told(hook)[0]["attempts"]] == [200]
+        webhook_api.worker.run_due()
+    assert webhook_api.told(hook)[0]["status"] == "pending"
+    webhook_api.world.core.env.webhook_sender = deliver
+    assert webhook_api.send() == []
+    webhook_api.clock.advance(timedelta(seconds=61))
+    assert len(webhook_api.send()) == 1
+    assert len({(each.headers["webhook-id"], each.body) for each in webhook_api.requests}) == 1
+    assert [each["statusCode"] for each in webhook_api.told(hook)[0]["attempts"]] == [200]
 
 
-def test_a_sender_that_fails_is_asked_again(switchboard):
-    hook = switchboard.hook()
-    switchboard.card()
-    deliver = switchboard.world.core.env.webhook_sender
+def test_a_sender_that_fails_is_asked_again(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    deliver = webhook_api.world.core.env.webhook_sender
 
     def fails(request):
         raise RuntimeError("no more threads")
 
-    switchboard.world.core.env.webhook_sender = fails
-    assert switchboard.send() == []
-    switchboard.world.core.env.webhook_sender = deliver
-    switchboard.clock.advance(timedelta(seconds=10))
-    assert len(switchboard.send()) == 1
-    assert switchboard.told(hook)[0]["status"] == "succeeded"
+    webhook_api.world.core.env.webhook_sender = fails
+    assert webhook_api.send() == []
+    webhook_api.world.core.env.webhook_sender = deliver
+    webhook_api.clock.advance(timedelta(seconds=10))
+    assert len(webhook_api.send()) == 1
+    assert webhook_api.told(hook)[0]["status"] == "succeeded"
 
 
-def test_two_who_send_at_once_send_each_message_once(switchboard):
-    switchboard.hook()
+def test_two_who_send_at_once_send_each_message_once(webhook_api):
+    webhook_api.hook()
     for place in range(8):
-        switchboard.card(str(place))
-    at_once(*[switchboard.worker.run_due] * 4)
-    assert Counter(Counter(each.headers["webhook-id"] for each in switchboard.requests).values()) == {1: 8}
+        webhook_api.card(str(place))
+    at_once(*[webhook_api.worker.run_due] * 4)
+    assert Counter(Counter(each.headers["webhook-id"] for each in webhook_api.requests).values()) == {1: 8}

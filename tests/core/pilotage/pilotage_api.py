@@ -10,7 +10,7 @@ from tests.support.boards import Board, Json
 from tests.support.world import Person
 
 
-class Helm(Board):
+class PilotageApi(Board):
     """A workspace with a board, and short ways to ask for its pilotage."""
 
     def person(self, name: str) -> Person:

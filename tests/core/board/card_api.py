@@ -50,7 +50,7 @@ CARD = Card(
 
 
 @attrs.define
-class Desk:
+class CardApi:
     """A project in a workspace and the user who works on it. All calls go through the HTTP layer."""
 
     world: World
@@ -62,7 +62,7 @@ class Desk:
     def path(self) -> str:
         return f"{self.workspace.path}/projects/{self.project['id']}"
 
-    def another(self, name: str = "another one") -> Desk:
+    def another(self, name: str = "another one") -> CardApi:
         """Create another project of the workspace, and return an API for it."""
         project = self.world.ask(self.person, "POST", f"{self.workspace.path}/projects", {"name": name})
         return attrs.evolve(self, project=project)
@@ -95,7 +95,7 @@ class Desk:
         return self.ask("POST", f"/columns/{column}/cards", {"title": title, **fields})
 
     def cards(self, column: str, titles: str) -> list[str]:
-        """Create several cards, and return their ids: ``a, b = desk.cards(todo, "a b")``."""
+        """Create several cards, and return their ids: ``a, b = card_api.cards(todo, "a b")``."""
         return [self.card(column, title)["id"] for title in titles.split()]
 
     def fill(self, column: str, count: int, gap: int = GAP) -> list[str]:

@@ -14,7 +14,7 @@ from tests.support.world import Person, World
 URL = "https://hooks.example.com/stellary"
 
 
-class Switchboard(Board):
+class WebhookApi(Board):
     """A board, its webhooks, and the requests that its sender was given.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.boards import Board, Json
 
 
-class Workshop(Board):
+class AutomationApi(Board):
     """A board, and short ways to make rules and to read what they have done."""
 
     def rule(

@@ -11,7 +11,7 @@ from tests.support.world import Person, World
 Json = dict[str, Any]
 
 
-class Shelf:
+class DocumentApi:
     """A workspace of ann's, in which rob reviews and wim is a member.
 
     Attributes:

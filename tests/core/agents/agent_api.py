@@ -15,7 +15,7 @@ from tests.support.boards import Board, Json
 OFTEN = {"maxActions": 10_000, "windowSeconds": 60}
 
 
-class Office(Board):
+class AgentApi(Board):
     """A board, and agents."""
 
     @property

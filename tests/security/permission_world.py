@@ -1,4 +1,4 @@
-"""The stage: everybody who asks, and everything that is asked about, in one database.
+"""The permission world: all personas and all objects that requests name, in one database.
 
 Organization ``acme`` has the workspace ``eng``, in which the personas have their roles, and ``ops`` beside it;
 ``abroad`` is another tenant's. ``lobby`` has everybody in it, so that each persona has something of its own.
@@ -52,8 +52,8 @@ _AUDIT = (
 )
 
 
-class Stage:
-    """Who asks and what is asked about.
+class PermissionWorld:
+    """The personas that send requests, and the objects that the requests name.
 
     Attributes:
         people: By persona, and some more.
@@ -340,8 +340,8 @@ class Stage:
 
 
 @contextmanager
-def staged(kind: type[Sqlite | Postgres], run: Run) -> Iterator[Stage]:
-    """A stage on a database of that kind, which is gone afterwards."""
+def open_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[PermissionWorld]:
+    """Build a permission world on a temporary database of that kind."""
     with kind(run).database() as url:
         core = Core(url, bcrypt_rounds=4)
         core.close()
@@ -349,7 +349,7 @@ def staged(kind: type[Sqlite | Postgres], run: Run) -> Iterator[Stage]:
         # Its threads would use the sandbox's one connection beside the test.
         core.relay.start = lambda: None
         try:
-            yield Stage(core, sandbox)
+            yield PermissionWorld(core, sandbox)
         finally:
             core.close()
 
