@@ -70,8 +70,8 @@ class FieldTrial:
     """How one field is tried.
 
     Attributes:
-        value: Sent value, or a function of the permission world that makes it. Default: by the field's type.
-        body: Other fields of the body, or a function of the permission world. Default: as in the permission tests.
+        value: The value to send, or a function of the world that builds it; by default derived from the field's type.
+        body: The other fields of the body, or a function of the world; by default those of the permission tests.
         read: Return what came of the field; by default it is looked for under its own name.
         expected: What ``read`` must return; the value if not given.
         prepare: Called before the request is sent.
@@ -85,7 +85,7 @@ class FieldTrial:
 
 
 def _here(*names: str) -> Callable[[PermissionWorld], Any]:
-    """Return a maker of a list of ids of the permission world."""
+    """Return a function that lists ids of the world."""
     return lambda permission_world: [permission_world.here[name] for name in names]
 
 
@@ -340,14 +340,14 @@ _REFERENCES = {
     "targetCardId": "thirdCardId",
     "contextId": "projectId",
 }
-"""The object of the permission world to which a field of that name refers."""
+"""The item of the world that a field of that name refers to."""
 
 
 def sample_value(permission_world: PermissionWorld, name: str, kind: Any, usual: Any = None) -> Any:
     """Return a good value of a field that differs from what the field is otherwise.
 
     Args:
-        permission_world: Where the request is sent.
+        permission_world: The world that receives the request.
         name: The field's wire name.
         kind: The field's type, with its marks.
         usual: The value that the field has in a usual request, if it is there.

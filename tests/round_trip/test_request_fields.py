@@ -257,7 +257,7 @@ def test_each_change_of_a_card_is_in_the_activity(permission_world: PermissionWo
     for name in fields_of(row):
         with permission_world.sandbox.thrown_away():
             assert find_problem(permission_world, row, name) is None
-            # The rule of the permission world adds one of its own to an assignment.
+            # The world's rule adds one of its own to an assignment.
             latest = Conversation(permission_world, row).ask("projects.activity", query="limit=2")
         recorded = [(item["type"], item["meta"].get("changed", [])) for item in latest]
         if _ACTIVITY.get(name, ("card_updated", [_ACTIVITY_NAMES.get(name, name)])) not in recorded:

@@ -23,7 +23,7 @@ class Asking:
     """A good request.
 
     Attributes:
-        body: Made of the permission world; None for a request without a body.
+        body: Built from the permission world; None for a request without a body.
         query: Without the question mark.
         places: Which thing of a place stands in the path, where it is not the one of the parameter's own name.
         own: Which of the persona's own things stands where in the path.
@@ -294,7 +294,7 @@ def place_of(permission_world: PermissionWorld, row: Row, persona: str, whose: s
     """What stands in the path of a good request.
 
     Args:
-        permission_world: Where it is asked.
+        permission_world: The world that receives the request.
         row: What is asked.
         persona: Who asks.
         whose: ``own`` or ``other``, where it is to be the persona's own thing or somebody else's; if not given, that of
@@ -334,7 +334,7 @@ def send(
     """Ask for an endpoint.
 
     Args:
-        permission_world: Where it is asked.
+        permission_world: The world that receives the request.
         row: What is asked.
         persona: Who asks.
         place: What stands in the path.

@@ -1,4 +1,4 @@
-"""The world of the permission tests: built once per kind of database, and unchanged after every test."""
+"""The world of the permission tests: built once for each kind of database, and left unchanged by every test."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.support.databases import Postgres, Sqlite
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[PermissionWorld]:
-    """Build the permission world on a database of each kind."""
+    """Yield a permission world on a database of each kind."""
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
-    with open_permission_world(kind, request.config.stash[RUN]) as made:
-        yield made
+    with open_permission_world(kind, request.config.stash[RUN]) as opened_world:
+        yield opened_world
 
 
 @pytest.fixture
 def permission_world(shared_permission_world: PermissionWorld) -> Iterator[PermissionWorld]:
-    """Return the permission world in a transaction that is rolled back after the test."""
+    """Yield the permission world in a transaction that is rolled back after the test."""
     with shared_permission_world.sandbox.transaction():
         yield shared_permission_world

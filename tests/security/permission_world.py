@@ -1,7 +1,7 @@
-"""The permission world: all personas and all objects that requests name, in one database.
+"""The world of the permission tests: all callers and all items that requests name, in one database.
 
-Organization ``acme`` has the workspace ``eng``, in which the personas have their roles, and ``ops`` beside it;
-``abroad`` is another tenant's. ``lobby`` has everybody in it, so that each persona has something of its own.
+Organization ``acme`` has the workspace ``eng``, in which the personas have their roles, and the workspace ``ops``;
+``abroad`` belongs to another tenant. Every persona is a member of ``lobby`` and owns something there.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from tests.support.shared_run import Run
 from tests.support.world import PASSWORD, Workspace, World
 
 Place = dict[str, str]
-"""What stands in paths: an id or a slug by the name of its parameter."""
+"""Path parameters: an id or a slug by the name of its parameter."""
 
 PERSONS = (*PEOPLE[1:], "PAT", "OLD")
-"""Personas that are somebody, and the users of the tokens."""
+"""Personas that have an account, and the owners of the tokens."""
 
 EVERY_TOOL = [
     "board.read",
@@ -53,16 +53,16 @@ _AUDIT = (
 
 
 class PermissionWorld:
-    """The personas that send requests, and the objects that the requests name.
+    """The callers and the items that their requests name.
 
     Attributes:
-        people: By persona, and some more.
-        here: All that the table's paths name, in the project in which the personas have their roles.
-        beside: The same things in another project of that workspace.
+        people: The users by persona, and some more.
+        here: Path parameters of the project in which the personas have their roles.
+        beside: The same in another project of that workspace.
         next_door: The same in another workspace of that organization.
         abroad: The same in another organization.
         gone: The same, deleted.
-        own: What is each persona's own: ``userId``, ``token``, ``apiTokenId``, ``notificationId``.
+        own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``notificationId``.
     """
 
     def __init__(self, core: Core, sandbox: Sandbox) -> None:
@@ -72,26 +72,30 @@ class PermissionWorld:
         names = (*PERSONS, "BOSS", "VICTIM", "HOST", "STRANGER", "NEW")
         self.people = {name: world.person(name.lower()) for name in names}
         self._bearers = {name: world.bearer(person) for name, person in self.people.items()}
-        self._bearers |= self._tokens()
-        self._settle()
+        self._bearers |= self._create_tokens()
+        self._create_workspaces()
         self._open_lobby()
-        self.own = {name: self._belongings(name) for name in PERSONS}
+        self.own = {name: self._create_own_items(name) for name in PERSONS}
 
-    # ------------------------------------------------------------------------------------------ who asks
+    # ------------------------------------------------------------------------------------------ callers
 
-    def _tokens(self) -> dict[str, str]:
-        """Tokens by what the table calls them and which kind of endpoint they are meant for."""
+    def _create_tokens(self) -> dict[str, str]:
+        """Return new tokens by the table's name for them and the scope of the endpoints they call."""
         user, world = self.people["PAT"], self.world
-        made = {}
+        tokens = {}
         for scope in TOKEN_SCOPES:
-            made[f"PATok {scope}"] = world.api_token(user, [scope])
-            made[f"PATno {scope}"] = world.api_token(user, [each for each in TOKEN_SCOPES if each != scope])
-        made["PATno any"] = world.api_token(user, ["account:read"])
-        made["PATno full"] = world.api_token(user, TOKEN_SCOPES[:-1])
-        made["PATfull"] = world.api_token(user)
-        made["PATdead"] = world.api_token(user)
+            tokens[f"PATok {scope}"] = world.api_token(user, [scope])
+            tokens[f"PATno {scope}"] = world.api_token(
+                user, [other for other in TOKEN_SCOPES if other != scope]
+            )
+        tokens["PATno any"] = world.api_token(user, ["account:read"])
+        tokens["PATno full"] = world.api_token(user, TOKEN_SCOPES[:-1])
+        tokens["PATfull"] = world.api_token(user)
+        tokens["PATdead"] = world.api_token(user)
         dead = next(
-            each for each in self.ask("PAT", "GET", "/api-tokens") if made["PATdead"][:10] == each["prefix"]
+            token
+            for token in self.ask("PAT", "GET", "/api-tokens")
+            if tokens["PATdead"][:10] == token["prefix"]
         )
         self.ask("PAT", "DELETE", f"/api-tokens/{dead['id']}")
         self.ask(
@@ -100,11 +104,11 @@ class PermissionWorld:
             "/auth/change-password",
             {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD},
         )
-        made["JWTold"] = self._bearers["OLD"]
-        return made
+        tokens["JWTold"] = self._bearers["OLD"]
+        return tokens
 
     def bearer(self, persona: str, row: Row) -> str | None:
-        """The token with which a persona asks for an endpoint."""
+        """Return the token that a persona sends to an endpoint; None without one."""
         if persona == "ANON":
             return None
         if persona in ("PATok", "PATno"):
@@ -113,24 +117,24 @@ class PermissionWorld:
         return self._bearers[persona]
 
     def person_of(self, persona: str) -> str:
-        """The name of the user that asks; somebody's where nobody does."""
+        """Return the name of the user behind a persona; for an anonymous caller, that of a member."""
         if persona.startswith("PAT"):
             return "PAT"
-        # An agent acts within the rights of who has given it the token.
+        # An agent acts within the rights of the user that created its token.
         return {"JWTold": "OLD", "ANON": "WM"}.get(persona, "OO" if persona in AGENTS else persona)
 
-    def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer to what a person asks, which has to succeed."""
-        return self.world.ask(self._bearers[who], method, path, body, **headers)
+    def ask(self, name: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request as a person, and return the answer; the request has to succeed."""
+        return self.world.ask(self._bearers[name], method, path, body, **headers)
 
     def audit(self, workspace: str) -> list[tuple[str, str]]:
-        """What agents of a workspace have tried with their tokens, and what came of it."""
+        """Return the tools that agents of a workspace called with their tokens, and the outcomes."""
         rows = self.sandbox.connection.execute(_AUDIT, {"_slug": workspace})
         return [(row.tool, row.outcome) for row in rows]
 
-    # ------------------------------------------------------------------------------------------ what is asked about
+    # ------------------------------------------------------------------------------------------ items
 
-    def _settle(self) -> None:
+    def _create_workspaces(self) -> None:
         world, people = self.world, self.people
         acme = world.organization(people["OO"], "acme")
         world.join_organization(people["OA"], acme, "admin")
@@ -139,103 +143,109 @@ class PermissionWorld:
         for name in ("EX", "WM", "PM", "PV", "PR", "PO", "PAT", "OLD", "VICTIM"):
             world.join(people[name], eng, pilotage_role=PILOTAGE.get(name, "viewer"))
         world.join(people["WA"], eng, role="admin")
-        self.here = self._furnished("BOSS", eng)
+        self.here = self._create_items("BOSS", eng)
         for name in ("PM", "PAT", "EX"):
             self.ask("BOSS", "POST", f"{_project(self.here)}/members", {"email": people[name].email})
-        self.gone = self._deleted(eng)
+        self.gone = self._create_deleted_items(eng)
         self.ask("OO", "DELETE", f"/organizations/acme/members/{people['EX'].id}")
-        self.beside = self._furnished("BOSS", eng) | {"userId": people["WM"].id}
-        # Who manages one project does not therefore manage another.
+        self.beside = self._create_items("BOSS", eng) | {"userId": people["WM"].id}
+        # A manager of one project is not a manager of another.
         self.ask("BOSS", "POST", f"{_project(self.beside)}/members", {"email": people["WM"].email})
         ops = world.workspace(people["BOSS"], acme, "ops")
-        self.next_door = self._furnished("BOSS", ops)
+        self.next_door = self._create_items("BOSS", ops)
         self._bearers |= {
-            "AGn": self._agent(eng, "OO", "supervised", ["missions"]),
-            "AGs": self._agent(eng, "OO", "supervised", EVERY_TOOL),
-            "AGa": self._agent(eng, "OO", "autonomous", EVERY_TOOL),
-            "AGx": self._agent(ops, "OO", "autonomous", EVERY_TOOL),
+            "AGn": self._create_agent_token(eng, "OO", "supervised", ["missions"]),
+            "AGs": self._create_agent_token(eng, "OO", "supervised", EVERY_TOOL),
+            "AGa": self._create_agent_token(eng, "OO", "autonomous", EVERY_TOOL),
+            "AGx": self._create_agent_token(ops, "OO", "autonomous", EVERY_TOOL),
         }
         abroad = world.workspace(people["STRANGER"], world.organization(people["STRANGER"], "abroad"), "lab")
-        self.abroad = self._furnished("STRANGER", abroad, member="HOST") | {"userId": people["STRANGER"].id}
+        self.abroad = self._create_items("STRANGER", abroad, member="HOST") | {
+            "userId": people["STRANGER"].id
+        }
         world.organization(people["OUT"], "rival")
 
-    def _agent(self, workspace: Workspace, owner: str, mode: str, tools: list[str]) -> str:
-        """The token of a new agent."""
+    def _create_agent_token(self, workspace: Workspace, owner: str, mode: str, tools: list[str]) -> str:
+        """Create an agent, and return a token of it."""
         agents, limit = f"{workspace.path}/agents", {"maxActions": 10_000, "windowSeconds": 60}
         body = {"name": f"{mode} {len(tools)}", "autonomyMode": mode, "tools": tools, "rateLimit": limit}
         agent = self.ask(owner, "POST", agents, body)
-        made: str = self.ask(owner, "POST", f"{agents}/{agent['id']}/tokens", {"name": "own"})["token"]
-        return made
+        token: str = self.ask(owner, "POST", f"{agents}/{agent['id']}/tokens", {"name": "own"})["token"]
+        return token
 
-    def _furnished(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> Place:
-        """A new project with one thing of each kind."""
+    def _create_items(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> Place:
+        """Create a project with one item of each kind, and return their path parameters."""
         people = self.people
         if workspace.slug != "eng":
             self.world.join(people[member], workspace)
-        made = {"orgSlug": workspace.organization.slug, "wsSlug": workspace.slug, "userId": people[member].id}
+        params = {
+            "orgSlug": workspace.organization.slug,
+            "wsSlug": workspace.slug,
+            "userId": people[member].id,
+        }
         project = self.ask(owner, "POST", f"{workspace.path}/projects", {"name": "Launch"})
-        made["projectId"] = project["id"]
-        base = _project(made)
+        params["projectId"] = project["id"]
+        base = _project(params)
         self.ask(owner, "POST", f"{base}/members", {"email": people[member].email})
-        made["fullColumnId"] = self.ask(owner, "GET", f"{base}/columns")[0]["id"]
-        made["columnId"] = self.ask(owner, "POST", f"{base}/columns", {"name": "Spare"})["id"]
+        params["fullColumnId"] = self.ask(owner, "GET", f"{base}/columns")[0]["id"]
+        params["columnId"] = self.ask(owner, "POST", f"{base}/columns", {"name": "Spare"})["id"]
         scope = self.ask(owner, "POST", f"{base}/scopes", {"name": "Phase 2"})
-        made["scopeId"] = scope["id"]
+        params["scopeId"] = scope["id"]
         later = f"{base}/columns/{scope['columns'][0]['id']}/cards"
         self.ask(owner, "POST", later, {"title": "Later", "status": "done", "assigneeId": people[owner].id})
-        cards = f"{base}/columns/{made['fullColumnId']}/cards"
+        cards = f"{base}/columns/{params['fullColumnId']}/cards"
         card = self.ask(owner, "POST", cards, {"title": "First", "checklist": [{"title": "Step"}]})
-        made |= {"cardId": card["id"], "itemId": card["checklist"][0]["_id"]}
-        made["otherCardId"] = self.ask(owner, "POST", cards, {"title": "Second"})["id"]
-        made["thirdCardId"] = self.ask(owner, "POST", cards, {"title": "Third"})["id"]
-        made["labelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "new"})["id"]
-        made["hungLabelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "hung"})["id"]
-        self.ask(owner, "POST", f"{workspace.path}/cards/{made['cardId']}/labels/{made['hungLabelId']}")
+        params |= {"cardId": card["id"], "itemId": card["checklist"][0]["_id"]}
+        params["otherCardId"] = self.ask(owner, "POST", cards, {"title": "Second"})["id"]
+        params["thirdCardId"] = self.ask(owner, "POST", cards, {"title": "Third"})["id"]
+        params["labelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "new"})["id"]
+        params["hungLabelId"] = self.ask(owner, "POST", f"{base}/labels", {"name": "hung"})["id"]
+        self.ask(owner, "POST", f"{workspace.path}/cards/{params['cardId']}/labels/{params['hungLabelId']}")
         field = {"name": "Weight", "type": "text"}
-        made["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
+        params["fieldId"] = self.ask(owner, "POST", f"{base}/custom-fields", field)["id"]
         rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}
-        made["ruleId"] = self.ask(owner, "POST", f"{base}/automations", rule)["id"]
+        params["ruleId"] = self.ask(owner, "POST", f"{base}/automations", rule)["id"]
         drafts = f"{workspace.path}/project-drafts"
-        made["draftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
-        made["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
-        self.ask(owner, "POST", f"{drafts}/{made['plannedDraftId']}/generate-roadmap")
-        made |= self._hooked(owner, workspace, base)
+        params["draftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
+        params["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
+        self.ask(owner, "POST", f"{drafts}/{params['plannedDraftId']}/generate-roadmap")
+        params |= self._create_webhook(owner, workspace, base)
         agents = f"{workspace.path}/agents"
         agent = {"name": f"Helper {project['id']}", "tools": ["board.read", "board.write"]}
-        made["agentId"] = self.ask(owner, "POST", agents, agent)["id"]
-        token = self.ask(owner, "POST", f"{agents}/{made['agentId']}/tokens", {"name": "laptop"})
-        made["tokenId"] = token["id"]
+        params["agentId"] = self.ask(owner, "POST", agents, agent)["id"]
+        token = self.ask(owner, "POST", f"{agents}/{params['agentId']}/tokens", {"name": "laptop"})
+        params["tokenId"] = token["id"]
         documents = f"{workspace.path}/documents"
-        made["documentId"] = self.ask(owner, "POST", documents, {"title": "Plan"})["id"]
-        made["pendingDocumentId"] = self.ask(owner, "POST", documents, {"title": "Decision"})["id"]
-        pending = f"{documents}/{made['pendingDocumentId']}"
+        params["documentId"] = self.ask(owner, "POST", documents, {"title": "Plan"})["id"]
+        params["pendingDocumentId"] = self.ask(owner, "POST", documents, {"title": "Decision"})["id"]
+        pending = f"{documents}/{params['pendingDocumentId']}"
         self.ask(owner, "POST", f"{pending}/submit-review")
-        made["versionId"] = self.ask(owner, "GET", f"{pending}/versions")[0]["id"]
+        params["versionId"] = self.ask(owner, "GET", f"{pending}/versions")[0]["id"]
         mission = {"cardId": card["id"], "prompt": "set priority high"}
-        made["agentMissionId"] = self.ask(owner, "POST", f"{agents}/{made['agentId']}/missions", mission)[
+        params["agentMissionId"] = self.ask(owner, "POST", f"{agents}/{params['agentId']}/missions", mission)[
             "id"
         ]
         self.core.work.run_due()
-        proposed = f"{workspace.path}/missions/{made['agentMissionId']}/proposals"
-        made["proposalId"] = self.ask(owner, "GET", proposed)[0]["id"]
-        related = {"targetCardId": made["otherCardId"], "type": "related_to"}
-        relations = f"{workspace.path}/cards/{made['cardId']}/relations"
-        made["relationId"] = self.ask(owner, "POST", relations, related)["id"]
-        comments = f"{base}/cards/{made['cardId']}/comments"
-        made["commentId"] = self.ask(owner, "POST", comments, {"content": "Well."})["id"]
+        proposed = f"{workspace.path}/missions/{params['agentMissionId']}/proposals"
+        params["proposalId"] = self.ask(owner, "GET", proposed)[0]["id"]
+        related = {"targetCardId": params["otherCardId"], "type": "related_to"}
+        relations = f"{workspace.path}/cards/{params['cardId']}/relations"
+        params["relationId"] = self.ask(owner, "POST", relations, related)["id"]
+        comments = f"{base}/cards/{params['cardId']}/comments"
+        params["commentId"] = self.ask(owner, "POST", comments, {"content": "Well."})["id"]
         file = form(b"Hello.")
-        attachments = f"{base}/cards/{made['cardId']}/attachments"
-        made["attachmentId"] = self.ask(owner, "POST", attachments, file, content_type=FORM)["id"]
-        made |= self._piloted(owner, workspace)
+        attachments = f"{base}/cards/{params['cardId']}/attachments"
+        params["attachmentId"] = self.ask(owner, "POST", attachments, file, content_type=FORM)["id"]
+        params |= self._create_pilotage(owner, workspace)
         guest = {"email": f"guest-{project['id']}@example.com"}
-        made["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
-        return made
+        params["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
+        return params
 
-    def _piloted(self, owner: str, workspace: Workspace) -> Place:
-        """A new thing of each kind of the workspace's pilotage."""
+    def _create_pilotage(self, owner: str, workspace: Workspace) -> Place:
+        """Create one item of each kind of the workspace's pilotage, and return their ids."""
         base = f"{workspace.path}/pilotage"
         move = {"actionType": "archive_card", "explanation": "All done", "payload": {"cardId": "First"}}
-        asked = {
+        bodies = {
             "missionId": ("missions", {"objective": "Implement billing", "module": "billing"}),
             "priorityId": ("priorities", {"label": "Ship it"}),
             "todoId": ("todos", {"label": "Write tests"}),
@@ -247,83 +257,83 @@ class PermissionWorld:
                 {**move, "actionType": "create_todo", "payload": {"label": "Next"}},
             ),
         }
-        # Ids count in each workspace. Elsewhere they go further, so that they are different ones.
+        # Ids are counted in each workspace. More items elsewhere make their ids differ.
         times = 1 if workspace.slug == "eng" else 9
-        made = {
+        ids = {
             name: [self.ask(owner, "POST", f"{base}/{tail}", body)["id"] for _ in range(times)][-1]
-            for name, (tail, body) in asked.items()
+            for name, (tail, body) in bodies.items()
         }
-        self.ask(owner, "POST", f"{base}/actions/{made['approvedId']}/review", {"approved": True})
-        return made
+        self.ask(owner, "POST", f"{base}/actions/{ids['approvedId']}/review", {"approved": True})
+        return ids
 
-    def _hooked(self, owner: str, workspace: Workspace, project: str) -> Place:
-        """A webhook that is off, and a message of it that was given up."""
+    def _create_webhook(self, owner: str, workspace: Workspace, project: str) -> Place:
+        """Create an inactive webhook with a failed delivery, and return their ids."""
         hooks = f"{workspace.path}/webhooks"
         hook = {"url": "https://hooks.example.com/stellary", "events": ["project_updated"]}
         id = self.ask(owner, "POST", hooks, hook)["id"]
-        self.ask(owner, "PATCH", project, {"description": "What is told."})
+        self.ask(owner, "PATCH", project, {"description": "Sent to the webhook."})
         self.ask(owner, "PATCH", f"{hooks}/{id}", {"active": False})
-        # It is asked for nothing: the webhook is off.
+        # Nothing is sent: the webhook is inactive.
         self.core.env.webhook_sender = _refuse_to_send
         WebhookWorker(self.core.units, self.core.claims).run_due()
         self.core.env.webhook_sender = None
         delivery = self.ask(owner, "GET", f"{hooks}/{id}/deliveries?status=failed")[0]
         return {"webhookId": id, "deliveryId": delivery["id"]}
 
-    def _deleted(self, workspace: Workspace) -> Place:
-        """One thing of each kind that was there."""
-        was, base = self._furnished("BOSS", workspace), workspace.path
-        project = _project(was)
+    def _create_deleted_items(self, workspace: Workspace) -> Place:
+        """Create one item of each kind, delete all of them, and return their path parameters."""
+        params, base = self._create_items("BOSS", workspace), workspace.path
+        project = _project(params)
         here = self.here | {"userId": self.people["EX"].id}
-        card, inner = f"{project}/cards/{was['cardId']}", f"{base}/cards/{was['cardId']}"
+        card, inner = f"{project}/cards/{params['cardId']}", f"{base}/cards/{params['cardId']}"
         for path in (
-            f"{base}/invitations/{was['invitationId']}",
-            f"{base}/agents/{was['agentId']}/tokens/{was['tokenId']}",
-            f"{base}/agents/{was['agentId']}",
-            f"{card}/comments/{was['commentId']}",
-            f"{card}/attachments/{was['attachmentId']}",
-            f"{inner}/checklist/{was['itemId']}",
-            f"{base}/scopes/{was['scopeId']}",
-            f"{base}/labels/{was['labelId']}",
-            f"{base}/custom-fields/{was['fieldId']}",
-            f"{base}/relations/{was['relationId']}",
-            f"{project}/automations/{was['ruleId']}",
-            f"{base}/pilotage/missions/{was['missionId']}",
-            f"{base}/pilotage/priorities/{was['priorityId']}",
-            f"{base}/pilotage/todos/{was['todoId']}",
-            f"{base}/pilotage/docs/{was['docId']}",
-            f"{base}/project-drafts/{was['draftId']}",
-            f"{base}/webhooks/{was['webhookId']}",
-            f"{base}/project-drafts/{was['plannedDraftId']}",
-            f"{base}/documents/{was['documentId']}",
-            f"{base}/documents/{was['pendingDocumentId']}",
-            f"{project}/columns/{was['columnId']}",
+            f"{base}/invitations/{params['invitationId']}",
+            f"{base}/agents/{params['agentId']}/tokens/{params['tokenId']}",
+            f"{base}/agents/{params['agentId']}",
+            f"{card}/comments/{params['commentId']}",
+            f"{card}/attachments/{params['attachmentId']}",
+            f"{inner}/checklist/{params['itemId']}",
+            f"{base}/scopes/{params['scopeId']}",
+            f"{base}/labels/{params['labelId']}",
+            f"{base}/custom-fields/{params['fieldId']}",
+            f"{base}/relations/{params['relationId']}",
+            f"{project}/automations/{params['ruleId']}",
+            f"{base}/pilotage/missions/{params['missionId']}",
+            f"{base}/pilotage/priorities/{params['priorityId']}",
+            f"{base}/pilotage/todos/{params['todoId']}",
+            f"{base}/pilotage/docs/{params['docId']}",
+            f"{base}/project-drafts/{params['draftId']}",
+            f"{base}/webhooks/{params['webhookId']}",
+            f"{base}/project-drafts/{params['plannedDraftId']}",
+            f"{base}/documents/{params['documentId']}",
+            f"{base}/documents/{params['pendingDocumentId']}",
+            f"{project}/columns/{params['columnId']}",
             card,
             project,
         ):
             self.ask("BOSS", "DELETE", path)
-        was["userId"] = here["userId"]
-        # What was proposed is never deleted.
-        was |= {"proposedId": "act-099", "approvedId": "act-099"}
+        params["userId"] = here["userId"]
+        # Proposed actions cannot be deleted.
+        params |= {"proposedId": "act-099", "approvedId": "act-099"}
         boss = self.people["BOSS"]
         closed = self.world.workspace(boss, self.world.organization(boss, "closed"), "shut")
         self.world.workspace(boss, workspace.organization, "shut")
         self.ask("BOSS", "DELETE", "/orgs/acme/workspaces/shut")
         self.ask("BOSS", "DELETE", closed.organization.path)
-        return was | {"orgSlug": "closed", "wsSlug": "shut"}
+        return params | {"orgSlug": "closed", "wsSlug": "shut"}
 
     def _open_lobby(self) -> None:
-        """A workspace with everybody in it, and one to which everybody is invited."""
+        """Create a workspace that has every person as a member, and one that invites them."""
         host = self.people["HOST"]
         organization = self.world.organization(host, "hosts")
         self.world.workspace(host, organization, "guests")
         lobby = self.world.workspace(host, organization, "lobby")
         for name in PERSONS:
             self.world.join(self.people[name], lobby)
-        self.lobby = self._furnished("HOST", lobby, member="NEW")
+        self.lobby = self._create_items("HOST", lobby, member="NEW")
 
-    def _belongings(self, name: str) -> Place:
-        """An API token, an invitation and a notification of that person."""
+    def _create_own_items(self, name: str) -> Place:
+        """Create an API token, an invitation and a notification for a person, and return their ids."""
         person = self.people[name]
         bearer = self.world.bearer(person)
         card = {"title": "Yours", "assigneeId": person.id}
@@ -341,7 +351,7 @@ class PermissionWorld:
 
 @contextmanager
 def open_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[PermissionWorld]:
-    """Build a permission world on a temporary database of that kind."""
+    """Yield a permission world on a database of that kind, and drop the database afterwards."""
     with kind(run).database() as url:
         core = Core(url, bcrypt_rounds=4)
         core.close()

@@ -89,14 +89,14 @@ class RequestMaker:
     """Makes requests for one operation.
 
     Args:
-        permission_world: Where they will be sent.
+        permission_world: The world that receives the requests.
         row: The operation.
-        seed: Decides everything: the same seed makes the same requests in the same permission world.
+        seed: Decides everything: the same seed makes the same requests in the same world.
     """
 
     def __init__(self, permission_world: PermissionWorld, row: Row, seed: int) -> None:
         self._random = random.Random(f"{seed} {row.operation}")
-        self._stage = permission_world
+        self._permission_world = permission_world
         self._row = row
         self._endpoint = SERVICES[row.operation].endpoint
         self._places = (
@@ -112,7 +112,7 @@ class RequestMaker:
         """Return the next request."""
         persona = self._choose(CALLERS)
         asking = ASKINGS[self._row.operation]
-        body = asking.body(self._stage) if asking.body else None
+        body = asking.body(self._permission_world) if asking.body else None
         query = ""
         if not self._endpoint.takes_file:
             if self._endpoint.in_query:
@@ -130,7 +130,7 @@ class RequestMaker:
         return self._random.random() < probability
 
     def _make_place(self, persona: str) -> Place:
-        place = dict(place_of(self._stage, self._row, persona))
+        place = dict(place_of(self._permission_world, self._row, persona))
         if place and self._happens(0.1):
             name = self._choose(sorted(place))
             text = self._make_text(8).replace("/", "") or "x"

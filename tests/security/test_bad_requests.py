@@ -45,7 +45,7 @@ def wrong_answers(
     """What the answers to bad requests should not be like, by what is wrong with the request.
 
     Args:
-        permission_world: Where somebody asks who may.
+        permission_world: The world that receives the request.
         row: What is asked.
         bad: What is wrong, and how it is said.
         status: What it must be answered with.

@@ -52,7 +52,7 @@ SCHEMA = _schema()
 
 
 class Target:
-    """A server over a permission world, and a session of each persona."""
+    """A server over a permission world, and the sessions of its callers."""
 
     def __init__(self, permission_world: PermissionWorld, url: str) -> None:
         self.permission_world = permission_world

@@ -152,7 +152,7 @@ THINGS = {
     "pilotage.review_action": "proposedId",
     "pilotage.apply_action": "approvedId",
 }
-# Objects of the permission world that stand there for one operation only.
+# Path parameters that differ for one operation only.
 ELSEWHERE = {"documents.review": {"DOCUMENTID": "pendingDocumentId"}}
 OWN = {"notifications.read": "notificationId", "api_tokens.delete": "apiTokenId"}
 CALLER = "OO"
@@ -160,7 +160,7 @@ CALLER = "OO"
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[PermissionWorld]:
-    """Return a permission world in which the reference's samples are visible, in a transaction."""
+    """Yield a world in which the reference's samples exist, in a transaction."""
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
     with open_permission_world(kind, request.config.stash[RUN]) as made, made.sandbox.transaction():
         _show_samples(made)
