@@ -1,20 +1,20 @@
-"""The errors that only a client has, beside those that the API answers with.
+"""The errors that only a client raises, besides those of the API.
 
     StellaryError
-    ├── ApiError …               the API has answered with an error (``stellary.contract.errors``)
-    ├── Unanswered               there is no answer; ``reached`` says whether the request may have arrived
+    ├── ApiError …               the API returned an error (``stellary.contract.errors``)
+    ├── Unanswered               there is no response; ``reached`` says whether the request may have arrived
     │   ├── ConnectionFailed     refused, reset or cut off
     │   └── TimedOut             too slow
-    ├── UnreadableAnswer         there is an answer, and it is not what the API promises
-    ├── EndlessPages             a list leads to a page that has been read before
-    ├── Proposed                 the token is an agent's, and what it asks for waits to be approved
-    ├── UnverifiedWebhook        what was received is no message of that webhook
-    ├── UnsuitableFile           a file of the caller's cannot become a project
-    ├── NotImported              an archive did not become a project as a whole
-    ├── UnsuitableDeclaration    what is declared of a project makes no sense, in itself or in that project
-    └── StalePlan                what a plan is about has changed since it was made
+    ├── UnreadableAnswer         the response is not what the API promises
+    ├── EndlessPages             a list links to a page that has been read before
+    ├── Proposed                 the token is an agent's, and the change waits for approval
+    ├── UnverifiedWebhook        a message is not one of that webhook
+    ├── UnsuitableFile           a file cannot be imported as a project
+    ├── NotImported              an archive could not be imported completely
+    ├── UnsuitableDeclaration    a declaration is not valid, in itself or for that project
+    └── StalePlan                the project has changed since the plan was made
 
-Those about calls are told in one line, with the request and how often it was tried.
+The text of an error about a call is one line, with the request and the number of retries.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 class CallFailed(StellaryError):
-    """A call that has not led to a usable answer.
+    """A call without a usable response.
 
     Attributes:
-        message: One sentence.
-        method, path: The request.
-        request_id: The ``X-Request-Id`` of the answer, if there is one.
-        retries: How often the client had tried again before it gave up.
+        message: The problem, in one sentence.
+        method, path: The HTTP method and path of the request.
+        request_id: The ``X-Request-Id`` of the response, if there is one.
+        retries: The number of retries before the client gave up.
     """
 
     def __init__(self, message: str) -> None:
@@ -56,10 +56,10 @@ class CallFailed(StellaryError):
 
 
 class Unanswered(CallFailed):
-    """There is no answer.
+    """There is no response.
 
     Attributes:
-        reached: Whether the request may have arrived, and so may have had its effect. False if no connection was made.
+        reached: Whether the request may have arrived, and so may have had an effect. False if no connection was made.
     """
 
     def __init__(self, message: str, *, reached: bool = True) -> None:
@@ -68,19 +68,19 @@ class Unanswered(CallFailed):
 
 
 class ConnectionFailed(Unanswered):
-    """The connection was refused, reset, or cut off in the middle of the answer."""
+    """The connection was refused, or reset before the response was complete."""
 
 
 class TimedOut(Unanswered):
-    """The answer took longer than the call's time-out."""
+    """The response took longer than the call's time-out."""
 
 
 class UnreadableAnswer(CallFailed):
-    """The status was one of success, but the body is not what the API promises: a proxy's page, or a broken one.
+    """The status is 2xx, but the body is not what the API promises: a proxy's page, or a truncated body.
 
     Attributes:
-        status: The HTTP status of the answer.
-        body: The bytes of the answer.
+        status: The HTTP status of the response.
+        body: The bytes of the response.
     """
 
     def __init__(self, message: str, *, status: int = 0, body: bytes = b"") -> None:
@@ -90,14 +90,14 @@ class UnreadableAnswer(CallFailed):
 
 
 class EndlessPages(CallFailed):
-    """A list leads to a page that has been read before, so that iterating would never end."""
+    """A list links to a page that has been read before, so that iterating would never end."""
 
 
 class Proposed(CallFailed):
-    """Nothing was changed yet: the token is an agent's, and somebody has to approve what it wants to change.
+    """Nothing has changed yet: the token is an agent's, and a person has to approve the change.
 
     Attributes:
-        proposal: What waits to be decided.
+        proposal: The change that waits for approval.
     """
 
     def __init__(self, proposal: Proposal) -> None:
@@ -109,15 +109,15 @@ class Proposed(CallFailed):
 
 
 class UnsuitableFile(StellaryError, ValueError):
-    """A file cannot become a project: it is not what it should be, or holds more than a project takes. Nothing was sent."""
+    """A file cannot be imported as a project: it is not valid, or exceeds the limits of a project. Nothing was sent."""
 
 
 class NotImported(StellaryError):
-    """An archive did not become a project: one of its files could not be uploaded, for which the cause says why.
+    """An archive could not be imported: one of its files could not be uploaded. ``__cause__`` is the reason.
 
     Attributes:
-        file: What that file is called.
-        project_id: Of the project that was made, and could not be deleted again; None if nothing is left of it.
+        file: The name of that file.
+        project_id: The id of the incomplete project if it could not be deleted again; None if nothing is left of it.
     """
 
     def __init__(self, message: str, file: str, project_id: str | None) -> None:
@@ -130,10 +130,10 @@ class NotImported(StellaryError):
 
 
 class UnsuitableDeclaration(StellaryError, ValueError):
-    """What is declared of a project makes no sense, in itself or beside what there is. Nothing was changed.
+    """A declaration of a project is not valid, in itself or for the existing project. Nothing was changed.
 
     Attributes:
-        problems: Each with its path in the declaration (``cards[3].labels[0]``) and what is wrong there.
+        problems: The path in the declaration (``cards[3].labels[0]``) and the text of each problem.
     """
 
     def __init__(self, message: str, problems: Sequence[tuple[str, str]] = ()) -> None:
@@ -145,8 +145,8 @@ class UnsuitableDeclaration(StellaryError, ValueError):
 
 
 class StalePlan(StellaryError):
-    """Somebody has changed what a plan of ``project_setup`` is about since it was made: it has to be made again."""
+    """The project has changed since a plan of ``project_setup`` was made. Make a new plan."""
 
 
 class UnverifiedWebhook(StellaryError, ValueError):
-    """What was received is no message of the webhook, or too old to be one that has just been sent."""
+    """A message is not one of the webhook, or too old."""

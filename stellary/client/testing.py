@@ -1,11 +1,11 @@
-"""For tests of programs that use the client: a port that records instead of asking, and values to answer with.
+"""Helpers for tests of programs that use the client: a recording port, and functions that make response values.
 
     port = RecordingPort()
     port.answer("cards.get", make(Card, title="Write the spec"))
     client = Stellary.embedded(port)
 
-Nothing is served and nothing is kept. Where a test needs the API to behave, ``Stellary.embedded(core.port(actor))`` is
-the real thing, in process.
+The port stores nothing. If a test needs the behaviour of the API, use ``Stellary.embedded(core.port(actor))``, which runs
+the real implementation in process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from stellary.contract.wire import Request, Value, camel, dump, load, load_query
 
 V = TypeVar("V", bound=Value)
 Answer = Any
-"""A value or a list of them; an ``ApiError``; a ``RawResponse``; or what makes one of these from a ``Recorded``."""
+"""A value or a list of values; an ``ApiError``; a ``RawResponse``; or a function from a ``Recorded`` to one of these."""
 
 MOMENT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 _ids = itertools.count(1)
@@ -44,14 +44,16 @@ _ids = itertools.count(1)
 
 @attrs.frozen
 class Recorded:
-    """A request that has come to a recording port.
+    """A request that a recording port has received.
 
     Attributes:
         operation: ``resource.verb``, as in the contract.
-        ref: The address in its path, with the ids as they were given.
-        query: By wire names.
-        body: Parsed; bytes where it is a form; None if there is none.
-        headers: With lower-case names.
+        method: The HTTP method.
+        path: The path, without the query.
+        ref: The address in the path, with the ids as they were sent.
+        query: The query parameters, by wire names.
+        body: The parsed body; bytes for a form; None if there is none.
+        headers: The headers, with lower-case names.
     """
 
     operation: str
@@ -64,13 +66,13 @@ class Recorded:
 
 
 class RecordingPort:
-    """A port that keeps what it is asked, and answers as it was told: with made-up values where it was not.
+    """A port that records requests, and answers with the values that you set, or else with made-up ones.
 
     It checks requests as the API does, so that a misspelt or missing field is a 400 here too, and divides lists into pages.
     A made-up answer has the ids of the path and the fields of the body.
 
     Attributes:
-        requests: All that were made, in order.
+        requests: All requests, in order.
         closed: Whether the client has been closed.
     """
 
@@ -79,22 +81,22 @@ class RecordingPort:
         self.closed = False
         self._router = Router(ENDPOINTS)
         self._answers: dict[str, deque[Answer]] = {}
-        # What is left of the lists of which a page was answered, by the cursor of the next one.
+        # The remaining rows of lists that were answered in part, by the cursor of the next page.
         self._pages: dict[str, list[Any]] = {}
 
     def answer(self, operation: str, *answers: Answer) -> None:
-        """Answer the next calls of an operation with these, in turn; the last one goes on answering.
+        """Set the answers to the next calls of an operation, in turn; the last one is repeated.
 
         Args:
             operation: ``resource.verb``, as in the contract.
-            answers: What the API could answer: a value of the endpoint (of a list its rows, or all of them at once; of a file
-                its bytes), an ``ApiError``, a ``RawResponse``, or a function that makes one of these of the ``Recorded``.
+            answers: A value of the endpoint's type (for a list its rows, or one list of all rows; for a file its bytes), an
+                ``ApiError``, a ``RawResponse``, or a function that returns one of these for a ``Recorded``.
 
         Raises:
-            ValueError: There is no such operation, or no answer.
-            TypeError: The operation does not answer that.
+            ValueError: There is no such operation, or no answer is given.
+            TypeError: The operation does not return such a value.
         """
-        endpoint = next((each for each in ENDPOINTS if each.operation == operation), None)
+        endpoint = next((candidate for candidate in ENDPOINTS if candidate.operation == operation), None)
         if endpoint is None:
             raise ValueError(f"there is no operation {operation!r}{nearest(operation, _OPERATIONS)}")
         if not answers:
@@ -127,7 +129,7 @@ class RecordingPort:
             return _to_response(error)
 
     def stream(self, request: RawRequest, /) -> RawResponse:
-        """Record the request, and answer it: a stream with the values that it was told, which then has an end."""
+        """Record the request, and answer it with a stream of the values that were set, which then ends."""
         response = self.send(request)
         if response.status != 200 or not self._router.match(request.method, request.path).endpoint.is_stream:
             return response
@@ -135,8 +137,8 @@ class RecordingPort:
             return RawResponse(204)
         values = orjson.loads(response.body)
         sent = [
-            b"id: %d\nevent: recorded\ndata: %b\n\n" % (number, orjson.dumps(each))
-            for number, each in enumerate(values if isinstance(values, list) else [values], 1)
+            b"id: %d\nevent: recorded\ndata: %b\n\n" % (number, orjson.dumps(value))
+            for number, value in enumerate(values if isinstance(values, list) else [values], 1)
         ]
         return RawResponse(
             200, {**response.headers, "content-type": EVENT_STREAM}, blocks=iter([b"retry: 0\n\n", *sent])
@@ -154,7 +156,11 @@ class RecordingPort:
         if not waiting:
             if cursor is not None and endpoint.many:
                 raise Invalid("cursor must be one that was answered")
-            return self._page(endpoint, recorded, []) if endpoint.many else _made_up(endpoint, recorded)
+            return (
+                self._page(endpoint, recorded, [])
+                if endpoint.many
+                else _make_example_response(endpoint, recorded)
+            )
         answer = waiting.popleft() if len(waiting) > 1 else waiting[0]
         if callable(answer):
             answer = answer(recorded)
@@ -183,23 +189,23 @@ class RecordingPort:
 
 
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "x-request-id": "req_recorded"}
-_OPERATIONS = tuple(each.operation for each in ENDPOINTS)
+_OPERATIONS = tuple(endpoint.operation for endpoint in ENDPOINTS)
 
 
 def _ref_at(endpoint: AnyEndpoint, path: str) -> Ref:
-    """Return what a path names, with its ids as they stand there: tests have short ones."""
+    """Return the ref that a path names. Its ids are not validated, since tests use short ones."""
     parts = path.split("/")
     template = next(
-        each
-        for each in (endpoint.path, endpoint.alias)
-        if each is not None and each.count("/") == len(parts) - 1
+        pattern
+        for pattern in (endpoint.path, endpoint.alias)
+        if pattern is not None and pattern.count("/") == len(parts) - 1
     )
     names = parameter_names(template)
     pairs = zip(template.split("/"), parts, strict=True)
-    made: Ref = endpoint.ref(
+    ref: Ref = endpoint.ref(
         **{names[word[1:]]: unquote(part) for word, part in pairs if word.startswith(":")}
     )
-    return made
+    return ref
 
 
 def _parse_body(request: RawRequest) -> Any:
@@ -209,10 +215,10 @@ def _parse_body(request: RawRequest) -> Any:
 
 
 def _check_request(endpoint: AnyEndpoint, request: RawRequest, body: Any) -> None:
-    """Check the query or the body as the API does.
+    """Check the query or the body like the API.
 
     Raises:
-        Invalid: It does not keep the limits of the contract.
+        Invalid: A value violates the contract.
     """
     if endpoint.in_query:
         load_query(endpoint.request_class, parse_qsl(request.query, keep_blank_values=True))
@@ -221,10 +227,10 @@ def _check_request(endpoint: AnyEndpoint, request: RawRequest, body: Any) -> Non
 
 
 def _check(endpoint: AnyEndpoint, answer: Answer) -> None:
-    """Check that an endpoint can answer that.
+    """Check that an answer has the type that the endpoint returns.
 
     Raises:
-        TypeError: It cannot.
+        TypeError: It has another type.
     """
     if isinstance(answer, (ApiError, RawResponse)) or callable(answer):
         return
@@ -232,8 +238,8 @@ def _check(endpoint: AnyEndpoint, answer: Answer) -> None:
     several = endpoint.many or endpoint.is_stream
     rows = answer if several and isinstance(answer, (list, tuple)) else [answer]
     if (endpoint.many and rows is not answer) or not all(isinstance(row, kind) for row in rows):
-        wanted = f"a list of {kind.__name__}" if endpoint.many else kind.__name__
-        raise TypeError(f"{endpoint.operation} answers {wanted}, not {answer!r}")
+        expected = f"a list of {kind.__name__}" if endpoint.many else kind.__name__
+        raise TypeError(f"{endpoint.operation} answers {expected}, not {answer!r}")
 
 
 def _to_response(error: ApiError) -> RawResponse:
@@ -243,42 +249,51 @@ def _to_response(error: ApiError) -> RawResponse:
     return RawResponse(error.status, headers, dump(error.to_body("req_recorded")))
 
 
-def _made_up(endpoint: AnyEndpoint, recorded: Recorded) -> RawResponse:
-    """Answer a value that nobody has given, with the ids of the path and the fields of the body."""
+def _make_example_response(endpoint: AnyEndpoint, recorded: Recorded) -> RawResponse:
+    """Return a response with a made-up value, which has the ids of the path and the fields of the body."""
     value = example(endpoint)
     if endpoint.returns_file:
         return RawResponse(endpoint.status, {**_HEADERS, "content-type": "application/octet-stream"}, value)
     data = orjson.loads(dump(value))
     if isinstance(data, dict):
-        known = {camel(name): part for name, part in attrs.asdict(recorded.ref).items() if part}
-        named = list(parameter_names(endpoint.path).values())
-        if named and named[-1].endswith("id") and endpoint.method != "POST":
-            known["id"] = known[camel(named[-1])]
+        overrides = {camel(name): part for name, part in attrs.asdict(recorded.ref).items() if part}
+        names = list(parameter_names(endpoint.path).values())
+        if names and names[-1].endswith("id") and endpoint.method != "POST":
+            overrides["id"] = overrides[camel(names[-1])]
         if isinstance(recorded.body, dict):
-            known |= {
-                name: said for name, said in recorded.body.items() if not isinstance(said, (dict, list))
+            overrides |= {
+                name: part for name, part in recorded.body.items() if not isinstance(part, (dict, list))
             }
-        data |= {name: said for name, said in known.items() if name in data}
+        data |= {name: part for name, part in overrides.items() if name in data}
     return RawResponse(endpoint.status, _HEADERS, orjson.dumps(data))
 
 
 def example(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
-    """An answer of that endpoint, made up."""
-    return [_made("", endpoint.returns)] if endpoint.many else _made("", endpoint.returns)
+    """Return a made-up answer of an endpoint."""
+    return [_make_value("", endpoint.returns)] if endpoint.many else _make_value("", endpoint.returns)
 
 
 def example_request(endpoint: Endpoint[Any, ..., Any, Any]) -> dict[str, Any]:
-    """The keywords that a method of that endpoint cannot do without, made up."""
-    return _required(endpoint.request_class)
+    """Return made-up values for the required keywords of an endpoint's method."""
+    return _make_required_fields(endpoint.request_class)
 
 
-def _required(kind: type[Request]) -> dict[str, Any]:
+def _make_required_fields(kind: type[Request]) -> dict[str, Any]:
     fields = wire_fields(kind).values()
-    return {field.name: _made(field.name, field.type) for field in fields if field.default is attrs.NOTHING}
+    return {
+        field.name: _make_value(field.name, field.type) for field in fields if field.default is attrs.NOTHING
+    }
 
 
 def make(kind: type[V], /, **named: Any) -> V:
-    """A value of that class: what is not named is made up, and the same each time but for ids.
+    """Return a value of a class. Fields that are not passed are made up, the same each time except for ids.
+
+    Args:
+        kind: A class of the contract, such as ``Card``.
+        named: Values of fields, by their Python names.
+
+    Returns:
+        The value.
 
     Raises:
         TypeError: The class has no field of such a name.
@@ -287,19 +302,23 @@ def make(kind: type[V], /, **named: Any) -> V:
     unknown = named.keys() - fields.keys()
     if unknown:
         raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-    made = {name: _made(name, field.type) for name, field in fields.items() if name not in named}
-    return kind(**made, **named)
+    defaults = {name: _make_value(name, field.type) for name, field in fields.items() if name not in named}
+    return kind(**defaults, **named)
 
 
-def _made(name: str, kind: Any) -> Any:
+def _make_value(name: str, kind: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
         needs_one = get_origin(args[0]) is list and any(
             isinstance(mark, Items) and mark.min for mark in args[1:]
         )
-        return [_made(name, get_args(args[0])[0])] if needs_one else _made(name, args[0])
+        return [_make_value(name, get_args(args[0])[0])] if needs_one else _make_value(name, args[0])
     if origin in (typing.Union, types.UnionType):
-        return None if type(None) in args else _made(name, next(part for part in args if part is not Unset))
+        return (
+            None
+            if type(None) in args
+            else _make_value(name, next(part for part in args if part is not Unset))
+        )
     if origin is Literal:
         return args[0]
     if origin is not None:
@@ -307,13 +326,13 @@ def _made(name: str, kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Value):
         return make(kind)
     if isinstance(kind, type) and issubclass(kind, Request):
-        return kind(**_required(kind))
-    return _plain(name, kind)
+        return kind(**_make_required_fields(kind))
+    return _make_plain_value(name, kind)
 
 
-def _plain(name: str, kind: Any) -> Any:
+def _make_plain_value(name: str, kind: Any) -> Any:
     if kind is str:
-        return _text(name)
+        return _make_text(name)
     if kind in (datetime, date):
         return MOMENT
     if kind is Any:
@@ -321,7 +340,7 @@ def _plain(name: str, kind: Any) -> Any:
     return kind()
 
 
-def _text(name: str) -> str:
+def _make_text(name: str) -> str:
     if name == "id" or name.endswith("_id"):
         return f"{next(_ids):024x}"
     if name == "email":

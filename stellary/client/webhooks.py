@@ -24,35 +24,37 @@ def verified(
     tolerance: timedelta = TOLERANCE,
     now: datetime | None = None,
 ) -> tuple[str, WebhookMessage]:
-    """The message that somebody was sent, known to come from the webhook of that secret.
+    """Verify a webhook message, and return its id and content.
 
     Args:
-        headers: Of the request, in whatever case.
-        body: Its exact bytes, before anything has parsed them.
-        secret: ``whsec_…``; several while one is being replaced.
-        tolerance: How old the message may be, or how far ahead its clock.
-        now: The moment, if not that of the clock.
+        headers: The headers of the request, in any case.
+        body: Its exact bytes, before parsing.
+        secret: ``whsec_…``; pass both secrets while one is being replaced.
+        tolerance: The maximum difference between the time in the message and ``now``.
+        now: The current time; by default that of the clock.
 
     Returns:
-        The id of the message, the same however often it is sent: what was done for it already need not be done again; and
-        the message.
+        The id of the message, which is the same for every attempt to deliver it, so that you can skip a message that you have
+        already processed; and the message.
 
     Raises:
-        UnverifiedWebhook: A header is missing, the signature is of somebody else, or the message too old, or no message.
-        ValueError: The secret is none.
+        UnverifiedWebhook: A header is missing, the signature does not match, or the message is too old or not valid.
+        ValueError: The secret is not a webhook secret.
     """
-    secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(each) for each in secret]
+    secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(text) for text in secret]
     secret = ""  # a traceback with local variables must not show it
-    told = {name.lower(): text for name, text in headers.items()}
-    id, sent_at, signed = (told.get(name, "") for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER))
+    lower_headers = {name.lower(): text for name, text in headers.items()}
+    id, sent_at, signed = (
+        lower_headers.get(name, "") for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER)
+    )
     if not (id and sent_at.isascii() and sent_at.isdigit() and len(sent_at) < 12 and signed):
         raise UnverifiedWebhook(
             f"the headers {ID_HEADER}, {TIMESTAMP_HEADER} and {SIGNATURE_HEADER} are required"
         )
-    expected = [signature(each, id, int(sent_at), body) for each in secrets]
-    given = [each.encode("utf-8", "replace") for each in signed.split(" ")]
-    # Each with each, so that the time it takes tells nothing.
-    if not sum(hmac.compare_digest(one.encode(), other) for one in expected for other in given):
+    expected = [signature(candidate, id, int(sent_at), body) for candidate in secrets]
+    received = [candidate.encode("utf-8", "replace") for candidate in signed.split(" ")]
+    # Compare all pairs, so that the duration reveals nothing.
+    if not sum(hmac.compare_digest(one.encode(), other) for one in expected for other in received):
         raise UnverifiedWebhook("the signature is not of that secret")
     apart = abs((now or datetime.now(UTC)).timestamp() - int(sent_at))
     if apart > tolerance.total_seconds():
