@@ -1,4 +1,4 @@
-"""Activity: what has happened in a project."""
+"""The activity of a project."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from stellary.contract.activities import LIST_ACTIVITY
 
 
 class ProjectActivity(Resource[C]):
-    """What has happened in a project, newest first; ``card_id`` names one of its cards."""
+    """The activities of a project, newest first; ``card_id`` selects those of one card."""
 
     list = method(LIST_ACTIVITY)
     iterate = iterates(LIST_ACTIVITY)

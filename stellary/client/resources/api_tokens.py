@@ -7,7 +7,7 @@ from stellary.contract.api_tokens import CREATE_API_TOKEN, DELETE_API_TOKEN, LIS
 
 
 class ApiTokens(Resource[C]):
-    """The caller's personal access tokens. They take a client that has logged in."""
+    """The caller's personal access tokens. They require a login, not a personal access token."""
 
     create = method(CREATE_API_TOKEN)
     list = method(LIST_API_TOKENS)

@@ -15,7 +15,7 @@ from stellary.contract.automations import (
 
 
 class Automations(Resource[C]):
-    """The rules of a project. ``traces`` tells what one has done."""
+    """The automations of a project. ``traces`` lists the runs of one."""
 
     create = method(CREATE_AUTOMATION)
     list = method(LIST_AUTOMATIONS)

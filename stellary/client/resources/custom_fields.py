@@ -1,4 +1,4 @@
-"""Custom fields: what a project wants to know of its cards."""
+"""Custom fields: additional fields that a project defines for its cards."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ class CustomFields(Resource[C]):
 
 
 class CardCustomFields(Resource[C]):
-    """The custom field values of a card; which they are stands in its ``custom_fields``."""
+    """The custom field values of a card; its ``custom_fields`` lists them."""
 
     set = method(SET_CUSTOM_FIELDS)

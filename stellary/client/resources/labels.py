@@ -26,7 +26,7 @@ class Labels(Resource[C]):
 
 
 class CardLabels(Resource[C]):
-    """The labels on a card; which they are stands in its ``label_ids``."""
+    """The labels on a card; its ``label_ids`` lists them."""
 
     add = by_id(ADD_LABEL_TO_CARD)
     remove = by_id(REMOVE_LABEL_FROM_CARD)

@@ -12,7 +12,7 @@ from stellary.contract.notifications import (
 
 
 class Notifications(Resource[C]):
-    """What has happened that concerns the caller, newest first."""
+    """The caller's notifications, newest first."""
 
     list = method(LIST_NOTIFICATIONS)
     iterate = iterates(LIST_NOTIFICATIONS)

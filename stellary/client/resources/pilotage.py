@@ -1,4 +1,4 @@
-"""Pilotage: what a workspace is out to reach, and what is proposed to be done about it."""
+"""Pilotage: the goals of a workspace, and the actions proposed to reach them."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from stellary.contract.relations import CREATE_RELATION, DELETE_RELATION, LIST_R
 
 
 class Relations(Resource[C]):
-    """The relations of a card, seen from it."""
+    """The relations of a card, from its point of view."""
 
     create = method(CREATE_RELATION)
     list = method(LIST_RELATIONS)
