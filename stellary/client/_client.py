@@ -1,4 +1,4 @@
-"""The clients: Stellary for callers that block, AsyncStellary for callers that await."""
+"""The clients: Stellary for blocking code, AsyncStellary for async code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
 from stellary.client.calling.capture import Exchange, Watch
 from stellary.client.calling.embedded import AsyncPortCarrier, PortCarrier
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync
-from stellary.client.calling.settings import Settings, checked_headers, settings, start_logging
+from stellary.client.calling.settings import Settings, check_headers, settings, start_logging
 from stellary.client.resources.organizations import OrganizationHandle, Organizations
 from stellary.contract.port import Port
 from stellary.contract.redaction import conceal, conceal_headers
@@ -37,20 +37,20 @@ H = TypeVar("H")
 
 @attrs.frozen
 class Colour:
-    """What a client of one colour is made of: its caller, and its carriers over HTTP and in process."""
+    """The parts of a blocking or an async client: its caller, and its carriers over HTTP and in process."""
 
     caller: type[SyncCaller | AsyncCaller]
     over_http: Callable[[str, Any], Any]
     in_process: Callable[[Port], Any]
 
 
-def _headers(given: Mapping[str, str] | None) -> dict[str, str]:
-    own = {"accept": "application/json", "user-agent": f"stellary-python/{__version__}"}
-    return {**own, **checked_headers(given or {})}
+def _headers(extra: Mapping[str, str] | None) -> dict[str, str]:
+    defaults = {"accept": "application/json", "user-agent": f"stellary-python/{__version__}"}
+    return {**defaults, **check_headers(extra or {})}
 
 
 class ClientOptions(TypedDict, Generic[H], total=False):
-    """What ``login`` and ``register`` hand on to the client."""
+    """The keywords of ``login`` and ``register`` that are passed to the client."""
 
     timeout: float | None
     max_retries: int | None
@@ -61,7 +61,7 @@ class ClientOptions(TypedDict, Generic[H], total=False):
 
 
 class RequestOptions(TypedDict, total=False):
-    """What ``client.request`` takes by name."""
+    """The keywords of ``client.request``."""
 
     params: Mapping[str, Any] | None
     json: Any
@@ -73,20 +73,20 @@ class Client(Resource[C], Generic[C, H]):
     """The root of all handles.
 
     Args:
-        url: Where the API is; ``STELLARY_URL`` or http://localhost:3001 if not given.
-        token: A JWT or a personal access token; ``STELLARY_TOKEN`` if not given. An empty string means no token, whatever the
-            environment says.
-        timeout: Seconds in which a call must be done, pauses and further attempts included; ``STELLARY_TIMEOUT`` if
-            not given. Without one: 5 to connect, 30 between bytes, 90 for the whole call.
-        max_retries: How often a call is tried again, at most; ``STELLARY_MAX_RETRIES`` or 2 if not given.
-        headers: Sent with each call.
-        http_client: An ``httpx.Client`` (or ``AsyncClient``) of yours; it stays yours to close. Its proxies, certificates,
-            headers, parameters, cookies, hooks and time-outs apply. A token takes the place of its ``auth``; with
+        url: The base URL of the API; by default ``STELLARY_URL`` or http://localhost:3001.
+        token: A JWT or a personal access token; by default ``STELLARY_TOKEN``. An empty string means no token, even if the
+            environment has one.
+        timeout: Seconds for a call as a whole, including pauses and retries; by default ``STELLARY_TIMEOUT``.
+            Without either: 5 to connect, 30 between bytes, 90 for the whole call.
+        max_retries: The number of retries, at most; by default ``STELLARY_MAX_RETRIES`` or 2.
+        headers: Headers to send with each call.
+        http_client: Your own ``httpx.Client`` (or ``AsyncClient``), which you close yourself. Its proxies, certificates,
+            headers, parameters, cookies, hooks and time-outs apply. A token replaces its ``auth``; with
             ``token=""`` its ``auth`` applies.
-        org, workspace: Slugs that ``client.workspace()`` falls back on; ``STELLARY_ORG``, ``STELLARY_WORKSPACE``.
+        org, workspace: The slugs that ``client.workspace()`` uses by default; else ``STELLARY_ORG``, ``STELLARY_WORKSPACE``.
 
     Raises:
-        ValueError: One of them cannot be.
+        ValueError: One of the arguments is not valid.
     """
 
     _settings: Settings
@@ -106,42 +106,46 @@ class Client(Resource[C], Generic[C, H]):
     ) -> None:
         # A token given in place of the URL, or a password in it, must not appear in a traceback with local variables.
         url, token, headers = conceal(url), conceal(token), conceal_headers(headers or {})
-        known = settings(
+        resolved = settings(
             url=url, token=token, timeout=timeout, max_retries=max_retries, org=org, workspace=workspace
         )
-        self._begin(known, self._colour.over_http(known.url, http_client), headers)
+        self._begin(resolved, self._colour.over_http(resolved.url, http_client), headers)
 
     @classmethod
     def embedded(
         cls, port: Port, *, token: str | None = None, org: str | None = None, workspace: str | None = None
     ) -> Self:
-        """The same client in process: ``Stellary.embedded(core.port(actor))``. No socket, the same errors.
+        """Return a client that calls a port in process: ``Stellary.embedded(core.port(actor))``. No socket, the same errors.
 
         Args:
-            port: Answers in the thread of the caller; for AsyncStellary in one of its own.
-            token: For a port that has no actor. ``STELLARY_TOKEN`` is not meant for it.
-            org, workspace: As for the client itself.
+            port: Answers in the caller's thread; for AsyncStellary in a separate thread.
+            token: For a port without an actor. ``STELLARY_TOKEN`` is not used.
+            org: The organization's slug that ``client.workspace()`` uses by default.
+            workspace: The workspace's slug that ``client.workspace()`` uses by default.
+
+        Returns:
+            The client.
         """
         token = conceal(token)
         client = cls.__new__(cls)
-        known = settings(url="http://embedded", token=token or "", org=org, workspace=workspace)
-        client._begin(known, cls._colour.in_process(port), None)  # noqa: SLF001 - of this class
+        resolved = settings(url="http://embedded", token=token or "", org=org, workspace=workspace)
+        client._begin(resolved, cls._colour.in_process(port), None)  # noqa: SLF001 - of this class
         return client
 
-    def _begin(self, known: Settings, carrier: Any, headers: Mapping[str, str] | None) -> None:
+    def _begin(self, resolved: Settings, carrier: Any, headers: Mapping[str, str] | None) -> None:
         start_logging()
-        self._settings = known
+        self._settings = resolved
         caller = self._colour.caller(
             carrier,
-            Credentials(known.token, _headers(headers)),
+            Credentials(resolved.token, _headers(headers)),
             Watch(),
-            Options(timeout=known.timeout, retries=known.retries, wait=getattr(carrier, "wait", None)),
+            Options(timeout=resolved.timeout, retries=resolved.retries, wait=getattr(carrier, "wait", None)),
         )
         Resource.__init__(self, caller, {})
 
     @classmethod
-    def _nobody(cls, url: str | None, options: ClientOptions[H]) -> Self:
-        """Return a client without a token, not even that of the environment."""
+    def _without_token(cls, url: str | None, options: ClientOptions[H]) -> Self:
+        """Return a client without a token; the token of the environment is ignored."""
         options["headers"] = conceal_headers(options.get("headers") or {})
         return cls(url, "", **options)
 
@@ -150,94 +154,99 @@ class Client(Resource[C], Generic[C, H]):
         """The caller's account."""
         from stellary.client.resources.auth import Auth
 
-        return Auth(self._caller, self._place)
+        return Auth(self._caller, self._path_params)
 
     @property
     def api_tokens(self) -> ApiTokens[C]:
         """The caller's personal access tokens."""
         from stellary.client.resources.api_tokens import ApiTokens
 
-        return ApiTokens(self._caller, self._place)
+        return ApiTokens(self._caller, self._path_params)
 
     @property
     def notifications(self) -> Notifications[C]:
-        """What has happened that concerns the caller."""
+        """The caller's notifications."""
         from stellary.client.resources.notifications import Notifications
 
-        return Notifications(self._caller, self._place)
+        return Notifications(self._caller, self._path_params)
 
     @property
     def invitations(self) -> ReceivedInvitations[C]:
-        """Invitations that the caller has received."""
+        """The invitations that the caller has received."""
         from stellary.client.resources.workspaces import ReceivedInvitations
 
-        return ReceivedInvitations(self._caller, self._place)
+        return ReceivedInvitations(self._caller, self._path_params)
 
     @property
     def organizations(self) -> Organizations[C]:
         """The organizations of the caller."""
-        return Organizations(self._caller, self._place)
+        return Organizations(self._caller, self._path_params)
 
     def organization(self, organization: Id | None = None) -> OrganizationHandle[C]:
-        """One organization, by its slug.
+        """Return the handle of an organization.
 
         Args:
-            organization: The client's ``org``, or ``STELLARY_ORG``, if not given.
+            organization: Its slug; by default the client's ``org``, or ``STELLARY_ORG``.
 
         Raises:
-            ValueError: Neither of them is given.
+            ValueError: No slug is given anywhere.
         """
-        return self.organizations(_given("organization", organization, self._settings.org, "STELLARY_ORG"))
+        return self.organizations(
+            _require_slug("organization", organization, self._settings.org, "STELLARY_ORG")
+        )
 
     def workspace(self, organization: Id | None = None, workspace: Id | None = None) -> WorkspaceHandle[C]:
-        """One workspace, by the slugs of its organization and its own.
+        """Return the handle of a workspace.
 
         Args:
-            organization: The client's ``org``, or ``STELLARY_ORG``, if not given.
-            workspace: The client's ``workspace``, or ``STELLARY_WORKSPACE``, if not given.
+            organization: The slug of its organization; by default the client's ``org``, or ``STELLARY_ORG``.
+            workspace: Its own slug; by default the client's ``workspace``, or ``STELLARY_WORKSPACE``.
+
+        Returns:
+            The handle; nothing is requested.
 
         Raises:
-            ValueError: Neither of them is given.
+            ValueError: A slug is given nowhere.
         """
-        found = _given("workspace", workspace, self._settings.workspace, "STELLARY_WORKSPACE")
-        return self.organization(organization).workspace(found)
+        slug = _require_slug("workspace", workspace, self._settings.workspace, "STELLARY_WORKSPACE")
+        return self.organization(organization).workspace(slug)
 
     @overload
     def request(
-        self: Client[Sync, Any], method: str, path: str, **named: Unpack[RequestOptions]
+        self: Client[Sync, Any], method: str, path: str, **arguments: Unpack[RequestOptions]
     ) -> Response[Any]: ...
     @overload
     def request(
-        self: Client[Async, Any], method: str, path: str, **named: Unpack[RequestOptions]
+        self: Client[Async, Any], method: str, path: str, **arguments: Unpack[RequestOptions]
     ) -> Later[Response[Any]]: ...
-    def request(self, method: str, path: str, **named: Unpack[RequestOptions]) -> Any:
-        """Send a request for which there is no method, with the token, retries and errors of all others.
+    def request(self, method: str, path: str, **arguments: Unpack[RequestOptions]) -> Any:
+        """Send a request for which there is no method, with the client's token, retries and errors.
 
-        A POST is repeated only with an ``idempotency_key`` of ``with_options``.
+        A POST is retried only if you set an ``idempotency_key`` by ``with_options``.
 
         Args:
-            method: Such as ``GET``.
-            path: From the client's URL on, such as ``/orgs/acme/workspaces/eng``; percent-encoded, without a query.
-            params: The query, by name; a list for a name that is given several times.
-            json: What the body holds as JSON.
-            content: The bytes of the body, in place of ``json``.
-            headers: For this request.
+            method: The HTTP method, such as ``GET``.
+            path: The path below the client's URL, such as ``/orgs/acme/workspaces/eng``; percent-encoded, without a query.
+            params: The query parameters; a list for a parameter that occurs several times.
+            json: The value to send as a JSON body.
+            content: The bytes of the body, instead of ``json``.
+            headers: Additional headers for this request.
 
         Returns:
             The response; ``value`` is the parsed JSON.
 
         Raises:
-            ApiError: The answer is not 2xx.
+            ApiError: The status of the response is not 2xx.
             ValueError: The method, the path or a header cannot be sent.
         """
-        return self._caller.request(method, path, named)
+        return self._caller.request(method, path, arguments)
 
     @contextmanager
     def capture(self) -> Iterator[list[Exchange]]:
-        """Gather every call that is made while the block runs, by whatever handle of this client and in any thread.
+        """Capture every call of this client's handles, in any thread, while the block runs.
 
         Yields:
-            The list that they are added to, as they end.
+            A list to which each exchange is added when it ends.
         """
         calls: list[Exchange] = []
         captures = self._caller.watch.captures
@@ -245,20 +254,20 @@ class Client(Resource[C], Generic[C, H]):
         try:
             yield calls
         finally:
-            # By identity: two captures that have gathered the same are equal.
-            captures[:] = [each for each in captures if each is not calls]
+            # By identity, since two captures with the same exchanges are equal.
+            captures[:] = [captured for captured in captures if captured is not calls]
 
     def __repr__(self) -> str:
         # A traceback may show a client whose construction failed.
-        known = getattr(self, "_settings", None)
-        return f"{type(self).__name__}({'…' if known is None else repr(known.url)})"
+        resolved = getattr(self, "_settings", None)
+        return f"{type(self).__name__}({'…' if resolved is None else repr(resolved.url)})"
 
 
-def _given(what: str, given: Id | None, default: str | None, variable: str) -> Id:
-    found = default if given is None else given
-    if found is None:
-        raise ValueError(f"no {what}: name one, or let the client or {variable} do")
-    return found
+def _require_slug(kind: str, passed: Id | None, default: str | None, variable: str) -> Id:
+    slug = default if passed is None else passed
+    if slug is None:
+        raise ValueError(f"no {kind}: name one, or let the client or {variable} do")
+    return slug
 
 
 def _over_http(url: str, client: Any) -> Any:
@@ -274,7 +283,7 @@ def _over_async_http(url: str, client: Any) -> Any:
 
 
 class Stellary(Client[Sync, "HttpClient"]):
-    """The API for callers that block. Safe to share between threads."""
+    """The API for blocking code. Safe to share between threads."""
 
     __doc__ += cleandoc(Client.__doc__ or "").partition("\n")[2]
     _colour = Colour(SyncCaller, _over_http, PortCarrier)
@@ -283,13 +292,22 @@ class Stellary(Client[Sync, "HttpClient"]):
     def login(
         cls, url: str | None, email: str, password: str, **options: Unpack[ClientOptions[HttpClient]]
     ) -> Self:
-        """A client of whoever has that account; ``options`` as for the client itself.
+        """Log in, and return a client of that account.
+
+        Args:
+            url: The base URL of the API; None for ``STELLARY_URL`` or http://localhost:3001.
+            email: The e-mail address of the account.
+            password: Its password.
+            options: As for the client itself.
+
+        Returns:
+            A client with the token of the new session.
 
         Raises:
             Unauthenticated: The password is wrong, or there is no such account.
         """
         url, password = conceal(url), conceal(password)
-        client = cls._nobody(url, options)
+        client = cls._without_token(url, options)
         session = client.auth.login(email=email, password=password)
         return client.with_options(token=session.access_token)
 
@@ -302,22 +320,28 @@ class Stellary(Client[Sync, "HttpClient"]):
         name: str | Unset = UNSET,
         **options: Unpack[ClientOptions[HttpClient]],
     ) -> Self:
-        """A client of an account that is made by this; ``options`` as for the client itself.
+        """Create an account, and return a client of it.
 
         Args:
+            url: The base URL of the API; None for ``STELLARY_URL`` or http://localhost:3001.
+            email: The e-mail address of the account.
             password: 8-128 characters.
-            name: Made from the e-mail address if not given.
+            name: The display name; by default made from the e-mail address.
+            options: As for the client itself.
+
+        Returns:
+            A client with the token of the new session.
 
         Raises:
-            Conflict: Somebody has that e-mail address.
+            Conflict: The e-mail address is already registered.
         """
         url, password = conceal(url), conceal(password)
-        client = cls._nobody(url, options)
+        client = cls._without_token(url, options)
         session = client.auth.register(email=email, password=password, name=name)
         return client.with_options(token=session.access_token)
 
     def close(self) -> None:
-        """Close the connections; calls fail from now on."""
+        """Close the connections, after which calls fail."""
         self._caller.carrier.close()
 
     def __enter__(self) -> Self:
@@ -328,7 +352,7 @@ class Stellary(Client[Sync, "HttpClient"]):
 
 
 class AsyncStellary(Client[Async, "AsyncHttpClient"]):
-    """The API for callers that await: the same names, and each method gives a coroutine. It may be used in several event loops."""
+    """The API for async code: the same names, and each method returns a coroutine. It may be used in several event loops."""
 
     __doc__ += cleandoc(Client.__doc__ or "").partition("\n")[2]
     _colour = Colour(AsyncCaller, _over_async_http, AsyncPortCarrier)
@@ -337,9 +361,9 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
     async def login(
         cls, url: str | None, email: str, password: str, **options: Unpack[ClientOptions[AsyncHttpClient]]
     ) -> Self:
-        """As ``Stellary.login``."""
+        """Log in, and return a client of that account, like ``Stellary.login``."""
         url, password = conceal(url), conceal(password)
-        client = cls._nobody(url, options)
+        client = cls._without_token(url, options)
         session = await client.auth.login(email=email, password=password)
         return client.with_options(token=session.access_token)
 
@@ -352,14 +376,14 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
         name: str | Unset = UNSET,
         **options: Unpack[ClientOptions[AsyncHttpClient]],
     ) -> Self:
-        """As ``Stellary.register``."""
+        """Create an account, and return a client of it, like ``Stellary.register``."""
         url, password = conceal(url), conceal(password)
-        client = cls._nobody(url, options)
+        client = cls._without_token(url, options)
         session = await client.auth.register(email=email, password=password, name=name)
         return client.with_options(token=session.access_token)
 
     async def close(self) -> None:
-        """Close the connections; calls fail from now on."""
+        """Close the connections, after which calls fail."""
         caller: Any = self._caller
         await caller.carrier.close()
 

@@ -63,7 +63,7 @@ def call_of(operation: str, **options: object) -> Call:
     """A call of that operation, with made-up keywords."""
     plan = Plan(endpoint(operation))
     place = dict.fromkeys(plan.names, "665f1a2b3c4d5e6f7a8b9c0d")
-    said = plan.said(example_request(plan.endpoint))
+    said = plan.build_payload(example_request(plan.endpoint))
     return plan.call(place, said, {"authorization": "Bearer secret"}, Options(**options))
 
 

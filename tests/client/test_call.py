@@ -82,13 +82,13 @@ def test_what_has_no_id_is_told(found):
 
 
 def test_what_is_not_named_is_not_sent_and_none_is_null():
-    said = Plan(endpoint("cards.update")).said({"title": "x", "due_date": None})
+    said = Plan(endpoint("cards.update")).build_payload({"title": "x", "due_date": None})
     assert orjson.loads(dump(said)) == {"title": "x", "dueDate": None}
 
 
 def test_values_stand_where_ids_do_in_a_body():
     column, member, other = make(Column), make(OrganizationMember), make(Card)
-    said = Plan(endpoint("cards.update")).said(
+    said = Plan(endpoint("cards.update")).build_payload(
         {"column_id": column, "assignee_id": member, "label_ids": [other, "b"], "before": other}
     )
     assert orjson.loads(dump(said)) == {
@@ -101,26 +101,26 @@ def test_values_stand_where_ids_do_in_a_body():
 
 def test_a_checklist_can_be_sent_back_as_it_came():
     items = make(Card).checklist
-    assert Plan(endpoint("cards.update")).said({"checklist": items}).checklist is items
+    assert Plan(endpoint("cards.update")).build_payload({"checklist": items}).checklist is items
 
 
 def test_a_misspelt_keyword_is_told_by_the_name_of_the_method():
     with pytest.raises(TypeError, match=r"^cards\.update\(\) got an unexpected keyword argument 'titel'"):
-        Plan(endpoint("cards.update")).said({"titel": "x"})
+        Plan(endpoint("cards.update")).build_payload({"titel": "x"})
 
 
 def test_a_missing_keyword_is_told_by_the_name_of_the_method():
     with pytest.raises(
         TypeError, match=r"^labels\.create\(\) missing 1 required keyword-only argument: 'name'$"
     ):
-        Plan(endpoint("labels.create")).said({})
+        Plan(endpoint("labels.create")).build_payload({})
 
 
 def test_what_json_cannot_say_is_told_by_the_name_of_the_method():
     plan = Plan(endpoint("cards.update"))
     place = dict.fromkeys(plan.names, "x")
     with pytest.raises(TypeError, match=r"^cards\.update\(\): "):
-        plan.call(place, plan.said({"title": object()}), {}, call_of("cards.get").options)
+        plan.call(place, plan.build_payload({"title": object()}), {}, call_of("cards.get").options)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_half_a_surrogate_pair_cannot_be_said(operation, named):
     plan = Plan(endpoint(operation))
     place = dict.fromkeys(plan.names, "x")
     with pytest.raises(Invalid):
-        plan.call(place, plan.said(named), {}, call_of("cards.get").options)
+        plan.call(place, plan.build_payload(named), {}, call_of("cards.get").options)
     with pytest.raises(Invalid):
         segment("card_id", "\ud800")
 
@@ -180,7 +180,7 @@ def sent(operation, **named):
     """The body of a call."""
     plan = Plan(endpoint(operation))
     place = dict.fromkeys(plan.names, "x")
-    body = plan.call(place, plan.said(named), {}, call_of("cards.get").options).request.body
+    body = plan.call(place, plan.build_payload(named), {}, call_of("cards.get").options).request.body
     return orjson.loads(body)
 
 
@@ -272,7 +272,7 @@ def test_what_contains_itself_is_a_type_error():
 
 @given(JSON)
 def test_bodies_are_the_json_that_the_contract_writes(data):
-    request = Plan(endpoint("custom_fields.set_values")).said({"values": {"a": data}})
+    request = Plan(endpoint("custom_fields.set_values")).build_payload({"values": {"a": data}})
     assert orjson.loads(encode_body(request)) == {"a": data}
 
 

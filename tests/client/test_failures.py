@@ -292,7 +292,7 @@ def test_urls_are_not_kept_without_end(server, monkeypatch):
 
 def test_two_threads_that_both_come_first_make_one_client(server):
     carrier = Stellary(server.url)._caller.carrier
-    assert carrier._made() is carrier._made()
+    assert carrier._get_client() is carrier._get_client()
     carrier.close()
 
 

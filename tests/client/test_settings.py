@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from stellary import Stellary
-from stellary.client.calling.settings import checked_headers, checked_url, settings, start_logging
+from stellary.client.calling.settings import check_headers, check_url, settings, start_logging
 
 FULL = {
     "STELLARY_URL": "https://pm.example.com/",
@@ -45,11 +45,11 @@ def test_without_both_there_are_defaults(environment):
 )
 def test_what_is_no_base_url_is_refused(url):
     with pytest.raises(ValueError, match="URL"):
-        checked_url(url)
+        check_url(url)
 
 
 def test_a_base_url_may_have_a_path():
-    assert checked_url(" https://host/pm/ ") == "https://host/pm"
+    assert check_url(" https://host/pm/ ") == "https://host/pm"
 
 
 def test_an_empty_token_means_nobody_whatever_the_environment_says():
@@ -80,7 +80,7 @@ def test_what_is_no_number_of_retries_is_refused(retries):
 
 
 def test_header_names_are_lower_case():
-    assert checked_headers({"X-Team": "eng"}) == {"x-team": "eng"}
+    assert check_headers({"X-Team": "eng"}) == {"x-team": "eng"}
 
 
 @pytest.mark.parametrize(

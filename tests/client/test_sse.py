@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.client.calling import sse
-from stellary.client.calling.sse import Decoder, Sent
+from stellary.client.calling.sse import Decoder, ServerSentEvent
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 BREAKS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -43,17 +43,20 @@ def test_one_byte_at_a_time_is_a_split_too(body):
 @pytest.mark.parametrize(
     ("body", "events"),
     [
-        (b"data: a\n\n", [Sent("", "message", "a")]),
-        (b"id: 7\nevent: activity\ndata: a\n\n", [Sent("7", "activity", "a")]),
-        (b"data: a\ndata: b\n\n", [Sent("", "message", "a\nb")]),
-        (b"id: 7\ndata: a\n\ndata: b\n\n", [Sent("7", "message", "a"), Sent("7", "message", "b")]),
-        (b"\xef\xbb\xbfdata: a\n\n", [Sent("", "message", "a")]),
-        ("data: a\u2028b\x85c\n\n".encode(), [Sent("", "message", "a\u2028b\x85c")]),
+        (b"data: a\n\n", [ServerSentEvent("", "message", "a")]),
+        (b"id: 7\nevent: activity\ndata: a\n\n", [ServerSentEvent("7", "activity", "a")]),
+        (b"data: a\ndata: b\n\n", [ServerSentEvent("", "message", "a\nb")]),
+        (
+            b"id: 7\ndata: a\n\ndata: b\n\n",
+            [ServerSentEvent("7", "message", "a"), ServerSentEvent("7", "message", "b")],
+        ),
+        (b"\xef\xbb\xbfdata: a\n\n", [ServerSentEvent("", "message", "a")]),
+        ("data: a\u2028b\x85c\n\n".encode(), [ServerSentEvent("", "message", "a\u2028b\x85c")]),
         (b": still here\n\n", []),
         (b"event: activity\n\n", []),
         (b"data: a\n", []),
-        (b"id: a\0b\ndata: c\n\n", [Sent("", "message", "c")]),
-        (b"data\n\n", [Sent("", "message", "")]),
+        (b"id: a\0b\ndata: c\n\n", [ServerSentEvent("", "message", "c")]),
+        (b"data\n\n", [ServerSentEvent("", "message", "")]),
     ],
 )
 def test_what_is_sent_is_what_is_meant(body, events):
@@ -65,7 +68,7 @@ def test_what_was_half_said_is_dropped_with_its_connection():
     decoder.feed(b"id: 1\ndata: a\n\nid: 2\ndata: b\n")
     assert decoder.last_id == "1"
     decoder.restart()
-    assert decoder.feed(b"data: c\n\n") == [Sent("1", "message", "c")]
+    assert decoder.feed(b"data: c\n\n") == [ServerSentEvent("1", "message", "c")]
 
 
 def test_a_server_may_ask_for_a_pause():

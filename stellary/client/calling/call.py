@@ -1,4 +1,4 @@
-"""Calls as values: what a method was given becomes the bytes to send, and the bytes that come back become its answer."""
+"""Calls as values: the arguments of a method become a request to send, and the response becomes the method's result."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from stellary.contract.wire import Value, camel, read, wire_fields
 
 # To flip twice is not to flip at all.
 _FLIPS = frozenset({"automations.toggle"})
-# The answer holds a token of the same person, which replaces one that the call has ended. A login is not among these: a
-# client never turns into somebody else's.
+# The response holds a new token of the same person, because the call has ended the old one. A login is not among these:
+# a client never switches to another account.
 _RENEWS = frozenset({"auth.change_password"})
 
 
 @attrs.frozen
 class Options:
-    """How calls are made.
+    """The options of a call.
 
     Attributes:
         timeout: Seconds for a call as a whole; None for the defaults of ``retries``.
-        retries: How often a call is tried again, at most.
-        headers: Beside those of the call itself; with lower-case names.
-        idempotency_key: In place of the one that is made for each call.
-        if_match: What ``If-Match`` says.
-        wait: Seconds that an httpx client of the caller's lets a read wait, if that is more than the defaults of ``retries``.
+        retries: The number of retries, at most.
+        headers: Headers added to those of the call itself, with lower-case names.
+        idempotency_key: The key to send instead of the one that is generated for each call.
+        if_match: The value of the ``If-Match`` header.
+        wait: Seconds that the caller's own httpx client lets a read wait, if that is more than the defaults of ``retries``.
     """
 
     timeout: float | None = None
@@ -53,7 +53,7 @@ class Options:
 
 
 class Call:
-    """One call: a request, and what is known of it. Made once a call, by hand: attrs would cost more than it says."""
+    """A request with its plan and options. A hand-written class, since attrs would slow down every call."""
 
     __slots__ = ("options", "plan", "repeatable", "request")
 
@@ -65,14 +65,14 @@ class Call:
 
 
 class Plan:
-    """An endpoint, with all of it that can be worked out before a call.
+    """An endpoint, with everything that can be computed before a call.
 
     Attributes:
-        names: The parts of its path that an address gives, in order, by the names of the ref's fields.
-        repeatable: Whether to send it twice does no more than to send it once.
+        names: The parameters of its path in order, by the names of the ref's fields.
+        repeatable: Whether sending the request twice has the same effect as sending it once.
         keyed: Whether an ``Idempotency-Key`` makes it repeatable.
-        slow: Whether it takes its time: it carries a file, or somebody thinks about it.
-        renews: Whether its answer holds a token that replaces the client's own.
+        slow: Whether it may take long: it carries a file, or a language model answers it.
+        renews: Whether the response holds a token that replaces the client's own.
     """
 
     def __init__(self, endpoint: AnyEndpoint) -> None:
@@ -99,60 +99,74 @@ class Plan:
         )
         self.takes_secrets = bool(self.hides or self.secret_fields)
 
-    def conceal(self, ids: Sequence[Any], named: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def conceal(
+        self, ids: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of a method with the secrets among them as ``SecretStr``."""
         hidden = {index - len(self.names) for index in self.hides}
         return (
             tuple(conceal(part) if index - len(ids) in hidden else part for index, part in enumerate(ids)),
-            {name: conceal(found) if name in self.secret_fields else found for name, found in named.items()},
+            {
+                name: conceal(value) if name in self.secret_fields else value
+                for name, value in keywords.items()
+            },
         )
 
-    def said(self, named: Mapping[str, Any]) -> Any:
-        """The request of these keywords.
+    def build_payload(self, keywords: Mapping[str, Any]) -> Any:
+        """Return the request object with these keywords as its fields.
 
         Raises:
-            TypeError: One is missing or unknown; told by the method's name.
+            TypeError: A keyword is missing or unknown. The message names the method.
         """
         try:
-            return self.takes(**{name: _id_of(name, found) for name, found in named.items()})
+            return self.takes(**{name: _to_id(name, value) for name, value in keywords.items()})
         except TypeError as error:
-            told = re.sub(r"^\w+(\.__init__)?\(\)", f"{self.operation}()", str(error))
-            raise TypeError(told) from None
+            message = re.sub(r"^\w+(\.__init__)?\(\)", f"{self.operation}()", str(error))
+            raise TypeError(message) from None
 
-    def call(self, place: Mapping[str, str], said: Any, headers: Mapping[str, str], options: Options) -> Call:
-        """The call with that request.
+    def call(
+        self, path_params: Mapping[str, str], payload: Any, headers: Mapping[str, str], options: Options
+    ) -> Call:
+        """Return the call that sends a payload.
 
         Args:
-            place: The parts of the path by name, quoted.
-            said: What ``said`` made.
-            headers: Of every call of the client.
-            options: Of this one.
+            path_params: The parameters of the path by name, quoted.
+            payload: The object that ``build_payload`` returned.
+            headers: The headers of every call of the client.
+            options: The options of this call.
+
+        Returns:
+            The call, ready to be sent.
+
+        Raises:
+            Invalid: A text holds half a surrogate pair.
+            TypeError: A value cannot be encoded.
         """
-        path = self.template % tuple([place[name] for name in self.names])
+        path = self.template % tuple([path_params[name] for name in self.names])
         if self.hides:
             path = SecretStr(path)
         query, body, repeatable = "", b"", self.repeatable
-        sent = {**headers, **options.headers} if options.headers else dict(headers)
+        request_headers = {**headers, **options.headers} if options.headers else dict(headers)
         if not self.empty:
             try:
                 if self.in_query:
-                    query = encode_query(said)
+                    query = encode_query(payload)
                 else:
-                    body = encode_body(said)
-                    sent["content-type"] = "application/json"
+                    body = encode_body(payload)
+                    request_headers["content-type"] = "application/json"
             except (TypeError, UnicodeEncodeError) as error:
-                raise _unsayable(self.operation, error) from None
+                raise _to_argument_error(self.operation, error) from None
         if self.keyed:
-            sent["idempotency-key"] = options.idempotency_key or os.urandom(16).hex()
+            request_headers["idempotency-key"] = options.idempotency_key or os.urandom(16).hex()
             repeatable = True
         elif options.idempotency_key is not None and self.method == "POST":
-            sent["idempotency-key"] = options.idempotency_key
+            request_headers["idempotency-key"] = options.idempotency_key
         if options.if_match is not None and self.method in ("PATCH", "DELETE"):
-            sent["if-match"] = options.if_match
-        return Call(self, RawRequest(self.method, path, query, sent, body), options, repeatable)
+            request_headers["if-match"] = options.if_match
+        return Call(self, RawRequest(self.method, path, query, request_headers, body), options, repeatable)
 
-    def shown(self, path: str) -> str:
-        """A path of this endpoint as errors and logs may show it: without the secrets in it."""
+    def redact_path(self, path: str) -> str:
+        """Return a path of this endpoint without its secrets, as errors and logs may show it."""
         if not self.hides:
             return path
         parts = path.split("/")
@@ -162,20 +176,20 @@ class Plan:
         return "/".join(parts)
 
     def answer(self, response: RawResponse) -> Any:
-        """What the body of an answer says.
+        """Return the value in the body of a response.
 
         Raises:
-            UnreadableAnswer: Not what the API promises.
-            Proposed: The change waits for somebody to approve it: the token is an agent's.
+            UnreadableAnswer: The body is not what the API promises.
+            Proposed: The token is an agent's, and the change waits for approval.
         """
         if response.status == 202 and self.endpoint.status != 202:
-            raise self._proposed(response)
+            raise self._parse_proposal(response)
         if self.endpoint.returns_file:
             return response.body
         try:
             return self._parse(response.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            # Of an answer that should hold a secret, nothing is shown.
+            # A response that should hold a secret is not quoted.
             beginning = b"" if self.endpoint.keeps_secret else response.body[:80]
             raise UnreadableAnswer(
                 f"the answer cannot be read as {self.endpoint.returns.__name__} ({error}): "
@@ -185,14 +199,14 @@ class Plan:
             ) from None
 
     def _parse(self, body: bytes) -> Any:
-        """Return the value that a body holds; in a frame of its own, since the parsed body may hold a token."""
+        """Parse a body, in a separate frame: the parsed body may hold a token that a traceback must not show."""
         data = orjson.loads(body)
         if self.many and not isinstance(data, list):
             raise TypeError(f"a list was expected, not {type(data).__name__}")
         return read(self.kind, data)
 
-    def _proposed(self, response: RawResponse) -> CallFailed:
-        # Here, since few clients are agents.
+    def _parse_proposal(self, response: RawResponse) -> CallFailed:
+        # Imported here, since few clients are agents.
         from stellary.contract.proposals import Proposal
 
         try:
@@ -206,18 +220,21 @@ class Plan:
 
 
 def segment(name: str, text: object) -> str:
-    """One part of a path, quoted as ``Ref.path`` quotes it.
+    """Return one segment of a path, quoted as ``Ref.path`` quotes it.
 
     Args:
-        name: Of the ref's field, for the message.
+        name: The name of the ref's field, for the message.
         text: An id or a slug, or a value that has one.
 
+    Returns:
+        The quoted segment; a ``SecretStr`` if ``text`` is one.
+
     Raises:
-        Invalid: It is empty, ``.`` or ``..``, which would lead to another place.
-        TypeError: It is neither a text nor a value with an id.
+        Invalid: The text is empty, ``.`` or ``..``, which would lead to another resource.
+        TypeError: The value is neither a string nor an object with an id.
     """
     if not isinstance(text, str):
-        text = _part_of(name, text)
+        text = _extract_id(name, text)
     if text in ("", ".", ".."):
         raise Invalid(f"{camel(name)} must not be {text!r}", code="invalid_path")
     try:
@@ -227,25 +244,27 @@ def segment(name: str, text: object) -> str:
         raise Invalid(f"{camel(name)} must not contain half a surrogate pair", code="invalid_path") from None
 
 
-def _part_of(name: str, found: object) -> str:
-    """What names that value: the slug in a place for slugs, the user's id in one for users, else its id."""
+def _extract_id(name: str, value: object) -> str:
+    """Return the string that identifies a value: its slug for a slug parameter, its user's id for a user parameter, else its id."""
     for attribute in ("slug",) if name.endswith("_slug") else (name, "id") if name == "user_id" else ("id",):
-        part = getattr(found, attribute, None)
+        part = getattr(value, attribute, None)
         if isinstance(part, str):
             return part
-    raise TypeError(f"{name} must be a text, or a value that has one, not {type(found).__name__}")
+    raise TypeError(f"{name} must be a text, or a value that has one, not {type(value).__name__}")
 
 
-def _id_of(name: str, found: Any) -> Any:
-    """A value that stands where an id does becomes its id; everything else stays."""
-    if isinstance(found, Value):
-        return _part_of("user_id" if hasattr(found, "user_id") and not hasattr(found, "id") else "id", found)
-    if name.endswith("_ids") and isinstance(found, Sequence) and not isinstance(found, str):
-        return [_id_of("id", each) for each in found]
-    return found
+def _to_id(name: str, value: Any) -> Any:
+    """Replace a value by its id; return everything else unchanged."""
+    if isinstance(value, Value):
+        return _extract_id(
+            "user_id" if hasattr(value, "user_id") and not hasattr(value, "id") else "id", value
+        )
+    if name.endswith("_ids") and isinstance(value, Sequence) and not isinstance(value, str):
+        return [_to_id("id", item) for item in value]
+    return value
 
 
-def _unsayable(operation: str, error: Exception) -> Exception:
+def _to_argument_error(operation: str, error: Exception) -> Exception:
     if "surrogates" in str(error):
         return Invalid("a text must not contain half a surrogate pair")
     return TypeError(f"{operation}(): {error}")
@@ -257,27 +276,27 @@ def _link_pattern() -> re.Pattern[str]:
 
 
 def next_cursor(headers: Mapping[str, str]) -> str | None:
-    """The cursor of the page that follows, as the ``Link`` header of an answer names it."""
+    """Return the cursor of the next page, from the ``Link`` header of a response; None on the last page."""
     link = headers.get("link")
-    found = _link_pattern().search(link) if link else None
-    if found is None:
+    match = _link_pattern().search(link) if link else None
+    if match is None:
         return None
     try:
-        pairs = dict(parse_qsl(urlsplit(found.group(1)).query))
+        pairs = dict(parse_qsl(urlsplit(match.group(1)).query))
     except ValueError:
         return None
     return pairs.get("cursor") or None
 
 
 def version_tag(version: object) -> str:
-    """What ``If-Match`` says for a version, a value that has one, or an ``ETag`` as it was received.
+    """Return the ``If-Match`` header for a version, a value that has one, or an ``ETag`` as it was received.
 
     Raises:
-        TypeError: It is none of these.
+        TypeError: ``version`` is none of these.
     """
-    found = getattr(version, "version", version)
-    if isinstance(found, int) and not isinstance(found, bool):
-        return f'"{found}"'
-    if isinstance(found, str) and found:
-        return found if found == "*" or found.startswith(('"', "W/")) else f'"{found}"'
+    value = getattr(version, "version", version)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f'"{value}"'
+    if isinstance(value, str) and value:
+        return value if value == "*" or value.startswith(('"', "W/")) else f'"{value}"'
     raise TypeError(f"if_match must be a version or a value that has one, not {type(version).__name__}")

@@ -11,7 +11,7 @@ from stellary.client.calling.call import Call, Options, Plan, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, Page, async_rows, page, rows
 from stellary.client.calling.retries import AsyncCarrier, Carrier, arun, flow, run
-from stellary.client.calling.stream import AsyncEventStream, EventStream, Following, never
+from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow, never
 from stellary.contract.port import RawResponse
 from stellary.contract.redaction import SecretStr
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stellary.client.calling.form import Form
     from stellary.client.calling.response import Response
 
-Place = Mapping[str, str]
+PathParams = Mapping[str, str]
 
 
 class Credentials:
@@ -38,7 +38,7 @@ class Credentials:
         if token is not None:
             self.headers["authorization"] = SecretStr(f"Bearer {token}")
 
-    def replaced(self, token: str | None) -> Credentials:
+    def with_token(self, token: str | None) -> Credentials:
         """Return separate credentials with another token and the same other headers."""
         return Credentials(token, self.headers)
 
@@ -48,7 +48,7 @@ class Credentials:
 
 @attrs.frozen
 class _Caller:
-    """The part that both callers share.
+    """The base class of both callers.
 
     Attributes:
         options: The options of the handle that this caller belongs to.
@@ -59,42 +59,50 @@ class _Caller:
     watch: Watch
     options: Options
 
-    def _call(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Call:
-        call = plan.call(place, said, self.credentials.headers, self.options)
+    def _call(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Call:
+        call = plan.call(path_params, payload, self.credentials.headers, self.options)
         if form is not None:
-            described = {"content-type": form.content_type, "content-length": str(form.length)}
-            headers = {**call.request.headers, **described}
+            form_headers = {"content-type": form.content_type, "content-length": str(form.length)}
+            headers = {**call.request.headers, **form_headers}
             call.request = attrs.evolve(call.request, headers=headers, blocks=form)
         return call
 
     def _page(
-        self, kind: type[Any], plan: Plan, place: Place, said: Any, found: tuple[Any, Any], again: Any
+        self,
+        kind: type[Any],
+        plan: Plan,
+        path_params: PathParams,
+        payload: Any,
+        result: tuple[Any, Any],
+        load_page: Any,
     ) -> Any:
-        """Return the rows as a page that calls ``again`` for the next one."""
-        response, rows = found
+        """Return the rows as a page that calls ``load_page`` for the next one."""
+        response, rows = result
         return page(
             kind,
             rows,
             next_cursor(response.headers),
-            lambda cursor: again(plan, place, attrs.evolve(said, cursor=cursor)),
+            lambda cursor: load_page(plan, path_params, attrs.evolve(payload, cursor=cursor)),
         )
 
-    def _following(self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool]) -> Following[Any]:
-        return Following(
-            lambda: self._call(plan, place, said),
+    def _start_flow(
+        self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool]
+    ) -> StreamFlow[Any]:
+        return StreamFlow(
+            lambda: self._call(plan, path_params, payload),
             lambda data: plan.answer(RawResponse(200, {}, data)),
             ends,
         )
 
-    def _renewed(self, plan: Plan, value: Any) -> Any:
+    def _renew_token(self, plan: Plan, value: Any) -> Any:
         if plan.renews:
             self.credentials.renew(value.access_token)
         return value
 
-    def _request(self, method: str, path: str, named: Mapping[str, Any]) -> Call:
+    def _request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Call:
         from stellary.client.calling.generic_request import make_call
 
-        return make_call(method, path, self.credentials.headers, self.options, **named)
+        return make_call(method, path, self.credentials.headers, self.options, **arguments)
 
 
 class SyncCaller(_Caller):
@@ -102,37 +110,37 @@ class SyncCaller(_Caller):
 
     carrier: Carrier
 
-    def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
+    def one(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
         """Make a call, and return the value in the response."""
-        found = run(flow(self._call(plan, place, said, form), self.watch), self.carrier)
-        return self._renewed(plan, found[1])
+        result = run(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
+        return self._renew_token(plan, result[1])
 
-    def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
+    def response(self, plan: Plan, path_params: PathParams, payload: Any) -> RawResponse:
         """Make a call, and return the response itself."""
-        response: RawResponse = run(flow(self._call(plan, place, said), self.watch), self.carrier)[0]
+        response: RawResponse = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)[0]
         return response
 
-    def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
+    def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
         """Make a request for which there is no method, and return the response."""
         from stellary.client.calling.generic_request import make_response
 
-        return make_response(run(flow(self._request(method, path, named), self.watch), self.carrier))
+        return make_response(run(flow(self._request(method, path, arguments), self.watch), self.carrier))
 
-    def list(self, plan: Plan, place: Place, said: Any) -> Page[Any]:
+    def list(self, plan: Plan, path_params: PathParams, payload: Any) -> Page[Any]:
         """Return one page."""
-        found = run(flow(self._call(plan, place, said), self.watch), self.carrier)
-        made: Page[Any] = self._page(Page, plan, place, said, found, self.list)
-        return made
+        result = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+        listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
+        return listing
 
-    def iterate(self, plan: Plan, place: Place, said: Any) -> Iterator[Any]:
+    def iterate(self, plan: Plan, path_params: PathParams, payload: Any) -> Iterator[Any]:
         """Iterate over the rows of all pages."""
-        return rows(lambda: self.list(plan, place, said))
+        return rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
-        self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
+        self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
     ) -> EventStream[Any]:
         """Return the stream of events, up to the event for which ``ends`` is true."""
-        return EventStream(self.carrier, self._following(plan, place, said, ends))
+        return EventStream(self.carrier, self._start_flow(plan, path_params, payload, ends))
 
 
 class AsyncCaller(_Caller):
@@ -140,35 +148,37 @@ class AsyncCaller(_Caller):
 
     carrier: AsyncCarrier
 
-    async def one(self, plan: Plan, place: Place, said: Any, form: Form | None = None) -> Any:
+    async def one(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
         """Make a call, and return the value in the response."""
-        found = await arun(flow(self._call(plan, place, said, form), self.watch), self.carrier)
-        return self._renewed(plan, found[1])
+        result = await arun(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
+        return self._renew_token(plan, result[1])
 
-    async def response(self, plan: Plan, place: Place, said: Any) -> RawResponse:
+    async def response(self, plan: Plan, path_params: PathParams, payload: Any) -> RawResponse:
         """Make a call, and return the response itself."""
-        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
-        response: RawResponse = found[0]
+        result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+        response: RawResponse = result[0]
         return response
 
-    async def request(self, method: str, path: str, named: Mapping[str, Any]) -> Response[Any]:
+    async def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
         """Make a request for which there is no method, and return the response."""
         from stellary.client.calling.generic_request import make_response
 
-        return make_response(await arun(flow(self._request(method, path, named), self.watch), self.carrier))
+        return make_response(
+            await arun(flow(self._request(method, path, arguments), self.watch), self.carrier)
+        )
 
-    async def list(self, plan: Plan, place: Place, said: Any) -> AsyncPage[Any]:
+    async def list(self, plan: Plan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
         """Return one page."""
-        found = await arun(flow(self._call(plan, place, said), self.watch), self.carrier)
-        made: AsyncPage[Any] = self._page(AsyncPage, plan, place, said, found, self.list)
-        return made
+        result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+        listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
+        return listing
 
-    def iterate(self, plan: Plan, place: Place, said: Any) -> AsyncIterator[Any]:
+    def iterate(self, plan: Plan, path_params: PathParams, payload: Any) -> AsyncIterator[Any]:
         """Iterate over the rows of all pages."""
-        return async_rows(lambda: self.list(plan, place, said))
+        return async_rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
-        self, plan: Plan, place: Place, said: Any, ends: Callable[[Any], bool] = never
+        self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
     ) -> AsyncEventStream[Any]:
         """Return the stream of events, up to the event for which ``ends`` is true."""
-        return AsyncEventStream(self.carrier, self._following(plan, place, said, ends))
+        return AsyncEventStream(self.carrier, self._start_flow(plan, path_params, payload, ends))

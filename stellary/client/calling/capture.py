@@ -1,4 +1,4 @@
-"""Watching: each exchange as a value, for the log and for whoever captures."""
+"""Captures: each exchange as a value, for the log and for ``client.capture()``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ log = logging.getLogger("stellary.client")
 
 @attrs.frozen
 class Exchange:
-    """One call as it went, without bodies and without the token.
+    """One finished call, without bodies and without the token.
 
     Attributes:
         operation: ``resource.verb``, as in the contract.
         method, path: The request; a secret in the path is left out.
-        query: As it was sent.
-        status: Of the last answer; None if there was none.
-        headers: Of the last answer, with lower-case names.
+        query: The query string, as it was sent.
+        status: The status of the last response; None if there was none.
+        headers: The headers of the last response, with lower-case names.
         request_id: Its ``X-Request-Id``.
-        tries: How often it was sent.
-        ms: How long it took, pauses included.
+        tries: The number of attempts.
+        ms: The duration in milliseconds, pauses included.
         error: The error that was raised, in one line; None if there was none.
     """
 
@@ -39,13 +39,13 @@ class Exchange:
 
     def __str__(self) -> str:
         end = self.status if self.status is not None else "no answer"
-        more = f", {self.tries} tries" if self.tries > 1 else ""
-        named = f", request {self.request_id}" if self.request_id else ""
-        return f"{self.method} {self.path} {end} in {self.ms:.0f} ms{more}{named}"
+        tries = f", {self.tries} tries" if self.tries > 1 else ""
+        request = f", request {self.request_id}" if self.request_id else ""
+        return f"{self.method} {self.path} {end} in {self.ms:.0f} ms{tries}{request}"
 
 
 class Watch:
-    """Who wants to know of the exchanges of a client: the lists of its open captures, and the log."""
+    """The open captures of a client, and its log: each exchange is added to all of them."""
 
     __slots__ = ("captures",)
 
@@ -56,8 +56,8 @@ class Watch:
     def idle(self) -> bool:
         return not self.captures and not log.isEnabledFor(logging.DEBUG)
 
-    def saw(self, exchange: Exchange) -> None:
-        """Tell everybody."""
+    def record(self, exchange: Exchange) -> None:
+        """Add an exchange to all captures and to the log."""
         for calls in self.captures:
             calls.append(exchange)
         log.debug("%s", exchange)

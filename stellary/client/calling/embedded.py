@@ -9,17 +9,17 @@ from stellary.contract.port import Port, RawRequest, RawResponse
 
 
 class PortCarrier:
-    """A port, for callers that block: it answers in their thread."""
+    """A carrier for blocking callers: the port answers in the caller's thread."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
 
     def send(self, request: RawRequest, _: float, /) -> RawResponse:
-        """Hand the request over; a port in process takes the time that it takes."""
+        """Send the request. There is no time-out in process."""
         return self._port.send(request)
 
     def open(self, request: RawRequest, _: float, /) -> PortStream:
-        """Begin a stream: what happens is read in the thread that waits for it."""
+        """Open a stream; its blocks are read in the thread that waits for them."""
         return PortStream(self._port.stream(request))
 
     def close(self) -> None:
@@ -28,56 +28,56 @@ class PortCarrier:
 
 
 class PortStream:
-    """An answer of a port that goes on."""
+    """A streaming response of a port."""
 
     def __init__(self, response: RawResponse) -> None:
         self.status, self.headers = response.status, response.headers
         self.blocks: Any = iter([response.body]) if response.blocks is None else response.blocks
 
     def close(self) -> None:
-        """End it."""
+        """End the stream."""
         end = getattr(self.blocks, "close", None)
         if end is not None:
             end()
 
 
 class AsyncPortStream:
-    """The same for callers that await: each block is waited for in a thread."""
+    """A streaming response for async callers: each block is awaited in a thread."""
 
     def __init__(self, response: RawResponse) -> None:
         self._stream = PortStream(response)
         self.status, self.headers = response.status, response.headers
-        self.blocks = self._awaited()
+        self.blocks = self._read_in_threads()
 
-    async def _awaited(self) -> AsyncIterator[bytes]:
+    async def _read_in_threads(self) -> AsyncIterator[bytes]:
         import asyncio
 
         while (block := await asyncio.to_thread(next, self._stream.blocks, None)) is not None:
             yield block
 
     async def close(self) -> None:
-        """End it; a thread that waits is woken."""
+        """End the stream, and wake a thread that waits for its next block."""
         self._stream.close()
 
 
 class AsyncPortCarrier:
-    """A port, for callers that await: it answers in a thread of its own."""
+    """A carrier for async callers: the port answers in a separate thread."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
 
     async def send(self, request: RawRequest, _: float, /) -> RawResponse:
-        """Hand the request over."""
+        """Send the request."""
         import asyncio
 
         return await asyncio.to_thread(self._port.send, request)
 
     async def open(self, request: RawRequest, _: float, /) -> AsyncPortStream:
-        """Begin a stream."""
+        """Open a stream."""
         import asyncio
 
         return AsyncPortStream(await asyncio.to_thread(self._port.stream, request))
 
     async def close(self) -> None:
-        """Close the port, where it is."""
+        """Close the port."""
         self._port.close()

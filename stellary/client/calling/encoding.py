@@ -1,6 +1,6 @@
-"""Encoding: a request as the JSON body or the query string to send.
+"""The encoding of requests as JSON bodies or query strings.
 
-Beside what JSON has, a request may hold dates, subclasses of ``datetime`` such as ``pandas.Timestamp``, and numpy's scalars.
+Besides the types of JSON, a request may hold dates, subclasses of ``datetime`` such as ``pandas.Timestamp``, and numpy scalars.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import orjson
 
 from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Request, Value, as_dict, invalid
 
-# Otherwise orjson would take a naive datetime as UTC, and would not encode a subclass of datetime at all.
+# Without this option, orjson takes a naive datetime as UTC and does not encode subclasses of datetime.
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
 _DEPTH_MAX = 254
-"""How deep orjson goes."""
+"""The nesting depth that orjson supports."""
 
 
 def encode_body(request: Any) -> bytes:
@@ -56,7 +56,7 @@ def encode_query(request: Any) -> str:
 
 
 def _to_json(value: Any) -> Any:
-    """Return what orjson can encode in place of what it cannot."""
+    """Convert a value that orjson cannot encode."""
     if isinstance(value, (Request, Value)):
         return as_dict(value)
     if isinstance(value, datetime):
@@ -85,12 +85,12 @@ def _to_parameter(value: Any) -> str | list[str]:
 
 
 def _is_scalar(value: Any) -> bool:
-    """Whether it is a scalar of numpy, by its looks: numpy is not needed to use one."""
+    """Return whether a value is a numpy scalar, judged by its attributes so that numpy need not be imported."""
     return getattr(value, "shape", None) == () and hasattr(value, "dtype") and hasattr(value, "item")
 
 
 def _to_plain(scalar: Any) -> Any:
-    """Return the number, boolean or text of a scalar of numpy; its datetimes count as naive ones."""
+    """Return the number, boolean or text of a numpy scalar; its datetimes count as naive."""
     is_moment = getattr(scalar.dtype, "kind", "") == "M"
     return datetime.min if is_moment else scalar.item()  # noqa: DTZ901
 
@@ -99,13 +99,13 @@ def _to_moment(value: datetime) -> str:
     """Return a moment in UTC as ISO 8601.
 
     Raises:
-        ValueError: It has no time zone, or is none (``pandas.NaT``); the message says what must hold.
+        ValueError: It has no time zone, or is ``pandas.NaT``.
     """
     if value != value:
         raise ValueError("must be a date or a time, not NaT")
     if value.tzinfo is None:
         raise ValueError(MOMENT_WITHOUT_ZONE)
-    # A plain one, since subclasses may spell themselves with nanoseconds.
+    # A plain datetime, since ``isoformat`` of a subclass may include nanoseconds.
     plain = datetime(
         value.year,
         value.month,
@@ -124,7 +124,7 @@ def _to_moment(value: datetime) -> str:
 
 
 def _refuse(request: Any) -> None:
-    """Raise Invalid if there are problems in the values of a request, naming each field."""
+    """Raise Invalid if values of a request cannot be encoded, naming each field."""
     problems = list(_find_problems(request, "", _DEPTH_MAX))
     if problems:
         raise invalid(*problems)
@@ -144,7 +144,7 @@ def _find_problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str
 
 
 def _problem_with(value: Any) -> str | None:
-    """Return what must hold of a number or a moment, if it does not."""
+    """Return the problem with a number or a moment, or None."""
     if isinstance(value, float) and not math.isfinite(value):
         return f"must be a finite number, not {float(value)}"
     if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""Forms: a file as the body of a request, block by block, and anew for each attempt."""
+"""Forms: a file as the body of a request, read block by block, and from its start for each attempt."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from stellary.contract.errors import StellaryError, TooLarge
 BLOCK = 64 * 1024
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 ReportProgress = Callable[[int, int], object]
-"""Called with how much has been done, and how much there is; again with a smaller number when something is sent again after a
-failure. With AsyncStellary it is called in another thread."""
+"""Called with the amount done and the total. A retry starts over with a smaller amount.
+With AsyncStellary it is called in another thread."""
 
 
 class Form:
-    """A form with one file, which is read from where it stood when the form was made.
+    """A multipart form with one file, which is read from its position when the form was created.
 
     Args:
-        source: A path, the bytes themselves, or a file that is open for reading bytes. One that cannot be rewound is
-            read at once.
-        name: What it shall be called; by default as the path or the open file is.
-        mime_type: By default what the name says.
-        progress: Called after each block with the number of bytes sent, and of all.
+        source: A path, bytes, or a file open for reading bytes. A file that cannot be rewound is read completely.
+        name: The file name to send; by default the name of the path or the open file.
+        mime_type: By default guessed from the name.
+        progress: Called after each block with the number of bytes sent, and of all bytes.
 
     Raises:
-        TooLarge: It is larger than a file may be.
-        TypeError: It is none of these, or has no name of its own and was given none.
-        OSError: It cannot be read.
+        TooLarge: The file exceeds the size limit.
+        TypeError: The source is none of these, or has no name and none was given.
+        OSError: The file cannot be read.
     """
 
     def __init__(
@@ -40,14 +39,14 @@ class Form:
         if isinstance(source, io.TextIOBase):
             raise TypeError("a file must be opened for reading bytes: open(path, 'rb')")
         self._progress = progress
-        self._open, self._start, self.size = _opening(source)
+        self._open, self._start, self.size = _inspect_source(source)
         if self.size > SIZE_MAX:
             raise TooLarge(f"a file must not be larger than {SIZE_MAX} bytes, and this one has {self.size}")
         name = name or _name_of(source)
         boundary = os.urandom(16).hex()
         self._head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; {_called(name)}\r\n'
-            f"Content-Type: {_header(mime_type or _guessed(name))}\r\n\r\n"
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; {_filename_parameter(name)}\r\n'
+            f"Content-Type: {_check_mime_type(mime_type or _guess_mime_type(name))}\r\n\r\n"
         ).encode("utf-8", "replace")
         self._tail = f"\r\n--{boundary}--\r\n".encode()
         self.content_type = f"multipart/form-data; boundary={boundary}"
@@ -69,8 +68,8 @@ class Form:
         yield self._tail
 
 
-def _opening(source: Any) -> tuple[Callable[[], AbstractContextManager[IO[bytes]]], int, int]:
-    """How to open it, where it begins, and how many bytes it has."""
+def _inspect_source(source: Any) -> tuple[Callable[[], AbstractContextManager[IO[bytes]]], int, int]:
+    """Return a function that opens the source, the offset at which it starts, and its size in bytes."""
     if isinstance(source, str | os.PathLike):
         return lambda: open(source, "rb"), 0, os.stat(source).st_size  # noqa: PTH116, PTH123 - of any kind of path
     if isinstance(source, bytes | bytearray | memoryview):
@@ -79,30 +78,30 @@ def _opening(source: Any) -> tuple[Callable[[], AbstractContextManager[IO[bytes]
     if not hasattr(source, "read"):
         raise TypeError(f"a file must be a path, bytes or an open file, not {type(source).__name__}")
     if not source.seekable():
-        return _opening(source.read(SIZE_MAX + 1))
+        return _inspect_source(source.read(SIZE_MAX + 1))
     start = source.tell()
     end = source.seek(0, os.SEEK_END)
     source.seek(start)
-    # It is the caller's, and stays open.
+    # The file belongs to the caller, so it is not closed.
     return lambda: nullcontext(source), start, max(0, end - start)
 
 
 def _name_of(source: Any) -> str:
-    found = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
-    # An open file that has no path has a number for a name.
-    if not isinstance(found, str | os.PathLike):
+    name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+    # The name of an open file without a path is a number.
+    if not isinstance(name, str | os.PathLike):
         raise TypeError("upload() needs a name for what has none of its own: upload(data, name='notes.txt')")
-    return os.path.basename(os.fspath(found)) or "file"  # noqa: PTH119 - of any kind of path
+    return os.path.basename(os.fspath(name)) or "file"  # noqa: PTH119 - of any kind of path
 
 
-def _guessed(name: str) -> str:
+def _guess_mime_type(name: str) -> str:
     import mimetypes
 
     return mimetypes.guess_type(name.replace(":", "_"))[0] or "application/octet-stream"
 
 
-def _called(name: str) -> str:
-    """As browsers say it; what they cannot say so that it is read as it was, first in another way as well."""
+def _filename_parameter(name: str) -> str:
+    """Return the ``filename`` parameter as browsers write it, preceded by ``filename*`` if quoting would change the name."""
     quoted = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
     plain = f'filename="{quoted}"'
     if "%" not in name and "*" not in name:
@@ -112,7 +111,7 @@ def _called(name: str) -> str:
     return f"filename*=utf-8''{quote(name, safe='', errors='replace')}; {plain}"
 
 
-def _header(text: str) -> str:
+def _check_mime_type(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         raise ValueError(f"this cannot be the type of a file: {text!r}")
     return text

@@ -1,4 +1,4 @@
-"""Requests for which there is no method: any path of the API, by the same retries, errors and options."""
+"""Requests to any path of the API, with the same retries, errors and options as methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 from stellary.client.calling.call import Call, Options
 from stellary.client.calling.encoding import encode_body
 from stellary.client.calling.response import Response
-from stellary.client.calling.settings import checked_headers
+from stellary.client.calling.settings import check_headers
 from stellary.client.errors import UnreadableAnswer
 from stellary.contract.port import RawRequest, RawResponse
 
@@ -19,20 +19,20 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 
 
 class AnyPlan:
-    """What the flow of a call asks of an endpoint, for a request that names none."""
+    """A stand-in for ``Plan`` in requests that belong to no endpoint."""
 
     operation = "request"
     slow = False
 
-    def shown(self, path: str) -> str:
-        """Return the path as errors and logs show it."""
+    def redact_path(self, path: str) -> str:
+        """Return the path unchanged: it holds no known secrets."""
         return path
 
     def answer(self, response: RawResponse) -> Any:
-        """Return the JSON of a response; its bytes where it is no JSON, and None where it is empty.
+        """Return the parsed JSON of a response, its bytes if it is not JSON, or None if it is empty.
 
         Raises:
-            UnreadableAnswer: It says that it is JSON, and is not.
+            UnreadableAnswer: The content type is JSON, but the body is not.
         """
         if not response.body:
             return None
@@ -57,7 +57,7 @@ def make_call(
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """Return the call; see ``Stellary.request`` for the arguments.
+    """Return the call for a request; ``Stellary.request`` describes the arguments.
 
     Raises:
         ValueError: The method, the path or a header cannot be sent.
@@ -72,31 +72,31 @@ def make_call(
         )
     if json is not None and content is not None:
         raise ValueError("a request has json or content, not both")
-    sent = {**common, **options.headers, **checked_headers(headers or {})}
+    request_headers = {**common, **options.headers, **check_headers(headers or {})}
     body = content or b""
     if json is not None:
         body = encode_body(json)
-        sent.setdefault("content-type", "application/json")
+        request_headers.setdefault("content-type", "application/json")
     repeatable = method != "POST"
     if options.idempotency_key is not None and method == "POST":
-        sent["idempotency-key"] = options.idempotency_key
+        request_headers["idempotency-key"] = options.idempotency_key
         repeatable = True
     if options.if_match is not None and method in ("PATCH", "PUT", "DELETE"):
-        sent["if-match"] = options.if_match
+        request_headers["if-match"] = options.if_match
     query = urlencode(params or {}, doseq=True)
     plan: Any = AnyPlan()
-    return Call(plan, RawRequest(method, path, query, sent, body), options, repeatable)
+    return Call(plan, RawRequest(method, path, query, request_headers, body), options, repeatable)
 
 
 def _is_path(path: str) -> bool:
-    """Whether a path leads where it says, and nowhere else."""
+    """Return whether a path is absolute and percent-encoded, without a query and without ``.`` or ``..``."""
     if not path.isascii() or not path.isprintable() or any(mark in path for mark in " ?#\\"):
         return False
     first, *parts = path.split("/")
     return first == "" and bool(parts) and not any(unquote(part) in ("", ".", "..") for part in parts)
 
 
-def make_response(found: tuple[RawResponse, Any]) -> Response[Any]:
-    """Return what a flow has returned as a response."""
-    raw, value = found
+def make_response(result: tuple[RawResponse, Any]) -> Response[Any]:
+    """Return the result of a flow as a response."""
+    raw, value = result
     return Response(raw.status, raw.headers, raw.body, value)

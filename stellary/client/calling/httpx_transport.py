@@ -1,4 +1,4 @@
-"""HTTP, by httpx. Whatever httpx raises leaves here as an error of ours."""
+"""HTTP by httpx. Every exception of httpx is converted to one of the SDK's errors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from stellary.contract.errors import StellaryError
 from stellary.contract.port import RawRequest, RawResponse
 
 CONNECT = 5.0
-"""Seconds for making a connection, at most."""
+"""The time limit for connecting, in seconds."""
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
 _CONCURRENT = 100
-"""Requests of one event loop that are on their way at a time; as many as there may be connections."""
+"""Concurrent requests per event loop; as many as there may be connections."""
 _URLS_MAX = 512
 _HTTPX_TIMEOUT = httpx.Timeout(5.0)
-"""That of an httpx client that was not told one."""
+"""The default time-out of an httpx client."""
 _OUR_TIMEOUT = {"connect": CONNECT, "read": None, "write": None, "pool": CONNECT}
 
 HttpClient = httpx.Client
@@ -32,12 +32,12 @@ AsyncHttpClient = httpx.AsyncClient
 
 
 class _Requests:
-    """A builder of httpx's requests.
+    """A builder of httpx requests.
 
     Args:
-        url: What stands before each path.
-        client: The caller's own, whose headers, parameters, cookies and time-outs are merged in. Without one, requests are
-            built here, because ``client.build_request`` costs more than all the rest of a call in Python.
+        url: The base URL, prepended to each path.
+        client: The caller's own client, whose headers, parameters, cookies and time-outs are merged in. Without one, requests
+            are built here, because ``client.build_request`` costs more than all other Python code of a call.
     """
 
     def __init__(self, url: str, client: httpx.Client | httpx.AsyncClient | None) -> None:
@@ -47,7 +47,7 @@ class _Requests:
 
     @property
     def wait(self) -> float | None:
-        """Seconds that the caller's own client lets a read wait, if it was told; infinite if it has no limit."""
+        """Seconds that the caller's own client lets a read wait; infinite without a limit, None for httpx's default."""
         if self._client is None or self._client.timeout == _HTTPX_TIMEOUT:
             return None
         read = self._client.timeout.read
@@ -56,41 +56,41 @@ class _Requests:
     def build(
         self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None = None
     ) -> httpx.Request:
-        """Return the request, each wait of which ends within so many seconds."""
+        """Return a request, each wait of which is limited to ``seconds``."""
         return (
-            self._merged(request, seconds, seconds, body)
+            self._build_merged(request, seconds, seconds, body)
             if self._client
-            else self._plain(request, seconds, body)
+            else self._build_plain(request, seconds, body)
         )
 
     def build_stream(self, request: RawRequest, silence: float) -> httpx.Request:
-        """Return a request for a stream, which breaks after so many seconds without a byte."""
+        """Return a request for a stream, which fails after ``silence`` seconds without a byte."""
         return (
-            self._merged(request, silence, None, None)
+            self._build_merged(request, silence, None, None)
             if self._client
-            else self._plain(request, silence, None)
+            else self._build_plain(request, silence, None)
         )
 
-    def _merged(
+    def _build_merged(
         self,
         request: RawRequest,
         seconds: float,
         read: float | None,
         body: Iterable[bytes] | AsyncIterator[bytes] | None,
     ) -> httpx.Request:
-        """Return a request with what the caller's own client adds to each.
+        """Return a request merged with the settings of the caller's own client.
 
         Args:
-            request: What to send; its headers win.
+            request: The request; its headers win.
             seconds: The longest wait.
-            read: The same for reading, within what the client allows; None if that does not count.
-            body: In place of the request's body.
+            read: The longest wait for reading, within the client's limit; None to ignore that limit.
+            body: Used if the request has no body of its own.
         """
         client = self._client
         assert client is not None
         headers = dict(request.headers)
-        named = client.headers.get("user-agent", "")
-        if not named.startswith("python-httpx/") and headers.get("user-agent", "").startswith(
+        user_agent = client.headers.get("user-agent", "")
+        if not user_agent.startswith("python-httpx/") and headers.get("user-agent", "").startswith(
             "stellary-python/"
         ):
             del headers["user-agent"]
@@ -111,14 +111,14 @@ class _Requests:
             ),
         )
 
-    def _plain(
+    def _build_plain(
         self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None
     ) -> httpx.Request:
         target = f"{request.path}?{request.query}" if request.query else request.path
         url = self._urls.get(target)
         if url is None:
             url = httpx.URL(self._base + target)
-            # Taking a URL apart is a quarter of a request's cost. Polling asks for the same ones again and again.
+            # Parsing a URL is a quarter of a request's cost, and polling requests the same URLs repeatedly.
             if len(self._urls) < _URLS_MAX:
                 self._urls[target] = url
         connect = min(CONNECT, seconds)
@@ -132,12 +132,12 @@ class _Requests:
 
 
 def _auth(request: RawRequest) -> Any:
-    """Return the ``auth`` for a request: none beside a token of ours, else that of the httpx client."""
+    """Return the ``auth`` argument: None if the request has a token, else the default of the httpx client."""
     return None if "authorization" in request.headers else httpx.USE_CLIENT_DEFAULT
 
 
 async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """The same blocks, each read in a thread: a file's disk may be slow."""
+    """Yield the blocks, reading each in a thread, since the disk may be slow."""
     reading = iter(blocks)
     while (block := await asyncio.to_thread(next, reading, None)) is not None:
         yield block
@@ -146,18 +146,18 @@ async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
 _RAISED = (httpx.HTTPError, httpx.InvalidURL, RuntimeError)
 
 
-def _translated(error: Exception) -> Exception:
-    """What the port promises in place of what httpx has raised."""
+def _translate_error(error: Exception) -> Exception:
+    """Return the SDK's error for an exception of httpx."""
     if isinstance(error, httpx.TimeoutException):
         reached = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
-        return TimedOut(_said("no answer in time", error), reached=reached)
+        return TimedOut(_format_message("no answer in time", error), reached=reached)
     if isinstance(error, _UNREACHED):
         url = error.request.url
         return ConnectionFailed(
-            _said(f"no connection to {url.scheme}://{url.netloc.decode()}", error), reached=False
+            _format_message(f"no connection to {url.scheme}://{url.netloc.decode()}", error), reached=False
         )
     if isinstance(error, httpx.HTTPError):
-        return ConnectionFailed(_said("the connection broke", error))
+        return ConnectionFailed(_format_message("the connection broke", error))
     if isinstance(error, httpx.InvalidURL):
         return StellaryError(f"this cannot be asked for: {error}")
     return StellaryError("the client is closed") if "closed" in str(error) else error
@@ -166,12 +166,12 @@ def _translated(error: Exception) -> Exception:
 _UNREACHED = (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.ProxyError, httpx.LocalProtocolError)
 
 
-def _said(what: str, error: Exception) -> str:
+def _format_message(what: str, error: Exception) -> str:
     return f"{what}: {error}" if str(error) else what
 
 
 class HttpStream:
-    """An answer that goes on."""
+    """A streaming response."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
@@ -182,15 +182,15 @@ class HttpStream:
         try:
             yield from self._response.iter_bytes()
         except _RAISED as error:
-            raise _translated(error) from None
+            raise _translate_error(error) from None
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self._response.close()
 
 
 class AsyncHttpStream:
-    """The same for callers that await."""
+    """A streaming response for async callers."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
@@ -202,31 +202,31 @@ class AsyncHttpStream:
             async for block in self._response.aiter_bytes():
                 yield block
         except _RAISED as error:
-            raise _translated(error) from None
+            raise _translate_error(error) from None
 
     async def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         await self._response.aclose()
 
 
 class HttpCarrier:
-    """HTTP for callers that block.
+    """HTTP for blocking callers.
 
     Args:
-        url: What stands before each path.
-        client: One of yours, which stays yours to close. Without one, ours is made by the first request.
+        url: The base URL, prepended to each path.
+        client: Your own client, which you close yourself. Without one, the first request creates a client.
     """
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
         self._requests = _Requests(url, client)
         self.wait = self._requests.wait
         self._client = client
-        self._own = client is None
+        self._owns_client = client is None
         self._secure = url.startswith("https:")
         self._lock = threading.Lock()
         self._closed = False
 
-    def _made(self) -> httpx.Client:
+    def _get_client(self) -> httpx.Client:
         with self._lock:
             if self._closed:
                 raise StellaryError("the client is closed")
@@ -236,8 +236,8 @@ class HttpCarrier:
             return self._client
 
     def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
-        """Send the request; each wait and the whole of it are kept within so many seconds."""
-        client = self._client or self._made()
+        """Send the request; each wait, and the call as a whole, is limited to ``seconds``."""
+        client = self._client or self._get_client()
         until = time.monotonic() + seconds
         body = io.BytesIO()
         try:
@@ -253,22 +253,22 @@ class HttpCarrier:
             finally:
                 response.close()
         except _RAISED as error:
-            raise _translated(error) from None
+            raise _translate_error(error) from None
         return RawResponse(response.status_code, response.headers, body.getvalue())
 
     def open(self, request: RawRequest, silence: float, /) -> HttpStream:
-        """Begin a stream, which breaks after so many seconds without a byte."""
-        client = self._client or self._made()
+        """Open a stream, which fails after ``silence`` seconds without a byte."""
+        client = self._client or self._get_client()
         try:
             return HttpStream(
                 client.send(self._requests.build_stream(request, silence), stream=True, auth=_auth(request))
             )
         except _RAISED as error:
-            raise _translated(error) from None
+            raise _translate_error(error) from None
 
     def close(self) -> None:
-        """Close our client; calls fail from now on. One of yours stays open."""
-        if not self._own:
+        """Close the client, after which calls fail. A client that you passed stays open."""
+        if not self._owns_client:
             return
         with self._lock:
             self._closed, client, self._client = True, self._client, None
@@ -277,16 +277,16 @@ class HttpCarrier:
 
 
 class _LoopClient:
-    """The httpx client of one event loop, and the places for requests on it."""
+    """The httpx client of one event loop, and the slots for its concurrent requests."""
 
     def __init__(self, secure: bool) -> None:
         self.http = httpx.AsyncClient(verify=secure, limits=_LIMITS)
-        # httpcore looks through all its waiting requests whenever one ends; they wait here instead.
-        self.places = asyncio.Semaphore(_CONCURRENT)
+        # httpcore scans all its waiting requests whenever one ends, so they wait here instead.
+        self.slots = asyncio.Semaphore(_CONCURRENT)
         self._closer: AsyncGenerator[None, None] | None = None
 
     async def close_with_loop(self) -> None:
-        """Close the client when its event loop ends: ``asyncio.run`` closes the generators that its loop has begun."""
+        """Close the client when its event loop ends: ``asyncio.run`` closes the async generators of its loop."""
         if self._closer is None:
             self._closer = self._close_at_end()
             await anext(self._closer)
@@ -304,11 +304,11 @@ class _LoopClient:
 
 
 class AsyncHttpCarrier:
-    """HTTP for callers that await. Each event loop has connections of its own, since they cannot move to another.
+    """HTTP for async callers. Each event loop has its own connections, since they cannot move to another loop.
 
     Args:
-        url: What stands before each path.
-        client: One of the caller's, which stays theirs to close and belongs to their event loop.
+        url: The base URL, prepended to each path.
+        client: Your own client, which you close yourself and which belongs to your event loop.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
@@ -321,43 +321,43 @@ class AsyncHttpCarrier:
         self._closed = False
 
     async def _loop_client(self) -> _LoopClient:
-        """Return what belongs to the running event loop."""
+        """Return the client of the running event loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             if self._closed:
                 raise StellaryError("the client is closed")
-            found = self._loops.get(loop)
-            if found is None:
-                found = self._loops[loop] = _LoopClient(self._secure)
-        await found.close_with_loop()
-        return found
+            loop_client = self._loops.get(loop)
+            if loop_client is None:
+                loop_client = self._loops[loop] = _LoopClient(self._secure)
+        await loop_client.close_with_loop()
+        return loop_client
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
-        """Send the request; each wait and the whole of it are kept within so many seconds."""
+        """Send the request; each wait, and the call as a whole, is limited to ``seconds``."""
         if self._client is not None:
             return await self._send(self._client, request, seconds)
-        own = await self._loop_client()
+        loop_client = await self._loop_client()
         until = time.monotonic() + seconds
-        if own.places.locked():
+        if loop_client.slots.locked():
             try:
                 async with asyncio.timeout(seconds):
-                    await own.places.acquire()
+                    await loop_client.slots.acquire()
             except TimeoutError:
                 raise TimedOut("no connection became free in time", reached=False) from None
         else:
-            await own.places.acquire()
+            await loop_client.slots.acquire()
         try:
-            return await self._send(own.http, request, max(until - time.monotonic(), 0.001))
+            return await self._send(loop_client.http, request, max(until - time.monotonic(), 0.001))
         finally:
-            own.places.release()
+            loop_client.slots.release()
 
     async def _send(self, client: httpx.AsyncClient, request: RawRequest, seconds: float) -> RawResponse:
         until = time.monotonic() + seconds
         body = io.BytesIO()
-        sent = None if request.blocks is None else read_in_threads(request.blocks)
+        blocks = None if request.blocks is None else read_in_threads(request.blocks)
         try:
             response = await client.send(
-                self._requests.build(request, seconds, sent), stream=True, auth=_auth(request)
+                self._requests.build(request, seconds, blocks), stream=True, auth=_auth(request)
             )
             try:
                 async for part in response.aiter_bytes():
@@ -368,11 +368,11 @@ class AsyncHttpCarrier:
             finally:
                 await response.aclose()
         except _RAISED as error:
-            raise _translated(error) from None
+            raise _translate_error(error) from None
         return RawResponse(response.status_code, response.headers, body.getvalue())
 
     async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
-        """Begin a stream, which breaks after so many seconds without a byte."""
+        """Open a stream, which fails after ``silence`` seconds without a byte."""
         client = self._client or (await self._loop_client()).http
         try:
             return AsyncHttpStream(
@@ -381,10 +381,10 @@ class AsyncHttpCarrier:
                 )
             )
         except _RAISED as error:
-            raise _translated(error) from None
+            raise _translate_error(error) from None
 
     async def close(self) -> None:
-        """Close our connections, those of other event loops too; calls fail from now on. A client of yours stays open."""
+        """Close the connections of all event loops, after which calls fail. A client that you passed stays open."""
         if self._client is not None:
             return
         with self._lock:

@@ -1,7 +1,7 @@
-"""Methods: a descriptor makes a contract endpoint a method, ``T`` on Stellary and a coroutine of ``T`` on AsyncStellary.
+"""Methods: a descriptor turns an endpoint of the contract into a method that returns ``T``, or a coroutine of ``T``.
 
-``create = method(CREATE_CARD)`` has the keywords of the request class by ParamSpec, so that nothing is said twice and
-type checkers know both colours.
+``create = method(CREATE_CARD)`` takes its keywords from the request class by ParamSpec, so that they are declared once and
+type checkers know them for both Stellary and AsyncStellary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stellary.client.calling.call import Plan, segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
 from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.page import DEFAULT_LIMIT, AsyncPage, Page
-from stellary.client.calling.settings import checked_headers, checked_retries, checked_timeout, checked_token
+from stellary.client.calling.settings import check_headers, check_retries, check_timeout, check_token
 from stellary.client.calling.stream import AsyncEventStream, EventStream, never
 from stellary.contract.endpoint import Endpoint, Nothing
 from stellary.contract.paging import Listing
@@ -37,32 +37,32 @@ Later = Coroutine[Any, Any, T]
 
 
 class Sync:
-    """The colour of callers that block."""
+    """The type parameter of blocking clients and handles."""
 
 
 class Async:
-    """The colour of callers that await."""
+    """The type parameter of async clients and handles."""
 
 
 C = TypeVar("C", Sync, Async)
 
 
 class HasId(Protocol):
-    """What may stand wherever an id does; a value with a slug also where a slug does."""
+    """A value that may be passed instead of its id, or of its slug if it has one."""
 
     @property
     def id(self) -> str: ...
 
 
 class HasUserId(Protocol):
-    """A member: may stand wherever a user's id does."""
+    """A member, which may be passed instead of the user's id."""
 
     @property
     def user_id(self) -> str: ...
 
 
 class HasVersion(Protocol):
-    """A value that counts its changes."""
+    """A value with a version number."""
 
     @property
     def version(self) -> int: ...
@@ -72,11 +72,11 @@ Id = str | HasId | HasUserId
 
 
 class Resource(Displayable, Generic[C]):
-    """A place in the API. It holds a path and asks nothing until one of its methods is called."""
+    """A handle of a resource of the API. It holds a path, and sends nothing until one of its methods is called."""
 
-    def __init__(self, caller: SyncCaller | AsyncCaller, place: Mapping[str, str]) -> None:
+    def __init__(self, caller: SyncCaller | AsyncCaller, path_params: Mapping[str, str]) -> None:
         self._caller = caller
-        self._place = place
+        self._path_params = path_params
 
     def with_options(
         self,
@@ -88,86 +88,92 @@ class Resource(Displayable, Generic[C]):
         if_match: str | int | HasVersion | Unset | None = UNSET,
         token: str | Unset | None = UNSET,
     ) -> Self:
-        """Return the same handle with other options for the calls that are made through it and below it.
+        """Return the same handle with other options, for its calls and those of the handles below it.
 
         Args:
-            timeout: Seconds in which a call must be done, pauses and further attempts included.
-            retries: How often a call is tried again, at most.
-            headers: Sent beside those of before.
-            idempotency_key: A key of yours for one POST that makes something, so that it can be repeated by another
-                process: within 24 hours the same key and body get the first answer again.
-            if_match: A version, or a value that has one: a PATCH or DELETE of any other version is a 412.
-            token: Whose calls they are: a JWT, a personal access token or an agent's token; None or an empty string for
-                nobody's. Connections are shared with the handle that this is called on.
+            timeout: Seconds for a call as a whole, including pauses and retries.
+            retries: The number of retries, at most.
+            headers: Headers to add to the current ones.
+            idempotency_key: Your own key for one POST that creates something, so that another process can repeat it: within
+                24 hours the same key and body return the first response again.
+            if_match: A version, or a value that has one: a PATCH or DELETE of any other version fails with 412.
+            token: The token of the calls: a JWT, a personal access token or an agent's token; None or an empty string for no
+                token. Connections are shared with the original handle.
+
+        Returns:
+            A new handle; this one is unchanged.
 
         Raises:
-            ValueError: An option that cannot be.
+            ValueError: An option is not valid.
         """
         # A traceback with local variables must not show them.
         headers = headers if isinstance(headers, Unset) else conceal_headers(headers)
         token = token if isinstance(token, Unset) else conceal(token)
         changes: dict[str, Any] = {}
         if timeout is not UNSET:
-            changes["timeout"] = None if timeout is None else checked_timeout(timeout)
+            changes["timeout"] = None if timeout is None else check_timeout(timeout)
         if retries is not UNSET:
-            changes["retries"] = checked_retries(retries)
+            changes["retries"] = check_retries(retries)
         if headers is not UNSET:
-            changes["headers"] = {**self._caller.options.headers, **checked_headers(headers)}
+            changes["headers"] = {**self._caller.options.headers, **check_headers(headers)}
         if idempotency_key is not UNSET:
-            checked_headers({"idempotency-key": idempotency_key or ""})
+            check_headers({"idempotency-key": idempotency_key or ""})
             changes["idempotency_key"] = idempotency_key
         if if_match is not UNSET:
             changes["if_match"] = None if if_match is None else version_tag(if_match)
-        made = copy.copy(self)
+        handle = copy.copy(self)
         options = attrs.evolve(self._caller.options, **changes)
         credentials = self._caller.credentials
         if token is not UNSET:
-            credentials = credentials.replaced(checked_token(token or None))
-        made._caller = attrs.evolve(self._caller, options=options, credentials=credentials)  # noqa: SLF001 - of this class
-        return made
+            credentials = credentials.with_token(check_token(token or None))
+        handle._caller = attrs.evolve(self._caller, options=options, credentials=credentials)  # noqa: SLF001 - of this class
+        return handle
 
     @property
     def _awaits(self) -> bool:
         return isinstance(self._caller, AsyncCaller)
 
-    def _below(self, **parts: object) -> dict[str, str]:
-        """The place of something in this one."""
-        return {**self._place, **{name: segment(name, part) for name, part in parts.items()}}
+    def _extend_path(self, **parts: object) -> dict[str, str]:
+        """Return the path parameters of a resource below this one."""
+        return {**self._path_params, **{name: segment(name, part) for name, part in parts.items()}}
 
-    def _at(self, plan: Plan, names: tuple[str, ...], ids: tuple[object, ...]) -> Mapping[str, str]:
-        """The place of what a call is about.
+    def _path_params_of(
+        self, plan: Plan, names: tuple[str, ...], ids: tuple[object, ...]
+    ) -> Mapping[str, str]:
+        """Return the path parameters of a call.
 
         Args:
-            names: The parts of the path that are given by position.
-            ids: What was given.
+            plan: The endpoint.
+            names: The path parameters that are passed by position.
+            ids: The arguments that were passed.
         """
         if len(ids) != len(names):
-            wanted = " and ".join(names) or "nothing"
-            raise TypeError(f"{plan.operation}() takes {wanted} by position; {len(ids)} were given")
+            expected = " and ".join(names) or "nothing"
+            raise TypeError(f"{plan.operation}() takes {expected} by position; {len(ids)} were given")
         if not names:
-            return self._place
+            return self._path_params
         if len(names) == 1:
-            return {**self._place, names[0]: segment(names[0], ids[0])}
-        return self._below(**dict(zip(names, ids, strict=True)))
+            return {**self._path_params, names[0]: segment(names[0], ids[0])}
+        return self._extend_path(**dict(zip(names, ids, strict=True)))
 
     @overload
     def show(self: Resource[Sync], view: str | None = None) -> None: ...
     @overload
     def show(self: Resource[Async], view: str | None = None) -> Later[None]: ...
     def show(self, view: str | None = None) -> Any:
-        """Ask for what is here, and show it: in the notebook, else on the standard output.
+        """Request what this handle leads to, and show it: in the notebook, or else on standard output.
 
         Args:
-            view: Of a project or a scope ``kanban``, ``list``, ``calendar``, ``roadmap`` or ``stats``.
+            view: For a project or a scope: ``kanban``, ``list``, ``calendar``, ``roadmap`` or ``stats``.
 
         Raises:
-            TypeError: There is nothing here that could be asked for.
+            TypeError: The handle leads to nothing that can be requested.
             ValueError: There is no such view.
         """
         return get_display().show(self, view)
 
     def __repr__(self) -> str:
-        where = ", ".join(f"{name}={part!r}" for name, part in self._place.items())
+        where = ", ".join(f"{name}={part!r}" for name, part in self._path_params.items())
         return f"{type(self).__name__}({where})"
 
 
@@ -175,10 +181,10 @@ class Method(Generic[P, S_co, A_co]):
     """An endpoint as a method.
 
     Args:
-        endpoint: What it calls.
-        ids: How many parts of the path are given by position, the rest being those of the resource.
-        all: Whether it goes through all pages.
-        ends: Of a stream, whether an event is its last one.
+        endpoint: The endpoint to call.
+        ids: The number of path parameters that are passed by position; the others are those of the handle.
+        all: Whether it iterates over all pages.
+        ends: For a stream, returns whether an event is the last one.
     """
 
     def __init__(
@@ -217,39 +223,49 @@ class Method(Generic[P, S_co, A_co]):
     def _function(self, awaits: bool) -> types.FunctionType:
         plan = Plan(self.endpoint)
         names = plan.names[len(plan.names) - self.ids :]
-        made: Any
+        call: Any
         if self.all:
 
-            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
-                named.setdefault("limit", DEFAULT_LIMIT)
-                return self._caller.iterate(plan, self._at(plan, names, ids), plan.said(named))
+            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
+                keywords.setdefault("limit", DEFAULT_LIMIT)
+                return self._caller.iterate(
+                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
+                )
 
         elif self.endpoint.is_stream:
             ends = self.ends
 
-            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
-                return self._caller.follow(plan, self._at(plan, names, ids), plan.said(named), ends)
+            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
+                return self._caller.follow(
+                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords), ends
+                )
 
         elif self.endpoint.many:
 
-            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
-                return self._caller.list(plan, self._at(plan, names, ids), plan.said(named))
+            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
+                return self._caller.list(
+                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
+                )
 
         elif plan.takes_secrets:
 
-            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
-                ids, named = plan.conceal(ids, named)
-                return self._caller.one(plan, self._at(plan, names, ids), plan.said(named))
+            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
+                ids, keywords = plan.conceal(ids, keywords)
+                return self._caller.one(
+                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
+                )
 
         else:
 
-            def made(self: Resource[Any], /, *ids: Any, **named: Any) -> Any:
-                return self._caller.one(plan, self._at(plan, names, ids), plan.said(named))
+            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
+                return self._caller.one(
+                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
+                )
 
-        made.__name__, made.__qualname__, made.__module__ = self._name, self._qualname, self._module
-        made.__doc__ = _documentation(self.endpoint)
-        made.__signature__ = _signature(self, plan, awaits)
-        function: types.FunctionType = made
+        call.__name__, call.__qualname__, call.__module__ = self._name, self._qualname, self._module
+        call.__doc__ = _documentation(self.endpoint)
+        call.__signature__ = _signature(self, plan, awaits)
+        function: types.FunctionType = call
         return function
 
 
@@ -258,7 +274,7 @@ def method(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Page[T], La
 @overload
 def method(endpoint: Endpoint[Any, P, Any, T]) -> Method[P, T, Later[T]]: ...
 def method(endpoint: Any) -> Any:
-    """An endpoint of the resource's own place."""
+    """Return a method that calls an endpoint of the resource itself."""
     return Method(endpoint, 0)
 
 
@@ -269,24 +285,24 @@ def by_id(
 @overload
 def by_id(endpoint: Endpoint[Any, P, Any, T]) -> Method[Concatenate[Id, P], T, Later[T]]: ...
 def by_id(endpoint: Any) -> Any:
-    """An endpoint of something below the resource's place: first its id, or a value that has one."""
+    """Return a method that calls an endpoint of an item of the resource; it takes the item's id, or a value that has one."""
     return Method(endpoint, 1)
 
 
 def by_two_ids(endpoint: Endpoint[Any, P, Any, T]) -> Method[Concatenate[Id, Id, P], T, Later[T]]:
-    """The same of something two ids below."""
+    """Return a method that calls an endpoint two levels below the resource; it takes two ids."""
     return Method(endpoint, 2)
 
 
 def iterates(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Iterator[T], AsyncIterator[T]]:
-    """All rows of a list of the resource's own place, asked for page by page: 200 rows each unless ``limit`` says."""
+    """Return a method that iterates over all rows of a list, requesting pages of 200 rows unless ``limit`` is passed."""
     return Method(endpoint, 0, all=True)
 
 
 def follows(
     endpoint: Endpoint[Any, P, Any, Stream[T]], ends: Callable[[T], bool] = never
 ) -> Method[P, EventStream[T], AsyncEventStream[T]]:
-    """What happens at the resource's own place, as it happens, until an event that ``ends`` it."""
+    """Return a method that streams events of the resource as they happen, up to the first event for which ``ends`` is true."""
     return Method(endpoint, 0, ends=ends)
 
 
@@ -304,7 +320,7 @@ def _documentation(endpoint: Endpoint[Any, ..., Any, Any]) -> str:
 
 
 def _signature(method: Method[Any, Any, Any], plan: Plan, awaits: bool) -> inspect.Signature:
-    """The keywords as a person reads them: without limits, and with UNSET for what need not be named."""
+    """Return the signature that ``help()`` shows: types without limits, and UNSET as the default of optional keywords."""
     kinds = inspect.Parameter
     parameters = [kinds("self", kinds.POSITIONAL_ONLY)]
     parameters += [
@@ -317,20 +333,20 @@ def _signature(method: Method[Any, Any, Any], plan: Plan, awaits: bool) -> inspe
             kinds(field.name, kinds.KEYWORD_ONLY, default=default, annotation=_bare(field.type))
         )
     row: Any = method.endpoint.returns
-    given: Any = row
+    result: Any = row
     if method.all:
-        given = AsyncIterator[row] if awaits else Iterator[row]
+        result = AsyncIterator[row] if awaits else Iterator[row]
     elif method.endpoint.many:
-        given = AsyncPage[row] if awaits else Page[row]
+        result = AsyncPage[row] if awaits else Page[row]
     elif method.endpoint.is_stream:
-        given = AsyncEventStream[row] if awaits else EventStream[row]
+        result = AsyncEventStream[row] if awaits else EventStream[row]
     if awaits and not method.all and not method.endpoint.is_stream:
-        given = typing.Awaitable[given]
-    return inspect.Signature(parameters, return_annotation=given)
+        result = typing.Awaitable[result]
+    return inspect.Signature(parameters, return_annotation=result)
 
 
 def _bare(kind: Any) -> Any:
-    """A type without its limits and without UNSET."""
+    """Return a type without its limits and without UNSET."""
     if typing.get_origin(kind) is Annotated:
         return _bare(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

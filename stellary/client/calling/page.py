@@ -1,4 +1,4 @@
-"""Pages: a list answer is a list that knows where it goes on."""
+"""Pages: the lists that list methods return, which know the cursor of the next page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from stellary.contract.rendering import Displayable
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 200
-"""Rows a page of ``iterate`` where no limit is named."""
+"""Rows per page of ``iterate`` if no ``limit`` is passed."""
 
 
-class _Listed(list[T], Displayable):
-    """A list of rows, and the cursor of those that follow.
+class _BasePage(list[T], Displayable):
+    """A list of rows, and the cursor of the next page.
 
     Attributes:
-        next_cursor: None on the last page, and on a list that is complete.
+        next_cursor: None on the last page, and for a complete list.
     """
 
     next_cursor: str | None = None
@@ -25,30 +25,30 @@ class _Listed(list[T], Displayable):
 
     @property
     def has_more(self) -> bool:
-        """Whether a page follows."""
+        """True if there is a next page."""
         return self.next_cursor is not None
 
     def __reduce__(self) -> tuple[type[list[T]], tuple[list[T]]]:
-        # A copy is a plain list: what leads to the next page holds the client, and so its token.
+        # A copy is a plain list, because ``_follow`` holds the client and so its token.
         return list, (list(self),)
 
 
-class Page(_Listed[T]):
-    """A list answer: a list of rows that knows the page after it."""
+class Page(_BasePage[T]):
+    """A page of a list: its rows, and a way to the next page."""
 
     def next_page(self) -> Page[T]:
-        """The page that follows; an empty one after the last, so that ``while page:`` ends."""
+        """Return the next page; after the last one an empty page, so that ``while page:`` ends."""
         if self.next_cursor is None or self._follow is None:
             return Page()
         following: Page[T] = self._follow(self.next_cursor)
         return following
 
 
-class AsyncPage(_Listed[T]):
-    """The same for callers that await."""
+class AsyncPage(_BasePage[T]):
+    """A page of a list, for async callers."""
 
     async def next_page(self) -> AsyncPage[T]:
-        """The page that follows; an empty one after the last, so that ``while page:`` ends."""
+        """Return the next page; after the last one an empty page, so that ``while page:`` ends."""
         if self.next_cursor is None or self._follow is None:
             return AsyncPage()
         following: AsyncPage[T] = await self._follow(self.next_cursor)
@@ -56,15 +56,25 @@ class AsyncPage(_Listed[T]):
 
 
 def page(kind: type[Any], rows: list[Any], cursor: str | None, follow: Callable[[str], Any]) -> Any:
-    """A page of that kind."""
-    made = kind(rows)
+    """Return rows as a page of the given class.
+
+    Args:
+        kind: ``Page`` or ``AsyncPage``.
+        rows: The rows of the page.
+        cursor: The cursor of the next page; None on the last one.
+        follow: Loads the page at a cursor.
+
+    Returns:
+        The page.
+    """
+    listing = kind(rows)
     if cursor is not None:
-        made.next_cursor = cursor
-        made._follow = follow  # noqa: SLF001 - of this module
-    return made
+        listing.next_cursor = cursor
+        listing._follow = follow  # noqa: SLF001 - of this module
+    return listing
 
 
-class _Seen:
+class _FollowedCursors:
     """The cursors that an iteration has followed."""
 
     def __init__(self) -> None:
@@ -77,12 +87,12 @@ class _Seen:
 
 
 def rows(first: Callable[[], Page[T]]) -> Iterator[T]:
-    """All rows from that page on, page by page.
+    """Iterate over all rows, from the first page on.
 
     Raises:
-        EndlessPages: A page leads to one that has been read.
+        EndlessPages: A page links to a page that has been read before.
     """
-    seen = _Seen()
+    seen = _FollowedCursors()
     page = first()
     yield from page
     while page.next_cursor is not None:
@@ -92,8 +102,8 @@ def rows(first: Callable[[], Page[T]]) -> Iterator[T]:
 
 
 async def async_rows(first: Callable[[], Coroutine[Any, Any, AsyncPage[T]]]) -> AsyncIterator[T]:
-    """The same, awaiting."""
-    seen = _Seen()
+    """Iterate over all rows like ``rows``, for async callers."""
+    seen = _FollowedCursors()
     page = await first()
     for row in page:
         yield row

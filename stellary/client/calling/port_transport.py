@@ -13,9 +13,9 @@ from stellary.contract.port import Port, RawRequest, RawResponse
 
 
 class PortTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """A port as a transport of httpx, for those who have an httpx client of their own.
+    """A port as a transport of httpx, for programs that use their own httpx client.
 
-    ``httpx.Client(transport=PortTransport(core.port(actor)), base_url="http://stellary")`` asks the core in process.
+    ``httpx.Client(transport=PortTransport(core.port(actor)), base_url="http://stellary")`` sends requests to the core in process.
     """
 
     def __init__(self, port: Port) -> None:
@@ -26,7 +26,7 @@ class PortTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return _response(self._port.stream(_raw(request, request.read())))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request in a thread of its own."""
+        """Answer a request in a separate thread."""
         raw = _raw(request, await request.aread())
         response = await asyncio.to_thread(self._port.stream, raw)
         return _response(response, read_in_threads)
@@ -45,7 +45,7 @@ def _raw(request: httpx.Request, body: bytes) -> RawRequest:
     return RawRequest(request.method, path, query, dict(request.headers), body)
 
 
-def _response(raw: RawResponse, colour: Callable[[Iterable[bytes]], Any] = iter) -> httpx.Response:
+def _response(raw: RawResponse, wrap: Callable[[Iterable[bytes]], Any] = iter) -> httpx.Response:
     headers: Any = dict(raw.headers)
-    body: Any = raw.body if raw.blocks is None else colour(raw.blocks)
+    body: Any = raw.body if raw.blocks is None else wrap(raw.blocks)
     return httpx.Response(raw.status, headers=headers, content=body)

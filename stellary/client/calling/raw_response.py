@@ -1,4 +1,4 @@
-"""Raw responses: what a call was answered, beside the value that it stands for."""
+"""Raw responses: the status, headers and bytes that a call received, with the parsed value."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Recorder:
 
 
 class _AsyncRecorder(_Recorder):
-    """The same for callers that await."""
+    """A carrier for async callers that keeps the last response of another one."""
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:  # type: ignore[override]
         response: RawResponse = await self._carrier.send(request, seconds)
@@ -51,17 +51,20 @@ def with_raw_response(  # type: ignore[overload-overlap]  # a coroutine is the n
 @overload
 def with_raw_response(method: Callable[P, T]) -> Callable[P, Response[T]]: ...
 def with_raw_response(method: Any) -> Any:
-    """Return a method that gives the whole response in place of its value alone.
+    """Return a method that returns the whole response instead of only its value.
 
-    ``with_raw_response(board.cards.get)(card)`` has the status, headers and bytes of the answer, and the card as ``value``.
+    ``with_raw_response(board.cards.get)(card)`` has the status, headers and bytes of the response, and the card as ``value``.
     Retries, errors and options are those of the method itself.
 
     Args:
-        method: A method of a handle, of either colour, that makes a call: no iterator and no stream. If it makes several
-            calls, the response is that of the last.
+        method: A method of a handle that makes a call, not an iterator or a stream. If it makes several calls, the response
+            is that of the last.
+
+    Returns:
+        The method, which takes the same arguments and returns a ``Response``.
 
     Raises:
-        TypeError: It is no such method.
+        TypeError: ``method`` is not such a method.
     """
     handle = getattr(method, "__self__", None)
     if not isinstance(handle, Resource):
@@ -70,24 +73,24 @@ def with_raw_response(method: Any) -> Any:
 
     def bind() -> tuple[_Recorder, Any]:
         recorder = (_AsyncRecorder if isinstance(caller, AsyncCaller) else _Recorder)(caller.carrier)
-        at = copy.copy(handle)
-        at._caller = attrs.evolve(caller, carrier=recorder)  # noqa: SLF001 - of this package
-        return recorder, types.MethodType(method.__func__, at)
+        copied_handle = copy.copy(handle)
+        copied_handle._caller = attrs.evolve(caller, carrier=recorder)  # noqa: SLF001 - of this package
+        return recorder, types.MethodType(method.__func__, copied_handle)
 
     if isinstance(caller, AsyncCaller):
 
-        async def call_async(*args: Any, **named: Any) -> Response[Any]:
+        async def call_async(*args: Any, **kwargs: Any) -> Response[Any]:
             recorder, bound = bind()
-            made = bound(*args, **named)
-            if not isinstance(made, Coroutine):
+            result = bound(*args, **kwargs)
+            if not isinstance(result, Coroutine):
                 raise _no_call(method)
-            return _response(recorder, method, await made)
+            return _response(recorder, method, await result)
 
         return call_async
 
-    def call(*args: Any, **named: Any) -> Response[Any]:
+    def call(*args: Any, **kwargs: Any) -> Response[Any]:
         recorder, bound = bind()
-        return _response(recorder, method, bound(*args, **named))
+        return _response(recorder, method, bound(*args, **kwargs))
 
     return call
 

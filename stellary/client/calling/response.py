@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Response(Generic[T]):
-    """The answer to a call. Its repr shows neither the body nor credentials.
+    """The response to a call. Its repr shows neither the body nor credentials.
 
     Attributes:
         status: The HTTP status.
-        headers: By name, in lower case if the answer came from a server.
+        headers: By name, in lower case if the response came from a server.
         body: The bytes, after decompression.
-        value: What the method returns; of ``client.request`` the parsed JSON, or the bytes where the answer is no JSON.
+        value: The return value of the method; for ``client.request`` the parsed JSON, or the bytes if the body is not JSON.
     """
 
     status: int

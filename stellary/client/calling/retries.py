@@ -1,13 +1,13 @@
-"""The flow of a call, without I/O: attempts, pauses and a deadline. It yields what to do and is told how it went.
+"""The flow of a call, without I/O: attempts, pauses and a deadline. It yields each step and receives its result.
 
-Drivers (``run`` and ``arun``, at the end) do what it yields. A call is repeated if
+The drivers ``run`` and ``arun``, at the end, perform the steps. A call is repeated if
 
-- there was no answer, or one of 408, 425, 429, 502, 503, 504 (500 too for a GET),
-- and doing it twice does no more than doing it once: GET, PATCH (all of ours set values) and DELETE; a POST only with
-  the ``Idempotency-Key`` that each call gets where the endpoint honours it, the same over all attempts,
-- or no connection was made, so that nothing can have happened.
+- there was no response, or one of 408, 425, 429, 502, 503, 504 (also 500 for a GET),
+- and repeating it is safe: GET, PATCH (which only sets values) and DELETE always; a POST only with the
+  ``Idempotency-Key`` that each call gets where the endpoint supports it, the same for all attempts,
+- or no connection was made, so that the request cannot have had an effect.
 
-Never a 409, which another attempt would only meet again.
+A 409 is never repeated: another attempt would fail in the same way.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from stellary.contract.errors import ApiError, error_from
 from stellary.contract.port import RawRequest, RawResponse
 
 READ = 30.0
-"""Seconds that one attempt may wait for bytes where the call has no time-out of its own."""
+"""Seconds that one attempt may wait for bytes, if the call has no time-out."""
 WHOLE = 90.0
-"""Seconds that such a call may take as a whole, pauses included."""
+"""Seconds that such a call may take as a whole, including pauses."""
 SLOW = 300.0
-"""Seconds that a call may take that carries a file or is thought about, and each attempt at it."""
+"""Seconds for a call, and for each attempt, that carries a file or waits for a language model."""
 PAUSE_FIRST, PAUSE_MAX, JITTER = 0.5, 8.0, 0.25
 RETRY_AFTER_MAX = 60.0
-"""Seconds of pause that a server can ask for, at most."""
+"""The longest pause that a server can request, in seconds."""
 PASSING = frozenset({408, 425, 429, 502, 503, 504})
 
 
 @attrs.frozen
 class Send:
-    """To do: send the request, and come back within so many seconds."""
+    """A step: send the request and return the response within ``seconds``."""
 
     request: RawRequest
     seconds: float
@@ -48,19 +48,19 @@ class Send:
 
 @attrs.frozen
 class Pause:
-    """To do: wait."""
+    """A step: wait."""
 
     seconds: float
 
 
 @attrs.frozen
 class World:
-    """What a flow asks the machine for.
+    """The clock and the source of randomness of a flow.
 
     Attributes:
-        clock: Seconds that only grow.
-        now: The time of day, in UTC.
-        chance: From 0 to 1.
+        clock: Returns seconds that only increase.
+        now: Returns the current time in UTC.
+        chance: Returns a random number from 0 to 1.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -75,14 +75,19 @@ Flow = Generator[Send | Pause, RawResponse | None, Any]
 def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
     """Make a call.
 
+    Args:
+        call: The request and its options.
+        watch: Receives the exchange when the call has ended.
+        world: The clock and the source of randomness.
+
     Yields:
-        What to do next. A ``Send`` is answered by ``send(response)``, or by throwing an ``Unanswered`` in.
+        The next step. Answer a ``Send`` by ``send(response)``, or by throwing ``Unanswered`` in.
 
     Returns:
-        The answer and its value, as a pair.
+        The response and its value, as a pair.
 
     Raises:
-        ApiError, CallFailed: With the request, the request id and the number of retries in it.
+        ApiError, CallFailed: The call failed. The error has the request, the request id and the number of retries.
     """
     options = call.options
     began = world.clock()
@@ -107,51 +112,53 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
                 if 200 <= response.status < 300:
                     value = call.plan.answer(response)
                     break
-                failure = _failure(response, world)
-            pause = _pause(failure, tries, world)
-            if tries > options.retries or not _again(call, failure) or world.clock() + pause >= deadline:
+                failure = _to_api_error(response, world)
+            pause = _pause_before_retry(failure, tries, world)
+            if tries > options.retries or not _may_retry(call, failure) or world.clock() + pause >= deadline:
                 raise failure
-            log.info("%s %s: trying again in %.1f s: %s", call.request.method, _path(call), pause, failure)
+            log.info(
+                "%s %s: trying again in %.1f s: %s", call.request.method, _redact_path(call), pause, failure
+            )
             yield Pause(pause)
     except (ApiError, CallFailed) as error:
-        _place(error, call, response, tries)
+        _add_request_details(error, call, response, tries)
         if not watch.idle:
-            watch.saw(_exchange(call, response, tries, world.clock() - began, error))
+            watch.record(_build_exchange(call, response, tries, world.clock() - began, error))
         raise error from None
     if not watch.idle:
-        watch.saw(_exchange(call, response, tries, world.clock() - began, None))
+        watch.record(_build_exchange(call, response, tries, world.clock() - began, None))
     return response, value
 
 
-def _again(call: Call, failure: ApiError | Unanswered) -> bool:
-    """Whether the call may be sent once more after that."""
+def _may_retry(call: Call, failure: ApiError | Unanswered) -> bool:
+    """Return whether the call may be sent again after a failure."""
     if isinstance(failure, Unanswered):
         if not failure.reached:
             return True
-        # With If-Match the second attempt of a change that was made would be told that it comes too late.
+        # With If-Match, repeating a change that has succeeded would fail with 412.
         return call.repeatable and call.options.if_match is None
     if failure.status in PASSING:
         return call.repeatable
     return failure.status == 500 and call.request.method == "GET"
 
 
-def _pause(failure: ApiError | Unanswered, tries: int, world: World) -> float:
-    """Seconds before the next attempt: what the server asks for, or twice as long each time, less up to a quarter."""
-    asked = getattr(failure, "retry_after", None)
-    if asked is not None:
-        return min(float(asked), RETRY_AFTER_MAX)
+def _pause_before_retry(failure: ApiError | Unanswered, tries: int, world: World) -> float:
+    """Return the seconds before the next attempt: as the server requests, or else doubled each time, minus up to a quarter."""
+    requested = getattr(failure, "retry_after", None)
+    if requested is not None:
+        return min(float(requested), RETRY_AFTER_MAX)
     pause: float = min(PAUSE_MAX, PAUSE_FIRST * 2 ** min(tries - 1, 10))
     return pause * (1.0 - JITTER * world.chance())
 
 
 def failure_of(call: Call, response: RawResponse, world: World) -> ApiError:
-    """What an answer says is wrong, with the request in it."""
-    error = _failure(response, world)
-    _place(error, call, response, 1)
+    """Return the error in a response, with the details of the request."""
+    error = _to_api_error(response, world)
+    _add_request_details(error, call, response, 1)
     return error
 
 
-def _failure(response: RawResponse, world: World) -> ApiError:
+def _to_api_error(response: RawResponse, world: World) -> ApiError:
     error = error_from(response.status, response.body, response.headers)
     error.retry_after = retry_after(response.headers.get("retry-after"), world.now)
     if 300 <= response.status < 400 and "location" in response.headers:
@@ -160,7 +167,7 @@ def _failure(response: RawResponse, world: World) -> ApiError:
 
 
 def retry_after(text: str | None, now: Callable[[], datetime]) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, be they counted or the way to a date; None if it says nothing."""
+    """Return the seconds that a ``Retry-After`` header requests, as a number or until a date; None if it is not valid."""
     if not text:
         return None
     text = text.strip()
@@ -170,32 +177,34 @@ def retry_after(text: str | None, now: Callable[[], datetime]) -> float | None:
 
     try:
         moment = parsedate_to_datetime(text)
-        # A date in a time zone that is not said is in UTC, by RFC 9110.
+        # RFC 9110: a date without a time zone is in UTC.
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         return max(0.0, (moment - now()).total_seconds())
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
-def _path(call: Call) -> str:
-    return call.plan.shown(call.request.path)
+def _redact_path(call: Call) -> str:
+    return call.plan.redact_path(call.request.path)
 
 
-def _place(error: ApiError | CallFailed, call: Call, response: RawResponse | None, tries: int) -> None:
-    error.method, error.path = call.request.method, _path(call)
+def _add_request_details(
+    error: ApiError | CallFailed, call: Call, response: RawResponse | None, tries: int
+) -> None:
+    error.method, error.path = call.request.method, _redact_path(call)
     error.retries = tries - 1
     if response is not None:
         error.request_id = error.request_id or response.headers.get("x-request-id")
 
 
-def _exchange(
+def _build_exchange(
     call: Call, response: RawResponse | None, tries: int, seconds: float, error: Exception | None
 ) -> Exchange:
     headers = {} if response is None else dict(response.headers)
     return Exchange(
         operation=call.plan.operation,
         method=call.request.method,
-        path=_path(call),
+        path=_redact_path(call),
         query=call.request.query,
         status=None if response is None else response.status,
         headers=headers,
@@ -210,10 +219,10 @@ def _exchange(
 
 
 class Carrier(Protocol):
-    """Carries one request over, and back within so many seconds.
+    """Sends one request, and returns its response within ``seconds``.
 
     Raises:
-        Unanswered: There was no answer. Nothing else.
+        Unanswered: There was no response. No other error is raised.
     """
 
     def send(self, request: RawRequest, seconds: float, /) -> RawResponse: ...
@@ -222,7 +231,7 @@ class Carrier(Protocol):
 
 
 class AsyncCarrier(Protocol):
-    """The same for callers that await."""
+    """A carrier for async callers."""
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse: ...
 
@@ -230,7 +239,7 @@ class AsyncCarrier(Protocol):
 
 
 def run(steps: Flow, carrier: Carrier) -> Any:
-    """Do what a flow yields, and give what it returns."""
+    """Perform the steps of a flow, and return its result."""
     try:
         step = next(steps)
         while True:
@@ -249,7 +258,7 @@ def run(steps: Flow, carrier: Carrier) -> Any:
 
 
 async def arun(steps: Flow, carrier: AsyncCarrier) -> Any:
-    """The same, awaiting."""
+    """Perform the steps of a flow without blocking, and return its result."""
     import asyncio
 
     try:

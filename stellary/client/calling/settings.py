@@ -1,4 +1,4 @@
-"""Settings: what a client is told by its arguments, and by the environment where they are silent."""
+"""The settings of a client, from its arguments and from the environment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 @attrs.frozen
 class Settings:
-    """What every call of a client starts from.
+    """The settings of a client.
 
     Attributes:
-        url: Without a slash at its end.
+        url: The base URL, without a slash at its end.
         timeout: Seconds for a call as a whole; None for the defaults of ``retries``.
-        retries: How often a call is tried again, at most.
-        org, workspace: The slugs that ``client.workspace()`` falls back on.
+        retries: The number of retries, at most.
+        org, workspace: The slugs that ``client.workspace()`` uses by default.
     """
 
     url: str
@@ -46,22 +46,22 @@ def settings(
     workspace: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return the arguments, completed from ``STELLARY_…`` in the environment for those that are None.
+    """Return the settings: the arguments, and ``STELLARY_…`` of the environment for those that are None.
 
     Args:
         url: The base URL; ``http://localhost:3001`` if neither is given.
-        token: A JWT, a personal access token or an agent's token. An empty one means no token, whatever the environment says.
+        token: A JWT, a personal access token or an agent's token. An empty string means no token, even if the environment has one.
         timeout: Seconds for a call as a whole.
-        max_retries: How often a call is tried again, at most; 2 if neither is given.
+        max_retries: The number of retries, at most; 2 if neither is given.
         org: The slug of an organization.
         workspace: The slug of a workspace.
-        environment: Read in place of ``os.environ``.
+        environment: Read instead of ``os.environ``.
 
     Raises:
         ValueError: A URL, number or token is not valid. The message shows neither the URL nor the token.
     """
 
-    # Not a local variable: a traceback would show the whole environment with it.
+    # A function and not a local variable, which a traceback would show with the whole environment.
     def read(name: str) -> str | None:
         return (os.environ if environment is None else environment).get(name) or None
 
@@ -69,21 +69,21 @@ def settings(
     chosen_timeout = read("STELLARY_TIMEOUT") if timeout is None else timeout
     chosen_retries = read("STELLARY_MAX_RETRIES") if max_retries is None else max_retries
     return Settings(
-        url=checked_url(url or read("STELLARY_URL") or DEFAULT_URL),
-        token=checked_token(conceal(read("STELLARY_TOKEN")) if token is None else token or None),
-        timeout=None if chosen_timeout is None else checked_timeout(chosen_timeout),
-        retries=DEFAULT_RETRIES if chosen_retries is None else checked_retries(chosen_retries),
+        url=check_url(url or read("STELLARY_URL") or DEFAULT_URL),
+        token=check_token(conceal(read("STELLARY_TOKEN")) if token is None else token or None),
+        timeout=None if chosen_timeout is None else check_timeout(chosen_timeout),
+        retries=DEFAULT_RETRIES if chosen_retries is None else check_retries(chosen_retries),
         org=org or read("STELLARY_ORG"),
         workspace=workspace or read("STELLARY_WORKSPACE"),
     )
 
 
-def checked_url(url: str) -> str:
+def check_url(url: str) -> str:
     """Return the base URL without its last slash.
 
     Raises:
-        ValueError: It is not ``http(s)://host…``, or has more than a path. The message does not show it, as it may be a token
-            that was given in the wrong place.
+        ValueError: It is not ``http(s)://host…``, or has a query, a fragment or a user name. The message does not show it,
+            since it may be a token that was passed as the URL.
     """
     url = conceal(url)
     problem = _url_problem(url)
@@ -103,11 +103,11 @@ def _url_problem(url: str) -> str | None:
     return None
 
 
-def checked_token(token: str | None) -> str | None:
-    """The token without white space around it, as one that was read from a file has.
+def check_token(token: str | None) -> str | None:
+    """Return the token without surrounding white space, which a token read from a file has.
 
     Raises:
-        ValueError: It cannot stand in a header. The token itself is not told.
+        ValueError: The token cannot be sent in a header. The message does not show it.
     """
     if token is None:
         return None
@@ -117,11 +117,11 @@ def checked_token(token: str | None) -> str | None:
     return token
 
 
-def checked_timeout(timeout: object) -> float:
-    """Seconds.
+def check_timeout(timeout: object) -> float:
+    """Return a time-out as seconds.
 
     Raises:
-        ValueError: Not a number above zero.
+        ValueError: It is not a number above 0.
     """
     try:
         seconds = float(timeout)  # type: ignore[arg-type]
@@ -132,11 +132,11 @@ def checked_timeout(timeout: object) -> float:
     return seconds
 
 
-def checked_retries(retries: object) -> int:
-    """How often to try again.
+def check_retries(retries: object) -> int:
+    """Return the number of retries.
 
     Raises:
-        ValueError: Not an integer from 0 on.
+        ValueError: It is not an integer of at least 0.
     """
     try:
         count = int(retries)  # type: ignore[call-overload]
@@ -147,7 +147,7 @@ def checked_retries(retries: object) -> int:
     return int(count)
 
 
-def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with lower-case names; the repr of credentials among them is hidden.
 
     Raises:
@@ -166,13 +166,13 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def start_logging(environment: Mapping[str, str] = os.environ) -> None:
-    """Let ``STELLARY_LOG=debug`` (or ``info``) show what the client does, on standard error."""
+    """Log the calls of clients to standard error, if ``STELLARY_LOG`` is ``debug`` or ``info``."""
     level = _LEVELS.get(environment.get("STELLARY_LOG", "").lower())
     if level is None:
         return
     logger = logging.getLogger("stellary.client")
     logger.setLevel(level)
-    if not any(isinstance(each, logging.StreamHandler) for each in logger.handlers):
+    if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
         logger.addHandler(handler)

@@ -1,4 +1,4 @@
-"""Server-sent events, without I/O: bytes in, in blocks of any size, and events out."""
+"""Server-sent events, without I/O: bytes in blocks of any size in, events out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import attrs
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _RETRY_MAX = 60_000
 EVENT_MAX = 16 << 20
-"""Bytes that an event may have: one without an end must not fill the memory."""
+"""The largest event, in bytes, so that an endless event cannot fill the memory."""
 
 
 @attrs.frozen
-class Sent:
-    """An event as it was sent.
+class ServerSentEvent:
+    """An event as it was received.
 
     Attributes:
-        id: Of the last event that had one.
-        event: Its kind.
+        id: The id of the last event that had one.
+        event: The type of the event.
     """
 
     id: str
@@ -28,11 +28,11 @@ class Sent:
 
 
 class Decoder:
-    """Makes events of a stream.
+    """A decoder of the bytes of a stream.
 
     Attributes:
-        last_id: Of the last event that had one; where to go on after a break.
-        retry: Seconds that the server asks for before another attempt, if it does.
+        last_id: The id of the last event that had one; a new connection continues after it.
+        retry: Seconds that the server requests before a reconnect, or None.
     """
 
     def __init__(self, last_id: str = "") -> None:
@@ -41,55 +41,58 @@ class Decoder:
         self.restart()
 
     def restart(self) -> None:
-        """Another connection: what the one before has left half said is dropped."""
+        """Prepare for another connection, discarding an incomplete event of the last one."""
         self._buffer = b""
-        self._begun = False
+        self._started = False
         self._id = self.last_id
         self._event = ""
         self._data: list[str] = []
 
-    def feed(self, block: bytes) -> list[Sent]:
-        """The events that are complete with this block.
+    def feed(self, block: bytes) -> list[ServerSentEvent]:
+        """Return the events that this block completes.
 
         Raises:
-            ValueError: An event is longer than any can be.
+            ValueError: An event exceeds the size limit.
         """
         self._buffer += block
-        if not self._begun and len(self._buffer) >= len(codecs.BOM_UTF8):
+        if not self._started and len(self._buffer) >= len(codecs.BOM_UTF8):
             self._buffer = self._buffer.removeprefix(codecs.BOM_UTF8)
-            self._begun = True
+            self._started = True
         if len(self._buffer) > EVENT_MAX:
             raise ValueError("an event has no end")
-        found: list[Sent] = []
+        events: list[ServerSentEvent] = []
         start = 0
-        for end in _BREAK.finditer(self._buffer):
-            if end.end() == len(self._buffer) and end.group() == b"\r":
-                # The other half of the break may be on its way.
+        for line_break in _BREAK.finditer(self._buffer):
+            if line_break.end() == len(self._buffer) and line_break.group() == b"\r":
+                # The next block may begin with the other half of the line break.
                 break
-            line, start = self._buffer[start : end.start()].decode("utf-8", "replace"), end.end()
+            line, start = (
+                self._buffer[start : line_break.start()].decode("utf-8", "replace"),
+                line_break.end(),
+            )
             if line:
                 self._field(line)
-            elif (event := self._dispatched()) is not None:
-                found.append(event)
+            elif (event := self._dispatch()) is not None:
+                events.append(event)
         self._buffer = self._buffer[start:]
-        return found
+        return events
 
     def _field(self, line: str) -> None:
-        name, _, said = line.partition(":")
-        said = said.removeprefix(" ")
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
         if name == "data":
-            self._data.append(said)
+            self._data.append(value)
         elif name == "event":
-            self._event = said
-        elif name == "id" and "\0" not in said:
-            self._id = said
-        elif name == "retry" and said.isascii() and said.isdigit():
-            self.retry = min(int(said), _RETRY_MAX) / 1000
+            self._event = value
+        elif name == "id" and "\0" not in value:
+            self._id = value
+        elif name == "retry" and value.isascii() and value.isdigit():
+            self.retry = min(int(value), _RETRY_MAX) / 1000
 
-    def _dispatched(self) -> Sent | None:
+    def _dispatch(self) -> ServerSentEvent | None:
         event, data = self._event, self._data
         self._event, self._data = "", []
         self.last_id = self._id
         if not data:
             return None
-        return Sent(self.last_id, event or "message", "\n".join(data))
+        return ServerSentEvent(self.last_id, event or "message", "\n".join(data))

@@ -1,6 +1,6 @@
-"""Streams: events as they happen, over connections that break and are made again.
+"""Streams: events as they happen, over connections that are re-established when they break.
 
-What was missed meanwhile is asked for by the id of the last event that was seen: none is lost, and none comes twice.
+A new connection continues after the id of the last event received, so that no event is lost or repeated.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from stellary.contract.port import RawRequest, RawResponse
 
 T = TypeVar("T")
 SILENCE = 45.0
-"""Seconds without a byte after which a connection is given up: the server says something every 15."""
+"""Seconds without a byte after which a connection counts as broken. The server sends something every 15 seconds."""
 TRIES = 10
-"""Attempts in a row without an answer until the stream gives up."""
+"""Failed attempts in a row after which the stream fails."""
 PAUSE_FIRST, PAUSE_MAX = 1.0, 15.0
 _NO_MORE = 204
 
 
 def never(_: object) -> bool:
-    """What a stream without a last event ends with."""
+    """Return False: the ``ends`` of a stream without a last event."""
     return False
 
 
-class Opened(Protocol):
-    """An answer that goes on."""
+class OpenStream(Protocol):
+    """A streaming response."""
 
     status: int
     headers: Any
@@ -43,8 +43,8 @@ class Opened(Protocol):
     def close(self) -> None: ...
 
 
-class AsyncOpened(Protocol):
-    """The same for callers that await."""
+class AsyncOpenStream(Protocol):
+    """A streaming response for async callers."""
 
     status: int
     headers: Any
@@ -53,14 +53,14 @@ class AsyncOpened(Protocol):
     async def close(self) -> None: ...
 
 
-class Following(Generic[T]):
-    """A stream as far as it can be worked out: what to ask for, what it says, and when to try again.
+class StreamFlow(Generic[T]):
+    """The part of a stream that does no I/O: what to request, how to parse it, and when to reconnect.
 
     Args:
-        call: Makes the call anew for each connection: the token may have been renewed.
-        read: Makes a value of an event's data.
-        ends: Whether an event is the last one.
-        world: What the machine is asked for.
+        call: Returns the call for a new connection; the token may have been renewed.
+        read: Parses the data of an event.
+        ends: Returns whether an event is the last one.
+        world: The clock and the source of randomness.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Following(Generic[T]):
         self.last_id = ""
         self._over = False
 
-    def ended(self) -> bool:
-        """Whether there will be no more, for good."""
+    def is_over(self) -> bool:
+        """Return whether the stream has ended for good."""
         return self._over
 
     def request(self) -> RawRequest:
-        """What to ask for now."""
+        """Return the request for the next connection."""
         call = self._call()
         self._retries = call.options.retries
         headers = {**call.request.headers, "accept": "text/event-stream", "cache-control": "no-store"}
@@ -93,12 +93,12 @@ class Following(Generic[T]):
         self.decoder.restart()
         return attrs.evolve(call.request, headers=headers)
 
-    def opened(self, response: RawResponse) -> None:
-        """An answer has begun; of one that is no stream the whole body is in it.
+    def check_response(self, response: RawResponse) -> None:
+        """Check a response that has begun; if it is not a stream, it holds the whole body.
 
         Raises:
-            ApiError: It says no.
-            UnreadableAnswer: It is something else.
+            ApiError: The response is an error.
+            UnreadableAnswer: The response is not a stream of events.
         """
         if response.status == _NO_MORE:
             self._over = True
@@ -107,24 +107,24 @@ class Following(Generic[T]):
         elif not response.headers.get("content-type", "").startswith("text/event-stream"):
             raise UnreadableAnswer("the answer is no stream of events")
 
-    def fed(self, block: bytes) -> Iterator[T]:
-        """The events in a block."""
+    def parse_block(self, block: bytes) -> Iterator[T]:
+        """Yield the events in a block."""
         self._failed = 0
         try:
-            sent = self.decoder.feed(block)
+            events = self.decoder.feed(block)
         except ValueError as error:
             raise UnreadableAnswer(str(error)) from None
-        for each in sent:
-            value = self._read(each.data.encode())
-            self.last_id = each.id
+        for event in events:
+            value = self._read(event.data.encode())
+            self.last_id = event.id
             self._over = self._over or self._ends(value)
             yield value
 
-    def broken(self, failure: ApiError | Unanswered | None) -> float:
-        """Seconds until another attempt.
+    def pause_before_retry(self, failure: ApiError | Unanswered | None) -> float:
+        """Return the seconds until the next attempt.
 
         Args:
-            failure: What went wrong; None if the server has ended the stream.
+            failure: The error; None if the server has ended the stream.
 
         Raises:
             ApiError, Unanswered: Another attempt would not help.
@@ -134,54 +134,54 @@ class Following(Generic[T]):
         self._failed += 1
         if failure is not None and (self._retries == 0 or self._failed >= TRIES):
             raise failure
-        asked = getattr(failure, "retry_after", None)
-        if asked is not None:
-            return min(float(asked), 60.0)
+        requested = getattr(failure, "retry_after", None)
+        if requested is not None:
+            return min(float(requested), 60.0)
         first = PAUSE_FIRST if self.decoder.retry is None else self.decoder.retry
         pause: float = min(PAUSE_MAX, first * 2 ** min(self._failed - 1, 10))
         return pause * (1.0 - 0.25 * self._world.chance())
 
 
 class EventStream(Generic[T]):
-    """Events as they happen. A context manager, since it holds a connection; and an iterator without an end of its own.
+    """Events as they happen. It holds a connection, so use it in a ``with`` block; as an iterator it has no end of its own.
 
-    ``with workspace.events() as events:`` ``for activity in events: …``. All is told that happens from the beginning of the
-    block on, or else from the first ``next``. A connection that breaks is made again, and what was missed comes then.
-    Leaving the block, or ``close()`` from another thread, ends it.
+    ``with workspace.events() as events:`` ``for activity in events: …``. The stream has all events from the beginning of the
+    block on, or else from the first ``next``. A connection that breaks is re-established, and missed events are delivered then.
+    Leaving the block, or ``close()`` from another thread, ends the stream.
 
     Raises:
-        ApiError, Unanswered: At the beginning, or later: the server says no, or has not answered ten times in a row.
+        ApiError, Unanswered: At the beginning or later: the server has rejected the request, or ten attempts in a row failed.
     """
 
-    def __init__(self, carrier: Any, following: Following[T]) -> None:
+    def __init__(self, carrier: Any, flow: StreamFlow[T]) -> None:
         self._carrier = carrier
-        self._following = following
-        self._opened: Opened | None = None
+        self._flow = flow
+        self._response: OpenStream | None = None
         self._closed = False
-        self._begun = False
-        self._items = self._all()
+        self._started = False
+        self._items = self._iterate()
 
     @property
     def last_event_id(self) -> str:
-        """Of the last event that was seen: kept, it lets a later stream go on from there, by ``last_event_id``."""
-        return self._following.last_id
+        """The id of the last event received. Pass it as ``last_event_id`` to continue from there in a later stream."""
+        return self._flow.last_id
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
-        self._begin()
-        found: T = next(self._items)
-        return found
+        self._connect()
+        event: T = next(self._items)
+        return event
 
     def __enter__(self) -> Self:
-        self._begin()
+        self._connect()
         return self
 
-    def _begin(self) -> None:
-        """Connect, unless that was done."""
-        if not self._begun:
-            self._begun = True
+    def _connect(self) -> None:
+        """Connect, unless the stream is connected already."""
+        if not self._started:
+            self._started = True
             next(self._items, None)
 
     def __exit__(
@@ -190,70 +190,72 @@ class EventStream(Generic[T]):
         self.close()
 
     def close(self) -> None:
-        """End the stream, and give its connection up."""
+        """End the stream, and close its connection."""
         self._closed = True
-        if self._opened is not None:
-            self._opened.close()
+        if self._response is not None:
+            self._response.close()
 
-    def _done(self) -> bool:
-        return self._closed or self._following.ended()
+    def _is_done(self) -> bool:
+        return self._closed or self._flow.is_over()
 
-    def _all(self) -> Iterator[Any]:
-        """Nothing once it is connected for the first time, and then the events."""
-        following = self._following
+    def _iterate(self) -> Iterator[Any]:
+        """Yield None when the stream is connected for the first time, and then its events."""
+        flow = self._flow
         connected = False
-        while not self._done():
+        while not self._is_done():
             failure: ApiError | Unanswered | None = None
             try:
-                self._opened = opened = self._carrier.open(following.request(), SILENCE)
+                self._response = response = self._carrier.open(flow.request(), SILENCE)
                 try:
-                    following.opened(_answer(opened, b"".join(opened.blocks) if _is_short(opened) else b""))
+                    flow.check_response(
+                        _answer(response, b"".join(response.blocks) if _is_short(response) else b"")
+                    )
                     if not connected:
                         connected = True
                         yield None
-                    for block in () if following.ended() else opened.blocks:
-                        yield from following.fed(block)
-                        if self._done():
+                    for block in () if flow.is_over() else response.blocks:
+                        yield from flow.parse_block(block)
+                        if self._is_done():
                             return
                 finally:
-                    opened.close()
+                    response.close()
             except (ApiError, Unanswered) as error:
-                if self._done():
+                if self._is_done():
                     return
                 failure = error
-            if not self._done():
-                time.sleep(following.broken(failure))
+            if not self._is_done():
+                time.sleep(flow.pause_before_retry(failure))
 
 
 class AsyncEventStream(Generic[T]):
-    """The same for callers that await: ``async with workspace.events() as events:`` ``async for activity in events: …``."""
+    """Events as they happen, for async callers: ``async with workspace.events() as events:`` ``async for activity in events: …``."""
 
-    def __init__(self, carrier: Any, following: Following[T]) -> None:
+    def __init__(self, carrier: Any, flow: StreamFlow[T]) -> None:
         self._carrier = carrier
-        self._following = following
-        self._begun = False
-        self._items = self._all()
+        self._flow = flow
+        self._started = False
+        self._items = self._iterate()
 
     @property
     def last_event_id(self) -> str:
-        """Of the last event that was seen: kept, it lets a later stream go on from there, by ``last_event_id``."""
-        return self._following.last_id
+        """The id of the last event received. Pass it as ``last_event_id`` to continue from there in a later stream."""
+        return self._flow.last_id
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
     async def __anext__(self) -> T:
-        await self._begin()
-        found: T = await anext(self._items)
-        return found
+        await self._connect()
+        event: T = await anext(self._items)
+        return event
 
     async def __aenter__(self) -> Self:
-        await self._begin()
+        await self._connect()
         return self
 
-    async def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
+    async def _connect(self) -> None:
+        if not self._started:
+            self._started = True
             await anext(self._items, None)
 
     async def __aexit__(
@@ -262,42 +264,44 @@ class AsyncEventStream(Generic[T]):
         await self.close()
 
     async def close(self) -> None:
-        """End the stream, and give its connection up."""
+        """End the stream, and close its connection."""
         await self._items.aclose()
 
-    async def _all(self) -> Any:
+    async def _iterate(self) -> Any:
         import asyncio
 
-        following = self._following
+        flow = self._flow
         connected = False
-        while not following.ended():
+        while not flow.is_over():
             failure: ApiError | Unanswered | None = None
             try:
-                opened: AsyncOpened = await self._carrier.open(following.request(), SILENCE)
+                response: AsyncOpenStream = await self._carrier.open(flow.request(), SILENCE)
                 try:
-                    whole = b"".join([block async for block in opened.blocks]) if _is_short(opened) else b""
-                    following.opened(_answer(opened, whole))
+                    body = (
+                        b"".join([block async for block in response.blocks]) if _is_short(response) else b""
+                    )
+                    flow.check_response(_answer(response, body))
                     if not connected:
                         connected = True
                         yield None
-                    if following.ended():
+                    if flow.is_over():
                         return
-                    async for block in opened.blocks:
-                        for each in following.fed(block):
-                            yield each
-                        if following.ended():
+                    async for block in response.blocks:
+                        for event in flow.parse_block(block):
+                            yield event
+                        if flow.is_over():
                             return
                 finally:
-                    await opened.close()
+                    await response.close()
             except (ApiError, Unanswered) as error:
                 failure = error
-            await asyncio.sleep(following.broken(failure))
+            await asyncio.sleep(flow.pause_before_retry(failure))
 
 
-def _is_short(opened: Opened | AsyncOpened) -> bool:
-    """Whether an answer is no stream, so that it can be read to its end."""
-    return not 200 <= opened.status < 300
+def _is_short(response: OpenStream | AsyncOpenStream) -> bool:
+    """Return whether a response is not a stream, so that it can be read to its end."""
+    return not 200 <= response.status < 300
 
 
-def _answer(opened: Opened | AsyncOpened, body: bytes) -> RawResponse:
-    return RawResponse(opened.status, opened.headers, body)
+def _answer(response: OpenStream | AsyncOpenStream, body: bytes) -> RawResponse:
+    return RawResponse(response.status, response.headers, body)

@@ -1,4 +1,4 @@
-"""Files that are written under a temporary name, and get their path once they are complete."""
+"""Files that are written under a temporary name and renamed when they are complete."""
 
 from __future__ import annotations
 

@@ -94,16 +94,16 @@ def _load_scope(scope: Any, view: str | None) -> Steps:
         view = (yield scope.get).active_view
     elif view not in OF_BOARD + OF_SCOPE:
         raise ValueError(f"a scope has no view {view!r}, but {', '.join(OF_BOARD + OF_SCOPE)}")
-    if "project_id" in scope._place and view in OF_BOARD:  # noqa: SLF001 - of the client
+    if "project_id" in scope._path_params and view in OF_BOARD:  # noqa: SLF001 - of the client
         # The board also has the names of labels and people.
         board = yield _parent_handle(scope, ProjectHandle).board
-        return build_view(_select_part(board, "scope_id", scope._place["scope_id"]), view)  # noqa: SLF001
+        return build_view(_select_part(board, "scope_id", scope._path_params["scope_id"]), view)  # noqa: SLF001
     return build_view((yield lambda: scope.views(type=view)))
 
 
 def _load_column(column: Any, view: str | None) -> Steps:
     board = yield _parent_handle(column, ProjectHandle).board
-    return build_view(_select_part(board, "column_id", column._place["column_id"]), view)  # noqa: SLF001
+    return build_view(_select_part(board, "column_id", column._path_params["column_id"]), view)  # noqa: SLF001
 
 
 def _select_part(board: Board, name: str, id: str) -> Board:
@@ -122,7 +122,7 @@ def _select_part(board: Board, name: str, id: str) -> Board:
 
 
 def _parent_handle(handle: Any, kind: type[Any]) -> Any:
-    return kind(handle._caller, handle._place)  # noqa: SLF001 - of the client
+    return kind(handle._caller, handle._path_params)  # noqa: SLF001 - of the client
 
 
 def _load_card(card: Any, view: str | None) -> Steps:

@@ -42,7 +42,7 @@ def build_handle(handle: Resource[Any]) -> View:
     """Render the location of a handle, its sub-resources and its methods."""
     kind = type(handle)
     facts: list[tuple[str, Cell]] = []
-    place = handle._place  # noqa: SLF001 - of the client
+    place = handle._path_params  # noqa: SLF001 - of the client
     if place:
         facts.append(
             ("Place", tuple(Span(f"{part}", kind="code", hint=name) for name, part in place.items()))

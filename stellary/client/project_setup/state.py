@@ -117,7 +117,7 @@ def workspace_of(at: Target) -> WorkspaceHandle[Any]:
     """Return the workspace of a handle; the handle itself if it is a workspace."""
     if isinstance(at, WorkspaceHandle):
         return at
-    place = {name: part for name, part in at._place.items() if name != "project_id"}  # noqa: SLF001 - of the SDK
+    place = {name: part for name, part in at._path_params.items() if name != "project_id"}  # noqa: SLF001 - of the SDK
     return WorkspaceHandle(at._caller, place)  # noqa: SLF001
 
 

@@ -1,4 +1,4 @@
-"""Agents of a workspace, their tokens and missions, and what they propose."""
+"""Agents of a workspace, their tokens, missions and proposals."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ from stellary.contract.proposals import (
     REJECT_PROPOSAL,
 )
 
-Teller = Callable[[MissionEntry], object]
-Progress = bool | Teller
+LogCallback = Callable[[MissionEntry], object]
+Progress = bool | LogCallback
 
 
 class Agents(Resource[C]):
-    """The agents of a workspace. Called with an id it gives the handle of one."""
+    """The agents of a workspace. Call it with an id for the handle of one."""
 
     create = method(CREATE_AGENT)
     list = method(LIST_AGENTS)
@@ -62,11 +62,11 @@ class Agents(Resource[C]):
     delete = by_id(DELETE_AGENT)
 
     def __call__(self, agent: Id) -> AgentHandle[C]:
-        return AgentHandle(self._caller, self._below(agent_id=agent))
+        return AgentHandle(self._caller, self._extend_path(agent_id=agent))
 
 
 class AgentHandle(Resource[C]):
-    """One agent. ``audit`` lists what it has tried to do."""
+    """One agent. ``audit`` lists the actions that it has attempted."""
 
     get = method(GET_AGENT)
     update = method(UPDATE_AGENT)
@@ -76,16 +76,16 @@ class AgentHandle(Resource[C]):
     @property
     def tokens(self) -> AgentTokens[C]:
         """The tokens with which programs act as the agent."""
-        return AgentTokens(self._caller, self._place)
+        return AgentTokens(self._caller, self._path_params)
 
     @property
     def missions(self) -> AgentMissions[C]:
-        """What it was asked to do."""
-        return AgentMissions(self._caller, self._place)
+        """The missions of the agent."""
+        return AgentMissions(self._caller, self._path_params)
 
 
 class AgentTokens(Resource[C]):
-    """The tokens of an agent; the answer to ``create`` alone holds the secret."""
+    """The tokens of an agent. Only the result of ``create`` holds the secret."""
 
     create = method(CREATE_AGENT_TOKEN)
     list = method(LIST_AGENT_TOKENS)
@@ -106,7 +106,7 @@ def _is_last(entry: MissionEntry) -> bool:
 
 
 class MissionHandle(Resource[C]):
-    """One mission, whatever its agent. ``for event in mission.stream()`` tells all of it, and ends with it."""
+    """One mission of any agent. ``for event in mission.stream()`` yields its whole log, and ends when the mission ends."""
 
     stream = follows(FOLLOW_MISSION, _is_last)
     get = method(GET_MISSION)
@@ -120,59 +120,59 @@ class MissionHandle(Resource[C]):
     @overload
     def wait(self: MissionHandle[Async], progress: Progress | None = None) -> Later[AgentMission]: ...
     def wait(self, progress: Progress | None = None) -> Any:
-        """Wait until the mission is over, or waits to be approved.
+        """Wait until the mission has ended or waits for approval.
 
         Args:
-            progress: True to show its log as it grows; or what is called with each entry of it.
+            progress: True to show the log as it grows; or a callback that receives each entry of the log.
 
         Returns:
-            The mission as it is then.
+            The mission in its state at that time.
         """
-        tell = _teller(progress)
-        return _awaited(self, tell) if self._awaits else _waited(self, tell)
+        callback = _to_log_callback(progress)
+        return _wait_async(self, callback) if self._awaits else _wait(self, callback)
 
 
-def _teller(progress: Progress | None) -> Teller | None:
+def _to_log_callback(progress: Progress | None) -> LogCallback | None:
     if progress is not True:
         return progress or None
     return get_display().start_log()
 
 
-def _waited(mission: Any, progress: Teller | None) -> AgentMission:
-    found: AgentMission
+def _wait(mission: Any, progress: LogCallback | None) -> AgentMission:
+    state: AgentMission
     with mission.stream() as entries:
         for entry in entries:
             if progress is not None:
                 progress(entry)
-            # What is told may be long past: it may have been approved since.
-            if _may_stand_still(entry) and _stands_still(found := mission.get()):
-                return found
-    found = mission.get()
-    return found
+            # The entry may be old, and the mission may have been approved since, so its current state decides.
+            if _may_have_stopped(entry) and _has_stopped(state := mission.get()):
+                return state
+    state = mission.get()
+    return state
 
 
-async def _awaited(mission: Any, progress: Teller | None) -> AgentMission:
-    found: AgentMission
+async def _wait_async(mission: Any, progress: LogCallback | None) -> AgentMission:
+    state: AgentMission
     async with mission.stream() as entries:
         async for entry in entries:
             if progress is not None:
                 progress(entry)
-            if _may_stand_still(entry) and _stands_still(found := await mission.get()):
-                return found
-    found = await mission.get()
-    return found
+            if _may_have_stopped(entry) and _has_stopped(state := await mission.get()):
+                return state
+    state = await mission.get()
+    return state
 
 
-def _may_stand_still(entry: MissionEntry) -> bool:
+def _may_have_stopped(entry: MissionEntry) -> bool:
     return entry.kind == "done" or entry.data.get("status") == "awaiting_approval"
 
 
-def _stands_still(mission: AgentMission) -> bool:
+def _has_stopped(mission: AgentMission) -> bool:
     return mission.status not in ("queued", "running")
 
 
 class Proposals(Resource[C]):
-    """What the agents of a workspace want to change; ``approve`` and ``reject`` take a person's login."""
+    """The changes that agents of a workspace have proposed. ``approve`` and ``reject`` require a person's login."""
 
     list = method(LIST_PROPOSALS)
     iterate = iterates(LIST_PROPOSALS)

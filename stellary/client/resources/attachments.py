@@ -22,10 +22,10 @@ from stellary.contract.attachments import (
 )
 
 PART = 1024 * 1024
-"""Bytes that are asked for at once: after a failure no more than that comes twice."""
+"""The size of a range request, in bytes; after a failure, at most that much is downloaded again."""
 _UPLOAD = Plan(UPLOAD_ATTACHMENT)
 _DOWNLOAD = Plan(DOWNLOAD_ATTACHMENT)
-_NOTHING = _UPLOAD.said({})
+_NO_PAYLOAD = _UPLOAD.build_payload({})
 
 
 class Attachments(Resource[C]):
@@ -62,23 +62,28 @@ class Attachments(Resource[C]):
         mime_type: str | None = None,
         progress: Progress | None = None,
     ) -> Any:
-        """Upload a file of 10 MB at most. It is sent block by block, and never held in memory as a whole.
+        """Upload a file of up to 10 MB. It is sent block by block, and never held in memory as a whole.
 
         Args:
-            file: A path, bytes, or a file that is open for reading bytes; that is sent from where it stands, by each
+            file: A path, bytes, or a file open for reading bytes. An open file is sent from its current position, by each
                 attempt, and stays open.
-            name: What it shall be called; without one, as the path or the open file is. Bytes need one.
-            mime_type: Without one, what the name says.
-            progress: True for a bar; or what is called with the bytes sent and those that there are, after each block,
-                with AsyncStellary in another thread.
+            name: The file name; by default the name of the path or the open file. Required for bytes.
+            mime_type: The MIME type; by default guessed from the name.
+            progress: True for a progress bar; or a callback that receives the number of bytes sent and of all bytes after each
+                block, with AsyncStellary in another thread.
+
+        Returns:
+            The attachment.
 
         Raises:
             TooLarge: The file is larger than 10 MB; nothing has been sent.
-            TypeError: Nothing says what it shall be called.
+            TypeError: The file has no name.
         """
 
         def work(report: ReportProgress | None) -> Any:
-            return self._caller.one(_UPLOAD, self._place, _NOTHING, Form(file, name, mime_type, report))
+            return self._caller.one(
+                _UPLOAD, self._path_params, _NO_PAYLOAD, Form(file, name, mime_type, report)
+            )
 
         return show_progress(progress, "upload", "B", work, awaits=self._awaits)
 
@@ -87,13 +92,13 @@ class Attachments(Resource[C]):
     @overload
     def blocks(self: Attachments[Async], attachment: Id) -> AsyncIterator[bytes]: ...
     def blocks(self, attachment: Id) -> Any:
-        """The bytes of a file, up to 1 MB at a time. Each is asked for when it is wanted, and again if need be.
+        """Iterate over the bytes of a file, up to 1 MB at a time. Each block is requested when it is needed, with retries.
 
         Args:
-            attachment: Its id, or the value that has it.
+            attachment: The id of the attachment, or a value that has one.
         """
-        ask = self._parts(attachment)
-        return _async_blocks(ask) if self._awaits else _blocks(ask)
+        request_part = self._part_loader(attachment)
+        return _async_blocks(request_part) if self._awaits else _blocks(request_part)
 
     @overload
     def download_to(
@@ -114,45 +119,45 @@ class Attachments(Resource[C]):
     def download_to(
         self, attachment: Id, path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> Any:
-        """Download a file to a path. What is there is replaced once all of it has come, and stays if that fails.
+        """Download a file to a path. An existing file is replaced when the download is complete, and stays if it fails.
 
         Args:
-            attachment: Its id, or the value that has it.
-            path: Of the file, not of a folder.
-            progress: True for a bar; or what is called with the bytes that have come and those that there are.
+            attachment: The id of the attachment, or a value that has one.
+            path: The path of the file, not of a folder.
+            progress: True for a progress bar; or a callback that receives the number of bytes received and of all bytes.
 
         Returns:
             The path.
         """
         target = Target(Path(path))
-        ask = self._parts(attachment)
+        request_part = self._part_loader(attachment)
 
         def work(report: ReportProgress | None) -> Any:
             if self._awaits:
-                return _awaited(target, _async_blocks(ask, report))
-            return _written(target, _blocks(ask, report))
+                return _write_blocks_async(target, _async_blocks(request_part, report))
+            return _write_blocks(target, _blocks(request_part, report))
 
         return show_progress(progress, "download", "B", work, awaits=self._awaits)
 
-    def _parts(self, attachment: Id) -> Callable[[int], Any]:
+    def _part_loader(self, attachment: Id) -> Callable[[int], Any]:
         """Return a function that requests the part of a file from an offset on; see ``find_next_start``."""
-        place = self._below(attachment_id=attachment)
+        path_params = self._extend_path(attachment_id=attachment)
 
-        def ask(start: int) -> Any:
-            at: Any = self.with_options(headers={"range": f"bytes={start}-{start + PART - 1}"})
-            return at._caller.response(_DOWNLOAD, place, _NOTHING)  # noqa: SLF001 - of this class
+        def request_part(start: int) -> Any:
+            handle: Any = self.with_options(headers={"range": f"bytes={start}-{start + PART - 1}"})
+            return handle._caller.response(_DOWNLOAD, path_params, _NO_PAYLOAD)  # noqa: SLF001 - of this class
 
-        return ask
+        return request_part
 
 
-def _written(target: Target, blocks: Iterator[bytes]) -> Path:
+def _write_blocks(target: Target, blocks: Iterator[bytes]) -> Path:
     with target:
         for block in blocks:
             target.file.write(block)
     return target.path
 
 
-async def _awaited(target: Target, blocks: AsyncIterator[bytes]) -> Path:
+async def _write_blocks_async(target: Target, blocks: AsyncIterator[bytes]) -> Path:
     import asyncio
 
     await asyncio.to_thread(target.__enter__)
@@ -166,10 +171,10 @@ async def _awaited(target: Target, blocks: AsyncIterator[bytes]) -> Path:
     return target.path
 
 
-def _blocks(ask: Callable[[int], Any], report: ReportProgress | None = None) -> Iterator[bytes]:
+def _blocks(request_part: Callable[[int], Any], report: ReportProgress | None = None) -> Iterator[bytes]:
     start: int | None = 0
     while start is not None:
-        response = ask(start)
+        response = request_part(start)
         yield response.body
         if report is not None:
             report(*count_received(response, start))
@@ -177,11 +182,11 @@ def _blocks(ask: Callable[[int], Any], report: ReportProgress | None = None) -> 
 
 
 async def _async_blocks(
-    ask: Callable[[int], Any], report: ReportProgress | None = None
+    request_part: Callable[[int], Any], report: ReportProgress | None = None
 ) -> AsyncIterator[bytes]:
     start: int | None = 0
     while start is not None:
-        response = await ask(start)
+        response = await request_part(start)
         yield response.body
         if report is not None:
             report(*count_received(response, start))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Cards(Resource[C]):
-    """The cards of a project. ``create`` takes the column first. Called with an id it gives the handle of one card."""
+    """The cards of a project. ``create`` takes the column first. Call it with an id for the handle of one card."""
 
     list = method(LIST_CARDS)
     iterate = iterates(LIST_CARDS)
@@ -51,12 +51,12 @@ class Cards(Resource[C]):
         self: Cards[Async], cards: Iterable[CardInColumn], *, progress: Progress | None = None
     ) -> Later[builtins.list[Card]]: ...
     def create_all(self, cards: Iterable[CardInColumn], *, progress: Progress | None = None) -> Any:
-        """Create any number of cards, in their order, by as many calls of ``create_many`` as it takes.
+        """Create any number of cards in order, by as many calls of ``create_many`` as necessary.
 
         Args:
-            cards: A hundred of them are created at a time, all or none. If a call fails, what was created before stays:
-                ``error.made`` has it, and rows in the error's message are counted from the first of all cards.
-            progress: True for a bar; or what is called with the cards that have been created and those that there are.
+            cards: The cards, which are created in batches of 100, all or none of each. If a call fails, earlier batches stay:
+                ``error.made`` holds their cards, and row numbers in the message count from the first of all cards.
+            progress: True for a progress bar; or a callback that receives the number of created cards and of all cards.
 
         Returns:
             The cards, in the order given.
@@ -72,7 +72,7 @@ class Cards(Resource[C]):
         return show_progress(progress, "cards", "card", work, awaits=self._awaits)
 
     def __call__(self, card: Id) -> CardHandle[C]:
-        return CardHandle(self._caller, self._below(card_id=card))
+        return CardHandle(self._caller, self._extend_path(card_id=card))
 
 
 class ColumnCards(Resource[C]):
@@ -90,42 +90,42 @@ class CardHandle(Resource[C]):
 
     @property
     def comments(self) -> Comments[C]:
-        """What has been said about it."""
+        """The comments on the card."""
         from stellary.client.resources.comments import Comments
 
-        return Comments(self._caller, self._place)
+        return Comments(self._caller, self._path_params)
 
     @property
     def attachments(self) -> Attachments[C]:
-        """The files on it."""
+        """The files on the card."""
         from stellary.client.resources.attachments import Attachments
 
-        return Attachments(self._caller, self._place)
+        return Attachments(self._caller, self._path_params)
 
     @property
     def checklist(self) -> Checklist[C]:
-        """Its steps."""
+        """The checklist of the card."""
         from stellary.client.resources.checklists import Checklist
 
-        return Checklist(self._caller, self._place)
+        return Checklist(self._caller, self._path_params)
 
     @property
     def labels(self) -> CardLabels[C]:
-        """The labels on it."""
+        """The labels on the card."""
         from stellary.client.resources.labels import CardLabels
 
-        return CardLabels(self._caller, self._place)
+        return CardLabels(self._caller, self._path_params)
 
     @property
     def custom_fields(self) -> CardCustomFields[C]:
-        """Where its custom field values are set."""
+        """The custom field values of the card."""
         from stellary.client.resources.custom_fields import CardCustomFields
 
-        return CardCustomFields(self._caller, self._place)
+        return CardCustomFields(self._caller, self._path_params)
 
     @property
     def relations(self) -> Relations[C]:
-        """How it belongs together with other cards."""
+        """The relations of the card to other cards."""
         from stellary.client.resources.relations import Relations
 
-        return Relations(self._caller, self._place)
+        return Relations(self._caller, self._path_params)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Columns(Resource[C]):
-    """The columns of a project. Called with an id it gives the handle of one."""
+    """The columns of a project. Call it with an id for the handle of one."""
 
     create = method(CREATE_COLUMN)
     list = method(LIST_COLUMNS)
@@ -21,7 +21,7 @@ class Columns(Resource[C]):
     delete = by_id(DELETE_COLUMN)
 
     def __call__(self, column: Id) -> ColumnHandle[C]:
-        return ColumnHandle(self._caller, self._below(column_id=column))
+        return ColumnHandle(self._caller, self._extend_path(column_id=column))
 
 
 class ColumnHandle(Resource[C]):
@@ -32,7 +32,7 @@ class ColumnHandle(Resource[C]):
 
     @property
     def cards(self) -> ColumnCards[C]:
-        """Where cards are made; ``board.cards.list(column_id=…)`` lists those that are in it."""
+        """The cards of the column, to create some; ``board.cards.list(column_id=…)`` lists them."""
         from stellary.client.resources.cards import ColumnCards
 
-        return ColumnCards(self._caller, self._place)
+        return ColumnCards(self._caller, self._path_params)

@@ -17,7 +17,7 @@ from stellary.contract.documents import (
 
 
 class Documents(Resource[C]):
-    """The documents of a workspace. Called with an id it gives the handle of one."""
+    """The documents of a workspace. Call it with an id for the handle of one."""
 
     create = method(CREATE_DOCUMENT)
     list = method(LIST_DOCUMENTS)
@@ -31,11 +31,11 @@ class Documents(Resource[C]):
     get_version = by_two_ids(GET_VERSION)
 
     def __call__(self, document: Id) -> DocumentHandle[C]:
-        return DocumentHandle(self._caller, self._below(document_id=document))
+        return DocumentHandle(self._caller, self._extend_path(document_id=document))
 
 
 class DocumentHandle(Resource[C]):
-    """One document, and the versions of it that were submitted."""
+    """One document, and its submitted versions."""
 
     get = method(GET_DOCUMENT)
     update = method(UPDATE_DOCUMENT)

@@ -1,4 +1,4 @@
-"""Organizations, and who belongs to them."""
+"""Organizations and their members."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Organizations(Resource[C]):
-    """The organizations of the caller. Called with a slug it gives the handle of one."""
+    """The organizations of the caller. Call it with a slug for the handle of one."""
 
     create = method(CREATE_ORGANIZATION)
     list = method(LIST_ORGANIZATIONS)
@@ -34,7 +34,7 @@ class Organizations(Resource[C]):
     leave = by_id(LEAVE_ORGANIZATION)
 
     def __call__(self, organization: Id) -> OrganizationHandle[C]:
-        return OrganizationHandle(self._caller, self._below(org_slug=organization))
+        return OrganizationHandle(self._caller, self._extend_path(org_slug=organization))
 
 
 class OrganizationHandle(Resource[C]):
@@ -47,23 +47,23 @@ class OrganizationHandle(Resource[C]):
 
     @property
     def members(self) -> OrganizationMembers[C]:
-        """Who belongs to it."""
-        return OrganizationMembers(self._caller, self._place)
+        """The members of the organization."""
+        return OrganizationMembers(self._caller, self._path_params)
 
     @property
     def workspaces(self) -> Workspaces[C]:
-        """Its workspaces."""
+        """The workspaces of the organization."""
         from stellary.client.resources.workspaces import Workspaces
 
-        return Workspaces(self._caller, self._place)
+        return Workspaces(self._caller, self._path_params)
 
     def workspace(self, workspace: Id) -> WorkspaceHandle[C]:
-        """One of its workspaces, by its slug."""
+        """Return the handle of a workspace, by its slug."""
         return self.workspaces(workspace)
 
 
 class OrganizationMembers(Resource[C]):
-    """Who belongs to an organization. ``update`` and ``remove`` take a user's id, or a member."""
+    """The members of an organization. ``update`` and ``remove`` take a user's id, or a member."""
 
     list = method(LIST_ORGANIZATION_MEMBERS)
     iterate = iterates(LIST_ORGANIZATION_MEMBERS)

@@ -1,4 +1,4 @@
-"""Project drafts: the wizard that makes a project of a brief."""
+"""Project drafts: the wizard that turns a brief into a project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stellary.contract.wizard import (
 
 
 class ProjectDrafts(Resource[C]):
-    """The project drafts of a workspace. Called with an id it gives the handle of one."""
+    """The project drafts of a workspace. Call it with an id for the handle of one."""
 
     create = method(CREATE_PROJECT_DRAFT)
     list = method(LIST_PROJECT_DRAFTS)
@@ -27,11 +27,11 @@ class ProjectDrafts(Resource[C]):
     execute = by_id(EXECUTE_PROJECT_DRAFT)
 
     def __call__(self, draft: Id) -> ProjectDraftHandle[C]:
-        return ProjectDraftHandle(self._caller, self._below(draft_id=draft))
+        return ProjectDraftHandle(self._caller, self._extend_path(draft_id=draft))
 
 
 class ProjectDraftHandle(Resource[C]):
-    """One draft: asked, planned, and made a project."""
+    """One project draft, which you refine, plan and execute."""
 
     get = method(GET_PROJECT_DRAFT)
     delete = method(DELETE_PROJECT_DRAFT)

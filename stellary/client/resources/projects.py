@@ -1,4 +1,4 @@
-"""Projects: boards with columns and cards, and who works on them."""
+"""Projects: boards with columns, cards and members."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
 _EXPORT = Plan(EXPORT_PROJECT)
 _IMPORT = Plan(IMPORT_PROJECT)
-_NOTHING = _EXPORT.said({})
+_NO_PAYLOAD = _EXPORT.build_payload({})
 
 
 class Projects(Resource[C]):
-    """The projects of a workspace. Called with an id it gives the handle of one: its board."""
+    """The projects of a workspace. Call it with an id for the handle of one."""
 
     create = method(CREATE_PROJECT)
     list = method(LIST_PROJECTS)
@@ -59,7 +59,7 @@ class Projects(Resource[C]):
     delete = by_id(DELETE_PROJECT)
     board = by_id(GET_BOARD)
     export = by_id(EXPORT_PROJECT)
-    # ``import`` is a word of Python's own.
+    # ``import`` is a keyword of Python.
     import_ = method(IMPORT_PROJECT)
 
     @overload
@@ -69,20 +69,20 @@ class Projects(Resource[C]):
         self: Projects[Async], file: JsonFile | ProjectFile | ImportProject
     ) -> Later[ProjectImport]: ...
     def import_file(self, file: JsonFile | ProjectFile | ImportProject) -> Any:
-        """Make a project of a file, as ``export_to`` writes it: all of it or nothing.
+        """Create a project from a file that ``export_to`` has written, completely or not at all.
 
         Args:
-            file: A path, the bytes, a file that is open for reading, or what it says as a dict; or what ``export``
-                gave, or an importer has read.
+            file: A path, bytes, a file open for reading, or a dict with the content; or the result of ``export``, or of an
+                importer.
 
         Raises:
-            UnsuitableFile: It is no JSON object; nothing has been sent.
-            Invalid: It refers to what is not in it, or holds more than 50 columns or 500 cards.
-            OSError: It cannot be read.
+            UnsuitableFile: The file is not a JSON object; nothing has been sent.
+            Invalid: The file refers to something that it does not contain, or exceeds 50 columns or 500 cards.
+            OSError: The file cannot be read.
         """
         if self._awaits:
-            return self._file_imported(file)
-        return self._caller.one(_IMPORT, self._place, _said(file))
+            return self._import_file(file)
+        return self._caller.one(_IMPORT, self._path_params, _read_payload(file))
 
     @overload
     def import_archive(
@@ -93,22 +93,24 @@ class Projects(Resource[C]):
         self: Projects[Async], file: ArchiveFile, *, progress: Progress | None = None
     ) -> Later[ProjectImport]: ...
     def import_archive(self, file: ArchiveFile, *, progress: Progress | None = None) -> Any:
-        """Make a project of an archive, as ``export_archive`` writes it: with its files, all of it or nothing.
+        """Create a project from an archive that ``export_archive`` has written, including files, completely or not at all.
 
         The archive is read to its end before anything is sent. If one of the files cannot be uploaded, the project is
         deleted again.
 
         Args:
-            file: A path, the bytes, or a file that is open for reading bytes and can be rewound.
-            progress: True for a bar; or what is called with the bytes of files that have been sent and those that there
-                are, with AsyncStellary in another thread.
+            file: A path, bytes, or a file open for reading bytes that can be rewound.
+            progress: True for a progress bar; or a callback that receives the number of bytes of files sent and of all bytes,
+                with AsyncStellary in another thread.
+
+        Returns:
+            The new project, and anything that could not be imported.
 
         Raises:
-            UnsuitableFile: It is no archive, is damaged, or lacks a file; nothing has been sent.
-            Invalid: As of ``import_file``.
-            NotImported: A file could not be uploaded. What was made was deleted again, or else the error says what is
-                left.
-            OSError: It cannot be read.
+            UnsuitableFile: The file is not an archive, is damaged, or lacks a file; nothing has been sent.
+            Invalid: As for ``import_file``.
+            NotImported: A file could not be uploaded. The project was deleted again, or else the error has its id.
+            OSError: The file cannot be read.
         """
         from stellary.client.resources.auth import Auth
         from stellary.client.transfer.archive_steps import import_archive
@@ -141,11 +143,15 @@ class Projects(Resource[C]):
     def import_all(
         self, files: Iterable[JsonFile | ProjectFile | ImportProject], *, progress: Progress | None = None
     ) -> Any:
-        """Make a project of each of many files, as ``import_file`` does: ``import_all(read_trello(path).projects)``.
+        """Create a project from each of several files, like ``import_file``: ``import_all(read_trello(path).projects)``.
 
         Args:
-            files: One after the other; if one cannot be imported, those before it stay, and a note of the error says so.
-            progress: True for a bar; or what is called with the projects that have been made and those that there are.
+            files: The files, which are imported one after the other. If one cannot be imported, the projects before it stay, and
+                a note of the error says so.
+            progress: True for a progress bar; or a callback that receives the number of created projects and of all projects.
+
+        Returns:
+            The results of ``import_file``, in order.
         """
         from stellary.client.transfer.bulk_steps import import_projects
         from stellary.client.transfer.progress import show_progress
@@ -157,18 +163,18 @@ class Projects(Resource[C]):
 
         return show_progress(progress, "projects", "project", work, awaits=self._awaits)
 
-    async def _file_imported(self, file: Any) -> Any:
+    async def _import_file(self, file: Any) -> Any:
         import asyncio
 
         caller: Any = self._caller
-        return await caller.one(_IMPORT, self._place, await asyncio.to_thread(_said, file))
+        return await caller.one(_IMPORT, self._path_params, await asyncio.to_thread(_read_payload, file))
 
     def __call__(self, project: Id) -> ProjectHandle[C]:
-        return ProjectHandle(self._caller, self._below(project_id=project))
+        return ProjectHandle(self._caller, self._extend_path(project_id=project))
 
 
 class ProjectHandle(Resource[C]):
-    """One project, and all that is on its board."""
+    """One project, with its board."""
 
     get = method(GET_PROJECT)
     update = method(UPDATE_PROJECT)
@@ -181,18 +187,18 @@ class ProjectHandle(Resource[C]):
     @overload
     def export_to(self: ProjectHandle[Async], path: str | os.PathLike[str]) -> Later[Path]: ...
     def export_to(self, path: str | os.PathLike[str]) -> Any:
-        """Export the project to a file, which ``projects.import_file`` takes. What is there is replaced.
+        """Export the project to a file, which ``projects.import_file`` reads. An existing file is replaced.
 
         Args:
-            path: Of the file, not of a folder.
+            path: The path of the file, not of a folder.
 
         Returns:
             The path.
         """
         if self._awaits:
-            return self._exported_to(Path(path))
+            return self._export_to(Path(path))
         caller: Any = self._caller
-        return _written(Path(path), caller.response(_EXPORT, self._place, _NOTHING))
+        return _write_body(Path(path), caller.response(_EXPORT, self._path_params, _NO_PAYLOAD))
 
     @overload
     def export_archive(
@@ -203,14 +209,14 @@ class ProjectHandle(Resource[C]):
         self: ProjectHandle[Async], path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> Later[Path]: ...
     def export_archive(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Any:
-        """Export the project with its files to an archive, which ``projects.import_archive`` takes.
+        """Export the project with its files to an archive, which ``projects.import_archive`` reads.
 
-        What is at the path is replaced once all has come, and stays if that fails.
+        An existing file is replaced when the archive is complete, and stays if the export fails.
 
         Args:
-            path: Of a ZIP file to be.
-            progress: True for a bar; or what is called with the bytes of files that have come and those that there are,
-                with AsyncStellary in another thread.
+            path: The path of the ZIP file to write.
+            progress: True for a progress bar; or a callback that receives the number of bytes of files received and of all
+                bytes, with AsyncStellary in another thread.
 
         Returns:
             The path.
@@ -220,7 +226,7 @@ class ProjectHandle(Resource[C]):
         from stellary.client.transfer.steps import run_steps, run_steps_async
 
         caller: Any = self._caller
-        export = partial(caller.response, _EXPORT, self._place, _NOTHING)
+        export = partial(caller.response, _EXPORT, self._path_params, _NO_PAYLOAD)
 
         def work(report: ReportProgress | None) -> Any:
             steps = export_archive(self, export, Path(path), report)
@@ -228,81 +234,83 @@ class ProjectHandle(Resource[C]):
 
         return show_progress(progress, "export", "B", work, awaits=self._awaits)
 
-    async def _exported_to(self, path: Path) -> Path:
+    async def _export_to(self, path: Path) -> Path:
         import asyncio
 
         caller: Any = self._caller
-        return await asyncio.to_thread(_written, path, await caller.response(_EXPORT, self._place, _NOTHING))
+        return await asyncio.to_thread(
+            _write_body, path, await caller.response(_EXPORT, self._path_params, _NO_PAYLOAD)
+        )
 
     @property
     def members(self) -> ProjectMembers[C]:
-        """Who works on it."""
-        return ProjectMembers(self._caller, self._place)
+        """The members of the project."""
+        return ProjectMembers(self._caller, self._path_params)
 
     @property
     def columns(self) -> Columns[C]:
-        """Its columns."""
+        """The columns of the project."""
         from stellary.client.resources.columns import Columns
 
-        return Columns(self._caller, self._place)
+        return Columns(self._caller, self._path_params)
 
     @property
     def scopes(self) -> Scopes[C]:
-        """Its work packages."""
+        """The scopes (work packages) of the project."""
         from stellary.client.resources.scopes import Scopes
 
-        return Scopes(self._caller, self._place)
+        return Scopes(self._caller, self._path_params)
 
     @property
     def cards(self) -> Cards[C]:
-        """Its cards, across all columns."""
+        """The cards of the project, across all columns."""
         from stellary.client.resources.cards import Cards
 
-        return Cards(self._caller, self._place)
+        return Cards(self._caller, self._path_params)
 
     @property
     def labels(self) -> Labels[C]:
-        """The labels that its cards can bear."""
+        """The labels for the project's cards."""
         from stellary.client.resources.labels import Labels
 
-        return Labels(self._caller, self._place)
+        return Labels(self._caller, self._path_params)
 
     @property
     def custom_fields(self) -> CustomFields[C]:
-        """What it wants to know of its cards."""
+        """The custom fields of the project."""
         from stellary.client.resources.custom_fields import CustomFields
 
-        return CustomFields(self._caller, self._place)
+        return CustomFields(self._caller, self._path_params)
 
     @property
     def automations(self) -> Automations[C]:
-        """Its rules."""
+        """The automations of the project."""
         from stellary.client.resources.automations import Automations
 
-        return Automations(self._caller, self._place)
+        return Automations(self._caller, self._path_params)
 
     @property
     def activity(self) -> ProjectActivity[C]:
-        """What has happened in it."""
+        """The activity of the project."""
         from stellary.client.resources.activity import ProjectActivity
 
-        return ProjectActivity(self._caller, self._place)
+        return ProjectActivity(self._caller, self._path_params)
 
     def column(self, column: Id) -> ColumnHandle[C]:
-        """One of its columns."""
+        """Return the handle of a column."""
         return self.columns(column)
 
     def scope(self, scope: Id) -> ScopeHandle[C]:
-        """One of its scopes."""
+        """Return the handle of a scope."""
         return self.scopes(scope)
 
     def card(self, card: Id) -> CardHandle[C]:
-        """One of its cards."""
+        """Return the handle of a card."""
         return self.cards(card)
 
 
 class ProjectMembers(Resource[C]):
-    """Who works on a project. ``remove`` takes a user's id, or a member."""
+    """The members of a project. ``remove`` takes a user's id, or a member."""
 
     list = method(LIST_PROJECT_MEMBERS)
     iterate = iterates(LIST_PROJECT_MEMBERS)
@@ -310,7 +318,7 @@ class ProjectMembers(Resource[C]):
     remove = by_id(REMOVE_PROJECT_MEMBER)
 
 
-def _said(file: Any) -> Any:
+def _read_payload(file: Any) -> Any:
     return (
         file
         if isinstance(file, ProjectFile | ImportProject)
@@ -318,7 +326,7 @@ def _said(file: Any) -> Any:
     )
 
 
-def _written(path: Path, response: RawResponse) -> Path:
-    """As it came: what a newer server tells is in it, whether or not this version knows it."""
+def _write_body(path: Path, response: RawResponse) -> Path:
+    """Write the body of a response as it is, so that data of a newer server is kept even if this version does not know it."""
     path.write_bytes(response.body)
     return path

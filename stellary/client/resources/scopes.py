@@ -8,7 +8,7 @@ from stellary.contract.scopes import CREATE_SCOPE, DELETE_SCOPE, GET_SCOPE, LIST
 
 
 class AnyScopes(Resource[C]):
-    """The scopes of a workspace, whatever their project. Called with an id it gives the handle of one."""
+    """The scopes of all projects of a workspace. Call it with an id for the handle of one."""
 
     get = by_id(GET_SCOPE)
     update = by_id(UPDATE_SCOPE)
@@ -17,13 +17,13 @@ class AnyScopes(Resource[C]):
     set_view = by_id(SET_VIEW)
 
     def __call__(self, scope: Id) -> ScopeHandle[C]:
-        return ScopeHandle(self._caller, self._below(scope_id=scope))
+        return ScopeHandle(self._caller, self._extend_path(scope_id=scope))
 
 
 class Scopes(AnyScopes[C]):
-    """The scopes of a project. Called with an id it gives the handle of one.
+    """The scopes of a project. Call it with an id for the handle of one.
 
-    ``board.columns.list(scope_id=…)`` and ``board.cards.list(scope_id=…)`` list what is in one.
+    ``board.columns.list(scope_id=…)`` and ``board.cards.list(scope_id=…)`` list the contents of one.
     """
 
     create = method(CREATE_SCOPE)
@@ -32,7 +32,7 @@ class Scopes(AnyScopes[C]):
 
 
 class ScopeHandle(Resource[C]):
-    """One scope, and how it can be looked at: ``views(type="stats").data.stats``."""
+    """One scope, with its views: ``views(type="stats").data.stats``."""
 
     get = method(GET_SCOPE)
     update = method(UPDATE_SCOPE)

@@ -14,7 +14,7 @@ from stellary.contract.webhooks import (
 
 
 class Webhooks(Resource[C]):
-    """The webhooks of a workspace. Calling it with an id gives the handle of one."""
+    """The webhooks of a workspace. Call it with an id for the handle of one."""
 
     create = method(CREATE_WEBHOOK)
     list = method(LIST_WEBHOOKS)
@@ -24,7 +24,7 @@ class Webhooks(Resource[C]):
     deliveries = by_id(LIST_DELIVERIES)
 
     def __call__(self, webhook: Id) -> WebhookHandle[C]:
-        return WebhookHandle(self._caller, self._below(webhook_id=webhook))
+        return WebhookHandle(self._caller, self._extend_path(webhook_id=webhook))
 
 
 class WebhookHandle(Resource[C]):

@@ -1,4 +1,4 @@
-"""Workspaces, their members, and invitations to them."""
+"""Workspaces, their members, and invitations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Workspaces(Resource[C]):
-    """The workspaces of an organization. Called with a slug it gives the handle of one."""
+    """The workspaces of an organization. Call it with a slug for the handle of one."""
 
     create = method(CREATE_WORKSPACE)
     list = method(LIST_WORKSPACES)
@@ -43,7 +43,7 @@ class Workspaces(Resource[C]):
     delete = by_id(DELETE_WORKSPACE)
 
     def __call__(self, workspace: Id) -> WorkspaceHandle[C]:
-        return WorkspaceHandle(self._caller, self._below(ws_slug=workspace))
+        return WorkspaceHandle(self._caller, self._extend_path(ws_slug=workspace))
 
 
 class WorkspaceHandle(Resource[C]):
@@ -58,87 +58,87 @@ class WorkspaceHandle(Resource[C]):
 
     @property
     def members(self) -> WorkspaceMembers[C]:
-        """Who belongs to it."""
-        return WorkspaceMembers(self._caller, self._place)
+        """The members of the workspace."""
+        return WorkspaceMembers(self._caller, self._path_params)
 
     @property
     def invitations(self) -> Invitations[C]:
-        """Who has been invited to it and has not accepted yet."""
-        return Invitations(self._caller, self._place)
+        """The invitations to the workspace that have not been accepted yet."""
+        return Invitations(self._caller, self._path_params)
 
     @property
     def projects(self) -> Projects[C]:
-        """Its projects."""
+        """The projects of the workspace."""
         from stellary.client.resources.projects import Projects
 
-        return Projects(self._caller, self._place)
+        return Projects(self._caller, self._path_params)
 
     @property
     def project_drafts(self) -> ProjectDrafts[C]:
-        """The projects that are being made of briefs."""
+        """The project drafts of the workspace."""
         from stellary.client.resources.project_drafts import ProjectDrafts
 
-        return ProjectDrafts(self._caller, self._place)
+        return ProjectDrafts(self._caller, self._path_params)
 
     @property
     def webhooks(self) -> Webhooks[C]:
-        """Where what happens in it is told."""
+        """The webhooks of the workspace."""
         from stellary.client.resources.webhooks import Webhooks
 
-        return Webhooks(self._caller, self._place)
+        return Webhooks(self._caller, self._path_params)
 
     @property
     def scopes(self) -> AnyScopes[C]:
-        """The scopes of its projects; ``ws.project(…).scopes`` makes and lists those of one."""
+        """The scopes of all projects; ``ws.project(…).scopes`` creates and lists those of one project."""
         from stellary.client.resources.scopes import AnyScopes
 
-        return AnyScopes(self._caller, self._place)
+        return AnyScopes(self._caller, self._path_params)
 
     @property
     def pilotage(self) -> Pilotage[C]:
-        """What it is out to reach: missions, priorities, todos, decisions, and what is proposed."""
+        """The pilotage of the workspace: missions, priorities, todos, decisions and proposed actions."""
         from stellary.client.resources.pilotage import Pilotage
 
-        return Pilotage(self._caller, self._place)
+        return Pilotage(self._caller, self._path_params)
 
     @property
     def agents(self) -> Agents[C]:
-        """Its agents."""
+        """The agents of the workspace."""
         from stellary.client.resources.agents import Agents
 
-        return Agents(self._caller, self._place)
+        return Agents(self._caller, self._path_params)
 
     @property
     def documents(self) -> Documents[C]:
-        """What is written down in it."""
+        """The documents of the workspace."""
         from stellary.client.resources.documents import Documents
 
-        return Documents(self._caller, self._place)
+        return Documents(self._caller, self._path_params)
 
     def document(self, document: Id) -> DocumentHandle[C]:
-        """One of its documents."""
+        """Return the handle of a document."""
         return self.documents(document)
 
     @property
     def proposals(self) -> Proposals[C]:
-        """What its agents want to change."""
+        """The changes that agents of the workspace have proposed."""
         from stellary.client.resources.agents import Proposals
 
-        return Proposals(self._caller, self._place)
+        return Proposals(self._caller, self._path_params)
 
     def mission(self, mission: Id) -> MissionHandle[C]:
-        """A mission of one of its agents."""
+        """Return the handle of an agent's mission."""
         from stellary.client.resources.agents import MissionHandle
 
-        return MissionHandle(self._caller, self._below(mission_id=mission))
+        return MissionHandle(self._caller, self._extend_path(mission_id=mission))
 
     def project(self, project: Id) -> ProjectHandle[C]:
-        """One of its projects: the board."""
+        """Return the handle of a project."""
         return self.projects(project)
 
 
 class WorkspaceMembers(Resource[C]):
-    """Who belongs to a workspace. ``update`` and ``remove`` take a user's id, or a member."""
+    """The members of a workspace. ``update`` and ``remove`` take a user's id, or a member."""
 
     list = method(LIST_WORKSPACE_MEMBERS)
     iterate = iterates(LIST_WORKSPACE_MEMBERS)
@@ -148,7 +148,7 @@ class WorkspaceMembers(Resource[C]):
 
 
 class Invitations(Resource[C]):
-    """The invitations to a workspace that wait to be accepted; ``workspace.members.invite`` makes them."""
+    """The pending invitations to a workspace; ``workspace.members.invite`` creates them."""
 
     list = method(LIST_INVITATIONS)
     iterate = iterates(LIST_INVITATIONS)
@@ -156,6 +156,6 @@ class Invitations(Resource[C]):
 
 
 class ReceivedInvitations(Resource[C]):
-    """Invitations as those see them who got one. ``accept`` takes the token that was mailed."""
+    """The invitations that the caller has received. ``accept`` takes the token from the e-mail."""
 
     accept = by_id(ACCEPT_INVITATION)

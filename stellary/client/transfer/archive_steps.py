@@ -41,7 +41,7 @@ class FilesHandle(Protocol):
     """The handle of a card's attachments."""
 
     def with_options(self, *, idempotency_key: str | None) -> Self: ...
-    def _parts(self, attachment: str, /) -> Callable[[int], Any]: ...
+    def _part_loader(self, attachment: str, /) -> Callable[[int], Any]: ...
     @property
     def upload(self) -> Callable[..., Any]: ...
 
@@ -131,7 +131,7 @@ def _download(
 ) -> Steps[None]:
     received, total = 0, sum(file.size for file in files)
     for file in files:
-        request_part = project.card(cards[file.card]["id"]).attachments._parts(file.id)  # noqa: SLF001 - of this package
+        request_part = project.card(cards[file.card]["id"]).attachments._part_loader(file.id)  # noqa: SLF001 - of this package
         start: int | None = 0
         with archive.file(file.id) as member:
             while start is not None:
