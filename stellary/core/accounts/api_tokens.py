@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
+from sqlalchemy import bindparam, delete, func, insert, or_, select
 
 from stellary.contract.api_tokens import (
     CREATE_API_TOKEN,
@@ -21,6 +19,7 @@ from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.wire import invalid, utc
 from stellary.core.accounts import access
 from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
 from stellary.core.kernel.events import TokensRevoked
@@ -38,7 +37,9 @@ _COUNT_LIVE = select(func.count()).where(
 _INSERT = insert(api_tokens)
 _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
 _DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
-_LIST = Pages(select(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id")), api_tokens.c.id)
+_LIST = Pages(
+    ApiTokenRow, select(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id")), api_tokens.c.id
+)
 
 
 @serves(CREATE_API_TOKEN)
@@ -124,7 +125,7 @@ def revoke_all(uow: UnitOfWork) -> int:
     return live + of_agents
 
 
-def _api_token(row: Row[Any]) -> ApiToken:
+def _api_token(row: ApiTokenRow) -> ApiToken:
     return ApiToken(
         id=row.id,
         name=row.name,

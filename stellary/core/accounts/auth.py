@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
 from stellary.contract.auth import (
     CHANGE_PASSWORD,
@@ -28,9 +26,11 @@ from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
+from stellary.core.accounts.row_types import UserRow, UserWithRoleRow
 from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.db.errors import raise_api_errors
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
@@ -41,8 +41,8 @@ _USERS = select(users, workspace_members.c.pilotage_role).select_from(
         and_(workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == users.c.id),
     )
 )
-_BY_EMAIL = _USERS.where(users.c.email_key == bindparam("email_key"))
-_BY_ID = _USERS.where(users.c.id == bindparam("user_id"))
+_BY_EMAIL = Query(UserWithRoleRow, _USERS.where(users.c.email_key == bindparam("email_key")))
+_BY_ID = Query(UserWithRoleRow, _USERS.where(users.c.id == bindparam("user_id")))
 _RENAME = update(users).where(users.c.id == bindparam("_id"))
 _CHANGE_PASSWORD = update(users).where(
     users.c.id == bindparam("_id"), users.c.token_generation == bindparam("_generation")
@@ -78,13 +78,13 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
         Unauthenticated: There is no such account, or its password is another one: told alike, in the same time.
     """
     with units.read(NOBODY) as uow:
-        row = uow.connection.execute(_BY_EMAIL, {"email_key": address_key(request.email)}).first()
+        row = _BY_EMAIL.first(uow.connection, {"email_key": address_key(request.email)})
         rounds = _rounds_of_check(uow)
         now = uow.now
     stored = None if row is None else row.password_hash
-    if not verify_password(request.password, stored, rounds) or row is None:
+    if not verify_password(request.password, stored, rounds) or row is None or stored is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
-    if rounds_of(row.password_hash) != units.env.bcrypt_rounds:
+    if rounds_of(stored) != units.env.bcrypt_rounds:
         _rehash(units, row, request.password)
     return Session(access_token=units.env.signer.issue(row.id, row.token_generation, now), user=_user(row))
 
@@ -121,7 +121,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
         Conflict: The password was changed in the same moment.
     """
     with units.read(actor) as uow:
-        before = uow.connection.execute(_BY_ID, {"user_id": uow.user_id}).one()
+        before = _BY_ID.one(uow.connection, {"user_id": uow.user_id})
     if not verify_password(request.current_password, before.password_hash, units.env.bcrypt_rounds):
         raise invalid(("currentPassword", "is not the current password"))
     check_new_password(request.new_password, before.email, "newPassword")
@@ -160,7 +160,7 @@ def _rounds_of_check(uow: UnitOfWork) -> int:
     return max(env.bcrypt_rounds, env.stored_rounds)
 
 
-def _rehash(units: Units, row: Row[Any], password: str) -> None:
+def _rehash(units: Units, row: UserRow, password: str) -> None:
     """Store a password that was right with the rounds of the setting, unless it has just been changed."""
     password_hash = hash_password(password, units.env.bcrypt_rounds)
     with units.transaction(NOBODY) as uow:
@@ -170,10 +170,10 @@ def _rehash(units: Units, row: Row[Any], password: str) -> None:
 
 
 def _me(uow: UnitOfWork) -> Me:
-    return Me(user=_user(uow.connection.execute(_BY_ID, {"user_id": uow.user_id}).one()))
+    return Me(user=_user(_BY_ID.one(uow.connection, {"user_id": uow.user_id})))
 
 
-def _user(row: Row[Any]) -> User:
+def _user(row: UserWithRoleRow) -> User:
     return User(
         id=row.id, email=row.email, name=row.name, pilotage_role=row.pilotage_role, created_at=row.created_at
     )

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from stellary.contract.auth import UpdateMe
 from stellary.contract.errors import Conflict
 from stellary.contract.wire import check, invalid
 from stellary.core.accounts.addresses import address_key, host_address
+from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.db.errors import raise_api_errors
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
 EXTERNAL_ID_MAX = 200
 
-_FIND = select(users).where(users.c.external_id == bindparam("external_id"))
+_FIND = Query(UserRow, select(users).where(users.c.external_id == bindparam("external_id")))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
@@ -53,12 +54,12 @@ def map_user(
         raise Conflict("the e-mail address is another user's", code="duplicate_email") from None
 
 
-def _is_in_step(user: Row[Any], email: str | None, name: str | None) -> bool:
+def _is_in_step(user: UserRow, email: str | None, name: str | None) -> bool:
     return email in (None, user.email) and name in (None, user.name)
 
 
-def _find(uow: UnitOfWork, external_id: str) -> Row[Any] | None:
-    return uow.connection.execute(_FIND, {"external_id": external_id}).first()
+def _find(uow: UnitOfWork, external_id: str) -> UserRow | None:
+    return _FIND.first(uow.connection, {"external_id": external_id})
 
 
 def _keep(external_id: str, email: str | None, name: str | None, uow: UnitOfWork) -> str:
@@ -69,5 +70,4 @@ def _keep(external_id: str, email: str | None, name: str | None, uow: UnitOfWork
     email = email or user.email
     changed = {"email": email, "email_key": address_key(email), "name": name or user.name}
     uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **changed})
-    user_id: str = user.id
-    return user_id
+    return user.id

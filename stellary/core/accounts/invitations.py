@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, insert, or_, select
+from sqlalchemy import bindparam, delete, exists, insert, or_, select
 from sqlalchemy import literal as fixed
 
 from stellary.contract.endpoint import Ok
@@ -26,6 +25,7 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.locks import lock_organization, lock_workspace
+from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
     invitations,
     organization_members,
@@ -35,6 +35,7 @@ from stellary.core.accounts.tables import (
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
 from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.ports.mail import Email
@@ -56,6 +57,7 @@ _MAKE_ROOM = delete(invitations).where(
     or_(invitations.c.email_key == bindparam("_email_key"), invitations.c.expires_at <= bindparam("_now")),
 )
 _LIST = Pages(
+    InvitationRow,
     select(invitations).where(
         invitations.c.workspace_id == bindparam("_workspace_id"), invitations.c.expires_at > bindparam("_now")
     ),
@@ -63,23 +65,26 @@ _LIST = Pages(
 )
 _DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
 # Read in the statement that takes the invitation out, after the locks: the roles that the inviter has at that moment.
-_TAKE = _DELETE.returning(
-    invitations.c.role,
-    invitations.c.invited_by_id,
-    select(organization_members.c.role)
-    .where(
-        organization_members.c.organization_id == bindparam("_organization_id"),
-        organization_members.c.user_id == invitations.c.invited_by_id,
-    )
-    .scalar_subquery()
-    .label("inviter_org_role"),
-    select(workspace_members.c.role)
-    .where(
-        workspace_members.c.workspace_id == bindparam("_workspace_id"),
-        workspace_members.c.user_id == invitations.c.invited_by_id,
-    )
-    .scalar_subquery()
-    .label("inviter_ws_role"),
+_TAKE = Query(
+    AcceptedInvitationRow,
+    _DELETE.returning(
+        invitations.c.role,
+        invitations.c.invited_by_id,
+        select(organization_members.c.role)
+        .where(
+            organization_members.c.organization_id == bindparam("_organization_id"),
+            organization_members.c.user_id == invitations.c.invited_by_id,
+        )
+        .scalar_subquery()
+        .label("inviter_org_role"),
+        select(workspace_members.c.role)
+        .where(
+            workspace_members.c.workspace_id == bindparam("_workspace_id"),
+            workspace_members.c.user_id == invitations.c.invited_by_id,
+        )
+        .scalar_subquery()
+        .label("inviter_ws_role"),
+    ),
 )
 _USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
 _JOIN_ORGANIZATION = insert(organization_members).from_select(
@@ -199,18 +204,18 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     who = {"_user_id": uow.user_id, "_now": uow.now}
     uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": invitation.organization_id})
     uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": invitation.workspace_id, "_role": role})
-    at = access.workspace_joined(uow, place)
+    at = access.workspace.load(uow, place)
     return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.roles))
 
 
-def _take(uow: UnitOfWork, invitation: Row[Any]) -> WorkspaceRole:
+def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
     """Take an invitation out, once; return the role that it grants at this moment."""
     parameters = {
         "_id": invitation.id,
         "_organization_id": invitation.organization_id,
         "_workspace_id": invitation.workspace_id,
     }
-    taken = uow.connection.execute(_TAKE, parameters).first()
+    taken = _TAKE.first(uow.connection, parameters)
     if taken is None:
         # Of two that accept at once, one takes it out.
         raise NotFound("Invitation not found")
@@ -241,7 +246,7 @@ def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, pu
     )
 
 
-def _invitation(row: Row[Any]) -> Invitation:
+def _invitation(row: InvitationRow) -> Invitation:
     return Invitation(
         id=row.id,
         email=row.email,

@@ -13,18 +13,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, bindparam, case, delete, or_, select, update
+from sqlalchemy import bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 from stellary.contract.errors import Unavailable
+from stellary.core.accounts.row_types import LoginAttemptsRow
 from stellary.core.accounts.tables import login_attempts
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.units import Units
 
 KNOWN_FOR = timedelta(days=90)
 KNOWN_MAX = 20
 
-_READ = select(login_attempts).where(login_attempts.c.key.in_(bindparam("keys", expanding=True)))
+_READ = Query(
+    LoginAttemptsRow,
+    select(login_attempts).where(login_attempts.c.key.in_(bindparam("keys", expanding=True))),
+)
 _TRIM = (
     update(login_attempts)
     .where(
@@ -116,7 +121,7 @@ class LoginAttempts:
         """
         now = self._units.env.clock()
         with _available(), self._units.database.reading() as connection:
-            rows = connection.execute(_READ, {"keys": list(keys)}).fetchall()
+            rows = _READ.all(connection, {"keys": list(keys)})
         return dict.fromkeys(keys, Attempts()) | {row.key: _attempts(row, now) for row in rows}
 
     def count_failure(self, windows: Sequence[tuple[str, timedelta]]) -> None:
@@ -180,7 +185,7 @@ def _available() -> Iterator[None]:
         raise Unavailable("the database is not available; try again", retry_after=1) from error
 
 
-def _attempts(row: Row[Any], now: datetime) -> Attempts:
+def _attempts(row: LoginAttemptsRow, now: datetime) -> Attempts:
     runs = row.window_ends_at > now
     return Attempts(
         failures=row.failures if runs else 0,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.errors import Conflict, NotFound
@@ -24,11 +22,13 @@ from stellary.contract.refs import OrganizationMemberRef, OrganizationRef
 from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.locks import lock_organization
+from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.tables import organization_members, users
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(
+    OrganizationMemberRow,
     select(*organization_members.c, users.c.email, users.c.name)
     .join_from(organization_members, users)
     .where(organization_members.c.organization_id == bindparam("_organization_id")),
@@ -179,7 +179,7 @@ def _build_updated_member(uow: UnitOfWork, member: OrganizationMember) -> Update
     )
 
 
-def _member(row: Row[Any]) -> OrganizationMember:
+def _member(row: OrganizationMemberRow) -> OrganizationMember:
     return OrganizationMember(
         user_id=row.user_id, role=row.role, email=row.email, name=row.name, created_at=row.created_at
     )

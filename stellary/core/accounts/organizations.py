@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
@@ -24,6 +22,7 @@ from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.agent_users import delete_agent_users
 from stellary.core.accounts.locks import lock_organization
+from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.kernel.paging import Pages
@@ -38,6 +37,7 @@ _HOME = select(workspaces.c.id).where(
 )
 _INSIDE = select(workspaces.c.id).where(workspaces.c.organization_id == bindparam("_organization_id"))
 _LIST = Pages(
+    ListedOrganizationRow,
     select(*organizations.c, organization_members.c.role)
     .join_from(organizations, organization_members)
     .where(organization_members.c.user_id == bindparam("_user_id")),
@@ -85,7 +85,7 @@ def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) 
 def list_organizations(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[Organization]:
     """Return the caller's organizations, oldest first."""
 
-    def convert(row: Row[Any]) -> Organization:
+    def convert(row: ListedOrganizationRow) -> Organization:
         return _organization(row, CallerRoles(user_id=uow.user_id, organization_id=row.id, org_role=row.role))
 
     return _LIST.fetch(uow, request, convert, _user_id=uow.user_id)
@@ -140,7 +140,7 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     return Ok()
 
 
-def _write(uow: UnitOfWork, statement: Any, organization: Organization, **more: Any) -> None:
+def _write(uow: UnitOfWork, statement: Executable, organization: Organization, **more: object) -> None:
     changed = {
         "name": organization.name,
         "slug": organization.slug,
@@ -154,7 +154,7 @@ def _write(uow: UnitOfWork, statement: Any, organization: Organization, **more: 
         ) from None
 
 
-def _organization(row: Row[Any], roles: CallerRoles) -> Organization:
+def _organization(row: OrganizationRow, roles: CallerRoles) -> Organization:
     role = roles.org_role
     assert role is not None
     return Organization(

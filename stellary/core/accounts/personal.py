@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -42,7 +41,7 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     )
 
 
-def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, Any]) -> str:
+def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, object]) -> str:
     """Insert the organization with the preferred slug or a similar one, and return the slug."""
     if uow.connection.execute(_TAKEN, {"slug": preferred_slug}).first() is None:
         try:

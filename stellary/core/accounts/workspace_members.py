@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.paging import Listing, Paged
@@ -18,12 +16,15 @@ from stellary.contract.workspaces import (
     WorkspaceMember,
 )
 from stellary.core.accounts import access, leaving, people, rules
+from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import users, workspace_members
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(
+    WorkspaceMemberRow,
     select(*workspace_members.c, users.c.email, users.c.name)
     .join_from(workspace_members, users)
     .where(workspace_members.c.workspace_id == bindparam("_workspace_id")),
@@ -118,7 +119,9 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
-def _emit_admin_rights_lost(uow: UnitOfWork, at: access.Loaded, before: str, after: str) -> None:
+def _emit_admin_rights_lost(
+    uow: UnitOfWork, at: Loaded[LoadedWorkspaceMemberRow], before: str, after: str
+) -> None:
     """Emit that the member is no longer an admin, unless they still are one since they lead the organization."""
     org_role, is_personal = at.row.member_org_role, at.roles.is_personal
     if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
@@ -129,13 +132,15 @@ def _emit_admin_rights_lost(uow: UnitOfWork, at: access.Loaded, before: str, aft
         people.emit_admin_rights_lost(uow, workspace_id, at.row.user_id, _owner_id(at))
 
 
-def _owner_id(at: access.Loaded) -> str:
+def _owner_id(at: Loaded[LoadedWorkspaceMemberRow]) -> str:
     owner_id = at.roles.workspace_owner_id
     assert owner_id is not None
     return owner_id
 
 
-def _check(at: access.Loaded, before: WorkspaceMember, after: WorkspaceMember | None) -> None:
+def _check(
+    at: Loaded[LoadedWorkspaceMemberRow], before: WorkspaceMember, after: WorkspaceMember | None
+) -> None:
     rules.check_workspace_member(
         at.roles.workspace_owner_id == before.user_id,
         (before.role, before.pilotage_role),
@@ -143,7 +148,7 @@ def _check(at: access.Loaded, before: WorkspaceMember, after: WorkspaceMember | 
     )
 
 
-def _member(row: Row[Any]) -> WorkspaceMember:
+def _member(row: WorkspaceMemberRow) -> WorkspaceMember:
     return WorkspaceMember(
         user_id=row.user_id,
         role=row.role,

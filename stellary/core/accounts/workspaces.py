@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
@@ -24,6 +22,7 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.agent_users import delete_agent_users
 from stellary.core.accounts.locks import lock_organization
+from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.kernel.paging import Pages
@@ -39,6 +38,7 @@ _MINE = and_(
     workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == bindparam("_user_id")
 )
 _LIST = Pages(
+    ListedWorkspaceRow,
     select(*workspaces.c, workspace_members.c.role, workspace_members.c.pilotage_role)
     .select_from(workspaces.outerjoin(workspace_members, _MINE))
     .where(
@@ -100,7 +100,7 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
     """Return the workspaces that the caller has access to, oldest first."""
     at = access.organization(uow, ref)
 
-    def convert(row: Row[Any]) -> Workspace:
+    def convert(row: ListedWorkspaceRow) -> Workspace:
         roles = CallerRoles(
             user_id=at.roles.user_id,
             organization_id=row.organization_id,
@@ -172,7 +172,7 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     return Ok()
 
 
-def workspace_value(row: Row[Any], roles: CallerRoles) -> Workspace:
+def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
     """Convert a row to a workspace, with the effective roles of a caller who has access to it."""
     role, pilotage_role = roles.workspace_role, roles.effective_pilotage_role
     assert role is not None
@@ -192,7 +192,7 @@ def workspace_value(row: Row[Any], roles: CallerRoles) -> Workspace:
     )
 
 
-def _write(uow: UnitOfWork, statement: Any, workspace: Workspace, **more: Any) -> None:
+def _write(uow: UnitOfWork, statement: Executable, workspace: Workspace, **more: object) -> None:
     changed = {
         "name": workspace.name,
         "slug": workspace.slug,

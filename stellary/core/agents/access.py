@@ -9,7 +9,13 @@ from sqlalchemy import FromClause, Table, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, ProposalRef, Ref, WorkspaceRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
 from stellary.core.kernel.unit import UnitOfWork
@@ -39,7 +45,7 @@ _MISSION = through_workspace(*MISSION, joins=_to(missions))
 _PROPOSAL = through_workspace(*proposals.c, joins=_to(proposals))
 
 
-def _load_by_id(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> Loaded:
+def _load_by_id(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, name: str) -> Loaded[Any]:
     row, roles = load_with_roles(uow, statement, ref, _id=id)
     check_role(uow, roles)
     if row.id is None:
@@ -47,7 +53,7 @@ def _load_by_id(uow: UnitOfWork, statement: Any, ref: WorkspaceRef, id: str, nam
     return Loaded(row, roles)
 
 
-def agent(uow: UnitOfWork, ref: AgentRef) -> Loaded:
+def agent(uow: UnitOfWork, ref: AgentRef) -> Loaded[Any]:
     """Load an agent's row, with access checks.
 
     Raises:
@@ -57,7 +63,7 @@ def agent(uow: UnitOfWork, ref: AgentRef) -> Loaded:
     return _load_by_id(uow, _AGENT, ref, ref.agent_id, "Agent")
 
 
-def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded:
+def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded[Any]:
     """Load the ``id`` of an agent's token, with access checks.
 
     Raises:
@@ -73,7 +79,7 @@ def token(uow: UnitOfWork, ref: AgentTokenRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
+def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded[Any]:
     """Load a mission's row, with access checks.
 
     Raises:
@@ -90,7 +96,7 @@ def mission(uow: UnitOfWork, ref: AgentMissionRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def proposal(uow: UnitOfWork, ref: ProposalRef) -> Loaded:
+def proposal(uow: UnitOfWork, ref: ProposalRef) -> Loaded[Any]:
     """Load a proposal's row, with access checks.
 
     Raises:

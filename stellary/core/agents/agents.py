@@ -35,13 +35,14 @@ from stellary.core.agents.tables import agents
 from stellary.core.board.access import require_row
 from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(select(agents).where(_HERE), agents.c.id)
+_LIST = Pages(AnyRow, select(agents).where(_HERE), agents.c.id)
 _COUNT = select(func.count()).select_from(agents).where(_HERE)
 _SLUGS = select(agents.c.slug).where(_HERE)
 _INSERT = insert(agents).returning(*agents.c)

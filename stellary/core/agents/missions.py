@@ -30,6 +30,7 @@ from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board.changes.card_references import find_project_of_card
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel import jobs
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves
@@ -51,8 +52,8 @@ _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
 _BY_STATUS = missions.c.status == bindparam("_status")
 
 
-def _pages(*conditions: Any) -> Pages:
-    return Pages(_MISSIONS.where(*conditions), missions.c.id, newest_first=True)
+def _pages(*conditions: Any) -> Pages[Any]:
+    return Pages(AnyRow, _MISSIONS.where(*conditions), missions.c.id, newest_first=True)
 
 
 _LISTS = {

@@ -44,15 +44,16 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
 _IN_ORDER = (proposals.c.created_at, proposals.c.id)
-_LIST = Pages(_HERE, proposals.c.id)
-_LIST_BY_STATUS = Pages(_HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
-_LIST_OF_MISSION = Pages(_OF_MISSION, proposals.c.id)
+_LIST = Pages(AnyRow, _HERE, proposals.c.id)
+_LIST_BY_STATUS = Pages(AnyRow, _HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
+_LIST_OF_MISSION = Pages(AnyRow, _OF_MISSION, proposals.c.id)
 # By time and not by id: within a second, ids of two processes are not in the order of creation.
 _PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER)
 _BATCH = _OF_MISSION.order_by(*_IN_ORDER)

@@ -24,6 +24,7 @@ from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows
 from stellary.core.agents.tables import agent_tokens, agents
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork, serves
@@ -33,7 +34,7 @@ TOUCH_AFTER = timedelta(minutes=1)
 _PREFIX_LENGTH = len(PREFIX) + 4
 
 _OF_AGENT = agent_tokens.c.agent_id == bindparam("_agent_id")
-_LIST = Pages(select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
+_LIST = Pages(AnyRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
 _COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
 _INSERT = insert(agent_tokens)
 _DELETE = delete(agent_tokens).where(agent_tokens.c.id == bindparam("_id"))

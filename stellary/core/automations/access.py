@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AutomationRef, Ref
-from stellary.core.accounts.access import Loaded, check_role, load_with_roles
+from stellary.core.accounts.access_checks import Loaded, check_role, load_with_roles
 from stellary.core.automations.tables import automations
 from stellary.core.board.access import OF_PROJECT, through_project
 from stellary.core.kernel.unit import UnitOfWork
@@ -25,7 +25,7 @@ def _to_automation(source: FromClause) -> FromClause:
 _AUTOMATION = through_project(*automations.c, joins=_to_automation)
 
 
-def automation(uow: UnitOfWork, ref: AutomationRef) -> Loaded:
+def automation(uow: UnitOfWork, ref: AutomationRef) -> Loaded[Any]:
     """Check access to a rule of a project; return its row.
 
     Raises:

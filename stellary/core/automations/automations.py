@@ -34,12 +34,13 @@ from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
 from stellary.core.board import access as board_access
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
-_LIST = Pages(select(automations).where(_IN_PROJECT), automations.c.id)
+_LIST = Pages(AnyRow, select(automations).where(_IN_PROJECT), automations.c.id)
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
 _INSERT = insert(automations)
 _THIS_RULE = automations.c.id == bindparam("_id")

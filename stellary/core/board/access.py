@@ -23,7 +23,13 @@ from stellary.contract.refs import (
     Ref,
     WorkspaceRef,
 )
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.board.order.locks import lock_project, uses_row_locks
 from stellary.core.board.order.ordering import ORDER, load_order
 from stellary.core.board.rows import card_rows
@@ -161,7 +167,7 @@ _LOCK: Select[Any] = _CARD_BY_ID.with_for_update(key_share=True, of=cards)
 
 
 @attrs.frozen
-class LoadedCard(Loaded):
+class LoadedCard(Loaded[Any]):
     """The result of an access check of a card.
 
     Attributes:
@@ -173,7 +179,7 @@ class LoadedCard(Loaded):
     position: int
 
 
-def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
+def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[Any]:
     """Check access to a project; return its row, and ``member_count``.
 
     Raises:
@@ -190,7 +196,7 @@ def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
+def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[Any]:
     """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
     Raises:
@@ -204,7 +210,7 @@ def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded:
     return project(uow, ref)
 
 
-def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Loaded:
+def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Loaded[Any]:
     """Check access to a member of a project; return the project's ``id``, and ``member_id``.
 
     Raises:
@@ -220,7 +226,7 @@ def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def column(uow: UnitOfWork, ref: ColumnRef) -> Loaded:
+def column(uow: UnitOfWork, ref: ColumnRef) -> Loaded[Any]:
     """Check access to a column; return its row, and the ``project_key``.
 
     Raises:
@@ -311,7 +317,7 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
     return LoadedCard(row, roles, *_build_card(uow, row))
 
 
-def label(uow: UnitOfWork, ref: LabelRef) -> Loaded:
+def label(uow: UnitOfWork, ref: LabelRef) -> Loaded[Any]:
     """Check access to a label, by its flat path or below its project.
 
     Raises:

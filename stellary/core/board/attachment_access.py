@@ -9,7 +9,13 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import AttachmentRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.board.tables import attachments, cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -35,7 +41,7 @@ _ATTACHMENT = through_workspace(
 )
 
 
-def attachment(uow: UnitOfWork, ref: AttachmentRef) -> Loaded:
+def attachment(uow: UnitOfWork, ref: AttachmentRef) -> Loaded[Any]:
     """Check access to a file; return its row.
 
     Raises:

@@ -28,6 +28,7 @@ from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import attachments, cards
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
@@ -37,7 +38,9 @@ from stellary.core.ports.blobs import StoredFile
 SWEEP_AFTER = timedelta(hours=1)
 """The time that a file may be without a row: much longer than any upload takes."""
 
-_LIST = Pages(select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id)
+_LIST = Pages(
+    AnyRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
+)
 _INSERT = insert(attachments)
 _DELETE = delete(attachments).where(attachments.c.id == bindparam("_id"))
 _NAMED: Select[Any] = select(attachments.c.blob_key).where(

@@ -40,6 +40,7 @@ from stellary.core.board.order.locks import lock_columns, lock_project
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -53,7 +54,7 @@ _LIST, _LIST_SCOPE = (
     rows.join(scopes, scopes.c.id == columns.c.scope_id).order_by(*_BOARD_ORDER)
     for rows in (_IN_PROJECT, _IN_SCOPE)
 )
-_PAGES, _PAGES_SCOPE = (Pages(rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
+_PAGES, _PAGES_SCOPE = (Pages(AnyRow, rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
 _ONE = _IN_PROJECT.where(columns.c.id == bindparam("_id"))
 _SCOPE: Select[Any] = select(
     scopes.c.id,

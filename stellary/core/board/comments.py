@@ -23,6 +23,7 @@ from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
 from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import cards, comments
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -30,7 +31,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 _COMMENTS: Select[Any] = select(comments, name_of(comments.c.author_id).label("author_name")).where(
     comments.c.card_id == bindparam("_card_id")
 )
-_LIST = Pages(_COMMENTS, comments.c.id)
+_LIST = Pages(AnyRow, _COMMENTS, comments.c.id)
 _ONE = _COMMENTS.where(comments.c.id == bindparam("_id"))
 _INSERT = insert(comments)
 _UPDATE = update(comments).where(comments.c.id == bindparam("_id"))

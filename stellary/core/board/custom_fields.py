@@ -29,6 +29,7 @@ from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -36,7 +37,7 @@ _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_pr
 _INSERT = insert(custom_fields)
 _UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _DELETE = delete(custom_fields).where(custom_fields.c.id == bindparam("_id"))
-_LIST = Pages(field_rows.OF_PROJECT, custom_fields.c.id)
+_LIST = Pages(AnyRow, field_rows.OF_PROJECT, custom_fields.c.id)
 # A key with its colon occurs nowhere else in the text: quotes within a value are escaped.
 _WITH_VALUE: Select[Any] = (
     select(cards.c.id, cards.c.custom_fields)

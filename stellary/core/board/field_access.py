@@ -10,7 +10,13 @@ from sqlalchemy import FromClause, Select, and_, bindparam, select
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CustomFieldRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.board.access import require_row
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rows import field_rows
@@ -30,7 +36,7 @@ _LOCK: Select[Any] = (
 )
 
 
-def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded:
+def custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded[Any]:
     """Check access to a custom field, by its flat path or below its project; return its row.
 
     Raises:

@@ -112,7 +112,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     answer = ProjectImport(
         id=project_id,
         name=request.project.name,
-        description=row["description"],
+        description=value_or(request.project.description, None),
         key=key,
         workspace_id=workspace.id,
         archived=request.project.archived,

@@ -40,6 +40,7 @@ from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.tables import cards, labels
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -48,7 +49,7 @@ _UPDATE = update(labels).where(labels.c.id == bindparam("_id"))
 _DELETE = delete(labels).where(labels.c.id == bindparam("_id"))
 # The lock keeps a label from being deleted while it is added to a card.
 _KEEP = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
-_LIST = Pages(select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
+_LIST = Pages(AnyRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
 
 
 def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:

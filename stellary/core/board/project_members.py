@@ -22,11 +22,13 @@ from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.board import access
 from stellary.core.board.tables import project_members
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(
+    AnyRow,
     select(project_members.c.user_id, project_members.c.created_at).where(
         project_members.c.project_id == bindparam("_project_id")
     ),

@@ -32,6 +32,7 @@ from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -51,9 +52,11 @@ _PROJECT = (
     projects.c.updated_at,
 )
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
+_LIST = Pages(AnyRow, select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
 _LIST_ARCHIVED = Pages(
-    select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")), projects.c.id
+    AnyRow,
+    select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")),
+    projects.c.id,
 )
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
 _INSERT = insert(projects)
@@ -73,11 +76,13 @@ _DELETE = (
 def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -> Project:
     """Create a project from a template; its creator becomes a member."""
     workspace = accounts_access.workspace(uow, ref).row
+    project_id = uow.new_id()
+    description = None if request.description is UNSET else request.description
     row = {
-        "id": uow.new_id(),
+        "id": project_id,
         "workspace_id": workspace.id,
         "name": request.name,
-        "description": None if request.description is UNSET else request.description,
+        "description": description,
         "template_id": request.template_id,
         "archived": False,
         "last_number": 0,
@@ -87,13 +92,13 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         "updated_at": uow.now,
     }
     key = insert_project(uow, row, lambda taken: _choose_key(request, taken))
-    member = {"project_id": row["id"], "user_id": uow.principal_id, "created_at": uow.now}
+    member = {"project_id": project_id, "user_id": uow.principal_id, "created_at": uow.now}
     uow.connection.execute(_INSERT_MEMBER, member)
-    _insert_template(uow, row["id"], request)
+    _insert_template(uow, project_id, request)
     project = Project(
-        id=row["id"],
+        id=project_id,
         name=request.name,
-        description=row["description"],
+        description=description,
         key=key,
         workspace_id=workspace.id,
         archived=False,

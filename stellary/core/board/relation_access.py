@@ -9,7 +9,13 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, RelationRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.board.tables import cards, projects, relations
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -38,7 +44,7 @@ _RELATION = through_workspace(
 )
 
 
-def relation(uow: UnitOfWork, ref: RelationRef) -> Loaded:
+def relation(uow: UnitOfWork, ref: RelationRef) -> Loaded[Any]:
     """Check access to a relation, by its flat path or below the project of one of its cards.
 
     Raises:

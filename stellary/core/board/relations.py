@@ -26,6 +26,7 @@ from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import RelationAdded, RelationRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -106,7 +107,7 @@ def _select_relations() -> Select[Any]:
 
 _PATH_TO_SOURCE = _select_path()
 _RELATIONS = _select_relations()
-_LIST = Pages(_RELATIONS, _RELATIONS.selected_columns.id)
+_LIST = Pages(AnyRow, _RELATIONS, _RELATIONS.selected_columns.id)
 
 
 @serves(CREATE_RELATION)

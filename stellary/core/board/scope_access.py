@@ -9,7 +9,13 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import Ref, ScopeRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.board.order.locks import lock_project, uses_row_locks
 from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -26,7 +32,7 @@ _SCOPE = through_workspace(
 )
 
 
-def scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:
+def scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded[Any]:
     """Check access to a scope, by its flat path or below its project; return its row, and the ``project_key``.
 
     Raises:
@@ -40,7 +46,7 @@ def scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded:
+def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded[Any]:
     """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
 
     Raises:

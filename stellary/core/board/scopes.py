@@ -36,11 +36,12 @@ from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import CardDeleted
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_LIST = Pages(scope_rows.OF_PROJECT, scopes.c.id)
+_LIST = Pages(AnyRow, scope_rows.OF_PROJECT, scopes.c.id)
 _COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
 # The columns that a new scope copies.
 _DEFAULT_COLUMNS: Select[Any] = (

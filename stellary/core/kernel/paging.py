@@ -6,42 +6,48 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam
+from sqlalchemy import ColumnElement, Integer, Select, bindparam
 
 from stellary.contract.errors import Invalid
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import Unset
 from stellary.contract.wire import invalid
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
+Row = TypeVar("Row", bound=RowType)
 _LIMIT = 100
 _BEFORE_ALL, _AFTER_ALL = "", "g" * 24
 _BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS = 0, 2**31 - 1
 
 
-class Pages:
+class Pages(Generic[Row]):
     """A list that is returned whole or by the page, in order of an id or a number. Its statements are built once.
 
     Args:
+        row_type: The columns that are read from a row.
         rows: The statement that selects the rows, without an order.
         key: The column to order by, text or a number from 1: unique, and never changed.
         newest_first: Whether the largest key comes first. Default: False.
     """
 
-    def __init__(self, rows: Select[Any], key: ColumnElement[Any], *, newest_first: bool = False) -> None:
+    def __init__(
+        self, row_type: type[Row], rows: Select[Any], key: ColumnElement[Any], *, newest_first: bool = False
+    ) -> None:
         self._newest_first = newest_first
         self._counts = isinstance(key.type, Integer)
         self._key = key.name
-        self._whole = rows.order_by(key.desc() if newest_first else key)
+        whole = rows.order_by(key.desc() if newest_first else key)
         after = bindparam("_after", type_=key.type)
         beyond = key < after if newest_first else key > after
-        self._part = self._whole.where(beyond).limit(bindparam("_limit"))
+        self._whole = Query(row_type, whole)
+        self._part = Query(row_type, whole.where(beyond).limit(bindparam("_limit")))
 
     def fetch(
-        self, uow: UnitOfWork, request: Paged, build: Callable[[Row[Any]], T], **parameters: Any
+        self, uow: UnitOfWork, request: Paged, build: Callable[[Row], T], **parameters: object
     ) -> Listing[T]:
         """Return the list, or the page that a request asks for.
 
@@ -55,11 +61,11 @@ class Pages:
             Invalid: The cursor is not one of this list.
         """
         if not request.limit and not request.cursor:
-            return Listing([build(row) for row in uow.connection.execute(self._whole, parameters)])
+            return Listing([build(row) for row in self._whole.all(uow.connection, parameters)])
         limit = request.limit or _LIMIT
-        rows = uow.connection.execute(
-            self._part, {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
-        ).fetchall()
+        rows = self._part.all(
+            uow.connection, {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
+        )
         more = make_cursor(str(getattr(rows[limit - 1], self._key))) if len(rows) > limit else None
         return Listing([build(row) for row in rows[:limit]], more)
 

@@ -10,7 +10,7 @@ from sqlalchemy import FromClause, Row, Select, and_, bindparam, or_, select
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.policies import DOCUMENT_READ
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, Ref, WorkspaceRef
-from stellary.core.accounts.access import (
+from stellary.core.accounts.access_checks import (
     ORGANIZATION_ID,
     WORKSPACE_ID,
     Loaded,
@@ -53,7 +53,7 @@ _NOW: Select[Any] = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_d
 _LOCK_TO_DELETE: Select[Any] = _NOW.with_for_update(of=documents)
 
 
-def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
+def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded[Any]:
     """Check access to the documents of a workspace; return a row with ``caller_name``.
 
     Raises:
@@ -65,7 +65,7 @@ def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded:
+def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[Any]:
     """Check access to a document; return its row, and ``caller_name``.
 
     Raises:
@@ -86,7 +86,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded:
+def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded[Any]:
     """Check access to a version of a document; return its row.
 
     Raises:

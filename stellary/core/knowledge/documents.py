@@ -25,7 +25,7 @@ from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
-from stellary.core.accounts.access import Loaded
+from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
@@ -160,7 +160,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
 
 
 def written(
-    uow: UnitOfWork, at: Loaded, decide: Callable[[Found], dict[str, Any]]
+    uow: UnitOfWork, at: Loaded[Any], decide: Callable[[Found], dict[str, Any]]
 ) -> tuple[Found, dict[str, Any]]:
     """Change a document, on condition that it still is what the decision was made of; else decide anew.
 
@@ -201,7 +201,7 @@ def place(found: Found) -> dict[str, Any]:
     return {"workspace_id": found["workspace_id"], "project_id": found["project_id"]}
 
 
-def _resolved(uow: UnitOfWork, ref: DocumentRef, at: Loaded, request: UpdateDocument) -> dict[str, Any]:
+def _resolved(uow: UnitOfWork, ref: DocumentRef, at: Loaded[Any], request: UpdateDocument) -> dict[str, Any]:
     """What is asked for, as it is kept: content, parent, context."""
     if request.tags is not UNSET:
         rules.check_tags(request.tags)

@@ -28,6 +28,7 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
@@ -59,6 +60,7 @@ _SHOWN: Select[Any] = select(*rows.SUMMARY).where(*SHOWN_HERE)
 _ONE_SHOWN = select(documents.c.id).where(*SHOWN_HERE, documents.c.id == bindparam("_id"))
 _ONE_BY = select(documents.c.id).where(*SHOWN_HERE, documents.c.author_id == bindparam("_id")).limit(1)
 _VERSIONS = Pages(
+    AnyRow,
     select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
     versions.c.id,
     newest_first=True,
@@ -137,9 +139,9 @@ def _asked(request: ListDocuments) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def _pages(names: frozenset[str]) -> Pages:
+def _pages(names: frozenset[str]) -> Pages[Any]:
     """The statements of the list, built once for each combination of filters."""
-    return Pages(_SHOWN.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id)
+    return Pages(AnyRow, _SHOWN.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id)
 
 
 def _summary(row: Row[Any]) -> DocumentSummary:

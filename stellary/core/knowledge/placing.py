@@ -12,7 +12,7 @@ from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.refs import ProjectRef, ScopeRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.accounts.access import Loaded
+from stellary.core.accounts.access_checks import Loaded
 from stellary.core.board import access as board_access
 from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
@@ -93,7 +93,7 @@ def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_
 def context(
     uow: UnitOfWork,
     ref: WorkspaceRef,
-    at: Loaded,
+    at: Loaded[Any],
     request: CreateDocument | UpdateDocument,
     parent: Any = None,
 ) -> Context | None:

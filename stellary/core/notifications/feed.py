@@ -17,6 +17,7 @@ from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.rows import ACTIVITY, activity_of
@@ -64,13 +65,13 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
 
 
 @functools.cache
-def _pages(names: frozenset[str]) -> Pages:
+def _pages(names: frozenset[str]) -> Pages[Any]:
     """Build the statements of the feed, once for each combination of filters."""
     conditions = [_FILTERS[name] for name in sorted(names)]
     rows = select(activities.c.id, *ACTIVITY).where(
         activities.c.project_id == bindparam("_project_id"), *conditions
     )
-    return Pages(rows, activities.c.id, newest_first=True)
+    return Pages(AnyRow, rows, activities.c.id, newest_first=True)
 
 
 def _activity(row: Row[Any]) -> Activity:

@@ -19,6 +19,7 @@ from stellary.contract.notifications import (
 )
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
@@ -26,8 +27,8 @@ from stellary.core.notifications.rows import activity_of
 from stellary.core.notifications.tables import notifications
 
 _UNREAD = notifications.c.read_at.is_(None)
-_ALL = Pages(access.OWN_ROWS, notifications.c.id, newest_first=True)
-_UNREAD_ONLY = Pages(access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
+_ALL = Pages(AnyRow, access.OWN_ROWS, notifications.c.id, newest_first=True)
+_UNREAD_ONLY = Pages(AnyRow, access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
 _COUNT = select(func.count()).select_from(notifications).where(*access.OWN, _UNREAD)
 _OF_USER = notifications.c.user_id == bindparam("_user_id")
 _READ_ALL = update(notifications).where(_OF_USER, _UNREAD).values(read_at=bindparam("_now"))

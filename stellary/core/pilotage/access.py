@@ -16,14 +16,20 @@ from stellary.contract.refs import (
     Ref,
     TodoRef,
 )
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
 
 AnyThingRef = MissionRef | PilotagePriorityRef | TodoRef | ActiveDocRef | ProposedActionRef
 
 
-def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loaded]:
+def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loaded[Any]]:
     table = ledger.table
 
     def joins(source: FromClause) -> FromClause:
@@ -33,7 +39,7 @@ def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loa
 
     statement = through_workspace(*table.c, joins=joins)
 
-    def check(uow: UnitOfWork, ref: AnyThingRef) -> Loaded:
+    def check(uow: UnitOfWork, ref: AnyThingRef) -> Loaded[Any]:
         row, roles = load_with_roles(uow, statement, ref, _number=ledger.parse_number(ref.id))
         check_role(uow, roles)
         if row.number is None:

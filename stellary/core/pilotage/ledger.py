@@ -19,6 +19,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork
@@ -64,9 +65,11 @@ class Ledger(Generic[T]):
         self.this: ColumnElement[bool] = and_(in_workspace, table.c.number == bindparam("_number"))
         """The condition of one row, by its workspace and its number."""
         all_rows: Select[Any] = select(table).where(in_workspace)
-        self._all = Pages(all_rows, table.c.number)
+        self._all = Pages(AnyRow, all_rows, table.c.number)
         if "status" in table.c:
-            self._of_status = Pages(all_rows.where(table.c.status == bindparam("_status")), table.c.number)
+            self._of_status = Pages(
+                AnyRow, all_rows.where(table.c.status == bindparam("_status")), table.c.number
+            )
         self._select_one: Select[Any] = select(table).where(self.this)
         self._lock_statement = self._select_one.with_for_update(key_share=True)
         self._share_lock_statement = (

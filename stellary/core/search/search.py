@@ -29,6 +29,7 @@ from stellary.contract.search import SEARCH, WORDS_MAX, Hit, Search
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
+from stellary.core.accounts.row_types import WorkspaceRow
 from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
@@ -46,10 +47,10 @@ _BEFORE_ALL = (999_999, "")
 @serves(SEARCH)
 def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     """Return a page of hits, best first."""
-    at = access.workspace(uow, ref).row
+    workspace = access.workspace(uow, ref).row
     filters: dict[str, Any] = {
-        "_organization_id": at.organization_id,
-        "_workspace_id": at.id,
+        "_organization_id": workspace.organization_id,
+        "_workspace_id": workspace.id,
         "_kinds": _allowed_kinds(uow, request),
     }
     for name in ("project_id", "archived"):
@@ -65,9 +66,9 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     parameters = {**filters, **_build_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
     rows = uow.connection.execute(statement, parameters).fetchall()
     if not rows and request.project_id is not UNSET:
-        check_in_workspace(uow, at.id, "projectId", request.project_id)
+        check_in_workspace(uow, workspace.id, "projectId", request.project_id)
     page_rows, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
-    hits_by_id = _load_hits(uow, at, page_rows, terms)
+    hits_by_id = _load_hits(uow, workspace, page_rows, terms)
     hits = [hits_by_id[row.id] for row in page_rows if row.id in hits_by_id]
     has_more = len(rows) > request.limit
     return Listing(hits, make_ranked_cursor(last[0].rank, last[0].id) if has_more else None)
@@ -84,7 +85,7 @@ def _allowed_kinds(uow: UnitOfWork, request: Search) -> list[str]:
 
 
 def _load_hits(
-    uow: UnitOfWork, at: Row[Any], entry_rows: Sequence[Row[Any]], terms: Sequence[str]
+    uow: UnitOfWork, workspace: WorkspaceRow, entry_rows: Sequence[Row[Any]], terms: Sequence[str]
 ) -> dict[str, Hit]:
     """Load hits by id, with one statement for each kind."""
     by_kind: dict[str, list[str]] = defaultdict(list)
@@ -94,7 +95,7 @@ def _load_hits(
     for source in SOURCES:
         if source.kind in by_kind:
             snippet = partial(rules.make_snippet, search_terms=terms)
-            hits |= source.show(uow, at.organization_id, at.id, by_kind[source.kind], snippet)
+            hits |= source.show(uow, workspace.organization_id, workspace.id, by_kind[source.kind], snippet)
     return hits
 
 

@@ -9,7 +9,13 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DeliveryRef, Ref, WebhookRef
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -31,7 +37,7 @@ _WEBHOOK = through_workspace(*webhooks.c, joins=_to_webhook)
 _DELIVERY = through_workspace(webhooks.c.id.label("of_webhook"), *deliveries.c, joins=_to_delivery)
 
 
-def webhook(uow: UnitOfWork, ref: WebhookRef) -> Loaded:
+def webhook(uow: UnitOfWork, ref: WebhookRef) -> Loaded[Any]:
     """Check access to a webhook; return its row.
 
     Raises:
@@ -45,7 +51,7 @@ def webhook(uow: UnitOfWork, ref: WebhookRef) -> Loaded:
     return Loaded(row, roles)
 
 
-def delivery(uow: UnitOfWork, ref: DeliveryRef) -> Loaded:
+def delivery(uow: UnitOfWork, ref: DeliveryRef) -> Loaded[Any]:
     """Check access to a message of a webhook; return its row.
 
     Raises:

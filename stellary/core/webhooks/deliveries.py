@@ -19,6 +19,7 @@ from stellary.contract.webhooks import (
     WebhookDelivery,
 )
 from stellary.contract.wire import read, wire_fields
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
@@ -27,9 +28,9 @@ from stellary.core.webhooks.tables import deliveries
 _FIELDS = [field.name for field in wire_fields(WebhookDelivery).values()]
 _SHOWN = tuple(deliveries.c[name] for name in _FIELDS)
 _OF_WEBHOOK = select(*_SHOWN).where(deliveries.c.webhook_id == bindparam("_webhook_id"))
-_LIST = Pages(_OF_WEBHOOK, deliveries.c.id, newest_first=True)
+_LIST = Pages(AnyRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
 _LIST_STATUS = Pages(
-    _OF_WEBHOOK.where(deliveries.c.status == bindparam("_status")), deliveries.c.id, newest_first=True
+    AnyRow, _OF_WEBHOOK.where(deliveries.c.status == bindparam("_status")), deliveries.c.id, newest_first=True
 )
 _THIS = deliveries.c.id == bindparam("_id")
 _AGAIN = (

@@ -28,6 +28,7 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
@@ -39,7 +40,7 @@ KEY_BYTES = 32
 _FIELDS = [field.name for field in wire_fields(Webhook).values()]
 _SHOWN = tuple(webhooks.c[name] for name in _FIELDS)
 _IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
+_LIST = Pages(AnyRow, select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
 _INSERT = insert(webhooks)
 _THIS = webhooks.c.id == bindparam("_id")
@@ -57,7 +58,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     """
     lock_workspace(uow, ref)
     workspace = accounts_access.workspace(uow, ref).row
-    row = {
+    row: dict[str, Any] = {
         "id": uow.new_id(),
         "workspace_id": workspace.id,
         "url": check_url(request.url, private=uow.env.private_webhooks),

@@ -9,7 +9,13 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import DraftRef, Ref
-from stellary.core.accounts.access import WORKSPACE_ID, Loaded, check_role, load_with_roles, through_workspace
+from stellary.core.accounts.access_checks import (
+    WORKSPACE_ID,
+    Loaded,
+    check_role,
+    load_with_roles,
+    through_workspace,
+)
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.wizard.tables import drafts
 
@@ -23,7 +29,7 @@ def _to_draft(source: FromClause) -> FromClause:
 _DRAFT = through_workspace(*drafts.c, joins=_to_draft)
 
 
-def draft(uow: UnitOfWork, ref: DraftRef) -> Loaded:
+def draft(uow: UnitOfWork, ref: DraftRef) -> Loaded[Any]:
     """Check access to a draft; return its row.
 
     Raises:

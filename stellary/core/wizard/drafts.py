@@ -38,6 +38,7 @@ from stellary.contract.wizard import (
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
@@ -50,6 +51,7 @@ from stellary.core.wizard.rules import fitting, stages
 from stellary.core.wizard.tables import drafts
 
 _LIST = Pages(
+    AnyRow,
     select(*rows.SUMMARY).where(drafts.c.workspace_id == bindparam("_workspace_id")),
     drafts.c.id,
     newest_first=True,
@@ -194,7 +196,8 @@ def _refine(units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDra
 
 def _seen(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> Row[Any]:
     with units.read(actor) as uow, uow.checking(policy):
-        return access.draft(uow, ref).row
+        row: Row[Any] = access.draft(uow, ref).row
+        return row
 
 
 def _refined(env: Environment, row: Row[Any], request: RefineProjectDraft) -> Thought:

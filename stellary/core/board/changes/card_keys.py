@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, bindparam
 
 from stellary.contract.addressing import NOWHERE
 from stellary.contract.refs import Ref, WorkspaceRef
-from stellary.core.accounts.access import WORKSPACE_ID, through_workspace
+from stellary.core.accounts.access_checks import WORKSPACE_ID, through_workspace
 from stellary.core.board.tables import cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 

@@ -1,0 +1,369 @@
+"""The declaration of access checks: one statement each, built at import, for the caller's roles and what a ref names.
+
+An area declares its checks in its ``access`` module::
+
+    webhook = AccessCheck(WebhookRef, WebhookRow, Link("Webhook", webhooks, "webhook_id", ...), columns=webhooks.c)
+
+    at = webhook(uow, ref)  # Loaded[WebhookRow]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import attrs
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, select
+
+from stellary.contract.errors import Forbidden, NotFound
+from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.core.accounts.rules import CallerRoles
+from stellary.core.accounts.tables import (
+    organization_members,
+    organizations,
+    workspace_members,
+    workspaces,
+)
+from stellary.core.db.row_types import Query, RowType
+from stellary.core.kernel.unit import UnitOfWork
+
+R = TypeVar("R", bound=WorkspaceRef)
+Row = TypeVar("Row", bound=RowType)
+Row_co = TypeVar("Row_co", bound=RowType, covariant=True)
+
+AccessByRef = Mapping[type[Ref], Callable[[UnitOfWork, Any], object]]
+"""Access checks by the kind of ref that they take."""
+
+ORGANIZATION_ID: ColumnElement[str] = organizations.c.id
+"""The organization that an access check has reached."""
+WORKSPACE_ID: ColumnElement[str] = workspaces.c.id
+"""The workspace that an access check has reached: what an area's own tables are joined to."""
+
+ORGANIZATION_ROLES = (
+    organizations.c.id.label("_organization_id"),
+    organization_members.c.role.label("_org_role"),
+)
+"""The first columns of a statement that reads the caller's roles in an organization."""
+TO_ORGANIZATION: FromClause = organizations.outerjoin(
+    organization_members,
+    and_(
+        organization_members.c.organization_id == organizations.c.id,
+        organization_members.c.user_id == bindparam("_user_id"),
+    ),
+)
+"""The organization of the slug ``_org_slug``, with the membership of the caller."""
+IN_ORGANIZATION: ColumnElement[bool] = organizations.c.slug == bindparam("_org_slug")
+
+_ROLES = (
+    *ORGANIZATION_ROLES,
+    workspaces.c.id.label("_workspace_id"),
+    workspaces.c.owner_id.label("_workspace_owner_id"),
+    workspaces.c.is_personal.label("_is_personal"),
+    workspaces.c.has_listeners.label("_has_listeners"),
+    workspace_members.c.role.label("_ws_role"),
+    workspace_members.c.pilotage_role.label("_pilotage_role"),
+)
+_TO_WORKSPACE: FromClause = TO_ORGANIZATION.join(
+    workspaces,
+    and_(workspaces.c.organization_id == organizations.c.id, workspaces.c.slug == bindparam("_ws_slug")),
+).outerjoin(
+    workspace_members,
+    and_(
+        workspace_members.c.workspace_id == workspaces.c.id,
+        workspace_members.c.user_id == bindparam("_user_id"),
+    ),
+)
+
+
+@attrs.frozen
+class Link:
+    """A table that an access check joins, on the way from the workspace to the row that a ref names.
+
+    The join is an outer one, so that one statement tells which link is missing.
+
+    Attributes:
+        name: The kind of resource for the message, such as ``Card``; None if the row may be missing.
+        table: The table.
+        key: The attribute of the ref with the id of the row; None if ``within`` alone identifies it.
+        within: The condition that joins the row to the links before it.
+        column: The column that the key is compared with.
+        parse: Converts the attribute of the ref to a value of the column; None if it already is one.
+        is_project: Whether the row is the project that contains what the ref names; agents see some projects only.
+            Its id is a column of the check's row, ``of_project``.
+        is_membership: Whether the row is the caller's membership of the project, on which their role depends.
+    """
+
+    name: str | None
+    table: FromClause
+    key: str | None = None
+    within: ColumnElement[bool] | None = None
+    column: str = "id"
+    parse: Callable[[str], object] | None = None
+    is_project: bool = False
+    is_membership: bool = False
+
+    def join(self, source: FromClause) -> FromClause:
+        """Return a FROM clause with the table."""
+        conditions = [] if self.within is None else [self.within]
+        if self.key is not None:
+            conditions.append(self.table.c[self.column] == bindparam(f"ref_{self.key}"))
+        return source.outerjoin(self.table, and_(*conditions))
+
+    @property
+    def marker(self) -> ColumnElement[Any] | None:
+        """The column that is null if the row is missing; None if that does not matter."""
+        if self.is_membership:
+            return self.table.c.user_id.label("_in_project")
+        if self.is_project:
+            return self.table.c[self.column].label("of_project")
+        return None if self.name is None else self.table.c[self.column].label(f"_has_{self.name}")
+
+
+@attrs.frozen
+class Loaded(Generic[Row_co]):
+    """The result of an access check: the row, and the caller's roles."""
+
+    row: Row_co
+    roles: CallerRoles
+
+
+class AccessCheck(Generic[R, Row]):
+    """The access check for a kind of ref. Call it to load the row that a ref names, with the caller's roles.
+
+    The order of the checks decides between the errors. A caller who does not see the workspace gets ``NotFound``.
+    Then the role is checked, and then that each link is there; but links on which the role depends (the caller's
+    membership of the project, the author of the row) come before it.
+
+    Args:
+        ref: The kind of ref.
+        row_type: The columns that are read from the row.
+        *links: The tables between the workspace and the row, and the row's own.
+        columns: The columns that the statement selects.
+        author: The column with the author of the row, if policies depend on it.
+        subject: The attribute of the ref with the user that it is about, if policies depend on it.
+        path_project: For refs whose path may name a project: the columns one of which must then have its id.
+        dependency: The kind of row that a proposed change depends on; None if the row's ``version`` is not recorded.
+        version: The column that changes with the row.
+        parameters: Returns further parameters of the statement.
+    """
+
+    def __init__(
+        self,
+        ref: type[R],
+        row_type: type[Row],
+        *links: Link,
+        columns: Iterable[ColumnElement[Any]],
+        author: str | None = None,
+        subject: str | None = None,
+        path_project: Sequence[str] = (),
+        dependency: str | None = None,
+        version: str = "updated_at",
+        parameters: Callable[[UnitOfWork], Mapping[str, object]] | None = None,
+    ) -> None:
+        self.ref = ref
+        self.query = Query(row_type, select_links(links, columns))
+        self._author, self._subject, self._path_project = author, subject, path_project
+        self._dependency, self._version, self._parameters = dependency, ("id", version), parameters
+        self._keys = [(f"ref_{link.key}", link.key, link.parse) for link in links if link.key is not None]
+        marked = [link for link in links if link.marker is not None]
+        self._membership = _position(marked, "is_membership")
+        self._project = _position(marked, "is_project")
+        names = [(number, link.name) for number, link in enumerate(marked, len(_ROLES)) if link.name]
+        decisive = -1
+        if author is not None:
+            decisive = len(_ROLES) + len(marked)
+        elif self._membership is not None:
+            decisive = self._membership
+        self._before = [(number, name) for number, name in names if number < decisive]
+        self._after = names[len(self._before) :]
+
+    def __call__(self, uow: UnitOfWork, ref: R) -> Loaded[Row]:
+        """Check the caller's access to the row that a ref names, and load it.
+
+        Args:
+            uow: The unit of work. The policy row that runs names the required role.
+            ref: The ref.
+
+        Raises:
+            NotFound: The caller does not see the workspace, or it has no such row.
+            Forbidden: The caller's role is not enough.
+        """
+        loaded = self.load(uow, ref)
+        row = loaded.row
+        _require_links(row, self._before)
+        if self._author is not None:
+            check_role(uow, loaded.roles, getattr(row, self._author))
+        else:
+            check_role(uow, loaded.roles, self._subject and getattr(ref, self._subject))
+        _require_links(row, self._after)
+        if self._path_project:
+            project_id = getattr(ref, "project_id", None)
+            if project_id is not None and project_id not in [
+                getattr(row, name) for name in self._path_project
+            ]:
+                raise NotFound(f"{self._after[0][1]} not found")
+        if self._dependency is not None and uow.dependencies is not None:
+            id, row_version = (getattr(row, column) for column in self._version)
+            uow.record_dependency(self._dependency, id, row_version)
+        return loaded
+
+    def load(self, uow: UnitOfWork, ref: R) -> Loaded[Row]:
+        """Load a row with the caller's roles, and check only that the caller sees the workspace.
+
+        Args:
+            uow: The unit of work.
+            ref: The ref.
+
+        Raises:
+            NotFound: The caller does not see the workspace.
+        """
+        parameters: dict[str, object] = {
+            "_user_id": uow.principal_id,
+            "_org_slug": ref.org_slug,
+            "_ws_slug": ref.ws_slug,
+        }
+        for name, key, parse in self._keys:
+            value = getattr(ref, key)
+            parameters[name] = value if parse is None else parse(value)
+        if self._parameters is not None:
+            parameters.update(self._parameters(uow))
+        row = self.query.first(uow.connection, parameters)
+        roles = None if row is None else self._read_roles(uow, row)
+        if row is None or roles is None or not roles.sees_workspace:
+            raise NotFound("Workspace not found")
+        limits = uow.actor.agent_limits
+        if limits is not None:
+            if limits.workspace_id != roles.workspace_id:
+                raise NotFound("Workspace not found")
+            project_id = None if self._project is None else row[self._project]
+            if project_id is not None and not limits.sees(project_id):
+                # Read again with empty ids, as if the row did not exist.
+                no_ids = {name: "" for name, _, _ in self._keys}
+                row = self.query.one(uow.connection, parameters | no_ids)
+        return Loaded(row, roles)
+
+    def _read_roles(self, uow: UnitOfWork, row: RowType) -> CallerRoles:
+        (
+            organization_id,
+            org_role,
+            workspace_id,
+            owner_id,
+            is_personal,
+            has_listeners,
+            ws_role,
+            pilotage_role,
+        ) = row[: len(_ROLES)]
+        if not has_listeners:
+            uow.workspaces_without_subscribers.add(workspace_id)
+        return CallerRoles(
+            user_id=uow.principal_id,
+            organization_id=organization_id,
+            org_role=org_role,
+            workspace_id=workspace_id,
+            workspace_owner_id=owner_id,
+            is_personal=is_personal,
+            ws_role=ws_role,
+            pilotage_role=pilotage_role,
+            in_project=self._membership is not None and row[self._membership] is not None,
+        )
+
+
+def select_links(links: Iterable[Link], columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
+    """Build the statement that reads the caller's roles in a workspace, the markers of links, and columns.
+
+    Args:
+        links: The tables to join to the workspace.
+        columns: The columns that are read.
+    """
+    source, markers = _TO_WORKSPACE, []
+    for link in links:
+        source = link.join(source)
+        if link.marker is not None:
+            markers.append(link.marker)
+    return select(*_ROLES, *markers, *columns).select_from(source).where(IN_ORGANIZATION)
+
+
+def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None) -> None:
+    """Check the role of the policy row that runs.
+
+    Args:
+        uow: The unit, which carries the policy row.
+        roles: The caller's roles.
+        author_id: The author of the row, or the user that it is about, for policies that depend on it.
+
+    Raises:
+        Forbidden: The roles are not enough.
+    """
+    if not roles.grants(uow.policy.role, author_id):
+        raise Forbidden("your role does not allow that", code="insufficient_role")
+    uow.mark_authorized()
+
+
+def by_ref(*checks: AccessCheck[Any, Any]) -> AccessByRef:
+    """Return access checks by their kind of ref."""
+    return {check.ref: check for check in checks}
+
+
+def _require_links(row: RowType, links: Iterable[tuple[int, str]]) -> None:
+    for number, name in links:
+        if row[number] is None:
+            raise NotFound(f"{name} not found")
+
+
+def _position(marked: Sequence[Link], flag: str) -> int | None:
+    return next((n for n, link in enumerate(marked, len(_ROLES)) if getattr(link, flag)), None)
+
+
+def through_workspace(*columns: ColumnElement[Any], joins: Any = None) -> Select[Any]:
+    """Build the statement of an access check to something in a workspace. Built once, at import.
+
+    Args:
+        columns: What the access check reads beside the caller's roles.
+        joins: A function that extends the FROM clause by outer joins, so that a missing child still tells whether
+            its container is there.
+    """
+    source = _TO_WORKSPACE if joins is None else joins(_TO_WORKSPACE)
+    return select(*_ROLES, *columns).select_from(source).where(organizations.c.slug == bindparam("_org_slug"))
+
+
+def load_with_roles(
+    uow: UnitOfWork, statement: Select[Any], ref: WorkspaceRef, **parameters: Any
+) -> tuple[Any, CallerRoles]:
+    """Run an access check: return its row, and the caller's roles at its workspace.
+
+    Raises:
+        NotFound: There is no such workspace, or the caller cannot see it.
+    """
+    place = {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, "_ws_slug": ref.ws_slug, **parameters}
+    row = uow.connection.execute(statement, place).first()
+    roles = _to_caller_roles(uow, row)
+    if row is None or roles is None or not roles.sees_workspace:
+        raise NotFound("Workspace not found")
+    if not row._mapping["_has_listeners"]:
+        uow.workspaces_without_subscribers.add(row._mapping["_workspace_id"])
+    limits = uow.actor.agent_limits
+    if limits is not None:
+        if limits.workspace_id != roles.workspace_id:
+            raise NotFound("Workspace not found")
+        project_id = row._mapping.get("of_project")
+        if project_id is not None and not limits.sees(project_id):
+            # Read again with empty ids, as if the thing did not exist.
+            row = uow.connection.execute(statement, place | dict.fromkeys(parameters, "")).one()
+    return row, roles
+
+
+def _to_caller_roles(uow: UnitOfWork, row: Any | None) -> CallerRoles | None:
+    if row is None:
+        return None
+    values = row._mapping
+    return CallerRoles(
+        user_id=uow.principal_id,
+        organization_id=values["_organization_id"],
+        org_role=values["_org_role"],
+        workspace_id=values.get("_workspace_id"),
+        workspace_owner_id=values.get("_workspace_owner_id"),
+        is_personal=bool(values.get("_is_personal")),
+        ws_role=values.get("_ws_role"),
+        pilotage_role=values.get("_pilotage_role"),
+        in_project=bool(values.get("_in_project")),
+    )

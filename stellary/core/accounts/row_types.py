@@ -1,0 +1,156 @@
+"""The rows of accounts, as their statements select them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stellary.contract.endpoint import TokenScope
+from stellary.contract.roles import OrganizationRole, PilotageRole, WorkspaceRole
+from stellary.core.db.row_types import RowType
+
+
+class UserRow(RowType):
+    """A user."""
+
+    id: str
+    email: str
+    name: str
+    password_hash: str | None
+    token_generation: int
+    created_at: datetime
+
+
+class UserWithRoleRow(UserRow):
+    """A user, with the pilotage role in their personal workspace."""
+
+    pilotage_role: PilotageRole
+
+
+class OrganizationRow(RowType):
+    """An organization."""
+
+    id: str
+    name: str
+    slug: str
+    owner_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ListedOrganizationRow(OrganizationRow):
+    """An organization, with the caller's role."""
+
+    role: OrganizationRole
+
+
+class OrganizationMemberRow(RowType):
+    """A member of an organization."""
+
+    user_id: str
+    role: OrganizationRole
+    email: str
+    name: str
+    created_at: datetime
+
+
+class LoadedOrganizationMemberRow(OrganizationMemberRow):
+    """A member of an organization, with the organization's owner."""
+
+    owner_id: str
+
+
+class WorkspaceRow(RowType):
+    """A workspace."""
+
+    id: str
+    organization_id: str
+    name: str
+    slug: str
+    owner_id: str
+    is_personal: bool
+    pilotage_cycle: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ListedWorkspaceRow(WorkspaceRow):
+    """A workspace, with the caller's roles as its list of members states them."""
+
+    role: WorkspaceRole | None
+    pilotage_role: PilotageRole | None
+
+
+class WorkspaceMemberRow(RowType):
+    """A member of a workspace."""
+
+    user_id: str
+    role: WorkspaceRole
+    pilotage_role: PilotageRole
+    email: str
+    name: str
+    created_at: datetime
+
+
+class LoadedWorkspaceMemberRow(WorkspaceMemberRow):
+    """A member of a workspace, with the role in the organization."""
+
+    member_org_role: OrganizationRole
+
+
+class IdRow(RowType):
+    """A row of which only the id is read."""
+
+    id: str
+
+
+class InvitationRow(RowType):
+    """An invitation to a workspace."""
+
+    id: str
+    email: str
+    role: WorkspaceRole
+    invited_by_id: str
+    expires_at: datetime
+    created_at: datetime
+
+
+class InvitationByTokenRow(RowType):
+    """An invitation, with the slugs of its workspace, for the user who accepts it."""
+
+    id: str
+    role: WorkspaceRole
+    workspace_id: str
+    organization_id: str
+    ws_slug: str
+    org_slug: str
+    is_callers: bool
+
+
+class AcceptedInvitationRow(RowType):
+    """An invitation that has just been deleted, with the current roles of its inviter."""
+
+    role: WorkspaceRole
+    invited_by_id: str
+    inviter_org_role: OrganizationRole | None
+    inviter_ws_role: WorkspaceRole | None
+
+
+class ApiTokenRow(RowType):
+    """An API token."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[TokenScope]
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+class LoginAttemptsRow(RowType):
+    """The login attempts of an account or an address."""
+
+    key: str
+    failures: int
+    window_ends_at: datetime
+    known_until: datetime | None

@@ -1,0 +1,66 @@
+"""Statements whose rows have a declared type, so that the type checker knows their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from sqlalchemy import Connection, Executable
+
+Row_co = TypeVar("Row_co", bound="RowType", covariant=True)
+
+
+class RowType:
+    """Base of the classes that declare the columns that are read from a row.
+
+    A row type is a description: the rows themselves are SQLAlchemy's, and nothing is converted. A test compares the
+    names and the types with the columns of every ``Query``. A column that can be null is declared as optional.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def _mapping(self) -> Mapping[str, Any]: ...
+
+        @overload
+        def __getitem__(self, index: int) -> Any: ...
+        @overload
+        def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
+        def __getitem__(self, index: int | slice) -> Any: ...
+
+
+class Query(Generic[Row_co]):
+    """A statement that is built once, at import, and whose rows have a declared type.
+
+    Args:
+        row_type: The columns that are read from a row; the statement may have more.
+        statement: A SELECT, or a statement with RETURNING.
+    """
+
+    __slots__ = ("__weakref__", "row_type", "statement")
+
+    def __init__(self, row_type: type[Row_co], statement: Executable) -> None:
+        self.row_type = row_type
+        self.statement = statement
+
+    def first(self, connection: Connection, parameters: Mapping[str, object]) -> Row_co | None:
+        """Return the first row, or None if there is none."""
+        result: Any = connection.execute(self.statement, parameters)
+        row: Row_co | None = result.first()
+        return row
+
+    def one(self, connection: Connection, parameters: Mapping[str, object]) -> Row_co:
+        """Return the only row."""
+        result: Any = connection.execute(self.statement, parameters)
+        row: Row_co = result.one()
+        return row
+
+    def all(self, connection: Connection, parameters: Mapping[str, object]) -> Sequence[Row_co]:
+        """Return all rows."""
+        result: Any = connection.execute(self.statement, parameters)
+        rows: Sequence[Row_co] = result.all()
+        return rows
+
+
+AnyRow: Any = RowType
+"""TEMPORARY."""

@@ -1,0 +1,116 @@
+"""Row types: each declares columns that its statements select, with the types that the database returns."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import pytest
+from sqlalchemy import Boolean, Column, ColumnElement, Integer, MetaData, String, Table, select
+from sqlalchemy.types import NullType
+
+import stellary.core.api.dispatch
+from stellary.core.db.base import Json, UtcDateTime
+from stellary.core.db.row_types import Query, RowType
+
+assert stellary.core.api.dispatch.SERVICES, "imports the modules of every area"
+
+
+def queries() -> list[Query[Any]]:
+    """Return every statement that a module of the core has declared, also as part of another object."""
+    pending: list[object] = [
+        vars(module) for name, module in sys.modules.items() if name.startswith("stellary.core.")
+    ]
+    seen, declared = set(), []
+    while pending:
+        for item in gc.get_referents(pending.pop()):
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            if isinstance(item, Query):
+                declared.append(item)
+            elif isinstance(item, dict | list | tuple) or type(item).__module__.startswith("stellary.core."):
+                pending.append(item)
+    return declared
+
+
+def problems(row_type: type[RowType], statement: Any) -> list[str]:
+    """Return what a row type declares and its statement does not select, by column."""
+    columns = statement.exported_columns
+    found = []
+    for name, declared in get_type_hints(row_type).items():
+        column = columns.get(name)
+        if column is None:
+            found.append(f"{row_type.__name__}.{name} is not selected")
+        elif not fits(declared, column):
+            found.append(f"{row_type.__name__}.{name} is {declared}, and the column {column.type!r}")
+    return found
+
+
+def fits(declared: Any, column: ColumnElement[Any]) -> bool:
+    """Return whether values of a column have the declared type."""
+    options = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
+    if isinstance(column, Column) and column.nullable and NoneType not in options and declared is not Any:
+        return False
+    if isinstance(column.type, Json | NullType):
+        return True
+    python_type = datetime if isinstance(column.type, UtcDateTime) else column.type.python_type
+    return all(option is NoneType or base_type(option) is python_type for option in options)
+
+
+def base_type(declared: Any) -> Any:
+    """Return the class of a type: ``str`` for a Literal of strings."""
+    return type(get_args(declared)[0]) if get_origin(declared) is Literal else declared
+
+
+def test_row_types_match_their_statements():
+    declared = queries()
+    assert len(declared) > 30
+    assert [problem for query in declared for problem in problems(query.row_type, query.statement)] == []
+
+
+class ThingRow(RowType):
+    """A row of a table of things."""
+
+    id: str
+    status: Literal["open", "done"]
+    count: int | None
+
+
+class MisspeltRow(RowType):
+    """A row with a column that no statement selects."""
+
+    identifier: str
+
+
+class WrongRow(RowType):
+    """A row with columns of other types."""
+
+    id: int
+    count: int
+
+
+things = Table(
+    "things",
+    MetaData(),
+    Column("id", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("count", Integer),
+    Column("active", Boolean, nullable=False),
+)
+
+
+@pytest.mark.parametrize(
+    ("row_type", "expected"),
+    [
+        (ThingRow, []),
+        (MisspeltRow, ["identifier"]),
+        (WrongRow, ["id", "count"]),
+    ],
+)
+def test_mismatched_columns_are_reported(row_type, expected):
+    found = problems(row_type, select(things))
+    assert [problem.split()[0].partition(".")[2] for problem in found] == expected
