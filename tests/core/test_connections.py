@@ -11,15 +11,15 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
-from stellary.core.db.connection_pool import Connections
+from stellary.core.db.connection_pool import ConnectionPool
 from stellary.core.db.database import Database
 from stellary.core.db.fair_lock import FairSemaphore
 
 
 @pytest.fixture
-def kept(postgres_url: str) -> Iterator[Connections]:
+def kept(postgres_url: str) -> Iterator[ConnectionPool]:
     engine = create_engine(postgres_url, pool_size=2, max_overflow=0)
-    with closing(Connections(engine, 2, wait=0.01)) as made:
+    with closing(ConnectionPool(engine, 2, wait=0.01)) as made:
         yield made
     engine.dispose()
 
@@ -30,33 +30,33 @@ def server_process(connection: Connection) -> int:
 
 
 def test_a_connection_is_used_again(kept):
-    with kept.one() as connection:
+    with kept.connect() as connection:
         first = server_process(connection)
-    with kept.one() as connection:
+    with kept.connect() as connection:
         assert first == server_process(connection)
 
 
 def test_one_that_has_the_options_is_preferred(kept):
     options = {"postgresql_readonly": True}
-    with kept.one(options) as reading, kept.one() as writing:
+    with kept.connect(options) as reading, kept.connect() as writing:
         pass
-    with kept.one(options) as connection:
+    with kept.connect(options) as connection:
         assert connection is reading
-    with kept.one() as connection:
+    with kept.connect() as connection:
         assert connection is writing
 
 
 def test_who_waits_too_long_is_told_so(kept):
-    with kept.one(), kept.one(), pytest.raises(Unavailable), kept.one():
+    with kept.connect(), kept.connect(), pytest.raises(Unavailable), kept.connect():
         pass
 
 
 def test_all_are_replaced_when_the_server_has_ended_one(kept):
-    with kept.one() as one, kept.one() as other:
+    with kept.connect() as one, kept.connect() as other:
         before = {server_process(one), server_process(other)}
         with pytest.raises(DBAPIError), one.begin():
             one.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    with kept.one() as one, kept.one() as other:
+    with kept.connect() as one, kept.connect() as other:
         after = {server_process(one), server_process(other)}
     assert before.isdisjoint(after)
 

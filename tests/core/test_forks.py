@@ -19,9 +19,9 @@ ALL = sorted([f"parent: {UNITS}", *(f"child-{number}: {UNITS}" for number in ran
 ROOT = Path(stellary.core.__file__).parent
 LOCKS = {"Lock", "RLock", "Condition", "Event", "Semaphore"}
 RENEWED_BY_OTHERS = {
-    "Connections": "Database",
+    "ConnectionPool": "Database",
     "FairLock": "Database",
-    "FairSemaphore": "Connections",
+    "FairSemaphore": "ConnectionPool",
     "_Session": "ClaimOwner",
     "_Watchdog": "os.register_at_fork",
 }

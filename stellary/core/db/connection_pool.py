@@ -1,4 +1,4 @@
-"""A pool of connections that stay open between units."""
+"""A pool of connections that stay open between units of work."""
 
 from __future__ import annotations
 
@@ -8,93 +8,108 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.db import forks, watchdog
+from stellary.core.db.errors import is_statement_stale
 from stellary.core.db.fair_lock import FairSemaphore
 
-AS_IT_IS: Mapping[str, Any] = {}
-"""Options that change nothing."""
+NO_OPTIONS: Mapping[str, Any] = {}
 
 
-class Connections:
-    """Connections of an engine that stay open between units: opening one and closing it costs two statements.
+class ConnectionPool:
+    """Connections of an engine that stay open between units. Opening and closing one would cost two statements.
 
     Args:
-        engine: Where they come from.
-        most: How many may be in use at once; the engine must have as many to give.
-        wait: For how many seconds one waits for its turn.
-        same_server: Others that lead to the same server: if one connection is lost, the idle ones of all are closed.
+        engine: The engine that opens the connections.
+        size: The maximum number of connections in use; the engine must be able to open as many.
+        wait: How many seconds a unit waits for a connection at most.
+        same_server: Other pools of the same server: if one connection is lost, the idle ones of all pools are closed.
     """
 
     def __init__(
-        self, engine: Engine, most: int, wait: float, same_server: Sequence[Connections] = ()
+        self, engine: Engine, size: int, wait: float, same_server: Sequence[ConnectionPool] = ()
     ) -> None:
         self._engine = engine
-        self._most = most
-        self._turns = FairSemaphore(most)
+        self._size = size
+        self._turns = FairSemaphore(size)
         self._wait = wait
         self._same_server = same_server
-        # What a file does not answer, nothing would break off.
-        self._watches = engine.dialect.name != "sqlite"
+        # The watchdog shuts sockets; SQLite has none.
+        self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
         self._idle: list[tuple[Mapping[str, Any], Connection]] = []
 
     @contextmanager
-    def one(self, options: Mapping[str, Any] = AS_IT_IS) -> Iterator[Connection]:
-        """One of them, with these execution options.
+    def connect(self, options: Mapping[str, Any] = NO_OPTIONS) -> Iterator[Connection]:
+        """Take a connection for the length of the block.
+
+        Args:
+            options: The execution options of the connection, always the same object for the same options.
+
+        Yields:
+            The connection.
 
         Raises:
-            Unavailable: None was free for too long.
+            Unavailable: No connection was free for too long.
         """
         if not self._turns.acquire(timeout=self._wait):
             raise Unavailable("the database is busy; try again", retry_after=1)
         try:
             connection = self._take(options)
-            watched = self._watches and watchdog.watch(connection.connection.dbapi_connection)
+            ticket = self._is_watched and watchdog.watch(connection.connection.dbapi_connection)
             try:
                 yield connection
+            except DBAPIError as error:
+                if is_statement_stale(error):
+                    # So are those of all connections, which ``_put_back`` replaces.
+                    connection.invalidate()
+                raise
             finally:
-                if watched is not False:
-                    watchdog.forget(watched)
+                if ticket is not False:
+                    watchdog.forget(ticket)
                 self._put_back(connection, options)
         finally:
             self._turns.release()
 
     def _take(self, options: Mapping[str, Any]) -> Connection:
         with self._mutex:
-            # To set options takes as long as a statement: one that has them is preferred.
-            places = (place for place, (had, _) in enumerate(self._idle) if had is options)
-            had, connection = self._idle.pop(next(places, -1)) if self._idle else (AS_IT_IS, None)
+            # To set options takes as long as a statement, so a connection that has them is preferred.
+            positions = (index for index, (present, _) in enumerate(self._idle) if present is options)
+            present, connection = self._idle.pop(next(positions, -1)) if self._idle else (NO_OPTIONS, None)
         if connection is None:
             connection = self._engine.connect()
-        return connection if had is options else connection.execution_options(**options)
+        return connection if present is options else connection.execution_options(**options)
 
     def _put_back(self, connection: Connection, options: Mapping[str, Any]) -> None:
         if connection.invalidated:
-            # The server is gone, or was: the others are of no use either.
+            # The server has restarted or is down: the other connections are lost, too.
             connection.close()
-            for connections in (self, *self._same_server):
-                connections.close()
+            for pool in (self, *self._same_server):
+                pool.close()
             return
         with self._mutex:
             self._idle.append((options, connection))
 
     def pause(self, timeout: float) -> bool:
-        """Wait until none is in use, and hand none out until ``resume``; False if that takes longer.
+        """Wait until no connection is in use, and hand out none until ``resume``.
 
         Args:
-            timeout: Seconds to wait for each.
+            timeout: How many seconds to wait for each connection.
+
+        Returns:
+            Whether the pool is paused.
         """
-        for taken in range(self._most):
+        for taken in range(self._size):
             if not self._turns.acquire(timeout=timeout):
                 self._release(taken)
                 return False
         return True
 
     def resume(self) -> None:
-        """Hand them out again after a pause."""
-        self._release(self._most)
+        """Hand out connections again after a pause."""
+        self._release(self._size)
 
     def _release(self, turns: int) -> None:
         for _ in range(turns):
@@ -107,11 +122,11 @@ class Connections:
         self.renew_locks()
 
     def renew_locks(self) -> None:
-        """Have locks again that no thread of the parent holds."""
-        self._turns, self._mutex = FairSemaphore(self._most), threading.Lock()
+        """Replace the locks, which threads of the parent may hold."""
+        self._turns, self._mutex = FairSemaphore(self._size), threading.Lock()
 
     def close(self) -> None:
-        """Close those that are not in use."""
+        """Close the connections that are not in use."""
         with self._mutex:
             idle, self._idle = self._idle, []
         for _, connection in idle:

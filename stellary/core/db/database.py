@@ -20,10 +20,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from stellary.contract.errors import Unavailable
+from stellary.contract.errors import ApiError, Unavailable
 from stellary.core.db import forks, host_engine, postgres
 from stellary.core.db.after_commit import run_effect
-from stellary.core.db.connection_pool import Connections
+from stellary.core.db.connection_pool import ConnectionPool
 from stellary.core.db.fair_lock import FairLock
 from stellary.core.db.host_connection import check_borrowed
 from stellary.core.db.joined import note_joined
@@ -49,13 +49,13 @@ class Database:
     """
 
     def __init__(self, database: str | Engine, direct: str | None = None) -> None:
-        self._kept: list[Connections] = []
+        self._kept: list[ConnectionPool] = []
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
         self._gathered = _Gathered()
         # Between the two sides of a fork: what was halted for it.
         self._has_turn = False
-        self._paused: list[Connections] = []
+        self._paused: list[ConnectionPool] = []
         forks.follow(self)
         # How to have a connection. None: reading is done where writing is.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
@@ -70,16 +70,16 @@ class Database:
                 self._reader = host_engine.reader_of(database, _opened, postgres.READS)
         elif database.startswith("sqlite"):
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
-            self._writer = self._keeping(self._engine, 1, WAIT_MAX).one
+            self._writer = self._keeping(self._engine, 1, WAIT_MAX).connect
             if make_url(database).database not in (None, "", ":memory:"):
-                self._reader = self._keeping(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX).one
+                self._reader = self._keeping(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX).connect
         else:
             url = postgres.parse_url(database)
             self._engine = postgres.create_postgres_engine(url, postgres.WRITERS + postgres.READERS)
             writers = self._keeping(self._engine, postgres.WRITERS, WAIT_MAX / 3)
             readers = self._keeping(self._engine, postgres.READERS, WAIT_MAX / 3)
-            self._writer = partial(writers.one, postgres.WRITES)
-            self._reader = partial(readers.one, postgres.READS)
+            self._writer = partial(writers.connect, postgres.WRITES)
+            self._reader = partial(readers.connect, postgres.READS)
         # The connections of a host's engine have its own settings.
         self._limits_locks = isinstance(database, Engine) and not self.is_sqlite
         self._direct = self._engine
@@ -89,8 +89,8 @@ class Database:
             self._direct = postgres.create_postgres_engine(postgres.parse_url(direct), 1)
             self._own.append(self._direct)
 
-    def _keeping(self, engine: Engine, most: int, wait: float) -> Connections:
-        made = Connections(engine, most, wait, self._kept)
+    def _keeping(self, engine: Engine, most: int, wait: float) -> ConnectionPool:
+        made = ConnectionPool(engine, most, wait, self._kept)
         self._own.append(engine)
         self._kept.append(made)
         return made
@@ -172,8 +172,13 @@ class Database:
                 yield connection
                 transaction.rollback()
             return
-        with self._reader() as connection, connection.begin():
-            yield connection
+        with self._reader() as connection, connection.begin() as transaction:
+            try:
+                yield connection
+            except ApiError:
+                # There is nothing to roll back, and psycopg forgets its prepared statements at a rollback.
+                transaction.commit()
+                raise
 
     @contextmanager
     def unbegun(self) -> Iterator[Connection]:

@@ -27,6 +27,7 @@ _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _REFUSED = ("authentication failed", "pg_hba.conf", "does not exist", "unable to open database file")
 _OUR_TABLES = "stellary_"
 _ABORTED = ("40P01", "40001")
+_FEATURE_NOT_SUPPORTED = "0A000"
 _FOREIGN_KEY = ("23503", "23001")
 _UNDEFINED = ("42P01", "42703")
 _SQLITE_ERROR = 1
@@ -115,8 +116,20 @@ def may_become_reachable(error: Exception) -> bool:
 
 
 def can_retry(error: DBAPIError) -> bool:
-    """Whether the database has undone the unit for the sake of another one: a deadlock or a serialization failure."""
-    return getattr(error.orig, "sqlstate", None) in _ABORTED
+    """Return whether a repetition of the unit may succeed.
+
+    That is so after a deadlock, a serialization failure, or a migration that made a prepared statement stale.
+    """
+    return getattr(error.orig, "sqlstate", None) in _ABORTED or is_statement_stale(error)
+
+
+def is_statement_stale(error: DBAPIError) -> bool:
+    """Return whether PostgreSQL has refused a prepared statement because the result would have other types by now."""
+    if getattr(error.orig, "sqlstate", None) != _FEATURE_NOT_SUPPORTED:
+        return False
+    # The state stands for much else, and the message is in the language of the server.
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "source_function", None) == "RevalidateCachedQuery"
 
 
 def _is_unavailable(error: DBAPIError) -> bool:

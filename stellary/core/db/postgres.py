@@ -143,6 +143,8 @@ def _is_pooled(driver: Any) -> bool:
 
 
 def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
+    from stellary.core.db.prepared_statements import keep_statements
+
     pooled = False
     for_session, for_transaction = (
         "SELECT " + ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in settings.items())
@@ -159,6 +161,7 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
             if not pooled:
                 driver.execute(for_session)
             driver.autocommit = False
+            keep_statements(driver)
         finally:
             watchdog.forget(watched)
 
