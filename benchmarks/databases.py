@@ -81,7 +81,7 @@ class Databases:
 @contextlib.contextmanager
 def _postgresql(place: Path) -> Iterator[Path]:
     """A PostgreSQL server in a directory, until the block ends: the directory of its socket."""
-    account = postgres.unprivileged()
+    account = postgres.find_unprivileged_account()
     data = place / "postgresql"
     data.mkdir(mode=0o700)
     identity: dict[str, Any] = {"cwd": data}
@@ -89,7 +89,7 @@ def _postgresql(place: Path) -> Iterator[Path]:
         os.chown(data, account.pw_uid, account.pw_gid)
         identity |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     (programs_place := place / "programs").mkdir()
-    programs = (postgres.copied(programs_place) if account else postgres.installed()) / "bin"
+    programs = (postgres.copy_installation(programs_place) if account else postgres.find_installation()) / "bin"
     with (place / "postgresql.log").open("wb") as log:
         output: dict[str, Any] = {"stdout": log, "stderr": log, **identity}
         options = [

@@ -17,14 +17,14 @@ from stellary.core.api.backups import BackupFailed
 from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import Board
 from tests.support.forms import FORM, form
-from tests.support.postgres import found_first
+from tests.support.postgres import prepend_programs
 from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL's own, of the server that the tests run."""
-    monkeypatch.setenv("PATH", found_first(os.environ["PATH"]))
+    monkeypatch.setenv("PATH", prepend_programs(os.environ["PATH"]))
 
 
 @pytest.fixture

@@ -32,13 +32,13 @@ pytestmark = [
 
 @pytest.fixture
 def pooled_url(postgres_url, tmp_path):
-    with pgbouncer.started(postgres_url, tmp_path) as url:
+    with pgbouncer.run_pgbouncer(postgres_url, tmp_path) as url:
         yield url
 
 
 @pytest.fixture
 def unprepared_url(postgres_url, tmp_path):
-    with pgbouncer.started(postgres_url, tmp_path, prepared=0) as url:
+    with pgbouncer.run_pgbouncer(postgres_url, tmp_path, prepared=0) as url:
         yield f"{url}?prepare_threshold=off"
 
 
@@ -110,7 +110,7 @@ def test_without_a_direct_url_it_is_said_once_that_news_are_polled_for(pooled_ur
 def test_an_old_database_is_migrated_through_the_pooler_or_past_it(request, tmp_path, is_direct):
     server, name = Postgres(request.config.stash[RUN]), f"stellary_pooled_{secrets.token_hex(8)}"
     url = url_of(server.server(), name)
-    with server.administrator() as administrator, pgbouncer.started(url, tmp_path) as pooled_url:
+    with server.administrator() as administrator, pgbouncer.run_pgbouncer(url, tmp_path) as pooled_url:
         administrator.execute(statement("CREATE DATABASE {}", name))
         with closing(Core(pooled_url, direct_database=url if is_direct else None)) as core:
             with core.database.unbegun() as connection:

@@ -31,7 +31,7 @@ class PostgresServer:
     """A server with one database, ``faults``."""
 
     def __init__(self, programs: Path, data: Path) -> None:
-        self._account = postgres.unprivileged()
+        self._account = postgres.find_unprivileged_account()
         self._programs = programs
         self.data = data
         postgres.make_cluster(programs, data, self._account)
@@ -166,7 +166,11 @@ def running_server() -> Iterator[tuple[PostgresServer, Proxy]]:
             made = tempfile.TemporaryDirectory(prefix=f"stellary-{name}-", ignore_cleanup_errors=True)
             folders.append(Path(stack.enter_context(made)))
             folders[-1].chmod(0o755)
-        programs = postgres.copied(folders[1]) if postgres.unprivileged() else postgres.installed()
+        programs = (
+            postgres.copy_installation(folders[1])
+            if postgres.find_unprivileged_account()
+            else postgres.find_installation()
+        )
         server = PostgresServer(programs / "bin", folders[0] / "data")
         stack.callback(server.crash)
         proxy = Proxy(server.data / SOCKET)

@@ -24,13 +24,13 @@ from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader
 from tests.support.databases import Postgres, statement, url_of
 from tests.support.forms import FORM, form
-from tests.support.postgres import found_first
+from tests.support.postgres import prepend_programs
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL's own, of the server that the tests run."""
-    monkeypatch.setenv("PATH", found_first(os.environ["PATH"]))
+    monkeypatch.setenv("PATH", prepend_programs(os.environ["PATH"]))
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pytest
 from stellary import Stellary
 from tests.core.wizard.test_model_planner import PLAN, READY
 from tests.server.processes import started
-from tests.support.provider import calls, provided
+from tests.support.provider import calls, run_provider
 
 MODEL = "openai-chat:some"
 
 
 @pytest.mark.slow
 def test_a_server_plans_and_works_with_the_model_that_its_environment_names(tmp_path: Path):
-    with provided() as provider:
+    with run_provider() as provider:
         environment = {
             "STELLARY_PLANNER_MODEL": MODEL,
             "OPENAI_BASE_URL": provider.url,
@@ -53,6 +53,6 @@ def test_a_server_plans_and_works_with_the_model_that_its_environment_names(tmp_
             assert (after.status, after.result) == ("completed", "I have said hello.")
             (comment,) = board.card(card).comments.list()
             assert (comment.author_name, comment.content) == ("Scribe", "Hi")
-    assert {each["model"] for each in provider.asked} == {"some"}
-    assert all(each["stream"] for each in provider.asked)
+    assert {each["model"] for each in provider.requests} == {"some"}
+    assert all(each["stream"] for each in provider.requests)
     assert "secret-key" not in server.log.read_text()

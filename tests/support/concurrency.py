@@ -1,4 +1,4 @@
-"""Meanwhile: what a request is answered that comes while another unit is at work, and has to wait for it."""
+"""Calls that run while another unit of work holds a lock."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ T = TypeVar("T")
 def answered_meanwhile(
     world: World, person: Person, first: Callable[[UnitOfWork], object], call: Callable[[], T]
 ) -> T:
-    """The answer to a call that is made while a unit of somebody is at work; it waits for that where it must.
+    """Return the answer to a call that starts while a unit of work is open, and waits for its locks.
 
     Args:
-        world: Where.
-        person: Whose unit.
-        first: What the unit does before the call is made.
-        call: In a thread of its own.
+        world: World in which both run.
+        person: Owner of the unit.
+        first: Work that the unit does before the call starts.
+        call: Runs in a thread of its own.
     """
     answers: list[T] = []
     waiting = threading.Thread(target=lambda: answers.append(call()))

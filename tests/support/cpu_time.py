@@ -1,4 +1,4 @@
-"""What something costs a processor: for the promises that no text, however hostile, keeps one busy."""
+"""Processor time, for tests that hostile input does not keep a processor busy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 
-def quickest(do: Callable[[], object], tries: int = 5) -> float:
-    """The seconds of processor time that it takes at best: whatever else goes on only ever adds to that."""
-    found = []
+def measure_cpu_time(do: Callable[[], object], tries: int = 5) -> float:
+    """Return the least processor time of several tries in seconds; other load can only add to it."""
+    times = []
     for _ in range(tries):
         start = time.process_time()
         do()
-        found.append(time.process_time() - start)
-    return min(found)
+        times.append(time.process_time() - start)
+    return min(times)

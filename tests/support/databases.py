@@ -44,7 +44,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of a fresh copy of the template, which is removed afterwards."""
+        """Yield the URL of a fresh copy of the template, and remove it afterwards."""
         template = self.template()
         with tempfile.TemporaryDirectory(prefix="sqlite-", dir=self.run.directory) as directory:
             path = Path(directory) / "stellary.db"
@@ -87,7 +87,7 @@ class Postgres:
         self.template_name = f"{run.directory.name.replace('-', '_')}_template".lower()
 
     def server(self) -> URL:
-        """The server of this run, started if need be."""
+        """Return the server of this run, and start it first if necessary."""
         return make_url(os.environ.get(SERVER_VARIABLE) or self.run.once("postgres-server", self.start))
 
     def start(self) -> str:
@@ -95,7 +95,7 @@ class Postgres:
         return postgres.start(self.run.directory)
 
     def template(self) -> str:
-        """The name of a migrated and empty database."""
+        """Return the name of a migrated and empty database."""
         return self.run.once("postgres-template", self.make_template)
 
     def make_template(self) -> str:
@@ -107,12 +107,12 @@ class Postgres:
         return self.template_name
 
     def drop_template(self) -> None:
-        """Leave nothing behind on a server that outlives the run."""
+        """Drop the template, for servers that outlive the run."""
         with self.administrator() as connection:
             connection.execute(statement("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.template_name))
 
     def drop_idle(self) -> None:
-        """Drop what this process keeps for its next test."""
+        """Drop the databases that this process keeps for its next tests."""
         while self.idle:
             self.drop(self.idle.popitem()[0])
 
@@ -124,15 +124,15 @@ class Postgres:
             connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
     def sweeper(self, name: str) -> psycopg.Connection:
-        """The connection that empties a database: a new one if a test has ended all that there were."""
-        kept = self.sweepers.get(name)
+        """Return the connection that empties a database, a new one if a test has ended the last one."""
+        connection = self.sweepers.get(name)
         try:
-            if kept is not None:
-                kept.execute("SELECT 1")
-                return kept
+            if connection is not None:
+                connection.execute("SELECT 1")
+                return connection
         except psycopg.OperationalError:
             self.close_sweeper(name)
-        self.sweepers[name] = self.connected(name)
+        self.sweepers[name] = self.connect(name)
         self.sweepers[name].execute(sweep())
         return self.sweepers[name]
 
@@ -143,12 +143,12 @@ class Postgres:
 
     @contextlib.contextmanager
     def administrator(self, database: str | None = None) -> Iterator[psycopg.Connection]:
-        """A connection that may create and drop databases, or one to a database."""
-        with self.connected(database) as connection:
+        """Open a connection that may create and drop databases, or one to a database."""
+        with self.connect(database) as connection:
             yield connection
 
-    def connected(self, database: str | None = None) -> psycopg.Connection:
-        """The same, for as long as one likes."""
+    def connect(self, database: str | None = None) -> psycopg.Connection:
+        """Open such a connection; the caller closes it."""
         url = self.server().set(drivername="postgresql")
         if database is not None:
             url = url.set(database=database)
@@ -156,18 +156,18 @@ class Postgres:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of a fresh database; afterwards whoever is still connected is thrown out."""
+        """Yield the URL of a fresh database; afterwards, end all connections to it."""
         name, uses = self.idle.popitem() if self.idle else (self.copy(), 0)
         try:
             yield url_of(self.server(), name)
         finally:
-            if uses < USES_MAX and self.emptied(name):
+            if uses < USES_MAX and self.delete_all_rows(name):
                 self.idle[name] = uses + 1
             else:
                 self.drop(name)
 
     def copy(self) -> str:
-        """The name of a new copy of the template."""
+        """Copy the template, and return the name of the copy."""
         name, template = f"stellary_test_{secrets.token_hex(8)}", self.template()
         with self.administrator() as connection:
             # Copying files takes a quarter of the time of the default, which logs each page.
@@ -178,8 +178,8 @@ class Postgres:
                 Postgres.schema = connection.execute(_SCHEMA).fetchone()
         return name
 
-    def emptied(self, name: str) -> bool:
-        """Delete all rows of a database; False if the test has changed more than rows."""
+    def delete_all_rows(self, name: str) -> bool:
+        """Delete all rows of a database. Return False if the test has changed more than rows."""
         connection = self.sweeper(name)
         connection.execute(_END_OTHERS, [postgres_pool.backends(name)])
         if connection.execute(_SCHEMA).fetchone() != self.schema:
@@ -190,9 +190,9 @@ class Postgres:
 
 @functools.cache
 def sweep() -> sql.Composed:
-    """Makes a function of one connection that deletes all rows, from the outermost leaves of the tree to its root.
+    """Return the SQL that creates a temporary function that deletes all rows, leaves of the tree first.
 
-    Unlike the statements by themselves, it plans them once.
+    The function plans its statements only once.
     """
     from stellary.core.migrations.schema import metadata
 
@@ -204,12 +204,12 @@ def sweep() -> sql.Composed:
 
 
 def statement(text: str, *names: str) -> sql.Composed:
-    """``text`` with quoted names in its gaps."""
+    """Return a statement with quoted names in its placeholders."""
     return sql.SQL(text).format(*map(sql.Identifier, names))
 
 
 def url_of(server: URL, database: str) -> str:
-    """The URL of one database of ``server``, as ``Core`` takes it."""
+    """Return the URL of a database of a server, in the form that ``Core`` takes."""
     return server.set(drivername="postgresql+psycopg", database=database).render_as_string(
         hide_password=False
     )

@@ -1,4 +1,4 @@
-"""Processes of tests that are forked from one that has loaded everything: starting one takes no time."""
+"""A fork server that has loaded all modules already, so that processes of tests start quickly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms as clients send them, well made and badly made."""
+"""Well-formed and malformed multipart forms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ FORM = "multipart/form-data; boundary=the-boundary"
 
 
 def part(data: bytes, disposition: bytes, type: bytes | None = b"text/plain") -> bytes:
-    """One part of a form, with its boundary before it."""
+    """Return a part of a form, with its boundary before it."""
     head = b"--" + BOUNDARY + b"\r\nContent-Disposition: " + disposition + b"\r\n"
     if type is not None:
         head += b"Content-Type: " + type + b"\r\n"
@@ -15,7 +15,7 @@ def part(data: bytes, disposition: bytes, type: bytes | None = b"text/plain") ->
 
 
 def form(data: bytes, name: bytes = b"hello.txt", type: bytes | None = b"text/plain") -> bytes:
-    """A form with one file, whose name stands between quotes as it is."""
+    """Return a form with one file, whose name is quoted but not escaped."""
     return part(data, b'form-data; name="file"; filename="' + name + b'"', type) + END
 
 

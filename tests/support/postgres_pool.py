@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL that outlive the test that opened them, since a new one is slow until it knows its tables.
+"""A pool of PostgreSQL connections that outlive their test, since a new connection is slow until it knows its tables.
 
-A backend reads the catalogue before it plans its first statements, and plans each until it has been asked it some ten
-times: a board takes a new connection four times as long as one that has made others. So what a test closes is handed to
-the next test on the same database, set back to what it was when it was opened.
+A backend reads the catalogue before it plans its first statements, and plans each statement again for about ten runs:
+creating a board on a new connection takes four times as long. So a connection that a test closes is reset and handed to
+the next test on the same database.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 KEPT_MAX = 3
 """Of each kind: few tests need more at once."""
 _SET_BACK = "RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()"
-_kept: defaultdict[str, list[psycopg.Connection]] = defaultdict(list)
+_idle: defaultdict[str, list[psycopg.Connection]] = defaultdict(list)
 _owner = os.getpid()
-_known: dict[str, Any] = {}
+_server_facts: dict[str, Any] = {}
 
 
 class _Prepared(PrepareManager):
@@ -36,47 +36,52 @@ class _Prepared(PrepareManager):
 
 def keep() -> None:
     """Let all engines of this process keep their connections to PostgreSQL for later ones."""
-    PGDialect_psycopg.connect = _connected  # type: ignore[method-assign]
-    PGDialect_psycopg.do_close = _closed  # type: ignore[method-assign]
+    PGDialect_psycopg.connect = _connect  # type: ignore[method-assign]
+    PGDialect_psycopg.do_close = _close  # type: ignore[method-assign]
     PGDialect_psycopg.do_terminate = lambda dialect, connection: connection.close()  # type: ignore[method-assign]
-    PGDialect_psycopg.initialize = _initialized  # type: ignore[method-assign]
+    PGDialect_psycopg.initialize = _initialize_once  # type: ignore[method-assign]
 
 
 def backends(database: str) -> list[int]:
-    """The processes of the server that wait for the next test."""
-    return [each.info.backend_pid for each in _of(database)]
+    """Return the process ids of the server's idle backends of a database."""
+    return [connection.info.backend_pid for connection in _of(database)]
 
 
 def forget(database: str) -> None:
     """Close the connections to a database."""
     for connection in _of(database):
         connection.close()
-    for key in [key for key, kept in _kept.items() if any(each.closed for each in kept)]:
-        del _kept[key]
+    for key in [
+        key for key, connections in _idle.items() if any(connection.closed for connection in connections)
+    ]:
+        del _idle[key]
 
 
 def end() -> None:
-    """Close all."""
-    for kept in _kept.values():
-        while kept:
-            kept.pop().close()
+    """Close all idle connections."""
+    for connections in _idle.values():
+        while connections:
+            connections.pop().close()
 
 
 def _of(database: str) -> list[psycopg.Connection]:
     return [
-        each for kept in _kept.values() for each in kept if not each.closed and each.info.dbname == database
+        connection
+        for connections in _idle.values()
+        for connection in connections
+        if not connection.closed and connection.info.dbname == database
     ]
 
 
-def _connected(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connection:
-    # But for the converters, which each engine has of its own, and alike.
+def _connect(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connection:
+    # Without the converters: each engine has its own, but they are equal.
     key = repr((arguments, sorted((name, value) for name, value in options.items() if name != "context")))
-    # A forked process has its parent's sockets, and may not speak on them.
-    kept = _kept[key] if os.getpid() == _owner else []
-    # Others may take them in the same moment.
+    # A forked process shares its parent's sockets, and must not use them.
+    idle = _idle[key] if os.getpid() == _owner else []
+    # Another thread may take the last one.
     with suppress(IndexError):
         while True:
-            connection = kept.pop()
+            connection = idle.pop()
             with suppress(psycopg.Error):
                 connection.autocommit = True
                 connection.execute("SELECT 1")
@@ -90,14 +95,14 @@ def _connected(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connect
     return connection
 
 
-def _closed(dialect: Any, connection: Any) -> None:
+def _close(dialect: Any, connection: Any) -> None:
     if not hasattr(connection, "kept_as"):
-        # A host has made it.
+        # A host application has opened it.
         connection.close()
         return
-    kept = _kept[connection.kept_as]
+    idle_connections = _idle[connection.kept_as]
     idle = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
-    if os.getpid() != _owner or not idle or len(kept) >= KEPT_MAX:
+    if os.getpid() != _owner or not idle or len(idle_connections) >= KEPT_MAX:
         connection.close()
         return
     try:
@@ -105,23 +110,27 @@ def _closed(dialect: Any, connection: Any) -> None:
         connection.execute(_SET_BACK)
         connection.autocommit = False
     except psycopg.Error:
-        # The server has ended it meanwhile.
+        # The server has closed the connection.
         connection.close()
         return
     connection.isolation_level = connection.read_only = None
     connection._notice_handlers.clear()
-    kept.append(connection)
+    idle_connections.append(connection)
 
 
 _initialize = PGDialect_psycopg.initialize
 
 
-def _initialized(dialect: Any, connection: Any) -> None:
-    """What a dialect asks the server at its first connection is asked once a process."""
-    if not _known:
+def _initialize_once(dialect: Any, connection: Any) -> None:
+    """Initialize a dialect with the facts that the first dialect of the process has asked the server for."""
+    if not _server_facts:
         before = dict(vars(dialect))
         _initialize(dialect, connection)
-        _known.update(
-            {name: value for name, value in vars(dialect).items() if before.get(name, _known) is not value}
+        _server_facts.update(
+            {
+                name: value
+                for name, value in vars(dialect).items()
+                if before.get(name, _server_facts) is not value
+            }
         )
-    vars(dialect).update(_known)
+    vars(dialect).update(_server_facts)

@@ -1,4 +1,4 @@
-"""A small endpoint that speaks as OpenAI's does: it streams, calls tools, limits, hangs, breaks off and fails."""
+"""A small endpoint that speaks OpenAI's protocol: it streams, calls tools, limits, hangs, breaks off and fails."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from stellary.core.ports.llm import Models
 
 HEAD = {"id": "x", "created": 1, "model": "some"}
 PIECE = 5
-"""Of the characters that come at once."""
+"""The number of characters in a streamed chunk."""
 
 
 @attrs.frozen
 class Failure:
-    """An answer that is none."""
+    """An error as an answer."""
 
     status: int
     message: str = "no"
@@ -34,7 +34,7 @@ class Failure:
 
 @attrs.frozen
 class Cut:
-    """An answer that breaks off in its midst."""
+    """An answer that breaks off in the middle."""
 
     message: dict[str, Any]
 
@@ -45,13 +45,13 @@ class Hangs:
 
 @attrs.frozen
 class Garbage:
-    """Bytes that are no answer."""
+    """Bytes that are not an answer."""
 
     body: bytes
 
 
 def calls(**tools: Any) -> dict[str, Any]:
-    """A message that calls tools, each by its name with its arguments, or with a text in their place."""
+    """Return a message that calls tools by name, with arguments or with a text in their place."""
     return {
         "content": None,
         "tool_calls": [
@@ -73,14 +73,13 @@ class Provider:
     """The endpoint.
 
     Attributes:
-        answers: What it answers to each request, in their order; the last one to all that come after.
-        asked: The bodies of the requests.
-        gone: Set when somebody has hung up who was being answered.
+        answers: Answers to the requests in order; the last one is repeated.
+        requests: Bodies of the requests.
     """
 
     def __init__(self) -> None:
         self.answers: list[Any] = []
-        self.asked: list[Any] = []
+        self.requests: list[Any] = []
         self.closing = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
@@ -105,7 +104,7 @@ class Provider:
 
             def do_POST(self) -> None:
                 body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-                provider.asked.append(body)
+                provider.requests.append(body)
                 answer = provider.answer()
                 if isinstance(answer, Hangs):
                     provider.closing.wait(20)
@@ -118,7 +117,7 @@ class Provider:
                     self.stream(answer)
                 else:
                     message = answer.message if isinstance(answer, Cut) else answer
-                    self.say(200, "application/json", orjson.dumps(whole(message)))
+                    self.say(200, "application/json", orjson.dumps(whole_answer(message)))
 
             def fail(self, answer: Failure) -> None:
                 error = {"message": answer.message, "type": "error", "code": answer.code}
@@ -138,7 +137,7 @@ class Provider:
                 self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
                 cut = isinstance(answer, Cut)
-                chunks = list(streamed(answer.message if cut else answer))
+                chunks = list(stream_chunks(answer.message if cut else answer))
                 for chunk in chunks[: len(chunks) // 2] if cut else chunks:
                     event = b"data: %b\n\n" % chunk
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
@@ -151,21 +150,21 @@ class Provider:
         return Handler
 
 
-def whole(message: dict[str, Any]) -> dict[str, Any]:
-    """An answer at once."""
+def whole_answer(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a request that does not stream."""
     choice = {"index": 0, "finish_reason": reason(message), "message": {"role": "assistant", **message}}
     return {**HEAD, "object": "chat.completion", "choices": [choice]}
 
 
-def streamed(message: dict[str, Any]) -> Iterator[bytes]:
-    """The same piece by piece."""
+def stream_chunks(message: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the answer of a request that streams, piece by piece."""
     yield chunk({"role": "assistant", "content": ""})
     for text in pieces(message.get("content") or ""):
         yield chunk({"content": text})
     for call in message.get("tool_calls") or ():
-        said = call["function"]
-        yield chunk({"tool_calls": [{**call, "function": {**said, "arguments": ""}}]})
-        for text in pieces(said["arguments"]):
+        function = call["function"]
+        yield chunk({"tool_calls": [{**call, "function": {**function, "arguments": ""}}]})
+        for text in pieces(function["arguments"]):
             yield chunk({"tool_calls": [{"index": call["index"], "function": {"arguments": text}}]})
     yield chunk({}, reason(message))
     yield b"[DONE]"
@@ -185,30 +184,30 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def model_of(provider: Provider) -> OpenAIChatModel:
-    """A model that asks it once and no more."""
+    """Return a model that sends each request to the provider once."""
     client = AsyncOpenAI(base_url=provider.url, api_key="secret-key", max_retries=0)
     return OpenAIChatModel("some", provider=OpenAIProvider(openai_client=client))
 
 
 @contextmanager
-def provided() -> Iterator[Provider]:
-    made = Provider()
+def run_provider() -> Iterator[Provider]:
+    provider = Provider()
     try:
-        yield made
+        yield provider
     finally:
-        made.close()
+        provider.close()
 
 
-def closing_all(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close whatever has asked a model meanwhile."""
-    made: list[Models] = []
-    whole = Models.__init__
+def close_all_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close all model runners that a test has created."""
+    runners: list[Models] = []
+    initialize = Models.__init__
 
     def init(self: Models) -> None:
-        whole(self)
-        made.append(self)
+        initialize(self)
+        runners.append(self)
 
     monkeypatch.setattr(Models, "__init__", init)
     yield
-    for each in made:
-        each.close()
+    for runner in runners:
+        runner.close()

@@ -1,6 +1,6 @@
 """One test run: a ``pytest`` command with all its worker processes, and the directory that they share.
 
-Whoever first needs something expensive makes it there, under a lock, and the others find it.
+The first process that needs something expensive makes it there under a lock, and the others reuse it.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ MEMORY_NEEDED = 2 << 30
 
 
 class Run:
-    """What the processes of a run share: a directory, and what has been made in it."""
+    """The directory that the processes of a run share, and its files."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def once(self, name: str, make: Callable[[], str]) -> str:
-        """The result of ``make``, which only the first process to ask for ``name`` calls.
+        """Return the result of ``make``, which only the first process to ask for ``name`` calls.
 
         Raises:
-            RuntimeError: it failed, in this process or before in another: nobody tries again.
+            RuntimeError: If it failed, in this process or another one; no process tries again.
         """
-        made, failed = self.directory / f"{name}.made", self.directory / f"{name}.failed"
+        result, failure = self.directory / f"{name}.made", self.directory / f"{name}.failed"
         with FileLock(self.directory / f"{name}.lock"):
-            if failed.exists():
-                raise RuntimeError(f"{name}: failed before in this run:\n{failed.read_text()}")
-            if not made.exists():
+            if failure.exists():
+                raise RuntimeError(f"{name}: failed before in this run:\n{failure.read_text()}")
+            if not result.exists():
                 try:
-                    made.write_text(make())
+                    result.write_text(make())
                 except Exception as error:
-                    failed.write_text(f"{type(error).__name__}: {error}")
+                    failure.write_text(f"{type(error).__name__}: {error}")
                     raise
-        return made.read_text()
+        return result.read_text()
 
 
 class OwnedRun(Run):
-    """The run in the process that began it, and that cleans up when all others have ended."""
+    """The run in the process that started it, which cleans up when all others have ended."""
 
     def __init__(self) -> None:
-        place = fast_place()
+        place = find_fast_folder()
         remove_orphans(place)
         super().__init__(Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)))
         # Another account may have to run PostgreSQL in here.
@@ -66,7 +66,7 @@ class OwnedRun(Run):
         self.alive = os.open(self.directory / postgres.ALIVE, os.O_RDWR)
 
     def end(self) -> None:
-        """Stop what was started and remove what was made."""
+        """Stop the server, and remove the directory."""
         os.close(self.alive)
         deadline = time.monotonic() + STOP_SECONDS
         while (self.directory / postgres.READY).exists() and time.monotonic() < deadline:
@@ -74,15 +74,15 @@ class OwnedRun(Run):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def fast_place() -> Path:
-    """Where the databases are kept: in memory if there is room, since a disk takes ten times as long."""
+def find_fast_folder() -> Path:
+    """Return the folder of the databases: in memory if there is room, since a disk is ten times slower."""
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED:
         return MEMORY
     return Path(tempfile.gettempdir())
 
 
 def remove_orphans(place: Path) -> None:
-    """Remove what killed runs have left in ``place``: their pipe is held by nobody."""
+    """Remove the directories of killed runs: no process holds their pipe open."""
     for directory in place.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             # A run that is just beginning has not opened its pipe yet.

@@ -1,7 +1,7 @@
-"""Statements are compiled once a process, and not once for each of the thousands of databases that tests open.
+"""A cache of compiled statements per process, instead of one for each of the thousands of test databases.
 
-SQLAlchemy keeps what it has compiled by engine and by dialect, since those may differ. Here they do not: all engines of a
-kind speak to the same version of the same database.
+SQLAlchemy caches compiled statements by engine and by dialect, since those may differ. Here they do not: all engines of
+a kind talk to the same version of the same database.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _caches: defaultdict[str, Any] = defaultdict(lambda: LRUCache(SIZE))
 
 
 def share() -> None:
-    """Let all engines share what is compiled."""
-    # An engine makes a cache of its own, which nobody asks for then.
+    """Let all engines share their compiled statements."""
+    # An engine still makes a cache of its own, which is then unused.
     Engine._compiled_cache = property(  # type: ignore[assignment]
-        lambda engine: _caches[engine.dialect.driver], lambda engine, own: None
+        lambda engine: _caches[engine.dialect.driver], lambda engine, _: None
     )
     for kind in (SQLiteDialect_pysqlite, PGDialect_psycopg):
-        # A part of the key: each is as good as another one of its class.
+        # The dialect is a part of the key: all dialects of a class are equal.
         kind.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign]
         kind.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign]

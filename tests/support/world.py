@@ -1,7 +1,7 @@
-"""A world to test in: people, the places where they belong, and calls on their behalf.
+"""A world for tests: people, their organizations, workspaces and projects, and calls on their behalf.
 
-People and places are written straight into the tables, which takes a millisecond each; what a test is about goes
-through the services, or through ``World.call`` as over HTTP.
+People, organizations and workspaces are inserted into the tables directly, which takes a millisecond each. The subject
+of a test goes through the services, or through ``World.call`` as over HTTP.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PASSWORD_HASH = hash_password(PASSWORD, 4)
 
 @attrs.frozen
 class Person:
-    """Somebody with an account, whose password is ``PASSWORD``."""
+    """A user whose password is ``PASSWORD``."""
 
     user: User
     actor: Actor
@@ -52,7 +52,7 @@ class Person:
 
 @attrs.frozen
 class Organization:
-    """An organization that is there."""
+    """An existing organization."""
 
     id: str
     slug: str
@@ -68,7 +68,7 @@ class Organization:
 
 @attrs.frozen
 class Workspace:
-    """A workspace that is there."""
+    """An existing workspace."""
 
     id: str
     slug: str
@@ -85,7 +85,7 @@ class Workspace:
 
 @attrs.frozen
 class Project:
-    """A project that is there, with its columns from left to right."""
+    """An existing project, with its columns from left to right."""
 
     id: str
     workspace: Workspace
@@ -101,7 +101,7 @@ class Project:
 
 
 class StoppedClock:
-    """A clock that goes on when it is told to."""
+    """A clock that only moves when a test advances it."""
 
     def __init__(self, now: datetime = datetime(2026, 4, 1, 12, tzinfo=UTC)) -> None:
         self.now = now
@@ -114,10 +114,10 @@ class StoppedClock:
 
 
 class World:
-    """Builds people and places in a core, and calls it on their behalf.
+    """A core, the people and workspaces in it, and calls on their behalf.
 
     Attributes:
-        emails: What has been mailed.
+        emails: All sent emails.
     """
 
     def __init__(self, core: Core) -> None:
@@ -134,11 +134,11 @@ class World:
     # ------------------------------------------------------------------------------------------ people and places
 
     def person(self, name: str = "ann") -> Person:
-        """Somebody new, ``<name>@example.com``, with a personal organization and workspace."""
+        """Create a user, ``<name>@example.com``, with a personal organization and workspace."""
         return self.people(name)[0]
 
     def people(self, names: str) -> list[Person]:
-        """Several at once: ``ann, bob = world.people("ann bob")``."""
+        """Create several users: ``ann, bob = world.people("ann bob")``."""
         with self.core.begin(NOBODY) as uow:
             users = [
                 User(
@@ -157,21 +157,21 @@ class World:
                 [
                     {
                         **account,
-                        "id": each.id,
-                        "email": each.email,
-                        "email_key": each.email.casefold(),
-                        "name": each.name,
+                        "id": user.id,
+                        "email": user.email,
+                        "email_key": user.email.casefold(),
+                        "name": user.name,
                     }
-                    for each in users
+                    for user in users
                 ],
             )
-            for each in users:
-                personal.create_home(uow, each.id, each.name, each.email)
-        return [Person(each, Actor(each.id)) for each in users]
+            for user in users:
+                personal.create_home(uow, user.id, user.name, user.email)
+        return [Person(user, Actor(user.id)) for user in users]
 
     def home(self, person: Person) -> Workspace:
-        """Somebody's personal workspace."""
-        found = select(
+        """Return the personal workspace of a user."""
+        query = select(
             tables.workspaces.c.id,
             tables.workspaces.c.slug,
             tables.organizations.c.id.label("organization_id"),
@@ -179,36 +179,36 @@ class World:
         ).join_from(tables.workspaces, tables.organizations)
         with self.core.view(NOBODY) as uow:
             row = uow.connection.execute(
-                found.where(tables.workspaces.c.owner_id == person.id, tables.workspaces.c.is_personal)
+                query.where(tables.workspaces.c.owner_id == person.id, tables.workspaces.c.is_personal)
             ).one()
         return Workspace(row.id, row.slug, Organization(row.organization_id, row.organization_slug))
 
     def organization(self, owner: Person, slug: str | None = None) -> Organization:
-        """An organization with that owner and nobody else."""
+        """Create an organization whose only member is its owner."""
         with self.core.begin(NOBODY) as uow:
             return self._organization(uow, owner, slug)
 
     def _organization(self, uow: UnitOfWork, owner: Person, slug: str | None = None) -> Organization:
         slug = slug or f"org-{next(self._numbers)}"
-        made = Organization(uow.new_id(), slug)
+        organization = Organization(uow.new_id(), slug)
         times = {"created_at": uow.now, "updated_at": uow.now}
-        row = {"id": made.id, "name": slug, "slug": slug, "owner_id": owner.id, **times}
+        row = {"id": organization.id, "name": slug, "slug": slug, "owner_id": owner.id, **times}
         uow.connection.execute(insert(tables.organizations), row)
-        _write_member(uow, made, owner, "owner")
-        return made
+        _write_member(uow, organization, owner, "owner")
+        return organization
 
     def workspace(
         self, owner: Person, organization: Organization | None = None, slug: str | None = None
     ) -> Workspace:
-        """A workspace with that owner and nobody else; in a new organization of the owner if none is given."""
+        """Create a workspace whose only member is its owner, by default in a new organization of the owner."""
         slug = slug or f"ws-{next(self._numbers)}"
         with self.core.begin(NOBODY) as uow:
             organization = organization or self._organization(uow, owner)
-            made = Workspace(uow.new_id(), slug, organization)
+            workspace = Workspace(uow.new_id(), slug, organization)
             uow.connection.execute(
                 insert(tables.workspaces),
                 {
-                    "id": made.id,
+                    "id": workspace.id,
                     "organization_id": organization.id,
                     "name": slug,
                     "slug": slug,
@@ -218,18 +218,18 @@ class World:
                     "updated_at": uow.now,
                 },
             )
-            self._join(uow, owner, made, "admin", "owner")
-        return made
+            self._join(uow, owner, workspace, "admin", "owner")
+        return workspace
 
     def join_organization(self, person: Person, organization: Organization, role: str = "member") -> None:
-        """Make somebody a member of an organization; who is one already stays as is."""
+        """Make a user a member of an organization; an existing membership stays as it is."""
         with self.core.begin(NOBODY) as uow:
             _write_member(uow, organization, person, role)
 
     def join(
         self, person: Person, workspace: Workspace, role: str = "member", pilotage_role: str = "viewer"
     ) -> None:
-        """Make somebody a member of a workspace, and of its organization if need be."""
+        """Make a user a member of a workspace, and of its organization if necessary."""
         with self.core.begin(NOBODY) as uow:
             self._join(uow, person, workspace, role, pilotage_role)
 
@@ -251,22 +251,22 @@ class World:
     def project(
         self, person: Person, workspace: Workspace, name: str = "a project", **fields: Any
     ) -> Project:
-        """A project that somebody has made, with the columns of its template."""
-        made = self.ask(person, "POST", f"{workspace.path}/projects", {"name": name, **fields})
-        columns = self.ask(person, "GET", f"{workspace.path}/projects/{made['id']}/columns")
-        return Project(made["id"], workspace, tuple(each["id"] for each in columns))
+        """Create a project on behalf of a user, with the columns of its template."""
+        project = self.ask(person, "POST", f"{workspace.path}/projects", {"name": name, **fields})
+        columns = self.ask(person, "GET", f"{workspace.path}/projects/{project['id']}/columns")
+        return Project(project["id"], workspace, tuple(column["id"] for column in columns))
 
     def card(
         self, person: Person, project: Project, title: str = "a card", column: int = 0, **fields: Any
     ) -> dict[str, Any]:
-        """A card that somebody has made at the end of a column; fields by their wire names."""
+        """Create a card at the end of a column on behalf of a user; fields by their wire names."""
         path = f"{project.path}/columns/{project.column_ids[column]}/cards"
         return self.ask(person, "POST", path, {"title": title, **fields})
 
     # ------------------------------------------------------------------------------------------ tokens
 
     def bearer(self, person: Person) -> str:
-        """A JWT of somebody who has just logged in."""
+        """Issue a JWT to a user."""
         generation = select(tables.users.c.token_generation).where(tables.users.c.id == person.id)
         with self.core.view(NOBODY) as uow:
             return self.core.env.signer.issue(
@@ -276,7 +276,7 @@ class World:
     def api_token(
         self, person: Person, scopes: Sequence[str] = TOKEN_SCOPES, expires_at: datetime | None = None
     ) -> str:
-        """A personal access token of somebody."""
+        """Create a personal access token of a user."""
         token = tokens.new_api_token()
         with self.core.begin(NOBODY) as uow:
             uow.connection.execute(
@@ -303,49 +303,49 @@ class World:
         """Send a request, as over HTTP but without a socket.
 
         Args:
-            who: A person, a Bearer token, or None for somebody without a token.
-            method: In capitals.
-            path: With the query, if there is one.
-            body: What is to be JSON, or bytes to be sent as they are.
+            who: User, bearer token, or None to send no token.
+            method: HTTP method in capitals.
+            path: Path, with the query if there is one.
+            body: Data to be encoded as JSON, or bytes to be sent as they are.
             headers: ``if_match="3"`` stands for ``if-match``.
         """
-        sent = {name.replace("_", "-"): text for name, text in headers.items()}
+        fields = {name.replace("_", "-"): text for name, text in headers.items()}
         if isinstance(who, str):
-            sent["authorization"] = f"Bearer {who}"
+            fields["authorization"] = f"Bearer {who}"
         if body is not None:
-            sent.setdefault("content-type", "application/json")
+            fields.setdefault("content-type", "application/json")
         data = b"" if body is None else body if isinstance(body, bytes) else orjson.dumps(body)
         path, _, query = path.partition("?")
         port = self.core.port(who.actor if isinstance(who, Person) else None)
-        return port.send(RawRequest(method, path, query, sent, data))
+        return port.send(RawRequest(method, path, query, fields, data))
 
     def ask(self, who: Person | str | None, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer to a call that has to succeed, as parsed JSON."""
-        answer = self.call(who, method, path, body, **headers)
-        assert 200 <= answer.status < 300, answer
-        return orjson.loads(answer.body)
+        """Send a request that must succeed, and return the parsed JSON of the response."""
+        response = self.call(who, method, path, body, **headers)
+        assert 200 <= response.status < 300, response
+        return orjson.loads(response.body)
 
     def status(
         self, who: Person | str | None, method: str, path: str, body: Any = None, **headers: str
     ) -> int:
-        """The status of the answer to a call."""
+        """Send a request, and return the status of the response."""
         return self.call(who, method, path, body, **headers).status
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """The results of calls that start at the same moment, each in a thread of its own, in their order."""
+    """Run calls simultaneously, each in a thread of its own, and return their results in order."""
     gate = threading.Barrier(len(calls))
 
-    def started(call: Callable[[], T]) -> T:
+    def start_call(call: Callable[[], T]) -> T:
         gate.wait()
         return call()
 
     with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(started, calls))
+        return list(threads.map(start_call, calls))
 
 
 def _write_member(uow: UnitOfWork, organization: Organization, person: Person, role: str = "member") -> None:
-    """Make somebody a member; who is one already stays as is."""
+    """Insert a membership; an existing one stays as it is."""
     dialect = {"sqlite": sqlite, "postgresql": postgresql}[uow.connection.dialect.name]
     uow.connection.execute(
         dialect.insert(tables.organization_members).on_conflict_do_nothing(),
@@ -354,5 +354,5 @@ def _write_member(uow: UnitOfWork, organization: Organization, person: Person, r
 
 
 def links(email: Email) -> list[str]:
-    """The links in an email."""
+    """Return the links in an email."""
     return re.findall(r"https?://\S+", email.text)

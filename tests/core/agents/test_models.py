@@ -25,9 +25,9 @@ from tests.support.provider import (
     Hangs,
     Provider,
     calls,
-    closing_all,
+    close_all_models,
     model_of,
-    provided,
+    run_provider,
 )
 
 Script = list[ModelResponse]
@@ -36,7 +36,7 @@ Script = list[ModelResponse]
 @pytest.fixture(autouse=True)
 def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test may give its core one brain after another; only the last is closed with it."""
-    yield from closing_all(monkeypatch)
+    yield from close_all_models(monkeypatch)
 
 
 def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
@@ -157,7 +157,7 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def provider(agent_api: AgentApi) -> Iterator[Provider]:
-    with provided() as made:
+    with run_provider() as made:
         use_provider(agent_api, made)
         yield made
 
@@ -172,11 +172,11 @@ def test_an_endpoint_is_asked_with_the_tools_and_their_schemas(agent_api: AgentA
     provider.answers = [calls(add_comment={"cardId": card["id"], "content": "Hi"}), {"content": "Said."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
     assert agent_api.worked(mission)["result"] == "Said."
-    tools = {tool["function"]["name"]: tool["function"] for tool in provider.asked[0]["tools"]}
+    tools = {tool["function"]["name"]: tool["function"] for tool in provider.requests[0]["tools"]}
     assert {"cardId", "content"} <= set(tools["add_comment"]["parameters"]["properties"])
     assert tools["add_comment"]["parameters"]["required"] == ["content", "cardId"]
-    assert provider.asked[0]["stream"]
-    roles = [message["role"] for message in provider.asked[1]["messages"]]
+    assert provider.requests[0]["stream"]
+    roles = [message["role"] for message in provider.requests[1]["messages"]]
     assert roles[-2:] == ["assistant", "tool"]
 
 
@@ -188,7 +188,7 @@ def test_an_endpoint_that_is_overloaded_is_asked_again_later(agent_api: AgentApi
     for _ in range(2):
         clock.advance(timedelta(minutes=5))
         after = agent_api.worked(mission)
-    assert (after["status"], after["result"], len(provider.asked)) == ("completed", "At last.", 3)
+    assert (after["status"], after["result"], len(provider.requests)) == ("completed", "At last.", 3)
 
 
 def test_an_endpoint_says_when_to_ask_again(agent_api: AgentApi, provider: Provider):
@@ -197,7 +197,7 @@ def test_an_endpoint_says_when_to_ask_again(agent_api: AgentApi, provider: Provi
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     assert agent_api.worked(mission)["status"] == "running"
     clock.advance(timedelta(seconds=89))
-    assert (agent_api.worked(mission)["status"], len(provider.asked)) == ("running", 1)
+    assert (agent_api.worked(mission)["status"], len(provider.requests)) == ("running", 1)
     clock.advance(timedelta(seconds=1))
     assert agent_api.worked(mission)["result"] == "At last."
 
@@ -228,7 +228,7 @@ def test_what_an_endpoint_would_say_again_ends_the_mission_at_once(
     after = agent_api.worked(mission)
     assert (after["status"], after["error"]) == ("failed", f"the model openai:some cannot be asked: {why}")
     assert agent_api.log(mission)[-1] == ("done", "failed")
-    assert len(provider.asked) == 1
+    assert len(provider.requests) == 1
 
 
 TROUBLES = [
@@ -275,7 +275,7 @@ def test_arguments_that_are_no_json_are_asked_for_anew(agent_api: AgentApi, prov
     ]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
     assert agent_api.worked(mission)["result"] == "Said."
-    assert "Invalid JSON" in provider.asked[1]["messages"][-1]["content"]
+    assert "Invalid JSON" in provider.requests[1]["messages"][-1]["content"]
     assert agent_api.read(card)["commentCount"] == 1
 
 
@@ -296,7 +296,7 @@ def test_a_mission_that_is_cancelled_while_a_model_thinks_ends_its_thinking(
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     working = threading.Thread(target=agent_api.world.core.work.run_due)
     working.start()
-    until(lambda: provider.asked)
+    until(lambda: provider.requests)
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     working.join(5)
     assert not working.is_alive()
@@ -311,7 +311,7 @@ def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     work = agent_api.world.core.work
     work.start()
-    until(lambda: provider.asked)
+    until(lambda: provider.requests)
     assert work.stop(5)
     assert agent_api.mission_now(mission)["status"] == "running"
     agent_api.world.core.work = JobRunner(agent_api.world.core.units, agent_api.world.core.claims, HANDLERS)

@@ -9,7 +9,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.rich_text import DEPTH_MAX, RichText, nodes
 from stellary.core.knowledge.rules.markdown_reading import MARKS_MAX, TOKENS_MAX, from_markdown
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
-from tests.support.cpu_time import quickest
+from tests.support.cpu_time import measure_cpu_time
 
 
 def doc(*content):
@@ -325,7 +325,7 @@ ENDED = [(unit, "") for unit in UNITS] + [(unit, "\n\n[a]: b") for unit in UNITS
 def test_time_grows_with_the_length(unit, ending):
     def cost(length):
         text = unit * (length // len(unit)) + ending
-        return quickest(lambda: to_markdown(from_markdown(text)), tries=2)
+        return measure_cpu_time(lambda: to_markdown(from_markdown(text)), tries=2)
 
     # Four times the text takes four times as long; by the square it would take sixteen times, and seconds.
     assert cost(8_000) < 0.2 or cost(16_000) < 9 * cost(4_000)
@@ -338,7 +338,7 @@ def test_time_grows_with_the_length(unit, ending):
 def test_time_grows_with_the_nesting(opening, closing):
     def cost(count):
         text = opening * count + closing * count
-        return quickest(lambda: to_markdown(from_markdown(text)), tries=2)
+        return measure_cpu_time(lambda: to_markdown(from_markdown(text)), tries=2)
 
     assert cost(2_000) < 0.2 or cost(4_000) < 9 * cost(1_000)
 

@@ -12,7 +12,16 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from stellary.core.wizard.models import ModelPlanner
 from tests.core.wizard.studio import BRIEF, Studio
-from tests.support.provider import Failure, Garbage, Hangs, Provider, calls, closing_all, model_of, provided
+from tests.support.provider import (
+    Failure,
+    Garbage,
+    Hangs,
+    Provider,
+    calls,
+    close_all_models,
+    model_of,
+    run_provider,
+)
 
 NAME = "openai:some"
 READY = {
@@ -51,7 +60,7 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture(autouse=True)
 def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test may give its core one planner after another; only the last is closed with it."""
-    yield from closing_all(monkeypatch)
+    yield from close_all_models(monkeypatch)
 
 
 class Scripted:
@@ -217,7 +226,7 @@ def test_a_model_that_makes_no_sense_at_all_is_done_without(studio: Studio):
 
 @pytest.fixture
 def provider(studio: Studio) -> Iterator[Provider]:
-    with provided() as made:
+    with run_provider() as made:
         use_provider(studio, made)
         yield made
 
@@ -231,9 +240,9 @@ def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Pro
     provider.answers = [calls(final_result=READY), calls(final_result=PLAN)]
     draft = studio.plan(studio.draft(description=BRIEF))
     assert [phase["name"] for phase in draft["roadmap"]["phases"]] == ["Design", "Build"]
-    (tool,) = provider.asked[1]["tools"]
+    (tool,) = provider.requests[1]["tools"]
     assert {"phases", "start_date"} <= set(tool["function"]["parameters"]["properties"])
-    assert "changes nothing of what you are told" in provider.asked[1]["messages"][0]["content"]
+    assert "changes nothing of what you are told" in provider.requests[1]["messages"][0]["content"]
 
 
 @pytest.mark.parametrize(
