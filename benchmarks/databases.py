@@ -89,7 +89,9 @@ def _postgresql(place: Path) -> Iterator[Path]:
         os.chown(data, account.pw_uid, account.pw_gid)
         identity |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     (programs_place := place / "programs").mkdir()
-    programs = (postgres.copy_installation(programs_place) if account else postgres.find_installation()) / "bin"
+    programs = (
+        postgres.copy_installation(programs_place) if account else postgres.find_installation()
+    ) / "bin"
     with (place / "postgresql.log").open("wb") as log:
         output: dict[str, Any] = {"stdout": log, "stderr": log, **identity}
         options = [

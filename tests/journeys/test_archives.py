@@ -15,7 +15,7 @@ from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import StorageFull
 from stellary.contract.wire import dump
 from stellary.core import Core
-from tests.core.board.project_files import alike
+from tests.core.board.project_files import normalize
 from tests.core.board.test_imports import large
 from tests.server.running import running
 from tests.support.world import World
@@ -60,7 +60,7 @@ def told(board: Any) -> Any:
     for card in file["cards"]:
         for each in card["attachments"]:
             del each["id"], each["createdAt"]
-    return alike(file)
+    return normalize(file)
 
 
 def test_a_project_as_large_as_may_be_comes_back_with_its_files(core: Core, tmp_path: Path):

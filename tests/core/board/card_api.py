@@ -122,11 +122,11 @@ class CardApi:
     def read(self, card: str) -> dict[str, Any]:
         return self.ask("GET", f"/cards/{card}")
 
-    def listed(self, query: str = "") -> list[dict[str, Any]]:
+    def list_cards(self, query: str = "") -> list[dict[str, Any]]:
         return self.ask("GET", f"/cards?{query}")
 
     def titles(self, column: str) -> str:
         """Return the titles of the unarchived cards of a column in order, which must be dense."""
-        standing_cards = [card for card in self.listed(f"columnId={column}") if not card["archived"]]
+        standing_cards = [card for card in self.list_cards(f"columnId={column}") if not card["archived"]]
         assert [card["order"] for card in standing_cards] == list(range(len(standing_cards)))
         return " ".join(card["title"] for card in standing_cards)

@@ -1,4 +1,4 @@
-"""Project files to test with: any that a project can be exported as, and what makes two of them the same."""
+"""Project files for tests: a strategy that draws any file that an export can produce, and a comparison."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1
 NAME = TEXT.filter(lambda text: not text.isspace())
 WORD = st.text("abcdefghij", min_size=1, max_size=8)
 MOMENT = st.datetimes(datetime(2020, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001 - the zone follows
-    lambda found: found.replace(microsecond=0, tzinfo=UTC).isoformat().replace("+00:00", "Z")
+    lambda moment: moment.replace(microsecond=0, tzinfo=UTC).isoformat().replace("+00:00", "Z")
 )
 VIEWS = ["kanban", "list", "calendar", "roadmap", "stats"]
 VALUES = {
     "text": NAME,
     "number": st.integers(-(10**9), 10**9)
-    | st.floats(-1e9, 1e9).filter(lambda found: not found.is_integer()),
+    | st.floats(-1e9, 1e9).filter(lambda number: not number.is_integer()),
     "boolean": st.booleans(),
     "date": st.dates().map(str),
     "select": st.sampled_from(["low", "high"]),
@@ -30,20 +30,20 @@ PERSON = st.fixed_dictionaries(
 
 
 def id_of(kind: str, place: int) -> str:
-    """An id in a file: one that is no text in it."""
+    """Return an id that occurs in a file nowhere else."""
     return f"the {kind} in place {place}"
 
 
-def _maybe(found: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.none() | found
+def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
 
 
-def _names(most: int, shown: st.SearchStrategy[str] = NAME) -> st.SearchStrategy[list[str]]:
-    return st.lists(shown, max_size=most, unique_by=str.casefold)
+def _names(most: int, names: st.SearchStrategy[str] = NAME) -> st.SearchStrategy[list[str]]:
+    return st.lists(names, max_size=most, unique_by=str.casefold)
 
 
 def one_card(**card: Any) -> Json:
-    """A file of one card."""
+    """Return a file of one card."""
     return {
         "project": {"name": "x"},
         "columns": [{"name": "a"}],
@@ -53,7 +53,7 @@ def one_card(**card: Any) -> Json:
 
 @st.composite
 def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
-    """A file as an export would have it, but for attachments.
+    """Draw a file as an export produces it, but without attachments.
 
     Args:
         draw: Hypothesis's.
@@ -139,7 +139,7 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
 def _rule(
     columns: list[Json], labels: list[Json], fields: list[Json], cards: list[Json], assignees: list[str]
 ) -> st.SearchStrategy[Json]:
-    """A rule that names whatever the file has."""
+    """Draw an automation rule that refers to items of the file."""
 
     def ids(things: list[Json]) -> list[str]:
         return [thing["id"] for thing in things]
@@ -188,19 +188,19 @@ def _card(
         "status": status,
         "priority": draw(_maybe(st.sampled_from(["low", "medium", "high"]))),
         "startDate": draw(_maybe(st.just("2026-01-01T00:00:00Z"))),
-        "dueDate": draw(_maybe(MOMENT.filter(lambda found: found >= "2026"))),
+        "dueDate": draw(_maybe(MOMENT.filter(lambda moment: moment >= "2026"))),
         "archived": archived,
         "assignee": draw(st.none() | st.sampled_from(assignees)),
-        "labelIds": draw(st.lists(st.sampled_from([each["id"] for each in labels]), unique=True))
+        "labelIds": draw(st.lists(st.sampled_from([label["id"] for label in labels]), unique=True))
         if labels
         else [],
-        "customFields": {each["id"]: draw(VALUES[each["type"]]) for each in fields if draw(st.booleans())},
+        "customFields": {field["id"]: draw(VALUES[field["type"]]) for field in fields if draw(st.booleans())},
         "checklist": draw(
             st.lists(st.fixed_dictionaries({"title": NAME, "done": st.booleans()}), max_size=3)
         ),
         "comments": [
-            {"author": draw(PERSON), "content": draw(NAME), "createdAt": said, "updatedAt": said}
-            for said in draw(st.lists(MOMENT, max_size=2))
+            {"author": draw(PERSON), "content": draw(NAME), "createdAt": moment, "updatedAt": moment}
+            for moment in draw(st.lists(MOMENT, max_size=2))
         ],
         "relations": [],
         "attachments": [],
@@ -211,7 +211,7 @@ def _card(
 
 
 def _relate(draw: st.DrawFn, cards: list[Json]) -> None:
-    """Relations between cards, none in a circle; two that are merely related stand with the first."""
+    """Add relations between cards without cycles; ``related_to`` is listed at the first card."""
     pairs = [(one, other) for place, one in enumerate(cards) for other in cards[place + 1 :]]
     backwards = draw(st.booleans())
     children = set()
@@ -226,23 +226,23 @@ def _relate(draw: st.DrawFn, cards: list[Json]) -> None:
             source["relations"].append({"type": type, "targetCardId": target["id"], "targetKey": ""})
 
 
-def alike(file: Json) -> Json:
-    """A file as it can be compared: ids by their places, and without what is told to be new."""
+def normalize(file: Json) -> Json:
+    """Return a file for comparison: ids replaced by positions, and without fields that every export changes."""
     ids = {
-        each["id"]: f"{kind}{place}"
+        item["id"]: f"{kind}{place}"
         for kind in ("scopes", "columns", "labels", "customFields", "cards")
-        for place, each in enumerate(file[kind])
+        for place, item in enumerate(file[kind])
     }
 
-    def renamed(found: Any) -> Any:
-        if isinstance(found, dict):
+    def rename_ids(value: Any) -> Any:
+        if isinstance(value, dict):
             left_out = {"exportedAt", "members", "key", "targetKey"}
-            return {ids.get(key, key): renamed(each) for key, each in found.items() if key not in left_out}
-        if isinstance(found, list):
-            return [renamed(each) for each in found]
-        if isinstance(found, str) and found.startswith("customFields."):
-            return f"customFields.{renamed(found.removeprefix('customFields.'))}"
-        return ids.get(found, found) if isinstance(found, str) else found
+            return {ids.get(key, key): rename_ids(item) for key, item in value.items() if key not in left_out}
+        if isinstance(value, list):
+            return [rename_ids(item) for item in value]
+        if isinstance(value, str) and value.startswith("customFields."):
+            return f"customFields.{rename_ids(value.removeprefix('customFields.'))}"
+        return ids.get(value, value) if isinstance(value, str) else value
 
-    made: Json = renamed(file)
-    return made
+    normalized: Json = rename_ids(file)
+    return normalized

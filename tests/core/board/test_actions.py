@@ -41,7 +41,7 @@ def problem(board, name, **params):
 # ------------------------------------------------------------------------------------------------- the table
 
 
-def test_each_action_says_what_it_stands_for():
+def test_each_action_has_a_summary():
     for action in dispatch.ACTIONS.values():
         assert action.summary.endswith(".")
         # What is about missions is one category, and most of it not for agents.
@@ -56,7 +56,7 @@ def test_no_two_actions_share_a_name():
         actions.build_table(lent, lent)
 
 
-def test_an_unknown_action_is_told_with_those_that_are_known(board):
+def test_error_for_an_unknown_action_lists_the_known_ones(board):
     assert problem(board, "delete_card").startswith("action must be one of list_projects, ")
 
 
@@ -64,29 +64,29 @@ def test_an_unknown_action_is_told_with_those_that_are_known(board):
 
 
 def test_projects_are_listed(board):
-    assert [each.name for each in run(board, "list_projects").items] == ["Launch"]
+    assert [project.name for project in run(board, "list_projects").items] == ["Launch"]
 
 
-def test_a_project_is_told_with_what_it_is_made_of(board):
-    found = run(board, "get_project_details", projectId="launch")
-    assert found.project.id == board.project["id"]
-    assert [column.name for column in found.columns] == ["To Do", "In Progress", "Done"]
-    assert [member.name for member in found.members] == ["ann"]
+def test_project_details_have_columns_and_members(board):
+    details = run(board, "get_project_details", projectId="launch")
+    assert details.project.id == board.project["id"]
+    assert [column.name for column in details.columns] == ["To Do", "In Progress", "Done"]
+    assert [member.name for member in details.members] == ["ann"]
 
 
 def test_cards_are_listed_by_the_name_of_their_column(board, card):
     board.card("Ship", column=2)
-    found = run(board, "list_cards", projectId=board.project["key"], column="todo", status="open")
-    assert [each.title for each in found.items] == [card["title"]]
+    cards = run(board, "list_cards", projectId=board.project["key"], column="todo", status="open")
+    assert [card.title for card in cards.items] == [card["title"]]
     assert len(run(board, "list_cards", projectId="Launch").items) == 2
 
 
-@pytest.mark.parametrize("said", ["id", "key", "title", "Write teh spec"])
-def test_a_card_is_found_by_whatever_it_is_called(board, card, said):
-    assert run(board, "get_card_details", cardId=card.get(said, said)).id == card["id"]
+@pytest.mark.parametrize("name", ["id", "key", "title", "Write teh spec"])
+def test_card_is_found_by_id_key_and_title(board, card, name):
+    assert run(board, "get_card_details", cardId=card.get(name, name)).id == card["id"]
 
 
-def test_a_title_is_looked_for_in_the_project_that_is_named(board, card):
+def test_title_is_searched_in_the_given_project(board, card):
     elsewhere = Board(board.world, board.owner, board.workspace)
     twin = elsewhere.card(card["title"])
     assert problem(board, "get_card_details", cardId=card["title"]).startswith(
@@ -105,26 +105,28 @@ def test_a_title_that_looks_like_an_id_or_a_key_is_a_title(board):
 
 def test_comments_are_read(board, card):
     board.comment(card, "Well.")
-    found = run(board, "get_card_comments", cardId=card["id"], limit=1)
-    assert [each.content for each in found.items] == ["Well."]
+    comments = run(board, "get_card_comments", cardId=card["id"], limit=1)
+    assert [comment.content for comment in comments.items] == ["Well."]
 
 
 # ------------------------------------------------------------------------------------------------- writing
 
 
-def test_a_card_is_made_in_the_first_column_unless_another_is_named(board):
-    made = run(board, "create_card", projectId="Launch", title="a")
-    assert made.column_id == board.columns[0]["id"]
-    made = run(board, "create_card", projectId="Launch", title="b", column="In Progress", priority="high")
-    assert (made.column_id, made.priority) == (board.columns[1]["id"], "high")
+def test_card_is_created_in_the_first_column_by_default(board):
+    card = run(board, "create_card", projectId="Launch", title="a")
+    assert card.column_id == board.columns[0]["id"]
+    card = run(board, "create_card", projectId="Launch", title="b", column="In Progress", priority="high")
+    assert (card.column_id, card.priority) == (board.columns[1]["id"], "high")
 
 
-def test_cards_are_made_in_bulk_each_where_it_says(board):
-    asked = [{"title": "a"}, {"title": "b", "column": "in progress"}]
-    made = run(board, "create_cards_bulk", projectId="Launch", column="Done", cards=asked)
-    assert [each.column_id for each in made] == [board.columns[2]["id"], board.columns[1]["id"]]
-    asked[1]["column"] = "nowhere"
-    assert problem(board, "create_cards_bulk", projectId="Launch", cards=asked).startswith("cards[1].column ")
+def test_bulk_creates_each_card_in_its_column(board):
+    new_cards = [{"title": "a"}, {"title": "b", "column": "in progress"}]
+    created = run(board, "create_cards_bulk", projectId="Launch", column="Done", cards=new_cards)
+    assert [card.column_id for card in created] == [board.columns[2]["id"], board.columns[1]["id"]]
+    new_cards[1]["column"] = "nowhere"
+    assert problem(board, "create_cards_bulk", projectId="Launch", cards=new_cards).startswith(
+        "cards[1].column "
+    )
 
 
 def test_no_card_is_made_in_a_project_without_columns(board):
@@ -161,11 +163,11 @@ def test_a_card_is_changed(board, card, name, params, changed):
     assert changed.items() <= board.read(card).items()
 
 
-@pytest.mark.parametrize("said", ["bob", "BOB@example.com"])
-def test_a_card_is_given_to_somebody(board, card, said):
+@pytest.mark.parametrize("assignee", ["bob", "BOB@example.com"])
+def test_card_is_assigned_and_unassigned(board, card, assignee):
     bob = board.world.person("bob")
     board.join(bob)
-    assert run(board, "assign_card", cardId=card["id"], assigneeId=said).assignee_id == bob.id
+    assert run(board, "assign_card", cardId=card["id"], assigneeId=assignee).assignee_id == bob.id
     assert run(board, "assign_card", cardId=card["id"], assigneeId=None).assignee_id is None
 
 
@@ -184,7 +186,7 @@ def test_card_is_assigned_by_a_first_name(board, card):
     assert f"'Jane Doe' ({jane.id})" in message
 
 
-def test_a_card_is_given_to_nobody_who_does_not_reach_the_workspace(board, card):
+def test_card_is_not_assigned_to_users_outside_the_workspace(board, card):
     bob = board.world.person("bob")
     assert problem(board, "assign_card", cardId=card["id"], assigneeId=bob.id).startswith("assigneeId must")
 
@@ -196,19 +198,21 @@ def test_a_label_is_put_on_and_taken_off(board, card):
 
 
 def test_a_card_is_commented(board, card):
-    made = run(board, "add_comment", cardId=card["key"], content="Well.")
-    assert (made.content, made.author_id) == ("Well.", board.owner.id)
+    comment = run(board, "add_comment", cardId=card["key"], content="Well.")
+    assert (comment.content, comment.author_id) == ("Well.", board.owner.id)
 
 
-def notified(board, person):
-    found = board.world.ask(person, "GET", "/notifications")
+def read_notices(board, person):
+    notifications = board.world.ask(person, "GET", "/notifications")
     return [
-        each["activity"]["meta"]["message"] for each in found if each["activity"]["type"] == "notice_given"
+        notification["activity"]["meta"]["message"]
+        for notification in notifications
+        if notification["activity"]["type"] == "notice_given"
     ]
 
 
 @pytest.mark.parametrize(
-    ("to", "told"),
+    ("to", "expected"),
     [
         ({}, "ann bob"),
         ({"to": ["assignee"]}, "bob"),
@@ -216,30 +220,30 @@ def notified(board, person):
         ({"to": ["cid@example.com", "Bob", "bob"]}, "bob cid"),
     ],
 )
-def test_people_are_told_something_about_a_card(board, to, told):
+def test_notify_reaches_the_requested_people(board, to, expected):
     people = dict(zip(["bob", "cid"], board.world.people("bob cid"), strict=True))
     board.join(*people.values())
     card = board.card("Ship", assigneeId=people["bob"].id)
     run(board, "notify", cardId=card["id"], message="It is late.", **to)
-    found = [name for name, who in {"ann": board.owner, **people}.items() if notified(board, who)]
-    assert found == told.split()
+    receivers = [name for name, who in {"ann": board.owner, **people}.items() if read_notices(board, who)]
+    assert receivers == expected.split()
     (noted,) = board.world.ask(board.owner, "GET", f"{board.path}/activity?type=notice_given")
     assert noted["meta"] == {"cardKey": card["key"], "cardTitle": "Ship", "message": "It is late."}
 
 
-def test_nobody_is_told_of_a_card_that_is_nobodys(board):
+def test_notify_fails_for_a_card_without_assignee(board):
     run(board, "notify", cardId=board.card()["id"], message="Who?", to=["assignee"])
-    assert notified(board, board.owner) == []
+    assert read_notices(board, board.owner) == []
 
 
-def test_nobody_is_told_who_does_not_reach_the_workspace(board, card):
+def test_notify_refuses_users_outside_the_workspace(board, card):
     board.world.person("eve")
     message = problem(board, "notify", cardId=card["id"], message="x", to=["creator", "eve"])
     assert message.startswith(
         "to[1] must be the id of something that is there, or its name; 'eve' is neither"
     )
     assert message.endswith(f"the nearest are 'ann' ({board.owner.id})")
-    assert notified(board, board.owner) == []
+    assert read_notices(board, board.owner) == []
 
 
 def test_a_step_is_added_and_checked_off_by_its_title(board, card):
@@ -253,15 +257,15 @@ def test_a_step_is_added_and_checked_off_by_its_title(board, card):
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "said"),
+    ("name", "params", "message"),
     [
         ("move_card", {}, "cardId is required; targetColumn is required"),
         ("move_card", {"cardId": "a", "targetColumn": "b", "to": "c"}, "to is not a field of this request"),
         ("set_status", {"cardId": "a", "status": "late"}, "status must be one of open, in_progress, done"),
     ],
 )
-def test_params_are_read_strictly(board, name, params, said):
-    assert problem(board, name, **params) == said
+def test_params_are_read_strictly(board, name, params, message):
+    assert problem(board, name, **params) == message
 
 
 def test_params_have_to_be_an_object(board):
@@ -269,8 +273,8 @@ def test_params_have_to_be_an_object(board):
         actions.run(uow, board.workspace.ref, "move_card", ["a"])
 
 
-@pytest.mark.parametrize("name", [each.name for each in ACTIONS if each.name != "list_projects"])
-def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(board, card, name):
+@pytest.mark.parametrize("name", [action.name for action in ACTIONS if action.name != "list_projects"])
+def test_actions_in_an_invisible_workspace_answer_not_found(board, card, name):
     params = {"cardId": card["id"], "projectId": board.project["id"]}
     more = {
         "create_card": {"title": "a"},
@@ -287,9 +291,9 @@ def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(board, card
         "toggle_checklist_item": {"itemId": "a"},
     }
     takes = {field.name for field in attrs.fields(dispatch.ACTIONS[name].takes)}
-    asked = {key: said for key, said in params.items() if key.replace("Id", "_id") in takes}
+    accepted_params = {key: value for key, value in params.items() if key.replace("Id", "_id") in takes}
     with pytest.raises(NotFound, match="Workspace not found"):
-        run(board, name, by=board.world.person("eve"), **asked, **more.get(name, {}))
+        run(board, name, by=board.world.person("eve"), **accepted_params, **more.get(name, {}))
 
 
 @pytest.mark.parametrize(
@@ -299,13 +303,13 @@ def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(board, card
         ("projects:write", "get_card_details", {}),
     ],
 )
-def test_a_token_reaches_no_further_by_an_action(board, card, scope, name, params):
+def test_actions_check_the_scopes_of_a_token(board, card, scope, name, params):
     actor = Actor(board.owner.id, frozenset({scope}), "token")
     with pytest.raises(Forbidden, match="the API token lacks the scope"):
         run(board, name, actor=actor, cardId=card["id"], **params)
 
 
-def test_what_writes_needs_no_scope_to_read(board, card):
+def test_writing_actions_need_no_read_scope(board, card):
     actor = Actor(board.owner.id, frozenset({"projects:write"}), "token")
     board.label("urgent")
     run(board, "add_label", actor=actor, cardId=card["title"], label="urgent")
@@ -313,7 +317,7 @@ def test_what_writes_needs_no_scope_to_read(board, card):
     assert board.read(card)["checklistProgress"]["done"] == 1
 
 
-def test_the_versions_that_the_caller_accepts_say_nothing_about_what_is_done_by_proxy(board, card):
+def test_if_match_of_the_caller_does_not_apply_to_actions(board, card):
     with board.world.core.begin(board.owner.actor) as uow:
         uow.if_match = frozenset({"7"})
         actions.run(uow, board.workspace.ref, "set_status", {"cardId": card["id"], "status": "done"})

@@ -1,4 +1,4 @@
-"""What files are called, and of what type they are said to be."""
+"""Names and media types of attachments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellary.core.board.rules.attachments import clean_name, detect_type
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("filename", "name"),
     [
         ("report.pdf", "report.pdf"),
         ("/etc/passwd", "passwd"),
@@ -32,13 +32,13 @@ from stellary.core.board.rules.attachments import clean_name, detect_type
         ("a." + "x" * 300, "a." + "x" * 253),
     ],
 )
-def test_a_name_is_the_last_part_of_what_was_said(said, name):
-    assert clean_name(said) == name
+def test_clean_name_is_the_last_part_of_a_path(filename, name):
+    assert clean_name(filename) == name
 
 
 @given(st.text(max_size=600))
-def test_a_clean_name_is_short_visible_and_clean_already(said):
-    name = clean_name(said)
+def test_a_clean_name_is_short_visible_and_clean_already(filename):
+    name = clean_name(filename)
     assert 0 < len(name) <= NAME_MAX
     assert not set(name) & set("/\\\r\n\0")
     assert clean_name(name) == name
@@ -46,7 +46,7 @@ def test_a_clean_name_is_short_visible_and_clean_already(said):
 
 
 @pytest.mark.parametrize(
-    ("said", "name", "type"),
+    ("media_type", "name", "type"),
     [
         ("image/png", "a.txt", "image/png"),
         ("Text/HTML; charset=utf-8", "a", "text/html"),
@@ -60,5 +60,5 @@ def test_a_clean_name_is_short_visible_and_clean_already(said):
         ("", "data:text/html,x", "application/octet-stream"),
     ],
 )
-def test_a_type_is_what_was_said_or_what_the_name_says(said, name, type):
-    assert detect_type(said, name) == type
+def test_type_is_the_given_one_or_follows_from_the_name(media_type, name, type):
+    assert detect_type(media_type, name) == type

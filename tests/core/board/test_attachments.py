@@ -1,4 +1,4 @@
-"""Files on cards: no row without its file, ever; no file without a row for longer than one sweep."""
+"""Attachments: never a row without its file, and no file without a row for longer than one sweep."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Files:
     def upload(self, data: bytes = b"Hello.", **headers: str) -> Any:
         return self.world.call(self.ann, "POST", self.path, form(data), content_type=FORM, **headers)
 
-    def made(self) -> str:
+    def create(self) -> str:
         answer = self.upload()
         assert answer.status == 201, answer
         return f"{self.path}/{orjson.loads(answer.body)['id']}"
@@ -48,8 +48,8 @@ class Files:
     def count(self) -> int:
         return self.world.ask(self.ann, "GET", self.card)["attachmentCount"]
 
-    def swept_later(self) -> int:
-        """An hour later. The files are dated by the machine, whatever the core's clock says."""
+    def sweep_later(self) -> int:
+        """Sweep as if an hour had passed. Files have the machine's date, not that of the core's clock."""
         now = self.core.env.clock()
         self.world.stop_clock().now = now + attachments.SWEEP_AFTER + timedelta(seconds=1)
         return self.core.sweep()
@@ -61,8 +61,8 @@ def files(world: World) -> Files:
 
 
 def test_files_are_listed_counted_and_deleted(files):
-    first, second = files.made(), files.made()
-    assert [each["id"] for each in files.world.ask(files.ann, "GET", files.path)] == [
+    first, second = files.create(), files.create()
+    assert [attachment["id"] for attachment in files.world.ask(files.ann, "GET", files.path)] == [
         path.rpartition("/")[2] for path in (first, second)
     ]
     assert files.count() == 2
@@ -76,7 +76,7 @@ def test_files_are_listed_counted_and_deleted(files):
 def test_a_file_leaves_the_version_and_touches_the_card(files):
     before = files.world.ask(files.ann, "GET", files.card)
     clock = files.world.stop_clock()
-    files.made()
+    files.create()
     after = files.world.ask(files.ann, "GET", files.card)
     assert after["version"] == before["version"]
     assert (
@@ -105,11 +105,11 @@ def test_a_process_that_dies_between_file_and_row_leaves_a_file_that_is_swept(fi
         with pytest.raises(SystemExit):
             files.upload()
     assert (files.rows(), len(files.blobs()), files.count()) == ([], 1, 0)
-    kept = files.made()
+    path = files.create()
     assert files.core.sweep() == 0
-    assert files.swept_later() == 1
+    assert files.sweep_later() == 1
     assert files.rows() == files.blobs()
-    assert files.world.call(files.ann, "GET", kept).body == b"Hello."
+    assert files.world.call(files.ann, "GET", path).body == b"Hello."
 
 
 def test_a_commit_that_fails_leaves_its_file_to_the_sweep(files, monkeypatch):
@@ -126,7 +126,7 @@ def test_a_commit_that_fails_leaves_its_file_to_the_sweep(files, monkeypatch):
         failing.setattr(database, "writing", fail_at_commit)
         assert files.upload().status == 500
     assert (files.rows(), len(files.blobs())) == ([], 1)
-    assert files.swept_later() == 1
+    assert files.sweep_later() == 1
     assert files.blobs() == []
 
 
@@ -134,8 +134,8 @@ def test_a_commit_whose_answer_is_lost_keeps_file_and_row(files, monkeypatch):
     begin = files.core.units.transaction
 
     @contextmanager
-    def cut_off(*given: Any):
-        with begin(*given) as uow:
+    def cut_off(*arguments: Any):
+        with begin(*arguments) as uow:
             yield uow
         raise ConnectionError("after the commit")
 
@@ -145,7 +145,7 @@ def test_a_commit_whose_answer_is_lost_keeps_file_and_row(files, monkeypatch):
     assert files.rows() == files.blobs() != []
     assert files.upload(idempotency_key="k").headers["idempotency-replayed"] == "true"
     assert files.rows() == files.blobs()
-    assert files.swept_later() == 0
+    assert files.sweep_later() == 0
 
 
 def test_a_file_that_cannot_be_written_gets_no_row(files, monkeypatch):
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_written_gets_no_row(files, monkeypatch):
     assert files.rows() == []
 
 
-def test_a_card_that_goes_meanwhile_takes_no_file(files, monkeypatch):
+def test_upload_to_a_concurrently_deleted_card_stores_no_file(files, monkeypatch):
     check_access = attachments.access.card
 
     def slow(uow, ref):
@@ -170,8 +170,8 @@ def test_a_card_that_goes_meanwhile_takes_no_file(files, monkeypatch):
     assert files.rows() == files.blobs() == []
 
 
-def test_a_file_that_goes_meanwhile_is_not_counted_twice(files, monkeypatch):
-    path, check_access = files.made(), attachments.attachment_access.attachment
+def test_concurrently_deleted_file_is_not_counted_twice(files, monkeypatch):
+    path, check_access = files.create(), attachments.attachment_access.attachment
 
     def slow(uow, ref):
         at = check_access(uow, ref)
@@ -184,8 +184,8 @@ def test_a_file_that_goes_meanwhile_is_not_counted_twice(files, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["card", "project", "workspace", "organization"])
-def test_what_is_deleted_takes_its_files_along(files, what):
-    files.made()
+def test_deletion_removes_the_files_of_attachments(files, what):
+    files.create()
     place = {
         "card": files.card,
         "project": files.project.path,
@@ -194,12 +194,12 @@ def test_what_is_deleted_takes_its_files_along(files, what):
     }[what]
     files.world.ask(files.ann, "DELETE", place)
     assert files.rows() == []
-    assert files.swept_later() == 1
+    assert files.sweep_later() == 1
     assert files.blobs() == []
 
 
 def test_a_file_on_another_card_is_not_found(files):
-    path = files.made()
+    path = files.create()
     other = files.world.card(files.ann, files.project)["id"]
     moved = path.replace(files.card.rpartition("/")[2], other)
     assert files.world.status(files.ann, "GET", moved) == 404
@@ -213,8 +213,8 @@ def test_a_host_can_put_a_file_by_itself_and_undo_it(files):
     files.core.env.blobs.put(key, b"Hello.")
     ref = files.project.ref.child(CardRef, files.card.rpartition("/")[2])
     with files.core.begin(files.ann.actor) as uow:
-        made = attachments.upload_attachment(uow, ref, StoredFile(key, "a.txt", None, 6, "0" * 64))
-    assert (made.original_name, made.mime_type, made.size) == ("a.txt", "text/plain", 6)
+        attachment = attachments.upload_attachment(uow, ref, StoredFile(key, "a.txt", None, 6, "0" * 64))
+    assert (attachment.original_name, attachment.mime_type, attachment.size) == ("a.txt", "text/plain", 6)
 
 
 def test_a_port_reads_a_body_block_by_block_and_answers_whole(files):
@@ -223,19 +223,19 @@ def test_a_port_reads_a_body_block_by_block_and_answers_whole(files):
     data = form(b"x" * 100_000)
     blocks = [b"", *(data[start : start + 7] for start in range(0, len(data), 7))]
     port = files.core.port(files.ann.actor)
-    made = port.send(RawRequest("POST", files.path, headers={"content-type": FORM}, blocks=blocks))
-    assert made.status == 201
-    path = f"{files.path}/{orjson.loads(made.body)['id']}"
+    created = port.send(RawRequest("POST", files.path, headers={"content-type": FORM}, blocks=blocks))
+    assert created.status == 201
+    path = f"{files.path}/{orjson.loads(created.body)['id']}"
     assert port.send(RawRequest("GET", path)).body == b"x" * 100_000
 
 
-def test_a_port_tells_of_a_download_that_breaks_off(files, monkeypatch):
+def test_port_reports_an_interrupted_download(files, monkeypatch):
     from stellary.contract.errors import Unavailable
 
     def broken(*_: object):
         yield b"Hel"
         raise Unavailable("the file store is not available; try again")
 
-    path = files.made()
+    path = files.create()
     monkeypatch.setattr(files.core.env.blobs, "read", broken)
     assert files.world.status(files.ann, "GET", path) == 503

@@ -10,7 +10,7 @@ def test_board_has_all_that_the_lists_have(card_api):
     board = card_api.ask("GET", "/board")
     assert board["project"] == card_api.ask("GET")
     assert board["columns"] == card_api.columns()
-    assert board["cards"] == card_api.listed()
+    assert board["cards"] == card_api.list_cards()
     assert board["labels"] == card_api.ask("GET", "/labels")
     assert board["customFields"] == []
 
@@ -44,7 +44,7 @@ def test_board_shows_scopes_with_their_columns(card_api):
     }
 
 
-def test_board_knows_members_and_whoever_is_assigned(card_api):
+def test_board_lists_members_and_assignees(card_api):
     bob, eve = card_api.world.people("bob eve")
     for person in (bob, eve):
         card_api.world.join(person, card_api.workspace)

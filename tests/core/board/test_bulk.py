@@ -1,4 +1,4 @@
-"""Cards in bulk: all or none, in the order given, one answer each."""
+"""Bulk requests: all cards or none, in the given order, with one result each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def change(card_api, *cards):
     return card_api.ask("PATCH", "/cards/bulk", {"cards": list(cards)})
 
 
-def refused(card_api, method, *cards):
+def error(card_api, method, *cards):
     return card_api.error(method, "/cards/bulk", {"cards": list(cards)})
 
 
@@ -34,34 +34,34 @@ def refused(card_api, method, *cards):
 
 def test_cards_are_made_in_the_order_given(card_api, todo, done):
     card_api.card(todo, "before")
-    made = make(
+    created = make(
         card_api,
         {"columnId": todo, "title": "a"},
         {"columnId": done, "title": "b"},
         {"columnId": todo, "title": "c", "checklist": [{"title": "x"}]},
     )
-    assert [(card["key"], card["order"], card["status"]) for card in made] == [
+    assert [(card["key"], card["order"], card["status"]) for card in created] == [
         ("QL-2", 1, "open"),
         ("QL-3", 0, "done"),
         ("QL-4", 2, "open"),
     ]
-    assert [card_api.read(card["id"]) for card in made] == made
+    assert [card_api.read(card["id"]) for card in created] == created
 
 
-def test_500_cards_are_made_at_once(card_api, todo):
-    made = make(card_api, *({"columnId": todo, "title": str(number)} for number in range(500)))
-    assert [card["order"] for card in made] == list(range(500))
-    assert len(card_api.listed()) == 500
+def test_500_cards_are_created_in_one_request(card_api, todo):
+    created = make(card_api, *({"columnId": todo, "title": str(number)} for number in range(500)))
+    assert [card["order"] for card in created] == list(range(500))
+    assert len(card_api.list_cards()) == 500
 
 
 @pytest.mark.parametrize("count", [0, 501])
-def test_1_to_500_cards_at_once(card_api, todo, count):
+def test_bulk_takes_1_to_500_cards(card_api, todo, count):
     cards = [{"columnId": todo, "title": "t"}] * count
-    assert refused(card_api, "POST", *cards) == (400, "cards must have 1 to 500 items")
+    assert error(card_api, "POST", *cards) == (400, "cards must have 1 to 500 items")
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"title": ""}, "cards[1].title must be 1 to 500 characters"),
         ({"columnId": NOWHERE}, "cards[1].columnId must be the id of something that is there"),
@@ -73,16 +73,16 @@ def test_1_to_500_cards_at_once(card_api, todo, count):
         ),
     ],
 )
-def test_card_that_cannot_be_made_is_named_and_none_is_made(card_api, todo, fields, told):
+def test_invalid_card_is_named_and_none_is_created(card_api, todo, fields, message):
     good = {"columnId": todo, "title": "t"}
-    assert refused(card_api, "POST", good, good | fields) == (400, told)
-    assert card_api.listed() == []
+    assert error(card_api, "POST", good, good | fields) == (400, message)
+    assert card_api.list_cards() == []
     assert card_api.card(todo)["number"] == 1
 
 
 def test_cards_over_the_limit_of_a_column_are_not_made(card_api, todo):
     full = card_api.column("Full", wipLimit=1)
-    status, message = refused(card_api, "POST", *[{"columnId": full, "title": "t"}] * 2)
+    status, message = error(card_api, "POST", *[{"columnId": full, "title": "t"}] * 2)
     assert (status, message) == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
 
 
@@ -101,7 +101,7 @@ def test_cards_are_changed_in_the_order_given(card_api, todo, done):
     assert (card_api.titles(todo), card_api.titles(done)) == ("c A", "b")
 
 
-def test_card_that_others_push_on_is_not_changed_itself(card_api, todo):
+def test_card_shifted_by_others_is_not_changed_itself(card_api, todo):
     a, _, c = card_api.cards(todo, "a b c")
     answers = change(card_api, {"id": c, "order": 0}, {"id": a, "title": "a"})
     assert [(card["order"], card["version"]) for card in answers] == [(0, 2), (1, 1)]
@@ -113,7 +113,7 @@ def test_each_change_sees_those_before_it(card_api, todo):
     assert card_api.titles(todo) == "c b a"
 
 
-def test_cards_come_back_and_go_at_once(card_api, todo, done):
+def test_cards_are_archived_and_restored_in_one_request(card_api, todo, done):
     a, b, c = card_api.cards(todo, "a b c")
     card_api.change(a, archived=True)
     answers = change(
@@ -131,17 +131,17 @@ def test_moving_many_to_one_place_spreads_the_others(card_api, todo):
     ids = [card["id"] for card in make(card_api, *({"columnId": todo, "title": str(n)} for n in range(80)))]
     for _ in range(3):
         change(card_api, *({"id": id, "after": first} for id in ids[:60]))
-        assert [card["id"] for card in card_api.listed()] == [first, *reversed(ids[:60]), *ids[60:]]
+        assert [card["id"] for card in card_api.list_cards()] == [first, *reversed(ids[:60]), *ids[60:]]
 
 
 def test_card_is_named_once(card_api, todo):
     card = card_api.card(todo)["id"]
-    told = (400, "cards[1].id must be named once")
-    assert refused(card_api, "PATCH", {"id": card}, {"id": card, "title": "t"}) == told
+    expected = (400, "cards[1].id must be named once")
+    assert error(card_api, "PATCH", {"id": card}, {"id": card, "title": "t"}) == expected
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"id": NOWHERE}, "cards[1].id must be the id of something that is there"),
         ({"columnId": NOWHERE}, "cards[1].columnId must be the id of something that is there"),
@@ -154,26 +154,26 @@ def test_card_is_named_once(card_api, todo):
         ),
     ],
 )
-def test_change_that_cannot_be_is_named_and_none_is_made(card_api, todo, fields, told):
+def test_invalid_change_is_named_and_none_is_made(card_api, todo, fields, message):
     a, b = card_api.cards(todo, "a b")
-    assert refused(card_api, "PATCH", {"id": a, "title": "new"}, {"id": b} | fields) == (400, told)
+    assert error(card_api, "PATCH", {"id": a, "title": "new"}, {"id": b} | fields) == (400, message)
     assert card_api.titles(todo) == "a b"
 
 
 def test_card_of_another_project_is_unknown(card_api, todo):
     card = card_api.card(todo)["id"]
-    assert refused(card_api.another(), "PATCH", {"id": card})[0] == 400
+    assert error(card_api.another(), "PATCH", {"id": card})[0] == 400
 
 
 def test_cards_over_the_limit_of_a_column_do_not_move(card_api, todo):
     full = card_api.column("Full", wipLimit=1)
     a, b = card_api.cards(todo, "a b")
-    told = refused(card_api, "PATCH", {"id": a, "columnId": full}, {"id": b, "columnId": full})
-    assert told == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
+    actual = error(card_api, "PATCH", {"id": a, "columnId": full}, {"id": b, "columnId": full})
+    assert actual == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
     assert card_api.titles(todo) == "a b"
 
 
-def test_room_that_one_change_makes_is_there_for_the_next(card_api, todo):
+def test_room_made_by_one_change_is_available_to_the_next(card_api, todo):
     full = card_api.column("Full", wipLimit=1)
     inside, outside = card_api.card(full, "in")["id"], card_api.card(todo, "out")["id"]
     change(card_api, {"id": inside, "columnId": todo}, {"id": outside, "columnId": full})
@@ -182,5 +182,5 @@ def test_room_that_one_change_makes_is_there_for_the_next(card_api, todo):
 
 def test_card_does_not_stand_beside_one_of_another_column(card_api, todo, done):
     a, b = card_api.card(todo)["id"], card_api.card(done)["id"]
-    told = (409, "cards[0].after is not in that column")
-    assert refused(card_api, "PATCH", {"id": a, "after": b}) == told
+    expected = (409, "cards[0].after is not in that column")
+    assert error(card_api, "PATCH", {"id": a, "after": b}) == expected

@@ -1,4 +1,4 @@
-"""The key of a card stands wherever its id does in a path, and opens nothing that the id does not."""
+"""Card keys in paths: they stand for ids, and give no access that ids do not give."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from stellary.core.api.dispatch import SERVICES
 from tests.support.world import World
 
 
-def told(answer) -> tuple[int, dict[str, str]]:
-    """The status and the body of an error, without what is its own."""
+def status_and_body(answer) -> tuple[int, dict[str, str]]:
+    """Return the status and the body of an error, without its request id."""
     body = orjson.loads(answer.body)
     body.pop("requestId")
     return answer.status, body
 
 
-OF_CARDS = [each for each in ENDPOINTS if any(field.name == "card_id" for field in attrs.fields(each.ref))]
+OF_CARDS = [
+    endpoint for endpoint in ENDPOINTS if any(field.name == "card_id" for field in attrs.fields(endpoint.ref))
+]
 
 
 @pytest.fixture
 def place(world: World):
-    """Ann's project with a card, APP-1, and another project of hers with WEB-1."""
+    """Return Ann's project with a card, APP-1, and another project of hers with WEB-1."""
     ann = world.person()
     workspace = world.home(ann)
     app = world.project(ann, workspace, "app", key="APP")
@@ -44,7 +46,7 @@ def test_every_method_of_a_card_takes_its_key(world: World, place):
         assert by_key.update(title="By its key").title == "By its key"
         comment = by_key.comments.create(content="x")
         by_key.comments.update(comment, content="y")
-        assert [each.content for each in by_key.comments.list()] == ["y"]
+        assert [comment.content for comment in by_key.comments.list()] == ["y"]
         by_key.comments.delete(comment)
         by_key.labels.add(label)
         by_key.labels.remove(label)
@@ -54,18 +56,18 @@ def test_every_method_of_a_card_takes_its_key(world: World, place):
         assert by_key.checklist.list()[0].done
         by_key.checklist.delete(item)
         by_key.relations.create(target_card_id=other["id"], type="blocks")
-        assert [each.target_card_id for each in by_key.relations.list()] == [other["id"]]
+        assert [relation.target_card_id for relation in by_key.relations.list()] == [other["id"]]
         file = by_key.attachments.upload(b"abc", name="a.txt")
         assert by_key.attachments.download(file) == b"abc"
         by_key.attachments.list()
         by_key.attachments.delete(file)
         by_key.delete()
-    assert {each.operation for each in OF_CARDS} <= {call.operation for call in calls}
+    assert {endpoint.operation for endpoint in OF_CARDS} <= {call.operation for call in calls}
     assert board.cards.list() == []
 
 
 def test_no_service_of_cards_resolves_its_own_path():
-    assert {SERVICES[each.operation].mode for each in OF_CARDS} <= {"read", "write"}
+    assert {SERVICES[endpoint.operation].mode for endpoint in OF_CARDS} <= {"read", "write"}
 
 
 @pytest.mark.parametrize(
@@ -83,12 +85,12 @@ def test_no_service_of_cards_resolves_its_own_path():
         "ÄPP-1",
     ],
 )
-def test_what_is_no_key_here_is_not_found_like_an_unknown_id(world: World, place, key):
+def test_unknown_key_answers_like_an_unknown_id(world: World, place, key):
     ann, _, app, *_ = place
     unknown = world.call(ann, "GET", f"{app.path}/cards/{'0' * 24}")
-    found = world.call(ann, "GET", f"{app.path}/cards/{key.replace(' ', '%20').replace('Ä', '%C3%84')}")
-    assert found.status == 404
-    assert told(found) == told(unknown)
+    response = world.call(ann, "GET", f"{app.path}/cards/{key.replace(' ', '%20').replace('Ä', '%C3%84')}")
+    assert response.status == 404
+    assert status_and_body(response) == status_and_body(unknown)
 
 
 def test_the_key_of_a_card_on_a_flat_path_is_that_of_the_workspace(world: World, place):
@@ -98,13 +100,13 @@ def test_the_key_of_a_card_on_a_flat_path_is_that_of_the_workspace(world: World,
     assert world.status(ann, "GET", f"{workspace.path}/cards/WEB-2/checklist") == 404
 
 
-def test_a_key_opens_nothing_to_strangers(world: World, place):
+def test_key_gives_strangers_no_access(world: World, place):
     ann, _, app, *_ = place
     eve = world.person("eve")
     for who in (eve, None):
         by_id = world.call(who, "GET", f"{app.path}/cards/{'0' * 24}")
         by_key = world.call(who, "GET", f"{app.path}/cards/APP-1")
-        assert told(by_key) == told(by_id)
+        assert status_and_body(by_key) == status_and_body(by_id)
     assert world.status(ann, "GET", f"{app.path}/cards/APP-1") == 200
 
 

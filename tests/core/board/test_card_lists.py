@@ -1,4 +1,4 @@
-"""A list of cards reads as values and is told as their rows: the two say the same."""
+"""Card lists: as values and as JSON written directly from rows, with equal content."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ def cards(card_api, column) -> CardList:
         return list_cards(uow, ref, ListCards()).items
 
 
-def test_what_is_told_is_what_the_values_say(cards):
+def test_json_of_a_list_equals_json_of_its_values(cards):
     assert dump(cards) == dump(list(cards))
 
 
-def test_what_is_told_of_a_card_is_what_is_told_of_it_alone(card_api, column):
-    assert card_api.listed() == [card_api.read(card["id"]) for card in card_api.listed()]
+def test_json_of_a_card_in_a_list_equals_its_own_json(card_api, column):
+    assert card_api.list_cards() == [card_api.read(card["id"]) for card in card_api.list_cards()]
 
 
 def test_a_card_of_the_list_is_a_value(cards):
     assert [type(card) for card in cards] == [Card] * 3
 
 
-def test_the_list_is_told_whole_on_the_board(card_api, column):
-    assert card_api.ask("GET", "/board")["cards"] == card_api.listed("archived=false")
+def test_board_contains_the_whole_list(card_api, column):
+    assert card_api.ask("GET", "/board")["cards"] == card_api.list_cards("archived=false")
 
 
 def test_a_part_of_the_list_is_a_list(cards):
     assert dump(cards[1:]) == dump(list(cards)[1:])
 
 
-def test_a_card_is_found_by_its_place(cards):
+def test_list_is_indexed_by_position(cards):
     assert cards[1].title == 'é 漢 "quoted" \\'
 
 
@@ -70,10 +70,10 @@ def test_the_list_equals_a_list_of_the_same_cards(cards):
     assert cards != 3
 
 
-def test_who_is_assigned_is_known_without_looking_at_cards(card_api, cards):
+def test_assignees_are_known_without_reading_cards(card_api, cards):
     assert cards.assignee_ids() == {card_api.person.id}
 
 
-def test_checklists_count_what_is_done_and_not_what_is_written(cards):
-    told = orjson.loads(dump(cards))[1]["checklistProgress"]
-    assert told == {"done": 1, "total": 2, "percent": 50}
+def test_checklist_progress_counts_done_items(cards):
+    progress = orjson.loads(dump(cards))[1]["checklistProgress"]
+    assert progress == {"done": 1, "total": 2, "percent": 50}

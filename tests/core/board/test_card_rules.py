@@ -1,4 +1,4 @@
-"""The rules of cards without a database: what has happened between two states, and which place is wanted."""
+"""Rules of cards without a database: events between two states, and target positions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from stellary.core.board.rules.cards import (
 from tests.core.board.card_api import CARD, NOW
 
 
-def told(**changes):
-    """The kinds of what has happened, each with the fields that it lists."""
-    found = build_events(CARD, replace_fields(CARD, **changes), "w", "From", "To")
-    return [(type(event).__name__, *getattr(event, "changed", ())) for event in found]
+def event_kinds(**changes):
+    """Return the kinds of the events of a change, each with the fields that it lists."""
+    events = build_events(CARD, replace_fields(CARD, **changes), "w", "From", "To")
+    return [(type(event).__name__, *getattr(event, "changed", ())) for event in events]
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def told(**changes):
         ),
     ],
 )
-def test_what_has_happened(changes, expected):
-    assert told(**changes) == expected
+def test_events_of_a_change(changes, expected):
+    assert event_kinds(**changes) == expected
 
 
-def test_card_that_comes_back_is_updated():
+def test_restored_card_is_updated():
     archived = replace_fields(CARD, archived=True, order=None)
     (event,) = build_events(archived, CARD, "w")
     assert event.changed == ("order", "archived")
@@ -67,7 +67,7 @@ def test_move_tells_both_columns_by_name():
 
 
 def checklist(*done):
-    return [ChecklistItem(id=str(n), title="t", done=each, order=n) for n, each in enumerate(done)]
+    return [ChecklistItem(id=str(n), title="t", done=item_done, order=n) for n, item_done in enumerate(done)]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def checklist(*done):
 )
 def test_checklist_is_completed_once(before, after, complete):
     old = replace_fields(CARD, checklist=checklist(*before))
-    found = [
+    events = [
         type(event).__name__
         for event in build_events(old, replace_fields(CARD, checklist=checklist(*after)), "w")
     ]
-    assert ("ChecklistCompleted" in found) == complete
+    assert ("ChecklistCompleted" in events) == complete
 
 
 def test_card_that_stays_the_same_is_the_same():
@@ -123,14 +123,14 @@ ARCHIVED = replace_fields(CARD, archived=True, order=None)
         (ARCHIVED, UpdateCard(archived=False, order=2), IndexPosition(2)),
     ],
 )
-def test_wanted_place(card, request_, expected):
+def test_target_position(card, request_, expected):
     assert find_target_position(card, request_) == expected
 
 
 @pytest.mark.parametrize(
     "request_", [UpdateCard(before="x", after="y"), UpdateCard(before="a"), UpdateCard(after="a")]
 )
-def test_place_that_cannot_be_wanted(request_):
+def test_invalid_target_position(request_):
     with pytest.raises(Invalid):
         find_target_position(CARD, request_)
 

@@ -1,4 +1,4 @@
-"""Cards, one at a time: what a request makes of one, and what it is refused for."""
+"""Single cards: effects of requests, and refusals."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def done(card_api):
 # ---------------------------------------------------------------------------------------------- making
 
 
-def test_card_has_all_that_was_said(card_api, todo):
+def test_created_card_has_all_given_fields(card_api, todo):
     label = card_api.ask("GET", "/labels")[0]["id"]
-    made = card_api.card(
+    card = card_api.card(
         todo,
         "Write the spec",
         description="In English",
@@ -41,8 +41,8 @@ def test_card_has_all_that_was_said(card_api, todo):
         checklist=[{"title": "first"}, {"title": "second", "done": True}],
     )
     scope = card_api.columns()[0]["scopeId"]
-    assert made | {"createdAt": "", "updatedAt": "", "checklist": []} == {
-        "id": made["id"],
+    assert card | {"createdAt": "", "updatedAt": "", "checklist": []} == {
+        "id": card["id"],
         "key": "QL-1",
         "number": 1,
         "title": "Write the spec",
@@ -69,15 +69,15 @@ def test_card_has_all_that_was_said(card_api, todo):
         "createdAt": "",
         "updatedAt": "",
     }
-    assert [(item["title"], item["done"], item["order"]) for item in made["checklist"]] == [
+    assert [(item["title"], item["done"], item["order"]) for item in card["checklist"]] == [
         ("first", False, 0),
         ("second", True, 1),
     ]
 
 
 def test_card_reads_as_it_was_made(card_api, todo):
-    made = card_api.card(todo, description="x", checklist=[{"title": "first"}], dueDate="2026-04-01")
-    assert card_api.read(made["id"]) == made
+    card = card_api.card(todo, description="x", checklist=[{"title": "first"}], dueDate="2026-04-01")
+    assert card_api.read(card["id"]) == card
 
 
 def test_numbers_are_never_given_twice(card_api, todo):
@@ -99,13 +99,13 @@ def test_card_in_a_column_without_a_status_is_open(card_api):
 
 
 def test_card_that_is_made_done_is_completed(card_api, done):
-    made = card_api.card(done)
-    assert made["completedAt"] == made["createdAt"]
+    card = card_api.card(done)
+    assert card["completedAt"] == card["createdAt"]
 
 
 def test_checklist_is_made_in_the_order_that_it_names(card_api, todo):
-    made = card_api.card(todo, checklist=[{"title": "b", "order": 1}, {"title": "a", "order": 0}])
-    assert [item["title"] for item in made["checklist"]] == ["a", "b"]
+    card = card_api.card(todo, checklist=[{"title": "b", "order": 1}, {"title": "a", "order": 0}])
+    assert [item["title"] for item in card["checklist"]] == ["a", "b"]
 
 
 def test_label_that_is_named_twice_hangs_once(card_api, todo):
@@ -114,7 +114,7 @@ def test_label_that_is_named_twice_hangs_once(card_api, todo):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "field_in_message"),
     [
         ("assigneeId", NOWHERE, "assigneeId"),
         ("assigneeId", "", "assigneeId"),
@@ -124,14 +124,14 @@ def test_label_that_is_named_twice_hangs_once(card_api, todo):
         ("title", " ", "title"),
     ],
 )
-def test_card_is_not_made_of_what_cannot_be(card_api, todo, field, value, told):
+def test_invalid_fields_create_no_card(card_api, todo, field, value, field_in_message):
     body = {"title": "t", "dueDate": "2026-04-02", field: value}
     status, message = card_api.error("POST", f"/columns/{todo}/cards", body)
-    assert (status, message.split()[0]) == (400, told)
-    assert card_api.listed() == []
+    assert (status, message.split()[0]) == (400, field_in_message)
+    assert card_api.list_cards() == []
 
 
-def test_ids_of_others_and_of_nobody_are_told_alike(card_api, todo):
+def test_foreign_and_unknown_ids_are_answered_alike(card_api, todo):
     stranger = card_api.world.person("stranger")
     body = {"title": "t", "assigneeId": stranger.id}
     assert card_api.error("POST", f"/columns/{todo}/cards", body) == card_api.error(
@@ -144,7 +144,7 @@ def test_label_of_another_project_is_unknown(card_api, todo):
     assert card_api.error("POST", f"/columns/{todo}/cards", {"title": "t", "labelIds": [label]})[0] == 400
 
 
-def test_whoever_leads_the_organization_can_be_assigned(card_api, todo):
+def test_organization_owner_can_be_assigned(card_api, todo):
     boss = card_api.world.person("boss")
     card_api.world.join_organization(boss, card_api.workspace.organization, "admin")
     assert card_api.card(todo, assigneeId=boss.id)["assigneeId"] == boss.id
@@ -157,7 +157,7 @@ def test_member_of_the_organization_alone_cannot_be_assigned(card_api, todo):
 
 
 @pytest.mark.parametrize("column", [NOWHERE, "x"])
-def test_no_card_in_a_column_that_is_not_there(card_api, column):
+def test_card_in_an_unknown_column_is_not_found(card_api, column):
     assert card_api.error("POST", f"/columns/{column}/cards", {"title": "t"})[0] == 404
 
 
@@ -169,32 +169,32 @@ def test_no_card_in_a_column_of_another_project(card_api):
 # ---------------------------------------------------------------------------------------------- changing
 
 
-def test_only_what_is_named_changes(card_api, todo):
+def test_update_changes_only_given_fields(card_api, todo):
     clock = card_api.world.stop_clock()
-    made = card_api.card(todo, description="as it was", dueDate="2026-04-01")
+    card = card_api.card(todo, description="as it was", dueDate="2026-04-01")
     clock.advance(timedelta(seconds=1))
-    changed = card_api.change(made["id"], title="new")
-    assert changed == made | {"title": "new", "version": 2, "updatedAt": "2026-04-01T12:00:01Z"}
-    assert card_api.read(made["id"]) == changed
+    changed = card_api.change(card["id"], title="new")
+    assert changed == card | {"title": "new", "version": 2, "updatedAt": "2026-04-01T12:00:01Z"}
+    assert card_api.read(card["id"]) == changed
 
 
 @pytest.mark.parametrize("field", ["description", "priority", "startDate", "dueDate", "assigneeId"])
 def test_null_clears(card_api, todo, field):
     values = {"description": "d", "priority": "low", "startDate": "2026-04-01", "dueDate": "2026-04-02"}
-    made = card_api.card(todo, **values, assigneeId=card_api.person.id)
-    assert card_api.change(made["id"], **{field: None})[field] is None
+    card = card_api.card(todo, **values, assigneeId=card_api.person.id)
+    assert card_api.change(card["id"], **{field: None})[field] is None
 
 
 @pytest.mark.parametrize("field", ["title", "status", "columnId", "order", "archived", "labelIds"])
-def test_null_is_refused_where_nothing_can_be_cleared(card_api, todo, field):
-    made = card_api.card(todo)
-    assert card_api.error("PATCH", f"/cards/{made['id']}", {field: None})[0] == 400
+def test_null_is_refused_for_required_fields(card_api, todo, field):
+    card = card_api.card(todo)
+    assert card_api.error("PATCH", f"/cards/{card['id']}", {field: None})[0] == 400
 
 
 @pytest.mark.parametrize("body", [{}, {"title": "same"}, {"order": 0}, {"archived": False}])
-def test_what_changes_nothing_makes_no_version(card_api, todo, body):
-    made = card_api.card(todo, "same")
-    assert card_api.ask("PATCH", f"/cards/{made['id']}", body) == made
+def test_update_without_changes_keeps_the_version(card_api, todo, body):
+    card = card_api.card(todo, "same")
+    assert card_api.ask("PATCH", f"/cards/{card['id']}", body) == card
 
 
 def test_card_that_becomes_done_is_completed_until_it_is_not(card_api, todo):
@@ -229,19 +229,19 @@ def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing):
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ({"startDate": "2026-04-03"}, "startDate must not be after dueDate"),
         ({"dueDate": "2026-03-31"}, "dueDate must not be before startDate"),
         ({"startDate": "2026-05-02", "dueDate": "2026-05-01"}, "startDate must not be after dueDate"),
     ],
 )
-def test_card_does_not_start_after_it_is_due(card_api, todo, body, told):
+def test_card_does_not_start_after_it_is_due(card_api, todo, body, message):
     card = card_api.card(todo, startDate="2026-04-01", dueDate="2026-04-02")["id"]
-    assert card_api.error("PATCH", f"/cards/{card}", body) == (400, told)
+    assert card_api.error("PATCH", f"/cards/{card}", body) == (400, message)
 
 
-def test_both_dates_can_move_at_once(card_api, todo):
+def test_both_dates_can_change_in_one_request(card_api, todo):
     card = card_api.card(todo, startDate="2026-04-01", dueDate="2026-04-02")["id"]
     assert card_api.change(card, startDate="2026-05-01", dueDate="2026-05-01")["startDate"].startswith(
         "2026-05"
@@ -252,9 +252,9 @@ def test_checklist_is_replaced_and_keeps_the_items_that_are_named(card_api, todo
     card = card_api.card(todo, checklist=[{"title": "a", "done": True}, {"title": "b"}])
     first = card["checklist"][0]["_id"]
     entries = [{"title": "new"}, {"_id": first, "title": "a again", "done": True}]
-    found = card_api.change(card["id"], checklist=entries)["checklist"]
-    assert [item["title"] for item in found] == ["new", "a again"]
-    assert found[1]["_id"] == first
+    items = card_api.change(card["id"], checklist=entries)["checklist"]
+    assert [item["title"] for item in items] == ["new", "a again"]
+    assert items[1]["_id"] == first
 
 
 @pytest.mark.parametrize("twice", [True, False])
@@ -268,7 +268,7 @@ def test_checklist_names_each_of_its_items_once(card_api, todo, twice):
 
 
 @pytest.mark.parametrize("field", ["columnId", "before", "after", "assigneeId"])
-def test_unknown_ids_in_a_change_are_one_400(card_api, todo, field):
+def test_unknown_ids_in_a_change_return_400(card_api, todo, field):
     card = card_api.card(todo)["id"]
     messages = {card_api.error("PATCH", f"/cards/{card}", {field: id}) for id in (NOWHERE, "", "x")}
     assert messages == {(400, f"{field} must be the id of something that is there")}
@@ -304,7 +304,7 @@ def test_card_does_not_stand_beside_itself(card_api, todo):
     assert card_api.error("PATCH", f"/cards/{card}", {"after": card}) == (400, "after must be another card")
 
 
-def test_card_stands_beside_one_other_at_a_time(card_api, todo):
+def test_card_names_only_one_neighbour(card_api, todo):
     a, b, c = card_api.cards(todo, "a b c")
     assert card_api.error("PATCH", f"/cards/{a}", {"before": b, "after": c})[0] == 400
 
@@ -314,17 +314,17 @@ def test_neighbour_beats_order(card_api, todo):
     assert card_api.change(c, before=a, order=2)["order"] == 0
 
 
-def test_archived_card_stands_nowhere_whatever_place_it_names(card_api, todo):
+def test_archived_card_has_no_position(card_api, todo):
     a, b = card_api.cards(todo, "a b")
     assert card_api.change(a, archived=True, order=1, before=b)["order"] is None
     assert card_api.titles(todo) == "b"
 
 
-def test_archived_card_names_no_neighbour_that_is_not_there(card_api, todo):
+def test_archived_card_with_unknown_neighbour_returns_400(card_api, todo):
     card = card_api.card(todo)["id"]
     body = {"archived": True, "after": NOWHERE}
-    told = (400, "after must be the id of something that is there")
-    assert card_api.error("PATCH", f"/cards/{card}", body) == told
+    expected = (400, "after must be the id of something that is there")
+    assert card_api.error("PATCH", f"/cards/{card}", body) == expected
 
 
 def test_archived_card_can_change_its_column(card_api, todo, done):
@@ -342,11 +342,11 @@ def test_archived_card_can_change_its_column(card_api, todo, done):
 def test_full_column_takes_no_card(card_api, todo):
     full = card_api.column("Full", wipLimit=1)
     inside, outside = card_api.card(full)["id"], card_api.card(todo)["id"]
-    told = (409, "the column 'Full' is full: it takes 1 cards")
-    assert card_api.error("POST", f"/columns/{full}/cards", {"title": "t"}) == told
-    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full}) == told
-    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "order": 0}) == told
-    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "before": inside}) == told
+    expected = (409, "the column 'Full' is full: it takes 1 cards")
+    assert card_api.error("POST", f"/columns/{full}/cards", {"title": "t"}) == expected
+    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full}) == expected
+    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "order": 0}) == expected
+    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "before": inside}) == expected
     assert card_api.titles(todo) == "a card"
 
 
@@ -395,7 +395,7 @@ def test_version_is_the_etag(card_api, todo):
     assert answer.headers["etag"] == '"1"'
 
 
-def test_what_cannot_be_is_told_before_what_is_stale(card_api, todo):
+def test_invalid_fields_are_reported_before_stale_versions(card_api, todo):
     card = card_api.card(todo)["id"]
     assert card_api.error("PATCH", f"/cards/{card}", {"columnId": NOWHERE}, if_match='"9"')[0] == 400
 

@@ -1,4 +1,4 @@
-"""Checklists: order, progress, limits, and two people at once."""
+"""Checklists: order, progress, limits, and concurrent changes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def items(*titles):
     ]
 
 
-def titles(found):
-    assert [item.order for item in found] == list(range(len(found)))
-    return [item.title for item in found]
+def titles(items_):
+    assert [item.order for item in items_] == list(range(len(items_)))
+    return [item.title for item in items_]
 
 
 # ------------------------------------------------------------------------------------------------------ the rules
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("position", "expected"),
     [
         ({}, ["a", "b", "new"]),
         ({"order": 0}, ["new", "a", "b"]),
@@ -39,8 +39,8 @@ def titles(found):
         ({"order": 99}, ["a", "b", "new"]),
     ],
 )
-def test_an_item_is_added_where_it_is_wanted(wanted, expected):
-    added = rules.add_item(items("a", "b"), AddChecklistItem(title="new", **wanted), "new")
+def test_item_is_added_at_the_requested_position(position, expected):
+    added = rules.add_item(items("a", "b"), AddChecklistItem(title="new", **position), "new")
     assert titles(added) == expected
 
 
@@ -48,7 +48,7 @@ def test_an_item_is_added_where_it_is_wanted(wanted, expected):
     ("order", "expected"),
     [(0, ["c", "a", "b"]), (1, ["a", "c", "b"]), (2, ["a", "b", "c"]), (99, ["a", "b", "c"])],
 )
-def test_an_item_is_moved_where_it_is_wanted(order, expected):
+def test_item_is_moved_to_the_requested_position(order, expected):
     assert titles(rules.update_item(items("a", "b", "c"), "c", UpdateChecklistItem(order=order))) == expected
 
 
@@ -62,14 +62,14 @@ def test_checked_is_another_word_for_done():
         rules.update_item([item], "a", UpdateChecklistItem(checked=True, done=False))
 
 
-def test_what_is_not_named_of_an_item_stays():
+def test_update_of_an_item_keeps_other_fields():
     before = [ChecklistItem(id="a", title="a", done=True, order=0), *items("x", "b")[1:]]
     assert rules.update_item(before, "a", UpdateChecklistItem()) == before
     (renamed, _) = rules.update_item(before, "a", UpdateChecklistItem(title="other"))
     assert (renamed.title, renamed.done) == ("other", True)
 
 
-def test_those_after_a_deleted_item_move_up():
+def test_items_after_a_deleted_one_move_up():
     assert titles(rules.remove_item(items("a", "b", "c"), "b")) == ["a", "c"]
 
 
@@ -88,7 +88,7 @@ def test_an_item_that_is_not_there_cannot_be_changed():
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "move", "delete"]), st.integers(0, 9), st.integers(0, 12))))
-def test_a_checklist_is_a_list_whatever_is_done_to_it(steps):
+def test_checklist_stays_dense_after_any_steps(steps):
     checklist, model = [], []
     for number, (step, which, place) in enumerate(steps):
         id = model[which % len(model)] if model else ""
@@ -125,9 +125,9 @@ def ask(board, method, path, body=None):
 def test_items_are_listed_in_their_order(board, card):
     path = f"{board.flat_of(card)}/checklist"
     ask(board, "POST", path, {"title": "first", "order": 0})
-    found = ask(board, "GET", path)
-    assert [(item["title"], item["order"]) for item in found] == [("first", 0), ("a", 1), ("b", 2)]
-    assert found == board.read(card)["checklist"]
+    listed_items = ask(board, "GET", path)
+    assert [(item["title"], item["order"]) for item in listed_items] == [("first", 0), ("a", 1), ("b", 2)]
+    assert listed_items == board.read(card)["checklist"]
 
 
 def test_items_are_listed_by_the_page(board, card):
@@ -183,7 +183,7 @@ def test_the_hundredth_item_is_the_last(board):
 
 
 def tick(board, card, item):
-    """Check off an item. Returns what has happened."""
+    """Check off an item, and return the events."""
     ref = board.workspace.ref.child(ChecklistItemRef, card["id"], item["_id"])
     with board.world.core.begin(board.owner.actor) as uow:
         checklists.update_checklist_item(uow, ref, UpdateChecklistItem(done=True))
@@ -199,7 +199,7 @@ def test_completing_the_last_open_item_happens_once(board, card):
     assert tick(board, card, second) == []
 
 
-def test_ticks_at_once_all_hold(board):
+def test_concurrent_ticks_are_all_kept(board):
     for _ in range(5):
         card = board.card(checklist=[{"title": str(number)} for number in range(4)])
         happened = at_once(*[lambda item=item: tick(board, card, item) for item in card["checklist"]])  # noqa: B023

@@ -10,14 +10,14 @@ NOWHERE = "f" * 24
 
 
 def names(card_api):
-    found = card_api.columns()
-    assert [column["order"] for column in found] == list(range(len(found)))
-    return " ".join(column["name"] for column in found)
+    columns = card_api.columns()
+    assert [column["order"] for column in columns] == list(range(len(columns)))
+    return " ".join(column["name"] for column in columns)
 
 
 @pytest.fixture
 def lane(card_api):
-    """A project whose columns are a, b, c and d; their ids by name."""
+    """Return the ids of the columns a, b, c and d by name."""
     old = card_api.columns()
     ids = {name: card_api.column(name) for name in "abcd"}
     for column in old:
@@ -25,10 +25,10 @@ def lane(card_api):
     return ids
 
 
-def test_column_has_all_that_was_said(card_api):
-    made = card_api.ask("POST", "/columns", {"name": "Review", "cardStatus": "in_progress", "wipLimit": 3})
-    assert made == {
-        "id": made["id"],
+def test_created_column_has_all_given_fields(card_api):
+    column = card_api.ask("POST", "/columns", {"name": "Review", "cardStatus": "in_progress", "wipLimit": 3})
+    assert column == {
+        "id": column["id"],
         "name": "Review",
         "projectId": card_api.project["id"],
         "scopeId": card_api.columns()[0]["scopeId"],
@@ -36,26 +36,26 @@ def test_column_has_all_that_was_said(card_api):
         "cardStatus": "in_progress",
         "wipLimit": 3,
         "cardCount": 0,
-        "createdAt": made["createdAt"],
-        "updatedAt": made["createdAt"],
+        "createdAt": column["createdAt"],
+        "updatedAt": column["createdAt"],
     }
-    assert card_api.columns()[3] == made
+    assert card_api.columns()[3] == column
 
 
-def test_column_goes_where_it_wants(card_api, lane):
+def test_column_is_created_at_the_requested_position(card_api, lane):
     card_api.column("x", order=1)
     assert names(card_api) == "a x b c d"
 
 
-def test_column_that_wants_too_far_goes_to_the_end(card_api, lane):
+def test_position_beyond_the_end_is_the_end(card_api, lane):
     card_api.column("x", order=99)
     assert names(card_api) == "a b c d x"
 
 
 @pytest.mark.parametrize("scope", [NOWHERE, "", "x"])
 def test_column_in_a_scope_that_is_not_there(card_api, scope):
-    told = (400, "scopeId must be the id of something that is there")
-    assert card_api.error("POST", "/columns", {"name": "x", "scopeId": scope}) == told
+    expected = (400, "scopeId must be the id of something that is there")
+    assert card_api.error("POST", "/columns", {"name": "x", "scopeId": scope}) == expected
 
 
 def test_scope_of_another_project_is_unknown(card_api):
@@ -80,7 +80,7 @@ def test_column_moves(card_api, lane, column, order, expected):
     assert moved["order"] == expected.split().index(column)
 
 
-def test_only_what_is_named_changes(card_api, lane):
+def test_update_changes_only_given_fields(card_api, lane):
     before = card_api.columns()[1]
     changed = card_api.ask("PATCH", f"/columns/{lane['b']}", {"wipLimit": 2})
     assert changed == before | {"wipLimit": 2, "updatedAt": changed["updatedAt"]}
@@ -92,7 +92,7 @@ def test_null_clears(card_api, field):
     assert card_api.ask("PATCH", f"/columns/{column}", {field: None})[field] is None
 
 
-def test_what_changes_nothing_leaves_the_column_as_it_was(card_api, lane):
+def test_update_without_changes_leaves_the_column_unchanged(card_api, lane):
     assert card_api.ask("PATCH", f"/columns/{lane['a']}", {"name": "a", "order": 0}) == card_api.columns()[0]
 
 
@@ -157,7 +157,7 @@ def test_cards_of_a_deleted_column_take_the_status_of_the_other_one(card_api):
     assert (moved["status"], moved["completedAt"]) == ("done", moved["updatedAt"])
 
 
-def test_empty_column_is_deleted_wherever_its_cards_would_go(card_api, lane):
+def test_empty_column_is_deleted_with_any_target_column(card_api, lane):
     card_api.ask("DELETE", f"/columns/{lane['a']}?moveCardsTo={lane['b']}")
     assert names(card_api) == "b c d"
 
@@ -170,9 +170,9 @@ def test_cards_do_not_go_to_a_column_that_has_no_room(card_api, lane):
 
 
 @pytest.mark.parametrize("target", [NOWHERE, "", "x"])
-def test_cards_do_not_go_to_a_column_that_is_not_there(card_api, lane, target):
-    told = (400, "moveCardsTo must be the id of something that is there")
-    assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={target}") == told
+def test_cards_do_not_move_to_an_unknown_column(card_api, lane, target):
+    expected = (400, "moveCardsTo must be the id of something that is there")
+    assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={target}") == expected
 
 
 def test_cards_do_not_go_to_another_project(card_api, lane):
@@ -181,12 +181,12 @@ def test_cards_do_not_go_to_another_project(card_api, lane):
 
 
 def test_cards_do_not_go_to_the_column_that_is_deleted(card_api, lane):
-    told = (400, "moveCardsTo must be another column")
-    assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={lane['a']}") == told
+    expected = (400, "moveCardsTo must be another column")
+    assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={lane['a']}") == expected
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_column_that_is_not_there(card_api, method):
+def test_unknown_column_is_not_found(card_api, method):
     other = card_api.another().columns()[0]["id"]
     assert card_api.error(method, f"/columns/{NOWHERE}") == (404, "Column not found")
     assert card_api.error(method, f"/columns/{other}") == (404, "Column not found")

@@ -1,4 +1,4 @@
-"""Comments: who may change them, how they are counted, what they tell."""
+"""Comments: permissions, counts and notifications."""
 
 from __future__ import annotations
 
@@ -65,21 +65,21 @@ def test_comments_are_counted_on_their_card(board):
     assert board.read(card)["commentCount"] == 0
 
 
-def test_comments_that_come_and_go_at_once_are_counted_right(board):
+def test_concurrent_creation_and_deletion_keeps_the_count_right(board):
     card = board.card()
     old = [board.comment(card) for _ in range(3)]
 
     def delete(comment):
         return board.world.status(board.owner, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
 
-    at_once(*[lambda: board.comment(card)] * 3, *[lambda each=each: delete(each) for each in old])
+    at_once(*[lambda: board.comment(card)] * 3, *[lambda comment=comment: delete(comment) for comment in old])
     assert board.read(card)["commentCount"] == 3
     last = board.comment(card)
     assert sorted(at_once(*[lambda: delete(last)] * 3)) == [200, 404, 404]
     assert board.read(card)["commentCount"] == 3
 
 
-def test_a_comment_that_is_posted_while_its_card_is_deleted_is_not_posted(board):
+def test_comment_on_a_concurrently_deleted_card_is_refused(board):
     for _ in range(5):
         card = board.card()
         body = {"content": "Well."}
@@ -96,17 +96,17 @@ def test_a_comment_is_changed_by_its_author_and_by_admins(board):
     board.join(bob, cid)
     card = board.card()
     path = f"{board.of(card)}/comments/{board.comment(card, by=bob)['id']}"
-    asked = {
+    statuses = {
         who.user.name: board.world.status(who, "PATCH", path, {"content": who.user.name})
         for who in (bob, cid, board.owner)
     }
-    assert asked == {"bob": 200, "cid": 403, "ann": 200}
+    assert statuses == {"bob": 200, "cid": 403, "ann": 200}
     assert board.world.status(cid, "DELETE", path) == 403
     assert board.world.status(bob, "DELETE", path) == 200
     assert board.world.status(board.owner, "DELETE", path) == 404
 
 
-def test_a_changed_comment_stays_its_authors(board):
+def test_changed_comment_keeps_its_author(board):
     bob = board.world.person("bob")
     board.join(bob)
     clock = board.world.stop_clock()
@@ -128,7 +128,7 @@ def test_a_comment_is_reached_on_its_own_card_only(board):
     assert board.world.status(board.owner, "DELETE", f"{board.of(other)}/comments/{comment['id']}") == 404
 
 
-def test_that_a_comment_was_posted_is_told_with_the_card_as_it_is_by_then(board):
+def test_event_of_a_comment_has_the_current_card(board):
     card = board.card()
     ref = board.workspace.ref.child(CardRef, board.project["id"], card["id"])
     with board.world.core.begin(board.owner.actor) as uow:

@@ -1,4 +1,4 @@
-"""Custom fields: definitions, values on cards, and what becomes of values when their field changes."""
+"""Custom fields: definitions, values on cards, and effects of changed fields on values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def status(board, method, path, body=None, **headers):
 
 
 def error(board, method, path, body=None):
-    """Status and message of a call that has to fail."""
+    """Send a request that must fail, and return its status and message."""
     answer = board.world.call(board.owner, method, path, body)
     assert answer.status >= 400, answer
     return answer.status, orjson.loads(answer.body)["message"]
@@ -65,7 +65,7 @@ def put(board, card, values, **headers):
 # ------------------------------------------------------------------------------------------------- definitions
 
 
-def test_fields_are_listed_in_the_order_in_which_they_were_made(board):
+def test_fields_are_listed_in_creation_order(board):
     new_fields = [field(board, kind) for kind in ("text", "select", "boolean")]
     assert ask(board, "GET", f"{board.path}/custom-fields") == new_fields
     assert ask(board, "GET", f"{board.path}/board")["customFields"] == new_fields
@@ -78,10 +78,12 @@ def test_fields_are_listed_by_the_page(board):
         field(board, name=name)
     first = board.world.call(board.owner, "GET", f"{board.path}/custom-fields?limit=2")
     following = first.headers["link"].partition("?")[2].partition(">")[0]
-    assert [each["name"] for each in ask(board, "GET", f"{board.path}/custom-fields?{following}")] == ["c"]
+    assert [
+        listed_field["name"] for listed_field in ask(board, "GET", f"{board.path}/custom-fields?{following}")
+    ] == ["c"]
 
 
-def test_a_name_is_new_in_its_project_without_regard_to_case(board):
+def test_name_is_unique_in_its_project_without_regard_to_case(board):
     new_field = field(board, name="Straße")
     assert status(board, "POST", f"{board.path}/custom-fields", {"name": "STRASSE", "type": "date"}) == 409
     other = field(board, name="other")
@@ -93,12 +95,12 @@ def test_a_name_is_new_in_its_project_without_regard_to_case(board):
     field(Board(board.world, board.owner, board.workspace), name="Straße")
 
 
-def test_a_project_has_at_most_a_hundred_fields_even_if_many_are_made_at_once(board):
+def test_project_has_at_most_100_fields_under_concurrent_creation(board):
     for number in range(98):
         field(board, name=str(number))
     body = [{"name": name, "type": "text"} for name in "abcd"]
     answers = at_once(
-        *[lambda each=each: status(board, "POST", f"{board.path}/custom-fields", each) for each in body]
+        *[lambda body=body: status(board, "POST", f"{board.path}/custom-fields", body) for body in body]
     )
     assert sorted(answers) == [201, 201, 409, 409]
     assert len(ask(board, "GET", f"{board.path}/custom-fields")) == 100
@@ -121,11 +123,11 @@ def test_a_project_has_at_most_a_hundred_fields_even_if_many_are_made_at_once(bo
         ({"type": "select", "options": [" "]}, "options[0] must not be blank"),
     ],
 )
-def test_a_field_that_cannot_be_is_told(board, body, message):
+def test_invalid_field_is_refused(board, body, message):
     assert error(board, "POST", f"{board.path}/custom-fields", {"name": "x", **body}) == (400, message)
 
 
-def test_what_is_not_named_of_a_field_stays(board):
+def test_update_keeps_other_properties_of_a_field(board):
     clock = board.world.stop_clock()
     new_field = field(board, "select")
     clock.advance(timedelta(seconds=1))
@@ -136,17 +138,17 @@ def test_what_is_not_named_of_a_field_stays(board):
     assert changed["updatedAt"] > new_field["updatedAt"]
 
 
-def test_a_field_of_another_project_is_as_unknown_as_none(board):
+def test_field_of_another_project_is_unknown(board):
     other = Board(board.world, board.owner, board.workspace)
-    made, strange, card = field(board), field(other), board.card()
+    own_field, strange, card = field(board), field(other), board.card()
     below = f"{board.path}/custom-fields/{strange['id']}"
     assert error(board, "PATCH", below, {"name": "x"}) == (404, "Custom field not found")
-    assert ask(board, "PATCH", f"{board.path}/custom-fields/{made['id']}", {"name": "x"})["name"] == "x"
-    told = {
+    assert ask(board, "PATCH", f"{board.path}/custom-fields/{own_field['id']}", {"name": "x"})["name"] == "x"
+    messages = {
         error(board, "PATCH", f"{board.flat_of(card)}/custom-fields", {id: "x"})[1].replace(id, "<id>")
         for id in (strange["id"], UNKNOWN)
     }
-    assert told == {"<id> must be the id of something that is there"}
+    assert messages == {"<id> must be the id of something that is there"}
 
 
 # ------------------------------------------------------------------------------------------------- values
@@ -185,46 +187,46 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "kept"), GOOD)
-def test_a_value_of_each_type_is_kept(board, kind, value, kept):
+@pytest.mark.parametrize(("kind", "value", "stored"), GOOD)
+def test_value_of_each_type_is_stored(board, kind, value, stored):
     id, card = field(board, kind)["id"], board.card()
     changed = put(board, card, {id: value})
-    assert (changed["customFields"], changed["version"]) == ({id: kept}, 2)
-    assert type(changed["customFields"][id]) is type(kept)
+    assert (changed["customFields"], changed["version"]) == ({id: stored}, 2)
+    assert type(changed["customFields"][id]) is type(stored)
     assert board.read(card) == changed
     assert put(board, card, {id: value}) == changed
-    assert board.card(customFields={id: value})["customFields"] == {id: kept}
+    assert board.card(customFields={id: value})["customFields"] == {id: stored}
     assert put(board, card, {id: None})["customFields"] == {}
 
 
 @pytest.mark.parametrize(("kind", "message", "values"), BAD)
-def test_what_is_none_of_a_fields_type_is_named(board, kind, message, values):
+def test_value_of_the_wrong_type_is_named(board, kind, message, values):
     id, card = field(board, kind)["id"], board.card()
     column = board.columns[0]["id"]
-    asked = [
-        ("PATCH", f"{board.flat_of(card)}/custom-fields", lambda said: said, ""),
-        ("PATCH", board.of(card), lambda said: {"customFields": said}, "customFields."),
+    requests = [
+        ("PATCH", f"{board.flat_of(card)}/custom-fields", lambda values: values, ""),
+        ("PATCH", board.of(card), lambda values: {"customFields": values}, "customFields."),
         (
             "POST",
             f"{board.path}/columns/{column}/cards",
-            lambda said: {"title": "x", "customFields": said},
+            lambda values: {"title": "x", "customFields": values},
             "customFields.",
         ),
         (
             "POST",
             f"{board.path}/cards/bulk",
-            lambda said: {"cards": [{"title": "x", "columnId": column, "customFields": said}]},
+            lambda values: {"cards": [{"title": "x", "columnId": column, "customFields": values}]},
             "cards[0].customFields.",
         ),
         (
             "PATCH",
             f"{board.path}/cards/bulk",
-            lambda said: {"cards": [{"id": card["id"], "customFields": said}]},
+            lambda values: {"cards": [{"id": card["id"], "customFields": values}]},
             "cards[0].customFields.",
         ),
     ]
     for value in values:
-        for method, path, body, where in asked:
+        for method, path, body, where in requests:
             assert error(board, method, path, body({id: value})) == (400, f"{where}{id} {message}")
     assert values_of(board, card) == {}
 
@@ -245,10 +247,10 @@ def test_values_are_set_where_cards_are_made_and_changed(board):
             ]
         },
     )
-    assert [each["customFields"] for each in answer] == [{number: 1}, {number: 2}]
-    changes = [{"id": each["id"], "customFields": {number: None, text: "y"}} for each in answer]
+    assert [card["customFields"] for card in answer] == [{number: 1}, {number: 2}]
+    changes = [{"id": card["id"], "customFields": {number: None, text: "y"}} for card in answer]
     changed = ask(board, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})
-    assert [each["customFields"] for each in changed] == [{text: "y"}] * 2
+    assert [card["customFields"] for card in changed] == [{text: "y"}] * 2
 
 
 def test_new_card_needs_a_value_of_each_required_field(board):
@@ -257,10 +259,10 @@ def test_new_card_needs_a_value_of_each_required_field(board):
     column = board.columns[0]["id"]
     single, bulk = f"{board.path}/columns/{column}/cards", f"{board.path}/cards/bulk"
     is_required = "is required: every new card has a value of"
-    asked = {"title": "x", "customFields": {size["id"]: "L"}}
+    body = {"title": "x", "customFields": {size["id"]: "L"}}
     message = f"customFields.{due['id']} {is_required} {due['name']!r}"
-    assert error(board, "POST", single, asked) == (400, message)
-    cards = [{**asked, "columnId": column}, {"title": "y", "columnId": column}]
+    assert error(board, "POST", single, body) == (400, message)
+    cards = [{**body, "columnId": column}, {"title": "y", "columnId": column}]
     assert error(board, "POST", bulk, {"cards": cards}) == (400, f"cards[0].{message}")
     cleared = {"title": "x", "customFields": {size["id"]: None, due["id"]: "2026-04-01"}}
     assert error(board, "POST", single, cleared)[0] == 400
@@ -273,7 +275,7 @@ def test_new_card_needs_a_value_of_each_required_field(board):
     assert len(ask(board, "POST", f"{board.flat}/projects/import", file)["cardIds"]) == 2
 
 
-def test_creating_a_card_takes_no_statement_more_for_required_fields(board, statements):
+def test_required_fields_add_no_statement_to_card_creation(board, statements):
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     with statements() as without:
         ask(board, "POST", path, {"title": "x"})
@@ -294,12 +296,12 @@ def test_a_required_value_cannot_be_cleared(board):
     )
     put(board, card, {id: "x", several: ["low"]})
     path = f"{board.flat_of(card)}/custom-fields"
-    said = "must not be cleared, since the field is required"
-    assert error(board, "PATCH", path, {id: None}) == (400, f"{id} {said}")
-    assert error(board, "PATCH", path, {several: []}) == (400, f"{several} {said}")
+    reason = "must not be cleared, since the field is required"
+    assert error(board, "PATCH", path, {id: None}) == (400, f"{id} {reason}")
+    assert error(board, "PATCH", path, {several: []}) == (400, f"{several} {reason}")
     assert error(board, "PATCH", board.of(card), {"customFields": {id: None}}) == (
         400,
-        f"customFields.{id} {said}",
+        f"customFields.{id} {reason}",
     )
     assert values_of(board, card) == {id: "x", several: ["low"]}
     ask(board, "PATCH", f"{board.flat}/custom-fields/{id}", {"required": False})
@@ -320,7 +322,7 @@ def test_the_body_is_an_object_of_fields(board):
     assert error(board, "PATCH", path, {"x" * 500: 1})[1].startswith("x" * 100 + " must be the id")
 
 
-def test_whoever_names_more_fields_than_can_be_is_told_one_that_is_not(board):
+def test_too_many_fields_are_answered_with_an_unknown_one(board):
     id = field(board)["id"]
     many = {id: "x"} | {f"{number:024x}": "x" for number in range(5000)}
     answered, message = error(board, "PATCH", f"{board.flat_of(board.card())}/custom-fields", many)
@@ -335,7 +337,7 @@ def test_a_stale_version_is_refused(board):
     assert status(board, "PATCH", path, {id: "y"}, if_match='"1"') == 412
 
 
-def test_what_changes_is_told(board):
+def test_event_lists_changed_fields(board):
     id, card = field(board)["id"], board.card()
     ref = board.workspace.ref.child(FlatCardRef, card["id"])
     with board.world.core.begin(board.owner.actor) as uow:
@@ -370,11 +372,11 @@ def test_a_day_of_python_is_a_value(board):
             cards.update_card(uow, place.child(CardRef, card["id"]), later)
 
 
-def test_values_of_several_people_at_once_all_stay(board):
+def test_concurrently_set_values_are_all_kept(board):
     ids = [field(board, name=name)["id"] for name in "abcd"]
     for _ in range(3):
         card = board.card()
-        at_once(*[lambda each=each: put(board, card, {each: each}) for each in ids])  # noqa: B023
+        at_once(*[lambda field_id=field_id: put(board, card, {field_id: field_id}) for field_id in ids])  # noqa: B023
         assert values_of(board, card) == {id: id for id in ids}
 
 
@@ -396,22 +398,22 @@ def is_value(value):
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_is_set_and_cleared_a_card_has_what_was_said_last(board, data):
+def test_card_has_the_values_that_were_set_last(board, data):
     ids = {kind: field(board, kind, f"{kind} {next(NUMBERS)}")["id"] for kind in SAMPLES}
     card, model = board.card(), {}
     for _ in range(data.draw(st.integers(1, 6))):
         kinds = data.draw(st.lists(st.sampled_from(list(SAMPLES)), unique=True, min_size=1))
-        said = {ids[kind]: data.draw(st.none() | SAMPLES[kind].filter(is_value)) for kind in kinds}
+        values = {ids[kind]: data.draw(st.none() | SAMPLES[kind].filter(is_value)) for kind in kinds}
         before = board.read(card)
         way = data.draw(st.sampled_from(["alone", "with the card", "in bulk"]))
         if way == "alone":
-            after = put(board, card, said)
+            after = put(board, card, values)
         elif way == "with the card":
-            after = ask(board, "PATCH", board.of(card), {"customFields": said})
+            after = ask(board, "PATCH", board.of(card), {"customFields": values})
         else:
-            body = {"cards": [{"id": card["id"], "customFields": said}]}
+            body = {"cards": [{"id": card["id"], "customFields": values}]}
             (after,) = ask(board, "PATCH", f"{board.path}/cards/bulk", body)
-        model = {id: value for id, value in {**model, **said}.items() if value not in (None, [])}
+        model = {id: value for id, value in {**model, **values}.items() if value not in (None, [])}
         assert after["customFields"] == board.read(card)["customFields"] == model
         assert after["version"] == before["version"] + (before["customFields"] != model)
     for id in ids.values():
@@ -427,13 +429,13 @@ def test_option_that_is_renamed_is_kept_on_cards(board):
     one, several = field(board, "select"), field(board, "multi-select", required=True)
     card = board.card(customFields={one["id"]: "high", several["id"]: ["low", "high"]})
     low, others = OPTIONS[0], OPTIONS[2:]
-    for each in (one, several):
-        ask(board, "PATCH", path_of(board, each), {"options": [low, "urgent", *others]})
+    for select_field in (one, several):
+        ask(board, "PATCH", path_of(board, select_field), {"options": [low, "urgent", *others]})
     after = board.read(card)
     assert after["customFields"] == {one["id"]: "urgent", several["id"]: ["low", "urgent"]}
     # Another order renames nothing.
-    for each in (one, several):
-        ask(board, "PATCH", path_of(board, each), {"options": ["urgent", low, *others]})
+    for select_field in (one, several):
+        ask(board, "PATCH", path_of(board, select_field), {"options": ["urgent", low, *others]})
     assert board.read(card)["customFields"] == after["customFields"]
 
 
@@ -445,10 +447,10 @@ def test_an_option_that_is_removed_is_cleared_from_cards(board):
         {one["id"]: "high", several["id"]: ["late", "low", "high"], text: "low"},
         {text: f'"{one["id"]}":"low"'},
     ]
-    new_cards = [board.card(customFields=each) for each in chosen]
+    new_cards = [board.card(customFields=values) for values in chosen]
     several = ask(board, "PATCH", path_of(board, several), {"required": True})
-    for each in (one, several):
-        changed = ask(board, "PATCH", path_of(board, each), {"options": ["late", "high", "new"]})
+    for select_field in (one, several):
+        changed = ask(board, "PATCH", path_of(board, select_field), {"options": ["late", "high", "new"]})
         assert changed["options"] == ["late", "high", "new"]
     now = [board.read(card) for card in new_cards]
     assert [card["customFields"] for card in now] == [
@@ -491,14 +493,14 @@ LOSES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "becomes", "more", "kept"), KEEPS)
-def test_another_type_keeps_what_can_be_said_in_it(board, kind, value, becomes, more, kept):
+@pytest.mark.parametrize(("kind", "value", "becomes", "more", "stored"), KEEPS)
+def test_new_type_converts_compatible_values(board, kind, value, becomes, more, stored):
     new_field = field(board, kind)
     card = board.card(customFields={new_field["id"]: value})
     changed = ask(board, "PATCH", path_of(board, new_field), {"type": becomes, **more})
     assert changed["type"] == becomes
-    found = values_of(board, card)[new_field["id"]]
-    assert (found, type(found)) == (kept, type(kept))
+    actual = values_of(board, card)[new_field["id"]]
+    assert (actual, type(actual)) == (stored, type(stored))
 
 
 @pytest.mark.parametrize(("kind", "value", "becomes", "more"), LOSES)
@@ -535,17 +537,17 @@ def test_a_refused_change_leaves_the_unit_as_it_was(board):
 
 
 def test_a_deleted_field_takes_its_values_along(board):
-    gone, stays = field(board, name="gone"), field(board, name="stays")
-    card = board.card(customFields={gone["id"]: "x", stays["id"]: f'"{gone["id"]}":'})
+    deleted_field, stays = field(board, name="gone"), field(board, name="stays")
+    card = board.card(customFields={deleted_field["id"]: "x", stays["id"]: f'"{deleted_field["id"]}":'})
     other = board.card(customFields={stays["id"]: "y"})
-    assert ask(board, "DELETE", path_of(board, gone)) == {"ok": True}
+    assert ask(board, "DELETE", path_of(board, deleted_field)) == {"ok": True}
     now = board.read(card)
-    assert (now["customFields"], now["version"]) == ({stays["id"]: f'"{gone["id"]}":'}, 2)
+    assert (now["customFields"], now["version"]) == ({stays["id"]: f'"{deleted_field["id"]}":'}, 2)
     assert board.read(other) == other
-    assert status(board, "DELETE", path_of(board, gone)) == 404
+    assert status(board, "DELETE", path_of(board, deleted_field)) == 404
 
 
-def test_what_follows_a_field_takes_as_many_statements_however_many_cards_there_are(board, statements):
+def test_statements_of_a_field_change_do_not_grow_with_cards(board, statements):
     counts = []
     for count in (1, 20):
         new_field = field(board, "select", f"of {count}")
@@ -559,24 +561,24 @@ def test_what_follows_a_field_takes_as_many_statements_however_many_cards_there_
     assert max(counts) <= 8
 
 
-def test_values_of_many_cards_take_as_many_statements_as_of_one(board, statements):
+def test_statements_for_values_do_not_grow_with_cards(board, statements):
     ids = [field(board, name=name)["id"] for name in "abc"]
     counts = []
     for count in (1, 20):
-        each = {"title": "x", "columnId": board.columns[0]["id"], "customFields": dict.fromkeys(ids, "x")}
+        card = {"title": "x", "columnId": board.columns[0]["id"], "customFields": dict.fromkeys(ids, "x")}
         with statements() as sent:
-            ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [each] * count})
+            ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [card] * count})
         counts.append(len(sent))
     assert counts[0] == counts[1]
 
 
 def test_a_value_that_is_set_while_its_option_goes_is_on_no_card(board):
     for number in range(8):
-        made, card = field(board, "select", str(number)), board.card()
+        select_field, card = field(board, "select", str(number)), board.card()
         values = f"{board.flat_of(card)}/custom-fields"
         answers = at_once(
-            lambda: status(board, "PATCH", values, {made["id"]: "low"}),  # noqa: B023
-            lambda: status(board, "PATCH", path_of(board, made), {"options": ["high"]}),  # noqa: B023
+            lambda: status(board, "PATCH", values, {select_field["id"]: "low"}),  # noqa: B023
+            lambda: status(board, "PATCH", path_of(board, select_field), {"options": ["high"]}),  # noqa: B023
         )
         assert answers[1] == 200
         assert answers[0] in (200, 400)
@@ -585,10 +587,10 @@ def test_a_value_that_is_set_while_its_option_goes_is_on_no_card(board):
 
 def test_a_value_that_is_set_while_its_field_goes_is_on_no_card(board):
     for number in range(8):
-        made, card = field(board, name=str(number)), board.card()
+        text_field, card = field(board, name=str(number)), board.card()
         answers = at_once(
-            lambda: status(board, "PATCH", board.of(card), {"customFields": {made["id"]: "x"}}),  # noqa: B023
-            lambda: status(board, "DELETE", path_of(board, made)),  # noqa: B023
+            lambda: status(board, "PATCH", board.of(card), {"customFields": {text_field["id"]: "x"}}),  # noqa: B023
+            lambda: status(board, "DELETE", path_of(board, text_field)),  # noqa: B023
         )
         assert answers[1] == 200
         assert answers[0] in (200, 400)
@@ -598,9 +600,9 @@ def test_a_value_that_is_set_while_its_field_goes_is_on_no_card(board):
 # ------------------------------------------------------------------------------------------------- filters
 
 
-def filtered(board, *filters):
-    """The titles of the cards that pass, which must be the same whole and by the page."""
-    query = "&".join(f"customField={each}" for each in filters)
+def filtered_titles(board, *filters):
+    """Return the titles of matching cards, which must be equal in one list and in pages."""
+    query = "&".join(f"customField={condition}" for condition in filters)
     whole = [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{query}")]
     paged = [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{query}&limit=50")]
     assert whole == paged
@@ -608,7 +610,7 @@ def filtered(board, *filters):
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "asked"),
+    ("kind", "values", "expected"),
     [
         ("text", ["High", "high", "highest", 'a"b', "a%b"], {"high": "b", "a%22b": "d", "a%25b": "e"}),
         ("number", [3, 3.5, 33, 0, 1e300], {"3": "a", "3.0": "a", "3.5": "b", "0": "d", "1e300": "e"}),
@@ -618,25 +620,25 @@ def filtered(board, *filters):
         ("multi-select", [["low"], ["late", "low"], ["high"]], {"low": "a b", "late": "b", "high": "c"}),
     ],
 )
-def test_cards_are_found_by_their_values(board, kind, values, asked):
+def test_cards_are_found_by_their_values(board, kind, values, expected):
     new_field = field(board, kind)["id"]
     beside = field(board, "text", "beside")["id"]
     for title, value in zip("abcde", values, strict=False):
         board.card(title, customFields={new_field: value, beside: "3"})
     board.card("none", customFields={beside: "high"})
-    for text, titles in asked.items():
-        assert filtered(board, f"{new_field}:{text}") == titles
-    assert filtered(board, f"{new_field}:") == "none"
+    for text, titles in expected.items():
+        assert filtered_titles(board, f"{new_field}:{text}") == titles
+    assert filtered_titles(board, f"{new_field}:") == "none"
 
 
-def test_all_filters_have_to_pass(board):
+def test_filters_are_combined_with_and(board):
     size, kind = field(board, "number")["id"], field(board, "select")["id"]
     for title, number, option in (("a", 1, "low"), ("b", 1, "high"), ("c", 2, "high")):
         board.card(title, column=0 if title == "c" else 1, customFields={size: number, kind: option})
-    assert filtered(board, f"{size}:1", f"{kind}:high") == "b"
+    assert filtered_titles(board, f"{size}:1", f"{kind}:high") == "b"
     query = f"customField={kind}:high&columnId={board.columns[1]['id']}"
-    (found,) = ask(board, "GET", f"{board.path}/cards?{query}")
-    assert (found["title"], found["order"]) == ("b", 1)
+    (card,) = ask(board, "GET", f"{board.path}/cards?{query}")
+    assert (card["title"], card["order"]) == ("b", 1)
 
 
 def test_the_next_page_has_the_same_filters(board):
@@ -648,17 +650,17 @@ def test_the_next_page_has_the_same_filters(board):
     assert [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{following}")] == ["c"]
 
 
-def test_a_filter_that_cannot_be_is_named(board):
+def test_invalid_filter_is_named(board):
     id, several = field(board, "number")["id"], field(board, "multi-select")["id"]
     form = "must be the id of a custom field, a colon, and a value"
-    for said, message in (
+    for condition, message in (
         ("x", form),
         (id, form),
         (f"{id}:x", "must be a finite number"),
         (f"{several}:other", "must be one of the field's options"),
         (f"{UNKNOWN}:5", "must be the id of something that is there"),
     ):
-        answer = error(board, "GET", f"{board.path}/cards?customField={id}:5&customField={said}")
+        answer = error(board, "GET", f"{board.path}/cards?customField={id}:5&customField={condition}")
         assert answer == (400, f"customField[1] {message}")
     eleven = "&".join([f"customField={id}:1"] * 11)
     assert error(board, "GET", f"{board.path}/cards?{eleven}") == (

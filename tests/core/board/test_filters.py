@@ -1,4 +1,4 @@
-"""Filters of lists by ids: what has none, and ids that name nothing."""
+"""Filters of lists by ids: ``none``, and ids of nothing that exists."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def board(world: World) -> Board:
 
 
 def titles(board: Board, query: str) -> list[str]:
-    found = board.world.ask(board.owner, "GET", f"{board.path}/cards?{query}")
-    return [card["title"] for card in found]
+    cards = board.world.ask(board.owner, "GET", f"{board.path}/cards?{query}")
+    return [card["title"] for card in cards]
 
 
 def test_none_filters_cards_that_have_none(board: Board):
@@ -42,8 +42,8 @@ def test_sdk_filters_by_none_and_by_the_word(board: Board):
     client = Stellary.embedded(board.world.core.port(board.owner.actor))
     with client:
         listed = client.workspace(slug, board.workspace.slug).project(board.project["id"]).cards.list
-        for found in (listed(assignee_id=None, priority=None), listed(assignee_id="none")):
-            assert [card.title for card in found] == ["plain"]
+        for cards in (listed(assignee_id=None, priority=None), listed(assignee_id="none")):
+            assert [card.title for card in cards] == ["plain"]
 
 
 def test_none_filters_documents_at_the_top(board: Board):
@@ -51,11 +51,11 @@ def test_none_filters_documents_at_the_top(board: Board):
     top = board.world.ask(board.owner, "POST", path, {"title": "Top"})
     board.world.ask(board.owner, "POST", path, {"title": "Below", "parentId": top["id"]})
 
-    def found(query: str) -> list[str]:
-        return [each["title"] for each in board.world.ask(board.owner, "GET", f"{path}?{query}")]
+    def listed_titles(query: str) -> list[str]:
+        return [document["title"] for document in board.world.ask(board.owner, "GET", f"{path}?{query}")]
 
-    assert found("parentId=none") == found("parentId=none&topLevel=true") == ["Top"]
-    assert found("parentId=none&topLevel=false") == []
+    assert listed_titles("parentId=none") == listed_titles("parentId=none&topLevel=true") == ["Top"]
+    assert listed_titles("parentId=none&topLevel=false") == []
 
 
 def lists(board: Board) -> list[tuple[str, str]]:
@@ -71,7 +71,7 @@ def lists(board: Board) -> list[tuple[str, str]]:
     ]
 
 
-def test_id_that_names_nothing_is_refused_by_every_list(board: Board):
+def test_unknown_id_is_refused_by_every_list(board: Board):
     for path, name in lists(board):
         for text in (NOWHERE, "nonsense", "", "None", board.workspace.organization.path):
             for more in ("", "&limit=5"):
@@ -101,12 +101,12 @@ def test_ids_of_another_workspace_are_answered_as_unknown_ones(board: Board):
         answers = [
             board.world.call(board.owner, "GET", f"{path}{mark}{name}={id}") for id in (theirs[name], NOWHERE)
         ]
-        told = [orjson.loads(answer.body) | {"requestId": ""} for answer in answers]
+        bodies = [orjson.loads(answer.body) | {"requestId": ""} for answer in answers]
         assert [answer.status for answer in answers] == [400, 400]
-        assert told[0] == told[1]
+        assert bodies[0] == bodies[1]
 
 
-def test_id_that_is_there_and_on_no_card_finds_nothing(board: Board):
+def test_unused_id_matches_no_card(board: Board):
     label = board.label()
     scope = board.world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Next"})
     for query in (
@@ -126,7 +126,7 @@ def test_deleted_card_is_known_by_its_activity(board: Board):
     assert board.world.ask(board.owner, "GET", f"{path}&type=comment_added") == []
 
 
-def test_filter_that_finds_something_takes_no_statement_more(board: Board, statements):
+def test_matching_filter_takes_no_additional_statement(board: Board, statements):
     board.card("mine", assigneeId=board.owner.id)
     counts = []
     for query in ("", f"?assigneeId={board.owner.id}", f"?columnId={board.columns[0]['id']}"):

@@ -1,4 +1,4 @@
-"""What a file must not be: each is told with its place, in one sentence."""
+"""Invalid project files: each problem is reported with its path, in one sentence."""
 
 from __future__ import annotations
 
@@ -151,43 +151,46 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_cannot_be_is_told_with_its_place(name):
-    file, said = WRONG[name]
-    assert refusal(file) == said
+def test_problem_is_reported_with_its_path(name):
+    file, message = WRONG[name]
+    assert refusal(file) == message
 
 
-def related(*relations):
-    """Cards of which each relates to others: ``("0 blocks 1", ...)``."""
-    count = 1 + max(int(place) for each in relations for place in each.split()[::2])
+def related_cards(*relations):
+    """Return a file of cards with relations: ``("0 blocks 1", ...)``."""
+    count = 1 + max(int(place) for relation in relations for place in relation.split()[::2])
     cards = [{"id": f"k{place}", "title": "t", "columnIndex": 0, "relations": []} for place in range(count)]
-    for each in relations:
-        source, type, target = each.split()
+    for relation in relations:
+        source, type, target = relation.split()
         cards[int(source)]["relations"].append({"type": type, "targetCardId": f"k{target}"})
     return {"project": {"name": "x"}, "columns": [{"name": "a"}], "cards": cards}
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         (
-            related("0 blocks 1", "1 blocked_by 0"),
+            related_cards("0 blocks 1", "1 blocked_by 0"),
             "cards[1].relations[0] must not say again what cards[0].relations[0] says",
         ),
         (
-            related("0 duplicates 1", "1 duplicates 0"),
+            related_cards("0 duplicates 1", "1 duplicates 0"),
             "cards[1].relations[0] must not say again what cards[0].relations[0] says",
         ),
         (
-            related("0 parent_of 2", "1 parent_of 2"),
+            related_cards("0 parent_of 2", "1 parent_of 2"),
             "cards[1].relations[0] must not give a card a second parent, beside cards[0].relations[0]",
         ),
-        (related("0 blocks 1", "1 blocks 0"), "cards[1].relations[0] must not close a circle of blocks"),
         (
-            related("3 blocks 0", "0 blocks 1", "1 blocks 2", "2 blocks 0", "2 blocks 4"),
+            related_cards("0 blocks 1", "1 blocks 0"),
+            "cards[1].relations[0] must not close a circle of blocks",
+        ),
+        (
+            related_cards("3 blocks 0", "0 blocks 1", "1 blocks 2", "2 blocks 0", "2 blocks 4"),
             "cards[2].relations[0] must not close a circle of blocks",
         ),
         (
-            related("0 parent_of 1", "1 parent_of 2", "2 parent_of 0"),
+            related_cards("0 parent_of 1", "1 parent_of 2", "2 parent_of 0"),
             "cards[2].relations[0] must not close a circle of parent_of",
         ),
     ],
@@ -200,11 +203,11 @@ def related(*relations):
         "parents in a circle",
     ],
 )
-def test_relations_that_cannot_be(file, said):
-    assert refusal(file) == said
+def test_invalid_relations_are_refused(file, message):
+    assert refusal(file) == message
 
 
-def test_a_file_has_so_many_relations_at_most(monkeypatch):
+def test_number_of_relations_in_a_file_is_limited(monkeypatch):
     monkeypatch.setattr(import_relations, "IN_ALL_MAX", 2)
-    file = related("0 blocks 1", "0 blocks 2", "0 blocks 3")
+    file = related_cards("0 blocks 1", "0 blocks 2", "0 blocks 3")
     assert refusal(file) == "cards must not have more than 2 relations in all"

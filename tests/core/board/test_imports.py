@@ -1,4 +1,4 @@
-"""Projects that come as a file: as much as there is to say, in the right places, and who is told."""
+"""Project imports: complete content in the right positions, and notifications."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sqlalchemy import Engine, event
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core.db.base import metadata
 from stellary.core.kernel.unit import NOBODY
-from tests.core.board.project_files import alike, one_card, project_files
-from tests.core.board.test_import_rules import WRONG, related
+from tests.core.board.project_files import normalize, one_card, project_files
+from tests.core.board.test_import_rules import WRONG, related_cards
 from tests.support.boards import Board
 from tests.support.forms import FORM, form
 from tests.support.world import at_once
@@ -28,7 +28,7 @@ KNOWN = "bob@example.com"
 
 
 class Importing:
-    """Somebody who imports into a workspace, in which there is somebody else as well."""
+    """A user who imports projects into a workspace, and another member."""
 
     def __init__(self, world):
         self.world = world
@@ -43,7 +43,7 @@ class Importing:
     def export(self, project):
         return self.world.ask(self.ann, "GET", f"{self.path}/{project['id']}/export")
 
-    def refused(self, file):
+    def error(self, file):
         answer = self.world.call(self.ann, "POST", f"{self.path}/import", file)
         assert answer.status == 400, answer
         return orjson.loads(answer.body)["message"]
@@ -98,20 +98,20 @@ def test_the_published_form_makes_a_project(importing):
 
 
 def test_a_project_alone_has_its_scope_and_nothing_else(importing):
-    found = importing.export(importing.import_file({"project": {"name": "Empty"}}))
-    assert [scope["name"] for scope in found["scopes"]] == ["Main"]
-    assert (found["columns"], found["cards"]) == ([], [])
+    exported = importing.export(importing.import_file({"project": {"name": "Empty"}}))
+    assert [scope["name"] for scope in exported["scopes"]] == ["Main"]
+    assert (exported["columns"], exported["cards"]) == ([], [])
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_was_imported_is_exported_again(importing, data):
+def test_import_and_export_round_trip(importing, data):
     file = data.draw(project_files(["ann@example.com", KNOWN]))
     new_project = importing.import_file(file)
     first = importing.export(new_project)
-    assert alike(first) == alike(file)
-    assert new_project["notCarried"] == [] or [each["kind"] for each in new_project["notCarried"]] == ["key"]
-    assert alike(importing.export(importing.import_file(first))) == alike(first)
+    assert normalize(first) == normalize(file)
+    assert new_project["notCarried"] == [] or [loss["kind"] for loss in new_project["notCarried"]] == ["key"]
+    assert normalize(importing.export(importing.import_file(first))) == normalize(first)
     assert importing.export(new_project)["cards"] == first["cards"]
 
 
@@ -120,12 +120,12 @@ def test_a_key_is_kept_unless_another_project_has_it(importing):
     assert importing.import_file(file)["key"] == "QX"
     again = importing.import_file(file)
     assert again["key"] == "LAU"
-    assert [(each["kind"], each["path"], each["name"]) for each in again["notCarried"]] == [
+    assert [(loss["kind"], loss["path"], loss["name"]) for loss in again["notCarried"]] == [
         ("key", "project.key", "QX")
     ]
 
 
-def test_cards_without_a_number_get_one_that_none_has_had(importing):
+def test_cards_without_a_number_get_an_unused_one(importing):
     cards = [{"title": "a", "columnIndex": 0}, {"title": "b", "columnIndex": 0, "number": 7}]
     file = {"project": {"name": "x", "lastNumber": 9}, "columns": [{"name": "a"}], "cards": cards}
     new_project = importing.import_file(file)
@@ -143,7 +143,7 @@ def test_a_column_that_holds_more_than_its_limit_keeps_them(importing):
     assert [column["cardCount"] for column in importing.below(importing.import_file(file), "columns")] == [3]
 
 
-def test_a_status_that_is_not_given_is_the_columns(importing):
+def test_status_defaults_to_that_of_the_column(importing):
     cards = [{"title": "a", "columnIndex": 0}, {"title": "b", "columnIndex": 0, "status": "open"}]
     columns = [{"name": "a", "cardStatus": "done"}]
     new_project = importing.import_file({"project": {"name": "x"}, "columns": columns, "cards": cards})
@@ -155,7 +155,7 @@ def test_a_status_that_is_not_given_is_the_columns(importing):
     ]
 
 
-def test_what_is_still_to_come_has_happened_now(importing):
+def test_future_timestamps_become_the_present(importing):
     clock = importing.world.stop_clock()
     later = (clock.now + timedelta(days=1)).isoformat()
     comment = {"content": "Well.", "createdAt": later}
@@ -167,12 +167,12 @@ def test_what_is_still_to_come_has_happened_now(importing):
     assert (card["createdAt"], card["completedAt"], card["comments"][0]["createdAt"]) == (now, now, now)
 
 
-def test_what_was_completed_was_made_by_then(importing):
+def test_creation_is_not_after_completion(importing):
     new_project = importing.import_file(one_card(status="done", completedAt="2026-01-01"))
     assert importing.export(new_project)["cards"][0]["createdAt"] == "2026-01-01T00:00:00Z"
 
 
-def test_what_is_not_known_is_named_once(importing):
+def test_unknown_names_are_listed_once(importing):
     file = one_card(
         cover={"color": "red"}, checklist=[{"title": "a", "_id": "1"}, {"title": "b", "_id": "2"}]
     )
@@ -181,11 +181,11 @@ def test_what_is_not_known_is_named_once(importing):
     assert importing.import_file(file)["ignored"] == ["cards[].checklist[]._id", "cards[].cover", "generator"]
 
 
-def test_of_very_many_unknown_names_a_hundred_are_told(importing):
-    found = importing.import_file({"project": {"name": "x"}} | {f"n{number:03}": 1 for number in range(150)})[
-        "ignored"
-    ]
-    assert (len(found), found[-1]) == (101, "and 50 more")
+def test_at_most_100_unknown_names_are_listed(importing):
+    ignored = importing.import_file(
+        {"project": {"name": "x"}} | {f"n{number:03}": 1 for number in range(150)}
+    )["ignored"]
+    assert (len(ignored), ignored[-1]) == (101, "and 50 more")
 
 
 def test_an_idempotency_key_makes_one_project(importing):
@@ -194,15 +194,15 @@ def test_an_idempotency_key_makes_one_project(importing):
     assert len(importing.world.ask(importing.ann, "GET", importing.path)) == 1
 
 
-def test_two_imports_at_once_get_keys_of_their_own(importing):
+def test_concurrent_imports_get_different_keys(importing):
     projects = at_once(*[lambda: importing.import_file(PUBLISHED)] * 4)
-    assert len({each["key"] for each in projects}) == 4
+    assert len({project["key"] for project in projects}) == 4
 
 
 # ---------------------------------------------------------------------------------------------- people
 
 
-def test_cards_are_assigned_to_who_is_there(importing):
+def test_cards_are_assigned_to_existing_members(importing):
     importing.world.person("eve")
     file = one_card(assignee="BOB@example.com")
     file["cards"] += [{"title": "u", "columnIndex": 0, "assignee": "eve@example.com"}] * 2
@@ -212,8 +212,8 @@ def test_cards_are_assigned_to_who_is_there(importing):
         None,
         None,
     ]
-    (left,) = new_project["notCarried"]
-    assert (left["kind"], left["path"], left["name"], left["count"]) == (
+    (loss,) = new_project["notCarried"]
+    assert (loss["kind"], loss["path"], loss["name"], loss["count"]) == (
         "assignee",
         "cards[].assignee",
         "eve@example.com",
@@ -221,13 +221,16 @@ def test_cards_are_assigned_to_who_is_there(importing):
     )
 
 
-def test_members_are_those_who_are_there_and_nobody_is_let_in(importing):
+def test_import_adds_only_members_of_the_workspace(importing):
     eve = importing.world.person("eve")
     members = [{"email": KNOWN}, {"email": "eve@example.com"}, {"name": "Nobody"}, {"email": KNOWN}]
     new_project = importing.import_file({"project": {"name": "x"}, "members": members})
     assert new_project["memberCount"] == 2
-    assert {each["email"] for each in importing.below(new_project, "members")} == {"ann@example.com", KNOWN}
-    assert [(each["path"], each["name"]) for each in new_project["notCarried"]] == [
+    assert {member["email"] for member in importing.below(new_project, "members")} == {
+        "ann@example.com",
+        KNOWN,
+    }
+    assert [(loss["path"], loss["name"]) for loss in new_project["notCarried"]] == [
         ("members[1]", "eve@example.com"),
         ("members[2]", "Nobody"),
     ]
@@ -238,8 +241,8 @@ def test_a_token_that_could_not_add_members_adds_none(importing):
     file = {"project": {"name": "x"}, "members": [{"email": "ann@example.com"}, {"email": KNOWN}]}
     new_project = importing.import_file(file, importing.world.api_token(importing.ann, ["projects:write"]))
     assert new_project["memberCount"] == 1
-    (left,) = new_project["notCarried"]
-    assert (left["path"], left["reason"]) == (
+    (loss,) = new_project["notCarried"]
+    assert (loss["path"], loss["reason"]) == (
         "members[1]",
         "adding members is not allowed: this takes an API token with all scopes",
     )
@@ -249,7 +252,7 @@ def test_a_token_that_could_not_add_members_adds_none(importing):
     )
 
 
-def test_whoever_imports_answers_for_the_comments_whatever_the_file_says(importing):
+def test_imported_comments_belong_to_the_importer(importing):
     author = {"name": "bob", "email": KNOWN}
     comments = [
         {"content": "I quit.", "author": author, "createdAt": "2026-01-01"},
@@ -258,29 +261,31 @@ def test_whoever_imports_answers_for_the_comments_whatever_the_file_says(importi
     ]
     new_project = importing.import_file(one_card(comments=comments))
     tail = f"cards/{new_project['cardIds'][0]}/comments"
-    found = importing.below(new_project, tail)
-    assert [(each["authorId"], each["authorName"], each["importedFrom"]) for each in found[:2]] == [
+    imported = importing.below(new_project, tail)
+    assert [
+        (comment["authorId"], comment["authorName"], comment["importedFrom"]) for comment in imported[:2]
+    ] == [
         (importing.ann.id, "bob (imported by ann)", "bob"),
         (importing.ann.id, "ann (imported by ann)", "ann"),
     ]
-    assert len(found[2]["importedFrom"]) == 100
+    assert len(imported[2]["importedFrom"]) == 100
     assert importing.below(new_project, "cards")[0]["commentCount"] == 3
-    own = importing.world.ask(
+    own_comment = importing.world.ask(
         importing.ann, "POST", f"{importing.path}/{new_project['id']}/{tail}", {"content": "Here."}
     )
-    assert (own["authorName"], own["importedFrom"]) == ("ann", None)
+    assert (own_comment["authorName"], own_comment["importedFrom"]) == ("ann", None)
     # Bob did not say it here, so that it is not for him to change.
-    path = f"{importing.path}/{new_project['id']}/{tail}/{found[0]['id']}"
+    path = f"{importing.path}/{new_project['id']}/{tail}/{imported[0]['id']}"
     assert importing.world.status(importing.bob, "PATCH", path, {"content": "I stay."}) == 403
-    said = importing.export(new_project)["cards"][0]["comments"]
-    assert said[0]["author"] == author
+    exported_comments = importing.export(new_project)["cards"][0]["comments"]
+    assert exported_comments[0]["author"] == author
     assert importing.import_file(importing.export(new_project))["notCarried"][0]["kind"] == "key"
 
 
-def test_who_made_a_card_elsewhere_is_told_and_not_kept(importing):
+def test_foreign_creators_are_reported_as_not_carried(importing):
     new_project = importing.import_file(one_card(createdBy={"name": "bob", "email": KNOWN}))
     assert importing.below(new_project, "cards")[0]["createdById"] == importing.ann.id
-    assert [(each["kind"], each["name"], each["count"]) for each in new_project["notCarried"]] == [
+    assert [(loss["kind"], loss["name"], loss["count"]) for loss in new_project["notCarried"]] == [
         ("creator", "bob", 1)
     ]
     assert (
@@ -289,7 +294,7 @@ def test_who_made_a_card_elsewhere_is_told_and_not_kept(importing):
     )
 
 
-def test_an_import_is_told_once_to_each_whom_it_concerns(importing):
+def test_import_notifies_each_assignee_once(importing):
     zoe = importing.world.person("zoe")
     importing.world.join(zoe, importing.workspace)
     file = one_card(assignee=KNOWN, comments=[{"content": "@zoe, look."}])
@@ -297,25 +302,25 @@ def test_an_import_is_told_once_to_each_whom_it_concerns(importing):
     file["members"] = [{"email": "zoe@example.com"}]
     importing.import_file(file)
     for person in (importing.bob, zoe):
-        (told,) = importing.world.ask(person, "GET", "/notifications")
-        assert told["activity"]["type"] == "project_imported"
-        assert told["activity"]["meta"] == {"project": "x", "columns": 1, "cards": 20}
+        (notification,) = importing.world.ask(person, "GET", "/notifications")
+        assert notification["activity"]["type"] == "project_imported"
+        assert notification["activity"]["meta"] == {"project": "x", "columns": 1, "cards": 20}
     assert importing.world.ask(importing.ann, "GET", "/notifications") == []
 
 
 # ---------------------------------------------------------------------------------------------- what is refused
 
 
-def test_what_cannot_be_makes_nothing(importing):
+def test_invalid_file_creates_nothing(importing):
     before = rows(importing.world.core)
-    for file, said in WRONG.values():
-        assert importing.refused(file) == said
+    for file, message in WRONG.values():
+        assert importing.error(file) == message
     assert rows(importing.world.core) == before
 
 
-def test_relations_are_kept_from_whichever_end_they_are_told(importing):
+def test_relations_are_imported_from_either_end(importing):
     new_project = importing.import_file(
-        related(
+        related_cards(
             "0 blocked_by 1",
             "0 child_of 2",
             "1 duplicated_by 2",
@@ -324,14 +329,14 @@ def test_relations_are_kept_from_whichever_end_they_are_told(importing):
             "1 blocks 3",
         )
     )
-    found = importing.export(new_project)["cards"]
-    places = {card["id"]: place for place, card in enumerate(found)}
-    told = {
-        f"{place} {each['type']} {places[each['targetCardId']]}"
-        for place, card in enumerate(found)
-        for each in card["relations"]
+    cards = importing.export(new_project)["cards"]
+    places = {card["id"]: place for place, card in enumerate(cards)}
+    relations = {
+        f"{place} {relation['type']} {places[relation['targetCardId']]}"
+        for place, card in enumerate(cards)
+        for relation in card["relations"]
     }
-    assert told == {
+    assert relations == {
         "1 blocks 0",
         "2 parent_of 0",
         "2 duplicates 1",
@@ -389,46 +394,46 @@ def test_a_failure_at_any_statement_leaves_nothing(importing):
 # ---------------------------------------------------------------------------------------------- what is exported
 
 
-def test_an_export_tells_what_it_cannot_hold(importing):
+def test_export_lists_attachments_and_relations_it_cannot_carry(importing):
     board = Board(importing.world, importing.ann, importing.workspace)
     elsewhere = Board(importing.world, importing.ann, importing.workspace)
     card, other = board.card("Here"), elsewhere.card("There")
-    related = {"targetCardId": card["id"], "type": "blocks"}
-    importing.world.ask(importing.ann, "POST", f"{board.flat}/cards/{other['id']}/relations", related)
+    relation_body = {"targetCardId": card["id"], "type": "blocks"}
+    importing.world.ask(importing.ann, "POST", f"{board.flat}/cards/{other['id']}/relations", relation_body)
     file = form(b"Hello.", b"spec.pdf", b"application/pdf")
     importing.world.ask(importing.bob, "POST", f"{board.of(card)}/attachments", file, content_type=FORM)
-    (found,) = (each for each in importing.export(board.project)["cards"])
-    assert found["relations"] == [
+    (exported_card,) = importing.export(board.project)["cards"]
+    assert exported_card["relations"] == [
         {"type": "blocked_by", "targetCardId": None, "targetKey": f"{elsewhere.project['key']}-1"}
     ]
-    (attachment,) = found["attachments"]
+    (attachment,) = exported_card["attachments"]
     assert (attachment["originalName"], attachment["size"], attachment["uploadedBy"]["name"]) == (
         "spec.pdf",
         6,
         "bob",
     )
-    left = importing.import_file(importing.export(board.project))["notCarried"]
-    assert [(each["kind"], each["path"], each["name"]) for each in left] == [
+    losses = importing.import_file(importing.export(board.project))["notCarried"]
+    assert [(loss["kind"], loss["path"], loss["name"]) for loss in losses] == [
         ("key", "project.key", board.project["key"]),
         ("relation", "cards[0].relations[0]", f"blocked_by {elsewhere.project['key']}-1"),
         ("attachment", "cards[0].attachments[0]", "spec.pdf"),
     ]
 
 
-def test_the_address_of_who_has_left_is_not_told(importing):
+def test_export_omits_the_address_of_former_members(importing):
     board = Board(importing.world, importing.ann, importing.workspace)
     card = board.card("Here", by=importing.bob)
     board.comment(card, by=importing.bob)
     importing.world.ask(importing.ann, "DELETE", f"{importing.workspace.path}/members/{importing.bob.id}")
-    (found,) = importing.export(board.project)["cards"]
-    assert found["createdBy"] == {"name": "bob", "email": None}
-    assert found["comments"][0]["author"] == {"name": "bob", "email": None}
+    (exported_card,) = importing.export(board.project)["cards"]
+    assert exported_card["createdBy"] == {"name": "bob", "email": None}
+    assert exported_card["comments"][0]["author"] == {"name": "bob", "email": None}
 
 
 def test_moments_of_a_file_are_read_as_everywhere(importing):
     new_project = importing.import_file(one_card(createdAt="2026-01-01T01:00:00+01:00"))
-    found = datetime.fromisoformat(importing.below(new_project, "cards")[0]["createdAt"])
-    assert found == datetime(2026, 1, 1, tzinfo=UTC)
+    created_at = datetime.fromisoformat(importing.below(new_project, "cards")[0]["createdAt"])
+    assert created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------------------------------------- large ones
@@ -477,25 +482,25 @@ def large(cards, columns):
     }
 
 
-def test_a_project_as_large_as_may_be_is_the_same_after_a_round_trip(importing, statements):
+def test_largest_project_survives_a_round_trip(importing, statements):
     small, big = importing.import_file(large(10, 2)), importing.import_file(large(500, 50))
     for card in big["cardIds"][:20]:
         path = f"{importing.path}/{big['id']}/cards/{card}/attachments"
         importing.world.ask(importing.ann, "POST", path, form(b"Hello."), content_type=FORM)
     counted = []
-    for made in (small, big):
+    for project in (small, big):
         with statements() as exporting:
-            file = importing.export(made)
+            file = importing.export(project)
         with statements() as sent:
             again = importing.import_file(file)
         counted.append((len(exporting), len(sent)))
-        attached = [each["attachments"] for each in file["cards"]]
-        assert [each["kind"] for each in again["notCarried"]] == ["key"] + ["attachment"] * sum(
+        attached = [card["attachments"] for card in file["cards"]]
+        assert [loss["kind"] for loss in again["notCarried"]] == ["key"] + ["attachment"] * sum(
             map(len, attached)
         )
         for card in file["cards"]:
             card["attachments"] = []
-        assert alike(importing.export(again)) == alike(file)
+        assert normalize(importing.export(again)) == normalize(file)
     assert counted[0] == counted[1]
     assert counted[0][0] <= 12
     assert counted[0][1] <= 23

@@ -47,7 +47,7 @@ def take(board, card, label):
 # ------------------------------------------------------------------------------------------------- of a project
 
 
-def test_labels_are_listed_in_the_order_in_which_they_were_made(board):
+def test_labels_are_listed_in_creation_order(board):
     new_labels = [board.label(name) for name in ("ux", "bug")]
     assert ask(board, "GET", f"{board.path}/labels") == new_labels
     assert new_labels[0]["color"] == "#6b7280"
@@ -62,14 +62,14 @@ def test_labels_are_listed_by_the_page(board):
     assert [label["name"] for label in ask(board, "GET", f"{board.path}/labels?{following}")] == ["c"]
 
 
-def test_a_name_is_new_in_its_project_without_regard_to_case(board):
+def test_name_is_unique_in_its_project_without_regard_to_case(board):
     board.label("Straße")
     assert status(board, "POST", f"{board.path}/labels", {"name": "STRASSE"}) == 409
     other = Board(board.world, board.owner, board.workspace)
     assert status(board, "POST", f"{other.path}/labels", {"name": "STRASSE"}) == 201
 
 
-def test_of_several_that_take_a_name_one_gets_it(board):
+def test_one_of_several_concurrent_labels_gets_the_name(board):
     for name in "abc":
         answers = at_once(*[lambda: status(board, "POST", f"{board.path}/labels", {"name": name})] * 3)  # noqa: B023
         assert sorted(answers) == [201, 409, 409]
@@ -121,7 +121,7 @@ def test_a_label_is_taken_off_a_card(board):
     assert board.read(card)["version"] == card["version"] + 3
 
 
-def test_what_happens_to_a_cards_labels_is_told(board):
+def test_label_changes_of_a_card_emit_events(board):
     card, label = board.card(), board.label()
     ref = board.workspace.ref.child(CardLabelRef, card["id"], label["id"])
     with board.world.core.begin(board.owner.actor) as uow:
@@ -132,7 +132,7 @@ def test_what_happens_to_a_cards_labels_is_told(board):
     assert event.changed == ("labelIds",)
 
 
-def test_a_label_of_another_project_is_as_unknown_as_none(board):
+def test_label_of_another_project_is_unknown(board):
     card, other = board.card(), Board(board.world, board.owner, board.workspace)
     strange = f"{board.flat_of(card)}/labels/{other.label()['id']}"
     unknown = f"{board.flat_of(card)}/labels/{'a' * 24}"
@@ -158,7 +158,7 @@ def test_a_card_bears_at_most_a_hundred_labels(board):
     assert status(board, "POST", f"{board.flat_of(card)}/labels/{new_labels[100]}") == 409
 
 
-def test_labels_that_are_put_on_a_card_at_once_all_stay(board):
+def test_concurrently_added_labels_are_all_kept(board):
     new_labels = [board.label(str(number)) for number in range(4)]
     for _ in range(3):
         card = board.card()
@@ -182,7 +182,7 @@ def test_a_deleted_label_is_taken_off_all_cards(board):
     assert status(board, "DELETE", f"{board.flat}/labels/{ids[1]}") == 404
 
 
-def test_deleting_a_label_takes_as_many_statements_however_many_cards_bear_it(board, statements):
+def test_statements_of_a_deleted_label_do_not_grow_with_cards(board, statements):
     counts = []
     for cards in (1, 20):
         label = board.label()
@@ -212,8 +212,8 @@ STEPS = ("put", "put", "put", "take", "replace", "make", "delete")
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9)), max_size=25))
-def test_cards_bear_what_was_put_on_them_and_nothing_that_is_gone(world, steps):
-    """No foreign key watches over the ids on a card."""
+def test_cards_bear_added_labels_and_no_deleted_ones(world, steps):
+    """Check against a model, since no foreign key covers the ids on a card."""
     board = Board(world, world.person(f"ann-{secrets.token_hex(4)}"))
     there = [label["id"] for label in ask(board, "GET", f"{board.path}/labels")]
     cards = [board.card() for _ in range(3)]
@@ -237,8 +237,8 @@ def test_cards_bear_what_was_put_on_them_and_nothing_that_is_gone(world, steps):
                 ask(board, "DELETE", f"{board.flat}/labels/{label}")
                 there.remove(label)
                 borne = {id: without(ids, label) for id, ids in borne.items()}
-        assert {each["id"]: board.read(each)["labelIds"] for each in cards} == borne
+        assert {card["id"]: board.read(card)["labelIds"] for card in cards} == borne
 
 
-def without(ids, gone):
-    return [id for id in ids if id != gone]
+def without(ids, removed):
+    return [id for id in ids if id != removed]

@@ -1,4 +1,4 @@
-"""Large columns: as any other, but that their places are looked up in a directory."""
+"""Large columns: like any other column, but with a position index."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ SIZE = LARGE + 300
 
 
 def directory(card_api, column):
-    """The directory that a column's row has, checked against the cards that stand there."""
+    """Return the position index of a column's row, checked against the cards in the column."""
     with card_api.world.core.view(NOBODY) as uow:
         text = uow.connection.execute(select(columns.c.directory).where(columns.c.id == column)).scalar()
         standing = select(cards.c.position).where(cards.c.column_id == column, cards.c.archived.is_(False))
         positions = sorted(uow.connection.execute(standing).scalars())
-    found = PositionIndex.parse(text)
-    if found is not None:
-        counted = [0] * len(found.lows)
+    index = PositionIndex.parse(text)
+    if index is not None:
+        counts = [0] * len(index.lows)
         for position in positions:
-            counted[sum(low <= position for low in found.lows[1:])] += 1
-        assert list(found.counts) == counted
-        assert max(counted) <= LARGE
-    return found
+            counts[sum(low <= position for low in index.lows[1:])] += 1
+        assert list(index.counts) == counts
+        assert max(counts) <= LARGE
+    return index
 
 
-def listed(card_api, column):
-    found = [card for card in card_api.listed(f"columnId={column}") if not card["archived"]]
-    assert [card["order"] for card in found] == list(range(len(found)))
-    return [card["id"] for card in found]
+def card_ids(card_api, column):
+    cards = [card for card in card_api.list_cards(f"columnId={column}") if not card["archived"]]
+    assert [card["order"] for card in cards] == list(range(len(cards)))
+    return [card["id"] for card in cards]
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def test_moves_leave_a_list(card_api, large):
         else:
             card_api.ask("DELETE", f"/cards/{card}")
         assert directory(card_api, todo).total == len(model)
-    assert listed(card_api, todo) == model
-    assert listed(card_api, doing) == other
+    assert card_ids(card_api, todo) == model
+    assert card_ids(card_api, doing) == other
 
 
 @pytest.mark.slow
@@ -113,22 +113,22 @@ def test_moves_to_one_place_make_room(card_api, large):
         model.insert(place, card)
         assert card_api.change(card, order=place)["order"] == place
     assert directory(card_api, todo).total == len(model)
-    assert listed(card_api, todo) == model
+    assert card_ids(card_api, todo) == model
 
 
 def test_bulk_keeps_the_directory(card_api, large):
     todo, model = large
     doing = card_api.columns()[1]["id"]
-    made = card_api.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 400})
-    model += [card["id"] for card in made]
-    assert [card["order"] for card in made] == list(range(SIZE + 1, SIZE + 401))
+    created = card_api.ask("POST", "/cards/bulk", {"cards": [{"columnId": todo, "title": "t"}] * 400})
+    model += [card["id"] for card in created]
+    assert [card["order"] for card in created] == list(range(SIZE + 1, SIZE + 401))
     assert directory(card_api, todo).total == len(model)
-    gone, back = model[5:205], model[900]
-    changes = [{"id": id, "columnId": doing} for id in gone] + [{"id": back, "order": 0}]
+    moved, back = model[5:205], model[900]
+    changes = [{"id": id, "columnId": doing} for id in moved] + [{"id": back, "order": 0}]
     card_api.ask("PATCH", "/cards/bulk", {"cards": changes})
-    model = [back, *(id for id in model if id not in {*gone, back})]
+    model = [back, *(id for id in model if id not in {*moved, back})]
     assert directory(card_api, todo).total == len(model)
-    assert listed(card_api, todo) == model
+    assert card_ids(card_api, todo) == model
 
 
 def test_column_that_takes_in_another_one_becomes_large(card_api, large):
@@ -137,14 +137,14 @@ def test_column_that_takes_in_another_one_becomes_large(card_api, large):
     first = card_api.card(doing)["id"]
     card_api.ask("DELETE", f"/columns/{todo}?moveCardsTo={doing}")
     assert directory(card_api, doing).total == SIZE + 2
-    assert listed(card_api, doing) == [first, *model]
+    assert card_ids(card_api, doing) == [first, *model]
 
 
 @pytest.mark.parametrize("in_bulk", [True, False])
 def test_directory_goes_when_the_column_has_become_small(card_api, in_bulk):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     card_api.fill(todo, LARGE)
-    ids = listed(card_api, todo)
+    ids = card_ids(card_api, todo)
     last = card_api.card(todo)["id"]
     for start in range(0, STRETCH, 500):
         changes = [{"id": id, "columnId": doing} for id in ids[start : min(start + 500, STRETCH)]]
@@ -155,7 +155,7 @@ def test_directory_goes_when_the_column_has_become_small(card_api, in_bulk):
     else:
         card_api.ask("DELETE", f"/cards/{last}")
     assert directory(card_api, todo) is None
-    assert listed(card_api, todo) == ids[STRETCH:]
+    assert card_ids(card_api, todo) == ids[STRETCH:]
 
 
 def test_stretch_that_becomes_long_is_parted(card_api, large):
@@ -182,5 +182,5 @@ def test_moves_at_once_keep_the_directory(card_api, large):
     requests += [("DELETE", f"/cards/{card}", None) for card in ids[:10]]
     rng.shuffle(requests)
     assert statuses(at_once(card_api, requests)).keys() <= {200, 201, 400, 404, 409}
-    assert directory(card_api, todo).total == len(listed(card_api, todo))
-    assert len(card_api.listed()) == SIZE + 1
+    assert directory(card_api, todo).total == len(card_ids(card_api, todo))
+    assert len(card_api.list_cards()) == SIZE + 1

@@ -18,10 +18,10 @@ def columns(card_api):
 
 
 def titles(card_api, query=""):
-    return " ".join(card["title"] for card in card_api.listed(query))
+    return " ".join(card["title"] for card in card_api.list_cards(query))
 
 
-def test_cards_come_by_column_and_place_and_those_that_are_archived_last(card_api, columns):
+def test_cards_are_listed_by_column_and_position_with_archived_ones_last(card_api, columns):
     todo, doing, done = columns
     d = card_api.card(done, "d")["id"]
     a, b, _ = card_api.cards(todo, "a b c")
@@ -31,29 +31,29 @@ def test_cards_come_by_column_and_place_and_those_that_are_archived_last(card_ap
     assert titles(card_api) == "b c e d a"
     card_api.ask("PATCH", f"/columns/{done}", {"order": 0})
     assert titles(card_api) == "d b c e a"
-    assert [card["order"] for card in card_api.listed()] == [0, 0, 1, 0, None]
-    assert card_api.listed()[0] == card_api.read(d)
+    assert [card["order"] for card in card_api.list_cards()] == [0, 0, 1, 0, None]
+    assert card_api.list_cards()[0] == card_api.read(d)
 
 
 def test_empty_project_has_no_cards(card_api):
-    assert card_api.listed() == []
+    assert card_api.list_cards() == []
 
 
 @pytest.fixture
 def various(card_api, columns):
-    """Cards of which each filter finds some: their ids by title."""
+    """Create cards so that each filter matches some, and return the ids in the filters."""
     bob = card_api.world.person("bob")
     card_api.world.join(bob, card_api.workspace)
     labels = [label["id"] for label in card_api.ask("GET", "/labels")]
     todo, doing, done = columns
-    made = {
+    cards = {
         "plain": card_api.card(todo, "plain"),
         "high": card_api.card(todo, "high", priority="high", dueDate="2026-04-01"),
         "bobs": card_api.card(doing, "bobs", assigneeId=bob.id, dueDate="2026-05-01", labelIds=labels[:2]),
         "gone": card_api.card(done, "gone", labelIds=labels[1:]),
     }
-    card_api.change(made["gone"]["id"], archived=True)
-    return {"bob": bob.id, "labels": labels, "columns": columns, "scope": made["plain"]["scopeId"]}
+    card_api.change(cards["gone"]["id"], archived=True)
+    return {"bob": bob.id, "labels": labels, "columns": columns, "scope": cards["plain"]["scopeId"]}
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_filters(card_api, various, query, expected):
     assert titles(card_api, query.format(**various)) == expected
 
 
-def test_filtered_cards_have_the_place_that_they_have_among_all(card_api, columns):
+def test_filtered_cards_keep_their_order(card_api, columns):
     *_, c = card_api.cards(columns[0], "a b c")
     card_api.change(c, order=0)
-    assert [card["order"] for card in card_api.listed("q=a")] == [1]
-    assert [card["order"] for card in card_api.listed("q=b&archived=false")] == [2]
+    assert [card["order"] for card in card_api.list_cards("q=a")] == [1]
+    assert [card["order"] for card in card_api.list_cards("q=b&archived=false")] == [2]
 
 
-def test_what_has_changed_since_a_moment(card_api, columns):
+def test_cards_changed_since_a_moment(card_api, columns):
     clock = card_api.world.stop_clock()
     a, _ = card_api.cards(columns[0], "a b")
     clock.advance(timedelta(hours=1))
@@ -101,7 +101,7 @@ def test_what_has_changed_since_a_moment(card_api, columns):
 
 
 @pytest.mark.parametrize(
-    ("title", "part", "found"),
+    ("title", "part", "count"),
     [
         ("100% sure", "100%25", True),
         ("100 sure", "100%25", False),
@@ -115,33 +115,33 @@ def test_what_has_changed_since_a_moment(card_api, columns):
         ("it's", "it's", True),
     ],
 )
-def test_text_is_found_as_it_stands_without_regard_to_case(card_api, columns, title, part, found):
+def test_text_is_found_literally_without_regard_to_case(card_api, columns, title, part, count):
     card_api.card(columns[0], "x", description=title)
-    assert len(card_api.listed(f"q={part}")) == found
+    assert len(card_api.list_cards(f"q={part}")) == count
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"]
 )
-def test_what_no_list_takes(card_api, query):
+def test_invalid_query_is_refused(card_api, query):
     assert card_api.error("GET", f"/cards?{query}")[0] == 400
 
 
 def pages(card_api, query):
-    path, found = f"{card_api.path}/cards?{query}", []
+    path, pages_ = f"{card_api.path}/cards?{query}", []
     while path:
         answer = card_api.world.call(card_api.person, "GET", path)
-        found.append(orjson.loads(answer.body))
+        pages_.append(orjson.loads(answer.body))
         path = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
-    return found
+    return pages_
 
 
 def test_pages_come_in_the_order_of_creation(card_api, columns):
     ids = card_api.cards(columns[0], "a b c d e")
     card_api.change(ids[4], order=0)
-    found = pages(card_api, "limit=2")
-    assert [[card["title"] for card in page] for page in found] == [["a", "b"], ["c", "d"], ["e"]]
-    assert [card["order"] for page in found for card in page] == [1, 2, 3, 4, 0]
+    listed = pages(card_api, "limit=2")
+    assert [[card["title"] for card in page] for page in listed] == [["a", "b"], ["c", "d"], ["e"]]
+    assert [card["order"] for page in listed for card in page] == [1, 2, 3, 4, 0]
 
 
 def test_pages_keep_their_filters(card_api, columns):
@@ -166,7 +166,7 @@ def test_pages_are_the_whole_list(card_api, columns):
     for id in ids[::3]:
         card_api.change(id, columnId=columns[1])
     card_api.change(ids[2], archived=True)
-    whole = {card["id"]: card for card in card_api.listed()}
+    whole = {card["id"]: card for card in card_api.list_cards()}
 
     @given(st.integers(1, 8))
     def any_page_size(limit):

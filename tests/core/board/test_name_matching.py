@@ -1,4 +1,4 @@
-"""What is meant by a name: exactly, without regard to case, nearly; and never one of two."""
+"""Name matching: exact, without regard to case, or approximate; never one of two candidates."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ STAGES = [
 ]
 
 
-def problem(said, things=STAGES, field="column"):
+def problem(name, things=STAGES, field="column"):
     with pytest.raises(Invalid) as error:
-        resolve_one(said, things, field)
+        resolve_one(name, things, field)
     return error.value
 
 
 @pytest.mark.parametrize(
-    ("said", "id"), [("1", "1"), ("To Do", "1"), ("to  do", "1"), ("todo", "1"), ("Done", "3"), ("done", "4")]
+    ("name", "id"), [("1", "1"), ("To Do", "1"), ("to  do", "1"), ("todo", "1"), ("Done", "3"), ("done", "4")]
 )
-def test_the_best_reading_is_meant(said, id):
-    assert resolve_one(said, STAGES, "column") == id
+def test_best_match_wins(name, id):
+    assert resolve_one(name, STAGES, "column") == id
 
 
 ACCENTS = [
@@ -39,28 +39,28 @@ ACCENTS = [
 
 
 @pytest.mark.parametrize(
-    ("said", "id"),
+    ("name", "id"),
     [("ol", "1"), ("ubergrosse", "2"), ("UBERGROSE", "2"), ("Cafe\u0301", None), ("CAFÉ", "4")],
 )
-def test_accents_need_not_be_said(said, id):
+def test_accents_are_optional(name, id):
     if id is None:
-        assert problem(said, ACCENTS).code == "ambiguous_name"
+        assert problem(name, ACCENTS).code == "ambiguous_name"
     else:
-        assert resolve_one(said, ACCENTS, "column") == id
+        assert resolve_one(name, ACCENTS, "column") == id
 
 
-def test_between_two_nothing_is_guessed():
+def test_ambiguous_name_is_refused():
     error = problem("DONE")
     assert error.message == "column 'DONE' could be 'Done' (3), 'done' (4): give an id"
     assert error.code == "ambiguous_name"
 
 
-def test_of_many_that_could_be_meant_five_are_told():
+def test_error_lists_at_most_five_candidates():
     twins = [Candidate(str(n), ("Ship",)) for n in range(7)]
     assert problem("Ship", twins).message.endswith("'Ship' (4) and 2 more: give an id")
 
 
-def test_name_that_nothing_has_is_answered_with_the_nearest_five():
+def test_error_for_an_unknown_name_lists_the_nearest_five():
     things = [Candidate(str(n), (name,)) for n, name in enumerate(("Ship", "Arch", "Done", "a", "b", "c"))]
     assert problem("Archive", things).message == (
         "column must be the id of something that is there, or its name; 'Archive' is neither, "
@@ -68,7 +68,7 @@ def test_name_that_nothing_has_is_answered_with_the_nearest_five():
     )
 
 
-def test_id_of_what_is_not_there_gets_the_fixed_answer():
+def test_unknown_id_gets_the_fixed_message():
     assert problem("0" * 24).message == "column must be the id of something that is there"
     assert problem("Archive", []).message == "column must be the id of something that is there"
 
@@ -83,27 +83,27 @@ PEOPLE = [
 
 
 @pytest.mark.parametrize(
-    ("said", "id"), [("Jane", "1"), ("JANE", "1"), ("Rob Ray", "2"), ("Ana", "4"), ("ana", "4")]
+    ("name", "id"), [("Jane", "1"), ("JANE", "1"), ("Rob Ray", "2"), ("Ana", "4"), ("ana", "4")]
 )
-def test_unique_first_name_is_meant(said, id):
-    assert resolve_one(said, PEOPLE, "assigneeId") == id
+def test_unique_first_name_matches(name, id):
+    assert resolve_one(name, PEOPLE, "assigneeId") == id
 
 
-def test_address_that_is_nearly_right_is_nobodys():
+def test_similar_email_address_does_not_match():
     assert "'Jane Doe' (1)" in problem("ja@example.com", PEOPLE).message
 
 
-def test_first_name_of_two_is_answered_with_both():
+def test_error_for_a_shared_first_name_lists_both_people():
     message = "assigneeId 'Rob' could be 'Rob Ray' (2), 'Rob Roy' (3): give an id"
     assert problem("Rob", PEOPLE, "assigneeId").message == message
 
 
 @given(st.text(max_size=12), st.lists(st.text(min_size=1, max_size=12), max_size=6))
-def test_whatever_is_said_one_thing_is_meant_or_none(said, names):
+def test_any_name_resolves_to_one_candidate_or_fails(name, names):
     things = [Candidate(str(n), (name,)) for n, name in enumerate(names)]
     try:
-        found = resolve_one(said, things, "column")
+        id = resolve_one(name, things, "column")
     except Invalid:
         return
-    exact = [thing.id for thing in things if said in (thing.id, *thing.names)]
-    assert found in exact or not exact
+    exact = [thing.id for thing in things if name in (thing.id, *thing.names)]
+    assert id in exact or not exact

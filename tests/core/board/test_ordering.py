@@ -1,4 +1,4 @@
-"""The order of cards: whatever is done in whatever sequence, each column is a plain list."""
+"""The order of cards: after any sequence of calls, each column is dense."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ class Columns(RuleBasedStateMachine):
         self.lists = {self.card_api.column(name, scopeId=scope): [] for name in ("here", "there")}
 
     def where(self, card):
-        return next(column for column, found in self.lists.items() if card in found)
+        return next(column for column, column_cards in self.lists.items() if card in column_cards)
 
     def standing(self):
-        return [card for found in self.lists.values() for card in found]
+        return [card for column_cards in self.lists.values() for card in column_cards]
 
     def pick(self, data, cards):
         return data.draw(st.sampled_from(sorted(cards))) if cards else None
 
     def put(self, card, column, place):
-        for found in self.lists.values():
-            if card in found:
-                found.remove(card)
+        for column_cards in self.lists.values():
+            if card in column_cards:
+                column_cards.remove(card)
         self.lists[column].insert(place, card)
 
     @rule(data=st.data())
     def create(self, data):
         column = self.pick(data, self.lists)
-        made = self.card_api.card(column, str(next(self.titles)))
-        assert made["order"] == len(self.lists[column])
-        self.lists[column].append(made["id"])
+        card = self.card_api.card(column, str(next(self.titles)))
+        assert card["order"] == len(self.lists[column])
+        self.lists[column].append(card["id"])
 
     @rule(data=st.data(), count=st.integers(1, 5))
     def create_many(self, data, count):
-        wanted = [(self.pick(data, self.lists), str(next(self.titles))) for _ in range(count)]
-        body = {"cards": [{"columnId": column, "title": title} for column, title in wanted]}
-        for made in self.card_api.ask("POST", "/cards/bulk", body):
-            assert made["order"] == len(self.lists[made["columnId"]])
-            self.lists[made["columnId"]].append(made["id"])
+        new_cards = [(self.pick(data, self.lists), str(next(self.titles))) for _ in range(count)]
+        body = {"cards": [{"columnId": column, "title": title} for column, title in new_cards]}
+        for card in self.card_api.ask("POST", "/cards/bulk", body):
+            assert card["order"] == len(self.lists[card["columnId"]])
+            self.lists[card["columnId"]].append(card["id"])
 
     @rule(data=st.data(), place=PLACE)
     def move_within(self, data, place):
@@ -127,8 +127,8 @@ class Columns(RuleBasedStateMachine):
     def move_many(self, data, places):
         changes = []
         for place in places:
-            left = set(self.standing()) - {change["id"] for change in changes}
-            if card := self.pick(data, left):
+            unmoved = set(self.standing()) - {change["id"] for change in changes}
+            if card := self.pick(data, unmoved):
                 column = self.pick(data, self.lists)
                 self.put(card, column, place)
                 changes.append({"id": card, "columnId": column, "order": place})
@@ -138,7 +138,7 @@ class Columns(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def many_at_one_place(self, data):
-        """Until there is no room left: the cards around have to be spread again."""
+        """Insert cards until no gap is left, so that the cards around are spread again."""
         column = self.pick(data, self.lists)
         for _ in range(40):
             if len(self.lists[column]) < 3:
@@ -149,11 +149,11 @@ class Columns(RuleBasedStateMachine):
 
     @invariant()
     def columns_are_lists(self):
-        found = {column: [] for column in self.lists}
-        for card in self.card_api.listed("archived=false"):
-            assert card["order"] == len(found[card["columnId"]])
-            found[card["columnId"]].append(card["id"])
-        assert found == self.lists
+        lists = {column: [] for column in self.lists}
+        for card in self.card_api.list_cards("archived=false"):
+            assert card["order"] == len(lists[card["columnId"]])
+            lists[card["columnId"]].append(card["id"])
+        assert lists == self.lists
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ def test_cards_without_any_room_between_are_spread_together(card_api):
     card = model.pop()
     model.insert(150, card)
     assert card_api.change(card, order=150)["order"] == 150
-    assert [each["id"] for each in card_api.listed(f"columnId={todo}")] == model
+    assert [listed_card["id"] for listed_card in card_api.list_cards(f"columnId={todo}")] == model
 
 
 def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
@@ -200,9 +200,9 @@ def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
         card = card_api.card(todo, str(index))["id"]
         model.insert(1, card)
         assert card_api.change(card, order=1)["order"] == 1
-    assert [card["id"] for card in card_api.listed(f"columnId={todo}")] == model
-    found = positions(card_api, todo)
-    assert len(set(found)) == len(model)
+    assert [card["id"] for card in card_api.list_cards(f"columnId={todo}")] == model
+    card_positions = positions(card_api, todo)
+    assert len(set(card_positions)) == len(model)
 
 
 def test_inserting_before_one_card_spreads_the_cards_around_it(card_api):
@@ -213,4 +213,4 @@ def test_inserting_before_one_card_spreads_the_cards_around_it(card_api):
         card = card_api.card(todo, str(index))["id"]
         model.insert(-1, card)
         card_api.change(card, before=last)
-    assert [card["id"] for card in card_api.listed(f"columnId={todo}")] == model
+    assert [card["id"] for card in card_api.list_cards(f"columnId={todo}")] == model

@@ -1,4 +1,4 @@
-"""Directories of large columns: as if the places had been counted."""
+"""The position index of large columns, compared with counting."""
 
 from __future__ import annotations
 
@@ -16,70 +16,72 @@ positions = st.integers(-(2**40), 2**40)
 
 @st.composite
 def columns(draw):
-    """A column as its positions, and a directory of it with short stretches."""
-    found = sorted(draw(st.sets(positions, min_size=1, max_size=60)))
-    cuts = sorted(draw(st.sets(st.integers(1, len(found)), max_size=6)) - {len(found)})
+    """Draw the positions of a column, and a position index with short ranges."""
+    drawn = sorted(draw(st.sets(positions, min_size=1, max_size=60)))
+    cuts = sorted(draw(st.sets(st.integers(1, len(drawn)), max_size=6)) - {len(drawn)})
     starts = [0, *cuts]
-    ends = [*cuts, len(found)]
+    ends = [*cuts, len(drawn)]
     # The card with which a stretch began may have left it.
     lows = tuple(
-        draw(st.integers(found[start - 1] + 1 if start else found[0] - 9, found[start])) for start in starts
+        draw(st.integers(drawn[start - 1] + 1 if start else drawn[0] - 9, drawn[start])) for start in starts
     )
     counts = tuple(end - start for start, end in zip(starts, ends, strict=True))
-    return found, PositionIndex(lows, counts)
+    return drawn, PositionIndex(lows, counts)
 
 
 def check(column, directory):
-    """What a directory says of each card is what is counted."""
+    """Check that the index locates each card as counting does."""
     assert directory.total == len(column)
     for index, position in enumerate(column):
         start, before = directory.locate_position(position)
-        assert before + sum((start is None or start <= each) and each < position for each in column) == index
+        assert (
+            before + sum((start is None or start <= other) and other < position for other in column) == index
+        )
         start, skip = directory.locate_index(index)
-        rest = column if start is None else column[bisect_left(column, start) :]
-        assert rest[skip] == position
+        following = column if start is None else column[bisect_left(column, start) :]
+        assert following[skip] == position
 
 
 @given(columns())
-def test_places_are_as_counted(found):
-    check(*found)
+def test_places_are_as_counted(column_and_index):
+    check(*column_and_index)
 
 
 @given(columns(), st.data())
-def test_cards_come_and_go(found, data):
-    column, directory = found
+def test_cards_come_and_go(column_and_index, data):
+    column, directory = column_and_index
     for _ in range(data.draw(st.integers(1, 30))):
         if len(column) > 1 and data.draw(st.booleans()):
             position = data.draw(st.sampled_from(column))
             column.remove(position)
             directory = directory.with_count(position, -1)
         else:
-            position = data.draw(positions.filter(lambda each: each not in column))
+            position = data.draw(positions.filter(lambda drawn: drawn not in column))
             insort(column, position)
             directory = directory.with_count(position, 1)
         check(column, directory)
 
 
 @given(columns(), st.data())
-def test_cards_are_spread_again(found, data):
-    column, directory = found
+def test_cards_are_spread_again(column_and_index, data):
+    column, directory = column_and_index
     start = data.draw(st.integers(0, len(column) - 1))
     end = data.draw(st.integers(start + 1, len(column)))
-    left = column[start - 1] if start else None
+    before = column[start - 1] if start else None
     right = column[end] if end < len(column) else None
-    closed = [each for each in (left, right) if each is not None]
-    row = ([left] if start else []) + [None] * (end - start) + ([right] if end < len(column) else [])
-    new = assign_positions(row, opens_left=left is None, opens_right=right is None)
+    closed = [neighbour for neighbour in (before, right) if neighbour is not None]
+    row = ([before] if start else []) + [None] * (end - start) + ([right] if end < len(column) else [])
+    new = assign_positions(row, opens_left=before is None, opens_right=right is None)
     if new is None:
         return
-    new = [each for each in new if each not in closed]
+    new = [assigned for assigned in new if assigned not in closed]
     moved = list(zip(column[start:end], new, strict=True))
     check([*column[:start], *new, *column[end:]], directory.with_moves(moved))
 
 
 @given(columns())
-def test_directory_reads_as_it_was_written(found):
-    _, directory = found
+def test_directory_reads_as_it_was_written(column_and_index):
+    _, directory = column_and_index
     assert PositionIndex.parse(directory.text) == directory
 
 

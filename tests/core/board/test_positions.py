@@ -11,7 +11,7 @@ from stellary.core.board.rules.positions import GAP, ROOM, ColumnOrder, assign_p
 
 
 def ascends(positions):
-    return all(left < right for left, right in itertools.pairwise(positions))
+    return all(previous < next_ for previous, next_ in itertools.pairwise(positions))
 
 
 positions = st.integers(-(2**40), 2**40)
@@ -39,13 +39,13 @@ def test_neighbours_without_a_number_between_leave_no_room():
 
 
 @given(positions, st.integers(1, 50), positions)
-def test_what_is_spread_lies_between_the_neighbours(left, count, right):
-    found = spread(left, count, right)
-    if found is None:
-        assert right - left <= count
+def test_what_is_spread_lies_between_the_neighbours(before, count, after):
+    positions_ = spread(before, count, after)
+    if positions_ is None:
+        assert after - before <= count
     else:
-        assert len(found) == count
-        assert ascends([left, *found, right])
+        assert len(positions_) == count
+        assert ascends([before, *positions_, after])
 
 
 @given(rows, st.data())
@@ -53,37 +53,37 @@ def test_settled_row_ascends(row, data):
     unsettled = list(row)
     for _ in range(data.draw(st.integers(0, 30))):
         unsettled.insert(data.draw(st.integers(0, len(unsettled))), None)
-    found = assign_positions(unsettled)
-    assert found is not None
-    assert len(found) == len(unsettled)
-    assert ascends(found)
+    assigned = assign_positions(unsettled)
+    assert assigned is not None
+    assert len(assigned) == len(unsettled)
+    assert ascends(assigned)
 
 
-def test_card_that_finds_room_moves_nobody():
+def test_card_with_room_moves_no_other_card():
     assert assign_positions([0, None, GAP]) == [0, GAP // 2, GAP]
 
 
 def test_card_without_room_moves_only_those_around():
     row = [*range(0, 100 * GAP, GAP), *range(100 * GAP, 100 * GAP + 5)]
     row.insert(102, None)
-    found = assign_positions(row)
-    assert ascends(found)
-    assert found[:80] == row[:80]
-    assert all(right - left >= ROOM for left, right in itertools.pairwise(found))
+    assigned = assign_positions(row)
+    assert ascends(assigned)
+    assert assigned[:80] == row[:80]
+    assert all(next_ - previous >= ROOM for previous, next_ in itertools.pairwise(assigned))
 
 
 def test_cards_that_are_new_to_the_right_are_spread_along():
     row = [0, None, *range(1, 9), None, 9, GAP]
-    found = assign_positions(row)
-    assert ascends(found)
-    assert found[-1] == GAP
+    assigned = assign_positions(row)
+    assert ascends(assigned)
+    assert assigned[-1] == GAP
 
 
 def test_closed_row_keeps_its_ends():
     row = [0, 1, 2, None, 3, 4, 10**9]
-    found = assign_positions(row, opens_left=False, opens_right=False)
-    assert ascends(found)
-    assert (found[0], found[-1]) == (0, 10**9)
+    assigned = assign_positions(row, opens_left=False, opens_right=False)
+    assert ascends(assigned)
+    assert (assigned[0], assigned[-1]) == (0, 10**9)
 
 
 def test_closed_row_without_room_asks_for_more():
@@ -96,27 +96,27 @@ def test_closed_row_either_ascends_between_its_ends_or_asks_for_more(row, data):
         return
     new = [*row]
     new.insert(data.draw(st.integers(1, len(row) - 1)), None)
-    found = assign_positions(new, opens_left=False, opens_right=False)
-    if found is not None:
-        assert ascends(found)
-        assert (found[0], found[-1]) == (row[0], row[-1])
+    assigned = assign_positions(new, opens_left=False, opens_right=False)
+    if assigned is not None:
+        assert ascends(assigned)
+        assert (assigned[0], assigned[-1]) == (row[0], row[-1])
 
 
-def test_inserting_at_one_place_forever_rewrites_few():
+def test_repeated_insertion_at_one_position_rewrites_few_cards():
     row, written = list(range(0, 200 * GAP, GAP)), 0
     for _ in range(3_000):
         row.insert(100, None)
-        found = assign_positions(row)
-        written += sum(old != new for old, new in zip(row, found, strict=True))
-        row = found
+        assigned = assign_positions(row)
+        written += sum(old != new for old, new in zip(row, assigned, strict=True))
+        row = assigned
     assert ascends(row)
     assert written < 3 * 3_000
 
 
 @given(rows, st.data())
 def test_line_is_a_list_that_knows_positions(row, data):
-    kept = {f"{index:03}": position for index, position in enumerate(row)}
-    line, model = ColumnOrder(kept.items()), list(kept)
+    cards = {f"{index:03}": position for index, position in enumerate(row)}
+    line, model = ColumnOrder(cards.items()), list(cards)
     for step in range(data.draw(st.integers(0, 20))):
         if model and data.draw(st.booleans()):
             card = data.draw(st.sampled_from(model))
@@ -128,5 +128,5 @@ def test_line_is_a_list_that_knows_positions(row, data):
             model.insert(place, card)
     assert line.orders() == {card: place for place, card in enumerate(model)}
     assert [line.order_of(card) for card in model] == list(range(len(model)))
-    final = kept | line.positions()
+    final = cards | line.positions()
     assert sorted(model, key=final.__getitem__) == model

@@ -11,30 +11,31 @@ def make(card_api, **body):
     return card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/projects", body)
 
 
-def refused(card_api, **body):
+def creation_status(card_api, **body):
     return card_api.world.status(card_api.person, "POST", f"{card_api.workspace.path}/projects", body)
 
 
 def projects(card_api, query=""):
-    found = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects?{query}")
-    return [project["name"] for project in found]
+    listed = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects?{query}")
+    return [project["name"] for project in listed]
 
 
-def test_project_has_all_that_was_said(card_api):
-    made = make(card_api, name="Website", description="All of it", key="WWW")
-    assert made == {
-        "id": made["id"],
+def test_created_project_has_all_given_fields(card_api):
+    project = make(card_api, name="Website", description="All of it", key="WWW")
+    assert project == {
+        "id": project["id"],
         "name": "Website",
         "description": "All of it",
         "key": "WWW",
         "workspaceId": card_api.workspace.id,
         "archived": False,
         "memberCount": 1,
-        "createdAt": made["createdAt"],
-        "updatedAt": made["createdAt"],
+        "createdAt": project["createdAt"],
+        "updatedAt": project["createdAt"],
     }
     assert (
-        card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/{made['id']}") == made
+        card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/{project['id']}")
+        == project
     )
 
 
@@ -42,9 +43,9 @@ def test_key_is_made_from_the_name(card_api):
     assert [make(card_api, name="Website")["key"] for _ in range(2)] == ["WEB", "WEBS"]
 
 
-def test_key_that_is_taken_is_refused(card_api):
+def test_used_key_is_refused(card_api):
     make(card_api, name="a", key="ABC")
-    assert refused(card_api, name="b", key="ABC") == 409
+    assert creation_status(card_api, name="b", key="ABC") == 409
 
 
 def test_key_can_be_taken_again_in_another_workspace(card_api):
@@ -54,7 +55,7 @@ def test_key_can_be_taken_again_in_another_workspace(card_api):
 
 @pytest.mark.parametrize("key", ["A", "ABCDEFG", "abc", "A1"])
 def test_key_is_2_to_6_capitals(card_api, key):
-    assert refused(card_api, name="a", key=key) == 400
+    assert creation_status(card_api, name="a", key=key) == 400
 
 
 @pytest.mark.parametrize(
@@ -67,15 +68,15 @@ def test_key_is_2_to_6_capitals(card_api, key):
 )
 def test_project_begins_with_what_its_template_has(card_api, template, columns):
     templates = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/templates")
-    resolve_one = next(each for each in templates if each["id"] == template)
+    chosen_template = next(candidate for candidate in templates if candidate["id"] == template)
     path = f"{card_api.workspace.path}/projects/{make(card_api, name='x', templateId=template)['id']}"
-    found = card_api.world.ask(card_api.person, "GET", f"{path}/columns")
+    listed_columns = card_api.world.ask(card_api.person, "GET", f"{path}/columns")
     labels = card_api.world.ask(card_api.person, "GET", f"{path}/labels")
-    assert ", ".join(column["name"] for column in found) == columns
-    assert [{"name": each["name"], "cardStatus": each["cardStatus"]} for each in found] == resolve_one[
-        "columns"
-    ]
-    assert [{"name": each["name"], "color": each["color"]} for each in labels] == resolve_one["labels"]
+    assert ", ".join(column["name"] for column in listed_columns) == columns
+    assert [
+        {"name": column["name"], "cardStatus": column["cardStatus"]} for column in listed_columns
+    ] == chosen_template["columns"]
+    assert [{"name": label["name"], "color": label["color"]} for label in labels] == chosen_template["labels"]
 
 
 def test_project_begins_as_the_simple_template_if_none_is_named(card_api):
@@ -84,19 +85,19 @@ def test_project_begins_as_the_simple_template_if_none_is_named(card_api):
 
 
 def test_unknown_template_is_refused(card_api):
-    assert refused(card_api, name="x", templateId="other") == 400
+    assert creation_status(card_api, name="x", templateId="other") == 400
 
 
 def test_templates_by_the_page(card_api):
     path = f"{card_api.workspace.path}/projects/templates"
     first = card_api.world.call(card_api.person, "GET", f"{path}?limit=2")
     following = first.headers["link"].partition("<")[2].partition(">")[0]
-    rest = card_api.world.ask(card_api.person, "GET", following)
-    assert len(rest) == 1
-    assert rest[0] in card_api.world.ask(card_api.person, "GET", path)
+    last_page = card_api.world.ask(card_api.person, "GET", following)
+    assert len(last_page) == 1
+    assert last_page[0] in card_api.world.ask(card_api.person, "GET", path)
 
 
-def test_projects_are_listed_in_the_order_in_which_they_were_made(card_api):
+def test_projects_are_listed_in_creation_order(card_api):
     make(card_api, name="second")
     make(card_api, name="third")
     assert projects(card_api) == ["Q1 Launch", "second", "third"]
@@ -108,7 +109,7 @@ def test_projects_of_another_workspace_are_not_listed(card_api):
     assert card_api.world.ask(card_api.person, "GET", f"{other.path}/projects") == []
 
 
-def test_archived_projects_can_be_told_apart(card_api):
+def test_archived_projects_can_be_filtered(card_api):
     make(card_api, name="second")
     assert card_api.ask("PATCH", "", {"archived": True})["archived"]
     assert projects(card_api) == ["Q1 Launch", "second"]
@@ -116,7 +117,7 @@ def test_archived_projects_can_be_told_apart(card_api):
     assert projects(card_api, "archived=false") == ["second"]
 
 
-def test_only_what_is_named_changes(card_api):
+def test_update_changes_only_given_fields(card_api):
     changed = card_api.ask("PATCH", "", {"name": "Q2 Launch"})
     assert changed == card_api.project | {"name": "Q2 Launch", "updatedAt": changed["updatedAt"]}
     assert card_api.ask("GET") == changed
@@ -127,7 +128,7 @@ def test_description_is_cleared(card_api):
     assert card_api.ask("PATCH", "", {"description": None})["description"] is None
 
 
-def test_what_changes_nothing_leaves_the_project_as_it_was(card_api):
+def test_update_without_changes_leaves_the_project_unchanged(card_api):
     assert card_api.ask("PATCH", "", {}) == card_api.project
     assert card_api.ask("PATCH", "", {"name": "Q1 Launch"}) == card_api.project
 
@@ -144,14 +145,14 @@ def test_project_is_deleted_with_all_that_is_in_it(card_api):
     card = card_api.card(todo, checklist=[{"title": "a"}])["id"]
     card_api.ask("POST", f"/cards/{card}/comments", {"content": "x"})
     other = card_api.another()
-    kept = other.card(other.columns()[0]["id"])["id"]
+    other_card = other.card(other.columns()[0]["id"])["id"]
     assert card_api.ask("DELETE") == {"ok": True}
     assert card_api.error("GET") == (404, "Project not found")
     assert card_api.error("GET", f"/cards/{card}") == (404, "Project not found")
-    assert other.read(kept)["title"] == "a card"
+    assert other.read(other_card)["title"] == "a card"
 
 
-def test_project_is_deleted_by_its_members_and_by_admins_alone(card_api):
+def test_only_members_and_admins_delete_a_project(card_api):
     bob, boss = card_api.world.people("bob boss")
     card_api.world.join(bob, card_api.workspace)
     card_api.world.join(boss, card_api.workspace, role="admin")
@@ -159,7 +160,7 @@ def test_project_is_deleted_by_its_members_and_by_admins_alone(card_api):
     assert card_api.world.status(boss, "DELETE", card_api.path) == 200
 
 
-def test_project_that_is_not_there_is_not_found_before_roles_are_asked(card_api):
+def test_unknown_project_is_not_found_before_roles_are_checked(card_api):
     bob = card_api.world.person("bob")
     card_api.world.join(bob, card_api.workspace)
     assert card_api.world.status(bob, "DELETE", f"{card_api.workspace.path}/projects/{NOWHERE}") == 404
@@ -187,19 +188,19 @@ def members(card_api):
     return [member["userId"] for member in card_api.ask("GET", "/members")]
 
 
-def test_whoever_makes_a_project_is_its_member(card_api):
+def test_creator_of_a_project_is_its_member(card_api):
     assert members(card_api) == [card_api.person.id]
 
 
 def test_member_is_added_by_address(card_api, bob):
-    made = card_api.ask("POST", "/members", {"email": "Bob@Example.com"})
-    assert made == {
+    member = card_api.ask("POST", "/members", {"email": "Bob@Example.com"})
+    assert member == {
         "userId": bob.id,
         "email": "bob@example.com",
         "name": "bob",
-        "createdAt": made["createdAt"],
+        "createdAt": member["createdAt"],
     }
-    assert card_api.ask("GET", "/members")[1] == made
+    assert card_api.ask("GET", "/members")[1] == member
     assert card_api.ask("GET")["memberCount"] == 2
 
 
@@ -213,11 +214,11 @@ def test_member_is_added_once(card_api, bob):
     assert card_api.error("POST", "/members", {"email": bob.email})[0] == 409
 
 
-def test_who_does_not_reach_the_workspace_is_as_unknown_as_nobody(card_api):
+def test_users_outside_the_workspace_are_unknown(card_api):
     stranger = card_api.world.person("stranger")
-    told = card_api.error("POST", "/members", {"email": stranger.email})
-    assert told == card_api.error("POST", "/members", {"email": "nobody@example.com"})
-    assert told[0] == 404
+    stranger_error = card_api.error("POST", "/members", {"email": stranger.email})
+    assert stranger_error == card_api.error("POST", "/members", {"email": "nobody@example.com"})
+    assert stranger_error[0] == 404
 
 
 def test_member_is_removed(card_api, bob):
@@ -227,7 +228,7 @@ def test_member_is_removed(card_api, bob):
     assert card_api.error("DELETE", f"/members/{bob.id}") == (404, "Member not found")
 
 
-def test_members_are_managed_by_members_and_admins_alone(card_api, bob):
+def test_only_members_and_admins_manage_members(card_api, bob):
     body = {"email": "nobody@example.com"}
     assert card_api.world.status(bob, "POST", f"{card_api.path}/members", body) == 403
     assert card_api.world.status(bob, "DELETE", f"{card_api.path}/members/{NOWHERE}") == 403
@@ -235,13 +236,13 @@ def test_members_are_managed_by_members_and_admins_alone(card_api, bob):
     assert card_api.world.status(bob, "DELETE", f"{card_api.path}/members/{card_api.person.id}") == 200
 
 
-def test_members_of_a_project_that_is_not_there(card_api, bob):
+def test_members_of_an_unknown_project_are_not_found(card_api, bob):
     path = f"{card_api.workspace.path}/projects/{NOWHERE}/members"
     assert card_api.world.status(bob, "DELETE", f"{path}/{NOWHERE}") == 404
     assert card_api.world.status(bob, "GET", path) == 404
 
 
-def test_who_is_removed_keeps_what_is_assigned(card_api, bob):
+def test_removed_member_keeps_assigned_cards(card_api, bob):
     card_api.ask("POST", "/members", {"email": bob.email})
     card = card_api.card(card_api.columns()[0]["id"], assigneeId=bob.id)["id"]
     card_api.ask("DELETE", f"/members/{bob.id}")

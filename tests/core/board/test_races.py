@@ -1,4 +1,4 @@
-"""Many at once: whoever comes second sees what the first one did, and nobody loses a card."""
+"""Concurrent requests to a board: the second one sees the first one's changes, and no card is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORKERS = 16
 
 
 def at_once(card_api, requests):
-    """Send requests by 16 threads; the answers in the order of the requests."""
+    """Send requests from 16 threads, and return the responses in the order of the requests."""
 
     def send(request):
         method, tail, body, *headers = request
@@ -37,19 +37,19 @@ def statuses(answers):
 
 
 def check_places(card_api):
-    """Each column is dense; all ids that are listed."""
-    found = card_api.listed("archived=false")
+    """Check that each column is dense, and return the ids of all listed cards."""
+    cards = card_api.list_cards("archived=false")
     columns = {column["id"]: [] for column in card_api.columns()}
-    for card in found:
+    for card in cards:
         columns[card["columnId"]].append(card["order"])
     for places in columns.values():
         assert places == list(range(len(places)))
-    return {card["id"] for card in found}
+    return {card["id"] for card in cards}
 
 
 def random_move(rng, cards, columns):
     card = rng.choice(cards)
-    other = rng.choice([each for each in cards if each != card])
+    other = rng.choice([candidate for candidate in cards if candidate != card])
     return (
         "PATCH",
         f"/cards/{card}",
@@ -67,7 +67,7 @@ def random_move(rng, cards, columns):
 
 
 @pytest.mark.slow
-def test_moves_at_once_leave_a_permutation(card_api):
+def test_concurrent_moves_leave_a_permutation(card_api):
     rng = random.Random(7)
     columns = [column["id"] for column in card_api.columns()]
     cards = card_api.cards(columns[0], " ".join(map(str, range(24))))
@@ -78,37 +78,37 @@ def test_moves_at_once_leave_a_permutation(card_api):
 
 
 @pytest.mark.slow
-def test_moves_to_one_place_at_once_make_room_for_each_other(card_api):
+def test_concurrent_moves_to_one_position_make_room(card_api):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     first, _ = card_api.cards(todo, "first last")
     cards = card_api.cards(doing, " ".join(map(str, range(80))))
     moves = [("PATCH", f"/cards/{card}", {"columnId": todo, "after": first}) for card in cards]
     assert statuses(at_once(card_api, moves)) == {200: 80}
     assert check_places(card_api) >= set(cards)
-    assert card_api.listed(f"columnId={todo}")[0]["id"] == first
+    assert card_api.list_cards(f"columnId={todo}")[0]["id"] == first
 
 
-def test_moves_at_once_respect_the_limit_of_a_column(card_api):
+def test_concurrent_moves_respect_the_limit_of_a_column(card_api):
     full = card_api.column("Full", wipLimit=3)
     todo = card_api.columns()[0]["id"]
     cards = card_api.cards(todo, " ".join(map(str, range(12))))
     moves = [("PATCH", f"/cards/{card}", {"columnId": full}) for card in cards]
     creations = [("POST", f"/columns/{full}/cards", {"title": "new"})] * 4
-    found = statuses(at_once(card_api, [*moves[:6], *creations, *moves[6:]]))
-    assert found[200] + found[201] == 3
-    assert found[409] == 13
+    counts = statuses(at_once(card_api, [*moves[:6], *creations, *moves[6:]]))
+    assert counts[200] + counts[201] == 3
+    assert counts[409] == 13
     check_places(card_api)
 
 
-def test_cards_made_at_once_are_numbered_without_a_gap_or_a_twin(card_api):
+def test_concurrently_created_cards_have_unique_consecutive_numbers(card_api):
     columns = [column["id"] for column in card_api.columns()]
     requests = [("POST", f"/columns/{columns[n % 3]}/cards", {"title": "t"}) for n in range(48)]
     assert statuses(at_once(card_api, requests)) == {201: 48}
-    assert sorted(card["number"] for card in card_api.listed()) == list(range(1, 49))
+    assert sorted(card["number"] for card in card_api.list_cards()) == list(range(1, 49))
     check_places(card_api)
 
 
-def test_one_of_many_who_have_seen_the_same_version_changes_it(card_api):
+def test_only_one_change_of_the_same_version_succeeds(card_api):
     card = card_api.card(card_api.columns()[0]["id"])["id"]
     requests = [
         ("PATCH", f"/cards/{card}", {"title": f"by {number}"}, {"if_match": '"1"'})
@@ -118,18 +118,18 @@ def test_one_of_many_who_have_seen_the_same_version_changes_it(card_api):
     assert card_api.read(card)["version"] == 2
 
 
-def test_changes_of_different_fields_at_once_all_hold(card_api):
+def test_concurrent_changes_of_different_fields_are_all_kept(card_api):
     card = card_api.card(card_api.columns()[0]["id"])["id"]
     fields = {"title": "t", "description": "d", "priority": "high", "dueDate": "2026-04-01T00:00:00Z"}
     answers = at_once(
         card_api, [("PATCH", f"/cards/{card}", {name: value}) for name, value in fields.items()]
     )
-    found = card_api.read(card)
-    assert {name: found[name] for name in fields} == fields
+    changed_card = card_api.read(card)
+    assert {name: changed_card[name] for name in fields} == fields
     assert sorted(orjson.loads(answer.body)["version"] for answer in answers) == [2, 3, 4, 5]
 
 
-def test_projects_of_one_name_at_once_get_keys_of_their_own(card_api):
+def test_concurrent_projects_of_one_name_get_different_keys(card_api):
     path = f"{card_api.workspace.path}/projects"
 
     def make(_):
@@ -139,7 +139,7 @@ def test_projects_of_one_name_at_once_get_keys_of_their_own(card_api):
         assert len(set(pool.map(make, range(12)))) == 12
 
 
-def test_one_key_at_once_goes_to_one_project(card_api):
+def test_concurrently_requested_key_goes_to_one_project(card_api):
     def make(_):
         return card_api.world.status(
             card_api.person, "POST", f"{card_api.workspace.path}/projects", {"name": "a", "key": "SAME"}
@@ -149,17 +149,17 @@ def test_one_key_at_once_goes_to_one_project(card_api):
         assert Counter(pool.map(make, range(8))) == {201: 1, 409: 7}
 
 
-def test_columns_made_and_moved_at_once_stay_dense(card_api):
+def test_concurrently_created_and_moved_columns_stay_dense(card_api):
     ids = [column["id"] for column in card_api.columns()]
     requests = [("POST", "/columns", {"name": str(n), "order": n % 4}) for n in range(8)]
     requests += [("PATCH", f"/columns/{id}", {"order": n}) for n, id in enumerate(ids * 3)]
     assert statuses(at_once(card_api, requests)) == {201: 8, 200: 9}
-    found = card_api.columns()
-    assert [column["order"] for column in found] == list(range(11))
-    assert {column["id"] for column in found} >= set(ids)
+    columns = card_api.columns()
+    assert [column["order"] for column in columns] == list(range(11))
+    assert {column["id"] for column in columns} >= set(ids)
 
 
-def test_no_card_is_lost_with_a_column_that_is_deleted_meanwhile(card_api):
+def test_concurrently_deleted_column_loses_no_card(card_api):
     todo, doing, done = (column["id"] for column in card_api.columns())
     cards = card_api.cards(doing, " ".join(map(str, range(8))))
     requests = [("PATCH", f"/cards/{card}", {"columnId": todo}) for card in cards[:4]]
@@ -169,12 +169,12 @@ def test_no_card_is_lost_with_a_column_that_is_deleted_meanwhile(card_api):
     requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 4
     answers = at_once(card_api, requests)
     assert statuses(answers).keys() <= {200, 201, 400, 404}
-    made = {orjson.loads(answer.body)["id"] for answer in answers if answer.status == 201}
-    assert check_places(card_api) == made | set(cards)
+    created = {orjson.loads(answer.body)["id"] for answer in answers if answer.status == 201}
+    assert check_places(card_api) == created | set(cards)
     assert todo not in {column["id"] for column in card_api.columns()}
 
 
-def test_bulk_changes_at_once_leave_a_permutation(card_api):
+def test_concurrent_bulk_changes_leave_a_permutation(card_api):
     rng = random.Random(11)
     columns = [column["id"] for column in card_api.columns()]
     cards = card_api.cards(columns[0], " ".join(map(str, range(80))))
@@ -190,7 +190,7 @@ def test_bulk_changes_at_once_leave_a_permutation(card_api):
     assert check_places(card_api) == set(cards)
 
 
-def test_project_that_is_deleted_meanwhile_takes_all_cards_along(card_api):
+def test_concurrently_deleted_project_removes_all_cards(card_api):
     todo = card_api.columns()[0]["id"]
     cards = card_api.cards(todo, "a b c d")
     requests = [("PATCH", f"/cards/{card}", {"order": 0}) for card in cards]
@@ -204,8 +204,8 @@ def test_project_that_is_deleted_meanwhile_takes_all_cards_along(card_api):
 # ---------------------------------------------------------------------------------------------- one waits for another
 
 
-def meanwhile(card_api, first, method, tail, body=None, path=None):
-    """The answer to a request that comes while another unit is at work, and has to wait for it where it must."""
+def send_while_locked(card_api, first, method, tail, body=None, path=None):
+    """Return the response to a request that runs while another unit of work is open."""
     path = card_api.path + tail if path is None else path
     return answered_meanwhile(
         card_api.world,
@@ -219,7 +219,7 @@ def ref_of(card_api, kind, id):
     return kind(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"], id)
 
 
-def test_place_is_that_in_the_column_to_which_the_card_was_moved_meanwhile(card_api):
+def test_position_applies_in_the_column_of_a_concurrent_move(card_api):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     first, second = card_api.cards(doing, "x y")
     card = card_api.card(todo, "card")["id"]
@@ -227,25 +227,25 @@ def test_place_is_that_in_the_column_to_which_the_card_was_moved_meanwhile(card_
     def move(uow):
         update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
 
-    answer = meanwhile(card_api, move, "PATCH", f"/cards/{card}", {"order": 1})
+    answer = send_while_locked(card_api, move, "PATCH", f"/cards/{card}", {"order": 1})
     assert answer.status == 200
-    assert [each["id"] for each in card_api.listed()] == [first, card, second]
+    assert [listed_card["id"] for listed_card in card_api.list_cards()] == [first, card, second]
 
 
-def test_card_that_is_moved_meanwhile_is_deleted_where_it_is(card_api):
+def test_concurrently_moved_card_is_deleted_in_its_new_column(card_api):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     card = card_api.card(todo)["id"]
 
     def move(uow):
         update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
 
-    assert meanwhile(card_api, move, "DELETE", f"/cards/{card}").status == 200
-    assert card_api.listed() == []
+    assert send_while_locked(card_api, move, "DELETE", f"/cards/{card}").status == 200
+    assert card_api.list_cards() == []
 
 
-def test_no_project_is_made_in_a_workspace_that_is_deleted_meanwhile(card_api):
+def test_concurrently_deleted_workspace_gets_no_project(card_api):
     other = card_api.world.workspace(card_api.person)
-    answer = meanwhile(
+    answer = send_while_locked(
         card_api,
         lambda uow: delete_workspace(uow, other.ref),
         "POST",
@@ -256,20 +256,22 @@ def test_no_project_is_made_in_a_workspace_that_is_deleted_meanwhile(card_api):
     assert answer.status == 404
 
 
-def test_change_is_answered_with_what_was_changed_meanwhile(card_api):
+def test_response_contains_concurrent_changes(card_api):
     card = card_api.card(card_api.columns()[0]["id"])["id"]
 
     def describe(uow):
-        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(description="meanwhile"))
+        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(description="send_while_locked"))
 
-    answer = orjson.loads(meanwhile(card_api, describe, "PATCH", f"/cards/{card}", {"title": "new"}).body)
-    assert (answer["title"], answer["description"], answer["version"]) == ("new", "meanwhile", 3)
+    answer = orjson.loads(
+        send_while_locked(card_api, describe, "PATCH", f"/cards/{card}", {"title": "new"}).body
+    )
+    assert (answer["title"], answer["description"], answer["version"]) == ("new", "send_while_locked", 3)
 
 
 @pytest.mark.parametrize("body", [{"title": "t"}, {"order": 0}])
-def test_card_that_is_deleted_meanwhile_is_not_found(card_api, body):
+def test_concurrently_deleted_card_is_not_found(card_api, body):
     card = card_api.card(card_api.columns()[0]["id"])["id"]
-    answer = meanwhile(
+    answer = send_while_locked(
         card_api,
         lambda uow: delete_card(uow, ref_of(card_api, CardRef, card)),
         "PATCH",
@@ -279,16 +281,18 @@ def test_card_that_is_deleted_meanwhile_is_not_found(card_api, body):
     assert answer.status == 404
 
 
-def test_no_card_is_made_in_a_column_that_is_deleted_meanwhile(card_api):
+def test_concurrently_deleted_column_gets_no_card(card_api):
     todo = card_api.columns()[0]["id"]
 
     def give_up(uow):
         delete_column(uow, ref_of(card_api, ColumnRef, todo), DeleteColumn())
 
-    assert meanwhile(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+    assert (
+        send_while_locked(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+    )
 
 
-def test_no_card_is_made_in_a_project_that_is_deleted_meanwhile(card_api):
+def test_concurrently_deleted_project_gets_no_card(card_api):
     todo = card_api.columns()[0]["id"]
 
     def give_up(uow):
@@ -297,20 +301,22 @@ def test_no_card_is_made_in_a_project_that_is_deleted_meanwhile(card_api):
             ProjectRef(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"]),
         )
 
-    assert meanwhile(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+    assert (
+        send_while_locked(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
+    )
 
 
-def test_column_that_is_deleted_meanwhile_is_not_found(card_api):
+def test_concurrently_deleted_column_is_not_found(card_api):
     todo = card_api.columns()[0]["id"]
 
     def give_up(uow):
         delete_column(uow, ref_of(card_api, ColumnRef, todo), DeleteColumn())
 
-    assert meanwhile(card_api, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
+    assert send_while_locked(card_api, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
 
 
-def test_one_card_can_be_moved_by_many_at_once(card_api):
-    """Who finds it moved meanwhile tries again, until everybody has moved it."""
+def test_one_card_is_moved_by_many_concurrent_requests(card_api):
+    """Check that a move which loses the race is retried until it succeeds."""
     columns = [column["id"] for column in card_api.columns()]
     (card,) = card_api.cards(columns[0], "ping-pong")
     rng = random.Random(7)

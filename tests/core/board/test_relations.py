@@ -1,4 +1,4 @@
-"""Relations: how both cards see them, what must not be, and what happens at once."""
+"""Relations: both ends, forbidden combinations, and concurrent requests."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ def ask(board, method, path, body=None):
 
 
 def error(board, method, path, body=None):
-    """Status and message of a call that has to fail."""
+    """Send a request that must fail, and return its status and message."""
     answer = board.world.call(board.owner, method, path, body)
     assert answer.status >= 400, answer
     return answer.status, orjson.loads(answer.body)["message"]
 
 
-def said(target, type):
+def relation_body(target, type):
     return {"targetCardId": target["id"], "type": type}
 
 
 def relate(board, card, type, target):
-    return ask(board, "POST", f"{board.flat_of(card)}/relations", said(target, type))
+    return ask(board, "POST", f"{board.flat_of(card)}/relations", relation_body(target, type))
 
 
-def refused(board, card, type, target):
-    return error(board, "POST", f"{board.flat_of(card)}/relations", said(target, type))
+def relation_error(board, card, type, target):
+    return error(board, "POST", f"{board.flat_of(card)}/relations", relation_body(target, type))
 
 
 def status(board, card, type, target):
     path = f"{board.flat_of(card)}/relations"
-    return board.world.status(board.owner, "POST", path, said(target, type))
+    return board.world.status(board.owner, "POST", path, relation_body(target, type))
 
 
-def listed(board, card):
+def list_relations(board, card):
     return ask(board, "GET", f"{board.flat_of(card)}/relations")
 
 
-def kept(board):
-    """All relations as they are kept."""
+def stored_relations(board):
+    """Return all stored relations."""
     with board.world.core.view(NOBODY) as uow:
         rows = uow.connection.execute(select(relations)).fetchall()
     return {(row.source_id, row.type, row.target_id) for row in rows}
@@ -93,7 +93,7 @@ def test_a_relation_is_seen_from_both_ends(board, type, turned):
     one, other = reversed(cards(board, 2)) if turned else cards(board, 2)
     new_relation = relate(board, one, type, other)
     here, there = SEEN[type]
-    assert listed(board, one) == [new_relation]
+    assert list_relations(board, one) == [new_relation]
     assert (new_relation["cardId"], new_relation["type"], new_relation["targetCardId"]) == (
         one["id"],
         here,
@@ -102,7 +102,7 @@ def test_a_relation_is_seen_from_both_ends(board, type, turned):
     assert new_relation["card"] == {
         name: other[name] for name in ("id", "key", "title", "projectId", "columnId", "status", "archived")
     }
-    (back,) = listed(board, other)
+    (back,) = list_relations(board, other)
     assert (back["id"], back["cardId"], back["type"]) == (new_relation["id"], other["id"], there)
     assert (back["card"]["id"], back["card"]["title"]) == (one["id"], one["title"])
     assert (back["createdById"], back["createdAt"]) == (board.owner.id, new_relation["createdAt"])
@@ -111,8 +111,8 @@ def test_a_relation_is_seen_from_both_ends(board, type, turned):
 def test_blocked_by_is_the_other_cards_blocks(board):
     one, other = cards(board, 2)
     relate(board, one, "blocked_by", other)
-    assert kept(board) == {(other["id"], "blocks", one["id"])}
-    assert refused(board, other, "blocks", one) == (409, "the cards are related in that way already")
+    assert stored_relations(board) == {(other["id"], "blocks", one["id"])}
+    assert relation_error(board, other, "blocks", one) == (409, "the cards are related in that way already")
 
 
 def test_cards_of_two_projects_are_related(board):
@@ -122,27 +122,27 @@ def test_cards_of_two_projects_are_related(board):
     assert new_relation["card"]["projectId"] == other.project["id"]
     assert new_relation["card"]["key"] == far["key"]
     third = Board(board.world, board.owner, board.workspace)
-    for path, found in ((third.path, 404), (other.path, 200), (board.flat, 404)):
-        assert board.world.status(board.owner, "DELETE", f"{path}/relations/{new_relation['id']}") == found
+    for path, expected in ((third.path, 404), (other.path, 200), (board.flat, 404)):
+        assert board.world.status(board.owner, "DELETE", f"{path}/relations/{new_relation['id']}") == expected
 
 
-def test_relations_are_listed_in_the_order_in_which_they_were_made_whole_and_by_the_page(board):
+def test_relations_are_listed_in_creation_order_and_in_pages(board):
     hub, *others = cards(board, 6)
     for index, other in enumerate(others):
         relate(board, *((hub, "blocks", other) if index % 2 else (other, "related_to", hub)))
-    whole = listed(board, hub)
-    assert [each["targetCardId"] for each in whole] == [other["id"] for other in others]
-    path, found = f"{board.flat_of(hub)}/relations?limit=2", []
+    whole = list_relations(board, hub)
+    assert [relation["targetCardId"] for relation in whole] == [other["id"] for other in others]
+    path, paged = f"{board.flat_of(hub)}/relations?limit=2", []
     while path:
         answer = board.world.call(board.owner, "GET", path)
-        found += orjson.loads(answer.body)
+        paged += orjson.loads(answer.body)
         path = answer.headers["link"].partition("<")[2].partition(">")[0] if "link" in answer.headers else ""
-    assert found == whole
+    assert paged == whole
 
 
 def test_relations_are_also_reached_below_the_project(board):
     one, other = cards(board, 2)
-    new_relation = ask(board, "POST", f"{board.of(one)}/relations", said(other, "blocks"))
+    new_relation = ask(board, "POST", f"{board.of(one)}/relations", relation_body(other, "blocks"))
     assert ask(board, "GET", f"{board.of(one)}/relations") == [new_relation]
     strange = Board(board.world, board.owner, board.workspace)
     assert error(board, "GET", f"{strange.path}/cards/{one['id']}/relations") == (404, "Card not found")
@@ -154,36 +154,36 @@ def test_relations_are_also_reached_below_the_project(board):
 
 def test_a_card_is_not_related_to_itself(board):
     card = board.card()
-    assert refused(board, card, "related_to", card) == (400, "targetCardId must be another card")
+    assert relation_error(board, card, "related_to", card) == (400, "targetCardId must be another card")
 
 
-def test_a_card_of_another_tenant_is_as_unknown_as_none(board):
+def test_card_of_another_tenant_is_unknown(board):
     card, stranger = board.card(), Board(board.world, board.world.person("eve"))
     next_door = Board(board.world, board.owner)
-    told = {
-        refused(board, card, "blocks", target)
+    errors = {
+        relation_error(board, card, "blocks", target)
         for target in (stranger.card(), next_door.card(), {"id": UNKNOWN}, {"id": "x"})
     }
-    assert told == {(400, "targetCardId must be the id of something that is there")}
-    assert kept(board) == set()
+    assert errors == {(400, "targetCardId must be the id of something that is there")}
+    assert stored_relations(board) == set()
 
 
 @pytest.mark.parametrize("type", SEEN)
 def test_two_cards_are_related_once_in_each_way(board, type):
     one, other = cards(board, 2)
     relate(board, one, type, other)
-    assert refused(board, one, type, other) == (409, "the cards are related in that way already")
-    for each in ("blocks", "related_to", "duplicates", "parent_of"):
-        assert status(board, one, each, other) == (
-            409 if each == type or (each, type) == ("blocks", "blocked_by") else 201
+    assert relation_error(board, one, type, other) == (409, "the cards are related in that way already")
+    for other_type in ("blocks", "related_to", "duplicates", "parent_of"):
+        assert status(board, one, other_type, other) == (
+            409 if other_type == type or (other_type, type) == ("blocks", "blocked_by") else 201
         )
 
 
 @pytest.mark.parametrize("type", ["related_to", "duplicates"])
-def test_what_is_said_from_the_other_end_is_said_already(board, type):
+def test_relation_from_the_other_end_exists_already(board, type):
     one, other = cards(board, 2)
     relate(board, one, type, other)
-    assert refused(board, other, type, one) == (409, "the cards are related in that way already")
+    assert relation_error(board, other, type, one) == (409, "the cards are related in that way already")
 
 
 @pytest.mark.parametrize("type", CIRCLE)
@@ -192,9 +192,9 @@ def test_nothing_goes_in_a_circle(board, type, length):
     line = cards(board, length)
     for one, other in itertools.pairwise(line):
         relate(board, one, type, other)
-    assert refused(board, line[-1], type, line[0]) == (409, CIRCLE[type])
-    (made,) = listed(board, line[0])
-    ask(board, "DELETE", f"{board.flat}/relations/{made['id']}")
+    assert relation_error(board, line[-1], type, line[0]) == (409, CIRCLE[type])
+    (relation,) = list_relations(board, line[0])
+    ask(board, "DELETE", f"{board.flat}/relations/{relation['id']}")
     assert status(board, line[-1], type, line[0]) == 201
 
 
@@ -211,14 +211,14 @@ def test_a_card_has_one_parent_and_any_number_of_children(board):
     one, two, child, other = cards(board, 4)
     relate(board, one, "parent_of", child)
     relate(board, one, "parent_of", other)
-    assert refused(board, two, "parent_of", child) == (409, "the card has a parent already")
-    assert [each["type"] for each in listed(board, child)] == ["child_of"]
+    assert relation_error(board, two, "parent_of", child) == (409, "the card has a parent already")
+    assert [relation["type"] for relation in list_relations(board, child)] == ["child_of"]
 
 
 @pytest.mark.parametrize("type", ["child_of", "duplicated_by", "likes", None, 5])
-def test_only_what_can_be_said_is_taken(board, type):
+def test_unknown_types_are_refused(board, type):
     one, other = cards(board, 2)
-    answered, message = refused(board, one, type, other)
+    answered, message = relation_error(board, one, type, other)
     assert answered == 400
     assert message.startswith("type must ")
 
@@ -231,7 +231,7 @@ def test_a_deleted_relation_is_gone_for_both(board):
     new_relation = relate(board, one, "blocks", other)
     path = f"{board.flat}/relations/{new_relation['id']}"
     assert ask(board, "DELETE", path) == {"ok": True}
-    assert listed(board, one) == listed(board, other) == []
+    assert list_relations(board, one) == list_relations(board, other) == []
     assert error(board, "DELETE", path) == (404, "Relation not found")
 
 
@@ -241,16 +241,16 @@ def test_the_relations_of_a_card_go_with_it(board):
     relate(board, two, "blocks", three)
     relate(board, one, "related_to", three)
     ask(board, "DELETE", board.of(two))
-    assert [each["targetCardId"] for each in listed(board, one)] == [three["id"]]
-    assert len(kept(board)) == 1
+    assert [relation["targetCardId"] for relation in list_relations(board, one)] == [three["id"]]
+    assert len(stored_relations(board)) == 1
     ask(board, "DELETE", board.path)
-    assert kept(board) == set()
+    assert stored_relations(board) == set()
 
 
 # ------------------------------------------------------------------------------------------------- statements
 
 
-def test_relating_and_listing_take_as_many_statements_however_many_relations_there_are(board, statements):
+def test_statements_do_not_grow_with_relations(board, statements):
     counts = []
     for count in (1, 20):
         hub, *others = cards(board, count + 2)
@@ -259,7 +259,7 @@ def test_relating_and_listing_take_as_many_statements_however_many_relations_the
         for other in others[1:]:
             relate(board, hub, "related_to", other)
         with statements() as sent:
-            listed(board, hub)
+            list_relations(board, hub)
         counts.append(len(sent))
         with statements() as sent:
             relate(board, others[-1], "blocks", others[0])
@@ -272,7 +272,7 @@ def test_relating_and_listing_take_as_many_statements_however_many_relations_the
 
 
 def has_circle(edges):
-    """Whether a set of arrows leads back to where it came from."""
+    """Return whether a set of arrows contains a cycle."""
     following = {}
     for source, target in edges:
         following.setdefault(source, set()).add(target)
@@ -284,44 +284,46 @@ def has_circle(edges):
         if card in done:
             return False
         open_.add(card)
-        found = any(visit(each) for each in following.get(card, ()))
+        cyclic = any(visit(target) for target in following.get(card, ()))
         open_.discard(card)
         done.add(card)
-        return found
+        return cyclic
 
     return any(visit(card) for card in list(following))
 
 
 def arrows(board, type):
-    return [(source, target) for source, kind, target in kept(board) if kind == type]
+    return [(source, target) for source, kind, target in stored_relations(board) if kind == type]
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_is_related_answers_as_a_model_does(board, data):
-    made, model = cards(board, 5), set()
+def test_relations_match_a_model(board, data):
+    created, model = cards(board, 5), set()
     for _ in range(data.draw(st.integers(1, 12))):
         one, other = data.draw(st.permutations(range(5)))[:2]
         type = data.draw(st.sampled_from(["blocks", "blocked_by", "parent_of", "related_to", "duplicates"]))
         source, target = (other, one) if type == "blocked_by" else (one, other)
         kind = "blocks" if type == "blocked_by" else type
         same = {(source, kind, target), (target, kind, source)} & model
-        wanted = {(a, b) for a, k, b in model | {(source, kind, target)} if k == kind}
-        circle = kind in CIRCLE and has_circle(wanted)
+        arrows_after = {(a, b) for a, k, b in model | {(source, kind, target)} if k == kind}
+        circle = kind in CIRCLE and has_circle(arrows_after)
         second = kind == "parent_of" and any(k == kind and b == target for _, k, b in model)
         expected = 409 if same or circle or second else 201
-        assert status(board, made[one], type, made[other]) == expected
+        assert status(board, created[one], type, created[other]) == expected
         if expected == 201:
             model.add((source, kind, target))
-    for index, card in enumerate(made):
-        seen = sorted((each["type"], each["targetCardId"]) for each in listed(board, card))
-        outward = [(k, made[b]["id"]) for a, k, b in model if a == index]
-        inward = [(SEEN[k][1], made[a]["id"]) for a, k, b in model if b == index]
+    for index, card in enumerate(created):
+        seen = sorted(
+            (relation["type"], relation["targetCardId"]) for relation in list_relations(board, card)
+        )
+        outward = [(k, created[b]["id"]) for a, k, b in model if a == index]
+        inward = [(SEEN[k][1], created[a]["id"]) for a, k, b in model if b == index]
         assert seen == sorted(outward + inward)
 
 
 @pytest.mark.parametrize("type", CIRCLE)
-def test_two_halves_of_a_circle_at_once_make_none(board, type):
+def test_concurrent_halves_of_a_circle_make_none(board, type):
     for _ in range(8):
         one, other = cards(board, 2)
         answers = at_once(
@@ -331,7 +333,7 @@ def test_two_halves_of_a_circle_at_once_make_none(board, type):
         assert sorted(answers) == [201, 409]
 
 
-def test_many_at_once_never_make_a_circle(board):
+def test_concurrent_relations_never_make_a_circle(board):
     new_cards = cards(board, 8)
     chance = random.Random(7)
     for _ in range(3):
@@ -350,8 +352,8 @@ def test_many_at_once_never_make_a_circle(board):
         children = [target for _, target in arrows(board, "parent_of")]
         assert len(children) == len(set(children))
         for card in chance.sample(new_cards, 4):
-            for each in listed(board, card):
-                board.world.status(board.owner, "DELETE", f"{board.flat}/relations/{each['id']}")
+            for relation in list_relations(board, card):
+                board.world.status(board.owner, "DELETE", f"{board.flat}/relations/{relation['id']}")
 
 
 def test_a_card_that_is_deleted_while_it_is_related_is_in_no_relation(board):
@@ -363,14 +365,14 @@ def test_a_card_that_is_deleted_while_it_is_related_is_in_no_relation(board):
         )
         assert answers[1] == 200
         assert answers[0] in (201, 400)
-        assert listed(board, one) == []
+        assert list_relations(board, one) == []
 
 
-def test_a_card_that_is_deleted_meanwhile_is_not_found(board):
+def test_concurrently_deleted_card_is_not_found(board):
     one, other = cards(board, 2)
     ref = board.workspace.ref.child(ProjectRef, board.project["id"]).child(CardRef, one["id"])
     answers = []
-    waiting = threading.Thread(target=lambda: answers.append(refused(board, one, "blocks", other)))
+    waiting = threading.Thread(target=lambda: answers.append(relation_error(board, one, "blocks", other)))
     with board.world.core.begin(board.owner.actor) as uow:
         delete_card(uow, ref)
         waiting.start()
@@ -379,7 +381,7 @@ def test_a_card_that_is_deleted_meanwhile_is_not_found(board):
     assert answers == [(404, "Card not found")]
 
 
-def test_a_relation_that_is_deleted_meanwhile_is_not_found(board):
+def test_concurrently_deleted_relation_is_not_found(board):
     one, other = cards(board, 2)
     new_relation = relate(board, one, "blocks", other)
     path, ref = (

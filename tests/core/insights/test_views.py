@@ -91,7 +91,7 @@ def test_kanban_shows_the_cards_in_their_columns(card_api, phase, columns):
 
 def test_list_shows_the_cards_one_below_the_other(card_api, phase, columns):
     crowd(card_api, columns)
-    listed = card_api.listed(f"scopeId={phase['id']}&archived=false")
+    listed = card_api.list_cards(f"scopeId={phase['id']}&archived=false")
     assert view(card_api, phase, "list") == {"cards": listed}
     assert len(listed) == 4
 
