@@ -127,7 +127,25 @@ class ListCards(Paged):
 
 
 @request
-class CreateCard(Request):
+class CardFields(Request):
+    """The fields that a card is created, changed and imported with, in the same form.
+
+    Attributes:
+        title: 1-500 characters.
+        description: At most 5000 characters.
+        start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+    """
+
+    title: Title | Unset = UNSET
+    description: Description | Unset | None = UNSET
+    priority: Priority | Unset | None = UNSET
+    status: CardStatus | Unset = UNSET
+    start_date: date | Unset | None = UNSET
+    due_date: date | Unset | None = UNSET
+
+
+@request
+class CreateCard(CardFields):
     """The fields of a new card.
 
     Attributes:
@@ -142,11 +160,6 @@ class CreateCard(Request):
     """
 
     title: Title
-    description: Description | Unset | None = UNSET
-    priority: Priority | Unset | None = UNSET
-    status: CardStatus | Unset = UNSET
-    start_date: date | Unset | None = UNSET
-    due_date: date | Unset | None = UNSET
     assignee_id: Id | Unset | None = UNSET
     label_ids: LabelIds | Unset = UNSET
     custom_fields: dict[str, Any] | Unset = UNSET
@@ -161,7 +174,7 @@ class ChecklistEntry(AddChecklistItem):
 
 
 @request
-class UpdateCard(Request):
+class UpdateCard(CardFields):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
     Attributes:
@@ -175,12 +188,6 @@ class UpdateCard(Request):
         checklist: Replaces the whole checklist. Existing items that are not in the list are deleted.
     """
 
-    title: Title | Unset = UNSET
-    description: Description | Unset | None = UNSET
-    priority: Priority | Unset | None = UNSET
-    status: CardStatus | Unset = UNSET
-    start_date: date | Unset | None = UNSET
-    due_date: date | Unset | None = UNSET
     assignee_id: Id | Unset | None = UNSET
     column_id: Id | Unset = UNSET
     order: Place | Unset = UNSET

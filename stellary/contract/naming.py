@@ -7,21 +7,22 @@ import re
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin
 
 import attrs
 
 from stellary.contract.limits import Named, Whole
 from stellary.contract.unset import Unset
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def once(function: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Cache a function of a type. mypy does not know that types are hashable, so ``functools.cache`` alone is not
+def once(function: Callable[P, T]) -> Callable[P, T]:
+    """Cache a function of types. mypy does not know that types are hashable, so ``functools.cache`` alone is not
     enough.
     """
-    return functools.cache(function)
+    return typing.cast("Callable[P, T]", functools.cache(function))
 
 
 def camel(name: str) -> str:

@@ -6,8 +6,7 @@ from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from stellary.contract.automations import RULES_MAX, ActionToRun, Trigger
-from stellary.contract.cards import CardStatus, Priority, Title
-from stellary.contract.cards import Description as CardDescription
+from stellary.contract.cards import CardFields, CardStatus, Title
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem
 from stellary.contract.columns import WipLimit
 from stellary.contract.comments import CommentText
@@ -220,7 +219,7 @@ class ImportedAttachment(Request):
 
 
 @request
-class ImportedCard(Request):
+class ImportedCard(CardFields):
     """A card. The unarchived cards of a column are created in the order of the file.
 
     Attributes:
@@ -244,14 +243,9 @@ class ImportedCard(Request):
 
     title: Title
     column_index: Place | Unset = UNSET
-    priority: Priority | Unset | None = UNSET
-    description: CardDescription | Unset | None = UNSET
     column_id: FileId | Unset = UNSET
     id: FileId | Unset = UNSET
     number: Number | Unset = UNSET
-    status: CardStatus | Unset = UNSET
-    start_date: date | Unset | None = UNSET
-    due_date: date | Unset | None = UNSET
     archived: bool = False
     assignee: EmailAddress | Unset | None = UNSET
     label_ids: Annotated[list[FileId], Items(0, 100)] | Unset = UNSET

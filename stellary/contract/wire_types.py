@@ -85,7 +85,16 @@ def request(cls: type[C]) -> type[C]:
 
     What it can do stands on ``Request``: made once, not per class.
     """
-    return attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)(cls)
+    return attrs.frozen(
+        kw_only=True, eq=False, repr=False, weakref_slot=False, field_transformer=_keep_inherited_positions
+    )(cls)
+
+
+def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Return the fields with redeclared ones, such as an inherited one that becomes required, in their old positions."""
+    inherited = [field.name for base in cls.__bases__ if attrs.has(base) for field in attrs.fields(base)]
+    positions = {name: position for position, name in enumerate(inherited)}
+    return sorted(fields, key=lambda field: positions.get(field.name, len(inherited)))
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

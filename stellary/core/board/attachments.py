@@ -21,12 +21,12 @@ from stellary.contract.attachments import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
+from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.board import access, attachment_access
 from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.board.rules.attachments import clean_name, detect_type
-from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import attachments, cards
 from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved

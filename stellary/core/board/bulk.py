@@ -14,6 +14,7 @@ from stellary.contract.cards import (
 )
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import replace_fields
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
@@ -148,7 +149,7 @@ class _Changes:
         self._check_anchors(requests)
         order_by_id = self._get_order_by_id()
         before = [
-            rules.replace_fields(self.cards[change.id].card, order=order_by_id.get(change.id))
+            replace_fields(self.cards[change.id].card, order=order_by_id.get(change.id))
             for _, change in requests
         ]
         after = [
@@ -211,7 +212,7 @@ class _Changes:
             base = (
                 old_card
                 if old_card.id in self.placed or order is None
-                else rules.replace_fields(old_card, order=order)
+                else replace_fields(old_card, order=order)
             )
             card = rules.increment_version(base, new_card, order, self.uow.now)
             updated_cards.append(card)

@@ -17,11 +17,11 @@ from stellary.contract.comments import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
+from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, CommentRef
 from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
-from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.tables import cards, comments
 from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated

@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy import FromClause, Row, Select, bindparam, select, union_all
 
 from stellary.contract.cards import Card
+from stellary.contract.fields import convert
 from stellary.contract.project_exports import (
     FORMAT,
     FileAttachment,
@@ -211,27 +212,15 @@ def _by_card(rows: Iterable[Row[Any]], build_item: Callable[[Row[Any]], T]) -> d
 
 
 def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
-    return FileCard(
-        id=card.id,
-        number=card.number,
-        title=card.title,
-        description=card.description,
-        column_id=card.column_id,
-        status=card.status,
-        priority=card.priority,
-        start_date=card.start_date,
-        due_date=card.due_date,
-        archived=card.archived,
+    return convert(
+        FileCard,
+        card,
         assignee=card.assignee_id and people_in_file.person(card.assignee_id).email,
-        label_ids=card.label_ids,
-        custom_fields=card.custom_fields,
         checklist=[FileChecklistItem(title=step.title, done=step.done) for step in card.checklist],
         comments=list(on_cards.comments.get(card.id, ())),
         relations=list(on_cards.relations.get(card.id, ())),
         attachments=list(on_cards.attachments.get(card.id, ())),
         created_by=people_in_file.person(card.created_by_id),
-        created_at=card.created_at,
-        completed_at=card.completed_at,
     )
 
 

@@ -10,8 +10,8 @@ import orjson
 from sqlalchemy import insert
 
 from stellary.contract.cards import Card
+from stellary.contract.fields import replace_fields
 from stellary.core.board.rows import card_rows
-from stellary.core.board.rules.cards import replace_fields
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from stellary.contract.cards import Card
+from stellary.contract.fields import replace_fields
 from stellary.core.board.access import LoadedCard
 from stellary.core.board.rows import card_rows
-from stellary.core.board.rules.cards import build_events, increment_version, replace_fields
+from stellary.core.board.rules.cards import build_events, increment_version
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import UnitOfWork
 

@@ -9,6 +9,7 @@ import attrs
 from sqlalchemy import Select, bindparam, select, update
 
 from stellary.contract.cards import Card, UpdateCard
+from stellary.contract.fields import replace_fields
 from stellary.core.board.order import ordering
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import cards as rules
@@ -101,7 +102,7 @@ def empty_columns(
         rules.check_room(target, end.order + unarchived_count)
     changed_cards = []
     for index, locked in enumerate(locked_cards):
-        before = rules.replace_fields(locked.card, order=None if locked.card.archived else index)
+        before = replace_fields(locked.card, order=None if locked.card.archived else index)
         after = rules.apply_update(before, UpdateCard(), target, new_id=uow.new_id, now=uow.now)
         order = None if after.archived else end.order + index
         after = rules.increment_version(before, after, order, uow.now)

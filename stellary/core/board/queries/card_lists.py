@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import orjson
 from sqlalchemy import Text, type_coerce
 
 from stellary.contract.cards import Card
-from stellary.contract.wire import Stored, dump
+from stellary.contract.fields import field_names
+from stellary.contract.wire import Stored, camel, dump
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
-from stellary.core.board.tables import cards
+from stellary.core.db.base import Json
 
 K = TypeVar("K")
 
-_JSON = (cards.c.label_ids, cards.c.custom_fields, cards.c.checklist)
+_IS_JSON = [isinstance(column.type, Json) for column in card_rows.STORED]
 COLUMNS = tuple(
-    type_coerce(column, Text).label(column.name) if column in set(_JSON) else column
-    for column in card_rows.STORED
+    type_coerce(column, Text).label(column.name) if is_json else column
+    for column, is_json in zip(card_rows.STORED, _IS_JSON, strict=True)
 )
 """The columns that a statement of a list selects: ``card_rows.STORED``, with JSON as text."""
 
-_FIRST_JSON = card_rows.STORED.index(_JSON[0])
-_AFTER_JSON = _FIRST_JSON + len(_JSON)
-_INDEXES = {column.name: place for place, column in enumerate(card_rows.STORED)}
+_INDEXES = {name: index for index, name in enumerate(card_rows.FIELDS.names)}
+_JSON_INDEXES = [index for index, is_json in enumerate(_IS_JSON) if is_json]
 _ASSIGNEE = _INDEXES["assignee_id"]
 
 
@@ -86,8 +86,10 @@ class CardList(Stored, Sequence[Card]):
         return {key: CardList(*lists, self._project_key) for key, lists in groups.items()}
 
     def _build_card(self, row: Sequence[Any], order: int | None) -> Card:
-        parsed = map(orjson.loads, row[_FIRST_JSON:_AFTER_JSON])
-        return card_rows.card((*row[:_FIRST_JSON], *parsed, *row[_AFTER_JSON:]), self._project_key, order)
+        stored = list(row)
+        for json_index in _JSON_INDEXES:
+            stored[json_index] = orjson.loads(stored[json_index])
+        return card_rows.card(stored, self._project_key, order)
 
     def told(self) -> list[dict[str, Any]]:
         """Return the cards in wire format."""
@@ -95,63 +97,32 @@ class CardList(Stored, Sequence[Card]):
         return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
 
 
-def _to_wire(stored: Iterable[Any], project_key: str, order: int | None) -> dict[str, Any]:
-    (
-        id,
-        number,
-        title,
-        description,
-        project_id,
-        scope_id,
-        column_id,
-        archived,
-        status,
-        priority,
-        start_date,
-        due_date,
-        completed_at,
-        assignee_id,
-        created_by_id,
-        label_ids,
-        custom_fields,
-        checklist,
-        comment_count,
-        attachment_count,
-        version,
-        created_at,
-        updated_at,
-    ) = stored
-    return {
-        "id": id,
-        "key": f"{project_key}-{number}",
-        "number": number,
-        "title": title,
-        "description": description,
-        "projectId": project_id,
-        "scopeId": scope_id,
-        "columnId": column_id,
-        "order": None if archived else order,
-        "archived": archived,
-        "status": status,
-        "priority": priority,
-        "startDate": start_date,
-        "dueDate": due_date,
-        "completedAt": completed_at,
-        "assigneeId": assignee_id,
-        "createdById": created_by_id,
-        "labelIds": orjson.Fragment(label_ids),
-        "customFields": orjson.Fragment(custom_fields),
-        "checklist": orjson.Fragment(checklist),
-        # Within a JSON string these quotes would be escaped.
-        "checklistProgress": _progress(checklist.count('"done":true'), checklist.count('"done":')),
-        "commentCount": comment_count,
-        "attachmentCount": attachment_count,
-        "version": version,
-        "createdAt": created_at,
-        "updatedAt": updated_at,
-    }
-
-
 @functools.lru_cache(maxsize=8192)
 def _progress(done: int, total: int) -> orjson.Fragment:
     return orjson.Fragment(dump(progress_of(done, total)))
+
+
+def _compile_to_wire() -> Callable[[Iterable[Any], str, int | None], dict[str, Any]]:
+    """Return a function that converts a row of ``COLUMNS`` to wire format.
+
+    Its source is a single dict display with all fields, which takes a fifth less time than filling a dict in a loop.
+    """
+    names = card_rows.FIELDS.names
+    expressions = dict(zip(names, names, strict=True))
+    expressions |= {names[index]: f"Fragment({names[index]})" for index in _JSON_INDEXES}
+    expressions |= {
+        "key": "f'{project_key}-{number}'",
+        "order": "None if archived else order",
+        # Within a JSON string these quotes would be escaped.
+        "checklist_progress": """progress(checklist.count('"done":true'), checklist.count('"done":'))""",
+    }
+    items = ", ".join(f"{camel(name)!r}: {expressions[name]}" for name in field_names(Card))
+    source = (
+        f"def to_wire(stored, project_key, order):\n    {', '.join(names)} = stored\n    return {{{items}}}"
+    )
+    scope: dict[str, Any] = {"Fragment": orjson.Fragment, "progress": _progress}
+    exec(source, scope)
+    return cast("Callable[[Iterable[Any], str, int | None], dict[str, Any]]", scope["to_wire"])
+
+
+_to_wire = _compile_to_wire()

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
 from stellary.contract.cards import Card, CardStatus, CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import (
+    build_value,
+    field_names,
+    find_changed_fields,
+    get_set_fields,
+    replace_fields,
+)
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import camel, invalid, wire_fields
+from stellary.contract.wire import camel, invalid
 from stellary.core.board.rules.checklists import is_complete, progress, replace_items
 from stellary.core.board.rules.custom_fields import NO_FIELDS, apply_values
-from stellary.core.board.rules.fields import check_dates, moment, value_or
+from stellary.core.board.rules.fields import check_dates, value_or
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.db.base import IdSource
 from stellary.core.kernel.events import (
@@ -34,8 +40,6 @@ _CHANGED_BY_OTHER_EVENTS = frozenset(
     {"version", "updated_at", "checklist_progress", "comment_count", "attachment_count"}
 )
 _CHANGED_BY_MOVE = frozenset({"column_id", "scope_id", "order", "status", "completed_at"})
-_FIELDS = tuple(field.name for field in wire_fields(Card).values())
-_ALL = attrgetter(*_FIELDS)
 
 
 @attrs.frozen
@@ -153,26 +157,20 @@ def build_card(
         Invalid: The start date is after the due date, or a custom field value is invalid.
     """
     status = request.status or column.card_status or "open"
-    start, due = moment(request.start_date, None), moment(request.due_date, None)
-    check_dates(start, due, f"{path}startDate")
     checklist = replace_items(request.checklist or (), (), new_id, f"{path}checklist")
-    return Card(
+    card = build_value(
+        Card,
+        request,
         id=id,
         key=f"{project_key}-{number}",
         number=number,
-        title=request.title,
-        description=value_or(request.description, None),
         project_id=project_id,
         scope_id=column.scope_id,
         column_id=column.id,
         order=order,
         archived=False,
         status=status,
-        priority=value_or(request.priority, None),
-        start_date=start,
-        due_date=due,
         completed_at=now if status == "done" else None,
-        assignee_id=value_or(request.assignee_id, None),
         created_by_id=created_by_id,
         label_ids=_deduplicate(request.label_ids or ()),
         custom_fields=apply_values({}, request.custom_fields, fields, f"{path}customFields."),
@@ -184,6 +182,8 @@ def build_card(
         created_at=now,
         updated_at=now,
     )
+    check_dates(card.start_date, card.due_date, f"{path}startDate")
+    return card
 
 
 def apply_update(
@@ -219,29 +219,25 @@ def apply_update(
     checklist = before.checklist
     if request.checklist is not UNSET:
         checklist = replace_items(request.checklist, before.checklist, new_id, f"{path}checklist")
-    start, due = moment(request.start_date, before.start_date), moment(request.due_date, before.due_date)
-    if (start, due) != (before.start_date, before.due_date):
-        check_dates(start, due, path + ("startDate" if request.start_date else "dueDate"))
-    return replace_fields(
-        before,
-        title=value_or(request.title, before.title),
-        description=value_or(request.description, before.description),
-        column_id=column.id if column else before.column_id,
-        scope_id=column.scope_id if column else before.scope_id,
-        archived=value_or(request.archived, before.archived),
-        status=status,
-        priority=value_or(request.priority, before.priority),
-        start_date=start,
-        due_date=due,
-        completed_at=completed_at,
-        assignee_id=value_or(request.assignee_id, before.assignee_id),
-        label_ids=before.label_ids if request.label_ids is UNSET else _deduplicate(request.label_ids),
-        custom_fields=apply_values(
+    special = {
+        "column_id": column.id if column else before.column_id,
+        "scope_id": column.scope_id if column else before.scope_id,
+        "order": before.order,
+        "status": status,
+        "completed_at": completed_at,
+        "label_ids": before.label_ids if request.label_ids is UNSET else _deduplicate(request.label_ids),
+        "custom_fields": apply_values(
             before.custom_fields, request.custom_fields, fields, f"{path}customFields."
         ),
-        checklist=checklist,
-        checklist_progress=progress(checklist),
-    )
+        "checklist": checklist,
+        "checklist_progress": progress(checklist),
+    }
+    after = replace_fields(before, **{**get_set_fields(request, Card), **special})
+    if (after.start_date, after.due_date) != (before.start_date, before.due_date):
+        check_dates(
+            after.start_date, after.due_date, path + ("startDate" if request.start_date else "dueDate")
+        )
+    return after
 
 
 def increment_version(before: Card, after: Card, order: int | None, now: datetime) -> Card:
@@ -249,16 +245,6 @@ def increment_version(before: Card, after: Card, order: int | None, now: datetim
     if order == before.order and not set(find_changed_fields(before, after)) - {"order"}:
         return before
     return replace_fields(after, order=order, version=before.version + 1, updated_at=now)
-
-
-def replace_fields(card: Card, **changes: Any) -> Card:
-    """Return a copy of a card with some fields replaced."""
-    return Card(**(dict(zip(_FIELDS, _ALL(card), strict=True)) | changes))
-
-
-def find_changed_fields(before: Card, after: Card) -> list[str]:
-    """Return the names of the fields in which two states of a card differ."""
-    return [name for name in _FIELDS if getattr(before, name) != getattr(after, name)]
 
 
 def check_room(column: LockedColumn, count: int, path: str = "") -> None:
@@ -312,7 +298,7 @@ def build_events(
         fields.discard("assignee_id")
         events.append(CardAssigned(**ids, card=after, before=before))
     if fields:
-        names = tuple(camel(name) for name in _FIELDS if name in fields)
+        names = tuple(camel(name) for name in field_names(Card) if name in fields)
         events.append(CardUpdated(**ids, card=after, before=before, changed=names))
     if "checklist" in fields and is_complete(after.checklist) and not is_complete(before.checklist):
         events.append(ChecklistCompleted(**ids, card=after))

@@ -11,6 +11,7 @@ import attrs
 
 from stellary.contract.cards import Card, CreateCard
 from stellary.contract.custom_fields import CustomField
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.labels import DEFAULT_COLOR
 from stellary.contract.project_imports import (
     IN_ALL_MAX,
@@ -296,20 +297,14 @@ def _cards(
                     (f"{path}customFields.{id[:100]}", "must be the id of one of the file's custom fields")
                 )
         card = card_rules.build_card(
-            CreateCard(
-                title=card_entry.title,
-                description=card_entry.description,
-                priority=card_entry.priority,
-                status=card_entry.status,
-                start_date=card_entry.start_date,
-                due_date=card_entry.due_date,
+            convert(
+                CreateCard,
+                card_entry,
                 assignee_id=by.assignees.get(card_entry.assignee or ""),
                 label_ids=[
                     labels[resolve_reference(label_indexes, id, f"{path}labelIds[{index}]", "labels")]["id"]
                     for index, id in enumerate(card_entry.label_ids or ())
                 ],
-                custom_fields=card_entry.custom_fields,
-                checklist=list(card_entry.checklist or ()),
             ),
             id=ids[card_index],
             number=numbers[card_index],
@@ -328,7 +323,7 @@ def _cards(
         )
         created_at, completed_at = _times(card_entry, card, by.now, path)
         yield (
-            card_rules.replace_fields(
+            replace_fields(
                 card,
                 archived=card_entry.archived,
                 custom_fields={fields_by_id[id].id: value for id, value in card.custom_fields.items()},

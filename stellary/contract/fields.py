@@ -1,0 +1,109 @@
+"""Fields that several classes of the contract share, by name.
+
+The classes are the table of fields: a field of ``CreateCard`` can be set when a card is created, one of ``UpdateCard`` can be
+changed, one of ``FileCard`` is exported, and one of ``ImportedCard`` imported. These functions treat all fields alike, so
+that the code which calls them names only the fields that need special treatment.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, TypeVar, cast
+
+from stellary.contract.naming import members, once, wire_fields
+from stellary.contract.unset import UNSET
+from stellary.contract.wire_types import Request, Value, utc
+
+C = TypeVar("C")
+V = TypeVar("V", bound=Value)
+
+
+@once
+def field_names(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields of a class, in order."""
+    return tuple(field.name for field in wire_fields(kind).values())
+
+
+@once
+def shared_names(kind: type, other: type) -> tuple[str, ...]:
+    """Return the names of the fields that two classes share, in the order of the first."""
+    other_names = frozenset(field_names(other))
+    return tuple(name for name in field_names(kind) if name in other_names)
+
+
+def convert(kind: type[C], source: object, **others: object) -> C:
+    """Return an instance of a class with the fields that it shares with another class.
+
+    Args:
+        kind: The class.
+        source: An instance of the other class, which may have further fields.
+        **others: Fields that the other class lacks, or whose values differ.
+
+    Raises:
+        TypeError: A field of the class is missing.
+    """
+    names = shared_names(kind, type(source))
+    return _build(kind, {name: getattr(source, name) for name in names if name not in others} | others)
+
+
+def get_set_fields(request: Request, kind: type[Value]) -> dict[str, Any]:
+    """Return the values that a request sets, of the fields that it shares with a class of values.
+
+    A date becomes a moment, at midnight UTC.
+
+    Args:
+        request: The request.
+        kind: The class of values.
+    """
+    values = {}
+    for name in shared_names(kind, type(request)):
+        value = getattr(request, name)
+        if value is not UNSET:
+            values[name] = utc(value) if isinstance(value, date) else value
+    return values
+
+
+def build_value(kind: type[V], request: Request, **others: object) -> V:
+    """Return a new value with the fields that a request sets; nullable fields that it omits are None.
+
+    Args:
+        kind: The class of the value.
+        request: The request.
+        **others: Fields that the request lacks, or whose values differ.
+
+    Raises:
+        TypeError: A field of the value is missing.
+    """
+    return _build(kind, {**_empty_fields(kind, type(request)), **get_set_fields(request, kind), **others})
+
+
+def replace_fields(value: V, **changes: object) -> V:
+    """Return a copy of a value with some fields replaced."""
+    kind = type(value)
+    return _build(kind, {**dict(zip(field_names(kind), _reader(kind)(value), strict=True)), **changes})
+
+
+def find_changed_fields(before: V, after: V) -> list[str]:
+    """Return the names of the fields in which two states of a value differ."""
+    kind = type(before)
+    pairs = zip(field_names(kind), _reader(kind)(before), _reader(kind)(after), strict=True)
+    return [name for name, old, new in pairs if old != new]
+
+
+def _build(kind: type[C], values: Mapping[str, object]) -> C:
+    return cast("Callable[..., C]", kind)(**values)
+
+
+@once
+def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that reads all fields, in order. All classes of values have several fields."""
+    return operator.attrgetter(*field_names(kind))
+
+
+@once
+def _empty_fields(kind: type, request: type) -> dict[str, None]:
+    """Return None for each nullable field of a value that a request shares."""
+    nullable = {field.name for field in wire_fields(kind).values() if type(None) in members(field.type)}
+    return {name: None for name in shared_names(kind, request) if name in nullable}

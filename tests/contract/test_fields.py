@@ -1,0 +1,104 @@
+"""Fields that classes share: copied, collected from requests, compared."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from stellary.contract.fields import (
+    build_value,
+    convert,
+    find_changed_fields,
+    get_set_fields,
+    replace_fields,
+    shared_names,
+)
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
+
+
+@value
+class Task(Value):
+    """A value with fields of several kinds."""
+
+    id: str
+    title: str
+    note: str | None
+    due: datetime | None
+
+
+@value
+class FileTask(Value):
+    """Another value that shares some of its fields."""
+
+    title: str
+    note: str | None
+    owner: str
+
+
+@request
+class UpdateTask(Request):
+    """A request that may set fields of the value."""
+
+    title: str | Unset = UNSET
+    note: str | Unset | None = UNSET
+    due: date | Unset | None = UNSET
+    order: int | Unset = UNSET
+
+
+@request
+class CreateTask(UpdateTask):
+    """A request that must set one of them."""
+
+    title: str
+
+
+TASK = Task(id="1", title="Write", note="soon", due=None)
+
+
+def test_shared_names_have_the_order_of_the_first_class():
+    assert shared_names(Task, FileTask) == ("title", "note")
+    assert shared_names(FileTask, Task) == ("title", "note")
+
+
+def test_convert_copies_shared_fields_and_takes_the_others():
+    assert convert(FileTask, TASK, owner="ann") == FileTask(title="Write", note="soon", owner="ann")
+
+
+def test_convert_prefers_the_value_that_is_given():
+    assert convert(FileTask, TASK, owner="ann", note=None).note is None
+
+
+def test_convert_raises_for_a_missing_field():
+    with pytest.raises(TypeError, match="owner"):
+        convert(FileTask, TASK)
+
+
+def test_set_fields_are_those_of_the_value_that_a_request_sets():
+    update = UpdateTask(note=None, due=date(2026, 4, 1), order=3)
+    assert get_set_fields(update, Task) == {"note": None, "due": datetime(2026, 4, 1, tzinfo=UTC)}
+
+
+def test_build_value_leaves_omitted_nullable_fields_empty():
+    assert build_value(Task, CreateTask(title="Read"), id="2") == Task(
+        id="2", title="Read", note=None, due=None
+    )
+
+
+def test_build_value_raises_for_an_omitted_field_that_is_not_nullable():
+    with pytest.raises(TypeError, match="title"):
+        build_value(Task, UpdateTask(), id="2")
+
+
+def test_replace_fields_returns_a_copy():
+    assert replace_fields(TASK, note=None) == Task(id="1", title="Write", note=None, due=None)
+    assert TASK.note == "soon"
+
+
+def test_changed_fields_are_those_that_differ():
+    assert find_changed_fields(TASK, replace_fields(TASK, note=None, title="Write")) == ["note"]
+
+
+def test_redeclared_field_keeps_its_position():
+    assert shared_names(CreateTask, UpdateTask) == ("title", "note", "due", "order")

@@ -1,0 +1,64 @@
+"""Rows and values: the columns in which the fields of a value are stored."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, select
+
+from stellary.contract.wire import Value, value
+from stellary.core.db.row_fields import RowFields
+
+
+@value
+class Task(Value):
+    """A value with fields of several kinds."""
+
+    id: str
+    title: str
+    order: int
+    open_count: int
+
+
+def _table(*names: str) -> Table:
+    columns = [Column(name, Integer if name == "position" else String) for name in names]
+    return Table("tasks", MetaData(), *columns)
+
+
+TASKS = _table("id", "title", "position", "title_key")
+FIELDS = RowFields(
+    Task, TASKS, computed=("open_count",), renamed={"order": "position"}, internal=("title_key",)
+)
+TASK = Task(id="1", title="Write", order=2, open_count=5)
+
+
+def test_value_survives_its_row():
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        TASKS.metadata.create_all(connection)
+        connection.execute(insert(TASKS), FIELDS.to_row(TASK, title_key="write"))
+        row = connection.execute(select(*FIELDS.columns)).one()
+    assert FIELDS.to_value(row, open_count=5) == TASK
+
+
+def test_row_has_the_names_of_the_columns():
+    assert FIELDS.to_row(TASK, title_key="write") == {
+        "id": "1",
+        "title": "Write",
+        "position": 2,
+        "title_key": "write",
+    }
+
+
+def test_changes_are_the_columns_that_differ():
+    after = Task(id="1", title="Write", order=0, open_count=6)
+    assert FIELDS.to_changes(TASK, after) == {"position": 0}
+
+
+def test_field_without_a_column_is_refused():
+    with pytest.raises(TypeError, match=r"Task\.title is stored nowhere: add a column 'title' to tasks"):
+        RowFields(Task, _table("id", "position"), renamed={"order": "position"}, computed=("open_count",))
+
+
+def test_column_without_a_field_is_refused():
+    with pytest.raises(TypeError, match=r"tasks\.title_key is never read: add a field 'title_key' to Task"):
+        RowFields(Task, TASKS, renamed={"order": "position"}, computed=("open_count",))
