@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Literal
 
 import attrs
 
 from stellary.client.project_setup.declaration import Step, format_date
+from stellary.contract.fields import shared_names
 from stellary.contract.unset import UNSET
+from stellary.contract.wire import utc
 
 ActionWord = Literal["create", "update", "move", "delete"]
 Kind = Literal["project", "field", "label", "member", "scope", "column", "card", "relation", "automation"]
@@ -70,6 +72,23 @@ class Change:
             new = format_value(difference.new)
             text = new if self.action == "create" else f"{format_value(difference.old)} -> {new}"
             yield f"    {difference.name:<{width}}  {text}"
+
+
+def plain_names(declared: type, kind: type, special: Collection[str]) -> list[str]:
+    """Return the names of the fields that a declared item has in the same form as the item of the API.
+
+    Args:
+        declared: The class of the declared item.
+        kind: The class of the item of the API.
+        special: The shared fields that identify the item, or have another form.
+    """
+    return [name for name in shared_names(declared, kind) if name not in special]
+
+
+def get_values(item: object, names: Iterable[str]) -> dict[str, Any]:
+    """Return fields of a declared or an existing item, in the form in which they are compared: dates as moments."""
+    values = {name: getattr(item, name) for name in names}
+    return {name: utc(value) if isinstance(value, date) else value for name, value in values.items()}
 
 
 def differences(declared: Mapping[str, Any], current: Mapping[str, Any] | None) -> tuple[Difference, ...]:

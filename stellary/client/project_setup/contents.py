@@ -8,7 +8,14 @@ from typing import Any
 import attrs
 
 from stellary.client.project_setup import values
-from stellary.client.project_setup.changes import Change, Difference, differences, is_default
+from stellary.client.project_setup.changes import (
+    Change,
+    Difference,
+    differences,
+    get_values,
+    is_default,
+    plain_names,
+)
 from stellary.client.project_setup.checking import fold_case
 from stellary.client.project_setup.circles import DeclaredRelation, note_cycles
 from stellary.client.project_setup.declaration import Automation, Card, Step
@@ -20,7 +27,9 @@ from stellary.contract import automations as wire_automations
 from stellary.contract import cards as wire
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import utc
+
+CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived"})
+"""The fields of a declared card that the API has in the same form."""
 
 RELATIONS = ("blocks", "related_to", "duplicates")
 
@@ -113,11 +122,7 @@ def _declared_values(
             matched.find_label(name, f"{path}.labels[{index}]")
         labels = _LabelNames(card.labels)
     return {
-        "description": card.description,
-        "priority": card.priority,
-        "status": card.status,
-        "start_date": utc(card.start_date) if card.start_date else card.start_date,
-        "due_date": utc(card.due_date) if card.due_date else card.due_date,
+        **get_values(card, CARD_FIELDS),
         "assignee": assignee,
         "labels": labels,
         **_declared_field_values(matched, card, existing, path),
@@ -144,11 +149,7 @@ def _current_values(card: wire.Card, names: NamesById, matched: Matched) -> dict
     return {
         "title": card.title,
         "column": names.columns.get(card.column_id),
-        "description": card.description,
-        "priority": card.priority,
-        "status": card.status,
-        "start_date": card.start_date,
-        "due_date": card.due_date,
+        **get_values(card, CARD_FIELDS),
         "assignee": names.people.get(assignee, assignee) if assignee else None,
         "labels": _LabelNames(names.labels.get(id, id) for id in card.label_ids),
         **_current_field_values(card, matched),

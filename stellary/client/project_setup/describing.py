@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from stellary.client.project_setup import declaration as declared
-from stellary.client.project_setup.contents import make_refer_to
+from stellary.client.project_setup.changes import get_values
+from stellary.client.project_setup.contents import CARD_FIELDS, make_refer_to
 from stellary.client.project_setup.references import replace_ids
 from stellary.client.project_setup.state import State
+from stellary.client.project_setup.structure import COLUMN_FIELDS, PROJECT_FIELDS, SCOPE_FIELDS
 from stellary.contract import cards as wire
 from stellary.contract import scopes as wire_scopes
 from stellary.contract.unset import UNSET, Unset
@@ -46,7 +49,7 @@ class _Describer:
         assert project is not None
         return declared.Declaration(
             project=declared.Project(
-                project.name, key=project.key, description=_or_unset(project.description)
+                project.name, key=project.key, **_describe_fields(project, PROJECT_FIELDS)
             ),
             scopes=[self._describe_scope(scope) for scope in self.state.scopes],
             labels=[declared.Label(label.name, color=label.color.lower()) for label in self.state.labels],
@@ -70,17 +73,14 @@ class _Describer:
             scope.name,
             id=scope.id if scope.name in self.scopes else UNSET,
             default=scope.is_default,
-            description=_or_unset(scope.description),
-            start_date=_to_date(scope.start_date),
-            due_date=_to_date(scope.due_date),
+            **_describe_fields(scope, SCOPE_FIELDS),
             view=scope.active_view if scope.active_view != "kanban" else UNSET,
             views={view.type: dict(view.settings) for view in scope.views if view.settings} or UNSET,
             columns=[
                 declared.Column(
                     column.name,
                     id=column.id if column.name in ambiguous else UNSET,
-                    card_status=_or_unset(column.card_status),
-                    wip_limit=_or_unset(column.wip_limit),
+                    **_describe_fields(column, COLUMN_FIELDS),
                 )
                 for column in scope.columns
             ],
@@ -99,11 +99,7 @@ class _Describer:
             key=card.key if card.title in self.titles else UNSET,
             scope=UNSET if scope.is_default else scope_name,
             column=column.id if column.name in self.columns[scope.id] else column.name,
-            description=_or_unset(card.description),
-            priority=_or_unset(card.priority),
-            status=card.status,
-            start_date=_to_date(card.start_date),
-            due_date=_to_date(card.due_date),
+            **_describe_fields(card, CARD_FIELDS),
             assignee=self.people.get(card.assignee_id or "", UNSET),
             labels=[self.labels[id] for id in card.label_ids if id in self.labels] or UNSET,
             fields={self.fields[id]: value for id, value in card.custom_fields.items() if id in self.fields}
@@ -139,13 +135,10 @@ def _ambiguous_names(items: Iterable[Any]) -> set[str]:
     return {name for name, count in Counter(item.name for item in items).items() if count > 1}
 
 
-def _or_unset(value: Any) -> Any:
-    return UNSET if value is None or value == "" else value
-
-
-def _to_date(value: Any) -> Any:
-    """Return the day of a moment that is midnight in UTC, else the moment; UNSET for None."""
-    if value is None:
-        return UNSET
-    moment = utc(value)
-    return moment.date() if moment == utc(moment.date()) else moment
+def _describe_fields(item: object, names: Iterable[str]) -> dict[str, Any]:
+    """Return fields of an item as they are declared. Empty values are left out; midnight in UTC is given as a day."""
+    values = {name: value for name, value in get_values(item, names).items() if value not in (None, "")}
+    return {
+        name: value.date() if isinstance(value, datetime) and value == utc(value.date()) else value
+        for name, value in values.items()
+    }

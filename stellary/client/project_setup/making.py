@@ -19,6 +19,7 @@ from stellary.contract.automations import ActionToRun
 from stellary.contract.cards import CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.errors import PreconditionFailed
+from stellary.contract.fields import convert
 from stellary.contract.project_imports import ImportedColumn, ImportedProject, ImportedScope
 from stellary.contract.scopes import SCOPE_COLUMNS_MAX, ScopeColumn
 from stellary.contract.unset import UNSET
@@ -55,12 +56,10 @@ class ChangeRequests:
         if not _declares_columns(declaration):
             templates = yield from fetch_all(workspace.projects.templates)
             simple = next(template for template in templates if template.id == "simple")
-            columns = [
-                ImportedColumn(name=column.name, card_status=column.card_status) for column in simple.columns
-            ]
+            columns = [convert(ImportedColumn, column) for column in simple.columns]
         declared = declaration.project
         created = yield workspace.projects.import_(
-            project=ImportedProject(name=declared.name, description=declared.description, key=declared.key),
+            project=convert(ImportedProject, declared),
             scopes=[ImportedScope(name=default.name)] if default.scope else UNSET,
             columns=columns,
         )
@@ -99,10 +98,7 @@ class ChangeRequests:
         scope, declared_columns = change.about
         columns: Any = UNSET
         if declared_columns is not None:
-            columns = [
-                ScopeColumn(name=column.name, card_status=column.card_status, wip_limit=column.wip_limit)
-                for column in declared_columns[:SCOPE_COLUMNS_MAX]
-            ]
+            columns = [convert(ScopeColumn, column) for column in declared_columns[:SCOPE_COLUMNS_MAX]]
         created = yield self.at.scopes.create(
             name=scope.name, order=change.order, columns=columns, **_scope_values(change)
         )

@@ -6,20 +6,33 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stellary.client.project_setup.arranging import Placement, plan_moves
-from stellary.client.project_setup.changes import Change, Difference, differences, format_value
-from stellary.client.project_setup.declaration import Column, Field, Scope
+from stellary.client.project_setup.changes import (
+    Change,
+    Difference,
+    differences,
+    format_value,
+    get_values,
+    plain_names,
+)
+from stellary.client.project_setup.declaration import Column, Field, Project, Scope
 from stellary.client.project_setup.matching import Frame, Matched, Pairs
-from stellary.contract import scopes as wire
+from stellary.contract import columns as wire_columns
+from stellary.contract import projects as wire_projects
+from stellary.contract import scopes as wire_scopes
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import utc
+
+PROJECT_FIELDS = plain_names(Project, wire_projects.Project, {"name", "key"})
+SCOPE_FIELDS = plain_names(Scope, wire_scopes.Scope, {"name", "id", "views", "columns"})
+COLUMN_FIELDS = plain_names(Column, wire_columns.Column, {"name", "id"})
+FIELD_FIELDS = plain_names(Field, CustomField, {"name"})
 
 
 def project_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creation or the update of the project."""
     declared, existing = matched.declaration.project, matched.state.project
     if existing is None:
-        new = differences({"key": declared.key, "description": declared.description}, None)
+        new = differences({"key": declared.key, **get_values(declared, PROJECT_FIELDS)}, None)
         yield Change(
             action="create",
             kind="project",
@@ -30,9 +43,8 @@ def project_changes(matched: Matched) -> Iterator[Change]:
         return
     if declared.key and declared.key != existing.key:
         matched.problems.note("project.key", f"the project has the key {existing.key}, which it keeps")
-    values = {"name": declared.name, "description": declared.description}
-    current = {"name": existing.name, "description": existing.description}
-    if changed := differences(values, current):
+    names = ["name", *PROJECT_FIELDS]
+    if changed := differences(get_values(declared, names), get_values(existing, names)):
         yield Change(action="update", kind="project", name=declared.name, differences=changed, id=existing.id)
 
 
@@ -45,9 +57,8 @@ def field_changes(matched: Matched, prune: bool) -> Iterator[Change]:
     """Yield the creations and updates of custom fields."""
     for field, existing, _ in matched.fields.pairs:
         values = {
-            "type": field.type,
+            **get_values(field, FIELD_FIELDS),
             "options": _merge_options(field, existing, prune),
-            "required": field.required,
         }
         if existing is None:
             new = differences(values, None)
@@ -177,21 +188,17 @@ def _declared_scope(scope: Scope) -> dict[str, Any]:
         for name, value in view.items()
     }
     return {
-        "description": scope.description,
-        "start_date": utc(scope.start_date) if scope.start_date else scope.start_date,
-        "due_date": utc(scope.due_date) if scope.due_date else scope.due_date,
+        **get_values(scope, SCOPE_FIELDS),
         "view": scope.view,
         **settings,
     }
 
 
-def scope_differences(scope: Scope, existing: wire.Scope) -> tuple[Difference, ...]:
+def scope_differences(scope: Scope, existing: wire_scopes.Scope) -> tuple[Difference, ...]:
     """Return the differences between a declared and an existing scope."""
     current = {
         "name": existing.name,
-        "description": existing.description,
-        "start_date": existing.start_date,
-        "due_date": existing.due_date,
+        **get_values(existing, SCOPE_FIELDS),
         "view": existing.active_view,
         **{
             f"views.{view.type}.{name}": value
@@ -235,7 +242,7 @@ def _column_changes_of(pairs: Pairs[Column, Any], current: list[str], scope: str
             )
     for key, placement in placements.items():
         column, existing = declared[key]
-        values = {"card_status": column.card_status, "wip_limit": column.wip_limit}
+        values = get_values(column, COLUMN_FIELDS)
         yield Change(
             action="create" if placement.is_new else "move",
             kind="column",
@@ -254,5 +261,5 @@ def column_path(scope: str, column: str) -> str:
 
 
 def _column_differences(column: Column, existing: Any) -> tuple[Difference, ...]:
-    values = {"name": column.name, "card_status": column.card_status, "wip_limit": column.wip_limit}
-    return differences(values, {name: getattr(existing, name) for name in values})
+    names = ["name", *COLUMN_FIELDS]
+    return differences(get_values(column, names), get_values(existing, names))
