@@ -1,4 +1,4 @@
-"""A board on which agents work, and short ways to make them, to give them tokens, and to see what they have done."""
+"""A test API for agents: a board, its agents, their tokens and missions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OFTEN = {"maxActions": 10_000, "windowSeconds": 60}
 
 
 class AgentApi(Board):
-    """A board, and agents."""
+    """A board, and calls that create agents and read what they did."""
 
     @property
     def agents(self) -> str:
@@ -25,59 +25,61 @@ class AgentApi(Board):
     def agent(
         self, mode: str = "autonomous", tools: Sequence[str] = ("board.read", "board.write"), **more: Any
     ) -> Json:
-        """A new agent of the owner's."""
+        """Create an agent of the owner."""
         body = {"name": "Scribe", "autonomyMode": mode, "tools": list(tools), "rateLimit": OFTEN, **more}
-        made: Json = self.world.ask(self.owner, "POST", self.agents, body)
-        return made
+        agent: Json = self.world.ask(self.owner, "POST", self.agents, body)
+        return agent
 
     def token(self, agent: Json, *, by: Any = None) -> str:
-        """A new token of an agent."""
+        """Create a token of an agent."""
         path = f"{self.agents}/{agent['id']}/tokens"
-        made: str = self.world.ask(by or self.owner, "POST", path, {"name": "laptop"})["token"]
-        return made
+        token: str = self.world.ask(by or self.owner, "POST", path, {"name": "laptop"})["token"]
+        return token
 
     def change(self, agent: Json, **fields: Any) -> Json:
-        """An agent after a change."""
-        made: Json = self.world.ask(self.owner, "PATCH", f"{self.agents}/{agent['id']}", fields)
-        return made
+        """Update an agent."""
+        changed: Json = self.world.ask(self.owner, "PATCH", f"{self.agents}/{agent['id']}", fields)
+        return changed
 
     def audit(self, agent: Json) -> list[Json]:
-        """What an agent has tried, oldest first."""
-        found: list[Json] = self.world.ask(self.owner, "GET", f"{self.agents}/{agent['id']}/audit")
-        return found[::-1]
+        """Return the audit entries of an agent, oldest first."""
+        entries: list[Json] = self.world.ask(self.owner, "GET", f"{self.agents}/{agent['id']}/audit")
+        return entries[::-1]
 
     def tried(self, agent: Json) -> list[tuple[str, str]]:
-        """The same in short."""
+        """Return tool and outcome of each audit entry of an agent, oldest first."""
         return [(entry["tool"], entry["outcome"]) for entry in self.audit(agent)]
 
     # ------------------------------------------------------------------------------------------ missions
 
     def mission(self, agent: Json, prompt: str, card: Json | None = None, *, by: Any = None) -> Json:
-        """A new mission, of which nothing was done yet."""
+        """Create a mission, without running it."""
         body = {"cardId": (card or self.card())["id"], "prompt": prompt}
-        made: Json = self.world.ask(by or self.owner, "POST", f"{self.agents}/{agent['id']}/missions", body)
-        return made
+        mission: Json = self.world.ask(
+            by or self.owner, "POST", f"{self.agents}/{agent['id']}/missions", body
+        )
+        return mission
 
     def of_mission(self, mission: Json) -> str:
         return f"{self.flat}/missions/{mission['id']}"
 
     def mission_now(self, mission: Json) -> Json:
-        """A mission as it is by now."""
-        found: Json = self.world.ask(self.owner, "GET", self.of_mission(mission))
-        return found
+        """Return the current state of a mission."""
+        current: Json = self.world.ask(self.owner, "GET", self.of_mission(mission))
+        return current
 
     def worked(self, mission: Json) -> Json:
-        """A mission after all was done that can be done without anybody."""
+        """Run all due jobs, and return the mission."""
         self.world.core.work.run_due()
         return self.mission_now(mission)
 
     def proposals(self, mission: Json) -> list[Json]:
-        """What was proposed in a mission."""
-        found: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_mission(mission)}/proposals")
-        return found
+        """Return the proposals of a mission."""
+        proposals: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_mission(mission)}/proposals")
+        return proposals
 
     def decide(self, proposal: Json, how: str = "approve", *, by: Any = None, **body: Any) -> RawResponse:
-        """The answer to a decision."""
+        """Decide a proposal, and return the response."""
         return self.world.call(
             by or self.owner, "POST", f"{self.flat}/proposals/{proposal['id']}/{how}", body
         )
@@ -90,14 +92,14 @@ class AgentApi(Board):
             return read_log(uow, ref, after)
 
     def log(self, mission: Json, after: int = 0) -> list[tuple[str, Any]]:
-        """What is in the log of a mission: of each entry its kind and what tells most."""
-        found = self.entries(mission, after)
-        numbers = [entry.id for entry in found]
-        assert numbers == list(range(after + 1, after + 1 + len(found)))
-        return [(entry.kind, _most(entry)) for entry in found]
+        """Return kind and main value of each entry in the log of a mission."""
+        entries = self.entries(mission, after)
+        numbers = [entry.id for entry in entries]
+        assert numbers == list(range(after + 1, after + 1 + len(entries)))
+        return [(entry.kind, _main_value(entry)) for entry in entries]
 
 
-def _most(entry: MissionEntry) -> Any:
+def _main_value(entry: MissionEntry) -> Any:
     data = entry.data
     if entry.kind == "tool_call":
         return f"{data['tool']} {data['outcome']}"

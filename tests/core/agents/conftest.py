@@ -1,4 +1,4 @@
-"""What the tests of agents share."""
+"""Fixtures of the agent tests."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tests.support.world import World
 
 @pytest.fixture
 def agent_api(world: World) -> AgentApi:
-    """A board whose owner has agents."""
+    """Return the API of a board whose owner has agents."""
     return AgentApi(world, world.person("ann"))

@@ -1,4 +1,4 @@
-"""Missions by name: asked for by people, and worked on by a program outside that is the agent."""
+"""Mission actions: of people who ask for missions, and of external programs that work on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions"]}
 
 
 def run(agent_api: AgentApi, who: Any, name: str, **params: Any) -> Any:
-    """Do something by its name, on behalf of a person or of the agent of a token."""
+    """Run an action on behalf of a person or of the agent of a token."""
     core = agent_api.world.core
     actor = core.authenticate(who) if isinstance(who, str) else who.actor
     with core.begin(actor) as uow:
@@ -28,9 +28,9 @@ def code(agent_api: AgentApi, who: Any, name: str, **params: Any) -> str:
     return caught.value.code
 
 
-def test_a_person_asks_for_a_mission_and_sees_how_far_it_is(agent_api: AgentApi):
+def test_person_asks_for_a_mission_and_reads_its_status(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card("Print the invoices")
-    made = run(
+    mission = run(
         agent_api,
         agent_api.owner,
         "run_mission",
@@ -38,11 +38,14 @@ def test_a_person_asks_for_a_mission_and_sees_how_far_it_is(agent_api: AgentApi)
         cardId="Print the invoices",
         prompt="comment: Hi",
     )
-    assert (made.card_id, made.agent_id) == (card["id"], agent["id"])
+    assert (mission.card_id, mission.agent_id) == (card["id"], agent["id"])
     agent_api.world.core.work.run_due()
-    assert run(agent_api, agent_api.owner, "get_mission", missionId=made.id).status == "awaiting_approval"
-    found = run(agent_api, agent_api.owner, "get_agent_status", agent="Scribe")
-    assert (found.agent.id, [each.id for each in found.missions]) == (agent["id"], [made.id])
+    assert run(agent_api, agent_api.owner, "get_mission", missionId=mission.id).status == "awaiting_approval"
+    status = run(agent_api, agent_api.owner, "get_agent_status", agent="Scribe")
+    assert (status.agent.id, [listed_mission.id for listed_mission in status.missions]) == (
+        agent["id"],
+        [mission.id],
+    )
     (proposal,) = run(agent_api, agent_api.owner, "list_pending_proposals").items
     agent_api.decide({"id": proposal.id})
     agent_api.world.core.work.run_due()
@@ -51,7 +54,7 @@ def test_a_person_asks_for_a_mission_and_sees_how_far_it_is(agent_api: AgentApi)
         run(agent_api, agent_api.owner, "get_agent_status", agent="Nobody")
 
 
-def test_a_program_takes_its_missions_one_after_the_other_and_says_what_came_of_them(agent_api: AgentApi):
+def test_program_takes_missions_in_order_and_reports_results(agent_api: AgentApi):
     agent = agent_api.agent("supervised", **EXTERNAL)
     token, card = agent_api.token(agent), agent_api.card()
     first, second = (agent_api.mission(agent, "Do it", card) for _ in range(2))
@@ -66,8 +69,8 @@ def test_a_program_takes_its_missions_one_after_the_other_and_says_what_came_of_
     assert run(agent_api, token, "get_next_mission").id == second["id"]
     failed = run(agent_api, token, "fail_mission", missionId=second["id"], reason="No paper")
     assert (failed.status, failed.error) == ("failed", "No paper")
-    said = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
-    assert [(each["authorId"], each["content"]) for each in said] == [
+    comments = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    assert [(comment["authorId"], comment["content"]) for comment in comments] == [
         (agent["id"], "Half of it"),
         (agent["id"], "All of it"),
         (agent["id"], "No paper"),
@@ -77,12 +80,15 @@ def test_a_program_takes_its_missions_one_after_the_other_and_says_what_came_of_
     )
 
 
-def test_of_two_who_take_a_mission_one_has_it(agent_api: AgentApi):
+def test_only_one_of_two_concurrent_takers_gets_a_mission(agent_api: AgentApi):
     agent = agent_api.agent(**EXTERNAL)
     token = agent_api.token(agent)
     mission = agent_api.mission(agent, "Do it")
-    taken = at_once(*[lambda: run(agent_api, token, "get_next_mission")] * 2)
-    assert sorted(each.id if each else "" for each in taken) == ["", mission["id"]]
+    missions = at_once(*[lambda: run(agent_api, token, "get_next_mission")] * 2)
+    assert sorted(taken_mission.id if taken_mission else "" for taken_mission in missions) == [
+        "",
+        mission["id"],
+    ]
 
 
 def test_only_the_agent_itself_takes_and_ends_its_missions(agent_api: AgentApi):

@@ -1,4 +1,4 @@
-"""Agents: what they are, what they may do with a token of their own, and what is left of them."""
+"""Agents: properties, permissions of their tokens, and traces after deletion."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def error(answer) -> tuple[int, str]:
 # ---------------------------------------------------------------------------------------------- what they are
 
 
-def test_an_agent_asks_before_it_writes_and_only_reads_unless_told_otherwise(agent_api: AgentApi):
-    made = agent_api.world.ask(agent_api.owner, "POST", agent_api.agents, {"name": "Écrivain public"})
-    assert made | {"id": "", "workspaceId": "", "createdAt": "", "updatedAt": ""} == {
+def test_agent_is_supervised_and_reads_only_by_default(agent_api: AgentApi):
+    agent = agent_api.world.ask(agent_api.owner, "POST", agent_api.agents, {"name": "Écrivain public"})
+    assert agent | {"id": "", "workspaceId": "", "createdAt": "", "updatedAt": ""} == {
         "id": "",
         "workspaceId": "",
         "name": "Écrivain public",
@@ -45,8 +45,8 @@ def test_an_agent_asks_before_it_writes_and_only_reads_unless_told_otherwise(age
         "createdAt": "",
         "updatedAt": "",
     }
-    assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.agents}/{made['id']}") == made
-    assert agent_api.world.ask(agent_api.owner, "GET", agent_api.agents) == [made]
+    assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.agents}/{agent['id']}") == agent
+    assert agent_api.world.ask(agent_api.owner, "GET", agent_api.agents) == [agent]
 
 
 def test_slugs_are_made_unique_and_refused_twice(agent_api: AgentApi):
@@ -62,7 +62,7 @@ def test_slugs_are_made_unique_and_refused_twice(agent_api: AgentApi):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"tools": ["board.write", "delete_card"]}, "tools[1] must be the name of an action"),
         ({"tools": ["board"]}, "tools[0] must be"),
@@ -73,15 +73,15 @@ def test_slugs_are_made_unique_and_refused_twice(agent_api: AgentApi):
         ({"rateLimit": {"maxActions": 0, "windowSeconds": 60}}, "rateLimit.maxActions must be 1 to 10000"),
     ],
 )
-def test_what_an_agent_cannot_be_is_named(agent_api: AgentApi, body, said):
+def test_invalid_agent_is_refused(agent_api: AgentApi, body, message):
     agent = agent_api.agent()
     for method, path in (("POST", agent_api.agents), ("PATCH", f"{agent_api.agents}/{agent['id']}")):
         answer = agent_api.world.call(agent_api.owner, method, path, {"name": "X", **body})
         assert answer.status == 400
-        assert orjson.loads(answer.body)["message"].startswith(said)
+        assert orjson.loads(answer.body)["message"].startswith(message)
 
 
-def test_a_change_names_what_it_changes_and_nothing_else(agent_api: AgentApi):
+def test_update_changes_only_given_fields(agent_api: AgentApi):
     agent = agent_api.agent(projectIds=[agent_api.project["id"]])
     assert agent_api.change(agent) == agent
     after = agent_api.change(
@@ -126,7 +126,7 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(agent_api: AgentApi):
     assert token not in map(str, row)
 
 
-def test_a_token_ends_when_it_is_revoked_or_its_time_has_come(agent_api: AgentApi):
+def test_token_ends_when_revoked_or_expired(agent_api: AgentApi):
     clock, agent = agent_api.world.stop_clock(), agent_api.agent()
     path = f"{agent_api.agents}/{agent['id']}/tokens"
     soon = (clock() + timedelta(hours=1)).isoformat()
@@ -137,13 +137,18 @@ def test_a_token_ends_when_it_is_revoked_or_its_time_has_come(agent_api: AgentAp
     assert agent_api.world.status(brief, "GET", agent_api.path) == 200
     clock.advance(timedelta(hours=1))
     assert agent_api.world.status(brief, "GET", agent_api.path) == 401
-    used = {each["prefix"]: each["lastUsedAt"] for each in agent_api.world.ask(agent_api.owner, "GET", path)}
+    used = {
+        listed_token["prefix"]: listed_token["lastUsedAt"]
+        for listed_token in agent_api.world.ask(agent_api.owner, "GET", path)
+    }
     assert used[brief[:16]] is None or used[brief[:16]] >= "2026"
-    (mine,) = [
-        each for each in agent_api.world.ask(agent_api.owner, "GET", path) if each["prefix"] == token[:16]
+    (own_token,) = [
+        listed_token
+        for listed_token in agent_api.world.ask(agent_api.owner, "GET", path)
+        if listed_token["prefix"] == token[:16]
     ]
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{path}/{mine['id']}")
+    agent_api.world.ask(agent_api.owner, "DELETE", f"{path}/{own_token['id']}")
     assert agent_api.world.status(token, "GET", agent_api.path) == 401
     assert agent_api.world.status(token[:-1] + "x", "GET", agent_api.path) == 401
 
@@ -159,7 +164,7 @@ def test_the_last_use_of_a_token_is_noted_once_a_minute(agent_api: AgentApi):
     assert seen == ["2026-04-01T12:01:01Z", "2026-04-01T12:01:01Z", "2026-04-01T12:02:11Z"]
 
 
-def test_an_agent_does_no_more_than_who_has_given_it_the_token(agent_api: AgentApi):
+def test_agent_has_at_most_the_rights_of_the_token_creator(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.world.join(bob, agent_api.workspace, role="admin")
     agent = agent_api.agent()
@@ -172,26 +177,28 @@ def test_an_agent_does_no_more_than_who_has_given_it_the_token(agent_api: AgentA
 # ---------------------------------------------------------------------------------------------- what they do
 
 
-def test_what_an_agent_does_bears_its_id_and_its_name(agent_api: AgentApi):
+def test_actions_of_an_agent_carry_its_id_and_name(agent_api: AgentApi):
     agent = agent_api.agent()
     token, card = agent_api.token(agent), agent_api.card()
     comment = agent_api.world.ask(token, "POST", f"{agent_api.of(card)}/comments", {"content": "Noted."})
     assert (comment["authorId"], comment["authorName"]) == (agent["id"], "Scribe")
     agent_api.change(agent, name="Clerk")
-    (said,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
-    assert said["authorName"] == "Clerk"
+    (listed_comment,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    assert listed_comment["authorName"] == "Clerk"
     activity = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={agent['id']}")
-    assert [(each["type"], each["actorName"]) for each in activity] == [("comment_added", "Clerk")]
+    assert [(entry["type"], entry["actorName"]) for entry in activity] == [("comment_added", "Clerk")]
     # Whom it acts for is told as anybody else is.
     (news,) = agent_api.world.ask(agent_api.owner, "GET", "/notifications")
     assert (news["activity"]["actorId"], news["activity"]["actorName"]) == (agent["id"], "Clerk")
 
 
-def test_the_project_that_an_agent_makes_has_a_person_in_it(agent_api: AgentApi):
+def test_project_created_by_an_agent_has_a_human_member(agent_api: AgentApi):
     token = agent_api.token(agent_api.agent())
-    made = agent_api.world.ask(token, "POST", f"{agent_api.flat}/projects", {"name": "Fresh"})
-    members = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/projects/{made['id']}/members")
-    assert [each["userId"] for each in members] == [agent_api.owner.id]
+    project = agent_api.world.ask(token, "POST", f"{agent_api.flat}/projects", {"name": "Fresh"})
+    members = agent_api.world.ask(
+        agent_api.owner, "GET", f"{agent_api.flat}/projects/{project['id']}/members"
+    )
+    assert [member["userId"] for member in members] == [agent_api.owner.id]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +214,7 @@ def test_the_project_that_an_agent_makes_has_a_person_in_it(agent_api: AgentApi)
         ([], set()),
     ],
 )
-def test_an_agent_has_the_tools_that_it_was_given(agent_api: AgentApi, tools, allowed):
+def test_agent_has_only_its_tools(agent_api: AgentApi, tools, allowed):
     token, card = agent_api.token(agent_api.agent(tools=tools)), agent_api.card()
     calls = {
         "GET": agent_api.world.call(token, "GET", agent_api.of(card)),
@@ -219,7 +226,7 @@ def test_an_agent_has_the_tools_that_it_was_given(agent_api: AgentApi, tools, al
     assert {error(answer) for answer in refused} <= {(403, "tool_not_allowed")}
 
 
-def test_no_mode_may_delete_or_look_after_people_tokens_and_agents(agent_api: AgentApi):
+def test_no_mode_allows_deletion_or_administration(agent_api: AgentApi):
     agent = agent_api.agent(tools=["board.read", "board.write", "missions"])
     token, card = agent_api.token(agent), agent_api.card()
     for method, path in (
@@ -237,12 +244,12 @@ def test_no_mode_may_delete_or_look_after_people_tokens_and_agents(agent_api: Ag
         assert error(answer) == (403, "not_for_agents"), path
 
 
-def test_an_agent_sees_the_projects_that_it_works_in_and_no_other(agent_api: AgentApi):
+def test_agent_sees_only_its_projects(agent_api: AgentApi):
     other = AgentApi(agent_api.world, agent_api.owner, agent_api.workspace)
     agent = agent_api.agent(projectIds=[agent_api.project["id"]])
     token, mine, theirs = agent_api.token(agent), agent_api.card("Mine"), other.card("Theirs")
     ask = agent_api.world.call
-    assert [each["id"] for each in agent_api.world.ask(token, "GET", f"{agent_api.flat}/projects")] == [
+    assert [project["id"] for project in agent_api.world.ask(token, "GET", f"{agent_api.flat}/projects")] == [
         agent_api.project["id"]
     ]
     assert (
@@ -263,7 +270,7 @@ def test_an_agent_sees_the_projects_that_it_works_in_and_no_other(agent_api: Age
     assert ask(token, "GET", other.path).status == 200
 
 
-def test_an_agent_that_is_suspended_stops_at_once(agent_api: AgentApi):
+def test_suspended_agent_stops_immediately(agent_api: AgentApi):
     agent = agent_api.agent()
     token = agent_api.token(agent)
     agent_api.change(agent, status="suspended")
@@ -272,7 +279,7 @@ def test_an_agent_that_is_suspended_stops_at_once(agent_api: AgentApi):
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
 
 
-def test_an_agent_is_held_up_when_it_has_done_enough_for_the_moment(agent_api: AgentApi):
+def test_agent_is_limited_in_its_rate(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
     agent = agent_api.agent(rateLimit={"maxActions": 2, "windowSeconds": 60})
     token = agent_api.token(agent)
@@ -288,7 +295,7 @@ def test_an_agent_is_held_up_when_it_has_done_enough_for_the_moment(agent_api: A
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
 
 
-def test_a_window_begins_with_the_first_call_after_the_last_one():
+def test_rate_window_starts_with_the_first_call_after_the_previous_one():
     first = count_in_window(Window(NOON - timedelta(days=1), 5), 5, 60, NOON)
     assert first == Window(NOON, 1)
     assert count_in_window(first, 5, 60, NOON + timedelta(seconds=59)) == Window(NOON, 2)
@@ -301,23 +308,30 @@ def test_a_window_begins_with_the_first_call_after_the_last_one():
 # ---------------------------------------------------------------------------------------------- proposals, and what is noted
 
 
-def test_what_a_supervised_agent_writes_waits_and_changes_nothing(agent_api: AgentApi):
+def test_writes_of_a_supervised_agent_become_proposals(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     token = agent_api.token(agent)
     answer = agent_api.world.call(
         token, "PATCH", agent_api.of(card), {"title": "Renamed", "priority": "high"}
     )
-    made = orjson.loads(answer.body)
+    proposal = orjson.loads(answer.body)
     assert answer.status == 202
     assert agent_api.read(card) == card
-    assert (made["status"], made["action"], made["agentId"]) == ("pending", "cards.update", agent["id"])
-    assert made["params"] == {"path": agent_api.of(card), "body": {"title": "Renamed", "priority": "high"}}
-    assert made["summary"].endswith(": title Renamed, priority high")
+    assert (proposal["status"], proposal["action"], proposal["agentId"]) == (
+        "pending",
+        "cards.update",
+        agent["id"],
+    )
+    assert proposal["params"] == {
+        "path": agent_api.of(card),
+        "body": {"title": "Renamed", "priority": "high"},
+    }
+    assert proposal["summary"].endswith(": title Renamed, priority high")
     assert agent_api.tried(agent) == [("cards.update", "proposed")]
-    assert agent_api.audit(agent)[0]["proposalId"] == made["id"]
+    assert agent_api.audit(agent)[0]["proposalId"] == proposal["id"]
 
 
-def test_what_could_not_be_done_is_not_proposed(agent_api: AgentApi):
+def test_impossible_change_is_not_proposed(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     token = agent_api.token(agent)
     call = agent_api.world.call
@@ -338,7 +352,7 @@ def test_the_same_key_proposes_once(agent_api: AgentApi):
     assert (first.status, again.status, first.body) == (202, 202, again.body)
 
 
-def test_a_file_that_is_proposed_is_kept_until_somebody_decides(agent_api: AgentApi):
+def test_proposed_file_is_kept_until_the_decision(agent_api: AgentApi):
     clock, agent, card = agent_api.world.stop_clock(), agent_api.agent("supervised"), agent_api.card()
     path = f"{agent_api.of(card)}/attachments"
     answer = agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
@@ -349,7 +363,7 @@ def test_a_file_that_is_proposed_is_kept_until_somebody_decides(agent_api: Agent
     assert agent_api.world.core.sweep() == 1
 
 
-def test_what_was_tried_is_kept_for_the_newest_only(agent_api: AgentApi, monkeypatch):
+def test_audit_keeps_only_the_newest_entries(agent_api: AgentApi, monkeypatch):
     monkeypatch.setattr(audit, "ENTRIES_MAX", 2)
     agent = agent_api.agent()
     token = agent_api.token(agent)
@@ -370,18 +384,18 @@ def names(agent_api: AgentApi) -> set[str]:
         )
 
 
-def test_the_name_of_a_deleted_agent_stays_on_what_it_has_done(agent_api: AgentApi):
+def test_deleted_agent_keeps_its_name_on_comments(agent_api: AgentApi):
     agent, card = agent_api.agent(), agent_api.card()
     token = agent_api.token(agent)
     agent_api.world.ask(token, "POST", f"{agent_api.of(card)}/comments", {"content": "Noted."})
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.world.status(token, "GET", agent_api.path) == 401
-    (said,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
-    assert said["authorName"] == "Scribe"
+    (comment,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    assert comment["authorName"] == "Scribe"
 
 
 @pytest.mark.parametrize("what", ["workspace", "organization"])
-def test_with_its_workspace_the_name_goes_as_well(agent_api: AgentApi, what):
+def test_name_of_an_agent_is_deleted_with_its_workspace(agent_api: AgentApi, what):
     agent, card = agent_api.agent(), agent_api.card()
     agent_api.world.ask(
         agent_api.token(agent), "POST", f"{agent_api.of(card)}/comments", {"content": "Noted."}
@@ -392,7 +406,7 @@ def test_with_its_workspace_the_name_goes_as_well(agent_api: AgentApi, what):
     assert names(agent_api) == set()
 
 
-def test_nobody_can_make_an_agent_a_member_or_log_in_as_one(agent_api: AgentApi):
+def test_agent_cannot_become_a_member_or_log_in(agent_api: AgentApi):
     agent = agent_api.agent()
     for address in (f"agent:{agent['id']}", ""):
         body = {"email": address, "role": "member"}

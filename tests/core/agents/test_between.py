@@ -1,4 +1,4 @@
-"""What comes in between, while a mission is on its way."""
+"""Events during a running mission."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.core.agents.test_missions import error
 from tests.support.forms import FORM, form
 
 
-def test_what_is_not_proposed_to_its_end_is_not_approved_as_a_whole(agent_api: AgentApi):
+def test_unfinished_batch_is_not_approved(agent_api: AgentApi):
     agent = agent_api.agent("approval", rateLimit={"maxActions": 1, "windowSeconds": 60})
     mission = agent_api.mission(agent, "set priority high, comment: On it.")
     assert (agent_api.worked(mission)["status"], len(agent_api.proposals(mission))) == ("running", 1)
@@ -31,7 +31,7 @@ def test_what_is_not_proposed_to_its_end_is_not_approved_as_a_whole(agent_api: A
         assert error(agent_api.world.call(agent_api.owner, "POST", path)) == (409, "still_at_work")
 
 
-def test_what_the_server_works_on_is_not_ended_by_a_program(agent_api: AgentApi):
+def test_program_cannot_end_a_mission_of_the_server(agent_api: AgentApi):
     agent = agent_api.agent("supervised", tools=["missions", "board.write"])
     mission = agent_api.mission(agent, "comment: On it.")
     agent_api.worked(mission)
@@ -39,7 +39,7 @@ def test_what_the_server_works_on_is_not_ended_by_a_program(agent_api: AgentApi)
     assert code(agent_api, agent_api.token(agent), "complete_mission", **ended) == "not_external"
 
 
-def test_an_agent_that_is_suspended_while_it_thinks_goes_on_when_it_may(agent_api: AgentApi):
+def test_agent_suspended_while_thinking_resumes_later(agent_api: AgentApi):
     brain = agent_api.world.core.env.brains["built_in"]
     agent, card = agent_api.agent(), agent_api.card()
 
@@ -58,7 +58,7 @@ def test_an_agent_that_is_suspended_while_it_thinks_goes_on_when_it_may(agent_ap
     assert agent_api.read(card)["priority"] == "high"
 
 
-def test_a_mission_whose_card_goes_before_it_is_thought_about_ends_with_it(agent_api: AgentApi):
+def test_mission_ends_with_its_card_before_it_starts(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent(), "set priority high", card)
     running.run(
@@ -69,7 +69,7 @@ def test_a_mission_whose_card_goes_before_it_is_thought_about_ends_with_it(agent
     assert agent_api.world.status(agent_api.owner, "GET", agent_api.of_mission(mission)) == 404
 
 
-def test_what_cannot_be_done_at_the_moment_is_tried_again(agent_api: AgentApi):
+def test_temporary_failure_is_retried(agent_api: AgentApi):
     core, clock = agent_api.world.core, agent_api.world.stop_clock()
     whole = core.env.actions
     down = {"left": 2}
@@ -94,14 +94,14 @@ def test_what_cannot_be_done_at_the_moment_is_tried_again(agent_api: AgentApi):
     ]
 
 
-def test_who_has_thought_for_longer_than_is_claimed_finds_that_another_has_gone_on(agent_api: AgentApi):
+def test_worker_that_outlives_its_claim_discards_its_result(agent_api: AgentApi):
     core, clock = agent_api.world.core, agent_api.world.stop_clock()
-    brain, asked = core.env.brains["built_in"], []
+    brain, tasks = core.env.brains["built_in"], []
 
     class Slow:
         def think(self, task: Any) -> Any:
-            asked.append(task)
-            if len(asked) == 1:
+            tasks.append(task)
+            if len(tasks) == 1:
                 clock.advance(2 * LEASE)
                 JobRunner(core.units, core.claims, HANDLERS).run_due()
                 task.waiting()
@@ -111,10 +111,10 @@ def test_who_has_thought_for_longer_than_is_claimed_finds_that_another_has_gone_
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent(), "comment: Hi", card)
     assert agent_api.worked(mission)["status"] == "completed"
-    assert (len(asked), agent_api.read(card)["commentCount"], core.work.jobs()) == (3, 1, [])
+    assert (len(tasks), agent_api.read(card)["commentCount"], core.work.jobs()) == (3, 1, [])
 
 
-def test_what_was_read_and_what_was_approved_are_told_together(agent_api: AgentApi):
+def test_brain_receives_read_and_approved_results_together(agent_api: AgentApi):
     card = agent_api.card()
     calls = [
         call("list_projects", "a"),
@@ -128,11 +128,11 @@ def test_what_was_read_and_what_was_approved_are_told_together(agent_api: AgentA
     agent_api.worked(mission)
     agent_api.decide(agent_api.proposals(mission)[0])
     agent_api.worked(mission)
-    told = [(answer.outcome, answer.value and bool(answer.value)) for answer in brain.asked[1].answers]
-    assert told == [("done", True), ("done", True), ("refused", None)]
+    outcomes = [(answer.outcome, answer.value and bool(answer.value)) for answer in brain.asked[1].answers]
+    assert outcomes == [("done", True), ("done", True), ("refused", None)]
 
 
-def test_an_agent_does_not_propose_without_end(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
+def test_number_of_pending_proposals_is_limited(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(proposing, "PENDING_MAX", 2)
     mission = agent_api.mission(agent_api.agent("supervised"), "comment: a\ncomment: b\ncomment: c")
     agent_api.worked(mission)
@@ -144,27 +144,27 @@ def test_an_agent_does_not_propose_without_end(agent_api: AgentApi, monkeypatch:
     ]
 
 
-def test_what_an_agent_has_asked_for_with_its_token_is_rejected_by_itself(agent_api: AgentApi):
+def test_proposal_made_with_a_token_is_rejected_alone(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
-    made = agent_api.world.call(agent_api.token(agent), "PATCH", agent_api.of(card), {"title": "Renamed"})
-    answer = agent_api.decide(orjson.loads(made.body), "reject", reason="No")
+    proposed = agent_api.world.call(agent_api.token(agent), "PATCH", agent_api.of(card), {"title": "Renamed"})
+    answer = agent_api.decide(orjson.loads(proposed.body), "reject", reason="No")
     assert (answer.status, orjson.loads(answer.body)["reason"]) == (200, "No")
     assert agent_api.read(card) == card
 
 
 @pytest.mark.parametrize("how", ["approve", "reject"])
-def test_a_file_that_an_agent_has_brought_waits_with_its_proposal(agent_api: AgentApi, how: str):
+def test_uploaded_file_waits_with_its_proposal(agent_api: AgentApi, how: str):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     path = f"{agent_api.of(card)}/attachments"
-    made = agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
-    assert (made.status, agent_api.world.ask(agent_api.owner, "GET", path)) == (202, [])
+    proposed = agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
+    assert (proposed.status, agent_api.world.ask(agent_api.owner, "GET", path)) == (202, [])
     assert agent_api.world.core.sweep() == 0
-    assert agent_api.decide(orjson.loads(made.body), how).status == 200
+    assert agent_api.decide(orjson.loads(proposed.body), how).status == 200
     there = agent_api.world.ask(agent_api.owner, "GET", path)
-    assert [each["size"] for each in there] == ([6] if how == "approve" else [])
+    assert [attachment["size"] for attachment in there] == ([6] if how == "approve" else [])
 
 
-def test_what_was_said_is_cut_to_one_sentence(agent_api: AgentApi):
+def test_summary_of_a_long_change_is_truncated(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     labels = [agent_api.label(f"label {number}")["id"] for number in range(3)]
     change = {
@@ -177,22 +177,22 @@ def test_what_was_said_is_cut_to_one_sentence(agent_api: AgentApi):
         "startDate": "2026-01-01",
         "dueDate": "2026-12-31",
     }
-    made = agent_api.world.call(agent_api.token(agent), "PATCH", agent_api.of(card), change)
-    summary = orjson.loads(made.body)["summary"]
-    assert (made.status, len(summary), summary[-1]) == (202, 500, "…")
+    proposed = agent_api.world.call(agent_api.token(agent), "PATCH", agent_api.of(card), change)
+    summary = orjson.loads(proposed.body)["summary"]
+    assert (proposed.status, len(summary), summary[-1]) == (202, 500, "…")
 
 
-def test_what_is_refused_to_an_agent_that_is_gone_is_noted_nowhere(agent_api: AgentApi):
+def test_refusal_of_a_deleted_agent_is_not_recorded(agent_api: AgentApi):
     agent = agent_api.agent()
-    gone = AgentLimits(
+    deleted_agent = AgentLimits(
         agent["id"], agent_api.owner.id, agent_api.workspace.id, frozenset(), None, at_once=True
     )
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
-    audit.record_refusal(agent_api.world.core.units, gone, "move_card", "it is suspended")
+    audit.record_refusal(agent_api.world.core.units, deleted_agent, "move_card", "it is suspended")
     assert agent_api.world.ask(agent_api.owner, "GET", agent_api.agents) == []
 
 
-def test_a_call_of_a_name_without_end_is_refused(agent_api: AgentApi):
+def test_overlong_action_name_is_refused(agent_api: AgentApi):
     calls = [ToolCall("a", "x" * 5000, {})]
     agent_api.world.core.env.brains = {"built_in": Scripted(Turn(history=1, calls=calls), Turn(result="ok"))}
     agent = agent_api.agent()

@@ -1,4 +1,4 @@
-"""Programs outside that take a mission, and are not heard of any more."""
+"""External programs that take a mission and then stop reporting."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions", "board.
 
 
 @pytest.fixture
-def taken(agent_api: AgentApi) -> Any:
-    """The clock, an agent, its token, and the mission that was taken with it."""
+def taken_mission(agent_api: AgentApi) -> Any:
+    """Return the clock, an agent, its token, and the mission taken with it."""
     clock = agent_api.world.stop_clock()
     agent = agent_api.agent(**EXTERNAL)
     token = agent_api.token(agent)
@@ -25,8 +25,8 @@ def taken(agent_api: AgentApi) -> Any:
     return clock, agent, token, mission
 
 
-def test_a_mission_whose_program_is_not_heard_of_for_an_hour_fails(agent_api: AgentApi, taken: Any):
-    clock, agent, token, mission = taken
+def test_mission_fails_after_an_hour_without_a_sign_of_its_program(agent_api: AgentApi, taken_mission: Any):
+    clock, agent, token, mission = taken_mission
     following = agent_api.mission(agent, "And this", {"id": mission["cardId"]})
     clock.advance(HOUR - timedelta(seconds=1))
     assert agent_api.worked(mission)["status"] == "running"
@@ -42,8 +42,8 @@ def test_a_mission_whose_program_is_not_heard_of_for_an_hour_fails(agent_api: Ag
     assert run(agent_api, token, "get_next_mission").id == following["id"]
 
 
-def test_whatever_a_program_does_is_a_sign_that_it_is_there(agent_api: AgentApi, taken: Any):
-    clock, _, token, mission = taken
+def test_any_call_of_a_program_counts_as_a_sign_of_life(agent_api: AgentApi, taken_mission: Any):
+    clock, _, token, mission = taken_mission
     for _ in range(3):
         clock.advance(HOUR - timedelta(minutes=1))
         agent_api.world.ask(token, "GET", agent_api.path)
@@ -52,8 +52,8 @@ def test_whatever_a_program_does_is_a_sign_that_it_is_there(agent_api: AgentApi,
     assert agent_api.worked(mission)["status"] == "failed"
 
 
-def test_a_program_that_may_do_nothing_is_not_expected(agent_api: AgentApi, taken: Any):
-    clock, agent, _, mission = taken
+def test_suspended_program_is_not_expected(agent_api: AgentApi, taken_mission: Any):
+    clock, agent, _, mission = taken_mission
     agent_api.change(agent, status="suspended")
     clock.advance(3 * HOUR)
     assert agent_api.worked(mission)["status"] == "running"
@@ -64,8 +64,8 @@ def test_a_program_that_may_do_nothing_is_not_expected(agent_api: AgentApi, take
     assert agent_api.worked(mission)["status"] == "failed"
 
 
-def test_a_mission_is_cancelled_whoever_has_taken_it(agent_api: AgentApi, taken: Any):
-    clock, _, token, mission = taken
+def test_taken_mission_can_be_cancelled(agent_api: AgentApi, taken_mission: Any):
+    clock, _, token, mission = taken_mission
     cancelled = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     assert cancelled["status"] == "cancelled"
     assert code(agent_api, token, "report_step", missionId=mission["id"], text="x") == "mission_over"
@@ -74,8 +74,8 @@ def test_a_mission_is_cancelled_whoever_has_taken_it(agent_api: AgentApi, taken:
     assert agent_api.world.core.work.jobs() == []
 
 
-def test_who_is_to_think_may_change_while_a_mission_runs(agent_api: AgentApi, taken: Any):
-    clock, agent, _, mission = taken
+def test_runtime_of_an_agent_can_change_during_a_mission(agent_api: AgentApi, taken_mission: Any):
+    clock, agent, _, mission = taken_mission
     agent_api.change(agent, runtime="built_in", tools=["board.write"])
     assert agent_api.worked(mission)["error"].startswith("I did not understand: 'Do it'.")
     other = agent_api.agent("supervised")
@@ -84,15 +84,15 @@ def test_who_is_to_think_may_change_while_a_mission_runs(agent_api: AgentApi, ta
     agent_api.worked(waiting)
     agent_api.change(other, runtime="external", status="active")
     assert agent_api.worked(waiting)["status"] == "queued"
-    begun = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
-    running = agent_api.mission(begun, "comment: a\ncomment: b")
+    limited_agent = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
+    running = agent_api.mission(limited_agent, "comment: a\ncomment: b")
     assert agent_api.worked(running)["status"] == "running"
-    agent_api.change(begun, runtime="external")
+    agent_api.change(limited_agent, runtime="external")
     clock.advance(HOUR)
     assert agent_api.worked(running)["status"] == "failed"
 
 
-def test_a_program_is_expected_once_people_have_decided_what_it_waited_for(agent_api: AgentApi):
+def test_program_is_expected_after_its_proposals_are_decided(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
     agent = agent_api.agent("supervised")
     mission = agent_api.mission(agent, "comment: Hi")

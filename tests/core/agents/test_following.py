@@ -1,4 +1,4 @@
-"""Following a mission: all of it from its beginning, on from where one was, and no longer than one may."""
+"""Mission streams: from the beginning, from a later entry, and only as long as access lasts."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def client(agent_api: AgentApi):
         yield client
 
 
-def test_a_mission_is_told_from_its_beginning_to_its_end(agent_api: AgentApi, client):
+def test_stream_contains_a_mission_from_start_to_end(agent_api: AgentApi, client):
     mission = agent_api.mission(agent_api.agent(), "set priority high")
     agent_api.worked(mission)
     with handle(agent_api, client, mission).stream() as entries:
-        found = list(entries)
-    assert [entry.kind for entry in found] == KINDS
-    assert [entry.id for entry in found] == list(range(1, 9))
-    assert found[4].data["tool"] == "set_priority"
-    assert found[-1].data == {"status": "completed", "result": "Done: set_priority.", "error": None}
+        received = list(entries)
+    assert [entry.kind for entry in received] == KINDS
+    assert [entry.id for entry in received] == list(range(1, 9))
+    assert received[4].data["tool"] == "set_priority"
+    assert received[-1].data == {"status": "completed", "result": "Done: set_priority.", "error": None}
 
 
-def test_it_goes_on_from_what_was_seen(agent_api: AgentApi, client):
+def test_stream_resumes_after_the_last_entry(agent_api: AgentApi, client):
     mission = agent_api.mission(agent_api.agent(), "set priority high")
     agent_api.worked(mission)
     at = handle(agent_api, client, mission)
@@ -54,7 +54,7 @@ def test_it_goes_on_from_what_was_seen(agent_api: AgentApi, client):
     assert [entry.id for entry in at.stream(last_event_id="7")] == [8]
 
 
-def test_a_block_says_where_to_go_on(agent_api: AgentApi, client, monkeypatch):
+def test_block_contains_the_position_to_resume_from(agent_api: AgentApi, client, monkeypatch):
     monkeypatch.setattr(mission_log, "_AFTER", mission_log._AFTER.limit(3))
     monkeypatch.setattr(mission_log, "READ_MAX", 3)
     mission = agent_api.mission(agent_api.agent(), "set priority high")
@@ -62,31 +62,31 @@ def test_a_block_says_where_to_go_on(agent_api: AgentApi, client, monkeypatch):
     assert [entry.kind for entry in handle(agent_api, client, mission).stream()] == KINDS
 
 
-def test_what_happens_is_told_as_it_happens(agent_api: AgentApi, client):
+def test_entries_are_streamed_as_they_occur(agent_api: AgentApi, client):
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
-    told = threading.Event()
-    found = []
+    proposal_seen = threading.Event()
+    kinds = []
 
     def follow():
         for entry in handle(agent_api, client, mission).stream():
-            found.append(entry.kind)
+            kinds.append(entry.kind)
             if entry.kind == "proposal":
-                told.set()
+                proposal_seen.set()
 
     thread = threading.Thread(target=follow)
     thread.start()
     agent_api.worked(mission)
-    assert told.wait(SOON)
-    assert "done" not in found
+    assert proposal_seen.wait(SOON)
+    assert "done" not in kinds
     agent_api.decide(agent_api.proposals(mission)[0])
     agent_api.worked(mission)
     thread.join(SOON)
     assert not thread.is_alive()
-    assert found[-1] == "done"
-    assert found.count("proposal") == 2
+    assert kinds[-1] == "done"
+    assert kinds.count("proposal") == 2
 
 
-def test_waiting_ends_where_somebody_is_asked_and_where_it_is_over(agent_api: AgentApi, client):
+def test_wait_ends_at_a_decision_and_at_the_end(agent_api: AgentApi, client):
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
     agent_api.worked(mission)
     at, seen = handle(agent_api, client, mission), []
@@ -98,7 +98,7 @@ def test_waiting_ends_where_somebody_is_asked_and_where_it_is_over(agent_api: Ag
     assert at.wait().status == "completed"
 
 
-async def test_the_same_is_awaited(agent_api: AgentApi):
+async def test_async_stream_and_wait(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent(), "set priority high")
     agent_api.worked(mission)
     async with AsyncStellary.embedded(agent_api.world.core.port(agent_api.owner.actor)) as client:
@@ -109,7 +109,7 @@ async def test_the_same_is_awaited(agent_api: AgentApi):
         assert seen == KINDS
 
 
-def test_a_mission_that_goes_ends_what_follows_it(agent_api: AgentApi, client):
+def test_deleted_mission_ends_its_stream(agent_api: AgentApi, client):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high", card)
     agent_api.worked(mission)
@@ -120,7 +120,7 @@ def test_a_mission_that_goes_ends_what_follows_it(agent_api: AgentApi, client):
         list(handle(agent_api, client, mission).stream())
 
 
-def test_in_process_it_is_cut_with_the_right_to_read(agent_api: AgentApi):
+def test_embedded_stream_ends_with_the_right_to_read(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.join(bob)
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
@@ -133,7 +133,7 @@ def test_in_process_it_is_cut_with_the_right_to_read(agent_api: AgentApi):
             next(entries)
 
 
-def test_in_process_it_says_that_it_is_there_and_looks_whether_its_reader_may_be(
+def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
     agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
@@ -149,10 +149,10 @@ def test_in_process_it_says_that_it_is_there_and_looks_whether_its_reader_may_be
     assert next(blocks) == streams.HEARTBEAT
     # A token that expires is noticed by that, though nobody tells of it.
     clock.advance(timedelta(days=8))
-    assert [each for each in blocks if each != streams.HEARTBEAT] == []
+    assert [block for block in blocks if block != streams.HEARTBEAT] == []
 
 
-def test_over_http_it_is_cut_with_the_right_to_read(agent_api: AgentApi):
+def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.join(bob)
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
@@ -163,14 +163,14 @@ def test_over_http_it_is_cut_with_the_right_to_read(agent_api: AgentApi):
     ):
         entries = handle(agent_api, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
-        begun = time.monotonic()
+        start = time.monotonic()
         agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
         with pytest.raises(NotFound):
             list(entries)
-        assert time.monotonic() - begun < SOON
+        assert time.monotonic() - start < SOON
 
 
-def test_the_events_bear_the_kinds_of_the_entries(agent_api: AgentApi):
+def test_events_are_named_by_the_kinds_of_entries(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent(), "set priority high")
     agent_api.worked(mission)
     batch = mission_log._read(mission["id"], agent_api.world.core, 7)

@@ -1,4 +1,4 @@
-"""Missions of processes that are killed: whenever that is, each step is taken, and none of them twice."""
+"""Missions whose worker processes are killed: each step is carried out exactly once."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def live(url: str, ahead: timedelta, last: int, when: str, asked: tuple[str, str] | None) -> None:
-    """Do what is due, or what somebody asks for, and be killed before or after so many transactions, or before so many thoughts."""
+def live(url: str, ahead: timedelta, last: int, when: str, request: tuple[str, str] | None) -> None:
+    """Run due jobs or send a request, and kill the process around a given transaction or thought."""
     core = Core(url, brains={"built_in": Dying(last)} if when == "thinking" else None)
     live_in(core, lambda: ahead)
     dialect = core.database.engine.dialect
@@ -48,8 +48,8 @@ def live(url: str, ahead: timedelta, last: int, when: str, asked: tuple[str, str
             die()
 
     dialect.do_commit = dying
-    if asked is not None:
-        user_id, path = asked
+    if request is not None:
+        user_id, path = request
         core.port(Actor(user_id)).send(RawRequest("POST", path, "", {}, b""))
     else:
         core.work.run_due()
@@ -57,12 +57,12 @@ def live(url: str, ahead: timedelta, last: int, when: str, asked: tuple[str, str
 
 
 def live_in(core: Core, ahead: Callable[[], timedelta]) -> None:
-    """Let a core live so far ahead of us, with the ids of that time."""
+    """Move the clock and the ids of a core into the future."""
     ids = Ids()
 
     def new_id() -> str:
-        made = ids()
-        return f"{int(made[:8], 16) + int(ahead().total_seconds()):08x}{made[8:]}"
+        id = ids()
+        return f"{int(id[:8], 16) + int(ahead().total_seconds()):08x}{id[8:]}"
 
     core.env.new_id = new_id
     core.env.clock = lambda: system_clock() + ahead()
@@ -96,53 +96,53 @@ class Life:
         self.agent, self.card = agent_api.agent(mode), agent_api.card("Spec")
         self.mission = agent_api.mission(self.agent, PROMPT, self.card)
         self.deaths = 0
-        self.told: list[tuple[str, Any]] = []
+        self.entries: list[tuple[str, Any]] = []
 
-    def killed(self, last: int, when: str, path: str | None = None) -> bool:
-        """Let a process work that may be killed; whether it was. What was told until then stays told."""
-        asked = path and (self.agent_api.owner.id, path)
-        process = context.Process(target=live, args=(self.url, self._ahead, last, when, asked))
+    def run_until_killed(self, last: int, when: str, path: str | None = None) -> bool:
+        """Let a process work that may be killed, and return whether it was. Log entries never change."""
+        request = path and (self.agent_api.owner.id, path)
+        process = context.Process(target=live, args=(self.url, self._ahead, last, when, request))
         process.start()
         process.join(30)
         assert process.exitcode in (0, -signal.SIGKILL)
         # Whoever comes next waits for the claim of this one.
         self._ahead += LEASE + timedelta(seconds=1)
-        self.told += self.agent_api.log(self.mission, after=len(self.told))
+        self.entries += self.agent_api.log(self.mission, after=len(self.entries))
         self.deaths += process.exitcode != 0
         return process.exitcode != 0
 
-    def be_killed_on(self) -> None:
+    def kill_at_every_step(self) -> None:
         """Let one process after the other be killed in the midst of a step, or right after it, until none has work."""
         while self.status in ("queued", "running"):
             for last, when in DEATHS:
-                self.killed(last, when)
+                self.run_until_killed(last, when)
 
     @property
     def status(self) -> str:
         return self.agent_api.mission_now(self.mission)["status"]
 
     def approve(self) -> Iterator[str]:
-        """The paths of what is to be approved as yet."""
+        """Yield the paths that approve what is still pending."""
         flat = self.agent_api.flat
         if self.mode == "approval":
             yield f"{self.agent_api.of_mission(self.mission)}/proposals/approve"
             return
-        for each in self.agent_api.proposals(self.mission):
-            if each["status"] == "pending":
-                yield f"{flat}/proposals/{each['id']}/approve"
+        for proposal in self.agent_api.proposals(self.mission):
+            if proposal["status"] == "pending":
+                yield f"{flat}/proposals/{proposal['id']}/approve"
 
     def work(self) -> None:
-        """Work on it to its end with nobody killed."""
+        """Work on the mission to its end, without kills."""
         until = time.monotonic() + 30
         while (status := self.agent_api.worked(self.mission)["status"]) not in ("completed", "failed"):
-            # PostgreSQL may not have noticed yet that somebody is dead who holds its job.
+            # PostgreSQL may not have noticed yet that the process that claimed the job is dead.
             assert time.monotonic() < until
             for path in self.approve() if status == "awaiting_approval" else ():
                 self.agent_api.world.ask(self.agent_api.owner, "POST", path)
-        self.told += self.agent_api.log(self.mission, after=len(self.told))
+        self.entries += self.agent_api.log(self.mission, after=len(self.entries))
 
     def traces(self) -> dict[str, Any]:
-        """All that it has left, without ids and times."""
+        """Return all traces of the mission, without ids and times."""
         agent_api, now = self.agent_api, self.agent_api.read(self.card)
         activity = agent_api.world.ask(
             agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={self.agent['id']}"
@@ -150,27 +150,31 @@ class Life:
         comments = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(self.card)}/comments")
         return {
             "mission": {
-                name: found
-                for name, found in agent_api.mission_now(self.mission).items()
+                name: value
+                for name, value in agent_api.mission_now(self.mission).items()
                 if name in ("status", "result", "error", "pendingProposals")
             },
-            "card": (now["priority"], [each["title"] for each in now["checklist"]], now["version"]),
-            "comments": [each["content"] for each in comments],
-            "proposals": [(each["action"], each["status"]) for each in agent_api.proposals(self.mission)],
+            "card": (now["priority"], [item["title"] for item in now["checklist"]], now["version"]),
+            "comments": [comment["content"] for comment in comments],
+            "proposals": [
+                (proposal["action"], proposal["status"]) for proposal in agent_api.proposals(self.mission)
+            ],
             "audit": agent_api.tried(self.agent),
-            "activity": [each["type"] for each in activity],
-            "told": self.told,
+            "activity": [entry["type"] for entry in activity],
+            "told": self.entries,
         }
 
-    def ends_like(self, other: Life, *, in_order: bool = True) -> None:
-        """Nothing of it was lost, and nothing happened twice. Within a second, ids of two processes are in no order."""
+    def check_ends_like(self, other: Life, *, in_order: bool = True) -> None:
+        """Check that nothing was lost or repeated. Ids of two processes have no order within a second."""
         self.agent_api.world.core.work.run_due()
-        assert self.told == self.agent_api.log(self.mission)
-        mine, others = self.traces(), other.traces()
+        assert self.entries == self.agent_api.log(self.mission)
+        traces, expected = self.traces(), other.traces()
         if not in_order:
-            for each in (mine, others):
-                each |= {name: sorted(each[name]) for name in ("audit", "activity", "proposals")}
-        assert mine == others
+            for life_traces in (traces, expected):
+                life_traces |= {
+                    name: sorted(life_traces[name]) for name in ("audit", "activity", "proposals")
+                }
+        assert traces == expected
         assert self.traces()["mission"]["status"] == "completed"
         assert self.agent_api.world.core.work.jobs() == []
 
@@ -194,18 +198,18 @@ thought that it will take longer."""
     ],
     indirect=["database_url"],
 )
-def test_a_mission_whose_every_step_kills_its_worker_is_done_once(begin, mode):
+def test_mission_is_done_once_when_every_step_kills_its_worker(begin, mode):
     whole = begin(mode)
     whole.work()
     life = begin(mode)
-    assert life.killed(1, "thinking")
-    life.be_killed_on()
+    assert life.run_until_killed(1, "thinking")
+    life.kill_at_every_step()
     if mode != "autonomous":
         assert life.status == "awaiting_approval"
         path = next(life.approve())
         for when in ("before", "after"):
             before = life.agent_api.read(life.card)
-            assert life.killed(1, when, path=path)
+            assert life.run_until_killed(1, when, path=path)
             assert (life.agent_api.read(life.card) == before) == (when == "before")
         answer = life.agent_api.world.call(life.agent_api.owner, "POST", path)
         code = {"supervised": "already_decided", "approval": "mission_over"}[mode]
@@ -213,34 +217,34 @@ def test_a_mission_whose_every_step_kills_its_worker_is_done_once(begin, mode):
     if mode == "supervised":
         for path in life.approve():
             life.agent_api.world.ask(life.agent_api.owner, "POST", path)
-        life.be_killed_on()
-    life.ends_like(whole)
+        life.kill_at_every_step()
+    life.check_ends_like(whole)
     # Many more than the attempts after which what comes no further is given up.
     assert life.deaths >= 10
 
 
 @pytest.mark.race
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mission_survives_a_worker_that_is_killed_at_any_transaction(begin, mode, rounds):
+def test_mission_survives_a_kill_at_any_transaction(begin, mode, rounds):
     whole = begin(mode)
     whole.work()
     # What comes before the third is a claim, as of any job.
     for last in range(3, rounds + 1):
-        killed = False
+        run_until_killed = False
         for when in ("before", "after"):
             life = begin(mode)
-            killed = life.killed(last, when) or killed
+            run_until_killed = life.run_until_killed(last, when) or run_until_killed
             life.work()
-            life.ends_like(whole)
-        if not killed:
+            life.check_ends_like(whole)
+        if not run_until_killed:
             assert last > 10
             return
 
 
-def test_a_mission_that_kills_whoever_thinks_of_it_is_given_up(begin):
+def test_mission_that_kills_every_worker_is_given_up(begin):
     life = begin("autonomous")
     for _ in range(5):
-        assert life.killed(1, "thinking")
+        assert life.run_until_killed(1, "thinking")
     life.work()
     now = life.agent_api.mission_now(life.mission)
     assert (now["status"], now["error"]) == (
@@ -250,8 +254,8 @@ def test_a_mission_that_kills_whoever_thinks_of_it_is_given_up(begin):
     assert life.agent_api.world.core.work.jobs() == []
 
 
-def both(url: str, mission_id: str, gate: Any) -> None:
-    """Work on a mission, whoever else does."""
+def work_concurrently(url: str, mission_id: str, gate: Any) -> None:
+    """Work on a mission, concurrently with another process."""
     core = Core(url)
     gate.wait(30)
     running.run(core.units, {"missionId": mission_id}, lambda: None)
@@ -259,17 +263,19 @@ def both(url: str, mission_id: str, gate: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["supervised", "autonomous"])
-def test_of_two_processes_on_a_mission_each_step_is_taken_by_one(begin, mode):
+def test_two_processes_take_each_step_of_a_mission_once(begin, mode):
     whole = begin(mode)
     whole.work()
     life = begin(mode)
     gate = context.Barrier(2)
-    workers = [context.Process(target=both, args=(life.url, life.mission["id"], gate)) for _ in range(2)]
-    for each in workers:
-        each.start()
-    for each in workers:
-        each.join(30)
-    assert [each.exitcode for each in workers] == [0, 0]
+    workers = [
+        context.Process(target=work_concurrently, args=(life.url, life.mission["id"], gate)) for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert [worker.exitcode for worker in workers] == [0, 0]
     # Its job is still there, and finds nothing to do, or goes on where the last one has left it.
     life.work()
-    life.ends_like(whole, in_order=False)
+    life.check_ends_like(whole, in_order=False)

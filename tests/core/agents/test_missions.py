@@ -1,4 +1,4 @@
-"""Missions: from the first word to the last, in each mode, and whatever comes in between."""
+"""Missions: from start to end in each mode, with interruptions."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def done_entry(agent_api: AgentApi, mission) -> dict:
 
 def comments_on(agent_api: AgentApi, card) -> list[tuple[str, str]]:
     """Return the author and the text of each comment on a card."""
-    found = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
-    return [(each["authorId"], each["content"]) for each in found]
+    comments = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    return [(comment["authorId"], comment["content"]) for comment in comments]
 
 
-def test_an_autonomous_agent_does_what_it_is_told_and_says_what_it_has_done(agent_api: AgentApi):
+def test_autonomous_agent_carries_out_a_mission_and_reports(agent_api: AgentApi):
     agent, card = agent_api.agent("autonomous"), agent_api.card()
     agent_api.label("bug")
     prompt = "move to Done and set priority high\nadd checklist: design, build\ncomment: On it.\nadd label bug; due 2026-05-01"
@@ -44,15 +44,15 @@ def test_an_autonomous_agent_does_what_it_is_told_and_says_what_it_has_done(agen
         "high",
         "2026-05-01T00:00:00Z",
     )
-    assert [each["title"] for each in now["checklist"]] == ["design", "build"]
-    (said,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
-    assert (said["authorId"], said["content"]) == (agent["id"], "On it.")
+    assert [item["title"] for item in now["checklist"]] == ["design", "build"]
+    (comment,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    assert (comment["authorId"], comment["content"]) == (agent["id"], "On it.")
     activity = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={agent['id']}")
-    assert {each["type"] for each in activity} >= {"card_moved", "comment_added", "card_updated"}
+    assert {entry["type"] for entry in activity} >= {"card_moved", "comment_added", "card_updated"}
     assert {outcome for _, outcome in agent_api.tried(agent)} == {"allowed"}
 
 
-def test_the_log_tells_it_from_the_beginning(agent_api: AgentApi):
+def test_log_contains_the_whole_mission(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent("autonomous"), "set priority high; dance")
     agent_api.worked(mission)
     assert agent_api.log(mission) == [
@@ -68,7 +68,7 @@ def test_the_log_tells_it_from_the_beginning(agent_api: AgentApi):
     assert agent_api.log(mission, after=6) == [("status", "completed"), ("done", "completed")]
 
 
-def test_progress_of_a_mission_is_told(agent_api: AgentApi):
+def test_progress_of_a_mission_is_reported(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high, comment: On it.")
     nothing = {"turns": 0, "done": 0, "total": 0, "percent": 0, "message": None}
     assert mission["progress"] == agent_api.mission_now(mission)["progress"] == nothing
@@ -84,7 +84,7 @@ def test_progress_of_a_mission_is_told(agent_api: AgentApi):
     assert (ended["done"], ended["total"], ended["percent"]) == (2, 2, 100)
 
 
-def test_what_is_not_understood_is_said_and_nothing_is_done(agent_api: AgentApi):
+def test_misunderstood_mission_does_nothing(agent_api: AgentApi):
     card = agent_api.card()
     after = agent_api.worked(agent_api.mission(agent_api.agent("autonomous"), "make it nicer", card))
     assert after["status"] == "failed"
@@ -92,7 +92,7 @@ def test_what_is_not_understood_is_said_and_nothing_is_done(agent_api: AgentApi)
     assert agent_api.read(card) == card
 
 
-def test_what_cannot_be_done_is_said_and_the_rest_is_done(agent_api: AgentApi):
+def test_failed_steps_are_reported_and_others_done(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("autonomous"), "move to Nowhere, set priority low", card)
     after = agent_api.worked(mission)
@@ -159,18 +159,18 @@ def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
 
 
 @pytest.mark.parametrize("mode", ["supervised", "approval"])
-def test_who_has_asked_for_a_mission_is_told_that_it_waits(agent_api: AgentApi, mode):
+def test_requester_is_notified_of_pending_approvals(agent_api: AgentApi, mode):
     bob = agent_api.world.person("bob")
     agent_api.join(bob)
     agent = agent_api.agent(mode)
     agent_api.worked(agent_api.mission(agent, COMMENTS, by=bob))
-    (news,) = agent_api.world.ask(bob, "GET", "/notifications")
-    told = news["activity"]
-    assert (told["actorId"], told["type"]) == (agent["id"], "notice_given")
-    assert "Changes wait for approval." in told["meta"].values()
+    (notification,) = agent_api.world.ask(bob, "GET", "/notifications")
+    activity = notification["activity"]
+    assert (activity["actorId"], activity["type"]) == (agent["id"], "notice_given")
+    assert "Changes wait for approval." in activity["meta"].values()
 
 
-def test_lists_take_as_many_statements_however_long_they_are(agent_api: AgentApi, statements):
+def test_statements_of_lists_do_not_grow(agent_api: AgentApi, statements):
     agent, counts = agent_api.agent("supervised"), []
     paths = [
         agent_api.agents,
@@ -182,16 +182,16 @@ def test_lists_take_as_many_statements_however_long_they_are(agent_api: AgentApi
         agent_api.worked(mission)
         agent_api.agent()
         lists = [*paths, f"{agent_api.flat}/proposals", f"{agent_api.of_mission(mission)}/proposals"]
-        found = []
+        lengths = []
         for path in lists:
             with statements() as sent:
                 agent_api.world.ask(agent_api.owner, "GET", path)
-            found.append(len(sent))
-        counts.append(found)
+            lengths.append(len(sent))
+        counts.append(lengths)
     assert counts[0] == counts[1] == [2] * 5
 
 
-def test_what_a_rule_makes_of_an_approved_change_makes_no_other_proposal_stale(agent_api: AgentApi):
+def test_rule_effects_make_no_other_proposal_stale(agent_api: AgentApi):
     card = agent_api.card()
     rule = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "in_progress"}}}
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/automations", rule)
@@ -205,7 +205,7 @@ def test_what_a_rule_makes_of_an_approved_change_makes_no_other_proposal_stale(a
     assert agent_api.read(card)["priority"] == "high"
 
 
-def test_what_was_approved_bears_the_agents_name_and_takes_the_approvers_rights(agent_api: AgentApi):
+def test_approved_change_has_the_agents_name_and_the_approvers_rights(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     mission = agent_api.mission(agent, COMMENTS, card)
     agent_api.worked(mission)
@@ -218,8 +218,8 @@ def test_what_was_approved_bears_the_agents_name_and_takes_the_approvers_rights(
     bob = agent_api.world.person("bob")
     agent_api.join(bob)
     assert agent_api.decide(proposal, by=bob).status == 200
-    (said,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
-    assert said["authorId"] == agent["id"]
+    (comment,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    assert comment["authorId"] == agent["id"]
     entry = agent_api.audit(agent)[-1]
     assert (entry["tool"], entry["outcome"], entry["onBehalfOfId"], entry["proposalId"]) == (
         "add_comment",
@@ -238,7 +238,7 @@ def test_a_proposal_is_decided_once(agent_api: AgentApi):
         assert error(agent_api.decide(first, how)) == (409, "already_decided")
 
 
-def test_a_proposal_about_what_has_changed_is_stale_and_changes_nothing(agent_api: AgentApi):
+def test_stale_proposal_changes_nothing(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
     agent_api.worked(mission)
@@ -252,7 +252,7 @@ def test_a_proposal_about_what_has_changed_is_stale_and_changes_nothing(agent_ap
     assert agent_api.decide(proposal, "reject").status == 200
 
 
-def test_a_proposal_means_what_it_meant_when_it_was_made(agent_api: AgentApi):
+def test_proposal_keeps_its_meaning(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
     agent_api.worked(mission)
@@ -266,14 +266,14 @@ def test_a_proposal_means_what_it_meant_when_it_was_made(agent_api: AgentApi):
     assert error(agent_api.decide(proposal)) == (409, "stale")
 
 
-def test_what_an_agent_has_asked_for_with_its_token_is_listed_and_approved(agent_api: AgentApi):
+def test_proposal_made_with_a_token_is_listed_and_approved(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
-    made = orjson.loads(
+    proposal = orjson.loads(
         agent_api.world.call(agent_api.token(agent), "PATCH", agent_api.of(card), {"title": "Renamed"}).body
     )
     listed = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/proposals?status=pending")
-    assert listed == [made]
-    assert agent_api.decide(made).status == 200
+    assert listed == [proposal]
+    assert agent_api.decide(proposal).status == 200
     assert agent_api.read(card)["title"] == "Renamed"
     assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/proposals?status=pending") == []
     assert len(agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/proposals")) == 1
@@ -302,7 +302,7 @@ def test_proposed_change_of_many_cards_goes_stale_as_a_whole(agent_api: AgentApi
     assert error(agent_api.decide(second)) == (409, "stale")
 
 
-def test_nothing_of_a_suspended_agent_is_approved(agent_api: AgentApi):
+def test_proposals_of_a_suspended_agent_are_not_approved(agent_api: AgentApi):
     agent = agent_api.agent("supervised")
     mission = agent_api.mission(agent, COMMENTS)
     agent_api.worked(mission)
@@ -315,7 +315,7 @@ def test_nothing_of_a_suspended_agent_is_approved(agent_api: AgentApi):
 # ---------------------------------------------------------------------------------------------- approval
 
 
-def test_what_a_mission_gathers_is_decided_at_once(agent_api: AgentApi):
+def test_batch_is_approved_as_a_whole(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(
         agent_api.agent("approval"), "move to Done, set priority high, comment: On it.", card
@@ -323,8 +323,8 @@ def test_what_a_mission_gathers_is_decided_at_once(agent_api: AgentApi):
     assert (agent_api.worked(mission)["status"], agent_api.read(card)) == ("awaiting_approval", card)
     assert agent_api.mission_now(mission)["result"] is None
     path = f"{agent_api.of_mission(mission)}/proposals/approve"
-    made = agent_api.world.ask(agent_api.owner, "POST", path)
-    assert [each["status"] for each in made] == ["approved"] * 3
+    decided = agent_api.world.ask(agent_api.owner, "POST", path)
+    assert [proposal["status"] for proposal in decided] == ["approved"] * 3
     after = agent_api.mission_now(mission)
     assert (after["status"], after["result"]) == ("completed", "Done: move_card, set_priority, add_comment.")
     now = agent_api.read(card)
@@ -332,7 +332,7 @@ def test_what_a_mission_gathers_is_decided_at_once(agent_api: AgentApi):
     assert error(agent_api.world.call(agent_api.owner, "POST", path)) == (409, "mission_over")
 
 
-def test_all_of_what_was_gathered_is_done_or_nothing(agent_api: AgentApi):
+def test_batch_is_carried_out_completely_or_not_at_all(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "comment: first\nmove to Done", card)
     agent_api.worked(mission)
@@ -343,22 +343,22 @@ def test_all_of_what_was_gathered_is_done_or_nothing(agent_api: AgentApi):
     answer = agent_api.world.call(agent_api.owner, "POST", path)
     assert answer.status == 409
     assert agent_api.read(card) == card
-    assert {each["status"] for each in agent_api.proposals(mission)} == {"pending"}
+    assert {proposal["status"] for proposal in agent_api.proposals(mission)} == {"pending"}
     assert agent_api.mission_now(mission)["status"] == "awaiting_approval"
 
 
-def test_all_of_what_was_gathered_can_be_rejected(agent_api: AgentApi):
+def test_batch_is_rejected_as_a_whole(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "comment: first\nmove to Done", card)
     agent_api.worked(mission)
     path = f"{agent_api.of_mission(mission)}/proposals/reject"
-    made = agent_api.world.ask(agent_api.owner, "POST", path, {"reason": "Not now"})
-    assert [(each["status"], each["reason"]) for each in made] == [("rejected", "Not now")] * 2
+    decided = agent_api.world.ask(agent_api.owner, "POST", path, {"reason": "Not now"})
+    assert [(proposal["status"], proposal["reason"]) for proposal in decided] == [("rejected", "Not now")] * 2
     after = agent_api.mission_now(mission)
-    said = "Not done: add_comment was rejected (Not now); move_card was rejected (Not now)."
-    assert (after["status"], after["result"]) == ("completed", said)
-    assert done_entry(agent_api, mission)["result"] == said
-    assert comments_on(agent_api, card) == [(mission["agentId"], said)]
+    summary = "Not done: add_comment was rejected (Not now); move_card was rejected (Not now)."
+    assert (after["status"], after["result"]) == ("completed", summary)
+    assert done_entry(agent_api, mission)["result"] == summary
+    assert comments_on(agent_api, card) == [(mission["agentId"], summary)]
     now = agent_api.read(card)
     assert (now["version"], now["columnId"], now["commentCount"]) == (card["version"], card["columnId"], 1)
 
@@ -379,13 +379,13 @@ def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
     last = orjson.loads(agent_api.decide(priority).body)
     assert (last["status"], last["result"]["priority"]) == ("approved", "high")
     after = agent_api.mission_now(mission)
-    said = "Done: move_card, set_priority. Not done: add_comment was rejected (Too chatty)."
-    assert (after["status"], after["result"]) == ("completed", said)
-    assert done_entry(agent_api, mission)["result"] == said
-    assert comments_on(agent_api, card) == [(mission["agentId"], said)]
+    summary = "Done: move_card, set_priority. Not done: add_comment was rejected (Too chatty)."
+    assert (after["status"], after["result"]) == ("completed", summary)
+    assert done_entry(agent_api, mission)["result"] == summary
+    assert comments_on(agent_api, card) == [(mission["agentId"], summary)]
     now = agent_api.read(card)
     assert (now["columnId"], now["priority"]) == (agent_api.columns[2]["id"], "high")
-    assert [each["result"] is None for each in agent_api.proposals(mission)] == [False, False, True]
+    assert [proposal["result"] is None for proposal in agent_api.proposals(mission)] == [False, False, True]
     assert error(agent_api.decide(priority)) == (409, "mission_over")
 
 
@@ -437,14 +437,14 @@ def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_
         "the card has changed since it was proposed; reject it first" in orjson.loads(answer.body)["message"]
     )
     assert agent_api.read(card) == changed
-    assert [each["status"] for each in agent_api.proposals(mission)] == ["approved", "pending"]
+    assert [proposal["status"] for proposal in agent_api.proposals(mission)] == ["approved", "pending"]
     assert agent_api.decide(priority, "reject", reason="Stale").status == 200
     assert agent_api.decide(comment, "reject").status == 200
     assert agent_api.mission_now(mission)["status"] == "completed"
     assert agent_api.read(card)["priority"] == changed["priority"]
 
 
-def test_approval_in_a_batch_is_refused_at_once_if_it_cannot_be_carried_out(agent_api: AgentApi):
+def test_impossible_approval_in_a_batch_is_refused_immediately(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
     agent_api.worked(mission)
@@ -477,7 +477,7 @@ def test_approving_all_takes_over_what_was_approved_before(agent_api: AgentApi):
     decided = agent_api.world.ask(
         agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/proposals/approve"
     )
-    assert [each["action"] for each in decided] == ["set_priority", "add_comment"]
+    assert [proposal["action"] for proposal in decided] == ["set_priority", "add_comment"]
     now = agent_api.read(card)
     assert (now["columnId"], now["priority"]) == (card["columnId"], "high")
     assert agent_api.mission_now(mission)["result"].startswith(
@@ -491,7 +491,7 @@ def test_cancelled_batch_carries_out_nothing_that_was_approved(agent_api: AgentA
     agent_api.worked(mission)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
-    assert {each["status"] for each in agent_api.proposals(mission)} == {"rejected"}
+    assert {proposal["status"] for proposal in agent_api.proposals(mission)} == {"rejected"}
     assert agent_api.read(card) == card
 
 
@@ -501,9 +501,12 @@ def test_cancelled_batch_carries_out_nothing_that_was_approved(agent_api: AgentA
 def test_one_mission_at_a_time_works_on_a_card(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     first, second = (agent_api.mission(agent, COMMENTS, card) for _ in range(2))
-    assert [agent_api.worked(each)["status"] for each in (first, second)] == ["awaiting_approval", "queued"]
+    assert [agent_api.worked(mission)["status"] for mission in (first, second)] == [
+        "awaiting_approval",
+        "queued",
+    ]
     assert agent_api.decide(agent_api.proposals(first)[0]).status == 200
-    assert [agent_api.worked(each)["status"] for each in (first, second)] == [
+    assert [agent_api.worked(mission)["status"] for mission in (first, second)] == [
         "completed",
         "awaiting_approval",
     ]
@@ -515,15 +518,15 @@ def test_one_mission_at_a_time_works_on_a_card(agent_api: AgentApi):
 
 
 def test_next_mission_that_begins_is_one_of_the_same_card(agent_api: AgentApi):
-    """Though a mission of another card has waited for longer."""
+    """Check that the card's next mission starts, although one of another card has waited longer."""
     agent, card, other = agent_api.agent("supervised"), agent_api.card(), agent_api.card()
     of_other = [agent_api.mission(agent, COMMENTS, other) for _ in range(2)]
     of_card = [agent_api.mission(agent, COMMENTS, card) for _ in range(2)]
     expected = ["awaiting_approval", "queued"]
-    assert [agent_api.worked(each)["status"] for each in of_other + of_card] == expected * 2
+    assert [agent_api.worked(mission)["status"] for mission in of_other + of_card] == expected * 2
     assert agent_api.decide(agent_api.proposals(of_card[0])[0]).status == 200
-    assert [agent_api.worked(each)["status"] for each in of_card] == ["completed", "awaiting_approval"]
-    assert [agent_api.mission_now(each)["status"] for each in of_other] == expected
+    assert [agent_api.worked(mission)["status"] for mission in of_card] == ["completed", "awaiting_approval"]
+    assert [agent_api.mission_now(mission)["status"] for mission in of_other] == expected
 
 
 @pytest.mark.parametrize("mode", ["supervised", "approval", "autonomous"])
@@ -550,7 +553,7 @@ def test_a_mission_can_be_cancelled_at_any_moment(agent_api: AgentApi, mode):
     ]
 
 
-def test_who_has_asked_for_a_mission_may_cancel_it_and_no_other_member(agent_api: AgentApi):
+def test_only_the_requester_among_members_may_cancel_a_mission(agent_api: AgentApi):
     bob, eve = agent_api.world.people("bob eve")
     agent_api.join(bob, eve)
     mission = agent_api.mission(agent_api.agent("supervised"), COMMENTS, by=bob)
@@ -581,7 +584,7 @@ def test_a_mission_waits_while_its_agent_is_suspended(agent_api: AgentApi):
     assert agent_api.worked(mission)["status"] == "completed"
 
 
-def test_a_mission_waits_while_its_agent_has_done_enough(agent_api: AgentApi):
+def test_mission_waits_while_its_agent_is_at_its_rate_limit(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
     agent = agent_api.agent("autonomous", rateLimit={"maxActions": 1, "windowSeconds": 60})
     mission = agent_api.mission(agent, "set priority high, comment: On it.")
@@ -598,8 +601,8 @@ def test_missions_are_listed_newest_first_and_by_status_and_card(agent_api: Agen
     first, second = agent_api.mission(agent, COMMENTS, card), agent_api.mission(agent, "x")
     agent_api.worked(first)
     path = f"{agent_api.agents}/{agent['id']}/missions"
-    found = {
-        query: [each["id"] for each in agent_api.world.ask(agent_api.owner, "GET", f"{path}?{query}")]
+    ids = {
+        query: [mission["id"] for mission in agent_api.world.ask(agent_api.owner, "GET", f"{path}?{query}")]
         for query in (
             "",
             "limit=1",
@@ -608,7 +611,7 @@ def test_missions_are_listed_newest_first_and_by_status_and_card(agent_api: Agen
             f"status=failed&cardId={card['id']}",
         )
     }
-    assert list(found.values()) == [
+    assert list(ids.values()) == [
         [second["id"], first["id"]],
         [second["id"]],
         [second["id"]],
@@ -620,7 +623,7 @@ def test_missions_are_listed_newest_first_and_by_status_and_card(agent_api: Agen
 # ---------------------------------------------------------------------------------------------- what ends with something else
 
 
-def test_with_its_card_a_mission_goes(agent_api: AgentApi):
+def test_mission_is_deleted_with_its_card(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), COMMENTS, card)
     agent_api.worked(mission)
@@ -631,7 +634,7 @@ def test_with_its_card_a_mission_goes(agent_api: AgentApi):
 
 
 @pytest.mark.parametrize("what", ["project", "agent", "workspace", "organization"])
-def test_all_of_an_agents_goes_with_what_it_belongs_to(agent_api: AgentApi, what):
+def test_agent_is_deleted_with_its_workspace(agent_api: AgentApi, what):
     agent = agent_api.agent("supervised")
     mission = agent_api.mission(agent, COMMENTS)
     agent_api.worked(mission)
@@ -645,7 +648,7 @@ def test_all_of_an_agents_goes_with_what_it_belongs_to(agent_api: AgentApi, what
     assert agent_api.world.status(agent_api.owner, "GET", agent_api.of_mission(mission)) == 404
 
 
-def test_who_leaves_the_workspace_leaves_no_agent_at_work(agent_api: AgentApi):
+def test_agents_stop_when_their_owner_leaves_the_workspace(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.world.join(bob, agent_api.workspace, role="admin")
     agent, card = agent_api.agent("supervised"), agent_api.card()

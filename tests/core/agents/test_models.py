@@ -1,4 +1,4 @@
-"""Models as brains: asked through pydantic-ai, stopped at each tool, and gone on with from what was stored."""
+"""Models as brains: run through pydantic-ai, paused at each tool call, and resumed from stored state."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ Script = list[ModelResponse]
 
 @pytest.fixture(autouse=True)
 def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test may give its core one brain after another; only the last is closed with it."""
+    """Close all brains of a test: a core closes only its last one."""
     yield from close_all_models(monkeypatch)
 
 
 def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
-    """Let a model that says what it was told to think for agents; what it was asked."""
-    asked: list[list[ModelMessage]] = []
+    """Let a scripted model think for agents, and return the list of its requests."""
+    requests: list[list[ModelMessage]] = []
     tools: list[list[str]] = []
 
     async def answer(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[Any]:
-        asked.append(messages)
+        requests.append(messages)
         tools.append([tool.name for tool in info.function_tools])
         for number, part in enumerate(script.pop(0).parts):
             if isinstance(part, TextPart):
@@ -56,7 +56,7 @@ def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
 
     model = FunctionModel(stream_function=answer)
     agent_api.world.core.env.brains = {"model": ModelBrain(lambda name: model)}
-    return asked
+    return requests
 
 
 def agent(agent_api: AgentApi, mode: str) -> Any:
@@ -69,7 +69,7 @@ def call(tool: str, **args: Any) -> ToolCallPart:
 
 def test_a_model_works_with_the_tools_of_its_agent(agent_api: AgentApi):
     card = agent_api.card()
-    asked = use(
+    requests = use(
         agent_api,
         [
             ModelResponse([TextPart("Let me see."), call("list_cards", projectId="Launch")]),
@@ -82,7 +82,7 @@ def test_a_model_works_with_the_tools_of_its_agent(agent_api: AgentApi):
     assert (after["status"], after["result"]) == ("completed", "It is in Done.")
     assert agent_api.read(card)["columnId"] == agent_api.columns[2]["id"]
     seen = orjson.dumps(
-        [part.content for message in asked[1] for part in message.parts if part.part_kind == "tool-return"]
+        [part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"]
     )
     assert card["id"].encode() in seen
     assert ("message", "Let me see.") in agent_api.log(mission)
@@ -107,13 +107,15 @@ def test_a_model_waits_for_people_and_goes_on_in_another_process(agent_api: Agen
     agent_api.decide(priority)
     agent_api.decide(comment, "reject", reason="Too chatty")
     # Nothing of it is in memory.
-    asked = use(agent_api, script)
+    requests = use(agent_api, script)
     assert agent_api.worked(mission)["result"] == "One of two."
-    told = [part.content for message in asked[0] for part in message.parts if part.part_kind == "tool-return"]
-    assert (told[0]["priority"], told[1]) == ("high", {"rejected": "Too chatty"})
+    results = [
+        part.content for message in requests[0] for part in message.parts if part.part_kind == "tool-return"
+    ]
+    assert (results[0]["priority"], results[1]) == ("high", {"rejected": "Too chatty"})
 
 
-def test_what_a_model_gathers_is_decided_at_the_end(agent_api: AgentApi):
+def test_proposals_of_a_model_are_decided_at_the_end(agent_api: AgentApi):
     card = agent_api.card()
     use(
         agent_api,
@@ -129,24 +131,26 @@ def test_what_a_model_gathers_is_decided_at_the_end(agent_api: AgentApi):
 
 
 @pytest.mark.parametrize("args", ["[1]", '"x"', "", '{"cardId": 5}', '{"cardId": NaN}'])
-def test_arguments_that_are_none_are_refused_and_the_model_is_told(agent_api: AgentApi, args: str):
-    asked = use(
+def test_invalid_arguments_are_reported_to_the_model(agent_api: AgentApi, args: str):
+    requests = use(
         agent_api, [ModelResponse([ToolCallPart("add_comment", args)]), ModelResponse([TextPart("Sorry.")])]
     )
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     assert agent_api.worked(mission)["status"] == "completed"
-    (told,) = [
-        part.content for message in asked[1] for part in message.parts if part.part_kind == "tool-return"
+    (result,) = [
+        part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
-    assert "error" in told
+    assert "error" in result
 
 
-def test_a_model_that_wants_too_much_at_once_is_told_what_was_not_done(agent_api: AgentApi):
+def test_excess_tool_calls_are_reported_to_the_model(agent_api: AgentApi):
     many = [call("list_projects") for _ in range(101)]
-    asked = use(agent_api, [ModelResponse(many), ModelResponse([TextPart("ok")])])
+    requests = use(agent_api, [ModelResponse(many), ModelResponse([TextPart("ok")])])
     agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Look"))
-    told = [part.content for message in asked[1] for part in message.parts if part.part_kind == "tool-return"]
-    assert (len(told), told[-1]) == (101, {"error": "too many calls at once: this one was not made"})
+    results = [
+        part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
+    ]
+    assert (len(results), results[-1]) == (101, {"error": "too many calls at once: this one was not made"})
 
 
 # ---------------------------------------------------------------------------------------------- an endpoint
@@ -157,9 +161,9 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def provider(agent_api: AgentApi) -> Iterator[Provider]:
-    with run_provider() as made:
-        use_provider(agent_api, made)
-        yield made
+    with run_provider() as provider:
+        use_provider(agent_api, provider)
+        yield provider
 
 
 def use_provider(agent_api: AgentApi, provider: Provider, **more: Any) -> None:
@@ -167,7 +171,7 @@ def use_provider(agent_api: AgentApi, provider: Provider, **more: Any) -> None:
     agent_api.world.core.env.brains = {"model": ModelBrain(lambda name: model, **more)}
 
 
-def test_an_endpoint_is_asked_with_the_tools_and_their_schemas(agent_api: AgentApi, provider: Provider):
+def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, provider: Provider):
     card = agent_api.card()
     provider.answers = [calls(add_comment={"cardId": card["id"], "content": "Hi"}), {"content": "Said."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
@@ -180,7 +184,7 @@ def test_an_endpoint_is_asked_with_the_tools_and_their_schemas(agent_api: AgentA
     assert roles[-2:] == ["assistant", "tool"]
 
 
-def test_an_endpoint_that_is_overloaded_is_asked_again_later(agent_api: AgentApi, provider: Provider):
+def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Provider):
     clock = agent_api.world.stop_clock()
     provider.answers = [429, 500, {"content": "At last."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
@@ -191,7 +195,7 @@ def test_an_endpoint_that_is_overloaded_is_asked_again_later(agent_api: AgentApi
     assert (after["status"], after["result"], len(provider.requests)) == ("completed", "At last.", 3)
 
 
-def test_an_endpoint_says_when_to_ask_again(agent_api: AgentApi, provider: Provider):
+def test_retry_after_of_an_endpoint_is_respected(agent_api: AgentApi, provider: Provider):
     clock = agent_api.world.stop_clock()
     provider.answers = [Failure(429, headers={"retry_after": "90"}), {"content": "At last."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
@@ -220,7 +224,7 @@ REFUSALS = [
 
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), REFUSALS)
-def test_what_an_endpoint_would_say_again_ends_the_mission_at_once(
+def test_permanent_error_of_an_endpoint_ends_the_mission(
     agent_api: AgentApi, provider: Provider, answer: Failure, why: str
 ):
     provider.answers = [answer]
@@ -245,9 +249,7 @@ TROUBLES = [
 
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), TROUBLES)
-def test_what_an_endpoint_does_not_mend_within_five_tries_ends_the_mission(
-    agent_api: AgentApi, provider: Provider, answer: Any, why: str
-):
+def test_mission_ends_after_five_failed_tries(agent_api: AgentApi, provider: Provider, answer: Any, why: str):
     clock = agent_api.world.stop_clock()
     if isinstance(answer, Hangs):
         use_provider(agent_api, provider, seconds=0.2)
@@ -266,7 +268,7 @@ def test_what_an_endpoint_does_not_mend_within_five_tries_ends_the_mission(
 
 @ON_SQLITE
 @pytest.mark.parametrize("args", ['{"cardId": ', "nonsense"])
-def test_arguments_that_are_no_json_are_asked_for_anew(agent_api: AgentApi, provider: Provider, args: str):
+def test_malformed_json_arguments_are_requested_again(agent_api: AgentApi, provider: Provider, args: str):
     card = agent_api.card()
     provider.answers = [
         calls(add_comment=args),
@@ -279,18 +281,14 @@ def test_arguments_that_are_no_json_are_asked_for_anew(agent_api: AgentApi, prov
     assert agent_api.read(card)["commentCount"] == 1
 
 
-def test_a_tool_that_is_not_there_is_not_called_and_the_endpoint_may_think_again(
-    agent_api: AgentApi, provider: Provider
-):
+def test_unknown_tool_is_reported_to_the_endpoint(agent_api: AgentApi, provider: Provider):
     provider.answers = [calls(delete_everything={"sure": True}), {"content": "I cannot."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Delete it")
     assert agent_api.worked(mission)["result"] == "I cannot."
     assert agent_api.tried(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == []
 
 
-def test_a_mission_that_is_cancelled_while_a_model_thinks_ends_its_thinking(
-    agent_api: AgentApi, provider: Provider, monkeypatch
-):
+def test_cancelled_mission_interrupts_its_model(agent_api: AgentApi, provider: Provider, monkeypatch):
     monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
     provider.answers = [Hangs()]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
@@ -326,7 +324,7 @@ def until(true: Any) -> None:
     pytest.fail("it never came")
 
 
-def test_a_model_that_nobody_knows_ends_the_mission(agent_api: AgentApi):
+def test_unknown_model_ends_the_mission(agent_api: AgentApi):
     agent_api.world.core.env.brains = {"model": ModelBrain()}
     after = agent_api.worked(
         agent_api.mission(agent_api.agent(runtime="model", model="nobody:some"), "Say hi")
@@ -339,17 +337,19 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentAp
     use(agent_api, [ModelResponse([TextPart("Hi.")]), ModelResponse([TextPart("Again.")])])
 
     def threads() -> list[threading.Thread]:
-        return [each for each in threading.enumerate() if each.name == "stellary-models"]
+        return [thread for thread in threading.enumerate() if thread.name == "stellary-models"]
 
-    for said in ("Hi.", "Again."):
-        assert agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["result"] == said
+    for reply in ("Hi.", "Again."):
+        assert (
+            agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["result"] == reply
+        )
         assert len(threads()) == 1
         # What is asked after that makes a new one.
         agent_api.world.core.env.brains["model"].close()
         assert threads() == []
 
 
-def test_a_model_without_what_asks_it_ends_the_mission(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
+def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.exceptions", None)
     after = agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))
     assert after["error"] == (

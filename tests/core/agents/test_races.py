@@ -1,4 +1,4 @@
-"""Two at once: whatever is decided or done in a mission has one winner, and happens once."""
+"""Concurrent decisions and workers: each step of a mission happens once."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ PROMPT = "set priority high, add checklist: a, b, comment: On it."
 
 
 def waiting(agent_api: AgentApi, prompt: str = "comment: On it.", mode: str = "supervised") -> Any:
-    """A mission that waits to be approved, and what it has proposed first."""
+    """Return a mission that waits for approval, and its first proposal."""
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent(mode), prompt, card)
     agent_api.worked(mission)
     return card, mission, agent_api.proposals(mission)[0]
 
 
-def test_of_two_who_approve_the_same_one_has_done_it(agent_api: AgentApi):
+def test_one_of_two_concurrent_approvals_wins(agent_api: AgentApi):
     card, _, proposal = waiting(agent_api)
     answers = at_once(*[lambda: agent_api.decide(proposal).status] * 2)
     assert sorted(answers) == [200, 409]
     assert agent_api.read(card)["commentCount"] == 1
 
 
-def test_of_two_who_approve_all_one_has_done_it(agent_api: AgentApi):
+def test_one_of_two_concurrent_batch_approvals_wins(agent_api: AgentApi):
     card, mission, _ = waiting(agent_api, PROMPT, "approval")
     path = f"{agent_api.of_mission(mission)}/proposals/approve"
     answers = at_once(*[lambda: agent_api.world.status(agent_api.owner, "POST", path)] * 2)
@@ -38,7 +38,7 @@ def test_of_two_who_approve_all_one_has_done_it(agent_api: AgentApi):
     assert (now["commentCount"], len(now["checklist"])) == (1, 2)
 
 
-def test_of_two_who_decide_the_last_two_of_a_batch_one_decides_it(agent_api: AgentApi):
+def test_one_of_two_concurrent_last_decisions_closes_the_batch(agent_api: AgentApi):
     for how in ("approve", "reject"):
         card, mission, _ = waiting(agent_api, "set priority high, comment: On it.", "approval")
         first, second = agent_api.proposals(mission)
@@ -55,7 +55,7 @@ def test_of_two_who_decide_the_last_two_of_a_batch_one_decides_it(agent_api: Age
         assert [entry for entry in agent_api.log(mission) if entry[0] == "done"] == [("done", "completed")]
 
 
-def test_of_one_who_approves_and_one_who_rejects_one_has_decided(agent_api: AgentApi):
+def test_concurrent_approval_and_rejection_have_one_winner(agent_api: AgentApi):
     card, _, proposal = waiting(agent_api)
     approved, rejected = at_once(
         lambda: agent_api.decide(proposal).status, lambda: agent_api.decide(proposal, "reject").status
@@ -64,7 +64,7 @@ def test_of_one_who_approves_and_one_who_rejects_one_has_decided(agent_api: Agen
     assert agent_api.read(card)["commentCount"] == (approved == 200)
 
 
-def test_of_one_who_approves_and_one_who_cancels_both_or_the_latter_have_done_it(agent_api: AgentApi):
+def test_concurrent_approval_and_cancellation_end_in_cancellation(agent_api: AgentApi):
     card, mission, proposal = waiting(agent_api, "comment: a\ncomment: b")
     cancel = f"{agent_api.of_mission(mission)}/cancel"
     approved, cancelled = at_once(
@@ -78,13 +78,13 @@ def test_of_one_who_approves_and_one_who_cancels_both_or_the_latter_have_done_it
     assert agent_api.mission_now(mission)["status"] == "cancelled"
 
 
-def test_of_two_missions_on_a_card_one_is_at_work(agent_api: AgentApi):
+def test_only_one_of_two_missions_on_a_card_runs(agent_api: AgentApi):
     card = agent_api.card()
     agents = [agent_api.agent("supervised"), agent_api.agent("supervised")]
     missions = [agent_api.mission(agent, "comment: hi", card) for agent in agents]
     core = agent_api.world.core
     at_once(*(lambda mission=mission: run(core, mission) for mission in missions))
-    assert sorted(agent_api.mission_now(each)["status"] for each in missions) == [
+    assert sorted(agent_api.mission_now(mission)["status"] for mission in missions) == [
         "awaiting_approval",
         "queued",
     ]
@@ -95,7 +95,7 @@ def run(core: Core, mission: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["autonomous", "supervised"])
-def test_of_two_workers_on_a_mission_each_step_is_done_by_one(agent_api: AgentApi, mode):
+def test_two_workers_do_each_step_of_a_mission_once(agent_api: AgentApi, mode):
     for _ in range(3):
         card = agent_api.card()
         agent = agent_api.agent(mode)
@@ -105,12 +105,12 @@ def test_of_two_workers_on_a_mission_each_step_is_done_by_one(agent_api: AgentAp
         now = agent_api.read(card)
         done = {"autonomous": ("completed", 1, 2, 0), "supervised": ("awaiting_approval", 0, 0, 4)}[mode]
         status = agent_api.mission_now(mission)["status"]
-        found = (status, now["commentCount"], len(now["checklist"]), len(agent_api.proposals(mission)))
-        assert found == done
+        outcome = (status, now["commentCount"], len(now["checklist"]), len(agent_api.proposals(mission)))
+        assert outcome == done
         agent_api.log(mission)
 
 
-def test_a_mission_that_is_cancelled_while_it_is_thought_about_does_nothing(agent_api: AgentApi):
+def test_mission_cancelled_while_thinking_does_nothing(agent_api: AgentApi):
     core = agent_api.world.core
     brain = core.env.brains["built_in"]
     card = agent_api.card()

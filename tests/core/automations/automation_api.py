@@ -1,4 +1,4 @@
-"""A board to make rules for, and to see what they do."""
+"""A test API for automations: a board, its rules, and their traces."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ class AutomationApi(Board):
     def rule(
         self, trigger: str, action: str, conditions: Any = None, *, by: Any = None, **params: Any
     ) -> Json:
-        """A new rule."""
+        """Create a rule."""
         body = {"trigger": trigger, "action": {"type": action, "params": params}, "conditions": conditions}
-        made: Json = self.world.ask(by or self.owner, "POST", f"{self.path}/automations", body)
-        return made
+        rule: Json = self.world.ask(by or self.owner, "POST", f"{self.path}/automations", body)
+        return rule
 
     def of_rule(self, rule: Json) -> str:
-        """The path of a rule."""
+        """Return the path of a rule."""
         return f"{self.path}/automations/{rule['id']}"
 
     def rule_now(self, rule: Json) -> Json:
-        """A rule as it is by now."""
-        found: Json = self.world.ask(self.owner, "GET", self.of_rule(rule))
-        return found
+        """Return the current state of a rule."""
+        current: Json = self.world.ask(self.owner, "GET", self.of_rule(rule))
+        return current
 
     def turn(self, rule: Json, **body: Any) -> Json:
-        """A rule after it was turned on or off."""
-        made: Json = self.world.ask(self.owner, "PATCH", f"{self.of_rule(rule)}/toggle", body)
-        return made
+        """Turn a rule on or off, and return it."""
+        toggled: Json = self.world.ask(self.owner, "PATCH", f"{self.of_rule(rule)}/toggle", body)
+        return toggled
 
     def traces(self, rule: Json, query: str = "") -> list[Json]:
-        """What a rule has done, newest first."""
-        found: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_rule(rule)}/traces?{query}")
-        return found
+        """Return the traces of a rule, newest first."""
+        traces: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_rule(rule)}/traces?{query}")
+        return traces
 
     def results(self, rule: Json) -> list[str]:
-        """What became of it each time, the oldest first."""
+        """Return error or result of each trace of a rule, oldest first."""
         return [trace["error"] or trace["result"] for trace in reversed(self.traces(rule))]
 
     def change(self, card: Json, **fields: Any) -> Json:
-        """A card after a change by its owner, as it is once the rules have acted."""
+        """Change a card as the owner, and return it after the rules have acted."""
         self.world.ask(self.owner, "PATCH", self.of(card), fields)
         return self.read(card)
 
     def move(self, card: Json, column: int) -> Json:
-        """A card after a move."""
+        """Move a card as the owner, and return it after the rules have acted."""
         return self.change(card, columnId=self.columns[column]["id"])

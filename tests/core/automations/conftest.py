@@ -1,4 +1,4 @@
-"""What the tests of automations share."""
+"""Fixtures of the automation tests."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tests.support.world import World
 
 @pytest.fixture
 def automation_api(world: World) -> AutomationApi:
-    """A board whose owner makes rules."""
+    """Return the API of a board whose owner creates rules."""
     return AutomationApi(world, world.person("ann"))

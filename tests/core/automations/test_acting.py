@@ -1,4 +1,4 @@
-"""Rules at work: when they act, on whose behalf, what stops them, and what they leave behind."""
+"""Acting rules: triggers, owners, limits and traces."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ def when(field, op="is_set", *value):
 # ------------------------------------------------------------------------------------------------- triggers
 
 
-def created(automation_api):
+def create_card(automation_api):
     return automation_api.card()
 
 
-def moved(automation_api):
+def move_card(automation_api):
     return automation_api.move(automation_api.card(), DOING)
 
 
-def completed(automation_api):
+def complete_checklist(automation_api):
     card = automation_api.card(checklist=[{"title": "only step"}])
     return automation_api.change(card, checklist=[{"title": "only step", "done": True}])
 
 
-def status_changed(automation_api):
+def change_status(automation_api):
     return automation_api.change(automation_api.card(), status="done")
 
 
-def assigned(automation_api):
+def assign_card(automation_api):
     return automation_api.change(automation_api.card(), assigneeId=automation_api.owner.id)
 
 
-def created_with_assignee(automation_api):
+def create_assigned_card(automation_api):
     return automation_api.card(assigneeId=automation_api.owner.id)
 
 
-def moved_to_another_scope(automation_api):
+def move_to_another_scope(automation_api):
     scope = automation_api.world.ask(
         automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"}
     )
@@ -78,37 +78,37 @@ def moved_to_another_scope(automation_api):
     return automation_api.change(automation_api.card(), columnId=column["id"])
 
 
-def restored(automation_api):
+def restore_card(automation_api):
     card = automation_api.change(automation_api.card(), archived=True)
     return automation_api.change(card, archived=False)
 
 
-def renamed(automation_api):
+def rename_card(automation_api):
     return automation_api.change(automation_api.card(), title="new")
 
 
 @pytest.mark.parametrize(
     ("happens", "triggers"),
     [
-        (created, "task_created task_added_to_board"),
-        (moved, "task_created task_added_to_board task_moved task_status_changed"),
-        (completed, "task_created task_added_to_board checklist_complete"),
-        (status_changed, "task_created task_added_to_board task_status_changed"),
-        (assigned, "task_created task_added_to_board task_assigned"),
-        (created_with_assignee, "task_created task_added_to_board task_assigned"),
-        (moved_to_another_scope, "task_created task_added_to_board task_moved task_added_to_board"),
-        (restored, "task_created task_added_to_board task_added_to_board"),
-        (renamed, "task_created task_added_to_board"),
+        (create_card, "task_created task_added_to_board"),
+        (move_card, "task_created task_added_to_board task_moved task_status_changed"),
+        (complete_checklist, "task_created task_added_to_board checklist_complete"),
+        (change_status, "task_created task_added_to_board task_status_changed"),
+        (assign_card, "task_created task_added_to_board task_assigned"),
+        (create_assigned_card, "task_created task_added_to_board task_assigned"),
+        (move_to_another_scope, "task_created task_added_to_board task_moved task_added_to_board"),
+        (restore_card, "task_created task_added_to_board task_added_to_board"),
+        (rename_card, "task_created task_added_to_board"),
     ],
 )
-def test_a_rule_acts_when_what_it_waits_for_has_happened(automation_api, happens, triggers):
+def test_rule_acts_on_its_trigger(automation_api, happens, triggers):
     rules = {
         trigger: automation_api.rule(trigger, "add_comment", content=trigger) for trigger in acting_triggers()
     }
     card = happens(automation_api)
-    found = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.of(card)}/comments")
-    assert [comment["content"] for comment in found] == triggers.split()
-    assert sum(len(automation_api.traces(rule)) for rule in rules.values()) == len(found)
+    comments = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.of(card)}/comments")
+    assert [comment["content"] for comment in comments] == triggers.split()
+    assert sum(len(automation_api.traces(rule)) for rule in rules.values()) == len(comments)
 
 
 def acting_triggers():
@@ -122,14 +122,14 @@ def acting_triggers():
     ]
 
 
-def test_a_card_that_is_given_to_nobody_is_not_assigned(automation_api):
+def test_unassigned_card_triggers_no_assignment(automation_api):
     card = automation_api.card(assigneeId=automation_api.owner.id)
     rule = automation_api.rule("task_assigned", "set_status", status="done")
     automation_api.change(card, assigneeId=None)
     assert automation_api.traces(rule) == []
 
 
-def test_rule_asks_for_the_assignee_that_a_card_is_made_with(automation_api):
+def test_condition_sees_the_assignee_of_a_new_card(automation_api):
     conditions = {"all": [when("toAssigneeId", "eq", "ann"), when("fromAssigneeId", "is_set", False)]}
     automation_api.rule("task_assigned", "set_priority", conditions, priority="high")
     assert automation_api.card(assigneeId=automation_api.owner.id)["priority"] == "high"
@@ -139,7 +139,7 @@ def test_rule_asks_for_the_assignee_that_a_card_is_made_with(automation_api):
 # ------------------------------------------------------------------------------------------------- what they do
 
 
-def test_a_trace_tells_what_was_done_to_what_for_whom(automation_api):
+def test_trace_has_event_card_and_owner(automation_api):
     clock = automation_api.world.stop_clock()
     rule = automation_api.rule("task_moved", "set_priority", priority="high")
     bob = automation_api.world.person("bob")
@@ -164,21 +164,21 @@ def test_a_trace_tells_what_was_done_to_what_for_whom(automation_api):
     assert automation_api.read(card)["priority"] == "high"
 
 
-def test_what_a_rule_does_is_told_as_its_owners_doing(automation_api):
+def test_changes_by_a_rule_have_its_owner_as_actor(automation_api):
     bob = automation_api.world.person("bob")
     automation_api.join(bob)
     automation_api.rule("task_moved", "assign_card", assigneeId="bob")
     card = automation_api.card()
     body = {"columnId": automation_api.columns[DOING]["id"]}
     automation_api.world.ask(bob, "PATCH", automation_api.of(card), body)
-    (told,) = automation_api.world.ask(bob, "GET", "/notifications?limit=1")
-    assert (told["activity"]["type"], told["activity"]["actorId"]) == (
+    (notification,) = automation_api.world.ask(bob, "GET", "/notifications?limit=1")
+    assert (notification["activity"]["type"], notification["activity"]["actorId"]) == (
         "card_assigned",
         automation_api.owner.id,
     )
 
 
-def test_conditions_are_asked_of_the_card_and_of_what_has_happened(automation_api):
+def test_conditions_see_the_card_and_the_event(automation_api):
     rule = automation_api.rule(
         "task_moved", "set_status", when("fromColumn", "eq", "In Progress"), status="done"
     )
@@ -218,7 +218,7 @@ def test_a_rule_can_be_about_another_card(automation_api):
     assert automation_api.read(log)["commentCount"] == 1
 
 
-def test_a_version_that_the_caller_accepts_is_no_matter_of_the_rule(automation_api):
+def test_if_match_of_the_caller_does_not_apply_to_rules(automation_api):
     automation_api.rule("task_moved", "set_priority", priority="high")
     card = automation_api.card()
     body = {"columnId": automation_api.columns[DOING]["id"]}
@@ -230,8 +230,10 @@ def test_rules_act_on_all_cards_of_a_bulk_change(automation_api):
     rule = automation_api.rule("task_created", "set_priority", when("title", "ne", "b"), priority="low")
     column = automation_api.columns[TO_DO]["id"]
     cards = {"cards": [{"title": title, "columnId": column} for title in "abc"]}
-    made = automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.path}/cards/bulk", cards)
-    assert [automation_api.read(card)["priority"] for card in made] == ["low", None, "low"]
+    created_cards = automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.path}/cards/bulk", cards
+    )
+    assert [automation_api.read(card)["priority"] for card in created_cards] == ["low", None, "low"]
     assert automation_api.results(rule) == ["success", "skipped", "success"]
 
 
@@ -255,8 +257,8 @@ def test_an_action_that_fails_leaves_the_change_and_what_others_did(automation_a
     assert automation_api.results(acting) == ["success"]
 
 
-def test_half_of_an_action_is_undone_and_never_told(automation_api, monkeypatch):
-    """An action that breaks in the middle: no mistake of the rule's owner, and no word of it to anybody."""
+def test_failed_action_is_rolled_back_without_events(automation_api, monkeypatch):
+    """Break an action in the middle: the owner of the rule did nothing wrong, and no event is sent."""
 
     def break_off(uow, ref, params):
         actions.run(uow, ref, "set_status", {"cardId": params.card_id, "status": "done"})
@@ -271,7 +273,7 @@ def test_half_of_an_action_is_undone_and_never_told(automation_api, monkeypatch)
     assert (automation_api.results(rule), automation_api.results(watching)) == (["the server has failed"], [])
 
 
-def test_a_rule_acts_with_what_its_owner_may_do_now(automation_api):
+def test_rule_acts_with_the_current_rights_of_its_owner(automation_api):
     bob = automation_api.world.person("bob")
     automation_api.world.join(bob, automation_api.workspace, role="admin")
     rule = automation_api.rule("task_created", "set_priority", by=bob, priority="high")
@@ -284,11 +286,11 @@ def test_a_rule_acts_with_what_its_owner_may_do_now(automation_api):
     assert (trace["actorId"], trace["triggeredById"]) == (bob.id, automation_api.owner.id)
 
 
-def test_rules_of_who_leaves_one_workspace_stay_in_the_others(automation_api):
+def test_rules_of_a_former_member_stay_in_other_workspaces(automation_api):
     elsewhere = AutomationApi(automation_api.world, automation_api.owner)
     bob = automation_api.world.person("bob")
-    for each in (automation_api, elsewhere):
-        automation_api.world.join(bob, each.workspace, role="admin")
+    for api in (automation_api, elsewhere):
+        automation_api.world.join(bob, api.workspace, role="admin")
     rule = elsewhere.rule("task_created", "set_priority", by=bob, priority="high")
     automation_api.world.ask(
         automation_api.owner, "DELETE", f"{automation_api.workspace.path}/members/{bob.id}"
@@ -296,7 +298,7 @@ def test_rules_of_who_leaves_one_workspace_stay_in_the_others(automation_api):
     assert elsewhere.rule_now(rule)["enabled"]
 
 
-def test_an_owner_who_is_gone_without_a_word_is_found_out_by_the_first_attempt(automation_api):
+def test_rules_of_a_vanished_owner_are_turned_off_at_the_first_attempt(automation_api):
     rule = automation_api.rule("task_created", "set_priority", priority="high")
     second = automation_api.rule("task_added_to_board", "set_priority", priority="high")
     bob = automation_api.world.person("bob")
@@ -312,9 +314,9 @@ def test_an_owner_who_is_gone_without_a_word_is_found_out_by_the_first_attempt(a
     def read(path):
         return automation_api.world.ask(bob, "GET", path)
 
-    for each in (rule, second):
-        assert not read(automation_api.of_rule(each))["enabled"]
-        assert [trace["error"] for trace in read(f"{automation_api.of_rule(each)}/traces")] == [
+    for stopped_rule in (rule, second):
+        assert not read(automation_api.of_rule(stopped_rule))["enabled"]
+        assert [trace["error"] for trace in read(f"{automation_api.of_rule(stopped_rule)}/traces")] == [
             acting.OWNER_LEFT
         ]
 
@@ -332,7 +334,7 @@ def ping_pong(automation_api):
     return there, back
 
 
-def test_rules_that_lead_to_each_other_stop_and_say_so(automation_api):
+def test_cyclic_rules_stop_with_an_error(automation_api):
     there, back = ping_pong(automation_api)
     card = automation_api.move(automation_api.card(), DONE)
     assert card["columnId"] == automation_api.columns[DONE]["id"]
@@ -347,9 +349,9 @@ def test_one_event_leads_to_a_hundred_actions_at_most(automation_api):
         for number in range(3)
     ]
     automation_api.card()
-    found = [each for rule in rules for each in automation_api.results(rule)]
-    assert found.count("success") == CHAIN_ACTIONS_MAX
-    assert set(found) == {"success", TOO_MANY}
+    results = [outcome for rule in rules for outcome in automation_api.results(rule)]
+    assert results.count("success") == CHAIN_ACTIONS_MAX
+    assert set(results) == {"success", TOO_MANY}
     assert (
         len(automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/cards"))
         == CHAIN_ACTIONS_MAX + 1
@@ -359,7 +361,7 @@ def test_one_event_leads_to_a_hundred_actions_at_most(automation_api):
 # ------------------------------------------------------------------------------------------------- as jobs
 
 
-def test_what_is_too_much_for_one_transaction_is_done_after_it(automation_api):
+def test_excess_actions_run_after_the_transaction(automation_api):
     automation_api.world.stop_clock()
     rule = automation_api.rule("task_created", "set_priority", priority="low")
     column = automation_api.columns[TO_DO]["id"]
@@ -374,8 +376,8 @@ def test_what_is_too_much_for_one_transaction_is_done_after_it(automation_api):
 
 
 @pytest.fixture
-def deferred(automation_api, monkeypatch):
-    """A rule that had no room in its transaction, and its card."""
+def deferred_rule(automation_api, monkeypatch):
+    """Return a rule that did not fit into its transaction, and its card."""
     automation_api.world.stop_clock()
     monkeypatch.setattr(acting.rules, "UNIT_ACTIONS_MAX", 0)
     rule = automation_api.rule("task_created", "set_priority", priority="low")
@@ -384,8 +386,8 @@ def deferred(automation_api, monkeypatch):
     return rule, card
 
 
-def test_a_job_acts_on_behalf_of_the_owner_and_tells_who_began_it(automation_api, deferred):
-    rule, card = deferred
+def test_job_acts_for_the_owner_and_names_the_original_actor(automation_api, deferred_rule):
+    rule, card = deferred_rule
     automation_api.world.core.work.run_due()
     (trace,) = automation_api.traces(rule)
     assert (trace["result"], trace["actorId"], trace["triggeredById"]) == (
@@ -396,30 +398,30 @@ def test_a_job_acts_on_behalf_of_the_owner_and_tells_who_began_it(automation_api
     assert automation_api.read(card)["priority"] == "low"
 
 
-def test_a_rule_that_was_turned_off_before_its_turn_is_skipped(automation_api, deferred):
-    rule, _ = deferred
+def test_rule_turned_off_before_its_job_is_skipped(automation_api, deferred_rule):
+    rule, _ = deferred_rule
     automation_api.turn(rule)
     automation_api.world.core.work.run_due()
     assert automation_api.results(rule) == [acting.TURNED_OFF]
     assert automation_api.traces(rule)[0]["result"] == "skipped"
 
 
-def test_a_rule_that_was_deleted_before_its_turn_leaves_nothing_to_do(automation_api, deferred):
-    rule, card = deferred
+def test_rule_deleted_before_its_job_does_nothing(automation_api, deferred_rule):
+    rule, card = deferred_rule
     automation_api.world.ask(automation_api.owner, "DELETE", automation_api.of_rule(rule))
     assert automation_api.world.core.work.run_due() == 1
     assert automation_api.read(card)["priority"] is None
 
 
-def test_jobs_count_what_their_chain_has_done(automation_api, deferred, monkeypatch):
-    rule, _ = deferred
+def test_jobs_count_what_their_chain_has_done(automation_api, deferred_rule, monkeypatch):
+    rule, _ = deferred_rule
     monkeypatch.setattr(acting.rules, "CHAIN_ACTIONS_MAX", 0)
     automation_api.world.core.work.run_due()
     assert automation_api.results(rule) == [TOO_MANY]
 
 
-def test_nobody_waits_for_what_somebody_else_holds(postgres_url):
-    """A rule needs a column that somebody holds, who in turn may need what the unit holds: it gives way, as a job."""
+def test_rule_does_not_wait_for_a_locked_column(postgres_url):
+    """Check that a rule which needs a locked column becomes a job instead of waiting."""
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     automation_api = AutomationApi(world, world.person("ann"))
@@ -493,16 +495,16 @@ def test_the_oldest_traces_are_forgotten(automation_api, monkeypatch):
         ]
         uow.connection.execute(traces._INSERT, rows)
     automation_api.card()
-    found = automation_api.traces(rule)
-    assert (len(found), found[0]["result"]) == (traces.TRACES_MAX, "success")
+    kept_traces = automation_api.traces(rule)
+    assert (len(kept_traces), kept_traces[0]["result"]) == (traces.TRACES_MAX, "success")
     assert len(automation_api.traces(other)) == 1
 
 
 # ------------------------------------------------------------------------------------------------- cost
 
 
-def test_a_board_without_rules_pays_one_statement_for_what_could_trigger_one(automation_api, statements):
-    """And none before anybody in the workspace has made a rule."""
+def test_board_without_rules_pays_one_statement_per_trigger(automation_api, statements):
+    """Check also that a workspace without any rule pays no statement."""
     doing = {"columnId": automation_api.columns[DOING]["id"]}
     changes = [{"title": "new"}, {"order": 1}, doing, {"status": "done"}]
 
@@ -511,7 +513,7 @@ def test_a_board_without_rules_pays_one_statement_for_what_could_trigger_one(aut
         for fields in changes:
             with statements() as sent:
                 automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of(card), fields)
-            yield sum("stellary_automation" in each for each in sent)
+            yield sum("stellary_automation" in statement for statement in sent)
 
     assert list(asked()) == [0, 0, 0, 0]
     AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace).rule(
@@ -521,22 +523,20 @@ def test_a_board_without_rules_pays_one_statement_for_what_could_trigger_one(aut
 
 
 def test_a_rule_acts_on_what_follows_it_in_the_same_unit(automation_api):
-    """Access to the board was checked before there was a rule in the workspace."""
+    """Check this although access was checked before the workspace had a rule."""
     place = automation_api.workspace
     ref = ProjectRef(place.organization.slug, place.slug, automation_api.project["id"])
     column = ColumnRef(ref.org_slug, ref.ws_slug, ref.project_id, automation_api.columns[0]["id"])
-    asked = CreateAutomation(
+    new_rule = CreateAutomation(
         trigger="task_created", action=ActionToRun(type="set_priority", params={"priority": "high"})
     )
     with automation_api.world.core.begin(automation_api.owner.actor) as uow:
-        automations.create_automation(uow, ref, asked)
-        made = cards.create_card(uow, column, CreateCard(title="Write"))
-    assert automation_api.read({"id": made.id})["priority"] == "high"
+        automations.create_automation(uow, ref, new_rule)
+        card = cards.create_card(uow, column, CreateCard(title="Write"))
+    assert automation_api.read({"id": card.id})["priority"] == "high"
 
 
-def test_rules_that_do_not_apply_cost_two_statements_however_many_they_are(
-    automation_api, statements, monkeypatch
-):
+def test_inapplicable_rules_cost_two_statements(automation_api, statements, monkeypatch):
     # Now and then a third one forgets the oldest traces: not by chance while they are counted.
     monkeypatch.setattr(traces, "DELETE_OLD_EVERY", 1 << 128)
     card = automation_api.card()
@@ -549,7 +549,7 @@ def test_rules_that_do_not_apply_cost_two_statements_however_many_they_are(
             automation_api.of(card),
             {"columnId": automation_api.columns[DOING]["id"]},
         )
-    assert sum("stellary_automation" in each for each in sent) == 2
+    assert sum("stellary_automation" in statement for statement in sent) == 2
 
 
 # ------------------------------------------------------------------------------------------------- all actions
@@ -580,7 +580,7 @@ ALL = {
 }
 
 
-def test_each_action_that_writes_can_be_what_a_rule_does(automation_api):
+def test_each_writing_action_can_be_used_in_a_rule(automation_api):
     automation_api.label()
     for tail, body in (
         ("missions", {"objective": "x"}),
@@ -599,25 +599,25 @@ def test_each_action_that_writes_can_be_what_a_rule_does(automation_api):
     }
 
 
-def test_a_rule_tells_its_own_owner(automation_api):
+def test_rule_can_notify_its_owner(automation_api):
     automation_api.rule("task_moved", "notify", message="It moves.", to=["creator"])
     automation_api.move(automation_api.card(), DOING)
-    found = automation_api.world.ask(automation_api.owner, "GET", "/notifications")
-    assert [each["activity"]["meta"]["message"] for each in found] == ["It moves."]
+    notifications = automation_api.world.ask(automation_api.owner, "GET", "/notifications")
+    assert [notification["activity"]["meta"]["message"] for notification in notifications] == ["It moves."]
 
 
-def test_what_its_owner_may_not_do_a_rule_may_not_and_stays_on(automation_api):
-    """A document of the organization is changed where it was made, by whoever it is."""
+def test_rule_without_permission_fails_and_stays_on(automation_api):
+    """Check with a document of the organization, which only its own workspace changes."""
     organization = automation_api.workspace.organization
     elsewhere = automation_api.world.workspace(automation_api.owner, organization)
     where = {"contextType": "organization", "contextId": organization.id, "contentFormat": "markdown"}
-    made = automation_api.world.ask(
+    document = automation_api.world.ask(
         automation_api.owner,
         "POST",
         f"{elsewhere.path}/documents",
         {"title": "Rules", "content": "Old.", **where},
     )
-    rule = automation_api.rule("task_created", "update_document", documentId=made["id"], title="New")
+    rule = automation_api.rule("task_created", "update_document", documentId=document["id"], title="New")
     automation_api.card()
     assert automation_api.results(rule) == [
         "a document of the organization is changed in the workspace in which it was made"

@@ -1,4 +1,4 @@
-"""Answers to writes that rules act on: the state after the rules, with its version."""
+"""Responses to writes that trigger rules: the state after the rules, with its version."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_cards_changed_in_bulk_are_answered_as_rules_leave_them(automation_api: 
     automation_api.rule("task_created", "set_status", status="in_progress")
     automation_api.rule("task_status_changed", "set_priority", priority="high")
     path = f"{automation_api.path}/cards/bulk"
-    asked = [{"title": title, "columnId": automation_api.columns[0]["id"]} for title in ("one", "two")]
-    created, _ = send(automation_api, "POST", path, {"cards": asked})
+    new_cards = [{"title": title, "columnId": automation_api.columns[0]["id"]} for title in ("one", "two")]
+    created, _ = send(automation_api, "POST", path, {"cards": new_cards})
     for card in created:
         check_is_current(automation_api, card)
     automation_api.rule("task_status_changed", "add_comment", content="Changed.")
@@ -92,7 +92,7 @@ def test_action_is_answered_as_rules_leave_it(automation_api: AutomationApi):
     check_is_current(automation_api, orjson.loads(answer.body))
 
 
-def test_repeated_request_is_answered_with_what_the_first_one_was(automation_api: AutomationApi):
+def test_repeated_request_gets_the_first_response(automation_api: AutomationApi):
     automation_api.rule("task_created", "set_priority", priority="high")
     path = f"{automation_api.path}/columns/{automation_api.columns[0]['id']}/cards"
     first, second = (
@@ -110,7 +110,7 @@ def test_card_that_a_rule_fails_on_is_answered_as_it_is(automation_api: Automati
 
 
 @pytest.mark.parametrize("trigger", [None, "task_moved", "task_created"])
-def test_answer_takes_no_statement_more_where_no_rule_acts(
+def test_response_takes_no_additional_statement_without_acting_rules(
     automation_api: AutomationApi, statements, trigger
 ):
     """A rule for something else, or whose conditions do not hold, costs what it has cost before."""

@@ -1,4 +1,4 @@
-"""Rules: made, changed, turned on and off; by whom, and on whose behalf."""
+"""Automation rules: creation, changes, ownership, and turning on and off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def problem(automation_api, method, path, body=None, by=None):
     return orjson.loads(answer.body)["message"]
 
 
-def refused(automation_api, **body):
+def refusal(automation_api, **body):
     body = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "done"}}} | body
     return problem(automation_api, "POST", f"{automation_api.path}/automations", body)
 
@@ -36,14 +36,16 @@ def test_a_rule_is_made_and_read(automation_api):
 
 
 def test_rules_are_listed_in_the_order_in_which_they_act(automation_api):
-    made = [automation_api.rule("task_moved", "archive_card") for _ in range(3)]
-    assert automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations") == made
+    rules = [automation_api.rule("task_moved", "archive_card") for _ in range(3)]
+    assert (
+        automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations") == rules
+    )
     page = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations?limit=2")
-    assert page == made[:2]
+    assert page == rules[:2]
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"trigger": "task_deleted"}, "trigger must be one of task_moved, task_created, "),
         ({"action": {"type": "explode"}}, "action.type must be one of create_card, "),
@@ -55,17 +57,17 @@ def test_rules_are_listed_in_the_order_in_which_they_act(automation_api):
         ({"name": " "}, "name must not be blank"),
     ],
 )
-def test_what_a_rule_cannot_be_is_told(automation_api, body, said):
-    assert refused(automation_api, **body).startswith(said)
+def test_invalid_rule_is_refused(automation_api, body, message):
+    assert refusal(automation_api, **body).startswith(message)
 
 
 def test_a_project_has_a_hundred_rules_at_most(automation_api):
-    asked = CreateAutomation(trigger="task_moved", action=ActionToRun(type="archive_card"), enabled=False)
+    new_rule = CreateAutomation(trigger="task_moved", action=ActionToRun(type="archive_card"), enabled=False)
     project = automation_api.workspace.ref.child(ProjectRef, automation_api.project["id"])
     with automation_api.world.core.begin(automation_api.owner.actor) as uow:
         for _ in range(RULES_MAX):
-            automations.create_automation(uow, project, asked)
-    assert refused(automation_api) == "a project has at most 100 automations"
+            automations.create_automation(uow, project, new_rule)
+    assert refusal(automation_api) == "a project has at most 100 automations"
 
 
 def test_a_rule_is_changed(automation_api):
@@ -95,7 +97,7 @@ def test_a_change_is_checked_as_a_new_rule_is(automation_api):
 
 @pytest.fixture
 def bob(automation_api):
-    """Another admin of the workspace."""
+    """Return another admin of the workspace."""
     bob = automation_api.world.person("bob")
     automation_api.world.join(bob, automation_api.workspace, role="admin")
     return bob
@@ -113,13 +115,13 @@ def bob(automation_api):
         ({"trigger": "task_moved", "conditions": None}, False),
     ],
 )
-def test_who_says_what_a_rule_does_owns_it(automation_api, bob, body, becomes_owner):
+def test_editor_of_a_rule_becomes_its_owner(automation_api, bob, body, becomes_owner):
     rule = automation_api.rule("task_moved", "archive_card")
     changed = automation_api.world.ask(bob, "PATCH", automation_api.of_rule(rule), body)
     assert changed["ownerId"] == (bob.id if becomes_owner else automation_api.owner.id)
 
 
-def test_who_turns_a_rule_on_owns_it(automation_api, bob):
+def test_member_who_turns_a_rule_on_becomes_its_owner(automation_api, bob):
     rule = automation_api.rule("task_moved", "archive_card")
     toggle = f"{automation_api.of_rule(rule)}/toggle"
     off = automation_api.world.ask(bob, "PATCH", toggle)
@@ -133,7 +135,7 @@ def test_who_turns_a_rule_on_owns_it(automation_api, bob):
     assert on["ownerId"] == automation_api.owner.id
 
 
-def test_a_rule_that_is_on_stays_as_it_is_when_it_is_turned_on(automation_api, bob):
+def test_turning_on_an_active_rule_changes_nothing(automation_api, bob):
     rule = automation_api.rule("task_moved", "archive_card")
     on = automation_api.world.ask(bob, "PATCH", f"{automation_api.of_rule(rule)}/toggle", {"enabled": True})
     assert (on["enabled"], on["ownerId"]) == (True, automation_api.owner.id)
@@ -157,7 +159,7 @@ def test_a_rule_is_found_in_its_own_project_alone(automation_api):
     )
 
 
-def test_members_read_rules_and_only_who_manages_the_project_changes_them(automation_api):
+def test_members_read_rules_and_managers_change_them(automation_api):
     rule = automation_api.rule("task_moved", "archive_card")
     eve = automation_api.world.person("eve")
     automation_api.join(eve)

@@ -1,4 +1,4 @@
-"""Rules of any kind that lead to each other in any way: they end within the bound, and alike on both databases."""
+"""Chains of random rules: they end within the limit, and act alike on both databases."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ columns = st.sampled_from(COLUMNS)
 statuses = st.sampled_from(STATUSES)
 priorities = st.sampled_from(["low", "high", None])
 leaves = st.one_of(
-    st.builds(lambda said: {"field": "toColumn", "op": "eq", "value": said}, columns),
-    st.builds(lambda said: {"field": "status", "op": "ne", "value": said}, statuses),
-    st.builds(lambda said: {"field": "priority", "op": "eq", "value": said}, priorities),
+    st.builds(lambda column: {"field": "toColumn", "op": "eq", "value": column}, columns),
+    st.builds(lambda status: {"field": "status", "op": "ne", "value": status}, statuses),
+    st.builds(lambda priority: {"field": "priority", "op": "eq", "value": priority}, priorities),
     st.just({"field": "number", "op": "lt", "value": 4}),
 )
 conditions = st.none() | st.builds(
@@ -35,12 +35,12 @@ conditions = st.none() | st.builds(
     st.lists(leaves, min_size=1, max_size=2),
 )
 actions = st.one_of(
-    st.builds(lambda said: ("move_card", {"targetColumn": said}), columns),
-    st.builds(lambda said: ("set_status", {"status": said}), statuses),
-    st.builds(lambda said: ("set_priority", {"priority": said}), priorities),
-    st.builds(lambda said: ("archive_card", {"archived": said}), st.booleans()),
-    st.builds(lambda said: ("assign_card", {"assigneeId": said}), st.sampled_from(["ann", None])),
-    st.builds(lambda said: ("create_card", {"title": "more", "column": said}), columns),
+    st.builds(lambda column: ("move_card", {"targetColumn": column}), columns),
+    st.builds(lambda status: ("set_status", {"status": status}), statuses),
+    st.builds(lambda priority: ("set_priority", {"priority": priority}), priorities),
+    st.builds(lambda archived: ("archive_card", {"archived": archived}), st.booleans()),
+    st.builds(lambda assignee: ("assign_card", {"assigneeId": assignee}), st.sampled_from(["ann", None])),
+    st.builds(lambda column: ("create_card", {"title": "more", "column": column}), columns),
     st.sampled_from(
         [
             ("add_comment", {"content": "hm"}),
@@ -54,7 +54,7 @@ some_rules = st.lists(st.tuples(st.sampled_from(TRIGGERS), actions, conditions),
 
 
 def ring(trigger, field, action, param, places):
-    """Rules that lead a card around for ever: from each place to the next, and from the last to the first."""
+    """Return rules that move a card in a circle: from each place to the next, and back to the first."""
     return [
         (trigger, (action, {param: there}), {"all": [{"field": field, "op": "eq", "value": here}]})
         for here, there in zip(places, [*places[1:], places[0]], strict=True)
@@ -63,13 +63,13 @@ def ring(trigger, field, action, param, places):
 
 rings = st.one_of(
     st.permutations(COLUMNS).map(
-        lambda found: ring("task_moved", "toColumn", "move_card", "targetColumn", found)
+        lambda places: ring("task_moved", "toColumn", "move_card", "targetColumn", places)
     ),
     st.permutations(STATUSES).map(
-        lambda found: ring("task_status_changed", "toStatus", "set_status", "status", found)
+        lambda places: ring("task_status_changed", "toStatus", "set_status", "status", places)
     ),
 )
-rules = some_rules | st.builds(lambda around, others: around + others[:3], rings, some_rules)
+rules = some_rules | st.builds(lambda around, following: around + following[:3], rings, some_rules)
 changes = st.sampled_from(
     [{"status": "done"}, {"column": 1}, {"column": 2}, {"archived": True}, {"assigned": True}]
 )
@@ -77,12 +77,12 @@ changes = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def worlds():
-    """One world of each kind, by name, as they are made."""
+    """Return the worlds by kind of database, filled on demand."""
     return {}
 
 
-def workshop_of(worlds, kind, url):
-    """A new board of the same person in a database."""
+def api_for(worlds, kind, url):
+    """Return a new board of the same person in a database."""
     if kind not in worlds:
         world = World(Core(url, bcrypt_rounds=4))
         ann = world.person("ann")
@@ -91,9 +91,12 @@ def workshop_of(worlds, kind, url):
     return AutomationApi(world, ann, workspace)
 
 
-def played(automation_api, made, change):
-    """What rules make of a new card and a change of it, told without ids."""
-    ids = [automation_api.rule(trigger, name, asked, **params) for trigger, (name, params), asked in made]
+def play_rules(automation_api, drawn_rules, change):
+    """Return the traces of rules for a new card and its change, without ids."""
+    ids = [
+        automation_api.rule(trigger, name, conditions, **params)
+        for trigger, (name, params), conditions in drawn_rules
+    ]
     card = automation_api.card("first")
     fields = dict(change)
     if "column" in fields:
@@ -101,24 +104,22 @@ def played(automation_api, made, change):
     if "assigned" in fields:
         fields = {"assigneeId": automation_api.owner.id}
     automation_api.change(card, **fields)
-    told = []
+    outcomes = []
     for number, rule in enumerate(ids):
         for trace in reversed(automation_api.traces(rule)):
             key = int(trace["target"]["cardKey"].rpartition("-")[2])
             error = re.sub("[0-9a-f]{24}", "id", trace["error"] or "")
-            told.append((number, trace["event"], key, trace["result"], error, trace["depth"]))
+            outcomes.append((number, trace["event"], key, trace["result"], error, trace["depth"]))
     assert automation_api.world.core.work.run_due() == 0
-    return told
+    return outcomes
 
 
-def test_whatever_rules_there_are_they_end_and_do_the_same_on_both_databases(
-    worlds, sqlite_url, postgres_url
-):
+def test_random_rules_end_and_act_alike_on_both_databases(worlds, sqlite_url, postgres_url):
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(rules, changes)
-    def check(made, change):
-        sqlite = played(workshop_of(worlds, "sqlite", sqlite_url), made, change)
-        assert played(workshop_of(worlds, "postgres", postgres_url), made, change) == sqlite
+    def check(drawn_rules, change):
+        sqlite = play_rules(api_for(worlds, "sqlite", sqlite_url), drawn_rules, change)
+        assert play_rules(api_for(worlds, "postgres", postgres_url), drawn_rules, change) == sqlite
         results = Counter(result for *_, result, _, _ in sqlite)
         # Two things were done by hand.
         assert results["success"] <= 2 * CHAIN_ACTIONS_MAX

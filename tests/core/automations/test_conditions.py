@@ -1,4 +1,4 @@
-"""What conditions may say, and when they hold."""
+"""Conditions of rules: valid forms, and evaluation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def problem(conditions):
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("conditions", "expected"),
     [
         (one("title", "eq", "Write the Spec"), True),
         (one("title", "eq", "write the spec"), False),
@@ -81,8 +81,8 @@ def problem(conditions):
         ({"all": [{"any": [leaf("number", "eq", 7)]}, leaf("priority", "eq", "high")]}, True),
     ],
 )
-def test_conditions_hold_or_not(asked, found):
-    assert is_satisfied(check_conditions(asked), FACTS) == found
+def test_conditions_hold_or_not(conditions, expected):
+    assert is_satisfied(check_conditions(conditions), FACTS) == expected
 
 
 def nested(depth):
@@ -90,7 +90,7 @@ def nested(depth):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("conditions", "message"),
     [
         ({"none": []}, 'conditions must be {"all": […]} or {"any": […]}'),
         ({"all": [], "any": []}, 'conditions must be {"all": […]} or {"any": […]}'),
@@ -121,11 +121,11 @@ def nested(depth):
         ({"all": [leaf("title", "is_set")] * 101}, "conditions must have at most 100 comparisons"),
     ],
 )
-def test_what_conditions_cannot_say_is_told_with_its_place(asked, said):
-    assert problem(asked).startswith(said)
+def test_invalid_condition_is_refused_with_its_path(conditions, message):
+    assert problem(conditions).startswith(message)
 
 
-def test_four_groups_deep_is_deep_enough():
+def test_groups_nest_at_most_four_levels():
     assert check_conditions(nested(DEPTH_MAX))
 
 
@@ -140,12 +140,12 @@ _json = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["all", "any", "field"]), _json, max_size=2))
-def test_whatever_is_said_is_refused_or_can_be_decided(asked):
+def test_any_condition_is_refused_or_can_be_evaluated(candidate):
     try:
-        conditions = check_conditions(asked)
+        conditions = check_conditions(candidate)
     except Invalid as error:
-        found = error
+        invalid = error
     else:
         assert is_satisfied(json.loads(json.dumps(conditions)), FACTS) in (True, False)
         return
-    assert found.details[0].field.startswith("conditions")
+    assert invalid.details[0].field.startswith("conditions")

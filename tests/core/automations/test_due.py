@@ -1,4 +1,4 @@
-"""Due dates: each comes once for a card, whatever clocks and processes do."""
+"""Due dates: each triggers once per card, across clock changes and processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def work(automation_api, clock):
 
 @pytest.fixture
 def rule(automation_api, clock):
-    """Raises the priority of what is due."""
+    """Create a rule that raises the priority of due cards."""
     return automation_api.rule("due_date_reached", "set_priority", priority="high")
 
 
@@ -38,7 +38,7 @@ def pass_time(clock, work, **step):
     work.run_due()
 
 
-def test_a_due_date_comes_once(automation_api, clock, work, rule):
+def test_due_date_triggers_once(automation_api, clock, work, rule):
     card = automation_api.card("Ship", dueDate=at(clock, hours=1))
     pass_time(clock, work, minutes=59)
     assert automation_api.traces(rule) == []
@@ -50,9 +50,7 @@ def test_a_due_date_comes_once(automation_api, clock, work, rule):
     assert automation_api.read(card)["priority"] == "high"
 
 
-def test_a_due_date_that_was_changed_comes_again_and_one_that_was_there_before_does_not(
-    automation_api, clock, work, rule
-):
+def test_changed_due_date_triggers_again_and_a_former_one_does_not(automation_api, clock, work, rule):
     first = at(clock, hours=1)
     card = automation_api.card(dueDate=first)
     pass_time(clock, work, hours=2)
@@ -64,7 +62,7 @@ def test_a_due_date_that_was_changed_comes_again_and_one_that_was_there_before_d
     assert len(automation_api.traces(rule)) == 2
 
 
-def test_it_comes_on_time(automation_api, clock, work, rule):
+def test_due_date_triggers_on_time(automation_api, clock, work, rule):
     automation_api.card(dueDate=at(clock, seconds=90))
     clock.advance(timedelta(minutes=1))
     work.run_due()
@@ -72,13 +70,13 @@ def test_it_comes_on_time(automation_api, clock, work, rule):
     assert job.due_at == clock.now + timedelta(seconds=30)
 
 
-def test_without_anything_due_it_looks_every_minute(work, clock):
+def test_idle_worker_looks_every_minute(work, clock):
     work.run_due()
     (job,) = work.jobs()
     assert (job.kind, job.due_at) == (due.CHECK, clock.now + timedelta(minutes=1))
 
 
-def test_what_was_due_before_the_rule_was_made_or_turned_on_does_not_concern_it(automation_api, clock, work):
+def test_due_dates_before_activation_of_a_rule_do_not_trigger(automation_api, clock, work):
     automation_api.card(dueDate=at(clock, hours=-1))
     rule = automation_api.rule("due_date_reached", "set_priority", priority="high")
     automation_api.card(dueDate=at(clock, hours=1))
@@ -89,7 +87,7 @@ def test_what_was_due_before_the_rule_was_made_or_turned_on_does_not_concern_it(
     assert automation_api.traces(rule) == []
 
 
-def test_each_rule_waits_from_its_own_beginning(automation_api, clock, work, rule):
+def test_each_rule_starts_at_its_own_activation(automation_api, clock, work, rule):
     automation_api.card(dueDate=at(clock, hours=1))
     clock.advance(timedelta(hours=2))
     later = automation_api.rule("due_date_reached", "set_status", status="done")
@@ -97,14 +95,14 @@ def test_each_rule_waits_from_its_own_beginning(automation_api, clock, work, rul
     assert (len(automation_api.traces(rule)), automation_api.traces(later)) == (1, [])
 
 
-def test_a_card_that_is_archived_is_due_no_more(automation_api, clock, work, rule):
+def test_archived_card_does_not_become_due(automation_api, clock, work, rule):
     card = automation_api.card(dueDate=at(clock, hours=1))
     automation_api.change(card, archived=True)
     pass_time(clock, work, hours=2)
     assert automation_api.traces(rule) == []
 
 
-def test_many_that_are_due_at_once_all_come(automation_api, clock, work, rule):
+def test_many_simultaneous_due_dates_all_trigger(automation_api, clock, work, rule):
     column, when = automation_api.columns[0]["id"], at(clock, hours=1)
     count = 2 * due.BATCH_SIZE + 5
     cards = {"cards": [{"title": str(n), "columnId": column, "dueDate": when} for n in range(count)]}
@@ -113,7 +111,7 @@ def test_many_that_are_due_at_once_all_come(automation_api, clock, work, rule):
     assert len({trace["target"]["cardId"] for trace in automation_api.traces(rule)}) == count
 
 
-def test_what_came_while_nothing_ran_is_told_later(automation_api, clock, work, rule):
+def test_due_dates_during_downtime_trigger_later(automation_api, clock, work, rule):
     automation_api.card(dueDate=at(clock, hours=1))
     clock.advance(timedelta(days=3))
     restarted = JobRunner(automation_api.world.core.units, automation_api.world.core.claims, HANDLERS)
@@ -122,22 +120,22 @@ def test_what_came_while_nothing_ran_is_told_later(automation_api, clock, work, 
     assert len(automation_api.traces(rule)) == 1
 
 
-def test_several_processes_tell_it_once(automation_api, clock, work, rule):
+def test_several_processes_trigger_a_due_date_once(automation_api, clock, work, rule):
     for number in range(8):
         automation_api.card(str(number), dueDate=at(clock, minutes=1 + number))
     clock.advance(timedelta(hours=1))
-    others = [
+    other_workers = [
         JobRunner(automation_api.world.core.units, automation_api.world.core.claims, HANDLERS)
         for _ in range(3)
     ]
-    for each in others:
-        each.begin()
-    at_once(*[each.run_due for each in (work, *others)])
+    for worker in other_workers:
+        worker.begin()
+    at_once(*[worker.run_due for worker in (work, *other_workers)])
     assert len(automation_api.traces(rule)) == 8
     assert len(work.jobs()) == 1
 
 
-def test_a_clock_that_is_set_back_tells_nothing_twice_and_stops_nothing(automation_api, clock, work, rule):
+def test_clock_set_back_triggers_nothing_twice(automation_api, clock, work, rule):
     automation_api.card(dueDate=at(clock, hours=1))
     pass_time(clock, work, hours=2)
     clock.advance(timedelta(hours=-2))
@@ -152,19 +150,19 @@ def test_a_clock_that_is_set_back_tells_nothing_twice_and_stops_nothing(automati
 
 
 def test_the_thread_notices_that_the_clock_was_set_back(automation_api, clock, work, monkeypatch):
-    begun = []
-    monkeypatch.setattr(work, "begin", lambda: begun.append(clock.now))
+    starts = []
+    monkeypatch.setattr(work, "begin", lambda: starts.append(clock.now))
     monkeypatch.setattr("stellary.core.api.job_runner.POLL_SECONDS", 0)
 
     def run_due():
-        if len(begun) == 1:
+        if len(starts) == 1:
             clock.advance(timedelta(hours=-1))
         else:
             work.stop()
 
     monkeypatch.setattr(work, "run_due", run_due)
     work.run()
-    assert begun[1] == begun[0] - timedelta(hours=1)
+    assert starts[1] == starts[0] - timedelta(hours=1)
 
 
 def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work, statements):
@@ -172,12 +170,12 @@ def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work
     clock.advance(timedelta(hours=2))
     with statements() as sent:
         work.run_due()
-    assert sum("stellary_cards" in each for each in sent) == 2
+    assert sum("stellary_cards" in statement for statement in sent) == 2
     assert len(sent) <= 9
 
 
 def test_moments_are_compared_as_they_are_stored(automation_api, clock, work, rule):
-    """A due date with a fraction of a second is the same date the next time."""
+    """Check that a due date with a fraction of a second triggers only once."""
     automation_api.card(dueDate="2026-04-01T13:00:00.123Z")
     for _ in range(3):
         pass_time(clock, work, hours=2)

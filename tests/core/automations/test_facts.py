@@ -1,4 +1,4 @@
-"""Every field that a condition may name is filled in when the condition is checked."""
+"""Facts for conditions: each field that a condition may name has a value."""
 
 from __future__ import annotations
 

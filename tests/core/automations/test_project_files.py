@@ -1,4 +1,4 @@
-"""Rules in projects' files: exported, imported, and turned off where they name what is not there."""
+"""Rules in project files: exported, imported, and turned off if they refer to unknown items."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def export(automation_api: AutomationApi) -> Json:
 def import_file(
     automation_api: AutomationApi, file: Json, who: Any = None, path: str | None = None
 ) -> tuple[Json, list[Json]]:
-    """Return the answer to an import, and the rules that it has made."""
+    """Import a file, and return the response and the created rules."""
     who = who or automation_api.owner
     path = f"{path or automation_api.flat}/projects"
     answer = automation_api.world.ask(who, "POST", f"{path}/import", file)
     return answer, automation_api.world.ask(who, "GET", f"{path}/{answer['id']}/automations")
 
 
-def told(answer: Json, kind: str) -> list[tuple[str, str]]:
+def loss_reasons(answer: Json, kind: str) -> list[tuple[str, str]]:
     return [(entry["path"], entry["reason"]) for entry in answer["notCarried"] if entry["kind"] == kind]
 
 
@@ -54,8 +54,8 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: Auto
     new = f"{automation_api.flat}/projects/{answer['id']}"
 
     def id_of(kind: str, name: str, key: str = "name") -> str:
-        found = automation_api.world.ask(automation_api.owner, "GET", f"{new}/{kind}")
-        return next(thing["id"] for thing in found if thing[key] == name)
+        items = automation_api.world.ask(automation_api.owner, "GET", f"{new}/{kind}")
+        return next(thing["id"] for thing in items if thing[key] == name)
 
     assert [(rule["action"]["type"], rule["enabled"], rule["ownerId"]) for rule in rules] == [
         ("add_label", True, automation_api.owner.id),
@@ -70,7 +70,7 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: Auto
     assert field_rule["conditions"] == when("assigneeId", "eq", automation_api.owner.id)
     assert field_rule["action"]["params"] == {"customFields": {id_of("custom-fields", "Size"): "L"}}
     assert card_rule["action"]["params"] == {"title": "x"}
-    assert told(answer, "automation") == told(answer, "creator") == []
+    assert loss_reasons(answer, "automation") == loss_reasons(answer, "creator") == []
 
 
 def test_imported_rule_acts(automation_api: AutomationApi):
@@ -84,7 +84,7 @@ def test_imported_rule_acts(automation_api: AutomationApi):
     assert moved["priority"] == "high"
 
 
-def test_rules_act_for_whoever_imports_them(automation_api: AutomationApi):
+def test_imported_rules_act_for_the_importer(automation_api: AutomationApi):
     bob = automation_api.world.person("bob")
     automation_api.join(bob)
     automation_api.rule("task_moved", "archive_card")
@@ -93,11 +93,11 @@ def test_rules_act_for_whoever_imports_them(automation_api: AutomationApi):
     answer, (rule,) = import_file(automation_api, file, bob)
     assert rule["ownerId"] == bob.id
     reason = "the rules act on behalf of whoever imports them"
-    assert told(answer, "creator") == [("automations[].owner", reason)]
+    assert loss_reasons(answer, "creator") == [("automations[].owner", reason)]
 
 
-def test_rule_that_names_what_is_not_there_is_imported_turned_off(automation_api: AutomationApi):
-    """In a workspace that bob has for himself, there is no ann, and m-001 is another mission, or none."""
+def test_rule_with_unknown_references_is_imported_turned_off(automation_api: AutomationApi):
+    """Import into bob's own workspace, where ann does not exist, and m-001 is another mission or none."""
     bob = automation_api.world.person("bob")
     automation_api.world.ask(
         automation_api.owner, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"}
@@ -112,7 +112,7 @@ def test_rule_that_names_what_is_not_there_is_imported_turned_off(automation_api
         automation_api, export(automation_api), bob, automation_api.world.home(bob).path
     )
     assert [rule["enabled"] for rule in rules] == [False, False, False, False, True]
-    reasons = dict(told(answer, "automation"))
+    reasons = dict(loss_reasons(answer, "automation"))
     assert list(reasons) == [f"automations[{place}]" for place in range(4)]
     assert reasons["automations[0]"].startswith(
         "it is turned off: automations[0].action.params.assigneeId must"
@@ -161,14 +161,14 @@ def test_malformed_rule_is_refused_with_the_whole_file(automation_api: Automatio
     assert len(automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.flat}/projects")) == 1
 
 
-def test_unknown_fields_of_rules_are_ignored_and_told(automation_api: AutomationApi):
+def test_unknown_fields_of_rules_are_ignored_and_reported(automation_api: AutomationApi):
     rule = {"trigger": "task_moved", "colour": "red", "action": {"type": "archive_card", "retries": 3}}
-    answer, (made,) = import_file(automation_api, {"project": {"name": "x"}, "automations": [rule]})
+    answer, (rule_,) = import_file(automation_api, {"project": {"name": "x"}, "automations": [rule]})
     assert answer["ignored"] == ["automations[].action.retries", "automations[].colour"]
-    assert (made["name"], made["enabled"]) == ("archive_card on task_moved", True)
+    assert (rule_["name"], rule_["enabled"]) == ("archive_card on task_moved", True)
 
 
-def test_token_that_may_not_make_rules_imports_none(automation_api: AutomationApi):
+def test_token_without_the_right_to_create_rules_imports_none(automation_api: AutomationApi):
     automation_api.rule("task_moved", "archive_card")
     token = automation_api.world.api_token(automation_api.owner, ["projects:read", "projects:write"])
     answer = automation_api.world.ask(
@@ -178,4 +178,6 @@ def test_token_that_may_not_make_rules_imports_none(automation_api: AutomationAp
         automation_api.owner, "GET", f"{automation_api.flat}/projects/{answer['id']}/automations"
     )
     assert rules == []
-    assert told(answer, "automation") == [("automations[0]", "this takes an API token with all scopes")]
+    assert loss_reasons(answer, "automation") == [
+        ("automations[0]", "this takes an API token with all scopes")
+    ]

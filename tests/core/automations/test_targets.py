@@ -1,4 +1,4 @@
-"""What rules name: resolved when a rule is saved, or refused with its place."""
+"""References in rules: resolved when a rule is saved, or refused with their path."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def stored_value(rule: Any) -> Any:
 
 
 @pytest.fixture
-def named(automation_api: AutomationApi) -> dict[str, str]:
-    """The ids of what the rules of these tests name."""
+def ids_by_name(automation_api: AutomationApi) -> dict[str, str]:
+    """Return the ids of the items that the rules of these tests name."""
     bob = automation_api.world.person("bob")
     automation_api.join(bob)
     automation_api.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
@@ -67,28 +67,31 @@ def named(automation_api: AutomationApi) -> dict[str, str]:
     ],
 )
 def test_names_in_conditions_are_kept_as_ids(
-    automation_api: AutomationApi, named, field, op, value, resolved
+    automation_api: AutomationApi, ids_by_name, field, op, value, resolved
 ):
     rule = automation_api.rule("task_moved", "archive_card", when(field, op, value))
-    expected = [named[name] for name in resolved] if isinstance(resolved, list) else named[resolved]
+    expected = (
+        [ids_by_name[name] for name in resolved] if isinstance(resolved, list) else ids_by_name[resolved]
+    )
     assert stored_value(rule) == expected
     assert stored_value(automation_api.rule_now(rule)) == expected
 
 
-def test_names_of_columns_statuses_and_priorities_are_kept_as_they_are_compared(
+def test_names_of_columns_statuses_and_priorities_are_normalized(
     automation_api: AutomationApi,
 ):
-    for field, value, kept in (
+    for field, value, stored in (
         ("toColumn", "done", "Done"),
         ("toStatus", "In progress", "in_progress"),
         ("priority", "High", "high"),
     ):
         assert (
-            stored_value(automation_api.rule("task_moved", "archive_card", when(field, "eq", value))) == kept
+            stored_value(automation_api.rule("task_moved", "archive_card", when(field, "eq", value)))
+            == stored
         )
 
 
-def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, named):
+def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, ids_by_name):
     conditions = {
         "all": [
             {"field": "toColumnId", "op": "eq", "value": "Done"},
@@ -98,9 +101,9 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, n
         ]
     }
     rule = automation_api.rule("task_moved", "set_priority", conditions, priority="high")
-    assert rule["conditions"]["all"][3]["field"] == f"customFields.{named['size']}"
+    assert rule["conditions"]["all"][3]["field"] == f"customFields.{ids_by_name['size']}"
     card = automation_api.card(
-        assigneeId=named["bob"], labelIds=[named["bug"]], customFields={named["size"]: "L"}
+        assigneeId=ids_by_name["bob"], labelIds=[ids_by_name["bug"]], customFields={ids_by_name["size"]: "L"}
     )
     assert automation_api.move(card, DONE)["priority"] == "high"
     assert automation_api.results(rule) == ["success"]
@@ -162,8 +165,8 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, n
         ),
     ],
 )
-def test_condition_on_what_is_not_there_is_refused(
-    automation_api: AutomationApi, named, field, op, value, message
+def test_condition_on_an_unknown_item_is_refused(
+    automation_api: AutomationApi, ids_by_name, field, op, value, message
 ):
     assert refusal(automation_api, when(field, op, value)).startswith(message)
 
@@ -202,7 +205,7 @@ def test_condition_on_what_is_not_there_is_refused(
         ),
     ],
 )
-def test_action_on_what_is_not_there_is_refused(automation_api: AutomationApi, type, params, message):
+def test_action_on_an_unknown_item_is_refused(automation_api: AutomationApi, type, params, message):
     assert refusal(automation_api, action={"type": type, "params": params}).startswith(message)
 
 
@@ -227,8 +230,8 @@ def test_things_of_another_project_are_not_there(automation_api: AutomationApi):
     assert theirs == unknown
 
 
-def test_column_of_a_name_that_two_work_packages_have_may_be_named(automation_api: AutomationApi):
-    """Which of the two is meant depends on the card."""
+def test_column_name_shared_by_two_scopes_is_allowed(automation_api: AutomationApi):
+    """Check that the scope of the card decides which column is meant."""
     scope = automation_api.world.ask(
         automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"}
     )
@@ -240,10 +243,12 @@ def test_column_of_a_name_that_two_work_packages_have_may_be_named(automation_ap
     assert rule["enabled"] is True
 
 
-def test_rule_whose_target_is_deleted_later_leaves_traces(automation_api: AutomationApi, named):
+def test_rule_whose_target_is_deleted_later_leaves_traces(automation_api: AutomationApi, ids_by_name):
     failing = automation_api.rule("task_moved", "add_label", label="bug")
     waiting = automation_api.rule("task_moved", "archive_card", when("labelIds", "contains", "bug"))
-    automation_api.world.ask(automation_api.owner, "DELETE", f"{automation_api.path}/labels/{named['bug']}")
+    automation_api.world.ask(
+        automation_api.owner, "DELETE", f"{automation_api.path}/labels/{ids_by_name['bug']}"
+    )
     automation_api.move(automation_api.card(), DOING)
     (error,) = automation_api.results(failing)
     assert error.startswith("label must be the id of something that is there")
