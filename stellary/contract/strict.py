@@ -1,6 +1,6 @@
-"""Reading requests, strictly: cattrs with hooks that convert nothing and tell every problem in wire names.
+"""The strict reading of requests: cattrs with hooks that convert nothing and report every problem in wire names.
 
-Imported when the first request is read: a client that only asks never needs it.
+Imported when the first request is read, so that a client that only sends requests does not load it.
 """
 
 from __future__ import annotations
@@ -25,106 +25,112 @@ from stellary.contract.wire_types import MOMENT_WITHOUT_ZONE, Problems, Request,
 Hook = Callable[[Any, Any], Any]
 
 NAME_SHOWN = 100
-"""Of a name that a caller made up, so that an answer does not grow with it."""
+"""The number of characters shown of an unknown name, so that it cannot inflate the response."""
 
 WORDS_SHOWN = 25
-"""Of those that a field may be: nobody reads more of them in a sentence."""
+"""The number of allowed words that a message lists."""
 
 PROBLEMS_MAX = 1_000
-"""In a list that has so many, the rest is not looked at: nobody reads more, and a body may hold millions."""
+"""The number of problems after which the rest of a list is skipped, since a body may hold millions."""
 
 
 def structure(data: Any, cls: type[Any]) -> Any:
-    """Read parsed JSON.
+    """Read parsed JSON as a class of the contract.
 
     Raises:
-        Problems: All that is wrong with it.
+        Problems: All problems of the data.
     """
     try:
         return _converter.structure(data, cls)
     except ClassValidationError as error:
-        raise Problems(*_found(error)) from None
+        raise Problems(*_list_problems(error)) from None
 
 
-def plain(made: Any, depth: int = DEPTH_MAX) -> Any:
-    """What a request that was built in Python would be as parsed JSON.
+def plain(value: Any, depth: int = DEPTH_MAX) -> Any:
+    """Return a request that was built in Python as parsed JSON.
 
     Args:
-        made: A request, or a part of one.
-        depth: How many containers may still be opened.
+        value: A request, or a part of one.
+        depth: The number of nested containers that are still allowed.
+
+    Returns:
+        Dicts, lists and scalars with wire names.
 
     Raises:
-        Problems: It cannot be said in JSON as the API takes it.
+        Problems: The request cannot be expressed as JSON that the API accepts.
     """
-    if made is None or isinstance(made, (bool, str, int, float, date)):
-        return _plain_scalar(made)
+    if value is None or isinstance(value, (bool, str, int, float, date)):
+        return _plain_scalar(value)
     if depth == 0:
-        raise _wrong(f"must not be nested deeper than {DEPTH_MAX}")
-    if isinstance(made, (list, tuple)):
-        return [_plain_below(f"[{index}]", each, depth) for index, each in enumerate(made)]
-    if attrs.has(type(made)):
-        made = as_dict(made)
-    if isinstance(made, dict):
-        return {_plain_key(key): _plain_below(_cut(str(key)), each, depth) for key, each in made.items()}
-    raise _wrong("must be something that JSON has")
+        raise _problem(f"must not be nested deeper than {DEPTH_MAX}")
+    if isinstance(value, (list, tuple)):
+        return [_plain_below(f"[{index}]", item, depth) for index, item in enumerate(value)]
+    if attrs.has(type(value)):
+        value = as_dict(value)
+    if isinstance(value, dict):
+        return {
+            _plain_key(key): _plain_below(_shorten_name(str(key)), item, depth) for key, item in value.items()
+        }
+    raise _problem("must be something that JSON has")
 
 
-def _plain_scalar(made: Any) -> Any:
-    if isinstance(made, str) and (said := character_problem(made)):
-        raise _wrong(f"must not contain {said}")
-    if isinstance(made, int) and not -INTEGER_MAX <= made < INTEGER_MAX:
-        raise _wrong("must fit 64 bits")
-    if isinstance(made, float) and not math.isfinite(made):
-        raise _wrong("must be a finite number")
-    if isinstance(made, datetime) and made.tzinfo is None:
-        raise _wrong(MOMENT_WITHOUT_ZONE)
-    if isinstance(made, date):
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, str) and (problem := character_problem(value)):
+        raise _problem(f"must not contain {problem}")
+    if isinstance(value, int) and not -INTEGER_MAX <= value < INTEGER_MAX:
+        raise _problem("must fit 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _problem("must be a finite number")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise _problem(MOMENT_WITHOUT_ZONE)
+    if isinstance(value, date):
         try:
-            return utc(made).isoformat()
+            return utc(value).isoformat()
         except OverflowError:
-            raise _wrong("must be a moment from year 1 to 9999") from None
-    return made
+            raise _problem("must be a moment from year 1 to 9999") from None
+    return value
 
 
 def _plain_key(key: Any) -> str:
     if not isinstance(key, str):
-        raise _wrong("must have names that are strings")
-    if said := character_problem(key):
-        raise _wrong(f"must not have a name with {said}")
+        raise _problem("must have names that are strings")
+    if problem := character_problem(key):
+        raise _problem(f"must not have a name with {problem}")
     return key
 
 
-def _plain_below(name: str, made: Any, depth: int) -> Any:
+def _plain_below(name: str, value: Any, depth: int) -> Any:
     try:
-        return plain(made, depth - 1)
+        return plain(value, depth - 1)
     except Problems as error:
-        raise Problems(*((_join(name, path), message) for path, message in error.found)) from None
+        raise Problems(*((_join(name, path), message) for path, message in error.problems)) from None
 
 
 # --------------------------------------------------------------------------------------------- telling what is wrong
 
 
-def _wrong(message: str) -> Problems:
+def _problem(message: str) -> Problems:
     return Problems(("", message))
 
 
-def _found(error: BaseException, path: str = "") -> list[tuple[str, str]]:
+def _list_problems(error: BaseException, path: str = "") -> list[tuple[str, str]]:
     if isinstance(error, Problems):
-        return [(_join(path, below), message) for below, message in error.found]
+        return [(_join(path, below), message) for below, message in error.problems]
     if isinstance(error, ForbiddenExtraKeysError):
         unknown = sorted(error.extra_fields)
-        return [(_join(path, _cut(name)), "is not a field of this request") for name in unknown]
+        return [(_join(path, _shorten_name(name)), "is not a field of this request") for name in unknown]
     if isinstance(error, ClassValidationError):
         with_notes, without = error.group_exceptions()
         by_name = {field.name: name for name, field in wire_fields(error.cl).items()}
-        found = [_found(each, _join(path, by_name[note.name])) for each, note in with_notes]
-        return [problem for each in (*found, *(_found(each, path) for each in without)) for problem in each]
+        of_fields = [_list_problems(nested, _join(path, by_name[note.name])) for nested, note in with_notes]
+        of_body = [_list_problems(nested, path) for nested in without]
+        return [problem for problems in (*of_fields, *of_body) for problem in problems]
     if isinstance(error, KeyError):
         return [(path, "is required")]
     raise error
 
 
-def _cut(name: str) -> str:
+def _shorten_name(name: str) -> str:
     return name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "…"
 
 
@@ -140,28 +146,28 @@ def _join(path: str, below: str) -> str:
 def _text(data: Any, _: Any) -> str:
     if isinstance(data, str):
         return data
-    raise _wrong("must not be null" if data is None else "must be a string")
+    raise _problem("must not be null" if data is None else "must be a string")
 
 
 def _integer(data: Any, _: Any) -> int:
     if type(data) is int:
         return data
-    # JSON has one kind of number, and so has JSON Schema: 5.0 is the integer 5.
+    # JSON has a single type for numbers, and JSON Schema treats 5.0 as the integer 5.
     if type(data) is float and data.is_integer() and abs(data) < INTEGER_MAX:
         return int(data)
-    raise _wrong("must be an integer")
+    raise _problem("must be an integer")
 
 
 def _number(data: Any, _: Any) -> float:
     if type(data) in (int, float) and math.isfinite(data):
         return float(data)
-    raise _wrong("must be a number")
+    raise _problem("must be a number")
 
 
 def _boolean(data: Any, _: Any) -> bool:
     if type(data) is bool:
         return data
-    raise _wrong("must be true or false")
+    raise _problem("must be true or false")
 
 
 def _anything(data: Any, _: Any) -> Any:
@@ -173,7 +179,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|
 
 
 def _moment(data: Any, _: Any) -> datetime:
-    """A date means midnight UTC; a date-time must say its offset."""
+    """Parse a date, which stands for midnight UTC, or a date-time with an offset."""
     if isinstance(data, str):
         try:
             if _DATE.fullmatch(data):
@@ -182,63 +188,63 @@ def _moment(data: Any, _: Any) -> datetime:
                 return datetime.fromisoformat(data.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise _wrong("must be an ISO 8601 date, or a date-time with an offset")
+    raise _problem("must be an ISO 8601 date, or a date-time with an offset")
 
 
 def _object(data: Any) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
-    raise _wrong("must be an object")
+    raise _problem("must be an object")
 
 
 def _literal_hook(kind: Any) -> Hook:
     words = frozenset(get_args(kind))
-    shown = list(map(str, get_args(kind)))
-    more = f", or of {len(shown) - WORDS_SHOWN} more" if len(shown) > WORDS_SHOWN else ""
-    said = "must be one of " + ", ".join(shown[:WORDS_SHOWN]) + more
+    allowed = list(map(str, get_args(kind)))
+    more = f", or of {len(allowed) - WORDS_SHOWN} more" if len(allowed) > WORDS_SHOWN else ""
+    message = "must be one of " + ", ".join(allowed[:WORDS_SHOWN]) + more
 
     def hook(data: Any, _: Any) -> Any:
         if isinstance(data, str) and data in words:
             return data
-        raise _wrong(said)
+        raise _problem(message)
 
     return hook
 
 
 def _annotated_hook(kind: Any) -> Hook:
-    kept = get_args(kind)[0]
-    inner = _converter.get_structure_hook(kept)
+    inner_type = get_args(kind)[0]
+    inner = _converter.get_structure_hook(inner_type)
     limits = checks(kind)
-    counts = [each for each in limits if isinstance(each, Items)]
+    counts = [limit for limit in limits if isinstance(limit, Items)]
 
     def hook(data: Any, _: Any) -> Any:
-        # A list that is too long is not looked through first: what is wrong in it may be millions of things.
+        # The length is checked first, since a list that is too long may have millions of problems.
         for count in counts if isinstance(data, list) else ():
-            if said := count.problem(data):
-                raise _wrong(said)
-        made = inner(data, kept)
-        for each in limits:
-            if said := each.problem(made):
-                raise _wrong(said)
-        return made
+            if problem := count.problem(data):
+                raise _problem(problem)
+        value = inner(data, inner_type)
+        for limit in limits:
+            if problem := limit.problem(value):
+                raise _problem(problem)
+        return value
 
     return hook
 
 
 def _union_hook(kind: Any) -> Hook:
-    """``X | Unset | None``: UNSET never comes over the wire, null only where None is a member."""
+    """Return the hook of ``X | Unset | None``: UNSET never comes over the wire, null only if None is a member."""
     nullable = type(None) in get_args(kind)
-    rest = [part for part in get_args(kind) if part not in (Unset, type(None))]
-    if len(rest) != 1:
+    types = [part for part in get_args(kind) if part not in (Unset, type(None))]
+    if len(types) != 1:
         raise TypeError(f"a request field has one type beside None and UNSET, not {kind}")
-    inner = _converter.get_structure_hook(rest[0])
+    inner = _converter.get_structure_hook(types[0])
 
     def hook(data: Any, _: Any) -> Any:
         if data is None:
             if nullable:
                 return None
-            raise _wrong("must not be null")
-        return inner(data, rest[0])
+            raise _problem("must not be null")
+        return inner(data, types[0])
 
     return hook
 
@@ -249,18 +255,18 @@ def _list_hook(kind: Any) -> Hook:
 
     def hook(data: Any, _: Any) -> Any:
         if not isinstance(data, list):
-            raise _wrong("must be a list")
-        made, found = [], []
-        for index, each in enumerate(data):
+            raise _problem("must be a list")
+        items, problems = [], []
+        for index, element in enumerate(data):
             try:
-                made.append(inner(each, item))
+                items.append(inner(element, item))
             except (Problems, ClassValidationError) as error:
-                found += _found(error, f"[{index}]")
-                if len(found) >= PROBLEMS_MAX:
+                problems += _list_problems(error, f"[{index}]")
+                if len(problems) >= PROBLEMS_MAX:
                     break
-        if found:
-            raise Problems(*found)
-        return made
+        if problems:
+            raise Problems(*problems)
+        return items
 
     return hook
 
@@ -270,29 +276,29 @@ def _mapping_hook(kind: Any) -> Hook:
     inner = _converter.get_structure_hook(item)
 
     def hook(data: Any, _: Any) -> Any:
-        made, found = {}, []
-        for key, each in _object(data).items():
+        items, problems = {}, []
+        for key, element in _object(data).items():
             try:
-                made[key] = inner(each, item)
+                items[key] = inner(element, item)
             except (Problems, ClassValidationError) as error:
-                found += _found(error, _cut(key))
-        if found:
-            raise Problems(*found)
-        return made
+                problems += _list_problems(error, _shorten_name(key))
+        if problems:
+            raise Problems(*problems)
+        return items
 
     return hook
 
 
 def _request_hook(cls: type[Request]) -> Hook:
-    made: Hook | None = None
+    class_hook: Hook | None = None
 
     def hook(data: Any, _: Any) -> Any:
-        # Made when it is first used, so that a class may have itself for a part.
-        nonlocal made
-        if made is None:
+        # Created on first use, so that a class may contain itself.
+        nonlocal class_hook
+        if class_hook is None:
             body = whole(cls)
-            made = _fields_hook(cls) if body is None else _body_hook(cls, body)
-        return made(data, cls)
+            class_hook = _fields_hook(cls) if body is None else _body_hook(cls, body)
+        return class_hook(data, cls)
 
     return hook
 
@@ -315,10 +321,10 @@ def _fields_hook(cls: type[Request]) -> Hook:
         return inner(_object(data), cls)
 
     def tolerant_hook(data: Any, _: Any) -> Any:
-        made = inner(_object(data), cls)
+        request = inner(_object(data), cls)
         if unknown := data.keys() - wire_fields(cls).keys():
-            object.__setattr__(made, "_ignored", tuple(sorted(map(_cut, unknown))))
-        return made
+            object.__setattr__(request, "_ignored", tuple(sorted(map(_shorten_name, unknown))))
+        return request
 
     return hook if strict else tolerant_hook
 
@@ -327,8 +333,8 @@ def _is_request(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Request)
 
 
-def _origin_is(wanted: Any) -> Callable[[Any], bool]:
-    return lambda kind: get_origin(kind) is wanted
+def _origin_is(origin: Any) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is origin
 
 
 def _is_anything(kind: Any) -> bool:
@@ -336,21 +342,21 @@ def _is_anything(kind: Any) -> bool:
 
 
 def _make_converter() -> Converter:
-    made = Converter(forbid_extra_keys=True)
-    made.register_structure_hook(str, _text)
-    made.register_structure_hook(int, _integer)
-    made.register_structure_hook(float, _number)
-    made.register_structure_hook(bool, _boolean)
-    made.register_structure_hook(datetime, _moment)
-    made.register_structure_hook(date, _moment)
-    made.register_structure_hook_factory(_is_anything, lambda _: _anything)
-    made.register_structure_hook_factory(is_union, _union_hook)
-    made.register_structure_hook_factory(_origin_is(Literal), _literal_hook)
-    made.register_structure_hook_factory(_origin_is(list), _list_hook)
-    made.register_structure_hook_factory(_origin_is(dict), _mapping_hook)
-    made.register_structure_hook_factory(_origin_is(Annotated), _annotated_hook)
-    made.register_structure_hook_factory(_is_request, _request_hook)
-    return made
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _integer)
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook(date, _moment)
+    converter.register_structure_hook_factory(_is_anything, lambda _: _anything)
+    converter.register_structure_hook_factory(is_union, _union_hook)
+    converter.register_structure_hook_factory(_origin_is(Literal), _literal_hook)
+    converter.register_structure_hook_factory(_origin_is(list), _list_hook)
+    converter.register_structure_hook_factory(_origin_is(dict), _mapping_hook)
+    converter.register_structure_hook_factory(_origin_is(Annotated), _annotated_hook)
+    converter.register_structure_hook_factory(_is_request, _request_hook)
+    return converter
 
 
 _converter = _make_converter()

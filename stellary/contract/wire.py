@@ -1,8 +1,8 @@
-"""The wire: one converter between the contract's classes and JSON, and one naming rule (snake ↔ camel).
+"""The wire format: one converter between the contract's classes and JSON, and one naming rule (snake_case ↔ camelCase).
 
-A **request** is what a caller says: it is read strictly, every problem is told, in wire names.
-A **value** is what the API answers: it is read leniently, so that an old client survives a new server: unknown
-fields stay in ``value.raw``, unknown words of a closed list stay plain strings, a missing or null field reads None.
+A **request** is read strictly, and every problem is reported in wire names.
+A **value** of a response is read leniently, so that an old client works with a newer server: unknown fields stay in
+``value.raw``, unknown words of a closed list stay plain strings, and a missing or null field becomes None.
 """
 
 from __future__ import annotations
@@ -65,42 +65,44 @@ def load(cls: type[R], data: Any) -> R:
     """Read a request from parsed JSON, strictly.
 
     Raises:
-        Invalid: With one sentence, and one detail per field that is wrong.
+        Invalid: The data is not valid. The error has one sentence, and one detail for each problem.
     """
-    # Here, so that a client that only asks does not pay for cattrs.
+    # Imported here, so that a client that only sends requests does not load cattrs.
     from stellary.contract.strict import structure
 
     try:
-        made: R = structure(data, cls)
+        request: R = structure(data, cls)
     except Problems as error:
-        raise invalid(*error.found) from None
-    object.__setattr__(made, "_checked", True)
-    return made
+        raise invalid(*error.problems) from None
+    object.__setattr__(request, "_checked", True)
+    return request
 
 
-def check(made: R) -> R:
-    """The same request, known to keep its limits: those built in Python are read back as if from the wire.
+def check(request: R) -> R:
+    """Check a request. One that was built in Python is converted to JSON and read back.
 
     Raises:
-        Invalid: It does not keep them, or holds what cannot be said in JSON.
+        Invalid: The request violates a limit of the contract, or cannot be expressed as JSON.
     """
-    if getattr(made, "_checked", False):
-        return made
+    if getattr(request, "_checked", False):
+        return request
     from stellary.contract.strict import plain
 
     try:
-        said = plain(made)
+        data = plain(request)
     except Problems as error:
-        raise invalid(*error.found) from None
-    return load(type(made), said)
+        raise invalid(*error.problems) from None
+    return load(type(request), data)
 
 
 def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
-    """Read a request from the pairs of a query string; numbers and booleans are spelled in text there, what is a list is
-    given once for each entry, and ``none`` is the null of a parameter that takes one.
+    """Read a request from the pairs of a query string.
+
+    Numbers and booleans are written as text there, a list repeats its parameter for each item, and ``none`` stands for null
+    where a parameter is nullable.
 
     Raises:
-        Invalid: Also for a parameter that is unknown, or is no list and given twice.
+        Invalid: A value is not valid, or a parameter is unknown, or occurs twice without being a list.
     """
     fields = wire_fields(cls)
     data: dict[str, Any] = {}
@@ -110,8 +112,8 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
         kind = base(fields[name].type)
         if name in data and get_origin(kind) is not list:
             raise invalid((name, "must be given once"))
-        if said := character_problem(text):
-            raise invalid((name, f"must not contain {said}"))
+        if problem := character_problem(text):
+            raise invalid((name, f"must not contain {problem}"))
         if get_origin(kind) is list:
             data.setdefault(name, []).append(text)
         else:
@@ -120,12 +122,12 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
     return load(cls, data)
 
 
-def invalid(*found: tuple[str, str]) -> Invalid:
-    """The 400 that tells these problems, each a path in wire names and what must hold there."""
-    told = [FieldProblem(path, message) for path, message in found[:_DETAILS_MAX]]
-    sentence = "; ".join(f"{each.field or 'the body'} {each.message}" for each in told[:5])
-    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-    return Invalid(sentence + more, details=told)
+def invalid(*problems: tuple[str, str]) -> Invalid:
+    """Return the 400 error for these problems, each a path in wire names and a message."""
+    details = [FieldProblem(path, message) for path, message in problems[:_DETAILS_MAX]]
+    sentence = "; ".join(f"{detail.field or 'the body'} {detail.message}" for detail in details[:5])
+    remainder = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+    return Invalid(sentence + remainder, details=details)
 
 
 def _from_text(kind: Any, text: str) -> Any:
@@ -140,13 +142,13 @@ def _from_text(kind: Any, text: str) -> Any:
 
 
 def read(cls: type[C], data: Any) -> C:
-    """Read a value from parsed JSON, leniently. Raises TypeError or ValueError if it cannot be one."""
+    """Read a value from parsed JSON, leniently. Raises TypeError or ValueError if that is impossible."""
     return typing.cast(C, data if _is_plain(cls) else _reader(cls)(data))
 
 
 @once
 def _is_plain(kind: Any) -> bool:
-    """Whether the parsed JSON is the value already."""
+    """Return whether parsed JSON needs no conversion to become a value of this type."""
     kind = base(kind)
     if get_origin(kind) in (list, dict):
         return _is_plain(get_args(kind)[-1])
@@ -155,7 +157,7 @@ def _is_plain(kind: Any) -> bool:
 
 @once
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """How to read a type that is not plain."""
+    """Return the reader of a type that is not plain."""
     kind = base(kind)
     if kind is datetime:
         return _moment
@@ -164,17 +166,17 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         return _value_reader(kind)
     inner = _reader(get_args(kind)[-1])
     if origin is list:
-        return lambda data: [inner(each) for each in data]
-    return lambda data: {key: inner(each) for key, each in data.items()}
+        return lambda data: [inner(item) for item in data]
+    return lambda data: {key: inner(item) for key, item in data.items()}
 
 
 def _moment(text: str) -> datetime:
-    made = datetime.fromisoformat(text)
-    return made if made.tzinfo is UTC else utc(made)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is UTC else utc(moment)
 
 
-def _absent(field: attrs.Attribute[Any]) -> Callable[[], Any]:
-    """What a field reads that is missing or null: an empty list or object, the default, or None."""
+def _default_factory(field: attrs.Attribute[Any]) -> Callable[[], Any]:
+    """Return a function that makes the value of a missing or null field: an empty list or dict, the default, or None."""
     if field.default is not attrs.NOTHING:
         return lambda: field.default
     kind = base(field.type)
@@ -182,8 +184,8 @@ def _absent(field: attrs.Attribute[Any]) -> Callable[[], Any]:
     return empty if empty in (list, dict) and type(None) not in members(field.type) else lambda: None
 
 
-def _late(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any], Any]:
-    """A reader that is made when it is first used, so that a class may have itself for a part."""
+def _lazy_reader(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any], Any]:
+    """Return a reader that is created on first use, so that a class may contain itself."""
 
     def reader(data: Any) -> Any:
         scope[name] = _reader(kind)
@@ -193,61 +195,61 @@ def _late(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any], Any]:
 
 
 def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
-    """A reader made for the class: no ``__init__``, slots set straight.
+    """Return a reader that is compiled for the class and sets the slots directly, without ``__init__``.
 
-    The straight path takes every known key with no test and is left at the first that is missing; if it gets through
-    and counts as many keys as the class has, nothing is unknown. Everything else takes the patient path. The straight
-    one fills a twin of the class that is not frozen, which then becomes the class: to assign to a slot costs a third of
-    calling the slot's descriptor.
+    The fast path (``straight``) takes every known key without a test, and is left at the first one that is missing. If it
+    succeeds and the data has as many keys as the class has fields, there are no unknown keys. All other data takes the slow
+    path (``patient``). The fast path fills a mutable twin of the class, and then changes the object's class: assigning to a
+    slot costs a third of calling the slot's descriptor.
     """
     fields = wire_fields(cls)
-    scope: dict[str, Any] = {"cls": cls, "twin": _twin(cls)}
+    scope: dict[str, Any] = {"cls": cls, "twin": _mutable_twin(cls)}
     scope |= {"iso": datetime.fromisoformat, "UTC": UTC, "utc": utc}
-    lines = ["def straight(data):", "    try:", "        made = twin()"]
+    lines = ["def straight(data):", "    try:", "        value = twin()"]
     steps: list[tuple[str, Any, str | None, Callable[[], Any]]] = []
     for number, (name, field) in enumerate(fields.items()):
-        put, absent = getattr(cls, field.name).__set__, _absent(field)
+        put, absent = getattr(cls, field.name).__set__, _default_factory(field)
         scope[f"a{number}"] = absent
         reader = None if _is_plain(field.type) else f"r{number}"
         if reader:
-            scope[reader] = _late(scope, reader, field.type)
+            scope[reader] = _lazy_reader(scope, reader, field.type)
         steps.append((name, put, reader, absent))
         if reader is None and absent() is None:
-            lines.append(f"        made.{field.name} = data[{name!r}]")
+            lines.append(f"        value.{field.name} = data[{name!r}]")
         else:
-            found = f"{reader}(v)" if reader else "v"
+            expression = f"{reader}(v)" if reader else "v"
             if base(field.type) is datetime:
-                # ``_moment`` in line: to call it would cost as much as all the rest of it.
-                found = "(m if (m := iso(v)).tzinfo is UTC else utc(m))"
+                # ``_moment`` inlined: the call would double the cost.
+                expression = "(m if (m := iso(v)).tzinfo is UTC else utc(m))"
             lines.append(
-                f"        made.{field.name} = a{number}() if (v := data[{name!r}]) is None else {found}"
+                f"        value.{field.name} = a{number}() if (v := data[{name!r}]) is None else {expression}"
             )
     lines += [
         f"        if len(data) == {len(fields)}:",
-        "            made.__class__ = cls",
-        "            return made",
+        "            value.__class__ = cls",
+        "            return value",
         "    except KeyError:",
         "        pass",
         "    return patient(data)",
     ]
 
     def patient(data: Any) -> Any:
-        made = object.__new__(cls)
+        value = object.__new__(cls)
         for name, put, reader, absent in steps:
-            found = data.get(name)
-            put(made, absent() if found is None else scope[reader](found) if reader else found)
+            item = data.get(name)
+            put(value, absent() if item is None else scope[reader](item) if reader else item)
         unknown = data.keys() - fields.keys()
         if unknown:
-            object.__setattr__(made, "_raw", {name: data[name] for name in data if name in unknown})
-        return made
+            object.__setattr__(value, "_raw", {name: data[name] for name in data if name in unknown})
+        return value
 
     scope["patient"] = patient
     exec("\n".join(lines), scope)
     return typing.cast("Callable[[Any], Any]", scope["straight"])
 
 
-def _twin(cls: type) -> type:
-    """A class of the same layout whose fields can be assigned."""
+def _mutable_twin(cls: type) -> type:
+    """Return a class of the same layout whose fields can be assigned."""
     free = {"__init__": object.__init__, "__setattr__": object.__setattr__, "__repr__": object.__repr__}
     return type(f"_{cls.__name__}Twin", cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **free})
 
@@ -256,5 +258,5 @@ def _twin(cls: type) -> type:
 
 
 def dump(data: Any) -> bytes:
-    """JSON bytes of a request, a value, or lists and dicts of them. What is UNSET is left out; None is null."""
+    """Return a request, a value, or lists and dicts of them as JSON. UNSET fields are left out; None is null."""
     return orjson.dumps(data, default=as_dict, option=_DUMP)

@@ -1,4 +1,4 @@
-"""The base classes of requests and values, and what reading and writing them share."""
+"""The base classes of requests and values, and helpers that reading and writing share."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from stellary.contract.unset import UNSET, Unset
 C = TypeVar("C")
 
 MOMENT_WITHOUT_ZONE = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
-"""What is wrong with a naive datetime in a request that was built in Python."""
+"""The message for a naive datetime in a request that was built in Python."""
 
 
 class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
-    """The base of what a caller says. Absent fields are UNSET; ``None`` clears a field that can be cleared."""
+    """The base class of requests. Absent fields are UNSET; ``None`` clears a field that can be cleared."""
 
     __slots__ = ("_checked", "_ignored")
     _checked: bool
     _ignored: tuple[str, ...]
 
     tolerant: ClassVar[bool] = False
-    """Whether unknown fields are ignored, and listed by ``tolerance.find_unknown_fields``, instead of refused."""
+    """True to ignore unknown fields, which ``tolerance.find_unknown_fields`` lists, instead of rejecting them."""
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other) if type(other) is type(self) else NotImplemented
 
     def __repr__(self) -> str:
-        return _shown(self, UNSET)
+        return _format_fields(self, UNSET)
 
 
 class Value(Displayable):
-    """The base of what the API answers: compared by its fields, to be treated as immutable."""
+    """The base class of response values. They compare by their fields; treat them as immutable."""
 
     __slots__ = ("_raw",)
     _raw: Mapping[str, Any]
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The fields of the answer that this version of the package does not know, by their wire names."""
+        """The fields of the response that this version of the package does not know, by their wire names."""
         return getattr(self, "_raw", {})
 
     def __eq__(self, other: object) -> bool:
@@ -57,33 +57,33 @@ class Value(Displayable):
         return hash((type(self), getattr(self, "id", None)))
 
     def __repr__(self) -> str:
-        return _shown(self, None)
+        return _format_fields(self, None)
 
     def __getstate__(self) -> tuple[dict[str, Any], Mapping[str, Any]]:
         return {name: getattr(self, name) for name in _names(type(self))}, self.raw
 
     def __setstate__(self, state: tuple[dict[str, Any], Mapping[str, Any]]) -> None:
-        for name, found in state[0].items():
-            object.__setattr__(self, name, found)
+        for name, item in state[0].items():
+            object.__setattr__(self, name, item)
         if state[1]:
             object.__setattr__(self, "_raw", state[1])
 
 
 class Stored(ABC):
-    """The base of what is told as JSON in the form in which it is stored, without being made values first."""
+    """The base class of results that are written as JSON as they are stored, without creating values first."""
 
     __slots__ = ()
 
     @abstractmethod
-    def told(self) -> Any:
-        """What is to be JSON: lists and dicts in wire names, and ``orjson.Fragment`` of what is JSON already."""
+    def to_json_data(self) -> Any:
+        """Return lists and dicts with wire names, and ``orjson.Fragment`` for parts that are JSON already."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def request(cls: type[C]) -> type[C]:
-    """Make a class of annotated fields a request: frozen, keyword-only, with slots.
+    """Turn a class of annotated fields into a request: frozen, keyword-only, with slots.
 
-    What it can do stands on ``Request``: made once, not per class.
+    Its methods are inherited from ``Request`` and not generated for each class.
     """
     return attrs.frozen(
         kw_only=True, eq=False, repr=False, weakref_slot=False, field_transformer=_keep_inherited_positions
@@ -99,7 +99,7 @@ def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def value(cls: type[C]) -> type[C]:
-    """Make a class of annotated fields a value. What it can do stands on ``Value``: made once, not per class."""
+    """Turn a class of annotated fields into a value. Its methods are inherited from ``Value``, not generated."""
     return attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False, getstate_setstate=False)(cls)
 
 
@@ -108,46 +108,46 @@ def _names(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(cls))
 
 
-def _equal(made: object, other: object) -> bool:
-    return all(getattr(made, name) == getattr(other, name) for name in _names(type(made)))
+def _equal(one: object, other: object) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _names(type(one)))
 
 
-def _shown(made: Any, absent: Unset | None) -> str:
-    """A repr without secrets, and without the fields that say nothing."""
+def _format_fields(value: Any, absent: Unset | None) -> str:
+    """Return a repr without secrets and without absent fields."""
     parts = []
-    for field in wire_fields(type(made)).values():
-        found = getattr(made, field.name)
-        if found is UNSET or found is absent:
+    for field in wire_fields(type(value)).values():
+        item = getattr(value, field.name)
+        if item is UNSET or item is absent:
             continue
         secret = any(isinstance(mark, Secret) for mark in marks(field.type))
-        parts.append(f"{field.name}={'…' if secret else repr(found)}")
-    return f"{type(made).__name__}({', '.join(parts)})"
+        parts.append(f"{field.name}={'…' if secret else repr(item)}")
+    return f"{type(value).__name__}({', '.join(parts)})"
 
 
 def utc(moment: date) -> datetime:
-    """The moment that a date (midnight UTC) or a date-time names; one without an offset is taken as UTC."""
+    """Return a date (as midnight UTC) or a date-time as a datetime in UTC; without an offset it counts as UTC."""
     if not isinstance(moment, datetime):
         return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class Problems(ValueError):
-    """What is wrong, each with the path at which it is wrong."""
+    """The problems of a request, each with its path."""
 
-    def __init__(self, *found: tuple[str, str]) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, *problems: tuple[str, str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
 
 
-def as_dict(made: Any) -> dict[str, Any]:
-    """One level of a contract class as a dict in wire names."""
-    return _dumper(type(made))(made)
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return one level of a contract object as a dict with wire names."""
+    return _dumper(type(value))(value)
 
 
 @once
 def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     if issubclass(cls, Stored):
-        return cls.told
+        return cls.to_json_data
     if not attrs.has(cls):
         raise TypeError(f"{cls.__name__} is not of the contract")
     body = whole(cls)
@@ -156,11 +156,11 @@ def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     fields = wire_fields(cls)
     always = [(name, field) for name, field in fields.items() if Unset not in members(field.type)]
     maybe = [(name, field) for name, field in fields.items() if Unset in members(field.type)]
-    inside = ", ".join(f"{name!r}: made.{field.name}" for name, field in always)
-    lines = ["def dumped(made):", f"    out = {{{inside}}}"]
+    inside = ", ".join(f"{name!r}: value.{field.name}" for name, field in always)
+    lines = ["def dump_fields(value):", f"    out = {{{inside}}}"]
     for name, field in maybe:
-        lines += [f"    if (v := made.{field.name}) is not UNSET:", f"        out[{name!r}] = v"]
+        lines += [f"    if (v := value.{field.name}) is not UNSET:", f"        out[{name!r}] = v"]
     lines.append("    return out")
     scope: dict[str, Any] = {"UNSET": UNSET}
     exec("\n".join(lines), scope)
-    return typing.cast("Callable[[Any], dict[str, Any]]", scope["dumped"])
+    return typing.cast("Callable[[Any], dict[str, Any]]", scope["dump_fields"])

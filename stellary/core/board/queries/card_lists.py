@@ -67,7 +67,7 @@ class CardList(Stored, Sequence[Card]):
     __hash__ = None  # type: ignore[assignment]
 
     def assignee_ids(self) -> set[str]:
-        """Return the ids of the users to whom cards are assigned."""
+        """Return the ids of the cards' assignees."""
         return {row[_ASSIGNEE] for row in self._rows if row[_ASSIGNEE]}
 
     def group_by(self, field: str, get_key: Callable[[Any], K]) -> dict[K, CardList]:
@@ -91,7 +91,7 @@ class CardList(Stored, Sequence[Card]):
             stored[json_index] = orjson.loads(stored[json_index])
         return card_rows.card(stored, self._project_key, order)
 
-    def told(self) -> list[dict[str, Any]]:
+    def to_json_data(self) -> list[dict[str, Any]]:
         """Return the cards in wire format."""
         key = self._project_key
         return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
