@@ -15,7 +15,7 @@ from openai import AsyncOpenAI
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from stellary.core.ports.llm import Models
+from stellary.core.ports.llm import ModelRunner
 
 HEAD = {"id": "x", "created": 1, "model": "some"}
 PIECE = 5
@@ -200,14 +200,14 @@ def run_provider() -> Iterator[Provider]:
 
 def close_all_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Close all model runners that a test has created."""
-    runners: list[Models] = []
-    initialize = Models.__init__
+    runners: list[ModelRunner] = []
+    initialize = ModelRunner.__init__
 
-    def init(self: Models) -> None:
+    def init(self: ModelRunner) -> None:
         initialize(self)
         runners.append(self)
 
-    monkeypatch.setattr(Models, "__init__", init)
+    monkeypatch.setattr(ModelRunner, "__init__", init)
     yield
     for runner in runners:
         runner.close()

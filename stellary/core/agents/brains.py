@@ -16,7 +16,7 @@ from stellary.contract.cards import Card
 from stellary.core.agents.rules import instructions, proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
-from stellary.core.ports.llm import nobody_asks
+from stellary.core.ports.llm import never_cancel
 
 Outcome = Literal["done", "gathered", "rejected", "refused"]
 
@@ -70,7 +70,7 @@ class Task:
     model: str | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
-    waiting: Callable[[], None] = attrs.field(default=nobody_asks, eq=False, repr=False)
+    waiting: Callable[[], None] = attrs.field(default=never_cancel, eq=False, repr=False)
 
 
 @attrs.frozen

@@ -15,29 +15,29 @@ import orjson
 from stellary.contract.schemas import Schemas
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
 from stellary.core.kernel.actions import AnyAction
-from stellary.core.ports.llm import Models, Refused, passed_over
+from stellary.core.ports.llm import ModelRunner, Refused, consume_events
 
 SECONDS = 300.0
-"""That a model may take for one answer: those that reason need minutes."""
+"""The time limit for one answer, in seconds; reasoning models need minutes."""
 SILENCE = 120.0
-"""Of these, how long nothing at all may come."""
+"""The longest time without any data, in seconds."""
 
-ANEW = 2
-"""How often it may make a call anew whose arguments were no JSON."""
+ARGUMENT_RETRIES = 2
+"""The number of times that a model may repeat a call whose arguments were not JSON."""
 
 
 class ModelBrain:
-    """Asks the model that an agent names: ``openai:gpt-5-mini`` and what else pydantic-ai speaks to.
+    """A brain that calls the agent's model: ``openai:gpt-5-mini``, or any other that pydantic-ai supports.
 
     Args:
-        resolve: Makes a model, or the name of one, of what an agent names.
-        seconds: That it may take for one answer.
+        resolve: Returns the model, or its name, for the name that an agent has.
+        seconds: The time limit for one answer.
     """
 
     def __init__(self, resolve: Callable[[str], Any] = lambda name: name, seconds: float = SECONDS) -> None:
         self._resolve = resolve
         self._seconds = seconds
-        self._models = Models()
+        self._models = ModelRunner()
 
     def close(self) -> None:
         """Close the connections to providers; the next task opens new ones."""
@@ -47,7 +47,7 @@ class ModelBrain:
         """Return the model's next turn.
 
         Raises:
-            Unavailable: The model cannot be asked at the moment.
+            Unavailable: The model cannot be called at the moment.
         """
         try:
             return self._models.ask(task.model or "", lambda: self._run_model(task), task.waiting)
@@ -67,7 +67,7 @@ class ModelBrain:
         limits: Any = {
             "model_settings": {"timeout": min(SILENCE, self._seconds)},
             "timeout": self._seconds,
-            "event_stream_handler": passed_over,
+            "event_stream_handler": consume_events,
         }
         if task.history is None:
             run = await agent.run(task.prompt, **limits)
@@ -120,7 +120,9 @@ def _toolset(tools: Sequence[AnyAction]) -> Any:
 
         async def get_tools(self, ctx: Any) -> dict[str, Any]:
             tools = await super().get_tools(ctx)
-            return {name: dataclasses.replace(tool, max_retries=ANEW) for name, tool in tools.items()}
+            return {
+                name: dataclasses.replace(tool, max_retries=ARGUMENT_RETRIES) for name, tool in tools.items()
+            }
 
     return Tools([_definition(tool) for tool in tools])
 

@@ -1,4 +1,4 @@
-"""What can happen: frozen values in the past tense, raised by services, settled by ``reactions`` before the commit."""
+"""Events: frozen values named in the past tense, emitted by services and handled by ``reactions`` before the commit."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from stellary.contract.relations import SeenRelationType
 
 @attrs.define
 class Chain:
-    """What one event has led to, across all rules.
+    """The consequences of one event, across all automations.
 
     Attributes:
-        actions: How many have been run.
+        id: The id of the chain.
+        actions: The number of actions that have run.
     """
 
     id: str
@@ -31,11 +32,12 @@ class Chain:
 
 @attrs.frozen
 class Cause:
-    """Why something has happened that nobody did by hand.
+    """The reason for an event that an automation caused.
 
     Attributes:
-        user_id: On whose behalf a rule did it.
-        depth: How many rules led to each other.
+        chain: The chain that the event belongs to.
+        user_id: The user on whose behalf the automation acted.
+        depth: The number of automations that triggered each other.
     """
 
     chain: Chain
@@ -45,19 +47,19 @@ class Cause:
 
 @attrs.frozen(kw_only=True)
 class BaseEvent:
-    """Something that has happened; it is undone with the transaction in which it happened.
+    """Something that has happened. It is undone if its transaction is rolled back.
 
     Attributes:
-        cause: What led to it; None if somebody did it by hand.
+        cause: The automation that caused it; None if a caller did it directly.
     """
 
     cause: Cause | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
     def because(self, cause: Cause) -> Self:
-        """The same, and what led to it."""
-        made = copy.copy(self)
-        object.__setattr__(made, "cause", cause)
-        return made
+        """Return a copy of the event with a cause."""
+        event = copy.copy(self)
+        object.__setattr__(event, "cause", cause)
+        return event
 
 
 @attrs.frozen(kw_only=True)
@@ -69,17 +71,17 @@ class Event(BaseEvent):
 
 @attrs.frozen(kw_only=True)
 class TokensRevoked(BaseEvent):
-    """A user has revoked every token that acts within the user's rights."""
+    """A user has revoked every token that acts with the user's rights."""
 
     user_id: str
 
 
 @attrs.frozen(kw_only=True)
 class WorkspaceLeft(Event):
-    """Somebody no longer belongs to a workspace, or no longer reaches it.
+    """A user no longer belongs to a workspace, or no longer has access to it.
 
     Attributes:
-        successor_id: The admin who takes over what serves the workspace.
+        successor_id: The admin who takes over the user's automations, agents and webhooks in the workspace.
     """
 
     user_id: str
@@ -88,10 +90,10 @@ class WorkspaceLeft(Event):
 
 @attrs.frozen(kw_only=True)
 class AdminRightsLost(Event):
-    """Somebody is no longer an admin of a workspace, but still reaches it.
+    """A user is no longer an admin of a workspace, but still has access to it.
 
     Attributes:
-        successor_id: The admin who takes over what serves the workspace.
+        successor_id: The admin who takes over the user's automations, agents and webhooks in the workspace.
     """
 
     user_id: str
@@ -107,7 +109,7 @@ class ProjectEvent(Event):
 
 @attrs.frozen(kw_only=True)
 class ProjectCreated(ProjectEvent):
-    """A project was made."""
+    """A project was created."""
 
     project: Project
 
@@ -122,14 +124,14 @@ class ProjectUpdated(ProjectEvent):
 
 @attrs.frozen(kw_only=True)
 class CardEvent(ProjectEvent):
-    """Something that has happened to a card; ``card`` is as it is after that, or was last."""
+    """Something that has happened to a card; ``card`` is its state afterwards, or its last one."""
 
     card: Card
 
 
 @attrs.frozen(kw_only=True)
 class CardCreated(CardEvent):
-    """A card was made."""
+    """A card was created."""
 
 
 @attrs.frozen(kw_only=True)
@@ -142,7 +144,7 @@ class CardUpdated(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CardMoved(CardEvent):
-    """A card went to another column; a new place in the same column is no move."""
+    """A card was moved to another column; a new position in the same column is not a move."""
 
     before: Card
     from_column: str
@@ -156,14 +158,14 @@ class CardArchived(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CardAssigned(CardEvent):
-    """A card was given to somebody else, or to nobody."""
+    """The assignee of a card was changed or removed."""
 
     before: Card
 
 
 @attrs.frozen(kw_only=True)
 class CardDeleted(CardEvent):
-    """A card was deleted for good: ``commenter_ids`` had commented on it, which nobody can look up any more."""
+    """A card was deleted: ``commenter_ids`` had commented on it, which can no longer be looked up."""
 
     commenter_ids: tuple[str, ...] = ()
 
@@ -175,7 +177,7 @@ class ChecklistCompleted(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CardDue(CardEvent):
-    """The moment has come at which a card is due."""
+    """The due date of a card was reached."""
 
 
 @attrs.frozen(kw_only=True)
@@ -187,7 +189,7 @@ class CommentAdded(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CommentUpdated(CardEvent):
-    """A comment says something else: ``before`` is what it said."""
+    """The text of a comment was changed: ``before`` is the old text."""
 
     comment: Comment
     before: str
@@ -203,7 +205,7 @@ class CommentDeleted(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class NoticeGiven(CardEvent):
-    """People were told something about a card: ``user_ids`` are theirs."""
+    """The users ``user_ids`` were notified about a card."""
 
     message: str
     user_ids: tuple[str, ...]
@@ -211,21 +213,21 @@ class NoticeGiven(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class AttachmentAdded(CardEvent):
-    """A file was put on a card."""
+    """A file was attached to a card."""
 
     attachment: Attachment
 
 
 @attrs.frozen(kw_only=True)
 class AttachmentRemoved(CardEvent):
-    """A file was taken off a card."""
+    """A file was removed from a card."""
 
     attachment: Attachment
 
 
 @attrs.frozen(kw_only=True)
 class RelationAdded(CardEvent):
-    """A card was related to another one; it happens to both, and each sees it from its own end."""
+    """A relation between two cards was created. Both get the event, each with its own point of view."""
 
     type: SeenRelationType
     other: Card
@@ -233,7 +235,7 @@ class RelationAdded(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class RelationRemoved(CardEvent):
-    """A card is related to another one no longer; it happens to both."""
+    """A relation between two cards was removed. Both get the event."""
 
     type: SeenRelationType
     other: Card
@@ -241,21 +243,21 @@ class RelationRemoved(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class ProjectMemberAdded(ProjectEvent):
-    """Somebody joined a project."""
+    """A user joined a project."""
 
     user_id: str
 
 
 @attrs.frozen(kw_only=True)
 class ProjectMemberRemoved(ProjectEvent):
-    """Somebody was removed from a project, or left it."""
+    """A user was removed from a project, or left it."""
 
     user_id: str
 
 
 @attrs.frozen(kw_only=True)
 class ProjectImported(ProjectEvent):
-    """A project was made of a file, told once for all of it: ``user_ids`` have cards in it or belong to it."""
+    """A project was imported, with one event for all its contents: ``user_ids`` are its members and assignees."""
 
     name: str
     columns: int
@@ -265,13 +267,13 @@ class ProjectImported(ProjectEvent):
 
 @attrs.frozen(kw_only=True)
 class PilotageChanged(Event):
-    """Something has happened in the pilotage of a workspace.
+    """Something that has happened in the pilotage of a workspace.
 
     Attributes:
-        type: What, as the activity tells it.
-        thing_id, title: To what.
-        changed: The fields that were changed, by their wire names.
-        concerned_id: Whom it concerns beside who did it.
+        type: The type of the activity.
+        thing_id, title: The item that was changed.
+        changed: The changed fields, by their wire names.
+        concerned_id: The user to notify, besides the one who made the change.
     """
 
     type: ActivityType
@@ -283,10 +285,10 @@ class PilotageChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class DocumentEvent(Event):
-    """Something that has happened to a document; ``document`` is as it is after that, or was last.
+    """Something that has happened to a document; ``document`` is its state afterwards, or its last one.
 
     Attributes:
-        project_id: That to which the document belongs; None for one of a workspace or an organization.
+        project_id: The project that the document belongs to; None for a document of a workspace or an organization.
     """
 
     project_id: str | None
@@ -295,7 +297,7 @@ class DocumentEvent(Event):
 
 @attrs.frozen(kw_only=True)
 class DocumentCreated(DocumentEvent):
-    """A document was made."""
+    """A document was created."""
 
 
 @attrs.frozen(kw_only=True)
@@ -303,7 +305,7 @@ class DocumentUpdated(DocumentEvent):
     """A document was changed: ``changed`` lists the fields by their wire names.
 
     Attributes:
-        before: The status that it had; another one means that a review has come to nothing.
+        before: The previous status; if it differs, a pending review was withdrawn.
     """
 
     changed: tuple[str, ...]
@@ -312,11 +314,11 @@ class DocumentUpdated(DocumentEvent):
 
 @attrs.frozen(kw_only=True)
 class DocumentWritten(Event):
-    """A document says something else, or for somewhere else: each time, and not once in a while as it is told to people.
+    """The content or the context of a document was changed. Emitted for each change, unlike ``DocumentUpdated``.
 
     Attributes:
-        organization_id: In all of whose workspaces it is read; None if only in its own.
-        content: As TipTap has it.
+        organization_id: The organization whose workspaces all show it; None if only its own workspace does.
+        content: The content as TipTap JSON.
     """
 
     document_id: str
@@ -330,19 +332,19 @@ class DocumentWritten(Event):
 
 @attrs.frozen(kw_only=True)
 class DocumentDeleted(DocumentEvent):
-    """A document was deleted for good."""
+    """A document was deleted."""
 
 
 @attrs.frozen(kw_only=True)
 class DocumentSubmitted(DocumentEvent):
-    """A document waits for its review."""
+    """A document was submitted for review."""
 
     number: int
 
 
 @attrs.frozen(kw_only=True)
 class DocumentReviewed(DocumentEvent):
-    """A document was reviewed: which of its versions, and who had submitted that."""
+    """A document was reviewed: ``number`` is the version, and ``submitted_by_id`` the user who submitted it."""
 
     number: int
     submitted_by_id: str
@@ -360,6 +362,6 @@ class ChangesRequested(DocumentReviewed):
 
 @attrs.frozen(kw_only=True)
 class ActivitiesRecorded(Event):
-    """What has happened was recorded: ``rows`` are the activities, by the names of their fields."""
+    """Activities were recorded: ``rows`` are their fields by name."""
 
     rows: tuple[Mapping[str, Any], ...]

@@ -136,7 +136,7 @@ class Job:
 
     @property
     def given_up(self) -> bool:
-        """Whether no further attempt is made."""
+        """True if no further attempt is made."""
         return self.due_at is None
 
 

@@ -1,11 +1,11 @@
-"""Migrations: the schema's history, inside the package; ``Core.migrate`` runs them without an ini file.
+"""Migrations: the history of the schema, as part of the package. ``Core.migrate`` runs them without an ini file.
 
-An empty database gets today's schema at once; only one that holds something of ours walks through its history. Tests
-see to it that both ways end at the same schema.
+An empty database gets the current schema directly; only a database with Stellary's tables goes through the history. Tests
+ensure that both lead to the same schema.
 
-SQLite: all steps are one transaction. PostgreSQL: each step is one, without a limit on its time. It waits for a lock for
-2 s only, since everybody else waits behind it, and is tried again. What takes long on a large table is done beside the
-others by ``operations``.
+SQLite: all steps are one transaction. PostgreSQL: each step is a transaction without a time limit. It waits only 2 s for a
+lock, since all other transactions wait behind it, and is then repeated. ``operations`` has the slow operations on large
+tables that run beside other transactions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from stellary.core.db.postgres import LOCK_TIMEOUT, open_dedicated
 _log = logging.getLogger("stellary.core")
 
 PREFIX = "stellary_"
-"""Of all our tables: what else there is in a database is its host's."""
+"""The prefix of all our tables; other tables belong to the host application."""
 
 VERSION_TABLE = "stellary_alembic_version"
 _version = Table(
@@ -47,17 +47,17 @@ _version = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
-"""As alembic makes it."""
+"""The version table as alembic creates it."""
 
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
 _CURRENT = text("SELECT version_num FROM stellary_alembic_version")
 _LOCK = 7_355_608_204_117
-"""Of PostgreSQL's advisory locks: whoever starts first migrates, the others wait and find nothing to do."""
+"""The key of a PostgreSQL advisory lock: the first process migrates, the others wait and find nothing to do."""
 
 TRIES = 100
 TRY_AGAIN_SECONDS = 0.5
 LOOK_SECONDS = 0.2
-# Not by SELECT, whose snapshot drivers keep until the next statement.
+# Not a SELECT, whose snapshot drivers keep until the next statement.
 _TRY_LOCK = text(
     f"DO $$ BEGIN IF NOT pg_try_advisory_xact_lock({_LOCK}) THEN"
     " RAISE EXCEPTION 'another process migrates' USING ERRCODE = '55P03'; END IF; END $$"
@@ -66,12 +66,12 @@ _NO_LIMITS = text(
     f"SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '{LOCK_TIMEOUT}', true),"
     " set_config('idle_in_transaction_session_timeout', '0', true)"
 )
-# A lock is held by somebody else; a deadlock.
+# Lock not available; deadlock.
 _BUSY = ("55P03", "40P01")
 
 
 class _Alembic:
-    """A lock over what alembic keeps in its modules."""
+    """A lock for the state that alembic keeps in its modules."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -88,33 +88,33 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the schema of a database up to a revision, or wait for a process that is doing so.
 
     Args:
-        connection: In no transaction.
-        revision: The newest unless another is named.
+        connection: A connection without an open transaction.
+        revision: The revision to reach; the newest by default.
 
     Raises:
-        RuntimeError: A newer version of this package was here.
-        DBAPIError: A step has failed. It is undone, and the steps before it are done.
+        RuntimeError: A newer version of this package has migrated the database.
+        DBAPIError: A step has failed. It is rolled back; the steps before it remain.
     """
     if revision == "head" and _is_current(connection):
         return
     if connection.dialect.name == "sqlite":
         _upgrade_sqlite(connection, revision)
         return
-    with _alone(connection):
+    with _hold_migration_lock(connection):
         if revision == "head" and _is_current(connection):
             return
         _upgrade_postgres(connection, revision)
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """Keep other processes from migrating the same database; first wait for the one that does so.
+def _hold_migration_lock(connection: Connection) -> Iterator[None]:
+    """Prevent other processes from migrating the same database; first wait for one that is doing so.
 
-    The lock is held by an open transaction, which a pooler leaves alone. It has no snapshot, and nobody waits within a
-    statement, which would have one: an index that is created concurrently waits until all older snapshots are gone.
+    The lock is held by an open transaction, which a pooler leaves alone. It has no snapshot, and never waits within a
+    statement, which would have one: creating an index concurrently waits until all older snapshots are gone.
     """
     with open_dedicated(connection.engine, "READ COMMITTED") as holder:
-        told = False
+        has_logged = False
         while True:
             try:
                 begin_step(holder)
@@ -124,33 +124,33 @@ def _alone(connection: Connection) -> Iterator[None]:
                 holder.rollback()
                 if not _is_busy(error):
                     raise
-            if not told:
+            if not has_logged:
                 _log.info("waiting for another process, which migrates the database")
-                told = True
+                has_logged = True
             time.sleep(LOOK_SECONDS)
         yield
         holder.rollback()
 
 
 def _is_current(connection: Connection) -> bool:
-    """Whether there is nothing to do: asked first, since alembic takes a server longer to load than all else, and 10 MB.
+    """Return whether the schema is up to date. Checked first, since loading alembic takes long and 10 MB.
 
     Raises:
-        RuntimeError: A newer version of this package was here.
+        RuntimeError: A newer version of this package has migrated the database.
     """
     with _begin(connection):
         if not inspect(connection).has_table(VERSION_TABLE):
             return False
-        found, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
-        if found is not None and found > newest:
+        current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
+        if current is not None and current > newest:
             raise RuntimeError(
-                f"a newer version of Stellary has migrated it to {found}; this one knows {newest}"
+                f"a newer version of Stellary has migrated it to {current}; this one knows {newest}"
             )
-        return found == newest
+        return current == newest
 
 
 def _revisions() -> list[str]:
-    """All revisions, from the oldest to the newest: their numbers."""
+    """Return the numbers of all revisions, oldest first."""
     paths = (files(__name__) / "versions").iterdir()
     return sorted(path.name.partition("_")[0] for path in paths if path.name[0].isdigit())
 
@@ -160,13 +160,13 @@ def _newest() -> str:
 
 
 def touch(connection: Connection) -> None:
-    """Write something that changes nothing."""
+    """Write to the version table without changing it."""
     connection.execute(_TOUCH)
 
 
 def _upgrade_sqlite(connection: Connection, revision: str) -> None:
-    # SQLite alters a table by copying and dropping it, and a dropped parent takes its children along: foreign keys
-    # are off meanwhile, which only works outside a transaction, and checked before the commit.
+    # SQLite alters a table by copying and dropping it, which would delete the rows that refer to it. So foreign keys are
+    # off during the migration, which is possible only outside a transaction, and checked before the commit.
     raw = connection.connection.dbapi_connection
     assert raw is not None
     raw.execute("PRAGMA foreign_keys=OFF")
@@ -176,8 +176,8 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
                 _create(connection)
             else:
                 _walk(connection, revision)
-            found = connection.execute(text("PRAGMA foreign_key_check"))
-            broken = [row for row in found if row[0].startswith(PREFIX)]
+            violations = connection.execute(text("PRAGMA foreign_key_check"))
+            broken = [row for row in violations if row[0].startswith(PREFIX)]
             if broken:
                 raise RuntimeError(f"the migration would leave {len(broken)} rows that point nowhere")
     finally:
@@ -185,7 +185,7 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
 
 
 def _begin(connection: Connection) -> RootTransaction:
-    """Begin a transaction. On SQLite wait until nobody else writes: who migrates does so for longer than others write."""
+    """Begin a transaction. On SQLite, wait until other processes have finished writing."""
     if connection.dialect.name != "sqlite":
         return connection.begin()
     while True:
@@ -220,15 +220,15 @@ def _steps_to(connection: Connection, revision: str) -> list[str]:
 
 
 def _try_step(connection: Connection, step: str) -> None:
-    """Take a step in a transaction, again if it could not have a lock in time."""
-    for tried in range(1, TRIES + 1):
+    """Run a step in a transaction, and repeat it if it could not get a lock in time."""
+    for attempt in range(1, TRIES + 1):
         begin_step(connection)
         try:
             _walk(connection, step)
             connection.commit()
         except DBAPIError as error:
             connection.rollback()
-            if tried == TRIES or not _is_busy(error):
+            if attempt == TRIES or not _is_busy(error):
                 raise
             _log.info("migration %s waits for what others are doing", step)
             time.sleep(TRY_AGAIN_SECONDS)
@@ -240,18 +240,18 @@ def _try_step(connection: Connection, step: str) -> None:
 
 
 def _is_busy(error: DBAPIError) -> bool:
-    """Whether others held what was needed, or a deadlock was ended."""
+    """Return whether an error is a lock time-out or a deadlock."""
     return getattr(error.orig, "sqlstate", None) in _BUSY or getattr(error.orig, "pgcode", None) in _BUSY
 
 
 def begin_step(connection: Connection) -> None:
-    """Begin a transaction on PostgreSQL that may take as long as it does, but not make others wait for it."""
+    """Begin a transaction on PostgreSQL without a time limit, and with a short limit for waiting on locks."""
     connection.begin()
     connection.execute(_NO_LIMITS)
 
 
 def _is_empty(connection: Connection) -> bool:
-    """Whether there is nothing of ours."""
+    """Return whether the database has no tables of ours."""
     names = inspect(connection).get_table_names()
     if connection.dialect.name != "sqlite":
         connection.rollback()
@@ -270,7 +270,7 @@ def _walk(connection: Connection, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    # Alembic keeps what it works on in its modules.
+    # Alembic keeps its current migration in module variables.
     with _alembic.lock, as_file(files(__name__)) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))

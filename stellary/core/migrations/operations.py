@@ -1,8 +1,8 @@
-"""Operations of migrations on tables that may be large: others read and write while they are carried out.
+"""Operations of migrations on large tables, during which other transactions can read and write.
 
-On PostgreSQL each of them first commits what the migration has done, and a migration that is interrupted begins again at
-its start. So a migration calls them before it does anything else, or does the rest by operations that find it done
-(``add_column``). On SQLite they belong to the one transaction of all migrations.
+On PostgreSQL each of them first commits the migration's work so far, and an interrupted migration starts again from its
+beginning. So call them before anything else in a migration, or use only operations that can be repeated (``add_column``).
+On SQLite they are part of the one transaction of all migrations.
 """
 
 from __future__ import annotations
@@ -25,52 +25,55 @@ _NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0"
 def create_index(
     name: str, table: str, columns: Sequence[str], *, unique: bool = False, where: str | None = None
 ) -> None:
-    """Create an index, on PostgreSQL while others write; one that is there already, and whole, is kept.
+    """Create an index, on PostgreSQL concurrently; a valid index of that name is kept.
 
     Args:
-        name: Of the index.
-        table: Of the table, which is there already.
-        columns: Their names, in order.
-        unique: Whether no two rows may be alike in them.
+        name: The name of the index.
+        table: The name of an existing table.
+        columns: The names of the columns, in order.
+        unique: True for a unique index.
         where: The condition of a partial index, in SQL.
     """
     connection = op.get_bind()
     kind = "UNIQUE INDEX" if unique else "INDEX"
-    rest = f"{name} ON {table} ({', '.join(columns)})" + (f" WHERE {where}" if where else "")
+    definition = f"{name} ON {table} ({', '.join(columns)})" + (f" WHERE {where}" if where else "")
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"CREATE {kind} {rest}")
+        connection.exec_driver_sql(f"CREATE {kind} {definition}")
         return
     connection.commit()
-    with open_dedicated(connection.engine, "AUTOCOMMIT") as own:
-        if not is_pooled(own):
-            # It waits for whoever is writing, and makes nobody else wait meanwhile.
-            own.exec_driver_sql(_NO_LIMITS)
-        is_valid = own.execute(_IS_VALID, {"name": name}).scalar()
+    with open_dedicated(connection.engine, "AUTOCOMMIT") as index_connection:
+        if not is_pooled(index_connection):
+            # It waits for current writers, without blocking others.
+            index_connection.exec_driver_sql(_NO_LIMITS)
+        is_valid = index_connection.execute(_IS_VALID, {"name": name}).scalar()
         if is_valid is False:
-            # An earlier attempt was interrupted, or found two rows alike.
-            own.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
+            # An earlier attempt was interrupted, or found duplicate rows.
+            index_connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
         if not is_valid:
-            own.exec_driver_sql(f"CREATE {kind} CONCURRENTLY {rest}")
+            index_connection.exec_driver_sql(f"CREATE {kind} CONCURRENTLY {definition}")
     begin_step(connection)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column that is not there yet: it may be, if the migration was interrupted."""
-    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
+    """Add a column, unless an interrupted migration has already added it."""
+    if column.name not in {existing["name"] for existing in sa.inspect(op.get_bind()).get_columns(table)}:
         op.add_column(table, column)
 
 
 def update_in_batches(
     table: str, values: str, where: str = "true", *, key: str = "id", size: int = BATCH
 ) -> int:
-    """Update the rows of a table, so many at a time. Return how many there were.
+    """Update the rows of a table in batches.
 
     Args:
-        table: Of the rows.
-        values: What follows SET, in SQL.
-        where: Which rows; best those alone that are still to be updated.
-        key: A unique column, by which they are taken in order.
-        size: How many rows are locked at once.
+        table: The name of the table.
+        values: The assignments after SET, in SQL.
+        where: The condition for the rows, in SQL; best only those that are not updated yet.
+        key: A unique column that orders the rows.
+        size: The number of rows per batch.
+
+    Returns:
+        The number of updated rows.
     """
     update = sa.text(f"UPDATE {table} SET {values} WHERE {key} >= :first AND {key} <= :last AND ({where})")  # noqa: S608
     connection = op.get_bind()
@@ -83,16 +86,19 @@ def update_in_batches(
 def read_in_batches(
     table: str, columns: Sequence[str], where: str = "true", *, key: str = "id", size: int = BATCH
 ) -> Iterator[Sequence[sa.Row[Any]]]:
-    """Yield the rows of a table, so many at a time, for what only Python can work out.
+    """Yield the rows of a table in batches, for conversions that need Python.
 
-    On PostgreSQL what is written for one batch is committed before the next one is read.
+    On PostgreSQL the writes for one batch are committed before the next one is read.
 
     Args:
-        table: Of the rows.
-        columns: Which are read.
-        where: Which rows, in SQL.
-        key: A unique column, by which they are taken in order.
-        size: How many rows are read at once.
+        table: The name of the table.
+        columns: The columns to read.
+        where: The condition for the rows, in SQL.
+        key: A unique column that orders the rows.
+        size: The number of rows per batch.
+
+    Yields:
+        The rows of a batch: the columns, then the key.
     """
     connection = op.get_bind()
     select = f"SELECT {', '.join(columns)}, {key} FROM {table} WHERE ({where})"  # noqa: S608

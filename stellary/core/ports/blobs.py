@@ -118,7 +118,7 @@ class Blobs:
         return S3Store.from_url(self._url, **self._options)
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
-        """Write a blob, whole or not at all.
+        """Write a blob, completely or not at all.
 
         Raises:
             StorageFull: There is no room left.
@@ -133,7 +133,7 @@ class Blobs:
                 obstore.put(self._store, key, data)
 
     def read(self, key: str, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from ``start`` up to ``end``, in blocks.
+        """Yield the bytes from ``start`` up to ``end``, in blocks.
 
         Raises:
             FileNotFoundError: There is no such blob.
@@ -155,11 +155,11 @@ class Blobs:
             return self._folder.open(key, start, end)
         import obstore
 
-        found = obstore.get(self._store, key, options={"range": (start, end)})
-        return iter(found.stream(min_chunk_size=BLOCK))
+        result = obstore.get(self._store, key, options={"range": (start, end)})
+        return iter(result.stream(min_chunk_size=BLOCK))
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete blobs; one that is not there is no error.
+        """Delete blobs; missing ones are ignored.
 
         Raises:
             Unavailable: The store does not answer.
@@ -175,20 +175,20 @@ class Blobs:
                     obstore.delete(self._store, key)
 
     def discard(self, key: str) -> None:
-        """Delete a blob that nothing names any more. Should that fail, it is left to the sweep."""
+        """Delete a blob without a row. If that fails, the sweep deletes it later."""
         try:
             self.delete([key])
         except (Unavailable, StorageFull) as error:
             _log.warning("a file without a row is left to the sweep: %s", error.__cause__)
 
     def older_than(self, moment: datetime) -> Iterator[list[str]]:
-        """The keys of all blobs that were last written before that moment, in batches.
+        """Yield the keys of all blobs that were last written before a moment, in batches.
 
         Raises:
             Unavailable: The store does not answer.
         """
         batch: list[str] = []
-        for key, written in self._listed():
+        for key, written in self._list_keys():
             if written < moment and _KEY.fullmatch(key):
                 batch.append(key)
             if len(batch) == LISTED:
@@ -197,7 +197,7 @@ class Blobs:
         if batch:
             yield batch
 
-    def _listed(self) -> Iterator[tuple[str, datetime]]:
+    def _list_keys(self) -> Iterator[tuple[str, datetime]]:
         if self._folder is not None:
             yield from self._folder.list()
             return
@@ -212,11 +212,11 @@ class Blobs:
                 batch = next(batches, None)
             if batch is None:
                 return
-            yield from ((found["path"], found["last_modified"]) for found in batch)
+            yield from ((entry["path"], entry["last_modified"]) for entry in batch)
 
 
 def new_key() -> str:
-    """A random key, spread over 256 folders; it says nothing of what it holds."""
+    """Return a random key, spread over 256 folders."""
     name = secrets.token_hex(16)
     return f"{name[:2]}/{name}"
 
@@ -226,10 +226,10 @@ def _path(url: str) -> Path:
 
 
 class _Folder:
-    """A store in a folder, without the library: a blob is a file that appears once it is whole and on the disk.
+    """A store in a folder, without the library: a blob is a file that appears when it is complete and on the disk.
 
     Args:
-        path: Made when it is needed, for its owner alone.
+        path: The folder, which is created on first use and readable only for its owner.
     """
 
     def __init__(self, path: Path) -> None:
@@ -238,17 +238,17 @@ class _Folder:
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         file = self._path / key
-        # The row that will name it survives a power cut: so must the file, and the way to it.
+        # The row that refers to the file survives a power cut, so the file and its folder must as well.
         if file.parent not in self._durable:
             _make_durable(file.parent)
             self._durable.add(file.parent)
-        # What a process that dies leaves of it is swept by this name.
+        # By this name the sweep finds the unfinished file of a process that was killed.
         unfinished = file.with_name(f"{file.name}#{secrets.randbelow(10**9)}")
         try:
-            with unfinished.open("xb") as made:
-                shutil.copyfileobj(io.BytesIO(data) if isinstance(data, bytes) else data, made, BLOCK)
-                made.flush()
-                os.fsync(made.fileno())
+            with unfinished.open("xb") as target:
+                shutil.copyfileobj(io.BytesIO(data) if isinstance(data, bytes) else data, target, BLOCK)
+                target.flush()
+                os.fsync(target.fileno())
             unfinished.rename(file)
         except BaseException:
             unfinished.unlink(missing_ok=True)

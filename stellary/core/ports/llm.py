@@ -1,7 +1,7 @@
-"""Models: how language models are asked, through pydantic-ai. Extra ``agents``.
+"""Calls of language models through pydantic-ai. Extra ``agents``.
 
-Whatever goes wrong is told as one of two things: ``Refused`` is what the provider would say again, ``Unavailable`` what
-may be otherwise later.
+Every failure becomes one of two errors: ``Refused`` if another attempt would fail in the same way, ``Unavailable`` if it
+may succeed later.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ T = TypeVar("T")
 
 MISSING = "stellary[agents] is not installed on the server"
 PERMANENT = frozenset({400, 401, 403, 404, 405, 413, 422})
-"""What a provider says that it will say again."""
+"""The statuses of a provider that another attempt would not change."""
 QUOTED = frozenset({400, 404, 413, 422})
-"""With which it says why; what it says of a key that is wrong may hold a part of the key."""
+"""The statuses whose message is quoted. The message of an authentication error may contain a part of the key."""
 QUOTE_MAX = 300
 LOOK_SECONDS = 10.0
-"""After which whoever waits is asked whether he still does."""
+"""The interval of the calls of ``waiting``, in seconds."""
 
 
 class Refused(Exception):
-    """The model cannot be asked, and it is no use to try again. The text says why."""
+    """The model cannot be called, and another attempt would fail in the same way. The text is the reason."""
 
 
-def nobody_asks() -> None:
-    """Whoever waits does so to the end."""
+def never_cancel() -> None:
+    """Do nothing: the default of ``waiting``, which never cancels a call."""
 
 
-class Models:
-    """Asks models on an event loop that stays: clients of providers keep connections, which are of one loop."""
+class ModelRunner:
+    """A runner of model calls on one permanent event loop, to which the connections of providers' clients belong."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class Models:
         self._loop = self._thread = None
 
     def close(self) -> None:
-        """Give up the connections to providers; whatever is asked next makes new ones."""
+        """Close the connections to providers; the next call opens new ones."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
@@ -63,18 +63,21 @@ class Models:
         self,
         model: str,
         asking: Callable[[], Coroutine[Any, Any, T]],
-        waiting: Callable[[], None] = nobody_asks,
+        waiting: Callable[[], None] = never_cancel,
     ) -> T:
-        """What a model says.
+        """Call a model, and return the result.
 
         Args:
-            model: What it is called; told where something goes wrong.
-            asking: Asks it.
-            waiting: Called now and then meanwhile. What it raises ends the asking.
+            model: The name of the model, for error messages.
+            asking: Starts the call.
+            waiting: Called every ten seconds during the call. An exception that it raises cancels the call.
+
+        Returns:
+            The result of ``asking``.
 
         Raises:
-            Refused: It cannot be asked.
-            Unavailable: It cannot be asked at the moment.
+            Refused: The model cannot be called.
+            Unavailable: The model cannot be called at the moment.
         """
         try:
             from pydantic_ai.exceptions import AgentRunError, UserError
@@ -85,7 +88,7 @@ class Models:
         except (UserError, ImportError) as error:
             raise Refused(f"the model {model} cannot be asked: {error}"[:1000]) from error
         except AgentRunError as error:
-            raise _told(error, model) from error
+            raise _to_api_error(error, model) from error
 
     def _run(self, asking: Callable[[], Coroutine[Any, Any, T]], waiting: Callable[[], None]) -> T:
         with self._lock:
@@ -95,52 +98,52 @@ class Models:
                     target=self._loop.run_forever, name="stellary-models", daemon=True
                 )
                 self._thread.start()
-            asked = asyncio.run_coroutine_threadsafe(asking(), self._loop)
+            future = asyncio.run_coroutine_threadsafe(asking(), self._loop)
         while True:
             try:
-                return asked.result(LOOK_SECONDS)
+                return future.result(LOOK_SECONDS)
             except TimeoutError:
-                if asked.done():
-                    return asked.result()
+                if future.done():
+                    return future.result()
             try:
                 waiting()
             except BaseException:
-                asked.cancel()
+                future.cancel()
                 raise
 
 
-async def passed_over(_: Any, events: AsyncIterable[Any]) -> None:
-    """Hear an answer as it comes, so that no proxy takes a long one for a connection on which nobody is."""
+async def consume_events(_: Any, events: AsyncIterable[Any]) -> None:
+    """Consume a response as a stream, so that no proxy closes a connection that seems idle."""
     async for _ in events:
         pass
 
 
-def _told(error: Exception, model: str) -> Exception:
+def _to_api_error(error: Exception, model: str) -> Exception:
     from pydantic_ai import exceptions
 
     if isinstance(error, exceptions.ModelContextWindowExceededError):
-        return Refused(f"the model {model} cannot be asked: that is more than it takes in at once")
+        return Refused(f"the model {model} cannot be asked: the request exceeds its context window")
     if isinstance(error, exceptions.ModelQuotaExceededError):
         return Refused(f"the model {model} cannot be asked: the quota of its account is used up")
     if isinstance(error, exceptions.ModelHTTPError):
         status = error.status_code
-        said = f"the provider says {status}{_quoted(error.body) if status in QUOTED else ''}"
+        detail = f"the provider says {status}{_quote_message(error.body) if status in QUOTED else ''}"
         if status in PERMANENT:
-            return Refused(f"the model {model} cannot be asked: {said}")
+            return Refused(f"the model {model} cannot be asked: {detail}")
         pause = None if error.retry_after is None else max(1, round(error.retry_after))
-        return Unavailable(f"the model {model} does not answer at the moment: {said}", retry_after=pause)
+        return Unavailable(f"the model {model} does not answer at the moment: {detail}", retry_after=pause)
     if isinstance(error, exceptions.UnexpectedModelBehavior):
-        return Unavailable(f"the model {model} says what makes no sense: {error.message}"[:1000])
+        return Unavailable(f"the model {model} returned an invalid answer: {error.message}"[:1000])
     if isinstance(error, (exceptions.RunTimedOut, exceptions.ModelTimeoutError)):
         return Unavailable(f"the model {model} takes too long for an answer")
     return Unavailable(f"the model {model} cannot be reached")
 
 
-def _quoted(body: object) -> str:
-    """What the provider says in words, if it does."""
+def _quote_message(body: object) -> str:
+    """Return the message in a provider's error, preceded by a colon; empty if there is none."""
     if isinstance(body, Mapping):
         inner = body.get("error")
-        said = inner.get("message") if isinstance(inner, Mapping) else body.get("message")
-        if isinstance(said, str) and said.strip():
-            return f": {' '.join(said.split())[:QUOTE_MAX]}"
+        message = inner.get("message") if isinstance(inner, Mapping) else body.get("message")
+        if isinstance(message, str) and message.strip():
+            return f": {' '.join(message.split())[:QUOTE_MAX]}"
     return ""

@@ -1,7 +1,7 @@
-"""The planner: the port through which drafts get their questions and roadmaps. Deterministic, or a model.
+"""The planner: the port that generates the questions and roadmaps of project drafts, by rules or by a language model.
 
-A planner is called with no transaction open, so it may take its time. What it says is not trusted: questions and
-roadmaps are fitted to the limits of the wire, and a score never falls.
+A planner is called outside any transaction, so it may take its time. Its output is not trusted: questions and roadmaps
+are adapted to the limits of the API, and a score never falls.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class Text:
 
 @attrs.frozen
 class Brief:
-    """All that a planner knows of a draft.
+    """Everything that a planner knows about a draft.
 
     Attributes:
-        name: Of the project to be.
+        name: The name of the planned project.
         texts: The description, then the context documents.
-        asked: The questions of all rounds so far, in their order.
-        answers: By the id of a question, each of the question's format; dates as ISO 8601 texts.
-        feedback: What was said to the roadmap, the oldest first; the last is new.
-        before: The roadmap that the last feedback is about; None for the first one.
-        today: The day on which the draft was made, so that the same brief makes the same plan on any day.
+        today: The day on which the draft was created, so that the same brief leads to the same plan on any day.
+        asked: The questions of all rounds so far, in order.
+        answers: The answers by question id, in the question's format; dates as ISO 8601 strings.
+        feedback: The feedback on the roadmap, oldest first; the last one is new.
+        before: The roadmap that the last feedback refers to; None for the first roadmap.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Brief:
 
 @attrs.frozen
 class Refinement:
-    """How ready a brief is.
+    """The questions of the next round, and the completeness of a brief.
 
     Attributes:
-        questions: What to ask in the next round, none of them asked before; none if there is nothing more to ask.
-        score: 0-100.
-        missing: What is not known, in words for people.
+        questions: The questions of the next round, all new; empty if there is nothing left to ask.
+        score: The completeness, 0-100.
+        missing: Descriptions of the missing information, for people.
     """
 
     questions: Sequence[Question]
@@ -62,10 +62,10 @@ class Refinement:
 
 
 class Planner(Protocol):
-    """Reads briefs. Both methods raise ``Unavailable`` if no answer is to be had at the moment."""
+    """A planner. Both methods raise ``Unavailable`` if it cannot answer at the moment."""
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:
-        """What to ask in that round, and how ready the brief is without it."""
+        """Return the questions of a round, and the completeness of the brief before they are answered."""
 
     def plan(self, brief: Brief, /) -> Roadmap:
-        """The roadmap of a brief, which keeps to all that was said to it; what was not understood is told in it."""
+        """Return the roadmap of a brief, which follows all feedback; it lists feedback that was not understood."""

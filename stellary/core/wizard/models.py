@@ -28,7 +28,7 @@ from stellary.contract.wizard import (
     QuestionFormat,
     Roadmap,
 )
-from stellary.core.ports.llm import Models, Refused, passed_over
+from stellary.core.ports.llm import ModelRunner, Refused, consume_events
 from stellary.core.ports.planner import Brief, Planner, Refinement, Text
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.fitting import NAME_MAX, NOTES_MAX, OPTIONS_MAX, QUESTION_MAX
@@ -134,7 +134,7 @@ class ModelPlanner:
         self._resolve = resolve
         self._seconds = seconds
         self._otherwise = otherwise or BriefReader()
-        self._models = Models()
+        self._models = ModelRunner()
 
     def close(self) -> None:
         """Give up the connections to the provider."""
@@ -208,7 +208,7 @@ class ModelPlanner:
             _told(brief),
             model_settings={"timeout": self._seconds},
             timeout=self._seconds,
-            event_stream_handler=passed_over,
+            event_stream_handler=consume_events,
         )
         said: T = found.output
         return said

@@ -216,7 +216,7 @@ REFUSALS = [
     (Failure(400, "bad  tool\nschema " + "x" * 500), f"the provider says 400: bad tool schema {'x' * 284}"),
     (
         Failure(400, "too long", "context_length_exceeded"),
-        "that is more than it takes in at once",
+        "the request exceeds its context window",
     ),
     (Failure(429, "pay", "insufficient_quota"), "the quota of its account is used up"),
 ]
@@ -240,10 +240,10 @@ TROUBLES = [
     (Failure(429), "does not answer at the moment: the provider says 429"),
     (Cut({"content": "This will never be said to its end."}), "cannot be reached"),
     (Cut(calls(add_comment={"content": "This will never be said to its end."})), "cannot be reached"),
-    (Garbage(b"<html>Bad gateway</html>"), "says what makes no sense"),
+    (Garbage(b"<html>Bad gateway</html>"), "returned an invalid answer"),
     (Hangs(), "takes too long for an answer"),
-    ({"content": ""}, "says what makes no sense"),
-    (calls(no_such_tool={}), "says what makes no sense"),
+    ({"content": ""}, "returned an invalid answer"),
+    (calls(no_such_tool={}), "returned an invalid answer"),
 ]
 
 

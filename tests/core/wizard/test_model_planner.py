@@ -212,7 +212,7 @@ def test_a_model_that_makes_no_sense_at_all_is_done_without(studio: Studio):
     Scripted(studio, changed(PLAN, "phases", []))
     roadmap = studio.plan(draft)["roadmap"]
     assert roadmap["notes"][0].startswith(
-        "This was made without a model: the model openai:some says what makes no sense"
+        "This was made without a model: the model openai:some returned an invalid answer"
     )
     titles = [each["title"] for phase in roadmap["phases"] for each in phase["deliverables"]]
     # What was answered to the model's questions is known to whoever plans without it.
@@ -251,9 +251,9 @@ def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Pro
         (Failure(401, "Incorrect API key provided: secret-key"), "cannot be asked: the provider says 401."),
         (500, "does not answer at the moment: the provider says 500."),
         (Hangs(), "takes too long for an answer."),
-        (Garbage(b"<html>"), "says what makes no sense"),
-        ({"content": "I would rather talk about the weather."}, "says what makes no sense"),
-        (calls(final_result='{"score": '), "says what makes no sense"),
+        (Garbage(b"<html>"), "returned an invalid answer"),
+        ({"content": "I would rather talk about the weather."}, "returned an invalid answer"),
+        (calls(final_result='{"score": '), "returned an invalid answer"),
     ],
 )
 def test_whatever_an_endpoint_does_a_draft_is_made(studio: Studio, provider: Provider, answer: Any, why: str):

@@ -1,4 +1,4 @@
-"""What the feeds of projects and cards are read from."""
+"""Indexes for the feeds of projects and cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: what is to be done later."""
+"""The table of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Automations: rules, what they have done, and which due dates have come."""
+"""Automations, the traces of their runs, and the due dates that were reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agents: what each may do, its tokens, missions and proposals, and what it has tried."""
+"""Agents, their tokens, missions, proposals and audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose words a comment holds that came by an import."""
+"""The author's name of imported comments."""
 
 from __future__ import annotations
 

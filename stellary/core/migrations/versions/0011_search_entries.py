@@ -1,4 +1,4 @@
-"""What search reads: an entry for each thing that can be found."""
+"""The search index: one entry for each item that search can find."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-# As texts are compared by whoever reads the index from now on, which may not be as it once was.
+# The current function, since the texts must be comparable to those that are indexed from now on.
 from stellary.core.knowledge.rules.plain_text import plain_text
 from stellary.core.search.rules import fold
 

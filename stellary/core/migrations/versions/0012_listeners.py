@@ -1,4 +1,4 @@
-"""Whether anything waits for what happens in a workspace."""
+"""The flag of workspaces that have automations or webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process has claimed a job, and indexes by which no statement reads the backlog."""
+"""The process that has claimed a job, and indexes that keep statements from reading the backlog."""
 
 from __future__ import annotations
 

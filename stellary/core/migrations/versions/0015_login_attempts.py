@@ -1,4 +1,4 @@
-"""Attempts to log in: how many have failed, and which addresses an account has used."""
+"""Login attempts: failures, and the addresses that an account has used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an action that was applied has answered."""
+"""The results of applied actions."""
 
 from __future__ import annotations
 
