@@ -1,4 +1,4 @@
-"""Core: the way in. Engine, clock, ids, secrets and mailer go in; units of work come out."""
+"""Core: the object that applications embed. It takes the database, clock, secrets and mailer, and opens units of work."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Core:
         private_webhooks: Whether webhooks may have receivers at addresses that are not public. Default: False.
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs``. By default they are kept in
             memory, as long as this object.
-        brains: What decides for agents, by their ``runtime``; these replace or extend ``built_in`` and ``model``.
+        brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``.
         direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
             By default, ``database``.
 
@@ -85,7 +85,7 @@ class Core:
         relay: Carries signals between processes on PostgreSQL (``start``, ``stop``).
 
     Raises:
-        ValueError: A URL is not one of a supported database, or ``ids`` returns something else than ids, or one twice.
+        ValueError: A URL is not one of a supported database, or ``ids`` returns invalid or repeated ids.
     """
 
     def __init__(
@@ -139,9 +139,9 @@ class Core:
         return self.units.database
 
     def migrate(self) -> None:
-        """Migrate the schema to the current version. If several processes do so at the same time, one works and the rest wait.
+        """Migrate the schema to the current version. If several processes do so at the same time, one works and the others wait.
 
-        Call it before any other method, on a new database as after each upgrade of the package.
+        Call it before any other method, on a new database and after each upgrade of the package.
         """
         with self.database.migrating() as connection:
             migrations.upgrade(connection)
@@ -150,7 +150,7 @@ class Core:
         """Check that the database can be written, with a write that is rolled back.
 
         Raises:
-            DBAPIError: The error of the driver, if it cannot.
+            DBAPIError: The database cannot be written; the error is the driver's.
         """
         with suppress(_RolledBack), self.database.writing() as connection:
             migrations.touch(connection)
@@ -172,7 +172,7 @@ class Core:
         return attachments.sweep(self.units, proposing.find_pending_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
-        """Back up a consistent copy of the database and all files that it refers to. Others may write meanwhile.
+        """Back up a consistent copy of the database and all files that it refers to, without blocking writers.
 
         Args:
             folder: The folder to create; it appears once the backup is complete.
@@ -323,6 +323,9 @@ class Core:
             name: The name, 1-100 characters. None keeps the name; on creation, the local part of the address is used, or
                 the external id.
             connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
+
+        Returns:
+            The actor.
 
         Raises:
             Invalid: The id, the address or the name is not valid.

@@ -208,7 +208,7 @@ def test_another_type_is_refused(one_place, type):
         (form(b"Hello.")[:-6], "the form cannot be read"),
         (form(b"Hello.")[:-40], "the form cannot be read"),
         (END, "file is missing"),
-        (part(b"x", b'form-data; name="other"') + END, "other is no field of this form"),
+        (part(b"x", b'form-data; name="other"') + END, "other is not a field of this form"),
         (part(b"x", b"form-data") + END, "a field without a name is no field"),
         (part(b"x", b'form-data; name="file"') + END, "file must be a file"),
         (form(b"x")[: -len(END)] + form(b"y"), "file must be one file"),

@@ -152,10 +152,12 @@ def _comment_and_read(uow: UnitOfWork, ref: WorkspaceRef, mission: Row[Any], tex
 
 
 ACTIONS: tuple[AnyAction, ...] = (
-    Action("get_mission", "One mission of an agent.", MissionParams, GET_MISSION, "missions", _get_mission),
+    Action(
+        "get_mission", "Read a mission of an agent.", MissionParams, GET_MISSION, "missions", _get_mission
+    ),
     Action(
         "get_agent_status",
-        "An agent, and the missions that it works on or that wait for it.",
+        "Read an agent, and its running and waiting missions.",
         AgentParams,
         GET_AGENT,
         "missions",
@@ -163,7 +165,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "list_pending_proposals",
-        "List what agents have proposed and nobody has decided yet.",
+        "List the agents' proposals that are not decided yet.",
         Paged,
         LIST_PROPOSALS,
         "missions",
@@ -179,7 +181,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "get_next_mission",
-        "Take the mission that has waited longest for the agent whose token this is; null if none waits.",
+        "Start the agent's oldest waiting mission, and return it; null if none waits.",
         Nothing,
         CLAIM_MISSION,
         "missions",
@@ -187,7 +189,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "report_step",
-        "Say how far a mission is that was taken; it is posted on the card.",
+        "Report the progress of a mission; the text is posted on the card.",
         ReportStepParams,
         REPORT_MISSION,
         "missions",
@@ -195,7 +197,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "complete_mission",
-        "End a mission that was taken, and say what came of it; it is posted on the card.",
+        "End a mission with a summary of its result, which is posted on the card.",
         CompleteMissionParams,
         REPORT_MISSION,
         "missions",
@@ -203,7 +205,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "fail_mission",
-        "End a mission that was taken and cannot be done, and say why; it is posted on the card.",
+        "End a mission that cannot be completed, with the reason, which is posted on the card.",
         FailMissionParams,
         REPORT_MISSION,
         "missions",

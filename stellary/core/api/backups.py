@@ -1,6 +1,6 @@
-"""Backups: a folder with a consistent copy of the database and all files that it refers to. Others may write meanwhile.
+"""Backups: a folder with a consistent copy of the database and all files that it refers to.
 
-A file is written before the row that refers to it, and deleted after it. A missing file was therefore deleted after the
+Writers are not blocked. A file is written before the row that refers to it, and deleted after it. A missing file was deleted after the
 copy of the database, in which case a later copy no longer refers to it, or it is lost.
 """
 

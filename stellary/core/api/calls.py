@@ -179,7 +179,7 @@ class Call:
         return self.parse_request() if self.payload is None else self.payload
 
     def parse_request(self, values_max: int = VALUES_MAX) -> Request | ApiError:
-        """Parse and validate the query or the body, without the database and whoever the caller is.
+        """Parse and validate the query or the body, without the database and independently of the caller.
 
         Args:
             values_max: The maximum number of JSON values in the body.

@@ -21,7 +21,7 @@ _ALWAYS = {
     # An uploaded HTML file must not run with the rights of this site.
     "content-security-policy": "sandbox; default-src 'none'",
     "x-content-type-options": "nosniff",
-    # It may be kept, and is asked for again each time: whoever has lost access since does not get it.
+    # Clients may cache it but must revalidate, so that users who have lost access do not get it.
     "cache-control": "private, no-cache",
 }
 
@@ -85,19 +85,19 @@ def _matches(header: str, tag: str) -> bool:
 
 
 def _part(header: str, size: int) -> tuple[int, int] | None:
-    """The bytes that a ``Range`` asks for; None for all of them, which is also the answer to what is no single range.
+    """Return the bytes that a ``Range`` header requests; None for all of them, also if the header is not a single range.
 
     Raises:
-        RangeNotSatisfiable: There are no such bytes.
+        RangeNotSatisfiable: The file has no such bytes.
     """
-    found = _RANGE.fullmatch(header.strip())
-    if found is None or size == 0 or not (found[1] or found[2]):
+    match = _RANGE.fullmatch(header.strip())
+    if match is None or size == 0 or not (match[1] or match[2]):
         return None
-    if not found[1]:
-        start, end = max(0, size - int(found[2])), size
+    if not match[1]:
+        start, end = max(0, size - int(match[2])), size
     else:
-        start, end = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
-        if found[2] and int(found[2]) < start:
+        start, end = int(match[1]), min(size, int(match[2]) + 1) if match[2] else size
+        if match[2] and int(match[2]) < start:
             return None
     if start >= size:
         error = RangeNotSatisfiable(f"the file has {size} bytes")

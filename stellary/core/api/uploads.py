@@ -124,15 +124,15 @@ class Upload:
         name = _utf8(event.name or "")
         if name != FIELD:
             raise Invalid(
-                f"{name[:100] or 'a field without a name'} is no field of this form",
-                details=[FieldProblem(name[:100], "is no field of this form")],
+                f"{name[:100] or 'a field without a name'} is not a field of this form",
+                details=[FieldProblem(name[:100], "is not a field of this form")],
             )
         if self.name is not None:
             raise _wrong("must be one file, not several")
-        found = _file_name(event)
-        if not found:
+        file_name = _file_name(event)
+        if not file_name:
             raise _wrong("must be a file: its part has no file name")
-        self.name, self.mime_type = found, event.content_type
+        self.name, self.mime_type = file_name, event.content_type
 
 
 @contextmanager
@@ -156,11 +156,11 @@ def _wrong(what: str) -> Invalid:
 
 
 def _file_name(segment: MultipartSegment) -> str:
-    # RFC 7578 has no filename*, and yet some clients say names that are not ASCII in it alone.
-    said = next((text for name, text in segment.headerlist if name == "Content-Disposition"), "")
-    found = _LONG_NAME.search(said)
-    if found is not None:
-        return unquote(found[1], errors="replace")
+    # RFC 7578 has no filename*, but some clients send names that are not ASCII only in it.
+    disposition = next((text for name, text in segment.headerlist if name == "Content-Disposition"), "")
+    match = _LONG_NAME.search(disposition)
+    if match is not None:
+        return unquote(match[1], errors="replace")
     return _utf8(segment.filename or "")
 
 

@@ -30,7 +30,7 @@ def _get_cockpit_dashboard(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) 
 ACTIONS: tuple[AnyAction, ...] = (
     Action(
         "get_cockpit_dashboard",
-        "Where the workspace stands: its projects in figures, what is being worked on, what waits for a decision.",
+        "Read the state of the workspace: figures of its projects, work in progress, and pending decisions.",
         Nothing,
         GET_STATE,
         "pilotage.read",

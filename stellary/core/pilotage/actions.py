@@ -56,7 +56,7 @@ def _check_exists(uow: UnitOfWork, ref: WorkspaceRef, ledger: AnyLedger, short_i
 ACTIONS: tuple[AnyAction, ...] = (
     Action(
         "get_pilotage_state",
-        "The missions, priorities, todos, decisions and documents of the workspace.",
+        "Read the missions, priorities, todos, decisions and documents of the workspace.",
         GetState,
         GET_STATE,
         "pilotage.read",
@@ -64,7 +64,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "create_mission",
-        "Create a mission, to be launched.",
+        "Create a mission, which is not started yet.",
         CreateMission,
         CREATE_MISSION,
         "pilotage.write",
@@ -72,7 +72,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_mission",
-        "Change a mission: its status, what blocks it, what it is about.",
+        "Change a mission: its status, its blocker or its details.",
         UpdateMissionParams,
         UPDATE_MISSION,
         "pilotage.write",
@@ -88,7 +88,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_priority",
-        "Change a priority, or declare it done.",
+        "Change a priority, or mark it as done.",
         UpdatePriorityParams,
         UPDATE_PRIORITY,
         "pilotage.write",
@@ -96,7 +96,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "create_todo",
-        "Create a todo, for a mission or a priority if need be.",
+        "Create a todo, optionally for a mission or a priority.",
         CreateTodo,
         CREATE_TODO,
         "pilotage.write",
@@ -104,7 +104,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_todo",
-        "Change a todo: its status, its label, what it serves.",
+        "Change a todo: its status, its label or its links.",
         UpdateTodoParams,
         UPDATE_TODO,
         "pilotage.write",
@@ -120,7 +120,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "propose_action",
-        "Propose an action by its name, for a person to review; nothing is done yet.",
+        "Propose an action by its name, for review by a person; nothing is changed yet.",
         ProposeAction,
         PROPOSE_ACTION,
         "pilotage.write",

@@ -178,7 +178,7 @@ def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> Any:
     except (NotFound, Forbidden) as error:
         if not people.reaches(uow, row.workspace_id, approver):
             raise Conflict(
-                "whoever approved it no longer reaches the workspace", code="approver_left"
+                "the approver no longer has access to the workspace", code="approver_left"
             ) from None
         raise _failed_error(error.message) from None
     except ApiError as error:

@@ -24,7 +24,7 @@ def _search(uow: UnitOfWork, ref: WorkspaceRef, params: SearchParams) -> Listing
 ACTIONS: tuple[AnyAction, ...] = (
     Action(
         "search",
-        "Search the cards, comments and projects of the workspace, the best hit first.",
+        "Search the cards, comments and projects of the workspace, best match first.",
         SearchParams,
         SEARCH,
         "board.read",

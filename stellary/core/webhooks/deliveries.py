@@ -56,15 +56,15 @@ def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -
 
 @serves(REDELIVER)
 def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
-    """Send a message again, at once even if its receiver has failed.
+    """Send a message again, immediately even if its receiver has failed.
 
     Raises:
-        Conflict: It is being delivered anyway.
+        Conflict: It is being delivered already.
     """
     row = access.delivery(uow, ref).row
     after = uow.connection.execute(_AGAIN, {"_id": row.id, "_now": uow.now}).first()
     if after is None:
-        raise Conflict("it is being delivered", code="delivery_pending")
+        raise Conflict("the message is being delivered already", code="delivery_pending")
     queue.resume(uow, row.webhook_id)
     return _delivery(after, None)
 

@@ -51,7 +51,7 @@ def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> Non
 
 
 def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Any]) -> None:
-    actors = people.known(uow, {row["actor_id"] for row in event.rows})
+    actors = people.load_people(uow, {row["actor_id"] for row in event.rows})
     delivery_rows: list[dict[str, Any]] = []
     for row in event.rows:
         subscribers = [hook for hook in webhook_rows if not hook.events or row["type"] in hook.events]

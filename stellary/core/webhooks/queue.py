@@ -27,7 +27,7 @@ from stellary.core.webhooks.tables import deliveries, webhooks
 
 DELIVER = "webhooks.deliver"
 LOAD_MAX = 50
-"""Messages of one webhook that are loaded at once."""
+"""The number of messages of one webhook that are loaded together."""
 JOBS_MAX = 200
 EXPIRED_MAX = 2_000
 BUSY_PAUSE = timedelta(seconds=1)
@@ -57,7 +57,7 @@ _LOCK: Select[Any] = (
     .join_from(webhooks, jobs.jobs, jobs.jobs.c.id == webhooks.c.sending_job_id, isouter=True)
     .where(_IDS)
     .order_by(webhooks.c.id)
-    # Not FOR UPDATE: whoever writes a message refers to its webhook.
+    # Not FOR UPDATE, since writing a message refers to its webhook.
     .with_for_update(of=webhooks, key_share=True, skip_locked=True)
 )
 _EXISTING = select(webhooks.c.id).where(_IDS)
@@ -86,13 +86,13 @@ _NOTE = update(deliveries).where(
 def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
     """Have the messages of some webhooks sent once the transaction is committed.
 
-    It only adds rows: to mark the webhook's own row would let the transactions of a workspace wait for each other.
+    It only adds rows: changing the webhook's own row would make the transactions of a workspace wait for each other.
     """
     jobs.enqueue_all(uow, DELIVER, [{"webhookId": id} for id in webhook_ids], topic=WEBHOOKS)
 
 
 def resume(uow: UnitOfWork, webhook_id: str) -> None:
-    """Send what a webhook has to send at once, even if its receiver has failed."""
+    """Send the waiting messages of a webhook immediately, even if its receiver has failed."""
     uow.connection.execute(_RESUME, {"_id": webhook_id})
     enqueue(uow, [webhook_id])
 
@@ -105,7 +105,7 @@ def settle(
     *,
     closing: bool = False,
 ) -> Settled:
-    """Note what became of messages, load more of them, and claim webhooks that have something to send.
+    """Record the results of messages, load more of them, and claim webhooks that have messages to send.
 
     Args:
         uow: The transaction.

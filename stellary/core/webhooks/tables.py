@@ -19,7 +19,7 @@ webhooks = Table(
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    # The job of whoever sends its messages at the moment. It is nobody's if that job is gone or its claim has ended.
+    # The job that sends its messages at the moment. It is free if that job is gone or its claim has ended.
     Column("sending_job_id", IdType),
     # The retry schedule: how often in a row its receiver has failed, since when, and when it is tried again.
     Column("failures", Integer, nullable=False, server_default=text("0")),

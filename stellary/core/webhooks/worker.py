@@ -29,7 +29,7 @@ _log = logging.getLogger("stellary.core")
 
 SENDERS_MAX = 16
 PER_WEBHOOK_MAX = 4
-"""Messages of one webhook that are on their way at once."""
+"""The number of concurrent deliveries of one webhook."""
 FAILING_MAX = 4
 """Messages that are on their way at once to receivers which have failed before: they leave room for the others."""
 FAILURES_IN_A_ROW = 3
@@ -224,7 +224,7 @@ class WebhookWorker:
         self._claims.start()
         try:
             while not self._stopping.is_set():
-                # Before looking: whoever adds something from now on wakes this thread again.
+                # Before looking, so that a message added from now on wakes this thread again.
                 self._alarm.clear()
                 try:
                     pause = self._step()
@@ -240,7 +240,7 @@ class WebhookWorker:
             self._claims.stop()
 
     def _step(self) -> float:
-        """Settle what there is to settle; the seconds after which to look again."""
+        """Record finished deliveries, and return the seconds until the next step."""
         self._gather()
         since = time.monotonic() - self._settled_at
         with self._changed:
@@ -248,21 +248,21 @@ class WebhookWorker:
             sent = any(lane.sent for lane in self._lanes.values())
             is_late = since >= (NOTE_SECONDS if sent else RENEW_SECONDS) and bool(self._lanes)
         due = self._next_due()
-        left = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
-        if left > 0 and not (done or is_late or self._is_urgent()):
-            return min(NOTE_SECONDS if self._lanes else POLL_SECONDS, left)
+        remaining = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
+        if remaining > 0 and not (done or is_late or self._is_urgent()):
+            return min(NOTE_SECONDS if self._lanes else POLL_SECONDS, remaining)
         self._settle(self._lanes)
         self._begin_to_send()
-        return 0.0 if left <= 0 else SETTLE_SECONDS
+        return 0.0 if remaining <= 0 else SETTLE_SECONDS
 
     def _gather(self) -> None:
-        """Wait until the last transaction is long enough ago: what happens meanwhile goes into the next one."""
+        """Wait until the last transaction is long enough ago, to report several deliveries in one transaction."""
         while not self._stopping.is_set():
             pause = URGENT_SECONDS if self._is_urgent() else SETTLE_SECONDS
-            left = self._settled_at + pause - time.monotonic()
-            if left <= 0:
+            remaining = self._settled_at + pause - time.monotonic()
+            if remaining <= 0:
                 return
-            self._alarm.wait(left)
+            self._alarm.wait(remaining)
             self._alarm.clear()
 
     def _is_urgent(self) -> bool:
@@ -282,7 +282,7 @@ class WebhookWorker:
             self._changed.notify(waiting)
 
     def _send_all(self) -> None:
-        """Send one message after the other, until there has been none for a while."""
+        """Send messages until there has been none for a while."""
         while (taken := self._take()) is not None:
             lane, message = taken
             sent = self._deliver(lane.webhook, message)
@@ -297,14 +297,14 @@ class WebhookWorker:
         with self._changed:
             until = time.monotonic() + IDLE_SECONDS
             while not self._stopping.is_set():
-                taken = self._next_message()
-                if taken is not None:
-                    return taken
-                left = until - time.monotonic()
-                if left <= 0:
+                delivery = self._next_message()
+                if delivery is not None:
+                    return delivery
+                remaining = until - time.monotonic()
+                if remaining <= 0:
                     break
                 self._idle += 1
-                self._changed.wait(left)
+                self._changed.wait(remaining)
                 self._idle -= 1
             self._senders -= 1
             return None

@@ -264,7 +264,7 @@ def test_what_was_approved_by_somebody_who_is_gone_without_a_word_is_not_done(pi
     with pilotage_api.world.core.begin(NOBODY) as uow:
         for table in ("stellary_workspace_members", "stellary_organization_members"):
             uow.connection.execute(text(f"DELETE FROM {table} WHERE user_id = :user"), {"user": bob.id})
-    said = "whoever approved it no longer reaches the workspace"
+    said = "the approver no longer has access to the workspace"
     assert cannot(pilotage_api, action, "applied") == (409, said, "approver_left")
     assert pilotage_api.action(action) == action
 

@@ -259,7 +259,7 @@ def test_a_message_is_sent_again_with_the_same_id(webhook_api):
     path = f"{webhook_api.of_hook(hook)}/deliveries/{told['id']}/redeliver"
     again = webhook_api.world.ask(webhook_api.owner, "POST", path)
     assert (again["status"], again["id"]) == ("pending", told["id"])
-    assert problem(webhook_api, path, None) == (409, "it is being delivered")
+    assert problem(webhook_api, path, None) == (409, "the message is being delivered already")
     webhook_api.send()
     assert len({each.headers["webhook-id"] for each in webhook_api.requests}) == 1
     (told,) = webhook_api.told(hook)
