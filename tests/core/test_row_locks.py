@@ -448,7 +448,7 @@ LOCKS = [
     Lock("accounts.locks", "_USER", make_too_many_tokens),
     Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
     Lock("accounts.leaving", "_SEATS", invite_as_removed_organization_admin),
-    Lock("accounts.people", "_KEEP", assign_removed_member),
+    Lock("accounts.people", "_LOCK_WORKSPACE", assign_removed_member),
     Lock("agents.gate", "_LOCK", exceed_rate_of_agent),
     Lock("agents.missions", "_LOCK", decide_last_two_of_batch),
     Lock("board.access", "_LOCK", change_card),

@@ -259,5 +259,5 @@ def _list_other_uploaders(files: Sequence[PackedFile], email: str) -> Iterator[N
             path="cards[].attachments[].uploadedBy",
             name=name,
             count=count,
-            reason="whoever imports has uploaded the files here",
+            reason="imported files are uploaded by the person who imports them",
         )

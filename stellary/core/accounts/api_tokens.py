@@ -58,7 +58,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
         raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
     secret = new_api_token()
     scopes = request.scopes or TOKEN_SCOPES
-    made = CreatedApiToken(
+    api_token = CreatedApiToken(
         id=uow.new_id(),
         name=request.name,
         prefix=secret[:_PREFIX_LENGTH],
@@ -71,18 +71,18 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     uow.connection.execute(
         _INSERT,
         {
-            "id": made.id,
+            "id": api_token.id,
             "user_id": uow.user_id,
-            "name": made.name,
-            "prefix": made.prefix,
+            "name": api_token.name,
+            "prefix": api_token.prefix,
             "token_digest": digest(secret),
-            "scopes": made.scopes,
-            "expires_at": made.expires_at,
-            "last_used_at": made.last_used_at,
-            "created_at": made.created_at,
+            "scopes": api_token.scopes,
+            "expires_at": api_token.expires_at,
+            "last_used_at": api_token.last_used_at,
+            "created_at": api_token.created_at,
         },
     )
-    return made
+    return api_token
 
 
 @serves(LIST_API_TOKENS)

@@ -1,6 +1,6 @@
-"""The audience of a workspace: who sees it, as parts that other areas' statements are built of.
+"""The audience of a workspace: SQL conditions and statements for the users who have access to it.
 
-The same as ``CallerRoles.sees_workspace``, for people who are not the caller.
+They implement ``CallerRoles.sees_workspace`` for users other than the caller.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
 
 
 def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
-    """The ids of those who review in a workspace: its pilotage reviewers and owners, and who leads the organization."""
+    """Return a statement for the ids of a workspace's reviewers: pilotage reviewers and owners, and organization admins."""
     members, leaders = _WAYS
     reviewing = members.of(workspace_id=workspace_id).where(
         workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
@@ -82,15 +82,17 @@ def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
     )
 
 
-def introduced(who: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Select[Any]:
-    """The people in ``who``, with their ``name``, and whether each ``sees`` the workspace."""
-    return select(*who.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(
-        who, users, users.c.id == user_id
+def with_access_flag(
+    source: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
+) -> Select[Any]:
+    """Return a statement that adds to the rows of ``source`` the ``name`` of the user, and a flag ``sees``."""
+    return select(*source.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(
+        source, users, users.c.id == user_id
     )
 
 
 def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select[Any]:
-    """The ids of those among ``user_ids``, an expanding parameter, who are users."""
+    """Return a statement for the ids among ``user_ids``, an expanding parameter, that are users."""
     return select(users.c.id, *columns).where(users.c.id.in_(user_ids))
 
 

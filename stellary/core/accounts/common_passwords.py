@@ -1,4 +1,4 @@
-"""The most common passwords, which nobody may choose.
+"""The most common passwords, which are rejected.
 
 The list holds the first thousand passwords of at least eight characters, most frequent first, of the collection by
 Royce Williams that Django ships as well.
@@ -13,15 +13,15 @@ from stellary.contract.wire import invalid
 
 
 def check_new_password(password: str, email: str, field: str) -> None:
-    """Refuse a new password that would be among the first ones to be tried.
+    """Reject a new password that an attacker would try early.
 
     Args:
-        password: As it was given; its length has been checked.
+        password: The new password; its length has been checked.
         email: The e-mail address of the account.
-        field: The field of the request that holds the password, by its wire name.
+        field: The wire name of the request's field.
 
     Raises:
-        Invalid: It is one of the most common passwords, or the e-mail address; case does not count.
+        Invalid: It is one of the most common passwords, or the e-mail address, regardless of case.
     """
     folded = password.casefold()
     if folded in _common_passwords():
@@ -32,6 +32,6 @@ def check_new_password(password: str, email: str, field: str) -> None:
 
 @functools.cache
 def _common_passwords() -> frozenset[str]:
-    # Read at the first use: most processes never take a password.
+    # Read on first use, since most processes never check a password.
     text = files(__package__).joinpath("common_passwords.txt").read_text("utf-8")
     return frozenset(text.split("\n"))

@@ -1,4 +1,4 @@
-"""Users of a host: an application that embeds the core and has accounts of its own."""
+"""Users of a host: an application that embeds the core and has its own accounts."""
 
 from __future__ import annotations
 
@@ -27,11 +27,21 @@ _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 def map_user(
     units: Units, external_id: str, email: str | None, name: str | None, connection: Connection | None
 ) -> Actor:
-    """Return the actor that stands for one of the host's users: made at the first call, kept in step at the later ones.
+    """Return the actor for a user of the host. The first call creates it, later calls update it.
+
+    Args:
+        units: Runs the transactions.
+        external_id: The host's id of the user, 1-200 characters.
+        email: The user's address; None keeps the current one.
+        name: The user's name; None keeps the current one.
+        connection: The host's connection; None for one of the core's.
+
+    Returns:
+        The actor.
 
     Raises:
-        Invalid: The id, the address or the name cannot be one.
-        Conflict: The address is another user's. It is not taken over: whoever registered with it has a password.
+        Invalid: The id, the address or the name is not valid.
+        Conflict: The address belongs to another user, whose account is not taken over, since it may have a password.
     """
     if not 0 < len(external_id) <= EXTERNAL_ID_MAX:
         raise invalid(("externalId", f"must be 1 to {EXTERNAL_ID_MAX} characters"))
@@ -45,10 +55,10 @@ def map_user(
         return Actor(user.id)
     try:
         with raise_api_errors():
-            return Actor(units.run(partial(_keep, external_id, email, name), NOBODY, connection))
+            return Actor(units.run(partial(_create_or_update, external_id, email, name), NOBODY, connection))
     except Conflict:
         user = units.run(find, NOBODY, connection, read_only=True)
-        # Another thread may have mapped the same user in the same moment.
+        # Another thread may have mapped the same user at the same moment.
         if user is not None and _is_in_step(user, email, None):
             return Actor(user.id)
         raise Conflict("the e-mail address is another user's", code="duplicate_email") from None
@@ -62,12 +72,12 @@ def _find(uow: UnitOfWork, external_id: str) -> UserRow | None:
     return _FIND.first(uow.connection, {"external_id": external_id})
 
 
-def _keep(external_id: str, email: str | None, name: str | None, uow: UnitOfWork) -> str:
+def _create_or_update(external_id: str, email: str | None, name: str | None, uow: UnitOfWork) -> str:
     user = _find(uow, external_id)
     if user is None:
         name = name or default_name(email or external_id)
         return create_user(uow, email, name, external_id=external_id).id
     email = email or user.email
-    changed = {"email": email, "email_key": address_key(email), "name": name or user.name}
-    uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **changed})
+    columns = {"email": email, "email_key": address_key(email), "name": name or user.name}
+    uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **columns})
     return user.id

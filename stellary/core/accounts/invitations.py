@@ -115,11 +115,11 @@ _JOIN_WORKSPACE = insert(workspace_members).from_select(
 
 @serves(INVITE_MEMBER)
 def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> CreatedInvitation:
-    """Invite somebody by email. It takes the place of an earlier invitation of the same person.
+    """Invite a person by e-mail. An earlier invitation of the same person is replaced.
 
     Raises:
-        Invalid: That is no e-mail address.
-        Conflict: The person is a member already, or the workspace is a personal one.
+        Invalid: It is not an e-mail address.
+        Conflict: The person is already a member, or the workspace is personal.
     """
     lock_workspace(uow, ref)
     workspace = access.workspace(uow, ref).row
@@ -217,7 +217,7 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
     }
     taken = _TAKE.first(uow.connection, parameters)
     if taken is None:
-        # Of two that accept at once, one takes it out.
+        # If it is accepted twice at the same time, only one of the two deletes the row.
         raise NotFound("Invitation not found")
     inviter = rules.CallerRoles(
         user_id=taken.invited_by_id,

@@ -40,7 +40,7 @@ _SEATS = (
         )
     )
     .where(_HERE)
-    # Whoever makes something in one of them at this moment is waited for, or waits and then is no admin any more.
+    # The lock serialises this with an admin who creates something in one of them at the same moment.
     .order_by(workspaces.c.id)
     .with_for_update(key_share=True, of=workspaces)
 )

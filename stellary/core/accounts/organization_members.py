@@ -80,7 +80,7 @@ def add_organization_member(
         _BY_EMAIL, {"_email_key": address_key(request.email), "_organization_id": at.row.id}
     ).first()
     if user_row is None:
-        raise NotFound("nobody has an account with this e-mail address", code="unknown_user")
+        raise NotFound("there is no account with this e-mail address", code="unknown_user")
     if user_row.role is not None:
         raise Conflict("this person is a member already", code="already_member")
     member = OrganizationMember(

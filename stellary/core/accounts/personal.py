@@ -1,4 +1,4 @@
-"""The personal organization and workspace that each account begins with."""
+"""The personal organization and workspace of an account."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WORKSPACE, _WORKSPACE_MEMBER = insert(workspaces), insert(workspace_members)
 
 
 def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
-    """Make the organization and, in it, the workspace that are a new user's own."""
+    """Create the personal organization of a new user, and its workspace."""
     organization_id, workspace_id = uow.new_id(), uow.new_id()
     owned = {"owner_id": user_id, "name": name, "created_at": uow.now, "updated_at": uow.now}
-    slug = _make_organization(uow, _wanted_slug(name, email), {"id": organization_id, **owned})
+    slug = _make_organization(uow, _preferred_slug(name, email), {"id": organization_id, **owned})
     uow.connection.execute(
         _ORGANIZATION_MEMBER,
         {"organization_id": organization_id, "user_id": user_id, "role": "owner", "created_at": uow.now},
@@ -49,19 +49,19 @@ def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, obje
                 uow.connection.execute(_ORGANIZATION, {**row, "slug": preferred_slug})
             return preferred_slug
         except IntegrityError:
-            # Somebody of the same name came first, in the same moment.
+            # A user with the same name was created at the same moment.
             pass
-    # A random end and not the next number: nobody can count the accounts, and two at once do not collide.
+    # A random suffix and not the next number, which would reveal the number of accounts and collide under concurrency.
     slug = f"{preferred_slug[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
     uow.connection.execute(_ORGANIZATION, {**row, "slug": slug})
     return slug
 
 
-def _wanted_slug(name: str, email: str) -> str:
-    return slugified(name) or slugified(email.partition("@")[0]) or "personal"
+def _preferred_slug(name: str, email: str) -> str:
+    return slugify(name) or slugify(email.partition("@")[0]) or "personal"
 
 
-def slugified(text: str) -> str:
+def slugify(text: str) -> str:
     """Return a text as a slug: ``Jane Doe`` → ``jane-doe``; empty if fewer than 2 characters remain."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub("[^a-z0-9]+", "-", plain)[:_SLUG_MAX].strip("-")

@@ -1,4 +1,4 @@
-"""Workspaces by id, and those that the caller has access to."""
+"""Workspaces by id, and the workspaces that the caller has access to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.kernel.unit import UnitOfWork
 
-REACHED_MAX = 500
+WORKSPACES_MAX = 500
 
 _SLUGS = (
     select(organizations.c.slug, workspaces.c.slug)
@@ -24,7 +24,7 @@ _SLUGS = (
     .where(workspaces.c.id == bindparam("_workspace_id"))
 )
 _ME: Any = bindparam("_user_id")
-_REACHED: Select[Any] = (
+_WITH_ACCESS: Select[Any] = (
     select(
         organizations.c.slug.label("organization"),
         workspaces.c.slug,
@@ -46,20 +46,20 @@ _REACHED: Select[Any] = (
         )
     )
     .where(
-        # As the rule ``reaches`` has it.
+        # The same condition as the rule ``reaches``.
         or_(
             workspace_members.c.role.is_not(None),
             and_(organization_members.c.role.in_(("owner", "admin")), ~workspaces.c.is_personal),
         )
     )
     .order_by(workspaces.c.id)
-    .limit(REACHED_MAX)
+    .limit(WORKSPACES_MAX)
 )
-_THIS_ONE = _REACHED.where(workspaces.c.id == bindparam("_workspace_id"))
+_ONE_WITH_ACCESS = _WITH_ACCESS.where(workspaces.c.id == bindparam("_workspace_id"))
 
 
 @attrs.frozen
-class Place:
+class AccessibleWorkspace:
     """A workspace that the caller has access to."""
 
     ref: WorkspaceRef
@@ -67,17 +67,20 @@ class Place:
     is_personal: bool
 
 
-def reached(uow: UnitOfWork) -> list[Place]:
+def list_workspaces(uow: UnitOfWork) -> list[AccessibleWorkspace]:
     """Return the workspaces that the caller has access to, oldest first; for an agent, its own."""
     parameters = {"_user_id": uow.principal_id}
-    statement = _REACHED
+    statement = _WITH_ACCESS
     if uow.actor.agent_limits is not None:
         statement, parameters = (
-            _THIS_ONE,
+            _ONE_WITH_ACCESS,
             {**parameters, "_workspace_id": uow.actor.agent_limits.workspace_id},
         )
     rows = uow.connection.execute(statement, parameters)
-    return [Place(WorkspaceRef(row.organization, row.slug), row.name, row.is_personal) for row in rows]
+    return [
+        AccessibleWorkspace(WorkspaceRef(row.organization, row.slug), row.name, row.is_personal)
+        for row in rows
+    ]
 
 
 def workspace_ref(uow: UnitOfWork, workspace_id: str) -> WorkspaceRef:

@@ -14,12 +14,12 @@ _RANKS = {"member": 1, "admin": 2, "owner": 3}
 
 
 def reaches(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
-    """Members reach their workspace; who leads the organization reaches every one but somebody's personal one."""
+    """Return whether a user has access to a workspace: as a member, or as an organization admin unless it is personal."""
     return ws_role is not None or (org_role in ("owner", "admin") and not is_personal)
 
 
 def is_admin(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
-    """Return whether somebody is an admin of a workspace: as a member, or since they lead the organization."""
+    """Return whether a user is an admin of a workspace: by their own role, or as an organization admin."""
     return ws_role == "admin" or (org_role in ("owner", "admin") and not is_personal)
 
 
@@ -61,47 +61,49 @@ class CallerRoles:
 
     @property
     def workspace_role(self) -> WorkspaceRole | None:
-        """The role that holds: who leads the organization is an implicit admin."""
+        """The effective role: organization admins are implicit workspace admins."""
         if not self.sees_workspace:
             return None
         return "admin" if self.leads_organization else self.ws_role
 
     @property
     def effective_pilotage_role(self) -> PilotageRole | None:
-        """The pilotage role that holds: who leads the organization is an implicit pilotage owner."""
+        """The effective pilotage role: organization admins are implicit pilotage owners."""
         if not self.sees_workspace:
             return None
         return "owner" if self.leads_organization else self.pilotage_role
 
     def grants(self, role: Role, author_id: str | None = None) -> bool:
-        """Return whether the roles are enough for a policy row.
+        """Return whether the roles satisfy a policy row.
 
         Args:
             role: The role that the policy row requires.
-            author_id: The author of the thing or the user that it is about, for policies that depend on it.
+            author_id: The author of the item, or the user that it is about, for policies that depend on it.
         """
         check = _GRANTS.get(role)
         return check is not None and check(self, author_id)
 
 
-def _is_admin(who: CallerRoles) -> bool:
-    return who.workspace_role == "admin"
+def _is_admin(roles: CallerRoles) -> bool:
+    return roles.workspace_role == "admin"
 
 
 _GRANTS: Mapping[Role, Callable[[CallerRoles, str | None], bool]] = {
-    "org_read": lambda who, _: who.sees_organization,
-    "org_admin": lambda who, _: who.leads_organization,
-    "org_owner": lambda who, _: who.org_role == "owner",
-    "ws_read": lambda who, _: who.sees_workspace,
-    "ws_admin": lambda who, _: _is_admin(who),
-    "ws_admin_or_self": lambda who, whom: who.sees_workspace and (_is_admin(who) or whom == who.user_id),
-    "author": lambda who, author: who.sees_workspace and (_is_admin(who) or author == who.user_id),
-    "ws_owner": lambda who, _: (
-        who.sees_workspace and (who.workspace_owner_id == who.user_id or who.org_role == "owner")
+    "org_read": lambda roles, _: roles.sees_organization,
+    "org_admin": lambda roles, _: roles.leads_organization,
+    "org_owner": lambda roles, _: roles.org_role == "owner",
+    "ws_read": lambda roles, _: roles.sees_workspace,
+    "ws_admin": lambda roles, _: _is_admin(roles),
+    "ws_admin_or_self": lambda roles, user: (
+        roles.sees_workspace and (_is_admin(roles) or user == roles.user_id)
     ),
-    "proj_manage": lambda who, _: who.sees_workspace and (_is_admin(who) or who.in_project),
-    "pil_write": lambda who, _: who.effective_pilotage_role == "owner",
-    "pil_review": lambda who, _: who.effective_pilotage_role in ("owner", "reviewer"),
+    "author": lambda roles, author: roles.sees_workspace and (_is_admin(roles) or author == roles.user_id),
+    "ws_owner": lambda roles, _: (
+        roles.sees_workspace and (roles.workspace_owner_id == roles.user_id or roles.org_role == "owner")
+    ),
+    "proj_manage": lambda roles, _: roles.sees_workspace and (_is_admin(roles) or roles.in_project),
+    "pil_write": lambda roles, _: roles.effective_pilotage_role == "owner",
+    "pil_review": lambda roles, _: roles.effective_pilotage_role in ("owner", "reviewer"),
 }
 """The check for each role of a policy row. A role without an entry is not granted to any caller."""
 
@@ -112,7 +114,7 @@ def outranks(actor_role: str | None, other_role: str) -> bool:
 
 
 def check_grant(actor_role: str | None, role: str) -> None:
-    """Check that the actor may give a role: not above their own, and never owner.
+    """Check that the actor may give a role: not above their own, and never ``owner``.
 
     Args:
         actor_role: The actor's role in the organization.
@@ -122,26 +124,26 @@ def check_grant(actor_role: str | None, role: str) -> None:
         Forbidden: The role is above the actor's, or it is owner.
     """
     if role == "owner" or _RANKS.get(actor_role or "", 0) < _RANKS[role]:
-        raise Forbidden("nobody can give a role above their own", code="insufficient_role")
+        raise Forbidden("you cannot give a role above your own", code="insufficient_role")
 
 
 def check_touch(actor_role: str | None, member_role: str) -> None:
-    """The owner of an organization stays its owner; a member is changed or removed by who outranks it.
+    """Check that the actor may change or remove a member of an organization.
 
     Raises:
         Conflict: The member is the owner.
-        Forbidden: The member's role is the actor's, or above it.
+        Forbidden: The member's role is equal to the actor's, or above it.
     """
     check_leave(member_role)
     if not outranks(actor_role, member_role):
-        raise Forbidden("you must outrank whom you change or remove", code="insufficient_role")
+        raise Forbidden("you can change or remove only members with a lower role", code="insufficient_role")
 
 
 def check_leave(role: str) -> None:
-    """The owner of an organization stays.
+    """Check that a member may leave or be removed: the owner of an organization cannot.
 
     Raises:
-        Conflict: Who would go is the owner.
+        Conflict: The member is the owner.
     """
     if role == "owner":
         raise Conflict("the owner of an organization cannot be changed, removed or leave", code="owner_stays")
@@ -149,7 +151,7 @@ def check_leave(role: str) -> None:
 
 @attrs.frozen
 class Seat:
-    """A workspace of an organization, and somebody's role as its member list has it."""
+    """A workspace of an organization, with a user's role in its list of members."""
 
     workspace_id: str
     is_personal: bool
@@ -162,7 +164,7 @@ def find_lost_workspaces(seats: Iterable[Seat], before: str, after: str | None) 
     Args:
         seats: All workspaces of the organization.
         before: The role until now.
-        after: The role from now on; None for somebody who goes, and is no member of the workspaces any more either.
+        after: The role from now on; None if the user leaves, which also ends memberships in workspaces.
     """
     return [
         seat.workspace_id
@@ -190,15 +192,15 @@ def find_lost_admin_rights(seats: Iterable[Seat], before: str, after: str) -> li
 
 
 def check_workspace_member(is_owner: bool, before: tuple[str, str], after: tuple[str, str] | None) -> None:
-    """The owner of a workspace stays in it, as an admin and a pilotage owner.
+    """Check that the owner of a workspace stays its member, admin and pilotage owner.
 
     Args:
         is_owner: Whether the member owns the workspace.
-        before: Role and pilotage role as they are.
-        after: As they are to be; None for somebody who goes.
+        before: The current role and pilotage role.
+        after: The new ones; None to remove the member.
 
     Raises:
-        Conflict: It would be otherwise.
+        Conflict: The member is the owner, and the roles would change.
     """
     if is_owner and after != before:
         raise Conflict("the owner of a workspace cannot be changed, removed or leave", code="owner_stays")
@@ -221,13 +223,13 @@ def granted_role(inviter: CallerRoles, required_role: Role, role: WorkspaceRole)
 
 
 def check_shared(*, is_personal: bool) -> None:
-    """A personal workspace is its owner's alone, for as long as the account is there.
+    """Check that a workspace is not personal: a personal workspace has no other members, and exists as long as the account.
 
     Raises:
-        Conflict: The workspace is a personal one.
+        Conflict: The workspace is personal.
     """
     if is_personal:
         raise Conflict(
-            "a personal workspace is its owner's alone, and stays as long as the account",
+            "a personal workspace belongs to its owner alone, and exists as long as the account",
             code="personal_workspace",
         )

@@ -76,7 +76,7 @@ workspaces = Table(
     Column("is_personal", Boolean, nullable=False),
     # What it calls the current cycle of its pilotage.
     Column("pilotage_cycle", String(50), nullable=False, server_default="v1"),
-    # Whether a rule or a webhook was ever made in it: where none was, nobody has to be looked for at each change.
+    # Whether an automation or a webhook was ever created in it; if not, changes need not look for subscribers.
     Column("has_listeners", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -13,7 +13,7 @@ _RANDOM = 40
 
 
 def new_api_token(prefix: str = API_TOKEN_PREFIX) -> str:
-    """A token with 40 random characters and a checksum, by which a leak can be told from noise."""
+    """Return a new token: 40 random characters and a checksum, by which secret scanners recognise leaked tokens."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
     return f"{prefix}{body}{_checksum(body)}"
 
@@ -25,7 +25,7 @@ def looks_like_api_token(token: str, prefix: str = API_TOKEN_PREFIX) -> bool:
 
 
 def new_secret() -> str:
-    """A random secret of 43 characters that fit a URL."""
+    """Return a random secret of 43 URL-safe characters."""
     return secrets.token_urlsafe(32)
 
 

@@ -22,18 +22,18 @@ def create_user(
     password_hash: str | None = None,
     external_id: str | None = None,
 ) -> User:
-    """Make an account with a personal organization and workspace.
+    """Create an account with a personal organization and workspace.
 
     Args:
         uow: The unit.
-        email: As ``address`` has returned it; None for a user of a host's without one, who gets one in the reserved
+        email: As ``address`` has returned it; None for a host's user without an address, who gets one in the reserved
             domain ``invalid``, to which no email can be sent.
         name: 1-100 characters.
-        password_hash: None for somebody who cannot log in with a password.
-        external_id: By which the host of an embedded core knows the user.
+        password_hash: None for a user who cannot log in with a password.
+        external_id: The id of the user in the application that embeds the core.
 
     Raises:
-        IntegrityError: The address or the external id is another account's.
+        IntegrityError: Another account has the address or the external id.
     """
     user_id = uow.new_id()
     email = email or f"{user_id}@users.invalid"

@@ -28,7 +28,7 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user
 from stellary.core.accounts.locks import lock_workspace
-from stellary.core.accounts.personal import slugified
+from stellary.core.accounts.personal import slugify
 from stellary.core.agents import access, external_mission_timeout, missions, rows
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
@@ -72,7 +72,7 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
     if uow.connection.execute(_COUNT, parameters).scalar_one() >= AGENTS_MAX:
         raise Conflict(f"a workspace has at most {AGENTS_MAX} agents", code="agents_full")
     taken_slugs = uow.connection.execute(_SLUGS, parameters).scalars()
-    slug = request.slug or rules.free_slug(slugified(request.name) or "agent", taken_slugs)
+    slug = request.slug or rules.free_slug(slugify(request.name) or "agent", taken_slugs)
     limit = request.rate_limit or rules.RATE_LIMIT
     agent = Agent(
         id=uow.new_id(),

@@ -15,7 +15,7 @@ from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import Match
 from stellary.contract.wire import Request, dump, load
 from stellary.core.accounts import places
-from stellary.core.accounts.places import Place
+from stellary.core.accounts.places import AccessibleWorkspace
 from stellary.core.agents import gate, proposing
 from stellary.core.api.calls import Call
 from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, run_call
@@ -142,7 +142,7 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
     if text is not None and "/" in text:
         organization, _, workspace = text.partition("/")
         return WorkspaceRef.at({"org_slug": organization, "ws_slug": workspace})
-    workspaces = places.reached(uow)
+    workspaces = places.list_workspaces(uow)
     if text is not None:
         by_address = {_address(place): place.ref for place in workspaces}
         things = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in workspaces]
@@ -157,5 +157,5 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
     return shared[0].ref
 
 
-def _address(place: Place) -> str:
+def _address(place: AccessibleWorkspace) -> str:
     return f"{place.ref.org_slug}/{place.ref.ws_slug}"

@@ -59,7 +59,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     ids = {rule.owner_id for rule in rules}
     for rule in rules:
         ids |= file_references.find_people(rule.conditions, rule.action.params)
-    people_by_id = people.introduced(uow, workspace_id, ids)
+    people_by_id = people.load_with_membership(uow, workspace_id, ids)
     addresses = {id: person.email for id, (person, reaches) in people_by_id.items() if reaches}
     file_people = People(people_by_id)
     names = {ref.project_id, file.project.key.casefold(), file.project.name.casefold()}
@@ -101,7 +101,7 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
         candidates = targets.Candidates(uow, project, imported.answer.workspace_id)
         not_carried = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
     owners = [entry.owner for entry in entries if entry.owner]
-    reason = "the rules act on behalf of whoever imports them"
+    reason = "imported automations act on behalf of the person who imports them"
     not_carried += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
     result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.answer.not_carried, *not_carried])
     return result

@@ -264,7 +264,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "get_project_details",
-        "One project with its columns, labels and members.",
+        "Read a project with its columns, labels and members.",
         ProjectParams,
         GET_PROJECT,
         "board.read",
@@ -280,7 +280,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "get_card_details",
-        "One card, with its checklist.",
+        "Read a card with its checklist.",
         CardParams,
         GET_CARD,
         "board.read",
@@ -304,7 +304,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "create_cards_bulk",
-        "Create up to 500 cards at once: all or none.",
+        "Create up to 500 cards, all or none.",
         CreateCardsParams,
         CREATE_CARDS,
         "board.write",
@@ -312,7 +312,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_card",
-        "Change a card; only the fields that are named.",
+        "Change the given fields of a card.",
         UpdateCardParams,
         UPDATE_CARD,
         "board.write",
@@ -321,7 +321,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     Action("move_card", "Move a card to a column.", MoveCardParams, UPDATE_CARD, "board.write", _move_card),
     Action(
         "assign_card",
-        "Give a card to somebody, or to nobody.",
+        "Set or remove the assignee of a card.",
         AssignCardParams,
         UPDATE_CARD,
         "board.write",
@@ -329,7 +329,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "archive_card",
-        "Take a card from the board, or put it back.",
+        "Archive a card, or restore it.",
         ArchiveCardParams,
         UPDATE_CARD,
         "board.write",
@@ -364,7 +364,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "add_comment",
-        "Comment on a card; @name tells that person.",
+        "Comment on a card; @name notifies that person.",
         AddCommentParams,
         CREATE_COMMENT,
         "board.write",
@@ -372,7 +372,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "notify",
-        "Tell people something about a card: its assignee, its creator, or whoever is named.",
+        "Notify people about a card: its assignee, its creator, or the people that you name.",
         NotifyParams,
         CREATE_COMMENT,
         "board.write",
@@ -380,7 +380,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "add_checklist_item",
-        "Add a step to a card's checklist.",
+        "Add an item to a card's checklist.",
         AddChecklistItemParams,
         ADD_CHECKLIST_ITEM,
         "board.write",
@@ -388,7 +388,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "toggle_checklist_item",
-        "Check a step of a card off, or open it again.",
+        "Mark a checklist item as done, or open it again.",
         ToggleChecklistItemParams,
         UPDATE_CHECKLIST_ITEM,
         "board.write",

@@ -36,7 +36,7 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
     columns = column_values(uow, project.id)
     members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
     former_members = cards.assignee_ids() - set(members)
-    people_by_id = people.known(uow, [*members, *sorted(former_members)])
+    people_by_id = people.load_people(uow, [*members, *sorted(former_members)])
     return Board(
         project=project_value(project),
         scopes=project_scopes(uow, project.id, columns),

@@ -109,7 +109,7 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     comment_rows, attachment_rows = rows(_COMMENTS), rows(_ATTACHMENTS)
     members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
     introduced_people = People(
-        people.introduced(
+        people.load_with_membership(
             uow,
             project.workspace_id,
             {

@@ -66,7 +66,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     """Create a project from a file; the importer becomes a member."""
     workspace = access.workspace(uow, ref).row
     people_by_email = people.reaching_by_emails(uow, workspace.id, _email_keys(request))
-    importer = people.known(uow, [uow.user_id])[uow.user_id]
+    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     assignees = _assignees(request, people_by_email)
     project_id = uow.new_id()
     plan = plan_import(
@@ -220,7 +220,7 @@ def _members(
                 path=f"members[{index}]",
                 name=entry.email or entry.name or "",
                 count=1,
-                reason=refusal if person else "nobody in the workspace has that e-mail address",
+                reason=refusal if person else "no member of the workspace has this e-mail address",
             )
         )
     return ids, not_carried

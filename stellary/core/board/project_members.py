@@ -46,7 +46,7 @@ def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Li
     """Return the members of a project."""
     project = access.project(uow, ref).row
     page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
-    people_by_id = people.known(uow, [row.user_id for row in page.items])
+    people_by_id = people.load_people(uow, [row.user_id for row in page.items])
     return Listing([member_value(people_by_id[row.user_id], row.created_at) for row in page.items], page.next)
 
 
@@ -56,7 +56,7 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
     at = access.project(uow, ref)
     person = people.reaching_by_email(uow, at.row.workspace_id, address_key(request.email))
     if person is None:
-        raise NotFound("nobody in the workspace has that e-mail address", code="unknown_email")
+        raise NotFound("no member of the workspace has this e-mail address", code="unknown_email")
     row = {"project_id": at.row.id, "user_id": person.id, "created_at": uow.now}
     try:
         uow.connection.execute(_INSERT, row)

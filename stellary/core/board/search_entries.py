@@ -22,7 +22,7 @@ from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
 from stellary.core.board.tables import cards, comments, projects
-from stellary.core.kernel.search_sources import Cut, Entry, Source
+from stellary.core.kernel.search_sources import Entry, MakeSnippet, Source
 from stellary.core.kernel.unit import UnitOfWork
 
 # ---------------------------------------------------------------------------------------------- into the index
@@ -166,23 +166,27 @@ _COMMENT_HITS = (
 
 
 def _build_loader(
-    statement: Select[Any], build_hit: Callable[[Row[Any], Cut], Hit]
-) -> Callable[[UnitOfWork, str, str, Collection[str], Cut], Mapping[str, Hit]]:
+    statement: Select[Any], build_hit: Callable[[Row[Any], MakeSnippet], Hit]
+) -> Callable[[UnitOfWork, str, str, Collection[str], MakeSnippet], Mapping[str, Hit]]:
     def load_hits(
-        uow: UnitOfWork, organization_id: str, workspace_id: str, ids: Collection[str], cut: Cut
+        uow: UnitOfWork,
+        organization_id: str,
+        workspace_id: str,
+        ids: Collection[str],
+        make_snippet: MakeSnippet,
     ) -> Mapping[str, Hit]:
         parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
-        return {row.id: build_hit(row, cut) for row in uow.connection.execute(statement, parameters)}
+        return {row.id: build_hit(row, make_snippet) for row in uow.connection.execute(statement, parameters)}
 
     return load_hits
 
 
-def _project(row: Row[Any], cut: Cut) -> Hit:
+def _project(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
     return Hit(
         kind="project",
         id=row.id,
         title=row.name,
-        snippet=cut(row.description or ""),
+        snippet=make_snippet(row.description or ""),
         project_id=row.id,
         card_id=None,
         card_key=None,
@@ -192,13 +196,13 @@ def _project(row: Row[Any], cut: Cut) -> Hit:
     )
 
 
-def _card(row: Row[Any], cut: Cut) -> Hit:
+def _card(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
     text = _card_text(row.description, [step["title"] for step in row.checklist])
-    return _on_card("card", row, cut(text))
+    return _on_card("card", row, make_snippet(text))
 
 
-def _comment(row: Row[Any], cut: Cut) -> Hit:
-    return _on_card("comment", row, cut(row.content))
+def _comment(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
+    return _on_card("comment", row, make_snippet(row.content))
 
 
 def _on_card(kind: FoundKind, row: Row[Any], snippet: str | None) -> Hit:

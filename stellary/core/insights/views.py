@@ -72,7 +72,7 @@ def _load_roadmap(uow: UnitOfWork, scope: Row[Any]) -> RoadmapView:
 def _load_stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
     first = first_day(uow.now)
     counts = card_counts.load_card_counts(uow, scope.id)
-    assignees = people.known(uow, {count.assignee_id for count in counts if count.assignee_id})
+    assignees = people.load_people(uow, {count.assignee_id for count in counts if count.assignee_id})
     parameters = {"_scope_id": scope.id, "_since": first}
     count_labels = stats_rules.CountLabels(
         columns=scope_columns(uow, scope.project_id, scope.id),

@@ -49,16 +49,16 @@ _DOCUMENT = through_workspace(_CALLER_NAME, *rows.DOCUMENT, joins=_to_document)
 _VERSION = through_workspace(
     documents.c.id.label("of_document"), *rows.VERSION_SUMMARY, versions.c.content, joins=_to_version
 )
-_NOW: Select[Any] = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_document_id"))
-_LOCK_TO_DELETE: Select[Any] = _NOW.with_for_update(of=documents)
+_CURRENT: Select[Any] = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_document_id"))
+_LOCK_TO_DELETE: Select[Any] = _CURRENT.with_for_update(of=documents)
 
 
 def workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Loaded[Any]:
     """Check access to the documents of a workspace; return a row with ``caller_name``.
 
     Raises:
-        NotFound: There is no such workspace, or the caller does not reach it.
-        Forbidden: The caller's role is not enough.
+        NotFound: There is no such workspace, or it is not visible to the caller.
+        Forbidden: The caller's role is insufficient.
     """
     row, roles = load_with_roles(uow, _WORKSPACE, ref, _caller_id=uow.user_id)
     check_role(uow, roles)
@@ -69,9 +69,9 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[Any]:
     """Check access to a document; return its row, and ``caller_name``.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or neither it nor its organization has such a document.
-        Forbidden: The caller's role is not enough; or the document was made in another workspace of the organization,
-            and is not only to be read.
+        NotFound: The workspace is not visible to the caller, or neither it nor its organization has such a document.
+        Forbidden: The caller's role is insufficient; or the caller wants to change a document that was created in another
+            workspace of the organization.
     """
     row, roles = load_with_roles(uow, _DOCUMENT, ref, _document_id=ref.document_id, _caller_id=uow.user_id)
     check_role(uow, roles)
@@ -79,7 +79,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[Any]:
         raise NotFound("Document not found")
     if uow.policy != DOCUMENT_READ and row.workspace_id != roles.workspace_id:
         raise Forbidden(
-            "a document of the organization is changed in the workspace in which it was made",
+            "a document of the organization can be changed only in the workspace in which it was created",
             code="other_workspace",
         )
     uow.record_dependency("document", row.id, row.version)
@@ -90,8 +90,8 @@ def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded[Any]:
     """Check access to a version of a document; return its row.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or there is no such document, or no such version of it.
-        Forbidden: The caller's role is not enough.
+        NotFound: The workspace is not visible to the caller, or there is no such document or version.
+        Forbidden: The caller's role is insufficient.
     """
     row, roles = load_with_roles(uow, _VERSION, ref, _document_id=ref.document_id, _version_id=ref.version_id)
     check_role(uow, roles)
@@ -103,24 +103,24 @@ def version(uow: UnitOfWork, ref: DocumentVersionRef) -> Loaded[Any]:
 
 
 def reload_document(uow: UnitOfWork, document_id: str) -> Row[Any]:
-    """Return a document as it was committed last. It is not locked: whoever changes it does so on condition of its version.
+    """Return a document as it was last committed. The row is not locked: writers compare its version.
 
     Raises:
         NotFound: It was deleted in the meantime.
     """
-    return _found(uow, _NOW, document_id)
+    return _load_document(uow, _CURRENT, document_id)
 
 
 def lock_document_to_delete(uow: UnitOfWork, document_id: str) -> Row[Any]:
-    """Lock a document until the unit ends, and return it as it was committed last: nothing is put below it either.
+    """Lock a document until the unit ends, so that no document is placed below it, and return it as it was last committed.
 
     Raises:
         NotFound: It was deleted in the meantime.
     """
-    return _found(uow, _LOCK_TO_DELETE, document_id)
+    return _load_document(uow, _LOCK_TO_DELETE, document_id)
 
 
-def _found(uow: UnitOfWork, statement: Select[Any], document_id: str) -> Row[Any]:
+def _load_document(uow: UnitOfWork, statement: Select[Any], document_id: str) -> Row[Any]:
     row = uow.connection.execute(statement, {"_document_id": document_id}).first()
     if row is None:
         raise NotFound("Document not found")

@@ -1,4 +1,4 @@
-"""What knowledge lends to those who act by proxy: documents read and written by name."""
+"""Actions of agents and MCP clients on documents, which are identified by id or title."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _list_documents(
     uow: UnitOfWork, ref: WorkspaceRef, params: ListDocumentsParams
 ) -> Listing[DocumentSummary]:
     access.workspace(uow, ref)
-    named = _parent(uow, ref, params)
+    resolved = _parent(uow, ref, params)
     if params.project_id is not UNSET:
-        named["project_id"] = board_names.resolve_project(uow, ref, params.project_id).project_id
-    return listing.list_documents(uow, ref, part(ListDocuments, params, **named))
+        resolved["project_id"] = board_names.resolve_project(uow, ref, params.project_id).project_id
+    return listing.list_documents(uow, ref, part(ListDocuments, params, **resolved))
 
 
 def _get_document(uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams) -> Document:
@@ -48,20 +48,20 @@ def _get_document(uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams)
 
 def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentParams) -> Document:
     access.workspace(uow, ref)
-    named = _parent(uow, ref, params)
+    resolved = _parent(uow, ref, params)
     if params.project_id is not UNSET and params.context_type in (UNSET, "project"):
         project = board_names.resolve_project(uow, ref, params.project_id)
-        named["context_type"] = "project"
+        resolved["context_type"] = "project"
         if params.context_id is UNSET:
-            named["context_id"] = project.project_id
+            resolved["context_id"] = project.project_id
     return documents.create_document(
-        uow, ref, part(CreateDocument, params, **named, content_format=_format(params))
+        uow, ref, part(CreateDocument, params, **resolved, content_format=_format(params))
     )
 
 
 def _update_document(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateDocumentParams) -> Document:
-    named = _parent(uow, ref, params)
-    change = part(UpdateDocument, params, **named, content_format=_format(params))
+    resolved = _parent(uow, ref, params)
+    change = part(UpdateDocument, params, **resolved, content_format=_format(params))
     return documents.update_document(uow, _document(uow, ref, params), change)
 
 
@@ -76,10 +76,10 @@ def _parent(
     ref: WorkspaceRef,
     params: ListDocumentsParams | CreateDocumentParams | UpdateDocumentParams,
 ) -> dict[str, Any]:
-    said = params.parent_id
-    if said is UNSET or said is None:
+    parent = params.parent_id
+    if parent is UNSET or parent is None:
         return {}
-    return {"parent_id": resolve_names.resolve_document(uow, ref, said, "parentId")}
+    return {"parent_id": resolve_names.resolve_document(uow, ref, parent, "parentId")}
 
 
 def _format(params: CreateDocumentParams | UpdateDocumentParams) -> ContentFormat:
@@ -99,7 +99,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "get_document",
-        "One document with its content, as Markdown unless TipTap JSON is asked for. What Markdown cannot express is JSON "
+        "Read a document with its content, as Markdown unless you request TipTap JSON. Content that Markdown cannot express is JSON "
         "in blocks and tags named tiptap.",
         GetDocumentParams,
         GET_DOCUMENT,
@@ -116,11 +116,11 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_document",
-        "Change a document; only the fields that are named. Write back blocks and tags named tiptap as they are.",
+        "Change the given fields of a document. Keep blocks and tags named tiptap as they are.",
         UpdateDocumentParams,
         UPDATE_DOCUMENT,
         "documents.write",
         _update_document,
     ),
 )
-"""Those that read first, then those that write."""
+"""Reading actions first, then writing ones."""

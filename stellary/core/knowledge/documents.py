@@ -1,4 +1,4 @@
-"""Documents: made, read, changed, deleted. Section Documents of the API reference."""
+"""Documents: create, read, change, delete. Section Documents of the API reference."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
-from stellary.core.knowledge.rows import Found
+from stellary.core.knowledge.rows import DocumentRow
 from stellary.core.knowledge.rules import documents as rules
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.tables import documents, versions
@@ -41,7 +41,7 @@ _UPDATE = update(documents).where(
     documents.c.id == bindparam("_id"), documents.c.version == bindparam("_version")
 )
 _DELETE = delete(documents).where(documents.c.id == bindparam("_id"))
-_LIFT = (
+_MOVE_CHILDREN_UP = (
     update(documents)
     .where(documents.c.parent_id == bindparam("_id"))
     .values(
@@ -50,27 +50,27 @@ _LIFT = (
         updated_at=bindparam("_now"),
     )
 )
-_WITHDRAW = (
+_WITHDRAW_SUBMISSION = (
     update(versions)
     .where(versions.c.document_id == bindparam("_id"), versions.c.number == bindparam("_number"))
     .values(status="withdrawn")
 )
-_TOLD = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
-"""The columns of which it is told that they have changed; the others follow from them."""
+_NOTIFIED_COLUMNS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
+"""The columns whose changes are reported to members; the others follow from them."""
 
 
-_FOUND_BY = frozenset({"title", "content", "tags", "context_type", "context_id"})
-"""The columns of which search has to know."""
+_SEARCHED_COLUMNS = frozenset({"title", "content", "tags", "context_type", "context_id"})
+"""The columns that the search index depends on."""
 
 
 @serves(CREATE_DOCUMENT)
 def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument) -> Document:
-    """Make a document; a draft."""
+    """Create a document as a draft."""
     at = access.workspace(uow, ref)
     workspace_id = at.roles.workspace_id or ""
     tags = request.tags or []
     rules.check_tags(tags)
-    content = _content(request.content, request.content_format)
+    content = _parse_content(request.content, request.content_format)
     parent = placing.parent(uow, workspace_id, request)
     context = placing.context(uow, ref, at, request, parent) or placing.Context("workspace", workspace_id)
     row = {
@@ -103,143 +103,151 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
     try:
         uow.connection.execute(_INSERT, row)
     except IntegrityError:
-        # All else that it refers to is held.
+        # All other rows that it refers to are locked.
         raise NotFound("Workspace not found") from None
-    made = {**row, "author_name": at.row.caller_name, "reviewer_name": None}
-    uow.emit(DocumentCreated(**place(made), document=rows.summary(made)))
-    uow.emit(written_event(made, is_new=True))
-    return rows.document(made, request.content_format)
+    document_row = {**row, "author_name": at.row.caller_name, "reviewer_name": None}
+    uow.emit(DocumentCreated(**event_location(document_row), document=rows.summary(document_row)))
+    uow.emit(written_event(document_row, is_new=True))
+    return rows.document(document_row, request.content_format)
 
 
 @serves(GET_DOCUMENT)
 def get_document(uow: UnitOfWork, ref: DocumentRef, request: GetDocument) -> Document:
-    """One document."""
+    """Return a document."""
     return rows.document(access.document(uow, ref).row._mapping, request.content_format)
 
 
 @serves(UPDATE_DOCUMENT)
 def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) -> Document:
-    """Change what is named. Made to be called every few seconds: what changes nothing costs one statement."""
+    """Change the given fields. Editors call this every few seconds, so a call without changes costs one statement."""
     if request.parent_id is not UNSET:
         lock_workspace(uow, ref)
     at = access.document(uow, ref)
-    resolved = _resolved(uow, ref, at, request)
+    resolved = _resolve_changes(uow, ref, at, request)
 
-    def decide(before: Found) -> dict[str, Any]:
-        changes = rules.changed(before, request, resolved)
+    def decide(before: DocumentRow) -> dict[str, Any]:
+        changes = rules.compute_changes(before, request, resolved)
         uow.require_version(before["version"])
         if changes and rules.is_news(before, changes, uow.user_id, uow.now):
             changes |= {"told_of_id": uow.user_id, "told_at": uow.now}
         return changes
 
-    before, changes = written(uow, at, decide)
+    before, changes = change_document(uow, at, decide)
     after = {**before, **changes}
     if after["status"] != before["status"] == "pending_review":
-        uow.connection.execute(_WITHDRAW, {"_id": before["id"], "_number": before["submissions"]})
-    if not _FOUND_BY.isdisjoint(changes):
+        uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before["id"], "_number": before["submissions"]})
+    if not _SEARCHED_COLUMNS.isdisjoint(changes):
         uow.emit(written_event(after, is_new=False))
     if "told_at" in changes:
-        told = tuple(camel(name) for name in _TOLD if after[name] != before[name])
+        changed_fields = tuple(camel(name) for name in _NOTIFIED_COLUMNS if after[name] != before[name])
         document = rows.summary(after)
-        uow.emit(DocumentUpdated(**place(after), document=document, changed=told, before=before["status"]))
+        uow.emit(
+            DocumentUpdated(
+                **event_location(after), document=document, changed=changed_fields, before=before["status"]
+            )
+        )
     return rows.document(after, request.content_format)
 
 
 @serves(DELETE_DOCUMENT)
 def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
-    """Delete a document and its versions. What stands below it rises to its parent."""
+    """Delete a document and its versions. Its child documents move up to its parent."""
     at = access.document(uow, ref)
-    found: Found = at.row._mapping
+    row: DocumentRow = at.row._mapping
     if uses_row_locks(uow):
-        found = access.lock_document_to_delete(uow, at.row.id)._mapping
-    uow.require_version(found["version"])
-    uow.connection.execute(_LIFT, {"_id": found["id"], "_parent_id": found["parent_id"], "_now": uow.now})
-    uow.connection.execute(_DELETE, {"_id": found["id"]})
-    uow.emit(DocumentDeleted(**place(found), document=rows.summary(found)))
+        row = access.lock_document_to_delete(uow, at.row.id)._mapping
+    uow.require_version(row["version"])
+    uow.connection.execute(
+        _MOVE_CHILDREN_UP, {"_id": row["id"], "_parent_id": row["parent_id"], "_now": uow.now}
+    )
+    uow.connection.execute(_DELETE, {"_id": row["id"]})
+    uow.emit(DocumentDeleted(**event_location(row), document=rows.summary(row)))
     return Ok()
 
 
-def written(
-    uow: UnitOfWork, at: Loaded[Any], decide: Callable[[Found], dict[str, Any]]
-) -> tuple[Found, dict[str, Any]]:
-    """Change a document, on condition that it still is what the decision was made of; else decide anew.
+def change_document(
+    uow: UnitOfWork, at: Loaded[Any], decide: Callable[[DocumentRow], dict[str, Any]]
+) -> tuple[DocumentRow, dict[str, Any]]:
+    """Change a document if it is still the one that ``decide`` was called with; else call ``decide`` again.
 
     Args:
         uow: The unit.
         at: The result of the access check.
-        decide: The columns to change, of the document as it is; it may be called several times.
+        decide: Returns the columns to change for the current document; it may be called several times.
 
     Returns:
-        The document before that, and what has been changed of it.
+        The document before the change, and the changed columns.
     """
-    before: Found = at.row._mapping
+    before: DocumentRow = at.row._mapping
     while changes := decide(before):
         changes |= {"version": before["version"] + 1, "updated_at": uow.now}
         condition = {"_id": before["id"], "_version": before["version"]}
         if uow.connection.execute(_UPDATE, {**changes, **condition}).rowcount:
             return before, changes
-        held = access.reload_document(uow, before["id"])._mapping
-        before = {**before, **held}
+        current = access.reload_document(uow, before["id"])._mapping
+        before = {**before, **current}
     return before, {}
 
 
-def written_event(found: Found, *, is_new: bool) -> DocumentWritten:
-    """What a document says by now, as search is told of it."""
+def written_event(row: DocumentRow, *, is_new: bool) -> DocumentWritten:
+    """Return the event from which search indexes the current content of a document."""
     return DocumentWritten(
-        **place(found),
-        document_id=found["id"],
+        **event_location(row),
+        document_id=row["id"],
         is_new=is_new,
-        organization_id=found["organization_id"] if found["context_type"] == "organization" else None,
-        title=found["title"],
-        tags=found["tags"],
-        content=found["content"],
+        organization_id=row["organization_id"] if row["context_type"] == "organization" else None,
+        title=row["title"],
+        tags=row["tags"],
+        content=row["content"],
     )
 
 
-def place(found: Found) -> dict[str, Any]:
-    """Where something happens to a document."""
-    return {"workspace_id": found["workspace_id"], "project_id": found["project_id"]}
+def event_location(row: DocumentRow) -> dict[str, Any]:
+    """Return the workspace and project of a document, as fields of an event."""
+    return {"workspace_id": row["workspace_id"], "project_id": row["project_id"]}
 
 
-def _resolved(uow: UnitOfWork, ref: DocumentRef, at: Loaded[Any], request: UpdateDocument) -> dict[str, Any]:
-    """What is asked for, as it is kept: content, parent, context."""
+def _resolve_changes(
+    uow: UnitOfWork, ref: DocumentRef, at: Loaded[Any], request: UpdateDocument
+) -> dict[str, Any]:
+    """Return the columns for the content, parent and context of a request."""
     if request.tags is not UNSET:
         rules.check_tags(request.tags)
-    found: dict[str, Any] = {}
-    content = _content(request.content, request.content_format)
+    resolved: dict[str, Any] = {}
+    content = _parse_content(request.content, request.content_format)
     if content is not UNSET:
-        found["content"] = content
+        resolved["content"] = content
     if request.parent_id is not UNSET:
         parent = placing.parent(uow, at.row.workspace_id, request)
-        found["parent_id"] = parent and parent.id
+        resolved["parent_id"] = parent and parent.id
     if (context := placing.context(uow, ref, at, request)) is not None:
-        found |= {
+        resolved |= {
             "context_type": context.context_type,
             "context_id": context.context_id,
             "project_id": context.project_id,
             "scope_id": context.scope_id,
         }
-    if found.get("parent_id"):
-        placing.check_no_cycle(uow, at.row.workspace_id, at.row.id, found["parent_id"])
-    return found
+    if resolved.get("parent_id"):
+        placing.check_no_cycle(uow, at.row.workspace_id, at.row.id, resolved["parent_id"])
+    return resolved
 
 
-def _content(said: object, content_format: ContentFormat) -> Node | Unset:
-    """The content that is said, as it is kept.
+def _parse_content(content: object, content_format: ContentFormat) -> Node | Unset:
+    """Return the content of a request as TipTap JSON.
 
     Raises:
-        Invalid: It is not of that format, or too large once it is TipTap JSON.
+        Invalid: It does not match ``content_format``, or is too large as TipTap JSON.
     """
-    if said is UNSET:
+    if content is UNSET:
         return UNSET
     if content_format == "tiptap":
-        if isinstance(said, str):
+        if isinstance(content, str):
             raise invalid(("content", "must be a TipTap document unless contentFormat is markdown"))
-        return cast("Node", said)
-    if not isinstance(said, str):
-        raise invalid(("content", "must be a text if contentFormat is markdown"))
-    made = from_markdown(said)
-    if is_too_large(made):
+        return cast("Node", content)
+    if not isinstance(content, str):
+        raise invalid(("content", "must be a string if contentFormat is markdown"))
+    document = from_markdown(content)
+    if is_too_large(document):
         raise document_too_large()
-    check_rich_text(made)
-    return made
+    check_rich_text(document)
+    return document

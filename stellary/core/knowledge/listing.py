@@ -1,4 +1,4 @@
-"""The documents of a workspace as a list, and the versions of one: without what they say."""
+"""Lists of the documents of a workspace and of the versions of a document, without their content."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "q": searching.contains(documents.c.title, _q),
     "updated_since": documents.c.updated_at >= bindparam("updated_since"),
 }
-SHOWN_HERE = (
+VISIBLE_HERE = (
     documents.c.organization_id == bindparam("_organization_id"),
     or_(
         documents.c.workspace_id == bindparam("_workspace_id"),
         documents.c.context_type == "organization",
     ),
 )
-"""The conditions of what is shown in a workspace."""
-_SHOWN: Select[Any] = select(*rows.SUMMARY).where(*SHOWN_HERE)
-_ONE_SHOWN = select(documents.c.id).where(*SHOWN_HERE, documents.c.id == bindparam("_id"))
-_ONE_BY = select(documents.c.id).where(*SHOWN_HERE, documents.c.author_id == bindparam("_id")).limit(1)
+"""The conditions for documents that are visible in a workspace."""
+_SELECT_VISIBLE: Select[Any] = select(*rows.SUMMARY).where(*VISIBLE_HERE)
+_VISIBLE_BY_ID = select(documents.c.id).where(*VISIBLE_HERE, documents.c.id == bindparam("_id"))
+_BY_AUTHOR = select(documents.c.id).where(*VISIBLE_HERE, documents.c.author_id == bindparam("_id")).limit(1)
 _VERSIONS = Pages(
     AnyRow,
     select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
@@ -69,79 +69,79 @@ _VERSIONS = Pages(
 
 @serves(LIST_DOCUMENTS)
 def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -> Listing[DocumentSummary]:
-    """The documents of the workspace, and those of its organization, that pass all filters."""
+    """Return the documents of the workspace and of its organization that match all filters."""
     roles = access.workspace(uow, ref).roles
-    filters = _asked(request)
+    filters = _build_filters(request)
     if "q" in filters:
         searching.prepare(uow)
-    place = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
+    parameters = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
     if filters.get("parent_id", "") is None:
         del filters["parent_id"]
         filters["top_level"] = filters.get("top_level", True)
         if not filters["top_level"]:
             return Listing([])
-    found = _pages(frozenset(filters)).fetch(uow, request, _summary, **place, **filters)
-    if not found.items:
+    page = _pages(frozenset(filters)).fetch(uow, request, _summary, **parameters, **filters)
+    if not page.items:
         _check_ids(uow, roles, request)
-    return found
+    return page
 
 
 def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> None:
-    """Check the ids of a list in which nothing was found.
+    """Check the ids in the filters of an empty list.
 
     Raises:
-        Invalid: One of them names nothing.
+        Invalid: An id does not exist.
     """
     workspace_id = roles.workspace_id or ""
-    place = {"_organization_id": roles.organization_id, "_workspace_id": workspace_id}
+    parameters = {"_organization_id": roles.organization_id, "_workspace_id": workspace_id}
     if request.project_id is not UNSET:
         check_in_workspace(uow, workspace_id, "projectId", request.project_id)
     if (id := request.context_id) is not UNSET and not (
-        id in place.values()
+        id in parameters.values()
         or any(is_in_workspace(uow, workspace_id, field, id) for field in ("projectId", "scopeId"))
     ):
         raise unknown("contextId")
     if (
         isinstance(parent_id := request.parent_id, str)
-        and not uow.connection.execute(_ONE_SHOWN, {**place, "_id": parent_id}).first()
+        and not uow.connection.execute(_VISIBLE_BY_ID, {**parameters, "_id": parent_id}).first()
     ):
         raise unknown("parentId")
     if (id := request.author_id) is not UNSET and not (
         people.reaches(uow, workspace_id, id)
         or is_agent_user(uow, workspace_id, id)
-        or uow.connection.execute(_ONE_BY, {**place, "_id": id}).first()
+        or uow.connection.execute(_BY_AUTHOR, {**parameters, "_id": id}).first()
     ):
         raise unknown("authorId")
 
 
 @serves(LIST_VERSIONS)
 def list_versions(uow: UnitOfWork, ref: DocumentRef, request: Paged) -> Listing[DocumentVersionSummary]:
-    """What was submitted, newest first."""
+    """Return the submitted versions of a document, newest first."""
     document = access.document(uow, ref).row
     return _VERSIONS.fetch(uow, request, _version_summary, _document_id=document.id)
 
 
 @serves(GET_VERSION)
 def get_version(uow: UnitOfWork, ref: DocumentVersionRef, request: GetDocument) -> DocumentVersion:
-    """What was submitted once."""
+    """Return a submitted version of a document."""
     return rows.version(access.version(uow, ref).row._mapping, request.content_format)
 
 
-def _asked(request: ListDocuments) -> dict[str, Any]:
-    found = {name: asked for name in _FILTERS if (asked := getattr(request, name)) is not UNSET}
-    if "updated_since" in found:
-        found["updated_since"] = utc(found["updated_since"])
-    if "q" in found:
-        found["q"] = searching.pattern_of(found["q"])
-    if "tag" in found:
-        found["tag"] = searching.pattern_of(f"\n{found['tag'].casefold()}\n")
-    return found
+def _build_filters(request: ListDocuments) -> dict[str, Any]:
+    filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    if "updated_since" in filters:
+        filters["updated_since"] = utc(filters["updated_since"])
+    if "q" in filters:
+        filters["q"] = searching.pattern_of(filters["q"])
+    if "tag" in filters:
+        filters["tag"] = searching.pattern_of(f"\n{filters['tag'].casefold()}\n")
+    return filters
 
 
 @functools.lru_cache(maxsize=256)
 def _pages(names: frozenset[str]) -> Pages[Any]:
-    """The statements of the list, built once for each combination of filters."""
-    return Pages(AnyRow, _SHOWN.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id)
+    """Return the statements of the list, built once for each combination of filters."""
+    return Pages(AnyRow, _SELECT_VISIBLE.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id)
 
 
 def _summary(row: Row[Any]) -> DocumentSummary:

@@ -1,4 +1,4 @@
-"""Placing: what a document belongs to, and below which other one it stands."""
+"""The parent of a document, and the context (organization, workspace, project or scope) that it belongs to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.tables import documents
 
 _HERE = documents.c.workspace_id == bindparam("_workspace_id")
-# Nobody deletes it until the unit ends: who does so waits for what comes to stand below it.
+# The lock prevents that the parent is deleted before the unit ends.
 _PARENT: Select[Any] = (
     select(
         documents.c.id,
@@ -34,26 +34,26 @@ _PARENT: Select[Any] = (
 )
 
 
-def _above() -> Select[Any]:
-    """The ids of a document and of all above it."""
-    above = (
+def _select_ancestors() -> Select[Any]:
+    """Return the ids of a document and its ancestors."""
+    ancestors = (
         select(documents.c.id, documents.c.parent_id)
         .where(_HERE, documents.c.id == bindparam("_parent_id"))
         .cte("above", recursive=True)
     )
     next_one = documents.alias("next_one")
     further = select(next_one.c.id, next_one.c.parent_id).where(
-        next_one.c.workspace_id == bindparam("_workspace_id"), next_one.c.id == above.c.parent_id
+        next_one.c.workspace_id == bindparam("_workspace_id"), next_one.c.id == ancestors.c.parent_id
     )
-    return select(above.union(further).c.id)
+    return select(ancestors.union(further).c.id)
 
 
-_ABOVE = _above()
+_ANCESTORS = _select_ancestors()
 
 
 @attrs.frozen
 class Context:
-    """What a document belongs to, as the columns have it."""
+    """The context that a document belongs to, as its columns store it."""
 
     context_type: ContextType
     context_id: str
@@ -62,7 +62,7 @@ class Context:
 
 
 def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateDocument) -> Any:
-    """The document below which one shall stand: its id and its context; None for none.
+    """Return the row of the parent document that a request names, with its id and context; None if it names none.
 
     Raises:
         Invalid: The workspace has no such document.
@@ -71,8 +71,8 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
         if request.parent_id == "":
             raise unknown("parentId")
         return None
-    place = {"_workspace_id": workspace_id, "_parent_id": request.parent_id}
-    row = uow.connection.execute(_PARENT, place).first()
+    parameters = {"_workspace_id": workspace_id, "_parent_id": request.parent_id}
+    row = uow.connection.execute(_PARENT, parameters).first()
     if row is None:
         raise unknown("parentId")
     uow.record_dependency("parent document", row.id)
@@ -80,14 +80,14 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
 
 
 def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_id: str) -> None:
-    """A document does not stand below itself. The workspace is held: nobody else moves one at the same time.
+    """Check that a document is not moved below itself. The locked workspace prevents concurrent moves.
 
     Raises:
-        Conflict: It would.
+        Conflict: The new parent is the document itself or one of its descendants.
     """
-    place = {"_workspace_id": workspace_id, "_parent_id": parent_id}
-    if document_id in uow.connection.execute(_ABOVE, place).scalars():
-        raise Conflict("a document cannot stand below itself", code="cycle")
+    parameters = {"_workspace_id": workspace_id, "_parent_id": parent_id}
+    if document_id in uow.connection.execute(_ANCESTORS, parameters).scalars():
+        raise Conflict("a document cannot be moved below itself", code="cycle")
 
 
 def context(
@@ -97,41 +97,44 @@ def context(
     request: CreateDocument | UpdateDocument,
     parent: Any = None,
 ) -> Context | None:
-    """What a document shall belong to; None if nothing is said.
+    """Return the context that a request names; None if it names none.
 
     Args:
         uow: The unit.
         ref: The workspace.
         at: The result of its access check.
-        request: What is asked for.
-        parent: The document above it, whose context is the one that goes without saying.
+        request: The request.
+        parent: The parent document, whose context is the default.
+
+    Returns:
+        The context, or None to keep the current one.
 
     Raises:
-        Invalid: There is no such thing in the workspace.
+        Invalid: The workspace has no such context.
     """
-    kind, said = request.context_type, request.context_id
+    kind, context_id = request.context_type, request.context_id
     if kind is UNSET:
-        if said is UNSET:
+        if context_id is UNSET:
             return parent and Context(
                 parent.context_type, parent.context_id, parent.project_id, parent.scope_id
             )
-        raise invalid(("contextType", "is required beside contextId"))
+        raise invalid(("contextType", "is required with contextId"))
     if kind in ("organization", "workspace"):
-        own = at.roles.organization_id if kind == "organization" else at.roles.workspace_id or ""
-        if said not in (UNSET, own):
+        own_id = at.roles.organization_id if kind == "organization" else at.roles.workspace_id or ""
+        if context_id not in (UNSET, own_id):
             raise unknown("contextId")
-        return Context(kind, own)
-    if said is UNSET:
-        raise invalid(("contextId", f"is required of a {kind}"))
+        return Context(kind, own_id)
+    if context_id is UNSET:
+        raise invalid(("contextId", f"is required if contextType is {kind}"))
     try:
         if kind == "project":
-            board_access.load_locked_project(uow, _below(ref, ProjectRef, said))
-            return Context(kind, said, said)
-        scope = scope_access.load_locked_scope(uow, _below(ref, ScopeRef, said)).row
+            board_access.load_locked_project(uow, _child_ref(ref, ProjectRef, context_id))
+            return Context(kind, context_id, context_id)
+        scope = scope_access.load_locked_scope(uow, _child_ref(ref, ScopeRef, context_id)).row
     except NotFound:
         raise unknown("contextId") from None
-    return Context(kind, said, scope.project_id, said)
+    return Context(kind, context_id, scope.project_id, context_id)
 
 
-def _below(ref: WorkspaceRef, kind: type[Any], id: str) -> Any:
+def _child_ref(ref: WorkspaceRef, kind: type[Any], id: str) -> Any:
     return ref.parent(WorkspaceRef).child(kind, id)

@@ -1,4 +1,4 @@
-"""Projects as files, with their documents; their rules are for automations to add."""
+"""The export and import of projects with their documents. The automations package adds automations."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ _INSERT = insert(documents)
 
 
 def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
-    """Return the project with everything that is in it but for rules, and the id of its workspace."""
+    """Return the project with all its contents except automations, and the id of its workspace."""
     file: Any
     file, workspace_id = exports.project_file(uow, ref)
-    found = uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id}).fetchall()
-    known = exports.People(people.introduced(uow, workspace_id, {row.author_id for row in found}))
-    ids = {row.id for row in found}
-    made: ProjectFile = attrs.evolve(
+    document_rows = uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id}).fetchall()
+    authors = exports.People(
+        people.load_with_membership(uow, workspace_id, {row.author_id for row in document_rows})
+    )
+    ids = {row.id for row in document_rows}
+    with_documents: ProjectFile = attrs.evolve(
         file,
         documents=[
             FileDocument(
@@ -43,24 +45,24 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
                 parent_id=row.parent_id if row.parent_id in ids else None,
                 tags=row.tags,
                 status=row.status,
-                author=known.person(row.author_id),
+                author=authors.person(row.author_id),
                 content=make_safe(row.content),
                 created_at=row.created_at,
                 updated_at=row.updated_at,
             )
-            for row in found
+            for row in document_rows
         ],
     )
-    return made, workspace_id
+    return with_documents, workspace_id
 
 
 def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> imports.Imported:
-    """Make a project of a file, without its rules; whoever imports it becomes its member and its documents' author."""
-    made = imports.make_project(uow, ref, request)
-    told = {
-        "organization_id": made.organization_id,
-        "workspace_id": made.answer.workspace_id,
-        "project_id": made.answer.id,
+    """Create a project from a file, without its automations; the caller becomes its member and the author of its documents."""
+    imported = imports.make_project(uow, ref, request)
+    common = {
+        "organization_id": imported.organization_id,
+        "workspace_id": imported.answer.workspace_id,
+        "project_id": imported.answer.id,
         "status": "draft",
         "submissions": 0,
         "author_id": uow.user_id,
@@ -70,13 +72,13 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
         "now": uow.now,
     }
     ids = [uow.new_id() for _ in request.documents or ()]
-    written = rules.rows(request, ids, made.scope_ids, told)
-    if written:
-        uow.connection.execute(_INSERT, [{**row, "tag_keys": tag_keys(row["tags"])} for row in written])
-    for row in written:
-        # Search reads each; people are told of the project as a whole.
+    document_rows = rules.rows(request, ids, imported.scope_ids, common)
+    if document_rows:
+        uow.connection.execute(_INSERT, [{**row, "tag_keys": tag_keys(row["tags"])} for row in document_rows])
+    for row in document_rows:
+        # For search, which indexes each document; members are notified of the project as a whole.
         uow.emit(written_event(row, is_new=True))
-    answer: Any = made.answer
-    left = [*made.answer.not_carried, *rules.left_behind(request, made.importer.email)]
-    told_of: Any = attrs.evolve(answer, not_carried=left)
-    return attrs.evolve(made, answer=told_of)
+    answer: Any = imported.answer
+    not_carried = [*imported.answer.not_carried, *rules.list_losses(request, imported.importer.email)]
+    complete_answer: Any = attrs.evolve(answer, not_carried=not_carried)
+    return attrs.evolve(imported, answer=complete_answer)

@@ -1,4 +1,4 @@
-"""Reviews: documents submitted, approved or sent back. Section Review Workflow of the API reference."""
+"""Reviews: submit, approve or send back documents. Section Review Workflow of the API reference."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from stellary.core.accounts import people
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
-from stellary.core.knowledge.documents import place, written
-from stellary.core.knowledge.rows import Found
-from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, moved
+from stellary.core.knowledge.documents import change_document, event_location
+from stellary.core.knowledge.rows import DocumentRow
+from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, next_status
 from stellary.core.knowledge.tables import versions
 
-_KEEP = insert(versions)
-_DECIDE = (
+_INSERT_VERSION = insert(versions)
+_UPDATE_VERSION = (
     update(versions)
     .where(versions.c.document_id == bindparam("_id"), versions.c.number == bindparam("_number"))
     .returning(versions.c.submitted_by_id)
@@ -28,18 +28,18 @@ _DECIDE = (
 
 @serves(SUBMIT_REVIEW)
 def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
-    """Submit a document for review, and keep what it says by then."""
+    """Submit a document for review, and store its content as a version."""
     at = access.document(uow, ref)
 
-    def decide(before: Found) -> dict[str, Any]:
-        status = moved(before["status"], "submit")
+    def decide(before: DocumentRow) -> dict[str, Any]:
+        status = next_status(before["status"], "submit")
         uow.require_version(before["version"])
         return {"status": status, "submissions": before["submissions"] + 1, "submitted_at": uow.now}
 
-    before, changes = written(uow, at, decide)
+    before, changes = change_document(uow, at, decide)
     after = {**before, **changes}
     uow.connection.execute(
-        _KEEP,
+        _INSERT_VERSION,
         {
             "id": uow.new_id(),
             "document_id": after["id"],
@@ -53,25 +53,25 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
         },
     )
     document = rows.summary(after)
-    uow.emit(DocumentSubmitted(**place(after), document=document, number=after["submissions"]))
+    uow.emit(DocumentSubmitted(**event_location(after), document=document, number=after["submissions"]))
     return rows.document(after, "tiptap")
 
 
 @serves(REVIEW_DOCUMENT)
 def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) -> Document:
-    """Approve what waits for a review, or send it back. Of two reviewers who do so at once, the second is told of that."""
+    """Approve a document or send it back. If two reviewers decide at the same time, the second one gets a conflict."""
     at = access.document(uow, ref)
     move = REVIEWS[request.status]
     is_author = at.row.author_id == uow.user_id
-    is_alone = is_author and not people.others_reach(uow, at.row.workspace_id, uow.user_id)
+    is_alone = is_author and not people.has_other_members(uow, at.row.workspace_id, uow.user_id)
     check_reviewer(move, is_author=is_author, is_alone=is_alone)
-    seen = at.row.submissions
+    submissions = at.row.submissions
 
-    def decide(before: Found) -> dict[str, Any]:
-        status = moved(before["status"], move)
+    def decide(before: DocumentRow) -> dict[str, Any]:
+        status = next_status(before["status"], move)
         uow.require_version(before["version"])
-        if before["submissions"] != seen:
-            raise Conflict("the document has been submitted anew in the meantime", code="stale_submission")
+        if before["submissions"] != submissions:
+            raise Conflict("the document has been submitted again in the meantime", code="stale_submission")
         return {"status": status, **decision}
 
     decision = {
@@ -79,14 +79,14 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
         "review_notes": request.notes or None,
         "reviewed_at": uow.now,
     }
-    before, changes = written(uow, at, decide)
+    before, changes = change_document(uow, at, decide)
     after = {**before, **changes, "reviewer_name": at.row.caller_name}
     version = {"_id": after["id"], "_number": after["submissions"], "status": after["status"], **decision}
-    submitted_by_id = uow.connection.execute(_DECIDE, version).scalar_one()
-    happened = DocumentApproved if move == "approve" else ChangesRequested
+    submitted_by_id = uow.connection.execute(_UPDATE_VERSION, version).scalar_one()
+    event_class = DocumentApproved if move == "approve" else ChangesRequested
     uow.emit(
-        happened(
-            **place(after),
+        event_class(
+            **event_location(after),
             document=rows.summary(after),
             number=after["submissions"],
             submitted_by_id=submitted_by_id,

@@ -1,4 +1,4 @@
-"""Rows: documents and their versions as values."""
+"""Conversion of database rows to documents and versions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stellary.core.accounts.audience import name_of
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
 from stellary.core.knowledge.tables import documents, versions
 
-Found = Mapping[Any, Any]
-"""What a statement has found, by the columns' names."""
+DocumentRow = Mapping[Any, Any]
+"""A row of a document or a version, by column names."""
 
 _NAMES = (
     name_of(documents.c.author_id).label("author_name"),
@@ -38,29 +38,31 @@ _FIELDS = [field.name for field in wire_fields(DocumentSummary).values()]
 _VERSION_FIELDS = [field.name for field in wire_fields(DocumentVersionSummary).values()]
 
 
-def summary(found: Found) -> DocumentSummary:
-    """The document of a row, without its content."""
-    return DocumentSummary(**{name: found[name] for name in _FIELDS})
+def summary(row: DocumentRow) -> DocumentSummary:
+    """Return the document of a row, without its content."""
+    return DocumentSummary(**{name: row[name] for name in _FIELDS})
 
 
-def document(found: Found, content_format: ContentFormat) -> Document:
-    """The document of a row."""
-    return Document(**{name: found[name] for name in _FIELDS}, **_told(found, content_format))
+def document(row: DocumentRow, content_format: ContentFormat) -> Document:
+    """Return the document of a row."""
+    return Document(**{name: row[name] for name in _FIELDS}, **_content_fields(row, content_format))
 
 
-def version_summary(found: Found) -> DocumentVersionSummary:
-    """The version of a row, without its content."""
-    return DocumentVersionSummary(**{name: found[name] for name in _VERSION_FIELDS})
+def version_summary(row: DocumentRow) -> DocumentVersionSummary:
+    """Return the version of a row, without its content."""
+    return DocumentVersionSummary(**{name: row[name] for name in _VERSION_FIELDS})
 
 
-def version(found: Found, content_format: ContentFormat) -> DocumentVersion:
-    """The version of a row."""
-    return DocumentVersion(**{name: found[name] for name in _VERSION_FIELDS}, **_told(found, content_format))
+def version(row: DocumentRow, content_format: ContentFormat) -> DocumentVersion:
+    """Return the version of a row."""
+    return DocumentVersion(
+        **{name: row[name] for name in _VERSION_FIELDS}, **_content_fields(row, content_format)
+    )
 
 
-def _told(found: Found, content_format: ContentFormat) -> dict[str, Any]:
+def _content_fields(row: DocumentRow, content_format: ContentFormat) -> dict[str, Any]:
     # Documents that were stored before unsafe content was refused may still have some.
-    content = make_safe(found["content"])
+    content = make_safe(row["content"])
     return {
         "content_format": content_format,
         "content": to_markdown(content) if content_format == "markdown" else content,

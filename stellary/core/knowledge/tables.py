@@ -1,4 +1,4 @@
-"""The schema of knowledge: documents, and what they said when they were submitted."""
+"""The tables of knowledge: documents, and their submitted versions."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ documents = Table(
     Column(
         "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), nullable=False
     ),
-    # Where it was made, and is changed: those of an organization are read in all of its workspaces.
+    # The workspace in which it was created and is changed. Documents of the organization are readable in all its workspaces.
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
-    # What it belongs to. Of a scope also the project, so that it goes with either.
+    # The context that it belongs to. For a scope also the project, so that it is deleted with either.
     Column("context_type", String(20), nullable=False),
     Column("context_id", IdType, nullable=False),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), index=True),
     Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), index=True),
-    # Who deletes a document lifts what is below it; what goes with its project leaves roots behind in other places.
+    # Deleting a document moves its children up; SET NULL applies if it is deleted together with its project.
     Column("parent_id", IdType, ForeignKey("stellary_documents.id", ondelete="SET NULL"), index=True),
     Column("title", String(200), nullable=False),
     Column("doc_type", String(20), nullable=False),
     Column("content", Json, nullable=False),
     Column("tags", Json, nullable=False),
-    # The tags as they are compared, each between line feeds.
+    # The tags in lower case for filters, each between line feeds.
     Column("tag_keys", Text, nullable=False),
     Column("status", String(20), nullable=False),
-    # How often it was submitted: the number of its newest version.
+    # The number of submissions, which is the number of its newest version.
     Column("submissions", Integer, nullable=False),
     Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("reviewer_id", IdType, ForeignKey("stellary_users.id")),
     Column("review_notes", Text),
     Column("submitted_at", UtcDateTime),
     Column("reviewed_at", UtcDateTime),
-    # Whose change was told last, and when: who saves every few seconds is told of once in a while.
+    # The last change that was reported: its author and time. Frequent saves are reported only from time to time.
     Column("told_of_id", IdType, nullable=False),
     Column("told_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False),

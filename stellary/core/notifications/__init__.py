@@ -1,1 +1,1 @@
-"""Notifications: what has happened, and whom it concerns."""
+"""Notifications: the activity of workspaces, and its recipients."""

@@ -13,7 +13,7 @@ import attrs
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
 from stellary.contract.activities import ActivityType
-from stellary.core.accounts.audience import audience, by_ids, introduced, reviewers
+from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import reaches
 from stellary.core.board.queries.recipient_queries import (
     select_commenters,
@@ -48,7 +48,7 @@ def _people_statement(*queries: Select[Any]) -> Select[Any]:
     """Build a statement for users by id and from other queries: id, card, name, access to the workspace."""
     by_id = by_ids(bindparam("_user_ids", expanding=True), _NO_CARD)
     people = union(by_id, *queries).subquery()
-    return introduced(people, people.c.id, _WORKSPACE_ID)
+    return with_access_flag(people, people.c.id, _WORKSPACE_ID)
 
 
 _CARD_PEOPLE = _people_statement(select_commenters(bindparam("_card_ids", expanding=True)))
@@ -162,7 +162,7 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
     by_card: dict[str, set[str]] = defaultdict(set)
     workspace_id = events[0].workspace_id
     for user_id in named_ids | recipient_ids:
-        # Mostly the assignee, whom the service has looked up already.
+        # Mostly the assignee, whose name the service has already loaded.
         name = uow.members.get((workspace_id, user_id))
         if name is not None:
             names[user_id] = name

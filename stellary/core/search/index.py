@@ -24,7 +24,7 @@ from stellary.core.kernel.events import (
 )
 from stellary.core.kernel.search_sources import Entry
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import findable as knowledge
+from stellary.core.knowledge import search_entries as knowledge
 from stellary.core.search.rules import fold
 from stellary.core.search.tables import entries
 
@@ -38,7 +38,7 @@ _INSERT_OF_PROJECT = insert(entries).from_select(
     _NAMES, select(*_PARAMETERS.values()).where(search_entries.project_exists(_PARAMETERS["project_id"]))
 )
 _INSERT_OF_DOCUMENT = insert(entries).from_select(
-    _NAMES, select(*_PARAMETERS.values()).where(knowledge.document_is_there(_PARAMETERS["document_id"]))
+    _NAMES, select(*_PARAMETERS.values()).where(knowledge.document_exists(_PARAMETERS["document_id"]))
 )
 _THIS_ENTRY = (entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
 _UPDATE = update(entries).where(*_THIS_ENTRY)

@@ -34,7 +34,7 @@ from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.knowledge import findable as knowledge
+from stellary.core.knowledge import search_entries as knowledge
 from stellary.core.search import rules
 from stellary.core.search.tables import entries
 

@@ -70,7 +70,7 @@ def _file(uow: UnitOfWork, row: Row[Any], request: ExecuteProjectDraft) -> Impor
     start = utc(request.start_date) if request.start_date else roadmap.start_date or _midnight(uow.now)
     members = []
     if row.created_by_id != uow.user_id:
-        author = people.known(uow, [row.created_by_id])[row.created_by_id]
+        author = people.load_people(uow, [row.created_by_id])[row.created_by_id]
         members = [ImportedMember(email=author.email)]
     return ImportProject(
         project=ImportedProject(name=request.name or row.name, description=_description(row.description)),

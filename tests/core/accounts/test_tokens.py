@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stellary.contract.errors import Invalid, Unauthenticated
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.passwords import hash_password, verify_password
-from stellary.core.accounts.personal import slugified
+from stellary.core.accounts.personal import slugify
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token, new_secret
 from stellary.core.kernel.signer import Signer
 
@@ -220,7 +220,7 @@ def test_addresses_are_the_same_without_regard_to_case_and_encoding(one, other):
 
 @given(st.text(max_size=80))
 def test_a_slug_is_one(text):
-    slug = slugified(text)
+    slug = slugify(text)
     assert slug == "" or (2 <= len(slug) <= 60 and slug.strip("-") == slug)
     assert slug.replace("-", "").isalnum() or slug == ""
 
@@ -237,4 +237,4 @@ def test_a_slug_is_one(text):
     ],
 )
 def test_a_name_becomes_a_slug(text, slug):
-    assert slugified(text) == slug
+    assert slugify(text) == slug

@@ -620,7 +620,7 @@ def test_rule_without_permission_fails_and_stays_on(automation_api):
     rule = automation_api.rule("task_created", "update_document", documentId=document["id"], title="New")
     automation_api.card()
     assert automation_api.results(rule) == [
-        "a document of the organization is changed in the workspace in which it was made"
+        "a document of the organization can be changed only in the workspace in which it was created"
     ]
     assert automation_api.rule_now(rule)["enabled"]
     automation_api.card()

@@ -92,7 +92,7 @@ def test_imported_rules_act_for_the_importer(automation_api: AutomationApi):
     assert file["automations"][0]["owner"] == {"name": "ann", "email": "ann@example.com"}
     answer, (rule,) = import_file(automation_api, file, bob)
     assert rule["ownerId"] == bob.id
-    reason = "the rules act on behalf of whoever imports them"
+    reason = "imported automations act on behalf of the person who imports them"
     assert loss_reasons(answer, "creator") == [("automations[].owner", reason)]
 
 

@@ -71,7 +71,7 @@ def test_markdown_is_taken_and_told(document_api):
         ({"content": "Done."}, "content must be a TipTap document unless contentFormat is markdown"),
         (
             {"content": content("a"), "contentFormat": "markdown"},
-            "content must be a text if contentFormat is markdown",
+            "content must be a string if contentFormat is markdown",
         ),
         ({"content": "x" * 1_048_577, "contentFormat": "markdown"}, "content must be at most 1 MB"),
         ({"content": content("x" * 1_048_576)}, "content must be at most 1 MB"),
@@ -86,8 +86,8 @@ def test_markdown_is_taken_and_told(document_api):
         ({"tags": ["api", "API"]}, "tags[1] must not be there twice"),
         ({"tags": ["api", "api"]}, "tags must not contain duplicates"),
         ({"tags": ["a\nb"]}, "tags[0] must be on one line"),
-        ({"contextType": "project"}, "contextId is required of a project"),
-        ({"contextId": UNKNOWN}, "contextType is required beside contextId"),
+        ({"contextType": "project"}, "contextId is required if contextType is project"),
+        ({"contextId": UNKNOWN}, "contextType is required with contextId"),
         (
             {"contextType": "workspace", "contextId": UNKNOWN},
             "contextId must be the id of something that is there",
@@ -159,7 +159,10 @@ def test_what_belongs_to_the_organization_is_read_in_its_workspaces_and_changed_
         404,
         "Document not found",
     )
-    said = (403, "a document of the organization is changed in the workspace in which it was made")
+    said = (
+        403,
+        "a document of the organization can be changed only in the workspace in which it was created",
+    )
     assert document_api.error("PATCH", there, {"title": "mine"}, by=document_api.rob) == said
     assert document_api.error("PATCH", there, {"title": 5}, by=document_api.rob) == said
     assert document_api.error("DELETE", there, by=document_api.rob) == said
@@ -195,7 +198,7 @@ def test_a_document_never_stands_below_itself(document_api):
     bottom = document_api.document("bottom", parentId=middle["id"])
     for below in (top, middle, bottom):
         said = document_api.error("PATCH", document_api.of(top), {"parentId": below["id"]})
-        assert said == (409, "a document cannot stand below itself")
+        assert said == (409, "a document cannot be moved below itself")
     assert document_api.change(bottom, parentId=top["id"])["parentId"] == top["id"]
     assert document_api.change(middle, parentId=bottom["id"])["parentId"] == bottom["id"]
     assert document_api.change(bottom, parentId=None)["parentId"] is None

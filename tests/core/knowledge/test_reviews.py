@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stellary.contract.documents import DocumentStatus
 from stellary.contract.errors import Conflict
-from stellary.core.knowledge.rules.review import MOVES, Move, moved
+from stellary.core.knowledge.rules.review import MOVES, Move, next_status
 from tests.core.knowledge.document_api import content
 
 LEGAL = {
@@ -29,10 +29,10 @@ LEGAL = {
 @pytest.mark.parametrize("status", get_args(DocumentStatus))
 def test_each_move_leads_where_it_should_or_nowhere(status, move):
     if (status, move) in LEGAL:
-        assert moved(status, move) == LEGAL[status, move]
+        assert next_status(status, move) == LEGAL[status, move]
     else:
         with pytest.raises(Conflict, match=f"whose status is {status} cannot be"):
-            moved(status, move)
+            next_status(status, move)
 
 
 @given(st.lists(st.sampled_from(get_args(Move)), max_size=8))

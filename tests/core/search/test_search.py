@@ -20,7 +20,7 @@ from stellary.core.board.projects import create_project, delete_project
 from stellary.core.board.tables import projects
 from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.knowledge.documents import written_event as written
-from stellary.core.knowledge.findable import document_entry
+from stellary.core.knowledge.search_entries import document_entry
 from stellary.core.knowledge.tables import documents
 from stellary.core.search.rules import fold
 from stellary.core.search.tables import entries

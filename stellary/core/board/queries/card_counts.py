@@ -152,5 +152,5 @@ def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, Colum
 def load_members(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
     """Return the members of projects, each with the id of the project."""
     rows = uow.connection.execute(_MEMBERS, {"_ids": list(ids)}).fetchall()
-    people_by_id = people.known(uow, {row.user_id for row in rows})
+    people_by_id = people.load_people(uow, {row.user_id for row in rows})
     return [(row.project_id, member_value(people_by_id[row.user_id], row.created_at)) for row in rows]

@@ -14,7 +14,7 @@ def list_losses(file: ImportProject, assignees: Container[str], email: str) -> I
 
     Args:
         file: The file to import.
-        assignees: The e-mail addresses of assignees who reach the workspace, as the file writes them.
+        assignees: The e-mail addresses of assignees with access to the workspace, as the file writes them.
         email: The e-mail address of the importer.
     """
     cards = file.cards or []
@@ -25,10 +25,10 @@ def list_losses(file: ImportProject, assignees: Container[str], email: str) -> I
             path="cards[].assignee",
             name=stranger,
             count=count,
-            reason="nobody in the workspace has that e-mail address, so that the cards are assigned to nobody",
+            reason="no member of the workspace has this e-mail address, so the cards have no assignee",
         )
     creators = [card.created_by for card in cards if card.created_by]
-    reason = "whoever imports has made the cards here"
+    reason = "imported cards are created by the person who imports them"
     yield from list_other_creators(creators, email, "cards[].createdBy", reason)
     for card_index, card in enumerate(cards):
         for index, attachment in enumerate(card.attachments or ()):
@@ -37,7 +37,7 @@ def list_losses(file: ImportProject, assignees: Container[str], email: str) -> I
                 path=f"cards[{card_index}].attachments[{index}]",
                 name=attachment.original_name,
                 count=1,
-                reason="its bytes are not in the file: download it where it is, and upload it to the card",
+                reason="its content is not in the file: download it from the source, and upload it to the card",
             )
 
 

@@ -1,4 +1,4 @@
-"""Characters as CommonMark sees them: what stands beside ``**`` or ``_`` says whether these begin or end something."""
+"""Character classes of CommonMark: the characters beside ``**`` or ``_`` decide whether these open or close a mark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHITE_SPACE: Final = " \t\n\v\f\r\xa0\u1680\u202f\u205f\u3000\u2028\u2029" + "".
 
 @functools.lru_cache(maxsize=4096)
 def kind_of(character: str) -> CharacterKind:
-    """What a character is; nothing at all, as before a line and after it, is a space."""
+    """Return the class of a character; no character, as before and after a line, counts as a space."""
     if character in ("", "\t", "\n", "\v", "\f", "\r"):
         return "space"
     category = unicodedata.category(character)
@@ -26,11 +26,15 @@ def kind_of(character: str) -> CharacterKind:
 
 
 def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[bool, bool]:
-    """Whether a run of a marker can open something, and whether it can close something.
+    """Return whether a run of a marker can open a mark, and whether it can close one.
 
     Args:
         marker: One of its characters.
-        before, after: What stands beside it.
+        before: The class of the character before the run.
+        after: The class of the character after the run.
+
+    Returns:
+        The two answers, as a pair.
     """
     left = after != "space" and (after != "punctuation" or before != "other")
     right = before != "space" and (before != "punctuation" or after != "other")

@@ -1,4 +1,4 @@
-"""The rules of documents: tags, what a change changes, and when it is told."""
+"""The rules of documents: tags, the columns that a request changes, and which changes are reported."""
 
 from __future__ import annotations
 
@@ -9,57 +9,63 @@ from typing import Any, Final
 from stellary.contract.documents import UpdateDocument
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.knowledge.rules.review import moved
+from stellary.core.knowledge.rules.review import next_status
 
-TOLD_EVERY: Final = timedelta(minutes=10)
+REPORT_INTERVAL: Final = timedelta(minutes=10)
 
-EDITS: Final = frozenset({"title", "content"})
-"""What is reviewed: another one of these is another document."""
+REVIEWED_FIELDS: Final = frozenset({"title", "content"})
+"""The fields that a review covers: changing one of them makes a new review necessary."""
 
 
 def check_tags(tags: Sequence[str], path: str = "tags") -> None:
-    """Each tag is on one line, and stands there once, without regard to case.
+    """Check that each tag is on one line, and occurs once, regardless of case.
 
     Raises:
-        Invalid: One has more lines, or stands there twice.
+        Invalid: A tag has several lines, or occurs twice.
     """
-    known: set[str] = set()
+    seen: set[str] = set()
     for index, tag in enumerate(tags):
         if "\n" in tag:
             raise invalid((f"{path}[{index}]", "must be on one line"))
-        if tag.casefold() in known:
+        if tag.casefold() in seen:
             raise invalid((f"{path}[{index}]", "must not be there twice"))
-        known.add(tag.casefold())
+        seen.add(tag.casefold())
 
 
 def tag_keys(tags: Sequence[str]) -> str:
-    """The tags as they are looked for: each, whatever its case, between line feeds."""
+    """Return the tags as filters compare them: in lower case, each between line feeds."""
     return "".join(f"\n{tag.casefold()}\n" for tag in tags)
 
 
-def changed(
+def compute_changes(
     before: Mapping[str, Any], request: UpdateDocument, resolved: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What becomes different by a change, by the columns' names. Another title or content is an edit, as the review has it.
+    """Return the changed columns with their new values. A new title or content is an edit in the review workflow.
 
     Args:
-        before: The document as it is.
-        request: What is asked for.
-        resolved: What that comes to where it is not said as it is kept: content, parent, context.
+        before: The document before the change.
+        request: The request.
+        resolved: The columns that the service has computed from the request: content, parent, context.
+
+    Returns:
+        The new values by column names, without unchanged ones.
     """
-    asked = dict(resolved)
+    requested = dict(resolved)
     for name in ("title", "doc_type", "tags"):
-        if (said := getattr(request, name)) is not UNSET:
-            asked[name] = said
-    changes = {name: said for name, said in asked.items() if said != before[name]}
+        if (value := getattr(request, name)) is not UNSET:
+            requested[name] = value
+    changes = {name: value for name, value in requested.items() if value != before[name]}
     if "tags" in changes:
         changes["tag_keys"] = tag_keys(changes["tags"])
-    if changes.keys() & EDITS and (status := moved(before["status"], "edit")) != before["status"]:
+    if (
+        changes.keys() & REVIEWED_FIELDS
+        and (status := next_status(before["status"], "edit")) != before["status"]
+    ):
         changes["status"] = status
     return changes
 
 
 def is_news(before: Mapping[str, Any], changes: Mapping[str, Any], user_id: str, now: datetime) -> bool:
-    """Whether a change is told: who goes on writing, and saves every few seconds, is told of every ten minutes."""
-    goes_on = changes.keys() == {"content"} and before["told_of_id"] == user_id
-    return not goes_on or now - before["told_at"] >= TOLD_EVERY
+    """Return whether a change is reported; while one person saves repeatedly, only every ten minutes."""
+    is_continued = changes.keys() == {"content"} and before["told_of_id"] == user_id
+    return not is_continued or now - before["told_at"] >= REPORT_INTERVAL

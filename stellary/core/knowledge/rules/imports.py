@@ -1,4 +1,4 @@
-"""Documents of a file: what refers to something in it is found before anything is written."""
+"""Documents of a project file: references within the file are resolved before anything is written."""
 
 from __future__ import annotations
 
@@ -16,91 +16,99 @@ from stellary.core.knowledge.rules.markdown_reading import EMPTY
 Row = dict[str, Any]
 
 
-def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], told: Row) -> list[Row]:
-    """The documents of a file, each after the one above it.
+def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], common: Row) -> list[Row]:
+    """Return the rows of a file's documents, parents before their children.
 
     Args:
-        file: What is imported.
-        ids: Those that its documents shall have, in its order.
-        scope_ids: Those that its scopes have here, in its order.
-        told: What holds of all of them: where they are made, by whom, when.
+        file: The file to import.
+        ids: The ids of its documents, in the order of the file.
+        scope_ids: The ids of its scopes, in the order of the file.
+        common: The columns that all documents share: workspace, author, time.
+
+    Returns:
+        The rows to insert.
 
     Raises:
-        Invalid: One refers to what is not in the file, or stands below itself.
+        Invalid: A document refers to something that is not in the file, or is its own ancestor.
     """
     entries = file.documents or []
-    scopes, places = index_ids(file.scopes or (), "scopes"), index_ids(entries, "documents")
+    scopes, indexes = index_ids(file.scopes or (), "scopes"), index_ids(entries, "documents")
     above: list[int | None] = []
-    made: list[Row] = []
-    for place, each in enumerate(entries):
-        path = f"documents[{place}]"
-        check_tags(each.tags or (), f"{path}.tags")
+    document_rows: list[Row] = []
+    for index, entry in enumerate(entries):
+        path = f"documents[{index}]"
+        check_tags(entry.tags or (), f"{path}.tags")
         scope_id, parent = None, None
-        if each.scope_id:
-            scope_id = scope_ids[resolve_reference(scopes, each.scope_id, f"{path}.scopeId", "scopes")]
-        if each.parent_id:
-            parent = resolve_reference(places, each.parent_id, f"{path}.parentId", "documents")
+        if entry.scope_id:
+            scope_id = scope_ids[resolve_reference(scopes, entry.scope_id, f"{path}.scopeId", "scopes")]
+        if entry.parent_id:
+            parent = resolve_reference(indexes, entry.parent_id, f"{path}.parentId", "documents")
         above.append(parent)
-        made.append(_row(each, ids[place], scope_id, None if parent is None else ids[parent], told))
-    return [made[place] for place in _from_above(above)]
+        document_rows.append(
+            _row(entry, ids[index], scope_id, None if parent is None else ids[parent], common)
+        )
+    return [document_rows[index] for index in _parents_first(above)]
 
 
-def _row(said: ImportedDocument, id: str, scope_id: str | None, parent_id: str | None, told: Row) -> Row:
-    created = told["now"] if said.created_at is UNSET else utc(said.created_at)
-    updated = created if said.updated_at is UNSET else utc(said.updated_at)
+def _row(entry: ImportedDocument, id: str, scope_id: str | None, parent_id: str | None, common: Row) -> Row:
+    created = common["now"] if entry.created_at is UNSET else utc(entry.created_at)
+    updated = created if entry.updated_at is UNSET else utc(entry.updated_at)
     return {
         "id": id,
-        **{name: known for name, known in told.items() if name != "now"},
+        **{name: value for name, value in common.items() if name != "now"},
         "context_type": "scope" if scope_id else "project",
-        "context_id": scope_id or told["project_id"],
+        "context_id": scope_id or common["project_id"],
         "scope_id": scope_id,
         "parent_id": parent_id,
-        "title": said.title,
-        "doc_type": said.doc_type,
-        "content": EMPTY if said.content is UNSET else said.content,
-        "tags": said.tags or [],
+        "title": entry.title,
+        "doc_type": entry.doc_type,
+        "content": EMPTY if entry.content is UNSET else entry.content,
+        "tags": entry.tags or [],
         "created_at": created,
         "updated_at": updated,
     }
 
 
-def _from_above(above: Sequence[int | None]) -> list[int]:
-    """The places in an order in which each comes after the one above it.
+def _parents_first(parents: Sequence[int | None]) -> list[int]:
+    """Return the indexes of the documents in an order in which parents precede their children.
 
     Raises:
-        Invalid: Some stand below each other in a circle.
+        Invalid: The parents form a cycle.
     """
-    found: dict[int, None] = {}
-    for start in range(len(above)):
-        line: dict[int, None] = {}
-        place: int | None = start
-        while place is not None and place not in found:
-            if place in line:
-                raise invalid((f"documents[{place}].parentId", "must not lead back to the document"))
-            line[place] = None
-            place = above[place]
-        found.update(dict.fromkeys(reversed(line)))
-    return list(found)
+    ordered: dict[int, None] = {}
+    for start in range(len(parents)):
+        ancestors: dict[int, None] = {}
+        index: int | None = start
+        while index is not None and index not in ordered:
+            if index in ancestors:
+                raise invalid((f"documents[{index}].parentId", "must not lead back to the document"))
+            ancestors[index] = None
+            index = parents[index]
+        ordered.update(dict.fromkeys(reversed(ancestors)))
+    return list(ordered)
 
 
-def left_behind(file: ImportProject, email: str) -> Iterator[NotCarried]:
-    """What of a file's documents is not kept.
+def list_losses(file: ImportProject, email: str) -> Iterator[NotCarried]:
+    """Yield the data of a file's documents that the import does not keep.
 
     Args:
-        file: What is imported.
-        email: Of whoever imports.
+        file: The file to import.
+        email: The e-mail address of the caller.
+
+    Yields:
+        One entry for each kind of loss and document.
     """
     entries = file.documents or []
-    authors = [each.author for each in entries if each.author]
+    authors = [entry.author for entry in entries if entry.author]
     yield from list_other_creators(
-        authors, email, "documents[].author", "whoever imports has made the documents here"
+        authors, email, "documents[].author", "imported documents are created by the person who imports them"
     )
-    for place, each in enumerate(entries):
-        if each.status != "draft":
+    for index, entry in enumerate(entries):
+        if entry.status != "draft":
             yield NotCarried(
                 kind="review",
-                path=f"documents[{place}].status",
-                name=each.title,
+                path=f"documents[{index}].status",
+                name=entry.title,
                 count=1,
-                reason="nobody has reviewed it here, so that it is a draft",
+                reason="imported documents are drafts, since they have not been reviewed here",
             )

@@ -15,23 +15,23 @@ from stellary.core.knowledge.rules.markdown_parser import markdown_parser
 
 _EMPHASIS = {"strong_open": "bold", "strong_close": "bold", "em_open": "italic", "em_close": "italic"}
 _MARK_BYTES = 12
-"""Of the JSON of the shortest mark."""
+"""The size of the shortest mark as JSON."""
 
 
 @attrs.define
 class Budget:
-    """The bytes that a document may still have. What grows faster than the text is counted while it is read."""
+    """The bytes that a document may still use. Parts that may grow faster than the text are counted while it is read."""
 
-    left: int = BYTES_MAX
+    remaining: int = BYTES_MAX
 
     def spend(self, count: int) -> None:
-        """Take some of the bytes.
+        """Use some of the bytes.
 
         Raises:
-            Invalid: The document would be larger than one may be.
+            Invalid: The document would be too large.
         """
-        self.left -= count
-        if self.left < 0:
+        self.remaining -= count
+        if self.remaining < 0:
             raise document_too_large()
 
 
@@ -53,7 +53,7 @@ def read_inline(text: str, env: dict[str, Any], budget: Budget, *, is_cell: bool
 
     Args:
         text: Markdown without blocks.
-        env: The parser's own notes about the document, such as its link definitions.
+        env: The state of the parser for the document, such as its link definitions.
         budget: The bytes that the document may still have.
         is_cell: Whether the block is a table cell, whose type may be given in the text.
     """
@@ -67,7 +67,7 @@ def read_inline(text: str, env: dict[str, Any], budget: Budget, *, is_cell: bool
 
 @attrs.define
 class _OpenMark:
-    """A mark that is open, perhaps several times at once."""
+    """An open mark, which may be nested in itself."""
 
     mark: Node
     size: int
@@ -89,8 +89,8 @@ class _Nodes:
 
     def read(self, tokens: Sequence[Token]) -> list[Node]:
         lone = _lone_tags(tokens)
-        for place, token in enumerate(tokens):
-            if place in lone:
+        for index, token in enumerate(tokens):
+            if index in lone:
                 self._add_text(token.content)
             else:
                 self._read_token(token)
@@ -169,17 +169,17 @@ class _Nodes:
 
 
 def _lone_tags(tokens: Sequence[Token]) -> set[int]:
-    """Return the places of opening tags that nothing closes, and of closing ones that close nothing."""
+    """Return the indexes of opening tags without a closing tag, and of closing tags without an opening one."""
     lone: set[int] = set()
     open_tags: dict[str, list[int]] = defaultdict(list)
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token.type == "tag_open":
-            open_tags[token.tag].append(place)
+            open_tags[token.tag].append(index)
         elif token.type == "tag_close":
             if open_tags[token.tag]:
                 open_tags[token.tag].pop()
             else:
-                lone.add(place)
+                lone.add(index)
     return lone.union(*open_tags.values())
 
 

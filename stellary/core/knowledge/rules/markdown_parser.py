@@ -23,7 +23,7 @@ from stellary.core.knowledge.rules.embedded_json import CELLS, decode
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 LEVEL_MAX = DEPTH_MAX - 3
-"""Of blocks in each other: beside them the document, a paragraph and its text are nodes."""
+"""The nesting depth of blocks; the document, a paragraph and its text are three more levels."""
 
 _PAIRS: Final = {"~": "strike", "+": "underline", "=": "highlight"}
 _TAG_MARKS: Final = {"sub": "subscript", "sup": "superscript", "u": "underline", "mark": "highlight"}
@@ -51,9 +51,9 @@ def markdown_parser() -> MarkdownIt:
     parser = _Parser("commonmark", {"html": False, "maxNesting": DEPTH_MAX})
     parser.enable("table").disable(["html_block", "html_inline", "fragments_join"])
     interrupts = ["paragraph", "reference", "blockquote"]
-    parser.block.ruler.at("table", _bounded(table, 3), {"alt": ["paragraph", "reference"]})
-    parser.block.ruler.at("blockquote", _bounded(blockquote, 1), {"alt": [*interrupts, "list"]})
-    parser.block.ruler.at("list", _bounded(list_block, 2), {"alt": interrupts})
+    parser.block.ruler.at("table", _limit_depth(table, 3), {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.at("blockquote", _limit_depth(blockquote, 1), {"alt": [*interrupts, "list"]})
+    parser.block.ruler.at("list", _limit_depth(list_block, 2), {"alt": interrupts})
     parser.inline.ruler.at("image", _image)
     parser.inline.ruler.before("autolink", "tag", _tag)
     parser.inline.ruler.before("entity", "number", _number)
@@ -62,17 +62,17 @@ def markdown_parser() -> MarkdownIt:
     return parser
 
 
-def _bounded(rule: BlockRule, levels: int) -> BlockRule:
-    """Return a rule that leaves a block as text where it would be nested too deeply."""
+def _limit_depth(rule: BlockRule, levels: int) -> BlockRule:
+    """Return a rule that treats a block as text if it would be nested too deeply."""
 
-    def bounded(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    def limited_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return state.level + levels <= LEVEL_MAX and rule(state, start, end, silent)
 
-    return bounded
+    return limited_rule
 
 
 def _image(state: StateInline, silent: bool) -> bool:
-    """Read an image; inside the text of another one it is text, so that these are not read again and again."""
+    """Read an image; inside another image's text it is plain text, to avoid reading it repeatedly."""
     if silent or state.env.get("inside_image"):
         return not state.env.get("inside_image") and image(state, silent)
     state.env["inside_image"] = True
@@ -83,13 +83,13 @@ def _image(state: StateInline, silent: bool) -> bool:
 
 
 def _number(state: StateInline, silent: bool) -> bool:
-    """Read a character that is written by its number, control characters too; others are left to the next rule."""
-    found = _NUMBER.match(state.src, state.pos)
-    if found is None or not 0 < int(found[1]) < 0xD800:
+    """Read a decimal character reference, including control characters; others are left to the next rule."""
+    match = _NUMBER.match(state.src, state.pos)
+    if match is None or not 0 < int(match[1]) < 0xD800:
         return False
     if not silent:
-        state.push("text_special", "", 0).content = chr(int(found[1]))
-    state.pos = found.end()
+        state.push("text_special", "", 0).content = chr(int(match[1]))
+    state.pos = match.end()
     return True
 
 
@@ -105,7 +105,7 @@ def _pair(state: StateInline, silent: bool) -> bool:
     state.push("text", "", 0).content = marker * scanned.length
     if scanned.length == 2:
         place = len(state.tokens) - 1
-        # A length of 0 leaves out the rule of three, which holds for emphasis alone.
+        # A length of 0 disables the "rule of three", which applies only to emphasis.
         state.delimiters.append(Delimiter(ord(marker), 0, place, -1, scanned.can_open, scanned.can_close))
     state.pos += scanned.length
     return True
@@ -126,35 +126,35 @@ def _join_pairs(state: StateInline) -> None:
 
 
 def _tag(state: StateInline, silent: bool) -> bool:
-    """Read one of the known tags; all others are text."""
-    if state.src[state.pos] != "<" or (found := _TAG.match(state.src, state.pos)) is None:
+    """Read a known tag; all others are text."""
+    if state.src[state.pos] != "<" or (match := _TAG.match(state.src, state.pos)) is None:
         return False
-    token = Token("tag", "", 0, content=found[0])
-    if not _complete(token, found, state):
+    token = Token("tag", "", 0, content=match[0])
+    if not _parse_tag(token, match, state):
         return False
     if not silent:
         pushed = state.push(token.type, token.tag, 0)
         pushed.content, pushed.meta = token.content, token.meta
-    state.pos = found.end()
+    state.pos = match.end()
     return True
 
 
-def _complete(token: Token, found: re.Match[str], state: StateInline) -> bool:
-    """Set what a tag means; return whether it means something."""
-    if found["break"]:
+def _parse_tag(token: Token, match: re.Match[str], state: StateInline) -> bool:
+    """Set the meaning of a tag's token; return whether the tag is valid."""
+    if match["break"]:
         token.type = "hardbreak"
-    elif found["other_end"]:
+    elif match["other_end"]:
         token.type, token.tag = "tag_close", "tiptap-mark"
-    elif found["name"]:
-        token.tag = found["name"].lower()
-        token.type = "tag_close" if found["end"] else "tag_open"
+    elif match["name"]:
+        token.tag = match["name"].lower()
+        token.type = "tag_close" if match["end"] else "tag_open"
         token.meta = {"mark": {"type": _TAG_MARKS[token.tag]}}
     else:
-        return _complete_embedded(token, found["kind"].lower(), decode(found["json"]), state)
+        return _parse_embedded(token, match["kind"].lower(), decode(match["json"]), state)
     return True
 
 
-def _complete_embedded(token: Token, kind: str, value: dict[str, Any] | None, state: StateInline) -> bool:
+def _parse_embedded(token: Token, kind: str, value: dict[str, Any] | None, state: StateInline) -> bool:
     if value is None:
         return False
     token.meta = {kind: value}

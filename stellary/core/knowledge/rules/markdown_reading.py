@@ -1,7 +1,7 @@
 """Markdown read as a TipTap document: CommonMark with tables, task lists and what ``markdown_writing`` writes.
 
-However hostile a text is, the time it takes grows with its length: blocks are nested within bounds, and what can grow
-faster than the text is counted while it is read.
+The time is linear in the length of the text, even for hostile texts: nesting is limited, and parts that can grow faster
+than the text are counted while it is read.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ EMPTY_PARAGRAPH = "&nbsp;"
 
 MARKS_MAX = 300_000
 _BRACKET_COST = 10
-"""Each bracket may begin a link, and is looked at more often than other characters."""
+"""A bracket may begin a link, so the parser reads it more often than other characters."""
 _MARKS = "\\`*_~+=[]<>&|\n"
 TOKENS_MAX = BYTES_MAX // 8
-"""Of the tokens for blocks: the smallest, ``{"type":"paragraph"}``, takes three tokens and 21 bytes."""
+"""The number of tokens for blocks: the smallest block, ``{"type":"paragraph"}``, has three tokens and 21 bytes."""
 
 _TASK = re.compile(r"\[([ xX])\](?:[ \t\n]+|$)")
 _NEW_LINES = re.compile(r"\r\n?")
@@ -44,10 +44,10 @@ _CONTAINERS: Final = {
 
 
 def from_markdown(text: str) -> Node:
-    """Return the document that a text means. Every text means one.
+    """Return the document of a Markdown text. Every text is valid Markdown.
 
     Raises:
-        Invalid: The text has more characters that could be marks than anybody writes, or the document would be too large.
+        Invalid: The text has too many characters that could be marks, or the document would be too large.
     """
     if sum(map(text.count, _MARKS)) + (_BRACKET_COST - 1) * text.count("[") > MARKS_MAX:
         limit = f"{MARKS_MAX:_}".replace("_", " ")
@@ -72,7 +72,7 @@ def from_markdown(text: str) -> Node:
 
 
 class _Tokens(list[Any]):
-    """Tokens, up to a number that no document within the limits needs."""
+    """A list of tokens with a maximum length, which no document within the limits reaches."""
 
     def append(self, token: Any) -> None:
         if len(self) >= TOKENS_MAX:
@@ -81,12 +81,12 @@ class _Tokens(list[Any]):
 
 
 class _Blocks:
-    """The blocks of a text, as they are read.
+    """The blocks of a text while it is read.
 
     Attributes:
         _open: The containers that are open, from the outside in.
         _leaf: The heading or paragraph that is open.
-        _alignments: Of the columns of the table that is open.
+        _alignment: The alignment of the open table cell.
     """
 
     def __init__(self, env: dict[str, Any], budget: Budget) -> None:
@@ -136,7 +136,7 @@ class _Blocks:
         node = self._open.pop()
         content = node["content"]
         if node["type"] == "bulletList":
-            self._add(*_lists(content))
+            self._add(*_split_list(content))
             return
         if node["type"] in ("listItem", "taskItem") and (not content or content[0]["type"] != "paragraph"):
             # An item begins with a paragraph in TipTap.
@@ -183,12 +183,12 @@ class _Blocks:
 
 
 def _is_image(nodes: list[Node]) -> bool:
-    """Return whether a paragraph is an image and nothing else: TipTap's images are blocks."""
+    """Return whether a paragraph consists of one image, which is a block in TipTap."""
     return len(nodes) == 1 and nodes[0]["type"] == "image" and "marks" not in nodes[0]
 
 
-def _lists(items: list[Node]) -> list[Node]:
-    """Return the lists of the items of one: items with a box and those without cannot be in the same."""
+def _split_list(items: list[Node]) -> list[Node]:
+    """Split the items of a list into task lists and bullet lists, since TipTap does not mix them."""
     lists: list[Node] = []
     for item in items:
         kind = "taskList" if item["type"] == "taskItem" else "bulletList"

@@ -1,7 +1,7 @@
-"""Texts with marks written as Markdown.
+"""Writes texts with marks as Markdown.
 
-Where CommonMark would not see a mark begin or end, since of the characters beside it one is white space or a punctuation
-mark, that character is written by its number: so every mark can be written wherever it is.
+CommonMark does not recognise a mark next to certain white space or punctuation. Such a character is then written as a
+character reference (``&#32;``), so that every mark can be written at any position.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SPECIAL = re.compile(
 )
 _BEGINS_BLOCK = re.compile(r"[-+*>#=]|[0-9]{1,9}(?=[.)])")
 _BEGINS_LINE = re.compile(r"[-+*>#=|:]|[0-9]{1,9}(?=[.)])")
-# Of a link or an image these become another character.
+# These characters would change in the title or target of a link or an image.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _LAST_HASH = re.compile(r"(?<!\\)((?:\\\\)*)#$")
 _HREF_SPECIAL = re.compile(r"[\\<>()&\"]|[\x00-\x20\x7f]")
@@ -39,10 +39,10 @@ class _Token:
     """A piece of the Markdown of a text.
 
     Attributes:
-        kind: A text; a marker that opens or closes a mark; something else that begins and ends with a punctuation mark; a
+        kind: A text; a marker that opens or closes a mark; other Markdown that begins and ends with punctuation; a
             line break.
-        text: The text itself, or the Markdown of what is not one.
-        first, last: Of a text, whether its first or last character is written by its number.
+        text: The text itself, or the Markdown of another token.
+        first, last: For a text, whether its first or last character is written as a character reference.
     """
 
     kind: TokenKind
@@ -57,7 +57,7 @@ def paragraph(nodes: Sequence[Node]) -> str:
 
 
 def one_line(nodes: Sequence[Node], *, in_table: bool = False) -> str:
-    """Return the text on one line: as a heading that does not take its last character for its end, or as a table cell."""
+    """Return the text on one line, as the content of a heading or a table cell."""
     written = _write(nodes, line_break="<br>", in_table=in_table)
     return written.replace("|", "\\|") if in_table else _LAST_HASH.sub(r"\1\#", written)
 
@@ -78,21 +78,21 @@ def _write(nodes: Sequence[Node], line_break: str, *, in_table: bool = False) ->
     tokens = list(_tokens(nodes))
     for token, following in zip(tokens, [*tokens[1:], None], strict=False):
         if token.kind == "break":
-            # A mark cannot be closed at the beginning of a line, nor can a text end with an empty one.
+            # A mark cannot be closed at the beginning of a line, and a text cannot end with an empty line.
             is_last = following is None or following.kind == "close"
             token.text = "<br>" if is_last else line_break
     _settle_edges(tokens)
     _settle_lines(tokens)
-    return "".join(_written_tokens(tokens, in_table=in_table))
+    return "".join(_render_tokens(tokens, in_table=in_table))
 
 
 # ---------------------------------------------------------------------------------------------- tokens
 
 
 def _tokens(nodes: Iterable[Node]) -> Iterator[_Token]:
-    """Yield the pieces; each mark is open as long as it can be, and they are closed in the opposite order."""
+    """Yield the tokens. Marks stay open as long as possible, and are closed in reverse order."""
     open_marks: list[Node] = []
-    for token, marks in _joined(nodes):
+    for token, marks in _join_texts(nodes):
         common = 0
         while common < min(len(marks), len(open_marks)) and marks[common] == open_marks[common]:
             common += 1
@@ -103,8 +103,8 @@ def _tokens(nodes: Iterable[Node]) -> Iterator[_Token]:
     yield from (_closing(mark) for mark in reversed(open_marks))
 
 
-def _joined(nodes: Iterable[Node]) -> Iterator[tuple[_Token, list[Node]]]:
-    """Yield the inline nodes with their marks, texts of the same marks as one; code is no mark but a token."""
+def _join_texts(nodes: Iterable[Node]) -> Iterator[tuple[_Token, list[Node]]]:
+    """Yield the inline nodes with their marks, joining texts with equal marks; code becomes a token."""
     texts: list[str] = []
     before: list[Node] = []
     for node in nodes:
@@ -121,7 +121,7 @@ def _joined(nodes: Iterable[Node]) -> Iterator[tuple[_Token, list[Node]]]:
             texts.append(node["text"])
             before = marks
         else:
-            yield _Token("break" if _is_break(node, marks) else "solid", _atom(node)), marks
+            yield _Token("break" if _is_break(node, marks) else "solid", _inline_node(node)), marks
     if texts:
         yield _text("".join(texts), before)
 
@@ -136,8 +136,8 @@ def _is_break(node: Node, marks: list[Node]) -> bool:
     return node["type"] == "hardBreak" and node.keys() <= {"type", "marks"} and _CODE not in marks
 
 
-def _atom(node: Node) -> str:
-    """Return an inline node that is no text."""
+def _inline_node(node: Node) -> str:
+    """Return the Markdown of an inline node that is not text."""
     if node["type"] == "image" and node.keys() <= {"type", "attrs", "marks"}:
         written = image_markdown(node)
         if written is not None:
@@ -146,16 +146,16 @@ def _atom(node: Node) -> str:
 
 
 def _marks(node: Node) -> list[Node]:
-    """Return the marks from the outside in, each once, without attributes that say nothing."""
-    found: dict[str, Node] = {}
+    """Return the marks from the outside in, each once, without default attributes."""
+    marks: dict[str, Node] = {}
     for mark in node.get("marks") or ():
         attributes = set_attributes(mark)
         if mark["type"] == "link" and not _is_target(attributes.get("href")):
             continue
-        kept = {name: value for name, value in mark.items() if name != "attrs"}
-        kept |= {"attrs": attributes} if attributes else {}
-        found.setdefault(str(kept), kept)
-    return sorted(found.values(), key=mark_rank)
+        cleaned = {name: value for name, value in mark.items() if name != "attrs"}
+        cleaned |= {"attrs": attributes} if attributes else {}
+        marks.setdefault(str(cleaned), cleaned)
+    return sorted(marks.values(), key=mark_rank)
 
 
 def _is_target(href: Any) -> bool:
@@ -190,10 +190,10 @@ def _is_plain_link(mark: Node) -> bool:
 
 
 def _destination(href: str, title: str | None) -> str:
-    written = _HREF_SPECIAL.sub(lambda found: _escaped(found[0]), href)
+    written = _HREF_SPECIAL.sub(lambda match: _escape(match[0]), href)
     if title is None:
         return written
-    escaped = re.sub(r"[\\\"&\n\r]", lambda found: _escaped(found[0]), title)
+    escaped = re.sub(r"[\\\"&\n\r]", lambda match: _escape(match[0]), title)
     return f'{written or "<>"} "{escaped}"'
 
 
@@ -208,7 +208,7 @@ def _code(text: str) -> str:
 
 
 def _settle_edges(tokens: Sequence[_Token]) -> None:
-    """Decide which characters beside marks are written by their numbers."""
+    """Decide which characters next to marks are written as character references."""
     start = 0
     while start < len(tokens):
         if tokens[start].kind not in ("open", "close"):
@@ -225,13 +225,16 @@ def _settle_edges(tokens: Sequence[_Token]) -> None:
 
 def _settle(left: _Token | None, marks: Sequence[_Token], right: _Token | None) -> None:
     before, after = _edge(left, -1), _edge(right, 0)
-    # What is written by its number begins and ends with a punctuation mark.
+    # A character reference begins and ends with punctuation.
     tries: Sequence[tuple[CharacterKind, CharacterKind]] = (
         (before, after),
         ("punctuation", after),
         (before, "punctuation"),
     )
-    outside, beyond = next((each for each in tries if _is_seen(marks, *each)), ("punctuation", "punctuation"))
+    outside, beyond = next(
+        (candidate for candidate in tries if _is_recognised(marks, *candidate)),
+        ("punctuation", "punctuation"),
+    )
     if left is not None and left.kind == "text":
         left.last = outside != before
     if right is not None and right.kind == "text":
@@ -239,12 +242,12 @@ def _settle(left: _Token | None, marks: Sequence[_Token], right: _Token | None) 
 
 
 def _edge(token: _Token | None, index: int) -> CharacterKind:
-    """Return the kind of character that stands beside a mark."""
+    """Return the class of the character next to a mark."""
     return "space" if token is None else kind_of(token.text[index])
 
 
-def _is_seen(marks: Sequence[_Token], before: CharacterKind, after: CharacterKind) -> bool:
-    """Whether each of the marks can do what it is there for, given what stands beside them all."""
+def _is_recognised(marks: Sequence[_Token], before: CharacterKind, after: CharacterKind) -> bool:
+    """Return whether each marker can open or close its mark, given the characters around the run."""
     last = len(marks) - 1
     for index, mark in enumerate(marks):
         opens, closes = flanking(
@@ -261,7 +264,7 @@ def _is_seen(marks: Sequence[_Token], before: CharacterKind, after: CharacterKin
 
 
 def _settle_lines(tokens: Sequence[_Token]) -> None:
-    """Write white space at either end of a line by its number: it would be dropped."""
+    """Write white space at both ends of a line as character references, since Markdown would drop it."""
     for index, token in enumerate(tokens):
         if token.kind != "text":
             continue
@@ -272,37 +275,37 @@ def _settle_lines(tokens: Sequence[_Token]) -> None:
             token.last = True
 
 
-def _written_tokens(tokens: Sequence[_Token], *, in_table: bool) -> Iterator[str]:
+def _render_tokens(tokens: Sequence[_Token], *, in_table: bool) -> Iterator[str]:
     begins = None if in_table else _BEGINS_BLOCK
     for index, token in enumerate(tokens):
         if token.kind == "text":
             before_link = index < len(tokens) - 1 and tokens[index + 1].text[:1] == "["
-            yield _written_text(token, begins, before_link=before_link)
+            yield _render_text(token, begins, before_link=before_link)
         else:
             yield token.text
         begins = _BEGINS_LINE if token.text.endswith("\n") else None
 
 
-def _written_text(token: _Token, begins: re.Pattern[str] | None, *, before_link: bool) -> str:
+def _render_text(token: _Token, begins: re.Pattern[str] | None, *, before_link: bool) -> str:
     text, head, tail = token.text, "", ""
     if token.first:
-        head, text = _by_number(text[0]), text[1:]
-    elif begins is not None and (found := begins.match(text)):
+        head, text = _character_reference(text[0]), text[1:]
+    elif begins is not None and (match := begins.match(text)):
         # A number begins a list only with the character that follows it.
-        end = found.end() if found[0].isdigit() else 0
+        end = match.end() if match[0].isdigit() else 0
         head, text = f"{text[:end]}\\{text[end]}", text[end + 1 :]
     if token.last and text:
-        tail, text = _by_number(text[-1]), text[:-1]
+        tail, text = _character_reference(text[-1]), text[:-1]
     elif text.endswith(("+", "=", "!", "_")) and (text[-1] != "!" or before_link):
         tail, text = f"\\{text[-1]}", text[:-1]
     if text[:1] in ("+", "=") and not head:
         head, text = f"\\{text[0]}", text[1:]
-    return head + _SPECIAL.sub(lambda found: _escaped(found[0]), text) + tail
+    return head + _SPECIAL.sub(lambda match: _escape(match[0]), text) + tail
 
 
-def _escaped(character: str) -> str:
-    return _by_number(character) if character <= " " or character == "\x7f" else f"\\{character}"
+def _escape(character: str) -> str:
+    return _character_reference(character) if character <= " " or character == "\x7f" else f"\\{character}"
 
 
-def _by_number(character: str) -> str:
+def _character_reference(character: str) -> str:
     return f"&#{ord(character)};"

@@ -72,7 +72,7 @@ def _known_block(node: Node, *, other: bool) -> str | None:
         case "codeBlock":
             return _code(node)
         case "blockquote" if _content(node) and not set_attributes(node):
-            return _prefixed(_blocks(_content(node)), "> ", "> ")
+            return _prefix_lines(_blocks(_content(node)), "> ", "> ")
         case kind if kind in _LISTS and _is_list(node):
             return _list(node, other=other)
         case "horizontalRule" if not _content(node) and not set_attributes(node):
@@ -91,7 +91,7 @@ def _has_only(node: Node, *names: str) -> bool:
 
 
 def _json_block(node: Node) -> str:
-    return _fenced(orjson.dumps(node).decode(), LANGUAGE)
+    return _fence(orjson.dumps(node).decode(), LANGUAGE)
 
 
 # ---------------------------------------------------------------------------------------------- texts
@@ -132,14 +132,14 @@ def _code(node: Node) -> str | None:
     text = "".join(inline["text"] for inline in _content(node))
     if "\r" in text or "\0" in text:
         return None
-    return _fenced(text, re.sub(r"[\\&`]", lambda found: f"&#{ord(found[0])};", language or ""))
+    return _fence(text, re.sub(r"[\\&`]", lambda found: f"&#{ord(found[0])};", language or ""))
 
 
 def _is_language(name: Any) -> bool:
     return isinstance(name, str) and name != LANGUAGE and _LANGUAGE.fullmatch(name) is not None
 
 
-def _fenced(text: str, language: str) -> str:
+def _fence(text: str, language: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     lines = [fence + language, text, fence] if text else [fence + language, fence]
@@ -186,7 +186,7 @@ def _list(node: Node, *, other: bool) -> str:
     else:
         markers = ["* " if other else "- "] * len(items)
     written = [
-        _prefixed(_box(item) + _item(_content(item)), marker, " " * len(marker))
+        _prefix_lines(_box(item) + _item(_content(item)), marker, " " * len(marker))
         for item, marker in zip(items, markers, strict=True)
     ]
     return ("\n" if all(map(_is_short, items)) else "\n\n").join(written)
@@ -206,20 +206,20 @@ def _item(nodes: list[Node]) -> str:
 
 def _is_short(item: Node) -> bool:
     """Return whether an item is one paragraph, and perhaps a list of such items that needs no empty line before it."""
-    first, *rest = _content(item) or [{"type": "paragraph"}]
-    if first["type"] != "paragraph" or len(rest) > 1:
+    first, *others = _content(item) or [{"type": "paragraph"}]
+    if first["type"] != "paragraph" or len(others) > 1:
         return False
-    if not rest:
+    if not others:
         return True
-    return _list_kind(rest[0]) == "bullet" and all(map(_is_short, _content(rest[0])))
+    return _list_kind(others[0]) == "bullet" and all(map(_is_short, _content(others[0])))
 
 
-def _prefixed(text: str, first: str, further: str) -> str:
+def _prefix_lines(text: str, first: str, further: str) -> str:
     """Return the text with something before each line; empty lines get no spaces."""
     lines = text.split("\n")
-    made = [first + lines[0]]
-    made += [further + line if line else further.rstrip(" ") for line in lines[1:]]
-    return "\n".join(made)
+    prefixed = [first + lines[0]]
+    prefixed += [further + line if line else further.rstrip(" ") for line in lines[1:]]
+    return "\n".join(prefixed)
 
 
 # ---------------------------------------------------------------------------------------------- tables
@@ -235,11 +235,11 @@ def _table(node: Node) -> str | None:
         return None
     alignments = []
     for column in zip(*rows, strict=True):
-        found = {_alignment(cell) for cell in column}
-        if len(found) != 1 or not found <= _ALIGNMENTS.keys():
+        kinds = {_alignment(cell) for cell in column}
+        if len(kinds) != 1 or not kinds <= _ALIGNMENTS.keys():
             return None
-        alignments.append(found.pop())
-    lines = [[_cell(cell, is_head=place == 0) for cell in row] for place, row in enumerate(rows)]
+        alignments.append(kinds.pop())
+    lines = [[_cell(cell, is_head=index == 0) for cell in row] for index, row in enumerate(rows)]
     lines.insert(1, [_ALIGNMENTS[alignment] for alignment in alignments])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -1,4 +1,4 @@
-"""What a document says, without how it looks: for whoever searches it, or shows a piece of it."""
+"""The plain text of a document, for the search index and snippets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from stellary.contract.rich_text import Node, nodes
 
 
 def plain_text(document: Node) -> str:
-    """The text of a document: a line for each block, names of who is mentioned and of pictures in it."""
-    lines = "".join(_said(node) for node, _ in nodes(document)).splitlines()
+    """Return the text of a document: a line for each block, with the names of mentioned people and the descriptions of images."""
+    lines = "".join(_node_text(node) for node, _ in nodes(document)).splitlines()
     return "\n".join(filter(str.strip, lines))
 
 
-def _said(node: Node) -> str:
+def _node_text(node: Node) -> str:
     attributes = node.get("attrs") or {}
     match node["type"]:
         case "text":

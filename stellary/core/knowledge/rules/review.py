@@ -1,4 +1,4 @@
-"""The review of a document: one table of what leads where."""
+"""The review workflow of a document, as one table of transitions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MOVES: Final[Mapping[Move, Mapping[DocumentStatus, DocumentStatus]]] = {
         "changes_requested": "changes_requested",
     },
 }
-"""By what is done, and by the status that a document has: the one that it has then. What is not here is a 409."""
+"""The status after a move, by the move and the current status. A transition that is not listed is a 409."""
 
 REVIEWS: Final[Mapping[ReviewStatus, Move]] = {"approved": "approve", "changes_requested": "request_changes"}
-"""What a reviewer does, by the status that the reviewer asks for."""
+"""The move of a reviewer, by the status in the request."""
 
 _DONE: Final[Mapping[Move, str]] = {
     "submit": "submitted for review",
@@ -34,23 +34,23 @@ _DONE: Final[Mapping[Move, str]] = {
 }
 
 
-def moved(status: DocumentStatus, move: Move) -> DocumentStatus:
-    """The status of a document after a move.
+def next_status(status: DocumentStatus, move: Move) -> DocumentStatus:
+    """Return the status of a document after a move.
 
     Raises:
-        Conflict: From where it is, that does not lead anywhere.
+        Conflict: The move is not possible from the current status.
     """
-    found = MOVES[move].get(status)
-    if found is None:
+    result = MOVES[move].get(status)
+    if result is None:
         raise Conflict(f"a document whose status is {status} cannot be {_DONE[move]}", code="illegal_move")
-    return found
+    return result
 
 
 def check_reviewer(move: Move, *, is_author: bool, is_alone: bool) -> None:
-    """Nobody approves a document of their own, unless there is nobody else who could.
+    """Check that a reviewer does not approve their own document, unless no other member could.
 
     Raises:
-        Forbidden: Somebody would.
+        Forbidden: The author approves the document.
     """
     if move == "approve" and is_author and not is_alone:
         raise Forbidden("authors cannot approve their own documents", code="own_document")
