@@ -1,4 +1,4 @@
-"""What all tests share: fresh databases of both kinds, a core on them, and the profiles of hypothesis."""
+"""Fixtures of all tests: fresh databases of both kinds, a core on them, and the profiles of Hypothesis."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what says how long races and fuzzing go on."""
+    """Add the options that set how long races and fuzzing run."""
     parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
     parser.addoption(
         "--fuzz-count",
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin the run, or join it where this process is one of its workers."""
+    """Begin the run, or join it in a worker process."""
     # What the developer's shell says about servers and tokens is not meant for the tests.
     for name in [name for name in os.environ if name.startswith("STELLARY_") and name != SERVER_VARIABLE]:
         del os.environ[name]
@@ -76,7 +76,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Let the collector of garbage leave alone what stays to the end: the tests and all that they have imported."""
+    """Freeze the tests and all imported modules, so that the garbage collector does not traverse them."""
     gc.disable()
     try:
         return (yield)
@@ -87,7 +87,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for PostgreSQL by name; the variants of ``database_url`` are marked where they are made."""
+    """Mark tests that use a PostgreSQL fixture; the variants of ``database_url`` have their marks already."""
     for item in items:
         if "postgres_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
@@ -101,14 +101,14 @@ ALLOWED_SKIPS = {
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Count what was skipped, by reason."""
+    """Print the number of skipped tests by reason."""
     for reason, number in _count_skips(terminalreporter).items():
         terminalreporter.write_line(f"skipped, since {reason}: {number}")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run in which something was skipped for a reason that nobody has allowed."""
+    """Fail a run in which a test was skipped for a reason that is not allowed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not _count_skips(reporter).keys() <= ALLOWED_SKIPS:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -123,14 +123,14 @@ def _count_skips(reporter: Any) -> Counter[str]:
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> int:
-    """How many rounds a race is run."""
-    found: int = request.config.getoption("--rounds")
-    return found
+    """Return the number of rounds of a race."""
+    count: int = request.config.getoption("--rounds")
+    return count
 
 
 @pytest.fixture
 def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a fresh and migrated SQLite database in a file."""
+    """Return the URL of a fresh and migrated SQLite database in a file."""
     from tests.support.databases import Sqlite
 
     with Sqlite(request.config.stash[RUN]).database() as url:
@@ -139,7 +139,7 @@ def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a fresh and migrated PostgreSQL database."""
+    """Return the URL of a fresh and migrated PostgreSQL database."""
     from tests.support.databases import Postgres
 
     with Postgres(request.config.stash[RUN]).database() as url:
@@ -148,7 +148,7 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a fresh and migrated database: the test runs once on SQLite and once on PostgreSQL."""
+    """Return the URL of a fresh and migrated database: the test runs once on SQLite and once on PostgreSQL."""
     fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
     url: str = request.getfixturevalue(fixture)
     return url
@@ -156,7 +156,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def core(database_url: str) -> Iterator[Core]:
-    """A core on a fresh database, once of each kind, with passwords that are quick to hash."""
+    """Return a core on a fresh database, once of each kind, with passwords that are quick to hash."""
     from stellary.core import Core
 
     core = Core(database_url, bcrypt_rounds=4)

@@ -1,4 +1,4 @@
-"""A server that misbehaves: each connection is handled by the next line of a script, on a real socket."""
+"""A misbehaving server on a real socket: each connection is handled by the next step of a script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Behaviour = Callable[[socket.socket], None]
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """A request as it came, head and body."""
+    """Return a request as received, head and body."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)
@@ -35,16 +35,16 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def reset(connection: socket.socket) -> None:
-    """Take the request and answer with a RST."""
+    """Read the request, and reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Take the request and close."""
+    """Read the request, and close the connection."""
 
 
 def stay_silent(connection: socket.socket) -> None:
-    """Take the request and say nothing for as long as the client waits."""
+    """Read the request, and send nothing while the client waits."""
     with contextlib.suppress(OSError):
         connection.recv(1)
 
@@ -62,7 +62,7 @@ def say(*parts: bytes, pause: float = 0.0) -> Behaviour:
 
 
 def answer(status: str, body: bytes, *headers: str) -> Behaviour:
-    """A whole answer, as HTTP wants it."""
+    """Send a complete and valid HTTP response."""
     head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers])
     return say(f"{head}\r\n\r\n".encode() + body)
 
@@ -86,7 +86,7 @@ class Misbehaving:
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def then(self, *script: Behaviour) -> None:
-        """Behave like this, connection by connection; the last one goes on."""
+        """Set the behaviour of the next connections; the last one is repeated."""
         self._script = list(script)
 
     def _serve(self) -> None:

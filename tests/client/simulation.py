@@ -1,4 +1,4 @@
-"""A world without a network: flows are driven by a script, and time passes only as it says."""
+"""A world without a network: a script drives flows, and the simulated time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 @attrs.frozen
 class Outcome:
-    """How an attempt ends.
+    """The outcome of one attempt.
 
     Attributes:
         status: Of an answer; None if there is none.
@@ -39,7 +39,7 @@ class Outcome:
 
 @attrs.define
 class Simulation:
-    """What a flow did.
+    """The requests, pauses and result of a flow.
 
     Attributes:
         sent, allowed: The requests, and how many seconds each was given.
@@ -55,22 +55,22 @@ class Simulation:
     error: Exception | None = None
 
 
-def endpoint(operation: str) -> AnyEndpoint:
-    return next(each for each in ENDPOINTS if each.operation == operation)
+def find_endpoint(operation: str) -> AnyEndpoint:
+    return next(candidate for candidate in ENDPOINTS if candidate.operation == operation)
 
 
-def call_of(operation: str, **options: object) -> Call:
-    """A call of that operation, with made-up keywords."""
-    plan = Plan(endpoint(operation))
+def build_call(operation: str, **options: object) -> Call:
+    """Return a call of an operation with example arguments."""
+    plan = Plan(find_endpoint(operation))
     place = dict.fromkeys(plan.names, "665f1a2b3c4d5e6f7a8b9c0d")
-    said = plan.build_payload(example_request(plan.endpoint))
-    return plan.call(place, said, {"authorization": "Bearer secret"}, Options(**options))
+    arguments = plan.build_payload(example_request(plan.endpoint))
+    return plan.call(place, arguments, {"authorization": "Bearer secret"}, Options(**options))
 
 
 def simulate(
     call: Call, outcomes: list[Outcome], *, chance: float = 0.0, watch: Watch | None = None
 ) -> Simulation:
-    """Run a flow to its end; the last outcome goes on for ever."""
+    """Run a flow to its end; the last outcome is repeated."""
     seen = Simulation()
     world = World(
         clock=lambda: 1000.0 + seen.spent,
@@ -78,7 +78,7 @@ def simulate(
         chance=lambda: chance,
     )
     steps = flow(call, watch or Watch(), world)
-    left = list(outcomes)
+    remaining = list(outcomes)
     try:
         step = next(steps)
         while True:
@@ -90,10 +90,12 @@ def simulate(
             assert isinstance(step, Send)
             seen.sent.append(step.request)
             seen.allowed.append(step.seconds)
-            outcome = left.pop(0) if len(left) > 1 else left[0]
+            outcome = remaining.pop(0) if len(remaining) > 1 else remaining[0]
             seen.spent += min(outcome.took, step.seconds)
             step = (
-                steps.throw(failed(outcome)) if outcome.status is None else steps.send(answer(call, outcome))
+                steps.throw(make_failure(outcome))
+                if outcome.status is None
+                else steps.send(answer(call, outcome))
             )
     except StopIteration as done:
         seen.result = done.value
@@ -102,7 +104,7 @@ def simulate(
     return seen
 
 
-def failed(outcome: Outcome) -> Unanswered:
+def make_failure(outcome: Outcome) -> Unanswered:
     return ConnectionFailed("the connection broke", reached=outcome.reached)
 
 
@@ -110,6 +112,6 @@ def answer(call: Call, outcome: Outcome) -> RawResponse:
     assert outcome.status is not None
     body = outcome.body
     if body is None:
-        made = example(call.plan.endpoint) if outcome.status < 300 else {"message": "no"}
-        body = made if isinstance(made, bytes) else dump(made)
+        value = example(call.plan.endpoint) if outcome.status < 300 else {"message": "no"}
+        body = value if isinstance(value, bytes) else dump(value)
     return RawResponse(outcome.status, outcome.headers, body)

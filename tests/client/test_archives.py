@@ -1,4 +1,4 @@
-"""Archives from the client's side: what is in them, what is refused before anything is sent, and what is undone."""
+"""Archives in the client: their content, refusals before the first request, and undone imports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MADE = make(
 
 
 def archive(project=PROJECT, files=FILES, **more):
-    """The bytes of an archive."""
+    """Return the bytes of an archive."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as packed:
         if project is not None:
@@ -65,7 +65,7 @@ def archive(project=PROJECT, files=FILES, **more):
 
 
 class Importing(RecordingPort):
-    """Takes imports and uploads, and fails at the n-th upload."""
+    """A port that accepts imports and uploads, and fails at the n-th upload."""
 
     def __init__(self, fails=0, error=None):
         super().__init__()
@@ -73,41 +73,45 @@ class Importing(RecordingPort):
         self.answer("projects.import", MADE)
         self.answer("attachments.upload", self._upload)
 
-    def _upload(self, asked):
+    def _upload(self, request):
         self.uploads += 1
         return self.error if self.uploads == self.fails else make(Attachment)
 
     @property
     def changes(self):
-        return [each for each in self.requests if each.method != "GET"]
+        return [request for request in self.requests if request.method != "GET"]
 
 
 class Exporting(RecordingPort):
-    """Gives a project and its files, of which some are deleted meanwhile."""
+    """A port that returns a project and its files, some of which are deleted during the export."""
 
-    def __init__(self, *gone):
+    def __init__(self, *gone_ids):
         super().__init__()
-        self.gone, self.asked = list(gone), []
-        self.answer("projects.export", lambda asked: RawResponse(200, {}, orjson.dumps(self.project)))
+        self.gone, self.missing = list(gone_ids), []
+        self.answer("projects.export", lambda request: RawResponse(200, {}, orjson.dumps(self.project)))
         self.answer("attachments.download", self._download)
 
     @property
     def project(self):
         project = copy.deepcopy(PROJECT)
         for card in project["cards"]:
-            kept = [each for each in card.get("attachments", []) if each["id"] not in self.asked]
-            card["attachments"] = kept
+            attachments = [
+                attachment
+                for attachment in card.get("attachments", [])
+                if attachment["id"] not in self.missing
+            ]
+            card["attachments"] = attachments
         return project
 
-    def _download(self, asked):
-        id = asked.path.split("/")[-1]
+    def _download(self, request):
+        id = request.path.split("/")[-1]
         if id in self.gone:
-            self.asked.append(id)
+            self.missing.append(id)
             return NotFound("Attachment not found")
         data = FILES[id]
         if not data:
             return RawResponse(200, {}, b"")
-        start, end = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        start, end = map(int, request.headers["range"].removeprefix("bytes=").split("-"))
         part = data[start : end + 1]
         return RawResponse(206, {"content-range": f"bytes {start}-{start}/{len(data)}"}, part)
 
@@ -118,11 +122,11 @@ def blocking(port, call):
 
 
 def awaiting(port, call):
-    async def asked():
+    async def call_client():
         async with AsyncStellary.embedded(port) as client:
             return await call(client.workspace("acme", "eng"))
 
-    return asyncio.run(asked())
+    return asyncio.run(call_client())
 
 
 @pytest.fixture(params=[blocking, awaiting])
@@ -133,25 +137,25 @@ def ask(request):
 # ---------------------------------------------------------------------------------------------- out
 
 
-def test_an_archive_holds_the_project_and_its_files_by_their_ids(ask, tmp_path, monkeypatch):
+def test_archive_contains_project_and_files_by_id(ask, tmp_path, monkeypatch):
     monkeypatch.setattr("stellary.client.resources.attachments.PART", 100_000)
-    told = []
+    progress_calls = []
     path = tmp_path / "launch.zip"
     path.write_bytes(b"old")
-    found = ask(
+    saved_path = ask(
         Exporting(),
-        lambda ws: ws.project("p1").export_archive(path, progress=lambda *how: told.append(how)),
+        lambda ws: ws.project("p1").export_archive(path, progress=lambda *how: progress_calls.append(how)),
     )
-    assert found == path
+    assert saved_path == path
     with zipfile.ZipFile(path) as packed:
         assert packed.namelist() == ["project.json", "files/a1", "files/a2", "files/a3"]
         assert orjson.loads(packed.read("project.json"))["cards"][2]["attachments"][1]["id"] == "a3"
         assert {id: packed.read(f"files/{id}") for id in FILES} == FILES
-    assert told == [(at, 256_006) for at in (6, 6, 100_006, 200_006, 256_006)]
+    assert progress_calls == [(at, 256_006) for at in (6, 6, 100_006, 200_006, 256_006)]
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_is_deleted_meanwhile_is_not_in_the_archive(ask, tmp_path):
+def test_file_deleted_during_export_is_not_in_archive(ask, tmp_path):
     path = ask(Exporting("a1"), lambda ws: ws.project("p1").export_archive(tmp_path / "launch.zip"))
     with zipfile.ZipFile(path) as packed:
         assert packed.namelist() == ["project.json", "files/a2", "files/a3"]
@@ -159,7 +163,7 @@ def test_a_file_that_is_deleted_meanwhile_is_not_in_the_archive(ask, tmp_path):
     assert ask(Importing(), lambda ws: ws.projects.import_archive(path)).id == "p2"
 
 
-def test_an_export_that_fails_leaves_what_was_there(ask, tmp_path):
+def test_failed_export_keeps_existing_file(ask, tmp_path):
     path = tmp_path / "launch.zip"
     path.write_bytes(b"old")
     with pytest.raises(NotFound):
@@ -171,10 +175,13 @@ def test_an_export_that_fails_leaves_what_was_there(ask, tmp_path):
 # ---------------------------------------------------------------------------------------------- in
 
 
-def test_files_go_to_the_cards_that_were_made(ask):
-    port, told = Importing(), []
-    made = ask(port, lambda ws: ws.projects.import_archive(archive(), progress=lambda *how: told.append(how)))
-    assert [(each.operation, each.path.split("/")[-2]) for each in port.changes] == [
+def test_files_are_uploaded_to_imported_cards(ask):
+    port, progress_calls = Importing(), []
+    imported = ask(
+        port,
+        lambda ws: ws.projects.import_archive(archive(), progress=lambda *how: progress_calls.append(how)),
+    )
+    assert [(request.operation, request.path.split("/")[-2]) for request in port.changes] == [
         ("projects.import", "projects"),
         ("attachments.upload", "n1"),
         ("attachments.upload", "n3"),
@@ -184,46 +191,46 @@ def test_files_go_to_the_cards_that_were_made(ask):
     for upload, (id, name) in zip(
         port.changes[1:], [("a1", "notes.txt"), ("a2", "empty"), ("a3", "c.bin")], strict=True
     ):
-        head, _, rest = upload.body.partition(b"\r\n\r\n")
+        head, _, content = upload.body.partition(b"\r\n\r\n")
         assert f'filename="{name}"\r\nContent-Type: text/plain' in head.decode()
-        assert rest.rpartition(b"\r\n--")[0] == FILES[id]
-    assert (told[0], told[-1]) == ((6, 256_006), (256_006, 256_006))
-    assert made.ignored == ["cards[].cover"]
-    assert [(each.kind, each.name, each.count) for each in made.not_carried] == [
+        assert content.rpartition(b"\r\n--")[0] == FILES[id]
+    assert (progress_calls[0], progress_calls[-1]) == ((6, 256_006), (256_006, 256_006))
+    assert imported.ignored == ["cards[].cover"]
+    assert [(item.kind, item.name, item.count) for item in imported.not_carried] == [
         ("key", "QX", 1),
         ("creator", "Bob", 1),
     ]
 
 
 @pytest.mark.parametrize("kind", ["path", "text", "open", "bytes"])
-def test_an_archive_may_be_a_path_an_open_file_or_bytes(tmp_path, kind):
+def test_archive_can_be_path_open_file_or_bytes(tmp_path, kind):
     path = tmp_path / "launch.zip"
     path.write_bytes(archive())
     with path.open("rb") as file:
-        given = {"path": path, "text": str(path), "open": file, "bytes": archive()}[kind]
-        assert blocking(Importing(), lambda ws: ws.projects.import_archive(given)).id == "p2"
+        source = {"path": path, "text": str(path), "open": file, "bytes": archive()}[kind]
+        assert blocking(Importing(), lambda ws: ws.projects.import_archive(source)).id == "p2"
         assert not file.closed
 
 
 @pytest.mark.parametrize("file", [5, io.StringIO("x"), None])
-def test_what_is_no_file_is_a_type_error(file):
+def test_unsupported_source_raises_type_error(file):
     with pytest.raises(TypeError, match="an archive must be a path, bytes"):
         blocking(Importing(), lambda ws: ws.projects.import_archive(file))
 
 
-def test_an_archive_without_files_asks_for_nothing_else():
+def test_archive_without_files_sends_one_request():
     port = Importing()
-    made = blocking(port, lambda ws: ws.projects.import_archive(archive({"project": {"name": "x"}}, {})))
-    assert (made.id, [each.operation for each in port.requests]) == ("p2", ["projects.import"])
+    imported = blocking(port, lambda ws: ws.projects.import_archive(archive({"project": {"name": "x"}}, {})))
+    assert (imported.id, [request.operation for request in port.requests]) == ("p2", ["projects.import"])
 
 
-def test_what_else_is_in_an_archive_is_told():
+def test_unknown_members_are_reported_as_ignored():
     more = {"notes.txt": b"x", "files/../../etc/passwd": b"x", "files/": b""}
-    made = blocking(Importing(), lambda ws: ws.projects.import_archive(archive(**more)))
-    assert made.ignored == ["cards[].cover", "files/../../etc/passwd", "notes.txt"]
+    imported = blocking(Importing(), lambda ws: ws.projects.import_archive(archive(**more)))
+    assert imported.ignored == ["cards[].cover", "files/../../etc/passwd", "notes.txt"]
     many = {f"n{number:03}": b"" for number in range(120)}
-    made = blocking(Importing(), lambda ws: ws.projects.import_archive(archive(**many)))
-    assert (len(made.ignored), made.ignored[-1]) == (102, "and 20 more files")
+    imported = blocking(Importing(), lambda ws: ws.projects.import_archive(archive(**many)))
+    assert (len(imported.ignored), imported.ignored[-1]) == (102, "and 20 more files")
 
 
 def with_attachment(**changes):
@@ -232,8 +239,8 @@ def with_attachment(**changes):
     return project
 
 
-def changed(data, **header):
-    """An archive whose first member's entry in the directory says something else."""
+def change_header(data, **header):
+    """Return an archive with other values in the directory entry of its first member."""
     at = data.index(b"PK\1\2")
     for place, (size, number) in {"flags": (8, 1), "packing": (10, 99)}.items():
         if place in header:
@@ -241,7 +248,7 @@ def changed(data, **header):
     return data
 
 
-def doubled():
+def duplicate_member():
     held = io.BytesIO(archive())
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(held, "a") as packed:
         packed.writestr("files/a1", b"World.")
@@ -282,10 +289,10 @@ WRONG = {
         lambda: archive(with_attachment(id="a2", size=0)),
         "cards[2].attachments[0].id must not be that of another file",
     ),
-    "two of a name": (doubled, "it has two files 'files/a1'"),
-    "encrypted": (lambda: changed(archive(), flags=1), "project.json is encrypted"),
+    "two of a name": (duplicate_member, "it has two files 'files/a1'"),
+    "encrypted": (lambda: change_header(archive(), flags=1), "project.json is encrypted"),
     "packed otherwise": (
-        lambda: changed(archive(), packing=99),
+        lambda: change_header(archive(), packing=99),
         "project.json is packed in a way that is not understood",
     ),
     "damaged": (
@@ -296,17 +303,17 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_no_whole_archive_is_told_before_anything_is_sent(case):
-    data, said = WRONG[case]
+def test_invalid_archive_raises_before_first_request(case):
+    data, message = WRONG[case]
     port = Importing()
-    with pytest.raises(UnsuitableFile) as told:
+    with pytest.raises(UnsuitableFile) as caught:
         blocking(port, lambda ws: ws.projects.import_archive(data()))
-    assert said in str(told.value)
+    assert message in str(caught.value)
     assert port.requests == []
 
 
 @given(at=st.integers(0, len(archive()) - 1), byte=st.integers(0, 255))
-def test_a_byte_that_is_wrong_is_noticed_or_does_not_matter(at, byte):
+def test_corrupted_byte_is_detected_or_harmless(at, byte):
     data = archive()
     data = data[:at] + bytes([byte]) + data[at + 1 :]
     port = Importing()
@@ -325,49 +332,49 @@ def test_a_byte_that_is_wrong_is_noticed_or_does_not_matter(at, byte):
 
 
 @pytest.mark.parametrize("fails", [1, 2, 3])
-def test_an_import_whose_file_fails_is_undone(ask, fails):
+def test_failed_upload_deletes_imported_project(ask, fails):
     port = Importing(fails)
-    with pytest.raises(NotImported) as told:
+    with pytest.raises(NotImported) as caught:
         ask(port, lambda ws: ws.projects.import_archive(archive()))
     name = ["notes.txt", "empty", "c.bin"][fails - 1]
-    assert str(told.value).startswith(
+    assert str(caught.value).startswith(
         f"{name} could not be uploaded, and the project was deleted again: 409 Conflict: no room (POST "
     )
-    assert (told.value.file, told.value.project_id) == (name, None)
-    assert isinstance(told.value.__cause__, Conflict)
+    assert (caught.value.file, caught.value.project_id) == (name, None)
+    assert isinstance(caught.value.__cause__, Conflict)
     last = port.requests[-1]
     assert (last.operation, last.path.split("/")[-1]) == ("projects.delete", "p2")
     assert port.uploads == fails
 
 
-def test_what_cannot_be_undone_is_told(ask):
+def test_failed_deletion_is_reported_with_project_id(ask):
     port = Importing(2)
     port.answer("projects.delete", Invalid("not now"))
     with pytest.raises(
         NotImported, match="empty could not be uploaded, and the project p2 could not be"
-    ) as told:
+    ) as caught:
         ask(port, lambda ws: ws.projects.import_archive(archive()))
-    assert told.value.project_id == "p2"
-    again = pickle.loads(pickle.dumps(told.value))
-    assert (str(again), again.file, again.project_id) == (str(told.value), "empty", "p2")
+    assert caught.value.project_id == "p2"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.file, again.project_id) == (str(caught.value), "empty", "p2")
 
 
-def test_a_project_that_has_gone_is_undone(ask):
+def test_already_deleted_project_counts_as_undone(ask):
     port = Importing(1, NotFound("Card not found"))
     port.answer("projects.delete", NotFound("Project not found"))
     with pytest.raises(NotImported, match="the project was deleted again"):
         ask(port, lambda ws: ws.projects.import_archive(archive()))
 
 
-def test_an_import_that_is_refused_has_nothing_to_undo(ask):
+def test_rejected_import_deletes_nothing(ask):
     port = Importing()
     port.answer("projects.import", Invalid("columns must have at most 50 items"))
     with pytest.raises(Invalid, match="at most 50"):
         ask(port, lambda ws: ws.projects.import_archive(archive()))
-    assert [each.operation for each in port.changes] == ["projects.import"]
+    assert [request.operation for request in port.changes] == ["projects.import"]
 
 
-def test_with_a_key_it_goes_on_where_it_ended(ask):
+def test_import_repeated_with_same_key_resumes(ask):
     port = Importing(2, ServerError("oh"))
 
     def imports(ws):
@@ -375,35 +382,35 @@ def test_with_a_key_it_goes_on_where_it_ended(ask):
 
     with pytest.raises(
         NotImported, match="lacks files until the import is repeated with the same key"
-    ) as told:
+    ) as caught:
         ask(port, imports)
-    assert told.value.project_id == "p2"
+    assert caught.value.project_id == "p2"
     ask(port, imports)
-    keys = [each.headers["idempotency-key"] for each in port.changes]
+    keys = [request.headers["idempotency-key"] for request in port.changes]
     assert [keys[0], keys[3]] == ["k", "k"]
     assert keys[1:3] == keys[4:6]
     assert len(set(keys)) == 4
 
 
-def test_whoever_interrupts_an_import_leaves_nothing():
-    def interrupt(asked):
+def test_interrupted_import_deletes_project():
+    def interrupt(request):
         raise KeyboardInterrupt
 
     port = Importing()
     port.answer("attachments.upload", interrupt)
-    with pytest.raises(KeyboardInterrupt) as told:
+    with pytest.raises(KeyboardInterrupt) as caught:
         blocking(port, lambda ws: ws.projects.import_archive(archive()))
-    assert told.value.__notes__ == ["the project was deleted again"]
+    assert caught.value.__notes__ == ["the project was deleted again"]
     assert port.requests[-1].operation == "projects.delete"
 
 
 @pytest.mark.parametrize("when", ["upload", "reading"])
-def test_whoever_is_cancelled_leaves_nothing(when, monkeypatch):
-    """In the midst of a call, or while a file is read in a thread."""
-    port, begun, end = Importing(), threading.Event(), threading.Event()
+def test_cancelled_import_deletes_project(when, monkeypatch):
+    """Cancel during a call, or while a thread reads a file."""
+    port, started, end = Importing(), threading.Event(), threading.Event()
 
     def wait(*_):
-        begun.set()
+        started.set()
         end.wait(10)
         return make(Attachment)
 
@@ -412,14 +419,14 @@ def test_whoever_is_cancelled_leaves_nothing(when, monkeypatch):
     else:
         monkeypatch.setattr("stellary.client.transfer.archive.ReadArchive.unpack", wait)
 
-    async def cancelled():
+    async def import_and_cancel():
         async with AsyncStellary.embedded(port) as client:
             going = asyncio.ensure_future(client.workspace("acme", "eng").projects.import_archive(archive()))
-            await asyncio.to_thread(begun.wait, 10)
+            await asyncio.to_thread(started.wait, 10)
             going.cancel()
             asyncio.get_running_loop().call_later(0.05, end.set)
             with pytest.raises(asyncio.CancelledError):
                 await going
 
-    asyncio.run(cancelled())
+    asyncio.run(import_and_cancel())
     assert port.requests[-1].operation == "projects.delete"

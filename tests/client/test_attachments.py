@@ -1,4 +1,4 @@
-"""Files from the client's side: the bytes of the form, what is told before anything is sent, and attempts that begin anew."""
+"""Files in the client: the bytes of the form, errors before the first request, and retries."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def files_of(client):
     return client.workspace(org, workspace).project(project).card(card).attachments
 
 
-def understood(form: Form | bytes, content_type: str | None = None) -> tuple[str | None, str | None, bytes]:
-    """The name, the type and the bytes, as the core reads them."""
+def parse_form(form: Form | bytes, content_type: str | None = None) -> tuple[str | None, str | None, bytes]:
+    """Return the name, the type and the bytes that the core parses."""
     with Upload(content_type or form.content_type) as upload:
         upload.feed_all([form] if isinstance(form, bytes) else form)
         upload.finish()
@@ -78,60 +78,60 @@ def body(request: bytes) -> tuple[bytes, str]:
         "50% of 日本.txt",
     ],
 )
-def test_a_form_says_what_the_core_reads(name):
+def test_form_is_parsed_by_the_core(name):
     form = Form(b"Hello.", name, None, None)
-    assert understood(form) == (name, "text/plain", b"Hello.")
+    assert parse_form(form) == (name, "text/plain", b"Hello.")
     assert sum(map(len, form)) == form.length
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
 def test_a_file_is_sent_in_blocks(size):
-    told = []
-    form = Form(b"x" * size, "x", "text/plain", lambda *how: told.append(how))
+    progress_calls = []
+    form = Form(b"x" * size, "x", "text/plain", lambda *how: progress_calls.append(how))
     blocks = list(form)
     assert max(map(len, blocks)) <= max(BLOCK, 200)
-    assert told == [(min(sent + BLOCK, size), size) for sent in range(0, size, BLOCK)]
-    assert understood(form)[2] == b"x" * size
+    assert progress_calls == [(min(sent + BLOCK, size), size) for sent in range(0, size, BLOCK)]
+    assert parse_form(form)[2] == b"x" * size
 
 
-def test_a_path_an_open_file_and_bytes_will_do(tmp_path):
+def test_file_can_be_path_open_file_or_bytes(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"Hello.")
-    assert understood(Form(path, None, None, None)) == ("notes.txt", "text/plain", b"Hello.")
-    assert understood(Form(str(path), "b", "image/png", None)) == ("b", "image/png", b"Hello.")
+    assert parse_form(Form(path, None, None, None)) == ("notes.txt", "text/plain", b"Hello.")
+    assert parse_form(Form(str(path), "b", "image/png", None)) == ("b", "image/png", b"Hello.")
     with path.open("rb") as file:
         file.seek(2)
-        assert understood(Form(file, None, None, None)) == ("notes.txt", "text/plain", b"llo.")
-    assert understood(Form(memoryview(b"Hello."), "b", None, None))[1:] == (
+        assert parse_form(Form(file, None, None, None)) == ("notes.txt", "text/plain", b"llo.")
+    assert parse_form(Form(memoryview(b"Hello."), "b", None, None))[1:] == (
         "application/octet-stream",
         b"Hello.",
     )
 
 
-def test_each_attempt_begins_where_the_file_stood(server, colour):
+def test_retry_sends_file_from_its_initial_position(server, colour):
     file = io.BytesIO(b"0123456789" * 30_000)
     file.seek(5)
     server.then(reset, answer("503 Service Unavailable", b""), GOOD)
-    made = colour.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt"))
-    assert made == MADE
+    attachment = colour.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt"))
+    assert attachment == MADE
     bodies = [body(request) for request in server.requests[1:]]
-    assert [understood(*each)[2] for each in bodies] == [file.getvalue()[5:]] * 2
+    assert [parse_form(*parts)[2] for parts in bodies] == [file.getvalue()[5:]] * 2
     keys = {re.search(rb"(?i)idempotency-key: (\w+)", request)[1] for request in server.requests[1:]}
     assert len(keys) == 1
     assert not file.closed
 
 
-def test_what_cannot_be_rewound_is_read_at_once(server):
+def test_unseekable_file_is_buffered_for_retries(server):
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(b"Hello.")
     server.then(answer("503 Service Unavailable", b""), GOOD)
     with os.fdopen(reading, "rb") as file:
         Blocking.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt"))
-    assert [understood(*body(request))[2] for request in server.requests] == [b"Hello."] * 2
+    assert [parse_form(*body(request))[2] for request in server.requests] == [b"Hello."] * 2
 
 
-def test_what_is_too_large_is_told_before_it_is_sent(tmp_path):
+def test_too_large_file_raises_before_it_is_sent(tmp_path):
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(SIZE_MAX + 1)
@@ -145,7 +145,7 @@ def test_what_is_too_large_is_told_before_it_is_sent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         (b"x", "needs a name"),
         (io.BytesIO(b"x"), "needs a name"),
@@ -153,18 +153,18 @@ def test_what_is_too_large_is_told_before_it_is_sent(tmp_path):
         (5, "not int"),
     ],
 )
-def test_what_is_no_file_is_a_type_error(file, said):
-    with pytest.raises(TypeError, match=said):
+def test_unsupported_file_raises_type_error(file, message):
+    with pytest.raises(TypeError, match=message):
         files_of(Stellary.embedded(RecordingPort())).upload(file)
 
 
 @pytest.mark.parametrize("type", ["text/plain\r\nX: y", "täxt/plain"])
-def test_a_type_that_cannot_stand_in_a_header_is_refused(type):
+def test_content_type_invalid_in_a_header_raises(type):
     with pytest.raises(ValueError, match="cannot be the type"):
         Form(b"x", "x", type, None)
 
 
-def test_a_file_that_shrinks_is_told(tmp_path):
+def test_shrinking_file_raises(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"Hello.")
     form = Form(path, None, None, None)
@@ -177,24 +177,24 @@ def test_a_file_that_shrinks_is_told(tmp_path):
 
 
 class Ranged(RecordingPort):
-    """Answers with a file, in parts where they are asked for, and fails now and then."""
+    """A port that returns a file, or the requested range of it, and fails once."""
 
     def __init__(self, data: bytes, fails: int = 0) -> None:
         super().__init__()
-        self.data, self.fails, self.asked = data, fails, []
+        self.data, self.fails, self.ranges = data, fails, []
         self.answer("attachments.download", self._part)
 
-    def _part(self, asked):
-        said = asked.headers.get("range")
-        self.asked.append(said)
-        if len(self.asked) == self.fails:
+    def _part(self, request):
+        requested_range = request.headers.get("range")
+        self.ranges.append(requested_range)
+        if len(self.ranges) == self.fails:
             return Unavailable("later")
-        if said is None or not self.data:
+        if requested_range is None or not self.data:
             return RawResponse(200, {}, self.data)
-        start, end = map(int, said.removeprefix("bytes=").split("-"))
+        start, end = map(int, requested_range.removeprefix("bytes=").split("-"))
         part = self.data[start : end + 1]
-        told = f"bytes {start}-{start + len(part) - 1}/{len(self.data)}"
-        return RawResponse(206, {"content-range": told}, part)
+        content_range = f"bytes {start}-{start + len(part) - 1}/{len(self.data)}"
+        return RawResponse(206, {"content-range": content_range}, part)
 
 
 @pytest.fixture(autouse=True)
@@ -207,25 +207,25 @@ def test_a_download_is_bytes():
 
 
 @pytest.mark.parametrize("size", [0, 9, 10, 11, 20, 35])
-def test_blocks_are_asked_for_one_by_one(size):
+def test_blocks_are_requested_one_by_one(size):
     data = bytes(range(size))
     port = Ranged(data)
     client = Stellary.embedded(port)
     blocks = files_of(client).blocks(MADE)
-    assert port.asked == []
+    assert port.ranges == []
     assert b"".join(blocks) == data
-    assert port.asked[0] == "bytes=0-9"
-    assert len(port.asked) == max(1, -(-size // 10))
+    assert port.ranges[0] == "bytes=0-9"
+    assert len(port.ranges) == max(1, -(-size // 10))
 
 
-def test_a_part_that_fails_is_asked_for_again():
+def test_failed_part_is_requested_again():
     port = Ranged(bytes(range(25)), fails=2)
     files = files_of(Stellary.embedded(port)).with_options(retries=1)
     assert b"".join(files.blocks(ID)) == port.data
-    assert port.asked == ["bytes=0-9", "bytes=10-19", "bytes=10-19", "bytes=20-29"]
+    assert port.ranges == ["bytes=0-9", "bytes=10-19", "bytes=10-19", "bytes=20-29"]
 
 
-def test_a_download_replaces_what_was_there(tmp_path):
+def test_download_replaces_existing_file(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"old")
     assert files_of(Stellary.embedded(Ranged(bytes(range(25))))).download_to(ID, path) == path
@@ -233,7 +233,7 @@ def test_a_download_replaces_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_download_that_fails_leaves_what_was_there(tmp_path):
+def test_failed_download_keeps_existing_file(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"old")
     files = files_of(Stellary.embedded(Ranged(bytes(range(25)), fails=2))).with_options(retries=0)
@@ -243,7 +243,7 @@ def test_a_download_that_fails_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_all_of_it_can_be_awaited(tmp_path):
+def test_async_client_uploads_and_downloads(tmp_path):
     port = Ranged(bytes(range(25)))
 
     async def ask() -> tuple[bytes, bytes, Path]:
@@ -257,7 +257,7 @@ def test_all_of_it_can_be_awaited(tmp_path):
     assert (tmp_path / "a").read_bytes() == port.data
 
 
-def test_a_download_that_fails_can_be_awaited(tmp_path):
+def test_failed_async_download_keeps_existing_file(tmp_path):
     async def ask() -> None:
         async with AsyncStellary.embedded(Ranged(bytes(range(25)), fails=2)) as client:
             await files_of(client).with_options(retries=0).download_to(ID, tmp_path / "a")
@@ -267,7 +267,7 @@ def test_a_download_that_fails_can_be_awaited(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_transfer_may_take_its_time(server, monkeypatch):
+def test_transfer_is_not_limited_by_default_timeouts(server, monkeypatch):
     monkeypatch.setattr(retries, "READ", 0.001)
     monkeypatch.setattr(retries, "WHOLE", 0.001)
     server.then(GOOD)

@@ -1,4 +1,4 @@
-"""What a client does beside its methods: log in, hand out handles, let itself be watched."""
+"""Clients apart from their methods: login, handles, options, captures and logs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def api():
         yield router
 
 
-def test_login_gives_a_client_with_the_token(api, monkeypatch):
+def test_login_returns_client_with_token(api, monkeypatch):
     monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
     login = api.post("/auth/login").respond(201, content=dump(SESSION))
     me = api.get("/auth/me").respond(200, content=b'{"user": null}')
@@ -55,7 +55,7 @@ def test_login_gives_a_client_with_the_token(api, monkeypatch):
     assert me.calls[0].request.headers["authorization"] == "Bearer jwt_of_login"
 
 
-async def test_login_gives_a_client_with_the_token_awaited(api):
+async def test_async_login_returns_client_with_token(api):
     api.post("/auth/login").respond(201, content=dump(SESSION))
     me = api.get("/auth/me").respond(200, content=b'{"user": null}')
     async with await AsyncStellary.login("http://pm.test", "a@b.c", "password") as client:
@@ -63,21 +63,21 @@ async def test_login_gives_a_client_with_the_token_awaited(api):
     assert me.calls[0].request.headers["authorization"] == "Bearer jwt_of_login"
 
 
-@pytest.mark.parametrize(("named", "name"), [({}, None), ({"name": "A"}, "A")])
-def test_register_gives_a_client_with_the_token(api, named, name):
+@pytest.mark.parametrize(("keywords", "name"), [({}, None), ({"name": "A"}, "A")])
+def test_register_returns_client_with_token(api, keywords, name):
     register = api.post("/auth/register").respond(201, content=dump(SESSION))
-    client = Stellary.register("http://pm.test", "a@b.c", "password", **named)
+    client = Stellary.register("http://pm.test", "a@b.c", "password", **keywords)
     assert client._caller.credentials.token == "jwt_of_login"
     assert orjson.loads(register.calls[0].request.content).get("name") == name
 
 
-async def test_register_gives_a_client_with_the_token_awaited(api):
+async def test_async_register_returns_client_with_token(api):
     api.post("/auth/register").respond(201, content=dump(SESSION))
     client = await AsyncStellary.register("http://pm.test", "a@b.c", "password")
     assert client._caller.credentials.token == "jwt_of_login"
 
 
-def test_after_a_change_of_the_password_all_handles_go_on_with_the_new_token(port, client):
+def test_handles_use_new_token_after_password_change(port, client):
     port.answer(
         "auth.change_password", PasswordChanged(access_token="jwt_new", live_api_tokens=0, revoked_tokens=0)
     )
@@ -88,7 +88,7 @@ def test_after_a_change_of_the_password_all_handles_go_on_with_the_new_token(por
 
 
 @pytest.mark.parametrize("log_in", ["login", "register"])
-def test_logging_in_leaves_a_shared_client_and_its_handles_as_they_are(port, client, log_in):
+def test_login_does_not_change_a_shared_client_or_its_handles(port, client, log_in):
     port.answer(f"auth.{log_in}", SESSION)
     handle = client.notifications
     session = getattr(client.auth, log_in)(email="b@c.d", password="password")
@@ -98,7 +98,7 @@ def test_logging_in_leaves_a_shared_client_and_its_handles_as_they_are(port, cli
     assert [request.headers["authorization"] for request in port.requests[1:]] == ["Bearer synth_x"] * 2
 
 
-def test_a_token_can_be_given_for_some_calls_only(port, client):
+def test_token_option_applies_to_its_handle_only(port, client):
     board = client.workspace("acme", "eng").project("p1")
     other = board.with_options(token="synth_other")
     other.cards.list()
@@ -126,7 +126,7 @@ def test_a_client_of_another_account_keeps_its_own_token_when_passwords_change(p
     assert sent == ["Bearer synth_x", "Bearer jwt_new"]
 
 
-def test_a_token_of_an_option_that_cannot_be_one_is_refused_without_being_shown(client):
+def test_invalid_token_option_raises_without_showing_the_token(client):
     with pytest.raises(ValueError, match="the token holds") as caught:
         client.with_options(token="a b-secret")
     assert "secret" not in str(caught.value)
@@ -135,7 +135,7 @@ def test_a_token_of_an_option_that_cannot_be_one_is_refused_without_being_shown(
 # ------------------------------------------------------------------------------------------------- handles
 
 
-def test_values_stand_where_ids_and_slugs_do(port, client):
+def test_values_are_accepted_as_ids_and_slugs(port, client):
     organization, workspace = make(Organization, slug="acme"), make(Workspace, slug="eng")
     project, column, card = make(Project), make(Column), make(Card)
     board = client.workspace(organization, workspace).project(project)
@@ -147,7 +147,7 @@ def test_values_stand_where_ids_and_slugs_do(port, client):
     ]
 
 
-def test_handles_ask_nothing(port, client):
+def test_handles_send_no_request(port, client):
     client.workspace("acme", "eng").project("p1").card("c1").comments  # noqa: B018 - that is the point
     assert port.requests == []
 
@@ -174,7 +174,7 @@ def test_without_a_default_the_workspace_must_be_named(client, arguments):
         client.workspace(*arguments)
 
 
-def test_an_embedded_client_does_not_take_the_token_of_somewhere_else(port, monkeypatch):
+def test_embedded_client_ignores_token_of_the_environment(port, monkeypatch):
     monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
     monkeypatch.setenv("STELLARY_ORG", "acme")
     monkeypatch.setenv("STELLARY_URL", "nonsense")
@@ -186,7 +186,7 @@ def test_an_embedded_client_does_not_take_the_token_of_somewhere_else(port, monk
 # ------------------------------------------------------------------------------------------------- options
 
 
-def test_options_belong_to_the_handle_that_they_give(port, client):
+def test_options_apply_to_the_returned_handle_only(port, client):
     other = client.notifications.with_options(headers={"X-Team": "eng"}).with_options(headers={"X-Day": "1"})
     other.count()
     client.notifications.count()
@@ -195,7 +195,7 @@ def test_options_belong_to_the_handle_that_they_give(port, client):
     assert "x-team" not in without.headers
 
 
-def test_options_reach_what_is_below(port, client):
+def test_options_are_inherited_by_nested_handles(port, client):
     client.workspace("acme", "eng").with_options(headers={"x-team": "eng"}).project("p1").cards.list()
     assert port.requests[0].headers["x-team"] == "eng"
 
@@ -223,7 +223,7 @@ def test_a_key_can_be_given(port, client):
 @pytest.mark.parametrize(
     "options", [{"timeout": 0}, {"retries": -1}, {"headers": {"a b": "c"}}, {"idempotency_key": "a\nb"}]
 )
-def test_options_that_cannot_be_are_refused(client, options):
+def test_invalid_options_raise(client, options):
     with pytest.raises(ValueError, match=r"timeout|retries|header"):
         client.with_options(**options)
 
@@ -271,7 +271,7 @@ def test_a_capture_shows_no_secret(client):
     assert "synth_x" not in repr(calls)
 
 
-async def test_a_capture_shows_what_tasks_do(port):
+async def test_capture_includes_exchanges_of_tasks(port):
     client = AsyncStellary.embedded(port)
     with client.capture() as calls:
         await asyncio.gather(client.auth.me(), client.notifications.count(), client.auth.me())
@@ -288,7 +288,7 @@ def test_the_log_has_one_line_an_exchange_without_bodies_and_tokens(client, capl
     assert "synth_x" not in caplog.text
 
 
-def test_the_log_tells_of_another_try(caplog):
+def test_log_mentions_retries(caplog):
     with respx.mock() as router, caplog.at_level(logging.INFO, "stellary.client"):
         router.get("http://pm.test/auth/me").mock(
             side_effect=[
@@ -331,13 +331,13 @@ async def test_a_port_is_a_transport_of_httpx_awaited(port):
     assert port.closed
 
 
-def test_a_client_over_the_transport_of_a_port_is_one_over_the_port(port):
+def test_client_over_port_transport_calls_the_port(port):
     with httpx.Client(transport=PortTransport(port)) as http:
-        found = Stellary("http://stellary", http_client=http).organizations.get("acme")
-    assert isinstance(found, Organization)
+        organization = Stellary("http://stellary", http_client=http).organizations.get("acme")
+    assert isinstance(organization, Organization)
 
 
-def test_an_answer_of_the_recording_port_is_one_of_the_api(port):
+def test_recording_port_returns_api_responses(port):
     answer = port.send(
         RawRequest("POST", "/auth/login", body=orjson.dumps({"email": "a@b.c", "password": "password"}))
     )

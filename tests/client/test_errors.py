@@ -1,4 +1,4 @@
-"""Errors as those see them who catch them."""
+"""Messages, copies and imports of errors."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ MADE = [
 
 @pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize(
-    "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+    "copy_error", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
 )
-def test_an_error_can_be_copied_and_sent_elsewhere(error, copied):
+def test_error_can_be_copied_and_pickled(error, copy_error):
     error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
-    found = copied(error)
-    assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))
+    copied_error = copy_error(error)
+    assert (type(copied_error), str(copied_error), vars(copied_error)) == (
+        type(error),
+        str(error),
+        vars(error),
+    )
 
 
 @pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
@@ -44,7 +48,7 @@ def test_an_error_without_a_request_is_its_message():
     assert str(TimedOut("too slow")) == "too slow"
 
 
-def test_one_retry_is_not_many():
+def test_single_retry_is_counted_in_singular():
     error = TimedOut("too slow")
     error.method, error.path, error.retries = "GET", "/x", 1
     assert str(error) == "too slow (GET /x, after 1 retry)"

@@ -35,17 +35,17 @@ def test_one_client_works_in_one_event_loop_after_another(server):
         asyncio.run(ask())
 
 
-def test_the_connections_of_an_event_loop_end_with_it(server):
+def test_connections_are_closed_with_their_event_loop(server):
     server.then(GOOD)
     client = AsyncStellary(server.url, "synth_x")
-    found = []
+    pools = []
 
     async def ask():
         await client.organizations.list()
-        found.extend(client._caller.carrier._loops.values())
+        pools.extend(client._caller.carrier._loops.values())
 
     asyncio.run(ask())
-    assert [each.http.is_closed for each in found] == [True]
+    assert [pool.http.is_closed for pool in pools] == [True]
 
 
 def test_one_client_works_in_two_event_loops_at_a_time(server):
@@ -69,27 +69,27 @@ def test_one_client_works_in_two_event_loops_at_a_time(server):
 def test_closing_ends_the_connections_of_other_running_loops(server):
     server.then(GOOD)
     client = AsyncStellary(server.url, "synth_x")
-    begun, closed = threading.Event(), threading.Event()
-    found = []
+    started, closed = threading.Event(), threading.Event()
+    pools = []
 
     async def stay():
         await client.organizations.list()
-        found.extend(client._caller.carrier._loops.values())
-        begun.set()
+        pools.extend(client._caller.carrier._loops.values())
+        started.set()
         await asyncio.to_thread(closed.wait, 10)
-        while not found[0].http.is_closed:  # noqa: ASYNC110 - httpx tells nobody
+        while not pools[0].http.is_closed:  # noqa: ASYNC110 - httpx has no event for it
             await asyncio.sleep(0.01)
 
     thread = threading.Thread(target=asyncio.run, args=[asyncio.wait_for(stay(), 20)])
     thread.start()
-    assert begun.wait(10)
+    assert started.wait(10)
     asyncio.run(client.close())
     closed.set()
     thread.join(20)
-    assert found[0].http.is_closed
+    assert pools[0].http.is_closed
 
 
-async def test_no_more_calls_are_on_their_way_than_there_are_connections():
+async def test_concurrent_calls_are_limited_to_connections():
     on_their_way, most = 0, 0
 
     async def reply(request):
@@ -103,11 +103,11 @@ async def test_no_more_calls_are_on_their_way_than_there_are_connections():
     with respx.mock() as router:
         router.get("http://pm.test/organizations").mock(side_effect=reply)
         async with AsyncStellary("http://pm.test") as client:
-            found = await asyncio.gather(*(client.organizations.list() for _ in range(400)))
-    assert (len(found), most) == (400, httpx_transport._CONCURRENT)
+            answers = await asyncio.gather(*(client.organizations.list() for _ in range(400)))
+    assert (len(answers), most) == (400, httpx_transport._CONCURRENT)
 
 
-async def test_waiting_for_a_place_ends_with_the_time_out_of_the_call(server, monkeypatch):
+async def test_waiting_for_a_connection_counts_toward_the_timeout(server, monkeypatch):
     monkeypatch.setattr(httpx_transport, "_CONCURRENT", 1)
     server.then(stay_silent)
     async with AsyncStellary(server.url, max_retries=0) as client:
@@ -120,7 +120,7 @@ async def test_waiting_for_a_place_ends_with_the_time_out_of_the_call(server, mo
             await first
 
 
-async def test_a_call_that_is_cancelled_gives_its_place_back(server, monkeypatch):
+async def test_cancelled_call_releases_its_connection(server, monkeypatch):
     monkeypatch.setattr(httpx_transport, "_CONCURRENT", 1)
     server.then(stay_silent, GOOD)
     async with AsyncStellary(server.url) as client:

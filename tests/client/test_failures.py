@@ -1,4 +1,4 @@
-"""Servers and networks that misbehave, over real sockets, in both colours."""
+"""Misbehaving servers and networks, over real sockets, with both clients."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def no_pauses(monkeypatch):
 
 
 class Blocking:
-    """Asks by Stellary."""
+    """Calls with Stellary."""
 
     @staticmethod
     def ask(url, call, **options):
@@ -52,15 +52,15 @@ class Blocking:
 
 
 class Awaiting:
-    """Asks by AsyncStellary."""
+    """Calls with AsyncStellary."""
 
     @staticmethod
     def ask(url, call, **options):
-        async def asked():
+        async def call_client():
             async with AsyncStellary(url, token="synth_x", **options) as client:
                 return await call(client)
 
-        return asyncio.run(asked())
+        return asyncio.run(call_client())
 
 
 @pytest.fixture(params=[Blocking, Awaiting], ids=["blocking", "awaiting"])
@@ -86,7 +86,7 @@ def test_a_good_answer_is_a_value(server, colour):
 
 
 @pytest.mark.parametrize("failure", [reset, hang_up, say(b"HTTP/1.1 200 OK\r\nContent-Le")])
-def test_a_connection_that_breaks_is_tried_again(server, colour, failure):
+def test_broken_connection_is_retried(server, colour, failure):
     server.then(failure, failure, GOOD)
     assert colour.ask(server.url, me) == ME
     assert len(server.requests) == 3
@@ -105,7 +105,7 @@ def test_a_connection_that_breaks_is_tried_again(server, colour, failure):
     ],
     ids=["reset", "hung up", "half a head", "no http", "half a body", "bad chunk", "bad gzip"],
 )
-def test_a_connection_that_goes_on_breaking_is_an_error_of_ours(server, colour, failure):
+def test_repeatedly_broken_connection_raises(server, colour, failure):
     server.then(failure)
     with pytest.raises(ConnectionFailed, match=r"\(GET /auth/me, after 2 retries\)$") as caught:
         colour.ask(server.url, me)
@@ -113,7 +113,7 @@ def test_a_connection_that_goes_on_breaking_is_an_error_of_ours(server, colour, 
     assert len(server.requests) == 3
 
 
-def test_nobody_there_is_an_error_of_ours(colour):
+def test_refused_connection_raises(colour):
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ConnectionFailed, match=f"no connection to {url}: ") as caught:
@@ -121,46 +121,46 @@ def test_nobody_there_is_an_error_of_ours(colour):
     assert (caught.value.reached, caught.value.retries) == (False, 2)
 
 
-def test_a_name_that_leads_nowhere_is_an_error_of_ours(colour):
+def test_unknown_host_raises(colour):
     with pytest.raises(ConnectionFailed, match=r"no connection to http://nowhere\.invalid: "):
         colour.ask("http://nowhere.invalid", me, max_retries=0)
 
 
-def test_what_makes_something_is_sent_again_with_the_same_key(server, colour):
+def test_creation_is_retried_with_the_same_key(server, colour):
     server.then(reset, answer("503 Service Unavailable", b"{}"), answer("409 Conflict", b"{}"))
     with pytest.raises(StellaryError, match="409 Conflict"):
         colour.ask(server.url, create)
     keys = {
         line
-        for each in server.requests
-        for line in each.split(b"\r\n")
+        for request in server.requests
+        for line in request.split(b"\r\n")
         if line.startswith(b"idempotency-key")
     }
     assert (len(server.requests), len(keys)) == (3, 1)
 
 
-def test_what_has_no_key_is_not_sent_again(server, colour):
+def test_request_without_key_is_not_retried(server, colour):
     server.then(reset)
     with pytest.raises(ConnectionFailed):
         colour.ask(server.url, leave)
     assert len(server.requests) == 1
 
 
-def test_the_server_may_ask_to_wait(server, colour):
+def test_retry_after_is_respected(server, colour):
     server.then(answer("429 Too Many Requests", b"{}", "Retry-After: 0.2"), GOOD)
     began = time.monotonic()
     assert colour.ask(server.url, me) == ME
     assert time.monotonic() - began >= 0.2
 
 
-def test_one_that_goes_on_asking_to_wait_is_told(server, colour):
+def test_repeated_retry_after_raises(server, colour):
     server.then(answer("429 Too Many Requests", b'{"message": "slow down"}', "Retry-After: 0"))
     with pytest.raises(RateLimited, match="slow down") as caught:
         colour.ask(server.url, me)
     assert (caught.value.retries, caught.value.retry_after) == (2, 0)
 
 
-def test_silence_ends_with_the_time_out(server, colour):
+def test_silent_server_raises_timeout(server, colour):
     server.then(stay_silent)
     began = time.monotonic()
     with pytest.raises(TimedOut, match="no answer in time") as caught:
@@ -169,7 +169,7 @@ def test_silence_ends_with_the_time_out(server, colour):
     assert 0.2 < time.monotonic() - began < 2
 
 
-def test_a_body_that_drips_ends_with_the_time_out(server, colour):
+def test_dripping_body_raises_timeout(server, colour):
     server.then(say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 40, pause=0.05))
     began = time.monotonic()
     with pytest.raises(TimedOut, match="not complete in time"):
@@ -177,7 +177,7 @@ def test_a_body_that_drips_ends_with_the_time_out(server, colour):
     assert time.monotonic() - began < 1.5
 
 
-def test_a_page_of_a_proxy_is_told(server, colour):
+def test_html_page_of_a_proxy_raises(server, colour):
     server.then(answer("200 OK", b"<html>Please log in</html>"))
     with pytest.raises(UnreadableAnswer, match=r"Please log in.*\(GET /auth/me\)$"):
         colour.ask(server.url, me)
@@ -196,7 +196,7 @@ def test_an_unknown_status_is_an_error_of_its_class(server, colour):
         colour.ask(server.url, me)
 
 
-def test_a_redirection_is_told(server, colour):
+def test_redirect_raises(server, colour):
     server.then(answer("301 Moved Permanently", b"", "Location: https://pm.example.com/"))
     with pytest.raises(StellaryError, match="use that as the URL"):
         colour.ask(server.url, me)
@@ -209,27 +209,27 @@ def test_an_answer_may_be_compressed(server, colour):
     assert colour.ask(server.url, me) == ME
 
 
-def test_what_cannot_be_a_url_is_an_error_of_ours(server, colour):
+def test_invalid_url_raises(server, colour):
     server.then(GOOD)
     with pytest.raises(StellaryError, match="this cannot be asked for"):
         colour.ask(server.url, lambda client: client.organizations.get("x" * 70_000))
 
 
-def test_a_closed_client_says_so():
+def test_closed_client_raises():
     client = Stellary("http://127.0.0.1:9")
     client.close()
     with pytest.raises(StellaryError, match="the client is closed"):
         me(client)
 
 
-async def test_a_closed_client_says_so_awaited():
+async def test_closed_async_client_raises():
     client = AsyncStellary("http://127.0.0.1:9")
     await client.close()
     with pytest.raises(StellaryError, match="the client is closed"):
         await me(client)
 
 
-def test_a_client_that_was_used_can_be_closed_and_closed_again(server):
+def test_close_is_idempotent(server):
     server.then(GOOD)
     client = Stellary(server.url, token="synth_x")
     me(client)
@@ -239,7 +239,7 @@ def test_a_client_that_was_used_can_be_closed_and_closed_again(server):
         me(client)
 
 
-def test_a_client_of_the_callers_stays_theirs(server):
+def test_http_client_of_the_caller_is_not_closed(server):
     server.then(GOOD)
     with httpx.Client() as http:
         with Stellary(server.url, token="synth_x", http_client=http) as client:
@@ -247,7 +247,7 @@ def test_a_client_of_the_callers_stays_theirs(server):
         assert not http.is_closed
 
 
-async def test_a_client_of_the_callers_stays_theirs_awaited(server):
+async def test_async_http_client_of_the_caller_is_not_closed(server):
     server.then(GOOD)
     async with httpx.AsyncClient() as http:
         async with AsyncStellary(server.url, token="synth_x", http_client=http) as client:
@@ -255,14 +255,14 @@ async def test_a_client_of_the_callers_stays_theirs_awaited(server):
         assert not http.is_closed
 
 
-def test_a_client_of_the_callers_that_is_closed_says_so(server):
+def test_closed_http_client_of_the_caller_raises(server):
     http = httpx.Client()
     http.close()
     with pytest.raises(StellaryError, match="the client is closed"):
         me(Stellary(server.url, http_client=http))
 
 
-def test_what_a_hook_of_the_callers_raises_is_theirs(server):
+def test_error_of_a_hook_is_passed_on(server):
     def hook(request):
         raise RuntimeError("of the caller")
 
@@ -273,7 +273,7 @@ def test_what_a_hook_of_the_callers_raises_is_theirs(server):
         me(Stellary(server.url, http_client=http))
 
 
-def test_polling_takes_no_url_apart_twice(server):
+def test_polling_parses_each_url_once(server):
     server.then(GOOD)
     with Stellary(server.url, token="synth_x") as client:
         me(client)
@@ -281,7 +281,7 @@ def test_polling_takes_no_url_apart_twice(server):
         assert len(client._caller.carrier._requests._urls) == 1
 
 
-def test_urls_are_not_kept_without_end(server, monkeypatch):
+def test_url_cache_is_bounded(server, monkeypatch):
     monkeypatch.setattr("stellary.client.calling.httpx_transport._URLS_MAX", 1)
     server.then(answer("200 OK", orjson.dumps([])))
     with Stellary(server.url, token="synth_x") as client:
@@ -290,7 +290,7 @@ def test_urls_are_not_kept_without_end(server, monkeypatch):
         assert len(client._caller.carrier._requests._urls) == 1
 
 
-def test_two_threads_that_both_come_first_make_one_client(server):
+def test_two_threads_share_the_first_http_client(server):
     carrier = Stellary(server.url)._caller.carrier
     assert carrier._get_client() is carrier._get_client()
     carrier.close()

@@ -1,4 +1,4 @@
-"""The guide to the SDK says what is so: its code runs, from its first line to its last, against the real core."""
+"""The guide to the SDK: its code runs from the first line to the last against the real core."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def test_the_code_of_the_guide_runs(sqlite_url, capsys):
         for code in re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL):
             exec(compile(code, str(GUIDE), "exec"), names)
         names["client"].close()
-    shown = capsys.readouterr().out
-    assert "404 Not Found: " in shown
-    assert "[('title', 'must be 1 to 500 characters')]" in shown
+    output = capsys.readouterr().out
+    assert "404 Not Found: " in output
+    assert "[('title', 'must be 1 to 500 characters')]" in output
     core.close()
 
 
-def test_the_guide_tells_of_every_error():
-    told = set(re.findall(r"\w+", GUIDE.read_text()))
+def test_guide_mentions_every_error():
+    words = set(re.findall(r"\w+", GUIDE.read_text()))
     kinds = {name for name in stellary.__all__ if isinstance(getattr(stellary, name), type)}
     errors = {name for name in kinds if issubclass(getattr(stellary, name), stellary.StellaryError)}
-    # 405 cannot come of a method; the others are what one meets only as the base of something that is told.
-    assert errors - told == {"MethodNotAllowed", "Unanswered", "EndlessPages"}
+    # No method causes a 405; the others are bases of errors that the guide mentions.
+    assert errors - words == {"MethodNotAllowed", "Unanswered", "EndlessPages"}

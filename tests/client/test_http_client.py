@@ -1,4 +1,4 @@
-"""An httpx client of the caller's own: what it adds to each request is honoured, in both colours."""
+"""An httpx client of the caller: its settings apply to each request, with both clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def colour(request):
 
 
 class Sent:
-    """What a client sends through an httpx client with those options."""
+    """A client over an httpx client with some options, and the requests that it sends."""
 
     def __init__(self, colour, token="synth_x", *, headers=None, timeout=None, **options):
         self.requests = []
@@ -33,10 +33,10 @@ class Sent:
         return httpx.Response(200, content=b"[]", headers={"set-cookie": "session=1"})
 
     async def request(self, **query):
-        """The request of one call."""
-        found = self.client.organizations.list(**query)
-        if inspect.isawaitable(found):
-            await found
+        """Call once, and return the request."""
+        call = self.client.organizations.list(**query)
+        if inspect.isawaitable(call):
+            await call
         return self.requests[-1]
 
     async def timeout(self, **query):
@@ -61,32 +61,32 @@ async def test_its_cookies_are_kept_from_answer_to_request(colour):
     assert (await sent.request()).headers["cookie"] == "session=1"
 
 
-async def test_its_own_user_agent_stands(colour):
+async def test_user_agent_of_the_http_client_is_kept(colour):
     sent = Sent(colour)
     sent.client._caller.carrier._client.headers["user-agent"] = "nightly-report/2"
     assert (await sent.request()).headers["user-agent"] == "nightly-report/2"
 
 
-async def test_a_token_takes_the_place_of_its_auth(colour):
+async def test_token_replaces_auth_of_the_http_client(colour):
     sent = Sent(colour, auth=("me", "password"))
     assert (await sent.request()).headers["authorization"] == "Bearer synth_x"
 
 
-async def test_its_auth_applies_where_there_is_no_token(colour, monkeypatch):
+async def test_auth_of_the_http_client_applies_without_token(colour, monkeypatch):
     monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
     sent = Sent(colour, "", auth=("me", "password"))
     assert (await sent.request()).headers["authorization"].startswith("Basic ")
 
 
-async def test_a_header_of_its_own_applies_where_there_is_no_token(colour):
+async def test_header_of_the_http_client_applies_without_token(colour):
     sent = Sent(colour, "")
     sent.client._caller.carrier._client.headers["authorization"] = "Bearer gateway"
     assert (await sent.request()).headers["authorization"] == "Bearer gateway"
 
 
-async def test_without_time_outs_of_its_own_there_are_ours(colour):
-    found = await Sent(colour).timeout()
-    assert found == {"connect": 5, "read": pytest.approx(30), "write": pytest.approx(30), "pool": 5}
+async def test_default_timeouts_apply_without_own_ones(colour):
+    timeouts = await Sent(colour).timeout()
+    assert timeouts == {"connect": 5, "read": pytest.approx(30), "write": pytest.approx(30), "pool": 5}
 
 
 async def test_its_time_outs_bound_each_wait(colour):
@@ -96,16 +96,16 @@ async def test_its_time_outs_bound_each_wait(colour):
 
 
 @pytest.mark.parametrize(("patience", "wait", "read"), [(120, 120, 120), (None, math.inf, None)])
-async def test_a_more_patient_one_may_wait_longer(colour, patience, wait, read):
+async def test_longer_timeout_of_the_http_client_is_respected(colour, patience, wait, read):
     transport = httpx.MockTransport(
         lambda request: requests.append(request) or httpx.Response(200, content=b"[]")
     )
     requests = []
     http = COLOURS[colour](transport=transport, timeout=patience)
     client = colour("http://pm.test", http_client=http)
-    found = client.organizations.list()
-    if inspect.isawaitable(found):
-        await found
+    call = client.organizations.list()
+    if inspect.isawaitable(call):
+        await call
     assert client._caller.options.wait == wait
     assert requests[0].extensions["timeout"]["read"] == (read and pytest.approx(read, abs=1))
 
@@ -114,5 +114,5 @@ async def test_the_time_out_of_a_call_bounds_its_waits(colour):
     assert (await Sent(colour, timeout=2).timeout())["read"] == pytest.approx(2, abs=0.5)
 
 
-async def test_a_client_in_process_is_not_patient():
+async def test_embedded_client_sets_no_wait():
     assert Stellary.embedded(RecordingPort())._caller.options.wait is None

@@ -1,4 +1,4 @@
-"""What is loaded when, told by facts and not by time."""
+"""The modules that each import loads, and the names of the package."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HEAVY = {
 
 
 def loaded_by(code: str) -> set[str]:
-    shown = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}\nprint(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(shown.stdout.split())
+    return set(process.stdout.split())
 
 
 def test_the_package_alone_loads_nothing():
@@ -49,7 +49,7 @@ def test_an_embedded_client_loads_no_http():
 def test_a_client_loads_only_the_resources_that_are_used():
     loaded = loaded_by("from stellary import Stellary\nStellary('http://a').workspace('b', 'c')")
     resources = {"cards", "columns", "comments", "labels", "notifications", "checklists", "projects"}
-    assert {f"stellary.client.{each}" for each in resources} & loaded == set()
+    assert {f"stellary.client.{resource}" for resource in resources} & loaded == set()
     assert loaded & {"sqlalchemy", "aiohttp"} == set()
 
 

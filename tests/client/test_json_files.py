@@ -1,4 +1,4 @@
-"""JSON files of the caller's, however they are given, and what is said of those that are none."""
+"""JSON files of the caller in all supported forms, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TEXT = '{"name": "\u00e9"}'
 SAID = {"name": "\u00e9"}
 
 
-def test_a_file_may_be_a_path_bytes_an_open_file_or_what_it_holds(tmp_path):
+def test_file_can_be_path_bytes_open_file_or_parsed_content(tmp_path):
     path = tmp_path / "file.json"
     path.write_text(TEXT, encoding="utf-8-sig")
     data = TEXT.encode()
-    given = [path, str(path), data, bytearray(data), io.BytesIO(data), io.StringIO(TEXT), SAID]
-    assert [parse_json_file(each, "a file") for each in given] == [SAID] * len(given)
+    sources = [path, str(path), data, bytearray(data), io.BytesIO(data), io.StringIO(TEXT), SAID]
+    assert [parse_json_file(source, "a file") for source in sources] == [SAID] * len(sources)
 
 
 def test_a_list_may_be_given_as_it_is():
@@ -29,7 +29,7 @@ def test_a_list_may_be_given_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [
         (b"{", "it is not valid JSON at line 1 column 2"),
         (b"\xff", "it is not UTF-8"),
@@ -41,23 +41,23 @@ def test_a_list_may_be_given_as_it_is():
     ],
     ids=str,
 )
-def test_a_file_that_is_none_is_told_in_a_sentence(data, said):
+def test_invalid_file_raises_with_a_reason(data, reason):
     with pytest.raises(UnsuitableFile) as caught:
         parse_json_file(data, "a board")
-    assert str(caught.value) == f"this is not a board: {said}"
+    assert str(caught.value) == f"this is not a board: {reason}"
 
 
-def test_a_list_that_is_none_is_told_too():
+def test_invalid_list_raises_with_a_reason():
     with pytest.raises(UnsuitableFile, match="this is not a list of issues: it holds an object, not a list"):
         parse_json_list(b"{}", "a list of issues")
 
 
-def test_something_else_is_no_file():
+def test_unsupported_source_raises_type_error():
     with pytest.raises(TypeError, match="not int"):
         parse_json_file(5, "a board")
 
 
-def test_a_file_that_is_not_there_is_the_systems_to_tell(tmp_path):
+def test_missing_file_raises_file_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         parse_json_file(tmp_path / "nothing", "a board")
 

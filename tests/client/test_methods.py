@@ -1,4 +1,4 @@
-"""The shape of each method on the wire, over HTTP, in both colours: one table."""
+"""The request of each method over HTTP, with both clients: one table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
 from stellary.contract.wire import dump
 from stellary.contract.wizard import GivenDocument
-from tests.client.simulation import endpoint
+from tests.client.simulation import find_endpoint
 
 WORKSPACE = "/orgs/acme/workspaces/eng"
 PROJECT = f"{WORKSPACE}/projects/p1"
@@ -33,7 +33,7 @@ NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 @attrs.frozen
 class Row:
-    """What is called, and what that sends."""
+    """A call, and the request that it sends."""
 
     operation: str
     call: Callable[[Any], Any]
@@ -846,10 +846,10 @@ def router():
         yield router
 
 
-def answer_to(row: Row) -> tuple[Any, httpx.Response]:
-    found = endpoint(row.operation)
-    made = example(found)
-    return made, httpx.Response(found.status, content=dump(made))
+def build_answer(row: Row) -> tuple[Any, httpx.Response]:
+    called_endpoint = find_endpoint(row.operation)
+    value = example(called_endpoint)
+    return value, httpx.Response(called_endpoint.status, content=dump(value))
 
 
 def assert_sent(router: respx.Router, row: Row) -> None:
@@ -864,56 +864,58 @@ def assert_sent(router: respx.Router, row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=str)
-def test_what_a_method_sends_and_gives(router, row):
-    made, response = answer_to(row)
+def test_method_sends_request_and_returns_value(router, row):
+    value, response = build_answer(row)
     router.route().mock(return_value=response)
     with Stellary("http://pm.test/pm/", token="synth_x") as client:
-        assert row.call(client) == made
+        assert row.call(client) == value
     assert_sent(router, row)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=str)
-async def test_what_a_method_sends_and_gives_awaited(router, row):
-    made, response = answer_to(row)
+async def test_async_method_sends_request_and_returns_value(router, row):
+    value, response = build_answer(row)
     router.route().mock(return_value=response)
     async with AsyncStellary("http://pm.test/pm/", token="synth_x") as client:
         called = row.call(client)
         assert inspect.iscoroutine(called)
-        assert await called == made
+        assert await called == value
     assert_sent(router, row)
 
 
 def test_the_table_has_every_operation_of_the_client():
-    # What carries a file is more than one line, and has tests of its own; the system is asked without a client.
-    elsewhere = {each.operation for each in ENDPOINTS if each.resource in ("attachments", "mcp", "system")}
-    elsewhere |= {each.operation for each in ENDPOINTS if each.is_stream}
-    assert {row.operation for row in TABLE} == {each.operation for each in ENDPOINTS} - elsewhere
+    # Methods that transfer files have tests of their own; the system operations have no methods.
+    elsewhere = {
+        endpoint.operation for endpoint in ENDPOINTS if endpoint.resource in ("attachments", "mcp", "system")
+    }
+    elsewhere |= {endpoint.operation for endpoint in ENDPOINTS if endpoint.is_stream}
+    assert {row.operation for row in TABLE} == {endpoint.operation for endpoint in ENDPOINTS} - elsewhere
 
 
 # ------------------------------------------------------------------------------------------------- what help() shows
 
 
-def test_a_method_has_the_name_the_signature_and_the_words_of_its_endpoint():
+def test_method_has_name_signature_and_docstring_of_its_endpoint():
     client = Stellary("http://a")
     create = client.workspace("acme", "eng").projects.create
     assert (create.__name__, create.__qualname__) == ("create", "Projects.create")
     assert create.__module__ == "stellary.client.resources.projects"
-    assert create.__doc__.startswith(endpoint("projects.create").summary)
+    assert create.__doc__.startswith(find_endpoint("projects.create").summary)
     assert "name: 1-100 characters." in create.__doc__
     assert "POST /orgs/:orgSlug/workspaces/:wsSlug/projects" in create.__doc__
     assert list(inspect.signature(create).parameters) == ["name", "description", "key", "template_id"]
 
 
 def test_a_signature_shows_types_without_limits():
-    shown = inspect.signature(Stellary("http://a").workspace("acme", "eng").project("p").cards.update)
-    assert str(shown.parameters["card_id"]) == "card_id: str"
-    assert shown.parameters["order"].annotation is int
-    assert shown.parameters["label_ids"].annotation == list[str]
-    assert shown.parameters["due_date"].annotation == date | None
+    signature = inspect.signature(Stellary("http://a").workspace("acme", "eng").project("p").cards.update)
+    assert str(signature.parameters["card_id"]) == "card_id: str"
+    assert signature.parameters["order"].annotation is int
+    assert signature.parameters["label_ids"].annotation == list[str]
+    assert signature.parameters["due_date"].annotation == date | None
 
 
 @pytest.mark.parametrize(
-    ("method", "given"),
+    ("method", "annotation"),
     [
         (lambda c: c.organizations.list, "Page[stellary.contract.organizations.Organization]"),
         (lambda c: c.organizations.iterate, "Iterator[stellary.contract.organizations.Organization]"),
@@ -921,14 +923,14 @@ def test_a_signature_shows_types_without_limits():
     ],
     ids=["list", "iterate", "get"],
 )
-def test_a_signature_says_what_comes_back(method, given):
+def test_signature_has_return_type(method, annotation):
     sync = inspect.signature(method(Stellary("http://a"))).return_annotation
     awaited = inspect.signature(method(AsyncStellary("http://a"))).return_annotation
-    assert given in inspect.formatannotation(sync)
+    assert annotation in inspect.formatannotation(sync)
     assert "A" in inspect.formatannotation(awaited)
 
 
-def test_a_method_can_be_looked_at_on_its_class():
+def test_method_can_be_inspected_on_its_class():
     from stellary.client.resources.labels import Labels
 
     assert inspect.isfunction(Labels.create)
@@ -937,7 +939,7 @@ def test_a_method_can_be_looked_at_on_its_class():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda c: c.organizations.get(), r"organizations\.get\(\) takes org_slug by position; 0 were given"),
         (
@@ -951,11 +953,11 @@ def test_a_method_can_be_looked_at_on_its_class():
     ],
     ids=["none", "too many", "one of two"],
 )
-def test_a_wrong_number_of_ids_is_told_by_name(call, said):
-    with pytest.raises(TypeError, match=said):
+def test_wrong_number_of_ids_raises_with_names(call, message):
+    with pytest.raises(TypeError, match=message):
         call(Stellary("http://a"))
 
 
-def test_a_handle_shows_where_it_leads():
-    shown = repr(board(Stellary("http://a")))
-    assert shown == "ProjectHandle(org_slug='acme', ws_slug='eng', project_id='p1')"
+def test_repr_of_a_handle_shows_its_ids():
+    text = repr(board(Stellary("http://a")))
+    assert text == "ProjectHandle(org_slug='acme', ws_slug='eng', project_id='p1')"

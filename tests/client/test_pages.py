@@ -1,4 +1,4 @@
-"""Lists, page by page, in both colours."""
+"""Lists and their pages, with both clients."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from stellary.contract.wire import dump
 CARDS = [make(Card) for _ in range(5)]
 
 
-def paged(recorded: Recorded) -> RawResponse:
-    """Rows from ``cursor`` on, as many as ``limit``."""
+def answer_page(recorded: Recorded) -> RawResponse:
+    """Return ``limit`` rows from ``cursor`` on, with a link to the next page."""
     start = int(recorded.query.get("cursor", "0"))
     limit = int(recorded.query.get("limit", "500"))
     end = start + limit
@@ -27,14 +27,14 @@ def paged(recorded: Recorded) -> RawResponse:
     return RawResponse(200, headers, dump(CARDS[start:end]))
 
 
-def standing(recorded: Recorded) -> RawResponse:
+def answer_same_cursor(recorded: Recorded) -> RawResponse:
     return RawResponse(200, {"link": '</x?cursor=2>; rel="next"'}, dump(CARDS[:2]))
 
 
 @pytest.fixture
 def port():
     port = RecordingPort()
-    port.answer("cards.list", paged)
+    port.answer("cards.list", answer_page)
     return port
 
 
@@ -49,7 +49,7 @@ def test_a_list_is_a_list(port):
     assert (page[0], len(page), page.has_more, page.next_cursor) == (CARDS[0], 5, False, None)
 
 
-def test_a_page_leads_to_the_next_one_with_the_same_question(port):
+def test_next_page_has_the_same_query(port):
     page = cards(Stellary.embedded(port)).list(limit=2, q="x")
     seen = []
     while page:
@@ -63,7 +63,7 @@ def test_a_page_leads_to_the_next_one_with_the_same_question(port):
     ]
 
 
-async def test_a_page_leads_to_the_next_one_awaited(port):
+async def test_async_next_page_has_the_same_query(port):
     page = await cards(AsyncStellary.embedded(port)).list(limit=2)
     assert isinstance(page, AsyncPage)
     seen = []
@@ -82,40 +82,42 @@ async def test_iterating_goes_through_all_pages_awaited(port):
     assert [card async for card in cards(AsyncStellary.embedded(port)).iterate(limit=2)] == CARDS
 
 
-def test_iterating_asks_for_two_hundred_at_a_time(port):
+def test_iterating_requests_two_hundred_rows_per_page(port):
     assert list(cards(Stellary.embedded(port)).iterate()) == CARDS
     assert port.requests[0].query == {"limit": "200"}
 
 
-def test_iterating_asks_only_when_rows_are_wanted(port):
+def test_iterating_requests_pages_lazily(port):
     rows = cards(Stellary.embedded(port)).iterate(limit=2)
     assert port.requests == []
     assert [next(rows), next(rows)] == CARDS[:2]
     assert len(port.requests) == 1
 
 
-def test_a_wrong_keyword_is_told_before_iterating(port):
+def test_wrong_keyword_raises_before_iterating(port):
     with pytest.raises(TypeError, match=r"cards\.list\(\) got an unexpected keyword argument 'lmit'"):
         cards(Stellary.embedded(port)).iterate(lmit=2)
 
 
-def test_a_cursor_that_stands_still_is_refused(port):
-    port.answer("cards.list", standing)
+def test_repeated_cursor_raises(port):
+    port.answer("cards.list", answer_same_cursor)
     rows = cards(Stellary.embedded(port)).iterate()
     with pytest.raises(EndlessPages):
         list(rows)
     assert len(port.requests) == 2
 
 
-async def test_a_cursor_that_stands_still_is_refused_awaited(port):
-    port.answer("cards.list", standing)
+async def test_repeated_cursor_raises_in_async_client(port):
+    port.answer("cards.list", answer_same_cursor)
     with pytest.raises(EndlessPages):
         _ = [card async for card in cards(AsyncStellary.embedded(port)).iterate()]
     assert len(port.requests) == 2
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda page: pickle.loads(pickle.dumps(page))])
-def test_a_copy_of_a_page_is_a_plain_list_without_the_client(port, copied):
+@pytest.mark.parametrize(
+    "copy_page", [copy.copy, copy.deepcopy, lambda page: pickle.loads(pickle.dumps(page))]
+)
+def test_a_copy_of_a_page_is_a_plain_list_without_the_client(port, copy_page):
     page = cards(Stellary.embedded(port, token="synth_secret")).list(limit=2)
-    found = copied(page)
-    assert (found, type(found)) == (CARDS[:2], list)
+    copied_page = copy_page(page)
+    assert (copied_page, type(copied_page)) == (CARDS[:2], list)

@@ -1,4 +1,4 @@
-"""What a client with an agent's token is told that has to ask before it writes."""
+"""Errors of a client with the token of an agent whose writes need an approval."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def board(answer: bytes):
     return Stellary.embedded(port).workspace("acme", "eng").project("p1")
 
 
-def test_what_waits_to_be_approved_is_raised_with_the_proposal():
+def test_pending_approval_raises_with_the_proposal():
     (proposal,) = example(LIST_PROPOSALS)
     with pytest.raises(
         Proposed, match=f"this waits to be approved .proposal {proposal.id}. .PATCH"
@@ -27,6 +27,6 @@ def test_what_waits_to_be_approved_is_raised_with_the_proposal():
     assert caught.value.proposal == proposal
 
 
-def test_a_202_of_something_else_is_unreadable():
+def test_202_without_proposal_is_unreadable():
     with pytest.raises(UnreadableAnswer, match="cannot be read as Proposal"):
         board(orjson.dumps([1])).cards.update("c1", title="Renamed")

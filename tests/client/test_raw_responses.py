@@ -1,4 +1,4 @@
-"""What a call was answered beside its value, and requests for which there is no method; in both colours."""
+"""Raw responses of calls, and requests without a method, with both clients."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stellary.contract.wire import dump
 PAGE = b"<html><h1>504</h1>upstream of gateway-7 timed out</html>"
 
 
-async def given(found):
-    return await found if inspect.isawaitable(found) else found
+async def resolve(answer):
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 @pytest.fixture(params=[Stellary, AsyncStellary], ids=["blocking", "awaiting"])
@@ -28,7 +28,7 @@ def colour(request):
 
 
 class Gateway:
-    """A client, and the answers that it gets in turn."""
+    """A client, and the responses that it receives in order."""
 
     def __init__(self, colour, *answers, token="synth_x"):
         self.requests = []
@@ -62,15 +62,15 @@ def json(value, status=200, **headers):
 async def test_the_page_of_a_proxy_is_kept_in_the_error(colour):
     gateway = Gateway(colour, httpx.Response(503, content=PAGE, headers={"retry-after": "0"}))
     with pytest.raises(Unavailable) as caught:
-        await given(gateway.client.auth.me())
+        await resolve(gateway.client.auth.me())
     assert caught.value.body == PAGE
     assert pickle.loads(pickle.dumps(caught.value)).body == PAGE
     assert "gateway-7" not in str(caught.value)
 
 
-async def test_what_cannot_be_read_is_kept_in_the_error(colour):
+async def test_unreadable_body_is_kept_in_the_error(colour):
     with pytest.raises(UnreadableAnswer) as caught:
-        await given(Gateway(colour, httpx.Response(200, content=PAGE)).client.auth.me())
+        await resolve(Gateway(colour, httpx.Response(200, content=PAGE)).client.auth.me())
     assert (caught.value.status, caught.value.body) == (200, PAGE)
 
 
@@ -80,7 +80,7 @@ async def test_what_cannot_be_read_is_kept_in_the_error(colour):
 async def test_a_raw_response_has_the_headers_and_the_value(colour):
     card = make(Card)
     gateway = Gateway(colour, json(card, **{"etag": '"3"', "x-request-id": "req_7", "set-cookie": "secret"}))
-    response = await given(with_raw_response(gateway.board.cards.get)(card.id))
+    response = await resolve(with_raw_response(gateway.board.cards.get)(card.id))
     assert isinstance(response, Response)
     assert (response.status, response.value, response.headers["etag"]) == (200, card, '"3"')
     assert (response.request_id, response.body) == ("req_7", dump(card))
@@ -90,37 +90,37 @@ async def test_a_raw_response_has_the_headers_and_the_value(colour):
 async def test_a_raw_response_is_that_of_the_last_attempt(colour):
     card = make(Card)
     gateway = Gateway(colour, httpx.Response(503, headers={"retry-after": "0"}), json(card))
-    response = await given(with_raw_response(gateway.board.cards.update)(card, title="x"))
+    response = await resolve(with_raw_response(gateway.board.cards.update)(card, title="x"))
     assert (response.status, response.value, len(gateway.requests)) == (200, card, 2)
 
 
-async def test_a_page_of_a_raw_response_leads_on_as_ever(colour):
+async def test_page_of_a_raw_response_has_a_next_page(colour):
     first, second = make(Card), make(Card)
     gateway = Gateway(colour, json([first], link='</x?cursor=c>; rel="next"'), json([second]))
-    response = await given(with_raw_response(gateway.board.cards.list)(limit=1))
+    response = await resolve(with_raw_response(gateway.board.cards.list)(limit=1))
     assert response.value == [first]
-    assert await given(response.value.next_page()) == [second]
+    assert await resolve(response.value.next_page()) == [second]
 
 
-async def test_the_method_itself_is_as_it_was(colour):
+async def test_method_itself_still_returns_values(colour):
     card = make(Card)
     board = Gateway(colour, json(card)).board
     with_raw_response(board.cards.get)
-    assert await given(board.cards.get(card)) == card
+    assert await resolve(board.cards.get(card)) == card
 
 
-async def test_errors_are_those_of_the_method(colour):
+async def test_raw_response_raises_errors_of_the_method(colour):
     gateway = Gateway(colour, httpx.Response(404, content=b"{}"))
     with pytest.raises(NotFound):
-        await given(with_raw_response(gateway.board.cards.get)("c"))
+        await resolve(with_raw_response(gateway.board.cards.get)("c"))
 
 
-async def test_what_makes_no_call_has_no_raw_response(colour):
+async def test_method_without_request_has_no_raw_response(colour):
     board = Gateway(colour, json([])).board
     with pytest.raises(TypeError, match=r"with_raw_response takes a method of a handle"):
         with_raw_response(len)
     with pytest.raises(TypeError, match=r"iterate\(\) makes no call by itself"):
-        await given(with_raw_response(board.cards.iterate)())
+        await resolve(with_raw_response(board.cards.iterate)())
 
 
 # ------------------------------------------------------------------------------------------------- any request
@@ -128,7 +128,7 @@ async def test_what_makes_no_call_has_no_raw_response(colour):
 
 async def test_any_request_can_be_sent(colour):
     gateway = Gateway(colour, json({"ok": True}, 201, **{"x-request-id": "req_7"}))
-    response = await given(
+    response = await resolve(
         gateway.client.request(
             "post",
             "/orgs/acme/new%20thing",
@@ -145,34 +145,34 @@ async def test_any_request_can_be_sent(colour):
     assert (response.status, response.value, response.request_id) == (201, {"ok": True}, "req_7")
 
 
-async def test_any_request_is_retried_and_told_like_a_method(colour):
+async def test_any_request_is_retried_and_logged_like_a_method(colour):
     busy = httpx.Response(503, headers={"retry-after": "0"})
     gateway = Gateway(colour, busy, json([1]))
     with gateway.client.capture() as calls:
-        assert (await given(gateway.client.request("GET", "/new"))).value == [1]
+        assert (await resolve(gateway.client.request("GET", "/new"))).value == [1]
     assert [(call.operation, call.path, call.tries) for call in calls] == [("request", "/new", 2)]
     gateway = Gateway(colour, busy)
     with pytest.raises(Unavailable, match=r"\(POST /new, request|\(POST /new\)"):
-        await given(gateway.client.request("POST", "/new", json={}))
+        await resolve(gateway.client.request("POST", "/new", json={}))
     assert len(gateway.requests) == 1
 
 
 async def test_a_post_with_a_key_is_retried(colour):
     gateway = Gateway(colour, httpx.Response(503, headers={"retry-after": "0"}), json({}, 201))
-    await given(gateway.client.with_options(idempotency_key="k").request("POST", "/new", content=b"x"))
+    await resolve(gateway.client.with_options(idempotency_key="k").request("POST", "/new", content=b"x"))
     assert [sent.headers["idempotency-key"] for sent in gateway.requests] == ["k", "k"]
 
 
 async def test_a_version_is_sent_with_any_change(colour):
     gateway = Gateway(colour, json({}))
-    await given(gateway.client.with_options(if_match=3).request("PATCH", "/new", json={}))
+    await resolve(gateway.client.with_options(if_match=3).request("PATCH", "/new", json={}))
     assert gateway.requests[0].headers["if-match"] == '"3"'
 
 
 async def test_errors_of_any_request_are_those_of_the_api(colour):
     gateway = Gateway(colour, json({"message": "taken", "code": "conflict"}, 409))
     with pytest.raises(Conflict, match=r"409 Conflict: taken \(POST /new\)"):
-        await given(gateway.client.request("POST", "/new"))
+        await resolve(gateway.client.request("POST", "/new"))
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ async def test_errors_of_any_request_are_those_of_the_api(colour):
 )
 async def test_the_value_of_any_request_is_json_or_bytes(colour, kind, body, value):
     gateway = Gateway(colour, httpx.Response(200, content=body, headers={"content-type": kind}))
-    assert (await given(gateway.client.request("GET", "/new"))).value == value
+    assert (await resolve(gateway.client.request("GET", "/new"))).value == value
 
 
-async def test_json_that_is_none_is_told(colour):
+async def test_invalid_json_raises(colour):
     gateway = Gateway(colour, httpx.Response(200, content=b"{", headers={"content-type": "application/json"}))
     with pytest.raises(UnreadableAnswer, match="cannot be read as JSON"):
-        await given(gateway.client.request("GET", "/new"))
+        await resolve(gateway.client.request("GET", "/new"))
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ async def test_json_that_is_none_is_told(colour):
         "/a/",
     ],
 )
-def test_no_path_leads_elsewhere(path):
+def test_invalid_path_raises(path):
     port = RecordingPort()
     with pytest.raises(ValueError, match="the path must begin with a slash"):
         Stellary.embedded(port).request("GET", path)
     assert port.requests == []
 
 
-def test_a_request_that_cannot_be_is_refused():
+def test_invalid_request_raises():
     client = Stellary.embedded(RecordingPort())
     with pytest.raises(ValueError, match="no HTTP method 'FETCH'"):
         client.request("fetch", "/auth/me")
@@ -234,5 +234,5 @@ def test_a_request_that_cannot_be_is_refused():
         client.request("POST", "/auth/me", json={"a": float("nan")})
 
 
-def test_any_request_goes_in_process_too():
+def test_any_request_works_in_process():
     assert Stellary.embedded(RecordingPort()).request("GET", "/auth/me").value.keys() == {"user"}

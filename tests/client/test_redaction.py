@@ -174,11 +174,11 @@ def log_in_to_async_client_with_wrong_password():
     asyncio.run(ask())
 
 
-SCENARIOS = [found for found in list(globals().values()) if getattr(found, "__module__", "") == __name__]
+SCENARIOS = [value for value in list(globals().values()) if getattr(value, "__module__", "") == __name__]
 SCENARIOS = [
-    found
-    for found in SCENARIOS
-    if callable(found) and found not in (http_client, respond, raise_error, client_of, BrokenPort)
+    scenario
+    for scenario in SCENARIOS
+    if callable(scenario) and scenario not in (http_client, respond, raise_error, client_of, BrokenPort)
 ]
 
 
@@ -187,9 +187,11 @@ def test_traceback_with_locals_shows_no_secret(scenario, monkeypatch):
     monkeypatch.setenv("STELLARY_TOKEN", SECRET)
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - the scenarios raise different ones
         scenario()
-    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert f"in {scenario.__name__}" in shown
-    assert HALF not in shown
+    traceback_text = "".join(
+        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    )
+    assert f"in {scenario.__name__}" in traceback_text
+    assert HALF not in traceback_text
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_repr_of_a_request_shows_the_other_headers():
     assert "'accept': '*/*'" in repr(RawRequest("GET", "/", headers={"accept": "*/*", "cookie": SECRET}))
 
 
-def test_a_secret_string_is_the_text_in_all_but_its_repr():
+def test_secret_string_differs_from_its_text_only_in_repr():
     secret = SecretStr(SECRET)
     assert (secret, str(secret), f"{secret}", len(secret)) == (SECRET, SECRET, SECRET, len(SECRET))
     assert [repr(secret), repr(secret[:9]), repr(secret.strip())] == ["'***'"] * 3

@@ -1,4 +1,4 @@
-"""When a call is tried again, when not, and how long all of it may take."""
+"""Retries of calls, their pauses and their deadline."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from stellary.client.calling.retries import READ, RETRY_AFTER_MAX, SLOW, WHOLE, 
 from stellary.client.errors import ConnectionFailed, Unanswered, UnreadableAnswer
 from stellary.contract import ENDPOINTS
 from stellary.contract.errors import ApiError, Conflict, NotFound, RateLimited, ServerError, Unavailable
-from tests.client.simulation import NOON, Outcome, call_of, endpoint, simulate
+from tests.client.simulation import NOON, Outcome, build_call, find_endpoint, simulate
 
 OK = Outcome(200)
 PASSING = [408, 425, 429, 502, 503, 504]
-OPERATIONS = st.sampled_from([each.operation for each in ENDPOINTS])
+OPERATIONS = st.sampled_from([endpoint.operation for endpoint in ENDPOINTS])
 OUTCOMES = st.lists(
     st.builds(
         Outcome,
@@ -36,21 +36,21 @@ TIMEOUTS = st.none() | st.floats(0.1, 200)
 
 
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5))
-def test_a_call_is_sent_once_and_then_as_often_as_it_may_be_tried_again(operation, outcomes, retries):
-    seen = simulate(call_of(operation, retries=retries), outcomes)
+def test_call_is_sent_once_plus_allowed_retries(operation, outcomes, retries):
+    seen = simulate(build_call(operation, retries=retries), outcomes)
     assert 1 <= len(seen.sent) <= retries + 1
     assert len(seen.pauses) == len(seen.sent) - 1
 
 
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5))
-def test_all_attempts_send_the_same(operation, outcomes, retries):
-    seen = simulate(call_of(operation, retries=retries), outcomes)
+def test_all_attempts_send_the_same_request(operation, outcomes, retries):
+    seen = simulate(build_call(operation, retries=retries), outcomes)
     assert all(request == seen.sent[0] for request in seen.sent)
 
 
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5), TIMEOUTS)
 def test_the_deadline_is_kept(operation, outcomes, retries, timeout):
-    call = call_of(operation, retries=retries, timeout=timeout)
+    call = build_call(operation, retries=retries, timeout=timeout)
     longest, whole = (SLOW,) * 2 if call.plan.slow else (READ, WHOLE)
     seen = simulate(call, outcomes)
     assert seen.spent <= (timeout or whole) + 0.01
@@ -58,14 +58,14 @@ def test_the_deadline_is_kept(operation, outcomes, retries, timeout):
 
 
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5), st.floats(0, 1))
-def test_no_pause_is_longer_than_what_a_server_may_ask_for(operation, outcomes, retries, chance):
-    seen = simulate(call_of(operation, retries=retries), outcomes, chance=chance)
+def test_no_pause_exceeds_the_limit_of_retry_after(operation, outcomes, retries, chance):
+    seen = simulate(build_call(operation, retries=retries), outcomes, chance=chance)
     assert all(0 <= pause <= RETRY_AFTER_MAX for pause in seen.pauses)
 
 
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5))
-def test_a_call_ends_with_a_value_or_with_an_error_of_ours(operation, outcomes, retries):
-    seen = simulate(call_of(operation, retries=retries), outcomes)
+def test_call_returns_value_or_raises_stellary_error(operation, outcomes, retries):
+    seen = simulate(build_call(operation, retries=retries), outcomes)
     assert (seen.error is None) == (seen.result is not None)
     assert seen.error is None or isinstance(seen.error, ApiError | Unanswered)
     assert seen.error is None or seen.error.retries == len(seen.sent) - 1
@@ -73,108 +73,110 @@ def test_a_call_ends_with_a_value_or_with_an_error_of_ours(operation, outcomes, 
 
 @given(OUTCOMES)
 def test_a_post_without_a_key_is_repeated_only_if_it_never_arrived(outcomes):
-    seen = simulate(call_of("auth.login", retries=5), outcomes)
-    arrived = next((n for n, each in enumerate(outcomes) if each.status is not None or each.reached), 5)
+    seen = simulate(build_call("auth.login", retries=5), outcomes)
+    arrived = next(
+        (n for n, outcome in enumerate(outcomes) if outcome.status is not None or outcome.reached), 5
+    )
     assert len(seen.sent) <= arrived + 1
 
 
 @pytest.mark.parametrize("status", PASSING)
 @pytest.mark.parametrize("operation", ["cards.get", "cards.update", "cards.delete", "cards.create"])
-def test_what_will_pass_is_tried_again(operation, status):
-    seen = simulate(call_of(operation, retries=2), [Outcome(status), OK])
+def test_temporary_failure_is_retried(operation, status):
+    seen = simulate(build_call(operation, retries=2), [Outcome(status), OK])
     assert (seen.error, len(seen.sent)) == (None, 2)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 501, 507])
 @pytest.mark.parametrize("operation", ["cards.get", "cards.update", "cards.create"])
-def test_what_will_not_pass_is_told_at_once(operation, status):
-    seen = simulate(call_of(operation, retries=2), [Outcome(status), OK])
+def test_permanent_failure_raises_immediately(operation, status):
+    seen = simulate(build_call(operation, retries=2), [Outcome(status), OK])
     assert (seen.error.status, len(seen.sent)) == (status, 1)
 
 
 @pytest.mark.parametrize(("operation", "tries"), [("cards.get", 2), ("cards.update", 1), ("cards.create", 1)])
-def test_a_defect_of_the_server_is_worth_another_try_only_where_nothing_is_changed(operation, tries):
-    assert len(simulate(call_of(operation, retries=2), [Outcome(500), OK]).sent) == tries
+def test_server_error_is_retried_only_for_reads(operation, tries):
+    assert len(simulate(build_call(operation, retries=2), [Outcome(500), OK]).sent) == tries
 
 
-@pytest.mark.parametrize("each", ENDPOINTS, ids=lambda each: each.operation)
-def test_a_post_has_a_key_exactly_if_its_endpoint_honours_one_and_shows_no_secret(each):
-    key = call_of(each.operation).request.headers.get("idempotency-key")
-    assert (key is not None) == (each.idempotent and not each.keeps_secret)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+def test_a_post_has_a_key_exactly_if_its_endpoint_honours_one_and_shows_no_secret(endpoint):
+    key = build_call(endpoint.operation).request.headers.get("idempotency-key")
+    assert (key is not None) == (endpoint.idempotent and not endpoint.keeps_secret)
 
 
 def test_two_calls_have_two_keys():
-    assert call_of("cards.create").request.headers != call_of("cards.create").request.headers
+    assert build_call("cards.create").request.headers != build_call("cards.create").request.headers
 
 
-def test_what_shows_a_secret_is_not_repeated():
-    assert endpoint("api_tokens.create").idempotent
-    assert len(simulate(call_of("api_tokens.create", retries=2), [Outcome(503), OK]).sent) == 1
+def test_request_that_returns_a_secret_is_not_repeated():
+    assert find_endpoint("api_tokens.create").idempotent
+    assert len(simulate(build_call("api_tokens.create", retries=2), [Outcome(503), OK]).sent) == 1
 
 
 @pytest.mark.parametrize("operation", ["auth.login", "organizations.leave", "api_tokens.create"])
 def test_any_post_is_repeated_if_no_connection_was_made(operation):
-    seen = simulate(call_of(operation, retries=2), [Outcome(None, reached=False), OK])
+    seen = simulate(build_call(operation, retries=2), [Outcome(None, reached=False), OK])
     assert (seen.error, len(seen.sent)) == (None, 2)
 
 
 @pytest.mark.parametrize("operation", ["auth.login", "organizations.leave", "api_tokens.create"])
 def test_a_post_without_a_key_is_not_repeated_if_it_may_have_arrived(operation):
-    seen = simulate(call_of(operation, retries=2), [Outcome(None, reached=True), OK])
+    seen = simulate(build_call(operation, retries=2), [Outcome(None, reached=True), OK])
     assert isinstance(seen.error, ConnectionFailed)
     assert len(seen.sent) == 1
 
 
 def test_a_change_of_a_named_version_is_not_repeated_if_it_may_have_arrived():
-    seen = simulate(call_of("cards.update", retries=2, if_match='"3"'), [Outcome(None), OK])
+    seen = simulate(build_call("cards.update", retries=2, if_match='"3"'), [Outcome(None), OK])
     assert len(seen.sent) == 1
 
 
 def test_a_change_of_a_named_version_is_repeated_if_it_was_refused_for_now():
-    seen = simulate(call_of("cards.update", retries=2, if_match='"3"'), [Outcome(503), OK])
+    seen = simulate(build_call("cards.update", retries=2, if_match='"3"'), [Outcome(503), OK])
     assert len(seen.sent) == 2
 
 
 def test_pauses_double_up_to_eight_seconds():
-    seen = simulate(call_of("cards.get", retries=7, timeout=1000), [Outcome(503)])
+    seen = simulate(build_call("cards.get", retries=7, timeout=1000), [Outcome(503)])
     assert seen.pauses == [0.5, 1, 2, 4, 8, 8, 8]
 
 
-def test_chance_takes_up_to_a_quarter_of_a_pause():
-    seen = simulate(call_of("cards.get", retries=2), [Outcome(503)], chance=1.0)
+def test_jitter_reduces_a_pause_by_up_to_a_quarter():
+    seen = simulate(build_call("cards.get", retries=2), [Outcome(503)], chance=1.0)
     assert seen.pauses == [0.375, 0.75]
 
 
-def test_the_server_says_how_long_to_wait():
+def test_retry_after_in_seconds_is_respected():
     limited = Outcome(429, headers={"retry-after": "3"})
-    assert simulate(call_of("cards.get", retries=2), [limited, OK]).pauses == [3]
+    assert simulate(build_call("cards.get", retries=2), [limited, OK]).pauses == [3]
 
 
-def test_the_server_says_until_when_to_wait():
+def test_retry_after_as_date_is_respected():
     limited = Outcome(429, headers={"retry-after": format_datetime(NOON + timedelta(seconds=7), usegmt=True)})
-    assert simulate(call_of("cards.get", retries=2), [limited, OK]).pauses == [7]
+    assert simulate(build_call("cards.get", retries=2), [limited, OK]).pauses == [7]
 
 
-def test_no_server_makes_a_call_wait_for_more_than_a_minute():
+def test_retry_after_is_limited_to_one_minute():
     limited = Outcome(429, headers={"retry-after": "3600"})
-    assert simulate(call_of("cards.get", retries=2, timeout=500), [limited, OK]).pauses == [60]
+    assert simulate(build_call("cards.get", retries=2, timeout=500), [limited, OK]).pauses == [60]
 
 
-def test_a_pause_beyond_the_deadline_is_not_begun():
+def test_pause_beyond_the_deadline_is_not_started():
     limited = Outcome(429, headers={"retry-after": "30"})
-    seen = simulate(call_of("cards.get", retries=2, timeout=10), [limited, OK])
+    seen = simulate(build_call("cards.get", retries=2, timeout=10), [limited, OK])
     assert (seen.spent, type(seen.error)) == (0, RateLimited)
     assert seen.error.retry_after == 30
 
 
 def test_a_call_without_a_time_out_gives_each_attempt_thirty_seconds_and_has_ninety():
-    seen = simulate(call_of("cards.get", retries=9), [Outcome(None, took=1000)])
+    seen = simulate(build_call("cards.get", retries=9), [Outcome(None, took=1000)])
     assert seen.allowed[:2] == [30, 30]
     assert 60 < seen.spent <= 90
 
 
 def test_a_call_with_a_time_out_may_spend_it_on_one_attempt():
-    seen = simulate(call_of("cards.get", retries=2, timeout=120), [Outcome(None, took=1000)])
+    seen = simulate(build_call("cards.get", retries=2, timeout=120), [Outcome(None, took=1000)])
     assert (seen.allowed, seen.spent) == ([120], 120)
 
 
@@ -200,13 +202,13 @@ def test_retry_after_is_a_number_or_a_date(text, seconds):
 
 
 @given(st.text())
-def test_no_retry_after_is_an_error(text):
+def test_any_retry_after_is_accepted(text):
     assert (retry_after(text, lambda: NOON) or 0) >= 0
 
 
-def test_an_error_says_what_was_asked_and_how_often():
+def test_error_has_request_and_number_of_attempts():
     seen = simulate(
-        call_of("cards.get", retries=1), [Outcome(503, headers={"x-request-id": "req_1"}, body=b"{}")]
+        build_call("cards.get", retries=1), [Outcome(503, headers={"x-request-id": "req_1"}, body=b"{}")]
     )
     assert isinstance(seen.error, Unavailable)
     assert str(seen.error) == (
@@ -216,56 +218,56 @@ def test_an_error_says_what_was_asked_and_how_often():
 
 
 def test_the_last_attempt_decides_on_the_error():
-    seen = simulate(call_of("cards.get", retries=2), [Outcome(503), Outcome(None), Outcome(404)])
+    seen = simulate(build_call("cards.get", retries=2), [Outcome(503), Outcome(None), Outcome(404)])
     assert (type(seen.error), seen.error.retries) == (NotFound, 2)
 
 
-def test_a_conflict_is_never_tried_again():
-    seen = simulate(call_of("cards.create", retries=2), [Outcome(409), OK])
+def test_conflict_is_never_retried():
+    seen = simulate(build_call("cards.create", retries=2), [Outcome(409), OK])
     assert (type(seen.error), len(seen.sent)) == (Conflict, 1)
 
 
-def test_a_redirection_says_where_to():
-    seen = simulate(call_of("cards.get"), [Outcome(301, headers={"location": "https://example.com/"})])
+def test_redirect_error_has_its_location():
+    seen = simulate(build_call("cards.get"), [Outcome(301, headers={"location": "https://example.com/"})])
     assert "use that as the URL" in str(seen.error)
 
 
-def test_an_answer_that_makes_no_sense_is_told_with_its_request():
+def test_unreadable_response_raises_with_its_request():
     seen = simulate(
-        call_of("cards.get", retries=2), [Outcome(200, headers={"x-request-id": "r1"}, body=b"<html>")]
+        build_call("cards.get", retries=2), [Outcome(200, headers={"x-request-id": "r1"}, body=b"<html>")]
     )
     assert isinstance(seen.error, UnreadableAnswer)
     assert (seen.error.status, seen.error.request_id, seen.error.method) == (200, "r1", "GET")
     assert "'<html>'" in str(seen.error)
 
 
-def test_an_answer_that_should_hold_a_secret_is_not_shown():
-    seen = simulate(call_of("auth.login"), [Outcome(201, body=b'{"access_token": "eyJ')])
+def test_unreadable_response_with_a_secret_is_not_shown():
+    seen = simulate(build_call("auth.login"), [Outcome(201, body=b'{"access_token": "eyJ')])
     assert "eyJ" not in str(seen.error)
 
 
 def test_a_secret_in_the_path_is_not_shown():
-    seen = simulate(call_of("invitations.accept"), [Outcome(404)])
+    seen = simulate(build_call("invitations.accept"), [Outcome(404)])
     assert seen.error.path == "/invitations/…/accept"
 
 
-def test_a_defect_of_ours_is_not_hidden():
+def test_server_error_is_raised_and_captured():
     watch = Watch()
     watch.captures.append([])
-    seen = simulate(call_of("cards.get"), [Outcome(500)], watch=watch)
+    seen = simulate(build_call("cards.get"), [Outcome(500)], watch=watch)
     assert type(seen.error) is ServerError
     assert len(watch.captures[0]) == 1
 
 
-def test_an_exchange_is_seen_whether_it_succeeds_or_fails():
+def test_exchange_is_captured_on_success_and_failure():
     watch = Watch()
     watch.captures.append([])
     simulate(
-        call_of("cards.get", retries=1),
+        build_call("cards.get", retries=1),
         [Outcome(503, took=0.5), Outcome(200, headers={"x-request-id": "r"})],
         watch=watch,
     )
-    simulate(call_of("cards.get"), [Outcome(None)], watch=watch)
+    simulate(build_call("cards.get"), [Outcome(None)], watch=watch)
     good, bad = watch.captures[0]
     assert (good.status, good.tries, good.ms, good.request_id, good.error) == (200, 2, 1000, "r", None)
     assert (bad.status, bad.tries, bad.request_id) == (None, 1, None)

@@ -1,4 +1,4 @@
-"""What a client is told, by its arguments and by the environment."""
+"""Settings of a client, from its arguments and the environment."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ FULL = {
 }
 
 
-def test_the_environment_speaks_where_arguments_are_silent():
-    found = settings(environment=FULL)
-    assert (found.url, found.token) == ("https://pm.example.com", "synth_environment")
-    assert (found.timeout, found.retries, found.org, found.workspace) == (12.5, 5, "acme", "eng")
+def test_environment_applies_without_arguments():
+    resolved = settings(environment=FULL)
+    assert (resolved.url, resolved.token) == ("https://pm.example.com", "synth_environment")
+    assert (resolved.timeout, resolved.retries, resolved.org, resolved.workspace) == (12.5, 5, "acme", "eng")
 
 
-def test_arguments_win():
-    found = settings(
+def test_arguments_take_precedence_over_environment():
+    resolved = settings(
         url="http://a", token="t", timeout=1, max_retries=0, org="b", workspace="c", environment=FULL
     )
-    assert (found.url, found.token, found.timeout, found.retries) == ("http://a", "t", 1, 0)
-    assert (found.org, found.workspace) == ("b", "c")
+    assert (resolved.url, resolved.token, resolved.timeout, resolved.retries) == ("http://a", "t", 1, 0)
+    assert (resolved.org, resolved.workspace) == ("b", "c")
 
 
 @pytest.mark.parametrize("environment", [{}, dict.fromkeys(FULL, "")])
-def test_without_both_there_are_defaults(environment):
-    found = settings(environment=environment)
-    assert (found.url, found.token, found.timeout) == ("http://localhost:3001", None, None)
-    assert (found.retries, found.org, found.workspace) == (2, None, None)
+def test_defaults_apply_without_arguments_and_environment(environment):
+    resolved = settings(environment=environment)
+    assert (resolved.url, resolved.token, resolved.timeout) == ("http://localhost:3001", None, None)
+    assert (resolved.retries, resolved.org, resolved.workspace) == (2, None, None)
 
 
 @pytest.mark.parametrize(
     "url", ["localhost:3001", "ftp://host", "http://", "http://h?a=b", "http://h#f", "http://u:p@h"]
 )
-def test_what_is_no_base_url_is_refused(url):
+def test_invalid_base_url_raises(url):
     with pytest.raises(ValueError, match="URL"):
         check_url(url)
 
@@ -52,7 +52,7 @@ def test_a_base_url_may_have_a_path():
     assert check_url(" https://host/pm/ ") == "https://host/pm"
 
 
-def test_an_empty_token_means_nobody_whatever_the_environment_says():
+def test_empty_token_overrides_environment():
     assert settings(token="", environment=FULL).token is None
 
 
@@ -61,20 +61,20 @@ def test_white_space_around_a_token_is_not_part_of_it():
 
 
 @pytest.mark.parametrize("token", ["a b", "a\nb", "é", " "])
-def test_what_is_no_token_is_refused_without_being_shown(token):
+def test_invalid_token_raises_without_showing_it(token):
     with pytest.raises(ValueError, match="the token holds") as caught:
         settings(token=token, environment={})
     assert repr(token) not in str(caught.value)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "soon", "nan", "inf", object()])
-def test_what_is_no_timeout_is_refused(timeout):
+def test_invalid_timeout_raises(timeout):
     with pytest.raises(ValueError, match="timeout"):
         settings(timeout=timeout, environment={})
 
 
 @pytest.mark.parametrize("retries", [-1, "many", object()])
-def test_what_is_no_number_of_retries_is_refused(retries):
+def test_invalid_number_of_retries_raises(retries):
     with pytest.raises(ValueError, match="retries"):
         settings(max_retries=retries, environment={})
 
@@ -86,19 +86,21 @@ def test_header_names_are_lower_case():
 @pytest.mark.parametrize(
     ("name", "text"), [("x y", "a"), ("", "a"), ("é", "a"), ("x", "a\r\nb: c"), ("x", "é")]
 )
-def test_what_cannot_stand_in_a_header_is_refused(name, text):
+def test_invalid_header_value_raises(name, text):
     with pytest.raises(ValueError, match="cannot be sent"):
         Stellary("http://a", headers={name: text})
 
 
 def test_no_repr_shows_the_token():
-    found = settings(token="synth_secret", environment={})
+    resolved = settings(token="synth_secret", environment={})
     client = Stellary("http://a", token="synth_secret")
-    shown = [repr(each) for each in (found, client, client.auth, client._caller, client._caller.credentials)]
-    assert not any("synth_secret" in each for each in shown)
+    texts = [
+        repr(value) for value in (resolved, client, client.auth, client._caller, client._caller.credentials)
+    ]
+    assert not any("synth_secret" in text for text in texts)
 
 
-def test_a_client_is_shown_by_where_it_asks():
+def test_repr_of_a_client_shows_its_url():
     assert repr(Stellary("http://a/")) == "Stellary('http://a')"
 
 
@@ -116,7 +118,7 @@ def test_the_environment_turns_the_log_on_once(logger):
     assert (logger.level, len(logger.handlers)) == (logging.DEBUG, 1)
 
 
-def test_nothing_is_logged_unasked(logger):
+def test_nothing_is_logged_by_default(logger):
     start_logging({})
     start_logging({"STELLARY_LOG": "loud"})
     assert (logger.level, logger.handlers) == (logging.NOTSET, [])

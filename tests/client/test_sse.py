@@ -1,4 +1,4 @@
-"""Server-sent events: whatever blocks they come in, they are the same."""
+"""Server-sent events, decoded independently of the blocks they arrive in."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def bodies(draw):
 @given(bodies(), st.lists(st.integers(0, 400)))
 def test_every_split_gives_the_same_events(body, cuts):
     whole, parts = Decoder(), Decoder()
-    places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
-    found = [each for start, end in itertools.pairwise(places) for each in parts.feed(body[start:end])]
-    assert found == whole.feed(body)
+    positions = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    events = [event for start, end in itertools.pairwise(positions) for event in parts.feed(body[start:end])]
+    assert events == whole.feed(body)
     assert (parts.last_id, parts.retry) == (whole.last_id, whole.retry)
 
 
 @given(bodies())
-def test_one_byte_at_a_time_is_a_split_too(body):
+def test_single_bytes_give_the_same_events(body):
     decoder = Decoder()
-    assert [each for byte in body for each in decoder.feed(bytes([byte]))] == Decoder().feed(body)
+    assert [event for byte in body for event in decoder.feed(bytes([byte]))] == Decoder().feed(body)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_one_byte_at_a_time_is_a_split_too(body):
         (b"data\n\n", [ServerSentEvent("", "message", "")]),
     ],
 )
-def test_what_is_sent_is_what_is_meant(body, events):
+def test_encoded_events_are_decoded(body, events):
     assert Decoder().feed(body) == events
 
 
-def test_what_was_half_said_is_dropped_with_its_connection():
+def test_incomplete_event_is_dropped_with_its_connection():
     decoder = Decoder()
     decoder.feed(b"id: 1\ndata: a\n\nid: 2\ndata: b\n")
     assert decoder.last_id == "1"
@@ -79,7 +79,7 @@ def test_a_server_may_ask_for_a_pause():
     assert decoder.retry == 60
 
 
-def test_an_event_without_an_end_does_not_fill_the_memory(monkeypatch):
+def test_size_of_an_event_is_limited(monkeypatch):
     monkeypatch.setattr(sse, "EVENT_MAX", 100)
     with pytest.raises(ValueError, match="no end"):
         Decoder().feed(b"data: " + b"a" * 100)

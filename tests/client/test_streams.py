@@ -1,4 +1,4 @@
-"""Streams of the client: over connections that break, in both colours, and over a port."""
+"""Streams of the client: over broken connections, with both clients, and over a port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRST, SECOND, THIRD = (make(Activity, type=kind) for kind in ("card_created", "
 
 
 @contextmanager
-def scripted(*script: Behaviour) -> Iterator[Misbehaving]:
+def serve_script(*script: Behaviour) -> Iterator[Misbehaving]:
     with misbehaving.misbehaving() as server:
         server.then(*script)
         yield server
@@ -35,33 +35,33 @@ def frame(number: int, activity: Activity) -> bytes:
     return b"id: %d\nevent: activity\ndata: %b\n\n" % (number, dump(activity))
 
 
-def gone() -> bytes:
+def answer_not_found() -> bytes:
     body = b'{"statusCode": 404, "message": "Workspace not found", "error": "Not Found"}'
     return b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
 
 
-def followed(url: str, **options) -> list[Activity]:
+def read_stream(url: str, **options) -> list[Activity]:
     with Stellary(url, token="synth_x") as client:
         events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
         with events:
             return list(events)
 
 
-async def followed_awaiting(url: str, **options) -> list[Activity]:
+async def read_stream_async(url: str, **options) -> list[Activity]:
     async with AsyncStellary(url, token="synth_x") as client:
         events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
         async with events:
-            return [each async for each in events]
+            return [event async for event in events]
 
 
 @pytest.fixture(params=["sync", "async"])
 def follow(request):
     if request.param == "sync":
-        return followed
-    return lambda url, **options: asyncio.run(followed_awaiting(url, **options))
+        return read_stream
+    return lambda url, **options: asyncio.run(read_stream_async(url, **options))
 
 
-def test_a_connection_that_breaks_is_made_again_and_goes_on_where_it_was(follow):
+def test_broken_connection_is_resumed_at_last_event(follow):
     script = [
         say(HEAD + frame(8, FIRST)),
         reset,
@@ -70,54 +70,57 @@ def test_a_connection_that_breaks_is_made_again_and_goes_on_where_it_was(follow)
         say(HEAD + frame(10, THIRD)),
         say(END),
     ]
-    with scripted(*script) as server:
+    with serve_script(*script) as server:
         assert follow(server.url) == [FIRST, SECOND, THIRD]
     seen = [request.partition(b"last-event-id: ")[2].partition(b"\r\n")[0] for request in server.requests]
     assert seen == [b"", b"8", b"8", b"8", b"9", b"10"]
     assert all(b"lastEventId=7" in request.split(b"\r\n")[0] for request in server.requests)
 
 
-def test_what_will_not_pass_ends_it(follow):
-    with scripted(say(HEAD + frame(8, FIRST)), say(gone())) as server, pytest.raises(NotFound) as caught:
+def test_permanent_failure_ends_the_stream(follow):
+    with (
+        serve_script(say(HEAD + frame(8, FIRST)), say(answer_not_found())) as server,
+        pytest.raises(NotFound) as caught,
+    ):
         follow(server.url)
     assert caught.value.message == "Workspace not found"
     assert caught.value.path == "/orgs/acme/workspaces/eng/events"
 
 
-def test_without_retries_it_ends_with_its_connection(follow):
-    with scripted(reset) as server, pytest.raises(ConnectionFailed):
+def test_stream_without_retries_ends_with_its_connection(follow):
+    with serve_script(reset) as server, pytest.raises(ConnectionFailed):
         follow(server.url, retries=0)
 
 
-def test_after_so_many_failures_it_gives_up(follow, monkeypatch):
+def test_stream_ends_after_too_many_failures(follow, monkeypatch):
     monkeypatch.setattr(stream, "TRIES", 3)
     monkeypatch.setattr(stream, "PAUSE_FIRST", 0.01)
-    with scripted(reset) as server, pytest.raises(ConnectionFailed):
+    with serve_script(reset) as server, pytest.raises(ConnectionFailed):
         follow(server.url)
 
 
-def test_an_answer_that_is_no_stream_is_told(follow):
+def test_response_of_another_type_raises(follow):
     page = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi"
-    with scripted(say(page)) as server, pytest.raises(UnreadableAnswer, match="no stream of events"):
+    with serve_script(say(page)) as server, pytest.raises(UnreadableAnswer, match="no stream of events"):
         follow(server.url)
 
 
-def test_data_that_is_no_activity_is_told(follow):
-    with scripted(say(HEAD + b"id: 8\ndata: [1]\n\n")) as server, pytest.raises(UnreadableAnswer):
+def test_invalid_activity_raises(follow):
+    with serve_script(say(HEAD + b"id: 8\ndata: [1]\n\n")) as server, pytest.raises(UnreadableAnswer):
         follow(server.url)
 
 
-def test_an_event_without_an_end_is_told(follow, monkeypatch):
+def test_too_long_event_raises(follow, monkeypatch):
     monkeypatch.setattr(sse, "EVENT_MAX", 1000)
     with (
-        scripted(say(HEAD + b"id: 8\ndata: " + b"x" * 2000)) as server,
+        serve_script(say(HEAD + b"id: 8\ndata: " + b"x" * 2000)) as server,
         pytest.raises(UnreadableAnswer, match="an event has no end"),
     ):
         follow(server.url)
 
 
-async def test_who_awaits_knows_what_was_seen_as_well():
-    with scripted(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server:
+async def test_async_stream_has_last_event_id():
+    with serve_script(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server:
         async with (
             AsyncStellary(server.url, token="synth_x") as client,
             client.workspace("acme", "eng").events() as events,
@@ -127,9 +130,9 @@ async def test_who_awaits_knows_what_was_seen_as_well():
             assert events.last_event_id == "8"
 
 
-def test_the_id_is_that_of_what_was_seen_not_of_what_has_come():
+def test_last_event_id_is_that_of_the_last_consumed_event():
     with (
-        scripted(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server,
+        serve_script(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server,
         Stellary(server.url, token="synth_x") as client,
         client.workspace("acme", "eng").events() as events,
     ):
@@ -138,7 +141,7 @@ def test_the_id_is_that_of_what_was_seen_not_of_what_has_come():
         assert events.last_event_id == "8"
 
 
-def test_it_waits_as_long_as_it_is_asked_to(monkeypatch):
+def test_retry_after_of_a_stream_is_respected(monkeypatch):
     paused = []
     monkeypatch.setattr(stream.time, "sleep", paused.append)
     port = RecordingPort()
@@ -150,7 +153,7 @@ def test_it_waits_as_long_as_it_is_asked_to(monkeypatch):
     assert 1.5 <= paused[1] <= 2
 
 
-def test_a_recording_port_answers_with_what_it_was_told():
+def test_recording_port_streams_configured_events():
     port = RecordingPort()
     port.answer("workspace_events.stream", [FIRST, SECOND])
     with Stellary.embedded(port).workspace("acme", "eng").events() as events:
@@ -158,7 +161,7 @@ def test_a_recording_port_answers_with_what_it_was_told():
         assert events.last_event_id == "2"
 
 
-def test_closing_from_another_thread_ends_it(core, owner_and_workspace):
+def test_closing_from_another_thread_ends_the_stream(core, owner_and_workspace):
     client, place = owner_and_workspace
     events = client.workspace(*place).events()
     done = threading.Event()
@@ -175,7 +178,7 @@ def test_closing_from_another_thread_ends_it(core, owner_and_workspace):
     thread.join()
 
 
-async def test_one_that_is_no_longer_awaited_lets_its_thread_go(core, owner_and_workspace):
+async def test_abandoned_async_stream_releases_its_thread(core, owner_and_workspace):
     _, place = owner_and_workspace
     actor = core.user(external_id="1", email="ann@example.com")
     async with AsyncStellary.embedded(core.port(actor)).workspace(*place).events() as events:

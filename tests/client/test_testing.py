@@ -1,4 +1,4 @@
-"""The port that records, and the values that it answers with."""
+"""The recording port, and the values that it returns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cards(port):
     )
 
 
-def test_what_is_asked_is_kept(port, cards):
+def test_requests_are_recorded(port, cards):
     cards.update("c" * 24, title="x")
     (recorded,) = port.requests
     assert (recorded.operation, recorded.method) == ("cards.update", "PATCH")
@@ -42,7 +42,7 @@ def test_what_is_asked_is_kept(port, cards):
     assert isinstance(recorded.ref, CardRef)
 
 
-def test_the_answers_come_in_turn_and_the_last_goes_on(port, cards):
+def test_answers_are_returned_in_order_and_the_last_is_repeated(port, cards):
     first, second = make(Card), make(Card)
     port.answer("cards.get", first, second)
     assert [cards.get("x"), cards.get("x"), cards.get("x")] == [first, second, second]
@@ -61,7 +61,7 @@ def test_an_answer_can_ask_to_wait(port, cards):
     assert caught.value.retry_after == 7
 
 
-def test_an_answer_can_be_made_of_the_request(port, cards):
+def test_answer_can_be_a_function_of_the_request(port, cards):
     port.answer("cards.create", lambda recorded: make(Card, title=recorded.body["title"]))
     assert cards.create(make(Column), title="as asked").title == "as asked"
 
@@ -71,12 +71,12 @@ def test_an_answer_can_be_bytes(port, cards):
     assert cards.list() == []
 
 
-def test_without_an_answer_one_is_made_up(cards):
+def test_example_is_returned_without_an_answer(cards):
     assert isinstance(cards.get("x"), Card)
     assert cards.list() == []
 
 
-def test_an_answer_to_nothing_is_refused(port):
+def test_answer_of_an_unknown_operation_raises(port):
     with pytest.raises(ValueError, match=r"there is no operation 'cards\.fly'"):
         port.answer("cards.fly", None)
 
@@ -94,13 +94,13 @@ def test_the_ids_of_a_request_are_kept_as_they_were_given(port):
     ]
 
 
-def test_a_made_up_answer_has_the_ids_of_the_path_and_the_fields_of_the_body(port):
+def test_example_has_ids_of_the_path_and_fields_of_the_body(port):
     board = Stellary.embedded(port).workspace("acme", "eng").project("p1")
     assert (board.get().id, board.cards.get("c1").id, board.cards.get("c1").project_id) == ("p1", "c1", "p1")
     card = board.cards.update("c1", title="as asked", order=3, due_date=date(2026, 4, 1))
     assert (card.id, card.title, card.due_date) == ("c1", "as asked", datetime(2026, 4, 1, tzinfo=UTC))
-    made = board.column("k1").cards.create(title="new")
-    assert (made.title, made.column_id, len(made.id)) == ("new", "k1", 24)
+    created = board.column("k1").cards.create(title="new")
+    assert (created.title, created.column_id, len(created.id)) == ("new", "k1", 24)
 
 
 def test_a_request_that_the_api_refuses_is_refused(port):
@@ -130,7 +130,7 @@ def test_a_request_that_the_api_refuses_is_refused(port):
     ],
     ids=range(6),
 )
-def test_an_answer_that_the_operation_does_not_have_is_refused(port, cards, operation, answer):
+def test_answer_of_another_type_raises(port, cards, operation, answer):
     with pytest.raises(TypeError, match=rf"^{operation} answers "):
         port.answer(operation, answer)
     port.answer("cards.get", lambda _: "nonsense")
@@ -167,13 +167,13 @@ def test_pages_take_no_later_answers(port, cards):
         Stellary.embedded(RecordingPort()).organizations.list(cursor="made-up")
 
 
-def test_the_end_is_kept(port):
+def test_close_is_recorded(port):
     with Stellary.embedded(port):
         assert not port.closed
     assert port.closed
 
 
-def test_what_is_named_is_in_the_value():
+def test_made_value_has_the_given_fields():
     label = make(Label, name="bug", color="#22c55e")
     assert (label.name, label.color, len(label.id)) == ("bug", "#22c55e", 24)
 
@@ -182,13 +182,14 @@ def test_no_two_ids_are_the_same():
     assert make(Label).id != make(Label).id
 
 
-def test_a_field_that_is_not_there_is_refused():
+def test_unknown_field_raises():
     with pytest.raises(TypeError, match="Label has no field colour"):
         make(Label, colour="x")
 
 
 @pytest.mark.parametrize(
-    "kind", sorted({each.returns for each in ENDPOINTS if isinstance(each.returns, type)}, key=str)
+    "kind",
+    sorted({endpoint.returns for endpoint in ENDPOINTS if isinstance(endpoint.returns, type)}, key=str),
 )
 def test_every_value_can_be_made(kind):
     if kind.__module__.startswith("stellary"):

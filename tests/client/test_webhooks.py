@@ -1,4 +1,4 @@
-"""The verifier of webhooks: it believes what was signed with the secret a moment ago, and nothing else."""
+"""The verifier of webhooks: it accepts only messages signed with the secret a moment ago."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_signature_is_that_of_the_specification():
     assert signature(SECRET, *signed) == f"v1,{expected}"
 
 
-def test_what_was_signed_is_read():
+def test_signed_message_is_read():
     id, message = verified(headers(), BODY, SECRET, now=NOW)
     assert (id, message.type, message.data.actor_id, message.timestamp) == (
         "msg_1",
@@ -68,7 +68,7 @@ def test_a_message_of_a_newer_server_is_read_too():
     assert (message.type, message.raw) == ("moon_landed", {"more": 1})
 
 
-def test_while_a_secret_is_replaced_both_will_do():
+def test_both_secrets_are_accepted_during_rotation():
     other = secret_of(b"x" * 32)
     assert verified(headers(), BODY, [other, SECRET], now=NOW)
     several = {"Webhook-Signature": f"v1a,zzz v1,AAAA é {headers()['Webhook-Signature']}"}
@@ -76,7 +76,7 @@ def test_while_a_secret_is_replaced_both_will_do():
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, 86_400])
-def test_what_is_too_old_or_ahead_is_not_believed(seconds):
+def test_too_old_or_future_message_is_rejected(seconds):
     with pytest.raises(UnverifiedWebhook, match="seconds old"):
         verified(headers(), BODY, SECRET, now=NOW + timedelta(seconds=seconds))
     assert verified(
@@ -97,13 +97,13 @@ def test_what_is_too_old_or_ahead_is_not_believed(seconds):
         {"Webhook-Id": ""},
     ],
 )
-def test_wrong_headers_are_not_believed(wrong):
+def test_wrong_headers_are_rejected(wrong):
     with pytest.raises(UnverifiedWebhook):
         verified(headers() | wrong, BODY, SECRET, now=NOW)
 
 
 @given(st.binary(max_size=200))
-def test_another_body_is_not_believed(body):
+def test_changed_body_is_rejected(body):
     if body != BODY:
         with pytest.raises(UnverifiedWebhook, match="signature"):
             verified(headers(), body, SECRET, now=NOW)
@@ -115,16 +115,16 @@ def test_another_body_is_not_believed(body):
         st.recursive(
             st.none() | st.integers() | st.text(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        ).map(lambda made: json.dumps(made).encode()),
+        ).map(lambda value: json.dumps(value).encode()),
     )
 )
-def test_what_is_signed_and_no_message_raises_nothing_else(body):
+def test_any_signed_body_is_read_or_raises_unverified_webhook(body):
     with suppress(UnverifiedWebhook):
         assert verified(headers(body), body, SECRET, now=NOW)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "secret", "whsec_%%%"])
-def test_a_secret_that_is_none_is_the_callers_mistake(secret):
+def test_invalid_secret_raises_value_error(secret):
     with pytest.raises(ValueError, match="begins with whsec_"):
         verified(headers(), BODY, secret, now=NOW)
 
