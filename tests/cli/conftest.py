@@ -60,7 +60,7 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a server that is shared by many tests."""
+    """Return the URL of a server that many tests share."""
     with Sqlite(request.config.stash[RUN]).database() as url:
         core = Core(url, bcrypt_rounds=4)
         try:
@@ -72,14 +72,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def new_shell(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """A command line without a login, in its own directory."""
+    """Return a command line without a login, in its own directory."""
     monkeypatch.chdir(tmp_path)
     return Shell(server, tmp_path / "config" / "config.json")
 
 
 @pytest.fixture(scope="module")
 def jane(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """A command line that is logged in, with a workspace and the project of the guide."""
+    """Return a command line that is logged in, with a workspace and the project of the guide."""
     shell = Shell(server, tmp_path_factory.mktemp("jane") / "config.json")
     shell("register", "--email", "jane@example.com", "--name", "Jane Doe", input=PASSWORD)
     shell("setup", "apply", str(LAUNCH), "--yes")
@@ -89,7 +89,7 @@ def jane(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 @pytest.fixture
 def shell(jane: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """The same login, in its own directory and with its own configuration file."""
+    """Return the same login, in its own directory and with its own configuration file."""
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "config.json"
     config.write_bytes(jane.config.read_bytes())

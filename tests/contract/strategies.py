@@ -1,4 +1,4 @@
-"""Strategies made from the contract itself: any request, any value, any JSON."""
+"""Hypothesis strategies derived from the contract: any request, any value, any JSON."""
 
 from __future__ import annotations
 
@@ -38,21 +38,23 @@ few_each = settings(max_examples=max(5, settings.default.max_examples // 10))
 DOCUMENTS = st.builds(
     lambda texts: {
         "type": "doc",
-        "content": [{"type": "paragraph", "content": [{"type": "text", "text": each}]} for each in texts],
+        "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in texts],
     },
     st.lists(TEXTS.filter(bool), max_size=3),
 )
 
 
-def _classes(kind: Any) -> set[type]:
-    """The contract's classes that a type mentions, and those that they mention."""
+def _collect_classes(kind: Any) -> set[type]:
+    """Return the contract's classes that a type refers to, directly or indirectly."""
     if isinstance(kind, type) and attrs.has(kind):
-        below = (_classes(field.type) for field in wire_fields(kind).values())
+        below = (_collect_classes(field.type) for field in wire_fields(kind).values())
         return {kind}.union(*below)
-    return set().union(*(_classes(part) for part in get_args(kind) if part is not kind))
+    return set().union(*(_collect_classes(part) for part in get_args(kind) if part is not kind))
 
 
-_ALL = set().union(*(_classes(kind) for endpoint in ENDPOINTS for kind in (endpoint.takes, endpoint.returns)))
+_ALL = set().union(
+    *(_collect_classes(kind) for endpoint in ENDPOINTS for kind in (endpoint.takes, endpoint.returns))
+)
 REQUESTS = sorted(
     (cls for cls in _ALL if issubclass(cls, Request) and not whole(cls)), key=lambda cls: cls.__name__
 )
@@ -61,26 +63,26 @@ VALUES = sorted((cls for cls in _ALL if issubclass(cls, Value)), key=lambda cls:
 
 @cache
 def requests(cls: type[Request]) -> st.SearchStrategy[Any]:
-    """Any request of that class that keeps its limits."""
-    return st.builds(cls, **{field.name: _kept(field.type) for field in wire_fields(cls).values()})
+    """Return a strategy of valid requests of a class."""
+    return st.builds(cls, **{field.name: _build_strategy(field.type) for field in wire_fields(cls).values()})
 
 
 @cache
 def values(cls: type[Value]) -> st.SearchStrategy[Any]:
-    """Any value of that class."""
-    return st.builds(cls, **{field.name: _kept(field.type) for field in wire_fields(cls).values()})
+    """Return a strategy of values of a class."""
+    return st.builds(cls, **{field.name: _build_strategy(field.type) for field in wire_fields(cls).values()})
 
 
-def _kept(kind: Any) -> st.SearchStrategy[Any]:
+def _build_strategy(kind: Any) -> st.SearchStrategy[Any]:
     if get_origin(kind) is Annotated:
-        return _limited(kind)
+        return _build_limited(kind)
     parts = members(kind)
     if len(parts) > 1:
-        return st.one_of([_kept(part) for part in parts])
-    return _single(kind)
+        return st.one_of([_build_strategy(part) for part in parts])
+    return _build_single(kind)
 
 
-def _single(kind: Any) -> st.SearchStrategy[Any]:
+def _build_single(kind: Any) -> st.SearchStrategy[Any]:
     origin, args = get_origin(kind), get_args(kind)
     simple = {
         str: TEXTS,
@@ -98,13 +100,13 @@ def _single(kind: Any) -> st.SearchStrategy[Any]:
     if origin is Literal:
         return st.sampled_from(args)
     if origin is list:
-        return st.lists(_kept(args[0]), max_size=3)
+        return st.lists(_build_strategy(args[0]), max_size=3)
     if origin is dict:
-        return st.dictionaries(TEXTS, _kept(args[1]), max_size=3)
+        return st.dictionaries(TEXTS, _build_strategy(args[1]), max_size=3)
     return requests(kind) if issubclass(kind, Request) else values(kind)
 
 
-def _limited(kind: Any) -> st.SearchStrategy[Any]:
+def _build_limited(kind: Any) -> st.SearchStrategy[Any]:
     limits = {type(limit): limit for limit in checks(kind)}
     if RichText in limits:
         return DOCUMENTS | TEXTS if limits[RichText].markdown else DOCUMENTS
@@ -117,16 +119,18 @@ def _limited(kind: Any) -> st.SearchStrategy[Any]:
     if Items in limits:
         (item,) = get_args(get_args(kind)[0])
         most = min(limits[Items].max, 3)
-        return st.lists(_kept(item), min_size=limits[Items].min, max_size=most, unique=Different in limits)
-    made = _kept(get_args(kind)[0])
+        return st.lists(
+            _build_strategy(item), min_size=limits[Items].min, max_size=most, unique=Different in limits
+        )
+    strategy = _build_strategy(get_args(kind)[0])
     if Length in limits:
         shortest, longest = limits[Length].min, limits[Length].max
-        made = st.text(CHARACTERS, min_size=shortest, max_size=min(longest, shortest + 30))
+        strategy = st.text(CHARACTERS, min_size=shortest, max_size=min(longest, shortest + 30))
     if Blank in limits and not limits[Blank].allowed:
-        made = made.filter(lambda text: not text.isspace())
-    return made
+        strategy = strategy.filter(lambda text: not text.isspace())
+    return strategy
 
 
-def as_json(made: bytes) -> Any:
-    """What bytes say, read by somebody else's parser."""
-    return json.loads(made)
+def as_json(data: bytes) -> Any:
+    """Parse JSON bytes with the standard library."""
+    return json.loads(data)

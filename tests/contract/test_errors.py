@@ -1,4 +1,4 @@
-"""What the errors promise: one shape, one class per status, and a parser that takes whatever a proxy makes up."""
+"""Errors: one shape, one class per status, and a parser that accepts any body of a proxy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADERS = st.dictionaries(
 
 
 @given(STATUSES, st.binary(max_size=200), HEADERS)
-def test_any_bytes_make_an_error(status, body, headers):
+def test_any_bytes_become_an_error(status, body, headers):
     error = error_from(status, body, headers)
     assert (error.status, bool(error.message), bool(str(error))) == (status, True, True)
 
@@ -42,8 +42,8 @@ SHAPES = st.fixed_dictionaries(
 
 
 @given(STATUSES, SHAPES | JSON)
-def test_any_json_makes_an_error(status, said):
-    error = error_from(status, json.dumps(said).encode(), {})
+def test_any_json_body_becomes_an_error(status, body):
+    error = error_from(status, json.dumps(body).encode(), {})
     assert isinstance(error, ApiError)
     assert isinstance(error.message, str)
     assert isinstance(error.code, str)
@@ -53,17 +53,17 @@ def test_any_json_makes_an_error(status, said):
 @pytest.mark.parametrize(
     "body", [b"[" * 100_000, b"1" * 10_000, "{}".encode("utf-16"), b"\xff\xfe\x00"], ids=range(4)
 )
-def test_bodies_that_parsers_choke_on_make_an_error(body):
+def test_unparseable_body_becomes_an_error(body):
     assert error_from(502, body, {}).message == "the server gave no reason"
 
 
 @pytest.mark.parametrize("kind", BY_STATUS.values(), ids=lambda kind: kind.__name__)
-def test_what_the_core_raises_the_client_raises_again(kind):
+def test_error_round_trips_between_core_and_client(kind):
     raised = kind("Card not found", code="gone", details=[FieldProblem("cardId", "is unknown")])
-    found = error_from(raised.status, json.dumps(raised.to_body("req_1")).encode(), {})
-    assert type(found) is kind
-    assert found.to_body("req_1") == raised.to_body("req_1")
-    assert found.request_id == "req_1"
+    parsed = error_from(raised.status, json.dumps(raised.to_body("req_1")).encode(), {})
+    assert type(parsed) is kind
+    assert parsed.to_body("req_1") == raised.to_body("req_1")
+    assert parsed.request_id == "req_1"
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_errors_can_be_pickled_and_copied(kind):
         assert (type(other), vars(other), str(other)) == (type(error), vars(error), str(error))
 
 
-def test_a_status_without_a_class_of_its_own_has_that_of_its_kind():
+def test_unknown_status_has_the_class_of_its_range():
     assert type(error_from(418, b"", {})) is ApiError
     assert type(error_from(599, b"", {})) is ServerError
     assert isinstance(error_from(503, b"", {}), Unavailable)
     assert error_from(599, b"", {}).reason == "Error"
 
 
-def test_the_shape_is_the_published_one():
+def test_error_body_has_the_published_shape():
     assert NotFound("Card not found").to_body() == {
         "statusCode": 404,
         "message": "Card not found",
@@ -94,7 +94,7 @@ def test_the_shape_is_the_published_one():
     }
 
 
-def test_the_shape_names_the_fields_and_the_request():
+def test_error_body_names_fields_and_request():
     body = Invalid("title is required", details=[FieldProblem("title", "is required")]).to_body("req_1")
     assert body["details"] == [{"field": "title", "message": "is required"}]
     assert body["requestId"] == "req_1"
@@ -107,11 +107,11 @@ def test_a_list_of_messages_is_one_sentence():
     )
 
 
-def test_the_header_tells_the_request_before_the_body_does():
+def test_request_id_of_the_header_takes_precedence():
     assert error_from(400, b'{"requestId": "body"}', {"x-request-id": "header"}).request_id == "header"
 
 
-def test_one_line_tells_what_was_asked_and_how_often():
+def test_text_of_an_error_has_request_and_retries():
     error = Conflict("the slug is taken")
     assert str(error) == "409 Conflict: the slug is taken"
     error.method, error.path, error.request_id, error.retries = "POST", "/organizations", "req_1", 1

@@ -1,4 +1,4 @@
-"""What the parser promises: what the standard library reads, less what the API does not take; else one sentence."""
+"""The JSON parser: it reads what the standard library reads, within the limits of the API."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ NEARLY_JSON = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
 @given(JSON)
-def test_reads_what_the_standard_library_reads(made):
-    text = json.dumps(made)
+def test_json_is_read_like_the_standard_library(value):
+    text = json.dumps(value)
     assert parse(text.encode()) == json.loads(text)
-    assert parse(json.dumps(made, ensure_ascii=False, indent=1).encode()) == made
+    assert parse(json.dumps(value, ensure_ascii=False, indent=1).encode()) == value
 
 
 @given(st.binary(max_size=100) | NEARLY_JSON.map(str.encode))
@@ -67,14 +67,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("data", "message"), REFUSED, ids=range(len(REFUSED)))
-def test_says_why_not(data, message):
+def test_invalid_json_raises_with_a_reason(data, message):
     with pytest.raises(Invalid) as caught:
         parse(data)
     assert (caught.value.message, caught.value.code) == (message, "invalid_json")
 
 
 @pytest.mark.parametrize(
-    ("data", "made"),
+    ("data", "value"),
     [
         (b"9223372036854775807", 2**63 - 1),
         (b"-9223372036854775808", -(2**63)),
@@ -85,11 +85,11 @@ def test_says_why_not(data, message):
         (b" \n[]\t", []),
     ],
 )
-def test_takes_what_is_within_the_limits(data, made):
-    assert parse(data) == made
+def test_values_within_the_limits_are_read(data, value):
+    assert parse(data) == value
 
 
-def test_64_deep_is_read_and_brackets_in_texts_do_not_count():
+def test_depth_of_64_is_read_and_brackets_in_strings_do_not_count():
     assert parse(b"[" * 64 + b"]" * 64)
     assert parse(b'["' + b"[" * 1000 + b'\\""]') == ["[" * 1000 + '"']
     assert parse(b"[" + b"[]," * 1000 + b"{}]")[-1] == {}
@@ -100,7 +100,7 @@ def test_64_deep_is_read_and_brackets_in_texts_do_not_count():
     [(b'{"a": [1, 2, {"b": "c"}]}', 7), (b'"a, b: [c], {d}"', 0), (b'["\\", {},[:", "\\\\", 1]', 3)],
     ids=range(3),
 )
-def test_values_are_counted_outside_of_strings(data, values):
+def test_only_values_outside_of_strings_are_counted(data, values):
     assert parse(data, values_max=values)
     if values:
         with pytest.raises(TooLarge) as caught:
@@ -111,8 +111,8 @@ def test_values_are_counted_outside_of_strings(data, values):
 @given(JSON | NEARLY_JSON, st.integers(1, 9))
 @example(["\\", 1e300, 10**18], 1)
 @example(2**63, 1)
-def test_a_text_is_read_in_slices_as_in_one_piece(made, size):
-    data = made.encode("utf-8", "surrogatepass") if isinstance(made, str) else json.dumps(made).encode()
+def test_sliced_parsing_gives_the_same_result(source, size):
+    data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else json.dumps(source).encode()
     with pytest.MonkeyPatch.context() as patch:
         whole = outcome(data)
         patch.setattr(jsonic, "_SLICE", size)
@@ -126,7 +126,7 @@ def outcome(data):
         return error.message
 
 
-def test_a_name_given_twice_is_not_repeated_at_length():
+def test_long_duplicate_name_is_shortened_in_the_message():
     name = b'"' + b"x" * 10_000 + b'"'
     with pytest.raises(Invalid) as caught:
         parse(b"{" + name + b":1," + name + b":2}")
@@ -148,9 +148,9 @@ def test_a_name_given_twice_is_not_repeated_at_length():
     ],
     ids=range(9),
 )
-def test_takes_no_longer_than_its_text_is_long(data):
-    def refused():
+def test_parsing_time_is_linear(data):
+    def parse_and_fail():
         with pytest.raises(Invalid):
             parse(data)
 
-    assert measure_cpu_time(refused) < 0.1
+    assert measure_cpu_time(parse_and_fail) < 0.1

@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises: it is valid, complete, and as strict as the contract but no stricter."""
+"""The OpenAPI document: valid, complete, and exactly as strict as the contract."""
 
 from __future__ import annotations
 
@@ -40,31 +40,31 @@ each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoi
 
 
 def validator(cls: type) -> jsonschema.Draft202012Validator:
-    """Against the component of that class, or against a schema of its own where the document has none."""
+    """Return a validator of the component of a class, or of a schema of its own where the document has none."""
     schemas = Schemas("#/$defs/")
     return jsonschema.Draft202012Validator({**schemas.of(cls), "$defs": schemas.made})
 
 
-def references(found: Any) -> set[str]:
-    if isinstance(found, dict):
-        own = {found["$ref"]} if "$ref" in found else set()
-        return own.union(*map(references, found.values()))
-    return set().union(*map(references, found)) if isinstance(found, list) else set()
+def collect_references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        targets = {node["$ref"]} if "$ref" in node else set()
+        return targets.union(*map(collect_references, node.values()))
+    return set().union(*map(collect_references, node)) if isinstance(node, list) else set()
 
 
 def statuses(operation: str) -> set[str]:
     return set(OPERATIONS[operation]["responses"])
 
 
-def test_is_valid():
+def test_document_is_valid():
     assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
 
-def test_is_json_and_the_same_each_time():
+def test_document_is_deterministic_json():
     assert json.dumps(DOCUMENT) == json.dumps(document(version="1.2.3", server="https://stellary.example"))
 
 
-def test_has_every_endpoint_once():
+def test_document_has_every_endpoint_once():
     assert list(OPERATIONS) == [endpoint.operation for endpoint in ENDPOINTS]
 
 
@@ -73,14 +73,14 @@ def test_each_schema_is_a_schema(name):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
 
 
-def test_every_reference_leads_somewhere_and_everything_is_referred_to():
-    for reference in references(DOCUMENT):
-        found = DOCUMENT
+def test_every_reference_resolves_and_every_schema_is_used():
+    for reference in collect_references(DOCUMENT):
+        node = DOCUMENT
         for part in reference.removeprefix("#/").split("/"):
-            found = found[part]
+            node = node[part]
     used = {
         reference.rsplit("/", 1)[1]
-        for reference in references(DOCUMENT)
+        for reference in collect_references(DOCUMENT)
         if reference.startswith("#/components/schemas")
     }
     assert used == set(SCHEMAS)
@@ -89,29 +89,29 @@ def test_every_reference_leads_somewhere_and_everything_is_referred_to():
 @each_class
 @few_each
 @given(data=st.data())
-def test_what_the_contract_writes_is_what_the_document_says(cls, data):
-    made = data.draw((requests if issubclass(cls, Request) else values)(cls))
-    validator(cls).validate(as_json(dump(made)))
+def test_written_values_match_their_schema(cls, data):
+    value = data.draw((requests if issubclass(cls, Request) else values)(cls))
+    validator(cls).validate(as_json(dump(value)))
 
 
 @pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
 @few_each
 @given(data=st.data())
-def test_what_the_contract_takes_is_what_the_document_says(cls, data):
-    said = as_json(dump(data.draw(requests(cls)))) | data.draw(
+def test_accepted_bodies_match_their_schema(cls, data):
+    body = as_json(dump(data.draw(requests(cls)))) | data.draw(
         st.dictionaries(st.sampled_from(sorted(wire_fields(cls)) or ["nothing"]), JSON, max_size=2)
     )
     with contextlib.suppress(Invalid):
-        load(cls, said)
-        validator(cls).validate(said)
+        load(cls, body)
+        validator(cls).validate(body)
 
 
 @pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
-def test_each_example_is_taken(cls):
+def test_each_example_is_accepted(cls):
     assert as_json(dump(load(cls, example(cls)))).keys() >= example(cls).keys()
 
 
-def test_tags_are_said_to_differ():
+def test_tags_have_unique_items():
     tags = SCHEMAS["CreateDocument"]["properties"]["tags"]
     assert tags["uniqueItems"]
     validator(CreateDocument).validate({"title": "Plan", "tags": ["a", "b"]})
@@ -119,7 +119,7 @@ def test_tags_are_said_to_differ():
         validator(CreateDocument).validate({"title": "Plan", "tags": ["a", "a"]})
 
 
-def test_an_example_has_something_for_every_kind_of_field():
+def test_example_supports_every_kind_of_field():
     @request
     class Everything(Request):
         sizes: dict[str, float]
@@ -129,26 +129,30 @@ def test_an_example_has_something_for_every_kind_of_field():
 
 
 @each_endpoint
-def test_each_example_of_an_operation_keeps_its_schema(endpoint):
-    """Of what is asked, and of what is answered; whatever is JSON has both."""
+def test_examples_of_each_operation_match_their_schema(endpoint):
+    """JSON requests and JSON responses both have an example."""
     operation, components = OPERATIONS[endpoint.operation], {"components": DOCUMENT["components"]}
-    asked = operation.get("requestBody", {}).get("content", {}).get(JSON_MEDIA)
-    answered = operation["responses"][str(endpoint.status)].get("content", {}).get(JSON_MEDIA)
-    for each in filter(None, (asked, answered)):
-        strict = jsonschema.Draft202012Validator(each["schema"] | components, format_checker=FORMATS)
-        strict.validate(each["example"])
-    if asked:
-        load(endpoint.request_class, asked["example"])
+    request_media = operation.get("requestBody", {}).get("content", {}).get(JSON_MEDIA)
+    response_media = operation["responses"][str(endpoint.status)].get("content", {}).get(JSON_MEDIA)
+    for media in filter(None, (request_media, response_media)):
+        strict = jsonschema.Draft202012Validator(media["schema"] | components, format_checker=FORMATS)
+        strict.validate(media["example"])
+    if request_media:
+        load(endpoint.request_class, request_media["example"])
 
 
 @each_endpoint
-def test_each_operation_says_what_it_takes(endpoint):
+def test_each_operation_documents_its_parameters_and_body(endpoint):
     operation = OPERATIONS[endpoint.operation]
     takes = set(wire_fields(endpoint.request_class))
-    query = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "query"}
+    query = {
+        parameter["name"] for parameter in operation.get("parameters", ()) if parameter.get("in") == "query"
+    }
     assert query == (takes if endpoint.in_query else set())
     assert ("requestBody" in operation) == ((bool(takes) and not endpoint.in_query) or endpoint.takes_file)
-    path = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"}
+    path = {
+        parameter["name"] for parameter in operation.get("parameters", ()) if parameter.get("in") == "path"
+    }
     assert path == set(re.findall(r":(\w+)", endpoint.path))
 
 
@@ -163,7 +167,7 @@ def test_a_body_that_may_be_left_out_is_not_required(endpoint):
 
 
 @each_endpoint
-def test_each_operation_says_who_may_call_it(endpoint):
+def test_each_operation_documents_its_permissions(endpoint):
     operation = OPERATIONS[endpoint.operation]
     policy = endpoint.policy
     assert (operation["x-role"], operation["x-token-scope"], operation["x-agent"]) == (
@@ -175,11 +179,11 @@ def test_each_operation_says_who_may_call_it(endpoint):
 
 
 @each_endpoint
-def test_each_operation_is_told_in_a_sentence(endpoint):
+def test_each_operation_has_a_summary(endpoint):
     assert re.fullmatch(r"[A-Z].{8,}\.", endpoint.summary)
 
 
-def test_tells_which_tokens_will_do():
+def test_accepted_tokens_are_documented():
     def security(operation: str) -> Any:
         return OPERATIONS[operation]["security"]
 
@@ -190,23 +194,23 @@ def test_tells_which_tokens_will_do():
     assert len(security("organizations.create")[1]["apiToken"]) == 7
 
 
-def test_tells_which_errors_are_possible():
+def test_possible_errors_are_documented():
     everywhere = {"429", "500", "503"}
-    known = everywhere | {"401", "403"}
+    authenticated = everywhere | {"401", "403"}
     assert statuses("auth.login") == {"201", "400", "401", "409", "413", "415", "507"} | everywhere
-    assert statuses("auth.me") == {"200"} | known
+    assert statuses("auth.me") == {"200"} | authenticated
     assert statuses("system.health") == {"200"} | everywhere
-    assert statuses("cards.list") == {"200", "400", "404"} | known
-    assert statuses("cards.get") == {"200", "404"} | known
+    assert statuses("cards.list") == {"200", "400", "404"} | authenticated
+    assert statuses("cards.get") == {"200", "404"} | authenticated
     update = {"200", "202", "400", "404", "409", "412", "413", "415", "507"}
-    assert statuses("cards.update") == update | known
-    assert statuses("cards.update_many") == update - {"412"} | known
-    assert statuses("cards.create") == update - {"200", "412"} | {"201", "422"} | known
-    # What an agent asks for may have to wait to be approved; it deletes nothing at all.
-    assert statuses("cards.delete") == {"200", "404", "409", "412", "507"} | known
+    assert statuses("cards.update") == update | authenticated
+    assert statuses("cards.update_many") == update - {"412"} | authenticated
+    assert statuses("cards.create") == update - {"200", "412"} | {"201", "422"} | authenticated
+    # Requests of an agent may have to wait for an approval; an agent deletes nothing.
+    assert statuses("cards.delete") == {"200", "404", "409", "412", "507"} | authenticated
 
 
-def test_a_thing_with_a_version_has_an_etag_and_takes_if_match():
+def test_versioned_resources_have_etag_and_if_match():
     for operation in ("cards.get", "cards.update"):
         assert "ETag" in OPERATIONS[operation]["responses"]["200"]["headers"]
     assert "ETag" not in OPERATIONS["projects.get"]["responses"]["200"]["headers"]
@@ -221,7 +225,7 @@ def test_a_thing_with_a_version_has_an_etag_and_takes_if_match():
     }
 
 
-def test_what_makes_something_takes_an_idempotency_key():
+def test_creating_operations_accept_an_idempotency_key():
     key = {"$ref": "#/components/parameters/IdempotencyKey"}
     assert key in OPERATIONS["cards.create"]["parameters"]
     assert key not in OPERATIONS["auth.register"].get("parameters", ())
@@ -237,7 +241,7 @@ def test_a_list_has_a_link_and_rows():
     }
 
 
-def test_limits_defaults_and_docstrings_stand_on_the_fields():
+def test_fields_have_limits_defaults_and_descriptions():
     assert SCHEMAS["CreateCard"]["properties"]["title"] == {
         "type": "string",
         "minLength": 1,
@@ -250,11 +254,15 @@ def test_limits_defaults_and_docstrings_stand_on_the_fields():
     assert SCHEMAS["CreateCard"]["required"] == ["title"]
     assert SCHEMAS["Card"]["required"] == list(SCHEMAS["Card"]["properties"])
     assert SCHEMAS["CreatedApiToken"]["properties"]["token"]["format"] == "password"
-    limit = next(each for each in OPERATIONS["notifications.list"]["parameters"] if each["name"] == "limit")
+    limit = next(
+        parameter
+        for parameter in OPERATIONS["notifications.list"]["parameters"]
+        if parameter["name"] == "limit"
+    )
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
 
 
-def test_docstrings_are_told_in_wire_names():
+def test_descriptions_use_wire_names():
     described = SCHEMAS["UpdateProject"]["properties"]["description"]["description"]
     assert described == "At most 5000 characters; `null` clears it."
 
@@ -273,7 +281,7 @@ def test_an_error_is_described_and_has_the_published_shape():
     jsonschema.validate(body, SCHEMAS["Error"])
 
 
-def test_without_docstrings_there_is_nothing_to_tell(monkeypatch):
+def test_class_without_docstring_has_no_description(monkeypatch):
     @request
     class Bare(Request):
         a: int
@@ -310,7 +318,7 @@ def test_a_nullable_class_is_one_or_null():
     assert properties["either"] == {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 
 
-def test_two_classes_of_one_name_are_told():
+def test_two_classes_with_the_same_name_raise():
     first = CardChange
     second = request(type("CardChange", (Request,), {"__annotations__": {}}))
     schemas = Schemas()
@@ -319,7 +327,7 @@ def test_two_classes_of_one_name_are_told():
         schemas.of(second)
 
 
-def test_what_json_has_no_word_for_has_no_schema():
+def test_type_without_json_form_raises():
     with pytest.raises(TypeError, match="no JSON schema"):
         Schemas().of(bytes)
 
@@ -327,7 +335,7 @@ def test_what_json_has_no_word_for_has_no_schema():
 @pytest.mark.parametrize(
     "cls", [cls for cls in (*REQUESTS, *VALUES) if cls is not Nothing], ids=lambda cls: cls.__name__
 )
-def test_a_docstring_describes_fields_that_there_are(cls):
+def test_docstring_describes_existing_fields(cls):
     prose, fields = documentation(cls)
     assert prose
     assert set(fields) <= {field.name for field in attrs.fields(cls)}

@@ -1,4 +1,4 @@
-"""What refs and router promise: every endpoint is found at its paths, and nothing else is."""
+"""Refs and the router: every endpoint is found at its paths, and nowhere else."""
 
 from __future__ import annotations
 
@@ -37,40 +37,40 @@ each_path = pytest.mark.parametrize(
 )
 
 
-def filled(path: str) -> str:
-    """A path of the contract with something in each place."""
+def fill_path(path: str) -> str:
+    """Return a path of the contract with every parameter filled in."""
     return "/".join(PARTS.get(part[1:], A) if part.startswith(":") else part for part in path.split("/"))
 
 
 @each_path
-def test_every_path_leads_to_its_endpoint(endpoint, path):
-    found = ROUTER.match(endpoint.method, filled(path))
-    assert found.endpoint is endpoint
-    assert type(found.ref) is endpoint.ref
-    given = {name: PARTS.get(wire, A) for wire, name in parameter_names(path).items()}
-    assert {name: getattr(found.ref, name) for name in given} == given
+def test_every_path_matches_its_endpoint(endpoint, path):
+    match = ROUTER.match(endpoint.method, fill_path(path))
+    assert match.endpoint is endpoint
+    assert type(match.ref) is endpoint.ref
+    parameters = {name: PARTS.get(wire, A) for wire, name in parameter_names(path).items()}
+    assert {name: getattr(match.ref, name) for name in parameters} == parameters
 
 
 @each_path
-def test_a_trailing_slash_is_another_path(endpoint, path):
+def test_trailing_slash_is_not_found(endpoint, path):
     for slashes in ("/", "//"):
         with pytest.raises(NotFound):
-            ROUTER.match(endpoint.method, filled(path) + slashes)
+            ROUTER.match(endpoint.method, fill_path(path) + slashes)
 
 
 @each_path
-def test_another_method_is_told_which_there_are(endpoint, path):
+def test_other_method_raises_with_allowed_methods(endpoint, path):
     with pytest.raises(MethodNotAllowed) as caught:
-        ROUTER.match("PUT", filled(path))
+        ROUTER.match("PUT", fill_path(path))
     allowed = caught.value.headers["Allow"].split(", ")
     assert endpoint.method in allowed
     assert allowed == sorted(allowed)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
-def test_a_ref_writes_the_path_that_it_was_read_from(endpoint):
-    ref = ROUTER.match(endpoint.method, filled(endpoint.path)).ref
-    assert filled(endpoint.path).startswith(ref.path())
+def test_ref_round_trips_through_its_path(endpoint):
+    ref = ROUTER.match(endpoint.method, fill_path(endpoint.path)).ref
+    assert fill_path(endpoint.path).startswith(ref.path())
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_a_ref_writes_the_path_that_it_was_read_from(endpoint):
         ("GET", "/", "system.root"),
     ],
 )
-def test_words_win_over_parameters(method, path, operation):
+def test_literal_segments_take_precedence_over_parameters(method, path, operation):
     assert ROUTER.match(method, path).endpoint.operation == operation
 
 
-def test_a_word_that_leads_nowhere_gives_way_to_a_parameter():
+def test_router_falls_back_to_a_parameter():
     there = f"/orgs/acme/workspaces/eng/projects/templates/cards/{A}"
     assert ROUTER.match("GET", there).endpoint.operation == "cards.get"
 
@@ -113,7 +113,7 @@ def test_a_word_that_leads_nowhere_gives_way_to_a_parameter():
         "/%zz",
     ],
 )
-def test_other_paths_lead_nowhere(path):
+def test_unknown_paths_are_not_found(path):
     with pytest.raises(NotFound):
         ROUTER.match("GET", path)
 
@@ -121,9 +121,9 @@ def test_other_paths_lead_nowhere(path):
 @pytest.mark.parametrize(
     "part", [".", "..", "A" * 24, "a" * 23, "a" * 25, "%00", "%2e%2e", "a%2Fb", "%ff", "x" * 9999]
 )
-def test_what_cannot_be_an_id_is_nowhere_and_not_somewhere_else(part):
-    found = ROUTER.match("GET", f"/orgs/acme/workspaces/eng/projects/{part}")
-    assert found.ref == ProjectRef("acme", "eng", "")
+def test_invalid_id_matches_with_an_empty_id(part):
+    match = ROUTER.match("GET", f"/orgs/acme/workspaces/eng/projects/{part}")
+    assert match.ref == ProjectRef("acme", "eng", "")
 
 
 @given(st.text(max_size=60))
@@ -138,15 +138,15 @@ def test_any_path_is_matched_or_refused(text):
 @pytest.mark.parametrize(
     "path", ["/" * 100_000, "/a" * 50_000, "/orgs/" + "a-" * 50_000, "/%" * 50_000], ids=range(4)
 )
-def test_a_long_path_takes_no_longer_than_it_is_long(path):
-    def refused():
+def test_matching_time_is_linear(path):
+    def match_and_fail():
         with pytest.raises(NotFound):
             ROUTER.match("GET", path)
 
-    assert measure_cpu_time(refused) < 0.1
+    assert measure_cpu_time(match_and_fail) < 0.1
 
 
-def test_two_endpoints_cannot_have_one_place():
+def test_two_endpoints_with_the_same_path_raise():
     one = reads("a.b", Ref, "x", summary="One.", returns=Ok, policy=PUBLIC)
     with pytest.raises(ValueError, match="GET /x is taken"):
         Router([one, attrs.evolve(one, operation="a.c")])
@@ -157,7 +157,7 @@ def test_two_endpoints_cannot_have_one_place():
 
 
 @given(st.text(min_size=1).filter(lambda text: text not in (".", "..")))
-def test_each_part_of_a_path_is_quoted_whole(text):
+def test_each_segment_is_quoted(text):
     try:
         path = InvitationTokenRef(text).path()
     except Invalid:
@@ -170,23 +170,23 @@ def test_each_part_of_a_path_is_quoted_whole(text):
         assert not set(part) & set("?#;/ \\")
 
 
-def test_a_path_is_written_with_slashes_and_dots_quoted_or_refused():
+def test_slashes_and_dots_in_a_segment_are_quoted_or_refused():
     assert OrganizationRef("a/../b").path() == "/organizations/a%2F..%2Fb"
 
 
 @pytest.mark.parametrize("part", ["", ".", ".."])
-def test_a_part_that_would_lead_elsewhere_is_refused_by_its_name(part):
+def test_empty_and_dot_segments_raise_with_their_name(part):
     with pytest.raises(Invalid, match="wsSlug must not be") as caught:
         ProjectRef("acme", part, A).path()
     assert caught.value.code == "invalid_path"
 
 
-def test_half_a_surrogate_pair_cannot_stand_in_a_path():
+def test_lone_surrogate_in_a_path_raises():
     with pytest.raises(Invalid, match="orgSlug must not contain half a surrogate pair"):
         OrganizationRef("\ud800").path()
 
 
-def test_children_and_parents_share_the_parts_that_they_have_in_common():
+def test_child_and_parent_refs_share_their_parameters():
     project = ProjectRef("acme", "eng", A)
     card = project.child(CardRef, B)
     assert card == CardRef("acme", "eng", A, B)
@@ -199,7 +199,7 @@ def test_children_and_parents_share_the_parts_that_they_have_in_common():
         project.child(ColumnRef)
 
 
-def test_an_alias_tells_the_project_and_the_short_path_does_not():
+def test_only_the_alias_has_the_project_id():
     short = ROUTER.match("PATCH", f"/orgs/acme/workspaces/eng/labels/{A}").ref
     long = ROUTER.match("PATCH", f"/orgs/acme/workspaces/eng/projects/{B}/labels/{A}").ref
     assert short == LabelRef("acme", "eng", A)

@@ -1,4 +1,4 @@
-"""What every request class promises: it reads what it writes, tells what is wrong, and raises nothing but Invalid."""
+"""Request classes: they round-trip, name invalid fields, and raise nothing but Invalid."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ WORDS = [
 ]
 
 
-def required(cls: type[Request]) -> list[str]:
+def required_fields(cls: type[Request]) -> list[str]:
     return [name for name, field in wire_fields(cls).items() if field.default is attrs.NOTHING]
 
 
-def wrong_fields(cls: type[Request], said: object) -> list[str]:
+def wrong_fields(cls: type[Request], body: object) -> list[str]:
     try:
-        load(cls, said)
+        load(cls, body)
     except Invalid as error:
         return [problem.field for problem in error.details]
     return []
@@ -58,58 +58,58 @@ def wrong_fields(cls: type[Request], said: object) -> list[str]:
 @each_request
 @few_each
 @given(data=st.data())
-def test_reads_what_it_writes(cls, data):
-    made = data.draw(requests(cls))
-    assert load(cls, jsonic.parse(dump(made))) == made
+def test_request_round_trips(cls, data):
+    instance = data.draw(requests(cls))
+    assert load(cls, jsonic.parse(dump(instance))) == instance
 
 
 @each_request
 @few_each
 @given(data=st.data())
-def test_keeps_its_limits_when_built_in_python(cls, data):
-    made = data.draw(requests(cls))
-    assert check(made) == made
+def test_valid_instance_passes_check(cls, data):
+    instance = data.draw(requests(cls))
+    assert check(instance) == instance
 
 
 @each_request
 @few_each
 @given(data=JSON)
-def test_takes_or_refuses_any_json(cls, data):
+def test_any_json_is_accepted_or_raises_invalid(cls, data):
     with contextlib.suppress(Invalid):
-        made = load(cls, data)
-        assert load(cls, as_json(dump(made))) == made
+        instance = load(cls, data)
+        assert load(cls, as_json(dump(instance))) == instance
 
 
 @each_request
 @few_each
 @given(data=st.data())
-def test_names_the_field_that_is_wrong(cls, data):
-    said = as_json(dump(data.draw(requests(cls))))
+def test_error_names_the_invalid_field(cls, data):
+    body = as_json(dump(data.draw(requests(cls))))
     name = data.draw(st.sampled_from(sorted(wire_fields(cls)) or ["nothing"]))
-    said[name] = data.draw(JSON)
-    named = {re.split(r"[.\[]", field)[0] for field in wrong_fields(cls, said)}
-    assert named in ({name}, set())
+    body[name] = data.draw(JSON)
+    reported_fields = {re.split(r"[.\[]", field)[0] for field in wrong_fields(cls, body)}
+    assert reported_fields in ({name}, set())
 
 
 @pytest.mark.parametrize("cls", [cls for cls in REQUESTS if not cls.tolerant], ids=lambda cls: cls.__name__)
-def test_refuses_what_it_does_not_know(cls):
+def test_unknown_field_raises(cls):
     with pytest.raises(Invalid) as caught:
         load(cls, {"surprise": 1})
     assert FieldProblem("surprise", "is not a field of this request") in caught.value.details
 
 
 @each_request
-def test_asks_for_what_is_required(cls):
-    if not required(cls):
+def test_missing_required_field_raises(cls):
+    if not required_fields(cls):
         assert load(cls, {}) == cls()
         return
     with pytest.raises(Invalid) as caught:
         load(cls, {})
-    assert [*caught.value.details] == [FieldProblem(name, "is required") for name in required(cls)]
+    assert [*caught.value.details] == [FieldProblem(name, "is required") for name in required_fields(cls)]
 
 
 @pytest.mark.parametrize(("cls", "name"), WORDS, ids=lambda part: getattr(part, "__name__", part))
-def test_takes_only_words_that_it_knows(cls, name):
+def test_unknown_enum_value_raises(cls, name):
     with pytest.raises(Invalid) as caught:
         load(cls, {name: "unheard_of"})
     (problem,) = [problem for problem in caught.value.details if problem.field == name]
@@ -119,18 +119,18 @@ def test_takes_only_words_that_it_knows(cls, name):
 
 
 @each_request
-def test_takes_null_only_where_it_means_something(cls):
+def test_null_is_accepted_only_for_nullable_fields(cls):
     for name, field in wire_fields(cls).items():
         assert (name in wrong_fields(cls, {name: None})) == (type(None) not in members(field.type))
 
 
-def test_an_absent_field_is_neither_none_nor_written():
-    made = load(UpdateCard, {"dueDate": None})
-    assert (made.due_date, made.title, as_json(dump(made))) == (None, UNSET, {"dueDate": None})
+def test_absent_field_is_unset_and_not_written():
+    update = load(UpdateCard, {"dueDate": None})
+    assert (update.due_date, update.title, as_json(dump(update))) == (None, UNSET, {"dueDate": None})
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("body", "message"),
     [
         ({"title": "x", "priority": "urgent"}, "priority must be one of low, medium, high"),
         ({"title": 5}, "title must be a string"),
@@ -161,23 +161,23 @@ def test_an_absent_field_is_neither_none_nor_written():
     ],
     ids=str,
 )
-def test_says_what_is_wrong_in_one_sentence(said, message):
+def test_error_message_is_one_sentence(body, message):
     with pytest.raises(Invalid) as caught:
-        load(CreateCard, said)
+        load(CreateCard, body)
     assert caught.value.message == message
 
 
-def test_a_sentence_tells_five_problems_and_counts_the_rest():
+def test_message_lists_five_problems_and_counts_the_others():
     with pytest.raises(Invalid) as caught:
         load(CreateCard, {"title": "x", **{f"a{number:03}": 1 for number in range(200)}})
     assert caught.value.message.endswith("a004 is not a field of this request; and 195 more")
     assert len(caught.value.details) == 50
 
 
-def test_an_answer_does_not_grow_with_the_names_that_a_caller_makes_up():
-    for said in ({"x" * 10_000: 1}, {"title": "t", "y" * 10_000: 1}):
+def test_long_unknown_names_are_shortened_in_the_message():
+    for body in ({"x" * 10_000: 1}, {"title": "t", "y" * 10_000: 1}):
         with pytest.raises(Invalid) as caught:
-            load(CreateCard, said)
+            load(CreateCard, body)
         assert len(caught.value.message) < 300
 
 
@@ -212,7 +212,7 @@ def test_reads_dates_and_date_times_as_moments_in_utc(text, moment):
         1_775_000_000,
     ],
 )
-def test_refuses_what_is_no_moment(text):
+def test_invalid_moment_raises(text):
     with pytest.raises(Invalid):
         load(CreateCard, {"title": "x", "dueDate": text})
 
@@ -226,13 +226,13 @@ NAIVE = datetime(2026, 4, 1)  # noqa: DTZ001 - what it means is the point
 @pytest.mark.parametrize(
     "moment", [date(2026, 4, 1), datetime(2026, 4, 1, 2, tzinfo=timezone(timedelta(hours=2)))]
 )
-def test_a_date_of_python_means_midnight_utc(moment):
-    made = CreateCard(title="x", due_date=moment)
-    assert check(made).due_date == datetime(2026, 4, 1, tzinfo=UTC)
-    assert load(CreateCard, as_json(dump(made))).due_date == check(made).due_date
+def test_python_date_means_midnight_utc(moment):
+    creation = CreateCard(title="x", due_date=moment)
+    assert check(creation).due_date == datetime(2026, 4, 1, tzinfo=UTC)
+    assert load(CreateCard, as_json(dump(creation))).due_date == check(creation).due_date
 
 
-def test_a_naive_datetime_is_an_error_that_says_how_to_mend_it():
+def test_naive_datetime_raises_with_a_remedy():
     with pytest.raises(
         Invalid, match=r"dueDate must have a time zone: pass tzinfo=UTC, or call \.astimezone\(\)"
     ):
@@ -240,7 +240,7 @@ def test_a_naive_datetime_is_an_error_that_says_how_to_mend_it():
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("fields", "problem"),
     [
         ({"title": "a\0b"}, FieldProblem("title", "must not contain a NUL character")),
         ({"title": "\ud800"}, FieldProblem("title", "must not contain half a surrogate pair")),
@@ -260,27 +260,27 @@ def test_a_naive_datetime_is_an_error_that_says_how_to_mend_it():
         ),
     ],
 )
-def test_refuses_what_could_not_have_come_as_json(said, problem):
+def test_value_without_json_form_raises(fields, problem):
     with pytest.raises(Invalid) as caught:
-        check(CreateCard(**{"title": "x", **said}))
+        check(CreateCard(**{"title": "x", **fields}))
     assert [*caught.value.details] == [problem]
 
 
-def test_what_is_free_of_form_is_kept_as_json_would_say_it():
-    made = CreateCard(title="x", custom_fields={"d": date(2026, 4, 1), "l": ("a", [None])})
-    assert check(made).custom_fields == {"d": "2026-04-01T00:00:00+00:00", "l": ["a", [None]]}
+def test_untyped_values_are_normalized_to_json():
+    creation = CreateCard(title="x", custom_fields={"d": date(2026, 4, 1), "l": ("a", [None])})
+    assert check(creation).custom_fields == {"d": "2026-04-01T00:00:00+00:00", "l": ["a", [None]]}
 
 
-def nested(depth: int) -> list:
-    made: list = []
+def nest_list(depth: int) -> list:
+    nested_list: list = []
     for _ in range(depth - 1):
-        made = [made]
-    return made
+        nested_list = [nested_list]
+    return nested_list
 
 
-def test_is_64_deep_at_most_however_it_came():
+def test_depth_is_limited_to_64():
     # The object of the request and that of its field are two of the 64.
-    deep, deeper = (CreateCard(title="x", custom_fields={"f": nested(depth)}) for depth in (62, 63))
+    deep, deeper = (CreateCard(title="x", custom_fields={"f": nest_list(depth)}) for depth in (62, 63))
     assert check(deep).custom_fields == deep.custom_fields
     assert jsonic.parse(dump(deep))
     with pytest.raises(Invalid):
@@ -289,53 +289,53 @@ def test_is_64_deep_at_most_however_it_came():
         jsonic.parse(dump(deeper))
 
 
-def test_is_checked_once():
-    made = load(CreateCard, {"title": "x"})
-    assert check(made) is made
-    assert check(check(CreateCard(title="x"))) == made
+def test_checked_request_is_returned_unchanged():
+    creation = load(CreateCard, {"title": "x"})
+    assert check(creation) is creation
+    assert check(check(CreateCard(title="x"))) == creation
 
 
-def test_is_checked_again_when_it_has_changed():
-    made = attrs.evolve(load(CreateCard, {"title": "x"}), title="")
+def test_evolved_request_is_checked_again():
+    creation = attrs.evolve(load(CreateCard, {"title": "x"}), title="")
     with pytest.raises(Invalid):
-        check(made)
+        check(creation)
 
 
-def test_is_frozen_and_can_be_pickled_and_compared_but_not_hashed():
-    made = load(CreateCard, {"title": "x", "checklist": [{"title": "y"}]})
-    assert pickle.loads(pickle.dumps(made)) == made
-    assert made != load(CreateCard, {"title": "y"})
-    assert made != "x"
+def test_request_is_frozen_picklable_and_comparable_but_not_hashable():
+    creation = load(CreateCard, {"title": "x", "checklist": [{"title": "y"}]})
+    assert pickle.loads(pickle.dumps(creation)) == creation
+    assert creation != load(CreateCard, {"title": "y"})
+    assert creation != "x"
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        made.title = "y"
+        creation.title = "y"
     with pytest.raises(TypeError):
-        hash(made)
+        hash(creation)
 
 
-def test_never_shows_a_password():
-    made = Login(email="user@example.com", password="secure-pass-123")
-    assert repr(made) == "Login(email='user@example.com', password=…)"
+def test_repr_hides_the_password():
+    login = Login(email="user@example.com", password="secure-pass-123")
+    assert repr(login) == "Login(email='user@example.com', password=…)"
 
 
-def test_shows_what_it_clears_and_not_what_it_leaves():
+def test_repr_shows_cleared_but_not_unset_fields():
     assert repr(UpdateCard(title="x", due_date=None)) == "UpdateCard(title='x', due_date=None)"
 
 
 # ------------------------------------------------------------------------------------------------------- the query
 
 
-def test_a_query_spells_numbers_and_booleans_in_text():
-    made = load_query(
+def test_query_values_are_parsed_from_text():
+    query = load_query(
         ListCards, [("limit", "20"), ("archived", "false"), ("dueBefore", "2026-04-01"), ("q", "5")]
     )
-    assert made == ListCards(limit=20, archived=False, due_before=datetime(2026, 4, 1, tzinfo=UTC), q="5")
+    assert query == ListCards(limit=20, archived=False, due_before=datetime(2026, 4, 1, tzinfo=UTC), q="5")
 
 
-def test_a_query_names_what_is_a_list_once_for_each_entry():
+def test_list_parameter_is_repeated():
     one, other = "0" * 24 + ":high", "1" * 24 + ":"
     assert load_query(ListCards, [("customField", one)]).custom_field == [one]
-    made = load_query(ListCards, [("customField", one), ("limit", "5"), ("customField", other)])
-    assert made == ListCards(limit=5, custom_field=[one, other])
+    query = load_query(ListCards, [("customField", one), ("limit", "5"), ("customField", other)])
+    assert query == ListCards(limit=5, custom_field=[one, other])
 
 
 @pytest.mark.parametrize(("text", "flag"), [("true", True), ("1", True), ("false", False), ("0", False)])
@@ -343,7 +343,7 @@ def test_unread_only_takes_the_published_words(text, flag):
     assert load_query(ListNotifications, [("unreadOnly", text)]).unread_only is flag
 
 
-def test_notifications_are_50_unless_said_otherwise():
+def test_default_limit_of_notifications_is_50():
     assert load_query(ListNotifications, []).limit == 50
 
 
@@ -364,7 +364,7 @@ def test_notifications_are_50_unless_said_otherwise():
         ([("priority", "urgent")], FieldProblem("priority", "must be one of low, medium, high")),
     ],
 )
-def test_a_query_that_is_wrong_names_the_parameter(pairs, problem):
+def test_invalid_query_names_the_parameter(pairs, problem):
     with pytest.raises(Invalid) as caught:
         load_query(ListCards, pairs)
     assert [*caught.value.details] == [problem]
@@ -375,7 +375,7 @@ def test_a_query_that_is_wrong_names_the_parameter(pairs, problem):
 )
 @few_each
 @given(data=st.data())
-def test_takes_or_refuses_any_query(cls, data):
+def test_any_query_is_accepted_or_raises_invalid(cls, data):
     names = st.sampled_from(sorted(wire_fields(cls))) | TEXTS
     pairs = data.draw(st.lists(st.tuples(names, st.text(max_size=20)), max_size=4))
     with contextlib.suppress(Invalid):
@@ -391,7 +391,7 @@ def test_a_slug_is_2_to_60_letters_digits_and_hyphens(slug):
 
 
 @pytest.mark.parametrize("slug", ["", "a", "-a", "a-", "Acme", "a" * 61, "a b", "ä1", "ab\n", "a_b"])
-def test_a_slug_is_nothing_else(slug):
+def test_other_slugs_are_refused(slug):
     with pytest.raises(Invalid):
         load(CreateOrganization, {"name": "x", "slug": slug})
 
@@ -402,7 +402,7 @@ def test_a_colour_is_six_hex_digits(color):
 
 
 @pytest.mark.parametrize("color", ["22c55e", "#fff", "#22c55g", "red", "#22c55e\n"])
-def test_a_colour_is_nothing_else(color):
+def test_other_colours_are_refused(color):
     with pytest.raises(Invalid):
         load(UpdateLabel, {"color": color})
 
@@ -410,13 +410,13 @@ def test_a_colour_is_nothing_else(color):
 @pytest.mark.parametrize(
     "email", ["plain", "a@", "@b", "a b@c.d", "a@b@c", "a" * 65 + "@b.c", "a@" + "b" * 253]
 )
-def test_an_address_without_its_parts_is_none(email):
+def test_incomplete_email_address_is_refused(email):
     with pytest.raises(Invalid) as caught:
         load(Login, {"email": email, "password": "x"})
     assert caught.value.message == "email must be an e-mail address"
 
 
-def test_a_password_may_be_of_any_characters_but_is_as_long_as_it_is():
+def test_password_allows_any_characters_within_its_length():
     assert load(Login, {"email": "a@b.c", "password": "\U0001d4b3" * 128}).password == "\U0001d4b3" * 128
     assert load(Login, {"email": "a@b.c", "password": "  "}).password == "  "
     with pytest.raises(Invalid):
@@ -433,7 +433,7 @@ def test_scopes_are_named_one_by_one():
     assert [problem.field for problem in caught.value.details] == ["scopes[1]"]
 
 
-def test_bulk_takes_500_and_names_the_item_that_is_wrong():
+def test_bulk_accepts_500_items_and_names_the_invalid_one():
     cards = [{"title": "x", "columnId": "c"}] * 500
     assert len(load(CreateCards, {"cards": cards}).cards) == 500
     with pytest.raises(Invalid, match=r"cards must have 1 to 500 items"):
@@ -465,14 +465,15 @@ TEXT_LIMITS = {
 
 
 @pytest.mark.parametrize("kind", sorted(TEXT_LIMITS, key=str), ids=str)
-def test_limits_take_no_longer_than_their_text_is_long(kind):
+def test_checking_limits_takes_linear_time(kind):
     for text in NASTY:
         assert measure_cpu_time(lambda text=text: [limit.problem(text) for limit in checks(kind)]) < 0.05
 
 
-def test_the_pattern_of_what_is_not_blank_is_what_is_not_white_space():
+def test_not_blank_pattern_equals_str_isspace():
     assert all(
-        (re.match(NOT_BLANK, chr(each)) is None) == chr(each).isspace() for each in range(sys.maxunicode + 1)
+        (re.match(NOT_BLANK, chr(code_point)) is None) == chr(code_point).isspace()
+        for code_point in range(sys.maxunicode + 1)
     )
 
 
@@ -504,17 +505,17 @@ def test_numbers_are_finite_and_objects_keep_their_types():
 
 
 @pytest.mark.parametrize("number", [5.0, 5])
-def test_a_whole_number_is_an_integer_however_it_is_spelled(number):
+def test_integral_float_is_accepted_as_integer(number):
     assert load(UpdateCard, {"order": number}).order == 5
 
 
 @pytest.mark.parametrize("number", [5.5, True, "5", 1e300])
-def test_what_is_no_whole_number_of_64_bits_is_no_integer(number):
+def test_number_that_is_not_a_64_bit_integer_is_refused(number):
     with pytest.raises(Invalid, match="order must be an integer"):
         load(UpdateCard, {"order": number})
 
 
-def test_length_of_a_field_is_what_the_contract_says():
+def test_length_limits_equal_the_contract():
     assert Length(1, 500) in checks(wire_fields(CreateCard)["title"].type)
 
 
@@ -526,13 +527,13 @@ class Condition(Request):
     word: str | Unset = UNSET
 
 
-def test_a_request_may_have_itself_for_a_part():
+def test_request_can_be_recursive():
     assert load(Condition, {"anyOf": [{"word": "a"}, {"anyOf": []}]}).any_of[0].word == "a"
     assert wrong_fields(Condition, {"anyOf": [{"anyOf": [{"word": 5}]}]}) == ["anyOf[0].anyOf[0].word"]
     assert Schemas().of(Condition) == {"$ref": "#/components/schemas/Condition"}
 
 
-def test_a_defect_is_not_told_as_if_the_caller_were_wrong():
+def test_internal_defect_does_not_raise_invalid():
     @request
     class Broken(Request):
         a: int
@@ -549,20 +550,20 @@ def test_a_defect_is_not_told_as_if_the_caller_were_wrong():
 
 @request
 class SetSizes(Request):
-    """Sizes by names that the caller makes up."""
+    """Sizes by names that the caller chooses."""
 
     sizes: Annotated[dict[str, int | None], Whole()]
 
 
 @given(st.dictionaries(TEXTS, st.none() | INTEGERS, max_size=4))
-def test_a_field_that_is_the_whole_body_takes_any_name(said):
-    made = load(SetSizes, said)
-    assert made == SetSizes(sizes=said) == check(SetSizes(sizes=said))
-    assert as_json(dump(made)) == said
+def test_body_field_accepts_any_names(sizes):
+    request = load(SetSizes, sizes)
+    assert request == SetSizes(sizes=sizes) == check(SetSizes(sizes=sizes))
+    assert as_json(dump(request)) == sizes
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("body", "problem"),
     [
         ([], FieldProblem("", "must be an object")),
         (None, FieldProblem("", "must be an object")),
@@ -570,19 +571,19 @@ def test_a_field_that_is_the_whole_body_takes_any_name(said):
         ({"a": 1, "b": "2"}, FieldProblem("b", "must be an integer")),
     ],
 )
-def test_a_field_that_is_the_whole_body_names_the_entry_that_is_wrong(said, problem):
+def test_body_field_names_the_invalid_entry(body, problem):
     with pytest.raises(Invalid) as caught:
-        load(SetSizes, said)
+        load(SetSizes, body)
     assert [*caught.value.details] == [problem]
 
 
-def test_a_field_that_is_the_whole_body_is_the_schema_and_the_example():
+def test_body_field_is_the_schema_and_the_example():
     schemas = Schemas()
     schemas.of(SetSizes)
     assert schemas.made["SetSizes"] == {
         "type": "object",
         "title": "SetSizes",
-        "description": "Sizes by names that the caller makes up.",
+        "description": "Sizes by names that the caller chooses.",
         "additionalProperties": {"type": ["integer", "null"]},
     }
     assert load(SetSizes, example(SetSizes)) == SetSizes(sizes={ID: 2})
@@ -591,13 +592,13 @@ def test_a_field_that_is_the_whole_body_is_the_schema_and_the_example():
 # ------------------------------------------------------------------------------------------------- much that is wrong
 
 
-def test_a_list_that_is_too_long_is_not_looked_through():
+def test_items_of_a_too_long_list_are_not_checked():
     with pytest.raises(Invalid) as caught:
         load(CreateCards, {"cards": [{}] * 501})
-    assert [each.message for each in caught.value.details] == ["must have 1 to 500 items"]
+    assert [detail.message for detail in caught.value.details] == ["must have 1 to 500 items"]
 
 
-def test_no_more_is_told_of_a_list_than_anybody_reads():
+def test_number_of_reported_items_is_limited():
     with pytest.raises(Invalid, match="and 995 more"):
         load(Unbounded, {"names": [1] * 5_000})
 

@@ -1,4 +1,4 @@
-"""UNSET: one thing, that is neither true nor None."""
+"""UNSET: a falsy singleton that is not None."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pickle
 from stellary.contract.unset import UNSET, Unset
 
 
-def test_is_one_thing_that_counts_for_nothing():
+def test_unset_is_a_falsy_singleton():
     assert not UNSET
     assert UNSET is not None
     assert repr(UNSET) == "UNSET"

@@ -1,4 +1,4 @@
-"""What every value class promises: it reads what it writes, and survives what a newer server answers."""
+"""Value classes: they round-trip, and accept the answers of newer servers."""
 
 from __future__ import annotations
 
@@ -46,61 +46,61 @@ LABEL = {
 @each_value
 @few_each
 @given(data=st.data())
-def test_reads_what_it_writes(cls, data):
-    made = data.draw(values(cls))
-    found = read(cls, as_json(dump(made)))
-    assert found == made
-    assert found.raw == {}
+def test_value_round_trips(cls, data):
+    original = data.draw(values(cls))
+    copied = read(cls, as_json(dump(original)))
+    assert copied == original
+    assert copied.raw == {}
 
 
 @each_value
 @few_each
 @given(data=st.data())
-def test_keeps_what_it_does_not_know(cls, data):
-    made = data.draw(values(cls))
-    said = as_json(dump(made)) | {"brandNew": {"a": [1]}}
-    found = read(cls, said)
-    assert found == made
-    assert found.raw == {"brandNew": {"a": [1]}}
+def test_unknown_fields_are_kept(cls, data):
+    original = data.draw(values(cls))
+    body = as_json(dump(original)) | {"brandNew": {"a": [1]}}
+    parsed = read(cls, body)
+    assert parsed == original
+    assert parsed.raw == {"brandNew": {"a": [1]}}
 
 
 @pytest.mark.parametrize(("cls", "name"), WORDS, ids=lambda part: getattr(part, "__name__", part))
 @few_each
 @given(data=st.data())
-def test_a_word_that_it_does_not_know_survives(cls, name, data):
-    said = as_json(dump(data.draw(values(cls)))) | {name: "unheard_of"}
-    found = read(cls, said)
-    assert getattr(found, wire_fields(cls)[name].name) == "unheard_of"
-    assert as_json(dump(found))[name] == "unheard_of"
+def test_unknown_enum_value_is_kept(cls, name, data):
+    body = as_json(dump(data.draw(values(cls)))) | {name: "unheard_of"}
+    parsed = read(cls, body)
+    assert getattr(parsed, wire_fields(cls)[name].name) == "unheard_of"
+    assert as_json(dump(parsed))[name] == "unheard_of"
 
 
 @each_value
 @few_each
 @given(data=JSON)
-def test_any_json_is_read_or_told_by_type_or_value_error(cls, data):
+def test_any_json_is_read_or_raises_type_or_value_error(cls, data):
     with contextlib.suppress(TypeError, ValueError):
         assert isinstance(read(cls, data), cls)
 
 
 @each_value
-def test_what_is_missing_or_null_is_empty_or_the_default_or_none(cls):
-    for said in ({}, dict.fromkeys(wire_fields(cls))):
-        found = read(cls, said)
+def test_missing_and_null_fields_have_their_default(cls):
+    for body in ({}, dict.fromkeys(wire_fields(cls))):
+        parsed = read(cls, body)
         for field in wire_fields(cls).values():
             default = None if field.default is attrs.NOTHING else field.default
             empty = {list: [], dict: {}}.get(get_origin(field.type), default)
-            assert getattr(found, field.name) == empty
+            assert getattr(parsed, field.name) == empty
 
 
 @each_value
 @few_each
 @given(data=st.data())
-def test_copies_and_pickles_keep_all(cls, data):
-    said = as_json(dump(data.draw(values(cls)))) | {"brandNew": 1}
-    made = read(cls, said)
-    for other in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
-        assert other == made
-        assert other.raw == made.raw
+def test_copy_and_pickle_keep_unknown_fields(cls, data):
+    body = as_json(dump(data.draw(values(cls)))) | {"brandNew": 1}
+    original = read(cls, body)
+    for other in (copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
+        assert other == original
+        assert other.raw == original.raw
 
 
 def test_a_list_of_values_is_read_one_by_one():
@@ -111,27 +111,27 @@ def test_an_object_of_values_is_read_one_by_one():
     assert read(dict[str, Label], {"a": LABEL})["a"].created_at == NOW
 
 
-def test_what_needs_no_reading_is_left_as_it_is():
-    said = {"a": 1}
-    assert read(dict, said) is said
+def test_plain_type_is_returned_unchanged():
+    value = {"a": 1}
+    assert read(dict, value) is value
 
 
 @pytest.mark.parametrize(
     "text", ["2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01T02:00:00+02:00", "2026-04-01T00:00:00"]
 )
-def test_moments_are_in_utc_however_they_were_told(text):
-    found = read(Label, LABEL | {"createdAt": text}).created_at
-    assert (found, found.utcoffset()) == (NOW, NOW.utcoffset())
+def test_moments_are_converted_to_utc(text):
+    created_at = read(Label, LABEL | {"createdAt": text}).created_at
+    assert (created_at, created_at.utcoffset()) == (NOW, NOW.utcoffset())
 
 
-def test_names_on_the_wire_may_break_the_rule():
+def test_wire_names_can_be_irregular():
     item = ChecklistItem(id="a1", title="x", done=True, order=0)
     assert as_dict(item) == {"_id": "a1", "title": "x", "done": True, "order": 0}
     assert "access_token" in wire_fields(Session)
 
 
-def test_the_published_notification_is_read_without_what_was_added():
-    found = read(
+def test_published_notification_is_read_without_added_fields():
+    notification = read(
         Notification,
         {
             "id": "665f7c9d3c4d5e6f7a8b9c0d",
@@ -145,11 +145,11 @@ def test_the_published_notification_is_read_without_what_was_added():
             },
         },
     )
-    assert (found.activity.meta["toColumn"], found.activity.card_id) == ("In Progress", None)
+    assert (notification.activity.meta["toColumn"], notification.activity.card_id) == ("In Progress", None)
 
 
-def test_the_published_card_is_read_without_what_was_added():
-    found = read(
+def test_published_card_is_read_without_added_fields():
+    card = read(
         Card,
         {
             "id": "665f4f6a3c4d5e6f7a8b9c0d",
@@ -159,10 +159,10 @@ def test_the_published_card_is_read_without_what_was_added():
             "commentCount": 3,
         },
     )
-    assert (found.due_date, found.checklist[0].id, found.label_ids) == (NOW, "a1b2c3", [])
+    assert (card.due_date, card.checklist[0].id, card.label_ids) == (NOW, "a1b2c3", [])
 
 
-def test_is_compared_by_its_fields_and_hashed_by_its_id():
+def test_value_is_compared_by_fields_and_hashed_by_id():
     one, other = read(Label, LABEL), read(Label, LABEL | {"surprise": 1})
     assert one == other
     assert hash(one) == hash(other)
@@ -172,8 +172,8 @@ def test_is_compared_by_its_fields_and_hashed_by_its_id():
     assert hash(Ok()) == hash(Ok())
 
 
-def test_shows_what_there_is_and_no_secret():
-    made = CreatedApiToken(
+def test_repr_shows_fields_but_no_secret():
+    token_value = CreatedApiToken(
         id="1",
         name="CI",
         prefix="synth_a1b2",
@@ -183,12 +183,12 @@ def test_shows_what_there_is_and_no_secret():
         created_at=NOW,
         token="synth_secret",
     )
-    assert repr(made) == (
+    assert repr(token_value) == (
         f"CreatedApiToken(id='1', name='CI', prefix='synth_a1b2', scopes=[], created_at={NOW!r}, token=…)"
     )
 
 
-def test_is_frozen():
+def test_value_is_frozen():
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         read(Label, LABEL).name = "idea"
 
@@ -197,7 +197,7 @@ def test_lists_and_objects_of_values_are_written_as_such():
     assert as_json(dump({"labels": [read(Label, LABEL)]})) == {"labels": [LABEL]}
 
 
-def test_what_is_not_of_the_contract_is_not_written():
+def test_foreign_object_cannot_be_written():
     with pytest.raises(TypeError):
         dump(object())
 
@@ -220,7 +220,7 @@ class Branch(Value):
     by_name: dict[str, Branch] | None = None
 
 
-def test_a_value_may_have_itself_for_a_part():
+def test_value_can_be_recursive():
     leaf = Branch(name="leaf", branches=[])
-    made = Branch(name="root", branches=[leaf, leaf], by_name={"leaf": leaf})
-    assert read(Branch, as_json(dump(made))) == made
+    root = Branch(name="root", branches=[leaf, leaf], by_name={"leaf": leaf})
+    assert read(Branch, as_json(dump(root))) == root

@@ -1,4 +1,4 @@
-"""A disk that loses its cache: a log of what SQLite wrote and synchronised, and what may be left of it after a power cut.
+"""A disk that loses its cache: a log of SQLite's writes and synchronisations, and possible images after a power cut.
 
 What was written to a file before its last ``fsync`` is there. Of each later write the disk may have kept all, nothing, or
 some of its sectors, whatever the order: nothing else is promised to a program.
@@ -20,7 +20,7 @@ Kind = Literal["write", "truncate", "sync", "acknowledge"]
 
 @attrs.frozen
 class Entry:
-    """One thing that happened.
+    """An event of the log.
 
     Attributes:
         name: Of the file; or what was acknowledged to a client.
@@ -34,7 +34,7 @@ class Entry:
 
 
 class RecordingFile(apsw.VFSFile):
-    """A file of the system that notes what is done to it."""
+    """A file that logs all changes."""
 
     def __init__(self, log: list[Entry], path: Any, flags: list[int]) -> None:
         super().__init__("", path, flags)
@@ -55,7 +55,7 @@ class RecordingFile(apsw.VFSFile):
 
 
 class RecordingDisk(apsw.VFS):
-    """The file system of the machine under another name, with a log.
+    """The file system of the machine under another name, with a log of changes.
 
     Attributes:
         log: Everything that happened, in order.
@@ -70,13 +70,13 @@ class RecordingDisk(apsw.VFS):
         return RecordingFile(self.log, path, flags)
 
     def acknowledge(self, name: str) -> None:
-        """Note that a client has been told that something is stored."""
+        """Log that a write was acknowledged to a client."""
         self.log.append(Entry("acknowledge", name))
 
 
 @attrs.frozen
 class Image:
-    """What may be on the disk after a power cut.
+    """A possible state of the disk after a power cut.
 
     Attributes:
         files: Their contents by name.
@@ -130,12 +130,12 @@ def images(
 
 
 def _survivors(changes: Sequence[Entry], chance: random.Random) -> Iterator[Entry]:
-    # Either nothing has reached the disk, or all of it, or anything between.
-    kept = chance.choice((0.0, 0.5, 0.9, 1.0))
+    # Nothing, everything or any part of the writes has reached the disk.
+    share = chance.choice((0.0, 0.5, 0.9, 1.0))
     for change in changes:
-        if chance.random() < kept:
+        if chance.random() < share:
             yield change
-        elif change.kind == "write" and chance.random() < kept:
+        elif change.kind == "write" and chance.random() < share:
             for start in range(0, len(change.data), SECTOR):
                 if chance.random() < 0.5:
                     sector = change.data[start : start + SECTOR]

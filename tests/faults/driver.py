@@ -1,4 +1,4 @@
-"""SQLite by another driver, apsw, behind the interface that SQLAlchemy expects of the standard library's ``sqlite3``.
+"""The SQLite driver apsw behind the interface that SQLAlchemy expects of the standard library's ``sqlite3``.
 
 It brings its own SQLite, whose file system can be written in Python. Only what the core uses is here.
 """
@@ -17,7 +17,7 @@ Error = sqlite3.Error
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except apsw.ConstraintError as error:
@@ -51,7 +51,7 @@ class Cursor:
         # Asked before the first step: of a statement without rows nothing is known afterwards.
         cursor.exec_trace = describe
         before = driver.total_changes()
-        with _translated():
+        with _translate_errors():
             self._rows = list(cursor.execute(self._connection.rewrite(sql), tuple(parameters)))
         self.rowcount = driver.changes() if driver.total_changes() != before else 0
         self.lastrowid = driver.last_insert_rowid()
@@ -83,7 +83,7 @@ class Cursor:
 
 
 class Connection:
-    """A connection on which nothing begins a transaction but the statement that says so."""
+    """A connection on which only a BEGIN statement begins a transaction."""
 
     isolation_level: str | None = None
 
@@ -117,7 +117,7 @@ class Connection:
 
 
 def module(vfs: str, rewrite: Callable[[str], str]) -> SimpleNamespace:
-    """Return what SQLAlchemy takes for the driver's module.
+    """Return an object that SQLAlchemy accepts as the driver's module.
 
     Args:
         vfs: The name of the file system that connections use.

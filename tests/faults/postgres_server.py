@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, which can be ended, and a proxy before it, which can be cut and frozen."""
+"""A PostgreSQL server of a single test, which can crash, and a proxy before it, which can be cut and frozen."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class PostgresServer:
             connection.execute("CREATE DATABASE faults")
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start the server, and wait until it accepts connections."""
         self._process = postgres.run_server(self._programs, self.data, self._account, SETTINGS)
 
     def crash(self) -> None:
-        """End it at once: nothing that is only in its memory is written."""
+        """Kill the server: nothing that is only in its memory is written."""
         assert self._process is not None
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(20)
@@ -56,7 +56,7 @@ class PostgresServer:
         return psycopg.connect(url, autocommit=True)
 
     def terminate_backends(self) -> int:
-        """End all connections from the server's side, and return how many that were."""
+        """Terminate all connections on the server, and return their number."""
         with self.connect() as connection:
             ended = connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -66,7 +66,7 @@ class PostgresServer:
 
 
 class Proxy:
-    """Passes on connections to a server.
+    """A proxy that forwards connections to a server.
 
     Attributes:
         fate: Decides what becomes of a COMMIT.
@@ -85,7 +85,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections, and cut those that there are."""
+        """Refuse new connections, and cut the open ones."""
         self._listening.close()
         self.cut_some(1.0)
 
@@ -163,8 +163,8 @@ def running_server() -> Iterator[tuple[PostgresServer, Proxy]]:
         # Another account may have to run PostgreSQL in there.
         folders = []
         for name in ("data", "programs"):
-            made = tempfile.TemporaryDirectory(prefix=f"stellary-{name}-", ignore_cleanup_errors=True)
-            folders.append(Path(stack.enter_context(made)))
+            folder = tempfile.TemporaryDirectory(prefix=f"stellary-{name}-", ignore_cleanup_errors=True)
+            folders.append(Path(stack.enter_context(folder)))
             folders[-1].chmod(0o755)
         programs = (
             postgres.copy_installation(folders[1])

@@ -1,4 +1,4 @@
-"""``kill -9`` under load, at any moment: what was acknowledged is there afterwards, and what has to be told is told."""
+"""``kill -9`` under load, at any moment: acknowledged writes are kept, and webhook messages are sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ URL = "https://hooks.example.com/"
 
 
 @pytest.mark.slow
-def test_no_write_that_was_acknowledged_is_lost(tmp_path, database_url: str, rounds: int):
+def test_no_acknowledged_write_is_lost(tmp_path, database_url: str, rounds: int):
     kind = "sqlite" if database_url.startswith("sqlite") else "postgresql"
     settings = Settings(
         database_url=database_url,
@@ -48,10 +48,10 @@ def test_no_write_that_was_acknowledged_is_lost(tmp_path, database_url: str, rou
     for _ in range(rounds):
         server = Forked(serve, settings)
         token = token or server.register("ann")
-        assert missing(server, token, acknowledged) == set()
+        assert find_missing(server, token, acknowledged) == set()
         acknowledged |= write_until_killed(server, token, names)
     server = Forked(serve, settings)
-    assert missing(server, token, acknowledged) == set()
+    assert find_missing(server, token, acknowledged) == set()
     server.kill()
     if kind == "sqlite":
         with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
@@ -59,7 +59,7 @@ def test_no_write_that_was_acknowledged_is_lost(tmp_path, database_url: str, rou
 
 
 def write_until_killed(server: Forked, token: str, names) -> set[str]:
-    """Write from several threads at once, kill the server in the midst of it; what was acknowledged."""
+    """Write from several threads, kill the server during the writes, and return the acknowledged names."""
     acknowledged: list[str] = []
     enough = threading.Semaphore(0)
     lock = threading.Lock()
@@ -71,8 +71,8 @@ def write_until_killed(server: Forked, token: str, names) -> set[str]:
             while True:
                 with lock:
                     name = next(names)
-                said = orjson.dumps({"name": name, "slug": name})
-                connection.request("POST", "/organizations", said, headers)
+                body = orjson.dumps({"name": name, "slug": name})
+                connection.request("POST", "/organizations", body, headers)
                 answer = connection.getresponse()
                 answer.read()
                 assert answer.status == 201
@@ -86,7 +86,7 @@ def write_until_killed(server: Forked, token: str, names) -> set[str]:
         writer.start()
     for _ in range(random.randint(1, WRITES_MAX)):
         assert enough.acquire(timeout=20)
-    # Between two writes, or in the midst of one.
+    # Between two writes, or during one.
     time.sleep(random.uniform(0.0, 0.02))
     server.kill()
     for writer in writers:
@@ -94,11 +94,11 @@ def write_until_killed(server: Forked, token: str, names) -> set[str]:
     return set(acknowledged)
 
 
-def missing(server: Forked, token: str, acknowledged: set[str]) -> set[str]:
-    """What was acknowledged, and is not there."""
+def find_missing(server: Forked, token: str, acknowledged: set[str]) -> set[str]:
+    """Return the acknowledged names that are not stored."""
     answer = server.ask("GET", "/organizations", token=token)
     assert answer.status == 200
-    return acknowledged - {each["slug"] for each in answer.json}
+    return acknowledged - {organization["slug"] for organization in answer.json}
 
 
 def send_webhooks(url: str, log: str) -> None:
@@ -116,7 +116,7 @@ def send_webhooks(url: str, log: str) -> None:
 
 
 @pytest.mark.slow
-def test_no_message_of_a_webhook_is_lost_and_few_come_twice(
+def test_no_webhook_message_is_lost_and_few_are_repeated(
     tmp_path, core: Core, database_url: str, rounds: int
 ):
     board = Board(World(core), World(core).person("ann"))
@@ -128,10 +128,10 @@ def test_no_message_of_a_webhook_is_lost_and_few_come_twice(
         process = context.Process(target=send_webhooks, args=(database_url, str(log)), daemon=True)
         process.start()
         received = len(log.read_text().splitlines())
-        # Before anything that was sent is noted, or later.
-        wanted = random.choice((random.randint(1, 20), random.randint(LOAD_MAX, 2 * LOAD_MAX)))
+        # Before the first delivery is recorded, or later.
+        additional = random.choice((random.randint(1, 20), random.randint(LOAD_MAX, 2 * LOAD_MAX)))
         ends = time.monotonic() + WEBHOOK_SECONDS
-        while len(log.read_text().splitlines()) < received + wanted:
+        while len(log.read_text().splitlines()) < received + additional:
             board.card(str(count))
             count += 1
             assert time.monotonic() < ends
@@ -154,5 +154,5 @@ def test_no_message_of_a_webhook_is_lost_and_few_come_twice(
     assert core.webhook_worker.stop(20)
     received = Counter(log.read_text().splitlines())
     assert len(received) == count
-    # Only what was sent and not noted yet: at most one load for each process that was killed.
+    # Only messages that were sent but not yet recorded: at most one load for each killed process.
     assert received.total() - count <= rounds * LOAD_MAX

@@ -1,4 +1,4 @@
-"""Faults of PostgreSQL under load: what was acknowledged is there once, and what was not is there once or not at all.
+"""Faults of PostgreSQL under load: acknowledged writes are stored once, other writes at most once.
 
 Each client repeats a write with its Idempotency-Key until it is acknowledged, as the SDK does: a connection that is lost at
 COMMIT leaves it open whether the write was done.
@@ -32,7 +32,7 @@ EXPECTED = {201, 409, 503}
 
 
 class Load:
-    """Clients that make cards until they are stopped.
+    """Clients that create cards until they are stopped.
 
     Attributes:
         acknowledged: The titles of the cards that were acknowledged.
@@ -60,9 +60,9 @@ class Load:
                 thread.join(PATIENCE + 10)
 
     def wait_for_more(self, count: int) -> None:
-        """Wait until so many more writes are acknowledged."""
-        ends, wanted = time.monotonic() + PATIENCE, len(self.acknowledged) + count
-        while len(self.acknowledged) < wanted:
+        """Wait until ``count`` more writes are acknowledged."""
+        ends, target = time.monotonic() + PATIENCE, len(self.acknowledged) + count
+        while len(self.acknowledged) < target:
             assert time.monotonic() < ends
             time.sleep(0.005)
 
@@ -99,7 +99,7 @@ class Load:
         """Compare what is stored with what was acknowledged.
 
         Raises:
-            AssertionError: Something was lost, or done twice, or a client was told of an internal error.
+            AssertionError: A write was lost or repeated, or a client received an internal error.
         """
         stored = Counter(card["title"] for card in self._read_cards())
         assert set(self.answers) <= EXPECTED

@@ -1,4 +1,4 @@
-"""Power cuts on SQLite: what was acknowledged is there afterwards, whatever was left of the writes not yet synchronised.
+"""Power cuts on SQLite: acknowledged writes are kept, whichever later writes reached the disk.
 
 The core runs as it is, with its own settings, transactions and checkpoints; only the driver below it writes to a disk that
 keeps a log. From the log come files as they may be after a power cut at any moment, and SQLite opens them.
@@ -33,26 +33,26 @@ PAGES_UNTIL_CHECKPOINT = 60
 
 @attrs.frozen
 class Run:
-    """A run of the core, and what may be on the disk if the power is cut in it."""
+    """A run of the core, and the possible states of the disk after power cuts."""
 
     disk: RecordingDisk
     before: dict[str, bytes]
     cuts: list[int]
     chance: random.Random
 
-    def lost(self, folder: Path) -> list[set[str]]:
-        """Open an image for each cut, and return what is missing of what was acknowledged.
+    def find_lost(self, folder: Path) -> list[set[str]]:
+        """Open an image for each cut, and return the acknowledged titles that are missing from it.
 
         Raises:
             AssertionError: The database is damaged, or a unit is there in part.
         """
-        found = []
+        lost_titles = []
         for number, image in enumerate(images(self.before, self.disk.log, self.cuts, self.chance)):
             place = folder / str(number)
             place.mkdir()
             image.write(place)
-            found.append(image.acknowledged - stored_cards(place / "stellary.db"))
-        return found
+            lost_titles.append(image.acknowledged - stored_cards(place / "stellary.db"))
+        return lost_titles
 
 
 def stored_cards(path: Path) -> set[str]:
@@ -60,17 +60,17 @@ def stored_cards(path: Path) -> set[str]:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         titles = {title for (title,) in connection.execute("SELECT title FROM stellary_cards")}
-        # A unit is whole: what a card's creation writes elsewhere is there with it.
-        told = connection.execute(
+        # Transactions are atomic: the activity of a card's creation is stored with the card.
+        activities = connection.execute(
             "SELECT count(*) FROM stellary_activities WHERE type = 'card_created'"
         ).fetchone()
-        assert told == (len(titles),)
+        assert activities == (len(titles),)
     return titles
 
 
 @pytest.fixture
 def run(sqlite_url, monkeypatch, rounds, request) -> Callable[[str], Run]:
-    """Runs the core on a disk with a log, with the core's own setting or another one in its place."""
+    """Return a function that runs the core on a disk with a log, with the given ``synchronous`` setting."""
 
     def make(synchronous: str) -> Run:
         path = Path(sqlite_url.removeprefix("sqlite:///"))
@@ -99,7 +99,7 @@ def run(sqlite_url, monkeypatch, rounds, request) -> Callable[[str], Run]:
 
 
 def write_cards(core: Core, disk: RecordingDisk, count: int) -> None:
-    """Make cards, by themselves and several in one commit, and note which were acknowledged when."""
+    """Create cards one by one and several in one commit, and log when they are acknowledged."""
     world = World(core)
     board = Board(world, world.person("ann"))
     numbers = iter(range(count))
@@ -114,33 +114,33 @@ def write_cards(core: Core, disk: RecordingDisk, count: int) -> None:
 
 
 def test_nothing_acknowledged_is_lost(run, tmp_path):
-    made = run("FULL")
-    written = {entry.name for entry in made.disk.log if entry.kind == "write"}
-    # A checkpoint has been among it: the most delicate moment.
+    crashed_run = run("FULL")
+    written = {entry.name for entry in crashed_run.disk.log if entry.kind == "write"}
+    # The log contains a checkpoint: the most delicate moment.
     assert written == {"stellary.db", "stellary.db-wal"}
-    lost = made.lost(tmp_path)
-    assert len(lost) == len(made.cuts)
+    lost = crashed_run.find_lost(tmp_path)
+    assert len(lost) == len(crashed_run.cuts)
     assert [titles for titles in lost if titles] == []
 
 
-def test_a_setting_that_loses_writes_is_seen(run, tmp_path):
-    lost = run("NORMAL").lost(tmp_path)
+def test_unsafe_setting_is_detected(run, tmp_path):
+    lost = run("NORMAL").find_lost(tmp_path)
     assert [titles for titles in lost if titles] != []
 
 
-def test_an_image_holds_what_was_synchronised_and_any_part_of_the_rest():
+def test_image_has_synchronised_writes_and_any_part_of_later_ones():
     log = [
         Entry("write", "a", 0, b"x" * 1024),
         Entry("sync", "a"),
         Entry("acknowledge", "x"),
         Entry("write", "a", 512, b"y" * 1024),
     ]
-    made: list[Image] = list(images({}, log, [4] * 200, random.Random(1)))
-    assert {image.files["a"][:512] for image in made} == {b"x" * 512}
-    assert {image.files["a"][512:] for image in made} == {
+    crash_images: list[Image] = list(images({}, log, [4] * 200, random.Random(1)))
+    assert {image.files["a"][:512] for image in crash_images} == {b"x" * 512}
+    assert {image.files["a"][512:] for image in crash_images} == {
         b"x" * 512,
         b"y" * 1024,
         b"y" * 512,
         b"x" * 512 + b"y" * 512,
     }
-    assert {(image.acknowledged, image.lost) for image in made} == {(frozenset({"x"}), 1)}
+    assert {(image.acknowledged, image.lost) for image in crash_images} == {(frozenset({"x"}), 1)}

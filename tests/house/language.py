@@ -1,4 +1,4 @@
-"""Measures names and docstrings by the rules of ``CONTRIBUTING.md``: verbs for functions, things for variables."""
+"""Measures of names and docstrings by the rules of ``CONTRIBUTING.md``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTICIPLE = re.compile(
     "|[a-z]{3,}ed)"
 )
 VERBS = {"feed", "need", "seed", "speed", "embed", "proceed", "exceed", "shed", "shared", "nested"}
-"""Words that end like a participle and are none, or are the field's term."""
+"""Words that end like a participle but are none, or are technical terms."""
 PRONOUNS = {
     "said",
     "told",
@@ -46,7 +46,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @attrs.frozen
 class Measure:
-    """How many of something there are, and how many of those break a rule.
+    """The number of names or texts, and those of them that break a rule.
 
     Attributes:
         total: Functions, variables, docstrings, or words of docstrings.
@@ -64,25 +64,25 @@ class Measure:
 
 def measure(paths: Iterable[Path], root: Path) -> dict[str, Measure]:
     """Return the measures of some modules: ``functions``, ``variables``, ``docstrings`` and ``words``."""
-    found: dict[str, list[tuple[str, bool]]] = {"functions": [], "variables": [], "docstrings": []}
+    judgements: dict[str, list[tuple[str, bool]]] = {"functions": [], "variables": [], "docstrings": []}
     words, vague = 0, []
     for path in sorted(paths):
         name = path.relative_to(root)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             for kind, text, breaks in _judge(node):
-                found[kind].append((f"{name}:{getattr(node, 'lineno', 1)} {text}", breaks))
+                judgements[kind].append((f"{name}:{getattr(node, 'lineno', 1)} {text}", breaks))
             text = _docstring(node)
             words += len(text.split())
             vague += [f"{name}:{getattr(node, 'lineno', 1)} {match[0]}" for match in VAGUE.finditer(text)]
     measures = {
         kind: Measure(len(items), tuple(place for place, breaks in items if breaks))
-        for kind, items in found.items()
+        for kind, items in judgements.items()
     }
     return {**measures, "words": Measure(words, tuple(vague))}
 
 
 def _judge(node: ast.AST) -> Iterator[tuple[str, str, bool]]:
-    """Yield what kind of name or text a node has, the text, and whether it breaks the rule."""
+    """Yield the kind of each name or text of a node, the text, and whether it breaks the rule."""
     if isinstance(node, Function):
         plain = node.name.lstrip("_")
         is_test = node.name.startswith("test_")

@@ -1,4 +1,4 @@
-"""The benchmarks run and tell every figure that has a target. How large it is depends on the machine."""
+"""The benchmarks: they run, and report every figure with a target. Its size depends on the machine."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ WANTED = {
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("names", [("http",), ("contention", "places", "webhooks", "start")])
-def test_a_short_run_tells_every_figure_that_has_a_target(names, tmp_path):
-    told = tmp_path / "figures.json"
+def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
+    path = tmp_path / "figures.json"
     amount = ["--seconds", "0.05", "--rounds", "1", "--cards", "300"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *names, *amount, "--json", told],
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *names, *amount, "--json", path],
         cwd=ROOT,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    figures = orjson.loads(told.read_bytes())
+    assert process.returncode == 0, process.stderr
+    figures = orjson.loads(path.read_bytes())
     assert [name for name in WANTED[names] if name not in figures] == []
-    assert [name for name in figures if name not in done.stdout] == []
+    assert [name for name in figures if name not in process.stdout] == []
 
 
 def test_a_figure_that_should_be_large_meets_its_target_when_it_is():

@@ -1,4 +1,4 @@
-"""The client's handles reach every endpoint of the contract, and nothing else."""
+"""The client's handles: they reach every endpoint of the contract, and nothing else."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ AN_ID = "665f1a2b3c4d5e6f7a8b9c0d"
 
 
 def handles(at: Resource) -> Iterator[Resource]:
-    """A handle, and all that it leads to: by its properties, by its methods, and by being called."""
+    """Yield a handle and all handles reachable through its properties, its methods, and calls."""
     yield at
-    for name, found in inspect.getmembers_static(type(at)):
-        if isinstance(found, property):
+    for name, member in inspect.getmembers_static(type(at)):
+        if isinstance(member, property):
             below = getattr(at, name)
-        elif inspect.isfunction(found) and (name == "__call__" or leads_on(found)):
-            wanted = list(inspect.signature(found).parameters)[1:]
-            below = found(at, *[A_PLACE.get(each, AN_ID) for each in wanted])
+        elif inspect.isfunction(member) and (name == "__call__" or leads_on(member)):
+            parameters = list(inspect.signature(member).parameters)[1:]
+            below = member(at, *[A_PLACE.get(parameter, AN_ID) for parameter in parameters])
         else:
             continue
         if isinstance(below, Resource):
@@ -49,41 +49,41 @@ def leads_on(function) -> bool:
     return "Handle[" in str(inspect.signature(function).return_annotation)
 
 
-def everything_asked() -> list[Recorded]:
-    """One request of each method of each handle."""
+def record_all_requests() -> list[Recorded]:
+    """Call each method of each handle once, and return the requests."""
     port = RecordingPort()
     with Stellary.embedded(port) as client:
         for at in handles(client):
-            for name, found in inspect.getmembers_static(type(at)):
+            for name, member in inspect.getmembers_static(type(at)):
                 if name in WRITTEN_OUT:
-                    given, named = WRITTEN_OUT[name]
-                    getattr(at, name)(*given, **named)
-                if not isinstance(found, Method):
+                    arguments, keywords = WRITTEN_OUT[name]
+                    getattr(at, name)(*arguments, **keywords)
+                if not isinstance(member, Method):
                     continue
-                said = example_request(found.endpoint)
-                asked = getattr(at, name)(*[AN_ID] * found.ids, **said)
-                if found.all or found.endpoint.is_stream:
-                    list(asked)
+                body = example_request(member.endpoint)
+                answer = getattr(at, name)(*[AN_ID] * member.ids, **body)
+                if member.all or member.endpoint.is_stream:
+                    list(answer)
     return port.requests
 
 
 @pytest.fixture(scope="module")
-def asked() -> list[Recorded]:
-    return everything_asked()
+def recorded_requests() -> list[Recorded]:
+    return record_all_requests()
 
 
-def test_handles_reach_every_endpoint(asked):
-    reached = {request.operation for request in asked}
+def test_handles_reach_every_endpoint(recorded_requests):
+    reached = {request.operation for request in recorded_requests}
     assert reached == {endpoint.operation for endpoint in ENDPOINTS} - NOT_OF_THE_CLIENT
 
 
-def test_what_is_left_out_exists():
+def test_left_out_operations_exist():
     assert {endpoint.operation for endpoint in ENDPOINTS} >= NOT_OF_THE_CLIENT
 
 
-def test_methods_and_paths_are_those_of_the_contract(asked):
+def test_methods_and_paths_are_those_of_the_contract(recorded_requests):
     by_operation = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
-    for request in asked:
+    for request in recorded_requests:
         endpoint = by_operation[request.operation]
         assert (request.method, request.path) == (endpoint.method, request.ref.path() + tail(endpoint))
         assert len(request.path.split("/")) == len(endpoint.path.split("/"))
@@ -93,13 +93,13 @@ def tail(endpoint) -> str:
     return endpoint.path.removeprefix(endpoint.ref.template)
 
 
-def test_required_fields_are_sent(asked):
+def test_required_fields_are_sent(recorded_requests):
     by_operation = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
-    for request in asked:
+    for request in recorded_requests:
         takes = by_operation[request.operation].request_class
         if whole(takes):
-            # What stands in the body has no names of the contract's.
+            # The body itself is the value, without field names.
             continue
         required = [field.name for field in attrs.fields(takes) if field.default is attrs.NOTHING]
-        said = request.query if request.method == "GET" else request.body or {}
-        assert len(said) >= len(required), request.operation
+        sent_fields = request.query if request.method == "GET" else request.body or {}
+        assert len(sent_fields) >= len(required), request.operation

@@ -1,4 +1,4 @@
-"""The contract against the list of endpoints: a statement of its own, so that neither can be wrong alone."""
+"""The contract compared with an independent list of endpoints."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ with Path(__file__).with_name("endpoints.tsv").open(newline="") as lines:
 def test_each_endpoint_agrees_with_its_row(endpoint):
     row = ROWS[endpoint.operation]
     policy = endpoint.policy
-    said = (endpoint.method, endpoint.path, policy.role, policy.token, policy.agent, str(endpoint.status))
-    assert said == (row["method"], row["path"], row["role"], row["pat"], row["agent"], row["status"])
+    declared = (endpoint.method, endpoint.path, policy.role, policy.token, policy.agent, str(endpoint.status))
+    assert declared == (row["method"], row["path"], row["role"], row["pat"], row["agent"], row["status"])
 
 
 def test_each_operation_is_one():
@@ -33,9 +33,9 @@ def test_each_operation_is_one():
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__.rpartition(".")[2])
-def test_each_endpoint_is_a_constant_of_its_module_and_listed(resource):
-    made = [found for found in vars(resource).values() if type(found).__name__ == "Endpoint"]
-    assert list(resource.ENDPOINTS) == made
+def test_each_endpoint_is_a_listed_constant_of_its_module(resource):
+    constants = [value for value in vars(resource).values() if type(value).__name__ == "Endpoint"]
+    assert list(resource.ENDPOINTS) == constants
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_the_scopes_are_those_of_their_type():
     assert TokenScope.__args__ == TOKEN_SCOPES
 
 
-def test_asking_needs_neither_cattrs_nor_the_other_resources():
+def test_importing_a_resource_loads_neither_cattrs_nor_other_resources():
     code = "import sys, stellary.contract.labels; print(*sorted(sys.modules))"
-    found = subprocess.run(
+    loaded_modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {"cattrs", "httpx", "sqlalchemy", "stellary.contract.cards"} & set(found) == set()
+    assert {"cattrs", "httpx", "sqlalchemy", "stellary.contract.cards"} & set(loaded_modules) == set()
 
 
 def test_the_contract_has_no_other_lazy_names():

@@ -1,4 +1,4 @@
-"""Whatever the docs show as Python runs in the tests: each example file in one of them, each block of a page as a part of one."""
+"""Examples of the docs: a test runs each example file, and each block of a page is part of an example."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ BLOCK = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILIN
 PART = re.compile(r'--8<-- "examples/([\w.]+)(?::(\w+))?"')
 
 
-def runs(example: Path, tests: str) -> bool:
-    """Whether a test names it in one of the ways in which examples are run."""
+def is_run_by(example: Path, tests: str) -> bool:
+    """Return whether a test runs an example in one of the known ways."""
     host = example.stem.removeprefix("embedding_")
     ways = (
         rf'example\("{example.stem}"',
         rf'["/]{re.escape(example.name)}"',
-        # Those of hosts are run by the names of the hosts.
+        # Examples of embedding hosts are run by the name of the host.
         rf'^    "{host}": \[[^\0]*EXAMPLES / f"embedding_' if host != example.stem else r"\Z\A",
     )
     return any(re.search(way, tests, re.MULTILINE) for way in ways)
@@ -36,9 +36,9 @@ def runs(example: Path, tests: str) -> bool:
 @pytest.mark.parametrize(
     "example", sorted(EXAMPLES.iterdir()), ids=lambda path: path.relative_to(ROOT).as_posix()
 )
-def test_each_example_is_run_by_some_test(example: Path):
+def test_each_example_is_run_by_a_test(example: Path):
     if example.is_file():
-        assert any(runs(example, text) for text in TESTS.values())
+        assert any(is_run_by(example, text) for text in TESTS.values())
 
 
 @pytest.mark.parametrize("page", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -54,13 +54,13 @@ def test_each_block_of_a_page_is_part_of_an_example(page: Path):
 
 
 @pytest.mark.parametrize("page", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_each_part_that_a_page_shows_is_there(page: Path):
+def test_each_snippet_of_a_page_exists(page: Path):
     for name, part in PART.findall(PAGES[page]):
         text = (EXAMPLES / name).read_text()
         assert not part or (f"[start:{part}]" in text and f"[end:{part}]" in text), f"{name}:{part}"
 
 
-def test_an_example_that_nobody_runs_would_be_noticed():
-    assert not runs(EXAMPLES / "cards.py", 'example("team")\nimport cards')
-    assert runs(EXAMPLES / "cards.py", 'example("cards").main()')
-    assert runs(EXAMPLES / "cards.py", 'root / "docs" / "examples" / "cards.py"')
+def test_example_without_a_test_is_detected():
+    assert not is_run_by(EXAMPLES / "cards.py", 'example("team")\nimport cards')
+    assert is_run_by(EXAMPLES / "cards.py", 'example("cards").main()')
+    assert is_run_by(EXAMPLES / "cards.py", 'root / "docs" / "examples" / "cards.py"')

@@ -1,4 +1,4 @@
-"""Names and docstrings follow the rules: the share that breaks one may only shrink."""
+"""Names and docstrings: the share that breaks a rule may only shrink."""
 
 from __future__ import annotations
 
@@ -31,5 +31,7 @@ def measure_part(part: str) -> dict[str, Measure]:
 @pytest.mark.parametrize("kind", ["functions", "variables", "docstrings", "words"])
 @pytest.mark.parametrize("part", FOLDERS)
 def test_share_that_breaks_the_rules_of_language_is_within_its_limit(part, kind):
-    found = measure_part(part)[kind]
-    assert found.share <= LIMITS[part][kind], f"{found.share:.4f} of {found.total}: {found.offenders[-30:]}"
+    measured = measure_part(part)[kind]
+    assert measured.share <= LIMITS[part][kind], (
+        f"{measured.share:.4f} of {measured.total}: {measured.offenders[-30:]}"
+    )

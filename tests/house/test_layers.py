@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts in pyproject.toml, and the two rules that need the areas' names."""
+"""Allowed imports: the contracts in pyproject.toml, and two rules that need the names of the areas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTSIDE_OF_RULES = {"os", "random", "secrets", "socket", "sqlalchemy", "threadin
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """Every import between the project's modules, and to what is not the project's."""
+    """Return the graph of all imports of the project's modules, external ones included."""
     return grimp.build_graph(
         "stellary",
         "reference_server",
@@ -31,20 +31,20 @@ def graph() -> grimp.ImportGraph:
 
 
 def modules(graph: grimp.ImportGraph, pattern: str) -> list[str]:
-    """The project's modules whose dotted name matches ``pattern`` as a whole."""
+    """Return the project's modules whose full dotted name matches ``pattern``."""
     return sorted(name for name in graph.modules if re.fullmatch(pattern, name))
 
 
 def test_contracts_of_pyproject_are_kept():
     lint = Path(sys.executable).with_name("lint-imports")
-    found = subprocess.run([lint, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == 0, found.stdout + found.stderr
+    process = subprocess.run([lint, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 @pytest.mark.parametrize(
     "package", ["stellary.core", "stellary.client", "stellary.contract", "reference_server"]
 )
-def test_no_module_imports_itself_in_a_circle(package):
+def test_no_import_cycles(package):
     graph = grimp.build_graph(package.partition(".")[0], exclude_type_checking_imports=False, cache_dir=None)
     imports = {
         module: {
@@ -87,7 +87,7 @@ def test_rules_import_only_contract_events_base_briefs_and_each_other(graph):
     assert strangers == []
 
 
-def test_rules_ask_nothing_outside(graph):
+def test_rules_do_no_input_or_output(graph):
     asking = [
         f"{rules} imports {imported}"
         for rules in modules(graph, rf"{CORE}\.\w+\.rules(\..+)?")

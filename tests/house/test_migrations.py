@@ -1,4 +1,4 @@
-"""Migrations, as files: they are carried out beside processes that read and write large tables."""
+"""Migration files: they run while other processes read and write large tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each module looks like from outside: how long it is, how it opens, what it is called."""
+"""The length, the docstring and the name of each module."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_module_is_short_enough_to_be_read_at_a_sitting(path):
+def test_module_length_is_limited(path):
     assert len((ROOT / path).read_text().splitlines()) <= LINES_MAX
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_module_opens_with_what_it_is(path):
+def test_module_has_a_docstring(path):
     assert ast.get_docstring(ast.parse((ROOT / path).read_text()))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_module_has_a_name_that_says_something(path):
+def test_module_name_is_not_generic(path):
     assert not DRAWERS & {part.strip("_") for part in path.with_suffix("").parts}

@@ -1,4 +1,4 @@
-"""The README as the package's page: the wheel carries it without what only a checkout has."""
+"""The README as the package's page: in the wheel it omits parts that need a checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOOK = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
 
 
 def fragment(part: dict[str, str]) -> str:
-    """A part of the page, as hatch-fancy-pypi-readme makes it."""
+    """Return a part of the page, as hatch-fancy-pypi-readme builds it."""
     if "text" in part:
         return part["text"]
     text = (ROOT / part["path"]).read_text()
@@ -22,11 +22,11 @@ def fragment(part: dict[str, str]) -> str:
 
 
 def page() -> str:
-    """The page that the wheel carries."""
-    made = "".join(map(fragment, HOOK["fragments"]))
-    for each in HOOK["substitutions"]:
-        made = re.sub(each["pattern"], each["replacement"], made)
-    return made
+    """Return the page of the wheel."""
+    text = "".join(map(fragment, HOOK["fragments"]))
+    for substitution in HOOK["substitutions"]:
+        text = re.sub(substitution["pattern"], substitution["replacement"], text)
+    return text
 
 
 def test_no_link_of_the_page_is_relative():
@@ -34,7 +34,7 @@ def test_no_link_of_the_page_is_relative():
     assert [link for pair in links for link in pair if link and not link.startswith("https://")] == []
 
 
-def test_the_page_says_nothing_of_a_checkout():
+def test_page_does_not_mention_a_checkout():
     assert re.findall(r"dev\.py|docs/|CONTRIBUTING|checkout|<picture|\]\(", page()) == []
 
 
@@ -47,6 +47,6 @@ def test_the_readme_installs_before_it_imports():
     assert 0 < readme.index(".venv/bin/python") < readme.index("from stellary import")
 
 
-def test_the_source_distribution_has_what_the_page_is_made_of():
+def test_source_distribution_contains_the_sources_of_the_page():
     included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     assert {f"/{part['path']}" for part in HOOK["fragments"] if "path" in part} <= set(included)

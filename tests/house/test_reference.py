@@ -1,4 +1,4 @@
-"""The reference of the docs is made from the contract: nothing in it is written by hand, and nothing is missing."""
+"""The reference of the docs: it is generated from the contract, and complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.journeys.test_examples import EXAMPLES, loaded
 
 
 class Pages:
-    """What a hook is given, as far as it looks at it."""
+    """The part of MkDocs' pages that the hook uses."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -20,7 +20,7 @@ class Pages:
         self.texts[file.src_uri] = file.content_string
 
 
-def test_every_operation_and_every_value_has_its_place():
+def test_every_operation_and_value_has_a_heading():
     hook = loaded(EXAMPLES.parent / "reference.py")
     config = SimpleNamespace(
         nav=[{"Guides": []}, {"Reference": []}],
@@ -34,4 +34,4 @@ def test_every_operation_and_every_value_has_its_place():
     assert {path for entry in config.nav[1]["Reference"] for path in entry.values()} == set(pages.texts)
     headings = re.findall("^## (.*)$", "\n".join(pages.texts.values()), re.MULTILINE)
     schemas = document()["components"]["schemas"]
-    assert sorted(headings) == sorted([*(each.operation for each in ENDPOINTS), *schemas])
+    assert sorted(headings) == sorted([*(endpoint.operation for endpoint in ENDPOINTS), *schemas])

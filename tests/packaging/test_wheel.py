@@ -1,4 +1,4 @@
-"""The wheel, installed alone and with each of its extras in new environments, does what it is installed for."""
+"""The wheel, installed alone and with each of its extras in new environments."""
 
 from __future__ import annotations
 
@@ -69,15 +69,15 @@ from reference_server.mcp import endpoint
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout."""
+    """Build the wheel of this checkout."""
     directory = tmp_path_factory.mktemp("wheel")
     run(UV, "build", "--quiet", "--wheel", "--out-dir", directory, ROOT)
-    (found,) = directory.glob("*.whl")
-    return found
+    (path,) = directory.glob("*.whl")
+    return path
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Return what a program prints; it must succeed."""
+    """Run a program that must succeed, and return its output."""
     environment = {**clean_environment(), "UV_PYTHON_DOWNLOADS": "never"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -95,13 +95,13 @@ def install(wheel: Path, directory: Path, extras: str = "") -> Path:
 
 @pytest.fixture(scope="module")
 def sdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the wheel alone."""
+    """Return the interpreter of an environment with the wheel alone."""
     return install(wheel, tmp_path_factory.mktemp("sdk") / "venv")
 
 
 @pytest.fixture
 def server(wheel: Path, tmp_path: Path) -> Iterator[str]:
-    """The URL of a server that runs from the wheel."""
+    """Run a server from the wheel, and return its URL."""
     python = install(wheel, tmp_path / "venv", "server")
     command = [python, "-m", "reference_server", "--port", "0", "--data-dir", tmp_path / "data"]
     process = subprocess.Popen(
@@ -140,7 +140,7 @@ def test_each_extra_brings_what_it_is_for(wheel: Path, tmp_path: Path, extras: s
     run(python, "-W", "error::ImportWarning", "-c", EXTRAS[extras], cwd=tmp_path)
 
 
-def test_every_extra_is_tried(wheel: Path, sdk: Path):
+def test_every_extra_is_tested(wheel: Path, sdk: Path):
     code = "from importlib.metadata import metadata; print(*metadata('stellary').get_all('Provides-Extra'))"
     tried = {extra for extras in EXTRAS for extra in extras.split(",")} | {"server"}
     assert set(run(sdk, "-c", code).split()) == tried

@@ -1,4 +1,4 @@
-"""The world of the permission tests, on which requests are sent and read back."""
+"""The world of the permission tests, in which requests are sent and read back."""
 
 from tests.security.conftest import permission_world, shared_permission_world
 

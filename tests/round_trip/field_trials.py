@@ -39,7 +39,7 @@ class Conversation:
         self.answer: Any = None
 
     def ask(self, operation: str, body: Any = None, query: str = "", **place: str) -> Any:
-        """Return what an operation answers; it must succeed."""
+        """Call an operation that must succeed, and return its answer."""
         response = send(
             self.permission_world, ROWS[operation], CALLER, {**self.place, **place}, body=body, query=query
         )
@@ -67,7 +67,7 @@ class Conversation:
 
 @attrs.frozen
 class FieldTrial:
-    """How one field is tried.
+    """The trial of one field.
 
     Attributes:
         value: The value to send, or a function of the world that builds it; by default derived from the field's type.

@@ -156,13 +156,13 @@ def test_cursor_alone_continues_a_list(permission_world: PermissionWorld, row: R
         first = send(permission_world, row, CALLER, conversation.place, query=f"{usual}&limit=1".lstrip("&"))
         cursor = re.search(r"[?&](cursor=[^&>]+)", first.headers["link"])
         assert cursor is not None
-        rest = send(
+        second = send(
             permission_world, row, CALLER, conversation.place, query=f"{usual}&{cursor[1]}".lstrip("&")
         )
-    pages = [orjson.loads(page.body) for page in (first, rest)]
+    pages = [orjson.loads(page.body) for page in (first, second)]
     assert len(pages[0]) == 1
-    assert _sorted(pages[0] + pages[1]) == _sorted(orjson.loads(complete.body))
+    assert _sort_items(pages[0] + pages[1]) == _sort_items(orjson.loads(complete.body))
 
 
-def _sorted(items: list[Any]) -> list[bytes]:
+def _sort_items(items: list[Any]) -> list[bytes]:
     return sorted(orjson.dumps(item) for item in items)

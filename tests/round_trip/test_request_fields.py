@@ -105,8 +105,8 @@ def _usual_body(permission_world: PermissionWorld, row: Row, trial: FieldTrial) 
 
 
 def read_all(row: Row, conversation: Conversation) -> dict[str, dict[str, Any]]:
-    """Return the thing that was written as the GET endpoints of its resource answer it."""
-    found = {}
+    """Return the written resource as each GET endpoint of its kind answers it."""
+    resources = {}
     for reader in readers_of(row):
         parameters = _parameters(reader, conversation)
         if parameters is None:
@@ -114,12 +114,12 @@ def read_all(row: Row, conversation: Conversation) -> dict[str, dict[str, Any]]:
         response = send(conversation.permission_world, reader, CALLER, parameters)
         thing = _same_thing(orjson.loads(response.body), conversation.answer)
         if response.status == 200 and thing is not None:
-            found[reader.operation] = thing
-    return found
+            resources[reader.operation] = thing
+    return resources
 
 
 def _parameters(reader: Row, conversation: Conversation) -> dict[str, str] | None:
-    """Return what stands in the path of a reader, so that its last parameter leads to what was written."""
+    """Return the path parameters of a reader, the last of which identifies the written resource."""
     answer, place = conversation.answer, dict(conversation.place)
     if reader.parameters and reader.path.endswith(f":{reader.parameters[-1]}"):
         name = reader.parameters[-1]

@@ -1,4 +1,4 @@
-"""What type checkers know of the client. Read by mypy and pyright, in strict mode, and never run.
+"""Types of the client, checked by mypy and pyright in strict mode, and never run.
 
 Each line that must be refused bears the ignore comments of both; one that is not needed is an error itself.
 """

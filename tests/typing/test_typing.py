@@ -1,4 +1,4 @@
-"""Type checkers see what ``sdk.py`` and its neighbours say they see."""
+"""Type checkers agree with the types in ``sdk.py`` and its neighbours."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ ROOT = HERE.parents[1]
 FILES = sorted(path.relative_to(ROOT) for path in HERE.glob("*.py") if path.name != Path(__file__).name)
 
 
-def complaints(*command: str | Path) -> str:
-    """What a tool says, if it does not agree."""
+def run_checker(*command: str | Path) -> str:
+    """Run a type checker, and return its output if it reports errors."""
     tool = Path(sys.executable).with_name(str(command[0]))
-    found = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
-    return "" if found.returncode == 0 else found.stdout + found.stderr
+    process = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    return "" if process.returncode == 0 else process.stdout + process.stderr
 
 
-def test_mypy_agrees():
+def test_mypy_reports_no_error():
     options = ("--strict", "--warn-unused-ignores", "--cache-dir", ".mypy_cache/typing")
-    assert complaints("mypy", *options, *FILES) == ""
+    assert run_checker("mypy", *options, *FILES) == ""
 
 
-def test_pyright_agrees():
-    assert complaints("pyright", "--project", HERE / "pyrightconfig.json") == ""
+def test_pyright_reports_no_error():
+    assert run_checker("pyright", "--project", HERE / "pyrightconfig.json") == ""
