@@ -1,4 +1,4 @@
-"""What the tests of insights share."""
+"""Fixtures of the insight tests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.support.world import StoppedClock, World
 
 @pytest.fixture
 def clock(world: World) -> StoppedClock:
-    """It is noon of 1 April 2026, until it is told to go on."""
+    """Stop the clock at noon of 1 April 2026."""
     return world.stop_clock()
 
 
 @pytest.fixture
 def card_api(world: World, clock: StoppedClock) -> CardApi:
-    """A project that somebody has just made from the template ``simple``."""
+    """Return the API of a new project from the template ``simple``."""
     ann = world.person("ann")
     workspace = world.workspace(ann)
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})

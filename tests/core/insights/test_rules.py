@@ -1,4 +1,4 @@
-"""The rules of insights: days, counts and times, without a database."""
+"""Rules of insights without a database: days, counts and times."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def test_days_are_those_of_utc():
 
 
 def test_thirty_days_end_today():
-    found = days.last_days(NOW)
-    assert (len(found), found[0], found[-2:]) == (30, "2026-01-31", ["2026-02-28", "2026-03-01"])
+    last_days = days.last_days(NOW)
+    assert (len(last_days), last_days[0], last_days[-2:]) == (30, "2026-01-31", ["2026-02-28", "2026-03-01"])
     assert days.first_day(NOW) == datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def test_the_portfolio_counts_whole_days():
-    found = days.since(NOW)
-    assert found.today == datetime(2026, 3, 1, tzinfo=UTC)
-    assert found.soon == datetime(2026, 3, 9, tzinfo=UTC)
-    assert (found.week, found.month) == (datetime(2026, 2, 23, tzinfo=UTC), days.first_day(NOW))
+    bounds = days.since(NOW)
+    assert bounds.today == datetime(2026, 3, 1, tzinfo=UTC)
+    assert bounds.soon == datetime(2026, 3, 9, tzinfo=UTC)
+    assert (bounds.week, bounds.month) == (datetime(2026, 2, 23, tzinfo=UTC), days.first_day(NOW))
 
 
 # ------------------------------------------------------------------------------------------------- counts
 
 
-@pytest.mark.parametrize(("done", "total", "found"), [(0, 0, 0), (0, 3, 0), (2, 3, 66), (3, 3, 100)])
-def test_percent_is_rounded_down(done, total, found):
-    assert percent(done, total) == found
+@pytest.mark.parametrize(("done", "total", "expected"), [(0, 0, 0), (0, 3, 0), (2, 3, 66), (3, 3, 100)])
+def test_percent_is_rounded_down(done, total, expected):
+    assert percent(done, total) == expected
 
 
 TALLIES = st.builds(
@@ -58,17 +58,17 @@ TALLIES = st.builds(
 
 
 @given(st.lists(TALLIES))
-def test_each_card_is_counted_once_by_each_but_its_labels(tallies):
+def test_each_breakdown_except_labels_counts_each_card_once(tallies):
     total = sum(tally.cards for tally in tallies)
     status = stats.count_by_status((tally.status, tally.cards) for tally in tallies)
     priority = stats.count_by_priority(tallies)
     assignee = stats.count_by_assignee(tallies, {"u": "Una", "v": "Vic"})
     assert status.open + status.in_progress + status.done == total
     assert priority.low + priority.medium + priority.high + priority.none == total
-    assert sum(each.cards for each in assignee) == total
+    assert sum(count.cards for count in assignee) == total
     assert assignee[-1].user_id is None
-    assert [each.cards for each in assignee[:-1]] == sorted(
-        (each.cards for each in assignee[:-1]), reverse=True
+    assert [count.cards for count in assignee[:-1]] == sorted(
+        (count.cards for count in assignee[:-1]), reverse=True
     )
 
 
@@ -77,35 +77,35 @@ def tally(cards=1, **fields):
     return CardCount(**{**like, **fields}, cards=cards)
 
 
-def test_who_has_as_many_is_told_by_name():
-    found = stats.count_by_assignee(
+def test_equal_counts_are_ordered_by_name():
+    counts = stats.count_by_assignee(
         [tally(2, assignee_id=id) for id in "uvw"], {"u": "Zoe", "v": "Ann", "w": "Bob"}
     )
-    assert [each.name for each in found] == ["Ann", "Bob", "Zoe", None]
+    assert [count.name for count in counts] == ["Ann", "Bob", "Zoe", None]
 
 
 # ------------------------------------------------------------------------------------------------- completed
 
 
-def completed(at, made=NOW - timedelta(days=90)):
-    return Completion("c", made, at)
+def completion(at, created_at=NOW - timedelta(days=90)):
+    return Completion("c", created_at, at)
 
 
 @given(st.lists(st.timedeltas(timedelta(0), timedelta(days=29)), max_size=20))
-def test_what_was_completed_stands_on_its_day(ago):
-    found = stats.count_per_day([completed(NOW - each) for each in ago], NOW)
-    assert [each.day for each in found] == days.last_days(NOW)
-    assert sum(each.cards for each in found) == len(ago)
-    for each in ago:
-        assert next(day.cards for day in found if day.day == days.day_of(NOW - each)) >= 1
+def test_completed_cards_are_counted_on_their_day(ago):
+    counts = stats.count_per_day([completion(NOW - age) for age in ago], NOW)
+    assert [count.day for count in counts] == days.last_days(NOW)
+    assert sum(count.cards for count in counts) == len(ago)
+    for age in ago:
+        assert next(day.cards for day in counts if day.day == days.day_of(NOW - age)) >= 1
 
 
 @pytest.mark.parametrize(
     ("hours", "seconds"), [([], None), ([1], 3600), ([1, 2, 9], 7200), ([1, 2], 5400), ([-1], 0)]
 )
 def test_time_taken_is_the_median(hours, seconds):
-    found = stats.measure_times(timedelta(hours=each) for each in hours)
-    assert (found.median_seconds, found.cards) == (seconds, len(hours))
+    times = stats.measure_times(timedelta(hours=hour_count) for hour_count in hours)
+    assert (times.median_seconds, times.cards) == (seconds, len(hours))
 
 
 # ------------------------------------------------------------------------------------------------- bars
@@ -118,12 +118,12 @@ MARCH, APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (3,
     [(APRIL, MAY, (APRIL, MAY)), (APRIL, None, (APRIL, APRIL)), (None, MAY, (MAY, MAY)), (None, None, None)],
 )
 def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
-    found = views.build_card_bar(replace_fields(CARD, start_date=start, due_date=due))
-    assert (found and (found.start, found.end)) == bar
+    card_bar = views.build_card_bar(replace_fields(CARD, start_date=start, due_date=due))
+    assert (card_bar and (card_bar.start, card_bar.end)) == bar
 
 
 @pytest.mark.parametrize(
-    ("own", "bar"),
+    ("dates", "bar"),
     [
         ((None, None), (APRIL, MAY)),
         ((MAY, MAY), (MAY, MAY)),
@@ -132,12 +132,12 @@ def test_card_is_a_bar_by_the_dates_that_it_has(start, due, bar):
         ((JUNE, None), (JUNE, JUNE)),
     ],
 )
-def test_scope_is_a_bar_by_its_own_dates_or_those_of_its_cards(own, bar):
-    found = views.build_scope_bar(ScopeProgress("s", "Main", *own, 3, 2, APRIL, MAY))
-    assert (found.start, found.end, found.cards, found.percent_done) == (*bar, 3, 66)
+def test_scope_is_a_bar_by_its_own_dates_or_those_of_its_cards(dates, bar):
+    scope_bar = views.build_scope_bar(ScopeProgress("s", "Main", *dates, 3, 2, APRIL, MAY))
+    assert (scope_bar.start, scope_bar.end, scope_bar.cards, scope_bar.percent_done) == (*bar, 3, 66)
 
 
-@pytest.mark.parametrize("own", [(None, None), (APRIL, None), (None, APRIL)])
-def test_scope_without_cards_is_a_bar_by_the_dates_that_it_has(own):
-    found = views.build_scope_bar(ScopeProgress("s", "Main", *own, 0, 0, None, None))
-    assert {found.start, found.end} == {own[0] or own[1]}
+@pytest.mark.parametrize("dates", [(None, None), (APRIL, None), (None, APRIL)])
+def test_scope_without_cards_is_a_bar_by_the_dates_that_it_has(dates):
+    scope_bar = views.build_scope_bar(ScopeProgress("s", "Main", *dates, 0, 0, None, None))
+    assert {scope_bar.start, scope_bar.end} == {dates[0] or dates[1]}

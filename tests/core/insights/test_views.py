@@ -1,4 +1,4 @@
-"""What each view of a scope shows."""
+"""Views of a scope: kanban, list, calendar, roadmap and statistics."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
 
 @pytest.fixture
 def phase(card_api):
-    """A scope beside the default one."""
+    """Create a scope beside the default one."""
     return card_api.ask("POST", "/scopes", {"name": "Phase 2"})
 
 
 @pytest.fixture
 def columns(phase):
-    """The ids of its columns: To Do, In Progress, Done."""
+    """Return the ids of its columns: To Do, In Progress, Done."""
     return [column["id"] for column in phase["columns"]]
 
 
 def view(card_api, phase, kind):
     answer = card_api.ask("GET", f"/scopes/{phase['id']}/views?type={kind}")
-    assert [name for name, found in answer["data"].items() if found is not None] == [kind]
+    assert [name for name, value in answer["data"].items() if value is not None] == [kind]
     return answer["data"][kind]
 
 
 def crowd(card_api, columns):
-    """Some cards of every kind, of which one is archived, and one in another scope."""
+    """Create cards of every kind, one of them archived, and one in another scope."""
     card_api.card(card_api.columns()[0]["id"], "elsewhere", dueDate="2026-04-05")
     hidden = card_api.card(columns[0], "hidden", dueDate="2026-04-05")
     card_api.change(hidden["id"], archived=True)
@@ -44,10 +44,10 @@ def crowd(card_api, columns):
 # ------------------------------------------------------------------------------------------------- which there are
 
 
-def test_views_are_five_and_show_nothing_unless_asked(card_api, phase):
+def test_scope_has_five_views_without_data_by_default(card_api, phase):
     answer = card_api.ask("GET", f"/scopes/{phase['id']}/views")
     assert answer == {"activeView": "kanban", "views": phase["views"], "data": None}
-    assert [each["type"] for each in answer["views"]] == list(VIEWS)
+    assert [view_["type"] for view_ in answer["views"]] == list(VIEWS)
 
 
 def test_views_are_found_below_the_project_and_the_workspace(card_api, phase):
@@ -57,24 +57,24 @@ def test_views_are_found_below_the_project_and_the_workspace(card_api, phase):
     )
 
 
-def test_view_that_there_is_not(card_api, phase):
+def test_unknown_view_is_refused(card_api, phase):
     assert card_api.error("GET", f"/scopes/{phase['id']}/views?type=gantt")[0] == 400
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_view_of_an_empty_scope_shows_that(card_api, kind):
+def test_view_of_an_empty_scope_is_empty(card_api, kind):
     for column in card_api.columns():
         card_api.ask("DELETE", f"/columns/{column['id']}")
     scope = card_api.ask("GET", "/scopes")[0]
-    shown = view(card_api, scope, kind)
+    data = view(card_api, scope, kind)
     empty = {
         "kanban": {"columns": []},
         "list": {"cards": []},
         "calendar": {"days": [], "withoutDueDate": 0},
-        "roadmap": {"scopes": shown.get("scopes"), "cards": [], "undated": 0},
-        "stats": {**shown, "cards": 0, "byColumn": [], "leadTime": {"medianSeconds": None, "cards": 0}},
+        "roadmap": {"scopes": data.get("scopes"), "cards": [], "undated": 0},
+        "stats": {**data, "cards": 0, "byColumn": [], "leadTime": {"medianSeconds": None, "cards": 0}},
     }
-    assert shown == empty[kind]
+    assert data == empty[kind]
 
 
 # ------------------------------------------------------------------------------------------------- lists
@@ -82,11 +82,11 @@ def test_view_of_an_empty_scope_shows_that(card_api, kind):
 
 def test_kanban_shows_the_cards_in_their_columns(card_api, phase, columns):
     third, first, second, working = crowd(card_api, columns)
-    shown = view(card_api, phase, "kanban")["columns"]
-    assert [each["column"] for each in shown] == card_api.ask("GET", f"/columns?scopeId={phase['id']}")
+    lanes = view(card_api, phase, "kanban")["columns"]
+    assert [lane["column"] for lane in lanes] == card_api.ask("GET", f"/columns?scopeId={phase['id']}")
     expected = [[third, first, second], [working], []]
-    assert [[card["id"] for card in each["cards"]] for each in shown] == expected
-    assert shown[0]["cards"][0] == card_api.read(third)
+    assert [[card["id"] for card in lane["cards"]] for lane in lanes] == expected
+    assert lanes[0]["cards"][0] == card_api.read(third)
 
 
 def test_list_shows_the_cards_one_below_the_other(card_api, phase, columns):
@@ -98,22 +98,25 @@ def test_list_shows_the_cards_one_below_the_other(card_api, phase, columns):
 
 def test_calendar_shows_the_cards_by_the_day_in_utc(card_api, phase, columns):
     third, first, second, _ = crowd(card_api, columns)
-    shown = view(card_api, phase, "calendar")
-    (day,) = shown["days"]
+    calendar = view(card_api, phase, "calendar")
+    (day,) = calendar["days"]
     assert (day["day"], [card["id"] for card in day["cards"]]) == ("2026-04-05", [third, second])
-    assert shown["withoutDueDate"] == 2
+    assert calendar["withoutDueDate"] == 2
     card_api.change(first, dueDate="2026-04-04")
-    assert [each["day"] for each in view(card_api, phase, "calendar")["days"]] == ["2026-04-04", "2026-04-05"]
+    assert [day_entry["day"] for day_entry in view(card_api, phase, "calendar")["days"]] == [
+        "2026-04-04",
+        "2026-04-05",
+    ]
 
 
 def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, columns):
     third, _, second, working = crowd(card_api, columns)
     card_api.change(second, status="done")
     card_api.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
-    shown = view(card_api, phase, "roadmap")
+    roadmap = view(card_api, phase, "roadmap")
     main = card_api.ask("GET", "/scopes")[0]
     day = "2026-04-05T00:00:00Z"
-    assert shown["scopes"] == [
+    assert roadmap["scopes"] == [
         {"scopeId": main["id"], "name": "Main", "start": day, "end": day, "cards": 1, "percentDone": 0},
         {
             "scopeId": phase["id"],
@@ -124,10 +127,10 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, col
             "percentDone": 25,
         },
     ]
-    assert [card["cardId"] for card in shown["cards"]] == [working, third, second]
-    assert shown["undated"] == 1
+    assert [card["cardId"] for card in roadmap["cards"]] == [working, third, second]
+    assert roadmap["undated"] == 1
     card = card_api.read(third)
-    assert shown["cards"][1] == {
+    assert roadmap["cards"][1] == {
         "cardId": third,
         "key": card["key"],
         "title": "third",
@@ -150,36 +153,36 @@ def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns):
     card_api.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high")
     card_api.card(columns[2], assigneeId=bob.id, labelIds=[important], priority="low")
     card_api.card(columns[2], assigneeId=card_api.person.id)
-    shown = view(card_api, phase, "stats")
-    assert shown["cards"] == 7
-    assert shown["byStatus"] == {"open": 4, "inProgress": 1, "done": 2}
+    stats = view(card_api, phase, "stats")
+    assert stats["cards"] == 7
+    assert stats["byStatus"] == {"open": 4, "inProgress": 1, "done": 2}
     assert [
-        (each["columnId"], each["scopeId"], each["name"], each["cards"]) for each in shown["byColumn"]
+        (count["columnId"], count["scopeId"], count["name"], count["cards"]) for count in stats["byColumn"]
     ] == [
         (columns[0], phase["id"], "To Do", 4),
         (columns[1], phase["id"], "In Progress", 1),
         (columns[2], phase["id"], "Done", 2),
     ]
-    assert shown["byPriority"] == {"low": 1, "medium": 0, "high": 1, "none": 5}
-    assert shown["byAssignee"] == [
+    assert stats["byPriority"] == {"low": 1, "medium": 0, "high": 1, "none": 5}
+    assert stats["byAssignee"] == [
         {"userId": bob.id, "name": "bob", "cards": 2},
         {"userId": card_api.person.id, "name": "ann", "cards": 1},
         {"userId": None, "name": None, "cards": 4},
     ]
-    assert [(each["labelId"], each["name"], each["cards"]) for each in shown["byLabel"]] == [
+    assert [(count["labelId"], count["name"], count["cards"]) for count in stats["byLabel"]] == [
         (important, "Important", 2),
         (waiting, "Waiting", 1),
         (idea, "Idea", 0),
         (None, None, 5),
     ]
-    assert shown["byLabel"][0]["color"] == "#ef4444"
+    assert stats["byLabel"][0]["color"] == "#ef4444"
 
 
 def finish(card_api, card, columns):
     return card_api.change(card, columnId=columns[2])
 
 
-def test_stats_tell_on_which_day_cards_were_completed(card_api, phase, columns, clock):
+def test_stats_count_completed_cards_per_day(card_api, phase, columns, clock):
     long_ago, first, again, last = card_api.cards(columns[0], "a b c d")
     finish(card_api, long_ago, columns)
     clock.advance(timedelta(days=30))
@@ -189,41 +192,41 @@ def test_stats_tell_on_which_day_cards_were_completed(card_api, phase, columns, 
     card_api.change(again, columnId=columns[0])
     clock.advance(timedelta(hours=12))
     finish(card_api, last, columns)
-    shown = view(card_api, phase, "stats")["completedPerDay"]
-    assert (len(shown), shown[0]["day"]) == (30, "2026-04-03")
-    assert shown[-2:] == [{"day": "2026-05-01", "cards": 1}, {"day": "2026-05-02", "cards": 1}]
-    assert sum(each["cards"] for each in shown) == 2
+    days = view(card_api, phase, "stats")["completedPerDay"]
+    assert (len(days), days[0]["day"]) == (30, "2026-04-03")
+    assert days[-2:] == [{"day": "2026-05-01", "cards": 1}, {"day": "2026-05-02", "cards": 1}]
+    assert sum(day["cards"] for day in days) == 2
 
 
-def test_lead_time_is_from_when_a_card_was_made(card_api, phase, columns, clock):
+def test_lead_time_starts_at_creation(card_api, phase, columns, clock):
     cards = card_api.cards(columns[0], "a b c")
     for card in cards:
         clock.advance(timedelta(hours=2))
         finish(card_api, card, columns)
-    shown = view(card_api, phase, "stats")
-    assert shown["leadTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
-    assert shown["cycleTime"] == {"medianSeconds": None, "cards": 0}
+    stats = view(card_api, phase, "stats")
+    assert stats["leadTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
+    assert stats["cycleTime"] == {"medianSeconds": None, "cards": 0}
 
 
-def test_cycle_time_is_from_when_work_on_a_card_began(card_api, phase, columns, clock):
-    moved, set_, made, straight = card_api.cards(columns[0], "moved set made straight")
+def test_cycle_time_starts_with_work_on_a_card(card_api, phase, columns, clock):
+    moved, set_, created, straight = card_api.cards(columns[0], "moved set made straight")
     clock.advance(timedelta(hours=1))
     card_api.change(moved, columnId=columns[1])
     card_api.change(set_, status="in_progress", title="other words")
-    made = card_api.card(columns[1], "made")["id"]
+    created = card_api.card(columns[1], "made")["id"]
     clock.advance(timedelta(hours=1))
     # To begin again does not begin anew.
     card_api.change(moved, columnId=columns[0])
     card_api.change(moved, columnId=columns[1])
     clock.advance(timedelta(hours=3))
-    for card in (moved, set_, made, straight):
+    for card in (moved, set_, created, straight):
         finish(card_api, card, columns)
-    shown = view(card_api, phase, "stats")
-    assert shown["cycleTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
-    assert shown["leadTime"]["cards"] == 4
+    stats = view(card_api, phase, "stats")
+    assert stats["cycleTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
+    assert stats["leadTime"]["cards"] == 4
 
 
-def test_a_title_does_not_begin_work(card_api, phase, columns, clock):
+def test_change_of_the_title_does_not_start_the_cycle_time(card_api, phase, columns, clock):
     card = card_api.card(columns[0], '{"toStatus":"in_progress"}')["id"]
     clock.advance(timedelta(hours=1))
     finish(card_api, card, columns)
@@ -237,7 +240,7 @@ MOST = {"kanban": 3, "list": 2, "calendar": 2, "roadmap": 3, "stats": 7}
 
 
 def fill(card_api, count):
-    """A scope with so many cards, some completed; its id."""
+    """Create a scope with cards, some of them completed, and return its id."""
     scope = card_api.ask("GET", "/scopes")[0]
     columns = [column["id"] for column in scope["columns"]]
     bodies = [
@@ -254,11 +257,11 @@ def fill(card_api, count):
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_statements_are_as_many_for_9_cards_as_for_300(card_api, kind):
-    counted = []
-    for each, count in ((card_api, 9), (card_api.another(), 300)):
-        scope = fill(each, count)
-        with sent() as found:
-            view(each, scope, kind)
-        counted.append(len(found))
-    assert counted == [MOST[kind]] * 2
+def test_statements_do_not_grow_from_9_to_300_cards(card_api, kind):
+    counts = []
+    for api, count in ((card_api, 9), (card_api.another(), 300)):
+        scope = fill(api, count)
+        with sent() as statements:
+            view(api, scope, kind)
+        counts.append(len(statements))
+    assert counts == [MOST[kind]] * 2

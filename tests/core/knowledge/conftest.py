@@ -1,4 +1,4 @@
-"""What the tests of knowledge share."""
+"""Fixtures of the document tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def postgres_document_api(postgres_url: str) -> Iterator[DocumentApi]:
-    """The same on PostgreSQL alone, where two who write are at work at once."""
+    """Return the API on PostgreSQL alone, where two writers run concurrently."""
     core = Core(postgres_url, bcrypt_rounds=4)
     yield DocumentApi(World(core))
     core.close()
@@ -21,5 +21,5 @@ def postgres_document_api(postgres_url: str) -> Iterator[DocumentApi]:
 
 @pytest.fixture
 def document_api(world: World) -> DocumentApi:
-    """A workspace without documents."""
+    """Return the API of a workspace without documents."""
     return DocumentApi(world)

@@ -1,4 +1,4 @@
-"""A shelf to put documents on: a workspace with an author, a reviewer, and short ways to ask."""
+"""A test API for documents: a workspace with an author, a reviewer and a member."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Json = dict[str, Any]
 
 
 class DocumentApi:
-    """A workspace of ann's, in which rob reviews and wim is a member.
+    """A workspace of ann's, in which rob is a reviewer and wim a member.
 
     Attributes:
-        path: That of its documents.
+        path: Path of the documents of the workspace.
     """
 
     def __init__(self, world: World) -> None:
@@ -27,37 +27,39 @@ class DocumentApi:
         self.path = f"{self.workspace.path}/documents"
 
     def document(self, title: str = "Plan", *, by: Person | None = None, **body: Any) -> Json:
-        """A new document."""
-        made: Json = self.world.ask(by or self.ann, "POST", self.path, {"title": title, **body})
-        return made
+        """Create a document."""
+        document: Json = self.world.ask(by or self.ann, "POST", self.path, {"title": title, **body})
+        return document
 
     def of(self, document: Json) -> str:
         return f"{self.path}/{document['id']}"
 
     def read(self, document: Json, query: str = "") -> Json:
-        found: Json = self.world.ask(self.ann, "GET", f"{self.of(document)}?{query}")
-        return found
+        current: Json = self.world.ask(self.ann, "GET", f"{self.of(document)}?{query}")
+        return current
 
     def change(self, document: Json, *, by: Person | None = None, **body: Any) -> Json:
-        made: Json = self.world.ask(by or self.ann, "PATCH", self.of(document), body)
-        return made
+        changed: Json = self.world.ask(by or self.ann, "PATCH", self.of(document), body)
+        return changed
 
     def titles(self, query: str = "", *, by: Person | None = None) -> list[str]:
-        return [each["title"] for each in self.world.ask(by or self.ann, "GET", f"{self.path}?{query}")]
+        return [
+            document["title"] for document in self.world.ask(by or self.ann, "GET", f"{self.path}?{query}")
+        ]
 
     def submit(self, document: Json, *, by: Person | None = None) -> Json:
-        made: Json = self.world.ask(by or self.ann, "POST", f"{self.of(document)}/submit-review")
-        return made
+        submitted: Json = self.world.ask(by or self.ann, "POST", f"{self.of(document)}/submit-review")
+        return submitted
 
     def review(
         self, document: Json, status: str = "approved", *, by: Person | None = None, **body: Any
     ) -> Json:
-        said = {"status": status, **body}
-        made: Json = self.world.ask(by or self.rob, "POST", f"{self.of(document)}/review", said)
-        return made
+        review = {"status": status, **body}
+        reviewed: Json = self.world.ask(by or self.rob, "POST", f"{self.of(document)}/review", review)
+        return reviewed
 
     def do(self, document: Json, move: str) -> int:
-        """The status of the answer to a move of the review, by somebody who may."""
+        """Make a move of the review on behalf of a user who may, and return the status of the response."""
         path = self.of(document)
         match move:
             case "submit":
@@ -66,37 +68,42 @@ class DocumentApi:
                 edited = content(str(self.read(document)["version"]))
                 return self.world.status(self.wim, "PATCH", path, {"content": edited})
             case _:
-                said = {"approve": "approved", "request_changes": "changes_requested"}[move]
-                return self.world.status(self.rob, "POST", f"{path}/review", {"status": said})
+                status = {"approve": "approved", "request_changes": "changes_requested"}[move]
+                return self.world.status(self.rob, "POST", f"{path}/review", {"status": status})
 
     def versions(self, document: Json) -> list[Json]:
-        """What was submitted, newest first."""
-        found: list[Json] = self.world.ask(self.ann, "GET", f"{self.of(document)}/versions")
-        return found
+        """Return the submitted versions, newest first."""
+        versions: list[Json] = self.world.ask(self.ann, "GET", f"{self.of(document)}/versions")
+        return versions
 
     def error(
         self, method: str, path: str, body: Any = None, *, by: Person | None = None, **headers: str
     ) -> Any:
-        """Status and message of a call that has to fail."""
+        """Send a request that must fail, and return its status and message."""
         answer = self.world.call(by or self.ann, method, path, body, **headers)
         assert answer.status >= 400, answer
         return answer.status, orjson.loads(answer.body)["message"]
 
-    def told(self, person: Person) -> list[str]:
-        """What somebody is notified of, newest first: the type and the document's title."""
-        found = self.world.ask(person, "GET", "/notifications")
-        return [f"{each['activity']['type']} {each['activity']['meta']['documentTitle']}" for each in found]
+    def notices(self, person: Person) -> list[str]:
+        """Return the type and the document's title of each notification of a user, newest first."""
+        notifications = self.world.ask(person, "GET", "/notifications")
+        return [
+            f"{notification['activity']['type']} {notification['activity']['meta']['documentTitle']}"
+            for notification in notifications
+        ]
 
     def project(self) -> Json:
-        """A new project, with the id of its only scope."""
-        made: Json = self.world.ask(self.ann, "POST", f"{self.workspace.path}/projects", {"name": "Launch"})
-        scopes = f"{self.workspace.path}/projects/{made['id']}/scopes"
-        return made | {"scopeId": self.world.ask(self.ann, "GET", scopes)[0]["id"]}
+        """Create a project, and return it with the id of its only scope."""
+        project: Json = self.world.ask(
+            self.ann, "POST", f"{self.workspace.path}/projects", {"name": "Launch"}
+        )
+        scopes = f"{self.workspace.path}/projects/{project['id']}/scopes"
+        return project | {"scopeId": self.world.ask(self.ann, "GET", scopes)[0]["id"]}
 
 
 def content(*texts: str) -> Json:
-    """A TipTap document with a paragraph for each text."""
+    """Return a TipTap document with a paragraph for each text."""
     return {
         "type": "doc",
-        "content": [{"type": "paragraph", "content": [{"type": "text", "text": each}]} for each in texts],
+        "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in texts],
     }

@@ -23,10 +23,10 @@ def problem(document_api, name, **params):
     return error.value.message
 
 
-def test_a_document_is_made_of_a_text_for_a_project_by_name(document_api):
+def test_document_is_created_from_a_text_for_a_project_by_name(document_api):
     project = document_api.project()
     top = document_api.document("Handbook")
-    made = run(
+    document = run(
         document_api,
         "create_document",
         title="Plan",
@@ -34,37 +34,50 @@ def test_a_document_is_made_of_a_text_for_a_project_by_name(document_api):
         projectId="launch",
         parentId="handbok",
     )
-    assert (made.context_type, made.context_id, made.parent_id) == ("project", project["id"], top["id"])
-    assert (made.content_format, made.content) == ("markdown", "**Go.**")
-    assert [each.title for each in run(document_api, "list_documents", projectId="Launch").items] == ["Plan"]
-    assert [each.title for each in run(document_api, "list_documents", parentId="Handbook").items] == ["Plan"]
-    assert [each.title for each in run(document_api, "list_documents").items] == ["Handbook", "Plan"]
+    assert (document.context_type, document.context_id, document.parent_id) == (
+        "project",
+        project["id"],
+        top["id"],
+    )
+    assert (document.content_format, document.content) == ("markdown", "**Go.**")
+    assert [
+        document_.title for document_ in run(document_api, "list_documents", projectId="Launch").items
+    ] == ["Plan"]
+    assert [
+        document_.title for document_ in run(document_api, "list_documents", parentId="Handbook").items
+    ] == ["Plan"]
+    assert [document_.title for document_ in run(document_api, "list_documents").items] == [
+        "Handbook",
+        "Plan",
+    ]
     wide = run(document_api, "create_document", title="Wide", projectId="launch", contextType="workspace")
     assert wide.project_id is None
-    named = {"contextType": "project", "contextId": project["id"], "projectId": "launch"}
-    assert run(document_api, "create_document", title="Named", **named).project_id == project["id"]
+    by_name = {"contextType": "project", "contextId": project["id"], "projectId": "launch"}
+    assert run(document_api, "create_document", title="Named", **by_name).project_id == project["id"]
     scoped = {"contextType": "scope", "contextId": project["scopeId"]}
     assert run(document_api, "create_document", title="Scoped", **scoped).project_id == project["id"]
 
 
 def test_a_document_is_read_and_changed_by_its_title(document_api):
-    made = document_api.document("Release notes", content=content("a"))
+    document = document_api.document("Release notes", content=content("a"))
     assert run(document_api, "get_document", documentId="release notes").content == "a"
     assert run(
-        document_api, "get_document", documentId=made["id"], contentFormat="tiptap"
+        document_api, "get_document", documentId=document["id"], contentFormat="tiptap"
     ).content == content("a")
     changed = run(document_api, "update_document", documentId="Relase notes", content="b", tags=["x"])
     assert (changed.content, changed.tags, changed.version) == ("b", ["x"], 2)
-    changed = run(document_api, "update_document", documentId=made["id"], content=content("c"), parentId=None)
+    changed = run(
+        document_api, "update_document", documentId=document["id"], content=content("c"), parentId=None
+    )
     assert changed.content == content("c")
-    told = run(document_api, "update_document", documentId=made["id"], contentFormat="tiptap", tags=[])
-    assert (told.content, told.tags) == (content("c"), [])
+    updated = run(document_api, "update_document", documentId=document["id"], contentFormat="tiptap", tags=[])
+    assert (updated.content, updated.tags) == (content("c"), [])
 
 
-def test_what_could_be_several_documents_is_told(document_api):
+def test_error_for_an_ambiguous_title_lists_the_documents(document_api):
     one, two = document_api.document("Plan"), document_api.document("Plan")
-    said = f"documentId 'plan' could be 'Plan' ({one['id']}), 'Plan' ({two['id']}): give an id"
-    assert problem(document_api, "get_document", documentId="plan") == said
+    message = f"documentId 'plan' could be 'Plan' ({one['id']}), 'Plan' ({two['id']}): give an id"
+    assert problem(document_api, "get_document", documentId="plan") == message
     unknown = "documentId must be the id of something that is there"
     assert problem(document_api, "get_document", documentId="nothing like it").startswith(
         f"{unknown}, or its name; "
@@ -92,15 +105,19 @@ def test_a_rule_writes_a_document_for_its_project(document_api):
         document_api.ann, "POST", f"{board.path}/automations", {"trigger": "task_created", "action": action}
     )
     board.card()
-    (made,) = document_api.world.ask(document_api.ann, "GET", document_api.path)
-    assert (made["title"], made["docType"], made["projectId"]) == ("Minutes", "note", board.project["id"])
+    (document,) = document_api.world.ask(document_api.ann, "GET", document_api.path)
+    assert (document["title"], document["docType"], document["projectId"]) == (
+        "Minutes",
+        "note",
+        board.project["id"],
+    )
 
 
 def test_editing_a_word_as_markdown_keeps_everything_else(document_api):
     def row(kind, *texts):
         return {
             "type": "tableRow",
-            "content": [{"type": kind, "content": content(each)["content"]} for each in texts],
+            "content": [{"type": kind, "content": content(text)["content"]} for text in texts],
         }
 
     rich = {
@@ -134,11 +151,11 @@ def test_editing_a_word_as_markdown_keeps_everything_else(document_api):
             },
         ],
     }
-    made = document_api.document("Release", content=rich)
+    document = document_api.document("Release", content=rich)
     markdown = run(document_api, "get_document", documentId="Release").content
     assert "| Draft | ann |" in markdown
     assert "- [x] Write it" in markdown
     run(document_api, "update_document", documentId="Release", content=markdown.replace("Draft", "Review"))
-    edited = run(document_api, "get_document", documentId=made["id"], contentFormat="tiptap").content
+    edited = run(document_api, "get_document", documentId=document["id"], contentFormat="tiptap").content
     expected = orjson.loads(orjson.dumps(rich).replace(b"Draft", b"Review"))
     assert edited == expected

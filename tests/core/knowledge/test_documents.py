@@ -1,4 +1,4 @@
-"""Documents: made, found, changed, put below each other, deleted."""
+"""Documents: creation, search, changes, hierarchy and deletion."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ UNKNOWN = "a" * 24
 
 
 def test_a_new_document_is_an_empty_draft_of_the_workspace(document_api):
-    made = document_api.document()
-    assert made == {
-        "id": made["id"],
+    document = document_api.document()
+    assert document == {
+        "id": document["id"],
         "title": "Plan",
         "docType": "document",
         "contextType": "workspace",
@@ -35,15 +35,15 @@ def test_a_new_document_is_an_empty_draft_of_the_workspace(document_api):
         "submittedAt": None,
         "reviewedAt": None,
         "version": 1,
-        "createdAt": made["createdAt"],
-        "updatedAt": made["createdAt"],
+        "createdAt": document["createdAt"],
+        "updatedAt": document["createdAt"],
         "contentFormat": "tiptap",
         "content": {"type": "doc", "content": [{"type": "paragraph"}]},
     }
-    assert document_api.read(made) == made
+    assert document_api.read(document) == document
 
 
-def test_there_are_eight_types_and_each_can_be_filtered_by(document_api):
+def test_list_filters_by_each_of_eight_types(document_api):
     types = get_args(DocType)
     for kind in types:
         document_api.document(kind, docType=kind)
@@ -51,18 +51,18 @@ def test_there_are_eight_types_and_each_can_be_filtered_by(document_api):
     assert [document_api.titles(f"docType={kind}") for kind in types] == [[kind] for kind in types]
 
 
-def test_markdown_is_taken_and_told(document_api):
-    said = "# Plan\n\nWrite **it**."
-    made = document_api.document(content=said, contentFormat="markdown")
-    assert (made["contentFormat"], made["content"]) == ("markdown", said)
-    assert [node["type"] for node in document_api.read(made)["content"]["content"]] == [
+def test_markdown_is_accepted_and_returned(document_api):
+    markdown = "# Plan\n\nWrite **it**."
+    document = document_api.document(content=markdown, contentFormat="markdown")
+    assert (document["contentFormat"], document["content"]) == ("markdown", markdown)
+    assert [node["type"] for node in document_api.read(document)["content"]["content"]] == [
         "heading",
         "paragraph",
     ]
-    changed = document_api.change(made, content="Done.", contentFormat="markdown")
+    changed = document_api.change(document, content="Done.", contentFormat="markdown")
     assert (changed["version"], changed["content"]) == (2, "Done.")
-    assert document_api.read(made)["content"] == content("Done.")
-    assert document_api.read(made, "contentFormat=markdown")["content"] == "Done."
+    assert document_api.read(document)["content"] == content("Done.")
+    assert document_api.read(document, "contentFormat=markdown")["content"] == "Done."
 
 
 @pytest.mark.parametrize(
@@ -101,20 +101,20 @@ def test_markdown_is_taken_and_told(document_api):
     ],
     ids=lambda case: str(case)[:40],
 )
-def test_what_cannot_be_is_told_and_changes_nothing(document_api, body, message):
+def test_invalid_fields_are_refused(document_api, body, message):
     document = document_api.document()
     assert document_api.error("POST", document_api.path, {"title": "Plan", **body}) == (400, message)
     assert document_api.error("PATCH", document_api.of(document), body) == (400, message)
     assert [document_api.titles(), document_api.read(document)] == [["Plan"], document]
 
 
-def test_a_content_of_a_megabyte_is_kept(document_api):
+def test_content_of_one_megabyte_is_stored(document_api):
     empty = len(b'{"type":"doc","content":[{"type":"paragraph","content":[{"type":"text","text":""}]}]}')
-    said = content("x" * (1_048_576 - empty))
-    assert document_api.read(document_api.document(content=said))["content"] == said
+    large = content("x" * (1_048_576 - empty))
+    assert document_api.read(document_api.document(content=large))["content"] == large
 
 
-def test_a_content_of_nodes_32_deep_is_kept(document_api):
+def test_content_nested_32_levels_is_stored(document_api):
     node = {"type": "text", "text": "deep"}
     for kind in ["paragraph", *["blockquote"] * 29, "doc"]:
         node = {"type": kind, "content": [node]}
@@ -126,13 +126,13 @@ def test_a_content_of_nodes_32_deep_is_kept(document_api):
 def test_each_context_has_its_documents(document_api):
     project = document_api.project()
     organization = document_api.workspace.organization.id
-    made = [
+    documents = [
         document_api.document("o", contextType="organization"),
         document_api.document("w", contextType="workspace", contextId=document_api.workspace.id),
         document_api.document("p", contextType="project", contextId=project["id"]),
         document_api.document("s", contextType="scope", contextId=project["scopeId"]),
     ]
-    assert [each["contextId"] for each in made] == [
+    assert [document["contextId"] for document in documents] == [
         organization,
         document_api.workspace.id,
         project["id"],
@@ -142,31 +142,34 @@ def test_each_context_has_its_documents(document_api):
     assert document_api.titles("contextType=scope") == ["s"]
     assert document_api.titles(f"contextId={project['id']}") == ["p"]
     assert document_api.titles(f"projectId={project['id']}") == ["p", "s"]
-    moved = document_api.change(made[2], contextType="workspace")
+    moved = document_api.change(documents[2], contextType="workspace")
     assert (moved["contextId"], moved["projectId"], moved["version"]) == (document_api.workspace.id, None, 2)
 
 
-def test_what_belongs_to_the_organization_is_read_in_its_workspaces_and_changed_at_home(document_api):
+def test_organization_documents_are_read_everywhere_and_changed_in_their_workspace(document_api):
     other = document_api.world.workspace(document_api.rob, document_api.workspace.organization)
     elsewhere = f"{other.path}/documents"
-    shared, own = document_api.document("shared", contextType="organization"), document_api.document("own")
-    assert [each["title"] for each in document_api.world.ask(document_api.rob, "GET", elsewhere)] == [
+    shared, private = (
+        document_api.document("shared", contextType="organization"),
+        document_api.document("own"),
+    )
+    assert [document["title"] for document in document_api.world.ask(document_api.rob, "GET", elsewhere)] == [
         "shared"
     ]
     there = f"{elsewhere}/{shared['id']}"
     assert document_api.world.ask(document_api.rob, "GET", there) == shared
-    assert document_api.error("GET", f"{elsewhere}/{own['id']}", by=document_api.rob) == (
+    assert document_api.error("GET", f"{elsewhere}/{private['id']}", by=document_api.rob) == (
         404,
         "Document not found",
     )
-    said = (
+    expected = (
         403,
         "a document of the organization can be changed only in the workspace in which it was created",
     )
-    assert document_api.error("PATCH", there, {"title": "mine"}, by=document_api.rob) == said
-    assert document_api.error("PATCH", there, {"title": 5}, by=document_api.rob) == said
-    assert document_api.error("DELETE", there, by=document_api.rob) == said
-    assert document_api.error("POST", f"{there}/submit-review", by=document_api.rob) == said
+    assert document_api.error("PATCH", there, {"title": "mine"}, by=document_api.rob) == expected
+    assert document_api.error("PATCH", there, {"title": 5}, by=document_api.rob) == expected
+    assert document_api.error("DELETE", there, by=document_api.rob) == expected
+    assert document_api.error("POST", f"{there}/submit-review", by=document_api.rob) == expected
     assert (
         document_api.error("POST", elsewhere, {"title": "x", "parentId": shared["id"]}, by=document_api.rob)[
             0
@@ -178,7 +181,7 @@ def test_what_belongs_to_the_organization_is_read_in_its_workspaces_and_changed_
     assert document_api.error("GET", abroad, by=stranger) == (404, "Document not found")
 
 
-def test_a_child_takes_the_context_of_its_parent_unless_another_is_named(document_api):
+def test_child_has_the_context_of_its_parent_by_default(document_api):
     project = document_api.project()
     parent = document_api.document(contextType="scope", contextId=project["scopeId"])
     child = document_api.document("child", parentId=parent["id"])
@@ -197,15 +200,15 @@ def test_a_document_never_stands_below_itself(document_api):
     middle = document_api.document("middle", parentId=top["id"])
     bottom = document_api.document("bottom", parentId=middle["id"])
     for below in (top, middle, bottom):
-        said = document_api.error("PATCH", document_api.of(top), {"parentId": below["id"]})
-        assert said == (409, "a document cannot be moved below itself")
+        error = document_api.error("PATCH", document_api.of(top), {"parentId": below["id"]})
+        assert error == (409, "a document cannot be moved below itself")
     assert document_api.change(bottom, parentId=top["id"])["parentId"] == top["id"]
     assert document_api.change(middle, parentId=bottom["id"])["parentId"] == bottom["id"]
     assert document_api.change(bottom, parentId=None)["parentId"] is None
     assert document_api.titles("topLevel=true") == ["top", "bottom"]
 
 
-def test_two_that_are_put_below_each_other_at_once_make_no_cycle(document_api):
+def test_concurrent_moves_below_each_other_make_no_cycle(document_api):
     one, two = document_api.document("one"), document_api.document("two")
 
     def put(which, below):
@@ -216,13 +219,13 @@ def test_two_that_are_put_below_each_other_at_once_make_no_cycle(document_api):
     assert sorted(at_once(lambda: put(one, two), lambda: put(two, one))) == [200, 409]
 
 
-def test_what_stands_below_a_deleted_document_rises_to_its_parent(document_api):
+def test_children_of_a_deleted_document_move_to_its_parent(document_api):
     top = document_api.document("top")
     middle = document_api.document("middle", parentId=top["id"])
     children = [document_api.document(title, parentId=middle["id"]) for title in "ab"]
     assert document_api.world.ask(document_api.wim, "DELETE", document_api.of(middle)) == {"ok": True}
-    found = [document_api.read(child) for child in children]
-    assert [(each["parentId"], each["version"]) for each in found] == [(top["id"], 2)] * 2
+    current = [document_api.read(child) for child in children]
+    assert [(document["parentId"], document["version"]) for document in current] == [(top["id"], 2)] * 2
     assert document_api.error("GET", document_api.of(middle)) == (404, "Document not found")
 
 
@@ -245,70 +248,76 @@ def test_documents_are_found_by_tag_title_status_author_and_time(document_api):
     assert document_api.titles("updatedSince=2026-04-01") == ["Größe_1", "Notes"]
 
 
-def test_a_list_has_no_content_and_comes_by_the_page(document_api):
+def test_list_has_no_content_and_is_paged(document_api):
     for number in range(5):
         document_api.document(str(number))
     answer = document_api.world.call(document_api.ann, "GET", f"{document_api.path}?limit=2&topLevel=true")
     assert b'"content"' not in answer.body
     link = answer.headers["link"].partition(">")[0][1:]
-    assert [each["title"] for each in document_api.world.ask(document_api.ann, "GET", link)] == ["2", "3"]
+    assert [document["title"] for document in document_api.world.ask(document_api.ann, "GET", link)] == [
+        "2",
+        "3",
+    ]
 
 
-def test_a_change_of_nothing_is_none(document_api):
-    made = document_api.document(content=content("a"), tags=["x"])
-    assert document_api.change(made) == made
-    assert document_api.change(made, title="Plan", content=content("a"), tags=["x"], parentId=None) == made
+def test_update_without_changes_keeps_the_document(document_api):
+    document = document_api.document(content=content("a"), tags=["x"])
+    assert document_api.change(document) == document
+    assert (
+        document_api.change(document, title="Plan", content=content("a"), tags=["x"], parentId=None)
+        == document
+    )
 
 
 def test_a_stale_version_is_refused(document_api):
-    made = document_api.document()
+    document = document_api.document()
     answer = document_api.world.call(
-        document_api.ann, "PATCH", document_api.of(made), {"content": content("a")}, if_match='"1"'
+        document_api.ann, "PATCH", document_api.of(document), {"content": content("a")}, if_match='"1"'
     )
     assert (answer.status, answer.headers["etag"]) == (200, '"2"')
     stale = {"if_match": '"1"'}
-    assert document_api.error("PATCH", document_api.of(made), {"title": "b"}, **stale) == (
+    assert document_api.error("PATCH", document_api.of(document), {"title": "b"}, **stale) == (
         412,
         "the current version is 2",
     )
-    assert document_api.error("DELETE", document_api.of(made), **stale)[0] == 412
-    assert document_api.error("POST", f"{document_api.of(made)}/submit-review", **stale)[0] == 412
+    assert document_api.error("DELETE", document_api.of(document), **stale)[0] == 412
+    assert document_api.error("POST", f"{document_api.of(document)}/submit-review", **stale)[0] == 412
     assert document_api.titles() == ["Plan"]
 
 
-def test_who_saves_every_few_seconds_is_told_of_every_ten_minutes(document_api):
+def test_frequent_saves_are_recorded_every_ten_minutes(document_api):
     clock = document_api.world.stop_clock()
     project = document_api.project()
-    made = document_api.document(contextType="project", contextId=project["id"])
+    document = document_api.document(contextType="project", contextId=project["id"])
 
-    def told():
+    def count_updates():
         path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
-        return [each["type"] for each in document_api.world.ask(document_api.ann, "GET", path)].count(
+        return [entry["type"] for entry in document_api.world.ask(document_api.ann, "GET", path)].count(
             "document_updated"
         )
 
     for number in range(5):
-        document_api.change(made, content=content(str(number)))
-    assert told() == 0
-    document_api.change(made, title="Another")
-    assert told() == 1
-    document_api.change(made, by=document_api.wim, content=content("wim's"))
-    assert told() == 2
+        document_api.change(document, content=content(str(number)))
+    assert count_updates() == 0
+    document_api.change(document, title="Another")
+    assert count_updates() == 1
+    document_api.change(document, by=document_api.wim, content=content("wim's"))
+    assert count_updates() == 2
     clock.advance(timedelta(minutes=10))
-    document_api.change(made, by=document_api.wim, content=content("later"))
-    assert told() == 3
+    document_api.change(document, by=document_api.wim, content=content("later"))
+    assert count_updates() == 3
 
 
-def test_what_is_told_of_a_document_says_what_it_is(document_api):
+def test_activity_of_a_document_has_its_details(document_api):
     project = document_api.project()
-    made = document_api.document(contextType="project", contextId=project["id"])
-    document_api.change(made, title="Spec", docType="spec", tags=["a"])
+    document = document_api.document(contextType="project", contextId=project["id"])
+    document_api.change(document, title="Spec", docType="spec", tags=["a"])
     path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
     newest = document_api.world.ask(document_api.ann, "GET", path)[0]
     assert (newest["type"], newest["meta"]) == (
         "document_updated",
         {
-            "documentId": made["id"],
+            "documentId": document["id"],
             "documentTitle": "Spec",
             "docType": "spec",
             "status": "draft",
@@ -318,7 +327,7 @@ def test_what_is_told_of_a_document_says_what_it_is(document_api):
     )
 
 
-def test_documents_go_with_what_they_belong_to(document_api):
+def test_documents_are_deleted_with_their_context(document_api):
     project = document_api.project()
     base = f"{document_api.workspace.path}/projects/{project['id']}"
     scope = document_api.world.ask(document_api.ann, "POST", f"{base}/scopes", {"name": "Phase 2"})
@@ -340,35 +349,40 @@ def test_documents_go_with_what_they_belong_to(document_api):
 
 
 def test_documents_stay_when_their_author_leaves(document_api):
-    made = document_api.document(by=document_api.wim)
-    document_api.submit(made, by=document_api.wim)
-    document_api.review(made)
-    assert document_api.told(document_api.wim) == ["document_approved Plan"]
+    document = document_api.document(by=document_api.wim)
+    document_api.submit(document, by=document_api.wim)
+    document_api.review(document)
+    assert document_api.notices(document_api.wim) == ["document_approved Plan"]
     document_api.world.ask(
         document_api.ann, "DELETE", f"{document_api.workspace.path}/members/{document_api.wim.id}"
     )
-    assert document_api.told(document_api.wim) == []
-    assert document_api.read(made)["authorName"] == "wim"
-    assert document_api.error("GET", document_api.of(made), by=document_api.wim) == (
+    assert document_api.notices(document_api.wim) == []
+    assert document_api.read(document)["authorName"] == "wim"
+    assert document_api.error("GET", document_api.of(document), by=document_api.wim) == (
         404,
         "Workspace not found",
     )
 
 
 def test_each_call_costs_a_fixed_number_of_statements(document_api, statements):
-    def cost(call):
+    def count_statements(call):
         with statements() as sent:
             call()
         return len(sent)
 
-    made = document_api.document(content=content("a"))
-    assert cost(lambda: document_api.read(made)) == 1
-    assert cost(lambda: document_api.read(made, "contentFormat=markdown")) == 1
-    assert cost(lambda: document_api.change(made)) == 1
-    assert cost(lambda: document_api.change(made, content=content("b"))) == 3
-    one = cost(document_api.titles)
+    document = document_api.document(content=content("a"))
+    assert count_statements(lambda: document_api.read(document)) == 1
+    assert count_statements(lambda: document_api.read(document, "contentFormat=markdown")) == 1
+    assert count_statements(lambda: document_api.change(document)) == 1
+    assert count_statements(lambda: document_api.change(document, content=content("b"))) == 3
+    one = count_statements(document_api.titles)
     for _ in range(5):
         document_api.document()
-    assert one == cost(document_api.titles) == cost(lambda: document_api.titles("limit=2")) == 2
+    assert (
+        one
+        == count_statements(document_api.titles)
+        == count_statements(lambda: document_api.titles("limit=2"))
+        == 2
+    )
     # The access check, the document, what is told of it, and the index: nobody wants to be called.
-    assert cost(document_api.document) == 4
+    assert count_statements(document_api.document) == 4

@@ -1,4 +1,4 @@
-"""Markdown: what is written is read as the same document again, and no text is too much."""
+"""Markdown: written documents read back equal, and no text takes too long."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def doc(*content):
     return {"type": "doc", "content": list(content)}
 
 
-def text(said, *marks):
-    made = [{"type": "link", "attrs": {"href": mark}} if ":" in mark else {"type": mark} for mark in marks]
-    return {"type": "text", "text": said} | ({"marks": made} if made else {})
+def text(value, *marks):
+    marks_ = [{"type": "link", "attrs": {"href": mark}} if ":" in mark else {"type": mark} for mark in marks]
+    return {"type": "text", "text": value} | ({"marks": marks_} if marks_ else {})
 
 
 def paragraph(*content):
-    content = [text(each) if isinstance(each, str) else each for each in content]
+    content = [text(item) if isinstance(item, str) else item for item in content]
     return {"type": "paragraph"} | ({"content": content} if content else {})
 
 
@@ -42,9 +42,9 @@ def quote(*content):
     return {"type": "blockquote", "content": list(content)}
 
 
-def code(said, language=None):
-    made = {"type": "codeBlock", "attrs": {"language": language}}
-    return made | ({"content": [{"type": "text", "text": said}]} if said else {})
+def code(source, language=None):
+    block = {"type": "codeBlock", "attrs": {"language": language}}
+    return block | ({"content": [{"type": "text", "text": source}]} if source else {})
 
 
 titled = {"type": "link", "attrs": {"href": "http://c", "title": "d"}}
@@ -58,12 +58,12 @@ def image(src, **attributes):
     return {"type": "image", "attrs": {"src": src, **attributes}}
 
 
-def centered(said):
-    return {**paragraph(said), "attrs": {"textAlign": "center"}}
+def centered_paragraph(value):
+    return {**paragraph(value), "attrs": {"textAlign": "center"}}
 
 
 def table(head, *rows):
-    """A table of rows, each a list of paragraphs that are cells."""
+    """Return a table of rows, each a list of paragraphs that are cells."""
     kinds = ["tableHeader", *["tableCell"] * len(rows)]
     return {
         "type": "table",
@@ -75,11 +75,11 @@ def table(head, *rows):
 
 
 def tasks(*items):
-    made = [
+    items_ = [
         {"type": "taskItem", "attrs": {"checked": checked}, "content": list(content)}
         for checked, *content in items
     ]
-    return {"type": "taskList", "content": made}
+    return {"type": "taskList", "content": items_}
 
 
 BREAK, RULE = {"type": "hardBreak"}, {"type": "horizontalRule"}
@@ -88,7 +88,7 @@ CELL = {"type": "tableCell", "content": [paragraph("a")]}
 
 
 def tiptap(node):
-    """The block that stands for a node that Markdown cannot express."""
+    """Return the block that stands for a node that Markdown cannot express."""
     return f"```tiptap\n{orjson.dumps(node).decode()}\n```"
 
 
@@ -177,7 +177,7 @@ def tiptap(node):
         (
             "a|b\n:-:|-\n\\|c\n\nd",
             doc(
-                table([[centered("a"), paragraph("b")]], [[centered("|c"), paragraph()]]),
+                table([[centered_paragraph("a"), paragraph("b")]], [[centered_paragraph("|c"), paragraph()]]),
                 paragraph("d"),
             ),
         ),
@@ -221,7 +221,7 @@ def tiptap(node):
         ("[x](" + "(" * 40 + ")" * 40 + ")", doc(paragraph("[x](" + "(" * 40 + ")" * 40 + ")"))),
     ],
 )
-def test_markdown_is_read_as_commonmark_has_it(markdown, document):
+def test_markdown_is_read_like_commonmark(markdown, document):
     assert from_markdown(markdown) == document
 
 
@@ -249,7 +249,12 @@ def test_markdown_is_read_as_commonmark_has_it(markdown, document):
         (doc(text("a"), paragraph("b")), tiptap(text("a")) + "\n\nb"),
         (doc(table([[paragraph("a|b"), paragraph()]])), "| a\\|b |  |\n| --- | --- |"),
         (
-            doc(table([[centered("a"), paragraph("b")]], [[centered("c"), paragraph(BREAK, "d")]])),
+            doc(
+                table(
+                    [[centered_paragraph("a"), paragraph("b")]],
+                    [[centered_paragraph("c"), paragraph(BREAK, "d")]],
+                )
+            ),
             "| a | b |\n| :-: | --- |\n| c | <br>d |",
         ),
         (
@@ -265,7 +270,7 @@ def test_markdown_is_read_as_commonmark_has_it(markdown, document):
             "- [x] a\n  - [ ] b\n- [ ] &nbsp;",
         ),
         (doc(bullets([paragraph("[ ] a")])), "- \\[ \\] a"),
-        (doc(centered("a")), '<tiptap-block {"attrs":{"textAlign":"center"}}>a'),
+        (doc(centered_paragraph("a")), '<tiptap-block {"attrs":{"textAlign":"center"}}>a'),
         (
             doc(paragraph("a ", {"type": "mention", "attrs": {"id": "jane", "label": "J>"}})),
             'a <tiptap-node {"type":"mention","attrs":{"id":"jane","label":"J\\u003e"}}>',
@@ -300,7 +305,7 @@ def test_markdown_is_read_as_commonmark_has_it(markdown, document):
         ),
     ],
 )
-def test_a_document_is_written_as_people_write(document, markdown):
+def test_document_is_written_as_idiomatic_markdown(document, markdown):
     assert to_markdown(document) == markdown
 
 
@@ -354,13 +359,13 @@ def test_link_definition_does_not_multiply():
         from_markdown("[a] " * 1_000 + f"\n\n[a]: {'b' * 2_000}")
 
 
-def test_more_marks_than_anybody_writes_are_refused():
+def test_excessive_marks_are_refused():
     for text in ("*" * (MARKS_MAX + 1), "[" * (MARKS_MAX // 10 + 1)):
         with pytest.raises(Invalid, match="content must have at most 300 000 characters that could be marks"):
             from_markdown(text)
 
 
-def test_what_is_nested_too_deeply_stays_a_text():
+def test_too_deeply_nested_markup_stays_text():
     for unit in (">", "- ", "1. "):
         read = from_markdown(unit * 100 + "a")
         assert max(depth for _, depth in nodes(read)) <= DEPTH_MAX
@@ -368,7 +373,7 @@ def test_what_is_nested_too_deeply_stays_a_text():
 
 
 @pytest.mark.parametrize(
-    ("node", "said"),
+    ("node", "message"),
     [
         (5, "nodes that are objects with a type"),
         ({"type": ""}, "nodes that are objects with a type"),
@@ -383,17 +388,17 @@ def test_what_is_nested_too_deeply_stays_a_text():
     ],
     ids=map(str, range(7)),
 )
-def test_what_is_wrong_with_a_node_is_told(node, said):
-    assert RichText().problem(doc(node)) == f"must have {said}"
+def test_problem_of_a_node_is_named(node, message):
+    assert RichText().problem(doc(node)) == f"must have {message}"
     assert RichText().problem({"type": "page"}) == 'must be a TipTap document: an object whose type is "doc"'
 
 
-def test_a_text_of_more_blocks_than_fit_is_given_up():
+def test_text_of_too_many_blocks_is_refused():
     with pytest.raises(Invalid, match="content must be at most 1 MB as a TipTap document"):
         from_markdown("---\n" * (TOKENS_MAX + 1))
 
 
-def test_what_is_no_document_is_told():
+def test_invalid_document_is_refused():
     deep = {"type": "paragraph"}
     for _ in range(DEPTH_MAX):
         deep = {"type": "blockquote", "content": [deep]}
@@ -402,7 +407,7 @@ def test_what_is_no_document_is_told():
     assert RichText().schema() == {"type": ["object", "string"]}
 
 
-def test_where_markdown_is_not_taken_a_text_is_none():
+def test_text_is_no_document_where_markdown_is_not_accepted():
     alone = RichText(markdown=False)
     assert alone.problem("# A") == alone.problem(5) == "must be a TipTap document"
     assert alone.problem(doc({"type": "paragraph"})) is None

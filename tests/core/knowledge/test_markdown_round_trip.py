@@ -1,4 +1,4 @@
-"""Markdown: documents of every kind that TipTap's extensions make survive being written and read again."""
+"""Markdown round trips: documents with any TipTap extension survive being written and read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULTS = {
 MARK_ORDER = ["link", "bold", "italic", "strike", "underline", "highlight", "subscript", "superscript"]
 
 
-def normalized(node):
+def normalize(node):
     """Return a node without what Markdown does not keep.
 
     These are: attributes that are null or the defaults of TipTap's extensions, empty attributes, marks and content,
@@ -42,41 +42,45 @@ def normalized(node):
         if value is not None and (name not in defaults or value != defaults[name])
     }
     marks = []
-    for mark in map(normalized, node.get("marks") or []):
+    for mark in map(normalize, node.get("marks") or []):
         if mark not in marks:
             marks.append(mark)
     marks.sort(
         key=lambda mark: [*MARK_ORDER, mark["type"]].index(mark["type"]) if mark["type"] != "code" else 99
     )
     content = []
-    for inner in map(normalized, node.get("content") or []):
+    for inner in map(normalize, node.get("content") or []):
         last = content[-1] if content else {}
         if inner["type"] == "text" == last.get("type") and inner.get("marks") == last.get("marks"):
             content[-1] = {**inner, "text": last["text"] + inner["text"]}
         else:
             content.append(inner)
-    found = {name: value for name, value in node.items() if name not in ("attrs", "marks", "content")}
-    kept = {"attrs": attributes, "marks": marks, "content": content}
-    return found | {name: value for name, value in kept.items() if value}
+    other_fields = {name: value for name, value in node.items() if name not in ("attrs", "marks", "content")}
+    kept_fields = {"attrs": attributes, "marks": marks, "content": content}
+    return other_fields | {name: value for name, value in kept_fields.items() if value}
 
 
 # ---------------------------------------------------------------------------------------------- any document
 
 
 def node(type, content=None, /, **attributes):
-    made = {"type": type}
+    new_node = {"type": type}
     if attributes:
-        made["attrs"] = attributes
-    return made if content is None else made | {"content": content}
+        new_node["attrs"] = attributes
+    return new_node if content is None else new_node | {"content": content}
 
 
-def optional(**attributes):
+def optional_attributes(**attributes):
     """Return a strategy for attributes of which each may be missing or null."""
-    return st.fixed_dictionaries({}, optional={name: st.none() | made for name, made in attributes.items()})
+    return st.fixed_dictionaries(
+        {}, optional={name: st.none() | values for name, values in attributes.items()}
+    )
 
 
 def with_attributes(type, attributes):
-    return lambda content: attributes.map(lambda said: {"type": type, "attrs": said, "content": content})
+    return lambda content: attributes.map(
+        lambda attributes_: {"type": type, "attrs": attributes_, "content": content}
+    )
 
 
 JSON = st.recursive(
@@ -84,13 +88,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
     max_leaves=4,
 )
-ALIGNED = optional(textAlign=st.sampled_from(["left", "center", "right", "justify"]))
+ALIGNED = optional_attributes(textAlign=st.sampled_from(["left", "center", "right", "justify"]))
 COLORS = st.sampled_from(["#ff0", "<|`>", "red\\"])
 
 LINKS = st.builds(
     lambda href, more: {"type": "link", "attrs": {"href": href, **more}},
     HREFS,
-    optional(
+    optional_attributes(
         target=st.sampled_from(["_blank", "_self"]),
         rel=st.just("noopener noreferrer nofollow"),
         title=st.sampled_from(['a "b" \\ &amp; |c', "d"]),
@@ -100,7 +104,7 @@ MARKS = st.one_of(
     st.sampled_from(["bold", "italic", "strike", "underline", "code", "subscript", "superscript"]).map(
         lambda name: {"type": name}
     ),
-    optional(color=COLORS).map(lambda said: {"type": "highlight", "attrs": said}),
+    optional_attributes(color=COLORS).map(lambda attributes: {"type": "highlight", "attrs": attributes}),
     COLORS.map(lambda color: {"type": "textStyle", "attrs": {"color": color}}),
     st.just({"type": "spoiler"}),
 )
@@ -111,23 +115,26 @@ MARK_LISTS = st.builds(
 )
 
 
-def marked(made):
-    return st.builds(lambda inline, marks: inline | ({"marks": marks} if marks else {}), made, MARK_LISTS)
+def with_marks(inlines):
+    return st.builds(lambda inline, marks: inline | ({"marks": marks} if marks else {}), inlines, MARK_LISTS)
 
 
 IMAGES = st.builds(
     lambda src, more: {"type": "image", "attrs": {"src": src, **more}},
     st.sampled_from(["https://a.b/c (d).png", "/e|f.png"]),
-    optional(alt=TEXTS, title=TEXTS, width=st.integers(1, 9)),
+    optional_attributes(alt=TEXTS, title=TEXTS, width=st.integers(1, 9)),
 )
 INLINES = st.lists(
     st.one_of(
-        marked(TEXTS.map(lambda said: {"type": "text", "text": said})),
-        marked(TEXTS.map(lambda said: {"type": "text", "text": said})),
-        marked(st.just({"type": "hardBreak"})),
-        marked(st.just({"type": "mention", "attrs": {"id": "ann", "label": "Ann <|`>"}})),
-        marked(IMAGES),
-        st.builds(lambda said: {"type": "emoji", "attrs": said}, st.dictionaries(TEXTS, JSON, max_size=2)),
+        with_marks(TEXTS.map(lambda value: {"type": "text", "text": value})),
+        with_marks(TEXTS.map(lambda value: {"type": "text", "text": value})),
+        with_marks(st.just({"type": "hardBreak"})),
+        with_marks(st.just({"type": "mention", "attrs": {"id": "ann", "label": "Ann <|`>"}})),
+        with_marks(IMAGES),
+        st.builds(
+            lambda attributes: {"type": "emoji", "attrs": attributes},
+            st.dictionaries(TEXTS, JSON, max_size=2),
+        ),
     ),
     max_size=5,
 )
@@ -135,9 +142,9 @@ PARAGRAPHS = INLINES.flatmap(with_attributes("paragraph", ALIGNED | st.just({}))
 LEAVES = st.one_of(
     PARAGRAPHS,
     st.builds(
-        lambda level, said, content: {
+        lambda level, attributes, content: {
             "type": "heading",
-            "attrs": {"level": level, **said},
+            "attrs": {"level": level, **attributes},
             "content": content,
         },
         st.integers(1, 7),
@@ -145,10 +152,10 @@ LEAVES = st.one_of(
         INLINES,
     ),
     st.builds(
-        lambda language, said: {
+        lambda language, source: {
             "type": "codeBlock",
             "attrs": {"language": language},
-            "content": [{"type": "text", "text": said}] if said else [],
+            "content": [{"type": "text", "text": source}] if source else [],
         },
         st.none() | st.sampled_from(["py", "c++", "tiptap", "a b", "", "`\\&amp;"]),
         st.text(st.sampled_from("`~ \n\ta#>-{}|\r"), max_size=12),
@@ -160,7 +167,7 @@ LEAVES = st.one_of(
 
 def tables(inner):
     def cells(type):
-        attributes = optional(
+        attributes = optional_attributes(
             colspan=st.integers(1, 2),
             rowspan=st.integers(1, 2),
             colwidth=st.just([200]),
@@ -173,7 +180,9 @@ def tables(inner):
             st.lists(inner, max_size=2),
         )
         return st.builds(
-            lambda said, content: {"type": type, "attrs": said, "content": content}, attributes, contents
+            lambda attributes_, content: {"type": type, "attrs": attributes_, "content": content},
+            attributes,
+            contents,
         )
 
     def rows(width):
@@ -191,26 +200,26 @@ def tables(inner):
 def containers(inner):
     blocks = st.lists(inner, max_size=3)
     items = st.lists(
-        st.builds(lambda first, rest: [first, *rest], PARAGRAPHS, st.lists(inner, max_size=2)),
+        st.builds(lambda first, more: [first, *more], PARAGRAPHS, st.lists(inner, max_size=2)),
         min_size=1,
         max_size=3,
     )
     loose = st.lists(blocks, max_size=2)
     return st.one_of(
         blocks.map(lambda content: node("blockquote", content)),
-        (items | loose).map(lambda found: node("bulletList", [node("listItem", item) for item in found])),
+        (items | loose).map(lambda items_: node("bulletList", [node("listItem", item) for item in items_])),
         st.builds(
-            lambda said, found: {
+            lambda attributes, items_: {
                 "type": "orderedList",
-                "attrs": said,
-                "content": [node("listItem", item) for item in found],
+                "attrs": attributes,
+                "content": [node("listItem", item) for item in items_],
             },
-            optional(start=st.integers(0, 1_000), type=st.just("a")),
+            optional_attributes(start=st.integers(0, 1_000), type=st.just("a")),
             items,
         ),
         st.builds(
-            lambda checked, found: node(
-                "taskList", [node("taskItem", item, checked=checked) for item in found]
+            lambda checked, items_: node(
+                "taskList", [node("taskItem", item, checked=checked) for item in items_]
             ),
             st.none() | st.booleans(),
             items,
@@ -225,8 +234,8 @@ DOCUMENTS = st.lists(st.recursive(LEAVES, containers, max_leaves=5), min_size=1,
 )
 
 
-def text(said, *marks):
-    return {"type": "text", "text": said, "marks": [{"type": mark} for mark in marks]}
+def text(value, *marks):
+    return {"type": "text", "text": value, "marks": [{"type": mark} for mark in marks]}
 
 
 @given(DOCUMENTS)
@@ -237,7 +246,7 @@ def text(said, *marks):
 @example(node("doc", [node("paragraph")], lang="fr"))
 @example(node("doc", [text("a"), node("paragraph")]))
 def test_document_survives_being_written_and_read(document):
-    assert normalized(from_markdown(to_markdown(document))) == normalized(document)
+    assert normalize(from_markdown(to_markdown(document))) == normalize(document)
 
 
 @given(DOCUMENTS)
@@ -261,4 +270,4 @@ MARKDOWN = st.text(st.sampled_from("*_`~+=[](<>&#!\\-|.:; \n\n\t1ab)x"), max_siz
 def test_every_text_is_a_document_that_stays_the_same(markdown):
     document = from_markdown(markdown)
     assert RichText().problem(document) is None
-    assert normalized(from_markdown(to_markdown(document))) == normalized(document)
+    assert normalize(from_markdown(to_markdown(document))) == normalize(document)

@@ -1,4 +1,4 @@
-"""What a document says, without how it looks."""
+"""The plain text of documents."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from stellary.core.knowledge.rules.plain_text import plain_text
 
 
 def test_each_block_is_a_line():
-    said = "# Plan\n\nWe *fly* to **the\\\nmoon**.\n\n- soon\n- `now`\n"
-    assert plain_text(from_markdown(said)) == "Plan\nWe fly to the\nmoon.\nsoon\nnow"
+    markdown = "# Plan\n\nWe *fly* to **the\\\nmoon**.\n\n- soon\n- `now`\n"
+    assert plain_text(from_markdown(markdown)) == "Plan\nWe fly to the\nmoon.\nsoon\nnow"
 
 
-def test_who_is_mentioned_and_what_a_picture_shows_is_said():
+def test_plain_text_contains_mentions_and_image_descriptions():
     document = {
         "type": "doc",
         "content": [
@@ -31,5 +31,5 @@ def test_who_is_mentioned_and_what_a_picture_shows_is_said():
     assert plain_text(document) == "Ask @Jane@u2@\nthe moon"
 
 
-def test_an_empty_document_says_nothing():
+def test_plain_text_of_an_empty_document_is_empty():
     assert plain_text({"type": "doc"}) == ""

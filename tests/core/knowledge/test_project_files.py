@@ -1,4 +1,4 @@
-"""Projects as files: their documents go out and come in."""
+"""Documents in project files: export and import."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import pytest
 from tests.core.knowledge.document_api import content
 
 
-def imported(document_api, file, *, by=None):
+def import_file(document_api, file, *, by=None):
     return document_api.world.ask(
         by or document_api.ann, "POST", f"{document_api.workspace.path}/projects/import", file
     )
 
 
-def exported(document_api, project):
+def export_project(document_api, project):
     return document_api.world.ask(
         document_api.ann, "GET", f"{document_api.workspace.path}/projects/{project['id']}/export"
     )
 
 
-def told_apart(file):
-    """The documents of a file, with their titles in place of ids, and the names of scopes."""
-    titles = {each["id"]: each["title"] for each in file["documents"]} | {None: None}
-    scopes = {each["id"]: each["name"] for each in file["scopes"]} | {None: None}
-    left = ("id", "parentId", "scopeId", "author", "status")
+def comparable_documents(file):
+    """Return the documents of a file for comparison, with titles and scope names in place of ids."""
+    titles = {document["id"]: document["title"] for document in file["documents"]} | {None: None}
+    scopes = {scope["id"]: scope["name"] for scope in file["scopes"]} | {None: None}
+    omitted = ("id", "parentId", "scopeId", "author", "status")
     return [
-        {name: found for name, found in each.items() if name not in left}
-        | {"below": titles[each["parentId"]], "scope": scopes[each["scopeId"]]}
-        for each in file["documents"]
+        {name: value for name, value in document.items() if name not in omitted}
+        | {"below": titles[document["parentId"]], "scope": scopes[document["scopeId"]]}
+        for document in file["documents"]
     ]
 
 
 @pytest.fixture
 def project(document_api):
-    """One with four documents: of a scope, of the project below that, reviewed, and below one that is elsewhere."""
-    made = document_api.project()
-    of_project = {"contextType": "project", "contextId": made["id"]}
+    """Create a project with four documents: of a scope, below that, reviewed, and with a parent elsewhere."""
+    project_ = document_api.project()
+    of_project = {"contextType": "project", "contextId": project_["id"]}
     scoped = document_api.document(
-        "Scoped", contextType="scope", contextId=made["scopeId"], tags=["Api", "b"]
+        "Scoped", contextType="scope", contextId=project_["scopeId"], tags=["Api", "b"]
     )
     below = document_api.document(
         "Below", parentId=scoped["id"], docType="adr", content=content("a", "b"), **of_project
@@ -49,42 +49,44 @@ def project(document_api):
     document_api.document("Last", parentId=elsewhere["id"], **of_project)
     # One that stands below a younger one.
     document_api.change(scoped, parentId=reviewed["id"])
-    assert below["projectId"] == made["id"]
-    return made
+    assert below["projectId"] == project_["id"]
+    return project_
 
 
 def test_documents_are_the_same_after_a_round_trip(document_api, project):
-    file = exported(document_api, project)
-    assert [each["title"] for each in file["documents"]] == ["Scoped", "Below", "Reviewed", "Last"]
-    assert [each["parentId"] is None for each in file["documents"]] == [False, False, True, True]
+    file = export_project(document_api, project)
+    assert [document["title"] for document in file["documents"]] == ["Scoped", "Below", "Reviewed", "Last"]
+    assert [document["parentId"] is None for document in file["documents"]] == [False, False, True, True]
     assert file["documents"][2]["author"] == {"name": "wim", "email": "wim@example.com"}
-    again = imported(document_api, file)
-    assert told_apart(exported(document_api, again)) == told_apart(file)
+    again = import_file(document_api, file)
+    assert comparable_documents(export_project(document_api, again)) == comparable_documents(file)
     assert again["ignored"] == []
 
 
-def test_what_is_imported_is_found(document_api):
+def test_imported_document_is_searchable(document_api):
     file = {"project": {"name": "x"}, "documents": [{"title": "Plan", "content": content("needles")}]}
-    made = imported(document_api, file)
+    project_ = import_file(document_api, file)
     (hit,) = document_api.world.ask(document_api.ann, "GET", f"{document_api.workspace.path}/search?q=needle")
-    assert (hit["kind"], hit["title"], hit["projectId"]) == ("document", "Plan", made["id"])
-    assert document_api.told(document_api.ann) == document_api.told(document_api.rob) == []
+    assert (hit["kind"], hit["title"], hit["projectId"]) == ("document", "Plan", project_["id"])
+    assert document_api.notices(document_api.ann) == document_api.notices(document_api.rob) == []
 
 
-def test_what_is_imported_is_a_draft_of_whoever_imports(document_api, project):
-    file = exported(document_api, project)
-    again = imported(document_api, file, by=document_api.rob)
-    made = document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?projectId={again['id']}")
-    assert {(each["status"], each["authorId"], each["version"]) for each in made} == {
+def test_imported_documents_are_drafts_of_the_importer(document_api, project):
+    file = export_project(document_api, project)
+    again = import_file(document_api, file, by=document_api.rob)
+    documents = document_api.world.ask(
+        document_api.ann, "GET", f"{document_api.path}?projectId={again['id']}"
+    )
+    assert {(document["status"], document["authorId"], document["version"]) for document in documents} == {
         ("draft", document_api.rob.id, 1)
     }
-    assert [each["title"] for each in made if "Api" in each["tags"]] == ["Scoped"]
+    assert [document["title"] for document in documents if "Api" in document["tags"]] == ["Scoped"]
     assert [
-        each["title"]
-        for each in document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?tag=api")
+        document["title"]
+        for document in document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?tag=api")
     ] == ["Scoped"] * 2
-    left = [(each["kind"], each["path"], each["name"], each["count"]) for each in again["notCarried"][1:]]
-    assert left == [
+    losses = [(loss["kind"], loss["path"], loss["name"], loss["count"]) for loss in again["notCarried"][1:]]
+    assert losses == [
         ("creator", "documents[].author", "ann", 3),
         ("creator", "documents[].author", "wim", 1),
         ("review", "documents[2].status", "Reviewed", 1),
@@ -117,7 +119,7 @@ def test_what_is_imported_is_a_draft_of_whoever_imports(document_api, project):
     ],
     ids=map(str, range(8)),
 )
-def test_what_is_wrong_with_a_document_of_a_file_is_told_and_makes_nothing(document_api, documents, message):
+def test_file_with_an_invalid_document_is_refused(document_api, documents, message):
     file = {"project": {"name": "x"}, "documents": documents}
     assert document_api.error("POST", f"{document_api.workspace.path}/projects/import", file) == (
         400,
@@ -126,12 +128,16 @@ def test_what_is_wrong_with_a_document_of_a_file_is_told_and_makes_nothing(docum
     assert document_api.world.ask(document_api.ann, "GET", f"{document_api.workspace.path}/projects") == []
 
 
-def test_a_file_may_say_little_of_its_documents(document_api):
-    made = imported(document_api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]})
-    assert made["ignored"] == ["documents[].mood"]
-    (found,) = document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?projectId={made['id']}")
-    assert (found["contextType"], found["docType"], found["createdAt"]) == (
+def test_documents_of_a_file_need_only_a_title(document_api):
+    project_ = import_file(
+        document_api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]}
+    )
+    assert project_["ignored"] == ["documents[].mood"]
+    (document,) = document_api.world.ask(
+        document_api.ann, "GET", f"{document_api.path}?projectId={project_['id']}"
+    )
+    assert (document["contextType"], document["docType"], document["createdAt"]) == (
         "project",
         "document",
-        found["updatedAt"],
+        document["updatedAt"],
     )

@@ -1,4 +1,4 @@
-"""Many at once: of those who review or submit a document one is heard, and nobody's change is lost.
+"""Concurrent requests on documents: one review or submission wins, and no change is lost.
 
 ``python3 dev.py races`` runs two hundred rounds of each race.
 """
@@ -23,47 +23,52 @@ CLIENTS = 16
 
 
 @pytest.mark.race
-def test_of_reviews_at_once_one_holds(document_api, rounds):
+def test_one_of_many_concurrent_reviews_wins(document_api, rounds):
     for number in range(rounds):
-        made = document_api.document(str(number))
-        document_api.submit(made)
+        document = document_api.document(str(number))
+        document_api.submit(document)
         moves = ["approve", "request_changes"] * (CLIENTS // 2)
-        answers = at_once(*[lambda move=move, made=made: document_api.do(made, move) for move in moves])
+        answers = at_once(
+            *[lambda move=move, document=document: document_api.do(document, move) for move in moves]
+        )
         assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
         won = {"approve": "approved", "request_changes": "changes_requested"}[moves[answers.index(200)]]
-        assert document_api.read(made)["status"] == won
-        assert [each["status"] for each in document_api.versions(made)] == [won]
+        assert document_api.read(document)["status"] == won
+        assert [version["status"] for version in document_api.versions(document)] == [won]
 
 
 @pytest.mark.race
-def test_of_submissions_at_once_one_is_kept(document_api, rounds):
+def test_one_of_many_concurrent_submissions_wins(document_api, rounds):
     for number in range(rounds):
-        made = document_api.document(str(number))
-        answers = at_once(*[lambda made=made: document_api.do(made, "submit")] * CLIENTS)
+        document = document_api.document(str(number))
+        answers = at_once(*[lambda document=document: document_api.do(document, "submit")] * CLIENTS)
         assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
-        assert len(document_api.versions(made)) == 1
+        assert len(document_api.versions(document)) == 1
 
 
 @pytest.mark.race
-def test_an_edit_and_a_review_at_once_are_one_after_the_other(document_api, rounds):
+def test_concurrent_edit_and_review_are_serialized(document_api, rounds):
     for number in range(rounds):
-        made = document_api.document(str(number))
-        document_api.submit(made)
+        document = document_api.document(str(number))
+        document_api.submit(document)
         edit, review = at_once(
-            *[lambda move=move, made=made: document_api.do(made, move) for move in ("edit", "approve")]
+            *[
+                lambda move=move, document=document: document_api.do(document, move)
+                for move in ("edit", "approve")
+            ]
         )
         assert (edit, review) in [(200, 200), (200, 409)]
         # Whatever came first, what was edited is no longer approved.
-        assert document_api.read(made)["status"] == "draft"
-        (kept,) = document_api.versions(made)
-        assert kept["status"] == ("approved" if review == 200 else "withdrawn")
+        assert document_api.read(document)["status"] == "draft"
+        (version,) = document_api.versions(document)
+        assert version["status"] == ("approved" if review == 200 else "withdrawn")
 
 
 # ---------------------------------------------------------------------------------------------- one waits for another
 
 
-def meanwhile(document_api, first, method, path, body=None, *, by=None):
-    """Status, and what is said, of a request that comes while a unit of ann's is at work."""
+def send_while_locked(document_api, first, method, path, body=None, *, by=None):
+    """Return status and body of the response to a request that runs while a unit of ann's is open."""
     answer = answered_meanwhile(
         document_api.world,
         document_api.ann,
@@ -77,46 +82,48 @@ def ref(document_api, document):
     return document_api.workspace.ref.child(DocumentRef, document["id"])
 
 
-def test_changes_of_different_fields_both_hold(document_api):
-    made = document_api.document()
+def test_concurrent_changes_of_different_fields_are_both_kept(document_api):
+    document = document_api.document()
     title = UpdateDocument(title="Other")
-    status, told = meanwhile(
+    status, body = send_while_locked(
         document_api,
-        lambda uow: update_document(uow, ref(document_api, made), title),
+        lambda uow: update_document(uow, ref(document_api, document), title),
         "PATCH",
-        document_api.of(made),
+        document_api.of(document),
         {"tags": ["a"]},
     )
-    assert (status, told["title"], told["tags"], told["version"]) == (200, "Other", ["a"], 3)
+    assert (status, body["title"], body["tags"], body["version"]) == (200, "Other", ["a"], 3)
 
 
-def test_a_document_that_is_deleted_meanwhile_is_not_found(document_api):
-    made = document_api.document()
+def test_concurrently_deleted_document_is_not_found(document_api):
+    document = document_api.document()
 
     def remove(uow):
-        delete_document(uow, ref(document_api, made))
+        delete_document(uow, ref(document_api, document))
 
-    assert meanwhile(document_api, remove, "PATCH", document_api.of(made), {"title": "x"})[0] == 404
+    assert (
+        send_while_locked(document_api, remove, "PATCH", document_api.of(document), {"title": "x"})[0] == 404
+    )
 
 
-def test_nothing_is_put_below_a_document_that_is_deleted_meanwhile(document_api):
-    made = document_api.document()
-    body = {"title": "below", "parentId": made["id"]}
-    status, told = meanwhile(
+def test_concurrently_deleted_document_gets_no_children(document_api):
+    document = document_api.document()
+    body = {"title": "below", "parentId": document["id"]}
+    status, body_ = send_while_locked(
         document_api,
-        lambda uow: delete_document(uow, ref(document_api, made)),
+        lambda uow: delete_document(uow, ref(document_api, document)),
         "POST",
         document_api.path,
         body,
     )
-    assert (status, told["message"]) == (400, "parentId must be the id of something that is there")
+    assert (status, body_["message"]) == (400, "parentId must be the id of something that is there")
 
 
-def test_what_is_put_below_a_document_meanwhile_rises_when_that_is_deleted(document_api):
+def test_concurrently_added_child_moves_up_when_its_parent_is_deleted(document_api):
     top = document_api.document("top")
     middle = document_api.document("middle", parentId=top["id"])
     below = CreateDocument(title="below", parent_id=middle["id"])
-    status, _ = meanwhile(
+    status, _ = send_while_locked(
         document_api,
         lambda uow: create_document(uow, document_api.workspace.ref, below),
         "DELETE",
@@ -126,30 +133,30 @@ def test_what_is_put_below_a_document_meanwhile_rises_when_that_is_deleted(docum
     assert document_api.titles(f"parentId={top['id']}") == ["below"]
 
 
-def test_no_document_is_made_in_a_workspace_that_is_deleted_meanwhile(document_api):
-    status, told = meanwhile(
+def test_concurrently_deleted_workspace_gets_no_document(document_api):
+    status, body = send_while_locked(
         document_api,
         lambda uow: delete_workspace(uow, document_api.workspace.ref),
         "POST",
         document_api.path,
         {"title": "x"},
     )
-    assert (status, told["message"]) == (404, "Workspace not found")
+    assert (status, body["message"]) == (404, "Workspace not found")
 
 
 @pytest.mark.postgres
-def test_what_was_submitted_anew_meanwhile_is_not_approved_unseen(postgres_document_api):
+def test_concurrently_resubmitted_document_is_not_approved(postgres_document_api):
     document_api = postgres_document_api
-    made = document_api.document()
-    document_api.submit(made)
+    document = document_api.document()
+    document_api.submit(document)
 
-    def submit_anew(uow):
-        update_document(uow, ref(document_api, made), UpdateDocument(content=content("other")))
-        submit_review(uow, ref(document_api, made))
+    def submit_again(uow):
+        update_document(uow, ref(document_api, document), UpdateDocument(content=content("other")))
+        submit_review(uow, ref(document_api, document))
 
-    path = f"{document_api.of(made)}/review"
-    status, told = meanwhile(
-        document_api, submit_anew, "POST", path, {"status": "approved"}, by=document_api.rob
+    path = f"{document_api.of(document)}/review"
+    status, body = send_while_locked(
+        document_api, submit_again, "POST", path, {"status": "approved"}, by=document_api.rob
     )
-    assert (status, told["code"]) == (409, "stale_submission")
-    assert document_api.read(made)["status"] == "pending_review"
+    assert (status, body["code"]) == (409, "stale_submission")
+    assert document_api.read(document)["status"] == "pending_review"

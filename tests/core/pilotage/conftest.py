@@ -1,4 +1,4 @@
-"""What the tests of pilotage share: one database of each kind for a module, and a workspace of its own for each test."""
+"""Fixtures of the pilotage tests: a database of each kind per module, and a workspace per test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world in a core that all tests of a module share."""
+    """Yield a world in a core that all tests of a module share."""
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
     with kind(request.config.stash[RUN]).database() as url:
         core = Core(url, bcrypt_rounds=4)
@@ -30,7 +30,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 @pytest.fixture
 def pilotage_api(world: World) -> Iterator[PilotageApi]:
-    """A workspace whose owner pilots it, beside those of other tests."""
+    """Yield the API of a new workspace, beside those of other tests."""
     clock = world.core.env.clock
     yield PilotageApi(world, world.person(f"ann{next(_numbers)}"))
     world.core.env.clock = clock

@@ -1,4 +1,4 @@
-"""A workspace to pilot, with a board whose cards proposed actions are about."""
+"""A test API for pilotage: a workspace, with a board for the cards of proposed actions."""
 
 from __future__ import annotations
 
@@ -11,74 +11,74 @@ from tests.support.world import Person
 
 
 class PilotageApi(Board):
-    """A workspace with a board, and short ways to ask for its pilotage."""
+    """A workspace with a board, and calls to its pilotage."""
 
     def person(self, name: str) -> Person:
-        """Somebody who does not belong to the workspace."""
+        """Create a user who does not belong to the workspace."""
         return self.world.person(f"{name}.{self.owner.user.name}")
 
     def member(self, name: str, pilotage_role: str = "viewer") -> Person:
-        """Somebody of the workspace who has that role in its pilotage."""
+        """Create a member of the workspace with a role in its pilotage."""
         person = self.person(name)
         self.world.join(person, self.workspace, pilotage_role=pilotage_role)
         return person
 
     def ask(self, method: str, tail: str, body: Any = None, *, by: Person | None = None) -> Any:
-        """The answer to a request that has to succeed."""
+        """Send a request that must succeed, and return the parsed JSON of the response."""
         return self.world.ask(by or self.owner, method, f"{self.flat}/pilotage/{tail}", body)
 
-    def refused(
+    def error(
         self, method: str, tail: str, body: Any = None, *, by: Person | None = None
     ) -> tuple[int, str, str | None]:
-        """The status, the sentence and the code of the answer to one that must not succeed."""
+        """Send a request that must fail, and return its status, message and code."""
         answer = self.world.call(by or self.owner, method, f"{self.flat}/pilotage/{tail}", body)
         assert answer.status >= 400, answer
-        said = orjson.loads(answer.body)
-        return answer.status, said["message"], said.get("code")
+        error_body = orjson.loads(answer.body)
+        return answer.status, error_body["message"], error_body.get("code")
 
     def mission(self, objective: str = "Implement billing", **later: Any) -> Json:
-        """A new mission; what is to be otherwise than at first is changed after that."""
-        return self._made("missions", {"objective": objective}, later)
+        """Create a mission, and update fields that creation does not take."""
+        return self._create("missions", {"objective": objective}, later)
 
     def priority(self, label: str = "Ship it", **later: Any) -> Json:
-        """A new priority."""
-        return self._made("priorities", {"label": label}, later)
+        """Create a priority."""
+        return self._create("priorities", {"label": label}, later)
 
     def todo(self, label: str = "Write tests", mission: Json | None = None, **later: Any) -> Json:
-        """A new todo."""
+        """Create a todo."""
         served = {"missionId": mission["id"]} if mission else {}
-        return self._made("todos", {"label": label, **served}, later)
+        return self._create("todos", {"label": label, **served}, later)
 
     def decision(self, title: str = "Use Stripe") -> Json:
-        """A new decision."""
-        return self._made("decisions", {"title": title}, {})
+        """Create a decision."""
+        return self._create("decisions", {"title": title}, {})
 
     def doc(self, title: str = "Spec") -> Json:
-        """A new active document."""
-        return self._made("docs", {"title": title}, {})
+        """Create an active document."""
+        return self._create("docs", {"title": title}, {})
 
-    def _made(self, tail: str, body: Json, later: Json) -> Json:
-        made: Json = self.ask("POST", tail, body)
-        return self.ask("PATCH", f"{tail}/{made['id']}", later) if later else made
+    def _create(self, tail: str, body: Json, later: Json) -> Json:
+        created: Json = self.ask("POST", tail, body)
+        return self.ask("PATCH", f"{tail}/{created['id']}", later) if later else created
 
-    def proposed(self, action_type: str, *, by: Person | None = None, **payload: Any) -> Json:
-        """An action that somebody has proposed."""
+    def propose(self, action_type: str, *, by: Person | None = None, **payload: Any) -> Json:
+        """Propose an action."""
         body = {"actionType": action_type, "explanation": "It is time.", "payload": payload}
-        made: Json = self.ask("POST", "actions/propose", body, by=by)
-        return made
+        action: Json = self.ask("POST", "actions/propose", body, by=by)
+        return action
 
-    def approved(self, action_type: str, *, by: Person | None = None, **payload: Any) -> Json:
-        """An action that somebody has approved, whoever proposed it."""
-        made = self.proposed(action_type, **payload)
-        found: Json = self.ask("POST", f"actions/{made['id']}/review", {"approved": True}, by=by)
-        return found
+    def approve(self, action_type: str, *, by: Person | None = None, **payload: Any) -> Json:
+        """Propose an action as the owner, and approve it."""
+        action = self.propose(action_type, **payload)
+        reviewed: Json = self.ask("POST", f"actions/{action['id']}/review", {"approved": True}, by=by)
+        return reviewed
 
     def state(self, query: str = "", *, by: Person | None = None) -> Json:
-        """The state."""
-        found: Json = self.ask("GET", f"state?{query}", by=by)
-        return found
+        """Return the state of the workspace's pilotage."""
+        state: Json = self.ask("GET", f"state?{query}", by=by)
+        return state
 
     def action(self, action: Json) -> Json:
-        """An action as it is by now."""
-        found: Json = self.ask("GET", f"actions/{action['id']}")
-        return found
+        """Return the current state of an action."""
+        current: Json = self.ask("GET", f"actions/{action['id']}")
+        return current

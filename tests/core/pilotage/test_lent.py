@@ -1,4 +1,4 @@
-"""What pilotage, and insights with it, lend to those who act by proxy."""
+"""Actions of pilotage and insights, for agents and rules."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def run(pilotage_api, name, *, actor=None, **params):
         return actions.run(uow, pilotage_api.workspace.ref, name, params)
 
 
-def test_the_state_is_read_by_name(pilotage_api):
+def test_state_action(pilotage_api):
     pilotage_api.mission()
     state = run(pilotage_api, "get_pilotage_state", profile="pilotage", detailLevel="minimal")
     assert state.ids.missions == ["m-001"]
 
 
-def test_things_are_made_and_changed_by_name(pilotage_api):
+def test_items_are_created_and_updated_by_actions(pilotage_api):
     mission = run(pilotage_api, "create_mission", objective="Implement billing")
     assert run(pilotage_api, "update_mission", missionId=mission.id, status="blocked").status == "blocked"
     priority = run(pilotage_api, "create_priority", label="Ship it")
@@ -41,7 +41,7 @@ def test_things_are_made_and_changed_by_name(pilotage_api):
     ("name", "field"),
     [("update_mission", "missionId"), ("update_priority", "priorityId"), ("update_todo", "todoId")],
 )
-def test_what_is_not_there_is_a_mistake_in_the_params(pilotage_api, name, field):
+def test_unknown_item_is_a_problem_of_the_params(pilotage_api, name, field):
     with pytest.raises(Invalid, match=f"{field} must be the id of something that is there"):
         run(pilotage_api, name, **{field: "x-001"})
 
@@ -54,7 +54,7 @@ def test_what_is_not_there_is_a_mistake_in_the_params(pilotage_api, name, field)
         ("propose_action", {"actionType": "x", "explanation": "y"}),
     ],
 )
-def test_the_same_roles_are_asked_for(pilotage_api, name, params):
+def test_actions_check_the_same_roles(pilotage_api, name, params):
     pilotage_api.mission()
     with pytest.raises(Forbidden):
         run(pilotage_api, name, actor=pilotage_api.member("vic").actor, **params)
@@ -74,27 +74,29 @@ PARAMS = {
 }
 
 
-@pytest.mark.parametrize("name", [each.name for each in (*ACTIONS, *insights_actions.ACTIONS)])
-def test_who_does_not_see_the_workspace_is_told_that_it_is_not_there(pilotage_api, name):
+@pytest.mark.parametrize("name", [action.name for action in (*ACTIONS, *insights_actions.ACTIONS)])
+def test_actions_in_an_invisible_workspace_answer_not_found(pilotage_api, name):
     with pytest.raises(NotFound, match="Workspace not found"):
         run(pilotage_api, name, actor=pilotage_api.person("eve").actor, **PARAMS[name])
 
 
-def test_the_cockpit_shows_where_all_stands(pilotage_api):
+def test_cockpit_summarizes_projects_missions_and_actions(pilotage_api):
     pilotage_api.card("Write", dueDate="2020-01-01")
     pilotage_api.mission("Sell", status="in_progress")
     pilotage_api.mission("Rest")
-    waiting = pilotage_api.proposed("archive_card", cardId="Write")
-    ready = pilotage_api.approved("archive_card", cardId="Write")
-    found = run(pilotage_api, "get_cockpit_dashboard")
-    assert [(each.name, each.cards, each.overdue) for each in found.projects] == [("Launch", 1, 1)]
-    assert [each.objective for each in found.state.missions] == ["Sell"]
-    assert [each.id for each in found.actions_to_review] == [waiting["id"]]
-    assert [each.id for each in found.actions_to_apply] == [ready["id"]]
+    waiting = pilotage_api.propose("archive_card", cardId="Write")
+    ready = pilotage_api.approve("archive_card", cardId="Write")
+    dashboard = run(pilotage_api, "get_cockpit_dashboard")
+    assert [(project.name, project.cards, project.overdue) for project in dashboard.projects] == [
+        ("Launch", 1, 1)
+    ]
+    assert [mission.objective for mission in dashboard.state.missions] == ["Sell"]
+    assert [action.id for action in dashboard.actions_to_review] == [waiting["id"]]
+    assert [action.id for action in dashboard.actions_to_apply] == [ready["id"]]
 
 
 @pytest.mark.parametrize("scope", ["pilotage:read", "projects:read"])
-def test_the_cockpit_takes_what_both_take(pilotage_api, scope):
+def test_cockpit_needs_the_scopes_of_both_areas(pilotage_api, scope):
     with pytest.raises(ApiError) as error:
         run(pilotage_api, "get_cockpit_dashboard", actor=Actor(pilotage_api.owner.id, frozenset({scope})))
     assert error.value.code == "insufficient_scope"

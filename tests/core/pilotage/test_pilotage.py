@@ -1,4 +1,4 @@
-"""Missions, priorities, todos, decisions and active documents: made, listed, changed, deleted."""
+"""Missions, priorities, todos, decisions and active documents: creation, lists, changes and deletion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def create(pilotage_api, kind, **more):
     return pilotage_api.ask("POST", kind, KINDS[kind][0] | more)
 
 
-def listed(pilotage_api, kind, query=""):
+def list_items(pilotage_api, kind, query=""):
     return pilotage_api.ask("GET", f"{kind.partition('/')[0]}?{query}")
 
 
@@ -47,10 +47,10 @@ def test_ids_count_in_each_workspace(pilotage_api, kind):
 
 
 @kinds
-def test_ids_that_are_given_at_once_have_neither_gaps_nor_twins(pilotage_api, kind):
-    made = at_once(*[lambda: create(pilotage_api, kind)["id"]] * 16)
-    assert sorted(made) == [f"{KINDS[kind][1]}-{n:03d}" for n in range(1, 17)]
-    assert [each["id"] for each in listed(pilotage_api, kind)] == sorted(made)
+def test_concurrently_assigned_ids_are_unique_and_consecutive(pilotage_api, kind):
+    ids = at_once(*[lambda: create(pilotage_api, kind)["id"]] * 16)
+    assert sorted(ids) == [f"{KINDS[kind][1]}-{n:03d}" for n in range(1, 17)]
+    assert [item["id"] for item in list_items(pilotage_api, kind)] == sorted(ids)
 
 
 def give_up(pilotage_api):
@@ -59,21 +59,21 @@ def give_up(pilotage_api):
         raise LookupError
 
 
-def test_what_fails_leaves_no_gap(pilotage_api):
+def test_failed_creation_leaves_no_gap(pilotage_api):
     assert create(pilotage_api, "todos")["id"] == "t-001"
-    assert pilotage_api.refused("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
+    assert pilotage_api.error("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
     with pytest.raises(LookupError):
         give_up(pilotage_api)
     assert create(pilotage_api, "todos")["id"] == "t-002"
 
 
 @pytest.mark.parametrize("kind", DELETED)
-def test_what_is_deleted_is_gone_and_its_id_is_not_given_again(pilotage_api, kind):
+def test_id_of_a_deleted_item_is_not_reused(pilotage_api, kind):
     first = create(pilotage_api, kind)["id"]
     assert pilotage_api.ask("DELETE", f"{kind}/{first}") == {"ok": True}
-    assert listed(pilotage_api, kind) == []
-    assert pilotage_api.refused("DELETE", f"{kind}/{first}")[0] == 404
-    assert pilotage_api.refused("PATCH", f"{kind}/{first}", {})[0] == 404
+    assert list_items(pilotage_api, kind) == []
+    assert pilotage_api.error("DELETE", f"{kind}/{first}")[0] == 404
+    assert pilotage_api.error("PATCH", f"{kind}/{first}", {})[0] == 404
     assert create(pilotage_api, kind)["id"].endswith("-002")
 
 
@@ -84,48 +84,48 @@ def test_lists_come_by_the_page_and_beyond_a_thousand(pilotage_api, kind):
     with pilotage_api.world.core.begin(NOBODY) as uow:
         number = update(tables.numbers).where(tables.numbers.c.workspace_id == pilotage_api.workspace.id)
         uow.connection.execute(number.values(last=998))
-    made = [first, *(create(pilotage_api, kind) for _ in range(3))]
-    assert [each["id"].partition("-")[2] for each in made] == ["001", "999", "1000", "1001"]
-    assert [each["id"] for each in listed(pilotage_api, kind)] == [each["id"] for each in made]
-    found, path = [], f"{pilotage_api.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
+    items = [first, *(create(pilotage_api, kind) for _ in range(3))]
+    assert [item["id"].partition("-")[2] for item in items] == ["001", "999", "1000", "1001"]
+    assert [item["id"] for item in list_items(pilotage_api, kind)] == [item["id"] for item in items]
+    paged, path = [], f"{pilotage_api.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
     while path:
         answer = pilotage_api.world.call(pilotage_api.owner, "GET", path)
-        found += orjson.loads(answer.body)
+        paged += orjson.loads(answer.body)
         link = answer.headers.get("link", "")
         path = link[1 : link.index(">")] if link else None
-    assert found == made
+    assert paged == items
     assert table.name.startswith("stellary_pilotage_")
 
 
 @pytest.mark.parametrize("cursor", ["x", "MA", "LTE", "OTk5OTk5OTk5OTk5", "YWJj"])
-def test_a_cursor_of_somewhere_else_is_refused(pilotage_api, cursor):
-    assert pilotage_api.refused("GET", f"missions?cursor={cursor}")[0] == 400
+def test_foreign_cursor_is_refused(pilotage_api, cursor):
+    assert pilotage_api.error("GET", f"missions?cursor={cursor}")[0] == 400
 
 
-def test_the_cursor_of_a_number_beyond_all_ends_the_list(pilotage_api):
+def test_cursor_beyond_the_last_number_ends_the_list(pilotage_api):
     pilotage_api.mission()
     assert pilotage_api.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
 
 
 @kinds
-def test_they_go_with_the_workspace(pilotage_api, kind):
+def test_items_are_deleted_with_the_workspace(pilotage_api, kind):
     create(pilotage_api, kind)
     other = PilotageApi(pilotage_api.world, pilotage_api.owner)
-    kept = create(other, kind)
+    other_item = create(other, kind)
     pilotage_api.world.ask(pilotage_api.owner, "DELETE", pilotage_api.flat)
-    assert listed(other, kind) == [kept]
+    assert list_items(other, kind) == [other_item]
     pilotage_api.world.ask(pilotage_api.owner, "DELETE", other.workspace.organization.path)
     table = getattr(tables, kind.partition("/")[0])
     with pilotage_api.world.core.view(NOBODY) as uow:
-        for each in (table, tables.numbers):
-            left = select(each).where(
-                each.c.workspace_id.in_([pilotage_api.workspace.id, other.workspace.id])
+        for numbered_table in (table, tables.numbers):
+            rows = select(numbered_table).where(
+                numbered_table.c.workspace_id.in_([pilotage_api.workspace.id, other.workspace.id])
             )
-            assert uow.connection.execute(left).fetchall() == []
+            assert uow.connection.execute(rows).fetchall() == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "said"),
+    ("kind", "body", "expected"),
     [
         ("missions", {}, "objective is required"),
         ("missions", {"objective": "x" * 501}, "objective must be 1 to 500 characters"),
@@ -147,24 +147,24 @@ def test_they_go_with_the_workspace(pilotage_api, kind):
         ("docs", {"title": "x", "sourceType": "law"}, "sourceType must be one of product, tech, sprint, ops"),
     ],
 )
-def test_what_a_thing_cannot_be_is_told_and_changes_nothing(pilotage_api, kind, body, said):
+def test_invalid_fields_are_refused(pilotage_api, kind, body, expected):
     pilotage_api.mission()
-    status, message, _ = pilotage_api.refused("POST", kind, body)
+    status, message, _ = pilotage_api.error("POST", kind, body)
     assert status == 400
-    assert message.startswith(said)
-    assert len(listed(pilotage_api, kind)) == (kind == "missions")
+    assert message.startswith(expected)
+    assert len(list_items(pilotage_api, kind)) == (kind == "missions")
 
 
-def test_things_are_read_as_they_were_made(pilotage_api):
-    made = pilotage_api.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
-    assert made == {
+def test_created_item_reads_back_equal(pilotage_api):
+    document = pilotage_api.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
+    assert document == {
         "id": "doc-001",
         "title": "Spec",
         "owner": "Jane Doe",
         "sourceType": "tech",
         "createdById": pilotage_api.owner.id,
-        "createdAt": made["createdAt"],
-        "updatedAt": made["createdAt"],
+        "createdAt": document["createdAt"],
+        "updatedAt": document["createdAt"],
     }
     changed = pilotage_api.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
     assert (changed["title"], changed["owner"], changed["sourceType"]) == ("Spec v2", None, "tech")
@@ -194,31 +194,31 @@ def test_a_mission_is_launched_blocked_and_done(pilotage_api):
     again = pilotage_api.ask("PATCH", path, {"status": "to_launch"})
     assert again["completedAt"] is None
     assert pilotage_api.ask("PATCH", path, {}) == again
-    assert listed(pilotage_api, "missions") == [again]
+    assert list_items(pilotage_api, "missions") == [again]
 
 
-def test_what_blocks_a_mission_has_no_place_in_another_one(pilotage_api):
+def test_only_blocked_missions_have_a_blocked_reason(pilotage_api):
     mission = pilotage_api.mission()
     path = f"missions/{mission['id']}"
-    assert pilotage_api.refused("PATCH", path, {"blockedReason": "Sick"}) == (
+    assert pilotage_api.error("PATCH", path, {"blockedReason": "Sick"}) == (
         409,
         "the mission is not blocked: blockedReason has no place in it",
         "not_blocked",
     )
-    assert pilotage_api.refused("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
-    assert pilotage_api.refused("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
-    assert listed(pilotage_api, "missions") == [mission]
+    assert pilotage_api.error("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
+    assert pilotage_api.error("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
+    assert list_items(pilotage_api, "missions") == [mission]
 
 
 @pytest.mark.parametrize("kind", ["missions", "priorities", "todos"])
 def test_things_are_listed_by_status(pilotage_api, kind):
     create(pilotage_api, kind)
     done = pilotage_api.ask("PATCH", f"{kind}/{create(pilotage_api, kind)['id']}", {"status": "done"})
-    assert listed(pilotage_api, kind, "status=done") == [done]
-    assert pilotage_api.refused("GET", f"{kind}?status=lost")[0] == 400
+    assert list_items(pilotage_api, kind, "status=done") == [done]
+    assert pilotage_api.error("GET", f"{kind}?status=lost")[0] == 400
 
 
-def test_two_who_change_a_mission_at_once_leave_one_that_makes_sense(pilotage_api):
+def test_concurrent_changes_leave_a_consistent_mission(pilotage_api):
     def changing(mission, body):
         return lambda: pilotage_api.world.status(
             pilotage_api.owner, "PATCH", f"{pilotage_api.flat}/pilotage/missions/{mission}", body
@@ -228,7 +228,7 @@ def test_two_who_change_a_mission_at_once_leave_one_that_makes_sense(pilotage_ap
         mission = pilotage_api.mission(status="blocked", blockedReason="Waiting")["id"]
         changes = [{"status": "done"}, {"blockedReason": "Still waiting"}] * 4
         assert set(at_once(*[changing(mission, body) for body in changes])) <= {200, 409}
-    for mission in listed(pilotage_api, "missions"):
+    for mission in list_items(pilotage_api, "missions"):
         assert (mission["status"], mission["blockedReason"]) == ("done", None)
 
 
@@ -246,23 +246,23 @@ def test_a_todo_serves_a_mission_and_a_priority(pilotage_api):
     assert pilotage_api.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
     freed = pilotage_api.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
     assert (freed["missionId"], freed["priorityId"], freed["label"]) == (None, "p-001", "Rewrite")
-    assert pilotage_api.refused("PATCH", path, {"missionId": "m-003"})[0] == 400
-    assert listed(pilotage_api, "todos") == [freed]
+    assert pilotage_api.error("PATCH", path, {"missionId": "m-003"})[0] == 400
+    assert list_items(pilotage_api, "todos") == [freed]
 
 
-def test_a_todo_outlives_what_it_serves(pilotage_api):
+def test_todo_outlives_its_mission_and_priority(pilotage_api):
     mission, priority = pilotage_api.mission(), pilotage_api.priority()
     served = {"missionId": mission["id"], "priorityId": priority["id"]}
     todo = pilotage_api.ask("POST", "todos", {"label": "Write", **served})
-    kept = pilotage_api.todo("Read", pilotage_api.mission("Another"))
+    other_todo = pilotage_api.todo("Read", pilotage_api.mission("Another"))
     pilotage_api.ask("DELETE", f"missions/{mission['id']}")
     pilotage_api.ask("DELETE", f"priorities/{priority['id']}")
-    first, second = listed(pilotage_api, "todos")
+    first, second = list_items(pilotage_api, "todos")
     assert (first["id"], first["missionId"], first["priorityId"]) == (todo["id"], None, None)
-    assert second == kept
+    assert second == other_todo
 
 
-def test_nobody_serves_a_mission_that_is_being_deleted(pilotage_api):
+def test_concurrently_deleted_mission_gets_no_todos(pilotage_api):
     def asking(method, tail, body=None):
         return lambda: pilotage_api.world.status(
             pilotage_api.owner, method, f"{pilotage_api.flat}/pilotage/{tail}", body
@@ -274,10 +274,10 @@ def test_nobody_serves_a_mission_that_is_being_deleted(pilotage_api):
         create = asking("POST", "todos", {"label": "Write", "missionId": mission})
         change = asking("PATCH", f"todos/{todo}", {"missionId": mission})
         assert set(at_once(delete, *[create] * 4, *[change] * 2)) <= {200, 201, 400}
-    assert {each["missionId"] for each in listed(pilotage_api, "todos")} == {None}
+    assert {todo["missionId"] for todo in list_items(pilotage_api, "todos")} == {None}
 
 
-def test_one_of_many_deletes(pilotage_api):
+def test_one_of_many_concurrent_deletions_succeeds(pilotage_api):
     mission = pilotage_api.mission()
     path = f"{pilotage_api.flat}/pilotage/missions/{mission['id']}"
     answers = at_once(*[lambda: pilotage_api.world.status(pilotage_api.owner, "DELETE", path)] * 8)
@@ -287,10 +287,12 @@ def test_one_of_many_deletes(pilotage_api):
 # ---------------------------------------------------------------------------------------------- the cycle
 
 
-def test_a_workspace_says_which_cycle_it_is_in(pilotage_api):
+def test_workspace_has_a_pilotage_cycle(pilotage_api):
     assert pilotage_api.state()["cycle"] == "v1"
-    found = pilotage_api.world.ask(pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "v8"})
-    assert found["pilotageCycle"] == "v8"
+    workspace = pilotage_api.world.ask(
+        pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "v8"}
+    )
+    assert workspace["pilotageCycle"] == "v8"
     assert pilotage_api.world.ask(pilotage_api.owner, "GET", pilotage_api.flat)["pilotageCycle"] == "v8"
     assert (
         pilotage_api.world.ask(pilotage_api.owner, "PATCH", pilotage_api.flat, {"name": "Renamed"})[

@@ -1,4 +1,4 @@
-"""Proposed actions: suggested, reviewed, applied; by whom, with whose rights, and what is in the way."""
+"""Proposed actions: suggestion, review and application, with rights and refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def step(pilotage_api, action, to, by=None):
 
 def cannot(pilotage_api, action, to, by=None):
     tail, body = STEPS[to]
-    return pilotage_api.refused("POST", f"actions/{action['id']}/{tail}", body, by=by)
+    return pilotage_api.error("POST", f"actions/{action['id']}/{tail}", body, by=by)
 
 
 def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_api):
@@ -76,26 +76,26 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_
 
 
 @pytest.mark.parametrize(("status", "to"), list(product(WAYS, STEPS)))
-def test_only_what_was_suggested_is_reviewed_and_only_what_was_approved_is_applied(pilotage_api, status, to):
-    action = pilotage_api.proposed("create_todo", label="Next")
+def test_only_suggested_actions_are_reviewed_and_approved_ones_applied(pilotage_api, status, to):
+    action = pilotage_api.propose("create_todo", label="Next")
     for way in WAYS[status]:
         action = step(pilotage_api, action, way)
     assert action["status"] == status
     if rules.BEFORE[to] == status:
         assert step(pilotage_api, action, to)["status"] == to
     else:
-        said = f"only an action that is {rules.BEFORE[to]} can be {to}; this one is {status}"
-        assert cannot(pilotage_api, action, to) == (409, said, "invalid_transition")
+        message = f"only an action that is {rules.BEFORE[to]} can be {to}; this one is {status}"
+        assert cannot(pilotage_api, action, to) == (409, message, "invalid_transition")
         assert pilotage_api.action(action) == action
     assert len(pilotage_api.ask("GET", "todos")) == (to == "applied" and status == "approved") + (
         status == "applied"
     )
 
 
-def test_when_and_by_whom_each_step_was_done_is_told(pilotage_api):
+def test_action_has_time_and_actor_of_each_step(pilotage_api):
     clock = pilotage_api.world.stop_clock()
     bob = pilotage_api.member("bob", "owner")
-    action = pilotage_api.proposed("create_todo", label="Next", by=bob)
+    action = pilotage_api.propose("create_todo", label="Next", by=bob)
     clock.advance(timedelta(hours=1))
     step(pilotage_api, action, "approved", by=bob)
     clock.advance(timedelta(hours=1))
@@ -106,16 +106,16 @@ def test_when_and_by_whom_each_step_was_done_is_told(pilotage_api):
 
 
 def test_actions_are_listed_by_status(pilotage_api):
-    first, second = (pilotage_api.proposed("create_todo", label="Next") for _ in range(2))
+    first, second = (pilotage_api.propose("create_todo", label="Next") for _ in range(2))
     rejected = step(pilotage_api, second, "rejected")
     assert pilotage_api.ask("GET", "actions") == [first, rejected]
     assert pilotage_api.ask("GET", "actions?status=suggested") == [first]
     assert pilotage_api.ask("GET", "actions?status=rejected") == [rejected]
-    assert pilotage_api.refused("GET", "actions?status=lost")[0] == 400
+    assert pilotage_api.error("GET", "actions?status=lost")[0] == 400
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         ({}, "actionType is required; explanation is required"),
         ({"actionType": "x" * 101}, "actionType must be 1 to 100 characters"),
@@ -124,18 +124,18 @@ def test_actions_are_listed_by_status(pilotage_api):
         ({"status": "approved"}, "status is not a field of this request"),
     ],
 )
-def test_what_cannot_be_proposed_is_told(pilotage_api, body, said):
+def test_invalid_proposal_is_refused(pilotage_api, body, expected):
     good = {"actionType": "move_card", "explanation": "Because"} if body else {}
-    status, message, _ = pilotage_api.refused("POST", "actions/propose", good | body)
+    status, message, _ = pilotage_api.error("POST", "actions/propose", good | body)
     assert status == 400
-    assert message.startswith(said)
+    assert message.startswith(expected)
     assert pilotage_api.ask("GET", "actions") == []
 
 
 @pytest.mark.parametrize("body", [{}, {"approved": "yes"}, {"approved": True, "reason": "x" * 201}])
-def test_what_is_no_review_is_told(pilotage_api, body):
-    action = pilotage_api.proposed("create_todo", label="Next")
-    assert pilotage_api.refused("POST", f"actions/{action['id']}/review", body)[0] == 400
+def test_invalid_review_is_refused(pilotage_api, body):
+    action = pilotage_api.propose("create_todo", label="Next")
+    assert pilotage_api.error("POST", f"actions/{action['id']}/review", body)[0] == 400
     assert pilotage_api.action(action) == action
 
 
@@ -156,8 +156,8 @@ def test_what_is_no_review_is_told(pilotage_api, body):
         ("create_todo", {"label": 5}, "payload.label must be a string"),
     ],
 )
-def test_what_could_never_be_applied_says_so_from_the_beginning(pilotage_api, action_type, payload, problem):
-    action = pilotage_api.proposed(action_type, **payload)
+def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type, payload, problem):
+    action = pilotage_api.propose(action_type, **payload)
     assert action["problem"].startswith(problem)
     approved = step(pilotage_api, action, "approved")
     assert approved["problem"] == action["problem"]
@@ -165,32 +165,32 @@ def test_what_could_never_be_applied_says_so_from_the_beginning(pilotage_api, ac
     assert (status, code) == (409, "action_failed")
     assert message == f"the action cannot be applied: {action['problem']}"
     assert pilotage_api.action(action) == approved
-    rejected = step(pilotage_api, pilotage_api.proposed(action_type, **payload), "rejected")
+    rejected = step(pilotage_api, pilotage_api.propose(action_type, **payload), "rejected")
     assert rejected["problem"] is None
 
 
 @pytest.mark.parametrize(
-    ("payload", "said"),
+    ("payload", "reason"),
     [
         ({"targetColumn": "0" * 24}, "targetColumn must be the id of something that is there"),
         ({"cardId": "a" * 24}, "cardId must be the id of something that is there"),
         ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of something that is there"),
     ],
 )
-def test_what_cannot_be_done_leaves_everything_as_it_was(pilotage_api, payload, said):
+def test_failed_application_changes_nothing(pilotage_api, payload, reason):
     card = pilotage_api.card()
-    action = pilotage_api.approved("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
+    action = pilotage_api.approve("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
     assert cannot(pilotage_api, action, "applied") == (
         409,
-        f"the action cannot be applied: {said}",
+        f"the action cannot be applied: {reason}",
         "action_failed",
     )
     assert pilotage_api.action(action) == action
     assert pilotage_api.read(card) == card
 
 
-def test_applied_action_names_what_it_has_made(pilotage_api):
-    action = pilotage_api.approved("create_card", projectId=pilotage_api.project["id"], title="Write")
+def test_applied_action_names_the_created_item(pilotage_api):
+    action = pilotage_api.approve("create_card", projectId=pilotage_api.project["id"], title="Write")
     assert action["result"] is None
     applied = step(pilotage_api, action, "applied")
     assert applied["result"]["title"] == "Write"
@@ -198,9 +198,9 @@ def test_applied_action_names_what_it_has_made(pilotage_api):
     assert pilotage_api.action(action) == applied
 
 
-def test_what_could_not_be_done_can_be_done_later(pilotage_api):
+def test_failed_application_can_be_retried(pilotage_api):
     card = pilotage_api.card()
-    action = pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Verified")
+    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Verified")
     assert cannot(pilotage_api, action, "applied")[2] == "action_failed"
     column = pilotage_api.world.ask(
         pilotage_api.owner, "POST", f"{pilotage_api.path}/columns", {"name": "Verified"}
@@ -209,14 +209,14 @@ def test_what_could_not_be_done_can_be_done_later(pilotage_api):
     assert pilotage_api.read(card)["columnId"] == column["id"]
 
 
-def test_what_an_action_does_in_part_is_undone(pilotage_api):
+def test_partly_applied_action_is_rolled_back(pilotage_api):
     bulk = [{"title": "One"}, {"title": "Two", "column": "Nowhere"}]
-    action = pilotage_api.approved("create_cards_bulk", projectId=pilotage_api.project["id"], cards=bulk)
+    action = pilotage_api.approve("create_cards_bulk", projectId=pilotage_api.project["id"], cards=bulk)
     assert cannot(pilotage_api, action, "applied")[0] == 409
     assert pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/cards") == []
 
 
-def test_a_full_column_is_told(pilotage_api):
+def test_full_column_refuses_application(pilotage_api):
     card = pilotage_api.card()
     pilotage_api.world.ask(
         pilotage_api.owner,
@@ -225,7 +225,7 @@ def test_a_full_column_is_told(pilotage_api):
         {"wipLimit": 1},
     )
     pilotage_api.card(column=2)
-    action = pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Done")
+    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done")
     status, message, code = cannot(pilotage_api, action, "applied")
     assert (status, code) == (409, "action_failed")
     assert message.startswith("the action cannot be applied: ")
@@ -234,43 +234,48 @@ def test_a_full_column_is_told(pilotage_api):
 # ---------------------------------------------------------------------------------------------- whose rights
 
 
-def test_an_action_runs_with_the_rights_of_who_approved_it(pilotage_api):
+def test_action_runs_with_the_rights_of_its_approver(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
     card = pilotage_api.card()
-    action = pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Done", by=bob)
+    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done", by=bob)
     step(pilotage_api, action, "applied")
     moved = pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/activity?type=card_moved")
-    assert [each["actorId"] for each in moved] == [bob.id]
-    told = {each["type"]: each["actorId"] for each in pilotage_api.state("detailLevel=detailed")["history"]}
-    assert (told["action_approved"], told["action_applied"]) == (bob.id, pilotage_api.owner.id)
+    assert [entry["actorId"] for entry in moved] == [bob.id]
+    actor_by_type = {
+        entry["type"]: entry["actorId"] for entry in pilotage_api.state("detailLevel=detailed")["history"]
+    }
+    assert (actor_by_type["action_approved"], actor_by_type["action_applied"]) == (
+        bob.id,
+        pilotage_api.owner.id,
+    )
 
 
-def test_what_the_approver_may_not_do_is_not_done(pilotage_api):
+def test_application_beyond_the_rights_of_the_approver_is_refused(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.approved("create_mission", objective="Rule the world", by=bob)
-    said = "the action cannot be applied: your role does not allow that"
-    assert cannot(pilotage_api, action, "applied") == (409, said, "action_failed")
+    action = pilotage_api.approve("create_mission", objective="Rule the world", by=bob)
+    message = "the action cannot be applied: your role does not allow that"
+    assert cannot(pilotage_api, action, "applied") == (409, message, "action_failed")
     assert pilotage_api.ask("GET", "missions") == []
     pilotage_api.world.ask(
         pilotage_api.owner, "PATCH", f"{pilotage_api.flat}/members/{bob.id}", {"pilotageRole": "owner"}
     )
     assert step(pilotage_api, action, "applied")["status"] == "applied"
-    assert [each["createdById"] for each in pilotage_api.ask("GET", "missions")] == [bob.id]
+    assert [mission["createdById"] for mission in pilotage_api.ask("GET", "missions")] == [bob.id]
 
 
-def test_what_was_approved_by_somebody_who_is_gone_without_a_word_is_not_done(pilotage_api):
+def test_approval_by_a_vanished_user_is_not_applied(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.approved("create_todo", label="x", by=bob)
+    action = pilotage_api.approve("create_todo", label="x", by=bob)
     with pilotage_api.world.core.begin(NOBODY) as uow:
         for table in ("stellary_workspace_members", "stellary_organization_members"):
             uow.connection.execute(text(f"DELETE FROM {table} WHERE user_id = :user"), {"user": bob.id})
-    said = "the approver no longer has access to the workspace"
-    assert cannot(pilotage_api, action, "applied") == (409, said, "approver_left")
+    message = "the approver no longer has access to the workspace"
+    assert cannot(pilotage_api, action, "applied") == (409, message, "approver_left")
     assert pilotage_api.action(action) == action
 
 
-def test_a_defect_is_told_as_such_and_leaves_the_action_approved(pilotage_api, monkeypatch):
-    action = pilotage_api.approved("create_todo", label="x")
+def test_internal_error_leaves_the_action_approved(pilotage_api, monkeypatch):
+    action = pilotage_api.approve("create_todo", label="x")
 
     def fail(*_):
         raise ServerError("the server has failed")
@@ -280,14 +285,16 @@ def test_a_defect_is_told_as_such_and_leaves_the_action_approved(pilotage_api, m
     assert pilotage_api.action(action) == action
 
 
-def test_rules_act_on_what_an_action_has_done(pilotage_api):
+def test_rules_act_on_applied_actions(pilotage_api):
     card = pilotage_api.card()
     rule = {"trigger": "task_moved", "action": {"type": "add_comment", "params": {"content": "Well done."}}}
-    made = pilotage_api.world.ask(pilotage_api.owner, "POST", f"{pilotage_api.path}/automations", rule)
-    step(pilotage_api, pilotage_api.approved("move_card", cardId=card["id"], targetColumn="Done"), "applied")
+    created_rule = pilotage_api.world.ask(
+        pilotage_api.owner, "POST", f"{pilotage_api.path}/automations", rule
+    )
+    step(pilotage_api, pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done"), "applied")
     assert pilotage_api.read(card)["commentCount"] == 1
     (trace,) = pilotage_api.world.ask(
-        pilotage_api.owner, "GET", f"{pilotage_api.path}/automations/{made['id']}/traces"
+        pilotage_api.owner, "GET", f"{pilotage_api.path}/automations/{created_rule['id']}/traces"
     )
     assert (trace["result"], trace["depth"]) == ("success", 0)
 
@@ -309,46 +316,46 @@ def test_a_rule_can_propose(pilotage_api):
 
 
 @pytest.mark.parametrize("way", ["removed", "left", "organization"])
-def test_an_approval_ends_with_the_access_of_who_gave_it(pilotage_api, way):
+def test_approval_ends_with_the_access_of_its_approver(pilotage_api, way):
     bob = pilotage_api.member("bob", "reviewer")
-    kept, gone = (
-        pilotage_api.approved("create_todo", label="x"),
-        pilotage_api.approved("create_todo", label="y", by=bob),
+    applied, reopened = (
+        pilotage_api.approve("create_todo", label="x"),
+        pilotage_api.approve("create_todo", label="y", by=bob),
     )
-    rejected = step(pilotage_api, pilotage_api.proposed("create_todo", label="z"), "rejected", by=bob)
+    rejected = step(pilotage_api, pilotage_api.propose("create_todo", label="z"), "rejected", by=bob)
     if way == "organization":
         organization = pilotage_api.workspace.organization.path
         pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{organization}/members/{bob.id}")
     else:
         by = bob if way == "left" else pilotage_api.owner
         pilotage_api.world.ask(by, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
-    assert pilotage_api.action(kept) == kept
+    assert pilotage_api.action(applied) == applied
     assert pilotage_api.action(rejected) == rejected
-    again = pilotage_api.action(gone)
+    again = pilotage_api.action(reopened)
     assert (again["status"], again["reviewedById"], again["reviewedAt"]) == ("suggested", None, None)
-    assert cannot(pilotage_api, gone, "applied")[2] == "invalid_transition"
+    assert cannot(pilotage_api, reopened, "applied")[2] == "invalid_transition"
     assert pilotage_api.state("detailLevel=detailed")["history"][0]["type"] == "action_reopened"
-    step(pilotage_api, gone, "approved")
-    step(pilotage_api, gone, "applied")
+    step(pilotage_api, reopened, "approved")
+    step(pilotage_api, reopened, "applied")
 
 
-def test_what_was_approved_by_somebody_who_no_longer_leads_is_not_done(pilotage_api):
+def test_approval_by_a_demoted_user_is_not_applied(pilotage_api):
     boss = pilotage_api.person("boss")
     pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
-    action = pilotage_api.approved("create_todo", label="x", by=boss)
+    action = pilotage_api.approve("create_todo", label="x", by=boss)
     members = f"{pilotage_api.workspace.organization.path}/members/{boss.id}"
     pilotage_api.world.ask(pilotage_api.owner, "PATCH", members, {"role": "member"})
     assert pilotage_api.action(action)["status"] == "suggested"
 
 
-def test_nobody_else_may(pilotage_api):
+def test_other_roles_may_not_propose_review_or_apply(pilotage_api):
     viewer, reviewer = pilotage_api.member("vic"), pilotage_api.member("ray", "reviewer")
     proposed, approved = (
-        pilotage_api.proposed("create_todo", label="x"),
-        pilotage_api.approved("create_todo", label="y"),
+        pilotage_api.propose("create_todo", label="x"),
+        pilotage_api.approve("create_todo", label="y"),
     )
     assert (
-        pilotage_api.refused("POST", "actions/propose", {"actionType": "x", "explanation": "y"}, by=viewer)[0]
+        pilotage_api.error("POST", "actions/propose", {"actionType": "x", "explanation": "y"}, by=viewer)[0]
         == 403
     )
     assert cannot(pilotage_api, proposed, "approved", by=viewer)[0] == 403
@@ -359,8 +366,8 @@ def test_nobody_else_may(pilotage_api):
 def test_a_token_reviews_and_applies_nothing(pilotage_api):
     token = pilotage_api.world.api_token(pilotage_api.owner)
     proposed, approved = (
-        pilotage_api.proposed("create_todo", label="x"),
-        pilotage_api.approved("create_todo", label="y"),
+        pilotage_api.propose("create_todo", label="x"),
+        pilotage_api.approve("create_todo", label="y"),
     )
     path = f"{pilotage_api.flat}/pilotage/actions"
     assert (
@@ -371,32 +378,35 @@ def test_a_token_reviews_and_applies_nothing(pilotage_api):
     assert pilotage_api.world.status(token, "POST", f"{path}/propose", body) == 201
 
 
-def test_an_action_of_another_workspace_is_not_there(pilotage_api):
+def test_action_of_another_workspace_is_not_found(pilotage_api):
     other = PilotageApi(pilotage_api.world, pilotage_api.person("eve"))
-    other.approved("create_todo", label="x")
-    assert pilotage_api.refused("GET", "actions/act-001") == (404, "Action not found", "not_found")
-    assert pilotage_api.refused("POST", "actions/act-001/apply")[0] == 404
+    other.approve("create_todo", label="x")
+    assert pilotage_api.error("GET", "actions/act-001") == (404, "Action not found", "not_found")
+    assert pilotage_api.error("POST", "actions/act-001/apply")[0] == 404
 
 
 # ---------------------------------------------------------------------------------------------- who is told
 
 
-def test_who_has_proposed_is_told_what_becomes_of_it(pilotage_api):
+def test_proposer_is_notified_of_the_outcome(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.proposed("create_todo", label="x", by=bob)
+    action = pilotage_api.propose("create_todo", label="x", by=bob)
     step(pilotage_api, action, "approved")
     step(pilotage_api, action, "applied")
-    told = [each["activity"]["type"] for each in pilotage_api.world.ask(bob, "GET", "/notifications")]
-    assert told == ["action_applied", "action_approved"]
+    types = [
+        notification["activity"]["type"]
+        for notification in pilotage_api.world.ask(bob, "GET", "/notifications")
+    ]
+    assert types == ["action_applied", "action_approved"]
     assert pilotage_api.world.ask(pilotage_api.owner, "GET", "/notifications") == []
-    own = pilotage_api.proposed("create_todo", label="y", by=bob)
-    step(pilotage_api, own, "rejected", by=bob)
+    own_action = pilotage_api.propose("create_todo", label="y", by=bob)
+    step(pilotage_api, own_action, "rejected", by=bob)
     assert len(pilotage_api.world.ask(bob, "GET", "/notifications")) == 2
 
 
-def test_who_has_left_is_told_nothing(pilotage_api):
+def test_former_member_is_not_notified(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.proposed("create_todo", label="x", by=bob)
+    action = pilotage_api.propose("create_todo", label="x", by=bob)
     pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
     step(pilotage_api, action, "approved")
     assert pilotage_api.world.ask(bob, "GET", "/notifications") == []

@@ -1,4 +1,4 @@
-"""The rules of pilotage: short ids, blocked missions, what is done, what may become of a proposed action."""
+"""Rules of pilotage: short ids, blocked missions, completion, and transitions of proposed actions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_a_short_id_stands_for_its_number(kind, number):
 
 
 @given(kinds, st.text() | st.from_regex(r"(m|p|t|d|doc|act|x)-[0-9]{1,12}", fullmatch=True))
-def test_what_is_spelled_otherwise_stands_for_nothing(kind, said):
-    number = rules.parse_short_id(kind, said)
-    assert number == rules.NOWHERE or rules.short_id(kind, number) == said
+def test_malformed_short_id_names_nothing(kind, text):
+    number = rules.parse_short_id(kind, text)
+    assert number == rules.NOWHERE or rules.short_id(kind, number) == text
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "m-1",
         "m-01",
@@ -47,30 +47,30 @@ def test_what_is_spelled_otherwise_stands_for_nothing(kind, said):
         "",
     ],
 )
-def test_each_thing_has_one_id(said):
-    assert rules.parse_short_id("mission", said) == rules.NOWHERE
+def test_other_spellings_of_an_id_name_nothing(text):
+    assert rules.parse_short_id("mission", text) == rules.NOWHERE
 
 
-@pytest.mark.parametrize(("number", "said"), [(1, "m-001"), (999, "m-999"), (1000, "m-1000")])
-def test_ids_grow(number, said):
-    assert rules.short_id("mission", number) == said
+@pytest.mark.parametrize(("number", "text"), [(1, "m-001"), (999, "m-999"), (1000, "m-1000")])
+def test_ids_grow(number, text):
+    assert rules.short_id("mission", number) == text
 
 
 @pytest.mark.parametrize("status", get_args(MissionStatus))
 @pytest.mark.parametrize("after", get_args(MissionStatus))
-def test_only_what_is_blocked_has_something_in_its_way(status, after):
+def test_only_blocked_missions_have_a_blocked_reason(status, after):
     changed = rules.with_blocked_reason({"status": after}, status)
     assert changed == ({"status": after} if after == "blocked" else {"status": after, "blocked_reason": None})
 
 
-def test_what_blocks_a_mission_can_be_told_with_the_status_or_later():
-    asked = {"status": "blocked", "blocked_reason": "Waiting on API"}
-    assert rules.with_blocked_reason(asked, "in_progress") == asked
+def test_blocked_reason_is_set_with_the_status_or_later():
+    changes = {"status": "blocked", "blocked_reason": "Waiting on API"}
+    assert rules.with_blocked_reason(changes, "in_progress") == changes
     assert rules.with_blocked_reason({"blocked_reason": "Sick"}, "blocked") == {"blocked_reason": "Sick"}
     assert rules.with_blocked_reason({"blocked_reason": " "}, "blocked") == {"blocked_reason": None}
 
 
-def test_what_blocks_a_mission_is_not_told_of_another_one():
+def test_blocked_reason_of_an_unblocked_mission_is_refused():
     with pytest.raises(Invalid, match="blockedReason must be null unless the status is blocked"):
         rules.with_blocked_reason({"status": "done", "blocked_reason": "Sick"}, "blocked")
     with pytest.raises(Conflict, match="is not blocked"):
@@ -78,20 +78,20 @@ def test_what_blocks_a_mission_is_not_told_of_another_one():
     assert rules.with_blocked_reason({"blocked_reason": None}, "done") == {"blocked_reason": None}
 
 
-def test_when_a_thing_was_done_goes_with_its_being_so():
+def test_completion_time_follows_the_status():
     assert rules.with_completion({"status": "done"}, "todo", NOW) == {"status": "done", "completed_at": NOW}
     assert rules.with_completion({"status": "done"}, "done", NOW) == {"status": "done"}
     assert rules.with_completion({"status": "todo"}, "done", NOW) == {"status": "todo", "completed_at": None}
     assert rules.with_completion({"label": "x"}, "done", NOW) == {"label": "x"}
 
 
-def test_an_action_is_reviewed_and_then_applied_and_nothing_leads_back():
+def test_transitions_of_an_action_go_one_way():
     assert rules.BEFORE == {"approved": "suggested", "rejected": "suggested", "applied": "approved"}
     statuses = set(get_args(ProposedActionStatus))
     assert statuses - set(rules.BEFORE) == {"suggested"}
     assert statuses - rules.OPEN == {"rejected", "applied"}
 
 
-def test_all_that_happens_in_pilotage_is_told_as_such():
+def test_activity_types_of_pilotage():
     assert len(OF_PILOTAGE) == 18
-    assert next(each for each in get_args(ActivityType) if each in OF_PILOTAGE) == "mission_created"
+    assert next(type_ for type_ in get_args(ActivityType) if type_ in OF_PILOTAGE) == "mission_created"

@@ -1,4 +1,4 @@
-"""The state: what each profile shows, in which order, in how much detail, and what that costs."""
+"""The state of pilotage: profiles, order, levels of detail, and cost."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 
 @pytest.fixture
-def steered(pilotage_api):
-    """A helm with four missions, three todos and a priority of which something has become."""
+def api_with_items(pilotage_api):
+    """Return an API with missions, todos and a priority in different states."""
     clock = pilotage_api.world.stop_clock()
 
-    def later(made):
+    def later(created):
         clock.advance(timedelta(hours=1))
-        return made
+        return created
 
     for objective, status in (
         ("Sell", "to_launch"),
@@ -49,7 +49,7 @@ LISTS = ("missions", "activePriorities", "todos", "decisions", "activeDocs")
 
 
 def names(state):
-    return {name: [each["id"] for each in state[name]] for name in LISTS}
+    return {name: [item["id"] for item in state[name]] for name in LISTS}
 
 
 def test_the_state_of_a_new_workspace_is_empty(pilotage_api):
@@ -82,37 +82,37 @@ def test_the_state_of_a_new_workspace_is_empty(pilotage_api):
     }
 
 
-def test_a_review_begins_with_what_was_done_and_what_is_in_the_way(steered):
-    assert names(steered.state()) == {
+def test_review_starts_with_done_and_blocked_items(api_with_items):
+    assert names(api_with_items.state()) == {
         "missions": ["m-004", "m-005", "m-003", "m-002", "m-001"],
         "activePriorities": ["p-001"],
         "todos": ["t-003", "t-002", "t-001"],
         "decisions": ["d-002", "d-001"],
         "activeDocs": ["doc-001"],
     }
-    assert steered.state("intent=weekly_review") == steered.state()
+    assert api_with_items.state("intent=weekly_review") == api_with_items.state()
 
 
-def test_a_day_begins_with_what_is_being_worked_on(steered):
-    found = names(steered.state("intent=daily_execution"))
-    assert found["missions"] == ["m-002", "m-003", "m-001", "m-004", "m-005"]
-    assert found["todos"] == ["t-002", "t-001", "t-003"]
+def test_daily_execution_starts_with_items_in_progress(api_with_items):
+    ids = names(api_with_items.state("intent=daily_execution"))
+    assert ids["missions"] == ["m-002", "m-003", "m-001", "m-004", "m-005"]
+    assert ids["todos"] == ["t-002", "t-001", "t-003"]
 
 
-def test_a_sprint_begins_with_what_is_to_be_begun(steered):
-    found = names(steered.state("intent=sprint_planning"))
-    assert found["missions"] == ["m-001", "m-003", "m-002", "m-004", "m-005"]
-    assert found["todos"] == ["t-001", "t-002", "t-003"]
+def test_sprint_planning_starts_with_planned_items(api_with_items):
+    ids = names(api_with_items.state("intent=sprint_planning"))
+    assert ids["missions"] == ["m-001", "m-003", "m-002", "m-004", "m-005"]
+    assert ids["todos"] == ["t-001", "t-002", "t-003"]
 
 
-def test_as_context_all_is_as_it_was_made(steered):
-    found = names(steered.state("intent=context_only"))
-    assert found["missions"] == [f"m-00{number}" for number in range(1, 6)]
-    assert found["decisions"] == ["d-001", "d-002"]
+def test_context_is_in_creation_order(api_with_items):
+    ids = names(api_with_items.state("intent=context_only"))
+    assert ids["missions"] == [f"m-00{number}" for number in range(1, 6)]
+    assert ids["decisions"] == ["d-001", "d-002"]
 
 
-def test_execution_shows_todos_and_running_missions(steered):
-    assert names(steered.state("profile=execution")) == {
+def test_execution_shows_todos_and_running_missions(api_with_items):
+    assert names(api_with_items.state("profile=execution")) == {
         "missions": ["m-003", "m-002"],
         "activePriorities": [],
         "todos": ["t-003", "t-002", "t-001"],
@@ -121,8 +121,8 @@ def test_execution_shows_todos_and_running_missions(steered):
     }
 
 
-def test_a_revue_shows_decisions_and_what_is_done(steered):
-    state = steered.state("profile=revue")
+def test_a_revue_shows_decisions_and_what_is_done(api_with_items):
+    state = api_with_items.state("profile=revue")
     assert names(state) == {
         "missions": ["m-004", "m-005"],
         "activePriorities": [],
@@ -134,9 +134,9 @@ def test_a_revue_shows_decisions_and_what_is_done(steered):
 
 
 @pytest.mark.parametrize("profile", ["pilotage", "execution", "revue"])
-def test_at_least_it_tells_counts_and_ids(steered, profile):
+def test_minimal_detail_has_counts_and_ids(api_with_items, profile):
     whole, least = (
-        steered.state(f"profile={profile}&detailLevel={level}") for level in ("standard", "minimal")
+        api_with_items.state(f"profile={profile}&detailLevel={level}") for level in ("standard", "minimal")
     )
     assert least["ids"] == names(whole)
     assert {name: least[name] for name in LISTS} == {name: [] for name in LISTS}
@@ -145,28 +145,28 @@ def test_at_least_it_tells_counts_and_ids(steered, profile):
     assert least["usageContext"]["detailLevel"] == "minimal"
 
 
-def test_in_detail_it_tells_what_was_proposed_and_what_has_happened(pilotage_api):
+def test_detailed_state_has_proposals_and_history(pilotage_api):
     mission = pilotage_api.mission("Sell")
     pilotage_api.ask("PATCH", f"missions/{mission['id']}", {"status": "in_progress", "module": "sales"})
-    first, second = (pilotage_api.proposed("archive_card", cardId="x") for _ in range(2))
+    first, second = (pilotage_api.propose("archive_card", cardId="x") for _ in range(2))
     pilotage_api.ask("POST", f"actions/{first['id']}/review", {"approved": False, "reason": "Not now"})
     state = pilotage_api.state("detailLevel=detailed")
     assert state["traces"] == [pilotage_api.action(second), pilotage_api.action(first)]
     assert state["counts"]["suggestedActions"] == 1
-    happened = [(each["type"], each["meta"]) for each in state["history"]]
-    assert happened == [
+    events = [(entry["type"], entry["meta"]) for entry in state["history"]]
+    assert events == [
         ("action_rejected", {"id": "act-001", "title": "archive_card"}),
         ("action_proposed", {"id": "act-002", "title": "archive_card"}),
         ("action_proposed", {"id": "act-001", "title": "archive_card"}),
         ("mission_updated", {"id": "m-001", "title": "Sell", "changed": ["module", "status"]}),
         ("mission_created", {"id": "m-001", "title": "Sell"}),
     ]
-    assert {(each["actorName"], each["projectId"], each["workspaceId"]) for each in state["history"]} == {
+    assert {(entry["actorName"], entry["projectId"], entry["workspaceId"]) for entry in state["history"]} == {
         (pilotage_api.owner.user.name, None, pilotage_api.workspace.id)
     }
 
 
-def test_history_is_that_of_the_workspace_and_of_pilotage_alone(pilotage_api):
+def test_history_contains_only_pilotage_of_the_workspace(pilotage_api):
     other = type(pilotage_api)(pilotage_api.world, pilotage_api.owner)
     other.mission()
     pilotage_api.card()
@@ -176,22 +176,22 @@ def test_history_is_that_of_the_workspace_and_of_pilotage_alone(pilotage_api):
 def test_history_is_bounded(pilotage_api):
     for _ in range(51):
         pilotage_api.ask("PATCH", f"todos/{pilotage_api.todo()['id']}", {"status": "done"})
-    found = pilotage_api.state("detailLevel=detailed")["history"]
-    assert len(found) == 100
-    assert found[0]["meta"] == {"id": "t-051", "title": "Write tests", "changed": ["status", "completedAt"]}
+    history = pilotage_api.state("detailLevel=detailed")["history"]
+    assert len(history) == 100
+    assert history[0]["meta"] == {"id": "t-051", "title": "Write tests", "changed": ["status", "completedAt"]}
 
 
 @pytest.mark.parametrize("query", ["profile=all", "intent=rest", "detailLevel=3", "depth=1"])
-def test_what_cannot_be_asked_is_told(pilotage_api, query):
-    assert pilotage_api.refused("GET", f"state?{query}")[0] == 400
+def test_invalid_query_is_refused(pilotage_api, query):
+    assert pilotage_api.error("GET", f"state?{query}")[0] == 400
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "owner"])
-def test_the_callers_role_is_told(pilotage_api, role):
+def test_state_contains_the_role_of_the_caller(pilotage_api, role):
     assert pilotage_api.state(by=pilotage_api.member("bob", role))["usageContext"]["role"] == role
 
 
-def test_who_leads_the_organization_pilots_all_its_workspaces(pilotage_api):
+def test_organization_owner_pilots_all_its_workspaces(pilotage_api):
     boss = pilotage_api.person("boss")
     pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
     assert pilotage_api.state(by=boss)["usageContext"]["role"] == "owner"
@@ -199,16 +199,14 @@ def test_who_leads_the_organization_pilots_all_its_workspaces(pilotage_api):
 
 
 @pytest.mark.parametrize(("level", "sent"), [("minimal", 7), ("standard", 7), ("detailed", 9)])
-def test_a_state_takes_as_many_statements_for_many_missions_as_for_none(
-    pilotage_api, statements, level, sent
-):
+def test_statements_of_the_state_do_not_grow_with_missions(pilotage_api, statements, level, sent):
     pilotage_api.state(f"detailLevel={level}")
     with statements() as before:
         pilotage_api.state(f"detailLevel={level}")
     for number in range(12):
         pilotage_api.todo(f"Todo {number}", pilotage_api.mission(f"Mission {number}"))
         pilotage_api.decision()
-        pilotage_api.approved("archive_card", cardId="x")
+        pilotage_api.approve("archive_card", cardId="x")
     with statements() as after:
         pilotage_api.state(f"detailLevel={level}")
     assert (len(before), len(after)) == (sent, sent)
