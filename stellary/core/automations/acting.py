@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stellary.contract.automations import TraceResult
@@ -23,12 +23,14 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
+from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import occurrences as rules
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
 from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.events import CardEvent, Cause, Chain
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -42,16 +44,17 @@ TURNED_OFF = "it was turned off before its turn came"
 # SQLSTATEs: lock not available, deadlock detected, serialization failure.
 _BUSY = ("55P03", "40P01", "40001")
 
-_ENABLED = (
+_ENABLED = Query(
+    AutomationRow,
     select(automations)
     .where(
         automations.c.project_id.in_(bindparam("_project_ids", expanding=True)),
         automations.c.trigger.in_(bindparam("_triggers", expanding=True)),
         automations.c.enabled,
     )
-    .order_by(automations.c.id)
+    .order_by(automations.c.id),
 )
-_ONE = select(automations).where(automations.c.id == bindparam("_id"))
+_ONE = Query(AutomationRow, select(automations).where(automations.c.id == bindparam("_id")))
 _TURN_OFF = (
     update(automations)
     .where(automations.c.id == bindparam("_id"), automations.c.owner_id == bindparam("_owner_id"))
@@ -86,7 +89,7 @@ class Case:
 
     def trace(
         self, actor_id: str, result: TraceResult, error: str | None = None, ms: int = 0
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Return the row of a trace.
 
         Args:
@@ -118,14 +121,14 @@ def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
 
 def _load_enabled_rules(
     uow: UnitOfWork, occurrences: Sequence[Occurrence]
-) -> Mapping[tuple[str, str], list[Row[Any]]]:
+) -> Mapping[tuple[str, str], list[AutomationRow]]:
     """Load the enabled rules for some occurrences, by project and trigger."""
     parameters = {
         "_project_ids": sorted({occurrence.event.project_id for occurrence in occurrences}),
         "_triggers": sorted({occurrence.trigger for occurrence in occurrences}),
     }
-    enabled_rules: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
-    for rule in uow.connection.execute(_ENABLED, parameters):
+    enabled_rules: dict[tuple[str, str], list[AutomationRow]] = defaultdict(list)
+    for rule in _ENABLED.all(uow.connection, parameters):
         enabled_rules[rule.project_id, rule.trigger].append(rule)
     return enabled_rules
 
@@ -135,12 +138,12 @@ class _RuleRunner:
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.uow = uow
-        self.traces: list[dict[str, Any]] = []
+        self.traces: list[dict[str, object]] = []
         self.turned_off: set[str] = set()
         self.original_timeout: str | None = None
 
     def act(
-        self, occurrences: Sequence[Occurrence], enabled_rules: Mapping[tuple[str, str], list[Row[Any]]]
+        self, occurrences: Sequence[Occurrence], enabled_rules: Mapping[tuple[str, str], list[AutomationRow]]
     ) -> None:
         chains: dict[int, Chain] = {}
         for occurrence in occurrences:
@@ -156,7 +159,7 @@ class _RuleRunner:
             self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": self.original_timeout})
         traces.record(self.uow, self.traces)
 
-    def _build_case(self, rule: Row[Any], occurrence: Occurrence, event_id: str, chain: Chain) -> Case:
+    def _build_case(self, rule: AutomationRow, occurrence: Occurrence, event_id: str, chain: Chain) -> Case:
         card = occurrence.event.card
         return Case(
             rule_id=rule.id,
@@ -172,7 +175,7 @@ class _RuleRunner:
             card_title=card.title,
         )
 
-    def _handle(self, rule: Row[Any], occurrence: Occurrence, case: Case, chain: Chain) -> None:
+    def _handle(self, rule: AutomationRow, occurrence: Occurrence, case: Case, chain: Chain) -> None:
         if not is_satisfied(rule.conditions, rules.facts(occurrence.event)):
             self.traces.append(case.trace(rule.owner_id, "skipped"))
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain)) is not None:
@@ -182,7 +185,7 @@ class _RuleRunner:
         else:
             self._run(rule, case, chain)
 
-    def _run(self, rule: Row[Any], case: Case, chain: Chain) -> None:
+    def _run(self, rule: AutomationRow, case: Case, chain: Chain) -> None:
         if self.original_timeout is None and uses_row_locks(self.uow):
             self.original_timeout = self.uow.connection.execute(_GET_LOCK_TIMEOUT).scalar_one()
             self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": LOCK_TIMEOUT})
@@ -208,7 +211,7 @@ def _defer(uow: UnitOfWork, case: Case) -> None:
 def act(uow: UnitOfWork, payload: Any) -> None:
     """Run a rule as a job, since it could not run with the change."""
     case = Case(**payload)
-    rule = uow.connection.execute(_ONE, {"_id": case.rule_id}).first()
+    rule = _ONE.first(uow.connection, {"_id": case.rule_id})
     if rule is None:
         return
     chain = Chain(
@@ -225,7 +228,7 @@ def act(uow: UnitOfWork, payload: Any) -> None:
     traces.record(uow, [trace])
 
 
-def run(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> dict[str, Any]:
+def run(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> dict[str, object]:
     """Run a rule on behalf of its owner, and return the row of its trace.
 
     Args:
@@ -243,7 +246,7 @@ def run(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> dict[str, 
     return case.trace(rule.owner_id, "success" if error is None else "failure", error, ms)
 
 
-def _find_problem(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> str | None:
+def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> str | None:
     """Run a rule's action, and return what went wrong; None if nothing did."""
     cause = Cause(chain, rule.owner_id, case.depth + 1)
     try:
@@ -267,7 +270,7 @@ def _find_problem(uow: UnitOfWork, rule: Row[Any], case: Case, chain: Chain) -> 
     return None
 
 
-def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: Row[Any], case: Case) -> None:
+def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: AutomationRow, case: Case) -> None:
     action = actions.find(uow, rule.action_type)
     takes = set(wire_fields(action.takes))
     params = rules.with_event_ids(rule.action_params, takes, case.project_id, case.card_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
 
 from stellary.contract.automations import (
     CREATE_AUTOMATION,
@@ -30,29 +30,31 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid, load, wire_fields
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets
+from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
 from stellary.core.board import access as board_access
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
-_LIST = Pages(AnyRow, select(automations).where(_IN_PROJECT), automations.c.id)
+_LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations.c.id)
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
 _INSERT = insert(automations)
 _THIS_RULE = automations.c.id == bindparam("_id")
-_UPDATE = update(automations).where(_THIS_RULE).returning(*rows.RULE)
+_CHANGE = update(automations).where(_THIS_RULE).returning(*rows.RULE)
+_UPDATE = Query(AutomationRow, _CHANGE)
 _DELETE = delete(automations).where(_THIS_RULE)
 
 
-def _build_switch(enabled: Any) -> Any:
+def _build_switch(enabled: ColumnElement[bool]) -> Query[AutomationRow]:
     """Build a statement that turns a rule on or off, so that concurrent switches apply one after the other."""
     # A rule that is on already keeps its owner.
     turns_on = enabled & ~automations.c.enabled
-    return _UPDATE.values(
+    statement = _CHANGE.values(
         enabled=enabled,
         owner_id=case((turns_on, bindparam("_user_id")), else_=automations.c.owner_id),
         armed_at=case(
@@ -60,6 +62,7 @@ def _build_switch(enabled: Any) -> Any:
         ),
         updated_at=bindparam("_now", type_=automations.c.updated_at.type),
     )
+    return Query(AutomationRow, statement)
 
 
 _FLIP = _build_switch(~automations.c.enabled)
@@ -120,7 +123,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     at = access.automation(uow, ref)
     before = at.row
     candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.roles.workspace_id or "")
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if request.trigger is not UNSET:
         changes["trigger"] = request.trigger
     if request.conditions is not UNSET:
@@ -140,9 +143,9 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     return _update_row(uow, before.id, changes) if changes else rows.automation(before)
 
 
-def _update_row(uow: UnitOfWork, rule_id: str, changes: Mapping[str, Any]) -> Automation:
+def _update_row(uow: UnitOfWork, rule_id: str, changes: Mapping[str, object]) -> Automation:
     values = {**changes, "updated_at": uow.now, "_id": rule_id}
-    row = board_access.require_row(uow.connection.execute(_UPDATE, values).first(), "Automation")
+    row = board_access.require_row(_UPDATE.first(uow.connection, values), "Automation")
     return rows.automation(row)
 
 
@@ -160,10 +163,10 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
     rule = access.automation(uow, ref).row
     parameters = {"_id": rule.id, "_user_id": uow.user_id, "_now": uow.now}
     if request.enabled is UNSET:
-        result = uow.connection.execute(_FLIP, parameters)
+        row = _FLIP.first(uow.connection, parameters)
     else:
-        result = uow.connection.execute(_SET, {**parameters, "_enabled": request.enabled})
-    return rows.automation(board_access.require_row(result.first(), "Automation"))
+        row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
+    return rows.automation(board_access.require_row(row, "Automation"))
 
 
 def _resolve_conditions(candidates: targets.Candidates, conditions: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
 from stellary.core.automations.tables import automations, due_dates
 from stellary.core.board.queries.recipient_queries import build_dated_card, select_dated_cards
+from stellary.core.board.row_types import DatedCardRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import CardDue
 from stellary.core.kernel.unit import UnitOfWork
@@ -30,10 +31,11 @@ _IS_RECORDED = (
     .where(due_dates.c.card_id == _card.id, due_dates.c.due_date == _card.due_date)
     .exists()
 )
-_DUE_CARDS = (
+_DUE_CARDS = Query(
+    DatedCardRow,
     _DATED.where(_card.due_date <= bindparam("_now"), ~_IS_RECORDED)
     .order_by(_card.due_date, _card.id)
-    .limit(BATCH_SIZE)
+    .limit(BATCH_SIZE),
 )
 _NEXT = _DATED.with_only_columns(func.min(_card.due_date), maintain_column_froms=True).where(
     _card.due_date > bindparam("_now")
@@ -41,14 +43,16 @@ _NEXT = _DATED.with_only_columns(func.min(_card.due_date), maintain_column_froms
 _INSERT = insert(due_dates)
 
 
-def check(uow: UnitOfWork, _: Any) -> None:
+def check(uow: UnitOfWork, _: object) -> None:
     """Emit an event for each due date that has come, and schedule the next check, within a minute."""
-    rows = uow.connection.execute(_DUE_CARDS, {"_now": uow.now}).fetchall()
-    if rows:
-        uow.connection.execute(_INSERT, [{"card_id": row.id, "due_date": row.due_date} for row in rows])
-    for row in rows:
-        card = build_dated_card(row)
-        uow.emit(CardDue(workspace_id=row.workspace_id, project_id=card.project_id, card=card))
+    rows = _DUE_CARDS.all(uow.connection, {"_now": uow.now})
+    due_cards = [(row.workspace_id, build_dated_card(row)) for row in rows]
+    if due_cards:
+        uow.connection.execute(
+            _INSERT, [{"card_id": card.id, "due_date": card.due_date} for _, card in due_cards]
+        )
+    for workspace_id, card in due_cards:
+        uow.emit(CardDue(workspace_id=workspace_id, project_id=card.project_id, card=card))
     jobs.enqueue(uow, CHECK, {}, due_at=uow.now if len(rows) == BATCH_SIZE else _next_check(uow), key=CHECK)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, update
 
@@ -28,7 +27,7 @@ _TURN_OFF = (
 
 def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Turn off the rules that act on behalf of users who left, and record a trace for each."""
-    trace_rows: list[dict[str, Any]] = []
+    trace_rows: list[dict[str, object]] = []
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
         rule_ids = uow.connection.execute(_TURN_OFF, parameters).scalars().all()
@@ -37,7 +36,7 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     traces.record(uow, trace_rows)
 
 
-def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str) -> dict[str, Any]:
+def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str) -> dict[str, object]:
     return {
         "automation_id": rule_id,
         "event": "owner_left",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, bindparam, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.automations import CREATE_AUTOMATION, Automation
 from stellary.contract.errors import Forbidden, Invalid
@@ -27,6 +27,7 @@ from stellary.core.accounts import people
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import check_action
+from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.tables import automations
@@ -34,11 +35,15 @@ from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported
 from stellary.core.board.rules.import_losses import list_other_creators
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
 
-_OF_PROJECT: Select[Any] = (
-    select(automations).where(automations.c.project_id == bindparam("_project_id")).order_by(automations.c.id)
+_OF_PROJECT = Query(
+    AutomationRow,
+    select(automations)
+    .where(automations.c.project_id == bindparam("_project_id"))
+    .order_by(automations.c.id),
 )
 _INSERT = insert(automations)
 
@@ -51,9 +56,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     if workspace_id in uow.workspaces_without_subscribers:
         # The access check has found no rule in the whole workspace.
         return file  # type: ignore[no-any-return] # attrs.evolve wants the same type below
-    rules = [
-        rows.automation(row) for row in uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id})
-    ]
+    rules = [rows.automation(row) for row in _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})]
     if not rules:
         return file  # type: ignore[no-any-return] # as above
     ids = {rule.owner_id for rule in rules}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row
-
 from stellary.contract.automations import Automation, AutomationAction, AutomationTrace, TraceTarget
 from stellary.contract.wire import wire_fields
+from stellary.core.automations.row_types import AutomationRow, TraceRow
 from stellary.core.automations.tables import automations
 
 RULE = tuple(automations.c)
 _FIELDS = [field.name for field in wire_fields(Automation).values() if field.name != "action"]
 
 
-def automation(row: Row[Any]) -> Automation:
+def automation(row: AutomationRow) -> Automation:
     """Convert a row to a rule."""
     return Automation(
         id=row.id,
@@ -30,17 +27,19 @@ def automation(row: Row[Any]) -> Automation:
     )
 
 
-def automation_row(rule: Automation) -> dict[str, Any]:
+def automation_row(rule: Automation) -> dict[str, object]:
     """Convert a rule to a row, without ``armed_at``."""
     row = {name: getattr(rule, name) for name in _FIELDS}
     return row | {"action_type": rule.action.type, "action_params": rule.action.params}
 
 
-def trace(row: Row[Any]) -> AutomationTrace:
+def trace(row: TraceRow) -> AutomationTrace:
     """Convert a row to a trace."""
     target = None
     if row.card_id is not None:
-        target = TraceTarget(card_id=row.card_id, card_key=row.card_key, card_title=row.card_title)
+        target = TraceTarget(
+            card_id=row.card_id, card_key=row.card_key or "", card_title=row.card_title or ""
+        )
     return AutomationTrace(
         id=row.id,
         automation_id=row.automation_id,

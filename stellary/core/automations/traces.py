@@ -11,8 +11,8 @@ from stellary.contract.automations import LIST_TRACES, AutomationTrace
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef
 from stellary.core.automations import access, rows
+from stellary.core.automations.row_types import TraceRow
 from stellary.core.automations.tables import traces
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -20,7 +20,7 @@ TRACES_MAX = 1_000
 DELETE_OLD_EVERY = 100
 
 _OF_RULE = traces.c.automation_id == bindparam("_rule_id")
-_LIST = Pages(AnyRow, select(traces).where(_OF_RULE), traces.c.id, newest_first=True)
+_LIST = Pages(TraceRow, select(traces).where(_OF_RULE), traces.c.id, newest_first=True)
 _INSERT = insert(traces)
 _old = traces.alias("old")
 _DELETE_OLD = delete(traces).where(

@@ -1,12 +1,12 @@
-"""Access checks of the board: each reads a thing, its project and the caller's roles in one statement."""
+"""Access checks of the board: each reads a row, its project and the caller's roles in one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection
+from typing import TypeVar
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, select
 
 from stellary.contract.cards import Card
 from stellary.contract.errors import NotFound
@@ -20,27 +20,28 @@ from stellary.contract.refs import (
     LabelRef,
     ProjectMemberRef,
     ProjectRef,
-    Ref,
-    WorkspaceRef,
 )
-from stellary.core.accounts.access_checks import (
-    WORKSPACE_ID,
-    Loaded,
-    check_role,
-    load_with_roles,
-    through_workspace,
-)
+from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
 from stellary.core.board.order.locks import lock_project, uses_row_locks
 from stellary.core.board.order.ordering import ORDER, load_order
+from stellary.core.board.row_types import (
+    CardRow,
+    CommentOnCardRow,
+    LabelledCardRow,
+    LabelRow,
+    LoadedColumnRow,
+    LoadedMemberRow,
+    ProjectRow,
+)
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import checklists
 from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
-_IN_PROJECT = project_members.c.user_id.label("_in_project")
-_OF_PROJECT = projects.c.id.label("of_project")
-"""Null if the resource is not in the workspace, or not in the project that the path names."""
-OF_PROJECT: ColumnElement[str] = projects.c.id
+T = TypeVar("T")
+
+IN_PROJECT: ColumnElement[str] = projects.c.id
 """The project that an access check has reached: what other areas' tables are joined to."""
 
 _members = project_members.alias("members")
@@ -52,77 +53,28 @@ MEMBER_COUNT: ColumnElement[int] = (
     .label("member_count")
 )
 
-
-def _to_project(source: FromClause) -> FromClause:
-    return source.outerjoin(
-        projects, and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.id == bindparam("_project_id"))
-    )
-
-
-def _to_managed_project(source: FromClause) -> FromClause:
-    return _to_project(source).outerjoin(
-        project_members,
-        and_(
-            project_members.c.project_id == projects.c.id, project_members.c.user_id == bindparam("_user_id")
-        ),
-    )
+PROJECT = Link("Project", projects, "project_id", projects.c.workspace_id == WORKSPACE_ID, is_project=True)
+MEMBERSHIP = Link(
+    None,
+    project_members,
+    within=and_(
+        project_members.c.project_id == projects.c.id, project_members.c.user_id == bindparam("_user_id")
+    ),
+    is_membership=True,
+)
+CARD = Link("Card", cards, "card_id", cards.c.project_id == projects.c.id)
 
 
-def _to_member(source: FromClause) -> FromClause:
-    return _to_managed_project(source).outerjoin(
-        _members, and_(_members.c.project_id == projects.c.id, _members.c.user_id == bindparam("_member_id"))
-    )
-
-
-def _to_column(source: FromClause) -> FromClause:
-    return _to_project(source).outerjoin(
-        columns, and_(columns.c.project_id == projects.c.id, columns.c.id == bindparam("_column_id"))
-    )
-
-
-def _to_card(source: FromClause) -> FromClause:
-    return _to_project(source).outerjoin(
-        cards, and_(cards.c.project_id == projects.c.id, cards.c.id == bindparam("_card_id"))
-    )
-
-
-def _to_comment(source: FromClause) -> FromClause:
-    return _to_card(source).outerjoin(
-        comments, and_(comments.c.card_id == cards.c.id, comments.c.id == bindparam("_comment_id"))
-    )
-
-
-def _to_flat_card(source: FromClause) -> FromClause:
-    # Not bound to the path's project: most of these paths name none.
-    return source.outerjoin(cards, cards.c.id == bindparam("_card_id")).outerjoin(
-        projects, and_(projects.c.id == cards.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
-    )
-
-
-def _to_card_label(source: FromClause) -> FromClause:
-    return _to_flat_card(source).outerjoin(
-        labels, and_(labels.c.project_id == projects.c.id, labels.c.id == bindparam("_label_id"))
-    )
-
-
-def _to_label(source: FromClause) -> FromClause:
-    return source.outerjoin(labels, labels.c.id == bindparam("_label_id")).outerjoin(
-        projects, and_(projects.c.id == labels.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
-    )
-
-
-def through_project(*columns: ColumnElement[Any], joins: Callable[[FromClause], FromClause]) -> Select[Any]:
-    """Build the statement of an access check to something that another area keeps of a project. Built once, at import.
-
-    Its rows have ``of_project``, null where the workspace has no such project, and what says who may manage it.
+def in_any_project(name: str, table: FromClause, key: str) -> tuple[Link, Link]:
+    """Return the links to a row whose ref names no project, or only as an alternative path.
 
     Args:
-        columns: What the access check reads beside that.
-        joins: Extends the FROM clause by outer joins to ``OF_PROJECT``.
+        name: The kind of resource, for the message.
+        table: Its table, which has a ``project_id``.
+        key: The attribute of the ref with its id.
     """
-    return through_workspace(
-        _IN_PROJECT, _OF_PROJECT, *columns, joins=lambda source: joins(_to_managed_project(source))
-    )
+    of_row = and_(projects.c.id == table.c.project_id, projects.c.workspace_id == WORKSPACE_ID)
+    return Link(None, table, key), Link(name, projects, within=of_row, is_project=True)
 
 
 _PROJECT_KEY = projects.c.key.label("project_key")
@@ -130,44 +82,74 @@ _PROJECT_KEY = projects.c.key.label("project_key")
 _CARD = (_PROJECT_KEY, *ORDER, *card_rows.STORED)
 _STORED = slice(-len(card_rows.STORED), None)
 
-_PROJECT = through_workspace(_IN_PROJECT, _OF_PROJECT, *projects.c, MEMBER_COUNT, joins=_to_managed_project)
-_MEMBER = through_workspace(
-    _IN_PROJECT,
-    _OF_PROJECT,
-    projects.c.id,
-    projects.c.workspace_id,
-    _members.c.user_id.label("member_id"),
-    joins=_to_member,
+project = AccessCheck(ProjectRef, ProjectRow, PROJECT, MEMBERSHIP, columns=(*projects.c, MEMBER_COUNT))
+"""The access check for a project."""
+
+project_member = AccessCheck(
+    ProjectMemberRef,
+    LoadedMemberRow,
+    PROJECT,
+    MEMBERSHIP,
+    Link("Member", _members, "user_id", _members.c.project_id == projects.c.id, column="user_id"),
+    columns=(projects.c.id, projects.c.workspace_id, _members.c.user_id.label("member_id")),
 )
-_COLUMN = through_workspace(_OF_PROJECT, _PROJECT_KEY, *columns.c, joins=_to_column)
-_CARD_ACCESS = through_workspace(_OF_PROJECT, *_CARD, joins=_to_card)
-_FLAT_CARD = through_workspace(_OF_PROJECT, *_CARD, joins=_to_flat_card)
-_COMMENT = through_workspace(
-    _OF_PROJECT,
-    comments.c.id.label("comment_id"),
-    comments.c.author_id,
-    comments.c.content,
-    comments.c.created_at.label("commented_at"),
-    *_CARD,
-    joins=_to_comment,
+"""The access check for a member of a project; the row has the project's ``id``."""
+
+column = AccessCheck(
+    ColumnRef,
+    LoadedColumnRow,
+    PROJECT,
+    Link("Column", columns, "column_id", columns.c.project_id == projects.c.id),
+    columns=(_PROJECT_KEY, *columns.c),
+    dependency="column",
 )
-_CARD_LABEL = through_workspace(_OF_PROJECT, labels.c.id.label("label_id"), *_CARD, joins=_to_card_label)
-_LABEL = through_workspace(_OF_PROJECT, *labels.c, joins=_to_label)
-_CARDS_NOW: Select[Any] = (
-    select(*_CARD)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+"""The access check for a column."""
+
+label = AccessCheck(
+    LabelRef,
+    LabelRow,
+    *in_any_project("Label", labels, "label_id"),
+    columns=labels.c,
+    path_project=("of_project",),
+    dependency="label",
 )
-_CARD_BY_ID: Select[Any] = (
-    select(*_CARD)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(cards.c.id == bindparam("_card_id"))
+"""The access check for a label, by its flat path or below its project."""
+
+_card = AccessCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
+_flat_card = AccessCheck(
+    FlatCardRef,
+    CardRow,
+    *in_any_project("Card", cards, "card_id"),
+    columns=_CARD,
+    path_project=("of_project",),
 )
-_LOCK: Select[Any] = _CARD_BY_ID.with_for_update(key_share=True, of=cards)
+_card_label = AccessCheck(
+    CardLabelRef,
+    LabelledCardRow,
+    *in_any_project("Card", cards, "card_id"),
+    Link("Label", labels, "label_id", labels.c.project_id == projects.c.id),
+    columns=(labels.c.id.label("label_id"), *_CARD),
+    path_project=("of_project",),
+)
+_comment = AccessCheck(
+    CommentRef,
+    CommentOnCardRow,
+    PROJECT,
+    CARD,
+    Link("Comment", comments, "comment_id", comments.c.card_id == cards.c.id),
+    columns=(comments.c.id.label("comment_id"), comments.c.author_id, comments.c.content, *_CARD),
+    author="author_id",
+)
+
+_CARDS = select(*_CARD).join_from(cards, projects, projects.c.id == cards.c.project_id)
+_CARDS_NOW = Query(CardRow, _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True))))
+_THIS_CARD = _CARDS.where(cards.c.id == bindparam("_card_id"))
+_CARD_BY_ID = Query(CardRow, _THIS_CARD)
+_LOCK = Query(CardRow, _THIS_CARD.with_for_update(key_share=True, of=cards))
 
 
 @attrs.frozen
-class LoadedCard(Loaded[Any]):
+class LoadedCard(Loaded[CardRow]):
     """The result of an access check of a card.
 
     Attributes:
@@ -179,24 +161,14 @@ class LoadedCard(Loaded[Any]):
     position: int
 
 
-def project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[Any]:
-    """Check access to a project; return its row, and ``member_count``.
+@attrs.frozen
+class LoadedComment(LoadedCard):
+    """The result of an access check of a comment: its card, and in ``row`` the comment."""
 
-    Raises:
-        NotFound: The caller does not reach the workspace, or it has no such project.
-        Forbidden: The caller's role is not enough.
-    """
-    row, roles = load_with_roles(uow, _PROJECT, ref, _project_id=ref.project_id)
-    if row.id is None and uow.policy.role != "ws_read":
-        # The role depends on the project: a project that does not exist cannot be forbidden.
-        raise NotFound("Project not found")
-    check_role(uow, roles)
-    if row.id is None:
-        raise NotFound("Project not found")
-    return Loaded(row, roles)
+    row: CommentOnCardRow
 
 
-def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[Any]:
+def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[ProjectRow]:
     """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
     Raises:
@@ -210,49 +182,13 @@ def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[Any]:
     return project(uow, ref)
 
 
-def project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Loaded[Any]:
-    """Check access to a member of a project; return the project's ``id``, and ``member_id``.
-
-    Raises:
-        NotFound: The caller does not reach the workspace, or there is no such project, or no such member.
-        Forbidden: The caller's role is not enough.
-    """
-    row, roles = load_with_roles(uow, _MEMBER, ref, _project_id=ref.project_id, _member_id=ref.user_id)
-    if row.id is None:
-        raise NotFound("Project not found")
-    check_role(uow, roles)
-    if row.member_id is None:
-        raise NotFound("Member not found")
-    return Loaded(row, roles)
-
-
-def column(uow: UnitOfWork, ref: ColumnRef) -> Loaded[Any]:
-    """Check access to a column; return its row, and the ``project_key``.
-
-    Raises:
-        NotFound: The caller does not reach the workspace, or there is no such project, or no such column in it.
-    """
-    row, roles = load_with_roles(uow, _COLUMN, ref, _project_id=ref.project_id, _column_id=ref.column_id)
-    check_role(uow, roles)
-    _check_project(row)
-    if row.id is None:
-        raise NotFound("Column not found")
-    uow.record_dependency("column", row.id, row.updated_at)
-    return Loaded(row, roles)
-
-
 def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     """Check access to a card.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such project, or no such card in it.
     """
-    row, roles = load_with_roles(uow, _CARD_ACCESS, ref, _project_id=ref.project_id, _card_id=ref.card_id)
-    check_role(uow, roles)
-    _check_project(row)
-    if row.id is None:
-        raise NotFound("Card not found")
-    return LoadedCard(row, roles, *_build_card(uow, row))
+    return _load_card(uow, _card(uow, ref))
 
 
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
@@ -261,10 +197,7 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     Raises:
         NotFound: The caller does not reach the workspace, or it has no such card (in that project).
     """
-    row, roles = load_with_roles(uow, _FLAT_CARD, ref, _card_id=ref.card_id)
-    check_role(uow, roles)
-    _check_flat(ref, ref.project_id, row, "Card")
-    return LoadedCard(row, roles, *_build_card(uow, row))
+    return _load_card(uow, _flat_card(uow, ref))
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
@@ -284,50 +217,21 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such card, or no such label in its project.
     """
-    row, roles = load_with_roles(uow, _CARD_LABEL, ref, _card_id=ref.card_id, _label_id=ref.label_id)
-    check_role(uow, roles)
-    _check_flat(ref, ref.project_id, row, "Card")
-    if row.label_id is None:
-        raise NotFound("Label not found")
-    uow.record_dependency("label", row.label_id)
-    return LoadedCard(row, roles, *_build_card(uow, row))
+    at = _card_label(uow, ref)
+    uow.record_dependency("label", at.row.label_id)
+    return _load_card(uow, at)
 
 
-def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedCard:
-    """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id``, ``content``, ``commented_at``.
+def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedComment:
+    """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id`` and ``content``.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such comment on such a card.
         Forbidden: The caller's role is not enough.
     """
-    row, roles = load_with_roles(
-        uow,
-        _COMMENT,
-        ref,
-        _project_id=ref.project_id,
-        _card_id=ref.card_id,
-        _comment_id=ref.comment_id,
-    )
-    _check_project(row)
-    if row.id is None:
-        raise NotFound("Card not found")
-    if row.comment_id is None:
-        raise NotFound("Comment not found")
-    check_role(uow, roles, row.author_id)
-    return LoadedCard(row, roles, *_build_card(uow, row))
-
-
-def label(uow: UnitOfWork, ref: LabelRef) -> Loaded[Any]:
-    """Check access to a label, by its flat path or below its project.
-
-    Raises:
-        NotFound: The caller does not reach the workspace, or it has no such label (in that project).
-    """
-    row, roles = load_with_roles(uow, _LABEL, ref, _label_id=ref.label_id)
-    check_role(uow, roles)
-    _check_flat(ref, ref.project_id, row, "Label")
-    uow.record_dependency("label", row.id, row.updated_at)
-    return Loaded(row, roles)
+    at = _comment(uow, ref)
+    loaded = _load_card(uow, at)
+    return LoadedComment(row=at.row, roles=at.roles, card=loaded.card, position=loaded.position)
 
 
 def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
@@ -345,15 +249,15 @@ def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
     """
     if not uses_row_locks(uow):
         return at
-    row = uow.connection.execute(_LOCK, {"_card_id": at.card.id}).first()
+    row = _LOCK.first(uow.connection, {"_card_id": at.card.id})
     if row is not None and row.version != at.card.version:
         # The other unit may have moved the card: its order was computed before the lock was granted.
-        row = uow.connection.execute(_CARD_BY_ID, {"_card_id": at.card.id}).first()
+        row = _CARD_BY_ID.first(uow.connection, {"_card_id": at.card.id})
     if row is None:
         raise NotFound("Card not found")
     if row.version != at.card.version:
         uow.record_dependency("held card", row.id, row.version)
-    return LoadedCard(at.row, at.roles, *_build_card(uow, row))
+    return attrs.evolve(_load_card(uow, Loaded(row, at.roles)), row=at.row)
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
@@ -365,11 +269,11 @@ def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
         uow: The unit of work.
         ids: The ids of the cards.
     """
-    rows = uow.connection.execute(_CARDS_NOW, {"_ids": sorted(ids)}).fetchall()
+    rows = _CARDS_NOW.all(uow.connection, {"_ids": sorted(ids)})
     return {row.id: card_rows.card(row[_STORED], row.project_key, load_order(uow, row)) for row in rows}
 
 
-def require_row(row: Row[Any] | None, name: str) -> Row[Any]:
+def require_row(row: T | None, name: str) -> T:
     """Return a row, or raise if it no longer exists.
 
     Args:
@@ -384,29 +288,18 @@ def require_row(row: Row[Any] | None, name: str) -> Row[Any]:
     return row
 
 
-def _build_card(uow: UnitOfWork, row: Row[Any]) -> tuple[Card, int]:
+def _load_card(uow: UnitOfWork, at: Loaded[CardRow]) -> LoadedCard:
+    row = at.row
     uow.record_dependency("card", row.id, row.version)
-    return card_rows.card(row[_STORED], row.project_key, load_order(uow, row)), row.position
+    card = card_rows.card(row[_STORED], row.project_key, load_order(uow, row))
+    return LoadedCard(row, at.roles, card, row.position)
 
 
-def _check_project(row: Row[Any]) -> None:
-    if row.of_project is None:
-        raise NotFound("Project not found")
-
-
-def _check_flat(ref: WorkspaceRef, project_id: str | None, row: Row[Any], name: str) -> None:
-    if row.of_project is None or project_id not in (None, row.of_project):
-        raise NotFound(f"{name} not found")
-
-
-ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
-    ProjectRef: project,
-    ProjectMemberRef: project_member,
-    ColumnRef: column,
+ACCESS_BY_REF: AccessByRef = {
+    **by_ref(project, project_member, column, label),
     CardRef: card,
     FlatCardRef: flat_card,
     ChecklistItemRef: checklist_item,
     CardLabelRef: card_label,
     CommentRef: comment,
-    LabelRef: label,
 }

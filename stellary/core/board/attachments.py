@@ -6,11 +6,11 @@ leaves at most a file without a row, which ``sweep`` deletes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -26,9 +26,9 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.board import access, attachment_access
 from stellary.core.board.queries.recipient_queries import load_cards
+from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
@@ -39,7 +39,7 @@ SWEEP_AFTER = timedelta(hours=1)
 """The time that a file may be without a row: much longer than any upload takes."""
 
 _LIST = Pages(
-    AnyRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
+    AttachmentRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
 )
 _INSERT = insert(attachments)
 _DELETE = delete(attachments).where(attachments.c.id == bindparam("_id"))
@@ -75,19 +75,27 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
     at = access.card(uow, ref)
     count = _count(uow, at.card.id, 1)
     name = clean_name(file.name)
+    attachment = Attachment(
+        id=uow.new_id(),
+        card_id=at.card.id,
+        uploaded_by=uow.user_id,
+        original_name=name,
+        mime_type=detect_type(file.mime_type, name),
+        size=file.size,
+        created_at=uow.now,
+    )
     row = {
-        "id": uow.new_id(),
-        "card_id": at.card.id,
-        "uploaded_by_id": uow.user_id,
-        "original_name": name,
-        "mime_type": detect_type(file.mime_type, name),
-        "size": file.size,
+        "id": attachment.id,
+        "card_id": attachment.card_id,
+        "uploaded_by_id": attachment.uploaded_by,
+        "original_name": attachment.original_name,
+        "mime_type": attachment.mime_type,
+        "size": attachment.size,
         "sha256": file.sha256,
         "blob_key": file.key,
-        "created_at": uow.now,
+        "created_at": attachment.created_at,
     }
     uow.connection.execute(_INSERT, row)
-    attachment = _attachment(row)
     uow.emit(
         AttachmentAdded(
             workspace_id=at.roles.workspace_id or "",
@@ -162,17 +170,13 @@ def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
     return int(row.attachment_count)
 
 
-def _row_to_attachment(row: Row[Any]) -> Attachment:
-    return _attachment(row._asdict())
-
-
-def _attachment(row: Mapping[str, Any]) -> Attachment:
+def _row_to_attachment(row: AttachmentRow) -> Attachment:
     return Attachment(
-        id=row["id"],
-        card_id=row["card_id"],
-        uploaded_by=row["uploaded_by_id"],
-        original_name=row["original_name"],
-        mime_type=row["mime_type"],
-        size=row["size"],
-        created_at=row["created_at"],
+        id=row.id,
+        card_id=row.card_id,
+        uploaded_by=row.uploaded_by_id,
+        original_name=row.original_name,
+        mime_type=row.mime_type,
+        size=row.size,
+        created_at=row.created_at,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    Row,
     Select,
     bindparam,
     delete,
@@ -38,9 +37,10 @@ from stellary.core.board.order import ordering
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns, lock_project
 from stellary.core.board.queries.filters import check_in_project
+from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -51,11 +51,11 @@ _BOARD_ORDER = (scopes.c.position, scopes.c.id, columns.c.position, columns.c.id
 
 _IN_SCOPE = _IN_PROJECT.where(columns.c.scope_id == bindparam("_scope_id"))
 _LIST, _LIST_SCOPE = (
-    rows.join(scopes, scopes.c.id == columns.c.scope_id).order_by(*_BOARD_ORDER)
+    Query(ColumnRow, rows.join(scopes, scopes.c.id == columns.c.scope_id).order_by(*_BOARD_ORDER))
     for rows in (_IN_PROJECT, _IN_SCOPE)
 )
-_PAGES, _PAGES_SCOPE = (Pages(AnyRow, rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
-_ONE = _IN_PROJECT.where(columns.c.id == bindparam("_id"))
+_PAGES, _PAGES_SCOPE = (Pages(ColumnRow, rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
+_ONE = Query(ColumnRow, _IN_PROJECT.where(columns.c.id == bindparam("_id")))
 _SCOPE: Select[Any] = select(
     scopes.c.id,
     select(func.count()).select_from(columns).where(columns.c.scope_id == scopes.c.id).scalar_subquery(),
@@ -105,14 +105,14 @@ def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> List
     """Return the columns by scope and order; pages are in order of creation."""
     project = access.project(uow, ref).row
     parameters = {"_project_id": project.id}
-    statement, pages = _LIST, _PAGES
+    query, pages = _LIST, _PAGES
     if request.scope_id is not UNSET:
         parameters["_scope_id"] = request.scope_id
-        statement, pages = _LIST_SCOPE, _PAGES_SCOPE
+        query, pages = _LIST_SCOPE, _PAGES_SCOPE
     if request.limit or request.cursor:
         listing = pages.fetch(uow, request, column_value, **parameters)
     else:
-        listing = Listing([column_value(row) for row in uow.connection.execute(statement, parameters)])
+        listing = Listing([column_value(row) for row in query.all(uow.connection, parameters)])
     if not listing.items and request.scope_id is not UNSET:
         check_in_project(uow, project.workspace_id, project.id, "scopeId", request.scope_id)
     return listing
@@ -120,13 +120,13 @@ def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> List
 
 def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:
     """Return all columns of a project by scope and order."""
-    return [column_value(row) for row in uow.connection.execute(_LIST, {"_project_id": project_id})]
+    return [column_value(row) for row in _LIST.all(uow.connection, {"_project_id": project_id})]
 
 
 def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Column]:
     """Return the columns of a scope by order."""
     parameters = {"_project_id": project_id, "_scope_id": scope_id}
-    return [column_value(row) for row in uow.connection.execute(_LIST_SCOPE, parameters)]
+    return [column_value(row) for row in _LIST_SCOPE.all(uow.connection, parameters)]
 
 
 @serves(UPDATE_COLUMN)
@@ -134,7 +134,7 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
     """Update a column; another ``order`` moves it within its scope."""
     access.column(uow, ref)
     before = _load_locked(uow, ref)
-    new_values: dict[str, Any] = {
+    new_values: dict[str, object] = {
         "name": request.name,
         "card_status": request.card_status,
         "wip_limit": request.wip_limit,
@@ -170,26 +170,26 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
     return Ok()
 
 
-def _load_locked(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
+def _load_locked(uow: UnitOfWork, ref: ColumnRef) -> ColumnRow:
     """Lock the project and its columns until the transaction ends, and return the column."""
     lock_project(uow, ref.project_id)
     lock_columns(uow, ref.project_id)
     return _read(uow, ref)
 
 
-def _read(uow: UnitOfWork, ref: ColumnRef) -> Row[Any]:
-    row = uow.connection.execute(_ONE, {"_project_id": ref.project_id, "_id": ref.column_id}).first()
+def _read(uow: UnitOfWork, ref: ColumnRef) -> ColumnRow:
+    row = _ONE.first(uow.connection, {"_project_id": ref.project_id, "_id": ref.column_id})
     return access.require_row(row, "Column")
 
 
-def _make_room(uow: UnitOfWork, before: Row[Any], order: int) -> int:
+def _make_room(uow: UnitOfWork, before: ColumnRow, order: int) -> int:
     """Make room in the scope for a column at another order; return that order, which is at most the end."""
     scope = {"_project_id": before.project_id, "_scope_id": before.scope_id}
     count = uow.connection.execute(_NAMED_SCOPE, scope).one()[1]
     return _ORDERS.move(uow, before.scope_id, before.position, order, count)
 
 
-def column_value(row: Row[Any]) -> Column:
+def column_value(row: ColumnRow) -> Column:
     """Return the column of a row of the statements above."""
     return Column(
         id=row.id,
@@ -205,7 +205,7 @@ def column_value(row: Row[Any]) -> Column:
     )
 
 
-def column_row(column: Column) -> dict[str, Any]:
+def column_row(column: Column) -> dict[str, object]:
     """Return the row of a column."""
     return {
         "id": column.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from stellary.contract.comments import (
     CREATE_COMMENT,
@@ -22,8 +22,9 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, CommentRef
 from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
+from stellary.core.board.row_types import CommentRow
 from stellary.core.board.tables import cards, comments
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -31,8 +32,8 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 _COMMENTS: Select[Any] = select(comments, name_of(comments.c.author_id).label("author_name")).where(
     comments.c.card_id == bindparam("_card_id")
 )
-_LIST = Pages(AnyRow, _COMMENTS, comments.c.id)
-_ONE = _COMMENTS.where(comments.c.id == bindparam("_id"))
+_LIST = Pages(CommentRow, _COMMENTS, comments.c.id)
+_ONE = Query(CommentRow, _COMMENTS.where(comments.c.id == bindparam("_id")))
 _INSERT = insert(comments)
 _UPDATE = update(comments).where(comments.c.id == bindparam("_id"))
 _DELETE = delete(comments).where(comments.c.id == bindparam("_id"))
@@ -122,12 +123,12 @@ def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
 
 
 def _read(uow: UnitOfWork, card_id: str, comment_id: str) -> Comment:
-    row = uow.connection.execute(_ONE, {"_card_id": card_id, "_id": comment_id}).first()
+    row = _ONE.first(uow.connection, {"_card_id": card_id, "_id": comment_id})
     return _comment(access.require_row(row, "Comment"))
 
 
-def _comment(row: Row[Any]) -> Comment:
-    imported_from = row.imported_from and row.imported_from["name"]
+def _comment(row: CommentRow) -> Comment:
+    imported_from = row.imported_from["name"] if row.imported_from else None
     return Comment(
         id=row.id,
         card_id=row.card_id,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy import (
+    Executable,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.cards import Card
@@ -26,10 +38,10 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import access, field_access
 from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.row_types import CustomFieldRow
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -37,7 +49,7 @@ _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_pr
 _INSERT = insert(custom_fields)
 _UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _DELETE = delete(custom_fields).where(custom_fields.c.id == bindparam("_id"))
-_LIST = Pages(AnyRow, field_rows.OF_PROJECT, custom_fields.c.id)
+_LIST = Pages(CustomFieldRow, field_rows.OF_PROJECT, custom_fields.c.id)
 # A key with its colon occurs nowhere else in the text: quotes within a value are escaped.
 _WITH_VALUE: Select[Any] = (
     select(cards.c.id, cards.c.custom_fields)
@@ -114,7 +126,7 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     return change_card(uow, at, custom_fields=values)
 
 
-def _write(uow: UnitOfWork, statement: Any, field: CustomField, **extra_columns: Any) -> None:
+def _write(uow: UnitOfWork, statement: Executable, field: CustomField, **extra_columns: object) -> None:
     changed_rows = {
         "name": field.name,
         "name_key": field.name.casefold(),
@@ -133,7 +145,9 @@ def _write(uow: UnitOfWork, statement: Any, field: CustomField, **extra_columns:
         ) from None
 
 
-def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | None) -> list[dict[str, Any]]:
+def _convert_values(
+    uow: UnitOfWork, before: CustomField, after: CustomField | None
+) -> list[dict[str, object]]:
     """Lock the cards that have a value of a field, and return the rows that change with it.
 
     Raises:
@@ -152,7 +166,7 @@ def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | N
     return changed_rows
 
 
-def _rewrite(uow: UnitOfWork, changed_rows: list[dict[str, Any]]) -> None:
+def _rewrite(uow: UnitOfWork, changed_rows: list[dict[str, object]]) -> None:
     """Write changed rows of cards in one batch.
 
     As with a deleted label, no events are emitted for the cards: the change is one of the project.

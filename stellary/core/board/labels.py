@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     ColumnElement,
-    Row,
+    Executable,
     Text,
     bindparam,
     delete,
@@ -39,8 +37,8 @@ from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -49,7 +47,7 @@ _UPDATE = update(labels).where(labels.c.id == bindparam("_id"))
 _DELETE = delete(labels).where(labels.c.id == bindparam("_id"))
 # The lock keeps a label from being deleted while it is added to a card.
 _KEEP = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
-_LIST = Pages(AnyRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
+_LIST = Pages(LabelRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
 
 
 def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:
@@ -152,7 +150,7 @@ def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     return Ok()
 
 
-def _write(uow: UnitOfWork, statement: Any, label: Label, **extra_columns: Any) -> None:
+def _write(uow: UnitOfWork, statement: Executable, label: Label, **extra_columns: object) -> None:
     values = {
         "name": label.name,
         "name_key": label.name.casefold(),
@@ -167,7 +165,7 @@ def _write(uow: UnitOfWork, statement: Any, label: Label, **extra_columns: Any) 
         raise Conflict(f"the project has a label {label.name!r} already", code="duplicate_name") from None
 
 
-def _label(row: Row[Any]) -> Label:
+def _label(row: LabelRow) -> Label:
     return Label(
         id=row.id,
         project_id=row.project_id,

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     String,
     Text,
@@ -224,7 +223,7 @@ def _select_cards(names: frozenset[str], *, has_whole_columns: bool) -> Select[A
     )
 
 
-def _cards(rows: Sequence[Row[Any]], project_key: str, *, has_whole_columns: bool) -> CardList:
+def _cards(rows: Sequence[Sequence[Any]], project_key: str, *, has_whole_columns: bool) -> CardList:
     if not has_whole_columns:
         return CardList([row[1:] for row in rows], [row[0] for row in rows], project_key)
     orders = []

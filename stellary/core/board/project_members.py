@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Row, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
@@ -21,14 +21,14 @@ from stellary.contract.refs import ProjectMemberRef, ProjectRef
 from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.board import access
+from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(
-    AnyRow,
+    MemberRow,
     select(project_members.c.user_id, project_members.c.created_at).where(
         project_members.c.project_id == bindparam("_project_id")
     ),
@@ -77,10 +77,10 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     return Ok()
 
 
-def _keep_row(row: Row[Any]) -> Row[Any]:
+def _keep_row(row: MemberRow) -> MemberRow:
     return row
 
 
-def member_value(person: people.Person, since: Any) -> ProjectMember:
+def member_value(person: people.Person, since: datetime) -> ProjectMember:
     """Return the member value of a person."""
     return ProjectMember(user_id=person.id, email=person.email, name=person.name, created_at=since)

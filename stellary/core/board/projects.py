@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
@@ -29,10 +29,10 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
 from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.row_types import ListedProjectRow
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -52,9 +52,9 @@ _PROJECT = (
     projects.c.updated_at,
 )
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(AnyRow, select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
+_LIST = Pages(ListedProjectRow, select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
 _LIST_ARCHIVED = Pages(
-    AnyRow,
+    ListedProjectRow,
     select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")),
     projects.c.id,
 )
@@ -258,7 +258,7 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     return Ok()
 
 
-def project_value(row: Row[Any], **changes: Any) -> Project:
+def project_value(row: ListedProjectRow, **changes: Any) -> Project:
     """Return the project of a row with ``member_count``, with some fields replaced."""
     fields = {name: getattr(row, name) for name in _FIELDS}
     return Project(**(fields | changes))

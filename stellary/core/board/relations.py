@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Select, bindparam, delete, false, insert, select, true, union_all
+from sqlalchemy import (
+    BindParameter,
+    Executable,
+    Select,
+    bindparam,
+    delete,
+    false,
+    insert,
+    select,
+    true,
+    union_all,
+)
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
@@ -22,11 +34,12 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import access, relation_access
 from stellary.core.board.queries.recipient_queries import load_cards
+from stellary.core.board.row_types import OtherCardRow, RelationRow
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import RelationAdded, RelationRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -42,7 +55,8 @@ _OTHER = (
     projects.c.key,
 )
 # The lock keeps the cards from being deleted before the relation is written.
-_ENDS: Select[Any] = (
+_ENDS = Query(
+    OtherCardRow,
     select(*_OTHER)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(
@@ -50,7 +64,7 @@ _ENDS: Select[Any] = (
         cards.c.id.in_([bindparam("_card_id"), bindparam("_target_id")]),
     )
     .order_by(cards.c.id)
-    .with_for_update(read=True, key_share=True, of=cards)
+    .with_for_update(read=True, key_share=True, of=cards),
 )
 _ends: BindParameter[Any] = bindparam("_ends", expanding=True)
 _SAME: Select[Any] = select(relations.c.id).where(
@@ -107,7 +121,7 @@ def _select_relations() -> Select[Any]:
 
 _PATH_TO_SOURCE = _select_path()
 _RELATIONS = _select_relations()
-_LIST = Pages(AnyRow, _RELATIONS, _RELATIONS.selected_columns.id)
+_LIST = Pages(RelationRow, _RELATIONS, _RELATIONS.selected_columns.id)
 
 
 @serves(CREATE_RELATION)
@@ -120,7 +134,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
         raise invalid(("targetCardId", "must be another card"))
     parameters = {"_card_id": at.card.id, "_target_id": request.target_card_id}
     parameters["_workspace_id"] = at.roles.workspace_id or ""
-    ends = {row.other_id: row for row in uow.connection.execute(_ENDS, parameters).fetchall()}
+    ends = {row.other_id: row for row in _ENDS.all(uow.connection, parameters)}
     if at.card.id not in ends:
         raise NotFound("Card not found")
     other, limits = ends.get(request.target_card_id), uow.actor.agent_limits
@@ -149,7 +163,7 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
     """Return the relations of a card in order of creation, as the card sees them."""
     card = access.flat_card(uow, ref).card
 
-    def relation(row: Row[Any]) -> Relation:
+    def relation(row: RelationRow) -> Relation:
         return Relation(
             id=row.id,
             card_id=card.id,
@@ -201,7 +215,7 @@ def _check(uow: UnitOfWork, edge: Edge) -> None:
     Raises:
         Conflict: It would be otherwise.
     """
-    parameters: dict[str, Any] = {
+    parameters: dict[str, object] = {
         "_source_id": edge.source_id,
         "_target_id": edge.target_id,
         "_type": edge.type,
@@ -216,11 +230,11 @@ def _check(uow: UnitOfWork, edge: Edge) -> None:
         raise Conflict("the card has a parent already", code="second_parent")
 
 
-def _has_row(uow: UnitOfWork, statement: Select[Any], parameters: dict[str, Any]) -> bool:
+def _has_row(uow: UnitOfWork, statement: Executable, parameters: Mapping[str, object]) -> bool:
     return uow.connection.execute(statement, parameters).first() is not None
 
 
-def _build_related_card(row: Row[Any]) -> RelatedCard:
+def _build_related_card(row: OtherCardRow) -> RelatedCard:
     return RelatedCard(
         id=row.other_id,
         key=f"{row.key}-{row.number}",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import CardRef, ProjectRef, WorkspaceRef
@@ -18,9 +18,11 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board.queries import searching
+from stellary.core.board.row_types import NamedCardRow
 from stellary.core.board.rules.name_matching import Candidate, build_ambiguity_error, first_names, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 NEAR_CARDS = 1_000
@@ -51,11 +53,16 @@ _CARDS: Select[Any] = (
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(_IN_WORKSPACE)
 )
-_CARD_BY_ID = _CARDS.where(cards.c.id == bindparam("_said"))
-_CARD_BY_KEY = _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
-_BY_TITLE = _CARDS.where(searching.folded(cards.c.title) == searching.folded(bindparam("_said"))).limit(10)
-_NEWEST = _CARDS.where(~cards.c.archived).order_by(cards.c.updated_at.desc(), cards.c.id).limit(NEAR_CARDS)
-_BY_TITLE_HERE, _NEWEST_HERE = (rows.where(_IN_PROJECT) for rows in (_BY_TITLE, _NEWEST))
+_CARD_BY_ID = Query(NamedCardRow, _CARDS.where(cards.c.id == bindparam("_text")))
+_CARD_BY_KEY = Query(
+    NamedCardRow, _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
+)
+_WITH_TITLE = _CARDS.where(searching.folded(cards.c.title) == searching.folded(bindparam("_text"))).limit(10)
+_RECENT = _CARDS.where(~cards.c.archived).order_by(cards.c.updated_at.desc(), cards.c.id).limit(NEAR_CARDS)
+_BY_TITLE, _NEWEST, _BY_TITLE_HERE, _NEWEST_HERE = (
+    Query(NamedCardRow, rows)
+    for rows in (_WITH_TITLE, _RECENT, _WITH_TITLE.where(_IN_PROJECT), _RECENT.where(_IN_PROJECT))
+)
 
 
 @attrs.frozen
@@ -81,8 +88,7 @@ def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     Raises:
         NotFound: The caller does not reach it.
     """
-    workspace_id: str = accounts_access.workspace(uow, ref).row.id
-    return workspace_id
+    return accounts_access.workspace(uow, ref).row.id
 
 
 def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = "projectId") -> ProjectRef:
@@ -262,26 +268,29 @@ def resolve_card(
     return ResolvedCard(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
 
 
-def _card(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> Row[Any]:
+def _card(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> NamedCardRow:
     row = None
     if re.fullmatch(ID_PATTERN, text):
-        row = uow.connection.execute(_CARD_BY_ID, {**parameters, "_said": text}).first()
+        row = _CARD_BY_ID.first(uow.connection, {**parameters, "_text": text})
     elif key := _KEY.fullmatch(text):
         key_parameters = {"_key": key[1].upper(), "_number": int(key[2])}
-        row = uow.connection.execute(_CARD_BY_KEY, {**parameters, **key_parameters}).first()
+        row = _CARD_BY_KEY.first(uow.connection, {**parameters, **key_parameters})
     return _card_by_title(uow, text, parameters, field) if row is None else row
 
 
-def _card_by_title(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> Row[Any]:
+def _card_by_title(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> NamedCardRow:
     searching.prepare(uow)
     by_title, newest = (_BY_TITLE_HERE, _NEWEST_HERE) if "_project_id" in parameters else (_BY_TITLE, _NEWEST)
-    rows = uow.connection.execute(by_title, {**parameters, "_said": text}).fetchall()
-    rows = [row for row in rows if _is_visible(uow, row.project_id)]
+    rows = [
+        row
+        for row in by_title.all(uow.connection, {**parameters, "_text": text})
+        if _is_visible(uow, row.project_id)
+    ]
     if len(rows) > 1:
         raise build_ambiguity_error(field, text, [Candidate(row.id, (row.title,)) for row in rows])
     if rows:
         return rows[0]
-    newest_rows = uow.connection.execute(newest, parameters)
+    newest_rows = newest.all(uow.connection, parameters)
     rows_by_id = {row.id: row for row in newest_rows if _is_visible(uow, row.project_id)}
     return rows_by_id[
         resolve_one(text, [Candidate(row.id, (row.title,)) for row in rows_by_id.values()], field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
@@ -30,18 +30,18 @@ from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import column_row, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.events import CardDeleted
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_LIST = Pages(AnyRow, scope_rows.OF_PROJECT, scopes.c.id)
+_LIST = Pages(ScopeRow, scope_rows.OF_PROJECT, scopes.c.id)
 _COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
 # The columns that a new scope copies.
 _DEFAULT_COLUMNS: Select[Any] = (
@@ -110,7 +110,7 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     if order < count:
         _ORDERS.enter(uow, project.id, order)
     fixed_columns = {"project_id": scope.project_id, "is_default": False, "created_at": scope.created_at}
-    view_columns: dict[str, Any] = {"active_view": scope.active_view, "view_settings": {}}
+    view_columns: dict[str, object] = {"active_view": scope.active_view, "view_settings": {}}
     uow.connection.execute(_INSERT, {"id": id, **fixed_columns, **view_columns, **_mutable_columns(scope)})
     if scope.columns:
         uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
@@ -183,7 +183,7 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     return ScopeViews(active_view=active, views=rules.views(settings), data=None)
 
 
-def views_of(row: Row[Any], data: ViewData | None) -> ScopeViews:
+def views_of(row: ScopeRow, data: ViewData | None) -> ScopeViews:
     """Return the views of a scope whose access was checked, with the data of one of them."""
     return ScopeViews(active_view=row.active_view, views=rules.views(row.view_settings), data=data)
 
@@ -200,7 +200,7 @@ def _target(columns: dict[str, LockedColumn], scope_id: str, request: DeleteScop
     return target
 
 
-def _emit_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column_ids: list[str]) -> None:
+def _emit_deletions(uow: UnitOfWork, workspace_id: str, row: ScopeRow, column_ids: list[str]) -> None:
     """Emit the deletion of each card, as if it were deleted alone."""
     commenters: dict[str, list[str]] = defaultdict(list)
     for card_id, author_id in uow.connection.execute(_COMMENTERS, {"_id": row.id}):
@@ -216,15 +216,15 @@ def _emit_deletions(uow: UnitOfWork, workspace_id: str, row: Row[Any], column_id
         )
 
 
-def _value(uow: UnitOfWork, row: Row[Any]) -> Scope:
+def _value(uow: UnitOfWork, row: ScopeRow) -> Scope:
     return scope_rows.scope(row, scope_columns(uow, row.project_id, row.id))
 
 
-def _keep_row(row: Row[Any]) -> Row[Any]:
+def _keep_row(row: ScopeRow) -> ScopeRow:
     return row
 
 
-def _mutable_columns(scope: Scope) -> dict[str, Any]:
+def _mutable_columns(scope: Scope) -> dict[str, object]:
     """Return the database columns of a scope that an update can change."""
     return {
         "name": scope.name,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Row,
-    Select,
     bindparam,
     func,
     or_,
@@ -21,9 +19,13 @@ from stellary.contract.comments import Comment
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
+from stellary.core.board.row_types import CardHitRow, CommentHitRow, OnCardHitRow, ProjectHitRow
 from stellary.core.board.tables import cards, comments, projects
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.search_sources import Entry, MakeSnippet, Source
 from stellary.core.kernel.unit import UnitOfWork
+
+HitRow = TypeVar("HitRow", ProjectHitRow, CardHitRow, CommentHitRow)
 
 # ---------------------------------------------------------------------------------------------- into the index
 
@@ -166,7 +168,7 @@ _COMMENT_HITS = (
 
 
 def _build_loader(
-    statement: Select[Any], build_hit: Callable[[Row[Any], MakeSnippet], Hit]
+    query: Query[HitRow], build_hit: Callable[[HitRow, MakeSnippet], Hit]
 ) -> Callable[[UnitOfWork, str, str, Collection[str], MakeSnippet], Mapping[str, Hit]]:
     def load_hits(
         uow: UnitOfWork,
@@ -176,12 +178,12 @@ def _build_loader(
         make_snippet: MakeSnippet,
     ) -> Mapping[str, Hit]:
         parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
-        return {row.id: build_hit(row, make_snippet) for row in uow.connection.execute(statement, parameters)}
+        return {row.id: build_hit(row, make_snippet) for row in query.all(uow.connection, parameters)}
 
     return load_hits
 
 
-def _project(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
+def _project(row: ProjectHitRow, make_snippet: MakeSnippet) -> Hit:
     return Hit(
         kind="project",
         id=row.id,
@@ -196,16 +198,16 @@ def _project(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
     )
 
 
-def _card(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
+def _card(row: CardHitRow, make_snippet: MakeSnippet) -> Hit:
     text = _card_text(row.description, [step["title"] for step in row.checklist])
     return _on_card("card", row, make_snippet(text))
 
 
-def _comment(row: Row[Any], make_snippet: MakeSnippet) -> Hit:
+def _comment(row: CommentHitRow, make_snippet: MakeSnippet) -> Hit:
     return _on_card("comment", row, make_snippet(row.content))
 
 
-def _on_card(kind: FoundKind, row: Row[Any], snippet: str | None) -> Hit:
+def _on_card(kind: FoundKind, row: OnCardHitRow, snippet: str | None) -> Hit:
     return Hit(
         kind=kind,
         id=row.id,
@@ -221,8 +223,8 @@ def _on_card(kind: FoundKind, row: Row[Any], snippet: str | None) -> Hit:
 
 
 SOURCES = (
-    Source("card", BOARD_READ, _build_loader(_CARD_HITS, _card)),
-    Source("comment", BOARD_READ, _build_loader(_COMMENT_HITS, _comment)),
-    Source("project", BOARD_READ, _build_loader(_PROJECT_HITS, _project)),
+    Source("card", BOARD_READ, _build_loader(Query(CardHitRow, _CARD_HITS), _card)),
+    Source("comment", BOARD_READ, _build_loader(Query(CommentHitRow, _COMMENT_HITS), _comment)),
+    Source("project", BOARD_READ, _build_loader(Query(ProjectHitRow, _PROJECT_HITS), _project)),
 )
 """The search sources of boards."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Row
-
 from stellary.contract.cards import Card
 from stellary.contract.refs import ScopeRef
 from stellary.contract.scope_views import (
@@ -30,6 +28,7 @@ from stellary.core.board.labels import project_labels
 from stellary.core.board.listing import scope_cards
 from stellary.core.board.queries import card_counts
 from stellary.core.board.queries.card_lists import CardList
+from stellary.core.board.row_types import LoadedScopeRow
 from stellary.core.board.scopes import views_of
 from stellary.core.insights.rules import stats as stats_rules
 from stellary.core.insights.rules import views as rules
@@ -50,26 +49,26 @@ def get_views(uow: UnitOfWork, ref: ScopeRef, request: GetViews) -> ScopeViews:
     return views_of(at.row, ViewData(**{request.type: view}))
 
 
-def _load_kanban(uow: UnitOfWork, scope: Row[Any]) -> KanbanView:
+def _load_kanban(uow: UnitOfWork, scope: LoadedScopeRow) -> KanbanView:
     columns = scope_columns(uow, scope.project_id, scope.id)
     return rules.build_kanban(columns, _load_cards(uow, scope).group_by("column_id", str))
 
 
-def _load_list(uow: UnitOfWork, scope: Row[Any]) -> ListView:
+def _load_list(uow: UnitOfWork, scope: LoadedScopeRow) -> ListView:
     return ListView(cards=cast("list[Card]", _load_cards(uow, scope)))
 
 
-def _load_calendar(uow: UnitOfWork, scope: Row[Any]) -> CalendarView:
+def _load_calendar(uow: UnitOfWork, scope: LoadedScopeRow) -> CalendarView:
     return rules.build_calendar(_load_cards(uow, scope).group_by("due_date", _day_or_none))
 
 
-def _load_roadmap(uow: UnitOfWork, scope: Row[Any]) -> RoadmapView:
+def _load_roadmap(uow: UnitOfWork, scope: LoadedScopeRow) -> RoadmapView:
     return rules.build_roadmap(
         card_counts.load_scope_progress(uow, scope.project_id), _load_cards(uow, scope)
     )
 
 
-def _load_stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
+def _load_stats(uow: UnitOfWork, scope: LoadedScopeRow) -> StatsView:
     first = first_day(uow.now)
     counts = card_counts.load_card_counts(uow, scope.id)
     assignees = people.load_people(uow, {count.assignee_id for count in counts if count.assignee_id})
@@ -84,7 +83,7 @@ def _load_stats(uow: UnitOfWork, scope: Row[Any]) -> StatsView:
     return stats_rules.build_stats(counts, completions, began, count_labels, uow.now)
 
 
-_BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, Row[Any]], Any]] = {
+_BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, LoadedScopeRow], Any]] = {
     "kanban": _load_kanban,
     "list": _load_list,
     "calendar": _load_calendar,
@@ -93,7 +92,7 @@ _BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, Row[Any]], Any]] = {
 }
 
 
-def _load_cards(uow: UnitOfWork, scope: Row[Any]) -> CardList:
+def _load_cards(uow: UnitOfWork, scope: LoadedScopeRow) -> CardList:
     return scope_cards(uow, scope.project_id, scope.project_key, scope.id)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import FromClause, and_, bindparam
+from sqlalchemy import and_, bindparam
 
 from stellary.contract.addressing import NOWHERE
 from stellary.contract.refs import Ref, WorkspaceRef
-from stellary.core.accounts.access_checks import WORKSPACE_ID, through_workspace
+from stellary.core.accounts.access_checks import WORKSPACE_ID, Link, select_links
 from stellary.core.board.tables import cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -17,13 +17,21 @@ R = TypeVar("R", bound=Ref)
 _NUMBER_MAX = 2**31 - 1
 
 
-def _to_card(source: FromClause) -> FromClause:
-    return source.outerjoin(
-        projects, and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.key == bindparam("_key"))
-    ).outerjoin(cards, and_(cards.c.project_id == projects.c.id, cards.c.number == bindparam("_number")))
-
-
-_CARD_BY_KEY = through_workspace(cards.c.id.label("card_id"), joins=_to_card)
+_CARD_BY_KEY = select_links(
+    (
+        Link(
+            None,
+            projects,
+            within=and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.key == bindparam("_key")),
+        ),
+        Link(
+            None,
+            cards,
+            within=and_(cards.c.project_id == projects.c.id, cards.c.number == bindparam("_number")),
+        ),
+    ),
+    [cards.c.id.label("card_id")],
+)
 
 
 def resolve_card_key(uow: UnitOfWork, ref: R) -> R:

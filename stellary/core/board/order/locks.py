@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select, text
+from sqlalchemy import Select, bindparam, select, text
 
+from stellary.core.board.row_types import LockedColumnRow
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 _LOCKED_COLUMN = (
@@ -28,8 +30,14 @@ _IN_PROJECT = columns.c.project_id == bindparam("_project_id")
 _COLUMNS: Select[Any] = (
     select(*_LOCKED_COLUMN).where(_IN_PROJECT).order_by(columns.c.id).with_for_update(key_share=True)
 )
-_TWO = _COLUMNS.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")]))
-_MANY = _COLUMNS.where(columns.c.id.in_(bindparam("_ids", expanding=True)))
+_ALL, _TWO, _MANY = (
+    Query(LockedColumnRow, rows)
+    for rows in (
+        _COLUMNS,
+        _COLUMNS.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")])),
+        _COLUMNS.where(columns.c.id.in_(bindparam("_ids", expanding=True))),
+    )
+)
 _PROJECT: Select[Any] = (
     select(projects.c.id).where(projects.c.id == bindparam("_project_id")).with_for_update(key_share=True)
 )
@@ -70,17 +78,17 @@ def lock_columns(
     """
     parameters = {"_project_id": project_id}
     if ids is None:
-        rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
+        rows = _ALL.all(uow.connection, parameters)
     elif len(ids) > 2:
-        rows = uow.connection.execute(_MANY, {**parameters, "_ids": list(ids)}).fetchall()
+        rows = _MANY.all(uow.connection, {**parameters, "_ids": list(ids)})
     else:
         first, *remaining = ids
         id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
-        rows = uow.connection.execute(_TWO, {**parameters, **id_pair}).fetchall()
+        rows = _TWO.all(uow.connection, {**parameters, **id_pair})
     return {row.id: _build_locked_column(row) for row in rows}
 
 
-def _build_locked_column(row: Row[Any]) -> LockedColumn:
+def _build_locked_column(row: LockedColumnRow) -> LockedColumn:
     return LockedColumn(
         row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.parse(row.directory)
     )

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
+from stellary.core.board.row_types import CardOrderRow, ColumnRow
 from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
 from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positions, spread
@@ -81,7 +82,7 @@ CARD_COUNT: ColumnElement[int | None] = case(
 """The column of a statement that ``read_card_count`` reads, together with ``directory``."""
 
 
-def load_order(uow: UnitOfWork, row: Row[Any]) -> int:
+def load_order(uow: UnitOfWork, row: CardOrderRow) -> int:
     """Return the order of a card whose statement selects ``ORDER``; meaningless for an archived card.
 
     Args:
@@ -95,10 +96,10 @@ def load_order(uow: UnitOfWork, row: Row[Any]) -> int:
     return _PositionSearch(uow, others, position_index).count_before(row.position, row.id)
 
 
-def read_card_count(row: Row[Any]) -> int:
+def read_card_count(row: ColumnRow) -> int:
     """Return the number of unarchived cards in a column whose statement selects ``CARD_COUNT``."""
     position_index = PositionIndex.parse(row.directory)
-    return row.card_count if position_index is None else position_index.total
+    return row.card_count or 0 if position_index is None else position_index.total
 
 
 @attrs.frozen

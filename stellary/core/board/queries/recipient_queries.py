@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, ScalarSelect, Select, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, bindparam, select
 
 from stellary.contract.cards import Card
+from stellary.core.board.row_types import DatedCardRow
 from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, comments, project_members, projects
 from stellary.core.kernel.unit import UnitOfWork
@@ -69,6 +70,6 @@ def select_dated_cards(armed: FromClause) -> Select[Any]:
     )
 
 
-def build_dated_card(row: Row[Any]) -> Card:
+def build_dated_card(row: DatedCardRow) -> Card:
     """Return the card in a row of ``select_dated_cards``; its order is None."""
     return card_rows.card(row[2:], row.key, None)

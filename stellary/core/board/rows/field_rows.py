@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, exists, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, select
 
 from stellary.contract.custom_fields import FIELDS_MAX, CustomField
+from stellary.core.board.row_types import CustomFieldRow
 from stellary.core.board.tables import custom_fields
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
-_IN_ORDER = OF_PROJECT.order_by(custom_fields.c.id)
-_NAMED = _IN_ORDER.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
-_NAMED_LOCKED = _NAMED.with_for_update(read=True)
+_BY_ID = OF_PROJECT.order_by(custom_fields.c.id)
+_SOME = _BY_ID.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
+_IN_ORDER, _NAMED, _NAMED_LOCKED = (
+    Query(CustomFieldRow, rows) for rows in (_BY_ID, _SOME, _SOME.with_for_update(read=True))
+)
 
 
 def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -22,7 +26,7 @@ def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
     return exists().where(custom_fields.c.project_id == project_id, custom_fields.c.required)
 
 
-def field(row: Row[Any]) -> CustomField:
+def field(row: CustomFieldRow) -> CustomField:
     """Return the custom field of a row."""
     return CustomField(
         id=row.id,
@@ -38,7 +42,7 @@ def field(row: Row[Any]) -> CustomField:
 
 def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:
     """Return all custom fields of a project in order of creation."""
-    return [field(row) for row in uow.connection.execute(_IN_ORDER, {"_project_id": project_id})]
+    return [field(row) for row in _IN_ORDER.all(uow.connection, {"_project_id": project_id})]
 
 
 def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
@@ -60,10 +64,9 @@ def _load_fields(
         return {}
     # More ids than a project can have fields: some are unknown, and a statement may not take so many. The request is
     # refused, so no lock is needed.
-    statement = _IN_ORDER
-    parameters: dict[str, Any] = {"_project_id": project_id}
+    query = _IN_ORDER
+    parameters: dict[str, object] = {"_project_id": project_id}
     if len(ids) <= FIELDS_MAX:
-        statement = _NAMED_LOCKED if is_locked else _NAMED
+        query = _NAMED_LOCKED if is_locked else _NAMED
         parameters["_ids"] = list(ids)
-    rows = uow.connection.execute(statement, parameters)
-    return {row.id: field(row) for row in rows}
+    return {row.id: field(row) for row in query.all(uow.connection, parameters)}

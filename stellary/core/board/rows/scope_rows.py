@@ -6,19 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.columns import Column
 from stellary.contract.scopes import Scope
+from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rules.scopes import views
 from stellary.core.board.tables import scopes
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
-BY_ORDER = OF_PROJECT.order_by(scopes.c.position, scopes.c.id)
+BY_ORDER = Query(ScopeRow, OF_PROJECT.order_by(scopes.c.position, scopes.c.id))
 
 
-def scope(row: Row[Any], columns: list[Column]) -> Scope:
+def scope(row: ScopeRow, columns: list[Column]) -> Scope:
     """Return the scope of a row.
 
     Args:
@@ -42,7 +44,7 @@ def scope(row: Row[Any], columns: list[Column]) -> Scope:
     )
 
 
-def with_columns(rows: Iterable[Row[Any]], columns: Iterable[Column]) -> list[Scope]:
+def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Scope]:
     """Return the scopes of rows, each with its columns."""
     by_scope: dict[str, list[Column]] = defaultdict(list)
     for column in columns:
@@ -52,4 +54,4 @@ def with_columns(rows: Iterable[Row[Any]], columns: Iterable[Column]) -> list[Sc
 
 def project_scopes(uow: UnitOfWork, project_id: str, columns: Iterable[Column]) -> list[Scope]:
     """Return all scopes of a project by order, with their columns."""
-    return with_columns(uow.connection.execute(BY_ORDER, {"_project_id": project_id}), columns)
+    return with_columns(BY_ORDER.all(uow.connection, {"_project_id": project_id}), columns)

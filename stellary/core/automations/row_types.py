@@ -1,0 +1,44 @@
+"""The rows of automations, as their statements select them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from stellary.contract.automations import TraceEvent, TraceResult, Trigger
+from stellary.core.db.row_types import RowType
+
+
+class AutomationRow(RowType):
+    """A rule."""
+
+    id: str
+    project_id: str
+    name: str
+    trigger: Trigger
+    conditions: dict[str, Any]
+    action_type: str
+    action_params: dict[str, Any]
+    enabled: bool
+    owner_id: str
+    armed_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+class TraceRow(RowType):
+    """A trace of a rule."""
+
+    id: str
+    automation_id: str
+    event: TraceEvent
+    depth: int
+    actor_id: str
+    triggered_by_id: str | None
+    card_id: str | None
+    card_key: str | None
+    card_title: str | None
+    result: TraceResult
+    error: str | None
+    duration_ms: int
+    created_at: datetime

@@ -1,0 +1,283 @@
+"""The rows of boards, as their statements select them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stellary.contract.cards import CardStatus
+from stellary.contract.custom_fields import FieldType
+from stellary.contract.relations import RelationType
+from stellary.contract.scopes import ViewType
+from stellary.core.board.rules.scopes import Settings
+from stellary.core.db.row_types import RowType
+
+
+class ListedProjectRow(RowType):
+    """A project, as lists have it."""
+
+    id: str
+    name: str
+    description: str | None
+    key: str
+    workspace_id: str
+    archived: bool
+    member_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProjectRow(ListedProjectRow):
+    """A project."""
+
+    last_number: int
+    version: int
+
+
+class LoadedMemberRow(RowType):
+    """A project and one of its members."""
+
+    id: str
+    workspace_id: str
+    member_id: str
+
+
+class MemberRow(RowType):
+    """A member of a project."""
+
+    user_id: str
+    created_at: datetime
+
+
+class LoadedColumnRow(RowType):
+    """A column, with the key of its project."""
+
+    id: str
+    project_key: str
+
+
+class ColumnRow(RowType):
+    """A column, with what ``read_card_count`` needs."""
+
+    id: str
+    name: str
+    project_id: str
+    scope_id: str
+    position: int
+    card_status: CardStatus | None
+    wip_limit: int | None
+    directory: str | None
+    card_count: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class LockedColumnRow(RowType):
+    """A column, as it is locked."""
+
+    id: str
+    name: str
+    scope_id: str
+    card_status: CardStatus | None
+    wip_limit: int | None
+    directory: str | None
+
+
+class CardOrderRow(RowType):
+    """A card, with what ``load_order`` needs."""
+
+    id: str
+    column_id: str
+    archived: bool
+    place: int | None
+    directory: str | None
+    position: int
+
+
+class CardRow(CardOrderRow):
+    """A card. The last columns are those of ``card_rows.STORED``."""
+
+    project_key: str
+    version: int
+
+
+class LabelledCardRow(CardRow):
+    """A card, and a label of its project."""
+
+    label_id: str
+
+
+class CommentOnCardRow(CardRow):
+    """A card, and a comment on it."""
+
+    comment_id: str
+    author_id: str
+    content: str
+
+
+class CommentRow(RowType):
+    """A comment on a card, with the name of its author."""
+
+    id: str
+    card_id: str
+    author_id: str
+    author_name: str
+    imported_from: dict[str, str] | None
+    content: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class LabelRow(RowType):
+    """A label."""
+
+    id: str
+    project_id: str
+    name: str
+    color: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ScopeRow(RowType):
+    """A scope."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str | None
+    position: int
+    is_default: bool
+    start_date: datetime | None
+    due_date: datetime | None
+    active_view: ViewType
+    view_settings: Settings
+    created_at: datetime
+    updated_at: datetime
+
+
+class LoadedScopeRow(ScopeRow):
+    """A scope, with the key of its project."""
+
+    project_key: str
+
+
+class CustomFieldRow(RowType):
+    """A custom field."""
+
+    id: str
+    project_id: str
+    name: str
+    type: FieldType
+    options: list[str]
+    required: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class EdgeRow(RowType):
+    """A relation, with the projects of its cards."""
+
+    id: str
+    source_id: str
+    target_id: str
+    type: RelationType
+    of_project: str
+    of_other_project: str
+
+
+class OtherCardRow(RowType):
+    """The card at the other end of a relation."""
+
+    other_id: str
+    number: int
+    title: str
+    project_id: str
+    column_id: str
+    status: CardStatus
+    archived: bool
+    key: str
+
+
+class RelationRow(OtherCardRow):
+    """A relation of a card."""
+
+    id: str
+    type: RelationType
+    from_source: bool
+    created_by_id: str
+    created_at: datetime
+
+
+class AttachmentRow(RowType):
+    """A file on a card."""
+
+    id: str
+    card_id: str
+    uploaded_by_id: str
+    original_name: str
+    mime_type: str
+    size: int
+    sha256: str
+    blob_key: str
+    created_at: datetime
+
+
+class LoadedAttachmentRow(AttachmentRow):
+    """A file on a card, with the project."""
+
+    of_project: str
+
+
+class NamedCardRow(RowType):
+    """A card that a text may stand for."""
+
+    id: str
+    title: str
+    project_id: str
+    scope_id: str
+
+
+class ProjectHitRow(RowType):
+    """A project that a search finds."""
+
+    id: str
+    name: str
+    description: str | None
+    archived: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class OnCardHitRow(RowType):
+    """A card that a search finds, or something on it."""
+
+    id: str
+    project_id: str
+    key: str
+    project_archived: bool
+    card_id: str
+    number: int
+    title: str
+    archived: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class CardHitRow(OnCardHitRow):
+    """A card that a search finds."""
+
+    description: str | None
+    checklist: list[dict[str, str]]
+
+
+class CommentHitRow(OnCardHitRow):
+    """A comment that a search finds."""
+
+    content: str
+
+
+class DatedCardRow(RowType):
+    """A card with a due date. The columns from the third on are those of ``card_rows.STORED``."""
+
+    workspace_id: str
+    key: str
